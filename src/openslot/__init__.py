@@ -1,0 +1,1 @@
+"""OpenSlot: an appointment system for health networks."""

@@ -1,0 +1,1 @@
+"""Holds and appointments: one rule that nothing bypasses."""

@@ -1,0 +1,107 @@
+"""Leave, and time kept free for emergencies."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.booking.commands import change_status
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.core import audit
+from openslot.core.errors import NotFound
+from openslot.core.fields import Details, OptionalName
+from openslot.core.ids import new_id
+from openslot.directory import queries as directory
+from openslot.directory.rules import Actor, may_edit_practitioner
+from openslot.schedules import diaries
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Absence, AbsenceKind
+from openslot.schedules.rules import check_period
+
+
+class AbsenceDetails(Details):
+    """An absence as somebody enters it."""
+
+    kind: AbsenceKind
+    starts_at: datetime
+    ends_at: datetime
+    reason: OptionalName = None
+
+
+def hit_by(
+    session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
+) -> list[Visit]:
+    """The live visits inside an absence that is not entered yet."""
+    _may(session, actor, practitioner_id)
+    check_period(details.starts_at, details.ends_at)
+    return queries.visits(
+        session,
+        queries.of_practitioner(practitioner_id),
+        queries.between(details.starts_at, details.ends_at),
+        queries.to_come(details.starts_at),
+    )
+
+
+def enter_absence(
+    session: Session,
+    actor: Actor,
+    practitioner_id: int,
+    details: AbsenceDetails,
+    *,
+    cancel: frozenset[UUID] = frozenset(),
+    now: datetime,
+) -> Absence:
+    """Keep a practitioner's time from being booked, at every centre.
+
+    Visits inside stay, but for those named in ``cancel``.
+    """
+    inside = {visit.appointment.id for visit in hit_by(session, actor, practitioner_id, details)}
+    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+    for appointment_id in sorted(cancel & inside):
+        change_status(
+            session, actor, appointment_id, Status.CANCELLED,
+            now=now, cutoff=timedelta(0), why=details.reason,
+        )  # fmt: skip
+    span = check_period(details.starts_at, details.ends_at)
+    diaries.change(session, cover=[(practitioner.diary_id, span)])
+    absence = Absence(
+        id=new_id(),
+        diary_id=practitioner.diary_id,
+        created_by=actor.account_id,
+        created_at=now,
+        **details.model_dump(),
+    )
+    session.add(absence)
+    _record(session, actor, absence, "entered", now)
+    return absence
+
+
+def end_absence(
+    session: Session, actor: Actor, practitioner_id: int, absence_id: UUID, *, now: datetime
+) -> None:
+    """Take an absence back; visits inside and other absences keep their time."""
+    _may(session, actor, practitioner_id)
+    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+    absence = session.get(Absence, absence_id)
+    if absence is None or absence.diary_id != practitioner.diary_id:
+        raise NotFound
+    span = check_period(absence.starts_at, absence.ends_at)
+    session.delete(absence)
+    session.flush()
+    kept = queries.live_claims(session, absence.diary_id, span)
+    kept += schedules.absent_spans(session, [absence.diary_id], span)
+    diaries.change(session, release=[(absence.diary_id, span)], cover=kept)
+    _record(session, actor, absence, "ended", now)
+
+
+def _may(session: Session, actor: Actor, practitioner_id: int) -> None:
+    may_edit_practitioner(actor, practitioner_id, schedules.centre_ids_of(session, practitioner_id))
+
+
+def _record(session: Session, actor: Actor, absence: Absence, act: str, now: datetime) -> None:
+    audit.record(
+        session, f"absence.{act}", f"absence:{absence.id}", by=actor.origin, now=now,
+        starts=absence.starts_at.isoformat(), ends=absence.ends_at.isoformat(),
+    )  # fmt: skip

@@ -1,0 +1,463 @@
+"""The verbs of booking, the same for every entry point.
+
+Each is a story: check access, load, decide (rules), claim and release (diaries), write, tell
+(audit and outbox). None commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.booking.errors import (
+    Absent,
+    CentreClosed,
+    HoldLapsed,
+    NoMoreExtensions,
+    OneADay,
+    PatientBusy,
+    SelfBooking,
+    SlotTaken,
+    WrongMove,
+)
+from openslot.booking.events import Topic, announce
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import Visit
+from openslot.booking.rules import (
+    CLAIMING,
+    Part,
+    check_booker,
+    check_change_time,
+    check_move,
+    check_wish,
+    one_a_day_key,
+    part_in,
+)
+from openslot.booking.slots import nearest
+from openslot.core import audit
+from openslot.core.errors import NotFound, StaleVersion
+from openslot.core.ids import new_id
+from openslot.directory.models import Patient
+from openslot.directory.rules import Actor, works_with_patients
+from openslot.schedules import diaries
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Span, instant_of
+from openslot.schedules.diaries import Claim
+from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A visit as somebody wants it. ``second_visit`` lets those who work with patients book
+    another visit with the same practitioner on the same day."""
+
+    schedule_id: int
+    start: datetime
+    minutes: int
+    patient_id: UUID | None
+    reason: str | None = None
+    priority: Priority = Priority.ROUTINE
+    second_visit: bool = False
+
+
+def book(
+    session: Session, actor: Actor, wish: Wish, *, now: datetime, hold_id: UUID | None = None
+) -> Appointment:
+    """Book a visit, out of the hold if it is still kept, otherwise if the time is free.
+
+    At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
+    free starts.
+    """
+    if hold_id is not None:
+        kept = _confirm(session, actor, wish, hold_id, now)
+        if kept is not None:
+            return kept
+    visit = _take(session, actor, wish, Status.BOOKED, None, now)
+    _tell(session, actor, visit, Topic.BOOKED, now)
+    return visit
+
+
+def hold(
+    session: Session, actor: Actor, wish: Wish, *, now: datetime, keep: timedelta
+) -> Appointment:
+    """Keep a time for ``keep``; the patient's other holds are let go."""
+    visit = _take(session, actor, wish, Status.HELD, now + keep, now)
+    audit.record(session, "appointment.held", subject_of(visit.id), by=actor.origin, now=now)
+    return visit
+
+
+def extend_hold(
+    session: Session, actor: Actor, hold_id: UUID, *, now: datetime, keep: timedelta, limit: int
+) -> Appointment:
+    """Keep it for ``keep`` from now, ``limit`` times at most."""
+    visit, _ = visit_for(session, actor, hold_id)
+    appointment = visit.appointment
+    if visit.status is not Status.HELD:
+        raise HoldLapsed
+    if appointment.extensions >= limit:
+        raise NoMoreExtensions
+    appointment.extensions += 1
+    appointment.held_until = now + keep
+    appointment.changed_at = now
+    return appointment
+
+
+def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime) -> None:
+    """Let a kept time go; nothing happens where it is no longer kept."""
+    visit, _ = visit_for(session, actor, hold_id)
+    if visit.status is Status.HELD:
+        _lapse(session, [visit.appointment], now)
+
+
+def move(
+    session: Session,
+    actor: Actor,
+    appointment_id: UUID,
+    start: datetime,
+    *,
+    now: datetime,
+    cutoff: timedelta,
+    minutes: int | None = None,
+    schedule_id: int | None = None,
+    version: int | None = None,
+) -> Appointment:
+    """Claim the new time and release the old one; refused, the old stays.
+
+    ``schedule_id`` may name another schedule of the same practitioner.
+    """
+    visit, part = visit_for(session, actor, appointment_id)
+    appointment = visit.appointment
+    _check_version(appointment, version)
+    if visit.status is not Status.BOOKED:
+        raise WrongMove
+    check_change_time(part, visit.standing, now=now, cutoff=cutoff)
+    place = _place(session, schedule_id or appointment.schedule_id)
+    if place.schedule_id != appointment.schedule_id and (
+        place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id
+    ):
+        raise NotFound
+    if minutes is None:
+        minutes = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
+    span = check_wish(place, start, minutes, now)
+    key = _key_for_move(session, actor, place, appointment, start)
+    _claim(session, place, span, visit.patient, [appointment], now)
+    was = appointment.starts_at
+    appointment.schedule_id = place.schedule_id
+    appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
+    appointment.one_a_day = key
+    appointment.changed_at = now
+    session.flush()
+    _tell(session, actor, appointment, Topic.MOVED, now, was=was)
+    return appointment
+
+
+def amend(
+    session: Session,
+    actor: Actor,
+    appointment_id: UUID,
+    *,
+    reason: str | None,
+    priority: Priority | None = None,
+    now: datetime,
+    version: int | None = None,
+) -> Appointment:
+    """Change the reason, and the priority if one is given, of a visit still to come."""
+    visit, _ = visit_for(session, actor, appointment_id)
+    _check_version(visit.appointment, version)
+    if visit.status not in (Status.HELD, Status.BOOKED):
+        raise WrongMove
+    visit.appointment.reason = reason
+    visit.appointment.priority = priority or Priority(visit.appointment.priority)
+    visit.appointment.changed_at = now
+    audit.record(
+        session, "appointment.amended", subject_of(appointment_id), by=actor.origin, now=now
+    )
+    return visit.appointment
+
+
+def change_status(
+    session: Session,
+    actor: Actor,
+    appointment_id: UUID,
+    to: Status,
+    *,
+    now: datetime,
+    cutoff: timedelta,
+    why: str | None = None,
+    version: int | None = None,
+) -> Appointment:
+    """Arrive, fulfil, miss, cancel, or mark as entered in error, as the table of moves allows.
+
+    What leaves the statuses that claim time gives its ticks back.
+    """
+    visit, part = visit_for(session, actor, appointment_id)
+    appointment = visit.appointment
+    _check_version(appointment, version)
+    check_move(part, visit.standing, to, now=now, cutoff=cutoff)
+    if visit.status in CLAIMING and to not in CLAIMING:
+        release, cover = _freed(session, [appointment])
+        diaries.change(session, release=release, cover=cover)
+    if to in _ENDS:
+        appointment.one_a_day = None
+    appointment.status = to
+    appointment.status_reason = why
+    appointment.changed_at = now
+    session.flush()
+    subject = subject_of(appointment_id)
+    audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
+    topic = _TOPICS.get(to)
+    if topic:
+        announce(session, topic, appointment, by=actor.account_id, now=now)
+    return appointment
+
+
+_ENDS = frozenset({Status.CANCELLED, Status.FULFILLED, Status.ENTERED_IN_ERROR, Status.LAPSED})
+_TOPICS = {
+    Status.CANCELLED: Topic.CANCELLED,
+    Status.FULFILLED: Topic.FULFILLED,
+    Status.NO_SHOW: Topic.NO_SHOW,
+}
+
+
+def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Visit, Part]:
+    """A visit and what the actor is to it; NotFound for strangers as for what is not there."""
+    visit = queries.visit(session, appointment_id)
+    part = part_in(actor, visit.standing) if visit else None
+    if visit is None or part is None or visit.status is Status.LAPSED:
+        raise NotFound
+    return visit, part
+
+
+def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
+    """Put away up to ``limit`` holds that ran out, and say how many.
+
+    Nothing depends on it: what ran out counts as free everywhere. It keeps the tables small.
+    """
+    lapsed = queries.all_lapsed(session, now=now, limit=limit)
+    _lapse(session, lapsed, now)
+    return len(lapsed)
+
+
+def subject_of(appointment_id: UUID) -> str:
+    """How the audit names a visit."""
+    return f"appointment:{appointment_id}"
+
+
+def _take(
+    session: Session,
+    actor: Actor,
+    wish: Wish,
+    status: Status,
+    held_until: datetime | None,
+    now: datetime,
+) -> Appointment:
+    """Claim the time in every diary and write the visit down."""
+    place = _place(session, wish.schedule_id)
+    check_booker(actor, place, wish.patient_id)
+    span = check_wish(place, wish.start, wish.minutes, now)
+    patient, holds, key = None, [], None
+    if wish.patient_id is not None:
+        key = one_a_day_key(place, wish.patient_id, wish.start)
+        patient, others = queries.patient_with(session, wish.patient_id, key)
+        _check_patient(patient, place)
+        holds = [other for other in others if other.status == Status.HELD]
+        if len(holds) < len(others):
+            _check_second(actor, wish.second_visit)
+            key = None
+    _claim(session, place, span, patient, holds, now)
+    visit = Appointment(
+        id=new_id(),
+        schedule_id=wish.schedule_id,
+        patient_id=wish.patient_id,
+        starts_at=instant_of(span.start),
+        ends_at=instant_of(span.end),
+        status=status,
+        priority=wish.priority,
+        reason=wish.reason,
+        held_until=held_until,
+        extensions=0,
+        one_a_day=key,
+        version=1,
+        created_at=now,
+        created_by=actor.account_id,
+        changed_at=now,
+    )
+    session.add(visit)
+    return visit
+
+
+def _check_second(actor: Actor, second_visit: bool) -> None:
+    """Only those who work with patients book a second visit that day; it bears no key."""
+    if not (second_visit and works_with_patients(actor)):
+        raise OneADay(field="start")
+
+
+def _confirm(
+    session: Session, actor: Actor, wish: Wish, hold_id: UUID, now: datetime
+) -> Appointment | None:
+    """The hold as a booked visit; None where it is gone or was for another time."""
+    visit = queries.visit(session, hold_id)
+    if visit is None or visit.status is not Status.HELD:
+        return None
+    appointment = visit.appointment
+    if part_in(actor, visit.standing) is None:
+        raise NotFound
+    wanted = (wish.schedule_id, wish.start, wish.patient_id)
+    if wanted != (appointment.schedule_id, appointment.starts_at, appointment.patient_id):
+        return None
+    # A hold that ran out is still good as long as nobody has taken its time: its ticks are
+    # freed only together with its status, so the version decides between us and them.
+    appointment.status = Status.BOOKED
+    appointment.held_until = None
+    appointment.reason = wish.reason
+    appointment.priority = wish.priority
+    appointment.changed_at = now
+    session.flush()
+    _tell(session, actor, appointment, Topic.BOOKED, now)
+    return appointment
+
+
+def _place(session: Session, schedule_id: int) -> Place:
+    place = schedules.places(session, Schedule.id == schedule_id).get(schedule_id)
+    if place is None:
+        raise NotFound("This can no longer be booked. Search for another.", field="schedule")
+    return place
+
+
+def _check_patient(patient: Patient | None, place: Place) -> None:
+    if patient is None or not patient.active:
+        raise NotFound("There is no such patient.", field="patient")
+    if patient.email and patient.email == place.practitioner_email:
+        raise SelfBooking
+
+
+def _key_for_move(
+    session: Session, actor: Actor, place: Place, appointment: Appointment, start: datetime
+) -> str | None:
+    if appointment.patient_id is None or appointment.one_a_day is None:
+        return None
+    key = one_a_day_key(place, appointment.patient_id, start)
+    if key != appointment.one_a_day:
+        _, others = queries.patient_with(session, appointment.patient_id, key)
+        if any(other.one_a_day == key for other in others if other.status != Status.HELD):
+            _check_second(actor, works_with_patients(actor))
+            return None
+    return key
+
+
+def _claim(
+    session: Session,
+    place: Place,
+    span: Span,
+    patient: Patient | None,
+    instead: Sequence[Appointment],
+    now: datetime,
+) -> None:
+    """Claim ``span`` in every diary of the place and the patient.
+
+    ``instead`` are visits whose time is given back: holds lapse, a visit that moves stays.
+    Holds of others that ran out are swept away where they stand in the way.
+    """
+    wanted = [(diary, span) for diary in place.claimed_ids]
+    if patient is not None:
+        wanted.append((patient.diary_id, span))
+    release, cover = _freed(session, instead)
+    _mark_lapsed([one for one in instead if one.status == Status.HELD], now)
+    avoid = [(place.closures_id, span)]
+    try:
+        diaries.change(session, release=release, claim=wanted, cover=cover, avoid=avoid)
+    except DiaryTaken as refused:
+        lapsed = queries.lapsed_holds(session, refused.diary_ids, span, now=now)
+        if not lapsed:
+            raise _refusal(session, place, span, refused.diary_ids, now) from None
+        more, more_cover = _freed(session, lapsed)
+        _mark_lapsed(lapsed, now)
+        try:
+            diaries.change(
+                session,
+                release=[*release, *more],
+                claim=wanted,
+                cover=[*cover, *more_cover],
+                avoid=avoid,
+            )
+        except DiaryTaken as again:
+            raise _refusal(session, place, span, again.diary_ids, now) from None
+    # The old holder of a key must be written before the new one.
+    session.flush()
+
+
+def _refusal(
+    session: Session, place: Place, span: Span, diary_ids: frozenset[int], now: datetime
+) -> Exception:
+    """Which of the reasons it is that a time cannot be had."""
+    if place.closures_id in diary_ids:
+        return CentreClosed(field="start")
+    if not diary_ids.intersection(place.claimed_ids):
+        return PatientBusy(field="start")
+    if schedules.absent_spans(session, place.claimed_ids, span):
+        return Absent(field="start")
+    minutes = (span.end - span.start) * 5
+    return SlotTaken(nearest(session, place, instant_of(span.start), now=now, minutes=minutes))
+
+
+def _lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
+    release, cover = _freed(session, holds)
+    _mark_lapsed(holds, now)
+    diaries.change(session, release=release, cover=cover)
+    session.flush()
+
+
+def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
+    for one in holds:
+        one.status = Status.LAPSED
+        one.one_a_day = None
+        one.changed_at = now
+
+
+def _freed(
+    session: Session, appointments: Sequence[Appointment]
+) -> tuple[list[Claim], list[Claim]]:
+    """What the visits give back, and what of it absences keep taken."""
+    release = queries.claims_of(session, appointments)
+    if not release:
+        return [], []
+    over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
+    diary_ids = {diary_id for diary_id, _ in release}
+    absent = schedules.absent_spans(session, diary_ids, over)
+    return release, _overlaps(release, absent)
+
+
+def _overlaps(release: Sequence[Claim], absent: Sequence[Claim]) -> list[Claim]:
+    """The parts of ``absent`` that lie within what the same diary gives back."""
+    found = []
+    for diary_id, span in release:
+        for other_id, other in absent:
+            low, high = max(span.start, other.start), min(span.end, other.end)
+            if diary_id == other_id and low < high:
+                found.append((diary_id, Span(low, high)))
+    return found
+
+
+def _check_version(appointment: Appointment, version: int | None) -> None:
+    if version is not None and version != appointment.version:
+        raise StaleVersion
+
+
+def _tell(
+    session: Session,
+    actor: Actor,
+    visit: Appointment,
+    topic: Topic,
+    now: datetime,
+    *,
+    was: datetime | None = None,
+) -> None:
+    """Into the audit and, through the outbox, to whom it concerns."""
+    details = {"was": was.isoformat()} if was else {}
+    audit.record(session, topic, subject_of(visit.id), by=actor.origin, now=now, **details)
+    announce(session, topic, visit, by=actor.account_id, now=now, was=was)

@@ -1,0 +1,70 @@
+"""Appointments; a hold is one that nobody has confirmed yet."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from openslot.core.db import Base, Instant
+from openslot.core.ids import new_id
+
+
+class Status(StrEnum):
+    """Where a visit stands. LAPSED is a hold that ran out or was let go."""
+
+    HELD = "held"
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no-show"
+    ENTERED_IN_ERROR = "entered-in-error"
+    LAPSED = "lapsed"
+
+
+class Priority(StrEnum):
+    """How soon it is needed."""
+
+    ROUTINE = "routine"
+    URGENT = "urgent"
+
+
+class Appointment(Base):
+    """A visit. It claims its ticks in the diary of its schedule and in the patient's.
+
+    ``one_a_day`` is unique while the visit is live: patient, practitioner and local date, so
+    that the rule of one visit a day holds under any race; null where it does not apply.
+    ``version`` rises with every change: an UPDATE names the version that was read, so that of
+    two changes at once the second is tried again on what the first left. It is also the
+    SEQUENCE of the visit's calendar entries.
+    """
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        Index(None, "schedule_id", "starts_at"),
+        Index(None, "patient_id", "starts_at"),
+        Index(None, "status", "held_until"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"))
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    status: Mapped[str] = mapped_column(String(20))
+    priority: Mapped[str] = mapped_column(String(10), default=Priority.ROUTINE)
+    task: Mapped[str | None] = mapped_column(String(200))
+    reason: Mapped[str | None] = mapped_column(Text)
+    status_reason: Mapped[str | None] = mapped_column(String(500))
+    held_until: Mapped[datetime | None] = mapped_column(Instant)
+    extensions: Mapped[int] = mapped_column(Integer, default=0)
+    one_a_day: Mapped[str | None] = mapped_column(String(80), unique=True)
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
+    external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

@@ -1,0 +1,255 @@
+"""Reading visits, and the row-level writes that commands share."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import CLAIMING, LIVE, Standing
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Diary,
+    Patient,
+    Practitioner,
+    Room,
+    Service,
+)
+from openslot.schedules.availability import Span, Window, instant_of, span_between
+from openslot.schedules.diaries import Claim
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import DIARY
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """An appointment with all that a page or a message shows of it."""
+
+    appointment: Appointment
+    schedule: Schedule
+    centre: Centre
+    practitioner: Practitioner | None
+    service: Service | None
+    department: Department | None
+    patient: Patient | None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The centre's time zone."""
+        return ZoneInfo(self.centre.time_zone)
+
+    @property
+    def with_whom(self) -> str:
+        """Whom or what the visit is with."""
+        if self.practitioner:
+            return self.practitioner.name
+        return self.service.name if self.service else self.centre.name
+
+    @property
+    def status(self) -> Status:
+        """Where the visit stands."""
+        return Status(self.appointment.status)
+
+    @property
+    def standing(self) -> Standing:
+        """What the rules need to know."""
+        return Standing(
+            status=self.status,
+            starts_at=self.appointment.starts_at,
+            patient_id=self.appointment.patient_id,
+            practitioner_id=self.schedule.practitioner_id,
+            centre_id=self.schedule.centre_id,
+        )
+
+
+def _visits() -> Any:
+    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+    return (
+        select(Appointment, Schedule, Centre, Practitioner, Service, Department, Patient)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+        .outerjoin(Patient, Patient.id == Appointment.patient_id)
+    )
+
+
+def visit(session: Session, appointment_id: UUID) -> Visit | None:
+    """One visit; one statement."""
+    row = session.execute(_visits().where(Appointment.id == appointment_id)).first()
+    return Visit(*row) if row else None
+
+
+def visits(
+    session: Session,
+    *where: ColumnElement[bool],
+    newest_first: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Visit]:
+    """The visits that fit, by start; one statement. Lapsed holds are left out."""
+    order = (Appointment.starts_at, Appointment.id)
+    query = _visits().where(Appointment.status != Status.LAPSED, *where)
+    query = query.order_by(*(column.desc() for column in order) if newest_first else order)
+    return [Visit(*row) for row in session.execute(query.limit(limit).offset(offset or None))]
+
+
+def count(session: Session, *where: ColumnElement[bool]) -> int:
+    """How many visits fit."""
+    query = (
+        select(func.count())
+        .select_from(Appointment)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(Appointment.status != Status.LAPSED, *where)
+    )
+    return session.scalar(query) or 0
+
+
+def of_patient(patient_id: UUID) -> ColumnElement[bool]:
+    """Visits of a patient; holds are shown where they are made, not in lists."""
+    return and_(Appointment.patient_id == patient_id, Appointment.status != Status.HELD)
+
+
+def of_practitioner(practitioner_id: int) -> ColumnElement[bool]:
+    """Visits with a practitioner at any centre."""
+    return Schedule.practitioner_id == practitioner_id
+
+
+def at_centre(centre_id: int) -> ColumnElement[bool]:
+    """Visits at a centre."""
+    return Schedule.centre_id == centre_id
+
+
+def on_schedule(schedule_id: int) -> ColumnElement[bool]:
+    """Visits of one schedule."""
+    return Appointment.schedule_id == schedule_id
+
+
+def to_come(now: datetime) -> ColumnElement[bool]:
+    """Live visits that are not over."""
+    return and_(Appointment.ends_at > now, Appointment.status.in_(LIVE))
+
+
+def gone_by(now: datetime) -> ColumnElement[bool]:
+    """Visits that are over, or will not happen."""
+    return or_(Appointment.ends_at <= now, Appointment.status.not_in(LIVE))
+
+
+def between(starts: datetime, ends: datetime) -> ColumnElement[bool]:
+    """Visits that touch the period."""
+    return and_(Appointment.ends_at > starts, Appointment.starts_at < ends)
+
+
+def showing(now: datetime) -> ColumnElement[bool]:
+    """What stands in a calendar: all that keeps its time, but for holds that ran out."""
+    return and_(
+        Appointment.status.in_(CLAIMING),
+        or_(Appointment.status != Status.HELD, Appointment.held_until > now),
+    )
+
+
+def patient_with(
+    session: Session, patient_id: UUID, one_a_day: str | None
+) -> tuple[Patient | None, list[Appointment]]:
+    """A patient, their holds, and the visit that bears the key; one statement."""
+    rows = session.execute(
+        select(Patient, Appointment)
+        .outerjoin(
+            Appointment,
+            and_(
+                Appointment.patient_id == Patient.id,
+                or_(Appointment.status == Status.HELD, Appointment.one_a_day == one_a_day),
+            ),
+        )
+        .where(Patient.id == patient_id)
+    ).all()
+    patient = rows[0][0] if rows else None
+    return patient, [appointment for _, appointment in rows if appointment is not None]
+
+
+def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Claim]:
+    """What the given visits claim, in all their diaries; one statement."""
+    if not appointments:
+        return []
+    return _claims(session, Appointment.id.in_([one.id for one in appointments]))
+
+
+def lapsed_spans(session: Session, window: Window, *, now: datetime) -> list[Claim]:
+    """What holds that ran out still claim in ``window``; one statement."""
+    return _claims(session, _lapsed(now), _touching(window))
+
+
+def lapsed_holds(
+    session: Session, diary_ids: Iterable[int], over: Span, *, now: datetime
+) -> list[Appointment]:
+    """The holds that ran out and still claim ticks of ``over`` in one of the diaries."""
+    wanted = set(diary_ids)
+    query = _with_diaries(select(Appointment)).where(
+        _lapsed(now),
+        between(instant_of(over.start), instant_of(over.end)),
+        or_(DIARY.in_(wanted), Room.diary_id.in_(wanted), Patient.diary_id.in_(wanted)),
+    )
+    return list(session.scalars(query))
+
+
+def all_lapsed(session: Session, *, now: datetime, limit: int) -> list[Appointment]:
+    """Holds that ran out, oldest first."""
+    query = select(Appointment).where(_lapsed(now)).order_by(Appointment.held_until)
+    return list(session.scalars(query.limit(limit)))
+
+
+def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
+    """What visits claim of ``over`` in one diary."""
+    among = or_(DIARY.in_([diary_id]), Room.diary_id == diary_id, Patient.diary_id == diary_id)
+    claims = _claims(session, between(instant_of(over.start), instant_of(over.end)), among)
+    return [claim for claim in claims if claim[0] == diary_id]
+
+
+def every_claim(session: Session) -> list[Claim]:
+    """All that all visits claim."""
+    return _claims(session)
+
+
+def _lapsed(now: datetime) -> ColumnElement[bool]:
+    return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
+
+
+def _touching(window: Window) -> ColumnElement[bool]:
+    return between(instant_of(window.start), instant_of(window.end))
+
+
+def _claims(session: Session, *where: ColumnElement[bool]) -> list[Claim]:
+    query = _with_diaries(
+        select(DIARY, Room.diary_id, Patient.diary_id, Appointment.starts_at, Appointment.ends_at)
+    ).where(Appointment.status.in_(CLAIMING), *where)
+    claims: list[Claim] = []
+    for *diaries, starts, ends in session.execute(query):
+        span = span_between(starts, ends)
+        claims.extend((diary, span) for diary in diaries if diary is not None)
+    return claims
+
+
+def _with_diaries(query: Any) -> Any:
+    return (
+        query.select_from(Appointment)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Room, Room.id == Schedule.room_id)
+        .outerjoin(Patient, Patient.id == Appointment.patient_id)
+    )
+
+
+def diary_names(session: Session) -> dict[int, str]:
+    """What each diary belongs to, for the report of ``openslot check``."""
+    return {
+        diary_id: f"{kind} (diary {diary_id})"
+        for diary_id, kind in session.execute(select(Diary.id, Diary.kind))
+    }

@@ -1,0 +1,225 @@
+"""What may be booked, and who may make which move until when: pure decisions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from openslot.booking.errors import (
+    BadLength,
+    BeyondHorizon,
+    CentreClosed,
+    InThePast,
+    NeedsPatient,
+    OffGrid,
+    OutsideHours,
+    ReferralRequired,
+    TooEarly,
+    TooLateToChange,
+    TooLong,
+    TooShortNotice,
+    WrongMove,
+)
+from openslot.booking.models import Status
+from openslot.core.errors import Forbidden, Malformed
+from openslot.directory.models import Profession
+from openslot.directory.rules import Actor, works_with_patients
+from openslot.identity.models import Role
+from openslot.schedules.availability import (
+    DAY,
+    Span,
+    Window,
+    grid,
+    mask_of,
+    opening,
+    tick_at,
+    window_over,
+)
+from openslot.schedules.rules import Place, bookable_span, open_ticks
+
+CLAIMING = frozenset({Status.HELD, Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
+"""Visits of these statuses keep their ticks taken."""
+
+LIVE = frozenset({Status.BOOKED, Status.ARRIVED})
+"""Visits that are still to come or going on."""
+
+
+class Part(StrEnum):
+    """What somebody is to a visit."""
+
+    PATIENT = "patient"
+    PRACTITIONER = "practitioner"
+    STAFF = "staff"
+    ADMIN = "admin"
+
+
+_CARERS = frozenset({Part.PRACTITIONER, Part.STAFF, Part.ADMIN})
+_EVERYBODY = _CARERS | {Part.PATIENT}
+
+MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
+    (Status.HELD, Status.BOOKED): _EVERYBODY,
+    (Status.HELD, Status.LAPSED): _EVERYBODY,
+    (Status.BOOKED, Status.CANCELLED): _EVERYBODY,
+    (Status.BOOKED, Status.ARRIVED): _CARERS,
+    (Status.BOOKED, Status.NO_SHOW): _CARERS,
+    (Status.ARRIVED, Status.FULFILLED): _CARERS,
+    # Slips of the finger are taken back; the visit kept its time meanwhile.
+    (Status.ARRIVED, Status.BOOKED): _CARERS,
+    (Status.NO_SHOW, Status.BOOKED): _CARERS,
+    **{
+        (status, Status.ENTERED_IN_ERROR): frozenset({Part.ADMIN})
+        for status in Status
+        if status not in (Status.ENTERED_IN_ERROR, Status.LAPSED)
+    },
+}
+"""Who may take a visit from one status to another; what is not here nobody may."""
+
+ARRIVES_EARLIEST = timedelta(hours=12)
+"""A patient is noted as arrived no earlier than this before the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a rule needs to know of a visit to say who is what to it."""
+
+    status: Status
+    starts_at: datetime
+    patient_id: UUID | None
+    practitioner_id: int | None
+    centre_id: int
+
+
+def part_in(actor: Actor, visit: Standing) -> Part | None:
+    """What the actor is to the visit; None for a stranger, who may not know that it exists."""
+    if actor.patient_id is not None and actor.patient_id == visit.patient_id:
+        return Part.PATIENT
+    if actor.practitioner_id is not None and actor.practitioner_id == visit.practitioner_id:
+        return Part.PRACTITIONER
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return Part.ADMIN
+    if actor.centre_id is not None and actor.centre_id == visit.centre_id:
+        return Part.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Part.STAFF
+    return None
+
+
+def check_move(
+    part: Part, visit: Standing, to: Status, *, now: datetime, cutoff: timedelta
+) -> None:
+    """Refuse a change of status that the table does not give, or that comes at a wrong time."""
+    allowed = MOVES.get((visit.status, to))
+    if allowed is None:
+        raise WrongMove
+    if part not in allowed:
+        raise Forbidden
+    if to is Status.CANCELLED:
+        check_change_time(part, visit, now=now, cutoff=cutoff)
+    if to is Status.ARRIVED and now < visit.starts_at - ARRIVES_EARLIEST:
+        raise TooEarly
+    if to is Status.NO_SHOW and now < visit.starts_at:
+        raise TooEarly
+
+
+def check_change_time(part: Part, visit: Standing, *, now: datetime, cutoff: timedelta) -> None:
+    """Patients move and cancel until the cut-off; those who give the care at any time."""
+    if part is Part.PATIENT and now > visit.starts_at - cutoff:
+        raise TooLateToChange(hours=int(cutoff / timedelta(hours=1)))
+
+
+def moves_now(
+    part: Part, visit: Standing, *, now: datetime, cutoff: timedelta
+) -> frozenset[Status]:
+    """The statuses that this part may give the visit at this moment."""
+    possible = set()
+    for status in Status:
+        try:
+            check_move(part, visit, status, now=now, cutoff=cutoff)
+        except (WrongMove, Forbidden, TooEarly, TooLateToChange):
+            continue
+        possible.add(status)
+    return frozenset(possible)
+
+
+def may_reschedule(part: Part, visit: Standing, *, now: datetime, cutoff: timedelta) -> bool:
+    """Whether this part may move or amend the visit now."""
+    late = part is Part.PATIENT and now > visit.starts_at - cutoff
+    return visit.status is Status.BOOKED and not late
+
+
+def check_booker(actor: Actor, place: Place, patient_id: UUID | None) -> None:
+    """Who may book a place for whom: patients for themselves, those who give the care there
+    for any patient, and specialists only with a referral."""
+    if actor.role is Role.PATIENT:
+        if patient_id is None or patient_id != actor.patient_id:
+            raise NeedsPatient(field="patient")
+    elif not may_book_others(actor, place):
+        raise Forbidden
+    elif patient_id is None and place.practitioner_id is not None:
+        raise NeedsPatient(field="patient")
+    if place.profession == Profession.SPECIALIST:
+        raise ReferralRequired
+
+
+def may_book_others(actor: Actor, place: Place) -> bool:
+    """Whether the actor books this place for patients."""
+    if not works_with_patients(actor):
+        return False
+    own = actor.practitioner_id is not None and actor.practitioner_id == place.practitioner_id
+    return own or actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == place.centre_id
+
+
+def check_wish(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
+    """The ticks of a visit of ``minutes`` at ``start``, if the place offers them at all.
+
+    Refuses in this order: past, notice, horizon, grid, length, opening hours, public holiday.
+    What is taken is the diaries' affair.
+    """
+    if start.tzinfo is None:
+        raise Malformed("Give the start with its time zone.", field="start")
+    _check_start(place, start, now)
+    span = Span(tick_at(start), tick_at(start) + _ticks(place, minutes))
+    window = window_over(start, start + timedelta(minutes=minutes))
+    wanted = mask_of([span], window)
+    if wanted & ~opening(place.hours, place.zone, window):
+        raise OutsideHours(field="start")
+    if wanted & ~open_ticks(place, window):
+        raise CentreClosed(field="start")
+    return span
+
+
+def _check_start(place: Place, start: datetime, now: datetime) -> None:
+    if start < now:
+        raise InThePast(field="start")
+    bookable = bookable_span(place, now)
+    if tick_at(start) < bookable.start:
+        raise TooShortNotice(field="start", minutes=place.notice_minutes)
+    if tick_at(start) >= bookable.end:
+        raise BeyondHorizon(field="start", days=place.horizon_days)
+    day = Window(tick_at(start) // DAY, 1)
+    on_grid = grid(place.slot_minutes, place.zone, day) >> (tick_at(start) - day.start) & 1
+    if not on_grid or start.timestamp() % 300:
+        raise OffGrid(field="start", minutes=place.slot_minutes)
+
+
+def _ticks(place: Place, minutes: int) -> int:
+    if minutes < place.slot_minutes or minutes % place.slot_minutes:
+        raise BadLength(field="minutes", minutes=place.slot_minutes)
+    longest = place.slot_minutes * place.max_slots
+    if minutes > longest:
+        raise TooLong(field="minutes", minutes=longest)
+    return minutes // 5
+
+
+def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None:
+    """What is unique while a visit is live: patient, practitioner, date at the centre.
+
+    None for a department's service, which may see a patient as often as it must.
+    """
+    if place.practitioner_id is None:
+        return None
+    return f"{patient_id.hex}/{place.practitioner_id}/{local_date(place, start).isoformat()}"
+
+
+def local_date(place: Place, start: datetime) -> date:
+    """The date of ``start`` at the place's centre."""
+    return start.astimezone(place.zone).date()

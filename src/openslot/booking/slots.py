@@ -1,0 +1,149 @@
+"""Starts that can be booked now: computed, never stored, whatever the number of diaries."""
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.schedules import diaries
+from openslot.schedules.availability import (
+    Span,
+    Window,
+    bits,
+    grid,
+    instant_of,
+    mask_of,
+    starts_of_runs,
+    tick_at,
+    window_over,
+)
+from openslot.schedules.rules import Place, bookable_span, open_ticks
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """A start that can be booked; both instants are in the centre's zone."""
+
+    start: datetime
+    end: datetime
+    schedule_id: int
+
+
+def free_starts(
+    session: Session,
+    places: Mapping[int, Place],
+    window: Window,
+    *,
+    now: datetime,
+    minutes: int | None = None,
+    besides: Sequence[int] = (),
+) -> dict[int, int]:
+    """The free starts of each place as a mask over ``window``; two statements.
+
+    ``minutes`` is the length wanted, by default one slot of each place. ``besides`` are
+    further diaries that must be free, such as the patient's. Holds that have run out count
+    as free.
+    """
+    wanted = {diary for place in places.values() for diary in _diaries_of(place)} | set(besides)
+    taken = diaries.taken(session, wanted, window)
+    for diary_id, span in queries.lapsed_spans(session, window, now=now):
+        if diary_id in taken:
+            taken[diary_id] &= ~mask_of([span], window)
+    busy = 0
+    for diary_id in besides:
+        busy |= taken.get(diary_id, 0)
+    return {
+        key: _free_starts(place, window, taken, busy, minutes or place.slot_minutes, now)
+        for key, place in places.items()
+    }
+
+
+def _diaries_of(place: Place) -> tuple[int, ...]:
+    return (*place.claimed_ids, place.closures_id)
+
+
+def _free_starts(
+    place: Place,
+    window: Window,
+    taken: Mapping[int, int],
+    busy: int,
+    minutes: int,
+    now: datetime,
+) -> int:
+    if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
+        return 0
+    for diary_id in _diaries_of(place):
+        busy |= taken.get(diary_id, 0)
+    free = open_ticks(place, window) & ~busy
+    starts = starts_of_runs(free, minutes // 5) & grid(place.slot_minutes, place.zone, window)
+    return starts & mask_of([bookable_span(place, now)], window)
+
+
+def slots(
+    session: Session,
+    places: Mapping[int, Place],
+    starts: datetime,
+    ends: datetime,
+    *,
+    now: datetime,
+    minutes: int | None = None,
+    limit: int | None = None,
+    besides: Sequence[int] = (),
+) -> list[Slot]:
+    """The free starts from ``starts`` up to ``ends``, earliest first, ``limit`` at most."""
+    # A visit may run on after the last start: one more day shows whether it is free.
+    window = window_over(starts, ends + timedelta(days=1))
+    masks = free_starts(session, places, window, now=now, minutes=minutes, besides=besides)
+    within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
+    found = heapq.merge(
+        *(
+            ((window.start + bit, key) for bit in islice(bits(mask & within), limit))
+            for key, mask in masks.items()
+        )
+    )
+    return [_slot(tick, places[key], minutes) for tick, key in islice(found, limit)]
+
+
+def first_slots(
+    session: Session,
+    places: Mapping[int, Place],
+    *,
+    now: datetime,
+    days: int,
+    each: int,
+    besides: Sequence[int] = (),
+) -> dict[int, list[Slot]]:
+    """The first ``each`` free starts of every place in the next ``days`` days.
+
+    Places without any are left out. Two statements.
+    """
+    window = window_over(now, now + timedelta(days=days))
+    masks = free_starts(session, places, window, now=now, besides=besides)
+    return {
+        key: [_slot(window.start + bit, places[key], None) for bit in islice(bits(mask), each)]
+        for key, mask in masks.items()
+        if mask
+    }
+
+
+def nearest(
+    session: Session, place: Place, start: datetime, *, now: datetime, minutes: int, count: int = 3
+) -> list[datetime]:
+    """The free starts nearest to ``start`` within a week either way, earliest first."""
+    week = timedelta(days=7)
+    around = slots(
+        session, {place.schedule_id: place}, max(now, start - week), start + week,
+        now=now, minutes=minutes,
+    )  # fmt: skip
+    closest = sorted(around, key=lambda slot: abs(slot.start - start))[:count]
+    return sorted(slot.start for slot in closest)
+
+
+def _slot(tick: int, place: Place, minutes: int | None) -> Slot:
+    start = instant_of(tick)
+    end = start + timedelta(minutes=minutes or place.slot_minutes)
+    return Slot(start.astimezone(place.zone), end.astimezone(place.zone), place.schedule_id)

@@ -1,0 +1,1 @@
+"""What every feature stands on: database, errors, clock, ids, outbox, audit, settings."""

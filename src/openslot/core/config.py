@@ -1,0 +1,128 @@
+"""Every setting: one ``OPENSLOT_…`` variable (or a line of a .env file), typed."""
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no time zone of the IANA list, such as Australia/Sydney")
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Settings(BaseSettings):
+    """How this deployment runs. docs/settings.md explains each line."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENSLOT_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Folder of the embedded database and files.")
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL of the database; empty means SQLite inside the data folder.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Signs cookies and links; empty means one made and kept in the data folder.",
+    )
+    public_url: str = Field(
+        "", description="Address under which people reach this server, for links in mail."
+    )
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names this server answers to, separated by commas; empty means any."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="How many reverse proxies in front may be believed."
+    )
+    secure_cookies: bool = Field(
+        False, description="Send cookies over HTTPS only; set it wherever HTTPS is used."
+    )
+
+    network_name: str = Field("OpenSlot", description="Name of the health network, on each page.")
+    time_zone: ZoneName = Field(
+        "Australia/Sydney", description="Time zone of centres that are imported without one."
+    )
+    country: str = Field("AU", pattern="^[A-Z]{2}$", description="Country of telephone numbers.")
+    locale: str = Field("en_AU", description="Language of pages for readers who ask for none.")
+    emergency_number: str = Field("000", description="Emergency number shown on each page.")
+
+    hold_minutes: int = Field(10, ge=1, le=60, description="How long a time is kept.")
+    hold_extensions: int = Field(2, ge=0, le=10, description="How often a hold may be stretched.")
+    cancel_cutoff_hours: int = Field(
+        2, ge=0, le=336, description="Until how long before a visit patients may move or cancel."
+    )
+    search_days: int = Field(
+        56, ge=1, le=366, description="How many days ahead the search looks for free times."
+    )
+
+    session_hours: int = Field(12, ge=1, description="Sign-in ends after this time unused.")
+    session_days: int = Field(14, ge=1, description="Sign-in ends after this time in any case.")
+    confirm_email: bool = Field(
+        False, description="Let people sign in only after they confirmed their e-mail address."
+    )
+    sign_in_attempts: int = Field(
+        10, ge=1, description="Wrong passwords per account in 15 minutes before it must wait."
+    )
+    password_iterations: int = Field(
+        3, ge=1, le=20, description="Time cost of argon2id for new password hashes."
+    )
+
+    smtp_host: str = Field("", description="Mail server; empty keeps mail in the outbox.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of the mail server.")
+    smtp_user: str = Field("", description="Account at the mail server, if it asks for one.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password of that account.")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="How the connection to the mail server is secured."
+    )
+    mail_from: str = Field(
+        "OpenSlot <no-reply@openslot.example>", description="Sender of all mail."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is written to the log."
+    )
+
+    @cached_property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL, with our drivers filled in."""
+        url = self.database_url or f"sqlite:///{self.data_dir.resolve() / 'openslot.sqlite3'}"
+        for plain, driver in (
+            ("postgres://", "postgresql+psycopg://"),
+            ("postgresql://", "postgresql+psycopg://"),
+            ("mysql://", "mysql+pymysql://"),
+            ("mariadb://", "mariadb+pymysql://"),
+        ):
+            if url.startswith(plain):
+                return driver + url.removeprefix(plain)
+        return url
+
+    def key(self) -> str:
+        """The secret key; made on first use and kept, readable by its owner only."""
+        if self.secret_key.get_secret_value():
+            return self.secret_key.get_secret_value()
+        file = self.data_dir / "secret_key"
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            _write_once(file, secrets.token_urlsafe(48))
+        return file.read_text(encoding="ascii")
+
+
+def _write_once(file: Path, text: str) -> None:
+    """Write ``file`` whole or not at all, and keep what another process wrote first."""
+    draft = file.with_suffix(f".{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(text, encoding="ascii")
+    try:
+        file.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,182 @@
+"""The one place that begins, commits, rolls back and tries again.
+
+Commands take a session and never commit, so that they compose. An entry point calls
+:meth:`Database.run` or :meth:`Database.read` once a request, the worker once a message.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    DateTime,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from openslot.core.errors import Busy
+
+T = TypeVar("T")
+
+PATIENCE = 8.0
+"""Seconds that one unit of work is tried again before it is given up as Busy."""
+
+WAL_IS_SAFE_FROM = (3, 51, 3)
+"""Older SQLite may corrupt a write-ahead log that is reset at the wrong moment."""
+
+_RETRIED_SQLSTATES = {"40001", "40P01"}
+_RETRIED_MYSQL_CODES = {1020, 1205, 1213}
+
+
+class Base(DeclarativeBase):
+    """All tables. Names of constraints follow a convention, so that migrations find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC to the microsecond; naive ones are refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError("an instant needs a time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class LostRace(Exception):
+    """Somebody else changed a row between our reading and our writing; try the whole again."""
+
+
+class Database:
+    """An engine, and the only ways to use it."""
+
+    def __init__(self, url: str):
+        self.engine = make_engine(url)
+        self._reader = self.engine.execution_options(openslot_reads=True)
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do ``work`` in one transaction and commit it; all of it happens, or nothing.
+
+        A lost compare-and-set, deadlock, serialization failure or locked SQLite file rolls
+        back and calls ``work`` again, with growing random waits, for up to PATIENCE seconds.
+        So ``work`` must do nothing outside the session. Raises Busy when the time is over.
+        """
+        gives_up = time.monotonic() + PATIENCE
+        wait = 0.002
+        while True:
+            try:
+                with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                    return work(session)
+            except (LostRace, StaleDataError, DBAPIError) as error:
+                if not _is_worth_retrying(error):
+                    raise
+                if time.monotonic() > gives_up:
+                    raise Busy from error
+            time.sleep(random.uniform(0, wait))  # noqa: S311 - spreads racers, guards nothing
+            wait = min(wait * 2, 0.2)
+
+    def read(self, work: Callable[[Session], T]) -> T:
+        """Do ``work`` in one read transaction; whatever it changes is thrown away."""
+        with self.reading() as session:
+            return work(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that reads and is rolled back at the end."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def is_empty(self) -> bool:
+        """Whether there is no table yet."""
+        return not inspect(self.engine).get_table_names()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+def _is_worth_retrying(error: Exception) -> bool:
+    """Whether another try may succeed.
+
+    A broken unique constraint counts: the command checked before it wrote, so it lost a race,
+    and the next try will find the other's row and say so in a sentence.
+    """
+    if isinstance(error, LostRace | StaleDataError | IntegrityError):
+        return True
+    original = getattr(error, "orig", None)
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original)
+    if getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES:
+        return True
+    arguments: tuple[object, ...] = getattr(original, "args", ())
+    return bool(arguments) and arguments[0] in _RETRIED_MYSQL_CODES
+
+
+def make_engine(url: str) -> Engine:
+    """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(
+            parsed, isolation_level="READ COMMITTED", pool_pre_ping=True, pool_size=20
+        )
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": 10})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA foreign_keys = ON")
+    wanted = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "truncate"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] not in (wanted, "memory"):
+        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Writers queue up at the start, where waiting is safe; readers wait for nobody."""
+    reads = connection.get_execution_options().get("openslot_reads", False)
+    connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,97 @@
+"""Failures that a person can understand, without any word of HTTP.
+
+Each has a stable ``code`` for programs and a ``sentence`` for people. The sentence is a
+gettext message id with ``{name}`` places, filled from ``params`` after translation.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """A refusal with a code, a sentence and, where one field is to blame, its name."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[str] = ""
+
+    def __init__(self, sentence: str | None = None, *, field: str | None = None, **params: Any):
+        self.message = sentence if sentence is not None else self.sentence
+        self.field = field
+        self.params: Mapping[str, Any] = params
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message.format(**self.params)
+
+
+class Malformed(DomainError):
+    """What came cannot be read at all: a date that is no date, an id that is no id."""
+
+    code = "malformed"
+    sentence = "This request could not be read. Check the address or the form and try again."
+
+
+class Invalid(DomainError):
+    """What came can be read, and a rule refuses it."""
+
+    code = "invalid"
+    sentence = "Check what you entered."
+
+
+class Unauthenticated(DomainError):
+    """Nobody is signed in, or the proof of who they are does not hold."""
+
+    code = "unauthenticated"
+    sentence = "Sign in to go on."
+
+
+class Forbidden(DomainError):
+    """Known, and not allowed."""
+
+    code = "forbidden"
+    sentence = "Your account may not do this."
+
+
+class NotFound(DomainError):
+    """There is nothing here for this reader; whether it exists is not said."""
+
+    code = "not-found"
+    sentence = "There is nothing here under this address."
+
+
+class Conflict(DomainError):
+    """The state of things has moved on, or stands against it."""
+
+    code = "conflict"
+    sentence = "Somebody changed this a moment ago. Load the page again and repeat your change."
+
+
+class StaleVersion(Conflict):
+    """The version that the change was made from is no longer the newest."""
+
+    code = "stale-version"
+
+
+class Expired(DomainError):
+    """It was there, for a time that is over."""
+
+    code = "expired"
+    sentence = "This link or request has run out. Ask for a new one."
+
+
+class RateLimited(DomainError):
+    """Too many attempts; wait ``retry_after`` seconds."""
+
+    code = "rate-limited"
+    sentence = "Too many attempts. Wait {retry_after} seconds and try again."
+
+    def __init__(self, sentence: str | None = None, *, retry_after: int = 60, **params: Any):
+        self.retry_after = retry_after
+        super().__init__(sentence, retry_after=retry_after, **params)
+
+
+class Busy(DomainError):
+    """The database could not finish the work among so many others; nothing was changed."""
+
+    code = "busy"
+    sentence = "So many people are booking just now that this did not go through. Try again."

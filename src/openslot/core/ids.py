@@ -1,0 +1,24 @@
+"""Ids of people's data: UUID version 7 (RFC 9562), in order of their making."""
+
+import secrets
+import time
+from uuid import UUID
+
+from openslot.core.errors import NotFound
+
+
+def new_id() -> UUID:
+    """A UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+def read_id(text: str) -> UUID:
+    """The UUID written in ``text``; NotFound where it is none, as nothing can bear that id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound from None

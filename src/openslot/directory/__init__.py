@@ -1,0 +1,1 @@
+"""Centres, departments, services, practitioners and patients, and search over their names."""

@@ -1,0 +1,310 @@
+"""Changes of the directory: check access, load, decide, write."""
+
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.ids import new_id
+from openslot.directory import queries
+from openslot.directory.details import (
+    CentreDetails,
+    DepartmentDetails,
+    PatientDetails,
+    PractitionerDetails,
+    ServiceDetails,
+    SignUp,
+)
+from openslot.directory.errors import BusinessNumberTaken, NameTaken
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Patient,
+    Practitioner,
+    Service,
+    StaffMember,
+)
+from openslot.directory.rules import (
+    Actor,
+    check_born,
+    check_expertise,
+    may_edit_department,
+    may_edit_practitioner,
+    may_run_centre,
+    may_run_network,
+    may_see_patient,
+)
+from openslot.identity import commands as identity
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account, Role
+
+Listed = Centre | Department | Service | Practitioner
+Entity = TypeVar("Entity", Centre, Department, Service, Practitioner)
+
+
+def actor_of(session: Session, account: Account, address: str | None) -> Actor:
+    """The account as one who acts, with whom it stands for."""
+    patient, practitioner, centre, department = queries.actor_ids(session, account.id)
+    return Actor(
+        role=Role(account.role),
+        account_id=account.id,
+        address=address,
+        patient_id=patient,
+        practitioner_id=practitioner,
+        centre_id=centre,
+        department_id=department,
+    )
+
+
+def create_centre(
+    session: Session, actor: Actor, details: CentreDetails, *, now: datetime,
+    external_id: str | None = None,
+) -> Centre:  # fmt: skip
+    """A new centre, by an administrator of the network."""
+    may_run_network(actor)
+    _check_centre(session, details, besides=None)
+    centre = Centre(
+        diary_id=queries.new_diary(session, "centre"),
+        external_id=external_id,
+        active=True,
+        **details.model_dump(),
+    )
+    return _added(session, actor, centre, now=now)
+
+
+def change_centre(
+    session: Session, actor: Actor, centre_id: int, details: CentreDetails, *, now: datetime
+) -> Centre:
+    """Put new details in the place of a centre's old ones."""
+    may_run_centre(actor, centre_id)
+    centre = queries.centre(session, centre_id, inactive=True)
+    _check_centre(session, details, besides=centre_id)
+    return _changed(session, actor, centre, details.model_dump(), now=now)
+
+
+def _check_centre(session: Session, details: CentreDetails, *, besides: int | None) -> None:
+    same_name = queries.centre_by(session, Centre.name == details.name, Centre.id != besides)
+    if same_name:
+        raise NameTaken(field="name")
+    number = details.business_number
+    if number and queries.centre_by(
+        session, Centre.business_number == number, Centre.id != besides
+    ):
+        raise BusinessNumberTaken(field="business_number")
+
+
+def create_department(
+    session: Session, actor: Actor, centre_id: int, details: DepartmentDetails, *, now: datetime,
+    external_id: str | None = None,
+) -> Department:  # fmt: skip
+    """A new department of a centre, by whoever runs the centre."""
+    may_run_centre(actor, centre_id)
+    queries.centre(session, centre_id, inactive=True)
+    _check_department(session, centre_id, details.name, besides=None)
+    department = Department(
+        centre_id=centre_id, external_id=external_id, active=True, **details.model_dump()
+    )
+    return _added(session, actor, department, now=now)
+
+
+def change_department(
+    session: Session, actor: Actor, department_id: int, details: DepartmentDetails, *, now: datetime
+) -> Department:
+    """Put new details in the place of a department's old ones."""
+    department = queries.department(session, department_id, inactive=True)
+    may_edit_department(actor, department.centre_id, department_id)
+    _check_department(session, department.centre_id, details.name, besides=department_id)
+    return _changed(session, actor, department, details.model_dump(), now=now)
+
+
+def _check_department(session: Session, centre_id: int, name: str, *, besides: int | None) -> None:
+    for other in queries.departments(session, centre_id, inactive=True):
+        if other.name.casefold() == name.casefold() and other.id != besides:
+            raise NameTaken(field="name")
+
+
+def create_service(
+    session: Session, actor: Actor, department_id: int, details: ServiceDetails, *, now: datetime
+) -> Service:
+    """A new service of a department, by its staff or whoever runs the centre."""
+    department = queries.department(session, department_id, inactive=True)
+    may_edit_department(actor, department.centre_id, department_id)
+    _check_service(session, department_id, details.name, besides=None)
+    service = Service(
+        diary_id=queries.new_diary(session, "service"),
+        department_id=department_id,
+        active=True,
+        **details.model_dump(),
+    )
+    return _added(session, actor, service, now=now)
+
+
+def change_service(
+    session: Session, actor: Actor, service_id: int, details: ServiceDetails, *, now: datetime
+) -> Service:
+    """Put new details in the place of a service's old ones."""
+    service = queries.service(session, service_id, inactive=True)
+    department = queries.department(session, service.department_id, inactive=True)
+    may_edit_department(actor, department.centre_id, department.id)
+    _check_service(session, department.id, details.name, besides=service_id)
+    return _changed(session, actor, service, details.model_dump(), now=now)
+
+
+def _check_service(session: Session, department_id: int, name: str, *, besides: int | None) -> None:
+    for other in queries.services(session, [department_id], inactive=True):
+        if other.name.casefold() == name.casefold() and other.id != besides:
+            raise NameTaken(field="name")
+
+
+def create_practitioner(
+    session: Session, actor: Actor, details: PractitionerDetails, *, now: datetime,
+    account_id: UUID | None = None,
+) -> Practitioner:  # fmt: skip
+    """A new practitioner, by an administrator of the network or of a centre."""
+    if not actor.is_a(Role.CENTRE_ADMIN):
+        may_run_network(actor)
+    check_expertise(details.profession, details.expertise)
+    practitioner = Practitioner(
+        diary_id=queries.new_diary(session, "practitioner"),
+        account_id=account_id,
+        active=True,
+        **_practitioner_values(details),
+    )
+    return _added(session, actor, practitioner, now=now)
+
+
+def change_practitioner(
+    session: Session,
+    actor: Actor,
+    practitioner_id: int,
+    details: PractitionerDetails,
+    *,
+    centre_ids: frozenset[int],
+    now: datetime,
+) -> Practitioner:
+    """Put new details in the place of the old ones; ``centre_ids`` are where they work."""
+    practitioner = queries.practitioner(session, practitioner_id, inactive=True)
+    may_edit_practitioner(actor, practitioner_id, centre_ids)
+    check_expertise(details.profession, details.expertise)
+    return _changed(session, actor, practitioner, _practitioner_values(details), now=now)
+
+
+def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
+    return details.model_dump() | {"languages": details.languages or ""}
+
+
+def sign_up(
+    session: Session, new: SignUp, password_hash: str, *, address: str | None, now: datetime
+) -> Account:
+    """A patient registers; EmailTaken where the e-mail has an account already.
+
+    A patient who was registered by staff under this e-mail is a record of its own: whoever
+    can type an e-mail must not come by somebody's visits.
+    """
+    check_born(new.born, now.date())
+    origin = audit.Origin(None, address)
+    account = identity.create_account(
+        session, NewAccount(new.email, new.name, password_hash, Role.PATIENT), by=origin, now=now
+    )
+    details = PatientDetails(name=new.name, born=new.born, email=new.email, phone=new.phone)
+    actor = Actor(role=Role.PATIENT, account_id=account.id, address=address)
+    add_patient(session, actor, details, account_id=account.id, now=now)
+    return account
+
+
+def add_patient(
+    session: Session, actor: Actor, details: PatientDetails, *, now: datetime,
+    account_id: UUID | None = None,
+) -> Patient:  # fmt: skip
+    """A new patient's record."""
+    check_born(details.born, now.date())
+    patient = Patient(
+        id=new_id(),
+        diary_id=queries.new_diary(session, "patient"),
+        account_id=account_id,
+        active=True,
+        created_at=now,
+        **details.model_dump(),
+    )
+    session.add(patient)
+    session.flush()
+    audit.record(session, "patient.created", f"patient:{patient.id}", by=actor.origin, now=now)
+    return patient
+
+
+def change_patient(
+    session: Session, actor: Actor, patient_id: UUID, details: PatientDetails, *, now: datetime
+) -> Patient:
+    """A patient's own details, changed by themselves or by those who work with patients."""
+    may_see_patient(actor, patient_id)
+    check_born(details.born, now.date())
+    patient = queries.patient(session, patient_id)
+    changed = _set(patient, details.model_dump())
+    audit.record(
+        session, "patient.changed", f"patient:{patient_id}", by=actor.origin, now=now,
+        fields=changed,
+    )  # fmt: skip
+    return patient
+
+
+def place_staff(
+    session: Session, actor: Actor, account_id: UUID, centre_id: int, department_id: int | None
+) -> StaffMember:
+    """Say where an account of staff, or of a centre's administrator, works."""
+    may_run_centre(actor, centre_id)
+    member = queries.staff_member(session, account_id) or StaffMember(account_id=account_id)
+    member.centre_id = centre_id
+    member.department_id = department_id
+    session.add(member)
+    return member
+
+
+def set_active(
+    session: Session,
+    actor: Actor,
+    thing: Listed,
+    active: bool,
+    *,
+    now: datetime,
+) -> None:
+    """Take something out of the directory or back in; its past stays as it is.
+
+    Whoever calls has checked that the actor may, and that nothing live depends on it.
+    """
+    thing.active = active
+    _recorded(session, actor, thing, "activated" if active else "deactivated", now=now)
+
+
+def _added(session: Session, actor: Actor, thing: Entity, *, now: datetime) -> Entity:
+    session.add(thing)
+    session.flush()
+    _recorded(session, actor, thing, "created", now=now)
+    return thing
+
+
+def _changed(
+    session: Session, actor: Actor, thing: Entity, values: dict[str, object], *, now: datetime
+) -> Entity:
+    fields = _set(thing, values)
+    _recorded(session, actor, thing, "changed", now=now, fields=fields)
+    return thing
+
+
+def _set(thing: object, values: dict[str, object]) -> list[str]:
+    """Set what differs, and say which fields did."""
+    changed = [name for name, value in values.items() if getattr(thing, name) != value]
+    for name in changed:
+        setattr(thing, name, values[name])
+    return changed
+
+
+def _recorded(
+    session: Session, actor: Actor, thing: Listed, act: str, *, now: datetime, **details: object
+) -> None:
+    kind = type(thing).__name__.lower()
+    audit.record(
+        session, f"{kind}.{act}", f"{kind}:{thing.id}", by=actor.origin, now=now, **details
+    )
+    queries.mark_changed(session)

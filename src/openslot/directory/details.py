@@ -1,0 +1,109 @@
+"""What people enter about centres, departments, services, practitioners and patients."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from openslot.core.fields import (
+    Blank,
+    Details,
+    Email,
+    Line,
+    Name,
+    OptionalEmail,
+    OptionalLine,
+    OptionalName,
+    OptionalPhone,
+    OptionalShortLine,
+    OptionalText,
+    OptionalWebAddress,
+    OptionalZone,
+    ZoneName,
+    refuse,
+)
+from openslot.directory.models import CentreType, Profession
+
+OptionalDate = Annotated[date | None, Blank]
+Degrees = Annotated[float | None, Blank]
+
+
+class CentreDetails(Details):
+    """A centre; ``holiday_region``, such as AU-NSW, closes it on public holidays."""
+
+    name: Name
+    type: CentreType
+    suburb: Line
+    time_zone: ZoneName
+    address: OptionalName = None
+    phone: OptionalPhone = None
+    email: OptionalEmail = None
+    business_number: OptionalShortLine = None
+    description: OptionalText = None
+    holiday_region: OptionalShortLine = None
+    picture_url: OptionalWebAddress = None
+    latitude: Annotated[Degrees, Field(ge=-90, le=90)] = None
+    longitude: Annotated[Degrees, Field(ge=-180, le=180)] = None
+
+
+class DepartmentDetails(Details):
+    """A department of a centre."""
+
+    name: Name
+    description: OptionalText = None
+    phone: OptionalPhone = None
+    email: OptionalEmail = None
+    picture_url: OptionalWebAddress = None
+
+
+class ServiceDetails(Details):
+    """A service of a department; ``minutes`` is a multiple of 5 up to 8 hours."""
+
+    name: Name
+    category: OptionalLine = None
+    minutes: int = 30
+    description: OptionalText = None
+    phone: OptionalPhone = None
+    email: OptionalEmail = None
+
+    @model_validator(mode="after")
+    def _minutes_are_ticks(self) -> Self:
+        if not 5 <= self.minutes <= 480 or self.minutes % 5:
+            raise refuse("Enter a length of 5 to 480 minutes, in steps of 5.")
+        return self
+
+
+class PractitionerDetails(Details):
+    """A practitioner; a specialist has an area of expertise."""
+
+    name: Name
+    profession: Profession
+    expertise: OptionalLine = None
+    provider_number: OptionalShortLine = None
+    phone: OptionalPhone = None
+    email: OptionalEmail = None
+    languages: OptionalLine = None
+    about: OptionalText = None
+    either_place: bool = False
+
+
+class PatientDetails(Details):
+    """A patient as they, or staff for them, enter it."""
+
+    name: Name
+    born: OptionalDate = None
+    email: OptionalEmail = None
+    phone: OptionalPhone = None
+    medicare_number: OptionalShortLine = None
+    time_zone: OptionalZone = None
+    language: OptionalShortLine = None
+
+
+class SignUp(Details):
+    """A patient who registers themselves."""
+
+    name: Name
+    born: date
+    email: Email
+    phone: OptionalPhone = None
+    password: str

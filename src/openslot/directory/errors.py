@@ -1,0 +1,38 @@
+"""Why the directory cannot be changed so."""
+
+from openslot.core.errors import Conflict, Invalid
+
+
+class NameTaken(Conflict):
+    """Another centre, department of the centre, or service of the department has the name."""
+
+    code = "name-taken"
+    sentence = "This name is taken. Enter a different one."
+
+
+class BusinessNumberTaken(Conflict):
+    """Another centre has the business number."""
+
+    code = "business-number-taken"
+    sentence = "Another centre has this business number."
+
+
+class ExpertiseMissing(Invalid):
+    """A specialist without an area of expertise, or anybody else with one."""
+
+    code = "expertise-missing"
+    sentence = "Enter the area of expertise of a specialist."
+
+
+class BirthInFuture(Invalid):
+    """Nobody is born tomorrow, nor over 130 years ago."""
+
+    code = "birth-out-of-range"
+    sentence = "Enter a date of birth that is in the past."
+
+
+class StillBooked(Conflict):
+    """What has live bookings cannot be taken away."""
+
+    code = "still-booked"
+    sentence = "There are {count} visits to come. Move or cancel them first."

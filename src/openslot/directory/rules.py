@@ -1,0 +1,98 @@
+"""Who acts, and who may change what in the directory."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from openslot.core.audit import Origin
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.errors import BirthInFuture, ExpertiseMissing
+from openslot.directory.models import Profession
+from openslot.identity.models import Role
+
+OLDEST_AGE = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: an account with its role, and whom it stands for in the directory.
+
+    ``role`` None is somebody who has not signed in.
+    """
+
+    role: Role | None = None
+    account_id: UUID | None = None
+    address: str | None = None
+    patient_id: UUID | None = None
+    practitioner_id: int | None = None
+    centre_id: int | None = None
+    department_id: int | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """The actor as the audit names it."""
+        return Origin(self.account_id, self.address)
+
+    def is_a(self, *roles: Role) -> bool:
+        """Whether the actor has one of ``roles``."""
+        return self.role in roles
+
+
+SYSTEM = Actor(role=Role.NETWORK_ADMIN)
+"""The command line, which whoever runs the server may use."""
+
+
+def may_run_network(actor: Actor) -> None:
+    """Only an administrator of the network may; Forbidden otherwise."""
+    if not actor.is_a(Role.NETWORK_ADMIN):
+        raise Forbidden
+
+
+def runs_centre(actor: Actor, centre_id: int) -> bool:
+    """Whether the actor administers this centre."""
+    return actor.is_a(Role.NETWORK_ADMIN) or (
+        actor.is_a(Role.CENTRE_ADMIN) and actor.centre_id == centre_id
+    )
+
+
+def may_run_centre(actor: Actor, centre_id: int) -> None:
+    """An administrator of the centre or the network may; Forbidden otherwise."""
+    if not runs_centre(actor, centre_id):
+        raise Forbidden
+
+
+def may_edit_department(actor: Actor, centre_id: int, department_id: int) -> None:
+    """Its staff may, and whoever runs its centre; Forbidden otherwise."""
+    own = actor.is_a(Role.STAFF) and actor.department_id == department_id
+    if not (own or runs_centre(actor, centre_id)):
+        raise Forbidden
+
+
+def may_edit_practitioner(actor: Actor, practitioner_id: int, centre_ids: frozenset[int]) -> None:
+    """They themselves may, and whoever runs a centre that they work at; Forbidden otherwise."""
+    own = actor.practitioner_id == practitioner_id
+    if not (own or any(runs_centre(actor, centre) for centre in centre_ids)):
+        may_run_network(actor)
+
+
+def works_with_patients(actor: Actor) -> bool:
+    """Whether the actor books for patients: staff, practitioners and administrators."""
+    return actor.is_a(Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN, Role.PRACTITIONER)
+
+
+def may_see_patient(actor: Actor, patient_id: UUID) -> None:
+    """Oneself, and those who work with patients; NotFound for others."""
+    if actor.patient_id != patient_id and not works_with_patients(actor):
+        raise NotFound
+
+
+def check_born(born: date | None, today: date) -> None:
+    """BirthInFuture unless a living person may be born then."""
+    if born is not None and not (today.year - OLDEST_AGE <= born.year and born <= today):
+        raise BirthInFuture(field="born")
+
+
+def check_expertise(profession: Profession, expertise: str | None) -> None:
+    """A specialist has an area of expertise; ExpertiseMissing otherwise."""
+    if profession == Profession.SPECIALIST and not expertise:
+        raise ExpertiseMissing(field="expertise")

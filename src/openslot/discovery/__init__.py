@@ -1,0 +1,1 @@
+"""Search over the whole network, joined with ratings and next free times."""

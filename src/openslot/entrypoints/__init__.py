@@ -1,0 +1,1 @@
+"""How features are reached: web pages, command line, worker."""

@@ -1,0 +1,1 @@
+"""Takes messages from the outbox and hands them to their handlers."""

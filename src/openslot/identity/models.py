@@ -1,0 +1,85 @@
+"""Accounts, their sessions, and failed sign-ins."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from flask_security import UserMixin
+from sqlalchemy import BINARY, Boolean, ForeignKey, Index, LargeBinary, String, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from openslot.core.db import Base, Instant
+from openslot.core.ids import new_id
+
+Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
+"""A SHA-256; MariaDB makes a key of bytes only where their number is fixed."""
+
+
+class Role(StrEnum):
+    """What an account is for; each account has exactly one."""
+
+    PATIENT = "patient"
+    PRACTITIONER = "practitioner"
+    STAFF = "staff"
+    CENTRE_ADMIN = "centre-admin"
+    NETWORK_ADMIN = "network-admin"
+
+
+class Account(Base, UserMixin):
+    """A login. ``email`` is kept in lower case; ``password`` is an argon2id hash.
+
+    ``fs_uniquifier`` is Flask-Security's name for the value that signed links carry; a new
+    one makes all links sent before useless.
+    """
+
+    __tablename__ = "account"
+
+    # The mixin declares an int; ours is as good a key.
+    id: Mapped[UUID] = mapped_column(  # type: ignore[assignment]
+        Uuid, primary_key=True, default=new_id
+    )
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(20))
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    must_change_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    locale: Mapped[str | None] = mapped_column(String(20))
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    theme: Mapped[str] = mapped_column(String(10), default="auto")
+    external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+    @property
+    def roles(self) -> list[str]:  # type: ignore[override] # names serve where it wants rows
+        """The role as a list, as Flask-Security reads it."""
+        return [self.role]
+
+
+class AccountSession(Base):
+    """One signed-in browser. The cookie carries a random token, this row its SHA-256."""
+
+    __tablename__ = "account_session"
+    __table_args__ = (Index(None, "account_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("account.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    seen_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    address: Mapped[str | None] = mapped_column(String(45))
+    agent: Mapped[str | None] = mapped_column(String(200))
+
+
+class SignInFailure(Base):
+    """A wrong password, counted against the e-mail that was tried and the address it came from."""
+
+    __tablename__ = "sign_in_failure"
+    __table_args__ = (Index(None, "email", "at"), Index(None, "address", "at"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(254))
+    address: Mapped[str] = mapped_column(String(45))
+    at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,92 @@
+"""Migrations without an alembic.ini: bring a database to the schema that this code expects.
+
+Nothing here names a schema, so the same call serves a database or a search path per tenant.
+On SQLite and PostgreSQL a migration happens whole or not at all; MariaDB ends its transaction
+with every CREATE or ALTER, so that there one that breaks off must be finished by hand.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+
+class BrokenReferences(Exception):
+    """A migration of SQLite would leave rows that point to nothing; it was undone."""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest schema; nothing happens where it is there already.
+
+    Raises BrokenReferences, with everything as before, where rows would lose what they
+    point to.
+    """
+    _migrate(engine, lambda config: command.upgrade(config, "head"))
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to ``revision``; ``base`` is a database without our tables."""
+    _migrate(engine, lambda config: command.downgrade(config, revision))
+
+
+def current(engine: Engine) -> str | None:
+    """The revision that the database is at; None where it was never migrated."""
+    with engine.execution_options(openslot_reads=True).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The newest revision, which this code expects."""
+    newest = ScriptDirectory.from_config(config_for()).get_current_head()
+    if newest is None:
+        raise LookupError("there is no migration")
+    return newest
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database has the schema that this code expects."""
+    return current(engine) == head()
+
+
+def config_for(connection: Connection | None = None) -> Config:
+    """Alembic's settings; env.py works on ``connection``, inside its transaction."""
+    config = Config()
+    config.set_main_option("script_location", "openslot:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
+    with engine.connect() as connection, _foreign_keys_off(connection), connection.begin():
+        change(config_for(connection))
+        _check_references(connection)
+
+
+@contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by copying and dropping it, and with foreign keys on the drop
+    deletes the rows that point to it. The switch only works outside a transaction, so it goes
+    around SQLAlchemy, which would begin one."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.cursor()
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.close()
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        tables = sorted({str(row[0]) for row in broken})
+        raise BrokenReferences(f"{len(broken)} rows of {', '.join(tables)} point to nothing")

@@ -1,0 +1,1 @@
+"""What people are told: messages, calendar attachments, e-mail."""

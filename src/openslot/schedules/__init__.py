@@ -1,0 +1,1 @@
+"""When something can be booked: opening hours, closures, absences, diaries."""

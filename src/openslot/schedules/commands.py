@@ -1,0 +1,197 @@
+"""Changes of schedules, their hours, and closures."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.errors import Conflict, NotFound
+from openslot.core.fields import Details, OptionalLine
+from openslot.directory import queries as directory
+from openslot.directory.models import Department, Room
+from openslot.directory.rules import Actor, may_edit_department, may_run_centre
+from openslot.schedules import diaries, queries
+from openslot.schedules.availability import Weekly
+from openslot.schedules.models import Closure, Schedule
+from openslot.schedules.rules import check_apart, check_hours, check_period, check_slot_minutes
+
+
+class ScheduleDetails(Details):
+    """How a schedule may be booked; ``room`` is the name of a room of the centre."""
+
+    slot_minutes: int = 30
+    max_slots: Annotated[int, Field(ge=1, le=48)] = 4
+    notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 60)] = 0
+    horizon_days: Annotated[int, Field(ge=1, le=730)] = 180
+    room: OptionalLine = None
+
+
+class AlreadyWorksHere(Conflict):
+    """A practitioner has one schedule at a centre."""
+
+    code = "already-works-here"
+    sentence = "This practitioner already works at this centre."
+
+
+def open_schedule(
+    session: Session,
+    actor: Actor,
+    *,
+    centre_id: int,
+    practitioner_id: int | None = None,
+    service_id: int | None = None,
+    details: ScheduleDetails,
+    hours: Iterable[Weekly],
+    now: datetime,
+) -> Schedule:
+    """Make a practitioner bookable at a centre, or a service at its own."""
+    schedule = Schedule(
+        centre_id=centre_id, practitioner_id=practitioner_id, service_id=service_id, active=True
+    )
+    _may_edit(session, actor, schedule)
+    centre = directory.centre(session, centre_id, inactive=True)
+    if practitioner_id is not None and centre_id in queries.centre_ids_of(session, practitioner_id):
+        raise AlreadyWorksHere(field="centre_id")
+    _set_details(session, schedule, details)
+    session.add(schedule)
+    session.flush()
+    _set_hours(session, schedule, hours, ZoneInfo(centre.time_zone))
+    _record(session, actor, schedule, "opened", now)
+    return schedule
+
+
+def change_schedule(
+    session: Session, actor: Actor, schedule_id: int, details: ScheduleDetails, *, now: datetime
+) -> None:
+    """Set slot length, limits and room; visits that are booked stay as they are."""
+    schedule = _existing(session, schedule_id)
+    _may_edit(session, actor, schedule)
+    _set_details(session, schedule, details)
+    _record(session, actor, schedule, "changed", now)
+
+
+def set_hours(
+    session: Session, actor: Actor, schedule_id: int, hours: Iterable[Weekly], *, now: datetime
+) -> None:
+    """Put new weekly hours in the place of the old; visits that are booked stay as they are."""
+    schedule = _existing(session, schedule_id)
+    _may_edit(session, actor, schedule)
+    centre = directory.centre(session, schedule.centre_id, inactive=True)
+    _set_hours(session, schedule, hours, ZoneInfo(centre.time_zone))
+    _record(session, actor, schedule, "hours-changed", now)
+
+
+def set_active(
+    session: Session, actor: Actor, schedule_id: int, active: bool, *, now: datetime
+) -> None:
+    """Let a schedule be booked, or no longer; the caller has looked for live visits."""
+    schedule = _existing(session, schedule_id)
+    _may_edit(session, actor, schedule)
+    schedule.active = active
+    _record(session, actor, schedule, "activated" if active else "deactivated", now)
+
+
+def close_centre(
+    session: Session,
+    actor: Actor,
+    centre_id: int,
+    *,
+    starts: datetime,
+    ends: datetime,
+    reason: str,
+    now: datetime,
+) -> Closure:
+    """Close a whole centre for a period; visits booked inside stay until somebody acts."""
+    may_run_centre(actor, centre_id)
+    centre = directory.centre(session, centre_id, inactive=True)
+    span = check_period(starts, ends)
+    diaries.change(session, cover=[(centre.diary_id, span)])
+    closure = Closure(centre_id=centre_id, starts_at=starts, ends_at=ends, reason=reason)
+    session.add(closure)
+    session.flush()
+    audit.record(
+        session, "centre.closed", f"centre:{centre_id}", by=actor.origin, now=now,
+        starts=starts.isoformat(), ends=ends.isoformat(),
+    )  # fmt: skip
+    return closure
+
+
+def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datetime) -> None:
+    """Take a closure back."""
+    closure = session.get(Closure, closure_id)
+    if closure is None:
+        raise NotFound
+    may_run_centre(actor, closure.centre_id)
+    centre = directory.centre(session, closure.centre_id, inactive=True)
+    span = check_period(closure.starts_at, closure.ends_at)
+    session.delete(closure)
+    session.flush()
+    others = queries.absent_spans(session, [centre.diary_id], span)
+    diaries.change(session, release=[(centre.diary_id, span)], cover=others)
+    audit.record(session, "centre.reopened", f"centre:{centre.id}", by=actor.origin, now=now)
+
+
+def may_edit(session: Session, actor: Actor, schedule_id: int) -> None:
+    """Forbidden unless the actor may change the schedule; NotFound where there is none."""
+    _may_edit(session, actor, _existing(session, schedule_id))
+
+
+def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
+    """Practitioners change their own hours, departments those of their services."""
+    if schedule.practitioner_id is not None and schedule.practitioner_id == actor.practitioner_id:
+        return
+    if schedule.service_id is not None:
+        service = directory.service(session, schedule.service_id, inactive=True)
+        department: Department = directory.department(session, service.department_id, inactive=True)
+        may_edit_department(actor, department.centre_id, department.id)
+        return
+    may_run_centre(actor, schedule.centre_id)
+
+
+def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails) -> None:
+    schedule.slot_minutes = check_slot_minutes(details.slot_minutes)
+    schedule.max_slots = details.max_slots
+    schedule.notice_minutes = details.notice_minutes
+    schedule.horizon_days = details.horizon_days
+    schedule.room_id = _room_id(session, schedule.centre_id, details.room)
+
+
+def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
+    if name is None:
+        return None
+    for room in queries.rooms(session, centre_id):
+        if room.name.casefold() == name.casefold():
+            return room.id
+    room = Room(centre_id=centre_id, name=name, diary_id=directory.new_diary(session, "room"))
+    session.add(room)
+    session.flush()
+    return room.id
+
+
+def _set_hours(
+    session: Session, schedule: Schedule, hours: Iterable[Weekly], zone: ZoneInfo
+) -> None:
+    kept = check_hours(hours)
+    if schedule.practitioner_id is not None:
+        practitioner = directory.practitioner(session, schedule.practitioner_id, inactive=True)
+        if not practitioner.either_place:
+            elsewhere = queries.practitioner_places(session, practitioner.id)
+            elsewhere.pop(schedule.id, None)
+            check_apart(kept, zone, elsewhere.values())
+    queries.replace_hours(session, schedule.id, kept)
+
+
+def _existing(session: Session, schedule_id: int) -> Schedule:
+    schedule = queries.schedule(session, schedule_id)
+    if schedule is None:
+        raise NotFound
+    return schedule
+
+
+def _record(session: Session, actor: Actor, schedule: Schedule, act: str, now: datetime) -> None:
+    audit.record(session, f"schedule.{act}", f"schedule:{schedule.id}", by=actor.origin, now=now)
+    directory.mark_changed(session)

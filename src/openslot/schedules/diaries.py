@@ -1,0 +1,162 @@
+"""Claim and release: the only code that writes diary pages.
+
+A page is read, changed in memory, and written by compare-and-set: the row must still hold
+the very bytes that were read. Where it does not, somebody else was faster, LostRace rolls the
+whole transaction back, and Database.run tries it again from the start. No lock is held while
+the program thinks, and a single-row compare-and-set by primary key holds on every engine.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from openslot.core.db import LostRace
+from openslot.directory.models import Diary
+from openslot.schedules.availability import DAY, Span, Window, ones
+from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.models import DiaryPage
+
+PAGE_BYTES = DAY // 8
+
+MOST_IDS_NAMED = 2000
+"""Engines limit the parameters of a statement; above this, all but patients are read."""
+
+PageKey = tuple[int, int]
+"""(diary id, UTC day)"""
+
+Claim = tuple[int, Span]
+"""(diary id, ticks)"""
+
+
+def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[int, int]:
+    """The taken ticks of each diary as a mask over ``window``; one statement.
+
+    Of very many diaries it may return others too, but never those of patients.
+    """
+    wanted = set(diary_ids)
+    among = (
+        DiaryPage.diary_id.in_(wanted)
+        if len(wanted) <= MOST_IDS_NAMED
+        else DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
+    )
+    rows = session.execute(
+        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
+            among,
+            DiaryPage.day >= window.first,
+            DiaryPage.day < window.first + window.days,
+        )
+    )
+    buffers: dict[int, bytearray] = {}
+    for diary_id, day, page in rows:
+        buffer = buffers.setdefault(diary_id, bytearray(window.days * PAGE_BYTES))
+        at = (day - window.first) * PAGE_BYTES
+        buffer[at : at + PAGE_BYTES] = page
+    return {diary_id: int.from_bytes(buffer, "little") for diary_id, buffer in buffers.items()}
+
+
+def change(
+    session: Session,
+    *,
+    release: Sequence[Claim] = (),
+    claim: Sequence[Claim] = (),
+    cover: Sequence[Claim] = (),
+    avoid: Sequence[Claim] = (),
+) -> None:
+    """Give back ``release``, then take ``claim``, in all their pages at once.
+
+    ``cover`` is taken whether or not it is free: absences, and what they keep taken of a
+    release. ``avoid`` must be free and is not taken: a centre's closures.
+    Raises DiaryTaken, naming the diaries in the way, where a wanted tick stays taken after the
+    release; LostRace where a page changed since it was read. At most one SELECT, one UPDATE
+    and one INSERT, whatever the number of pages.
+    """
+    freed, wanted, covered = _by_page(release), _by_page(claim), _by_page(cover)
+    shunned = _by_page(avoid)
+    written = freed.keys() | wanted.keys() | covered.keys()
+    old = _pages(session, written | shunned.keys())
+    new: dict[PageKey, int] = {}
+    blocked = {key[0] for key, mask in shunned.items() if old.get(key, 0) & mask}
+    for key in written:
+        left = old.get(key, 0) & ~freed.get(key, 0)
+        if left & wanted.get(key, 0):
+            blocked.add(key[0])
+        new[key] = left | wanted.get(key, 0) | covered.get(key, 0)
+    if blocked:
+        raise DiaryTaken(frozenset(blocked))
+    _compare_and_set(session, old, new)
+
+
+def overwrite(session: Session, diary_id: int, days: Mapping[int, int]) -> None:
+    """Write pages of one diary as they should be; only the repair of ``openslot check`` may."""
+    session.execute(
+        delete(DiaryPage).where(DiaryPage.diary_id == diary_id, DiaryPage.day.in_(days.keys()))
+    )
+    rows = [_row((diary_id, day), mask) for day, mask in days.items() if mask]
+    if rows:
+        session.execute(insert(DiaryPage), rows)
+
+
+def all_pages(session: Session) -> dict[PageKey, int]:
+    """Every page that is not empty."""
+    rows = session.execute(select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken))
+    masks = {(diary_id, day): int.from_bytes(page, "little") for diary_id, day, page in rows}
+    return {key: mask for key, mask in masks.items() if mask}
+
+
+def pages_of(claims: Iterable[Claim]) -> dict[PageKey, int]:
+    """The pages that hold exactly ``claims``."""
+    return dict(_by_page(claims))
+
+
+def _by_page(claims: Iterable[Claim]) -> dict[PageKey, int]:
+    """The ticks wanted of each page, pages in one order for everybody."""
+    pages: dict[PageKey, int] = defaultdict(int)
+    for diary_id, span in sorted(claims):
+        for day in range(span.start // DAY, (span.end - 1) // DAY + 1):
+            low, high = max(span.start, day * DAY), min(span.end, (day + 1) * DAY)
+            pages[diary_id, day] |= ones(high - low) << (low - day * DAY)
+    return pages
+
+
+def _is_page(key: PageKey) -> ColumnElement[bool]:
+    return and_(DiaryPage.diary_id == key[0], DiaryPage.day == key[1])
+
+
+def _pages(session: Session, keys: Iterable[PageKey]) -> dict[PageKey, int]:
+    found = session.execute(
+        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
+            or_(*(_is_page(key) for key in sorted(keys)))
+        )
+    )
+    return {(diary_id, day): int.from_bytes(page, "little") for diary_id, day, page in found}
+
+
+def _compare_and_set(
+    session: Session, old: Mapping[PageKey, int], new: Mapping[PageKey, int]
+) -> None:
+    known = sorted(key for key in new if key in old and new[key] != old[key])
+    fresh = sorted(key for key in new if key not in old and new[key])
+    if known:
+        unchanged = (and_(_is_page(key), DiaryPage.taken == _bytes(old[key])) for key in known)
+        values = case(*((_is_page(key), _bytes(new[key])) for key in known))
+        result = session.execute(
+            update(DiaryPage)
+            .where(or_(*unchanged))
+            .values(taken=values)
+            .execution_options(synchronize_session=False)
+        )
+        if result.rowcount != len(known):  # type: ignore[attr-defined] # a cursor result
+            raise LostRace
+    if fresh:
+        # A page that another transaction made meanwhile breaks the primary key: tried again.
+        session.execute(insert(DiaryPage), [_row(key, new[key]) for key in fresh])
+
+
+def _row(key: PageKey, mask: int) -> dict[str, object]:
+    return {"diary_id": key[0], "day": key[1], "taken": _bytes(mask)}
+
+
+def _bytes(mask: int) -> bytes:
+    return mask.to_bytes(PAGE_BYTES, "little")

@@ -1,0 +1,123 @@
+"""When something can be booked, and the time that is already taken."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import (
+    BINARY,
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from openslot.core.db import Base, Instant
+from openslot.core.ids import new_id
+
+Bitmap = LargeBinary(36).with_variant(BINARY(36), "mysql", "mariadb")
+"""288 bits, one a tick; bytes, so that no engine compares them as text."""
+
+
+class DiaryPage(Base):
+    """The taken time of one diary on one UTC day (counted from 1 January 1970).
+
+    Bit ``i`` of ``taken``, little-endian, is the tick that starts ``5 * i`` minutes after
+    midnight UTC. The bytes are their own version: see diaries.py.
+    """
+
+    __tablename__ = "diary_page"
+
+    diary_id: Mapped[int] = mapped_column(
+        ForeignKey("diary.id"), primary_key=True, autoincrement=False
+    )
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    taken: Mapped[bytes] = mapped_column(Bitmap)
+
+
+class Schedule(Base):
+    """Something bookable at one centre: a practitioner working there, or a service.
+
+    Starts lie on a grid of ``slot_minutes`` from local midnight; one booking takes up to
+    ``max_slots`` of them, from ``notice_minutes`` after now to ``horizon_days`` ahead.
+    """
+
+    __tablename__ = "schedule"
+    __table_args__ = (
+        UniqueConstraint("practitioner_id", "centre_id"),
+        CheckConstraint("(practitioner_id IS NULL) <> (service_id IS NULL)", name="one_subject"),
+        Index(None, "centre_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"))
+    practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
+    service_id: Mapped[int | None] = mapped_column(ForeignKey("service.id"), unique=True)
+    room_id: Mapped[int | None] = mapped_column(ForeignKey("room.id"))
+    slot_minutes: Mapped[int] = mapped_column(Integer, default=30)
+    max_slots: Mapped[int] = mapped_column(Integer, default=4)
+    notice_minutes: Mapped[int] = mapped_column(Integer, default=0)
+    horizon_days: Mapped[int] = mapped_column(Integer, default=180)
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+
+class OpeningHours(Base):
+    """A weekly period in the centre's wall-clock time; ``weekday`` 0 is Monday.
+
+    ``starts`` and ``ends`` count minutes from midnight, ``ends`` up to 1440 (24:00); an end at
+    or before the start is on the next day.
+    """
+
+    __tablename__ = "opening_hours"
+    __table_args__ = (Index(None, "schedule_id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id", ondelete="CASCADE"))
+    weekday: Mapped[int] = mapped_column(Integer)
+    starts: Mapped[int] = mapped_column(Integer)
+    ends: Mapped[int] = mapped_column(Integer)
+    valid_from: Mapped[date | None] = mapped_column(Date)
+    valid_until: Mapped[date | None] = mapped_column(Date)
+
+
+class Closure(Base):
+    """A period when a whole centre is closed; it is claimed in the centre's own diary."""
+
+    __tablename__ = "closure"
+    __table_args__ = (Index(None, "centre_id", "ends_at"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"))
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str] = mapped_column(String(200))
+
+
+class AbsenceKind(StrEnum):
+    """Why an actor cannot be booked."""
+
+    LEAVE = "leave"
+    KEPT_FREE = "kept-free"
+
+
+class Absence(Base):
+    """A period when one diary cannot be booked: leave, or time kept free for emergencies."""
+
+    __tablename__ = "absence"
+    __table_args__ = (Index(None, "diary_id", "ends_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    reason: Mapped[str | None] = mapped_column(String(200))
+    created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,201 @@
+"""What opening hours, slot lengths and absences may look like: pure decisions."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from openslot.core.errors import Invalid
+from openslot.schedules.availability import (
+    DAY,
+    EPOCH,
+    TICK,
+    Span,
+    Weekly,
+    Window,
+    instant_of,
+    is_whole_tick,
+    opening,
+    span_between,
+    whole_days,
+)
+from openslot.schedules.errors import BadHours, BadPeriod, BadSlotLength, HoursOverlap
+
+LONGEST_ABSENCE_DAYS = 400
+MINUTES_A_DAY = 24 * 60
+
+
+class Place(NamedTuple):
+    """All that decides when one schedule can be booked, but for what is taken.
+
+    Visits are claimed in ``diary_id`` and, if there is one, ``room_id``; ``closures_id`` is the
+    diary of the centre's closures.
+    """
+
+    schedule_id: int
+    centre_id: int
+    practitioner_id: int | None
+    profession: str | None
+    practitioner_email: str | None
+    diary_id: int
+    room_id: int | None
+    closures_id: int
+    zone: ZoneInfo
+    holiday_region: str | None
+    slot_minutes: int
+    max_slots: int
+    notice_minutes: int
+    horizon_days: int
+    hours: tuple[Weekly, ...]
+
+    @property
+    def slot_ticks(self) -> int:
+        """The slot length in ticks."""
+        return self.slot_minutes // 5
+
+    @property
+    def claimed_ids(self) -> tuple[int, ...]:
+        """The diaries, besides the patient's, that a visit is claimed in."""
+        return (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
+
+
+def check_slot_minutes(minutes: int) -> int:
+    """``minutes``, if a day can be cut into such slots; BadSlotLength otherwise."""
+    if minutes < 5 or minutes % 5 or MINUTES_A_DAY % minutes:
+        raise BadSlotLength(field="slot_minutes")
+    return minutes
+
+
+def check_hours(hours: Iterable[Weekly]) -> tuple[Weekly, ...]:
+    """``hours`` in order, if each can be kept and no two cover the same time.
+
+    Raises BadHours or HoursOverlap.
+    """
+    kept = tuple(sorted(hours, key=lambda period: (period.weekday, period.starts)))
+    for period in kept:
+        if not _can_be_kept(period):
+            raise BadHours(field="hours")
+    for index, period in enumerate(kept):
+        for other in kept[index + 1 :]:
+            if _overlap(period, other):
+                raise HoursOverlap(field="hours", other=clock_text(other.starts))
+    return kept
+
+
+def check_apart(hours: Sequence[Weekly], zone: ZoneInfo, others: Iterable[Place]) -> None:
+    """Refuse hours that cover instants of the same practitioner's hours elsewhere.
+
+    Every week of a year is compared as instants, so that centres in two time zones are told
+    apart rightly. Raises HoursOverlap.
+    """
+    starts = [period.valid_from for period in hours if period.valid_from]
+    first = (min(starts) - EPOCH).days if starts else 20_000
+    window = Window(first, 366)
+    own = opening(hours, zone, window)
+    for place in others:
+        if own & opening(place.hours, place.zone, window):
+            raise HoursOverlap(field="hours", other=place.zone.key)
+
+
+def parse_clock(text: str) -> int:
+    """Minutes after midnight of ``09:00``; ``24:00`` is 1440. Raises BadHours."""
+    match = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", text.strip(), re.ASCII)
+    minutes = int(match[1]) * 60 + int(match[2]) if match else -1
+    if not 0 <= minutes <= MINUTES_A_DAY or minutes % 5:
+        raise BadHours
+    return minutes
+
+
+def clock_text(minutes: int) -> str:
+    """``540`` as ``09:00``."""
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def check_period(starts: datetime, ends: datetime) -> Span:
+    """The ticks of an absence or closure; BadPeriod if it has none or is over a year long."""
+    if ends <= starts or not (is_whole_tick(starts) and is_whole_tick(ends)):
+        raise BadPeriod(field="ends_at")
+    if (ends - starts).days > LONGEST_ABSENCE_DAYS:
+        raise BadPeriod("Enter a period of at most {days} days.", field="ends_at",
+                        days=LONGEST_ABSENCE_DAYS)  # fmt: skip
+    return span_between(starts, ends)
+
+
+def open_ticks(place: Place, window: Window) -> int:
+    """The ticks that the weekly hours leave open, without public holidays."""
+    hours = opening(place.hours, place.zone, window)
+    if not place.holiday_region:
+        return hours
+    return hours & ~_holiday_ticks(place.holiday_region, place.zone.key, window)
+
+
+def bookable_span(place: Place, now: datetime) -> Span:
+    """The ticks in which a visit may start: after the notice, before the horizon."""
+    from_now = now.timestamp() + place.notice_minutes * 60
+    first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
+    return Span(first, first + place.horizon_days * DAY)
+
+
+def check_holiday_region(region: str) -> str:
+    """``region``, such as AU or AU-NSW, if the calendar of public holidays knows it."""
+    country, _, part = region.partition("-")
+    known = holidays.list_supported_countries()
+    if country not in known or (part and part not in known[country]):
+        raise Invalid(
+            "Enter a region of public holidays such as AU-NSW, IE or GB-SCT.",
+            field="holiday_region",
+        )
+    return region
+
+
+def holiday_name(region: str, day: datetime) -> str | None:
+    """What ``region`` celebrates on the local date of ``day``, if it closes for it."""
+    return _calendar(region, day.year).get(day.date())
+
+
+@lru_cache(maxsize=256)
+def _calendar(region: str, year: int) -> holidays.HolidayBase:
+    country, _, part = region.partition("-")
+    return holidays.country_holidays(country, subdiv=part or None, years=year)
+
+
+@lru_cache(maxsize=256)
+def _holiday_ticks(region: str, zone_key: str, window: Window) -> int:
+    zone = ZoneInfo(zone_key)
+    years = range(instant_of(window.start).year - 1, instant_of(window.end).year + 2)
+    days = [day for year in years for day in _calendar(region, year)]
+    return whole_days(days, zone, window)
+
+
+def _can_be_kept(period: Weekly) -> bool:
+    dates = (period.valid_from, period.valid_until)
+    return (
+        0 <= period.weekday <= 6
+        and 0 <= period.starts < MINUTES_A_DAY
+        and 0 <= period.ends <= MINUTES_A_DAY
+        and period.starts != period.ends
+        and period.starts % 5 == 0
+        and period.ends % 5 == 0
+        and (None in dates or dates[0] <= dates[1])  # type: ignore[operator] # both are dates
+    )
+
+
+def _overlap(one: Weekly, other: Weekly) -> bool:
+    """Whether the two ever cover the same wall-clock time."""
+    if (one.valid_until and other.valid_from and one.valid_until < other.valid_from) or (
+        other.valid_until and one.valid_from and other.valid_until < one.valid_from
+    ):
+        return False
+    return bool(_week_ticks(one) & _week_ticks(other))
+
+
+def _week_ticks(period: Weekly) -> set[int]:
+    """The minutes of the week that the period covers, in steps of 5, Sunday night wrapped."""
+    begin = period.weekday * MINUTES_A_DAY + period.starts
+    ends = period.ends if period.ends > period.starts else period.ends + MINUTES_A_DAY
+    week = 7 * MINUTES_A_DAY
+    return {(begin + minute) % week for minute in range(0, ends - period.starts, 5)}
