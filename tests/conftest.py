@@ -28,7 +28,6 @@ from openslot.schema import metadata
 
 RUN = pytest.StashKey[engines.Run]()
 FOLDER = pytest.StashKey[Path]()
-SCRATCH = pytest.StashKey[Path]()
 
 COPIES = count()
 """Numbers for the SQLite files of one worker."""
@@ -54,7 +53,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: needs Chromium")
     for name in [name for name in os.environ if name.startswith("OPENSLOT_")]:
         del os.environ[name]
-    config.stash[SCRATCH] = engines.scratch_folder()
     if (given := getattr(config, "workerinput", None)) is not None:
         config.stash[FOLDER] = Path(given["openslot_folder"])
     else:
@@ -70,8 +68,6 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop every server and delete every file, also after Ctrl-C."""
-    if SCRATCH in config.stash:
-        shutil.rmtree(config.stash[SCRATCH], ignore_errors=True)
     if RUN in config.stash:
         config.stash[RUN].stop()
 
@@ -160,8 +156,10 @@ def statements() -> Callable[[Database], AbstractContextManager[engines.Counted]
 
 @pytest.fixture(scope="session")
 def scratch(pytestconfig: pytest.Config) -> Path:
-    """A quick folder of this worker, in memory where there is room."""
-    return pytestconfig.stash[SCRATCH]
+    """A quick folder of this worker; the keeper deletes it."""
+    folder = pytestconfig.stash[FOLDER] / _worker(pytestconfig)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -146,7 +146,7 @@ class TooLateToChange(Conflict):
     """Patients move and cancel until some hours before."""
 
     code = "too-late"
-    sentence = "Visits can be moved and cancelled until {hours} hours before. Telephone the centre instead."
+    sentence = "Visits can be moved and cancelled until {hours} hours before. Telephone the centre."
 
 
 class TooEarly(Conflict):

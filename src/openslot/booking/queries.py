@@ -23,7 +23,7 @@ from openslot.directory.models import (
 )
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.diaries import Claim
-from openslot.schedules.models import Schedule
+from openslot.schedules.models import Closure, Schedule
 from openslot.schedules.queries import DIARY
 
 
@@ -135,6 +135,11 @@ def on_schedule(schedule_id: int) -> ColumnElement[bool]:
 def to_come(now: datetime) -> ColumnElement[bool]:
     """Live visits that are not over."""
     return and_(Appointment.ends_at > now, Appointment.status.in_(LIVE))
+
+
+def live() -> ColumnElement[bool]:
+    """Visits still to come or going on."""
+    return Appointment.status.in_(LIVE)
 
 
 def gone_by(now: datetime) -> ColumnElement[bool]:
@@ -253,3 +258,18 @@ def diary_names(session: Session) -> dict[int, str]:
         diary_id: f"{kind} (diary {diary_id})"
         for diary_id, kind in session.execute(select(Diary.id, Diary.kind))
     }
+
+
+def in_department(department_id: int) -> ColumnElement[bool]:
+    """Visits of a department's services."""
+    return Schedule.service_id.in_(select(Service.id).where(Service.department_id == department_id))
+
+
+def in_closures(now: datetime) -> ColumnElement[bool]:
+    """Live visits to come at a time when their centre is closed."""
+    closed = select(Closure.id).where(
+        Closure.centre_id == Schedule.centre_id,
+        Closure.starts_at < Appointment.ends_at,
+        Closure.ends_at > Appointment.starts_at,
+    )
+    return and_(to_come(now), closed.exists())

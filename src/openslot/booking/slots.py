@@ -105,29 +105,7 @@ def slots(
             for key, mask in masks.items()
         )
     )
-    return [_slot(tick, places[key], minutes) for tick, key in islice(found, limit)]
-
-
-def first_slots(
-    session: Session,
-    places: Mapping[int, Place],
-    *,
-    now: datetime,
-    days: int,
-    each: int,
-    besides: Sequence[int] = (),
-) -> dict[int, list[Slot]]:
-    """The first ``each`` free starts of every place in the next ``days`` days.
-
-    Places without any are left out. Two statements.
-    """
-    window = window_over(now, now + timedelta(days=days))
-    masks = free_starts(session, places, window, now=now, besides=besides)
-    return {
-        key: [_slot(window.start + bit, places[key], None) for bit in islice(bits(mask), each)]
-        for key, mask in masks.items()
-        if mask
-    }
+    return [slot_at(tick, places[key], minutes) for tick, key in islice(found, limit)]
 
 
 def nearest(
@@ -143,7 +121,8 @@ def nearest(
     return sorted(slot.start for slot in closest)
 
 
-def _slot(tick: int, place: Place, minutes: int | None) -> Slot:
+def slot_at(tick: int, place: Place, minutes: int | None = None) -> Slot:
+    """The slot that starts with ``tick``, in the place's zone; one slot long by default."""
     start = instant_of(tick)
     end = start + timedelta(minutes=minutes or place.slot_minutes)
     return Slot(start.astimezone(place.zone), end.astimezone(place.zone), place.schedule_id)

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     confirm_email: bool = Field(
         False, description="Let people sign in only after they confirmed their e-mail address."
     )
+    rate_limits: bool = Field(
+        True, description="Slow down addresses that ask for too much; off for load tests."
+    )
     sign_in_attempts: int = Field(
         10, ge=1, description="Wrong passwords per account in 15 minutes before it must wait."
     )

@@ -119,11 +119,9 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that reads and is rolled back at the end."""
+        # Closing rolls back without expiring what was loaded, so that it can still be shown.
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
 
     def is_empty(self) -> bool:
         """Whether there is no table yet."""

@@ -126,3 +126,9 @@ def lag(session: Session, *, now: datetime) -> timedelta:
         )
     )
     return now - oldest if oldest else timedelta(0)
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many messages are in each state."""
+    query = select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state)
+    return dict(session.execute(query).tuples().all())

@@ -165,3 +165,17 @@ def actor_ids(
         .where(Account.id == account_id)
     ).first()
     return (row[0], row[1], row[2], row[3]) if row else (None, None, None, None)
+
+
+def figures(session: Session) -> dict[str, int]:
+    """How many active centres, departments, practitioners and patients there are."""
+    counted = (Centre, Department, Practitioner, Patient)
+    row = session.execute(
+        select(
+            *(
+                select(func.count()).where(kind.active.is_(True)).scalar_subquery()
+                for kind in counted
+            )
+        )
+    ).one()
+    return {kind.__tablename__: count for kind, count in zip(counted, row, strict=True)}

@@ -1,1 +1,1 @@
-"""Import, export and the demonstration network."""
+"""Bringing a network in from files, and the demonstration network."""

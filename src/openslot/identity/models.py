@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from flask_security import UserMixin
+from flask_security import RoleMixin, UserMixin
 from sqlalchemy import BINARY, Boolean, ForeignKey, Index, LargeBinary, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -53,9 +53,9 @@ class Account(Base, UserMixin):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
     @property
-    def roles(self) -> list[str]:  # type: ignore[override] # names serve where it wants rows
-        """The role as a list, as Flask-Security reads it."""
-        return [self.role]
+    def roles(self) -> list[RoleMixin]:  # type: ignore[override] # nobody assigns to it
+        """None for Flask-Security: what a role may do is said beside each route."""
+        return []
 
 
 class AccountSession(Base):

@@ -1,6 +1,7 @@
 """Reading schedules with all that decides when they can be booked."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -165,3 +166,61 @@ def every_absence(session: Session) -> list[tuple[int, Span]]:
     """All that absences and closures keep taken, by diary."""
     everything = Span(0, 2**31 // 300)
     return absent_spans(session, None, everything)
+
+
+def by_service(session: Session, department_id: int) -> dict[int, int]:
+    """The bookable schedules of a department by service id."""
+    query = (
+        select(Service.id, Schedule.id)
+        .join(Schedule, Schedule.service_id == Service.id)
+        .where(Service.department_id == department_id, Schedule.active.is_(True))
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom or what a schedule books, and where."""
+
+    schedule: Schedule
+    centre: Centre
+    practitioner: Practitioner | None
+    service: Service | None
+    department: Department | None
+
+    @property
+    def name(self) -> str:
+        """The name of the practitioner or the service."""
+        named = self.practitioner or self.service
+        return named.name if named else self.centre.name
+
+    @property
+    def kind(self) -> str:
+        """The profession with the expertise, or the department."""
+        if self.practitioner:
+            parts = (self.practitioner.profession, self.practitioner.expertise)
+            return ", ".join(part for part in parts if part)
+        return self.department.name if self.department else ""
+
+
+def subject(session: Session, schedule_id: int) -> Subject | None:
+    """Whom or what a schedule books; one statement."""
+    row = session.execute(_subjects().where(Schedule.id == schedule_id)).first()
+    return Subject(*row) if row else None
+
+
+def subjects(session: Session, *where: ColumnElement[bool]) -> list[Subject]:
+    """The schedules that fit, in order of centre and name; one statement."""
+    query = _subjects().where(*where).order_by(Centre.name, Practitioner.name, Service.name)
+    return [Subject(*row) for row in session.execute(query)]
+
+
+def _subjects() -> Any:
+    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+    return (
+        select(Schedule, Centre, Practitioner, Service, Department)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+    )

@@ -1,198 +1,51 @@
-"""How dates, times, lengths, lists and phone numbers read, in the reader's language.
+"""The formats of core/formats.py in the reader's language, also as filters of templates."""
 
-Babel's data decides the order of words and the marks between them. Instants are aware
-datetimes and are shown in the zone that the caller names; a naive one is a TypeError,
-because guessing its zone would show a wrong hour without anybody noticing.
-"""
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
-import re
-from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
-
-import phonenumbers
-from babel import Locale, dates, lists, numbers
 from flask import Flask
-from flask_babel import get_locale, gettext, ngettext
-from markupsafe import Markup, escape
+from flask_babel import get_locale, get_translations
 
-from openslot.core import clock
+from openslot.core import formats
+from openslot.core.language import Language, settled
 
-Zone = ZoneInfo | str
-Day = date | datetime
-
-NO_BREAK_SPACE = "\u00a0"
-HOME = Locale("en", "AU")
-DAYS_COUNTED_SINGLY = 60
-PARTS = {"weekday": "ccc", "weekday_long": "cccc", "day": "d", "month": "LLL"}
+Zone = formats.Zone
+Day = formats.Day
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def day_long(when: Day, zone: Zone | None = None, *, year: bool | None = None) -> str:
-    """The day in full: "Monday 23 November", in ``zone`` when it is an instant.
-
-    ``year`` writes or omits the year; left as None it stands when it is not this year.
-    """
-    day = _day(when, zone)
-    skeleton = "yMMMMEEEEd" if _with_year(year, zone, day) else "MMMMEEEEd"
-    return _write(day, _long(_skeleton(_locale(), skeleton)))
+def _language() -> Language:
+    """The language of this request."""
+    return Language(settled(get_locale()), get_translations())
 
 
-def day_short(when: Day, zone: Zone | None = None, *, year: bool | None = None) -> str:
-    """The day in little room: "Mon 23 Nov"; ``year`` as in `day_long`."""
-    day = _day(when, zone)
-    skeleton = "yMMMEd" if _with_year(year, zone, day) else "MMMEd"
-    return _write(day, _skeleton(_locale(), skeleton))
+def _for_reader(write: Callable[Concatenate[Language, P], R]) -> Callable[P, R]:
+    @wraps(write)
+    def written(*args: P.args, **kwargs: P.kwargs) -> R:
+        return write(_language(), *args, **kwargs)
+
+    return written
 
 
-def day_month(when: Day, zone: Zone | None = None) -> str:
-    """Day and month without a weekday, for use right beside one: "23 Nov"."""
-    return _write(_day(when, zone), _skeleton(_locale(), "MMMd"))
-
-
-def day_part(
-    when: Day,
-    part: Literal["weekday", "weekday_long", "day", "month"],
-    zone: Zone | None = None,
-) -> str:
-    """One piece of a day that stands alone, as in a date tile: "Mon", "Monday", "23", "Nov"."""
-    return _write(_day(when, zone), PARTS[part])
-
-
-def clock_time(when: datetime, zone: Zone) -> str:
-    """The time of day, "10:30 am", which never breaks over two lines."""
-    return _time(_local(when, zone))
-
-
-def day_time(when: datetime, zone: Zone, *, year: bool | None = None, short: bool = False) -> str:
-    """Day and time: "Monday 23 November, 10:30 am", or short "Mon 23 Nov, 10:30 am"."""
-    day = (day_short if short else day_long)(when, zone, year=year)
-    frame = str(dates.get_datetime_format("medium", locale=_locale())).replace("'", "")
-    return frame.replace("{0}", clock_time(when, zone)).replace("{1}", day)
-
-
-def time_range(start: datetime, end: datetime, zone: Zone) -> str:
-    """From and to in words, for running text: "10:30 to 11:00 am"."""
-    first, last = _local(start, zone), _local(end, zone)
-    return _in_words(_time(first, before=last), _time(last, after=first))
-
-
-def date_range(start: Day, end: Day, zone: Zone | None = None, *, year: bool | None = None) -> str:
-    """First and last day, for headings: "23 – 29 November"; ``year`` as in `day_long`."""
-    first, last = _day(start, zone), _day(end, zone)
-    skeleton = "yMMMMd" if _with_year(year, zone, first, last) else "MMMMd"
-    differs = next((f for f in "yMd" if _field(first, f) != _field(last, f)), None)
-    if differs is None:
-        return _write(first, _long(_skeleton(_locale(), skeleton)))
-    halves = _interval(_locale(), skeleton, differs)
-    written = "".join(_write(day, half) for day, half in zip((first, last), halves, strict=True))
-    return re.sub(r"\s*–\s*", " – ", written)
-
-
-def zone_city(zone: Zone) -> str:
-    """The zone by the city it is known for: "Sydney time"."""
-    city = _city(zone)
-    if "/" not in _key(zone) or _key(zone).startswith("Etc/"):
-        return city
-    return str(gettext("%(city)s time", city=city))
-
-
-def zone_difference(reader_zone: Zone, centre_zone: Zone, at: datetime) -> str | None:
-    """How far the reader's clock is from the centre's at an instant, in a sentence.
-
-    "Your own clock, in Adelaide, is 30 minutes behind." None when both show the same.
-    """
-    gap = _offset(at, reader_zone) - _offset(at, centre_zone)
-    if not gap:
-        return None
-    words = {"city": _city(reader_zone), "length": duration(abs(gap) // timedelta(minutes=1))}
-    if gap < timedelta():
-        return str(gettext("Your own clock, in %(city)s, is %(length)s behind.", **words))
-    return str(gettext("Your own clock, in %(city)s, is %(length)s ahead.", **words))
-
-
-def offset(when: datetime, zone: Zone) -> str:
-    """The distance from UTC at that instant: "UTC+11:00".
-
-    Written here, since Babel 2.18 makes UTC-04:30 of St John's UTC-03:30.
-    """
-    gap = _offset(when, zone)
-    hours, minutes = divmod(abs(gap) // timedelta(minutes=1), 60)
-    return f"UTC{'-' if gap < timedelta() else '+'}{hours:02}:{minutes:02}"
-
-
-def relative_day(when: Day, zone: Zone | None = None, *, now: datetime | None = None) -> str:
-    """How many calendar days away, to stand beside the date: "today", "in 2 days".
-
-    Up to 60 days are counted singly; further away it is months or years.
-    """
-    day = _day(when, zone)
-    distance = day - _today(zone, now)
-    named = {-1: gettext("yesterday"), 0: gettext("today"), 1: gettext("tomorrow")}
-    if distance.days in named:
-        return str(named[distance.days])
-    exact = abs(distance.days) <= DAYS_COUNTED_SINGLY
-    return dates.format_timedelta(
-        distance,
-        granularity="day" if exact else "month",
-        threshold=float("inf") if exact else 1,
-        add_direction=True,
-        locale=_locale(),
-    )
-
-
-def born(day: date) -> str:
-    """A date of birth, with the month in letters and always the year: "31 March 1980"."""
-    return dates.format_date(day, "long", locale=_locale())
-
-
-def duration(minutes: int, *, short: bool = False) -> str:
-    """A length of time: "1 hour 30 minutes", or short "1 h 30 min".
-
-    The units come from the catalogue, since Babel lacks the long ones of several languages.
-    """
-    hours, rest = divmod(minutes, 60)
-    if not hours:
-        return _minutes(rest, short)
-    if not rest:
-        return _hours(hours, short)
-    words = {"hours": _hours(hours, short), "minutes": _minutes(rest, short)}
-    return str(gettext("%(hours)s %(minutes)s", **words))
-
-
-def phone(number: str, region: str = "AU") -> str:
-    """A phone number as it is dialled in ``region``, with the country code if it is foreign.
-
-    What is no number in use anywhere comes back as it was typed.
-    """
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return number
-    if not phonenumbers.is_valid_number(parsed):
-        return number
-    at_home = phonenumbers.country_code_for_region(region) == parsed.country_code
-    style = phonenumbers.PhoneNumberFormat
-    return phonenumbers.format_number(parsed, style.NATIONAL if at_home else style.INTERNATIONAL)
-
-
-def listing(items: Iterable[str], style: Literal["standard", "or"] = "standard") -> str:
-    """Things in a row: "English, Tamil and Hindi". Markup among them stays markup."""
-    given = list(items)
-    if any(hasattr(item, "__html__") for item in given):
-        safe = [str(escape(item)) for item in given]
-        # Every part was escaped in the line above; only Babel's own commas are added.
-        return Markup(lists.format_list(safe, style, locale=_locale()))  # noqa: S704
-    return lists.format_list(given, style, locale=_locale())
-
-
-def number(value: int | float | Decimal, digits: int | None = None) -> str:
-    """A figure in the reader's notation, with exactly ``digits`` decimals if given."""
-    pattern = None if digits is None else "#,##0" + ("." + "0" * digits if digits else "")
-    return numbers.format_decimal(value, format=pattern, locale=_locale())
-
+day_long = _for_reader(formats.day_long)
+day_short = _for_reader(formats.day_short)
+day_month = _for_reader(formats.day_month)
+day_part = _for_reader(formats.day_part)
+day_time = _for_reader(formats.day_time)
+clock_time = _for_reader(formats.clock_time)
+time_range = _for_reader(formats.time_range)
+date_range = _for_reader(formats.date_range)
+zone_city = _for_reader(formats.zone_city)
+zone_difference = _for_reader(formats.zone_difference)
+relative_day = _for_reader(formats.relative_day)
+born = _for_reader(formats.born)
+duration = _for_reader(formats.duration)
+listing = _for_reader(formats.listing)
+number = _for_reader(formats.number)
+offset = formats.offset
+phone = formats.phone
 
 FORMATS: tuple[Callable[..., str | None], ...] = (
     day_long,
@@ -219,124 +72,3 @@ def install(app: Flask) -> None:
     """Give templates every function above as a filter of its own name."""
     for function in FORMATS:
         app.add_template_filter(function)
-
-
-def _locale() -> Locale:
-    """The reader's locale; English of no country is read as that of the texts, Australian."""
-    locale: Locale | None = get_locale()
-    if locale is None or (locale.language == "en" and locale.territory is None):
-        return HOME
-    return locale
-
-
-def _local(when: datetime, zone: Zone | None) -> datetime:
-    if not isinstance(when, datetime) or when.tzinfo is None:
-        raise TypeError("An aware datetime is needed: the zone of a naive one would be a guess.")
-    if zone is None:
-        raise TypeError("A zone is needed: an instant has no day or hour of its own.")
-    return when.astimezone(_zone(zone))
-
-
-def _day(when: Day, zone: Zone | None) -> date:
-    return _local(when, zone).date() if isinstance(when, datetime) else when
-
-
-def _today(zone: Zone | None, now: datetime | None = None) -> date:
-    return _local(now or clock.now(), zone or "UTC").date()
-
-
-def _with_year(wanted: bool | None, zone: Zone | None, *days: date) -> bool:
-    if wanted is not None:
-        return wanted
-    this_year = _today(zone).year
-    return any(day.year != this_year for day in days)
-
-
-def _zone(zone: Zone) -> ZoneInfo:
-    return zone if isinstance(zone, ZoneInfo) else ZoneInfo(zone)
-
-
-def _key(zone: Zone) -> str:
-    return _zone(zone).key
-
-
-def _city(zone: Zone) -> str:
-    return dates.get_timezone_location(_zone(zone), locale=_locale(), return_city=True)
-
-
-def _offset(when: datetime, zone: Zone) -> timedelta:
-    return _local(when, zone).utcoffset() or timedelta()
-
-
-def _hours(count: int, short: bool) -> str:
-    if short:
-        return str(gettext("%(num)s h", num=count))
-    return str(ngettext("%(num)s hour", "%(num)s hours", count))
-
-
-def _minutes(count: int, short: bool) -> str:
-    if short:
-        return str(gettext("%(num)s min", num=count))
-    return str(ngettext("%(num)s minute", "%(num)s minutes", count))
-
-
-def _write(day: date, pattern: str) -> str:
-    return dates.format_date(day, pattern, locale=_locale())
-
-
-def _time(when: datetime, *, before: datetime | None = None, after: datetime | None = None) -> str:
-    """One time of day; beside another in the same half of a day, am or pm stands once."""
-    locale = _locale()
-    other = before or after
-    pattern = str(locale.time_formats["short"].pattern)
-    if other is not None and "a" in pattern:
-        same_half = (when.date(), when.hour // 12) == (other.date(), other.hour // 12)
-        halves = locale.interval_formats["hm"]["h" if same_half else "a"]
-        pattern = _without_dash(halves[0]) if before else halves[1]
-    written = dates.format_time(when, pattern, tzinfo=when.tzinfo, locale=locale)
-    return re.sub(r"\s", NO_BREAK_SPACE, written)
-
-
-def _in_words(start: str, end: str) -> str:
-    return str(gettext("%(start)s to %(end)s", start=start, end=end))
-
-
-def _without_dash(half: str) -> str:
-    """The first half of an interval pattern up to its last field: without the dash."""
-    return re.sub(r"[^A-Za-z']+$", "", half)
-
-
-def _field(day: date, letter: str) -> int:
-    return {"y": day.year, "M": day.month, "d": day.day}[letter]
-
-
-@lru_cache
-def _interval(locale: Locale, skeleton: str, differs: str) -> tuple[str, str]:
-    """Both halves of an interval pattern, with the month in full."""
-    formats: Any = locale.interval_formats
-    known = formats.get(skeleton) or formats[skeleton.replace("MMMM", "MMM")]
-    first, last = known.get(differs) or known["M"]
-    return _long(first), _long(last)
-
-
-@lru_cache
-def _skeleton(locale: Locale, skeleton: str) -> str:
-    """The locale's nearest pattern for a set of fields.
-
-    Some English locales put a comma after the weekday in one pattern and none in the next;
-    here none of those that write the day first has it, so that all pages read alike.
-    """
-    known = locale.datetime_skeletons
-    found = skeleton if skeleton in known else dates.match_skeleton(skeleton, known)
-    pattern = str(known[found or "yMMMEd"].pattern)
-    return re.sub(r"^(E+), (?=d)", r"\1 ", pattern) if locale.language == "en" else pattern
-
-
-def _long(pattern: str) -> str:
-    """The pattern with weekday and month in full, as CLDR asks where it has only the short."""
-    widths = {"E": "EEEE", "M": "MMMM", "L": "LLLL"}
-    return re.sub(
-        r"'[^']*'|E+|M{3,}|L{3,}",
-        lambda found: widths.get(found[0][0], found[0]),
-        pattern,
-    )

@@ -1,0 +1,50 @@
+# Everything one does with OpenSlot. `make` alone lists it.
+
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-emit-index-url \
+	--no-header --universal --python-version 3.11 $(if $(UPGRADE),--upgrade)
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench lock migration
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.dev ## make .venv with all that running and testing need (PYTHON=)
+	@echo "Ready: .venv"
+
+run: .venv/.run ## serve the demonstration network (PORT=, HOST=, FRESH=1 starts over)
+	@exec $(BIN)/openslot demo --host "$(HOST)" --port "$(PORT)" $(if $(filter-out 0,$(FRESH)),--fresh)
+
+test: .venv/.dev ## run every test that this machine allows (ARGS=)
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: .venv/.dev ## check style, types, the direction of imports, and known weaknesses
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bandit -q -r src
+
+bench: .venv/.dev ## measure speed and write docs/benchmarks.md (ARGS=)
+	$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes newer releases)
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra dev --output-file requirements-dev.txt
+
+migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes", or FIRST=1)
+	$(BIN)/python scripts/new_migration.py $(if $(FIRST),--first,"$(MESSAGE)")
+
+.venv/.run: requirements.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh requirements.txt
+	@touch $@
+
+.venv/.dev: requirements-dev.txt pyproject.toml scripts/setup.sh
+	@scripts/setup.sh requirements-dev.txt
+	@touch .venv/.run $@

@@ -1,0 +1,38 @@
+"""Puts the application together: wiring, and nothing else."""
+
+from flask import Flask
+from flask_bootstrap import Bootstrap5
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.discovery.search import Directory
+from openslot.entrypoints.web.context import EXTENSION, Services
+from openslot.entrypoints.web.install import install as install_web
+
+LARGEST_REQUEST = 2 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application, on the database that the settings name."""
+    settings = settings or Settings()
+    app = Flask("openslot.entrypoints.web")
+    app.config.update(
+        SECRET_KEY=settings.key(),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        SESSION_COOKIE_NAME="openslot",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+    )
+    app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
+    Bootstrap5(app)
+    install_web(app, settings)
+    hops = settings.trusted_proxies
+    if hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    return app

@@ -1,0 +1,43 @@
+"""A patient takes their login away."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.booking.commands import change_status
+from openslot.booking.models import Status
+from openslot.booking.rules import Part, moves_now
+from openslot.core.errors import Forbidden
+from openslot.directory.rules import Actor
+from openslot.identity import commands as identity
+from openslot.identity.models import Role
+
+
+def delete_own_account(
+    session: Session, actor: Actor, *, now: datetime, cutoff: timedelta
+) -> None:
+    """Cancel a patient's visits to come and delete the account, for good.
+
+    The patient's record and past visits are kept, as the law asks of those who give care, with
+    no login to them. Visits too near to be cancelled stay: the practice is expecting the
+    patient, and is to be telephoned.
+    """
+    if not actor.is_a(Role.PATIENT) or actor.account_id is None:
+        raise Forbidden
+    if actor.patient_id is not None:
+        _cancel_all(session, actor, actor.patient_id, now, cutoff)
+    identity.delete_account(session, actor.account_id, by=actor.origin, now=now)
+
+
+def _cancel_all(
+    session: Session, actor: Actor, patient_id: UUID, now: datetime, cutoff: timedelta
+) -> None:
+    own = queries.of_patient(patient_id)
+    for visit in queries.visits(session, own, queries.to_come(now)):
+        possible = moves_now(Part.PATIENT, visit.standing, now=now, cutoff=cutoff)
+        if Status.CANCELLED in possible:
+            change_status(
+                session, actor, visit.appointment.id, Status.CANCELLED, now=now, cutoff=cutoff
+            )

@@ -1,0 +1,110 @@
+"""Reading the whole directory for the search: three statements, once a version."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from openslot.directory.models import Centre, Department, Practitioner, Service
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import bookable
+
+Kind = Literal["practitioner", "centre", "department"]
+EntryKey = tuple[Kind, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A schedule of an entry, and the centre that it is at."""
+
+    schedule_id: int
+    centre_id: int
+    centre: str
+    suburb: str
+    time_zone: str
+    practitioner_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the search shows of a practitioner, centre or department."""
+
+    kind: Kind
+    id: int
+    name: str
+    subtitle: str
+    places: tuple[Where, ...] = ()
+    expertise: str = ""
+    languages: str = ""
+    address: str = ""
+    suburb: str = ""
+    centre: str = ""
+    offers: tuple[str, ...] = ()
+    needs_referral: bool = False
+
+
+def entries(session: Session) -> Iterator[Entry]:
+    """Everything active, ordered by name within its kind."""
+    practitioners: dict[int, Entry] = {}
+    centres: dict[int, Entry] = {}
+    departments: dict[int, Entry] = {}
+    for centre in session.scalars(
+        select(Centre).where(Centre.active.is_(True)).order_by(Centre.name)
+    ):
+        centres[centre.id] = Entry(
+            "centre", centre.id, centre.name, centre.type,
+            address=centre.address or "", suburb=centre.suburb,
+        )  # fmt: skip
+    for department, centre in session.execute(
+        select(Department, Centre)
+        .join(Centre, Centre.id == Department.centre_id)
+        .where(Department.active.is_(True), Centre.active.is_(True))
+        .order_by(Department.name)
+    ):
+        departments[department.id] = Entry(
+            "department", department.id, department.name, centre.name,
+            suburb=centre.suburb, centre=centre.name,
+        )  # fmt: skip
+    for schedule, centre, practitioner, service in session.execute(
+        select(Schedule, Centre, Practitioner, Service)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+        .where(*bookable())
+        .order_by(Practitioner.name, Service.name, Schedule.id)
+    ):
+        place = Where(
+            schedule.id, centre.id, centre.name, centre.suburb, centre.time_zone,
+            schedule.practitioner_id,
+        )  # fmt: skip
+        _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
+        if service:
+            _extend(departments, service.department_id, place, service.name)
+            continue
+        practitioners.setdefault(practitioner.id, _practitioner(practitioner))
+        _extend(practitioners, practitioner.id, place, "")
+    yield from practitioners.values()
+    yield from centres.values()
+    yield from departments.values()
+
+
+def _practitioner(practitioner: Practitioner) -> Entry:
+    return Entry(
+        "practitioner",
+        practitioner.id,
+        practitioner.name,
+        practitioner.profession,
+        expertise=practitioner.expertise or "",
+        languages=practitioner.languages,
+        needs_referral=practitioner.is_specialist,
+    )
+
+
+def _extend(entries: dict[int, Entry], key: int, place: Where, offer: str) -> None:
+    """Add a schedule, and what it offers, to an entry."""
+    entry = entries[key]
+    offers = entry.offers if not offer or offer in entry.offers else (*entry.offers, offer)
+    entries[key] = replace(entry, places=(*entry.places, place), offers=offers)

@@ -1,0 +1,32 @@
+"""The one table from domain errors to HTTP, and their words in the reader's language."""
+
+from flask_babel import gettext
+
+from openslot.core import errors
+
+STATUS: dict[type[errors.DomainError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.StaleVersion: 412,
+    errors.Conflict: 409,
+    errors.Expired: 410,
+    errors.Invalid: 422,
+    errors.RateLimited: 429,
+    errors.Busy: 503,
+}
+"""A class of errors answers for all that are derived from it and not listed themselves."""
+
+
+def status_of(error: errors.DomainError) -> int:
+    """The HTTP status of an error."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    raise TypeError(f"{type(error).__name__} has no row in the table of problems")
+
+
+def sentence_of(error: errors.DomainError) -> str:
+    """The error's sentence for a person, translated and filled in."""
+    return gettext(error.message).format(**error.params)

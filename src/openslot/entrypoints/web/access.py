@@ -1,0 +1,63 @@
+"""Who may use which route: declared beside each view, refused by default."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, request
+
+from openslot.core.errors import Forbidden, Unauthenticated
+from openslot.entrypoints.web import context
+from openslot.identity.models import Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+STATIC = frozenset({"static", "bootstrap.static"})
+"""Files that are the same for everybody."""
+
+ANYONE = frozenset({None, *Role})
+"""Also people who have not signed in."""
+
+SIGNED_IN = frozenset(Role)
+PATIENTS = frozenset({Role.PATIENT})
+PRACTITIONERS = frozenset({Role.PRACTITIONER})
+CARERS = frozenset({Role.PRACTITIONER, Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
+"""Those who work with patients."""
+
+ADMINS = frozenset({Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
+NETWORK_ADMINS = frozenset({Role.NETWORK_ADMIN})
+EDITORS = frozenset({Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
+"""Those who may keep departments and services; which ones, the commands decide."""
+
+
+def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], View]:
+    """Declare the roles that may use a view; what belongs to whom the commands decide."""
+
+    def mark(view: View) -> View:
+        view.allowed = roles  # type: ignore[attr-defined] # read by check() and by a guard test
+        return view
+
+    return mark
+
+
+def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
+    """What :func:`allow` declared; None for a view without a declaration."""
+    return getattr(view, "allowed", None)
+
+
+def check() -> None:
+    """Before each request: refuse whoever the view does not name.
+
+    Raises Unauthenticated or Forbidden; a view of ours that declares nothing is refused too.
+    """
+    if request.endpoint is None or request.endpoint in STATIC:
+        return
+    allowed = allowed_roles(current_app.view_functions[request.endpoint])
+    if allowed is None:
+        raise Forbidden
+    if None in allowed:
+        return
+    role = context.actor().role
+    if role is None:
+        raise Unauthenticated
+    if role not in allowed:
+        raise Forbidden

@@ -1,0 +1,52 @@
+"""Mail about accounts, and the links in it."""
+
+from flask import request, url_for
+from sqlalchemy.orm import Session
+
+from openslot.entrypoints.web import context, sign_in
+from openslot.identity.models import Account
+from openslot.notifications.commands import queue_account_mail
+
+
+def send_confirmation(session: Session, account: Account) -> None:
+    """Ask the owner of an account to confirm its e-mail address."""
+    link = absolute("accounts.confirm", token=sign_in.confirmation_token(account))
+    _queue(session, "confirm", account, link)
+
+
+def send_known(session: Session, account: Account) -> None:
+    """Tell the owner that somebody, most often they themselves, tried to sign up again."""
+    _queue(session, "known", account, absolute("accounts.forgot"))
+
+
+def send_reset(session: Session, account: Account) -> str:
+    """Send a link that sets a new password, and say which."""
+    link = reset_link(account)
+    _queue(session, "reset", account, link)
+    return link
+
+
+def send_invitation(session: Session, account: Account) -> str:
+    """Send the link that sets the first password of an account made by an administrator."""
+    link = reset_link(account)
+    _queue(session, "invitation", account, link)
+    return link
+
+
+def reset_link(account: Account) -> str:
+    """The address at which the owner of the account sets a password."""
+    return absolute("accounts.reset", token=sign_in.reset_token(account))
+
+
+def absolute(endpoint: str, **values: str) -> str:
+    """The whole address of a page, as mail carries it.
+
+    The configured address is believed before the one of the request, whose Host header
+    anybody can forge.
+    """
+    root = context.settings().public_url or request.url_root
+    return root.rstrip("/") + url_for(endpoint, **values)
+
+
+def _queue(session: Session, kind: str, account: Account, link: str) -> None:
+    queue_account_mail(session, kind, account, link, context.now(), context.settings())

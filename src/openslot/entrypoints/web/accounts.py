@@ -1,0 +1,290 @@
+"""Signing in and out, signing up, confirming an e-mail address, and a forgotten password."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import EmailField, PasswordField, StringField, TelField
+
+from openslot.core.audit import Origin
+from openslot.core.errors import DomainError, RateLimited
+from openslot.directory import commands as directory
+from openslot.directory.details import SignUp
+from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import sign_in as signing
+from openslot.entrypoints.web.births import BirthField, example
+from openslot.entrypoints.web.forms import Form
+from openslot.identity import commands as identity
+from openslot.identity import passwords, queries
+from openslot.identity.errors import EmailTaken, LinkExpired, NotConfirmed
+from openslot.identity.models import Account
+
+pages = Blueprint("accounts", __name__)
+
+LIMITS = {
+    "accounts.sign_in": "60/minute",
+    "accounts.sign_up": "300/hour",
+    "accounts.forgot": "30/hour",
+    "accounts.reset": "60/hour",
+    "accounts.confirm": "120/hour",
+    "accounts.send_confirmation": "10/hour",
+    "profile_security.password": "30/hour",
+    "profile_security.email": "30/hour",
+    "profile_security.delete": "30/hour",
+}
+"""How often an address may post to these; an office full of people may share one."""
+
+
+class SignInForm(Form):
+    """An e-mail and a password."""
+
+    email = EmailField(_l("E-mail"))
+    password = PasswordField(_l("Password"))
+
+
+class SignUpForm(Form):
+    """What a patient tells of themselves to have an account."""
+
+    name = StringField(_l("Name"))
+    born = BirthField(_l("Date of birth"))
+    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Telephone"))
+    password = PasswordField(_l("Password"))
+
+
+class ForgotForm(Form):
+    """The e-mail of an account whose password is forgotten."""
+
+    email = EmailField(_l("E-mail"))
+
+
+class NewPasswordForm(Form):
+    """A new password."""
+
+    password = PasswordField(_l("New password"))
+
+
+@pages.route("/login", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def sign_in() -> ResponseReturnValue:
+    """Sign in, and go on to where the reader was heading."""
+    if context.account_or_none():
+        return redirect(_target(), 303)
+    form = SignInForm(email=reading.text("email"))
+    if request.method == "GET":
+        return _sign_in_page(form)
+    email, password = reading.text("email"), form.password.data or ""
+    context.close_reader()
+    try:
+        account = identity.sign_in(
+            context.services().database, context.settings(), email, password,
+            address=request.remote_addr or "", now=context.now(),
+        )  # fmt: skip
+    except DomainError as error:
+        return _not_signed_in(form, email, error)
+    signing.begin(account, address=request.remote_addr, agent=request.user_agent.string)
+    return redirect(_target(), 303)
+
+
+def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
+    if isinstance(error, NotConfirmed):
+        # The password was right: the owner has perhaps lost the mail, so here is another.
+        context.write(lambda session: _confirm_again(session, email))
+    form.refuse(error)
+    page, _status = _sign_in_page(form)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
+    return page, status_of(error), headers
+
+
+def _confirm_again(session: Session, email: str) -> None:
+    account = queries.by_email(session, email)
+    if account:
+        account_mail.send_confirmation(session, account)
+
+
+def _sign_in_page(form: SignInForm) -> tuple[str, int]:
+    return render_template("accounts/sign_in.html", form=form, next_path=_next()), 200
+
+
+def _next() -> str:
+    """The path to go to after signing in; empty where there is none, or it leads elsewhere."""
+    return reading.own_path("next", "")
+
+
+def _target() -> str:
+    return _next() or url_for("dashboard.show")
+
+
+@pages.route("/logout", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def sign_out() -> ResponseReturnValue:
+    """Sign this browser out; a GET only asks, since pages may be fetched ahead."""
+    if request.method == "GET":
+        return render_template("accounts/sign_out.html")
+    signing.end()
+    flash(_("You are signed out."), "good")
+    return redirect(url_for("search.home"), 303)
+
+
+@pages.route("/sign-up", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def sign_up() -> ResponseReturnValue:
+    """Register as a patient; the answer is the same whether the e-mail is known or not."""
+    if context.account_or_none():
+        return redirect(_target(), 303)
+    form = SignUpForm(email=reading.text("email"))
+    if request.method == "GET":
+        return _sign_up_page(form)
+    details = form.details(SignUp)
+    if details is None:
+        return _sign_up_page(form, 422)
+    try:
+        _register(details)
+    except DomainError as error:
+        form.refuse(error)
+        return _sign_up_page(form, status_of(error))
+    flash(
+        _("We have written to %(email)s. Sign in with the password you chose.",
+          email=details.email),
+        "good",
+    )  # fmt: skip
+    return redirect(url_for("accounts.sign_in", email=details.email, next=_next() or None), 303)
+
+
+def _register(details: SignUp) -> None:
+    """Make the account, or tell its owner that there is one; both take as long."""
+    password = passwords.check_new(details.password, details.name, details.email)
+    hashed = _hash(password)
+    try:
+        context.write(lambda session: _sign_up(session, details, hashed))
+    except EmailTaken:
+        context.write(lambda session: _tell_owner(session, details.email))
+
+
+def _sign_up(session: Session, details: SignUp, hashed: str) -> None:
+    account = directory.sign_up(
+        session, details, hashed, address=request.remote_addr, now=context.now()
+    )
+    account_mail.send_confirmation(session, account)
+
+
+def _tell_owner(session: Session, email: str) -> None:
+    account = queries.by_email(session, email)
+    if account:
+        account_mail.send_known(session, account)
+
+
+def _hash(password: str) -> str:
+    """Slow on purpose, so never inside a transaction."""
+    return passwords.hash_password(password, time_cost=context.settings().password_iterations)
+
+
+def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
+    page = render_template(
+        "accounts/sign_up.html",
+        form=form,
+        next_path=_next(),
+        birth_example=example(),
+        shortest=passwords.SHORTEST,
+    )
+    return page, status
+
+
+@pages.route("/confirm/<token>", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def confirm(token: str) -> ResponseReturnValue:
+    """Confirm an e-mail address; on a button, since programs that scan mail follow links."""
+    account = signing.confirmed_account(token)
+    if request.method == "GET":
+        return render_template("accounts/confirm.html", email=account.email)
+    account_id = account.id
+    context.write(
+        lambda session: identity.confirm_email(
+            session, account_id, by=_origin(account), now=context.now()
+        )
+    )
+    flash(_("Your e-mail address is confirmed."), "good")
+    return redirect(_after_link(account), 303)
+
+
+@pages.post("/confirm/send")
+@access.allow(access.SIGNED_IN)
+def send_confirmation() -> Response:
+    """Send the mail that confirms one's address once more."""
+    account = context.account()
+    if account.confirmed_at is None:
+        context.write(lambda session: account_mail.send_confirmation(session, account))
+        flash(_("We have written to %(email)s.", email=account.email), "good")
+    return redirect(url_for("profile.show"), 303)
+
+
+@pages.route("/forgot", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def forgot() -> ResponseReturnValue:
+    """Ask for a link that sets a new password; the answer is the same for any e-mail."""
+    form = ForgotForm(email=reading.text("email"))
+    if request.method == "GET":
+        return render_template("accounts/forgot.html", form=form)
+    email = reading.text("email")
+    if "@" not in email:
+        form.refuse(_("Enter an e-mail address such as name@example.com."), "email")
+        return render_template("accounts/forgot.html", form=form), 422
+    context.write(lambda session: _send_reset(session, email))
+    return render_template("accounts/forgot_sent.html", email=email)
+
+
+def _send_reset(session: Session, email: str) -> None:
+    account = queries.by_email(session, email)
+    if account and account.active:
+        account_mail.send_reset(session, account)
+
+
+@pages.route("/reset/<token>", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def reset(token: str) -> ResponseReturnValue:
+    """Set a new password with a link from a mail; all sessions of the account end."""
+    try:
+        account = signing.account_to_reset(token)
+    except LinkExpired as error:
+        return render_template("accounts/link_expired.html"), status_of(error)
+    form = NewPasswordForm()
+    if request.method == "GET":
+        return _reset_page(form, account)
+    try:
+        password = passwords.check_new(form.password.data or "", account.name, account.email)
+    except DomainError as error:
+        form.refuse(error)
+        return _reset_page(form, account, status_of(error))
+    hashed = _hash(password)
+    context.write(lambda session: _reset(session, account, hashed))
+    flash(_("Your new password is set. Sign in with it."), "good")
+    return redirect(url_for("accounts.sign_in", email=account.email), 303)
+
+
+def _reset(session: Session, account: Account, hashed: str) -> None:
+    """Whoever holds the link has read mail to the address, so that it is confirmed too."""
+    origin = _origin(account)
+    identity.set_password(session, account.id, hashed, by=origin, now=context.now())
+    identity.confirm_email(session, account.id, by=origin, now=context.now())
+
+
+def _reset_page(form: NewPasswordForm, account: Account, status: int = 200) -> tuple[str, int]:
+    page = render_template(
+        "accounts/reset.html", form=form, email=account.email, shortest=passwords.SHORTEST
+    )
+    return page, status
+
+
+def _origin(account: Account) -> Origin:
+    return Origin(account.id, request.remote_addr)
+
+
+def _after_link(account: Account) -> str:
+    """Who is signed in as this account goes on; anybody else signs in."""
+    known = context.account_or_none()
+    if known and known.id == account.id:
+        return url_for("profile.show")
+    return url_for("accounts.sign_in", email=account.email)

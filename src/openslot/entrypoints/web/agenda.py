@@ -1,0 +1,196 @@
+"""A practitioner's days as the calendar draws them: rows of 5 minutes, columns of days."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.schedules.availability import instant_of, opening, spans_of, whole_days, window_over
+from openslot.schedules.models import Absence
+from openslot.schedules.rules import Place
+
+DAY_MINUTES = 24 * 60
+USUAL = (9 * 60, 17 * 60)
+"""What is drawn of a week without any hours or visits."""
+
+SHORT = 20
+"""A visit of fewer minutes has room for its name only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Something that takes part of a day: ``start`` and ``end`` are minutes of the day."""
+
+    start: int
+    end: int
+    visit: Visit | None = None
+    absence: Absence | None = None
+
+    @property
+    def minutes(self) -> int:
+        """How long it is drawn."""
+        return self.end - self.start
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is room for a name only."""
+        return self.minutes < SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class AgendaDay:
+    """A day with its open parts, visits and absences."""
+
+    date: date
+    centres: tuple[str, ...]
+    open_parts: tuple[Block, ...]
+    blocks: tuple[Block, ...]
+
+    @property
+    def visits(self) -> int:
+        """How many visits the day has."""
+        return sum(1 for block in self.blocks if block.visit)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to draw."""
+        return bool(self.open_parts or self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """Some days, and the part of the clock that holds all that is on them."""
+
+    days: tuple[AgendaDay, ...]
+    first: int
+    last: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of 5 minutes."""
+        return (self.last - self.first) // 5
+
+    @property
+    def hours(self) -> list[time]:
+        """The full hours beside the rows."""
+        return [time(minute // 60) for minute in range(self.first, self.last, 60)]
+
+    @property
+    def starts(self) -> list[int]:
+        """Every start in use, for the style block."""
+        return sorted({block.start for block in self._all()})
+
+    @property
+    def lengths(self) -> list[int]:
+        """Every length in use, for the style block."""
+        return sorted({block.minutes for block in self._all()})
+
+    def row(self, minute: int) -> int:
+        """The grid row at which a minute of the day begins."""
+        return (minute - self.first) // 5 + 1
+
+    def _all(self) -> Iterable[Block]:
+        return (block for day in self.days for block in (*day.open_parts, *day.blocks))
+
+
+def agenda(
+    days: Sequence[date],
+    zone: ZoneInfo,
+    places: Iterable[tuple[Place, str]],
+    visits: Sequence[Visit],
+    absences: Sequence[Absence],
+) -> Agenda:
+    """Draw ``days`` in the wall-clock time of ``zone``.
+
+    ``places`` are where the practitioner works, with the centre's name.
+    """
+    listed = list(places)
+    drawn = [_day(day, zone, listed, visits, absences) for day in days]
+    firm = [
+        block
+        for day in drawn
+        for block in (*day.open_parts, *(one for one in day.blocks if one.visit))
+    ]
+    first = min((block.start for block in firm), default=USUAL[0]) // 60 * 60
+    last = -(-max((block.end for block in firm), default=USUAL[1]) // 60) * 60
+    kept = tuple(_clipped(day, first, last) for day in drawn)
+    return Agenda(kept, first, last)
+
+
+def current_visit(visits: Sequence[Visit], now: datetime) -> Visit | None:
+    """The patient who is here, else whoever's time it is."""
+    here = [visit for visit in visits if visit.status is Status.ARRIVED]
+    due = [
+        visit
+        for visit in visits
+        if visit.status is Status.BOOKED
+        and visit.appointment.starts_at <= now < visit.appointment.ends_at
+    ]
+    return next(iter(here + due), None)
+
+
+def _day(
+    day: date,
+    zone: ZoneInfo,
+    places: Sequence[tuple[Place, str]],
+    visits: Sequence[Visit],
+    absences: Sequence[Absence],
+) -> AgendaDay:
+    parts, centres = _open_parts(day, zone, places)
+    blocks = [
+        Block(*_minutes(day, zone, one.appointment.starts_at, one.appointment.ends_at), visit=one)
+        for one in visits
+        if one.appointment.starts_at.astimezone(zone).date() == day
+    ]
+    for absence in absences:
+        start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
+        if start < end:
+            blocks.append(Block(start, end, absence=absence))
+    blocks.sort(key=lambda block: (block.start, block.visit is None))
+    return AgendaDay(day, centres, parts, tuple(blocks))
+
+
+def _open_parts(
+    day: date, zone: ZoneInfo, places: Sequence[tuple[Place, str]]
+) -> tuple[tuple[Block, ...], tuple[str, ...]]:
+    """The open hours of all places together, and the names of the places that are open."""
+    begins = datetime.combine(day, time(0), zone)
+    window = window_over(begins, begins + timedelta(days=1, hours=2))
+    own = whole_days([day], zone, window)
+    open_, names = 0, []
+    for place, name in places:
+        here = opening(place.hours, place.zone, window) & own
+        if here and name not in names:
+            names.append(name)
+        open_ |= here
+    parts = [
+        Block(*_minutes(day, zone, instant_of(span.start), instant_of(span.end)))
+        for span in spans_of(open_, window)
+    ]
+    return tuple(parts), tuple(names)
+
+
+def _minutes(day: date, zone: ZoneInfo, starts: datetime, ends: datetime) -> tuple[int, int]:
+    """Minutes of the day, on the wall clock, that a period takes of it."""
+    return _minute_of(day, starts.astimezone(zone)), _minute_of(day, ends.astimezone(zone))
+
+
+def _minute_of(day: date, at: datetime) -> int:
+    if at.date() < day:
+        return 0
+    if at.date() > day:
+        return DAY_MINUTES
+    return at.hour * 60 + at.minute
+
+
+def _clipped(day: AgendaDay, first: int, last: int) -> AgendaDay:
+    """The day with absences cut to what is drawn."""
+    blocks = [
+        Block(max(block.start, first), min(block.end, last), block.visit, block.absence)
+        for block in day.blocks
+    ]
+    return AgendaDay(
+        day.date, day.centres, day.open_parts, tuple(one for one in blocks if one.minutes > 0)
+    )

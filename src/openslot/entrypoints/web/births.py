@@ -1,0 +1,117 @@
+"""Dates of birth, as people write them.
+
+One text field, for three reasons. A date picker begins at today and has to be turned back by
+decades, differently in every browser and on every phone. Three small fields need three labels,
+and break what a password manager or the clipboard brings. And with text, a month can be
+written as a word, so that nobody has to guess which number is the month.
+"""
+
+import re
+import unicodedata
+from datetime import date
+
+from babel import Locale
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from wtforms import StringField
+
+from openslot.core.language import settled
+from openslot.entrypoints.web.formats import born
+
+UNREADABLE = "unreadable"
+"""What the domain is given for a text that is no date, so that it says what to enter."""
+
+EARLIEST_YEAR = 1000
+LONGEST = 60
+ENGLISH = Locale("en")
+
+
+class BirthField(StringField):  # type: ignore[misc] # the library carries no types
+    """A text whose ``data`` is a date, None where nothing was typed, else UNREADABLE."""
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return born(self.data) if isinstance(self.data, date) else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was typed."""
+        if valuelist:
+            typed = valuelist[0].strip()
+            self.data = (read_day(typed, _locale()) or UNREADABLE) if typed else None
+
+
+def example() -> str:
+    """The hint beside the field, in the order of the reader's country."""
+    text = "31 3 1980" if _day_first(_locale()) else "3 31 1980"
+    return _("For example, %(date)s", date=text)
+
+
+def read_day(text: str, locale: Locale) -> date | None:
+    """The date in 31 3 1980, 31/3/1980, 31 March 1980, March 31st, 1980 or 1980-03-31.
+
+    Of two small numbers the locale says which is the day; a month above 12 is taken for the
+    day. The year has four figures. None for anything else.
+    """
+    if len(text) > LONGEST:
+        return None
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    parts = re.findall(r"\d+|[^\W\d_]+\.?", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", plain))
+    numbers = [part for part in parts if part[0].isdigit()]
+    words = [part.rstrip(".") for part in parts if not part[0].isdigit()]
+    if any(len(number) > 4 for number in numbers):
+        return None
+    return _from_words(numbers, words, locale) if words else _from_numbers(numbers, locale)
+
+
+def _from_numbers(numbers: list[str], locale: Locale) -> date | None:
+    if len(numbers) != 3:
+        return None
+    if len(numbers[0]) == 4:
+        return _date(numbers[0], int(numbers[1]), int(numbers[2]))
+    one, two = int(numbers[0]), int(numbers[1])
+    day, month = (one, two) if _day_first(locale) else (two, one)
+    return _date(numbers[2], month, day) or _date(numbers[2], day, month)
+
+
+def _from_words(numbers: list[str], words: list[str], locale: Locale) -> date | None:
+    months = {found for word in words if (found := _month(word, locale))}
+    years = [number for number in numbers if len(number) == 4]
+    days = [number for number in numbers if len(number) < 3]
+    if (len(months), len(years), len(days)) != (1, 1, 1):
+        return None
+    return _date(years[0], months.pop(), int(days[0]))
+
+
+def _month(word: str, locale: Locale) -> int | None:
+    """The number of a month by its name, or a beginning of it that fits no other."""
+    names = [name for known in (locale, ENGLISH) for name in _month_names(known)]
+    fitting = {number for number, name in names if name == word}
+    if not fitting and len(word) >= 3:
+        fitting = {number for number, name in names if name.startswith(word)}
+    return fitting.pop() if len(fitting) == 1 else None
+
+
+def _month_names(locale: Locale) -> list[tuple[int, str]]:
+    return [
+        (number, name.casefold().rstrip("."))
+        for use in locale.months.values()
+        for width in ("wide", "abbreviated")
+        for number, name in use.get(width, {}).items()
+    ]
+
+
+def _date(year: str, month: int, day: int) -> date | None:
+    try:
+        return date(int(year), month, day) if int(year) >= EARLIEST_YEAR else None
+    except ValueError:
+        return None
+
+
+def _day_first(locale: Locale) -> bool:
+    pattern = str(locale.date_formats["short"].pattern)
+    return pattern.index("d") < pattern.index("M")
+
+
+def _locale() -> Locale:
+    return settled(get_locale())

@@ -1,0 +1,38 @@
+"""What browser a session belongs to, as far as it tells."""
+
+from flask_babel import gettext as _
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+"""What stands in the agent, and the name people know; the first that fits."""
+
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device(agent: str | None) -> str:
+    """The browser and system of a User-Agent: "Firefox on Windows"."""
+    browser = _first(_BROWSERS, agent or "")
+    system = _first(_SYSTEMS, agent or "")
+    if browser and system:
+        return str(_("%(browser)s on %(system)s", browser=browser, system=system))
+    return browser or system or str(_("A browser that does not say which it is"))
+
+
+def _first(known: tuple[tuple[str, str], ...], agent: str) -> str:
+    return next((name for mark, name in known if mark in agent), "")

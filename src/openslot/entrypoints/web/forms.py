@@ -1,0 +1,47 @@
+"""WTForms that only carry what was typed: the rules stand in the features' details."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask_wtf import FlaskForm
+from pydantic import ValidationError
+from wtforms import Field
+
+from openslot.core.errors import DomainError
+from openslot.core.fields import Details, problems
+from openslot.entrypoints.problems import sentence_of
+
+D = TypeVar("D", bound=Details)
+
+
+class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
+    """A form with a CSRF token, whose errors come from the domain."""
+
+    def details(self, kind: type[D], **more: Any) -> D | None:
+        """What was typed as checked details; None with the errors set beside the fields."""
+        values = {
+            name: self[name].data
+            for name in kind.model_fields
+            if name in self and self[name].data is not None
+        }
+        try:
+            return kind(**{**values, **more})
+        except ValidationError as error:
+            for name, sentence in problems(error):
+                self.refuse(sentence, name)
+            return None
+
+    def refuse(self, problem: DomainError | str, field: str | None = None) -> None:
+        """Set a refusal beside the field it names, or over the form where it names none."""
+        sentence = problem if isinstance(problem, str) else sentence_of(problem)
+        name = field or (problem.field if isinstance(problem, DomainError) else None)
+        if name in self:
+            target: Field = self[name]
+            target.errors = [*target.errors, sentence]
+        else:
+            self.form_errors.append(sentence)
+
+
+def choices(values: Mapping[Any, str]) -> list[tuple[Any, str]]:
+    """The options of a select field."""
+    return list(values.items())

@@ -1,0 +1,134 @@
+"""Small things that templates call: addresses, groupings, words."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from flask import Flask, url_for
+from flask_babel import format_time
+from flask_babel import gettext as _
+
+from openslot.booking.queries import Visit
+from openslot.booking.slots import Slot
+from openslot.core.audit import AuditEvent
+from openslot.core.config import Settings
+from openslot.discovery.queries import Entry
+from openslot.entrypoints.web.formats import day_part
+from openslot.entrypoints.web.reading import instant_text
+from openslot.schedules.availability import Weekly
+
+MONDAY = date(2024, 1, 1)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Make them known to all templates and macros."""
+    app.jinja_env.filters.update(
+        by_weekday=by_weekday,
+        event_title=event_title,
+        first_day=first_day,
+        groupby_day=groupby_day,
+        instant_text=instant_text,
+        at_minute=at_minute,
+        hour_text=hour_text,
+        period_text=period_text,
+        status_word=status_word,
+        visits_by_day=visits_by_day,
+    )
+    app.jinja_env.globals.update(
+        entry_url=entry_url,
+        more_url=more_url,
+        weeks_ahead=settings.search_days // 7,
+        one_day=timedelta(days=1),
+        one_minute=timedelta(minutes=1),
+    )
+
+
+def first_day(slots: Sequence[Slot]) -> list[Slot]:
+    """Those of the slots that start on the local date of the first."""
+    return [slot for slot in slots if slot.start.date() == slots[0].start.date()]
+
+
+def groupby_day(slots: Sequence[Slot]) -> list[tuple[date, list[Slot]]]:
+    """Slots by local date."""
+    return [(day, list(own)) for day, own in groupby(slots, lambda slot: slot.start.date())]
+
+
+def visits_by_day(visits: Sequence[Visit], zone: ZoneInfo) -> list[tuple[date, list[Visit]]]:
+    """Visits, in order, by the date of their start in ``zone``."""
+    days = groupby(visits, lambda visit: visit.appointment.starts_at.astimezone(zone).date())
+    return [(day, list(own)) for day, own in days]
+
+
+def at_minute(day: date, minute: int, zone: ZoneInfo) -> str:
+    """The instant of a minute of a local day, as scripts read it."""
+    return datetime.combine(day, time(minute // 60, minute % 60), zone).isoformat()
+
+
+def hour_text(hour: time) -> str:
+    """An hour beside the calendar: ``9:00 am``."""
+    return str(format_time(hour, "short", rebase=False))
+
+
+def status_word(status: str) -> str:
+    """A status as those who give care read it."""
+    words = {
+        "held": _("Held"),
+        "booked": _("Booked"),
+        "arrived": _("Arrived"),
+        "fulfilled": _("Completed"),
+        "no-show": _("No-show"),
+    }
+    return words[status]
+
+
+def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
+    """The seven weekdays with their periods, Monday first."""
+    return [
+        (
+            day_part(MONDAY + timedelta(days=weekday), "weekday_long"),
+            [period for period in hours if period.weekday == weekday],
+        )
+        for weekday in range(7)
+    ]
+
+
+def period_text(period: Weekly) -> str:
+    """``9:00 am to 5:00 pm``."""
+    return _(
+        "%(start)s to %(end)s", start=_clock(period.starts), end=_clock(period.ends % (24 * 60))
+    )
+
+
+def _clock(minutes: int) -> str:
+    return str(format_time(time(minutes // 60, minutes % 60), "short", rebase=False))
+
+
+def event_title(event: AuditEvent) -> str:
+    """What the audit's word for an act reads as."""
+    titles = {
+        "appointment.held": _("Time kept"),
+        "appointment.booked": _("Booked"),
+        "appointment.moved": _("Moved"),
+        "appointment.amended": _("Changed"),
+        "appointment.arrived": _("Arrived"),
+        "appointment.fulfilled": _("Completed"),
+        "appointment.cancelled": _("Cancelled"),
+        "appointment.no-show": _("Marked as no-show"),
+        "appointment.entered-in-error": _("Marked as entered in error"),
+    }
+    return titles.get(event.action, event.action)
+
+
+def entry_url(entry: Entry, patient: str = "") -> str:
+    """The profile page of a search result."""
+    return url_for(
+        f"profiles.{entry.kind}", **{f"{entry.kind}_id": entry.id}, patient=patient or None
+    )
+
+
+def more_url(entry: Entry, slots: Sequence[Slot], patient: str = "") -> str:
+    """Where more times are: the week of a practitioner, or the profile of anything larger."""
+    if entry.kind != "practitioner" or not slots:
+        return entry_url(entry, patient)
+    return url_for("booking.week_page", schedule_id=slots[0].schedule_id, patient=patient or None)

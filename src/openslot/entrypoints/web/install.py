@@ -1,0 +1,147 @@
+"""Wires the pages into the app: languages, forms, limits, errors, and each feature's routes."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, request, url_for
+from flask_babel import Babel, get_locale
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf import CSRFProtect
+
+from openslot.core.config import Settings
+from openslot.entrypoints.web import (
+    access,
+    accounts,
+    admin,
+    admin_accounts,
+    admin_practitioners,
+    booking,
+    calendar,
+    context,
+    dashboard,
+    errors,
+    formats,
+    headers,
+    helpers,
+    patients,
+    profile,
+    profile_security,
+    profiles,
+    search,
+    sign_in,
+    system,
+    visits,
+)
+from openslot.entrypoints.web.navigation import navigation
+
+FEATURES = (
+    accounts,
+    admin,
+    admin_accounts,
+    admin_practitioners,
+    booking,
+    calendar,
+    dashboard,
+    patients,
+    profile,
+    profile_security,
+    profiles,
+    search,
+    system,
+    visits,
+)
+"""Each has a blueprint named ``pages``."""
+
+LANGUAGES = ("en",)
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Register all pages and what they stand on."""
+    app.config.update(
+        BABEL_DEFAULT_LOCALE=settings.locale,
+        # PUT and DELETE cannot be sent by a form of another site, and a script of one is
+        # stopped by the browser, which asks us first and is told nothing.
+        WTF_CSRF_METHODS={"POST", "PATCH"},
+        WTF_CSRF_TIME_LIMIT=None,
+        RATELIMIT_ENABLED=settings.rate_limits,
+        # Each process counts for itself: enough to slow down, and nothing more to run.
+        RATELIMIT_STORAGE_URI="memory://",
+        SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
+    )
+    Babel(app, locale_selector=lambda: _locale(settings))
+    CSRFProtect(app)
+    sign_in.install(app, settings)
+    formats.install(app)
+    helpers.install(app, settings)
+    errors.install(app)
+    app.before_request(access.check)
+    app.after_request(headers.add_headers)
+    app.teardown_request(context.close_reader)
+    app.context_processor(_page_context)
+    app.jinja_env.globals.update(static_url=static_url, csp_nonce=headers.csp_nonce)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for feature in FEATURES:
+        app.register_blueprint(feature.pages)
+    _limit(app)
+
+
+def static_url(name: str) -> str:
+    """The address of a static file, with a fingerprint of what it holds."""
+    return url_for("static", filename=name, v=_fingerprint(name))
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    file = Path(__file__).parent / "static" / name
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+def _locale(settings: Settings) -> str:
+    """The reader's choice, else what their browser asks for, else the network's language."""
+    account = context.account_or_none()
+    if account and account.locale:
+        return account.locale
+    language = request.accept_languages.best_match(LANGUAGES)
+    return settings.locale if language in (None, settings.locale.split("_")[0]) else language
+
+
+def _page_context() -> dict[str, object]:
+    """What base.html stands on."""
+    settings = context.settings()
+    known = context.account_or_none()
+    language = get_locale()
+    return {
+        "current_account": known,
+        "actor": context.actor(),
+        "nav": navigation(context.actor()),
+        "locale": str(language),
+        "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
+        "theme_choice": known.theme if known else request.cookies.get("theme", "auto"),
+        "theme_url": lambda choice: url_for("profile.theme", choice=choice),
+        "emergency_number": settings.emergency_number,
+        "network_name": settings.network_name,
+        "account_url": url_for("profile.show"),
+        "sign_in_url": url_for("accounts.sign_in", next=_here()),
+        "now": context.now(),
+        "reader_zone": context.reader_zone(),
+    }
+
+
+def _here() -> str | None:
+    """Where to come back to after signing in; pages about signing in are left out."""
+    if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
+        return None
+    return request.full_path.rstrip("?")
+
+
+def _limit(app: Flask) -> None:
+    """Limits by address; the database counts wrong passwords besides."""
+    limiter = Limiter(get_remote_address, app=app, default_limits=["1200/minute"])
+    limiter.exempt(app.view_functions["static"])
+    for endpoint, limit in accounts.LIMITS.items():
+        app.view_functions[endpoint] = limiter.limit(limit, methods=["POST"])(
+            app.view_functions[endpoint]
+        )

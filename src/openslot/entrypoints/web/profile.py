@@ -1,0 +1,185 @@
+"""One's own account: what we hold of the reader, and how they change it."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import EmailField, StringField, TelField, TextAreaField
+
+from openslot.core.errors import NotFound
+from openslot.directory import commands, own, queries
+from openslot.directory.details import PatientDetails, PractitionerDetails
+from openslot.directory.own import StaffOwnDetails
+from openslot.directory.rules import Actor
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.births import example
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.patient_form import OwnPatientForm
+from openslot.entrypoints.web.saving import SHOWN, save
+from openslot.entrypoints.web.zones import zone_names
+from openslot.feedback.queries import averages
+from openslot.identity import commands as identity
+from openslot.schedules import queries as schedules
+
+pages = Blueprint("profile", __name__)
+
+THEMES = ("auto", "light", "dark")
+YEAR = 365 * 24 * 3600
+
+
+class PractitionerForm(Form):
+    """What practitioners change of themselves; the rest an administrator keeps."""
+
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail for patients"))
+    languages = StringField(_l("Languages"))
+    about = TextAreaField(_l("About you"))
+
+
+class StaffForm(Form):
+    """Name and telephone."""
+
+    name = StringField(_l("Name"))
+    phone = TelField(_l("Telephone"))
+
+
+@pages.get("/account")
+@access.allow(access.SIGNED_IN)
+def show() -> str:
+    """Everything about the account, with links to where it is changed."""
+    return render_template("profile/show.html", account=context.account(), **_record())
+
+
+def _record() -> dict[str, Any]:
+    """Whom the account stands for in the directory."""
+    session, actor = context.reader(), context.actor()
+    found: dict[str, Any] = {}
+    if actor.patient_id is not None:
+        found["patient"] = queries.patient(session, actor.patient_id, inactive=True)
+    if actor.practitioner_id is not None:
+        found |= _practitioner(session, actor.practitioner_id)
+    if actor.centre_id is not None:
+        found["centre"] = queries.centre(session, actor.centre_id, inactive=True)
+        found["member"] = queries.staff_member(session, context.account().id)
+    if actor.department_id is not None:
+        found["department"] = queries.department(session, actor.department_id, inactive=True)
+    return found
+
+
+def _practitioner(session: Session, practitioner_id: int) -> dict[str, Any]:
+    key = ("practitioner", practitioner_id)
+    places = schedules.practitioner_places(session, practitioner_id).values()
+    here = {place.centre_id for place in places}
+    return {
+        "practitioner": queries.practitioner(session, practitioner_id, inactive=True),
+        "rated": averages(session, [("practitioner", practitioner_id)]).get(key),
+        "centres": [one for one in queries.centres(session, inactive=True) if one.id in here],
+    }
+
+
+@pages.route("/account/details", methods=["GET", "POST"])
+@access.allow(access.SIGNED_IN)
+def details() -> ResponseReturnValue:
+    """Change one's own details; which those are, the role decides."""
+    actor = context.actor()
+    if actor.patient_id is not None:
+        return _patient_details(actor)
+    if actor.practitioner_id is not None:
+        return _practitioner_details(actor, actor.practitioner_id)
+    return _staff_details(actor)
+
+
+def _patient_details(actor: Actor) -> ResponseReturnValue:
+    patient = queries.patient_of(context.reader(), context.account().id)
+    form = OwnPatientForm(obj=patient)
+    kept = {"email": patient and patient.email, "language": patient and patient.language}
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = save(
+            form, PatientDetails, lambda session, values: own.change_own_patient(
+                session, actor, values, now=context.now()
+            ), **kept,
+        )  # fmt: skip
+    return _saved() if status is None else _page("profile/patient.html", form, status)
+
+
+def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
+    person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
+    form = PractitionerForm(obj=person)
+    kept = {
+        name: getattr(person, name) for name in PractitionerDetails.model_fields if name not in form
+    }
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = save(
+            form, PractitionerDetails, lambda session, values: commands.change_practitioner(
+                session, actor, practitioner_id, values,
+                centre_ids=schedules.centre_ids_of(session, practitioner_id), now=context.now(),
+            ), **kept,
+        )  # fmt: skip
+    return _saved() if status is None else _page("profile/practitioner.html", form, status)
+
+
+def _staff_details(actor: Actor) -> ResponseReturnValue:
+    account = context.account()
+    member = queries.staff_member(context.reader(), account.id)
+    form = StaffForm(name=account.name, phone=member.phone if member else None)
+    if member is None:
+        del form.phone
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = save(
+            form, StaffOwnDetails, lambda session, values: own.change_own_staff(
+                session, actor, values, now=context.now()
+            ),
+        )  # fmt: skip
+    return _saved() if status is None else _page("profile/staff.html", form, status)
+
+
+def _page(template: str, form: Form, status: int) -> tuple[str, int]:
+    page = render_template(
+        template, form=form, birth_example=example(), zone_names=zone_names(),
+        email=context.account().email,
+    )  # fmt: skip
+    return page, status
+
+
+def _saved() -> Response:
+    flash(_("Your details are saved."), "good")
+    return redirect(url_for("profile.show"), 303)
+
+
+@pages.get("/theme/<choice>")
+@access.allow(access.ANYONE)
+def theme(choice: str) -> Response:
+    """Choose light or dark colours, or those of the device, and come back."""
+    if choice not in THEMES:
+        raise NotFound
+    known = context.account_or_none()
+    if known and known.theme != choice:
+        account_id, origin = known.id, context.actor().origin
+        context.write(
+            lambda session: identity.change_account(
+                session, account_id, by=origin, now=context.now(), theme=choice
+            )
+        )
+    response = redirect(_came_from(), 303)
+    response.set_cookie(
+        "theme", choice, max_age=YEAR, samesite="Lax", httponly=True,
+        secure=context.settings().secure_cookies,
+    )  # fmt: skip
+    return response
+
+
+def _came_from() -> str:
+    """The page of ours that the link was on; the start page where the browser does not say."""
+    parts = urlsplit(request.referrer or "")
+    own_page = parts.netloc == request.host and parts.path.startswith("/")
+    if not own_page or parts.path.startswith(("//", "/\\", "/theme/")):
+        return url_for("search.home")
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,0 +1,238 @@
+"""Password, e-mail address and sessions of one's own account, its data, and its end."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, flash, json, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import EmailField, PasswordField
+
+from openslot.booking import queries as booking
+from openslot.booking.leaving import delete_own_account
+from openslot.booking.queries import Visit
+from openslot.core.errors import DomainError, NotFound
+from openslot.directory import own, queries
+from openslot.directory.own import NewEmail
+from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import sign_in as signing
+from openslot.entrypoints.web.devices import device
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import SHOWN, do, save
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import commands as identity
+from openslot.identity import own as identity_own
+from openslot.identity import passwords
+from openslot.identity import queries as identities
+from openslot.identity.commands import token_hash
+
+pages = Blueprint("profile_security", __name__)
+
+
+class PasswordForm(Form):
+    """The password of now, and the new one."""
+
+    current = PasswordField(_l("Your password now"))
+    password = PasswordField(_l("New password"))
+
+
+class EmailForm(Form):
+    """A new address, and the password as proof."""
+
+    email = EmailField(_l("New e-mail address"))
+    current = PasswordField(_l("Your password"))
+
+
+class ProofForm(Form):
+    """The password as proof."""
+
+    current = PasswordField(_l("Your password"))
+
+
+@pages.route("/account/password", methods=["GET", "POST"])
+@access.allow(access.SIGNED_IN)
+def password() -> ResponseReturnValue:
+    """Change the password; every other browser has to sign in anew."""
+    form = PasswordForm()
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = _change_password(form)
+    if status is None:
+        flash(_("Your password is changed. Your other sessions are ended."), "good")
+        return redirect(url_for("profile.show"), 303)
+    page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
+    return page, status
+
+
+def _change_password(form: PasswordForm) -> int | None:
+    account, origin = context.account(), context.actor().origin
+    if refused := _unproven(form):
+        return refused
+    try:
+        new = passwords.check_new(form.password.data or "", account.name, account.email)
+    except DomainError as error:
+        form.refuse(error)
+        return status_of(error)
+    hashed = passwords.hash_password(new, time_cost=context.settings().password_iterations)
+    return do(form, lambda session: identity.set_password(
+        session, account.id, hashed, keep_session=signing.current_token(),
+        by=origin, now=context.now()))  # fmt: skip
+
+
+def _unproven(form: Form) -> int | None:
+    """The status of a refusal where the password that proves who one is does not fit."""
+    try:
+        identity_own.prove(context.account(), form["current"].data or "", field="current")
+    except DomainError as error:
+        form.refuse(error)
+        return status_of(error)
+    return None
+
+
+@pages.route("/account/email", methods=["GET", "POST"])
+@access.allow(access.SIGNED_IN)
+def email() -> ResponseReturnValue:
+    """Sign in with another address from now on; it is to be confirmed."""
+    form = EmailForm()
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = _unproven(form) or save(form, NewEmail, _change_email)
+    if status is None:
+        flash(_("Your e-mail address is changed. We have written to it: follow the link there "
+                "to confirm it."), "good")  # fmt: skip
+        return redirect(url_for("profile.show"), 303)
+    now = context.account().email
+    return render_template("profile/email.html", form=form, now_email=now), status
+
+
+def _change_email(session: Session, details: NewEmail) -> None:
+    account = own.change_own_email(session, context.actor(), details.email, now=context.now())
+    if account.confirmed_at is None:
+        account_mail.send_confirmation(session, account)
+
+
+@pages.get("/account/sessions")
+@access.allow(access.SIGNED_IN)
+def sessions() -> str:
+    """The browsers that are signed in."""
+    found = identities.sessions_of(context.reader(), context.account().id, now=context.now())
+    token = signing.current_token()
+    return render_template(
+        "profile/sessions.html",
+        sessions=found,
+        current=token_hash(token) if token else None,
+        device=device,
+        zone=own_zone(),
+    )
+
+
+@pages.post("/account/sessions/end")
+@access.allow(access.SIGNED_IN)
+def end_session() -> BaseResponse:
+    """Sign out one other browser, or all others."""
+    origin, now, account_id = context.actor().origin, context.now(), context.account().id
+    if reading.text("session") == "others":
+        token = signing.current_token()
+        context.write(lambda session: identity_own.end_other_sessions(
+            session, account_id, token, by=origin, now=now))  # fmt: skip
+        flash(_("All other browsers are signed out."), "good")
+    else:
+        hashed = _session_hash()
+        context.write(lambda session: identity_own.end_one_session(
+            session, account_id, hashed, by=origin, now=now))  # fmt: skip
+        flash(_("That browser is signed out."), "good")
+    return redirect(url_for("profile_security.sessions"), 303)
+
+
+def _session_hash() -> bytes:
+    try:
+        return bytes.fromhex(reading.text("session"))
+    except ValueError:
+        raise NotFound from None
+
+
+@pages.get("/account/export")
+@access.allow(access.SIGNED_IN)
+def export() -> Response:
+    """All that the account holds of its owner, as a file that programs can read."""
+    text = json.dumps(_own_data(), ensure_ascii=False, indent=2, sort_keys=False)
+    response = Response(f"{text}\n", mimetype="application/json")
+    day = context.now().date().isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="openslot-{day}.json"'
+    return response
+
+
+def _own_data() -> dict[str, Any]:
+    session, actor, account = context.reader(), context.actor(), context.account()
+    data: dict[str, Any] = {
+        "exported_at": context.now().isoformat(),
+        "account": {
+            "name": account.name,
+            "email": account.email,
+            "role": account.role,
+            "created_at": account.created_at.isoformat(),
+            "time_zone": account.time_zone,
+        },
+    }
+    if actor.patient_id is not None:
+        patient = queries.patient(session, actor.patient_id, inactive=True)
+        names = ("name", "born", "email", "phone", "medicare_number", "time_zone", "language")
+        data["details"] = {name: _plain(getattr(patient, name)) for name in names}
+        visits = booking.visits(session, booking.of_patient(actor.patient_id))
+        data["visits"] = [_visit(visit) for visit in visits]
+    elif actor.practitioner_id is not None:
+        person = queries.practitioner(session, actor.practitioner_id, inactive=True)
+        names = ("name", "profession", "expertise", "provider_number", "phone", "email",
+                 "languages", "about")  # fmt: skip
+        data["details"] = {name: _plain(getattr(person, name)) for name in names}
+    return data
+
+
+def _visit(visit: Visit) -> dict[str, Any]:
+    one = visit.appointment
+    return {
+        "id": str(one.id),
+        "start": one.starts_at.astimezone(visit.zone).isoformat(),
+        "end": one.ends_at.astimezone(visit.zone).isoformat(),
+        "status": one.status,
+        "with": visit.with_whom,
+        "centre": visit.centre.name,
+        "reason": one.reason,
+        "booked_at": one.created_at.isoformat(),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+@pages.route("/account/delete", methods=["GET", "POST"])
+@access.allow(access.PATIENTS)
+def delete() -> ResponseReturnValue:
+    """Delete a patient's account, with the visits to come; asks for the password."""
+    form = ProofForm()
+    status: int | None = SHOWN
+    if request.method == "POST":
+        status = _unproven(form) or do(form, lambda session: delete_own_account(
+            session, context.actor(), now=context.now(), cutoff=_cutoff()))  # fmt: skip
+    if status is None:
+        signing.end()
+        flash(_("Your account is deleted."), "good")
+        return redirect(url_for("search.home"), 303)
+    return render_template("profile/delete.html", form=form, visits=_to_come()), status
+
+
+def _cutoff() -> timedelta:
+    return timedelta(hours=context.settings().cancel_cutoff_hours)
+
+
+def _to_come() -> int:
+    patient_id = context.actor().patient_id
+    if patient_id is None:
+        return 0
+    own_visits = booking.of_patient(patient_id)
+    return booking.count(context.reader(), own_visits, booking.to_come(context.now()))

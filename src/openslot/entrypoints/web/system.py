@@ -1,0 +1,44 @@
+"""For those who watch over the server: is it alive, and can it do its work."""
+
+import structlog
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+from openslot.core import outbox
+from openslot.entrypoints.web import access, context
+from openslot.migrations import run
+
+pages = Blueprint("system", __name__)
+
+log = structlog.get_logger(__name__)
+
+
+@pages.get("/healthz")
+@access.allow(access.ANYONE)
+def alive() -> ResponseReturnValue:
+    """The process answers; nothing else is asked, so that a slow database restarts nobody."""
+    return jsonify(status="alive")
+
+
+@pages.get("/readyz")
+@access.allow(access.ANYONE)
+def ready() -> ResponseReturnValue:
+    """The database answers and has the schema of this code; 503 otherwise.
+
+    The outbox lag is told and decides nothing: pages work while mail is late.
+    """
+    database = context.services().database
+    try:
+        current = run.is_current(database.engine)
+        lag = database.read(lambda session: outbox.lag(session, now=context.now()))
+    except SQLAlchemyError as error:
+        log.warning("not ready", kind=type(error).__name__)
+        return jsonify(status="not ready", database="unreachable"), 503
+    answer = {
+        "status": "ready" if current else "not ready",
+        "database": "reachable",
+        "migrations": "current" if current else "behind",
+        "outbox_lag_seconds": int(lag.total_seconds()),
+    }
+    return jsonify(answer), 200 if current else 503

@@ -1,0 +1,257 @@
+"""One visit: what it is, and the moves that this reader may make now."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from openslot.booking import commands as booking
+from openslot.booking.commands import subject_of, visit_for
+from openslot.booking.errors import SlotTaken
+from openslot.booking.models import Priority, Status
+from openslot.booking.queries import Visit
+from openslot.booking.rules import Part, may_reschedule, moves_now
+from openslot.core import audit
+from openslot.core.errors import DomainError, Malformed
+from openslot.core.ids import read_id
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.formats import day_time
+from openslot.entrypoints.web.week import Week, lengths, week
+from openslot.notifications.ics import calendar_entry
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("visits", __name__, url_prefix="/appointments/<appointment_id>")
+
+LONGEST_REASON = 2000
+LONGEST_WHY = 500
+
+
+@pages.get("")
+@access.allow(access.SIGNED_IN)
+def show(appointment_id: str) -> str:
+    """Everything about the visit."""
+    visit, part = _visit(appointment_id)
+    history = audit.events_of(context.reader(), subject_of(visit.appointment.id))
+    return render_template(
+        "visits/show.html",
+        **_common(visit, part),
+        history=history if part is not Part.PATIENT else [],
+        just_booked=reading.text("booked") == "1" and visit.status is Status.BOOKED,
+    )
+
+
+@pages.get("/visit.ics")
+@access.allow(access.SIGNED_IN)
+def calendar_file(appointment_id: str) -> Response:
+    """The visit for a calendar program (RFC 5545)."""
+    visit, _part = _visit(appointment_id)
+    settings = context.settings()
+    entry = calendar_entry(
+        visit,
+        method="PUBLISH",
+        public_url=settings.public_url or url_for("search.home", _external=True).rstrip("/"),
+        organizer=settings.mail_from,
+        now=context.now(),
+    )
+    response = Response(entry, mimetype="text/calendar")
+    response.headers["Content-Disposition"] = "attachment; filename=visit.ics"
+    return response
+
+
+@pages.get("/cancel")
+@access.allow(access.SIGNED_IN)
+def ask_cancel(appointment_id: str) -> str:
+    """What cancelling means, before it is done."""
+    visit, part = _visit(appointment_id)
+    return render_template("visits/cancel.html", **_common(visit, part))
+
+
+@pages.post("/cancel")
+@access.allow(access.SIGNED_IN)
+def cancel(appointment_id: str) -> BaseResponse:
+    """Cancel the visit; its time is free at once."""
+    _change(appointment_id, Status.CANCELLED)
+    flash(_("The visit is cancelled. Its time can be booked by others."), "good")
+    return _to_visit(appointment_id)
+
+
+@pages.post("/status")
+@access.allow(access.CARERS)
+def set_status(appointment_id: str) -> BaseResponse:
+    """Arrived, completed, missed, entered in error, or one of them taken back."""
+    try:
+        to = Status(reading.text("to"))
+    except ValueError:
+        raise Malformed("There is no such status.", field="to") from None
+    try:
+        _change(appointment_id, to)
+    except DomainError as error:
+        flash(sentence_of(error), "bad")
+    return redirect(reading.own_path("back", _url("show", appointment_id)), 303)
+
+
+@pages.get("/amend")
+@access.allow(access.SIGNED_IN)
+def ask_amend(appointment_id: str) -> str:
+    """The reason and, for those who give the care, the priority."""
+    visit, part = _visit(appointment_id)
+    return render_template("visits/amend.html", **_common(visit, part))
+
+
+@pages.post("/amend")
+@access.allow(access.SIGNED_IN)
+def amend(appointment_id: str) -> BaseResponse:
+    """Change the reason or the priority."""
+    priority = reading.option("priority", Priority, Priority.ROUTINE)
+    by_patient = context.actor().patient_id is not None
+    context.write(
+        lambda session: booking.amend(
+            session,
+            context.actor(),
+            read_id(appointment_id),
+            reason=reading.text("reason")[:LONGEST_REASON] or None,
+            priority=None if by_patient else priority,
+            now=context.now(),
+        )
+    )
+    flash(_("The visit is changed."), "good")
+    return _to_visit(appointment_id)
+
+
+@pages.get("/move")
+@access.allow(access.SIGNED_IN)
+def ask_move(appointment_id: str) -> BaseResponse:
+    """A week of free starts, and the old and the new time side by side."""
+    return _move_page(appointment_id, 200, None)
+
+
+@pages.post("/move")
+@access.allow(access.SIGNED_IN)
+def move(appointment_id: str) -> BaseResponse:
+    """Take the new time and give back the old, or keep the old."""
+    start = reading.instant("start")
+    visit, _part = _visit(appointment_id)
+    was, zone = visit.appointment.starts_at, visit.zone
+    try:
+        _move_to(appointment_id, start, reading.number("minutes", 0) or None)
+    except DomainError as error:
+        return _move_page(appointment_id, status_of(error), error)
+    flash(
+        _("Your visit was moved from %(old)s to %(new)s.", old=day_time(was, zone),
+          new=day_time(start, zone)),
+        "good",
+    )  # fmt: skip
+    return _to_visit(appointment_id)
+
+
+def _move_to(appointment_id: str, start: datetime, minutes: int | None) -> None:
+    context.write(
+        lambda session: booking.move(
+            session,
+            context.actor(),
+            read_id(appointment_id),
+            start,
+            now=context.now(),
+            cutoff=_cutoff(),
+            minutes=minutes,
+            schedule_id=reading.number("schedule", 0) or None,
+        )
+    )
+
+
+def _move_page(appointment_id: str, status: int, error: DomainError | None) -> Response:
+    visit, part = _visit(appointment_id)
+    schedule_id = reading.number("schedule", 0) or visit.schedule.id
+    place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
+    taken = isinstance(error, SlotTaken)
+    page = render_template(
+        "visits/move.html",
+        **_common(visit, part),
+        place=place,
+        week=_week_for(visit, schedule_id) if place else None,
+        lengths=lengths(place) if place else [],
+        week_url=lambda **changed: url_for(
+            "visits.ask_move", **{"appointment_id": appointment_id,
+                                  "schedule": reading.text("schedule") or None,
+                                  "minutes": reading.text("minutes") or None, **changed}
+        ),
+        chosen=None if taken else reading.optional_instant("start"),
+        problem=sentence_of(error) if error else None,
+        alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
+        elsewhere=_elsewhere(visit),
+    )  # fmt: skip
+    return Response(page, status)
+
+
+def _week_for(visit: Visit, schedule_id: int) -> Week:
+    place = schedules.places(context.reader(), Schedule.id == schedule_id)[schedule_id]
+    start = reading.optional_instant("start")
+    day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
+    length = int((visit.appointment.ends_at - visit.appointment.starts_at).total_seconds()) // 60
+    return week(
+        context.reader(),
+        place,
+        day,
+        minutes=reading.number("minutes", 0) or length,
+        now=context.now(),
+        days_ahead=place.horizon_days,
+        besides=[visit.patient.diary_id] if visit.patient else (),
+    )
+
+
+def _elsewhere(visit: Visit) -> list[schedules.Subject]:
+    """The same practitioner's schedules at all of their centres."""
+    if visit.practitioner is None:
+        return []
+    return schedules.subjects(
+        context.reader(), Schedule.practitioner_id == visit.practitioner.id, *schedules.bookable()
+    )
+
+
+def _change(appointment_id: str, to: Status) -> None:
+    context.write(
+        lambda session: booking.change_status(
+            session,
+            context.actor(),
+            read_id(appointment_id),
+            to,
+            now=context.now(),
+            cutoff=_cutoff(),
+            why=reading.text("why")[:LONGEST_WHY] or None,
+        )
+    )
+
+
+def _visit(appointment_id: str) -> tuple[Visit, Part]:
+    return visit_for(context.reader(), context.actor(), read_id(appointment_id))
+
+
+def _common(visit: Visit, part: Part) -> dict[str, object]:
+    """What every page of a visit shows."""
+    now, cutoff = context.now(), _cutoff()
+    return {
+        "visit": visit,
+        "part": part,
+        "zone": visit.zone,
+        "minutes": int((visit.appointment.ends_at - visit.appointment.starts_at).total_seconds())
+        // 60,
+        "moves": {str(to) for to in moves_now(part, visit.standing, now=now, cutoff=cutoff)},
+        "may_move": may_reschedule(part, visit.standing, now=now, cutoff=cutoff),
+        "until": visit.appointment.starts_at - cutoff,
+    }
+
+
+def _cutoff() -> timedelta:
+    return timedelta(hours=context.settings().cancel_cutoff_hours)
+
+
+def _url(view: str, appointment_id: str | UUID) -> str:
+    return url_for(f"visits.{view}", appointment_id=appointment_id)
+
+
+def _to_visit(appointment_id: str) -> BaseResponse:
+    return redirect(_url("show", appointment_id), 303)

@@ -1,0 +1,130 @@
+"""A week of free starts as the booking page shows it, and why days are empty."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.slots import Slot, slots
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Span, Window, mask_of, whole_days, window_over
+from openslot.schedules.rules import Place, bookable_span, holiday_name, open_ticks
+
+SHOWN_AT_ONCE = 12
+"""More starts of a day than this hide behind a button."""
+
+
+class Empty(StrEnum):
+    """Why a day has no times."""
+
+    OVER = "over"
+    CLOSED = "closed"
+    HOLIDAY = "holiday"
+    AWAY = "away"
+    LATER = "later"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day with its free starts, or why there are none."""
+
+    date: date
+    slots: list[Slot]
+    empty: Empty | None
+    holiday: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Seven days from Monday, and the first free start from now on."""
+
+    days: list[Day]
+    next_free: Slot | None
+    minutes: int
+
+    @property
+    def first(self) -> date:
+        """The Monday."""
+        return self.days[0].date
+
+    @property
+    def last(self) -> date:
+        """The Sunday."""
+        return self.days[-1].date
+
+
+def lengths(place: Place) -> list[int]:
+    """The lengths of a visit that the place offers, in minutes."""
+    return [place.slot_minutes * count for count in range(1, place.max_slots + 1)]
+
+
+def week(
+    session: Session,
+    place: Place,
+    day: date | None,
+    *,
+    minutes: int | None,
+    now: datetime,
+    days_ahead: int,
+    besides: Sequence[int] = (),
+) -> Week:
+    """The week that holds ``day``, by default that of the first free start.
+
+    ``besides`` are diaries that must be free too, such as the patient's. At most five
+    statements.
+    """
+    minutes = minutes if minutes in lengths(place) else place.slot_minutes
+    only = {place.schedule_id: place}
+    horizon = now + timedelta(days=min(days_ahead, place.horizon_days))
+    first = slots(session, only, now, horizon, now=now, minutes=minutes, limit=1, besides=besides)
+    next_free = first[0] if first else None
+    day = day or (next_free.start if next_free else now.astimezone(place.zone)).date()
+    monday = day - timedelta(days=day.weekday())
+    starts = datetime.combine(monday, time(0), place.zone)
+    ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
+    free = slots(session, only, starts, ends, now=now, minutes=minutes, besides=besides)
+    window = window_over(starts, ends)
+    absent = mask_of(
+        [
+            span
+            for _, span in schedules.absent_spans(
+                session, _diaries(place), Span(window.start, window.end)
+            )
+        ],
+        window,
+    )
+    dates = [monday + timedelta(days=count) for count in range(7)]
+    return Week([_day(place, one, free, absent, window, now) for one in dates], next_free, minutes)
+
+
+def _diaries(place: Place) -> tuple[int, ...]:
+    return (*place.claimed_ids, place.closures_id)
+
+
+def _day(
+    place: Place, day: date, free: Sequence[Slot], absent: int, window: Window, now: datetime
+) -> Day:
+    own = [slot for slot in free if slot.start.date() == day]
+    if own:
+        return Day(day, own, None)
+    if day < now.astimezone(place.zone).date():
+        return Day(day, [], Empty.OVER)
+    local = datetime.combine(day, time(12), place.zone)
+    if place.holiday_region and (name := holiday_name(place.holiday_region, local)):
+        return Day(day, [], Empty.HOLIDAY, name)
+    opening = open_ticks(place, window) & whole_days([day], place.zone, window)
+    return Day(day, [], _why_empty(place, opening, absent, window, now))
+
+
+def _why_empty(place: Place, opening: int, absent: int, window: Window, now: datetime) -> Empty:
+    if not opening:
+        return Empty.CLOSED
+    if not opening & ~absent:
+        return Empty.AWAY
+    bookable = mask_of([bookable_span(place, now)], window)
+    if not opening & bookable:
+        return Empty.LATER
+    return Empty.FULL

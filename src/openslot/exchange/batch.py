@@ -1,0 +1,107 @@
+"""All that some files say, row by row, each field checked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from openslot.exchange.documents import (
+    DepartmentDocument,
+    FacilityDocument,
+    UserDocument,
+    check_document,
+    kind_of_document,
+)
+from openslot.exchange.problems import Problems, Source
+from openslot.exchange.progress import Progress
+from openslot.exchange.reading import Table, is_documents, read_documents, read_table
+from openslot.exchange.tables import (
+    PatientRow,
+    ProviderRow,
+    check_row,
+    folded,
+    kind_of,
+    raw,
+    unknown_columns,
+)
+
+T = TypeVar("T")
+
+_NAMES = ("patient_email", "provider_email", "name")
+"""Columns by which other rows point to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[T]):
+    """A checked row or document, and where it stands."""
+
+    source: Source
+    row: T
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to be imported, in the order of the files.
+
+    ``mentioned`` are e-mails and names of rows that were refused: whoever points to one of
+    them is not to blame. ``notices`` tell what is left out.
+    """
+
+    mentioned: set[str] = field(default_factory=set)
+    notices: list[str] = field(default_factory=list)
+    _found: dict[type, list[Found[Any]]] = field(default_factory=dict)
+
+    def add(self, source: Source, row: object) -> None:
+        """Enter a checked row under its kind."""
+        self._found.setdefault(type(row), []).append(Found(source, row))
+
+    def of(self, kind: type[T]) -> list[Found[T]]:
+        """The rows of one kind."""
+        return self._found.get(kind, [])
+
+    def emails(self) -> set[str]:
+        """The e-mails of all people whose accounts are opened or changed, and of those linked."""
+        people = [*self.of(PatientRow), *self.of(ProviderRow), *self.of(UserDocument)]
+        return {found.row.email for found in people}
+
+    def put(self, kind: type[T], found: list[Found[T]]) -> None:
+        """Have these rows of one kind and no others."""
+        self._found[kind] = found
+
+
+def read_batch(files: Iterable[tuple[str, bytes]], problems: Problems, progress: Progress) -> Batch:
+    """Every row of the files, names and contents; what is wrong goes to ``problems``."""
+    batch = Batch()
+    for name, data in files:
+        if is_documents(name, data):
+            _add_documents(batch, name, data, problems)
+        elif table := read_table(name, data, problems):
+            _add_table(batch, name, table, problems, progress)
+    return batch
+
+
+def _add_table(
+    batch: Batch, name: str, table: Table, problems: Problems, progress: Progress
+) -> None:
+    kind = kind_of(table, problems)
+    if kind is None:
+        return
+    batch.notices += [
+        f"{name}: column {column} is not known and was left out."
+        for column in unknown_columns(table, kind)
+    ]
+    for row in progress.track(f"Reading {name}", table.rows, len(table.rows)):
+        checked = check_row(row, kind, problems)
+        if checked is None:
+            batch.mentioned |= {folded(raw(row, column)) for column in _NAMES}
+        else:
+            batch.add(row.source, checked)
+
+
+def _add_documents(batch: Batch, name: str, data: bytes, problems: Problems) -> None:
+    for document in read_documents(name, data, problems):
+        checked = check_document(document, problems)
+        if checked is not None:
+            batch.add(document.source, checked)
+        elif kind_of_document(document) in (FacilityDocument, DepartmentDocument):
+            names = (document.fields.get("site_name"), document.fields.get("dept_name"))
+            batch.mentioned |= {folded(text) for text in names if isinstance(text, str)}

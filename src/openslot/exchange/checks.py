@@ -1,0 +1,191 @@
+"""What rows say about each other: contradictions, and what they point to. Pure."""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from openslot.exchange.batch import Batch, Found
+from openslot.exchange.documents import (
+    AppointmentDocument,
+    DepartmentDocument,
+    FacilityDocument,
+    UserDocument,
+)
+from openslot.exchange.problems import Problems
+from openslot.exchange.tables import CentreRow, LinkRow, PatientRow, ProviderRow, folded
+from openslot.identity.models import Role
+
+T = TypeVar("T")
+Key = Callable[[T], Hashable]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database holds of all that the files may point to; names are folded."""
+
+    centres: set[str] = field(default_factory=set)
+    departments: set[tuple[str, str]] = field(default_factory=set)
+    services: set[tuple[str, str, str]] = field(default_factory=set)
+    roles: dict[str, str] = field(default_factory=dict)
+    """The role of each account by its e-mail."""
+
+
+def check_once(batch: Batch, problems: Problems) -> None:
+    """Rows that repeat another are dropped; those that contradict another are problems."""
+    _once(batch, PatientRow, lambda row: row.email, "patient_email", problems)
+    _once(batch, ProviderRow, lambda row: row.email, "provider_email", problems)
+    _once(batch, LinkRow, lambda row: (row.email, folded(row.centre)), "provider_email", problems)
+    _once(batch, CentreRow, lambda row: row.number or folded(row.name), "abn", problems)
+    _once(batch, CentreRow, lambda row: folded(row.name), "name", problems)
+    _once(batch, FacilityDocument, lambda row: row.external_id, "_id", problems)
+    _once(batch, FacilityDocument, lambda row: folded(row.name), "site_name", problems)
+    _once(batch, DepartmentDocument, lambda row: row.external_id, "_id", problems)
+    _once(batch, UserDocument, lambda row: row.external_id, "_id", problems)
+    _once(batch, UserDocument, lambda row: row.email, "user_contact", problems)
+    _once(batch, AppointmentDocument, lambda row: row.external_id, "_id", problems)
+    _check_departments(batch, problems)
+    _check_one_role(batch, problems)
+
+
+def _once(batch: Batch, kind: type[T], key: Key[T], column: str, problems: Problems) -> None:
+    first: dict[Hashable, Found[T]] = {}
+    for found in batch.of(kind):
+        other = first.setdefault(key(found.row), found)
+        if other.row != found.row:
+            sentence = f"This contradicts {other.source}. Keep one of them."
+            problems.add(found.source, column, sentence)
+    batch.put(kind, list(first.values()))
+
+
+def _check_departments(batch: Batch, problems: Problems) -> None:
+    """A site has one department of a name."""
+    first: dict[tuple[str, str], Found[DepartmentDocument]] = {}
+    for found in batch.of(DepartmentDocument):
+        for site in found.row.sites:
+            other = first.setdefault((folded(site.location), folded(found.row.name)), found)
+            if other is not found:
+                sentence = f"This department of the site stands in {other.source} already."
+                problems.add(found.source, "dept_name", sentence)
+
+
+def _check_one_role(batch: Batch, problems: Problems) -> None:
+    """An e-mail opens one account, and an account has one role."""
+    first: dict[str, tuple[type, Found[PatientRow] | Found[ProviderRow] | Found[UserDocument]]] = {}
+    everybody: list[tuple[type, str, Found[PatientRow] | Found[ProviderRow] | Found[UserDocument]]]
+    everybody = [
+        *((PatientRow, "patient_email", found) for found in batch.of(PatientRow)),
+        *((ProviderRow, "provider_email", found) for found in batch.of(ProviderRow)),
+        *((UserDocument, "user_contact", found) for found in batch.of(UserDocument)),
+    ]
+    for kind, column, found in everybody:
+        other_kind, other = first.setdefault(found.row.email, (kind, found))
+        if other_kind is not kind:
+            sentence = f"{other.source} has this e-mail in another role. Use a different one."
+            problems.add(found.source, column, sentence)
+
+
+def check_known(batch: Batch, known: Known, problems: Problems) -> None:
+    """What rows point to must be in the files or in the database, and fit what is there."""
+    everything = _with(batch, known)
+    _check_links(batch, everything, problems)
+    _check_sites(batch, everything, problems)
+    _check_services(batch, everything, problems)
+    for kind, column, role in (
+        (PatientRow, "patient_email", Role.PATIENT),
+        (ProviderRow, "provider_email", Role.PRACTITIONER),
+    ):
+        _check_accounts(batch.of(kind), column, role, known, problems)
+    _check_accounts(batch.of(UserDocument), "user_contact", Role.STAFF, known, problems)
+
+
+def _with(batch: Batch, known: Known) -> Known:
+    """What will be there once the batch is written."""
+    documents = batch.of(DepartmentDocument)
+    places = [(folded(site.location), found.row) for found in documents for site in found.row.sites]
+    return Known(
+        centres=known.centres
+        | {folded(found.row.name) for found in batch.of(CentreRow)}
+        | {folded(found.row.name) for found in batch.of(FacilityDocument)},
+        departments=known.departments | {(site, folded(row.name)) for site, row in places},
+        services=known.services
+        | {
+            (site, folded(row.name), folded(service))
+            for site, row in places
+            for service in row.services
+        },
+        roles=known.roles | {found.row.email: Role.PRACTITIONER for found in batch.of(ProviderRow)},
+    )
+
+
+def _check_links(batch: Batch, known: Known, problems: Problems) -> None:
+    for found in batch.of(LinkRow):
+        email, centre = found.row.email, found.row.centre
+        if known.roles.get(email) != Role.PRACTITIONER and email not in batch.mentioned:
+            sentence = f"There is no provider {email}. Add one to the file of providers."
+            problems.add(found.source, "provider_email", sentence)
+        if not _is_there(folded(centre), known.centres, batch):
+            sentence = f"There is no centre {centre}. Add it to the file of centres."
+            problems.add(found.source, "health_centre_name", sentence)
+
+
+def _check_sites(batch: Batch, known: Known, problems: Problems) -> None:
+    for department in batch.of(DepartmentDocument):
+        for number, site in enumerate(department.row.sites):
+            if not _is_there(folded(site.location), known.centres, batch):
+                problems.add(department.source, f"site.{number}.location", _no_site(site.location))
+    for user in batch.of(UserDocument):
+        site_name, name = user.row.site, user.row.department
+        if not _is_there(folded(site_name), known.centres, batch):
+            problems.add(user.source, "site_name", _no_site(site_name))
+        elif name and not _has_department(site_name, name, known, batch):
+            problems.add(user.source, "dept_name", _no_department(site_name, name))
+
+
+def _check_services(batch: Batch, known: Known, problems: Problems) -> None:
+    for found in batch.of(AppointmentDocument):
+        row = found.row
+        place = (folded(row.site), folded(row.department))
+        if not _is_there(place[0], known.centres, batch):
+            problems.add(found.source, "site_name", _no_site(row.site))
+        elif not _has_department(row.site, row.department, known, batch):
+            problems.add(found.source, "dept_name", _no_department(row.site, row.department))
+        elif (*place, folded(row.service)) not in known.services and place[
+            1
+        ] not in batch.mentioned:
+            sentence = f"{row.department} has no service {row.service}."
+            problems.add(found.source, "service", sentence)
+
+
+def _is_there(name: str, names: set[str], batch: Batch) -> bool:
+    return name in names or name in batch.mentioned
+
+
+def _has_department(site: str, name: str, known: Known, batch: Batch) -> bool:
+    key = (folded(site), folded(name))
+    return key in known.departments or key[1] in batch.mentioned
+
+
+def _no_site(name: str) -> str:
+    return f"There is no site {name}. Add it to the file of facilities."
+
+
+def _no_department(site: str, name: str) -> str:
+    return f"{site} has no department {name}. Add it to the file of departments."
+
+
+def _check_accounts(
+    rows: Iterable[Found[PatientRow]]
+    | Iterable[Found[ProviderRow]]
+    | Iterable[Found[UserDocument]],
+    column: str,
+    role: Role,
+    known: Known,
+    problems: Problems,
+) -> None:
+    for found in rows:
+        there = known.roles.get(found.row.email)
+        if there is None and not found.row.password:
+            problems.add(found.source, "password", "Enter a password for the new account.")
+        elif there not in (None, role):
+            sentence = f"There is an account of another role ({there}) with this e-mail."
+            problems.add(found.source, column, sentence)

@@ -1,0 +1,168 @@
+"""The import: read and check everything, hash the new passwords, then write all or nothing."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.exchange import queries
+from openslot.exchange.batch import Batch, read_batch
+from openslot.exchange.checks import Known, check_known, check_once
+from openslot.exchange.documents import UserDocument
+from openslot.exchange.outcome import Outcome
+from openslot.exchange.problems import Problems, Source
+from openslot.exchange.progress import Progress
+from openslot.exchange.reading import files_in, names_of
+from openslot.exchange.tables import PatientRow, ProviderRow, folded
+from openslot.exchange.writing import Writing
+from openslot.exchange.writing_documents import (
+    write_appointments,
+    write_departments,
+    write_services,
+    write_users,
+)
+from openslot.exchange.writing_tables import (
+    write_centres,
+    write_links,
+    write_patients,
+    write_providers,
+)
+from openslot.identity.passwords import hash_password
+
+LATE_COST = 3
+"""Time cost of the hashes of accounts that were deleted after the first look."""
+
+NOT_HASHED = "!"
+"""Stands for a hash in a rehearsal; it fits no password."""
+
+
+STEPS = (
+    write_centres,
+    write_departments,
+    write_services,
+    write_providers,
+    write_links,
+    write_patients,
+    write_users,
+    write_appointments,
+)
+"""Each stands on what those before it have written."""
+
+
+class _Rehearsed(Exception):
+    """Undoes a rehearsal."""
+
+    def __init__(self, outcome: Outcome):
+        self.outcome = outcome
+        super().__init__()
+
+
+def import_paths(
+    database: Database,
+    settings: Settings,
+    paths: Sequence[Path],
+    *,
+    zone: str,
+    now: datetime,
+    progress: Progress,
+    rehearse: bool = False,
+) -> Outcome:
+    """Write all that the files say, or nothing.
+
+    ``zone`` is the time zone of centres that are new. With ``rehearse`` everything is checked
+    and counted, and nothing is kept. Raises ImportRefused with every problem found.
+    """
+    problems = Problems()
+    batch = read_paths(paths, problems, progress)
+    new = database.read(lambda session: check_against(session, batch, problems))
+    problems.refuse_if_any()
+    hashes = make_hashes(
+        batch, new, time_cost=None if rehearse else settings.password_iterations, progress=progress
+    )
+
+    def work(session: Session) -> Outcome:
+        outcome = write_batch(Writing(session, now, zone, hashes, progress), batch)
+        if rehearse:
+            raise _Rehearsed(outcome)
+        return outcome
+
+    try:
+        return database.run(work)
+    except _Rehearsed as rehearsed:
+        return rehearsed.outcome
+
+
+def read_paths(paths: Sequence[Path], problems: Problems, progress: Progress) -> Batch:
+    """What the files and folders say; all that is wrong with it goes to ``problems``."""
+    files = files_in(paths, problems)
+    contents = _contents(zip(names_of(files), files, strict=True), problems)
+    batch = read_batch(contents, problems, progress)
+    check_once(batch, problems)
+    return batch
+
+
+def _contents(files: Iterable[tuple[str, Path]], problems: Problems) -> Iterator[tuple[str, bytes]]:
+    for name, file in files:
+        try:
+            yield name, file.read_bytes()
+        except OSError as error:
+            problems.add(Source(name), None, f"This file cannot be read: {error.strerror}.")
+
+
+def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
+    """Compare with what is there; the e-mails that need new accounts."""
+    roles = queries.roles(session, batch.emails())
+    known = Known(
+        centres={folded(centre.name) for centre in queries.centres(session)},
+        departments={
+            (folded(centre.name), folded(department.name))
+            for department, centre in queries.departments(session)
+        },
+        services={
+            (folded(centre.name), folded(department.name), folded(service.name))
+            for service, department, centre in queries.services(session)
+        },
+        roles=roles,
+    )
+    check_known(batch, known, problems)
+    return frozenset(batch.emails() - roles.keys())
+
+
+def make_hashes(
+    batch: Batch, emails: Set[str], *, time_cost: int | None, progress: Progress
+) -> dict[str, str]:
+    """The password hashes of new accounts; placeholders where ``time_cost`` is None.
+
+    Hashing lets other threads run, so threads use all processors.
+    """
+    users = batch.of(UserDocument)
+    ready = {found.row.email: found.row.password for found in users if found.row.email in emails}
+    people = [*batch.of(PatientRow), *batch.of(ProviderRow)]
+    todo = {found.row.email: found.row.password for found in people if found.row.email in emails}
+    if time_cost is None or not todo:
+        return ready | dict.fromkeys(todo, NOT_HASHED)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(lambda text: hash_password(text or "", time_cost=time_cost), todo.values())
+        tracked = progress.track("Hashing passwords", made, len(todo))
+        return ready | dict(zip(todo, tracked, strict=True))
+
+
+def write_batch(writing: Writing, batch: Batch) -> Outcome:
+    """Write a checked batch in the caller's transaction; ImportRefused undoes it.
+
+    What is there may have changed since the first look, so it is looked at again.
+    """
+    new = check_against(writing.session, batch, writing.problems)
+    writing.problems.refuse_if_any()
+    late = new - writing.hashes.keys()
+    writing.hashes |= make_hashes(batch, late, time_cost=LATE_COST, progress=writing.progress)
+    writing.outcome.notices += batch.notices
+    for step in STEPS:
+        step(writing, batch)
+        writing.problems.refuse_if_any()
+    return writing.outcome

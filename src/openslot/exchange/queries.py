@@ -1,0 +1,213 @@
+"""Reading what is there already, and writing many new rows at once."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment
+from openslot.core.audit import AuditEvent
+from openslot.core.ids import new_id
+from openslot.core.outbox import OutboxMessage, State
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Diary,
+    Patient,
+    Practitioner,
+    Service,
+    StaffMember,
+)
+from openslot.identity.commands import subject_of
+from openslot.identity.models import Account, Role
+
+AT_ONCE = 1000
+"""Rows read or written by one statement; engines limit its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPatient:
+    """A patient with a login, all checked."""
+
+    email: str
+    name: str
+    phone: str | None
+    medicare_number: str | None
+    password_hash: str
+
+
+def roles(session: Session, emails: Iterable[str]) -> dict[str, str]:
+    """The role of each of the accounts that are there, by e-mail."""
+    found: dict[str, str] = {}
+    for some in _portions(sorted(set(emails))):
+        rows = session.execute(select(Account.email, Account.role).where(Account.email.in_(some)))
+        found |= {email: role for email, role in rows}
+    return found
+
+
+def centres(session: Session) -> Sequence[Centre]:
+    """All centres, also inactive ones."""
+    return session.scalars(select(Centre).order_by(Centre.id)).all()
+
+
+def departments(session: Session) -> Sequence[tuple[Department, Centre]]:
+    """All departments with their centres."""
+    rows = session.execute(
+        select(Department, Centre).join(Centre, Centre.id == Department.centre_id)
+    )
+    return [(department, centre) for department, centre in rows]
+
+
+def services(session: Session) -> Sequence[tuple[Service, Department, Centre]]:
+    """All services with their departments and centres."""
+    rows = session.execute(
+        select(Service, Department, Centre)
+        .join(Department, Department.id == Service.department_id)
+        .join(Centre, Centre.id == Department.centre_id)
+    )
+    return [(service, department, centre) for service, department, centre in rows]
+
+
+def practitioners(
+    session: Session, emails: Iterable[str]
+) -> dict[str, tuple[Account, Practitioner | None]]:
+    """Accounts with the practitioner that each stands for, by e-mail."""
+    return _people(session, emails, Practitioner)
+
+
+def patients(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, Patient | None]]:
+    """Accounts with the patient that each stands for, by e-mail."""
+    return _people(session, emails, Patient)
+
+
+def staff(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, StaffMember | None]]:
+    """Accounts with the place where each works, by e-mail."""
+    return _people(session, emails, StaffMember)
+
+
+def _people(session: Session, emails: Iterable[str], kind: Any) -> dict[str, tuple[Account, Any]]:
+    found: dict[str, tuple[Account, Any]] = {}
+    for some in _portions(sorted(set(emails))):
+        rows = session.execute(
+            select(Account, kind)
+            .outerjoin(kind, kind.account_id == Account.id)
+            .where(Account.email.in_(some))
+        )
+        found |= {account.email: (account, person) for account, person in rows}
+    return found
+
+
+def accounts_by_external_id(session: Session, ids: Iterable[str]) -> dict[str, Account]:
+    """Accounts that came from documents, by the document's id."""
+    found: dict[str, Account] = {}
+    for some in _portions(sorted(set(ids))):
+        for account in session.scalars(select(Account).where(Account.external_id.in_(some))):
+            found[account.external_id or ""] = account
+    return found
+
+
+def imported_appointments(session: Session, ids: Iterable[str]) -> set[str]:
+    """Which documents' appointments are there already."""
+    found: set[str] = set()
+    for some in _portions(sorted(set(ids))):
+        query = select(Appointment.external_id).where(Appointment.external_id.in_(some))
+        found |= {external_id for external_id in session.scalars(query) if external_id}
+    return found
+
+
+def add_patients(session: Session, new: Sequence[NewPatient], *, now: datetime) -> list[UUID]:
+    """Accounts, patients and diaries for people who are not there yet; their patient ids."""
+    diaries = [Diary(kind="patient") for _ in new]
+    session.add_all(diaries)
+    session.flush()
+    accounts = [_account(person, now) for person in new]
+    patients = [
+        _patient(person, account["id"], diary.id, now)
+        for person, account, diary in zip(new, accounts, diaries, strict=True)
+    ]
+    if new:
+        session.execute(insert(Account), accounts)
+        session.execute(insert(Patient), patients)
+        session.execute(insert(AuditEvent), list(_events(accounts, patients, now)))
+    return [patient["id"] for patient in patients]
+
+
+def _account(person: NewPatient, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "email": person.email,
+        "name": person.name,
+        "password": person.password_hash,
+        "role": Role.PATIENT,
+        "active": True,
+        "fs_uniquifier": secrets.token_hex(16),
+        "confirmed_at": now,
+        "must_change_password": True,
+        "theme": "auto",
+        "created_at": now,
+    }
+
+
+def _patient(person: NewPatient, account_id: UUID, diary_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "diary_id": diary_id,
+        "account_id": account_id,
+        "name": person.name,
+        "email": person.email,
+        "phone": person.phone,
+        "medicare_number": person.medicare_number,
+        "active": True,
+        "created_at": now,
+    }
+
+
+def _events(
+    accounts: Iterable[dict[str, Any]], patients: Iterable[dict[str, Any]], now: datetime
+) -> Iterable[dict[str, Any]]:
+    for account, patient in zip(accounts, patients, strict=True):
+        yield _event("account.created", subject_of(account["id"]), now, role=Role.PATIENT)
+        yield _event("patient.created", f"patient:{patient['id']}", now)
+
+
+def _event(action: str, subject: str, now: datetime, **details: Any) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "at": now,
+        "action": action,
+        "subject": subject,
+        "details": {"source": "import", **details},
+    }
+
+
+def is_unused(session: Session) -> bool:
+    """Whether nobody has entered anything: no account, centre or practitioner."""
+    return not any(
+        session.scalar(select(func.count()).select_from(table))
+        for table in (Account, Centre, Practitioner)
+    )
+
+
+def has_account(session: Session, email: str) -> bool:
+    """Whether there is an account with this e-mail."""
+    return session.scalar(select(Account.id).where(Account.email == email)) is not None
+
+
+def settle_outbox(session: Session, *, now: datetime) -> None:
+    """Take all that waits in the outbox as done, so that nobody is told of it."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.state == State.WAITING)
+        .values(state=State.DONE, finished_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _portions(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(values), AT_ONCE):
+        yield values[start : start + AT_ONCE]

@@ -1,0 +1,114 @@
+"""One import under way: what its steps share, and how rows are laid over what is there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import DomainError
+from openslot.core.fields import Details, first_problem
+from openslot.directory.models import Centre
+from openslot.directory.rules import SYSTEM
+from openslot.exchange.outcome import Effect, Outcome
+from openslot.exchange.problems import Problems, Source
+from openslot.exchange.progress import Progress
+from openslot.identity import commands as identity
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account, Role
+from openslot.schedules.availability import Weekly
+
+USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
+"""Where a file names no hours: weekdays from 09:00 to 17:00."""
+
+D = TypeVar("D", bound=Details)
+P = ParamSpec("P")
+
+
+@dataclass(slots=True)
+class Writing:
+    """The transaction of one import. ``hashes`` are those of new accounts, by e-mail."""
+
+    session: Session
+    now: datetime
+    zone: str
+    hashes: dict[str, str]
+    progress: Progress
+    outcome: Outcome = field(default_factory=Outcome)
+    problems: Problems = field(default_factory=Problems)
+    centres: dict[str, Centre] = field(default_factory=dict)
+    """By folded name."""
+
+    def attempt(
+        self,
+        source: Source,
+        kind: str,
+        work: "Callable[Concatenate[Writing, P], Effect]",
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Do the work of one row and count it; a refusal becomes a problem of the row.
+
+        What a refused row has written is undone with everything else.
+        """
+        try:
+            self.outcome.count(kind, work(self, *args, **kwargs))
+        except ValidationError as error:
+            refused = first_problem(error)
+            self.problems.add(source, refused.field, str(refused))
+        except DomainError as error:
+            self.problems.add(source, error.field, str(error))
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that a row states: an empty cell leaves what is there."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def changed(kind: type[D], thing: object, values: Mapping[str, Any]) -> D | None:
+    """Details of ``thing`` with ``values`` laid over them; None where that changes nothing."""
+    old = {name: getattr(thing, name) for name in kind.model_fields}
+    if all(old[name] == value for name, value in values.items()):
+        return None
+    return kind(**{**old, **values})
+
+
+def effect(*changes: object) -> Effect:
+    """CHANGED if any of ``changes`` holds."""
+    return Effect.CHANGED if any(changes) else Effect.UNCHANGED
+
+
+def open_account(
+    writing: Writing,
+    email: str,
+    name: str,
+    role: Role,
+    *,
+    must_change_password: bool = True,
+    external_id: str | None = None,
+) -> Account:
+    """A new account with the hash that was made for it; whoever sent the file vouches for it."""
+    new = NewAccount(
+        email,
+        name,
+        writing.hashes[email],
+        role,
+        must_change_password=must_change_password,
+        confirmed_at=writing.now,
+        external_id=external_id,
+    )
+    return identity.create_account(writing.session, new, by=SYSTEM.origin, now=writing.now)
+
+
+def rename(writing: Writing, account: Account, **values: str | None) -> bool:
+    """Change an account's name or e-mail where ``values`` state another; whether it did."""
+    new = {
+        name: value for name, value in given(**values).items() if getattr(account, name) != value
+    }
+    if new:
+        identity.change_account(
+            writing.session, account.id, by=SYSTEM.origin, now=writing.now, **new
+        )
+    return bool(new)

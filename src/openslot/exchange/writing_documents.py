@@ -1,0 +1,244 @@
+"""The documents become departments with bookable services, staff, and their appointments."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from openslot.booking.imports import Recorded, record_appointment
+from openslot.booking.models import Priority, Status
+from openslot.core.errors import Conflict, Invalid
+from openslot.directory import commands as directory
+from openslot.directory.details import DepartmentDetails, ServiceDetails
+from openslot.directory.models import Centre, Department, Service, StaffMember
+from openslot.directory.rules import SYSTEM
+from openslot.exchange import queries
+from openslot.exchange.batch import Batch
+from openslot.exchange.documents import (
+    AppointmentDocument,
+    DepartmentDocument,
+    UserDocument,
+)
+from openslot.exchange.outcome import Effect
+from openslot.exchange.tables import folded
+from openslot.exchange.writing import (
+    USUAL_HOURS,
+    Writing,
+    changed,
+    effect,
+    given,
+    open_account,
+    rename,
+)
+from openslot.identity.models import Account, Role
+from openslot.schedules import commands as schedules
+from openslot.schedules import queries as schedule_queries
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+
+def write_departments(writing: Writing, batch: Batch) -> None:
+    """Departments at each of their sites, and the services they offer there."""
+    there = queries.departments(writing.session)
+    by_name = {
+        (department.centre_id, folded(department.name)): department for department, _ in there
+    }
+    by_id = {department.external_id: department for department, _ in there}
+    for found in batch.of(DepartmentDocument):
+        for number, site in enumerate(found.row.sites):
+            external_id = f"{found.row.external_id}:{number}" if number else found.row.external_id
+            centre = writing.centres[folded(site.location)]
+            known = by_id.get(external_id) or by_name.get((centre.id, folded(found.row.name)))
+            writing.attempt(
+                found.source, "departments", _department, found.row, centre, known, external_id
+            )
+
+
+def _department(
+    writing: Writing,
+    row: DepartmentDocument,
+    centre: Centre,
+    known: Department | None,
+    external_id: str,
+) -> Effect:
+    session, now = writing.session, writing.now
+    values = given(
+        name=row.name, description=row.description, picture_url=row.picture_url,
+        phone=row.contact.phone, email=row.contact.email,
+    )  # fmt: skip
+    if known is None:
+        details = DepartmentDetails.model_validate(values)
+        directory.create_department(
+            session, SYSTEM, centre.id, details, now=now, external_id=external_id
+        )
+        return Effect.CREATED
+    new = changed(DepartmentDetails, known, values)
+    if new:
+        directory.change_department(session, SYSTEM, known.id, new, now=now)
+    adopted = known.external_id != external_id
+    known.external_id = external_id
+    return effect(new, adopted)
+
+
+def write_services(writing: Writing, batch: Batch) -> None:
+    """Services that are not there yet; those that a document no longer names stay."""
+    departments = {
+        (centre.id, folded(department.name)): department
+        for department, centre in queries.departments(writing.session)
+    }
+    there = {
+        (department.id, folded(service.name))
+        for service, department, _ in queries.services(writing.session)
+    }
+    for found in batch.of(DepartmentDocument):
+        for site in found.row.sites:
+            centre = writing.centres[folded(site.location)]
+            department = departments[centre.id, folded(found.row.name)]
+            for name in found.row.services:
+                writing.attempt(found.source, "services", _service, department, name, there)
+
+
+def _service(
+    writing: Writing, department: Department, name: str, there: set[tuple[int, str]]
+) -> Effect:
+    key = (department.id, folded(name))
+    if key in there:
+        return Effect.UNCHANGED
+    there.add(key)
+    service = directory.create_service(
+        writing.session, SYSTEM, department.id, ServiceDetails(name=name), now=writing.now
+    )
+    schedules.open_schedule(
+        writing.session,
+        SYSTEM,
+        centre_id=department.centre_id,
+        service_id=service.id,
+        details=ScheduleDetails(),
+        hours=USUAL_HOURS,
+        now=writing.now,
+    )
+    return Effect.CREATED
+
+
+def write_users(writing: Writing, batch: Batch) -> None:
+    """Staff with the password hashes that they had."""
+    rows = batch.of(UserDocument)
+    by_id = queries.accounts_by_external_id(
+        writing.session, (found.row.external_id for found in rows)
+    )
+    by_email = queries.staff(
+        writing.session, {found.row.email for found in rows} | {one.email for one in by_id.values()}
+    )
+    departments = {
+        (centre.id, folded(department.name)): department.id
+        for department, centre in queries.departments(writing.session)
+    }
+    for found in rows:
+        same = by_id.get(found.row.external_id)
+        account, member = by_email.get(same.email if same else found.row.email, (None, None))
+        centre_id = writing.centres[folded(found.row.site)].id
+        department_id = departments.get((centre_id, folded(found.row.department or "")))
+        place = (centre_id, department_id)
+        writing.attempt(found.source, "staff", _user, found.row, account, member, place)
+    left_out = sum(len(found.row.likes or ()) for found in rows)
+    if left_out:
+        sentence = f"{left_out} favourites of users were left out: there is no place for them yet."
+        writing.outcome.notices.append(sentence)
+
+
+def _user(
+    writing: Writing,
+    row: UserDocument,
+    account: Account | None,
+    member: StaffMember | None,
+    place: tuple[int, int | None],
+) -> Effect:
+    known = account
+    if account is None:
+        account = open_account(
+            writing, row.email, row.name, Role.STAFF,
+            must_change_password=False, external_id=row.external_id,
+        )  # fmt: skip
+    phone = row.contacts[0].phone
+    was = (member.centre_id, member.department_id, member.phone) if member else None
+    now_at = (*place, phone or (member.phone if member else None))
+    if was != now_at:
+        placed = directory.place_staff(writing.session, SYSTEM, account.id, *place)
+        placed.phone = now_at[2]
+    if known is None:
+        return Effect.CREATED
+    adopted = account.external_id != row.external_id
+    account.external_id = row.external_id
+    return effect(rename(writing, account, email=row.email, name=row.name), was != now_at, adopted)
+
+
+def write_appointments(writing: Writing, batch: Batch) -> None:
+    """Bookings of services; those that are there already belong to this system now."""
+    rows = batch.of(AppointmentDocument)
+    there = queries.imported_appointments(
+        writing.session, (found.row.external_id for found in rows)
+    )
+    services = {
+        (centre.id, folded(department.name), folded(service.name)): (service, centre)
+        for service, department, centre in queries.services(writing.session)
+    }
+    users = queries.accounts_by_external_id(
+        writing.session, {found.row.user_id for found in rows if found.row.user_id}
+    )
+    for found in rows:
+        row = found.row
+        centre_id = writing.centres[folded(row.site)].id
+        place = services[centre_id, folded(row.department), folded(row.service)]
+        if row.external_id in there:
+            writing.outcome.count("appointments", Effect.UNCHANGED)
+        else:
+            user = users.get(row.user_id or "")
+            writing.attempt(found.source, "appointments", _appointment, row, *place, user)
+
+
+def _appointment(
+    writing: Writing,
+    row: AppointmentDocument,
+    service: Service,
+    centre: Centre,
+    user: Account | None,
+) -> Effect:
+    starts = _instant(row.starts, ZoneInfo(centre.time_zone))
+    ends = starts + timedelta(minutes=service.minutes)
+    visit = Recorded(
+        starts_at=starts,
+        ends_at=ends,
+        status=Status.FULFILLED if ends <= writing.now else Status.BOOKED,
+        task=row.task,
+        reason=row.reason,
+        priority=Priority.URGENT if row.urgent else Priority.ROUTINE,
+        created_at=row.created,
+        created_by=user.id if user else None,
+        external_id=row.external_id,
+    )
+    try:
+        record_appointment(
+            writing.session, SYSTEM, _place(writing, service), visit, now=writing.now
+        )
+    except DiaryTaken:
+        sentence = "The service has another appointment at this time."
+        raise Conflict(sentence, field="date_time") from None
+    return Effect.CREATED
+
+
+def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
+    """When the centre's clocks showed this; the first time, where they did so twice."""
+    found = wall_clock.replace(tzinfo=zone).astimezone(UTC)
+    if found.astimezone(zone).replace(tzinfo=None) != wall_clock:
+        sentence = "Clocks go forward on this day and never show this time."
+        raise Invalid(sentence, field="date_time")
+    return found
+
+
+def _place(writing: Writing, service: Service) -> Place:
+    places = schedule_queries.places(
+        writing.session, Schedule.service_id == service.id, inactive=True
+    )
+    if not places:
+        raise Invalid("This service has no opening hours yet.", field="service")
+    return next(iter(places.values()))

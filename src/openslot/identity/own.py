@@ -1,0 +1,45 @@
+"""What people do with their own account while they are signed in."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.errors import Invalid
+from openslot.identity import passwords, queries
+from openslot.identity.commands import subject_of, token_hash
+from openslot.identity.models import Account
+
+
+class WrongPassword(Invalid):
+    """Somebody who is signed in was asked for the password again, and does not know it."""
+
+    code = "wrong-password"
+    sentence = "This is not your password. Try again."
+
+
+def prove(account: Account, password: str, *, field: str) -> None:
+    """WrongPassword, naming ``field``, unless the password is the account's.
+
+    Slow on purpose, so not for use inside a transaction.
+    """
+    if not passwords.is_right(account.password, password):
+        raise WrongPassword(field=field)
+
+
+def end_one_session(
+    session: Session, account_id: UUID, hashed: bytes, *, by: Origin, now: datetime
+) -> None:
+    """Sign out one browser of the account; another account's stays as it is."""
+    queries.end_sessions(session, account_id, only=hashed)
+    audit.record(session, "account.session-ended", subject_of(account_id), by=by, now=now)
+
+
+def end_other_sessions(
+    session: Session, account_id: UUID, token: str | None, *, by: Origin, now: datetime
+) -> None:
+    """Sign out all browsers of the account but the one that holds ``token``."""
+    queries.end_sessions(session, account_id, keep=token_hash(token) if token else None)
+    audit.record(session, "account.sessions-ended", subject_of(account_id), by=by, now=now)

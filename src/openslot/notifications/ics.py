@@ -1,0 +1,135 @@
+"""Visits as entries of a calendar: iCalendar (RFC 5545), exchanged by mail (RFC 5546).
+
+All instants are written in UTC. Readers get them right in winter and summer alike, which does
+not hold for zone definitions: several read icalendar's default range an hour wrong.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Literal
+
+from icalendar import Calendar, Event, vCalAddress
+
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.directory.models import Centre
+
+Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
+
+PRODUCT = "-//OpenSlot//OpenSlot//EN"
+OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR, Status.LAPSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Attendee:
+    """Whom an invitation is for; nobody else's address stands in it."""
+
+    name: str
+    email: str
+
+
+def calendar_entry(
+    visit: Visit,
+    *,
+    method: Method,
+    public_url: str,
+    organizer: str,
+    now: datetime,
+    attendee: Attendee | None = None,
+    summary: str | None = None,
+) -> bytes:
+    """The visit as an iCalendar object (RFC 5545), for mail or download.
+
+    The UID is the visit's UUID, without a host (RFC 7986, 5.3), so that it stays the same also
+    when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4). ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and
+    CANCEL name an attendee, by default the patient; PUBLISH names none (RFC 5546, 3.2.1).
+    Nothing tells why somebody comes: neither the reason nor the name of a service.
+    ``summary`` may say "Visit with …" in another language, or from the other side.
+    """
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    event = _event(visit, summary or title(visit), public_url, now)
+    event.add("organizer", _organizer(organizer))
+    if method != "PUBLISH":
+        _invite(event, attendee or _patient(visit))
+    calendar.add_component(event)
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def title(visit: Visit) -> str:
+    """What the visit is called in a calendar that others may see."""
+    return f"Visit with {visit.practitioner.name if visit.practitioner else visit.centre.name}"
+
+
+def place_of(centre: Centre) -> str:
+    """Where a centre is: name, street, and the suburb unless one of them says it."""
+    place = ", ".join(part for part in (centre.name, centre.address) if part)
+    said = centre.suburb.casefold() in (centre.address or "").casefold()
+    return place if said else f"{place}, {centre.suburb}"
+
+
+def page_of(visit: Visit, public_url: str) -> str | None:
+    """The address of the visit's page; None where no public address is set."""
+    base = public_url.rstrip("/")
+    return f"{base}/appointments/{visit.appointment.id}" if base else None
+
+
+def _event(visit: Visit, summary: str, public_url: str, now: datetime) -> Event:
+    appointment, centre = visit.appointment, visit.centre
+    event = Event()
+    event.add("uid", str(appointment.id))
+    event.add("sequence", appointment.version - 1)
+    event.add("dtstamp", now)
+    event.add("created", appointment.created_at)
+    event.add("last-modified", appointment.changed_at)
+    event.add("dtstart", appointment.starts_at)
+    event.add("dtend", appointment.ends_at)
+    event.add("summary", _text(summary))
+    event.add("location", _text(place_of(centre)))
+    event.add("status", "CANCELLED" if visit.status in OFF else "CONFIRMED")
+    page = page_of(visit, public_url)
+    if page:
+        event.add("url", page)
+        # Some calendar programs show no URL, but all show the description.
+        event.add("description", page)
+    return event
+
+
+def _organizer(text: str) -> vCalAddress:
+    name, email = parseaddr(text)
+    return _address(name, email)
+
+
+def _patient(visit: Visit) -> Attendee | None:
+    patient = visit.patient
+    return Attendee(patient.name, patient.email) if patient and patient.email else None
+
+
+def _invite(event: Event, attendee: Attendee | None) -> None:
+    """Put the attendee in, as one who comes already and need not answer."""
+    if attendee is None:
+        return
+    address = _address(attendee.name, attendee.email)
+    address.params["ROLE"] = "REQ-PARTICIPANT"
+    address.params["PARTSTAT"] = "ACCEPTED"
+    address.params["RSVP"] = "FALSE"
+    event.add("attendee", address)
+
+
+def _address(name: str, email: str) -> vCalAddress:
+    """A calendar address; its name without what a parameter may not hold (RFC 5545, 3.1)."""
+    address = vCalAddress(f"mailto:{email}")
+    plain = " ".join(_text(name).replace('"', "'").split())
+    if plain:
+        address.params["CN"] = plain
+    return address
+
+
+def _text(value: str) -> str:
+    """The text without control characters, which no value may hold (RFC 5545, 3.3.11)."""
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", value.replace("\r\n", "\n"))

@@ -1,0 +1,170 @@
+"""A mail, written down as RFC 5322 wants it and handed to the mail server."""
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+
+from email_validator import EmailNotValidError, validate_email
+
+from openslot.core.config import Settings
+from openslot.notifications.ics import Method
+
+TIMEOUT = 10.0
+"""Seconds that each answer of the mail server may take: a whole conversation is over before
+the outbox gives the message to another worker."""
+
+FILE_NAME = "visit.ics"
+
+POLICY = SMTP.clone(cte_type="7bit")
+"""Line ends of RFC 5322, and bodies that pass servers without 8BITMIME."""
+
+
+class Refused(Exception):
+    """The mail cannot be delivered, and trying again would not help."""
+
+
+class Unreachable(Exception):
+    """The mail could not be handed over now; another try may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What somebody is told. ``key`` is unique to this mail and the same on every try.
+
+    ``calendar`` is an iCalendar object whose METHOD is ``method``.
+    """
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    key: str
+    name: str = ""
+    calendar: bytes | None = None
+    method: Method | None = None
+
+
+def to_message(mail: Mail, settings: Settings, *, now: datetime) -> EmailMessage:
+    """The mail as a MIME message: text, HTML and calendar as alternatives (RFC 2046), the
+    calendar once more as a file, for programs that show no invitations.
+
+    Its Message-ID is made of the key, so that a repeat after a crash can be recognised;
+    Auto-Submitted (RFC 3834) keeps out-of-office answers away. Raises Refused where a header
+    would hold a line break or the address is none.
+    """
+    message = EmailMessage(policy=POLICY)
+    for name, value in _headers(mail, settings, now).items():
+        message[name] = value
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    if mail.calendar is not None:
+        _add_calendar(message, mail.calendar, mail.method)
+    return message
+
+
+def send(message: EmailMessage, settings: Settings) -> None:
+    """Hand the message to the mail server of the settings.
+
+    Returns once the server has taken it. Raises Refused where the server will never take it
+    for this recipient (5xx, RFC 5321, 4.2.1), Unreachable for everything that may pass.
+    """
+    try:
+        with _connected(settings) as server:
+            _hand_over(message, server)
+    except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
+        raise Unreachable(_words(error)) from error
+
+
+def _headers(mail: Mail, settings: Settings, now: datetime) -> dict[str, str | Address]:
+    _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key)
+    name, address = parseaddr(settings.mail_from)
+    sender = Address(name, addr_spec=address)
+    return {
+        "From": sender,
+        "To": Address(mail.name, addr_spec=_deliverable(mail.to)),
+        "Subject": mail.subject,
+        "Date": format_datetime(now),
+        "Message-ID": f"<{mail.key}@{sender.domain}>",
+        "Auto-Submitted": "auto-generated",
+    }
+
+
+def _refuse_line_breaks(*values: str) -> None:
+    """Refuse what could add a header of its own, whatever a server takes for a line's end."""
+    if any(re.search(r"[\x00-\x1f\x7f\x85\u2028\u2029]", value) for value in values):
+        raise Refused("a header would hold a line break")
+
+
+def _deliverable(address: str) -> str:
+    """The address with its domain in ASCII (RFC 5890), as every mail server knows it."""
+    try:
+        checked = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise Refused("the address is no e-mail address") from error
+    return checked.ascii_email or checked.normalized
+
+
+def _add_calendar(message: EmailMessage, calendar: bytes, method: Method | None) -> None:
+    """RFC 6047: text/calendar, with the same method in the type as in the body."""
+    message.add_alternative(
+        calendar.decode(),
+        subtype="calendar",
+        cte="base64",
+        params={"method": str(method)},
+    )
+    message.add_attachment(calendar, maintype="application", subtype="ics", filename=FILE_NAME)
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
+    """A conversation with the mail server, secured and signed in as the settings say."""
+    server = _connect(settings)
+    try:
+        if settings.smtp_security == "starttls":
+            server.starttls(context=ssl.create_default_context())
+        if settings.smtp_user:
+            server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        yield server
+    finally:
+        # What was taken stays taken, however the farewell goes.
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()
+        server.close()
+
+
+def _connect(settings: Settings) -> smtplib.SMTP:
+    where = (settings.smtp_host, settings.smtp_port)
+    if settings.smtp_security == "tls":
+        return smtplib.SMTP_SSL(*where, timeout=TIMEOUT, context=ssl.create_default_context())
+    return smtplib.SMTP(*where, timeout=TIMEOUT)
+
+
+def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:
+    try:
+        server.send_message(message)
+    except smtplib.SMTPRecipientsRefused as error:
+        for code, _said in error.recipients.values():
+            _tell_apart(code, error)
+    except smtplib.SMTPDataError as error:
+        _tell_apart(error.smtp_code, error)
+    except smtplib.SMTPNotSupportedError as error:
+        raise Refused("the mail server takes no such address") from error
+
+
+def _tell_apart(code: int, error: smtplib.SMTPException) -> None:
+    kind = Refused if 500 <= code < 600 else Unreachable
+    raise kind(f"the mail server answered {code}") from error
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without what the server said: that may name the recipient."""
+    code = getattr(error, "smtp_code", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__

@@ -1,0 +1,247 @@
+"""The mails of a visit: booked, moved, cancelled; to the patient and to whoever gives the care.
+
+Times are those of the centre, with its city and offset. Neither the reason for a visit nor a
+name stands in a subject, which phones show on locked screens; the reason stands nowhere.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from openslot.booking.events import AppointmentChanged, Topic
+from openslot.booking.queries import Visit
+from openslot.core import formats
+from openslot.core.config import Settings
+from openslot.core.language import Language
+from openslot.notifications import ics
+from openslot.notifications.ics import Attendee, Method
+from openslot.notifications.letters import Letter, Sentence, greeting, written
+from openslot.notifications.letters import marked as _
+from openslot.notifications.mail import Mail
+
+Fact = tuple[str, str]
+
+
+class Side(StrEnum):
+    """Who is told: the patient, or the practitioner or department that they come to."""
+
+    PATIENT = "patient"
+    PRACTICE = "practice"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom a mail goes, in which language, and the time zone of their clock if known."""
+
+    side: Side
+    name: str
+    email: str
+    language: Language
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened to a visit."""
+
+    topic: Topic
+    event: AppointmentChanged
+    visit: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Subject, heading and first sentence of one kind of mail."""
+
+    subject: str
+    heading: str
+    opening: str
+
+
+WORDS: Mapping[tuple[Side, Topic], Words] = {
+    (Side.PATIENT, Topic.BOOKED): Words(
+        _("Your visit is booked: %(when)s"),
+        _("Your visit is booked"),
+        _("Here is when and where it takes place."),
+    ),
+    (Side.PATIENT, Topic.MOVED): Words(
+        _("Your visit has moved: %(when)s"),
+        _("Your visit has moved"),
+        _("Your visit has a new time. The old one no longer holds."),
+    ),
+    (Side.PATIENT, Topic.CANCELLED): Words(
+        _("Your visit is cancelled: %(when)s"),
+        _("Your visit is cancelled"),
+        _("This visit will not take place."),
+    ),
+    (Side.PRACTICE, Topic.BOOKED): Words(
+        _("New visit: %(when)s"),
+        _("New visit"),
+        _("A visit with you was booked."),
+    ),
+    (Side.PRACTICE, Topic.MOVED): Words(
+        _("Visit moved: %(when)s"),
+        _("Visit moved"),
+        _("This visit has a new time. The old one no longer holds."),
+    ),
+    (Side.PRACTICE, Topic.CANCELLED): Words(
+        _("Visit cancelled: %(when)s"),
+        _("Visit cancelled"),
+        _("This visit will not take place. Its time is free again."),
+    ),
+}
+
+
+def visit_mail(news: News, to: Recipient, settings: Settings, *, now: datetime) -> Mail:
+    """What ``to`` is told of the news, with the visit for their calendar (RFC 6047)."""
+    words, method = WORDS[to.side, news.topic], _method(news)
+    text, html = written(_letter(news, words, to, settings), to.language, settings)
+    when = formats.day_time(
+        to.language, news.visit.appointment.starts_at, news.visit.zone, year=True
+    )
+    return Mail(
+        to=to.email,
+        name=to.name,
+        subject=Sentence(words.subject, {"when": when}).plain(to.language),
+        text=text,
+        html=html,
+        key=_key(news, to),
+        calendar=_calendar(news, to, method, settings, now),
+        method=method,
+    )
+
+
+def _method(news: News) -> Method:
+    return "CANCEL" if news.topic is Topic.CANCELLED else "REQUEST"
+
+
+def _key(news: News, to: Recipient) -> str:
+    """Unique to this news for this side, and the same whenever the mail is made again."""
+    act = news.topic.rpartition(".")[2]
+    return f"{news.event.appointment}.{news.event.version}.{act}.{to.side}"
+
+
+def _calendar(
+    news: News, to: Recipient, method: Method, settings: Settings, now: datetime
+) -> bytes:
+    visit = news.visit
+    summary = to.language.gettext(_("Visit with %(name)s"), name=_other_side(visit, to.side))
+    return ics.calendar_entry(
+        visit,
+        method=method,
+        public_url=settings.public_url,
+        organizer=settings.mail_from,
+        now=now,
+        attendee=Attendee(to.name, to.email),
+        summary=summary,
+    )
+
+
+def _other_side(visit: Visit, side: Side) -> str:
+    """With whom the visit is in the calendar of one side; a service is not named there."""
+    if side is Side.PRACTICE and visit.patient:
+        return visit.patient.name
+    return visit.practitioner.name if visit.practitioner else visit.centre.name
+
+
+def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Letter:
+    page = ics.page_of(news.visit, settings.public_url)
+    return Letter(
+        heading=Sentence(words.heading),
+        sentences=[greeting(to.name), Sentence(words.opening)],
+        facts=[
+            *_people(news.visit, to),
+            *_times(news, to),
+            *_place(news.visit, to, settings),
+            *_ending(news, to),
+        ],
+        closing=[*_own_clock(news.visit, to), *_may_change(news, to, settings)],
+        button=(to.language.gettext(_("See the visit")), page) if page else None,
+    )
+
+
+def _people(visit: Visit, to: Recipient) -> Iterator[Fact]:
+    say = to.language.gettext
+    if to.side is Side.PRACTICE and visit.patient:
+        yield say(_("Patient")), visit.patient.name
+    if visit.service:
+        yield say(_("Service")), visit.service.name
+    elif to.side is Side.PATIENT:
+        yield say(_("With")), visit.with_whom
+
+
+def _times(news: News, to: Recipient) -> Iterator[Fact]:
+    say, appointment = to.language.gettext, news.visit.appointment
+    yield say(_("When")), _when(to.language, appointment.starts_at, news.visit)
+    if news.topic is Topic.MOVED and news.event.was:
+        before = datetime.fromisoformat(news.event.was)
+        yield say(_("Before")), _when(to.language, before, news.visit)
+    minutes = (appointment.ends_at - appointment.starts_at) // timedelta(minutes=1)
+    yield say(_("How long")), formats.duration(to.language, minutes)
+
+
+def _when(language: Language, start: datetime, visit: Visit) -> str:
+    """Day and time at the centre: "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"."""
+    return language.gettext(
+        _("%(time)s, %(zone)s (%(offset)s)"),
+        time=formats.day_time(language, start, visit.zone, year=True),
+        zone=formats.zone_city(language, visit.zone),
+        offset=formats.offset(start, visit.zone),
+    )
+
+
+def _place(visit: Visit, to: Recipient, settings: Settings) -> Iterator[Fact]:
+    say, centre = to.language.gettext, visit.centre
+    yield say(_("Where")), ics.place_of(centre)
+    nearest = (one.phone for one in (visit.service, visit.department, centre) if one)
+    phone = next(filter(None, nearest), None)
+    if phone and to.side is Side.PATIENT:
+        yield say(_("Phone")), formats.phone(phone, settings.country)
+
+
+def _ending(news: News, to: Recipient) -> Iterator[Fact]:
+    """Who cancelled, and what they said about it."""
+    if news.topic is not Topic.CANCELLED:
+        return
+    say = to.language.gettext
+    who = _by(news, to)
+    if who:
+        yield say(_("Cancelled by")), who
+    if news.visit.appointment.status_reason:
+        yield say(_("Why")), news.visit.appointment.status_reason
+
+
+def _by(news: News, to: Recipient) -> str | None:
+    """Who did it; staff act for their centre and are not named in mail."""
+    if news.event.by is None:
+        return None
+    visit, account_id = news.visit, UUID(news.event.by)
+    sides = {Side.PATIENT: visit.patient, Side.PRACTICE: visit.practitioner}
+    for side, person in sides.items():
+        if person and person.account_id == account_id:
+            return to.language.gettext(_("You")) if side is to.side else person.name
+    return visit.centre.name
+
+
+def _own_clock(visit: Visit, to: Recipient) -> Iterator[Sentence]:
+    start = visit.appointment.starts_at
+    said = formats.zone_difference(to.language, to.zone or visit.zone, visit.zone, start)
+    if said:
+        yield Sentence(said)
+
+
+def _may_change(news: News, to: Recipient, settings: Settings) -> Iterator[Sentence]:
+    """Until when patients may move or cancel it on its page; practices always may."""
+    if to.side is Side.PRACTICE or news.topic is Topic.CANCELLED or not settings.public_url:
+        return
+    hours = settings.cancel_cutoff_hours
+    if not hours:
+        yield Sentence(_("You can move or cancel it on its page until it starts."))
+        return
+    length = formats.duration(to.language, hours * 60)
+    yield Sentence(
+        _("You can move or cancel it on its page until %(length)s before it starts."),
+        {"length": length},
+    )

@@ -1,0 +1,227 @@
+"""Rules of core/db.py: what is tried again, what is not, and that times keep their meaning."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.orm import Session
+
+import engines
+from openslot.core import audit, db
+from openslot.core.audit import AuditEvent, Origin
+from openslot.core.db import Database, LostRace
+from openslot.core.errors import Busy
+from openslot.directory.models import Diary
+from racing import barrier, race
+
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+on_servers = pytest.mark.parametrize(
+    "engine_name", [name for name in engines.engine_names() if name != "sqlite"], indirect=True
+)
+"""For races inside a transaction, which SQLite does not have: its writers wait at BEGIN."""
+
+
+def note(session: Session, at: datetime = NOW) -> None:
+    audit.record(session, "tested", "test:1", by=Origin(), now=at)
+
+
+def notes(database: Database) -> int:
+    counted = select(func.count()).select_from(AuditEvent)
+    return database.read(lambda session: session.scalar(counted) or 0)
+
+
+# What is tried again
+
+
+def test_a_lost_race_is_tried_again_and_leaves_no_trace(database: Database) -> None:
+    tries = []
+
+    def work(session: Session) -> str:
+        note(session)
+        session.flush()
+        tries.append(1)
+        if len(tries) < 3:
+            raise LostRace
+        return "won"
+
+    assert database.run(work) == "won"
+    assert len(tries) == 3
+    assert notes(database) == 1
+
+
+@on_servers
+def test_a_deadlock_is_tried_again_until_both_have_their_way(database: Database) -> None:
+    database.run(lambda session: session.execute(insert(Diary), diaries("a", "b")))
+    tries = [0, 0]
+    both_hold_one = barrier(2)
+
+    def work(number: int) -> None:
+        def cross(session: Session) -> None:
+            tries[number] += 1
+            for turn, diary in enumerate((1, 2) if number == 0 else (2, 1)):
+                if turn == 1 and tries[number] == 1:
+                    both_hold_one.wait()
+                add = Diary.kind + str(number)
+                session.execute(update(Diary).where(Diary.id == diary).values(kind=add))
+
+        database.run(cross)
+
+    race(2, work)
+    assert sorted(tries) == [1, 2], "the engine must have sacrificed one of them"
+    kinds = database.read(lambda session: session.scalars(select(Diary.kind)).all())
+    assert {frozenset(kind) for kind in kinds} == {frozenset("a01"), frozenset("b01")}
+
+
+@on_servers
+def test_who_loses_a_unique_value_to_a_racer_looks_again(database: Database) -> None:
+    first_look = [True, True]
+    both_have_looked = barrier(2)
+
+    def work(number: int) -> str:
+        def make_once(session: Session) -> str:
+            found = session.scalars(select(Diary.id)).all()
+            if first_look[number]:
+                first_look[number] = False
+                both_have_looked.wait()
+            if found:
+                return "found"
+            session.execute(insert(Diary), diaries("a"))
+            return "made"
+
+        return database.run(make_once)
+
+    assert sorted(race(2, work)) == ["found", "made"]
+
+
+def test_writers_of_sqlite_wait_at_the_start_and_none_has_to_try_again(
+    sqlite_database: Database,
+) -> None:
+    sqlite_database.run(lambda session: session.execute(insert(Diary), diaries("0")))
+    tries = []
+
+    def add_one(session: Session) -> None:
+        tries.append(1)
+        diary = session.get_one(Diary, 1)
+        diary.kind = str(int(diary.kind) + 1)
+
+    race(8, lambda _number: [sqlite_database.run(add_one) for _ in range(5)])
+    assert sqlite_database.read(lambda session: session.get_one(Diary, 1).kind) == "40"
+    assert len(tries) == 40
+
+
+def diaries(*kinds: str) -> list[dict[str, object]]:
+    return [{"id": number, "kind": kind} for number, kind in enumerate(kinds, 1)]
+
+
+# What is not
+
+
+def test_busy_once_the_patience_is_over(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "PATIENCE", 0.05)
+    tries = []
+
+    def work(session: Session) -> None:
+        note(session)
+        tries.append(1)
+        raise LostRace
+
+    with pytest.raises(Busy) as refused:
+        database.run(work)
+    assert isinstance(refused.value.__cause__, LostRace)
+    assert len(tries) > 1
+    assert notes(database) == 0
+
+
+def test_a_mistake_is_raised_at_once_and_undone(database: Database) -> None:
+    tries = []
+
+    def work(session: Session) -> None:
+        note(session)
+        session.flush()
+        tries.append(1)
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        database.run(work)
+    assert len(tries) == 1
+    assert notes(database) == 0
+
+
+def test_wrong_sql_is_not_tried_again(database: Database) -> None:
+    tries = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.execute(text("SELECT nothing FROM nowhere"))
+
+    with pytest.raises(DBAPIError):
+        database.run(work)
+    assert len(tries) == 1
+
+
+# Reading
+
+
+def test_reading_throws_changes_away(database: Database) -> None:
+    def work(session: Session) -> int:
+        note(session)
+        session.flush()
+        return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+    assert database.read(work) == 1
+    assert notes(database) == 0
+
+
+def test_a_reader_neither_waits_for_an_open_writer_nor_sees_its_work(database: Database) -> None:
+    def work(session: Session) -> int:
+        note(session)
+        session.flush()
+        return notes(database)
+
+    assert database.run(work) == 0
+    assert notes(database) == 1
+
+
+def test_a_new_database_is_empty_and_its_folder_is_made(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/new/folder/openslot.sqlite3")
+    assert database.is_empty()
+    database.run(lambda session: session.execute(text("CREATE TABLE something (id INTEGER)")))
+    assert not database.is_empty()
+    database.close()
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(2026, 3, 1, 9, 30, 15, 1, tzinfo=UTC),
+        datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1926, 3, 1, 4, 5, 6, 7, tzinfo=UTC),
+        datetime(2026, 4, 5, 1, 45, tzinfo=ZoneInfo("Australia/Lord_Howe"), fold=0),
+        datetime(2026, 4, 5, 1, 45, tzinfo=ZoneInfo("Australia/Lord_Howe"), fold=1),
+        datetime(2026, 7, 1, 12, 0, 0, 123_456, tzinfo=ZoneInfo("Asia/Kathmandu")),
+    ],
+    ids=lambda instant: instant.isoformat(),
+)
+def test_an_instant_comes_back_the_same_and_in_utc(database: Database, instant: datetime) -> None:
+    """The servers' own clocks stand in other zones (see engines.py), which must not matter."""
+    database.run(lambda session: note(session, instant))
+    stored = database.read(
+        lambda session: session.scalars(select(AuditEvent.at).where(AuditEvent.at == instant)).one()
+    )
+    assert stored.utcoffset() == timedelta(0)
+    assert stored == instant.astimezone(UTC)
+
+
+def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="needs a time zone"):
+        database.run(lambda session: note(session, datetime(2026, 3, 1)))  # noqa: DTZ001
+    assert notes(database) == 0

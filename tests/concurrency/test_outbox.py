@@ -1,0 +1,155 @@
+"""Rules of core/outbox.py: at least once, by one worker at a time, never lost."""
+
+from datetime import UTC, datetime, timedelta
+from threading import local
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+import engines
+from openslot.core import outbox
+from openslot.core.db import Database
+from openslot.core.outbox import ATTEMPTS, LEASE, OutboxMessage, State
+from racing import barrier, race
+
+NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+
+
+def send(database: Database, *, at: datetime = NOW) -> UUID:
+    return database.run(lambda session: outbox.send(session, "mail", {"to": "x"}, now=at))
+
+
+def lease(database: Database, *, at: datetime = NOW) -> OutboxMessage | None:
+    return database.run(lambda session: outbox.lease(session, now=at))
+
+
+def stored(database: Database, message_id: UUID) -> OutboxMessage:
+    def work(session: Session) -> OutboxMessage:
+        message = session.get_one(OutboxMessage, message_id)
+        session.expunge(message)
+        return message
+
+    return database.read(work)
+
+
+def test_workers_share_the_messages_and_lease_none_twice(database: Database) -> None:
+    sent = {send(database) for _ in range(24)}
+
+    def work(_number: int) -> list[UUID]:
+        leased = []
+        while message := lease(database):
+            leased.append(message.id)
+        return leased
+
+    leased = [message for of_one in race(4, work) for message in of_one]
+    # A worker that loses all that it saw goes away; the next round of the worker asks again.
+    while message := lease(database):
+        leased.append(message.id)
+    assert len(leased) == len(sent)
+    assert set(leased) == sent
+
+
+@pytest.mark.parametrize(
+    "engine_name", [name for name in engines.engine_names() if name != "sqlite"], indirect=True
+)
+def test_of_two_workers_that_saw_the_same_message_one_gets_it(database: Database) -> None:
+    sent = send(database)
+    both_saw_it, thread = barrier(2), local()
+
+    def wait_before_writing(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE") and not getattr(thread, "waited", False):
+            thread.waited = True
+            both_saw_it.wait()
+
+    event.listen(database.engine, "before_cursor_execute", wait_before_writing)
+    leased = race(2, lambda _number: lease(database))
+    assert [message.id for message in leased if message] == [sent]
+    assert stored(database, sent).attempts == 1
+
+
+def test_the_oldest_due_message_comes_first_and_none_before_its_time(database: Database) -> None:
+    later = send(database, at=NOW + timedelta(seconds=1))
+    first = send(database)
+    assert lease(database, at=NOW - MOMENT) is None
+    both = [lease(database, at=NOW + LEASE / 2) for _ in range(2)]
+    assert [message and message.id for message in both] == [first, later]
+
+
+def test_a_lease_runs_out_and_another_worker_takes_over(database: Database) -> None:
+    sent = send(database)
+    assert lease(database)
+    assert lease(database, at=NOW + LEASE - MOMENT) is None
+    again = lease(database, at=NOW + LEASE)
+    assert again is not None
+    assert (again.id, again.attempts) == (sent, 2)
+
+
+def test_a_failing_message_waits_longer_each_time_and_at_last_is_put_aside(
+    database: Database,
+) -> None:
+    sent, now, waits = send(database), NOW, []
+    for _ in range(ATTEMPTS):
+        message = lease(database, at=now)
+        assert message is not None
+        put_back(database, message, now)
+        due = stored(database, sent).due_at
+        waits.append(due - now)
+        assert lease(database, at=due - MOMENT) is None
+        now = due
+    last = stored(database, sent)
+    assert (last.state, last.error, last.finished_at) == (State.FAILED, "no route", now)
+    assert lease(database, at=now + timedelta(days=30)) is None
+    tried_again = waits[:-1]
+    assert tried_again == sorted(tried_again)
+    assert tried_again[0] < timedelta(minutes=1)
+    assert timedelta(hours=20) < sum(tried_again, timedelta()) < timedelta(hours=28)
+
+
+def put_back(database: Database, message: OutboxMessage, now: datetime) -> None:
+    database.run(lambda session: outbox.put_back(session, message, "no route", now=now))
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.KEPT])
+def test_a_finished_message_is_never_leased_again(database: Database, state: State) -> None:
+    sent = send(database)
+    lease(database)
+    database.run(lambda session: outbox.finish(session, sent, state, now=NOW))
+    after = stored(database, sent)
+    assert (after.state, after.finished_at, after.leased_until) == (state, NOW, None)
+    assert lease(database, at=NOW + timedelta(days=1)) is None
+
+
+def test_what_a_failed_transaction_wanted_to_send_is_not_sent(database: Database) -> None:
+    def work(session: Session) -> None:
+        outbox.send(session, "mail", {}, now=NOW)
+        session.flush()
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        database.run(work)
+    assert lease(database) is None
+
+
+def test_the_lag_is_the_age_of_the_oldest_message_that_is_due(database: Database) -> None:
+    def lag(now: datetime) -> timedelta:
+        return database.read(lambda session: outbox.lag(session, now=now))
+
+    assert lag(NOW) == timedelta(0)
+    send(database)
+    send(database, at=NOW + timedelta(hours=1))
+    assert lag(NOW - MOMENT) == timedelta(0)
+    assert lag(NOW + timedelta(minutes=5)) == timedelta(minutes=5)
+
+
+def test_messages_are_listed_newest_first_and_by_topic(database: Database) -> None:
+    sent = [send(database, at=NOW + timedelta(minutes=n)) for n in range(3)]
+    database.run(lambda session: outbox.send(session, "webhook", {}, now=NOW))
+
+    def work(session: Session) -> list[UUID]:
+        return [message.id for message in outbox.messages(session, "mail", limit=2, offset=1)]
+
+    assert database.read(work) == [sent[1], sent[0]]

@@ -1,0 +1,130 @@
+"""Rules of core/config.py: a wrong setting stops the start with a sentence; one key, kept."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import make_url
+
+from openslot.core.config import Settings
+from racing import race
+
+
+def settings(**given: object) -> Settings:
+    """Settings of this test only, without the .env file of whoever runs it."""
+    return Settings(_env_file=None, **given)
+
+
+def test_every_setting_has_a_default() -> None:
+    assert settings().data_dir == Path("data")
+
+
+def test_a_variable_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSLOT_HOLD_MINUTES", "15")
+    monkeypatch.setenv("OPENSLOT_SECURE_COOKIES", "true")
+    monkeypatch.setenv("OPENSLOT_TRUSTED_HOSTS", "a.example, b.example")
+    read = settings()
+    assert (read.hold_minutes, read.secure_cookies) == (15, True)
+    assert read.trusted_hosts == ("a.example", "b.example")
+
+
+def test_a_line_of_the_env_file_sets_what_it_names(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("OPENSLOT_NETWORK_NAME=Hills\nSOMETHING_ELSE=1\n")
+    assert Settings(_env_file=file).network_name == "Hills"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("time_zone", "Mars/Olympus", "'Mars/Olympus' is no time zone of the IANA list"),
+        ("time_zone", "", "'' is no time zone of the IANA list"),
+        ("hold_minutes", "0", "greater than or equal to 1"),
+        ("hold_minutes", "ten", "valid integer"),
+        ("country", "aus", "should match pattern"),
+        ("smtp_security", "ssl", "'none', 'starttls' or 'tls'"),
+        ("smtp_port", "70000", "less than or equal to 65535"),
+        ("secure_cookies", "perhaps", "valid boolean"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(f"OPENSLOT_{name.upper()}", value)
+    with pytest.raises(ValidationError) as refused:
+        settings()
+    (error,) = refused.value.errors()
+    assert error["loc"] == (name,)
+    assert sentence in error["msg"]
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    shown = repr(settings(secret_key="a-signing-key", smtp_password="a-password"))
+    assert "a-signing-key" not in shown
+    assert "a-password" not in shown
+
+
+# The database's URL
+
+
+def test_without_a_url_the_database_is_a_file_in_the_data_folder(tmp_path: Path) -> None:
+    url = make_url(settings(data_dir=tmp_path / "not yet there").url)
+    assert url.get_backend_name() == "sqlite"
+    assert url.database == str(tmp_path / "not yet there" / "openslot.sqlite3")
+
+
+def test_a_relative_data_folder_stays_where_it_was_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    read = settings(data_dir="here")
+    first = read.url
+    monkeypatch.chdir("/")
+    assert read.url == first == f"sqlite:///{tmp_path}/here/openslot.sqlite3"
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgres://u:p@h/d", "postgresql+psycopg"),
+        ("postgresql://u:p@h/d", "postgresql+psycopg"),
+        ("mysql://u:p@h/d", "mysql+pymysql"),
+        ("mariadb://u:p@h/d", "mariadb+pymysql"),
+        ("postgresql+asyncpg://u:p@h/d", "postgresql+asyncpg"),
+    ],
+)
+def test_a_plain_url_gets_our_driver_and_a_chosen_driver_stays(given: str, driver: str) -> None:
+    url = make_url(settings(database_url=given).url)
+    assert url.drivername == driver
+    assert (url.username, url.password, url.host, url.database) == ("u", "p", "h", "d")
+
+
+# The secret key
+
+
+def test_the_key_is_made_once_for_its_owner_only_and_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "empty" / "data"
+    made = settings(data_dir=folder).key()
+    assert len(made) >= 64
+    assert settings(data_dir=folder).key() == made
+    (file,) = folder.iterdir()
+    assert file.read_text() == made
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_each_deployment_has_a_key_of_its_own(tmp_path: Path) -> None:
+    assert settings(data_dir=tmp_path / "a").key() != settings(data_dir=tmp_path / "b").key()
+
+
+def test_a_key_that_is_given_is_taken_and_nothing_is_written(tmp_path: Path) -> None:
+    assert settings(data_dir=tmp_path, secret_key="given").key() == "given"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_eight_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
+    for turn in range(20):
+        folder = tmp_path / str(turn)
+        keys = race(8, lambda _number, at=folder: settings(data_dir=at).key())
+        assert len(set(keys)) == 1
+        assert [file.name for file in folder.iterdir()] == ["secret_key"]
