@@ -92,8 +92,10 @@ def _server_of(item: pytest.Item) -> str:
     return "" if name == "sqlite" else str(name)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name what this machine could not test, and how to change that."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
+    """After everything else, name what this machine could not test, and how to change that."""
+    yield
     missing = [name for name, there in engines.installed().items() if not there]
     if missing:
         packages = " ".join(engines.PACKAGES[name] for name in missing)

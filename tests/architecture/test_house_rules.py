@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def public_things_say_what_they_promise(module: Module) -> Iterator[str]:
                 yield node.name
 
 
-def public(parent: ast.AST, kinds: type) -> Iterator[ast.AST]:
+def public(parent: ast.AST, kinds: Any) -> Iterator[Any]:
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, kinds) and not node.name.startswith("_"):
             yield node

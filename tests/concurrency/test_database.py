@@ -188,12 +188,29 @@ def test_a_reader_neither_waits_for_an_open_writer_nor_sees_its_work(database: D
     assert notes(database) == 1
 
 
-def test_a_new_database_is_empty_and_its_folder_is_made(tmp_path: Path) -> None:
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/new/folder/openslot.sqlite3")
-    assert database.is_empty()
     database.run(lambda session: session.execute(text("CREATE TABLE something (id INTEGER)")))
-    assert not database.is_empty()
     database.close()
+    assert (tmp_path / "new/folder/openslot.sqlite3").exists()
+
+
+def test_what_was_read_can_still_be_shown_afterwards(database: Database) -> None:
+    database.run(note)
+    event = database.read(lambda session: session.scalars(select(AuditEvent)).one())
+    assert event.subject == "test:1"
+
+
+def test_a_fault_that_stays_is_not_tried_again(database: Database) -> None:
+    tries = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.execute(text("INSERT INTO diary (id, kind) VALUES (1, NULL)"))
+
+    with pytest.raises(DBAPIError):
+        database.run(work)
+    assert len(tries) == 1
 
 
 # Times

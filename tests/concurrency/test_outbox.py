@@ -116,11 +116,27 @@ def put_back(database: Database, message: OutboxMessage, now: datetime) -> None:
 @pytest.mark.parametrize("state", [State.DONE, State.KEPT])
 def test_a_finished_message_is_never_leased_again(database: Database, state: State) -> None:
     sent = send(database)
-    lease(database)
-    database.run(lambda session: outbox.finish(session, sent, state, now=NOW))
+    message = lease(database)
+    assert message is not None
+    database.run(lambda session: outbox.finish(session, message, state, now=NOW))
     after = stored(database, sent)
     assert (after.state, after.finished_at, after.leased_until) == (state, NOW, None)
     assert lease(database, at=NOW + timedelta(days=1)) is None
+
+
+def test_a_worker_whose_lease_ran_out_leaves_its_successors_message_alone(
+    database: Database,
+) -> None:
+    sent = send(database)
+    slow = lease(database)
+    successor = lease(database, at=NOW + timedelta(hours=1))
+    assert slow is not None
+    assert successor is not None
+    put_back(database, slow, NOW + timedelta(hours=1))
+    assert stored(database, sent).error is None
+    database.run(lambda session: outbox.finish(session, successor, State.DONE, now=NOW))
+    put_back(database, slow, NOW + timedelta(hours=2))
+    assert stored(database, sent).state == State.DONE
 
 
 def test_what_a_failed_transaction_wanted_to_send_is_not_sent(database: Database) -> None:

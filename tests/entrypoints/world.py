@@ -76,7 +76,9 @@ def _build(session: Session, now: datetime) -> World:
     return world
 
 
-def _centre(session: Session, world: World, which: str, name: str, zone: str, now: datetime) -> None:
+def _centre(
+    session: Session, world: World, which: str, name: str, zone: str, now: datetime
+) -> None:
     centre = directory.create_centre(
         session, SYSTEM,
         CentreDetails(name=name, type=CentreType.HOSPITAL, suburb="Randwick", time_zone=zone,

@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from openslot.core.config import Settings
 from racing import race
 
 
-def settings(**given: object) -> Settings:
+def settings(**given: Any) -> Settings:
     """Settings of this test only, without the .env file of whoever runs it."""
     return Settings(_env_file=None, **given)
 

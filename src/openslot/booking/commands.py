@@ -4,23 +4,18 @@ Each is a story: check access, load, decide (rules), claim and release (diaries)
 (audit and outbox). None commits.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import queries
+from openslot.booking import claims, queries
 from openslot.booking.errors import (
-    Absent,
-    CentreClosed,
     HoldLapsed,
     NoMoreExtensions,
     OneADay,
-    PatientBusy,
     SelfBooking,
-    SlotTaken,
     WrongMove,
 )
 from openslot.booking.events import Topic, announce
@@ -36,17 +31,13 @@ from openslot.booking.rules import (
     one_a_day_key,
     part_in,
 )
-from openslot.booking.slots import nearest
 from openslot.core import audit
 from openslot.core.errors import NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor, works_with_patients
-from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import Span, instant_of
-from openslot.schedules.diaries import Claim
-from openslot.schedules.errors import DiaryTaken
+from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
@@ -111,7 +102,7 @@ def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime
     """Let a kept time go; nothing happens where it is no longer kept."""
     visit, _ = visit_for(session, actor, hold_id)
     if visit.status is Status.HELD:
-        _lapse(session, [visit.appointment], now)
+        claims.lapse(session, [visit.appointment], now)
 
 
 def move(
@@ -145,7 +136,7 @@ def move(
         minutes = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
     span = check_wish(place, start, minutes, now)
     key = _key_for_move(session, actor, place, appointment, start)
-    _claim(session, place, span, visit.patient, [appointment], now)
+    claims.take(session, place, span, visit.patient, [appointment], now)
     was = appointment.starts_at
     appointment.schedule_id = place.schedule_id
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
@@ -200,8 +191,7 @@ def change_status(
     _check_version(appointment, version)
     check_move(part, visit.standing, to, now=now, cutoff=cutoff)
     if visit.status in CLAIMING and to not in CLAIMING:
-        release, cover = _freed(session, [appointment])
-        diaries.change(session, release=release, cover=cover)
+        claims.give_back(session, [appointment])
     if to in _ENDS:
         appointment.one_a_day = None
     appointment.status = to
@@ -239,7 +229,7 @@ def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
     Nothing depends on it: what ran out counts as free everywhere. It keeps the tables small.
     """
     lapsed = queries.all_lapsed(session, now=now, limit=limit)
-    _lapse(session, lapsed, now)
+    claims.lapse(session, lapsed, now)
     return len(lapsed)
 
 
@@ -269,7 +259,7 @@ def _take(
         if len(holds) < len(others):
             _check_second(actor, wish.second_visit)
             key = None
-    _claim(session, place, span, patient, holds, now)
+    claims.take(session, place, span, patient, holds, now)
     visit = Appointment(
         id=new_id(),
         schedule_id=wish.schedule_id,
@@ -348,99 +338,6 @@ def _key_for_move(
             _check_second(actor, works_with_patients(actor))
             return None
     return key
-
-
-def _claim(
-    session: Session,
-    place: Place,
-    span: Span,
-    patient: Patient | None,
-    instead: Sequence[Appointment],
-    now: datetime,
-) -> None:
-    """Claim ``span`` in every diary of the place and the patient.
-
-    ``instead`` are visits whose time is given back: holds lapse, a visit that moves stays.
-    Holds of others that ran out are swept away where they stand in the way.
-    """
-    wanted = [(diary, span) for diary in place.claimed_ids]
-    if patient is not None:
-        wanted.append((patient.diary_id, span))
-    release, cover = _freed(session, instead)
-    _mark_lapsed([one for one in instead if one.status == Status.HELD], now)
-    avoid = [(place.closures_id, span)]
-    try:
-        diaries.change(session, release=release, claim=wanted, cover=cover, avoid=avoid)
-    except DiaryTaken as refused:
-        lapsed = queries.lapsed_holds(session, refused.diary_ids, span, now=now)
-        if not lapsed:
-            raise _refusal(session, place, span, refused.diary_ids, now) from None
-        more, more_cover = _freed(session, lapsed)
-        _mark_lapsed(lapsed, now)
-        try:
-            diaries.change(
-                session,
-                release=[*release, *more],
-                claim=wanted,
-                cover=[*cover, *more_cover],
-                avoid=avoid,
-            )
-        except DiaryTaken as again:
-            raise _refusal(session, place, span, again.diary_ids, now) from None
-    # The old holder of a key must be written before the new one.
-    session.flush()
-
-
-def _refusal(
-    session: Session, place: Place, span: Span, diary_ids: frozenset[int], now: datetime
-) -> Exception:
-    """Which of the reasons it is that a time cannot be had."""
-    if place.closures_id in diary_ids:
-        return CentreClosed(field="start")
-    if not diary_ids.intersection(place.claimed_ids):
-        return PatientBusy(field="start")
-    if schedules.absent_spans(session, place.claimed_ids, span):
-        return Absent(field="start")
-    minutes = (span.end - span.start) * 5
-    return SlotTaken(nearest(session, place, instant_of(span.start), now=now, minutes=minutes))
-
-
-def _lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
-    release, cover = _freed(session, holds)
-    _mark_lapsed(holds, now)
-    diaries.change(session, release=release, cover=cover)
-    session.flush()
-
-
-def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
-    for one in holds:
-        one.status = Status.LAPSED
-        one.one_a_day = None
-        one.changed_at = now
-
-
-def _freed(
-    session: Session, appointments: Sequence[Appointment]
-) -> tuple[list[Claim], list[Claim]]:
-    """What the visits give back, and what of it absences keep taken."""
-    release = queries.claims_of(session, appointments)
-    if not release:
-        return [], []
-    over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
-    diary_ids = {diary_id for diary_id, _ in release}
-    absent = schedules.absent_spans(session, diary_ids, over)
-    return release, _overlaps(release, absent)
-
-
-def _overlaps(release: Sequence[Claim], absent: Sequence[Claim]) -> list[Claim]:
-    """The parts of ``absent`` that lie within what the same diary gives back."""
-    found = []
-    for diary_id, span in release:
-        for other_id, other in absent:
-            low, high = max(span.start, other.start), min(span.end, other.end)
-            if diary_id == other_id and low < high:
-                found.append((diary_id, Span(low, high)))
-    return found
 
 
 def _check_version(appointment: Appointment, version: int | None) -> None:

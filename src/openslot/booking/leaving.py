@@ -15,9 +15,7 @@ from openslot.identity import commands as identity
 from openslot.identity.models import Role
 
 
-def delete_own_account(
-    session: Session, actor: Actor, *, now: datetime, cutoff: timedelta
-) -> None:
+def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
     """Cancel a patient's visits to come and delete the account, for good.
 
     The patient's record and past visits are kept, as the law asks of those who give care, with

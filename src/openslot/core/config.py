@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -16,13 +16,22 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _split(value: object) -> object:
+    """The parts of a list that is written with commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
 
 
 class Settings(BaseSettings):
     """How this deployment runs. docs/settings.md explains each line."""
 
-    model_config = SettingsConfigDict(env_prefix="OPENSLOT_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="OPENSLOT_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     data_dir: Path = Field(Path("data"), description="Folder of the embedded database and files.")
     database_url: str = Field(
@@ -36,7 +45,7 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="Address under which people reach this server, for links in mail."
     )
-    trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Host names this server answers to, separated by commas; empty means any."
     )
     trusted_proxies: int = Field(

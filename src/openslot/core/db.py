@@ -20,12 +20,11 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
-    inspect,
     make_url,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -39,8 +38,10 @@ PATIENCE = 8.0
 WAL_IS_SAFE_FROM = (3, 51, 3)
 """Older SQLite may corrupt a write-ahead log that is reset at the wrong moment."""
 
-_RETRIED_SQLSTATES = {"40001", "40P01"}
-_RETRIED_MYSQL_CODES = {1020, 1205, 1213}
+# Serialization failures, deadlocks, lock time-outs, and broken unique constraints.
+_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
+_RETRIED_MYSQL_CODES = {1020, 1062, 1205, 1213}
+_RETRIED_SQLITE_WORDS = ("locked", "busy", "UNIQUE constraint failed")
 
 
 class Base(DeclarativeBase):
@@ -108,7 +109,7 @@ class Database:
                     raise
                 if time.monotonic() > gives_up:
                     raise Busy from error
-            time.sleep(random.uniform(0, wait))  # noqa: S311 - spreads racers, guards nothing
+            time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
 
     def read(self, work: Callable[[Session], T]) -> T:
@@ -123,10 +124,6 @@ class Database:
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
-    def is_empty(self) -> bool:
-        """Whether there is no table yet."""
-        return not inspect(self.engine).get_table_names()
-
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
@@ -138,11 +135,11 @@ def _is_worth_retrying(error: Exception) -> bool:
     A broken unique constraint counts: the command checked before it wrote, so it lost a race,
     and the next try will find the other's row and say so in a sentence.
     """
-    if isinstance(error, LostRace | StaleDataError | IntegrityError):
+    if isinstance(error, LostRace | StaleDataError):
         return True
     original = getattr(error, "orig", None)
-    if isinstance(original, sqlite3.OperationalError):
-        return "locked" in str(original) or "busy" in str(original)
+    if isinstance(original, sqlite3.Error):
+        return any(word in str(original) for word in _RETRIED_SQLITE_WORDS)
     if getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES:
         return True
     arguments: tuple[object, ...] = getattr(original, "args", ())

@@ -93,22 +93,28 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
     return None
 
 
-def finish(session: Session, message_id: UUID, state: State, *, now: datetime) -> None:
+def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
     """The work is done, or what can be done here is."""
-    _mark(session, message_id, state=state, finished_at=now, error=None, leased_until=None)
+    _mark(session, message, state=state, finished_at=now, error=None, leased_until=None)
 
 
 def put_back(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:
     """The work failed: try again later, ever more rarely, and at last give it up."""
     if message.attempts >= ATTEMPTS:
-        _mark(session, message.id, state=State.FAILED, error=error, finished_at=now)
+        _mark(session, message, state=State.FAILED, error=error, finished_at=now)
         return
     wait = timedelta(seconds=min(5 * 3 ** (message.attempts - 1), 6 * 3600))
-    _mark(session, message.id, due_at=now + wait, error=error, leased_until=None)
+    _mark(session, message, due_at=now + wait, error=error, leased_until=None)
 
 
-def _mark(session: Session, message_id: UUID, **values: Any) -> None:
-    session.execute(update(OutboxMessage).where(OutboxMessage.id == message_id).values(**values))
+def _mark(session: Session, message: OutboxMessage, **values: Any) -> None:
+    """Write down how it went, unless another has taken the message over meanwhile."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequence[OutboxMessage]:

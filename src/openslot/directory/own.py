@@ -46,9 +46,7 @@ def change_own_staff(
     """Name and telephone of somebody who works here."""
     if actor.account_id is None:
         raise Forbidden
-    identity.change_account(
-        session, actor.account_id, by=actor.origin, now=now, name=details.name
-    )
+    identity.change_account(session, actor.account_id, by=actor.origin, now=now, name=details.name)
     member = queries.staff_member(session, actor.account_id)
     if member is not None:
         member.phone = details.phone

@@ -29,4 +29,4 @@ def status_of(error: errors.DomainError) -> int:
 
 def sentence_of(error: errors.DomainError) -> str:
     """The error's sentence for a person, translated and filled in."""
-    return gettext(error.message).format(**error.params)
+    return str(gettext(error.message)).format(**error.params)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from openslot.exchange.documents import (
     DepartmentDocument,
@@ -25,17 +25,28 @@ from openslot.exchange.tables import (
 )
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _NAMES = ("patient_email", "provider_email", "name")
 """Columns by which other rows point to this one."""
 
 
+class Person(Protocol):
+    """Somebody who signs in with an e-mail, and what their password is or how it is hashed."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def password(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class Found(Generic[T_co]):
     """A checked row or document, and where it stands."""
 
     source: Source
-    row: T
+    row: T_co
 
 
 @dataclass(slots=True)
@@ -58,10 +69,9 @@ class Batch:
         """The rows of one kind."""
         return self._found.get(kind, [])
 
-    def emails(self) -> set[str]:
-        """The e-mails of all people whose accounts are opened or changed, and of those linked."""
-        people = [*self.of(PatientRow), *self.of(ProviderRow), *self.of(UserDocument)]
-        return {found.row.email for found in people}
+    def people(self) -> list[Found[Person]]:
+        """All who are to have an account."""
+        return [*self.of(PatientRow), *self.of(ProviderRow), *self.of(UserDocument)]
 
     def put(self, kind: type[T], found: list[Found[T]]) -> None:
         """Have these rows of one kind and no others."""

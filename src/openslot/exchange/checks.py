@@ -1,10 +1,10 @@
 """What rows say about each other: contradictions, and what they point to. Pure."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from openslot.exchange.batch import Batch, Found
+from openslot.exchange.batch import Batch, Found, Person
 from openslot.exchange.documents import (
     AppointmentDocument,
     DepartmentDocument,
@@ -17,6 +17,18 @@ from openslot.identity.models import Role
 
 T = TypeVar("T")
 Key = Callable[[T], Hashable]
+
+_COLUMNS: Mapping[type, str] = {
+    PatientRow: "patient_email",
+    ProviderRow: "provider_email",
+    UserDocument: "user_contact",
+}
+_ROLES: Mapping[type, Role] = {
+    PatientRow: Role.PATIENT,
+    ProviderRow: Role.PRACTITIONER,
+    UserDocument: Role.STAFF,
+}
+"""What people of each kind are, and where their e-mail stands."""
 
 
 @dataclass(slots=True)
@@ -70,18 +82,12 @@ def _check_departments(batch: Batch, problems: Problems) -> None:
 
 def _check_one_role(batch: Batch, problems: Problems) -> None:
     """An e-mail opens one account, and an account has one role."""
-    first: dict[str, tuple[type, Found[PatientRow] | Found[ProviderRow] | Found[UserDocument]]] = {}
-    everybody: list[tuple[type, str, Found[PatientRow] | Found[ProviderRow] | Found[UserDocument]]]
-    everybody = [
-        *((PatientRow, "patient_email", found) for found in batch.of(PatientRow)),
-        *((ProviderRow, "provider_email", found) for found in batch.of(ProviderRow)),
-        *((UserDocument, "user_contact", found) for found in batch.of(UserDocument)),
-    ]
-    for kind, column, found in everybody:
-        other_kind, other = first.setdefault(found.row.email, (kind, found))
-        if other_kind is not kind:
+    first: dict[str, Found[Person]] = {}
+    for found in batch.people():
+        other = first.setdefault(found.row.email, found)
+        if type(other.row) is not type(found.row):
             sentence = f"{other.source} has this e-mail in another role. Use a different one."
-            problems.add(found.source, column, sentence)
+            problems.add(found.source, _COLUMNS[type(found.row)], sentence)
 
 
 def check_known(batch: Batch, known: Known, problems: Problems) -> None:
@@ -90,12 +96,8 @@ def check_known(batch: Batch, known: Known, problems: Problems) -> None:
     _check_links(batch, everything, problems)
     _check_sites(batch, everything, problems)
     _check_services(batch, everything, problems)
-    for kind, column, role in (
-        (PatientRow, "patient_email", Role.PATIENT),
-        (ProviderRow, "provider_email", Role.PRACTITIONER),
-    ):
-        _check_accounts(batch.of(kind), column, role, known, problems)
-    _check_accounts(batch.of(UserDocument), "user_contact", Role.STAFF, known, problems)
+    for found in batch.people():
+        _check_account(found, known, problems)
 
 
 def _with(batch: Batch, known: Known) -> Known:
@@ -173,19 +175,10 @@ def _no_department(site: str, name: str) -> str:
     return f"{site} has no department {name}. Add it to the file of departments."
 
 
-def _check_accounts(
-    rows: Iterable[Found[PatientRow]]
-    | Iterable[Found[ProviderRow]]
-    | Iterable[Found[UserDocument]],
-    column: str,
-    role: Role,
-    known: Known,
-    problems: Problems,
-) -> None:
-    for found in rows:
-        there = known.roles.get(found.row.email)
-        if there is None and not found.row.password:
-            problems.add(found.source, "password", "Enter a password for the new account.")
-        elif there not in (None, role):
-            sentence = f"There is an account of another role ({there}) with this e-mail."
-            problems.add(found.source, column, sentence)
+def _check_account(found: Found[Person], known: Known, problems: Problems) -> None:
+    there, kind = known.roles.get(found.row.email), type(found.row)
+    if there is None and not found.row.password:
+        problems.add(found.source, "password", "Enter a password for the new account.")
+    elif there not in (None, _ROLES[kind]):
+        sentence = f"There is an account of another role ({there}) with this e-mail."
+        problems.add(found.source, _COLUMNS[kind], sentence)

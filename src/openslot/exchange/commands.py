@@ -18,7 +18,7 @@ from openslot.exchange.outcome import Outcome
 from openslot.exchange.problems import Problems, Source
 from openslot.exchange.progress import Progress
 from openslot.exchange.reading import files_in, names_of
-from openslot.exchange.tables import PatientRow, ProviderRow, folded
+from openslot.exchange.tables import LinkRow, folded
 from openslot.exchange.writing import Writing
 from openslot.exchange.writing_documents import (
     write_appointments,
@@ -116,7 +116,9 @@ def _contents(files: Iterable[tuple[str, Path]], problems: Problems) -> Iterator
 
 def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
     """Compare with what is there; the e-mails that need new accounts."""
-    roles = queries.roles(session, batch.emails())
+    emails = {found.row.email for found in batch.people()}
+    linked = {found.row.email for found in batch.of(LinkRow)}
+    roles = queries.roles(session, emails | linked)
     known = Known(
         centres={folded(centre.name) for centre in queries.centres(session)},
         departments={
@@ -130,7 +132,7 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
         roles=roles,
     )
     check_known(batch, known, problems)
-    return frozenset(batch.emails() - roles.keys())
+    return frozenset(emails - roles.keys())
 
 
 def make_hashes(
@@ -142,12 +144,12 @@ def make_hashes(
     """
     users = batch.of(UserDocument)
     ready = {found.row.email: found.row.password for found in users if found.row.email in emails}
-    people = [*batch.of(PatientRow), *batch.of(ProviderRow)]
-    todo = {found.row.email: found.row.password for found in people if found.row.email in emails}
+    new = (found.row for found in batch.people() if found.row.email in emails - ready.keys())
+    todo = {row.email: row.password or "" for row in new}
     if time_cost is None or not todo:
         return ready | dict.fromkeys(todo, NOT_HASHED)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda text: hash_password(text or "", time_cost=time_cost), todo.values())
+        made = pool.map(lambda text: hash_password(text, time_cost=time_cost), todo.values())
         tracked = progress.track("Hashing passwords", made, len(todo))
         return ready | dict(zip(todo, tracked, strict=True))
 

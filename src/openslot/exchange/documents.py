@@ -43,14 +43,13 @@ def _object_id(value: object) -> str:
 
 def _instant(value: object) -> datetime:
     """``{"$date": "2019-02-22T20:33:15.358Z"}``, or milliseconds since 1970."""
-    inside = value.get("$date") if isinstance(value, dict) else value
-    number = inside.get("$numberLong") if isinstance(inside, dict) else inside
+    inside: Any = value.get("$date") if isinstance(value, dict) else value
+    number: Any = inside.get("$numberLong") if isinstance(inside, dict) else inside
     try:
-        found = (
-            datetime.fromisoformat(number)
-            if isinstance(number, str) and not number.lstrip("-").isdecimal()
-            else _EPOCH + timedelta(milliseconds=int(number))  # type: ignore[call-overload] # checked by int itself
-        )
+        if isinstance(number, str) and not number.lstrip("-").isdecimal():
+            found = datetime.fromisoformat(number)
+        else:
+            found = _EPOCH + timedelta(milliseconds=int(number))
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise refuse('Enter a date such as {"$date": "2019-02-22T20:33:15Z"}.') from None

@@ -46,7 +46,7 @@ def roles(session: Session, emails: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for some in _portions(sorted(set(emails))):
         rows = session.execute(select(Account.email, Account.role).where(Account.email.in_(some)))
-        found |= {email: role for email, role in rows}
+        found.update((email, role) for email, role in rows)
     return found
 
 

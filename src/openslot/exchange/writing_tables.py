@@ -47,7 +47,7 @@ def write_centres(writing: Writing, batch: Batch) -> None:
     numbers = {centre.business_number: centre for centre in there if centre.business_number}
     ids = {centre.external_id: centre for centre in there if centre.external_id}
     for row in batch.of(CentreRow):
-        known = numbers.get(row.row.number) or writing.centres.get(folded(row.row.name))
+        known = numbers.get(row.row.number or "") or writing.centres.get(folded(row.row.name))
         writing.attempt(row.source, "centres", _centre, row.row, known)
     phones = _phones(batch)
     for site in batch.of(FacilityDocument):

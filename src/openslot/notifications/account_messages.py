@@ -1,6 +1,8 @@
-"""The mails of an account: confirm an address, choose a new password, and two warnings."""
+"""The mails of an account: each a heading, two sentences and a button."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
 from openslot.core.config import Settings
 from openslot.core.ids import new_id
@@ -9,109 +11,78 @@ from openslot.notifications.letters import Letter, Sentence, greeting, written
 from openslot.notifications.letters import marked as _
 from openslot.notifications.mail import Mail
 
-AccountMail = Callable[[str, str, str, Language, Settings], Mail]
 
+class AccountNews(StrEnum):
+    """What the owner of an account is told.
 
-def confirm_email(to: str, name: str, link: str, language: Language, settings: Settings) -> Mail:
-    """Ask whoever registered, or changed their address, to show that they read it."""
-    return _mail(
-        to,
-        _letter(
-            name,
-            _("Confirm your e-mail address"),
-            _("Press the button to confirm that this address is yours."),
-            _("If you did not register, delete this mail; nothing else happens."),
-            button=(language.gettext(_("Confirm the address")), link),
-        ),
-        language,
-        settings,
-    )
-
-
-def reset_password(to: str, name: str, link: str, language: Language, settings: Settings) -> Mail:
-    """The link to choose a new password, for whoever asked for one."""
-    return _mail(
-        to,
-        _letter(
-            name,
-            _("Choose a new password"),
-            _("Somebody, most likely you, asked for a new password for your account."),
-            _("The link works once, and for a short time. If you did not ask, delete this mail."),
-            button=(language.gettext(_("Choose a password")), link),
-        ),
-        language,
-        settings,
-    )
-
-
-def invitation(to: str, name: str, link: str, language: Language, settings: Settings) -> Mail:
-    """The link to choose the first password of an account that an administrator made."""
-    return _mail(
-        to,
-        _letter(
-            name,
-            _("Your new account"),
-            _("An account was made for you. Choose a password to sign in with it."),
-            _("The link works once, and for a short time. The sign-in page sends you a new one."),
-            button=(language.gettext(_("Choose a password")), link),
-        ),
-        language,
-        settings,
-    )
-
-
-def already_registered(
-    to: str, name: str, link: str, language: Language, settings: Settings
-) -> Mail:
-    """Tell the owner that somebody registered with an address that has an account.
-
-    The page answers the same for known and unknown addresses; only the owner reads this.
+    CONFIRM asks whoever registered, or changed their address, to show that they read it.
+    RESET carries the link to a new password, INVITATION the one to the first password of an
+    account that an administrator made. KNOWN tells the owner that somebody registered with
+    their address: the page itself answers the same for known and unknown ones. EMAIL_CHANGED
+    warns the old address that the account has left it.
     """
-    return _mail(
-        to,
-        _letter(
-            name,
-            _("You have an account already"),
-            _("Somebody, most likely you, tried to register with this e-mail address."),
-            _("Sign in with it. If you forgot your password, the button leads to a new one."),
-            button=(language.gettext(_("Choose a new password")), link),
-        ),
-        language,
-        settings,
+
+    CONFIRM = "confirm"
+    RESET = "reset"
+    INVITATION = "invitation"
+    KNOWN = "known"
+    EMAIL_CHANGED = "email-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Heading, which is the subject too, what happened, what to know, and the button."""
+
+    heading: str
+    what: str
+    know: str
+    button: str
+
+
+WORDS: Mapping[AccountNews, Words] = {
+    AccountNews.CONFIRM: Words(
+        _("Confirm your e-mail address"),
+        _("Press the button to confirm that this address is yours."),
+        _("If you did not register, delete this mail; nothing else happens."),
+        _("Confirm the address"),
+    ),
+    AccountNews.RESET: Words(
+        _("Choose a new password"),
+        _("Somebody, most likely you, asked for a new password for your account."),
+        _("The link works once, and for a short time. If you did not ask, delete this mail."),
+        _("Choose a new password"),
+    ),
+    AccountNews.INVITATION: Words(
+        _("Your new account"),
+        _("An account was made for you. Choose a password to sign in with it."),
+        _("The link works once, and for a short time. The sign-in page sends you a new one."),
+        _("Choose a password"),
+    ),
+    AccountNews.KNOWN: Words(
+        _("You have an account already"),
+        _("Somebody, most likely you, tried to register with this e-mail address."),
+        _("Sign in with it. If you forgot your password, the button leads to a new one."),
+        _("Choose a new password"),
+    ),
+    AccountNews.EMAIL_CHANGED: Words(
+        _("Your e-mail address was changed"),
+        _("Your account now has another e-mail address, and no mail goes to this one."),
+        _("If this was not you, tell us at once."),
+        _("Get help"),
+    ),
+}
+
+
+def account_mail(
+    kind: AccountNews, to: str, name: str, link: str, language: Language, settings: Settings
+) -> Mail:
+    """The mail about an account; each asking makes a new one, so its key is random."""
+    words = WORDS[kind]
+    letter = Letter(
+        heading=Sentence(words.heading),
+        sentences=[greeting(name), Sentence(words.what), Sentence(words.know)],
+        button=(language.gettext(words.button), link),
     )
-
-
-def email_changed(to: str, name: str, link: str, language: Language, settings: Settings) -> Mail:
-    """Warn the old address that the account has left it."""
-    return _mail(
-        to,
-        _letter(
-            name,
-            _("Your e-mail address was changed"),
-            _("Your account now has another e-mail address, and no mail goes to this one."),
-            _("If this was not you, tell us at once."),
-            button=(language.gettext(_("Get help")), link),
-        ),
-        language,
-        settings,
-    )
-
-
-def _letter(name: str, heading: str, *sentences: str, button: tuple[str, str]) -> Letter:
-    return Letter(
-        heading=Sentence(heading),
-        sentences=[greeting(name), *map(Sentence, sentences)],
-        button=button,
-    )
-
-
-def _mail(to: str, letter: Letter, language: Language, settings: Settings) -> Mail:
-    """The mail; each asking makes a new one, so its key is random."""
     text, html = written(letter, language, settings)
-    return Mail(
-        to=to,
-        subject=letter.heading.plain(language),
-        text=text,
-        html=html,
-        key=new_id().hex,
-    )
+    subject = letter.heading.plain(language)
+    return Mail(to=to, subject=subject, text=text, html=html, key=new_id().hex)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -16,33 +15,13 @@ from openslot.core.config import Settings
 from openslot.core.language import language
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
-from openslot.notifications import account_messages
-from openslot.notifications.account_messages import AccountMail
+from openslot.notifications.account_messages import AccountNews, account_mail
 from openslot.notifications.mail import Mail
 from openslot.notifications.messages import News, Recipient, Side, visit_mail
 from openslot.notifications.rules import is_still_news
 
 MAIL = "mail"
 """The topic of mails in the outbox."""
-
-
-class AccountNews(StrEnum):
-    """What an account is told by mail."""
-
-    CONFIRM = "confirm"
-    RESET = "reset"
-    INVITATION = "invitation"
-    KNOWN = "known"
-    EMAIL_CHANGED = "email-changed"
-
-
-ACCOUNT_MAILS: Mapping[AccountNews, AccountMail] = {
-    AccountNews.CONFIRM: account_messages.confirm_email,
-    AccountNews.RESET: account_messages.reset_password,
-    AccountNews.INVITATION: account_messages.invitation,
-    AccountNews.KNOWN: account_messages.already_registered,
-    AccountNews.EMAIL_CHANGED: account_messages.email_changed,
-}
 
 
 def queue_mail(
@@ -70,9 +49,9 @@ def queue_account_mail(
     ``link`` is where the mail's button leads. ``to`` may name an address other than the
     account's own, such as the one that it has just left.
     """
-    make = ACCOUNT_MAILS[AccountNews(kind)]
     tongue = language(account.locale, settings.locale)
-    mail = make(to or account.email, account.name, link, tongue, settings)
+    address = to or account.email
+    mail = account_mail(AccountNews(kind), address, account.name, link, tongue, settings)
     return queue_mail(session, mail, now=now)
 
 

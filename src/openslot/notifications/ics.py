@@ -43,8 +43,9 @@ def calendar_entry(
     """The visit as an iCalendar object (RFC 5545), for mail or download.
 
     The UID is the visit's UUID, without a host (RFC 7986, 5.3), so that it stays the same also
-    when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4). ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and
-    CANCEL name an attendee, by default the patient; PUBLISH names none (RFC 5546, 3.2.1).
+    when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
+    ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and CANCEL name an
+    attendee, by default the patient; PUBLISH names none (RFC 5546, 3.2.1).
     Nothing tells why somebody comes: neither the reason nor the name of a service.
     ``summary`` may say "Visit with …" in another language, or from the other side.
     """

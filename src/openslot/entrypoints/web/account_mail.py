@@ -1,36 +1,44 @@
 """Mail about accounts, and the links in it."""
 
+from typing import Any
+
 from flask import request, url_for
 from sqlalchemy.orm import Session
 
 from openslot.entrypoints.web import context, sign_in
 from openslot.identity.models import Account
+from openslot.notifications.account_messages import AccountNews
 from openslot.notifications.commands import queue_account_mail
 
 
 def send_confirmation(session: Session, account: Account) -> None:
     """Ask the owner of an account to confirm its e-mail address."""
     link = absolute("accounts.confirm", token=sign_in.confirmation_token(account))
-    _queue(session, "confirm", account, link)
+    _queue(session, AccountNews.CONFIRM, account, link)
 
 
 def send_known(session: Session, account: Account) -> None:
     """Tell the owner that somebody, most often they themselves, tried to sign up again."""
-    _queue(session, "known", account, absolute("accounts.forgot"))
+    _queue(session, AccountNews.KNOWN, account, absolute("accounts.forgot"))
 
 
 def send_reset(session: Session, account: Account) -> str:
     """Send a link that sets a new password, and say which."""
     link = reset_link(account)
-    _queue(session, "reset", account, link)
+    _queue(session, AccountNews.RESET, account, link)
     return link
 
 
 def send_invitation(session: Session, account: Account) -> str:
     """Send the link that sets the first password of an account made by an administrator."""
     link = reset_link(account)
-    _queue(session, "invitation", account, link)
+    _queue(session, AccountNews.INVITATION, account, link)
     return link
+
+
+def send_email_changed(session: Session, account: Account, old: str) -> None:
+    """Tell the address that the account has just left, in case it was not its owner."""
+    _queue(session, AccountNews.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
 
 
 def reset_link(account: Account) -> str:
@@ -38,7 +46,7 @@ def reset_link(account: Account) -> str:
     return absolute("accounts.reset", token=sign_in.reset_token(account))
 
 
-def absolute(endpoint: str, **values: str) -> str:
+def absolute(endpoint: str, **values: Any) -> str:
     """The whole address of a page, as mail carries it.
 
     The configured address is believed before the one of the request, whose Host header
@@ -48,5 +56,7 @@ def absolute(endpoint: str, **values: str) -> str:
     return root.rstrip("/") + url_for(endpoint, **values)
 
 
-def _queue(session: Session, kind: str, account: Account, link: str) -> None:
-    queue_account_mail(session, kind, account, link, context.now(), context.settings())
+def _queue(
+    session: Session, kind: AccountNews, account: Account, link: str, to: str | None = None
+) -> None:
+    queue_account_mail(session, kind, account, link, context.now(), context.settings(), to=to)

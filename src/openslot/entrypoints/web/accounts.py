@@ -17,6 +17,7 @@ from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import checked
 from openslot.identity import commands as identity
 from openslot.identity import passwords, queries
 from openslot.identity.errors import EmailTaken, LinkExpired, NotConfirmed
@@ -138,7 +139,7 @@ def sign_up() -> ResponseReturnValue:
     form = SignUpForm(email=reading.text("email"))
     if request.method == "GET":
         return _sign_up_page(form)
-    details = form.details(SignUp)
+    details = checked(form, SignUp)
     if details is None:
         return _sign_up_page(form, 422)
     try:

@@ -32,7 +32,8 @@ class BirthField(StringField):  # type: ignore[misc] # the library carries no ty
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return born(self.data) if isinstance(self.data, date) else ""
+        known = self.data
+        return str(born(known)) if isinstance(known, date) else ""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read what was typed."""
@@ -44,7 +45,7 @@ class BirthField(StringField):  # type: ignore[misc] # the library carries no ty
 def example() -> str:
     """The hint beside the field, in the order of the reader's country."""
     text = "31 3 1980" if _day_first(_locale()) else "3 31 1980"
-    return _("For example, %(date)s", date=text)
+    return str(_("For example, %(date)s", date=text))
 
 
 def read_day(text: str, locale: Locale) -> date | None:

@@ -120,7 +120,7 @@ def _rename(values: dict[str, Any]) -> dict[str, Any]:
 
 def _name(value: object) -> str:
     try:
-        return PatientDetails(name=value).name  # type: ignore[arg-type] # checked by pydantic
+        return PatientDetails(name=value).name
     except ValidationError as error:
         raise first_problem(error) from None
 

@@ -46,7 +46,7 @@ def csrf_error(_error: CSRFError) -> BaseResponse:
 def http_error(error: HTTPException) -> BaseResponse:
     """What Flask and Werkzeug refuse by themselves."""
     if error.code is not None and error.code < 400:
-        return error.get_response()  # type: ignore[return-value] # a redirect's own response
+        return error.get_response()
     sentences = {
         400: _("This request could not be read. Check the address or the form and try again."),
         404: _("There is nothing here under this address."),

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_skeleton
 from flask import Flask, url_for
-from flask_babel import format_time
+from flask_babel import format_time, get_locale
 from flask_babel import gettext as _
 
 from openslot.booking.queries import Visit
@@ -66,8 +68,8 @@ def at_minute(day: date, minute: int, zone: ZoneInfo) -> str:
 
 
 def hour_text(hour: time) -> str:
-    """An hour beside the calendar: ``9:00 am``."""
-    return str(format_time(hour, "short", rebase=False))
+    """An hour beside the calendar: ``9 am``."""
+    return str(format_skeleton("h", hour, locale=get_locale()))
 
 
 def status_word(status: str) -> str:
@@ -122,9 +124,8 @@ def event_title(event: AuditEvent) -> str:
 
 def entry_url(entry: Entry, patient: str = "") -> str:
     """The profile page of a search result."""
-    return url_for(
-        f"profiles.{entry.kind}", **{f"{entry.kind}_id": entry.id}, patient=patient or None
-    )
+    arguments: dict[str, Any] = {f"{entry.kind}_id": entry.id, "patient": patient or None}
+    return url_for(f"profiles.{entry.kind}", **arguments)
 
 
 def more_url(entry: Entry, slots: Sequence[Slot], patient: str = "") -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, request, url_for
 from flask_babel import Babel, get_locale
@@ -141,7 +142,6 @@ def _limit(app: Flask) -> None:
     """Limits by address; the database counts wrong passwords besides."""
     limiter = Limiter(get_remote_address, app=app, default_limits=["1200/minute"])
     limiter.exempt(app.view_functions["static"])
+    views: dict[str, Any] = app.view_functions
     for endpoint, limit in accounts.LIMITS.items():
-        app.view_functions[endpoint] = limiter.limit(limit, methods=["POST"])(
-            app.view_functions[endpoint]
-        )
+        views[endpoint] = limiter.limit(limit, methods=["POST"])(views[endpoint])

@@ -20,30 +20,31 @@ class Item(NamedTuple):
 
 def navigation(actor: Actor) -> list[Item]:
     """What the actor's role works with most."""
-    return [_item(endpoint, icon, label) for endpoint, icon, label in _places(actor)]
-
-
-def _places(actor: Actor) -> list[tuple[str, str, str]]:
-    find = ("search.results", "search", _("Find care"))
+    find = _item("search.results", icon="search", label=_("Find care"))
     if actor.role is None:
         return [find]
     if actor.role is Role.PATIENT:
-        return [find, ("dashboard.show", "calendar-check", _("Visits"))]
-    people = ("patients.find", "people", _("Patients"))
+        return [find, _item("dashboard.show", icon="calendar-check", label=_("Visits"))]
+    people = _item("patients.find", icon="people", label=_("Patients"))
     if actor.role is Role.PRACTITIONER:
         return [
-            ("dashboard.show", "sun", _("Today")),
-            ("calendar.show", "calendar-week", _("Calendar")),
+            _item("dashboard.show", icon="sun", label=_("Today")),
+            _item("calendar.show", icon="calendar-week", label=_("Calendar")),
             people,
-            ("calendar.hours", "clock", _("Hours")),
+            _item("calendar.hours", icon="clock", label=_("Hours")),
         ]
-    home = ("dashboard.show", "house", _("Overview"))
+    home = _item("dashboard.show", icon="house", label=_("Overview"))
     if actor.role is Role.STAFF:
-        return [home, people, find, ("admin.own_department", "building", _("Department"))]
-    return [home, people, ("admin.centres", "hospital", _("Centres")),
-            ("admin_practitioners.listing", "person-badge", _("Practitioners"))]  # fmt: skip
+        own = _item("admin.own_department", icon="building", label=_("Department"))
+        return [home, people, find, own]
+    return [
+        home,
+        people,
+        _item("admin.centres", icon="hospital", label=_("Centres")),
+        _item("admin_practitioners.listing", icon="person-badge", label=_("Practitioners")),
+    ]
 
 
-def _item(endpoint: str, icon: str, label: str) -> Item:
+def _item(endpoint: str, *, icon: str, label: str) -> Item:
     href = url_for(endpoint)
     return Item(href, icon, label, request.path == href)

@@ -20,9 +20,9 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import OwnPatientForm
-from openslot.entrypoints.web.saving import SHOWN, save
+from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import zone_names
-from openslot.feedback.queries import averages
+from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
 from openslot.schedules import queries as schedules
 
@@ -72,12 +72,12 @@ def _record() -> dict[str, Any]:
 
 
 def _practitioner(session: Session, practitioner_id: int) -> dict[str, Any]:
-    key = ("practitioner", practitioner_id)
+    key: Rated = ("practitioner", practitioner_id)
     places = schedules.practitioner_places(session, practitioner_id).values()
     here = {place.centre_id for place in places}
     return {
         "practitioner": queries.practitioner(session, practitioner_id, inactive=True),
-        "rated": averages(session, [("practitioner", practitioner_id)]).get(key),
+        "rated": averages(session, [key]).get(key),
         "centres": [one for one in queries.centres(session, inactive=True) if one.id in here],
     }
 
@@ -98,14 +98,14 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
     kept = {"email": patient and patient.email, "language": patient and patient.language}
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
             form, PatientDetails, lambda session, values: own.change_own_patient(
                 session, actor, values, now=context.now()
             ), **kept,
         )  # fmt: skip
-    return _saved() if status is None else _page("profile/patient.html", form, status)
+    return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
 
 def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
@@ -114,7 +114,7 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
     kept = {
         name: getattr(person, name) for name in PractitionerDetails.model_fields if name not in form
     }
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
             form, PractitionerDetails, lambda session, values: commands.change_practitioner(
@@ -122,7 +122,9 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
                 centre_ids=schedules.centre_ids_of(session, practitioner_id), now=context.now(),
             ), **kept,
         )  # fmt: skip
-    return _saved() if status is None else _page("profile/practitioner.html", form, status)
+    return (
+        _saved() if isinstance(status, Done) else _page("profile/practitioner.html", form, status)
+    )
 
 
 def _staff_details(actor: Actor) -> ResponseReturnValue:
@@ -131,14 +133,14 @@ def _staff_details(actor: Actor) -> ResponseReturnValue:
     form = StaffForm(name=account.name, phone=member.phone if member else None)
     if member is None:
         del form.phone
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
             form, StaffOwnDetails, lambda session, values: own.change_own_staff(
                 session, actor, values, now=context.now()
             ),
         )  # fmt: skip
-    return _saved() if status is None else _page("profile/staff.html", form, status)
+    return _saved() if isinstance(status, Done) else _page("profile/staff.html", form, status)
 
 
 def _page(template: str, form: Form, status: int) -> tuple[str, int]:

@@ -22,7 +22,7 @@ from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, do, save
+from openslot.entrypoints.web.saving import SHOWN, Done, do, save
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import commands as identity
 from openslot.identity import own as identity_own
@@ -58,17 +58,17 @@ class ProofForm(Form):
 def password() -> ResponseReturnValue:
     """Change the password; every other browser has to sign in anew."""
     form = PasswordForm()
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = _change_password(form)
-    if status is None:
+    if isinstance(status, Done):
         flash(_("Your password is changed. Your other sessions are ended."), "good")
         return redirect(url_for("profile.show"), 303)
     page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
     return page, status
 
 
-def _change_password(form: PasswordForm) -> int | None:
+def _change_password(form: PasswordForm) -> Done[None] | int:
     account, origin = context.account(), context.actor().origin
     if refused := _unproven(form):
         return refused
@@ -98,10 +98,10 @@ def _unproven(form: Form) -> int | None:
 def email() -> ResponseReturnValue:
     """Sign in with another address from now on; it is to be confirmed."""
     form = EmailForm()
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = _unproven(form) or save(form, NewEmail, _change_email)
-    if status is None:
+    if isinstance(status, Done):
         flash(_("Your e-mail address is changed. We have written to it: follow the link there "
                 "to confirm it."), "good")  # fmt: skip
         return redirect(url_for("profile.show"), 303)
@@ -110,9 +110,11 @@ def email() -> ResponseReturnValue:
 
 
 def _change_email(session: Session, details: NewEmail) -> None:
+    old = context.account().email
     account = own.change_own_email(session, context.actor(), details.email, now=context.now())
-    if account.confirmed_at is None:
+    if account.email != old:
         account_mail.send_confirmation(session, account)
+        account_mail.send_email_changed(session, account, old)
 
 
 @pages.get("/account/sessions")
@@ -166,6 +168,12 @@ def export() -> Response:
     return response
 
 
+_OF_PATIENTS = ("name", "born", "email", "phone", "medicare_number", "time_zone", "language")
+_OF_PRACTITIONERS = (
+    "name", "profession", "expertise", "provider_number", "phone", "email", "languages", "about",
+)  # fmt: skip
+
+
 def _own_data() -> dict[str, Any]:
     session, actor, account = context.reader(), context.actor(), context.account()
     data: dict[str, Any] = {
@@ -180,15 +188,12 @@ def _own_data() -> dict[str, Any]:
     }
     if actor.patient_id is not None:
         patient = queries.patient(session, actor.patient_id, inactive=True)
-        names = ("name", "born", "email", "phone", "medicare_number", "time_zone", "language")
-        data["details"] = {name: _plain(getattr(patient, name)) for name in names}
+        data["details"] = {name: _plain(getattr(patient, name)) for name in _OF_PATIENTS}
         visits = booking.visits(session, booking.of_patient(actor.patient_id))
         data["visits"] = [_visit(visit) for visit in visits]
     elif actor.practitioner_id is not None:
         person = queries.practitioner(session, actor.practitioner_id, inactive=True)
-        names = ("name", "profession", "expertise", "provider_number", "phone", "email",
-                 "languages", "about")  # fmt: skip
-        data["details"] = {name: _plain(getattr(person, name)) for name in names}
+        data["details"] = {name: getattr(person, name) for name in _OF_PRACTITIONERS}
     return data
 
 
@@ -215,11 +220,11 @@ def _plain(value: Any) -> Any:
 def delete() -> ResponseReturnValue:
     """Delete a patient's account, with the visits to come; asks for the password."""
     form = ProofForm()
-    status: int | None = SHOWN
+    status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = _unproven(form) or do(form, lambda session: delete_own_account(
             session, context.actor(), now=context.now(), cutoff=_cutoff()))  # fmt: skip
-    if status is None:
+    if isinstance(status, Done):
         signing.end()
         flash(_("Your account is deleted."), "good")
         return redirect(url_for("search.home"), 303)

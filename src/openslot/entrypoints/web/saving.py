@@ -1,8 +1,10 @@
 """The way of every form: check what was typed, do the command, or show the form again."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
@@ -12,34 +14,69 @@ from openslot.entrypoints.web import context
 from openslot.entrypoints.web.forms import Form
 
 D = TypeVar("D", bound=Details)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 SHOWN = 200
 NOT_UNDERSTOOD = 422
 
+_NAMELESS = frozenset(
+    {
+        "Fill in this field.",
+        "Check this field.",
+        "Enter a whole number.",
+        "Choose one of the list.",
+        "Take out characters that cannot be seen, such as tabs.",
+    }
+)
+"""Sentences that say nothing in the summary above a form unless they name the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T_co]):
+    """What the command gave."""
+
+    value: T_co
+
 
 def save(
-    form: Form, kind: type[D], command: Callable[[Session, D], object], **more: Any
-) -> int | None:
+    form: Form, kind: type[D], command: Callable[[Session, D], T], **more: Any
+) -> Done[T] | int:
     """Do the command with what was typed, and ``more``, as details of ``kind``.
 
-    None once it is done; otherwise the status of the refusal, which stands in the form.
+    The status of a refusal otherwise, which stands in the form.
     """
-    details = form.details(kind, **more)
+    details = checked(form, kind, **more)
     if details is None:
         return NOT_UNDERSTOOD
     return do(form, lambda session: command(session, details))
 
 
-def do(form: Form, work: Callable[[Session], object]) -> int | None:
-    """Do ``work`` in a transaction; None, or the status of the refusal, which the form shows.
+def checked(form: Form, kind: type[D], **more: Any) -> D | None:
+    """What was typed as details; None with the errors, by the fields' names, in the form."""
+    details = form.details(kind, **more)
+    for field in form:
+        field.errors = [_named(field.label.text, sentence) for sentence in field.errors]
+    return details
+
+
+def _named(label: str, sentence: str) -> str:
+    if sentence == "Fill in this field.":
+        return str(_("Fill in “%(field)s”.", field=label))
+    if sentence in _NAMELESS or sentence.startswith("Shorten this"):
+        return str(_("%(field)s: %(sentence)s", field=label, sentence=_(sentence)))
+    return sentence
+
+
+def do(form: Form, work: Callable[[Session], T]) -> Done[T] | int:
+    """Do ``work`` in a transaction; the status of a refusal, which then stands in the form.
 
     Raises what no correction of the form would change: NotFound and Forbidden.
     """
     try:
-        context.write(work)
+        return Done(context.write(work))
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    return None

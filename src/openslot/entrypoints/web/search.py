@@ -1,6 +1,6 @@
 """The start page and the search."""
 
-from typing import get_args
+from typing import Any, get_args
 
 from flask import Blueprint, render_template, request, url_for
 
@@ -13,7 +13,6 @@ pages = Blueprint("search", __name__)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TIMES_SHOWN = 5
 LAST_PAGE = 500
-FIELDS = ("name", "centre", "suburb", "service", "expertise")
 
 
 @pages.get("/")
@@ -46,7 +45,11 @@ def _search() -> Search:
     chosen = frozenset(kind for kind in KINDS if kind in request.args.getlist("kind"))
     return Search(
         text=reading.text("q"),
-        **{name: reading.text(name) for name in FIELDS},
+        name=reading.text("name"),
+        centre=reading.text("centre"),
+        suburb=reading.text("suburb"),
+        service=reading.text("service"),
+        expertise=reading.text("expertise"),
         kinds=chosen or frozenset(KINDS),
         language=reading.text("language"),
         when=reading.option("when", When, When.ANY),
@@ -66,9 +69,9 @@ def _find(search: Search) -> Results:
     )
 
 
-def _page_url(**changed: object) -> str:
+def _page_url(**changed: Any) -> str:
     """This search with some arguments changed; another order begins at page 1."""
-    arguments: dict[str, object] = {
+    arguments: dict[str, Any] = {
         key: values for key, values in request.args.lists() if key not in ("page", *changed)
     }
     return url_for("search.results", **arguments, **changed)

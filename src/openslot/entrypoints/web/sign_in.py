@@ -13,13 +13,10 @@ from flask_security import (
     RoleMixin,
     Security,
     UserDatastore,
+    confirmable,
     login_user,
     logout_user,
-)
-from flask_security.confirmable import confirm_email_token_status, generate_confirmation_token
-from flask_security.recoverable import (
-    generate_reset_password_token,
-    reset_password_token_status,
+    recoverable,
 )
 
 from openslot.core.config import Settings
@@ -29,16 +26,27 @@ from openslot.identity import queries
 from openslot.identity.errors import LinkExpired
 from openslot.identity.models import Account
 
-TOKEN = "token"  # noqa: S105 - the name of a field in the cookie
+TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
 
 
-class AccountDatastore(UserDatastore):  # type: ignore[misc] # the library carries no types
+# These functions of the library carry no types.
+_confirmable: Any = confirmable
+_recoverable: Any = recoverable
+_Status = tuple[bool, bool, Account | None]
+"""Whether a link has run out, whether it was never ours, and whom it names."""
+
+
+class AccountDatastore(UserDatastore):
     """Accounts as Flask-Security reads them; it never writes any."""
 
     def __init__(self) -> None:
         super().__init__(Account, RoleMixin)
 
-    def find_user(self, **kwargs: Any) -> Account | None:
+    def find_user(
+        self,
+        case_insensitive: bool = False,  # noqa: ARG002 - e-mails are kept in lower case
+        **kwargs: Any,
+    ) -> Account | None:
         """The account with this ``fs_uniquifier`` or ``email``."""
         if "fs_uniquifier" in kwargs:
             return queries.by_uniquifier(context.reader(), kwargs["fs_uniquifier"])
@@ -48,12 +56,12 @@ class AccountDatastore(UserDatastore):  # type: ignore[misc] # the library carri
 def install(app: Flask, settings: Settings) -> None:
     """Wire Flask-Security into the app."""
     app.config.update(
-        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of an algorithm
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 # nosec B106 - an algorithm
         SECURITY_PASSWORD_SALT=settings.key(),
         SECURITY_REGISTER_BLUEPRINT=False,
         SECURITY_RECOVERABLE=True,
         SECURITY_CONFIRMABLE=True,
-        SECURITY_RESET_PASSWORD_WITHIN="2 hours",  # noqa: S106 - a length of time
+        SECURITY_RESET_PASSWORD_WITHIN="2 hours",  # noqa: S106 # nosec B106 - a length of time
         SECURITY_CONFIRM_EMAIL_WITHIN="5 days",
     )
     security = Security(app, AccountDatastore(), register_blueprint=False)
@@ -115,17 +123,18 @@ def current_token() -> str | None:
 
 def confirmation_token(account: Account) -> str:
     """What the link in the confirmation mail carries."""
-    return str(generate_confirmation_token(account))
+    return str(_confirmable.generate_confirmation_token(account))
 
 
 def reset_token(account: Account) -> str:
     """What the link in the password mail carries; useless once the password has changed."""
-    return str(generate_reset_password_token(account))
+    return str(_recoverable.generate_reset_password_token(account))
 
 
 def confirmed_account(token: str) -> Account:
     """The account that a confirmation link names; LinkExpired where it no longer holds."""
-    expired, invalid, account = confirm_email_token_status(token)
+    status: _Status = _confirmable.confirm_email_token_status(token)
+    expired, invalid, account = status
     if expired or invalid or account is None:
         raise LinkExpired
     return account
@@ -133,7 +142,8 @@ def confirmed_account(token: str) -> Account:
 
 def account_to_reset(token: str) -> Account:
     """The account that a password link names; LinkExpired where it no longer holds."""
-    expired, invalid, account = reset_password_token_status(token)
+    status: _Status = _recoverable.reset_password_token_status(token)
+    expired, invalid, account = status
     if expired or invalid or account is None or not account.active:
         raise LinkExpired
     return account

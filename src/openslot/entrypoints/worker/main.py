@@ -58,7 +58,7 @@ class Job:
 
     def mark(self, session: Session, state: State) -> None:
         """Mark the message in the transaction of what was done for it."""
-        outbox.finish(session, self.message.id, state, now=self.now())
+        outbox.finish(session, self.message, state, now=self.now())
 
 
 def tell(job: Job) -> None:

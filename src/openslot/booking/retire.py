@@ -1,0 +1,98 @@
+"""Taking something out of the directory, or back in: refused while visits to come need it."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory import commands
+from openslot.directory import queries as directory
+from openslot.directory.errors import StillBooked
+from openslot.directory.rules import (
+    Actor,
+    may_edit_department,
+    may_run_centre,
+    may_run_network,
+    runs_centre,
+)
+from openslot.identity.models import Role
+from openslot.schedules import commands as schedule_commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+
+def retire_centre(
+    session: Session, actor: Actor, centre_id: int, *, active: bool, now: datetime
+) -> None:
+    """By an administrator of the network."""
+    may_run_network(actor)
+    centre = directory.centre(session, centre_id, inactive=True)
+    _check_free(session, queries.at_centre(centre_id), active, now)
+    commands.set_active(session, actor, centre, active, now=now)
+
+
+def retire_department(
+    session: Session, actor: Actor, department_id: int, *, active: bool, now: datetime
+) -> None:
+    """By whoever runs its centre; its services go and come with it."""
+    department = directory.department(session, department_id, inactive=True)
+    may_run_centre(actor, department.centre_id)
+    _check_free(session, queries.in_department(department_id), active, now)
+    commands.set_active(session, actor, department, active, now=now)
+
+
+def retire_service(
+    session: Session, actor: Actor, service_id: int, *, active: bool, now: datetime
+) -> None:
+    """By the staff of its department, or whoever runs the centre."""
+    service = directory.service(session, service_id, inactive=True)
+    department = directory.department(session, service.department_id, inactive=True)
+    may_edit_department(actor, department.centre_id, department.id)
+    own = schedules.places(session, Schedule.service_id == service_id, inactive=True)
+    for schedule_id in own:
+        _check_free(session, queries.on_schedule(schedule_id), active, now)
+    commands.set_active(session, actor, service, active, now=now)
+
+
+def retire_practitioner(
+    session: Session, actor: Actor, practitioner_id: int, *, active: bool, now: datetime
+) -> None:
+    """By the network, or by whoever runs every centre that they work at.
+
+    Nobody takes a practitioner away from a centre that is not theirs: they switch off the
+    schedule at their own.
+    """
+    person = directory.practitioner(session, practitioner_id, inactive=True)
+    may_retire_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
+    _check_free(session, queries.of_practitioner(practitioner_id), active, now)
+    commands.set_active(session, actor, person, active, now=now)
+
+
+def retire_schedule(
+    session: Session, actor: Actor, schedule_id: int, *, active: bool, now: datetime
+) -> None:
+    """End or resume somebody's work at one centre, by whoever runs the centre."""
+    schedule = schedules.schedule(session, schedule_id)
+    if schedule is None:
+        raise NotFound
+    may_run_centre(actor, schedule.centre_id)
+    _check_free(session, queries.on_schedule(schedule_id), active, now)
+    schedule_commands.set_active(session, actor, schedule_id, active, now=now)
+
+
+def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
+    """Forbidden unless the actor runs the network, or each of these centres and there is one."""
+    every = bool(centre_ids) and all(runs_centre(actor, one) for one in centre_ids)
+    if not (every or actor.is_a(Role.NETWORK_ADMIN)):
+        raise Forbidden
+
+
+def _check_free(session: Session, where: ColumnElement[bool], active: bool, now: datetime) -> None:
+    """StillBooked, with how many, where visits to come would lose what they are booked with."""
+    if active:
+        return
+    count = queries.count(session, where, queries.to_come(now))
+    if count:
+        raise StillBooked(count=count)

@@ -1,0 +1,113 @@
+"""The demonstration network: two real exports, and an invented network around them.
+
+Dates are relative to ``now``; everything else comes out the same each time. Invented people's
+mail stands under example domains (RFC 2606), telephone numbers in ranges kept for fiction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.exchange import queries
+from openslot.exchange.batch import Batch
+from openslot.exchange.commands import read_paths, write_batch
+from openslot.exchange.demo_network import read_invented, write_network
+from openslot.exchange.demo_people import open_logins, write_patients
+from openslot.exchange.demo_visits import write_visits
+from openslot.exchange.problems import Problems
+from openslot.exchange.progress import Progress
+from openslot.exchange.writing import Writing
+from openslot.identity.passwords import hash_password
+
+DATA = Path(__file__).parent / "demo_data"
+PARTS = (("medisoft", "Australia/Sydney"), ("departments", "Europe/Dublin"))
+"""The exports, and the time zone of the centres in each."""
+
+MARKER = "admin@demo.example"
+"""Whoever has this account has the demonstration network."""
+
+PASSWORD = "openslot-demo-2026"  # noqa: S105 - shown to everybody who runs the demonstration
+FILE_PASSWORD = "cs1531"  # noqa: S105 - stands in the public files of MediSoft
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An account to try the demonstration with."""
+
+    role: str
+    email: str
+    password: str
+
+
+LOGINS = (
+    Login("Patient", "jack@gmail.com", FILE_PASSWORD),
+    Login("Practitioner (pathologist)", "toby@gmail.com", FILE_PASSWORD),
+    Login("Practitioner (GP)", "samuel@gmail.com", FILE_PASSWORD),
+    Login("Department staff", "staff@demo.example", PASSWORD),
+    Login("Centre administrator", "centre@demo.example", PASSWORD),
+    Login("Network administrator", MARKER, PASSWORD),
+)
+
+
+def load_demo(
+    database: Database, settings: Settings, *, now: datetime, progress: Progress
+) -> tuple[Login, ...]:
+    """Fill an empty database with the demonstration network, all of it or nothing.
+
+    Nothing happens where it is there already. The logins, one a role and one more.
+    """
+    if is_demo(database):
+        return LOGINS
+    batches = [(_batch(part, progress), zone) for part, zone in PARTS]
+    cost = settings.password_iterations
+    shared = hash_password(PASSWORD, time_cost=cost)
+    hashes = _hashes([batch for batch, _ in batches], cost)
+
+    def work(session: Session) -> None:
+        for batch, zone in batches:
+            write_batch(Writing(session, now, zone, hashes, progress), batch)
+        _write_invented(session, shared, now=now, progress=progress)
+
+    database.run(work)
+    return LOGINS
+
+
+def is_demo(database: Database) -> bool:
+    """Whether the database holds the demonstration network."""
+    return database.read(lambda session: queries.has_account(session, MARKER))
+
+
+def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
+    """Hashes by e-mail. Everybody may know these passwords, so equal ones share a hash."""
+
+    @cache
+    def hashed(password: str) -> str:
+        is_hash = password.startswith("pbkdf2:")
+        return password if is_hash else hash_password(password, time_cost=time_cost)
+
+    people = (found.row for batch in batches for found in batch.people())
+    return {row.email: hashed(row.password or "") for row in people}
+
+
+def _batch(part: str, progress: Progress) -> Batch:
+    problems = Problems()
+    batch = read_paths([DATA / part], problems, progress)
+    problems.refuse_if_any()
+    return batch
+
+
+def _write_invented(
+    session: Session, password_hash: str, *, now: datetime, progress: Progress
+) -> None:
+    invented = read_invented(DATA / "invented.json")
+    write_network(session, invented, password_hash, now=now)
+    open_logins(session, password_hash, now=now)
+    write_patients(session, invented, password_hash, now=now)
+    write_visits(session, invented, now=now, progress=progress)
+    queries.settle_outbox(session, now=now)

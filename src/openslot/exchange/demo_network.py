@@ -1,0 +1,204 @@
+"""Invented centres, their departments, and practitioners with their hours."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.orm import Session
+
+from openslot.directory import commands as directory
+from openslot.directory.details import (
+    CentreDetails,
+    DepartmentDetails,
+    PractitionerDetails,
+    ServiceDetails,
+)
+from openslot.directory.models import Centre, CentreType, Profession
+from openslot.directory.rules import SYSTEM
+from openslot.directory.search import normalise
+from openslot.exchange.writing import USUAL_HOURS
+from openslot.identity import commands as identity
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account, Role
+from openslot.schedules import commands as schedules
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.rules import parse_clock
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class Part(BaseModel):
+    """A part of the file of invented things; unknown fields are slips of the pen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InventedDepartment(Part):
+    """A department with its services."""
+
+    name: str
+    description: str
+    phone: str
+    email: str
+    services: tuple[str, ...]
+
+
+class InventedCentre(Part):
+    """A centre; ``region`` is that of its public holidays."""
+
+    name: str
+    type: CentreType
+    suburb: str
+    zone: str
+    region: str
+    address: str
+    phone: str
+    number: str
+    description: str
+    departments: tuple[InventedDepartment, ...] = ()
+
+
+class InventedPractitioner(Part):
+    """A practitioner; ``places`` name a pattern of hours for each centre."""
+
+    name: str
+    profession: Profession
+    languages: str
+    places: Mapping[str, str]
+    about: str
+    slot: int
+    notice: int = 0
+    expertise: str | None = None
+    either_place: bool = False
+
+
+class InventedPatient(Part):
+    """A patient, who goes to centres in ``zone``."""
+
+    name: str
+    born: date
+    language: str
+    zone: str
+
+
+class Invented(Part):
+    """The whole file; ``reasons`` of visits by profession, and of services."""
+
+    centres: tuple[InventedCentre, ...]
+    patterns: Mapping[str, Mapping[str, str]]
+    practitioners: tuple[InventedPractitioner, ...]
+    patients: tuple[InventedPatient, ...]
+    reasons: Mapping[str, tuple[str, ...]]
+
+
+def read_invented(file: Path) -> Invented:
+    """The invented network."""
+    return Invented.model_validate_json(file.read_bytes())
+
+
+def email_of(name: str, domain: str) -> str:
+    """An address that an invented person could have."""
+    local = normalise(name).replace("ı", "i").replace(" ", ".")
+    return f"{local}@{domain}"
+
+
+def open_account(
+    session: Session, email: str, name: str, role: Role, password_hash: str, *, now: datetime
+) -> Account:
+    """A confirmed account."""
+    new = NewAccount(email, name, password_hash, role, confirmed_at=now)
+    return identity.create_account(session, new, by=SYSTEM.origin, now=now)
+
+
+def write_network(
+    session: Session, invented: Invented, password_hash: str, *, now: datetime
+) -> None:
+    """Centres with departments, then practitioners with logins and schedules."""
+    centres = {one.name: _write_centre(session, one, now) for one in invented.centres}
+    for number, person in enumerate(invented.practitioners):
+        _write_practitioner(session, person, number, password_hash, centres, invented, now)
+
+
+def _write_centre(session: Session, one: InventedCentre, now: datetime) -> Centre:
+    details = CentreDetails(
+        name=one.name,
+        type=one.type,
+        suburb=one.suburb,
+        time_zone=one.zone,
+        address=one.address,
+        phone=one.phone,
+        email=f"reception@{normalise(one.name).replace(' ', '-')}.example",
+        business_number=one.number,
+        description=one.description,
+        holiday_region=one.region,
+    )
+    centre = directory.create_centre(session, SYSTEM, details, now=now)
+    for department in one.departments:
+        _write_department(session, department, centre, now)
+    return centre
+
+
+def _write_department(
+    session: Session, one: InventedDepartment, centre: Centre, now: datetime
+) -> None:
+    details = DepartmentDetails(
+        name=one.name, description=one.description, phone=one.phone, email=one.email
+    )
+    department = directory.create_department(session, SYSTEM, centre.id, details, now=now)
+    for name in one.services:
+        service = directory.create_service(
+            session, SYSTEM, department.id, ServiceDetails(name=name), now=now
+        )
+        schedules.open_schedule(
+            session, SYSTEM, centre_id=centre.id, service_id=service.id,
+            details=ScheduleDetails(), hours=USUAL_HOURS, now=now,
+        )  # fmt: skip
+
+
+def _write_practitioner(
+    session: Session,
+    one: InventedPractitioner,
+    number: int,
+    password_hash: str,
+    centres: Mapping[str, Centre],
+    invented: Invented,
+    now: datetime,
+) -> None:
+    email = email_of(one.name, "example.org")
+    account = open_account(session, email, one.name, Role.PRACTITIONER, password_hash, now=now)
+    details = PractitionerDetails(
+        name=one.name,
+        profession=one.profession,
+        expertise=one.expertise,
+        provider_number=f"DEMO{number:04}",
+        phone=f"02 7010 {1000 + number}",
+        email=email,
+        languages=one.languages,
+        about=one.about,
+        either_place=one.either_place,
+    )
+    person = directory.create_practitioner(session, SYSTEM, details, now=now, account_id=account.id)
+    for centre, pattern in one.places.items():
+        schedules.open_schedule(
+            session, SYSTEM, centre_id=centres[centre].id, practitioner_id=person.id,
+            details=ScheduleDetails(slot_minutes=one.slot, notice_minutes=one.notice),
+            hours=_hours(invented.patterns[pattern]), now=now,
+        )  # fmt: skip
+
+
+def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
+    """``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as weekly periods."""
+    for days, periods in pattern.items():
+        for day in _days(days):
+            for period in periods.split():
+                starts, ends = map(parse_clock, period.split("-"))
+                yield Weekly(day, starts, ends)
+
+
+def _days(text: str) -> Iterator[int]:
+    """``Mon-Fri`` or ``Tue Thu`` as weekdays."""
+    for part in text.split():
+        first, _, last = part.partition("-")
+        yield from range(_DAYS.index(first), _DAYS.index(last or first) + 1)

@@ -1,0 +1,62 @@
+"""Invented patients, and the logins of staff and administrators."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from openslot.directory import commands as directory
+from openslot.directory.details import PatientDetails
+from openslot.directory.models import Centre
+from openslot.directory.queries import centre_by, departments
+from openslot.directory.rules import SYSTEM
+from openslot.exchange.demo_network import Invented, email_of, open_account
+from openslot.identity.models import Role
+
+STAFF_AT = ("Naas General Hospital", "Radiology")
+ADMINISTERED = "Sydney Children Hospital"
+
+_FICTION = (
+    "570 006", "570 110", "570 156", "570 157", "570 158", "570 159", "571 266", "571 491",
+    "571 804", "572 549", "572 665", "572 983", "573 087", "573 770", "574 118", "574 632",
+)  # fmt: skip
+"""Mobile numbers that Australia's regulator keeps for fiction."""
+
+
+def open_logins(session: Session, password_hash: str, *, now: datetime) -> None:
+    """One login for a department's staff, one for a centre and one for the network."""
+    for email, name, role, centre, department in (
+        ("staff@demo.example", "Nora Demo", Role.STAFF, *STAFF_AT),
+        ("centre@demo.example", "Carl Demo", Role.CENTRE_ADMIN, ADMINISTERED, None),
+        ("admin@demo.example", "Ada Demo", Role.NETWORK_ADMIN, None, None),
+    ):
+        account = open_account(session, email, name, role, password_hash, now=now)
+        if centre:
+            place = _place(session, centre, department)
+            directory.place_staff(session, SYSTEM, account.id, *place)
+
+
+def _place(session: Session, centre: str, department: str | None) -> tuple[int, int | None]:
+    found = centre_by(session, Centre.name == centre)
+    if found is None:
+        raise LookupError(centre)
+    there = {one.name: one.id for one in departments(session, found.id)}
+    return found.id, there[department] if department else None
+
+
+def write_patients(
+    session: Session, invented: Invented, password_hash: str, *, now: datetime
+) -> None:
+    """Patients with logins; each has a time zone, near whose centres they live."""
+    for number, one in enumerate(invented.patients):
+        email = email_of(one.name, "example.com")
+        account = open_account(session, email, one.name, Role.PATIENT, password_hash, now=now)
+        details = PatientDetails(
+            name=one.name,
+            born=one.born,
+            email=email,
+            phone=f"0491 {_FICTION[number % len(_FICTION)]}",
+            medicare_number=f"20000{number:04}1",
+            time_zone=one.zone,
+            language=one.language,
+        )
+        directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)

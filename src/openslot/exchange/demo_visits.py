@@ -1,0 +1,218 @@
+"""The life of the demonstration: absences, a closure, visits gone by and to come, ratings."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.absences import AbsenceDetails, enter_absence
+from openslot.booking.commands import Wish, book
+from openslot.booking.imports import Recorded, record_appointment
+from openslot.booking.models import Priority, Status
+from openslot.core.ids import new_id
+from openslot.directory import queries as directory
+from openslot.directory.models import Centre, Patient, Profession
+from openslot.directory.rules import SYSTEM
+from openslot.exchange.demo_network import Invented
+from openslot.exchange.demo_plan import Plan, Planned
+from openslot.exchange.progress import Progress
+from openslot.feedback.models import Rating
+from openslot.schedules import commands as schedules
+from openslot.schedules import diaries
+from openslot.schedules import queries as schedule_queries
+from openslot.schedules.availability import Span, span_between, tick_at, window_over
+from openslot.schedules.models import AbsenceKind
+from openslot.schedules.rules import Place
+
+SYDNEY = ZoneInfo("Australia/Sydney")
+PAST, COMING = timedelta(days=84), timedelta(days=28)
+
+FULL_TODAY = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@gmail.com")
+"""They work every day of the week, so that each day of the demonstration has something on."""
+
+DEMO_PATIENT = "jack@gmail.com"
+DEMO_VISITS = (
+    ("samuel@gmail.com", -41, Status.FULFILLED),
+    ("michael@gmail.com", -23, Status.FULFILLED),
+    ("anna@gmail.com", -16, Status.CANCELLED),
+    ("toby@gmail.com", -9, Status.FULFILLED),
+    ("samuel@gmail.com", 4, Status.BOOKED),
+    ("toby@gmail.com", 11, Status.BOOKED),
+)
+"""With whom and how many days from now."""
+
+ABSENCES = (
+    ("priya.raman@example.org", AbsenceKind.LEAVE, 7, 14, "Annual leave"),
+    ("marek.nowicki@example.org", AbsenceKind.LEAVE, 10, 12, "Conference"),
+    ("gary@gmail.com", AbsenceKind.KEPT_FREE, 3, 4, "Kept free for emergencies"),
+)
+CLOSED = ("Parramatta Family Practice", 16, "Staff training")
+
+MOST = 0.7
+"""How many of those who could rate do."""
+
+STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
+
+
+def write_visits(
+    session: Session, invented: Invented, *, now: datetime, progress: Progress
+) -> None:
+    """Fill calendars around ``now`` and have patients rate whom they have seen."""
+    places = list(schedule_queries.places(session).values())
+    _write_absences(session, places, now)
+    patients, _ = directory.patients(session, limit=1000, offset=0)
+    plan = _plan(session, invented, places, patients, now)
+    for visit in progress.track("Writing visits", plan.visits, len(plan.visits)):
+        _write(session, visit, plan.rng, now)
+    _write_ratings(session, plan)
+
+
+def _write_absences(session: Session, places: Sequence[Place], now: datetime) -> None:
+    ids = {place.practitioner_email: place.practitioner_id for place in places}
+    for email, kind, first, last, reason in ABSENCES:
+        details = AbsenceDetails(
+            kind=kind, starts_at=_midnight(now, first), ends_at=_midnight(now, last), reason=reason
+        )
+        enter_absence(session, SYSTEM, ids[email] or 0, details, now=now)
+    name, day, reason = CLOSED
+    centre = directory.centre_by(session, Centre.name == name)
+    if centre is not None:
+        schedules.close_centre(
+            session, SYSTEM, centre.id, starts=_midnight(now, day), ends=_midnight(now, day + 1),
+            reason=reason, now=now,
+        )  # fmt: skip
+
+
+def _midnight(now: datetime, days: int, zone: ZoneInfo = SYDNEY) -> datetime:
+    day = now.astimezone(zone).date() + timedelta(days=days)
+    return datetime.combine(day, time(0), zone)
+
+
+def _plan(
+    session: Session,
+    invented: Invented,
+    places: Sequence[Place],
+    patients: Sequence[Patient],
+    now: datetime,
+) -> Plan:
+    window = window_over(now - PAST, now + COMING)
+    ids = {diary for place in places for diary in (*place.claimed_ids, place.closures_id)}
+    taken = diaries.taken(session, ids, window)
+    plan = Plan(Random("openslot"), window, invented.reasons, taken)  # noqa: S311 - no secret
+    _plan_demo_patient(plan, places, patients, now)
+    for email in FULL_TODAY:
+        place = next(place for place in places if place.practitioner_email == email)
+        _plan_today(plan, place, _near(patients, place), now)
+    for place in places:
+        _plan_place(plan, place, _near(patients, place), now)
+    return plan
+
+
+def _near(patients: Sequence[Patient], place: Place) -> list[Patient | None]:
+    """Patients who live where the place is; some bookings of services are for nobody."""
+    near: list[Patient | None] = [
+        patient
+        for patient in patients
+        if (patient.time_zone or SYDNEY.key) == place.zone.key and patient.email != DEMO_PATIENT
+    ]
+    return near if place.practitioner_id else [*near, None, None, None]
+
+
+def _plan_demo_patient(
+    plan: Plan, places: Sequence[Place], patients: Sequence[Patient], now: datetime
+) -> None:
+    jack = [patient for patient in patients if patient.email == DEMO_PATIENT]
+    for email, days, status in DEMO_VISITS:
+        place = next(place for place in places if place.practitioner_email == email)
+        starts = plan.starts(place, _day(now, place.zone, days))
+        plan.add(place, jack, starts[len(starts) // 3], status)
+
+
+def _day(now: datetime, zone: ZoneInfo, days: int) -> Span:
+    return span_between(_midnight(now, days, zone), _midnight(now, days + 1, zone))
+
+
+def _plan_today(plan: Plan, place: Place, patients: list[Patient | None], now: datetime) -> None:
+    """Every slot of today is taken; somebody has arrived."""
+    starts = plan.starts(place, _day(now, place.zone, 0))
+    present = tick_at(now)
+    arrived = next((tick for tick in starts if tick + place.slot_ticks > present), starts[-1])
+    for tick in starts:
+        status = Status.FULFILLED if tick < arrived else Status.BOOKED
+        status = Status.ARRIVED if tick == arrived else status
+        plan.add(place, plan.rng.sample(patients, len(patients)), tick, status)
+
+
+def _plan_place(plan: Plan, place: Place, patients: list[Patient | None], now: datetime) -> None:
+    past = Span(tick_at(now - PAST), tick_at(_midnight(now, 0, place.zone)))
+    coming = Span(tick_at(_midnight(now, 1, place.zone)), tick_at(now + COMING))
+    of_practitioner = place.practitioner_id is not None
+    gone, to_come = (plan.rng.randint(5, 9), plan.rng.randint(2, 6)) if of_practitioner else (2, 1)
+    plan.add_some(place, patients, past, _ways_to_end(plan.rng), gone)
+    plan.add_some(place, patients, coming, iter(lambda: Status.BOOKED, None), to_come)
+
+
+def _ways_to_end(rng: Random) -> Iterator[Status]:
+    while True:
+        yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [8, 1, 1])[0]
+
+
+def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None:
+    booked = min(now, visit.starts_at) - timedelta(days=2, minutes=rng.randrange(20 * 24 * 60))
+    priority = _priority(visit, rng)
+    if visit.status is Status.BOOKED and _is_booked_here(visit):
+        wish = Wish(
+            visit.place.schedule_id, visit.starts_at, visit.minutes,
+            visit.patient.id if visit.patient else None, visit.reason, priority,
+        )  # fmt: skip
+        book(session, SYSTEM, wish, now=booked)
+        return
+    recorded = Recorded(
+        starts_at=visit.starts_at,
+        ends_at=visit.ends_at,
+        status=visit.status,
+        patient=visit.patient,
+        reason=visit.reason,
+        status_reason="Cannot come" if visit.status is Status.CANCELLED else None,
+        priority=priority,
+        created_at=booked,
+    )
+    record_appointment(session, SYSTEM, visit.place, recorded, now=now)
+
+
+def _is_booked_here(visit: Planned) -> bool:
+    """Specialists are booked with a referral, and patients are sent to departments by staff."""
+    if visit.place.practitioner_id is None:
+        return visit.patient is None
+    return visit.place.profession != Profession.SPECIALIST
+
+
+def _priority(visit: Planned, rng: Random) -> Priority:
+    """Departments mark some of what they ask each other as urgent."""
+    urgent = visit.place.practitioner_id is None and rng.random() < 0.3
+    return Priority.URGENT if urgent else Priority.ROUTINE
+
+
+def _write_ratings(session: Session, plan: Plan) -> None:
+    """Most patients rate whom they have seen, and where."""
+    newest: dict[tuple[Patient, str, int], Planned] = {}
+    for visit in plan.visits:
+        if visit.status is Status.FULFILLED and visit.patient:
+            newest[visit.patient, "centre_id", visit.place.centre_id] = visit
+            if visit.place.practitioner_id:
+                newest[visit.patient, "practitioner_id", visit.place.practitioner_id] = visit
+    for (patient, kind, subject), visit in newest.items():
+        if plan.rng.random() < MOST:
+            session.add(_rating(patient, {kind: subject}, visit.ends_at, plan.rng))
+
+
+def _rating(patient: Patient, subject: dict[str, int], after: datetime, rng: Random) -> Rating:
+    return Rating(
+        id=new_id(),
+        patient_id=patient.id,
+        stars=rng.choice(STARS),
+        rated_at=after + timedelta(minutes=10),
+        **subject,
+    )

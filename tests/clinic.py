@@ -1,0 +1,171 @@
+"""A small network for tests of mail: one centre, a practitioner, a department, a patient."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.booking.models import Appointment, Status
+from openslot.core.audit import Origin
+from openslot.core.db import Database
+from openslot.directory import commands as directory
+from openslot.directory.details import (
+    CentreDetails,
+    DepartmentDetails,
+    PatientDetails,
+    PractitionerDetails,
+    ServiceDetails,
+)
+from openslot.directory.models import CentreType, Profession
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.commands import NewAccount, create_account
+from openslot.identity.models import Account, Role
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+
+NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+"""Monday 2 November 2026, noon in Sydney."""
+
+START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+"""Monday 23 November 2026, 10:30 am in Sydney."""
+
+REASON = "Rash that itches"
+"""Why the patient comes; must stand in no mail."""
+
+ALL_DAY = tuple(Weekly(weekday, 0, 1440) for weekday in range(7))
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """The ids that tests name."""
+
+    schedule: int
+    service_schedule: int
+    patient: UUID
+    patient_account: UUID
+    practitioner_account: UUID
+    staff_account: UUID
+
+
+def open_clinic(database: Database, *, patient_name: str = "Ann Example") -> Clinic:
+    """Fill an empty database."""
+    return database.run(lambda session: _open(session, patient_name))
+
+
+def _open(session: Session, patient_name: str) -> Clinic:
+    centre = directory.create_centre(
+        session,
+        SYSTEM,
+        CentreDetails(
+            name="Royal Randwick Hospital",
+            type=CentreType.HOSPITAL,
+            suburb="Randwick",
+            address="Barker St",
+            phone="0293822222",
+            time_zone="Australia/Sydney",
+        ),
+        now=NOW,
+    )
+    accounts = {
+        role: _account(session, role)
+        for role in (Role.PATIENT, Role.PRACTITIONER, Role.CENTRE_ADMIN)
+    }
+    directory.place_staff(session, SYSTEM, accounts[Role.CENTRE_ADMIN].id, centre.id, None)
+    return Clinic(
+        schedule=_practitioner(session, centre.id, accounts[Role.PRACTITIONER].id),
+        service_schedule=_service(session, centre.id),
+        patient=_patient(session, patient_name, accounts[Role.PATIENT].id),
+        patient_account=accounts[Role.PATIENT].id,
+        practitioner_account=accounts[Role.PRACTITIONER].id,
+        staff_account=accounts[Role.CENTRE_ADMIN].id,
+    )
+
+
+def _account(session: Session, role: Role) -> Account:
+    new = NewAccount(f"{role}@accounts.example", f"{role} account", "-", role, confirmed_at=NOW)
+    return create_account(session, new, by=Origin(), now=NOW)
+
+
+def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:
+    details = PractitionerDetails(
+        name="Toby Turner", profession=Profession.PHYSIOTHERAPIST, email="toby@example.org"
+    )
+    toby = directory.create_practitioner(session, SYSTEM, details, now=NOW, account_id=account_id)
+    return _schedule(session, centre_id, practitioner_id=toby.id)
+
+
+def _service(session: Session, centre_id: int) -> int:
+    department = directory.create_department(
+        session,
+        SYSTEM,
+        centre_id,
+        DepartmentDetails(name="Radiology", email="radiology@example.org", phone="0293823333"),
+        now=NOW,
+    )
+    service = directory.create_service(
+        session, SYSTEM, department.id, ServiceDetails(name="Chest X-ray"), now=NOW
+    )
+    return _schedule(session, centre_id, service_id=service.id)
+
+
+def _schedule(session: Session, centre_id: int, **subject: int) -> int:
+    schedule = open_schedule(
+        session,
+        SYSTEM,
+        centre_id=centre_id,
+        details=ScheduleDetails(),
+        hours=ALL_DAY,
+        now=NOW,
+        **subject,
+    )
+    return schedule.id
+
+
+def _patient(session: Session, name: str, account_id: UUID) -> UUID:
+    details = PatientDetails(name=name, born=date(1980, 3, 31), email="ann@example.org")
+    return directory.add_patient(session, SYSTEM, details, now=NOW, account_id=account_id).id
+
+
+def book(
+    database: Database, clinic: Clinic, *, at: datetime = START, schedule: int | None = None
+) -> Appointment:
+    """Book Ann a visit, by default with Toby."""
+    wish = Wish(schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON)
+    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+
+
+def move(database: Database, visit: Appointment, to: datetime) -> None:
+    """Move a visit."""
+    database.run(
+        lambda session: booking.move(
+            session, SYSTEM, visit.id, to, now=NOW, cutoff=timedelta(hours=2)
+        )
+    )
+
+
+def cancel(
+    database: Database,
+    visit: Appointment,
+    *,
+    by: UUID | None = None,
+    why: str | None = None,
+) -> None:
+    """Cancel a visit; ``by`` names the account that does it."""
+
+    def work(session: Session) -> None:
+        account = session.get(Account, by) if by else None
+        actor: Actor = directory.actor_of(session, account, None) if account else SYSTEM
+        booking.change_status(
+            session,
+            actor,
+            visit.id,
+            Status.CANCELLED,
+            now=NOW,
+            cutoff=timedelta(hours=2),
+            why=why,
+        )
+
+    database.run(work)

@@ -1,0 +1,278 @@
+"""Races for time, on every engine: whatever the order, no diary is ever taken twice.
+
+Each race has a control that shows it can fail: without the compare-and-set there are several
+winners.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from threading import local
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from openslot.booking import absences, check
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.errors import OneADay, PatientBusy, SlotTaken
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.core.errors import DomainError
+from openslot.directory.rules import SYSTEM
+from openslot.schedules import commands as schedules
+from openslot.schedules import diaries
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.diaries import PageKey
+from openslot.schedules.models import AbsenceKind, DiaryPage
+from racing import barrier, race
+from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+
+RACERS = 32
+FEW = 8
+
+Outcome = Appointment | DomainError
+
+
+def attempt(work: Callable[[], Appointment]) -> Outcome:
+    """What came of it; anything but a refusal in words is an error of the test."""
+    try:
+        return work()
+    except DomainError as refusal:
+        return refusal
+
+
+def won(outcomes: list[Outcome]) -> list[Appointment]:
+    return [one for one in outcomes if isinstance(one, Appointment)]
+
+
+def book(database: Database, town: Town, wish: booking.Wish) -> Appointment:
+    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+
+
+def live(database: Database) -> int:
+    return len([one for one in visits(database) if one.status == Status.BOOKED])
+
+
+def visits(database: Database) -> list[Appointment]:
+    return database.read(lambda session: list(session.query(Appointment)))
+
+
+def test_of_32_clients_for_one_slot_exactly_one_wins(database: Database) -> None:
+    town = build_town(database, patients=RACERS)
+    outcomes = race(
+        RACERS, lambda number: attempt(lambda: book(database, town, town.wish(patient=number)))
+    )
+    refused = [one for one in outcomes if isinstance(one, SlotTaken)]
+    assert (len(won(outcomes)), len(refused)) == (1, RACERS - 1)
+    assert all(one.alternatives for one in refused)
+    assert database.read(check.faults) == []
+
+
+def test_control_without_the_compare_and_set_several_win(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All read the pages before anybody writes, then write without looking."""
+    if database.engine.dialect.name == "sqlite":
+        # SQLite lets in one writer at a time: its control is to have none of them look.
+        monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
+        monkeypatch.setattr(diaries, "_compare_and_set", lambda *_arguments: None)
+    else:
+        together, met = barrier(FEW), local()
+        pages = diaries._pages
+
+        def read_together(session: Session, keys: Any) -> dict[PageKey, int]:
+            found = pages(session, keys)
+            if not hasattr(met, "once"):  # who is tried again meets nobody
+                met.once = True
+                together.wait()
+            return found
+
+        monkeypatch.setattr(diaries, "_pages", read_together)
+        monkeypatch.setattr(diaries, "_compare_and_set", overwrite_blindly)
+    town = build_town(database, patients=FEW)
+    outcomes = race(
+        FEW, lambda number: attempt(lambda: book(database, town, town.wish(patient=number)))
+    )
+    assert len(won(outcomes)) > 1
+    assert database.read(check.faults) != []
+
+
+def overwrite_blindly(session: Session, old: dict[PageKey, int], new: dict[PageKey, int]) -> None:
+    """Write the pages as if nobody else did."""
+    for (diary_id, day), mask in sorted(new.items()):
+        taken = mask.to_bytes(diaries.PAGE_BYTES, "little")
+        where = (DiaryPage.diary_id == diary_id, DiaryPage.day == day)
+        changed = session.execute(update(DiaryPage).where(*where).values(taken=taken))
+        if changed.rowcount == 0:
+            session.execute(insert(DiaryPage).prefix_with("IGNORE", dialect="mariadb").values(
+                diary_id=diary_id, day=day, taken=taken
+            ))  # fmt: skip
+
+
+def test_neighbours_on_one_page_all_get_their_slot(database: Database) -> None:
+    """A lost compare-and-set is no refusal: the slot was free, so it is tried again."""
+    town = build_town(database, patients=12)
+    outcomes = race(
+        12,
+        lambda number: attempt(
+            lambda: book(database, town, town.wish(MONDAY_9 + number * HALF_HOUR, patient=number))
+        ),
+    )
+    assert len(won(outcomes)) == 12
+    assert database.read(check.faults) == []
+
+
+def test_one_patient_at_two_practitioners_gets_one_visit(database: Database) -> None:
+    town = build_town(database)
+    wishes = [town.wish(), town.wish(schedule=town.physio_at_hospital)] * (FEW // 2)
+    outcomes = race(FEW, lambda number: attempt(lambda: book(database, town, wishes[number])))
+    assert len(won(outcomes)) == 1
+    kinds = (PatientBusy, SlotTaken, OneADay)
+    assert all(isinstance(one, kinds) for one in outcomes if isinstance(one, DomainError))
+    assert database.read(check.faults) == []
+
+
+def test_one_practitioner_at_either_place_gets_one_visit(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+    places = [town.gp_at_hospital, town.gp_at_clinic]
+    outcomes = race(
+        FEW,
+        lambda number: attempt(
+            lambda: book(database, town, town.wish(schedule=places[number % 2], patient=number))
+        ),
+    )
+    assert len(won(outcomes)) == 1
+    assert database.read(check.faults) == []
+
+
+def test_one_visit_a_day_also_under_a_race(database: Database) -> None:
+    """Morning and afternoon lie on two pages, so no page decides: the key of the day does."""
+    town = build_town(database)
+    starts = [MONDAY_9, MONDAY_9 + timedelta(hours=6)] * (FEW // 2)
+    outcomes = race(
+        FEW, lambda number: attempt(lambda: book(database, town, town.wish(starts[number])))
+    )
+    assert len(won(outcomes)) == 1
+    assert database.read(check.faults) == []
+
+
+def test_two_practitioners_in_one_room_take_turns(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+
+    def share(session: Session) -> None:
+        for schedule in (town.gp_at_hospital, town.physio_at_hospital):
+            details = ScheduleDetails(room="Room 4")
+            schedules.change_schedule(session, SYSTEM, schedule, details, now=NOW)
+
+    database.run(share)
+    places = [town.gp_at_hospital, town.physio_at_hospital]
+    outcomes = race(
+        FEW,
+        lambda number: attempt(
+            lambda: book(database, town, town.wish(schedule=places[number % 2], patient=number))
+        ),
+    )
+    assert len(won(outcomes)) == 1
+    assert database.read(check.faults) == []
+
+
+def test_crossing_moves_lose_no_visit(database: Database) -> None:
+    """Two visits change places by way of free times, both ways at once."""
+    town = build_town(database, patients=2)
+    first = book(database, town, town.wish(patient=0))
+    second = book(database, town, town.wish(MONDAY_9 + HALF_HOUR, patient=1))
+    targets = [(first, second.starts_at), (second, first.starts_at)] * (FEW // 2)
+
+    def move(number: int) -> Outcome:
+        visit, start = targets[number]
+        return attempt(
+            lambda: database.run(
+                lambda session: booking.move(
+                    session, SYSTEM, visit.id, start, now=NOW, cutoff=timedelta(0)
+                )
+            )
+        )
+
+    race(FEW, move)
+    assert live(database) == 2
+    assert database.read(check.faults) == []
+
+
+def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+    keep = timedelta(minutes=10)
+    database.run(lambda session: booking.hold(session, SYSTEM, town.wish(), now=NOW, keep=keep))
+    later = NOW + timedelta(minutes=11)
+
+    def take(number: int) -> Outcome:
+        wish = replace(town.wish(), patient_id=town.patients[number])
+        return attempt(
+            lambda: database.run(lambda session: booking.book(session, SYSTEM, wish, now=later))
+        )
+
+    assert len(won(race(FEW, take))) == 1
+    assert live(database) == 1
+    assert database.read(check.faults) == []
+
+
+def test_booking_against_cancelling_leaves_one_visit_at_most(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+    visit = book(database, town, town.wish(patient=0))
+
+    def work(number: int) -> Outcome:
+        if number == 0:
+            return attempt(
+                lambda: database.run(
+                    lambda session: booking.change_status(
+                        session, SYSTEM, visit.id, Status.CANCELLED,
+                        now=NOW, cutoff=timedelta(0),
+                    )
+                )
+            )  # fmt: skip
+        return attempt(lambda: book(database, town, town.wish(patient=number)))
+
+    race(FEW, work)
+    assert live(database) <= 1
+    assert database.read(check.faults) == []
+
+
+def test_booking_against_an_absence_is_before_it_or_refused(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+    leave = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + timedelta(hours=8)
+    )
+
+    def work(number: int) -> Any:
+        if number == 0:
+            return database.run(
+                lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+            )
+        start = MONDAY_9 + number * HALF_HOUR
+        return attempt(lambda: book(database, town, town.wish(start, patient=number)))
+
+    race(FEW, work)
+    assert database.read(check.faults) == []
+    after = attempt(lambda: book(database, town, town.wish(MONDAY_9 + 10 * HALF_HOUR, patient=0)))
+    assert isinstance(after, DomainError)
+
+
+def test_booking_while_hours_change_leaves_the_diaries_right(database: Database) -> None:
+    town = build_town(database, patients=FEW)
+
+    def work(number: int) -> Any:
+        if number == 0:
+            return database.run(
+                lambda session: schedules.set_hours(
+                    session, SYSTEM, town.gp_at_hospital, [], now=NOW
+                )
+            )
+        start = MONDAY_9 + number * HALF_HOUR
+        return attempt(lambda: book(database, town, town.wish(start, patient=number)))
+
+    race(FEW, work)
+    assert database.read(check.faults) == []
+    after = attempt(lambda: book(database, town, town.wish(MONDAY_9, patient=0)))
+    assert isinstance(after, DomainError)

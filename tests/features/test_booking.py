@@ -1,0 +1,565 @@
+"""Booking, moving, cancelling: each rule, and each refusal with its own code."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from openslot.booking import check, errors
+from openslot.booking import commands as booking
+from openslot.booking.models import Appointment, Status
+from openslot.core import audit, outbox
+from openslot.core.db import Database
+from openslot.core.errors import DomainError, Forbidden, Malformed, NotFound, StaleVersion
+from openslot.directory import commands as directory
+from openslot.directory.details import PatientDetails, PractitionerDetails
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.schedules import commands as schedules
+from openslot.schedules.commands import ScheduleDetails
+from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS, Town, build_town
+
+NO_CUTOFF = timedelta(0)
+TEN_MINUTES = timedelta(minutes=10)
+
+
+@pytest.fixture
+def town(sqlite_database: Database) -> Town:
+    return build_town(sqlite_database)
+
+
+def book(database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW) -> Appointment:
+    return database.run(lambda session: booking.book(session, actor, wish, now=now))
+
+
+def hold(database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW) -> Appointment:
+    return database.run(
+        lambda session: booking.hold(session, actor, wish, now=now, keep=TEN_MINUTES)
+    )
+
+
+def move(
+    database: Database, actor: Actor, visit: UUID, start: datetime, **more: Any
+) -> Appointment:
+    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
+    return database.run(lambda session: booking.move(session, actor, visit, start, **arguments))
+
+
+def set_status(
+    database: Database, actor: Actor, visit: UUID, to: Status, **more: Any
+) -> Appointment:
+    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
+    return database.run(
+        lambda session: booking.change_status(session, actor, visit, to, **arguments)
+    )
+
+
+def assert_clean(database: Database) -> None:
+    assert database.read(check.faults) == []
+
+
+def test_a_booked_visit_takes_its_time_and_tells_the_world(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    assert visit.status == Status.BOOKED
+    assert visit.starts_at == MONDAY_9
+    assert visit.ends_at == MONDAY_9 + HALF_HOUR
+    assert_clean(sqlite_database)
+    queued = sqlite_database.read(
+        lambda session: outbox.messages(session, "appointment.booked", limit=9, offset=0)
+    )
+    assert [message.payload["appointment"] for message in queued] == [str(visit.id)]
+    events = sqlite_database.read(
+        lambda session: audit.events_of(session, booking.subject_of(visit.id))
+    )
+    assert [event.action for event in events] == ["appointment.booked"]
+
+
+Change = Callable[[Town], booking.Wish]
+
+REFUSED_WISHES: list[tuple[str, type[DomainError], Change]] = [
+    ("in the past", errors.InThePast, lambda t: t.wish(NOW.astimezone(SYDNEY) - 2 * HALF_HOUR)),
+    (
+        "beyond the horizon",
+        errors.BeyondHorizon,
+        lambda t: t.wish(MONDAY_9 + timedelta(days=182)),
+    ),
+    ("not on the grid", errors.OffGrid, lambda t: t.wish(MONDAY_9 + timedelta(minutes=10))),
+    ("off the tick", errors.OffGrid, lambda t: t.wish(MONDAY_9 + timedelta(seconds=1))),
+    ("before opening", errors.OutsideHours, lambda t: t.wish(MONDAY_9 - HALF_HOUR)),
+    ("over closing", errors.OutsideHours, lambda t: t.wish(MONDAY_9 + 15 * HALF_HOUR, minutes=60)),
+    ("on a weekend", errors.OutsideHours, lambda t: t.wish(MONDAY_9 + timedelta(days=5))),
+    ("too long", errors.TooLong, lambda t: t.wish(minutes=150)),
+    ("part of a slot", errors.BadLength, lambda t: t.wish(minutes=45)),
+    ("of no length", errors.BadLength, lambda t: t.wish(minutes=0)),
+    ("of negative length", errors.BadLength, lambda t: t.wish(minutes=-30)),
+    (
+        "with a specialist",
+        errors.ReferralRequired,
+        lambda t: t.wish(schedule=t.specialist_at_hospital),
+    ),
+    ("on an unknown schedule", NotFound, lambda t: t.wish(schedule=999_999)),
+    ("for nobody", errors.NeedsPatient, lambda t: t.wish(patient=None)),
+    ("for somebody else", errors.NeedsPatient, lambda t: t.wish(patient=1)),
+    (
+        "at a time without a zone",
+        Malformed,
+        lambda t: t.wish(MONDAY_9.replace(tzinfo=None)),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal", "wish"), REFUSED_WISHES, ids=[row[0] for row in REFUSED_WISHES]
+)
+def test_a_wish_that_breaks_a_rule_is_refused_and_changes_nothing(
+    sqlite_database: Database, town: Town, kind: str, refusal: type[DomainError], wish: Change
+) -> None:
+    with pytest.raises(refusal) as caught:
+        book(sqlite_database, town.patient(), wish(town))
+    assert str(caught.value)
+    assert caught.value.code == refusal.code
+    assert_clean(sqlite_database)
+    left = sqlite_database.read(
+        lambda session: outbox.messages(session, "appointment.booked", limit=9, offset=0)
+    )
+    assert left == []
+
+
+def test_each_refusal_of_booking_has_a_code_of_its_own() -> None:
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and kind.__module__ == errors.__name__
+    ]
+    codes = [kind.code for kind in kinds]
+    assert len(codes) == len(set(codes))
+    assert all(kind.sentence for kind in kinds)
+
+
+def test_notice_is_kept(sqlite_database: Database, town: Town) -> None:
+    details = ScheduleDetails(notice_minutes=24 * 60)
+    sqlite_database.run(
+        lambda session: schedules.change_schedule(
+            session, SYSTEM, town.gp_at_hospital, details, now=NOW
+        )
+    )
+    with pytest.raises(errors.TooShortNotice):
+        book(sqlite_database, town.patient(), town.wish())
+    later = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
+    assert later.status == Status.BOOKED
+
+
+def test_a_taken_slot_names_the_nearest_free_starts(sqlite_database: Database, town: Town) -> None:
+    ten = MONDAY_9 + 2 * HALF_HOUR
+    book(sqlite_database, town.patient(0), town.wish(ten))
+    with pytest.raises(errors.SlotTaken) as caught:
+        book(sqlite_database, town.patient(1), town.wish(ten, patient=1))
+    assert caught.value.alternatives == (ten - 2 * HALF_HOUR, ten - HALF_HOUR, ten + HALF_HOUR)
+
+
+def test_a_practitioner_is_at_one_place_at_a_time(sqlite_database: Database, town: Town) -> None:
+    book(sqlite_database, town.patient(0), town.wish())
+    with pytest.raises(errors.SlotTaken):
+        book(
+            sqlite_database,
+            town.patient(1),
+            town.wish(schedule=town.gp_at_clinic, patient=1),
+        )
+
+
+def test_a_patient_is_at_one_place_at_a_time(sqlite_database: Database, town: Town) -> None:
+    book(sqlite_database, town.patient(), town.wish())
+    with pytest.raises(errors.PatientBusy):
+        book(sqlite_database, town.patient(), town.wish(schedule=town.physio_at_hospital))
+
+
+def test_one_visit_a_day_with_a_practitioner_unless_staff_say_so(
+    sqlite_database: Database, town: Town
+) -> None:
+    book(sqlite_database, town.patient(), town.wish())
+    afternoon = town.wish(MONDAY_9 + timedelta(hours=6), schedule=town.gp_at_clinic)
+    with pytest.raises(errors.OneADay):
+        book(sqlite_database, town.patient(), afternoon)
+    with pytest.raises(errors.OneADay):
+        book(sqlite_database, town.patient(), replace(afternoon, second_visit=True))
+    again = town.wish(MONDAY_9 + timedelta(hours=6), second_visit=True)
+    assert book(sqlite_database, town.clerk, again).status == Status.BOOKED
+
+
+def test_the_day_of_the_rule_is_the_centres_day(sqlite_database: Database, town: Town) -> None:
+    """9 am and 4 pm in Sydney lie on two UTC days; 4 pm and 9 am next day on one."""
+    book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(hours=7)))
+    next_day = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
+    assert next_day.status == Status.BOOKED
+
+
+def test_practitioners_book_neither_themselves_nor_as_patients(
+    sqlite_database: Database, town: Town
+) -> None:
+    def same_person(session: Any) -> UUID:
+        details = PractitionerDetails(
+            name="Samuel Jackson", profession="GP", email="samuel@example.com", either_place=True
+        )
+        directory.change_practitioner(
+            session, SYSTEM, town.gp, details, centre_ids=frozenset(), now=NOW
+        )
+        patient = PatientDetails(name="Samuel Jackson", email="samuel@example.com")
+        return directory.add_patient(session, SYSTEM, patient, now=NOW).id
+
+    own_record = sqlite_database.run(same_person)
+    with pytest.raises(errors.SelfBooking):
+        book(sqlite_database, town.doctor, replace(town.wish(), patient_id=own_record))
+    with pytest.raises(errors.NeedsPatient):
+        book(sqlite_database, town.doctor, town.wish(patient=None))
+    elsewhere = town.wish(schedule=town.physio_at_hospital, patient=None)
+    with pytest.raises(Forbidden):
+        book(sqlite_database, town.doctor, elsewhere)
+
+
+def test_staff_book_for_patients_at_their_own_centre_only(
+    sqlite_database: Database, town: Town
+) -> None:
+    assert book(sqlite_database, town.clerk, town.wish()).status == Status.BOOKED
+    with pytest.raises(Forbidden):
+        book(
+            sqlite_database,
+            town.clerk,
+            town.wish(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
+        )
+
+
+def test_unknown_and_inactive_patients_are_refused(sqlite_database: Database, town: Town) -> None:
+    with pytest.raises(NotFound):
+        book(sqlite_database, town.clerk, replace(town.wish(), patient_id=uuid4()))
+
+
+def test_nothing_is_booked_on_a_schedule_that_is_switched_off(
+    sqlite_database: Database, town: Town
+) -> None:
+    sqlite_database.run(
+        lambda session: schedules.set_active(session, SYSTEM, town.gp_at_hospital, False, now=NOW)
+    )
+    with pytest.raises(NotFound):
+        book(sqlite_database, town.patient(), town.wish())
+
+
+def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -> None:
+    closure = sqlite_database.run(
+        lambda session: schedules.close_centre(
+            session,
+            SYSTEM,
+            town.hospital,
+            starts=MONDAY_9,
+            ends=MONDAY_9 + timedelta(hours=2),
+            reason="Flood",
+            now=NOW,
+        )
+    )
+    with pytest.raises(errors.CentreClosed):
+        book(sqlite_database, town.patient(), town.wish())
+    elsewhere = book(sqlite_database, town.patient(), town.wish(schedule=town.gp_at_clinic))
+    assert elsewhere.status == Status.BOOKED
+    assert_clean(sqlite_database)
+    sqlite_database.run(
+        lambda session: schedules.reopen_centre(session, SYSTEM, closure.id, now=NOW)
+    )
+    again = book(
+        sqlite_database, town.patient(1), town.wish(schedule=town.physio_at_hospital, patient=1)
+    )
+    assert again.status == Status.BOOKED
+    assert_clean(sqlite_database)
+
+
+def test_several_adjacent_slots_are_one_booking(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(0), town.wish(minutes=120))
+    assert visit.ends_at - visit.starts_at == timedelta(hours=2)
+    with pytest.raises(errors.SlotTaken):
+        book(
+            sqlite_database,
+            town.patient(1),
+            town.wish(MONDAY_9 + 3 * HALF_HOUR, patient=1),
+        )
+    after = book(sqlite_database, town.patient(1), town.wish(MONDAY_9 + 4 * HALF_HOUR, patient=1))
+    assert after.status == Status.BOOKED
+
+
+def test_a_visit_over_midnight_utc_takes_both_pages(sqlite_database: Database, town: Town) -> None:
+    """11 am in Sydney is midnight UTC in summer."""
+    book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 3 * HALF_HOUR, minutes=60))
+    assert_clean(sqlite_database)
+
+
+# Moving
+
+
+def test_moving_takes_the_new_time_and_frees_the_old(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(0), town.wish())
+    moved = move(sqlite_database, town.patient(0), visit.id, MONDAY_9 + timedelta(days=1))
+    assert moved.starts_at == MONDAY_9 + timedelta(days=1)
+    assert moved.version == visit.version + 1
+    assert_clean(sqlite_database)
+    freed = book(sqlite_database, town.patient(1), town.wish(patient=1))
+    assert freed.status == Status.BOOKED
+
+
+def test_a_refused_move_keeps_the_old_time(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(0), town.wish())
+    book(sqlite_database, town.patient(1), town.wish(MONDAY_9 + HALF_HOUR, patient=1))
+    with pytest.raises(errors.SlotTaken):
+        move(sqlite_database, town.patient(0), visit.id, MONDAY_9 + HALF_HOUR)
+    kept = sqlite_database.read(lambda session: session.get(Appointment, visit.id))
+    assert kept is not None
+    assert kept.starts_at == MONDAY_9
+    assert_clean(sqlite_database)
+
+
+def test_a_visit_moves_onto_part_of_its_own_time(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish(minutes=60))
+    moved = move(sqlite_database, town.patient(), visit.id, MONDAY_9 + HALF_HOUR)
+    assert moved.ends_at - moved.starts_at == timedelta(hours=1)
+    assert_clean(sqlite_database)
+
+
+def test_a_visit_moves_to_another_place_of_the_same_practitioner_only(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    moved = move(sqlite_database, town.patient(), visit.id, MONDAY_9, schedule_id=town.gp_at_clinic)
+    assert moved.schedule_id == town.gp_at_clinic
+    with pytest.raises(NotFound):
+        move(
+            sqlite_database, town.patient(), visit.id, MONDAY_9,
+            schedule_id=town.physio_at_hospital,
+        )  # fmt: skip
+
+
+def test_a_stale_change_is_refused(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    move(sqlite_database, town.patient(), visit.id, MONDAY_9 + HALF_HOUR)
+    with pytest.raises(StaleVersion):
+        move(sqlite_database, town.patient(), visit.id, MONDAY_9, version=visit.version)
+
+
+def test_moving_onto_a_day_with_another_visit_is_refused(
+    sqlite_database: Database, town: Town
+) -> None:
+    book(sqlite_database, town.patient(), town.wish())
+    tuesday = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
+    with pytest.raises(errors.OneADay):
+        move(sqlite_database, town.patient(), tuesday.id, MONDAY_9 + 4 * HALF_HOUR)
+
+
+# Who and when
+
+
+def test_strangers_are_not_told_that_a_visit_exists(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(0), town.wish())
+    strangers = [
+        town.patient(1),
+        Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
+        Actor(role=Role.STAFF, centre_id=town.clinic),
+        Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic),
+    ]
+    for stranger in strangers:
+        with pytest.raises(NotFound):
+            set_status(sqlite_database, stranger, visit.id, Status.CANCELLED)
+
+
+def test_patients_cancel_until_the_cut_off_and_carers_later(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
+    with pytest.raises(errors.TooLateToChange):
+        set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED, **late)
+    with pytest.raises(errors.TooLateToChange):
+        move(sqlite_database, town.patient(), visit.id, MONDAY_9 + timedelta(days=1), **late)
+    done = set_status(sqlite_database, town.doctor, visit.id, Status.CANCELLED, **late)
+    assert done.status == Status.CANCELLED
+    assert_clean(sqlite_database)
+
+
+def test_the_day_of_a_visit(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    at_nine = {"now": MONDAY_9}
+    with pytest.raises(Forbidden):
+        set_status(sqlite_database, town.patient(), visit.id, Status.ARRIVED, **at_nine)
+    with pytest.raises(errors.TooEarly):
+        set_status(sqlite_database, town.doctor, visit.id, Status.NO_SHOW)
+    with pytest.raises(errors.WrongMove):
+        set_status(sqlite_database, town.doctor, visit.id, Status.FULFILLED, **at_nine)
+    set_status(sqlite_database, town.doctor, visit.id, Status.ARRIVED, **at_nine)
+    set_status(sqlite_database, town.doctor, visit.id, Status.BOOKED, **at_nine)
+    set_status(sqlite_database, town.doctor, visit.id, Status.ARRIVED, **at_nine)
+    done = set_status(sqlite_database, town.doctor, visit.id, Status.FULFILLED, **at_nine)
+    assert done.status == Status.FULFILLED
+    with pytest.raises(errors.WrongMove):
+        set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED, **at_nine)
+    assert_clean(sqlite_database)
+
+
+def test_entered_in_error_is_for_administrators_and_frees_the_time(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    with pytest.raises(Forbidden):
+        set_status(sqlite_database, town.doctor, visit.id, Status.ENTERED_IN_ERROR)
+    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
+    set_status(sqlite_database, chief, visit.id, Status.ENTERED_IN_ERROR)
+    assert_clean(sqlite_database)
+    assert book(sqlite_database, town.patient(), town.wish()).status == Status.BOOKED
+
+
+# Holds
+
+
+def test_a_hold_takes_the_time_until_it_runs_out_with_no_worker(
+    sqlite_database: Database, town: Town
+) -> None:
+    hold(sqlite_database, town.patient(0), town.wish())
+    with pytest.raises(errors.SlotTaken):
+        book(sqlite_database, town.patient(1), town.wish(patient=1), NOW + timedelta(minutes=9))
+    taken = book(sqlite_database, town.patient(1), town.wish(patient=1), NOW + TEN_MINUTES)
+    assert taken.status == Status.BOOKED
+    assert_clean(sqlite_database)
+
+
+def test_a_hold_that_ran_out_still_confirms_while_nobody_took_it(
+    sqlite_database: Database, town: Town
+) -> None:
+    kept = hold(sqlite_database, town.patient(), town.wish())
+    late = NOW + timedelta(hours=1)
+    visit = sqlite_database.run(
+        lambda session: booking.book(
+            session, town.patient(), town.wish(), now=late, hold_id=kept.id
+        )
+    )
+    assert visit.id == kept.id
+    assert visit.status == Status.BOOKED
+    assert_clean(sqlite_database)
+
+
+def test_a_hold_that_was_taken_over_does_not_confirm(sqlite_database: Database, town: Town) -> None:
+    kept = hold(sqlite_database, town.patient(0), town.wish())
+    late = NOW + timedelta(hours=1)
+    book(sqlite_database, town.patient(1), town.wish(patient=1), late)
+    with pytest.raises(errors.SlotTaken):
+        sqlite_database.run(
+            lambda session: booking.book(
+                session, town.patient(0), town.wish(), now=late, hold_id=kept.id
+            )
+        )
+
+
+def test_one_hold_a_patient(sqlite_database: Database, town: Town) -> None:
+    first = hold(sqlite_database, town.patient(), town.wish())
+    hold(sqlite_database, town.patient(), town.wish(MONDAY_9 + HALF_HOUR))
+    assert_clean(sqlite_database)
+    gone = sqlite_database.read(lambda session: session.get(Appointment, first.id))
+    assert gone is not None
+    assert gone.status == Status.LAPSED
+    other = book(sqlite_database, town.patient(1), town.wish(patient=1))
+    assert other.status == Status.BOOKED
+
+
+def test_a_hold_cannot_be_stretched_without_end(sqlite_database: Database, town: Town) -> None:
+    kept = hold(sqlite_database, town.patient(), town.wish())
+
+    def extend(session: Any) -> Appointment:
+        return booking.extend_hold(
+            session, town.patient(), kept.id, now=NOW, keep=TEN_MINUTES, limit=2
+        )
+
+    sqlite_database.run(extend)
+    sqlite_database.run(extend)
+    with pytest.raises(errors.NoMoreExtensions):
+        sqlite_database.run(extend)
+
+
+def test_letting_a_hold_go_frees_it_and_twice_does_no_harm(
+    sqlite_database: Database, town: Town
+) -> None:
+    kept = hold(sqlite_database, town.patient(0), town.wish())
+
+    def release(session: Any) -> None:
+        booking.release_hold(session, town.patient(0), kept.id, now=NOW)
+
+    sqlite_database.run(release)
+    assert_clean(sqlite_database)
+    with pytest.raises(NotFound):
+        sqlite_database.run(release)
+    assert book(sqlite_database, town.patient(1), town.wish(patient=1)).status == Status.BOOKED
+
+
+def test_the_sweep_puts_away_what_ran_out_and_nothing_else(
+    sqlite_database: Database, town: Town
+) -> None:
+    hold(sqlite_database, town.patient(0), town.wish())
+    later = NOW + timedelta(minutes=5)
+    hold(sqlite_database, town.patient(1), town.wish(MONDAY_9 + HALF_HOUR, patient=1), later)
+    swept = sqlite_database.run(
+        lambda session: booking.sweep(session, now=NOW + timedelta(minutes=12))
+    )
+    assert swept == 1
+    assert_clean(sqlite_database)
+
+
+# How much the database is asked
+
+
+def test_a_booking_takes_at_most_8_statements(
+    database: Database, statements: Callable[[Database], Any]
+) -> None:
+    town = build_town(database)
+    eleven = MONDAY_9 + 3 * HALF_HOUR
+    for number, wish in enumerate(
+        [town.wish(), town.wish(eleven, patient=1, minutes=60), town.wish(eleven, patient=2)]
+    ):
+        wish = replace(wish, start=wish.start + timedelta(days=number % 2))
+        with statements(database) as counted:
+            book(database, town.patient(number), wish)
+        assert counted.count <= 8, counted.texts
+    assert_clean(database)
+
+
+def test_a_hold_and_its_confirmation_take_few_statements(
+    sqlite_database: Database, town: Town, statements: Callable[[Database], Any]
+) -> None:
+    with statements(sqlite_database) as counted:
+        kept = hold(sqlite_database, town.patient(), town.wish())
+    assert counted.count <= 7, counted.texts
+    with statements(sqlite_database) as counted:
+        sqlite_database.run(
+            lambda session: booking.book(
+                session, town.patient(), town.wish(), now=NOW, hold_id=kept.id
+            )
+        )
+    assert counted.count <= 4, counted.texts
+
+
+def test_utc_is_as_good_as_any_zone(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish(MONDAY_9.astimezone(UTC)))
+    assert visit.starts_at == MONDAY_9
+
+
+def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
+    sqlite_database: Database, town: Town
+) -> None:
+    with pytest.raises(DomainError) as caught:
+        sqlite_database.run(
+            lambda session: schedules.open_schedule(
+                session,
+                SYSTEM,
+                centre_id=town.clinic,
+                practitioner_id=town.physio,
+                details=ScheduleDetails(),
+                hours=WEEKDAYS,
+                now=NOW,
+            )
+        )
+    assert caught.value.code == "hours-overlap"

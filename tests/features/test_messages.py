@@ -1,0 +1,513 @@
+"""What mails say: when, where and with whom in the reader's words, and never why."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import icalendar
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+
+from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic
+from openslot.booking.events import AppointmentChanged, Topic
+from openslot.booking.models import Appointment, Status
+from openslot.core import language as languages
+from openslot.core import outbox
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.models import Patient, Practitioner
+from openslot.entrypoints.worker.main import handle_next
+from openslot.identity.models import Account
+from openslot.notifications.account_messages import AccountNews
+from openslot.notifications.commands import queue_account_mail, queue_news
+from openslot.notifications.rules import is_still_news
+
+URL = "https://book.example.org"
+LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
+LATER = START + timedelta(days=7)
+WHEN = "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """No mail server, so mails are kept where tests can read them."""
+    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
+
+
+@pytest.fixture
+def clinic(sqlite_database: Database) -> Clinic:
+    return open_clinic(sqlite_database)
+
+
+@pytest.fixture
+def mails(sqlite_database: Database, settings: Settings) -> "Mails":
+    return Mails(sqlite_database, settings)
+
+
+class Mails:
+    """The mails that the worker made of what happened since the last look, by address."""
+
+    def __init__(self, database: Database, settings: Settings):
+        self.database, self.settings = database, settings
+        self.seen: set[UUID] = set()
+
+    def new(self) -> dict[str, dict[str, Any]]:
+        while handle_next(self.database, self.settings, now=lambda: NOW):
+            pass
+        with self.database.reading() as session:
+            made = outbox.messages(session, "mail", limit=100, offset=0)
+        fresh = [one for one in made if one.id not in self.seen]
+        self.seen.update(one.id for one in fresh)
+        return {one.payload["to"]: one.payload for one in fresh}
+
+
+def words(mail: dict[str, Any]) -> str:
+    """What a reader of the HTML part sees."""
+    together = re.sub(r"</?bdi>", "", mail["html"])
+    visible = re.sub(r"<style>.*?</style>|<[^>]+>", " ", together, flags=re.S)
+    return " ".join(html.unescape(visible).replace("\u00a0", " ").split())
+
+
+def both(mail: dict[str, Any]) -> Iterator[str]:
+    yield mail["text"]
+    yield words(mail)
+
+
+def event_of(mail: dict[str, Any]) -> Any:
+    return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
+
+
+def change(database: Database, kind: type, key: Any, **values: Any) -> None:
+    def work(session: Any) -> None:
+        row = session.get(kind, key)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    database.run(work)
+
+
+# What is told
+
+
+def test_a_booking_tells_patient_and_practitioner(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    sent = mails.new()
+    assert sent.keys() == {"ann@example.org", "toby@example.org"}
+    to_ann, to_toby = sent["ann@example.org"], sent["toby@example.org"]
+    assert to_ann["subject"] == "Your visit is booked: Monday 23 November 2026, 10:30 am"
+    assert to_toby["subject"] == "New visit: Monday 23 November 2026, 10:30 am"
+    for part in both(to_ann):
+        assert WHEN in part
+        assert "30 minutes" in part
+        assert "Toby Turner" in part
+        assert "Royal Randwick Hospital, Barker St, Randwick" in part
+        assert "(02) 9382 2222" in part
+        assert "move or cancel it on its page until 2 hours before it starts" in part
+        assert "In an emergency call 000." in part
+        assert "Eastern Health" in part
+    for part in both(to_toby):
+        assert WHEN in part
+        assert "Ann Example" in part
+    page = f"{URL}/appointments/{visit.id}"
+    assert all(page in mail[part] for mail in sent.values() for part in ("text", "html"))
+
+
+def test_the_text_reads_well(sqlite_database: Database, clinic: Clinic, mails: Mails) -> None:
+    visit = book(sqlite_database, clinic)
+    assert mails.new()["ann@example.org"]["text"] == (
+        "Your visit is booked\n\n"
+        "Hello Ann Example,\n\n"
+        "Here is when and where it takes place.\n\n"
+        "With: Toby Turner\n"
+        f"When: {WHEN}\n"
+        "How long: 30 minutes\n"
+        "Where: Royal Randwick Hospital, Barker St, Randwick\n"
+        "Phone: (02) 9382 2222\n\n"
+        "You can move or cancel it on its page until 2 hours before it starts.\n\n"
+        f"See the visit:\n{URL}/appointments/{visit.id}\n\n"
+        "-- \n"
+        "Eastern Health\n"
+        "In an emergency call 000."
+    )
+
+
+def test_a_move_tells_the_old_time_and_the_new(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    first = mails.new()
+    move(sqlite_database, visit, LATER)
+    second = mails.new()
+    assert second.keys() == first.keys()
+    for address, mail in second.items():
+        assert "Monday 30 November 2026, 10:30 am" in mail["subject"]
+        for part in both(mail):
+            assert re.search(r"When:? Monday 30 November 2026, 10:30 am, Sydney time", part)
+            assert re.search(r"Before:? Monday 23 November 2026, 10:30 am, Sydney time", part)
+        old, new = event_of(first[address]), event_of(mail)
+        assert mail["method"] == "REQUEST"
+        assert old["uid"] == new["uid"]
+        assert new["sequence"] > old["sequence"]
+        assert new["dtstart"].dt == LATER
+
+
+@pytest.mark.parametrize(
+    ("by", "ann_reads", "toby_reads"),
+    [
+        ("patient_account", "You", "Ann Example"),
+        ("practitioner_account", "Toby Turner", "You"),
+        ("staff_account", "Royal Randwick Hospital", "Royal Randwick Hospital"),
+    ],
+)
+def test_a_cancellation_tells_who_and_why(
+    sqlite_database: Database, clinic: Clinic, mails: Mails,
+    by: str, ann_reads: str, toby_reads: str,
+) -> None:  # fmt: skip
+    visit = book(sqlite_database, clinic)
+    mails.new()
+    cancel(sqlite_database, visit, by=getattr(clinic, by), why="The train is not running")
+    sent = mails.new()
+    for address, reads in (("ann@example.org", ann_reads), ("toby@example.org", toby_reads)):
+        mail = sent[address]
+        assert "cancelled: Monday 23 November 2026, 10:30 am" in mail["subject"]
+        assert f"Cancelled by: {reads}\nWhy: The train is not running" in mail["text"]
+        assert f"Cancelled by {reads} Why The train is not running" in words(mail)
+        assert mail["method"] == "CANCEL"
+        assert event_of(mail)["status"] == "CANCELLED"
+        assert "train" not in mail["calendar"] + mail["subject"]
+
+
+def test_a_cancellation_by_nobody_known_names_nobody(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    cancel(sqlite_database, visit)
+    for mail in mails.new().values():
+        assert "Cancelled by" not in mail["text"]
+        assert "Why" not in mail["text"]
+
+
+def test_the_reason_for_a_visit_stands_in_no_mail(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    assert visit.reason == REASON
+    sent = [mails.new()]
+    move(sqlite_database, visit, LATER)
+    sent.append(mails.new())
+    cancel(sqlite_database, visit, why="Moved away")
+    sent.append(mails.new())
+    assert [len(some) for some in sent] == [2, 2, 2]
+    assert "itches" not in json.dumps(sent)
+
+
+def test_no_subject_names_a_person_or_a_place(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    book(sqlite_database, clinic, schedule=clinic.service_schedule)
+    book(sqlite_database, clinic, at=LATER)
+    for mail in mails.new().values():
+        assert not re.search("Ann|Toby|Randwick|X-ray|Radiology", mail["subject"])
+
+
+def test_a_service_is_told_through_its_department(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    book(sqlite_database, clinic, schedule=clinic.service_schedule)
+    sent = mails.new()
+    assert sent.keys() == {"ann@example.org", "radiology@example.org"}
+    to_ann, to_them = sent["ann@example.org"], sent["radiology@example.org"]
+    assert "Service: Chest X-ray" in to_ann["text"]
+    assert "Phone: (02) 9382 3333" in to_ann["text"]
+    assert "X-ray" not in to_ann["calendar"]
+    assert event_of(to_ann)["summary"] == "Visit with Royal Randwick Hospital"
+    assert "Patient: Ann Example\nService: Chest X-ray" in to_them["text"]
+
+
+def test_each_side_sees_the_other_in_its_calendar(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    book(sqlite_database, clinic)
+    sent = mails.new()
+    for address, whom in (("ann@example.org", "Toby Turner"), ("toby@example.org", "Ann Example")):
+        event = event_of(sent[address])
+        assert event["summary"] == f"Visit with {whom}"
+        assert event["attendee"] == f"mailto:{address}"
+
+
+def test_without_a_patients_address_that_of_the_account_serves(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Patient, clinic.patient, email=None)
+    change(sqlite_database, Practitioner, 1, email=None)
+    book(sqlite_database, clinic)
+    assert mails.new().keys() == {"patient@accounts.example", "practitioner@accounts.example"}
+
+
+def test_who_has_no_address_is_not_written_to(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Patient, clinic.patient, email=None, account_id=None)
+    change(sqlite_database, Practitioner, 1, email=None, account_id=None)
+    book(sqlite_database, clinic)
+    assert mails.new() == {}
+
+
+def test_without_a_public_address_no_link_is_made_up(
+    sqlite_database: Database, clinic: Clinic
+) -> None:
+    book(sqlite_database, clinic)
+    for mail in Mails(sqlite_database, Settings(_env_file=None)).new().values():
+        assert not re.search("https?://|its page", mail["text"] + mail["html"])
+
+
+# In whose words
+
+
+def test_dates_are_written_in_the_language_of_the_account(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Account, clinic.patient_account, locale="en_US")
+    book(sqlite_database, clinic)
+    sent = mails.new()
+    assert "Monday, November 23, 2026, 10:30 AM, Sydney time" in sent["ann@example.org"]["text"]
+    assert "Monday 23 November 2026, 10:30 am" in sent["toby@example.org"]["text"]
+
+
+@pytest.fixture
+def irish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A catalogue with a few sentences in Irish."""
+    catalogue = Catalog(locale="ga")
+    catalogue.add("Your visit is booked: %(when)s", "Tá do chuairt curtha in áirithe: %(when)s")
+    catalogue.add("Hello %(name)s,", "Dia duit <%(name)s>,")
+    catalogue.add("When", "Cathain")
+    file = tmp_path / "ga/LC_MESSAGES/messages.mo"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as written:
+        write_mo(written, catalogue)
+    monkeypatch.setattr(languages, "CATALOGUES", tmp_path)
+    languages._language.cache_clear()
+    yield
+    languages._language.cache_clear()
+
+
+@pytest.mark.usefixtures("irish")
+def test_sentences_come_from_the_catalogue_of_the_account(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Account, clinic.patient_account, locale="ga")
+    book(sqlite_database, clinic)
+    mail = mails.new()["ann@example.org"]
+    assert mail["subject"].startswith("Tá do chuairt curtha in áirithe: Dé Luain 23 Samhain 2026")
+    assert "Cathain: Dé Luain 23 Samhain 2026" in mail["text"]
+    assert "Dia duit <Ann Example>," in mail["text"]
+    assert "Dia duit &lt;<bdi>Ann Example</bdi>&gt;," in mail["html"]
+    assert '<html lang="ga" dir="ltr">' in mail["html"]
+
+
+def test_an_unknown_locale_is_no_reason_not_to_write(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Account, clinic.patient_account, locale="tlh_QQ")
+    book(sqlite_database, clinic)
+    assert WHEN in mails.new()["ann@example.org"]["text"]
+
+
+def test_a_reader_in_another_zone_hears_how_far_their_clock_is(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    change(sqlite_database, Patient, clinic.patient, time_zone="Australia/Adelaide")
+    book(sqlite_database, clinic)
+    sent = mails.new()
+    behind = "Your own clock, in Adelaide, is 30 minutes behind."
+    assert all(behind in part for part in both(sent["ann@example.org"]))
+    assert "clock" not in sent["toby@example.org"]["text"]
+
+
+@pytest.mark.parametrize(("hours", "until"), [(0, "until it starts"), (1, "until 1 hour before")])
+def test_the_cut_off_is_that_of_the_settings(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, hours: int, until: str
+) -> None:
+    book(sqlite_database, clinic)
+    sent = Mails(sqlite_database, settings.model_copy(update={"cancel_cutoff_hours": hours})).new()
+    assert f"You can move or cancel it on its page {until}" in sent["ann@example.org"]["text"]
+
+
+def test_names_cannot_bring_markup_along(
+    sqlite_database: Database, settings: Settings, mails: Mails
+) -> None:
+    clinic = open_clinic(sqlite_database, patient_name='<img src="x"> & {{ 7 * 7 }} %(x)s')
+    book(sqlite_database, clinic)
+    for mail in mails.new().values():
+        assert "<img" not in mail["html"]
+        assert "&lt;img src=&#34;x&#34;&gt; &amp; {{ 7 * 7 }} %(x)s" in mail["html"]
+        assert '<img src="x"> & {{ 7 * 7 }} %(x)s' in mail["text"]
+
+
+def test_stored_names_keep_their_direction_to_themselves(
+    sqlite_database: Database, mails: Mails
+) -> None:
+    book(sqlite_database, open_clinic(sqlite_database, patient_name="عمر خيام"))
+    assert "<bdi>عمر خيام</bdi>" in mails.new()["toby@example.org"]["html"]
+
+
+# Accounts
+
+
+@pytest.mark.parametrize("kind", list(AccountNews))
+def test_account_mails_carry_their_link_in_both_parts(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, kind: AccountNews
+) -> None:
+    _queue(sqlite_database, clinic, settings, kind)
+    (mail,) = mails.new().values()
+    assert mail["to"] == "patient@accounts.example"
+    assert mail["subject"] in mail["text"]
+    assert f"\n{LINK}\n" in mail["text"]
+    assert f'href="{html.escape(LINK)}"' in mail["html"]
+    assert all("Hello patient account," in part for part in both(mail))
+    assert mail["calendar"] is None
+
+
+def _queue(database: Database, clinic: Clinic, settings: Settings, kind: str, **more: Any) -> None:
+    def work(session: Any) -> None:
+        account = session.get(Account, clinic.patient_account)
+        queue_account_mail(session, kind, account, LINK, NOW, settings, **more)
+
+    database.run(work)
+
+
+def test_a_warning_can_go_to_the_address_that_was_left(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
+) -> None:
+    _queue(sqlite_database, clinic, settings, "email-changed", to="old@example.org")
+    assert mails.new().keys() == {"old@example.org"}
+
+
+def test_an_unknown_kind_of_mail_is_refused(
+    sqlite_database: Database, clinic: Clinic, settings: Settings
+) -> None:
+    with pytest.raises(ValueError, match="postcard"):
+        _queue(sqlite_database, clinic, settings, "postcard")
+
+
+@pytest.mark.parametrize("name", ["Win at evil.example", "https://evil.example", "a@evil.example"])
+def test_an_advertisement_for_a_name_is_not_delivered(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
+) -> None:
+    change(sqlite_database, Account, clinic.patient_account, name=name)
+    _queue(sqlite_database, clinic, settings, "confirm")
+    (mail,) = mails.new().values()
+    assert "evil" not in json.dumps(mail)
+    assert "Hello,\n" in mail["text"]
+
+
+@pytest.mark.parametrize("name", ["Dr. Jo St. John", "Anne-Marie O'Neil", "J. R. Hartley"])
+def test_dots_in_names_are_no_links(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
+) -> None:
+    change(sqlite_database, Account, clinic.patient_account, name=name)
+    _queue(sqlite_database, clinic, settings, "confirm")
+    (mail,) = mails.new().values()
+    assert f"Hello {name}," in mail["text"]
+
+
+# Stale news
+
+
+def test_a_visit_cancelled_before_the_worker_came_is_not_confirmed(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    cancel(sqlite_database, book(sqlite_database, clinic))
+    sent = mails.new()
+    assert sent.keys() == {"ann@example.org", "toby@example.org"}
+    assert {mail["method"] for mail in sent.values()} == {"CANCEL"}
+    assert mails.new() == {}
+
+
+def test_a_visit_moved_before_the_worker_came_is_told_once_with_its_new_time(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    move(sqlite_database, book(sqlite_database, clinic), LATER)
+    sent = mails.new()
+    assert {mail["subject"] for mail in sent.values()} == {
+        "Your visit has moved: Monday 30 November 2026, 10:30 am",
+        "Visit moved: Monday 30 November 2026, 10:30 am",
+    }
+
+
+def test_an_event_of_a_visit_that_is_gone_tells_nobody(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    mails.new()
+    gone = {**_event(visit), "appointment": str(UUID(int=1))}
+    sqlite_database.run(
+        lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
+    )
+    assert mails.new() == {}
+
+
+def _event(visit: Appointment, **other: Any) -> dict[str, Any]:
+    return {
+        "appointment": str(visit.id),
+        "version": visit.version,
+        "schedule": visit.schedule_id,
+        "start": visit.starts_at.isoformat(),
+        "end": visit.ends_at.isoformat(),
+        "was": None,
+        "by": None,
+        **other,
+    }
+
+
+TRUTHS = [
+    (Topic.BOOKED, Status.BOOKED, {}, True),
+    (Topic.BOOKED, Status.ARRIVED, {"version": 1}, True),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1}, True),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "start": LATER.isoformat()}, False),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "end": LATER.isoformat()}, False),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "schedule": 8}, False),
+    (Topic.BOOKED, Status.CANCELLED, {}, False),
+    (Topic.BOOKED, Status.ENTERED_IN_ERROR, {"version": 1}, False),
+    (Topic.MOVED, Status.BOOKED, {}, True),
+    (Topic.MOVED, Status.CANCELLED, {"version": 1}, False),
+    (Topic.CANCELLED, Status.CANCELLED, {}, True),
+    (Topic.CANCELLED, Status.ENTERED_IN_ERROR, {"version": 1}, True),
+    (Topic.CANCELLED, Status.BOOKED, {"version": 1}, False),
+]
+
+
+@pytest.mark.parametrize(("topic", "status", "said", "news"), TRUTHS)
+def test_only_what_still_holds_is_news(
+    topic: Topic, status: Status, said: dict[str, Any], news: bool
+) -> None:
+    visit = _row(status)
+    event = AppointmentChanged(**_event(visit, **said))
+    assert is_still_news(topic, event, visit, now=NOW) is news
+
+
+@pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
+def test_what_is_over_is_no_news(topic: Topic) -> None:
+    visit = _row(Status.BOOKED)
+    event = AppointmentChanged(**_event(visit))
+    assert is_still_news(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
+    assert not is_still_news(topic, event, visit, now=visit.ends_at)
+
+
+def _row(status: Status) -> Appointment:
+    return Appointment(
+        id=UUID(int=7),
+        version=3,
+        schedule_id=7,
+        status=status,
+        starts_at=START,
+        ends_at=START + timedelta(minutes=30),
+    )

@@ -1,0 +1,139 @@
+"""A real mail server on a free port of the loopback interface, with the moods of real ones.
+
+``with post_office() as post: ...`` serves ``post.port``; what it took is in ``post.taken``, as
+messages parsed by the standard library, in the order in which it came.
+"""
+
+import asyncio
+import email
+import email.policy
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from enum import Enum
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+PATIENCE = 10.0
+
+
+class Mood(Enum):
+    """How the server answers."""
+
+    ACCEPTING = "accepting"
+    REFUSING = "550 to the recipient"
+    REFUSING_TEXT = "554 to the message"
+    LATER = "451 to the recipient"
+    HANGING_UP = "closes the connection in the middle"
+    SLOW = "answers long after anybody would wait"
+
+
+@dataclass
+class PostOffice:
+    """The server, as aiosmtpd's handler, and what it saw."""
+
+    port: int = 0
+    mood: Mood = Mood.ACCEPTING
+    taken: list[EmailMessage] = field(default_factory=list)
+    tries: int = 0
+    slow_down: threading.Event = field(default_factory=threading.Event)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.tries += 1
+        if self.mood is Mood.REFUSING:
+            return f"550 5.1.1 <{address}>: no such person here"
+        if self.mood is Mood.LATER:
+            return "451 4.7.1 come back later"
+        if self.mood is Mood.HANGING_UP:
+            server.transport.abort()
+        if self.mood is Mood.SLOW:
+            while not self.slow_down.is_set():
+                await asyncio.sleep(0.01)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.mood is Mood.REFUSING_TEXT:
+            return "554 5.7.1 that looks like an advertisement"
+        assert isinstance(envelope.content, bytes)
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        message["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
+        self.taken.append(message)
+        return "250 taken"
+
+    @property
+    def recipients(self) -> list[str]:
+        """To whom mail was taken, in order."""
+        return [str(message["X-Envelope-To"]) for message in self.taken]
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may hand over mail, and how the line is secured."""
+
+    tls: ssl.SSLContext | None = None
+    starttls: ssl.SSLContext | None = None
+    password: str | None = None
+
+
+@contextmanager
+def post_office(door: Door | None = None) -> Iterator[PostOffice]:
+    """A server that runs in a thread until the block ends."""
+    post, loop = PostOffice(), asyncio.new_event_loop()
+    listening = loop.run_until_complete(_listen(loop, post, door or Door()))
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield post
+    finally:
+        post.slow_down.set()
+        asyncio.run_coroutine_threadsafe(_close(listening), loop).result(PATIENCE)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(PATIENCE)
+        loop.close()
+
+
+async def _listen(
+    loop: asyncio.AbstractEventLoop, post: PostOffice, door: Door
+) -> asyncio.base_events.Server:
+    def authenticate(
+        _server: SMTP, _session: Session, _envelope: Envelope, _how: str, given: Any
+    ) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        return AuthResult(success=given.password.decode() == door.password, handled=False)
+
+    def connection() -> SMTP:
+        return SMTP(
+            post,
+            hostname="post.example",
+            tls_context=door.starttls,
+            require_starttls=door.starttls is not None,
+            authenticator=authenticate if door.password else None,
+            auth_required=door.password is not None,
+            auth_require_tls=door.starttls is not None,
+            loop=loop,
+        )
+
+    listening = await loop.create_server(connection, "127.0.0.1", 0, ssl=door.tls)
+    post.port = listening.sockets[0].getsockname()[1]
+    return listening
+
+
+async def _close(listening: asyncio.base_events.Server) -> None:
+    """Stop listening, and let connections that are ending end."""
+    listening.close()
+    gives_up = time.monotonic() + 2
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    while others and time.monotonic() < gives_up:
+        await asyncio.wait(others, timeout=0.05)
+        others = {task for task in asyncio.all_tasks() if not task.done()}
+        others.discard(asyncio.current_task())  # type: ignore[arg-type] # there is one
+    for task in others:
+        task.cancel()

@@ -1,0 +1,197 @@
+"""Availability against an oracle that asks the wall clock about every minute."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from openslot.schedules import availability
+from openslot.schedules.availability import DAY, Span, Weekly, Window
+
+ZONES = (
+    "Australia/Sydney",
+    "Europe/London",
+    "Europe/Dublin",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/New_York",
+    "Pacific/Auckland",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+)
+
+EPOCH = date(1970, 1, 1)
+
+
+def changes_of(zone: str) -> list[int]:
+    """The UTC days of 2024 to 2027 on which the zone changes its offset."""
+    days = range((date(2024, 1, 1) - EPOCH).days, (date(2027, 12, 31) - EPOCH).days)
+    at = [datetime.fromtimestamp(day * 86400, UTC).astimezone(ZoneInfo(zone)) for day in days]
+    return [
+        day
+        for day, (before, after) in zip(days, itertools.pairwise(at), strict=False)
+        if before.utcoffset() != after.utcoffset()
+    ]
+
+
+@st.composite
+def zones_and_windows(draw: st.DrawFn) -> tuple[ZoneInfo, Window]:
+    """A zone, and a window that often lies over one of its changes."""
+    zone = draw(st.sampled_from(ZONES))
+    changes = changes_of(zone)
+    near = st.sampled_from(changes) if changes else st.nothing()
+    first = draw(near | st.integers(19_700, 21_200)) - draw(st.integers(0, 3))
+    return ZoneInfo(zone), Window(first, draw(st.integers(1, 6)))
+
+
+def ticks_of_day(lowest: int = 0, highest: int = 287) -> st.SearchStrategy[int]:
+    return st.integers(lowest, highest).map(lambda tick: tick * 5)
+
+
+def dates() -> st.SearchStrategy[date | None]:
+    near = st.dates(date(2023, 12, 1), date(2028, 1, 31))
+    return st.none() | near
+
+
+@st.composite
+def periods(draw: st.DrawFn) -> Weekly:
+    starts = draw(ticks_of_day())
+    ends = draw(ticks_of_day(0, 288).filter(lambda end: end != starts))
+    return Weekly(draw(st.integers(0, 6)), starts, ends, draw(dates()), draw(dates()))
+
+
+def oracle(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
+    """Ask, for each tick, what the wall clock shows and whether that is within the hours."""
+    mask = 0
+    for bit in range(window.days * DAY):
+        local = datetime.fromtimestamp((window.start + bit) * 300, UTC).astimezone(zone)
+        first_time = not local.fold
+        if first_time and any(_covers(period, local) for period in hours):
+            mask |= 1 << bit
+    return mask
+
+
+def _covers(period: Weekly, local: datetime) -> bool:
+    minute = local.hour * 60 + local.minute
+    ends = period.ends if period.ends > period.starts else period.ends + 1440
+    return any(
+        _begins(period, local.date() - timedelta(days=back))
+        and period.starts <= minute + 1440 * back < ends
+        for back in (0, 1)
+    )
+
+
+def _begins(period: Weekly, day: date) -> bool:
+    return (
+        day.weekday() == period.weekday
+        and (period.valid_from is None or day >= period.valid_from)
+        and (period.valid_until is None or day <= period.valid_until)
+    )
+
+
+@given(where=zones_and_windows(), hours=st.lists(periods(), max_size=4))
+@example(
+    # Sydney's clock goes from 2:00 to 3:00 on 4 October 2026.
+    where=(ZoneInfo("Australia/Sydney"), Window((date(2026, 10, 3) - EPOCH).days, 2)),
+    hours=[Weekly(6, 90, 210)],
+)
+@example(
+    # Dublin's clock shows 1:00 to 2:00 twice on 25 October 2026.
+    where=(ZoneInfo("Europe/Dublin"), Window((date(2026, 10, 25) - EPOCH).days, 1)),
+    hours=[Weekly(6, 0, 1440)],
+)
+@example(
+    # Lord Howe's clock changes by half an hour.
+    where=(ZoneInfo("Australia/Lord_Howe"), Window((date(2026, 4, 4) - EPOCH).days, 2)),
+    hours=[Weekly(6, 60, 180)],
+)
+def test_opening_hours_follow_the_wall_clock_tick_by_tick(
+    where: tuple[ZoneInfo, Window], hours: list[Weekly]
+) -> None:
+    zone, window = where
+    assert availability.opening(hours, zone, window) == oracle(hours, zone, window)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_opening_hours_are_right_over_every_change_of_the_clock(zone: str) -> None:
+    hours = [Weekly(day, 0, 1440) for day in range(7)] + [Weekly(2, 1320, 120)]
+    for change in changes_of(zone):
+        window = Window(change - 1, 3)
+        found = availability.opening(hours, ZoneInfo(zone), window)
+        assert found == oracle(hours, ZoneInfo(zone), window), change
+
+
+@given(where=zones_and_windows(), minutes=st.sampled_from([5, 10, 15, 20, 30, 60, 120, 1440]))
+def test_starts_lie_on_the_grid_of_the_wall_clock(
+    where: tuple[ZoneInfo, Window], minutes: int
+) -> None:
+    zone, window = where
+    expected = 0
+    for bit in range(window.days * DAY):
+        local = datetime.fromtimestamp((window.start + bit) * 300, UTC).astimezone(zone)
+        if not local.fold and (local.hour * 60 + local.minute) % minutes == 0:
+            expected |= 1 << bit
+    assert availability.grid(minutes, zone, window) == expected
+
+
+@given(where=zones_and_windows(), back=st.integers(-2, 8))
+def test_a_closed_day_is_every_tick_of_the_local_date(
+    where: tuple[ZoneInfo, Window], back: int
+) -> None:
+    zone, window = where
+    day = EPOCH + timedelta(days=window.first + back)
+    expected = 0
+    for bit in range(window.days * DAY):
+        local = datetime.fromtimestamp((window.start + bit) * 300, UTC).astimezone(zone)
+        expected |= (local.date() == day) << bit
+    assert availability.whole_days([day], zone, window) == expected
+
+
+@given(free=st.integers(0, 2**400 - 1), length=st.integers(1, 96))
+def test_a_run_starts_where_all_its_ticks_are_free(free: int, length: int) -> None:
+    bits = f"{free:0400b}"[::-1]
+    expected = sum(1 << at for at in range(400) if bits[at : at + length] == "1" * length)
+    assert availability.starts_of_runs(free, length) == expected
+
+
+@given(mask=st.integers(0, 2**576 - 1))
+def test_a_mask_is_the_spans_that_it_is_cut_into(mask: int) -> None:
+    window = Window(20_000, 2)
+    spans = list(availability.spans_of(mask, window))
+    assert availability.mask_of(spans, window) == mask
+    assert all(one.end < other.start for one, other in itertools.pairwise(spans))
+    assert list(availability.bits(mask)) == [at for at in range(576) if mask >> at & 1]
+
+
+@given(start=st.integers(-100, 700), length=st.integers(0, 400))
+def test_only_the_part_of_a_span_inside_the_window_counts(start: int, length: int) -> None:
+    window = Window(10, 2)
+    span = Span(window.start + start, window.start + start + length)
+    inside = {tick for tick in range(span.start, span.end) if window.start <= tick < window.end}
+    mask = availability.mask_of([span], window)
+    assert {window.start + bit for bit in availability.bits(mask)} == inside
+
+
+def test_naive_datetimes_are_refused_not_guessed() -> None:
+    with pytest.raises(TypeError):
+        availability.tick_at(datetime(2026, 11, 23, 9))  # noqa: DTZ001 - what is tested
+
+
+@given(
+    starts=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    minutes=st.integers(1, 5000),
+)
+def test_a_window_holds_all_of_its_period_and_no_whole_day_more(
+    starts: datetime, minutes: int
+) -> None:
+    ends = starts + timedelta(minutes=minutes)
+    window = availability.window_over(starts, ends)
+    begins = datetime.fromtimestamp(window.start * 300, UTC)
+    assert begins <= starts < begins + timedelta(days=1)
+    finish = datetime.fromtimestamp(window.end * 300, UTC)
+    assert finish - timedelta(days=1) < ends <= finish
