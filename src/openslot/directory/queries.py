@@ -19,7 +19,7 @@ from openslot.directory.models import (
     Service,
     StaffMember,
 )
-from openslot.identity.models import Account
+from openslot.identity.models import Account, Role
 
 Entity = TypeVar("Entity", Centre, Department, Service, Practitioner, Patient)
 
@@ -179,3 +179,30 @@ def figures(session: Session) -> dict[str, int]:
         )
     ).one()
     return {kind.__tablename__: count for kind, count in zip(counted, row, strict=True)}
+
+
+def staff_accounts(
+    session: Session, centre_id: int, *, text: str = "", limit: int, offset: int
+) -> tuple[Sequence[Account], int]:
+    """A page of the accounts of a centre's staff by name, and how many there are in all."""
+    query = (
+        select(Account)
+        .join(StaffMember, StaffMember.account_id == Account.id)
+        .where(StaffMember.centre_id == centre_id, Account.role == Role.STAFF)
+    )
+    if text:
+        query = query.where(
+            or_(Account.name.icontains(text, autoescape=True),
+                Account.email.icontains(text, autoescape=True))
+        )  # fmt: skip
+    count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    page = query.order_by(Account.name, Account.email).limit(limit).offset(offset)
+    return session.scalars(page).all(), count
+
+
+def without_account(session: Session) -> Sequence[Practitioner]:
+    """The active practitioners who cannot sign in, by name."""
+    query = select(Practitioner).where(
+        Practitioner.account_id.is_(None), Practitioner.active.is_(True)
+    )
+    return session.scalars(query.order_by(Practitioner.name)).all()

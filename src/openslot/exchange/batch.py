@@ -35,10 +35,12 @@ class Person(Protocol):
     """Somebody who signs in with an e-mail, and what their password is or how it is hashed."""
 
     @property
-    def email(self) -> str: ...
+    def email(self) -> str:
+        """In lower case."""
 
     @property
-    def password(self) -> str | None: ...
+    def password(self) -> str | None:
+        """None where none is given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ the program thinks, and a single-row compare-and-set by primary key holds on eve
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -124,7 +124,9 @@ def _is_page(key: PageKey) -> ColumnElement[bool]:
     return and_(DiaryPage.diary_id == key[0], DiaryPage.day == key[1])
 
 
-def _pages(session: Session, keys: Iterable[PageKey]) -> dict[PageKey, int]:
+def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, int]:
+    if not keys:
+        return {}
     found = session.execute(
         select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
             or_(*(_is_page(key) for key in sorted(keys)))

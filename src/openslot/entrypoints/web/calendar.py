@@ -7,6 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
@@ -19,9 +20,11 @@ from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
-from openslot.entrypoints.problems import sentence_of
+from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_visit
+from openslot.entrypoints.web.hours_form import HoursForm
+from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, AbsenceKind, Schedule
 from openslot.schedules.rules import Place, parse_clock
@@ -72,6 +75,37 @@ def show() -> str:
 def hours() -> str:
     """One's own weekly hours at each centre, with the way to change them."""
     return render_template("calendar/hours.html", places=_places(), subjects=_subjects())
+
+
+@pages.route("/hours/<int:schedule_id>", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def edit_hours(schedule_id: int) -> ResponseReturnValue:
+    """Change one's own weekly hours at one centre; visits that are booked stay."""
+    subject = next((one for one in _subjects() if one.schedule.id == schedule_id), None)
+    if subject is None:
+        raise NotFound
+    if request.method == "GET":
+        form = HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
+        return _hours_page(subject, form)
+    form = HoursForm.typed()
+    hours = form.parse()
+    if hours is None:
+        return _hours_page(subject, form), 422
+    try:
+        context.write(
+            lambda session: schedule_commands.set_hours(
+                session, context.actor(), schedule_id, hours, now=context.now()
+            )
+        )
+    except DomainError as error:
+        form.refuse(error)
+        return _hours_page(subject, form), status_of(error)
+    flash(_("Your hours are changed. Visits that are booked stay as they are."), "good")
+    return redirect(url_for("calendar.hours"), 303)
+
+
+def _hours_page(subject: schedules.Subject, form: HoursForm) -> str:
+    return render_template("calendar/edit_hours.html", subject=subject, hours=form)
 
 
 @pages.get("/absences")

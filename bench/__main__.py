@@ -1,0 +1,16 @@
+"""Run every measurement and print one table: ``make bench``."""
+
+import platform
+
+from bench import searching
+
+
+def main() -> None:
+    """Print the machine, then each figure with its spread."""
+    print(f"{platform.platform()}, Python {platform.python_version()}")
+    for figure in searching.figures():
+        print(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Accounts from the command line."""
+
+import secrets
+import sys
+
+import click
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
+
+from openslot.core import clock
+from openslot.core.errors import NotFound
+from openslot.core.fields import Email, Name, first_problem
+from openslot.directory import commands as directory
+from openslot.directory import queries as directory_queries
+from openslot.directory.details import PatientDetails
+from openslot.directory.models import Practitioner
+from openslot.directory.rules import SYSTEM
+from openslot.entrypoints.cli.deployment import Deployment
+from openslot.identity import commands as identity
+from openslot.identity import queries as identity_queries
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account, Role
+from openslot.identity.passwords import check_new, hash_password
+
+EMAIL: TypeAdapter[str] = TypeAdapter(Email)
+NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+PAGE = 500
+"""Accounts read at a time."""
+
+NO_PRACTITIONER = (
+    "No practitioner without a login has this e-mail. Import them, or have an administrator "
+    "enter them, and they get a login there."
+)
+
+
+def create(
+    deployment: Deployment,
+    role: Role,
+    email: str,
+    name: str,
+    *,
+    from_stdin: bool,
+    centre_id: int | None,
+    department_id: int | None,
+) -> None:
+    """Open an account with a password that is read or made, and shown only if it was made."""
+    works_at_centre = role in (Role.STAFF, Role.CENTRE_ADMIN)
+    if works_at_centre and centre_id is None:
+        raise click.UsageError(f"Say which centre the {role} works for: --centre ID.")
+    if (centre_id and not works_at_centre) or (department_id and role is not Role.STAFF):
+        raise click.UsageError(f"A {role} account has no such place of work.")
+    email, name = _checked(EMAIL, email, "--email"), _checked(NAME, name, "--name")
+    password = _password(from_stdin, email, name)
+    new = NewAccount(
+        email,
+        name,
+        hash_password(password, time_cost=deployment.settings.password_iterations),
+        role,
+        must_change_password=not from_stdin,
+        confirmed_at=clock.now(),
+    )
+    deployment.ready_database.run(lambda session: _create(session, new, centre_id, department_id))
+    click.echo(f"Created the {role} account {email}.")
+    _show(password, from_stdin)
+
+
+def _create(
+    session: Session, new: NewAccount, centre_id: int | None, department_id: int | None
+) -> None:
+    now = clock.now()
+    account = identity.create_account(session, new, by=SYSTEM.origin, now=now)
+    if new.role is Role.PATIENT:
+        details = PatientDetails(name=new.name, email=new.email)
+        directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)
+    elif new.role is Role.PRACTITIONER:
+        _practitioner(session, new.email).account_id = account.id
+    elif centre_id is not None:
+        _check_place(session, centre_id, department_id)
+        directory.place_staff(session, SYSTEM, account.id, centre_id, department_id)
+
+
+def _practitioner(session: Session, email: str) -> Practitioner:
+    """The one practitioner with this e-mail who cannot sign in yet."""
+    found, _ = directory_queries.practitioners(session, text=email, limit=PAGE, offset=0)
+    free = [one for one in found if one.email == email and one.account_id is None]
+    if len(free) != 1:
+        raise NotFound(NO_PRACTITIONER)
+    return free[0]
+
+
+def _check_place(session: Session, centre_id: int, department_id: int | None) -> None:
+    try:
+        directory_queries.centre(session, centre_id)
+    except NotFound:
+        raise NotFound(f"There is no centre {centre_id}.") from None
+    known = {one.id for one in directory_queries.departments(session, centre_id)}
+    if department_id is not None and department_id not in known:
+        raise NotFound(f"The centre has no department {department_id}.")
+
+
+def show_all(deployment: Deployment, role: str) -> None:
+    """A line for each account."""
+    with deployment.ready_database.reading() as session:
+        offset, total = 0, 1
+        while offset < total:
+            page, total = identity_queries.accounts(session, role=role, limit=PAGE, offset=offset)
+            for account in page:
+                state = "" if account.active else "  (switched off)"
+                click.echo(f"{account.role:14} {account.email:40} {account.name}{state}")
+            offset += PAGE
+
+
+def set_password(deployment: Deployment, email: str, *, from_stdin: bool) -> None:
+    """Give an account a new password, read or made; its sessions end."""
+    database, settings = deployment.ready_database, deployment.settings
+    account = database.read(lambda session: _account(session, email))
+    password = _password(from_stdin, account.email, account.name)
+    hashed = hash_password(password, time_cost=settings.password_iterations)
+
+    def work(session: Session) -> None:
+        identity.set_password(session, account.id, hashed, by=SYSTEM.origin, now=clock.now())
+        _account(session, email).must_change_password = not from_stdin
+
+    database.run(work)
+    click.echo(f"The password of {account.email} is changed, and its sessions are ended.")
+    _show(password, from_stdin)
+
+
+def _account(session: Session, email: str) -> Account:
+    account = identity_queries.by_email(session, email)
+    if account is None:
+        raise NotFound(f"There is no account {email}.")
+    return account
+
+
+def _checked(kind: TypeAdapter[str], value: str, option: str) -> str:
+    try:
+        return kind.validate_python(value)
+    except ValidationError as error:
+        raise click.UsageError(f"{option}: {first_problem(error)}") from None
+
+
+def _password(from_stdin: bool, *known: str) -> str:
+    """A line of standard input, if it is good enough; otherwise one nobody can guess."""
+    if not from_stdin:
+        return secrets.token_urlsafe(15)
+    return check_new(sys.stdin.readline().rstrip("\r\n"), *known)
+
+
+def _show(password: str, from_stdin: bool) -> None:
+    if not from_stdin:
+        click.echo(f"Password: {password}")
+        click.echo("It is shown this once, and its owner is asked to change it.")

@@ -1,0 +1,51 @@
+"""What every command stands on: the settings, and a database that answers."""
+
+from functools import cached_property
+
+import click
+from pydantic import ValidationError
+
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.migrations import run as migrations
+
+
+class Deployment:
+    """Settings and database of this machine, read when a command first needs them."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; a wrong one stops the command with a sentence for each."""
+        try:
+            return Settings()
+        except ValidationError as error:
+            lines = [
+                f"OPENSLOT_{'_'.join(map(str, item['loc'][:1])).upper()}: {item['msg'].removeprefix('Value error, ')}"
+                for item in error.errors()
+            ]
+            raise click.ClickException("\n".join(lines)) from None
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, once it has answered; whether it has our tables is not asked."""
+        url = self.settings.url
+        try:
+            database = Database(url)
+            migrations.current(database.engine)
+        except Exception as error:  # drivers have too many kinds, and each means the same here
+            told = str(getattr(error, "orig", None) or error).strip().splitlines()
+            sentence = "The database does not answer. Check OPENSLOT_DATABASE_URL and that it runs."
+            raise click.ClickException("\n".join([sentence, *told[:1]])) from None
+        click.get_current_context().call_on_close(database.close)
+        return database
+
+    @property
+    def ready_database(self) -> Database:
+        """The database, with all tables as this version wants them."""
+        if not migrations.is_current(self.database.engine):
+            sentence = "The database is not at the schema of this version. Run: openslot db upgrade"
+            raise click.ClickException(sentence)
+        return self.database
+
+
+pass_deployment = click.make_pass_decorator(Deployment, ensure=True)

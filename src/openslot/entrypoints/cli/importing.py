@@ -1,0 +1,36 @@
+"""Importing files from the command line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from openslot.core import clock
+from openslot.entrypoints.cli.deployment import Deployment
+from openslot.entrypoints.cli.progress import progress_for_people
+from openslot.exchange.commands import import_paths
+from openslot.exchange.problems import ImportRefused
+
+
+def run_import(
+    deployment: Deployment, paths: Sequence[Path], zone: str | None, *, rehearse: bool
+) -> None:
+    """Import, and tell what happened; exit code 1, with every problem told, where nothing did."""
+    settings = deployment.settings
+    try:
+        outcome = import_paths(
+            deployment.ready_database,
+            settings,
+            paths,
+            zone=zone or settings.time_zone,
+            now=clock.now(),
+            progress=progress_for_people(),
+            rehearse=rehearse,
+        )
+    except ImportRefused as refused:
+        click.echo("\n".join(refused.report()), err=True)
+        raise SystemExit(1) from None
+    for line in (*outcome.notices, *outcome.lines()):
+        click.echo(line)
+    if rehearse:
+        click.echo("This was a rehearsal: nothing was written.")

@@ -1,0 +1,222 @@
+"""Centres, for those who run them; and the mail that was written, for the network."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
+
+from openslot.booking.retire import retire_centre
+from openslot.core import audit
+from openslot.core import outbox as messages
+from openslot.core.errors import NotFound
+from openslot.core.outbox import OutboxMessage, State
+from openslot.directory import commands, queries, staff
+from openslot.directory.details import CentreDetails
+from openslot.directory.models import Centre, CentreType
+from openslot.directory.rules import may_run_centre
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.admin_departments import department_page
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.zones import own_zone, zone_names
+from openslot.identity.models import Role
+from openslot.notifications.commands import MAIL
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import check_holiday_region
+
+pages = Blueprint("admin", __name__)
+know_keys(pages)
+
+MAILS_SHOWN = 30
+YEARS_AHEAD = timedelta(days=10 * 366)
+LAST_PAGE = 1000
+
+
+class CentreForm(Form):
+    """CentreDetails as somebody types them."""
+
+    name = StringField(_l("Name"))
+    type = SelectField(_l("Kind"), choices=[(kind.value, kind.value) for kind in CentreType])
+    address = StringField(_l("Address"))
+    suburb = StringField(_l("Suburb"))
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail"))
+    business_number = StringField(_l("Business number"))
+    time_zone = StringField(_l("Time zone"))
+    holiday_region = StringField(_l("Public holidays of"))
+    description = TextAreaField(_l("About the centre"))
+    picture_url = URLField(_l("Address of a picture"))
+    latitude = StringField(_l("Latitude"))
+    longitude = StringField(_l("Longitude"))
+
+
+@pages.get("/admin/centres")
+@access.allow(access.ADMINS)
+def centres() -> str:
+    """All centres, or for the administrator of one that one."""
+    actor = context.actor()
+    found = queries.centres(context.reader(), inactive=True)
+    if not actor.is_a(Role.NETWORK_ADMIN):
+        found = [centre for centre in found if centre.id == actor.centre_id]
+    return render_template("admin/centres.html", centres=found)
+
+
+@pages.get("/admin/centres/<key:centre_id>")
+@access.allow(access.ADMINS)
+def centre(centre_id: int) -> str:
+    """A centre with its departments, practitioners and closures."""
+    may_run_centre(context.actor(), centre_id)
+    session, now = context.reader(), context.now()
+    found = queries.centre(session, centre_id, inactive=True)
+    departments = queries.departments(session, centre_id, inactive=True)
+    services = queries.services(session, [one.id for one in departments])
+    return render_template(
+        "admin/centre.html",
+        centre=found,
+        departments=departments,
+        counts={one.id: sum(s.department_id == one.id for s in services) for one in departments},
+        working=schedules.subjects(
+            session, Schedule.centre_id == centre_id, Schedule.practitioner_id.is_not(None)
+        ),
+        closures=schedules.closures(session, centre_id, now, now + YEARS_AHEAD)[:3],
+    )
+
+
+@pages.route("/admin/centres/new", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def new_centre() -> ResponseReturnValue:
+    """Add a centre."""
+    form = CentreForm(time_zone=context.settings().time_zone)
+    status: Done[Centre] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, CentreDetails, _create)
+    if isinstance(status, Done):
+        flash(_("%(name)s is added. Add its departments, and who works there.",
+                name=status.value.name), "good")  # fmt: skip
+        return redirect(url_for("admin.centre", centre_id=status.value.id), 303)
+    return _centre_page(form, status, heading=_("Add a centre"))
+
+
+def _create(session: Session, details: CentreDetails) -> Centre:
+    _check_region(details)
+    return commands.create_centre(session, context.actor(), details, now=context.now())
+
+
+def _check_region(details: CentreDetails) -> None:
+    """Public holidays are known to schedules, which the directory does not reach."""
+    if details.holiday_region:
+        check_holiday_region(details.holiday_region)
+
+
+@pages.route("/admin/centres/<key:centre_id>/edit", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def edit_centre(centre_id: int) -> ResponseReturnValue:
+    """Change a centre's details."""
+    may_run_centre(context.actor(), centre_id)
+    found = queries.centre(context.reader(), centre_id, inactive=True)
+    form = CentreForm(obj=found)
+    status: Done[Centre] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, CentreDetails, lambda session, details: _change(
+            session, centre_id, details))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The details are saved."), "good")
+        return redirect(url_for("admin.centre", centre_id=centre_id), 303)
+    return _centre_page(form, status, heading=_("Change the centre"), centre=found)
+
+
+def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
+    _check_region(details)
+    return commands.change_centre(session, context.actor(), centre_id, details, now=context.now())
+
+
+def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
+    page = render_template("admin/centre_form.html", form=form, zone_names=zone_names(), **more)
+    return page, status
+
+
+@pages.route("/admin/centres/<key:centre_id>/active", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def retire(centre_id: int) -> ResponseReturnValue:
+    """Close a centre for good, or open it again; asks first."""
+    found = queries.centre(context.reader(), centre_id, inactive=True)
+    return confirm_active(
+        found.name,
+        found.active,
+        url_for("admin.centre", centre_id=centre_id),
+        lambda session, active: retire_centre(
+            session, context.actor(), centre_id, active=active, now=context.now()
+        ),
+    )
+
+
+@pages.get("/admin/department")
+@access.allow(access.EDITORS)
+def own_department() -> ResponseReturnValue:
+    """The department that the reader works for; staff without one choose it."""
+    actor = context.actor()
+    if actor.department_id is not None:
+        return department_page(actor.department_id)
+    if not actor.is_a(Role.STAFF) or actor.centre_id is None:
+        return redirect(url_for("admin.centres"), 303)
+    return render_template(
+        "admin/choose_department.html",
+        centre=queries.centre(context.reader(), actor.centre_id, inactive=True),
+        departments=queries.departments(context.reader(), actor.centre_id),
+    )
+
+
+@pages.post("/admin/department")
+@access.allow(access.EDITORS)
+def choose_department() -> ResponseReturnValue:
+    """Say which department one works for."""
+    department_id = reading.number("department_id", 0)
+    context.write(lambda session: staff.choose_department(session, context.actor(), department_id))
+    flash(_("This is your department from now on."), "good")
+    return redirect(url_for("admin.own_department"), 303)
+
+
+@pages.get("/admin/outbox")
+@access.allow(access.NETWORK_ADMINS)
+def outbox() -> str:
+    """The mails that were written, newest first."""
+    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    found = messages.messages(
+        context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
+    )
+    return render_template(
+        "admin/outbox.html",
+        mails=found[:MAILS_SHOWN],
+        number=number,
+        is_last=len(found) <= MAILS_SHOWN,
+        zone=own_zone(),
+        has_server=bool(context.settings().smtp_host),
+    )
+
+
+@pages.get("/admin/outbox/<uuid:message_id>")
+@access.allow(access.NETWORK_ADMINS)
+def mail(message_id: UUID) -> str:
+    """One mail. Its text is shown only where no mail server carried it away, and each reading
+    is audited: it may hold the link to somebody's account."""
+    found = context.reader().get(OutboxMessage, message_id)
+    if found is None or found.topic != MAIL:
+        raise NotFound
+    is_kept = found.state == State.KEPT
+    if is_kept:
+        origin, now = context.actor().origin, context.now()
+        context.write(
+            lambda session: audit.record(
+                session, "mail.read", f"mail:{message_id}", by=origin, now=now
+            )
+        )
+    return render_template("admin/mail.html", mail=found, is_kept=is_kept, zone=own_zone())

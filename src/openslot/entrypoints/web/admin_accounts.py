@@ -1,0 +1,176 @@
+"""Accounts of those who work in the network, for administrators."""
+
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import EmailField, SelectField, StringField
+
+from openslot.directory import queries, staff
+from openslot.directory.staff import StaffDetails
+from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web.admin_practitioners import own_centres
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import passwords
+from openslot.identity import queries as identities
+from openslot.identity.models import Account, Role
+
+pages = Blueprint("admin_accounts", __name__)
+
+PAGE_SIZE = 30
+LAST_PAGE = 1000
+
+
+class AccountForm(Form):
+    """StaffDetails as somebody types and chooses them."""
+
+    role = SelectField(_l("Kind of account"), validate_choice=False)
+    email = EmailField(_l("E-mail"))
+    name = StringField(_l("Name"))
+    centre_id = SelectField(_l("Centre"), validate_choice=False)
+    department_id = SelectField(_l("Department"), validate_choice=False)
+    practitioner_id = SelectField(_l("Practitioner"), validate_choice=False)
+
+
+def role_names() -> dict[Role, str]:
+    """What the roles are called."""
+    return {
+        Role.PATIENT: _("Patient"),
+        Role.PRACTITIONER: _("Practitioner"),
+        Role.STAFF: _("Department staff"),
+        Role.CENTRE_ADMIN: _("Administrator of a centre"),
+        Role.NETWORK_ADMIN: _("Administrator of the network"),
+    }
+
+
+@pages.get("/admin/accounts")
+@access.allow(access.ADMINS)
+def listing() -> str:
+    """Accounts by name: all, or those of the staff of the reader's centre."""
+    text = reading.text("q")[:200]
+    role = reading.text("role") if reading.text("role") in set(Role) else ""
+    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    found, total = _found(text, role, (number - 1) * PAGE_SIZE)
+    return render_template(
+        "admin/accounts.html",
+        accounts=found,
+        total=total,
+        text=text,
+        role=role,
+        roles=role_names(),
+        number=number,
+        first=(number - 1) * PAGE_SIZE + 1,
+    )
+
+
+def _found(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
+    session, actor = context.reader(), context.actor()
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return identities.accounts(session, text=text, role=role, limit=PAGE_SIZE, offset=offset)
+    centre_id = actor.centre_id or 0
+    return queries.staff_accounts(session, centre_id, text=text, limit=PAGE_SIZE, offset=offset)
+
+
+@pages.get("/admin/accounts/<uuid:account_id>")
+@access.allow(access.ADMINS)
+def show(account_id: UUID) -> str:
+    """An account, and what can be done with it."""
+    session = context.reader()
+    account = staff.managed_account(session, context.actor(), account_id)
+    member = queries.staff_member(session, account_id)
+    return render_template(
+        "admin/account.html",
+        account=account,
+        roles=role_names(),
+        practitioner=queries.practitioner_of(session, account_id),
+        centre=queries.centre(session, member.centre_id, inactive=True) if member else None,
+        department=queries.department(session, member.department_id, inactive=True)
+        if member and member.department_id
+        else None,
+        zone=own_zone(),
+        is_own=account_id == context.account().id,
+    )
+
+
+@pages.route("/admin/accounts/new", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def new() -> ResponseReturnValue:
+    """Make an account; its owner sets the password with a link."""
+    form = AccountForm()
+    _offer(form)
+    status: Done[tuple[Account, str]] | int = SHOWN
+    if request.method == "POST":
+        status = _create(form)
+    if not isinstance(status, Done):
+        return render_template("admin/account_new.html", form=form), status
+    account, link = status.value
+    return _invited(account, link)
+
+
+def _offer(form: AccountForm) -> None:
+    """Set the choices: centre administrators make staff of their own centre only."""
+    session, everywhere = context.reader(), context.actor().is_a(Role.NETWORK_ADMIN)
+    offered = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
+    form.role.choices = [(role.value, role_names()[role]) for role in offered]
+    form.role.data = form.role.data or Role.STAFF.value
+    centres = own_centres()
+    empty = [("", _("None"))] if everywhere else []
+    form.centre_id.choices = [*empty, *((str(one.id), one.name) for one in centres)]
+    form.department_id.choices = [
+        ("", _("None yet")),
+        *(
+            (str(one.id), f"{one.name}, {centre.name}" if everywhere else one.name)
+            for centre in centres
+            for one in queries.departments(session, centre.id)
+        ),
+    ]
+    free = queries.without_account(session) if everywhere else ()
+    form.practitioner_id.choices = [("", _("None")), *((str(one.id), one.name) for one in free)]
+
+
+def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
+    details = checked(form, StaffDetails)
+    if details is None:
+        return NOT_UNDERSTOOD
+    # Nobody knows this password: the account opens with the link only.
+    hashed = passwords.hash_password(
+        secrets.token_urlsafe(32), time_cost=context.settings().password_iterations
+    )
+    return do(form, lambda session: _make(session, details, hashed))
+
+
+def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account, str]:
+    account = staff.create_staff(session, context.actor(), details, hashed, now=context.now())
+    return account, account_mail.send_invitation(session, account)
+
+
+def _invited(account: Account, link: str) -> ResponseReturnValue:
+    """Say that the mail is on its way; where no server takes it, show the link this once."""
+    if context.settings().smtp_host:
+        flash(_("The account is made. We have written to %(email)s.", email=account.email), "good")
+        return redirect(url_for("admin_accounts.show", account_id=account.id), 303)
+    return render_template("admin/account_link.html", account=account, link=link)
+
+
+@pages.post("/admin/accounts/<uuid:account_id>/link")
+@access.allow(access.ADMINS)
+def send_link(account_id: UUID) -> ResponseReturnValue:
+    """Send a new link that sets the password."""
+    account = staff.managed_account(context.reader(), context.actor(), account_id)
+    link = context.write(lambda session: account_mail.send_reset(session, account))
+    return _invited(account, link)
+
+
+@pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def switch(account_id: UUID) -> ResponseReturnValue:
+    """Switch an account off, or on again; asks first."""

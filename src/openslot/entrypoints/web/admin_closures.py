@@ -1,0 +1,145 @@
+"""Days and hours when a whole centre is closed, besides public holidays."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import DateField, StringField
+
+from openslot.booking import queries as booking
+from openslot.core.fields import Details, Name
+from openslot.directory import queries
+from openslot.directory.models import Centre
+from openslot.directory.rules import may_run_centre
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.hours_form import clock
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.reading import EARLIEST, LATEST
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.schedules import commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.errors import BadHours
+from openslot.schedules.models import Closure
+
+pages = Blueprint("admin_closures", __name__)
+know_keys(pages)
+
+YEARS_AHEAD = timedelta(days=10 * 366)
+
+
+class Reason(Details):
+    """Why a centre is closed; patients read it."""
+
+    reason: Name
+
+
+class ClosureForm(Form):
+    """First and last day, and the hours where it is not whole days."""
+
+    first = DateField(_l("First day"))
+    starts = StringField(_l("From"))
+    last = DateField(_l("Last day"))
+    ends = StringField(_l("To"))
+    reason = StringField(_l("Reason"))
+
+    def period(self, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
+        """The instants, from midnight and to midnight where no hour was typed.
+
+        None with the errors beside the fields.
+        """
+        first = self._day("first")
+        last = self._day("last") if self.last.raw_data and self.last.raw_data[0] else first
+        starts, ends = self._minutes("starts", 0), self._minutes("ends", 24 * 60)
+        if first is None or last is None or starts is None or ends is None:
+            return None
+        return _instant(first, starts, zone), _instant(last, ends, zone)
+
+    def _day(self, name: str) -> date | None:
+        found: date | None = self[name].data
+        if found is None or not EARLIEST <= found <= LATEST:
+            self.refuse(_("Enter a date such as 2026-11-23."), name)
+            return None
+        return found
+
+    def _minutes(self, name: str, default: int) -> int | None:
+        text = (self[name].data or "").strip()
+        try:
+            return clock(text) if text else default
+        except BadHours:
+            self.refuse(_("Enter a time such as 13:00, in steps of 5 minutes."), name)
+            return None
+
+
+def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+    """The instant of a wall-clock time; midnight at the end of a day begins the next."""
+    whole_days, rest = divmod(minutes, 24 * 60)
+    local = datetime.combine(day + timedelta(days=whole_days), time(*divmod(rest, 60)), zone)
+    return local.astimezone(UTC)
+
+
+@pages.route("/admin/centres/<key:centre_id>/closures", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def listing(centre_id: int) -> ResponseReturnValue:
+    """The closures to come, and a form for one more."""
+    may_run_centre(context.actor(), centre_id)
+    centre = queries.centre(context.reader(), centre_id, inactive=True)
+    form = ClosureForm()
+    status: Done[Closure] | int = SHOWN
+    if request.method == "POST":
+        status = _close(form, centre)
+    if isinstance(status, Done):
+        _tell(status.value)
+        return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
+    now = context.now()
+    found = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
+    page = render_template("admin/closures.html", form=form, centre=centre, closures=found)
+    return page, status
+
+
+def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
+    period = form.period(ZoneInfo(centre.time_zone))
+    details = checked(form, Reason)
+    if period is None or details is None:
+        return NOT_UNDERSTOOD
+
+    def close(session: Session) -> Closure:
+        return commands.close_centre(
+            session, context.actor(), centre.id, starts=period[0], ends=period[1],
+            reason=details.reason, now=context.now(),
+        )  # fmt: skip
+
+    return do(form, close)
+
+
+def _tell(closure: Closure) -> None:
+    """Say what was done, and whether visits stand inside."""
+    flash(_("The closure is entered. Nothing more can be booked inside it."), "good")
+    inside = booking.count(
+        context.reader(),
+        booking.at_centre(closure.centre_id),
+        booking.between(closure.starts_at, closure.ends_at),
+        booking.to_come(context.now()),
+    )
+    if inside:
+        flash(
+            _("Visits that stand inside it: %(count)s. Move or cancel them.", count=inside), "warn"
+        )
+
+
+@pages.post("/admin/centres/<key:centre_id>/closures/<key:closure_id>/end")
+@access.allow(access.ADMINS)
+def end(centre_id: int, closure_id: int) -> Response:
+    """Take a closure back; what is only a period of time is entered again as easily."""
+    context.write(
+        lambda session: commands.reopen_centre(
+            session, context.actor(), closure_id, now=context.now()
+        )
+    )
+    flash(_("The closure is taken back. The time can be booked again."), "good")
+    return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)

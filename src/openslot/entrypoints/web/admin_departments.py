@@ -1,0 +1,119 @@
+"""Departments of a centre, for their staff and for administrators."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import EmailField, StringField, TelField, TextAreaField, URLField
+
+from openslot.booking.retire import retire_department
+from openslot.directory import commands, queries
+from openslot.directory.details import DepartmentDetails
+from openslot.directory.models import Department
+from openslot.directory.rules import may_edit_department, may_run_centre, runs_centre
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("admin_departments", __name__)
+know_keys(pages)
+
+
+class DepartmentForm(Form):
+    """DepartmentDetails as somebody types them."""
+
+    name = StringField(_l("Name"))
+    description = TextAreaField(_l("About the department"))
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail"))
+    picture_url = URLField(_l("Address of a picture"))
+
+
+@pages.get("/admin/departments/<key:department_id>")
+@access.allow(access.EDITORS)
+def show(department_id: int) -> str:
+    """A department with its services."""
+    return department_page(department_id)
+
+
+def department_page(department_id: int) -> str:
+    """The page of a department that the reader may edit."""
+    session, actor = context.reader(), context.actor()
+    found = editable(department_id)
+    places = schedules.places(session, Schedule.centre_id == found.centre_id, inactive=True)
+    bookable = schedules.by_service(session, department_id)
+    return render_template(
+        "admin/department.html",
+        department=found,
+        centre=queries.centre(session, found.centre_id, inactive=True),
+        services=queries.services(session, [department_id], inactive=True),
+        places={service: places[key] for service, key in bookable.items()},
+        runs_centre=runs_centre(actor, found.centre_id),
+    )
+
+
+def editable(department_id: int) -> Department:
+    """A department that the reader may edit; Forbidden otherwise."""
+    found = queries.department(context.reader(), department_id, inactive=True)
+    may_edit_department(context.actor(), found.centre_id, department_id)
+    return found
+
+
+@pages.route("/admin/centres/<key:centre_id>/departments/new", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def new(centre_id: int) -> ResponseReturnValue:
+    """Add a department to a centre."""
+    may_run_centre(context.actor(), centre_id)
+    centre = queries.centre(context.reader(), centre_id, inactive=True)
+    form = DepartmentForm()
+    status: Done[Department] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, DepartmentDetails, lambda session, details: _create(
+            session, centre_id, details))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("%(name)s is added. Add its services.", name=status.value.name), "good")
+        return redirect(url_for("admin_departments.show", department_id=status.value.id), 303)
+    page = render_template("admin/department_form.html", form=form, centre=centre)
+    return page, status
+
+
+def _create(session: Session, centre_id: int, details: DepartmentDetails) -> Department:
+    return commands.create_department(
+        session, context.actor(), centre_id, details, now=context.now()
+    )
+
+
+@pages.route("/admin/departments/<key:department_id>/edit", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def edit(department_id: int) -> ResponseReturnValue:
+    """Change a department's details."""
+    found = editable(department_id)
+    form = DepartmentForm(obj=found)
+    status: Done[Department] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, DepartmentDetails, lambda session, details: commands.change_department(
+            session, context.actor(), department_id, details, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The details are saved."), "good")
+        return redirect(url_for("admin_departments.show", department_id=department_id), 303)
+    return render_template("admin/department_form.html", form=form, department=found), status
+
+
+@pages.route("/admin/departments/<key:department_id>/active", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def retire(department_id: int) -> ResponseReturnValue:
+    """Take a department out of its centre, or back in; asks first."""
+    found = editable(department_id)
+    return confirm_active(
+        found.name,
+        found.active,
+        url_for("admin.centre", centre_id=found.centre_id),
+        lambda session, active: retire_department(
+            session, context.actor(), department_id, active=active, now=context.now()
+        ),
+    )

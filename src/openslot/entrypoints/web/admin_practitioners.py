@@ -1,0 +1,209 @@
+"""Practitioners, for administrators: who they are, where they work, and when."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import BooleanField, EmailField, SelectField, StringField, TelField, TextAreaField
+
+from openslot.booking.retire import may_retire_practitioner, retire_practitioner
+from openslot.core.errors import Forbidden
+from openslot.directory import commands, queries
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Centre, Practitioner, Profession
+from openslot.directory.rules import may_edit_practitioner
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.schedule_form import ScheduleFields
+from openslot.identity.models import Role
+from openslot.schedules import commands as schedule_commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.either_place import change_practitioner
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("admin_practitioners", __name__)
+know_keys(pages)
+
+PAGE_SIZE = 30
+LAST_PAGE = 1000
+
+
+class PractitionerFields(Form):
+    """PractitionerDetails as somebody types them."""
+
+    name = StringField(_l("Name"))
+    profession = SelectField(
+        _l("Profession"), choices=[(kind.value, kind.value) for kind in Profession]
+    )
+    expertise = StringField(_l("Area of expertise"))
+    provider_number = StringField(_l("Provider number"))
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail"))
+    languages = StringField(_l("Languages"))
+    about = TextAreaField(_l("About the practitioner"))
+    either_place = BooleanField(_l("May have the same hours at several centres"))
+
+
+class NewPractitionerForm(PractitionerFields, ScheduleFields):
+    """Who they are, and where and how they are booked first."""
+
+    centre_id = SelectField(_l("Centre"), validate_choice=False)
+
+
+@pages.get("/admin/practitioners")
+@access.allow(access.ADMINS)
+def listing() -> str:
+    """Practitioners by name: all, or those of the reader's own centre."""
+    text = reading.text("q")[:200]
+    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    found, total = _found(text, number)
+    return render_template(
+        "admin/practitioners.html",
+        practitioners=found,
+        total=total,
+        text=text,
+        number=number,
+        first=(number - 1) * PAGE_SIZE + 1,
+    )
+
+
+def _found(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
+    session, actor = context.reader(), context.actor()
+    offset = (number - 1) * PAGE_SIZE
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return queries.practitioners(session, text=text, limit=PAGE_SIZE, offset=offset)
+    here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
+    own = [one.practitioner for one in here if one.practitioner]
+    fitting = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
+    return fitting[offset : offset + PAGE_SIZE], len(fitting)
+
+
+@pages.get("/admin/practitioners/<key:practitioner_id>")
+@access.allow(access.ADMINS)
+def show(practitioner_id: int) -> str:
+    """A practitioner with the hours at each centre."""
+    person, centre_ids = _editable(practitioner_id)
+    session, actor = context.reader(), context.actor()
+    return render_template(
+        "admin/practitioner.html",
+        person=person,
+        subjects=schedules.subjects(session, Schedule.practitioner_id == practitioner_id),
+        places=schedules.practitioner_places(session, practitioner_id),
+        may_retire=_may_retire(centre_ids),
+        free_centres=[one for one in own_centres() if one.id not in centre_ids],
+        runs=lambda centre_id: actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == centre_id,
+    )
+
+
+def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
+    """A practitioner whom the reader may change, and where they work; Forbidden otherwise."""
+    person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
+    centre_ids = schedules.centre_ids_of(context.reader(), practitioner_id)
+    may_edit_practitioner(context.actor(), practitioner_id, centre_ids)
+    return person, centre_ids
+
+
+def _may_retire(centre_ids: frozenset[int]) -> bool:
+    try:
+        may_retire_practitioner(context.actor(), centre_ids)
+    except Forbidden:
+        return False
+    return True
+
+
+def own_centres() -> list[Centre]:
+    """The active centres that the reader runs."""
+    actor, found = context.actor(), queries.centres(context.reader())
+    everywhere = actor.is_a(Role.NETWORK_ADMIN)
+    return [one for one in found if everywhere or one.id == actor.centre_id]
+
+
+@pages.route("/admin/practitioners/new", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def new() -> ResponseReturnValue:
+    """Add a practitioner, with the first centre and its hours."""
+    form = NewPractitionerForm()
+    form.offer()
+    form.centre_id.choices = [(str(one.id), one.name) for one in own_centres()]
+    form.centre_id.data = form.centre_id.data or reading.text("centre_id")
+    posted = request.method == "POST"
+    hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
+    status = _create(form, hours) if posted else SHOWN
+    if isinstance(status, Done):
+        flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
+        return redirect(
+            url_for("admin_practitioners.show", practitioner_id=status.value.id), 303
+        )
+    page = render_template("admin/practitioner_new.html", form=form, hours=hours)
+    return page, status
+
+
+def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] | int:
+    details, limits = checked(form, PractitionerDetails), checked(form, ScheduleDetails)
+    weekly, centre_id = hours.parse(), _centre_id(form)
+    if details is None or limits is None or weekly is None or centre_id is None:
+        return NOT_UNDERSTOOD
+
+    def both(session: Session) -> Practitioner:
+        actor, now = context.actor(), context.now()
+        person = commands.create_practitioner(session, actor, details, now=now)
+        schedule_commands.open_schedule(
+            session, actor, centre_id=centre_id, practitioner_id=person.id,
+            details=limits, hours=weekly, now=now,
+        )  # fmt: skip
+        return person
+
+    return do(form, both)
+
+
+def _centre_id(form: NewPractitionerForm) -> int | None:
+    offered = {value for value, _name in form.centre_id.choices}
+    if form.centre_id.data in offered:
+        return int(form.centre_id.data)
+    form.refuse(_("Choose the centre."), "centre_id")
+    return None
+
+
+@pages.route("/admin/practitioners/<key:practitioner_id>/edit", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def edit(practitioner_id: int) -> ResponseReturnValue:
+    """Change a practitioner's details."""
+    person, _centres = _editable(practitioner_id)
+    form = PractitionerFields(obj=person)
+    status: Done[Practitioner] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, PractitionerDetails, lambda session, details: change_practitioner(
+            session, context.actor(), practitioner_id, details, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The details are saved."), "good")
+        return redirect(_home(practitioner_id), 303)
+    return render_template("admin/practitioner_form.html", form=form, person=person), status
+
+
+@pages.route("/admin/practitioners/<key:practitioner_id>/active", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def retire(practitioner_id: int) -> ResponseReturnValue:
+    """Take a practitioner out of the directory, or back in; asks first."""
+    person, centre_ids = _editable(practitioner_id)
+    may_retire_practitioner(context.actor(), centre_ids)
+    return confirm_active(
+        person.name,
+        person.active,
+        _home(practitioner_id),
+        lambda session, active: retire_practitioner(
+            session, context.actor(), practitioner_id, active=active, now=context.now()
+        ),
+    )
+
+
+def _home(practitioner_id: int) -> str:
+    return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

@@ -1,0 +1,139 @@
+"""Where a practitioner works: a schedule at each centre, with its weekly hours."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import SelectField
+
+from openslot.booking.retire import retire_schedule
+from openslot.core.errors import NotFound
+from openslot.directory import queries
+from openslot.directory.rules import may_run_centre
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.admin_practitioners import own_centres
+from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.schedules import commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import Subject
+
+pages = Blueprint("admin_schedules", __name__)
+know_keys(pages)
+
+
+class NewScheduleForm(ScheduleFields):
+    """Another centre, and how the practitioner is booked there."""
+
+    centre_id = SelectField(_l("Centre"), validate_choice=False)
+
+
+@pages.route("/admin/practitioners/<key:practitioner_id>/centres/new", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def new(practitioner_id: int) -> ResponseReturnValue:
+    """Let a practitioner work at one more centre."""
+    person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
+    taken = schedules.centre_ids_of(context.reader(), practitioner_id)
+    form = NewScheduleForm()
+    form.offer()
+    form.centre_id.choices = [
+        (str(one.id), one.name) for one in own_centres() if one.id not in taken
+    ]
+    posted = request.method == "POST"
+    hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
+    status = _open(form, hours, practitioner_id) if posted else SHOWN
+    if isinstance(status, Done):
+        flash(_("%(name)s can be booked there now.", name=person.name), "good")
+        return redirect(_home(practitioner_id), 303)
+    page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
+    return page, status
+
+
+def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done[Schedule] | int:
+    details, weekly = checked(form, ScheduleDetails), hours.parse()
+    chosen = form.centre_id.data
+    if chosen not in {value for value, _name in form.centre_id.choices}:
+        form.refuse(_("Choose the centre."), "centre_id")
+        return NOT_UNDERSTOOD
+    if details is None or weekly is None:
+        return NOT_UNDERSTOOD
+    return do(form, lambda session: commands.open_schedule(
+        session, context.actor(), centre_id=int(chosen), practitioner_id=practitioner_id,
+        details=details, hours=weekly, now=context.now()))  # fmt: skip
+
+
+@pages.route("/admin/schedules/<key:schedule_id>", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def edit(schedule_id: int) -> ResponseReturnValue:
+    """Change hours, slot length and limits at one centre."""
+    subject = _editable(schedule_id)
+    form = ScheduleFields()
+    form.offer(subject.schedule, room_name(context.reader(), subject.schedule))
+    posted = request.method == "POST"
+    hours = (
+        HoursForm.typed()
+        if posted
+        else HoursForm.showing(schedules.hours_of(context.reader(), schedule_id))
+    )
+    status = _change(form, hours, schedule_id) if posted else SHOWN
+    if isinstance(status, Done):
+        flash(_("The hours are saved. Visits that are booked stay as they are."), "good")
+        return redirect(_back(subject), 303)
+    page = render_template(
+        "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)
+    )
+    return page, status
+
+
+def _editable(schedule_id: int) -> Subject:
+    """A practitioner's schedule that the reader may change."""
+    subject = schedules.subject(context.reader(), schedule_id)
+    if subject is None or subject.practitioner is None:
+        raise NotFound
+    may_run_centre(context.actor(), subject.centre.id)
+    return subject
+
+
+def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[None] | int:
+    details, weekly = checked(form, ScheduleDetails), hours.parse()
+    if details is None or weekly is None:
+        return NOT_UNDERSTOOD
+
+    def both(session: Session) -> None:
+        actor, now = context.actor(), context.now()
+        commands.change_schedule(session, actor, schedule_id, details, now=now)
+        commands.set_hours(session, actor, schedule_id, weekly, now=now)
+
+    return do(form, both)
+
+
+@pages.route("/admin/schedules/<key:schedule_id>/active", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def retire(schedule_id: int) -> ResponseReturnValue:
+    """End somebody's work at a centre, or resume it; asks first."""
+    subject = _editable(schedule_id)
+    name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
+    return confirm_active(
+        name,
+        subject.schedule.active,
+        _back(subject),
+        lambda session, active: retire_schedule(
+            session, context.actor(), schedule_id, active=active, now=context.now()
+        ),
+    )
+
+
+def _back(subject: Subject) -> str:
+    return _home(subject.schedule.practitioner_id)
+
+
+def _home(practitioner_id: int | None) -> str:
+    return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

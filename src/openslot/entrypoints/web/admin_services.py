@@ -1,0 +1,153 @@
+"""Services of a department, with the hours in which they can be booked."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
+
+from openslot.booking.retire import retire_service
+from openslot.directory import commands, queries
+from openslot.directory.details import ServiceDetails
+from openslot.directory.models import Service
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.admin_departments import editable
+from openslot.entrypoints.web.formats import duration
+from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
+from openslot.entrypoints.web.keys import know_keys
+from openslot.entrypoints.web.retiring import confirm_active
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.schedules import commands as schedule_commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("admin_services", __name__)
+know_keys(pages)
+
+SERVICE_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 75, 90, 120, 180, 240, 300, 360, 420, 480)
+
+
+class ServiceForm(ScheduleFields):
+    """ServiceDetails, and how the service may be booked."""
+
+    name = StringField(_l("Name"))
+    category = StringField(_l("Group"))
+    minutes = SelectField(_l("Usual length"), validate_choice=False)
+    description = TextAreaField(_l("About the service"))
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail"))
+
+    def offer_minutes(self, now: int) -> None:
+        """Set the choices of the usual length."""
+        usual = sorted({*SERVICE_MINUTES, now})
+        self.minutes.choices = [(str(value), duration(value)) for value in usual]
+        self.minutes.data = self.minutes.data or str(now)
+
+
+@pages.route("/admin/departments/<key:department_id>/services/new", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def new(department_id: int) -> ResponseReturnValue:
+    """Add a service, with the hours in which it can be booked."""
+    department = editable(department_id)
+    form, hours = ServiceForm(), _hours(TYPICAL)
+    form.offer()
+    form.offer_minutes(30)
+    status: Done[Service] | int = SHOWN
+    if request.method == "POST":
+        status = _save(form, hours, lambda session, details: commands.create_service(
+            session, context.actor(), department_id, details, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
+        return redirect(url_for("admin_departments.show", department_id=department_id), 303)
+    return _page(form, hours, status, department=department)
+
+
+@pages.route("/admin/services/<key:service_id>", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def edit(service_id: int) -> ResponseReturnValue:
+    """Change a service and its hours."""
+    service = queries.service(context.reader(), service_id, inactive=True)
+    department = editable(service.department_id)
+    schedule = _schedule_of(context.reader(), service_id)
+    form = ServiceForm(obj=service)
+    form.offer(schedule, room_name(context.reader(), schedule))
+    form.offer_minutes(service.minutes)
+    hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
+    status: Done[Service] | int = SHOWN
+    if request.method == "POST":
+        status = _save(form, hours, lambda session, details: commands.change_service(
+            session, context.actor(), service_id, details, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The service is saved."), "good")
+        return redirect(url_for("admin_departments.show", department_id=department.id), 303)
+    return _page(form, hours, status, department=department, service=service)
+
+
+@pages.route("/admin/services/<key:service_id>/active", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def retire(service_id: int) -> ResponseReturnValue:
+    """Take a service out of its department, or back in; asks first."""
+    service = queries.service(context.reader(), service_id, inactive=True)
+    editable(service.department_id)
+    return confirm_active(
+        service.name,
+        service.active,
+        url_for("admin_departments.show", department_id=service.department_id),
+        lambda session, active: retire_service(
+            session, context.actor(), service_id, active=active, now=context.now()
+        ),
+    )
+
+
+def _save(
+    form: ServiceForm, hours: HoursForm, work: Callable[[Session, ServiceDetails], Service]
+) -> Done[Service] | int:
+    """Check all three parts of the page, and write them together."""
+    details, limits = checked(form, ServiceDetails), checked(form, ScheduleDetails)
+    weekly = hours.parse()
+    if details is None or limits is None or weekly is None:
+        return NOT_UNDERSTOOD
+
+    def all_together(session: Session) -> Service:
+        service = work(session, details)
+        _set_schedule(session, service, limits, weekly)
+        return service
+
+    return do(form, all_together)
+
+
+def _set_schedule(
+    session: Session, service: Service, details: ScheduleDetails, hours: tuple[Weekly, ...]
+) -> None:
+    """Services that were imported may have no schedule yet."""
+    actor, now = context.actor(), context.now()
+    schedule = _schedule_of(session, service.id)
+    if schedule is None:
+        department = queries.department(session, service.department_id, inactive=True)
+        schedule_commands.open_schedule(
+            session, actor, centre_id=department.centre_id, service_id=service.id,
+            details=details, hours=hours, now=now,
+        )  # fmt: skip
+        return
+    schedule_commands.change_schedule(session, actor, schedule.id, details, now=now)
+    schedule_commands.set_hours(session, actor, schedule.id, hours, now=now)
+
+
+def _schedule_of(session: Session, service_id: int) -> Schedule | None:
+    found = schedules.subjects(session, Schedule.service_id == service_id)
+    return found[0].schedule if found else None
+
+
+def _hours(now: Iterable[Period]) -> HoursForm:
+    return HoursForm.typed() if request.method == "POST" else HoursForm.showing(now)
+
+
+def _page(form: ServiceForm, hours: HoursForm, status: int, **more: Any) -> tuple[str, int]:
+    return render_template("admin/service_form.html", form=form, hours=hours, **more), status

@@ -1,0 +1,221 @@
+"""The editor of weekly hours: a row of periods a weekday, text fields only, no script needed."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from flask import request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+
+from openslot.core.errors import DomainError
+from openslot.core.language import settled
+from openslot.entrypoints.problems import sentence_of
+from openslot.entrypoints.web.reading import EARLIEST, LATEST
+from openslot.schedules.availability import Weekly
+from openslot.schedules.errors import BadHours
+from openslot.schedules.rules import check_hours, clock_text, parse_clock
+
+PERIODS = 3
+"""So many periods a weekday can be entered at once; more that are there are shown too."""
+
+MOST = 24
+TYPICAL = tuple(Weekly(weekday, 9 * 60, 17 * 60) for weekday in range(5))
+"""What a new schedule begins with."""
+
+
+class Period(Protocol):
+    """A weekly period as the database or the rules keep it."""
+
+    @property
+    def weekday(self) -> int: ...
+    @property
+    def starts(self) -> int: ...
+    @property
+    def ends(self) -> int: ...
+    @property
+    def valid_from(self) -> date | None: ...
+    @property
+    def valid_until(self) -> date | None: ...
+
+
+@dataclass
+class Row:
+    """One period as it is typed."""
+
+    key: str
+    starts: str = ""
+    ends: str = ""
+    since: str = ""
+    until: str = ""
+    is_wrong: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was typed."""
+        return not (self.starts or self.ends or self.since or self.until)
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether it holds for a time only."""
+        return bool(self.since or self.until)
+
+    def weekly(self, weekday: int) -> Weekly:
+        """The period; BadHours where it cannot be read."""
+        since, until = _day(self.since), _day(self.until)
+        return Weekly(weekday, clock(self.starts), clock(self.ends), since, until)
+
+
+@dataclass
+class WeekdayRows:
+    """The rows of a weekday, 0 for Monday, and what is wrong with them."""
+
+    weekday: int
+    rows: list[Row]
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The weekday in the reader's language."""
+        return str(settled(get_locale()).days["stand-alone"]["wide"][self.weekday])
+
+    @property
+    def error_id(self) -> str:
+        """The id of the field that the summary of errors leads to."""
+        wrong = next((row for row in self.rows if row.is_wrong), self.rows[0])
+        return f"hours-{wrong.key}-starts"
+
+    def parse(self) -> list[Weekly]:
+        """The periods of this weekday; what cannot be kept is marked and left out."""
+        found = []
+        for row in self.rows:
+            try:
+                if not row.is_empty:
+                    period = row.weekly(self.weekday)
+                    check_hours([period])
+                    found.append(period)
+            except BadHours as error:
+                row.is_wrong = True
+                self.error = sentence_of(error)
+        return found if self.error else self._apart(found)
+
+    def _apart(self, found: list[Weekly]) -> list[Weekly]:
+        try:
+            check_hours(found)
+        except DomainError:
+            self.error = _("These periods overlap. Change one of them.")
+        return found
+
+
+@dataclass
+class HoursForm:
+    """The weekly hours of a schedule in a form."""
+
+    days: list[WeekdayRows]
+    form_errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def showing(cls, hours: Iterable[Period]) -> "HoursForm":
+        """The editor with these hours in it."""
+        own: list[list[Row]] = [[] for _weekday in range(7)]
+        for period in hours:
+            rows = own[period.weekday]
+            rows.append(_row(f"{period.weekday}-{len(rows)}", period))
+        return cls([WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)])
+
+    @classmethod
+    def typed(cls) -> "HoursForm":
+        """The editor with what this request brought; Monday's on all working days if asked."""
+        own = [_typed(weekday) for weekday in range(7)]
+        if request.form.get("copy") == "yes":
+            own[1:5] = [_copied(own[0], weekday) for weekday in range(1, 5)]
+        return cls([WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)])
+
+    def parse(self) -> tuple[Weekly, ...] | None:
+        """What was typed; None with the errors beside the weekdays."""
+        found = [period for day in self.days for period in day.parse()]
+        return None if any(day.error for day in self.days) else tuple(found)
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a refusal that no single weekday is to blame for."""
+        self.form_errors.append(sentence_of(error))
+
+    @property
+    def errors(self) -> list[tuple[str | None, str]]:
+        """Field id and sentence of each error, for the summary above the form."""
+        own = [
+            (day.error_id, _("%(weekday)s: %(sentence)s", weekday=day.name, sentence=day.error))
+            for day in self.days
+            if day.error
+        ]
+        return [*own, *((None, sentence) for sentence in self.form_errors)]
+
+
+def _filled(weekday: int, rows: list[Row]) -> list[Row]:
+    """Room for one more period, and for PERIODS at least."""
+    wanted = max(PERIODS, len(rows) + 1)
+    return [*rows, *(Row(f"{weekday}-{number}") for number in range(len(rows), wanted))]
+
+
+def _row(key: str, period: Period) -> Row:
+    since, until = period.valid_from, period.valid_until
+    return Row(
+        key,
+        clock_text(period.starts),
+        clock_text(period.ends),
+        since.isoformat() if since else "",
+        until.isoformat() if until else "",
+    )
+
+
+def _typed(weekday: int) -> list[Row]:
+    rows = [
+        Row(
+            key,
+            starts=_text(f"{key}-starts"),
+            ends=_text(f"{key}-ends"),
+            since=_text(f"{key}-since"),
+            until=_text(f"{key}-until"),
+        )
+        for key in (f"{weekday}-{number}" for number in range(MOST))
+    ]
+    kept = [row for row in rows if not row.is_empty]
+    for number, row in enumerate(kept):
+        row.key = f"{weekday}-{number}"
+    return kept
+
+
+def _copied(rows: list[Row], weekday: int) -> list[Row]:
+    return [
+        Row(f"{weekday}-{number}", row.starts, row.ends, row.since, row.until)
+        for number, row in enumerate(rows)
+    ]
+
+
+def _text(name: str) -> str:
+    return request.form.get(f"hours-{name}", "").strip()[:20]
+
+
+def clock(text: str) -> int:
+    """Minutes after midnight of 09:00, and of 9, 9.30, 9 am and 5pm, as people type them."""
+    found = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
+    if found is None:
+        raise BadHours
+    hour, minutes, half = int(found[1]), found[2] or "00", found[3]
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return parse_clock(f"{hour:02}:{minutes}")
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadHours(_("Enter dates such as 2026-11-23.")) from None
+    if not EARLIEST <= day <= LATEST:
+        raise BadHours(_("Enter dates that are not so far away."))
+    return day

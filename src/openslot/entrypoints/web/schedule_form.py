@@ -1,0 +1,81 @@
+"""How a schedule may be booked, in a form: lists to choose from, since few values make sense."""
+
+from collections.abc import Callable, Sequence
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy.orm import Session
+from wtforms import SelectField, StringField
+
+from openslot.entrypoints.web.formats import duration
+from openslot.entrypoints.web.forms import Form
+from openslot.schedules import queries
+from openslot.schedules.models import Schedule
+
+SLOT_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240)
+MAX_SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 48)
+NOTICE_MINUTES = (0, 30, 60, 120, 240, 720, 1440, 2880, 10080)
+HORIZON_DAYS = (7, 14, 28, 56, 90, 180, 365, 730)
+
+
+class ScheduleFields(Form):
+    """ScheduleDetails as somebody chooses them."""
+
+    slot_minutes = SelectField(_l("Times begin every"), validate_choice=False)
+    max_slots = SelectField(_l("Longest booking"), validate_choice=False)
+    notice_minutes = SelectField(_l("Booked at the latest"), validate_choice=False)
+    horizon_days = SelectField(_l("Booked at the earliest"), validate_choice=False)
+    room = StringField(_l("Room"))
+
+    def offer(self, schedule: Schedule | None = None, room: str | None = None) -> None:
+        """Set the choices, in the reader's language, with what the schedule has now."""
+        if self.room.data is None:
+            self.room.data = room
+        slot = schedule.slot_minutes if schedule else 30
+        self._choose("slot_minutes", SLOT_MINUTES, slot, _minutes)
+        self._choose("max_slots", MAX_SLOTS, schedule.max_slots if schedule else 4, _slots)
+        notice = schedule.notice_minutes if schedule else 0
+        self._choose("notice_minutes", NOTICE_MINUTES, notice, _notice)
+        self._choose(
+            "horizon_days", HORIZON_DAYS, schedule.horizon_days if schedule else 180, _days
+        )
+
+    def _choose(
+        self, name: str, usual: Sequence[int], now: int, words: Callable[[int], str]
+    ) -> None:
+        field = self[name]
+        field.choices = [(str(value), words(value)) for value in sorted({*usual, now})]
+        if field.data is None:
+            field.data = str(now)
+
+
+def _minutes(value: int) -> str:
+    return str(duration(value))
+
+
+def _slots(value: int) -> str:
+    return str(ngettext("%(num)s time", "%(num)s times in a row", value))
+
+
+def _notice(value: int) -> str:
+    if not value:
+        return str(_("Until it begins"))
+    length = _days_words(value // 1440) if value % 1440 == 0 else _minutes(value)
+    return str(_("%(length)s before", length=length))
+
+
+def _days(value: int) -> str:
+    return str(_("%(length)s before", length=_days_words(value)))
+
+
+def _days_words(value: int) -> str:
+    return str(ngettext("%(num)s day", "%(num)s days", value))
+
+
+def room_name(session: Session, schedule: Schedule | None) -> str | None:
+    """The name of the room that a schedule takes."""
+    if schedule is None or schedule.room_id is None:
+        return None
+    rooms = queries.rooms(session, schedule.centre_id)
+    return next((room.name for room in rooms if room.id == schedule.room_id), None)

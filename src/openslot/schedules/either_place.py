@@ -1,0 +1,35 @@
+"""A practitioner's details where they touch the hours: who may have the same hours at two places."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from openslot.directory import commands
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Practitioner
+from openslot.directory.rules import Actor
+from openslot.schedules import queries
+from openslot.schedules.rules import check_apart
+
+
+def change_practitioner(
+    session: Session,
+    actor: Actor,
+    practitioner_id: int,
+    details: PractitionerDetails,
+    *,
+    now: datetime,
+) -> Practitioner:
+    """Put new details in the place of the old ones.
+
+    HoursOverlap where the mark "either place" goes while hours at two centres need it.
+    """
+    places = list(queries.practitioner_places(session, practitioner_id).values())
+    centre_ids = frozenset(place.centre_id for place in places)
+    changed = commands.change_practitioner(
+        session, actor, practitioner_id, details, centre_ids=centre_ids, now=now
+    )
+    if not details.either_place:
+        for index, place in enumerate(places):
+            check_apart(place.hours, place.zone, places[index + 1 :])
+    return changed

@@ -1,0 +1,222 @@
+"""Searching the network: near matches, ranking, ratings, next free times, few statements."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openslot.booking import commands as booking
+from openslot.core.db import Database
+from openslot.core.ids import new_id
+from openslot.directory import commands as directory
+from openslot.directory.details import CentreDetails, PractitionerDetails
+from openslot.directory.rules import SYSTEM
+from openslot.directory.search import Index, Text, normalise, words
+from openslot.discovery.search import Directory, Order, Results, Search, When, find
+from openslot.feedback.models import Rating
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+from town import MONDAY_9, NOW, Town, build_town
+
+
+@pytest.fixture
+def town(sqlite_database: Database) -> Town:
+    return build_town(sqlite_database)
+
+
+def search(database: Database, wanted: Search, network: Directory | None = None) -> Results:
+    network = network or Directory()
+    return database.read(lambda session: find(session, network, wanted, now=NOW, days=56, times=5))
+
+
+def names(results: Results) -> list[str]:
+    return [result.entry.name for result in results.items]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("Prince of Wales Hospital", "Prince of Wales Hospital"),
+        ("wales prince", "Prince of Wales Hospital"),
+        ("PRINCE  of-wales", "Prince of Wales Hospital"),
+        ("prin wal", "Prince of Wales Hospital"),
+        ("prinse of wales", "Prince of Wales Hospital"),
+        ("physioterapist", "Ian Baker"),
+        ("pyhsiotherapist", "Ian Baker"),
+        ("physio randwick", "Ian Baker"),
+        ("Sámuel Jáckson", "Samuel Jackson"),
+        ("doctor kensington", "Samuel Jackson"),
+        ("dental", "Amy Winehouse"),
+        ("gp in randwick", "Samuel Jackson"),
+        ("radiology", "Radiology"),
+        ("ct", "Radiology"),
+    ],
+)
+def test_near_matches_find_what_is_meant(
+    sqlite_database: Database, town: Town, typed: str, found: str
+) -> None:
+    assert names(search(sqlite_database, Search(text=typed)))[0] == found
+
+
+def test_misspelt_words_are_said(sqlite_database: Database, town: Town) -> None:
+    results = search(sqlite_database, Search(text="samule jackson"))
+    assert results.corrected == "samuel jackson"
+    assert search(sqlite_database, Search(text="samuel jackson")).corrected is None
+
+
+def test_where_nothing_holds_every_word_most_words_count(
+    sqlite_database: Database, town: Town
+) -> None:
+    results = search(sqlite_database, Search(text="samuel jackson zzzzzz"))
+    assert results.wider
+    assert "Samuel Jackson" in names(results)
+    assert search(sqlite_database, Search(text="zzzzzz")).total == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "found"),
+    [
+        ("centre", "unsw", {"UNSW Health Service", "Samuel Jackson"}),
+        ("suburb", "kensington", {"UNSW Health Service", "Samuel Jackson"}),
+        ("service", "physiotherapist", {"Ian Baker", "Prince of Wales Hospital"}),
+        ("name", "jackson", {"Samuel Jackson"}),
+        ("expertise", "dental", {"Amy Winehouse"}),
+    ],
+)
+def test_each_of_the_separate_searches_looks_in_its_field_only(
+    sqlite_database: Database, town: Town, field: str, text: str, found: set[str]
+) -> None:
+    wanted = replace(Search(), **{field: text})
+    assert set(names(search(sqlite_database, wanted))) == found
+
+
+def test_what_is_out_of_the_directory_is_out_of_the_search(
+    sqlite_database: Database, town: Town
+) -> None:
+    network = Directory()
+    assert search(sqlite_database, Search(text="ian baker"), network).total == 1
+
+    def leave(session: Any) -> None:
+        person = directory.queries.practitioner(session, town.physio)
+        directory.set_active(session, SYSTEM, person, False, now=NOW)
+
+    sqlite_database.run(leave)
+    assert search(sqlite_database, Search(text="ian baker"), network).total == 0
+
+
+def test_the_earliest_time_of_the_network_comes_first(
+    sqlite_database: Database, town: Town
+) -> None:
+    booked = town.wish(MONDAY_9, minutes=60)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booked, now=NOW))
+    wanted = Search(kinds=frozenset({"practitioner"}), order=Order.EARLIEST)
+    results = search(sqlite_database, wanted)
+    assert results.items[-1].entry.name == "Samuel Jackson"
+    firsts = [result.slots[0].start for result in results.items]
+    assert firsts == sorted(firsts)
+    assert firsts[0] == MONDAY_9
+    assert firsts[-1] == MONDAY_9 + timedelta(hours=1)
+
+
+def test_filters_of_time_drop_what_has_none(sqlite_database: Database, town: Town) -> None:
+    assert search(sqlite_database, Search(when=When.TODAY)).total == 0
+    assert search(sqlite_database, Search(when=When.WEEK)).total > 0
+    assert search(sqlite_database, Search(when=When.EVENING)).total == 0
+
+
+def test_ratings_are_shown_and_rank(sqlite_database: Database, town: Town) -> None:
+    def rate(session: Any) -> None:
+        for patient, stars in zip(town.patients, (5, 4, 4), strict=True):
+            session.add(
+                Rating(
+                    id=new_id(),
+                    patient_id=patient,
+                    practitioner_id=town.physio,
+                    stars=stars,
+                    rated_at=NOW,
+                )
+            )
+
+    sqlite_database.run(rate)
+    best = search(sqlite_database, Search(order=Order.RATING)).items[0]
+    assert best.entry.name == "Ian Baker"
+    assert best.rating is not None
+    assert (round(best.rating.stars, 2), best.rating.count) == (4.33, 3)
+
+
+def test_pages_cut_the_same_order(sqlite_database: Database, town: Town) -> None:
+    everything = names(search(sqlite_database, Search(page_size=50)))
+    pages = [
+        name
+        for page in range(1, 5)
+        for name in names(search(sqlite_database, Search(page=page, page_size=2)))
+    ]
+    assert pages == everything
+
+
+def _more_people(database: Database, town: Town, count: int) -> None:
+    def add(session: Any) -> None:
+        for number in range(count):
+            details = PractitionerDetails(name=f"Person {number}", profession="GP")
+            person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+            open_schedule(
+                session, SYSTEM, centre_id=town.hospital, practitioner_id=person.id,
+                details=ScheduleDetails(), hours=[Weekly(number % 5, 540, 600)], now=NOW,
+            )  # fmt: skip
+
+    database.run(add)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_the_number_of_statements_does_not_grow_with_the_results(
+    database: Database, statements: Callable[[Database], Any], order: Order
+) -> None:
+    town = build_town(database)
+    network = Directory()
+    counts = []
+    for more in (0, 30):
+        _more_people(database, town, more)
+        wanted = Search(order=order, page_size=50)
+        search(database, wanted, network)  # the names are read once a version
+        with statements(database) as counted:
+            search(database, wanted, network)
+        counts.append(counted.count)
+    assert counts[0] == counts[1] <= 5, counted.texts
+
+
+# The matching itself
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_searched_for(text: str) -> None:
+    index: Index[int] = Index()
+    index.add(1, [Text("name", "Royal Randwick Hospital")])
+    found = index.search({"": text})
+    assert all(match.key == 1 for match in found.found)
+    assert normalise(normalise(text)) == normalise(text)
+    assert len(words(text)) <= 12
+
+
+@given(st.permutations(["royal", "prince", "alfred", "hospital"]))
+def test_word_order_does_not_matter(order: list[str]) -> None:
+    index: Index[str] = Index()
+    index.add("rpa", [Text("name", "Royal Prince Alfred Hospital")])
+    index.add("pow", [Text("name", "Prince of Wales Hospital")])
+    assert index.search({"": " ".join(order)}).found[0].key == "rpa"
+
+
+def test_an_exact_word_counts_more_than_a_part(sqlite_database: Database, town: Town) -> None:
+    def add(session: Any) -> None:
+        details = CentreDetails(
+            name="Princely Care", type="Pharmacy", suburb="Coogee", time_zone="Australia/Sydney"
+        )
+        directory.create_centre(session, SYSTEM, details, now=NOW)
+
+    sqlite_database.run(add)
+    assert names(search(sqlite_database, Search(text="prince", kinds=frozenset({"centre"}))))[
+        0
+    ] == ("Prince of Wales Hospital")
