@@ -1,7 +1,7 @@
 """A real mail server on a free port of the loopback interface, with the moods of real ones.
 
 ``with post_office() as post: ...`` serves ``post.port``; what it took is in ``post.taken``, as
-messages parsed by the standard library, in the order in which it came.
+messages parsed by the standard library, and ``post.raw``, both in the order in which it came.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ class Mood(Enum):
     LATER = "451 to the recipient"
     HANGING_UP = "closes the connection in the middle"
     SLOW = "answers long after anybody would wait"
+    NO_FAREWELL = "takes the message, and never answers QUIT"
 
 
 @dataclass
@@ -40,6 +41,7 @@ class PostOffice:
     port: int = 0
     mood: Mood = Mood.ACCEPTING
     taken: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     tries: int = 0
     slow_down: threading.Event = field(default_factory=threading.Event)
 
@@ -52,10 +54,10 @@ class PostOffice:
         if self.mood is Mood.LATER:
             return "451 4.7.1 come back later"
         if self.mood is Mood.HANGING_UP:
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         if self.mood is Mood.SLOW:
-            while not self.slow_down.is_set():
-                await asyncio.sleep(0.01)
+            await self._dawdle()
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -63,10 +65,20 @@ class PostOffice:
         if self.mood is Mood.REFUSING_TEXT:
             return "554 5.7.1 that looks like an advertisement"
         assert isinstance(envelope.content, bytes)
+        self.raw.append(envelope.content)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         message["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
         self.taken.append(message)
         return "250 taken"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.mood is Mood.NO_FAREWELL:
+            await self._dawdle()
+        return "221 Bye"
+
+    async def _dawdle(self) -> None:
+        while not self.slow_down.is_set():
+            await asyncio.sleep(0.01)
 
     @property
     def recipients(self) -> list[str]:
@@ -134,6 +146,6 @@ async def _close(listening: asyncio.base_events.Server) -> None:
     while others and time.monotonic() < gives_up:
         await asyncio.wait(others, timeout=0.05)
         others = {task for task in asyncio.all_tasks() if not task.done()}
-        others.discard(asyncio.current_task())  # type: ignore[arg-type] # there is one
+        others -= {asyncio.current_task()}
     for task in others:
         task.cancel()

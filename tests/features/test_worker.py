@@ -1,13 +1,19 @@
 """The worker sends what the outbox holds: at least once, once when all goes well, never lost."""
 
+import email
+import io
 import json
 import logging
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from email.header import decode_header, make_header
+from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -185,7 +191,7 @@ WORDS = [
     "Zoë Ñuñez-Σωκράτης 李小龍 عمر 👩🏽‍⚕️",
     'Müller, Ann; "Nan" <a@b.example> (new)',
     "é" * 120,
-    "word " * 40,
+    "word " * 39 + "word",
 ]
 
 
@@ -196,10 +202,12 @@ def test_names_and_subjects_decode_right(
     queue(sqlite_database, a_mail(name=words, subject=words))
     work(sqlite_database, settings)
     (message,) = post.taken
-    assert message["Subject"].strip() == words.strip()
+    assert message["Subject"] == words
     (address,) = message["To"].addresses
     assert address.addr_spec == "ann@example.org"
-    assert address.display_name.strip() == words.strip()
+    # The modern parser of the standard library puts blanks between the pieces of a long name.
+    name, _ = parseaddr(email.message_from_bytes(post.raw[0])["To"])
+    assert str(make_header(decode_header(name))) == words
 
 
 def test_a_mail_survives_the_outbox_unchanged(sqlite_database: Database) -> None:
@@ -331,8 +339,7 @@ def test_a_message_that_kills_each_worker_is_given_up(
     queued = queue(sqlite_database)
     moment = NOW
     for _ in range(ATTEMPTS):
-        at = moment
-        assert sqlite_database.run(lambda session, at=at: outbox.lease(session, now=at))
+        assert sqlite_database.run(partial(outbox.lease, now=moment))
         moment += LEASE
     work(sqlite_database, settings, at=moment)
     given_up = row(sqlite_database, queued)
@@ -408,6 +415,17 @@ def test_what_may_pass_is_tried_again(
     work(sqlite_database, settings, at=NOW + timedelta(minutes=1))
     assert post.recipients == ["ann@example.org"]
     assert row(sqlite_database, queued).error is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_was_taken_is_not_sent_again_however_the_farewell_goes(
+    sqlite_database: Database, settings: Settings, post: PostOffice
+) -> None:
+    post.mood = Mood.NO_FAREWELL
+    queued = queue(sqlite_database)
+    work(sqlite_database, settings)
+    assert row(sqlite_database, queued).state == State.DONE
+    assert len(post.taken) == 1
 
 
 def test_while_the_mail_server_is_down_the_waits_grow_and_at_last_it_is_given_up(
@@ -648,15 +666,18 @@ def test_the_loop_sweeps_each_minute(
 
 
 @pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Everything logged since the last look, read as JSON."""
-    root, ours = logging.getLogger(), logging.getLogger("openslot")
+    root, ours, stderr = logging.getLogger(), logging.getLogger("openslot"), io.StringIO()
     before = root.handlers, root.level, ours.level
 
     def lines() -> list[dict[str, Any]]:
-        err = capsys.readouterr().err; open("/tmp/err.txt","w").write(err)
-        return [json.loads(line) for line in err.splitlines()]
+        written = stderr.getvalue()
+        stderr.seek(0)
+        stderr.truncate()
+        return [json.loads(line) for line in written.splitlines()]
 
+    monkeypatch.setattr(sys, "stderr", stderr)
     logs.configure(Settings(_env_file=None))
     yield lines
     structlog.reset_defaults()
@@ -729,10 +750,14 @@ def test_libraries_speak_the_same_form_and_their_exceptions_keep_silent(log: Any
 
 
 @pytest.mark.parametrize(("level", "heard"), [("debug", 4), ("info", 2), ("error", 0)])
-def test_the_level_is_that_of_the_settings(log: Any, level: str, heard: int) -> None:
+def test_the_level_is_that_of_the_settings(
+    log: Any, monkeypatch: pytest.MonkeyPatch, level: str, heard: int
+) -> None:
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     logs.configure(Settings(_env_file=None, log_level=level))
     for name in ("openslot.test", "library"):
         logger = structlog.get_logger(name)
         logger.debug("a")
         logger.warning("b")
-    assert len(log()) == heard
+    assert len(stderr.getvalue().splitlines()) == heard

@@ -40,7 +40,6 @@ def test_a_line_of_the_env_file_sets_what_it_names(tmp_path: Path) -> None:
     ("name", "value", "sentence"),
     [
         ("time_zone", "Mars/Olympus", "'Mars/Olympus' is no time zone of the IANA list"),
-        ("time_zone", "", "'' is no time zone of the IANA list"),
         ("hold_minutes", "0", "greater than or equal to 1"),
         ("hold_minutes", "ten", "valid integer"),
         ("country", "aus", "should match pattern"),

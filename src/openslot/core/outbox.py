@@ -137,4 +137,4 @@ def lag(session: Session, *, now: datetime) -> timedelta:
 def counts(session: Session) -> dict[str, int]:
     """How many messages are in each state."""
     query = select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state)
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from openslot.core import audit
 from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound
 from openslot.core.fields import Blank, Details, Email, OptionalName
 from openslot.directory import commands, queries
@@ -151,3 +152,10 @@ def set_account_active(
     if account_id == actor.account_id:
         raise OwnAccount
     identity.set_active(session, account_id, active, by=actor.origin, now=now)
+
+
+def record_link(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> None:
+    """Note that an administrator had a link made that opens somebody's account."""
+    audit.record(
+        session, "account.link-made", identity.subject_of(account_id), by=actor.origin, now=now
+    )

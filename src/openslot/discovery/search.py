@@ -56,6 +56,7 @@ class Search:
     expertise: str = ""
     kinds: frozenset[Kind] = frozenset({"practitioner", "centre", "department"})
     language: str = ""
+    without_referral: bool = False
     when: When = When.ANY
     order: Order = Order.BEST
     page: int = 1
@@ -126,7 +127,7 @@ def find(
     fitting = [
         (known[match.key], match.score)
         for match in matches.found
-        if _fits(known[match.key], search.language)
+        if _fits(known[match.key], search)
     ]
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
     for entry, _ in fitting:
@@ -266,9 +267,10 @@ def _texts(entry: Entry) -> Iterator[Text]:
             yield Text("suburb", place.suburb, 0.9)
 
 
-def _fits(entry: Entry, language: str) -> bool:
+def _fits(entry: Entry, search: Search) -> bool:
     spoken = [name.strip().casefold() for name in entry.languages.split(",")]
-    return not language or language.casefold() in spoken
+    understood = not search.language or search.language.casefold() in spoken
+    return understood and not (search.without_referral and entry.needs_referral)
 
 
 def _rank(

@@ -1,4 +1,4 @@
-"""A practitioner's details where they touch the hours: who may have the same hours at two places."""
+"""A practitioner's details where they touch the hours: the same ones at two centres."""
 
 from datetime import datetime
 

@@ -175,7 +175,7 @@ def by_service(session: Session, department_id: int) -> dict[int, int]:
         .join(Schedule, Schedule.service_id == Service.id)
         .where(Service.department_id == department_id, Schedule.active.is_(True))
     )
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ YEARS_AHEAD = timedelta(days=10 * 366)
 LAST_PAGE = 1000
 
 
+def _none_if_blank(text: str | None) -> str | None:
+    """A degree that was not typed is no degree, rather than an empty one."""
+    return text.strip() or None if isinstance(text, str) else text
+
+
 class CentreForm(Form):
     """CentreDetails as somebody types them."""
 
@@ -55,8 +60,8 @@ class CentreForm(Form):
     holiday_region = StringField(_l("Public holidays of"))
     description = TextAreaField(_l("About the centre"))
     picture_url = URLField(_l("Address of a picture"))
-    latitude = StringField(_l("Latitude"))
-    longitude = StringField(_l("Longitude"))
+    latitude = StringField(_l("Latitude"), filters=[_none_if_blank])
+    longitude = StringField(_l("Longitude"), filters=[_none_if_blank])
 
 
 @pages.get("/admin/centres")

@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
 from wtforms import EmailField, SelectField, StringField
 
 from openslot.directory import queries, staff
@@ -17,7 +16,6 @@ from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import passwords
@@ -105,7 +103,8 @@ def show(account_id: UUID) -> str:
 @access.allow(access.ADMINS)
 def new() -> ResponseReturnValue:
     """Make an account; its owner sets the password with a link."""
-    form = AccountForm()
+    names = ("role", "email", "practitioner_id")
+    form = AccountForm(**{name: reading.text(name)[:254] for name in names})
     _offer(form)
     status: Done[tuple[Account, str]] | int = SHOWN
     if request.method == "POST":
@@ -150,13 +149,15 @@ def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
 
 def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account, str]:
     account = staff.create_staff(session, context.actor(), details, hashed, now=context.now())
+    staff.record_link(session, context.actor(), account.id, now=context.now())
     return account, account_mail.send_invitation(session, account)
 
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Say that the mail is on its way; where no server takes it, show the link this once."""
     if context.settings().smtp_host:
-        flash(_("The account is made. We have written to %(email)s.", email=account.email), "good")
+        flash(_("We have written to %(email)s, with a link that sets the password.",
+                email=account.email), "good")  # fmt: skip
         return redirect(url_for("admin_accounts.show", account_id=account.id), 303)
     return render_template("admin/account_link.html", account=account, link=link)
 
@@ -166,11 +167,28 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
 def send_link(account_id: UUID) -> ResponseReturnValue:
     """Send a new link that sets the password."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
-    link = context.write(lambda session: account_mail.send_reset(session, account))
+    link = context.write(lambda session: _send_link(session, account))
     return _invited(account, link)
+
+
+def _send_link(session: Session, account: Account) -> str:
+    staff.record_link(session, context.actor(), account.id, now=context.now())
+    return account_mail.send_reset(session, account)
 
 
 @pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def switch(account_id: UUID) -> ResponseReturnValue:
     """Switch an account off, or on again; asks first."""
+    account = staff.managed_account(context.reader(), context.actor(), account_id)
+    form = Form()
+    wanted = reading.text("active") == "yes"
+    status: Done[None] | int = SHOWN
+    if request.method == "POST":
+        status = do(form, lambda session: staff.set_account_active(
+            session, context.actor(), account_id, active=wanted, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The account is switched on.") if wanted else _("The account is switched off."),
+              "good")  # fmt: skip
+        return redirect(url_for("admin_accounts.show", account_id=account_id), 303)
+    return render_template("admin/account_switch.html", form=form, account=account), status

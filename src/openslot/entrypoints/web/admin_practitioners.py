@@ -1,7 +1,6 @@
 """Practitioners, for administrators: who they are, where they work, and when."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -140,9 +139,7 @@ def new() -> ResponseReturnValue:
     status = _create(form, hours) if posted else SHOWN
     if isinstance(status, Done):
         flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
-        return redirect(
-            url_for("admin_practitioners.show", practitioner_id=status.value.id), 303
-        )
+        return redirect(url_for("admin_practitioners.show", practitioner_id=status.value.id), 303)
     page = render_template("admin/practitioner_new.html", form=form, hours=hours)
     return page, status
 

@@ -1,7 +1,5 @@
 """Where a practitioner works: a schedule at each centre, with its weekly hours."""
 
-from typing import Any
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _

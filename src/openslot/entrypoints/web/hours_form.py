@@ -30,15 +30,24 @@ class Period(Protocol):
     """A weekly period as the database or the rules keep it."""
 
     @property
-    def weekday(self) -> int: ...
+    def weekday(self) -> int:
+        """0 is Monday."""
+
     @property
-    def starts(self) -> int: ...
+    def starts(self) -> int:
+        """Minutes after midnight."""
+
     @property
-    def ends(self) -> int: ...
+    def ends(self) -> int:
+        """Minutes after midnight, up to 1440."""
+
     @property
-    def valid_from(self) -> date | None: ...
+    def valid_from(self) -> date | None:
+        """The first day, where there is one."""
+
     @property
-    def valid_until(self) -> date | None: ...
+    def valid_until(self) -> date | None:
+        """The last day, where there is one."""
 
 
 @dataclass

@@ -19,7 +19,13 @@ LAST_PAGE = 500
 @access.allow(access.ANYONE)
 def home() -> str:
     """One search box, and what the network is."""
-    results = _find(Search(order=Order.EARLIEST, kinds=frozenset({"practitioner"}), page_size=4))
+    soonest = Search(
+        order=Order.EARLIEST,
+        kinds=frozenset({"practitioner"}),
+        without_referral=True,
+        page_size=4,
+    )
+    results = _find(soonest)
     return render_template("search/home.html", results=results, professions=_professions())
 
 

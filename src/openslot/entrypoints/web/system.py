@@ -3,7 +3,6 @@
 import structlog
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
 
 from openslot.core import outbox
 from openslot.entrypoints.web import access, context
@@ -32,7 +31,7 @@ def ready() -> ResponseReturnValue:
     try:
         current = run.is_current(database.engine)
         lag = database.read(lambda session: outbox.lag(session, now=context.now()))
-    except SQLAlchemyError as error:
+    except Exception as error:  # whatever the driver says, the answer is the same
         log.warning("not ready", kind=type(error).__name__)
         return jsonify(status="not ready", database="unreachable"), 503
     answer = {

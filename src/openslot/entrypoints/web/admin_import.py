@@ -1,0 +1,106 @@
+"""Importing files, for administrators of the network: all is written, or nothing."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import FileStorage
+from werkzeug.utils import secure_filename
+from wtforms import BooleanField, MultipleFileField, StringField
+
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD
+from openslot.entrypoints.web.zones import zone_names
+from openslot.exchange.commands import import_paths
+from openslot.exchange.outcome import Outcome
+from openslot.exchange.problems import ImportRefused
+from openslot.exchange.progress import Silent
+
+pages = Blueprint("admin_import", __name__)
+
+KINDS = (".csv", ".json", ".jsonl", ".ndjson")
+MOST_FILES = 20
+PROBLEMS_SHOWN = 200
+
+
+class ImportForm(Form):
+    """Files, and the time zone of centres that are new."""
+
+    files = MultipleFileField(_l("Files"))
+    time_zone = StringField(_l("Time zone of new centres"))
+    rehearse = BooleanField(_l("Only check, and write nothing"))
+
+
+@pages.route("/admin/import", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def upload() -> ResponseReturnValue:
+    """Choose files; see what they did, or every problem with its file, line and column."""
+    form = ImportForm(time_zone=context.settings().time_zone)
+    if request.method == "GET":
+        return _page(form)
+    files = _chosen(form)
+    if form.time_zone.data not in zone_names():
+        form.refuse(_("Choose a time zone such as Australia/Sydney."), "time_zone")
+    if form.errors or not files:
+        return _page(form, status=NOT_UNDERSTOOD)
+    try:
+        outcome = _import(files, form.time_zone.data, rehearse=form.rehearse.data)
+    except ImportRefused as error:
+        return _page(form, refused=error, status=status_of(error))
+    return _page(form, outcome=outcome)
+
+
+def _chosen(form: ImportForm) -> list[FileStorage]:
+    """The files that can be read; what is wrong with the choice stands in the form."""
+    files = [file for file in request.files.getlist("files") if file.filename]
+    if not files or len(files) > MOST_FILES:
+        form.refuse(_("Choose one to %(count)s files.", count=MOST_FILES), "files")
+    for file in files:
+        if Path(file.filename or "").suffix.lower() not in KINDS:
+            form.refuse(_("Choose CSV or JSON files only."), "files")
+            break
+    return files
+
+
+def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [_kept(file, Path(folder), number) for number, file in enumerate(files)]
+        context.close_reader()
+        return import_paths(
+            context.services().database, context.settings(), paths,
+            zone=zone, now=context.now(), progress=Silent(), rehearse=rehearse,
+        )  # fmt: skip
+
+
+def _kept(file: FileStorage, folder: Path, number: int) -> Path:
+    """The file on disk, by its own name as far as that is safe; the report of problems names it."""
+    own = folder / str(number)
+    own.mkdir()
+    path = own / (secure_filename(file.filename or "") or f"file{number}.csv")
+    file.save(path)
+    return path
+
+
+def _page(
+    form: ImportForm,
+    *,
+    outcome: Outcome | None = None,
+    refused: ImportRefused | None = None,
+    status: int = 200,
+) -> tuple[str, int]:
+    page = render_template(
+        "admin/import.html",
+        form=form,
+        zone_names=zone_names(),
+        outcome=outcome,
+        refused=sentence_of(refused) if refused else None,
+        problems=refused.problems[:PROBLEMS_SHOWN] if refused else (),
+        kinds=",".join(KINDS),
+    )
+    return page, status

@@ -1,0 +1,253 @@
+"""Whole journeys in a real Chromium: as a patient, as a practitioner, with and without
+JavaScript, on a phone; every page on the way passes axe."""
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from browser.conftest import LiveServer
+from entrypoints.world import PASSWORD, SYDNEY, World, build
+from openslot.booking import check
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+
+NEW = {
+    "name": "Aroha Ngata",
+    "born": "31/3/1980",
+    "email": "aroha@example.net",
+    "password": "orchard lantern velvet seven",
+}
+
+
+@pytest.fixture
+def world(live_server: LiveServer) -> World:
+    return build(live_server.database)
+
+
+@pytest.fixture
+def checked(live_server: LiveServer) -> Callable[[Page], None]:
+    """Passes axe, does not scroll sideways, and asked no other host for anything."""
+
+    def check_page(page: Page) -> None:
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+        widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        if _runs_scripts(page):
+            scroll, client = page.evaluate(widths)
+            assert scroll <= client, f"{page.url} scrolls sideways"
+
+    return check_page
+
+
+def _runs_scripts(page: Page) -> bool:
+    return bool(page.evaluate("() => true"))
+
+
+def sign_in(page: Page, server: LiveServer, email: str, password: str = PASSWORD) -> None:
+    page.goto(f"{server.url}/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{server.url}/dashboard")
+
+
+def sign_up(page: Page, server: LiveServer) -> None:
+    page.goto(f"{server.url}/sign-up")
+    page.get_by_label("Name").fill(NEW["name"])
+    page.get_by_label("Date of birth").fill(NEW["born"])
+    page.get_by_label("E-mail").fill(NEW["email"])
+    page.get_by_label("Password").fill(NEW["password"])
+    page.locator("main").get_by_role("button", name="Sign up").click()
+    page.get_by_label("Password", exact=True).fill(NEW["password"])
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{server.url}/dashboard")
+
+
+def visits_of(database: Database, status: Status) -> list[Appointment]:
+    return database.read(
+        lambda session: [one for one in session.query(Appointment) if one.status == status]
+    )
+
+
+def journey(page: Page, server: LiveServer, checked: Callable[[Page], None] | None) -> None:
+    """Sign up, search, hold, book, move, cancel."""
+    look = checked or (lambda _page: None)
+    before = len(visits_of(server.database, Status.BOOKED))
+    page.goto(server.url)
+    look(page)
+    sign_up(page, server)
+    look(page)
+
+    page.goto(f"{server.url}/search?q=physio+randwick&kind=practitioner&sort=earliest")
+    look(page)
+    page.locator(".os-result .more").first.click()
+    page.get_by_role("link", name="Week after").click()
+    look(page)
+    page.locator(".os-days .os-slot:visible").nth(1).click()
+    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    look(page)
+    page.get_by_label("Reason for the visit").fill("Sore knee after running")
+    page.get_by_role("button", name="Confirm booking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    look(page)
+    assert len(visits_of(server.database, Status.BOOKED)) == before + 1
+
+    page.get_by_role("link", name="Move").click()
+    look(page)
+    page.get_by_role("link", name="Week after").click()
+    page.locator(".os-days .os-slot:visible").nth(3).click()
+    look(page)
+    page.get_by_role("button", name="Move the visit").click()
+    expect(page.get_by_text("Your visit was moved")).to_be_visible()
+    look(page)
+
+    page.goto(f"{server.url}/dashboard")
+    look(page)
+    page.get_by_role("link", name="Open visit").click()
+    page.get_by_role("link", name="Cancel the visit").click()
+    page.get_by_role("button", name="Cancel the visit").click()
+    expect(page.get_by_text("The visit is cancelled")).to_be_visible()
+    assert len(visits_of(server.database, Status.BOOKED)) == before
+    assert server.database.read(check.faults) == []
+
+
+def test_a_new_patient_books_moves_and_cancels(
+    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+) -> None:
+    journey(desktop_page, live_server, checked)
+
+
+def test_the_same_on_a_phone(
+    phone_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+) -> None:
+    journey(phone_page, live_server, checked)
+
+
+def test_the_same_without_javascript(
+    noscript_page: Page, live_server: LiveServer, world: World
+) -> None:
+    journey(noscript_page, live_server, None)
+
+
+def test_a_practitioners_day(
+    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server, world.emails["practitioner-owner"])
+    checked(page)
+    page.get_by_role("link", name="Calendar", exact=True).click()
+    checked(page)
+    page.get_by_role("link", name="Week after").click()
+    checked(page)
+    page.goto(f"{live_server.url}/appointments/{world.visits['owner']}")
+    checked(page)
+    page.goto(f"{live_server.url}/calendar/hours")
+    checked(page)
+    page.get_by_role("link", name="Change these hours").first.click()
+    checked(page)
+
+    page.goto(f"{live_server.url}/calendar/absences")
+    checked(page)
+    visit = live_server.database.read(
+        lambda session: session.get_one(Appointment, world.visits["owner"])
+    )
+    day = visit.starts_at.astimezone(SYDNEY).date().isoformat()
+    page.get_by_label("From, day").fill(day)
+    page.get_by_label("To, day").fill(day)
+    page.get_by_role("button", name="Block this time").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("in the time you block")
+    checked(page)
+    page.get_by_label("Cancel the visit").check()
+    page.get_by_role("button", name="Block the time").click()
+    expect(page.get_by_text("can no longer be booked")).to_be_visible()
+    checked(page)
+    assert len(visits_of(live_server.database, Status.CANCELLED)) == 1
+    assert live_server.database.read(check.faults) == []
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("who", "paths"),
+    [
+        (None, ["/", "/search", "/search?q=zzzzz", "/login", "/sign-up", "/forgot", "/nowhere",
+                "/centres/1", "/departments/1", "/practitioners/1", "/book/1"]),
+        ("patient-owner", ["/dashboard", "/dashboard/past", "/account", "/account/details",
+                           "/account/password", "/account/email", "/account/sessions",
+                           "/account/delete"]),
+        ("staff-owner", ["/dashboard", "/patients", "/patients/new", "/admin/department",
+                         "/account"]),
+        ("centre-admin-owner", ["/dashboard", "/admin/centres", "/admin/practitioners",
+                                "/admin/accounts"]),
+        ("network-admin", ["/dashboard", "/admin/centres", "/admin/centres/new",
+                           "/admin/centres/1", "/admin/practitioners", "/admin/practitioners/1",
+                           "/admin/accounts", "/admin/outbox", "/admin/import"]),
+    ],
+)  # fmt: skip
+def test_every_page_is_accessible(
+    request: pytest.FixtureRequest,
+    live_server: LiveServer,
+    world: World,
+    checked: Callable[[Page], None],
+    who: str | None,
+    paths: list[str],
+    size: str,
+) -> None:
+    page: Page = request.getfixturevalue(f"{size}_page")
+    if who:
+        sign_in(page, live_server, world.emails[who])
+    for path in paths:
+        response = page.goto(live_server.url + path)
+        assert response is not None
+        assert response.status == (404 if path == "/nowhere" else 200), path
+        checked(page)
+
+
+def test_dark_pages_are_accessible(
+    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+) -> None:
+    desktop_page.emulate_media(color_scheme="dark")
+    for path in ("/", "/search?q=physio", "/book/1", "/practitioners/1", "/sign-up"):
+        desktop_page.goto(live_server.url + path)
+        checked(desktop_page)
+
+
+def test_booking_by_keyboard_alone(
+    desktop_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server, world.emails["patient-owner"])
+    page.goto(f"{live_server.url}/book/{world.schedules['teammate']}")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('os-slot')"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == "Confirm booking":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+
+
+def test_two_patients_press_the_same_time(
+    browser: object, desktop_page: Page, phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    """The second is told kindly, keeps what was typed, and books one of the nearest times."""
+    book = f"{live_server.url}/book/{world.schedules['stranger']}"
+    sign_in(desktop_page, live_server, world.emails["patient-owner"])
+    sign_in(phone_page, live_server, world.emails["patient-teammate"])
+    desktop_page.goto(book)
+    phone_page.goto(book)
+    desktop_page.locator(".os-days .os-slot:visible").first.click()
+    phone_page.locator(".os-days .os-slot:visible").first.click()
+    expect(phone_page.get_by_role("alert")).to_contain_text("nearest free times")
+    phone_page.get_by_role("alert").locator(".os-slot").first.click()
+    phone_page.get_by_role("button", name="Confirm booking").click()
+    expect(phone_page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    desktop_page.get_by_role("button", name="Confirm booking").click()
+    expect(desktop_page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    assert live_server.database.read(check.faults) == []

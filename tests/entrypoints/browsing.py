@@ -1,0 +1,44 @@
+"""A client that fills in forms the way a browser does: with the token of the page."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+TOKEN = re.compile(r'name="csrf_token" (?:type="hidden" )?value="([^"]+)"')
+
+
+class Client:
+    """A browser of one person."""
+
+    def __init__(self, app: Flask) -> None:
+        self.http: FlaskClient = app.test_client()
+        self.token: str | None = None
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        """The page at ``path``; no redirect is followed."""
+        return self.http.get(path, headers=headers)
+
+    def send(self, path: str, *, page: str | None = None, **fields: object) -> TestResponse:
+        """Post a form to ``path``, with the token of ``page``, by default of ``path`` itself."""
+        return self.http.post(path, data={"csrf_token": self.token_of(page or path), **fields})
+
+    def post(self, path: str, **fields: object) -> TestResponse:
+        """Post a form with a token that this browser got before."""
+        if self.token is None:
+            self.token_of("/forgot")
+        return self.http.post(path, data={"csrf_token": self.token, **fields})
+
+    def token_of(self, path: str) -> str:
+        """The token in the forms of a page."""
+        found = TOKEN.search(self.http.get(path).text)
+        assert found, f"no form on {path}"
+        self.token = unescape(found[1])
+        return self.token
+
+
+ClientFor = Callable[[str | None], Client]
+"""A browser that is signed in as the named person, or as nobody."""

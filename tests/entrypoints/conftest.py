@@ -1,0 +1,59 @@
+"""The app on a small network, and clients that are signed in.
+
+``app``         the app on a SQLite database with the people of world.py
+``world``       their ids
+``client_for``  ``client_for("staff-owner")``: a client signed in as that person;
+                ``client_for(None)``: one that is not
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from entrypoints.browsing import Client, ClientFor
+from entrypoints.world import PASSWORD, World, build
+from openslot.app import create_app
+from openslot.core.config import Settings
+from openslot.core.db import Database
+
+
+@pytest.fixture
+def world(sqlite_database: Database) -> World:
+    """The ids of the network, which fills the test's own database."""
+    return build(sqlite_database)
+
+
+@pytest.fixture
+def settings(sqlite_database: Database, tmp_path: Path) -> Settings:
+    """Settings for a quick app: cheap hashes, and no limits by address."""
+    return Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        database_url=str(sqlite_database.engine.url),
+        rate_limits=False,
+        password_iterations=1,
+    )
+
+
+@pytest.fixture
+def app(world: World, settings: Settings) -> Iterator[Flask]:
+    """The app on the network; forms need their token, as everywhere."""
+    app = create_app(settings)
+    yield app
+    app.extensions["openslot"].database.close()
+
+
+@pytest.fixture
+def client_for(app: Flask, world: World) -> ClientFor:
+    """Clients by person; each call is another browser."""
+
+    def make(person: str | None) -> Client:
+        client = Client(app)
+        if person is not None:
+            answer = client.send("/login", email=world.emails[person], password=PASSWORD)
+            assert answer.status_code == 303, answer.text
+        return client
+
+    return make
