@@ -1,0 +1,177 @@
+"""openslot check finds planted corruption, and repair mends what can be mended."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from openslot.booking import absences, check
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.check import NOT_TAKEN, TAKEN_BY_NOTHING, TAKEN_TWICE
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.models import Practitioner
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.schedules import commands as schedules
+from openslot.schedules.models import AbsenceKind, DiaryPage
+from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+
+Planting = Callable[[Session, Town], Any]
+
+
+def a_visit_a_hold_and_an_absence(database: Database) -> Town:
+    town = build_town(database)
+
+    def fill(session: Session) -> None:
+        booking.book(session, SYSTEM, town.wish(), now=NOW)
+        keep = timedelta(minutes=10)
+        later = town.wish(MONDAY_9 + timedelta(days=1), patient=1)
+        booking.hold(session, SYSTEM, later, now=NOW, keep=keep)
+        leave = AbsenceDetails(
+            kind=AbsenceKind.LEAVE,
+            starts_at=MONDAY_9 + timedelta(hours=2),
+            ends_at=MONDAY_9 + timedelta(hours=4),
+        )
+        absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+        schedules.close_centre(
+            session, SYSTEM, town.clinic, starts=MONDAY_9, ends=MONDAY_9 + 4 * HALF_HOUR,
+            reason="Flood", now=NOW,
+        )  # fmt: skip
+
+    database.run(fill)
+    return town
+
+
+def diary_of_gp(session: Session, town: Town) -> int:
+    found = session.scalar(select(Practitioner.diary_id).where(Practitioner.id == town.gp))
+    assert found is not None
+    return found
+
+
+def a_page_lost(session: Session, town: Town) -> None:
+    session.execute(delete(DiaryPage).where(DiaryPage.diary_id == diary_of_gp(session, town)))
+
+
+def a_page_full_of_nothing(session: Session, town: Town) -> None:
+    page = {"diary_id": diary_of_gp(session, town), "day": 22_000, "taken": b"\x01" * 36}
+    session.execute(insert(DiaryPage).values(page))
+
+
+def a_visit_cancelled_behind_our_back(session: Session, town: Town) -> None:
+    session.execute(update(Appointment).values(status=Status.CANCELLED))
+
+
+@pytest.mark.parametrize(
+    ("planting", "kind"),
+    [
+        (a_page_lost, NOT_TAKEN),
+        (a_page_full_of_nothing, TAKEN_BY_NOTHING),
+        (a_visit_cancelled_behind_our_back, TAKEN_BY_NOTHING),
+    ],
+)
+def test_planted_corruption_is_found_and_mended(
+    database: Database, planting: Planting, kind: str
+) -> None:
+    town = a_visit_a_hold_and_an_absence(database)
+    assert database.read(check.faults) == []
+    database.run(lambda session: planting(session, town))
+    found = database.read(check.faults)
+    assert {fault.kind for fault in found} == {kind}
+    assert all("UTC" in str(fault) for fault in found)
+    assert database.run(check.repair) > 0
+    assert database.read(check.faults) == []
+    assert database.run(check.repair) == 0
+
+
+def test_two_visits_at_one_time_are_reported_and_left_to_people(
+    sqlite_database: Database,
+) -> None:
+    town = build_town(sqlite_database)
+    one = town.wish()
+    other = town.wish(MONDAY_9 + HALF_HOUR, patient=1)
+
+    def book_both(session: Session) -> None:
+        booking.book(session, SYSTEM, one, now=NOW)
+        second = booking.book(session, SYSTEM, other, now=NOW)
+        session.flush()
+        session.execute(
+            update(Appointment)
+            .where(Appointment.id == second.id)
+            .values(starts_at=MONDAY_9, ends_at=MONDAY_9 + HALF_HOUR)
+        )
+
+    sqlite_database.run(book_both)
+    sqlite_database.run(check.repair)
+    assert {fault.kind for fault in sqlite_database.read(check.faults)} == {TAKEN_TWICE}
+
+
+# Absences
+
+
+def leave_on_monday(hours: int = 8) -> AbsenceDetails:
+    return AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + timedelta(hours=hours)
+    )
+
+
+def test_an_absence_keeps_the_visits_inside_unless_told(sqlite_database: Database) -> None:
+    town = build_town(sqlite_database)
+
+    def book(session: Session) -> list[Appointment]:
+        return [
+            booking.book(session, SYSTEM, town.wish(MONDAY_9 + at * HALF_HOUR, patient=at), now=NOW)
+            for at in (0, 1)
+        ]
+
+    kept, cancelled = sqlite_database.run(book)
+    hit = sqlite_database.read(
+        lambda session: absences.hit_by(session, town.doctor, town.gp, leave_on_monday())
+    )
+    assert {visit.appointment.id for visit in hit} == {kept.id, cancelled.id}
+    made = sqlite_database.run(
+        lambda session: absences.enter_absence(
+            session, town.doctor, town.gp, leave_on_monday(),
+            cancel=frozenset({cancelled.id}), now=NOW,
+        )
+    )  # fmt: skip
+    found = sqlite_database.read(
+        lambda session: {one.id: one.status for one in session.query(Appointment)}
+    )
+    assert found == {kept.id: Status.BOOKED, cancelled.id: Status.CANCELLED}
+    assert sqlite_database.read(check.faults) == []
+    sqlite_database.run(
+        lambda session: absences.end_absence(session, town.doctor, town.gp, made.id, now=NOW)
+    )
+    assert sqlite_database.read(check.faults) == []
+
+
+def test_absences_belong_to_the_practitioner_and_those_who_run_the_centre(
+    sqlite_database: Database,
+) -> None:
+    town = build_town(sqlite_database)
+    for stranger in (
+        town.patient(),
+        town.clerk,
+        Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
+    ):
+        with pytest.raises(Forbidden):
+            sqlite_database.run(
+                lambda session, stranger=stranger: absences.enter_absence(
+                    session, stranger, town.gp, leave_on_monday(), now=NOW
+                )
+            )
+    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic)
+    made = sqlite_database.run(
+        lambda session: absences.enter_absence(session, chief, town.gp, leave_on_monday(), now=NOW)
+    )
+    other = Actor(role=Role.PRACTITIONER, practitioner_id=town.physio)
+    with pytest.raises(NotFound):
+        sqlite_database.run(
+            lambda session: absences.end_absence(session, other, town.physio, made.id, now=NOW)
+        )
