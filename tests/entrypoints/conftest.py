@@ -54,6 +54,7 @@ def client_for(app: Flask, world: World) -> ClientFor:
         if person is not None:
             answer = client.send("/login", email=world.emails[person], password=PASSWORD)
             assert answer.status_code == 303, answer.text
+            client.token = None  # signing in makes a new session, with another token
         return client
 
     return make

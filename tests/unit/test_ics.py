@@ -221,8 +221,9 @@ def test_lines_of_an_address_stay_lines() -> None:
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\u2028", "\x85", "\x00", "\x0b"])
 def test_no_text_adds_a_line_of_its_own(break_: str) -> None:
     evil = f"Toby{break_}ATTENDEE:mailto:evil@example.org"
-    event = event_of(entry(visit(whom=evil, who=evil, centre=evil)))
-    assert event["attendee"] == "mailto:ann@example.org"
+    written = entry(visit(whom=evil, who=evil, centre=evil))
+    assert event_of(written)["attendee"] == "mailto:ann@example.org"
+    assert not re.search(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]", written)
 
 
 def test_lines_are_folded_at_75_octets_and_end_in_crlf() -> None:

@@ -144,7 +144,8 @@ def make_hashes(
     """
     users = batch.of(UserDocument)
     ready = {found.row.email: found.row.password for found in users if found.row.email in emails}
-    new = (found.row for found in batch.people() if found.row.email in emails - ready.keys())
+    left = emails - ready.keys()
+    new = (found.row for found in batch.people() if found.row.email in left)
     todo = {row.email: row.password or "" for row in new}
     if time_cost is None or not todo:
         return ready | dict.fromkeys(todo, NOT_HASHED)

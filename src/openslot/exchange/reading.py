@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ TABLES = frozenset({".csv"})
 DOCUMENTS = frozenset({".json", ".jsonl", ".ndjson"})
 
 NOT_UTF8 = "This is not written in UTF-8. Save the file as UTF-8 text and import it again."
+_BROKEN = re.compile("[\udc80-\udcff]")
+"""How Python keeps bytes that are not UTF-8."""
+
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte-order marks of UTF-16 and UTF-32, which spreadsheets call Unicode text."""
 
@@ -114,7 +118,7 @@ def _decoded(name: str, data: bytes, problems: Problems) -> str:
 
 
 def _is_broken(text: str) -> bool:
-    return any("\udc80" <= char <= "\udcff" for char in text)
+    return _BROKEN.search(text) is not None
 
 
 def _lines(name: str, text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:

@@ -72,7 +72,8 @@ def changed(kind: type[D], thing: object, values: Mapping[str, Any]) -> D | None
     old = {name: getattr(thing, name) for name in kind.model_fields}
     if all(old[name] == value for name, value in values.items()):
         return None
-    return kind(**{**old, **values})
+    stated = {name: value for name, value in old.items() if value is not None}
+    return kind.model_validate({**stated, **values})
 
 
 def effect(*changes: object) -> Effect:

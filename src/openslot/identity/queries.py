@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.identity.models import Account, AccountSession, SignInFailure
@@ -67,14 +67,14 @@ def failures_since(session: Session, email: str, address: str, since: datetime) 
     """How many sign-ins failed for the e-mail and from the address."""
     counted = session.execute(
         select(
-            func.count().filter(SignInFailure.email == email),
-            func.count().filter(SignInFailure.address == address),
+            func.sum(case((SignInFailure.email == email, 1), else_=0)),
+            func.sum(case((SignInFailure.address == address, 1), else_=0)),
         ).where(
             SignInFailure.at > since,
             or_(SignInFailure.email == email, SignInFailure.address == address),
         )
     ).one()
-    return counted[0], counted[1]
+    return int(counted[0] or 0), int(counted[1] or 0)
 
 
 def forget_failures(session: Session, *, email: str, before: datetime) -> None:

@@ -23,7 +23,6 @@ from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.admin_departments import department_page
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import own_zone, zone_names
@@ -34,7 +33,6 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import check_holiday_region
 
 pages = Blueprint("admin", __name__)
-know_keys(pages)
 
 MAILS_SHOWN = 30
 YEARS_AHEAD = timedelta(days=10 * 366)
@@ -50,7 +48,7 @@ class CentreForm(Form):
     """CentreDetails as somebody types them."""
 
     name = StringField(_l("Name"))
-    type = SelectField(_l("Kind"), choices=[(kind.value, kind.value) for kind in CentreType])
+    type = SelectField(_l("Kind"), choices={kind.value: kind.value for kind in CentreType})
     address = StringField(_l("Address"))
     suburb = StringField(_l("Suburb"))
     phone = TelField(_l("Telephone"))
@@ -75,7 +73,7 @@ def centres() -> str:
     return render_template("admin/centres.html", centres=found)
 
 
-@pages.get("/admin/centres/<key:centre_id>")
+@pages.get("/admin/centres/<int:centre_id>")
 @access.allow(access.ADMINS)
 def centre(centre_id: int) -> str:
     """A centre with its departments, practitioners and closures."""
@@ -122,7 +120,7 @@ def _check_region(details: CentreDetails) -> None:
         check_holiday_region(details.holiday_region)
 
 
-@pages.route("/admin/centres/<key:centre_id>/edit", methods=["GET", "POST"])
+@pages.route("/admin/centres/<int:centre_id>/edit", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def edit_centre(centre_id: int) -> ResponseReturnValue:
     """Change a centre's details."""
@@ -149,7 +147,7 @@ def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
     return page, status
 
 
-@pages.route("/admin/centres/<key:centre_id>/active", methods=["GET", "POST"])
+@pages.route("/admin/centres/<int:centre_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def retire(centre_id: int) -> ResponseReturnValue:
     """Close a centre for good, or open it again; asks first."""

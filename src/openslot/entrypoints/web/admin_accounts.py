@@ -119,21 +119,18 @@ def _offer(form: AccountForm) -> None:
     """Set the choices: centre administrators make staff of their own centre only."""
     session, everywhere = context.reader(), context.actor().is_a(Role.NETWORK_ADMIN)
     offered = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
-    form.role.choices = [(role.value, role_names()[role]) for role in offered]
+    form.role.choices = {role.value: role_names()[role] for role in offered}
     form.role.data = form.role.data or Role.STAFF.value
     centres = own_centres()
-    empty = [("", _("None"))] if everywhere else []
-    form.centre_id.choices = [*empty, *((str(one.id), one.name) for one in centres)]
-    form.department_id.choices = [
-        ("", _("None yet")),
-        *(
-            (str(one.id), f"{one.name}, {centre.name}" if everywhere else one.name)
-            for centre in centres
-            for one in queries.departments(session, centre.id)
-        ),
-    ]
+    empty = {"": _("None")} if everywhere else {}
+    form.centre_id.choices = empty | {str(one.id): one.name for one in centres}
+    form.department_id.choices = {"": _("None yet")} | {
+        str(one.id): f"{one.name}, {centre.name}" if everywhere else one.name
+        for centre in centres
+        for one in queries.departments(session, centre.id)
+    }
     free = queries.without_account(session) if everywhere else ()
-    form.practitioner_id.choices = [("", _("None")), *((str(one.id), one.name) for one in free)]
+    form.practitioner_id.choices = {"": _("None")} | {str(one.id): one.name for one in free}
 
 
 def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:

@@ -19,7 +19,6 @@ from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import clock
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.schedules import commands
@@ -28,7 +27,6 @@ from openslot.schedules.errors import BadHours
 from openslot.schedules.models import Closure
 
 pages = Blueprint("admin_closures", __name__)
-know_keys(pages)
 
 YEARS_AHEAD = timedelta(days=10 * 366)
 
@@ -83,7 +81,7 @@ def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     return local.astimezone(UTC)
 
 
-@pages.route("/admin/centres/<key:centre_id>/closures", methods=["GET", "POST"])
+@pages.route("/admin/centres/<int:centre_id>/closures", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def listing(centre_id: int) -> ResponseReturnValue:
     """The closures to come, and a form for one more."""
@@ -132,7 +130,7 @@ def _tell(closure: Closure) -> None:
         )
 
 
-@pages.post("/admin/centres/<key:centre_id>/closures/<key:closure_id>/end")
+@pages.post("/admin/centres/<int:centre_id>/closures/<int:closure_id>/end")
 @access.allow(access.ADMINS)
 def end(centre_id: int, closure_id: int) -> Response:
     """Take a closure back; what is only a period of time is entered again as easily."""

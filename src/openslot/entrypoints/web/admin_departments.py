@@ -14,14 +14,12 @@ from openslot.directory.models import Department
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
 pages = Blueprint("admin_departments", __name__)
-know_keys(pages)
 
 
 class DepartmentForm(Form):
@@ -34,7 +32,7 @@ class DepartmentForm(Form):
     picture_url = URLField(_l("Address of a picture"))
 
 
-@pages.get("/admin/departments/<key:department_id>")
+@pages.get("/admin/departments/<int:department_id>")
 @access.allow(access.EDITORS)
 def show(department_id: int) -> str:
     """A department with its services."""
@@ -64,7 +62,7 @@ def editable(department_id: int) -> Department:
     return found
 
 
-@pages.route("/admin/centres/<key:centre_id>/departments/new", methods=["GET", "POST"])
+@pages.route("/admin/centres/<int:centre_id>/departments/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new(centre_id: int) -> ResponseReturnValue:
     """Add a department to a centre."""
@@ -88,7 +86,7 @@ def _create(session: Session, centre_id: int, details: DepartmentDetails) -> Dep
     )
 
 
-@pages.route("/admin/departments/<key:department_id>/edit", methods=["GET", "POST"])
+@pages.route("/admin/departments/<int:department_id>/edit", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def edit(department_id: int) -> ResponseReturnValue:
     """Change a department's details."""
@@ -104,7 +102,7 @@ def edit(department_id: int) -> ResponseReturnValue:
     return render_template("admin/department_form.html", form=form, department=found), status
 
 
-@pages.route("/admin/departments/<key:department_id>/active", methods=["GET", "POST"])
+@pages.route("/admin/departments/<int:department_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def retire(department_id: int) -> ResponseReturnValue:
     """Take a department out of its centre, or back in; asks first."""

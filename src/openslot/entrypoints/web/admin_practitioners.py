@@ -18,7 +18,6 @@ from openslot.directory.rules import may_edit_practitioner
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
 from openslot.entrypoints.web.schedule_form import ScheduleFields
@@ -30,7 +29,6 @@ from openslot.schedules.either_place import change_practitioner
 from openslot.schedules.models import Schedule
 
 pages = Blueprint("admin_practitioners", __name__)
-know_keys(pages)
 
 PAGE_SIZE = 30
 LAST_PAGE = 1000
@@ -41,7 +39,7 @@ class PractitionerFields(Form):
 
     name = StringField(_l("Name"))
     profession = SelectField(
-        _l("Profession"), choices=[(kind.value, kind.value) for kind in Profession]
+        _l("Profession"), choices={kind.value: kind.value for kind in Profession}
     )
     expertise = StringField(_l("Area of expertise"))
     provider_number = StringField(_l("Provider number"))
@@ -86,7 +84,7 @@ def _found(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
     return fitting[offset : offset + PAGE_SIZE], len(fitting)
 
 
-@pages.get("/admin/practitioners/<key:practitioner_id>")
+@pages.get("/admin/practitioners/<int:practitioner_id>")
 @access.allow(access.ADMINS)
 def show(practitioner_id: int) -> str:
     """A practitioner with the hours at each centre."""
@@ -132,7 +130,7 @@ def new() -> ResponseReturnValue:
     """Add a practitioner, with the first centre and its hours."""
     form = NewPractitionerForm()
     form.offer()
-    form.centre_id.choices = [(str(one.id), one.name) for one in own_centres()]
+    form.centre_id.choices = {str(one.id): one.name for one in own_centres()}
     form.centre_id.data = form.centre_id.data or reading.text("centre_id")
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
@@ -163,14 +161,13 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
 
 
 def _centre_id(form: NewPractitionerForm) -> int | None:
-    offered = {value for value, _name in form.centre_id.choices}
-    if form.centre_id.data in offered:
+    if form.centre_id.data in form.centre_id.choices:
         return int(form.centre_id.data)
     form.refuse(_("Choose the centre."), "centre_id")
     return None
 
 
-@pages.route("/admin/practitioners/<key:practitioner_id>/edit", methods=["GET", "POST"])
+@pages.route("/admin/practitioners/<int:practitioner_id>/edit", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def edit(practitioner_id: int) -> ResponseReturnValue:
     """Change a practitioner's details."""
@@ -186,7 +183,7 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
     return render_template("admin/practitioner_form.html", form=form, person=person), status
 
 
-@pages.route("/admin/practitioners/<key:practitioner_id>/active", methods=["GET", "POST"])
+@pages.route("/admin/practitioners/<int:practitioner_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def retire(practitioner_id: int) -> ResponseReturnValue:
     """Take a practitioner out of the directory, or back in; asks first."""

@@ -14,7 +14,6 @@ from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
@@ -25,7 +24,6 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject
 
 pages = Blueprint("admin_schedules", __name__)
-know_keys(pages)
 
 
 class NewScheduleForm(ScheduleFields):
@@ -34,7 +32,7 @@ class NewScheduleForm(ScheduleFields):
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
 
-@pages.route("/admin/practitioners/<key:practitioner_id>/centres/new", methods=["GET", "POST"])
+@pages.route("/admin/practitioners/<int:practitioner_id>/centres/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new(practitioner_id: int) -> ResponseReturnValue:
     """Let a practitioner work at one more centre."""
@@ -42,9 +40,7 @@ def new(practitioner_id: int) -> ResponseReturnValue:
     taken = schedules.centre_ids_of(context.reader(), practitioner_id)
     form = NewScheduleForm()
     form.offer()
-    form.centre_id.choices = [
-        (str(one.id), one.name) for one in own_centres() if one.id not in taken
-    ]
+    form.centre_id.choices = {str(one.id): one.name for one in own_centres() if one.id not in taken}
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
     status = _open(form, hours, practitioner_id) if posted else SHOWN
@@ -58,7 +54,7 @@ def new(practitioner_id: int) -> ResponseReturnValue:
 def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done[Schedule] | int:
     details, weekly = checked(form, ScheduleDetails), hours.parse()
     chosen = form.centre_id.data
-    if chosen not in {value for value, _name in form.centre_id.choices}:
+    if chosen not in form.centre_id.choices:
         form.refuse(_("Choose the centre."), "centre_id")
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
@@ -68,7 +64,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
         details=details, hours=weekly, now=context.now()))  # fmt: skip
 
 
-@pages.route("/admin/schedules/<key:schedule_id>", methods=["GET", "POST"])
+@pages.route("/admin/schedules/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def edit(schedule_id: int) -> ResponseReturnValue:
     """Change hours, slot length and limits at one centre."""
@@ -113,7 +109,7 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
     return do(form, both)
 
 
-@pages.route("/admin/schedules/<key:schedule_id>/active", methods=["GET", "POST"])
+@pages.route("/admin/schedules/<int:schedule_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def retire(schedule_id: int) -> ResponseReturnValue:
     """End somebody's work at a centre, or resume it; asks first."""

@@ -18,7 +18,6 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_departments import editable
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
-from openslot.entrypoints.web.keys import know_keys
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
@@ -29,7 +28,6 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule
 
 pages = Blueprint("admin_services", __name__)
-know_keys(pages)
 
 SERVICE_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 75, 90, 120, 180, 240, 300, 360, 420, 480)
 
@@ -47,11 +45,11 @@ class ServiceForm(ScheduleFields):
     def offer_minutes(self, now: int) -> None:
         """Set the choices of the usual length."""
         usual = sorted({*SERVICE_MINUTES, now})
-        self.minutes.choices = [(str(value), duration(value)) for value in usual]
+        self.minutes.choices = {str(value): duration(value) for value in usual}
         self.minutes.data = self.minutes.data or str(now)
 
 
-@pages.route("/admin/departments/<key:department_id>/services/new", methods=["GET", "POST"])
+@pages.route("/admin/departments/<int:department_id>/services/new", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def new(department_id: int) -> ResponseReturnValue:
     """Add a service, with the hours in which it can be booked."""
@@ -69,7 +67,7 @@ def new(department_id: int) -> ResponseReturnValue:
     return _page(form, hours, status, department=department)
 
 
-@pages.route("/admin/services/<key:service_id>", methods=["GET", "POST"])
+@pages.route("/admin/services/<int:service_id>", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def edit(service_id: int) -> ResponseReturnValue:
     """Change a service and its hours."""
@@ -90,7 +88,7 @@ def edit(service_id: int) -> ResponseReturnValue:
     return _page(form, hours, status, department=department, service=service)
 
 
-@pages.route("/admin/services/<key:service_id>/active", methods=["GET", "POST"])
+@pages.route("/admin/services/<int:service_id>/active", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def retire(service_id: int) -> ResponseReturnValue:
     """Take a service out of its department, or back in; asks first."""

@@ -31,6 +31,7 @@ from openslot.entrypoints.web import (
     formats,
     headers,
     helpers,
+    keys,
     patients,
     profile,
     profile_security,
@@ -88,6 +89,7 @@ def install(app: Flask, settings: Settings) -> None:
     formats.install(app)
     helpers.install(app, settings)
     errors.install(app)
+    keys.install(app)
     app.before_request(access.check)
     app.after_request(headers.add_headers)
     app.teardown_request(context.close_reader)
@@ -151,6 +153,8 @@ def _here() -> str | None:
 def _limit(app: Flask) -> None:
     """Limits by address; the database counts wrong passwords besides."""
     limiter = Limiter(get_remote_address, app=app, default_limits=["1200/minute"])
+    # Its wrappers hold it weakly, and switched off it is not kept by the app either.
+    app.extensions["openslot-limiter"] = limiter
     limiter.exempt(app.view_functions["static"])
     views: dict[str, Any] = app.view_functions
     for endpoint, limit in accounts.LIMITS.items():

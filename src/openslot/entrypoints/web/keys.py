@@ -1,7 +1,6 @@
 """Numbers of rows in addresses."""
 
-from flask import Blueprint
-from flask.sansio.blueprints import BlueprintSetupState
+from flask import Flask
 from werkzeug.routing import IntegerConverter, Map
 
 LARGEST = 2**31 - 1
@@ -14,9 +13,6 @@ class Key(IntegerConverter):
         super().__init__(map, max=LARGEST)
 
 
-def know_keys(pages: Blueprint) -> None:
-    """Let the routes of a blueprint be written with ``<key:name>``."""
-
-    @pages.record
-    def add(state: BlueprintSetupState) -> None:
-        state.app.url_map.converters["key"] = Key
+def install(app: Flask) -> None:
+    """Let every ``<int:name>`` of a route be such a number, before any route is added."""
+    app.url_map.converters["int"] = Key

@@ -45,7 +45,7 @@ class ScheduleFields(Form):
         self, name: str, usual: Sequence[int], now: int, words: Callable[[int], str]
     ) -> None:
         field = self[name]
-        field.choices = [(str(value), words(value)) for value in sorted({*usual, now})]
+        field.choices = {str(value): words(value) for value in sorted({*usual, now})}
         if field.data is None:
             field.data = str(now)
 

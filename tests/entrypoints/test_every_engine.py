@@ -1,0 +1,65 @@
+"""Every page of every role answers on every engine: no SQL of ours suits only one of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from entrypoints.browsing import Client
+from entrypoints.world import PASSWORD, World, build
+from openslot.app import create_app
+from openslot.core.config import Settings
+from openslot.core.db import Database
+
+PAGES: dict[str, list[str]] = {
+    "patient-owner": ["/dashboard", "/dashboard/past", "/account", "/account/sessions",
+                      "/account/export", "/search?q=physio&sort=earliest&when=evening",
+                      "/search?sort=rating", "/centres/1", "/departments/1", "/practitioners/1",
+                      "/book/1", "/appointments/{visit}", "/appointments/{visit}/move"],
+    "practitioner-owner": ["/dashboard", "/calendar", "/calendar?view=day", "/calendar/hours",
+                           "/calendar/absences", "/patients?q=aroha", "/patients/{patient}"],
+    "staff-owner": ["/dashboard", "/patients", "/admin/department"],
+    "centre-admin-owner": ["/dashboard", "/admin/centres", "/admin/practitioners",
+                           "/admin/accounts"],
+    "network-admin": ["/dashboard", "/admin/centres/1", "/admin/practitioners/1",
+                      "/admin/accounts?q=a&role=patient", "/admin/outbox", "/readyz"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return build(database)
+
+
+@pytest.fixture
+def app(database: Database, world: World, tmp_path: Path) -> Iterator[Flask]:
+    url = database.engine.url.render_as_string(hide_password=False)
+    app = create_app(
+        Settings(
+            _env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False,
+            password_iterations=1,
+        )
+    )  # fmt: skip
+    yield app
+    app.extensions["openslot"].database.close()
+
+
+def test_pages_answer(app: Flask, world: World) -> None:
+    for person, paths in PAGES.items():
+        client = Client(app)
+        signed_in = client.send("/login", email=world.emails[person], password=PASSWORD)
+        assert signed_in.status_code == 303, person
+        for path in paths:
+            filled = path.format(visit=world.visits["owner"], patient=world.patients["owner"])
+            answer = client.get(filled)
+            expected = (200, 503) if path == "/readyz" else (200,)
+            assert answer.status_code in expected, (person, filled)
+
+
+def test_wrong_passwords_are_counted(app: Flask, world: World) -> None:
+    client = Client(app)
+    email = world.emails["patient-owner"]
+    for _ in range(10):
+        assert client.send("/login", email=email, password="wrong").status_code == 401
+    assert client.send("/login", email=email, password=PASSWORD).status_code == 429

@@ -1,0 +1,191 @@
+"""The server is killed under load, again and again: what it confirmed is there, and the
+diaries are right."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
+from http.cookiejar import CookieJar
+from pathlib import Path
+from random import Random
+from socket import socket
+from threading import Event, Thread
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
+from uuid import UUID
+
+from entrypoints.browsing import TOKEN
+from entrypoints.world import PASSWORD, World, build
+from openslot.booking import check
+from openslot.booking.models import Appointment, Status
+from openslot.booking.slots import slots
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.entrypoints.web.reading import instant_text
+from openslot.migrations import run
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+ROUNDS = 4
+CLERKS = 3
+GONE = (URLError, HTTPException, OSError)
+"""What a client of a killed server sees."""
+
+
+class NoRedirect(HTTPRedirectHandler):
+    """A redirect is the answer: it names the visit that was booked."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
+
+
+class Clerk:
+    """A browser of a clerk, who books any patient any time."""
+
+    def __init__(self, url: str, world: World) -> None:
+        self.url, self.world = url, world
+        self.opener = build_opener(HTTPCookieProcessor(CookieJar()), NoRedirect())
+        self.token = self._token("/login")
+        email = world.emails["staff-owner"]
+        self.send("/login", email=email, password=PASSWORD)
+        self.token = self._token(f"/book/{world.schedules['owner']}?patient={self.patient}"
+                                 f"&start={instant_text(datetime.now(UTC))}")  # fmt: skip
+
+    @property
+    def patient(self) -> UUID:
+        return self.world.patients["owner"]
+
+    def book(self, start: datetime) -> UUID | None:
+        """The id of the visit that the server confirmed; None where it refused."""
+        status, location = self.send(
+            f"/book/{self.world.schedules['owner']}",
+            start=instant_text(start), minutes="30", patient=str(self.patient), second="yes",
+        )  # fmt: skip
+        assert status in (303, 409), status
+        return UUID(urlsplit(location).path.rsplit("/", 1)[1]) if status == 303 else None
+
+    def send(self, path: str, **fields: str) -> tuple[int, str]:
+        body = urlencode({"csrf_token": self.token, **fields}).encode()
+        try:
+            with self.opener.open(Request(self.url + path, body), timeout=10) as answer:
+                return answer.status, ""
+        except HTTPError as answer:
+            with answer:
+                return answer.code, answer.headers.get("Location", "")
+
+    def _token(self, path: str) -> str:
+        with self.opener.open(self.url + path, timeout=10) as page:
+            found = re.search(TOKEN, page.read().decode())
+        assert found
+        return found[1]
+
+
+def free_port() -> int:
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(data: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """``openslot serve`` in a group of its own, which is killed at the end."""
+    environment = {
+        **os.environ, "OPENSLOT_DATA_DIR": str(data), "OPENSLOT_RATE_LIMITS": "false",
+        "OPENSLOT_PASSWORD_ITERATIONS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "serve"]
+    with (data / "serve.log").open("ab") as log:
+        server = subprocess.Popen(
+            [*command, "--port", str(port)],
+            env=environment, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield server
+        finally:
+            kill(server)
+
+
+def kill(server: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for the server and everything that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait(timeout=10)
+
+
+def clerk_when_ready(url: str, world: World) -> Clerk:
+    """A clerk who is signed in, as soon as the server answers."""
+    gives_up = time.monotonic() + 30
+    while True:
+        try:
+            return Clerk(url, world)
+        except GONE:
+            if time.monotonic() > gives_up:
+                raise
+            time.sleep(0.05)
+
+
+def test_a_killed_server_loses_nothing_that_it_confirmed(tmp_path: Path) -> None:
+    chance = Random(7)
+    database = Database(Settings(_env_file=None, data_dir=tmp_path).url)
+    run.upgrade(database.engine)
+    world = build(database)
+    confirmed: set[UUID] = set()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    for number in range(ROUNDS):
+        starts = free_starts(database, world)
+        with serving(tmp_path, port) as server:
+            clerks = [clerk_when_ready(url, world) for _ in range(CLERKS)]
+            stop = Event()
+            threads = [
+                Thread(target=book_on, args=(clerk, starts[index::CLERKS], confirmed, stop))
+                for index, clerk in enumerate(clerks)
+            ]
+            for thread in threads:
+                thread.start()
+            stop.wait(chance.uniform(0.1, 0.6))
+            kill(server)
+            stop.set()
+            for thread in threads:
+                thread.join()
+        assert database.read(check.faults) == [], f"round {number}"
+    booked = database.read(
+        lambda session: {
+            one.id for one in session.query(Appointment) if one.status == Status.BOOKED
+        }
+    )
+    assert confirmed <= booked
+    assert len(confirmed) > ROUNDS
+    database.close()
+
+
+def book_on(clerk: Clerk, starts: list[datetime], confirmed: set[UUID], stop: Event) -> None:
+    """Book one start after the other until the server is gone."""
+    for start in starts:
+        if stop.is_set():
+            return
+        try:
+            visit = clerk.book(start)
+        except GONE:
+            return
+        if visit:
+            confirmed.add(visit)
+
+
+def free_starts(database: Database, world: World) -> list[datetime]:
+    now = datetime.now(UTC)
+    found = database.read(
+        lambda session: slots(
+            session,
+            schedules.places(session, Schedule.id == world.schedules["owner"]),
+            now + timedelta(hours=1), now + timedelta(days=30), now=now,
+        )
+    )  # fmt: skip
+    return [slot.start for slot in found]

@@ -1,0 +1,67 @@
+"""Helpers of the tests that import files."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.exchange.commands import import_paths
+from openslot.exchange.demo import DATA
+from openslot.exchange.outcome import Outcome
+from openslot.exchange.problems import ImportRefused
+from openslot.exchange.progress import Silent
+from openslot.schema import metadata
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+MEDISOFT = DATA / "medisoft"
+DOCUMENTS = DATA / "departments"
+QUICK = Settings(password_iterations=1)
+
+Files = Mapping[str, str | bytes]
+
+
+def write(folder: Path, files: Files) -> Path:
+    """Put ``files`` into ``folder``, each under its name."""
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        data = content.encode() if isinstance(content, str) else content
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def bring_in(database: Database, *paths: Path, **options: Any) -> Outcome:
+    """Import with quick password hashes."""
+    options = {"zone": "Australia/Sydney", "now": NOW, "progress": Silent(), **options}
+    return import_paths(database, QUICK, paths, **options)
+
+
+def problems_of(database: Database, *paths: Path, **options: Any) -> list[str]:
+    """What an import complains of; that it wrote nothing is checked by the way."""
+    before = counts(database)
+    with pytest.raises(ImportRefused) as refused:
+        bring_in(database, *paths, **options)
+    assert counts(database) == before
+    return [str(problem) for problem in refused.value.problems]
+
+
+def counts(database: Database) -> dict[str, int]:
+    """How many rows each table has."""
+
+    def count(session: Session) -> dict[str, int]:
+        return {
+            table.name: session.scalar(select(func.count()).select_from(table)) or 0
+            for table in metadata.sorted_tables
+        }
+
+    return database.read(count)
+
+
+def one(database: Database, query: Callable[[], Any]) -> Any:
+    """The single object that a select finds."""
+    return database.read(lambda session: session.scalars(query()).one())
