@@ -1,15 +1,22 @@
 """A small network for tests of mail: one centre, a practitioner, a department, a patient."""
 
+import html
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import icalendar
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
 from openslot.booking.commands import Wish
 from openslot.booking.models import Appointment, Status
+from openslot.core import outbox
 from openslot.core.audit import Origin
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -21,6 +28,7 @@ from openslot.directory.details import (
 )
 from openslot.directory.models import CentreType, Profession
 from openslot.directory.rules import SYSTEM, Actor
+from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account, Role
 from openslot.schedules.availability import Weekly
@@ -167,5 +175,55 @@ def cancel(
             cutoff=timedelta(hours=2),
             why=why,
         )
+
+    database.run(work)
+
+
+# What the mails say
+
+
+class Mails:
+    """The mails that the worker made of what happened since the last look, by address."""
+
+    def __init__(self, database: Database, settings: Settings):
+        self.database, self.settings = database, settings
+        self.seen: set[UUID] = set()
+
+    def new(self) -> dict[str, dict[str, Any]]:
+        """Do all that is due, and read what was kept."""
+        while handle_next(self.database, self.settings, now=lambda: NOW):
+            pass
+        with self.database.reading() as session:
+            made = outbox.messages(session, "mail", limit=100, offset=0)
+        fresh = [one for one in made if one.id not in self.seen]
+        self.seen.update(one.id for one in fresh)
+        return {one.payload["to"]: one.payload for one in fresh}
+
+
+def words(mail: dict[str, Any]) -> str:
+    """What a reader of the HTML part sees."""
+    together = re.sub(r"</?bdi>", "", mail["html"])
+    visible = re.sub(r"<style>.*?</style>|<[^>]+>", " ", together, flags=re.S)
+    return " ".join(html.unescape(visible).replace("\u00a0", " ").split())
+
+
+def both(mail: dict[str, Any]) -> Iterator[str]:
+    """The words of both parts."""
+    yield mail["text"]
+    yield words(mail)
+
+
+def event_of(mail: dict[str, Any]) -> Any:
+    """The visit in the calendar of a mail."""
+    return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
+
+
+def change(database: Database, kind: type, key: Any, **values: Any) -> None:
+    """Set columns of one row."""
+
+    def work(session: Any) -> None:
+        row = session.get(kind, key)
+        for name, value in values.items():
+            setattr(row, name, value)
 
     database.run(work)

@@ -13,11 +13,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import EmailMessage
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
+import icalendar
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from clinic import NOW
+from openslot.core import outbox
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.outbox import OutboxMessage
+from openslot.entrypoints.worker.main import HANDLERS, handle_next
+from openslot.notifications.commands import queue_mail
+from openslot.notifications.mail import Mail
 
 PATIENCE = 10.0
 
@@ -149,3 +161,69 @@ async def _close(listening: asyncio.base_events.Server) -> None:
         others -= {asyncio.current_task()}
     for task in others:
         task.cancel()
+
+
+# What tests of mail share
+
+
+def settings_for(post: PostOffice, **more: Any) -> Settings:
+    """Settings that lead to this server."""
+    return Settings(
+        _env_file=None,
+        smtp_host="127.0.0.1",
+        smtp_port=post.port,
+        public_url="https://book.example.org",
+        mail_from="Östliche Gesundheit <no-reply@example.org>",
+        **more,
+    )
+
+
+def a_mail(**other: Any) -> Mail:
+    """A mail to Ann, with whatever is given in the place of the usual."""
+    return Mail(
+        **{
+            "to": "ann@example.org",
+            "name": "Ann Example",
+            "subject": "Hello",
+            "text": "Text",
+            "html": "<p>HTML</p>",
+            "key": "key-1",
+            **other,
+        }
+    )
+
+
+def queue(database: Database, mail: Mail | None = None, *, at: datetime = NOW) -> UUID:
+    """Put a mail into the outbox; its id there."""
+    return database.run(lambda session: queue_mail(session, mail or a_mail(), now=at))
+
+
+def work(database: Database, settings: Settings, *, at: datetime = NOW) -> int:
+    """Do all that is due at ``at``; how many messages that was."""
+    done = 0
+    while handle_next(database, settings, now=lambda: at):
+        done += 1
+    return done
+
+
+def rows(database: Database, *topics: str) -> list[OutboxMessage]:
+    """All messages of the topics, by default of every one."""
+    with database.reading() as session:
+        return [
+            row
+            for topic in topics or HANDLERS
+            for row in outbox.messages(session, topic, limit=100, offset=0)
+        ]
+
+
+def row(database: Database, message_id: UUID) -> OutboxMessage:
+    """One message."""
+    return database.read(lambda session: session.get_one(OutboxMessage, message_id))
+
+
+def calendar_of(message: Any) -> Any:
+    """The calendar of a mail; its method is that of its type."""
+    (part,) = [one for one in message.walk() if one.get_content_type() == "text/calendar"]
+    calendar = icalendar.Calendar.from_ical(part.get_content())
+    assert part.get_param("method") == calendar["method"]
+    return calendar

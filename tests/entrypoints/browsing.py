@@ -8,6 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from openslot.core import outbox
+from openslot.core.db import Database
+
 TOKEN = re.compile(r'name="csrf_token" (?:type="hidden" )?value="([^"]+)"')
 
 
@@ -42,3 +45,19 @@ class Client:
 
 ClientFor = Callable[[str | None], Client]
 """A browser that is signed in as the named person, or as nobody."""
+
+
+def mails(database: Database) -> list[dict[str, str]]:
+    """The mails in the outbox, newest first."""
+    return database.read(
+        lambda session: [
+            one.payload for one in outbox.messages(session, "mail", limit=50, offset=0)
+        ]
+    )
+
+
+def link_in(mail: dict[str, str]) -> str:
+    """The path of the link that a mail carries."""
+    found = re.search(r"http://localhost(/\S+)", mail["text"])
+    assert found, mail["text"]
+    return found[1]

@@ -6,7 +6,9 @@
                 ``client_for(None)``: one that is not
 """
 
+import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,35 @@ from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
 
+COPIES = count()
+
+
+@pytest.fixture(scope="session")
+def built(sqlite_template: Path, scratch: Path) -> tuple[Path, World]:
+    """The network, made once a run; tests get copies of the file."""
+    file = scratch / "network.sqlite3"
+    shutil.copyfile(sqlite_template, file)
+    database = Database(f"sqlite:///{file}")
+    world = build(database)
+    database.close()
+    return file, world
+
 
 @pytest.fixture
-def world(sqlite_database: Database) -> World:
-    """The ids of the network, which fills the test's own database."""
-    return build(sqlite_database)
+def sqlite_database(built: tuple[Path, World], scratch: Path) -> Iterator[Database]:
+    """A database with the network in it, in a SQLite file of its own."""
+    file = scratch / f"network-{next(COPIES)}.sqlite3"
+    shutil.copyfile(built[0], file)
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
+    file.unlink()
+
+
+@pytest.fixture
+def world(built: tuple[Path, World]) -> World:
+    """The ids of the network, which are the same in every copy."""
+    return built[1]
 
 
 @pytest.fixture
@@ -38,7 +64,7 @@ def settings(sqlite_database: Database, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def app(world: World, settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings) -> Iterator[Flask]:
     """The app on the network; forms need their token, as everywhere."""
     app = create_app(settings)
     yield app

@@ -7,9 +7,8 @@ import pytest
 import time_machine
 from flask import Flask
 
-from entrypoints.browsing import ClientFor
+from entrypoints.browsing import ClientFor, link_in, mails
 from entrypoints.world import PASSWORD, World
-from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.web.accounts import LIMITS
@@ -23,22 +22,6 @@ PERSON = {
     "phone": "0400 111 222",
     "password": NEW,
 }
-
-
-def mails(database: Database) -> list[dict[str, str]]:
-    """The mails in the outbox, newest first."""
-    return database.read(
-        lambda session: [
-            one.payload for one in outbox.messages(session, "mail", limit=50, offset=0)
-        ]
-    )
-
-
-def link_in(mail: dict[str, str]) -> str:
-    """The path of the link that a mail carries."""
-    found = re.search(r"http://localhost(/\S+)", mail["text"])
-    assert found, mail["text"]
-    return found[1]
 
 
 def test_a_person_signs_in_and_out(client_for: ClientFor) -> None:

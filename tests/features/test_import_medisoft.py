@@ -158,7 +158,7 @@ def test_a_name_is_made_of_the_email(email: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "content"),
     [
-        ("a byte-order mark is passed over", BOM_UTF8 + b"patient_email,password\nann@example.com,x"),
+        ("a byte-order mark is no text", BOM_UTF8 + b"patient_email,password\nann@example.com,x"),
         ("lines may end with CR LF", b"patient_email,password\r\nann@example.com,x\r\n"),
         ("lines may end with CR", b"patient_email,password\rann@example.com,x\r"),
         ("the last line needs no end", b"patient_email,password\nann@example.com,x"),

@@ -1,35 +1,36 @@
 """What mails say: when, where and with whom in the reader's words, and never why."""
 
-import html
 import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-import icalendar
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 
-from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic
-from openslot.booking.events import AppointmentChanged, Topic
-from openslot.booking.models import Appointment, Status
+from clinic import (
+    REASON,
+    START,
+    Clinic,
+    Mails,
+    book,
+    both,
+    cancel,
+    change,
+    event_of,
+    move,
+    open_clinic,
+    words,
+)
 from openslot.core import language as languages
-from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Patient, Practitioner
-from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.models import Account
-from openslot.notifications.account_messages import AccountNews
-from openslot.notifications.commands import queue_account_mail, queue_news
-from openslot.notifications.rules import is_still_news
 
 URL = "https://book.example.org"
-LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
 LATER = START + timedelta(days=7)
 WHEN = "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"
 
@@ -46,50 +47,8 @@ def clinic(sqlite_database: Database) -> Clinic:
 
 
 @pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> "Mails":
+def mails(sqlite_database: Database, settings: Settings) -> Mails:
     return Mails(sqlite_database, settings)
-
-
-class Mails:
-    """The mails that the worker made of what happened since the last look, by address."""
-
-    def __init__(self, database: Database, settings: Settings):
-        self.database, self.settings = database, settings
-        self.seen: set[UUID] = set()
-
-    def new(self) -> dict[str, dict[str, Any]]:
-        while handle_next(self.database, self.settings, now=lambda: NOW):
-            pass
-        with self.database.reading() as session:
-            made = outbox.messages(session, "mail", limit=100, offset=0)
-        fresh = [one for one in made if one.id not in self.seen]
-        self.seen.update(one.id for one in fresh)
-        return {one.payload["to"]: one.payload for one in fresh}
-
-
-def words(mail: dict[str, Any]) -> str:
-    """What a reader of the HTML part sees."""
-    together = re.sub(r"</?bdi>", "", mail["html"])
-    visible = re.sub(r"<style>.*?</style>|<[^>]+>", " ", together, flags=re.S)
-    return " ".join(html.unescape(visible).replace("\u00a0", " ").split())
-
-
-def both(mail: dict[str, Any]) -> Iterator[str]:
-    yield mail["text"]
-    yield words(mail)
-
-
-def event_of(mail: dict[str, Any]) -> Any:
-    return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
-
-
-def change(database: Database, kind: type, key: Any, **values: Any) -> None:
-    def work(session: Any) -> None:
-        row = session.get(kind, key)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    database.run(work)
 
 
 # What is told
@@ -357,157 +316,3 @@ def test_stored_names_keep_their_direction_to_themselves(
 ) -> None:
     book(sqlite_database, open_clinic(sqlite_database, patient_name="عمر خيام"))
     assert "<bdi>عمر خيام</bdi>" in mails.new()["toby@example.org"]["html"]
-
-
-# Accounts
-
-
-@pytest.mark.parametrize("kind", list(AccountNews))
-def test_account_mails_carry_their_link_in_both_parts(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, kind: AccountNews
-) -> None:
-    _queue(sqlite_database, clinic, settings, kind)
-    (mail,) = mails.new().values()
-    assert mail["to"] == "patient@accounts.example"
-    assert mail["subject"] in mail["text"]
-    assert f"\n{LINK}\n" in mail["text"]
-    assert f'href="{html.escape(LINK)}"' in mail["html"]
-    assert all("Hello patient account," in part for part in both(mail))
-    assert mail["calendar"] is None
-
-
-def _queue(database: Database, clinic: Clinic, settings: Settings, kind: str, **more: Any) -> None:
-    def work(session: Any) -> None:
-        account = session.get(Account, clinic.patient_account)
-        queue_account_mail(session, kind, account, LINK, NOW, settings, **more)
-
-    database.run(work)
-
-
-def test_a_warning_can_go_to_the_address_that_was_left(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
-) -> None:
-    _queue(sqlite_database, clinic, settings, "email-changed", to="old@example.org")
-    assert mails.new().keys() == {"old@example.org"}
-
-
-def test_an_unknown_kind_of_mail_is_refused(
-    sqlite_database: Database, clinic: Clinic, settings: Settings
-) -> None:
-    with pytest.raises(ValueError, match="postcard"):
-        _queue(sqlite_database, clinic, settings, "postcard")
-
-
-@pytest.mark.parametrize("name", ["Win at evil.example", "https://evil.example", "a@evil.example"])
-def test_an_advertisement_for_a_name_is_not_delivered(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
-) -> None:
-    change(sqlite_database, Account, clinic.patient_account, name=name)
-    _queue(sqlite_database, clinic, settings, "confirm")
-    (mail,) = mails.new().values()
-    assert "evil" not in json.dumps(mail)
-    assert "Hello,\n" in mail["text"]
-
-
-@pytest.mark.parametrize("name", ["Dr. Jo St. John", "Anne-Marie O'Neil", "J. R. Hartley"])
-def test_dots_in_names_are_no_links(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
-) -> None:
-    change(sqlite_database, Account, clinic.patient_account, name=name)
-    _queue(sqlite_database, clinic, settings, "confirm")
-    (mail,) = mails.new().values()
-    assert f"Hello {name}," in mail["text"]
-
-
-# Stale news
-
-
-def test_a_visit_cancelled_before_the_worker_came_is_not_confirmed(
-    sqlite_database: Database, clinic: Clinic, mails: Mails
-) -> None:
-    cancel(sqlite_database, book(sqlite_database, clinic))
-    sent = mails.new()
-    assert sent.keys() == {"ann@example.org", "toby@example.org"}
-    assert {mail["method"] for mail in sent.values()} == {"CANCEL"}
-    assert mails.new() == {}
-
-
-def test_a_visit_moved_before_the_worker_came_is_told_once_with_its_new_time(
-    sqlite_database: Database, clinic: Clinic, mails: Mails
-) -> None:
-    move(sqlite_database, book(sqlite_database, clinic), LATER)
-    sent = mails.new()
-    assert {mail["subject"] for mail in sent.values()} == {
-        "Your visit has moved: Monday 30 November 2026, 10:30 am",
-        "Visit moved: Monday 30 November 2026, 10:30 am",
-    }
-
-
-def test_an_event_of_a_visit_that_is_gone_tells_nobody(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
-) -> None:
-    visit = book(sqlite_database, clinic)
-    mails.new()
-    gone = {**_event(visit), "appointment": str(UUID(int=1))}
-    sqlite_database.run(
-        lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
-    )
-    assert mails.new() == {}
-
-
-def _event(visit: Appointment, **other: Any) -> dict[str, Any]:
-    return {
-        "appointment": str(visit.id),
-        "version": visit.version,
-        "schedule": visit.schedule_id,
-        "start": visit.starts_at.isoformat(),
-        "end": visit.ends_at.isoformat(),
-        "was": None,
-        "by": None,
-        **other,
-    }
-
-
-TRUTHS = [
-    (Topic.BOOKED, Status.BOOKED, {}, True),
-    (Topic.BOOKED, Status.ARRIVED, {"version": 1}, True),
-    (Topic.BOOKED, Status.BOOKED, {"version": 1}, True),
-    (Topic.BOOKED, Status.BOOKED, {"version": 1, "start": LATER.isoformat()}, False),
-    (Topic.BOOKED, Status.BOOKED, {"version": 1, "end": LATER.isoformat()}, False),
-    (Topic.BOOKED, Status.BOOKED, {"version": 1, "schedule": 8}, False),
-    (Topic.BOOKED, Status.CANCELLED, {}, False),
-    (Topic.BOOKED, Status.ENTERED_IN_ERROR, {"version": 1}, False),
-    (Topic.MOVED, Status.BOOKED, {}, True),
-    (Topic.MOVED, Status.CANCELLED, {"version": 1}, False),
-    (Topic.CANCELLED, Status.CANCELLED, {}, True),
-    (Topic.CANCELLED, Status.ENTERED_IN_ERROR, {"version": 1}, True),
-    (Topic.CANCELLED, Status.BOOKED, {"version": 1}, False),
-]
-
-
-@pytest.mark.parametrize(("topic", "status", "said", "news"), TRUTHS)
-def test_only_what_still_holds_is_news(
-    topic: Topic, status: Status, said: dict[str, Any], news: bool
-) -> None:
-    visit = _row(status)
-    event = AppointmentChanged(**_event(visit, **said))
-    assert is_still_news(topic, event, visit, now=NOW) is news
-
-
-@pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
-def test_what_is_over_is_no_news(topic: Topic) -> None:
-    visit = _row(Status.BOOKED)
-    event = AppointmentChanged(**_event(visit))
-    assert is_still_news(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
-    assert not is_still_news(topic, event, visit, now=visit.ends_at)
-
-
-def _row(status: Status) -> Appointment:
-    return Appointment(
-        id=UUID(int=7),
-        version=3,
-        schedule_id=7,
-        status=status,
-        starts_at=START,
-        ends_at=START + timedelta(minutes=30),
-    )

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale, dates, lists, numbers
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from openslot.core import clock
 from openslot.core.language import Language
@@ -206,9 +206,8 @@ def listing(
     """Things in a row: "English, Tamil and Hindi". Markup among them stays markup."""
     given = list(items)
     if any(hasattr(item, "__html__") for item in given):
-        safe = [str(escape(item)) for item in given]
-        # Every part was escaped in the line above; only Babel's own commas are added.
-        return Markup(lists.format_list(safe, style, locale=language.locale))  # noqa: S704
+        frame = lists.format_list(["%s"] * len(given), style, locale=language.locale)
+        return escape(frame) % tuple(given)
     return lists.format_list(given, style, locale=language.locale)
 
 

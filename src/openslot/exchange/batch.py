@@ -11,7 +11,7 @@ from openslot.exchange.documents import (
     check_document,
     kind_of_document,
 )
-from openslot.exchange.problems import Problems, Source
+from openslot.exchange.problems import Problems, Source, printable
 from openslot.exchange.progress import Progress
 from openslot.exchange.reading import Table, is_documents, read_documents, read_table
 from openslot.exchange.tables import (
@@ -98,7 +98,7 @@ def _add_table(
     if kind is None:
         return
     batch.notices += [
-        f"{name}: column {column} is not known and was left out."
+        printable(f"{name}: column {column} is not known and was left out.")
         for column in unknown_columns(table, kind)
     ]
     for row in progress.track(f"Reading {name}", table.rows, len(table.rows)):

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -95,8 +95,9 @@ def _password_hash(value: str) -> str:
     return value
 
 
-def _suburb(value: str) -> str:
-    return value.split(",")[0].strip()
+def _suburb(value: object) -> object:
+    """``Naas`` of ``Naas, Co Kildare``."""
+    return value.partition(",")[0] if isinstance(value, str) else value
 
 
 ObjectId = Annotated[str, BeforeValidator(_object_id)]
@@ -106,7 +107,7 @@ OptionalObjectId = Annotated[ObjectId | None, Blank]
 OptionalInstant = Annotated[Instant | None, Blank]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 PasswordHash = Annotated[str, AfterValidator(_password_hash)]
-Suburb = Annotated[str, BeforeValidator(lambda value: _suburb(str(value))), Line]
+Suburb = Annotated[Line, BeforeValidator(_suburb)]
 
 
 class Part(BaseModel):
@@ -202,8 +203,6 @@ KINDS: Mapping[str, type[Part]] = {
 }
 """The field by which each kind of document is known; the first that is there decides."""
 
-_TOO_FEW = "Enter at least one."
-
 
 def kind_of_document(document: Document) -> type[Part] | None:
     """What a document describes, by its fields; None where they are not known."""
@@ -220,11 +219,20 @@ def check_document(document: Document, problems: Problems) -> Part | None:
     try:
         return kind.model_validate(document.fields)
     except ValidationError as error:
-        short = {
-            ".".join(map(str, item["loc"]))
-            for item in error.errors()
-            if item["type"] == "too_short"
-        }
-        for field, sentence in refusals(error):
-            problems.add(document.source, field, _TOO_FEW if field in short else sentence)
+        for field, sentence in _refusals(error):
+            problems.add(document.source, field, sentence)
         return None
+
+
+def _refusals(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """(field, sentence) of each refusal.
+
+    A list whose only entry is refused counts as too short besides, which helps nobody.
+    """
+    found = [(item["type"] == "too_short", *refusal)
+             for item, refusal in zip(error.errors(), refusals(error), strict=True)]  # fmt: skip
+    for too_short, field, sentence in found:
+        if not too_short:
+            yield field, sentence
+        elif not any(other.startswith(f"{field}.") for _, other, _ in found):
+            yield field, "Enter at least one."

@@ -9,6 +9,16 @@ SHOWN = 200
 """A report lists so many problems at most; the rest is counted."""
 
 
+LONGEST = 500
+"""Characters of one line of a report."""
+
+
+def printable(text: str) -> str:
+    """``text`` so that a terminal shows it and does nothing else."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where something stands; ``line`` 0 means the file as a whole."""
@@ -30,7 +40,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.source}, column {self.column}" if self.column else str(self.source)
-        return f"{place}: {self.sentence}"
+        return printable(f"{place}: {self.sentence}")
 
 
 @dataclass(slots=True)

@@ -69,7 +69,7 @@ def change() -> Response:
     """Change some of one's own details, given as JSON; answers with all of them."""
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
-        raise Malformed('Send a JSON object of what is to change, such as {"phone": "…"}.')
+        raise Malformed('Send a JSON object of what is to change, such as {{"phone": "…"}}.')
     if context.actor().patient_id is None:
         return jsonify(_rename(values))
     return jsonify(_change_patient(values))

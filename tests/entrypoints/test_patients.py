@@ -1,0 +1,79 @@
+"""Patients, for those who work with them."""
+
+import pytest
+
+from entrypoints.browsing import ClientFor
+from entrypoints.world import World
+
+NEW = {"name": "Ilse Brandt", "born": "14 March 1948", "phone": "02 9382 3333"}
+
+
+@pytest.mark.parametrize(
+    "asked", ["aroha owner", "OWNER", "patient-owner@example", "31/3/1980", "31 March 1980"]
+)
+def test_patients_are_found_by_what_is_known_of_them(client_for: ClientFor, asked: str) -> None:
+    page = client_for("staff-owner").get("/patients?q=" + asked.replace(" ", "+")).text
+    assert "Aroha Owner" in page
+
+
+def test_nobody_is_listed_unasked(client_for: ClientFor) -> None:
+    client = client_for("practitioner-owner")
+    assert "Aroha" not in client.get("/patients").text
+    assert "No patient found" in client.get("/patients?q=zzz").text
+
+
+def test_a_patient_is_registered_and_booked_for(client_for: ClientFor) -> None:
+    client = client_for("staff-owner")
+    answer = client.send("/patients/new", **NEW)
+    assert answer.status_code == 303
+    page = client.get(answer.location).text
+    assert "14 March 1948" in page
+    patient_id = answer.location.rpartition("/")[2]
+    assert f"/search?patient={patient_id}" in page
+
+
+def test_somebody_who_is_known_is_not_registered_twice_unseen(
+    client_for: ClientFor, world: World
+) -> None:
+    client = client_for("staff-owner")
+    known = {"name": "aroha owner", "born": "31 3 1980"}
+    answer = client.send("/patients/new", **known)
+    assert answer.status_code == 409
+    assert f"/patients/{world.patients['owner']}" in answer.text
+    assert client.send("/patients/new", anyway="yes", **known).status_code == 303
+
+
+def test_details_are_changed(client_for: ClientFor, world: World) -> None:
+    client, path = client_for("staff-owner"), f"/patients/{world.patients['owner']}"
+    assert client.send(f"{path}/edit", **NEW).status_code == 303
+    assert "Ilse Brandt" in client.get(path).text
+    assert client.send(f"{path}/edit", **{**NEW, "born": "1 1 2999"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("person", "sees_visit"),
+    [
+        ("practitioner-owner", True),
+        ("staff-teammate", True),
+        ("network-admin", True),
+        ("practitioner-teammate", False),
+        ("practitioner-stranger", False),
+        ("staff-stranger", False),
+    ],
+)
+def test_visits_are_shown_to_those_who_have_a_part_in_them(
+    client_for: ClientFor, world: World, person: str, sees_visit: bool
+) -> None:
+    page = client_for(person).get(f"/patients/{world.patients['owner']}").text
+    assert (f"/appointments/{world.visits['owner']}" in page) is sees_visit
+    assert "Sore knee" not in page
+
+
+def test_patients_see_themselves_elsewhere_and_nobody_else(
+    client_for: ClientFor, world: World
+) -> None:
+    client = client_for("patient-owner")
+    own = client.get(f"/patients/{world.patients['owner']}")
+    assert (own.status_code, own.location) == (303, "/account")
+    assert client.get(f"/patients/{world.patients['teammate']}").status_code == 404
+    assert client.get("/patients?q=aroha").status_code == 403

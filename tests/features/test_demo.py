@@ -1,0 +1,216 @@
+"""The demonstration network: whole or not at all, once, the same each time, and alive."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from importing import NOW, QUICK, counts
+from openslot.booking import check, queries
+from openslot.booking.models import Appointment
+from openslot.booking.queries import Visit
+from openslot.core.db import Database
+from openslot.core.outbox import OutboxMessage
+from openslot.directory.commands import actor_of
+from openslot.directory.models import Centre, Patient, Practitioner, Profession
+from openslot.exchange import demo
+from openslot.exchange.demo import LOGINS, PASSWORD, is_demo, load_demo
+from openslot.exchange.progress import Silent
+from openslot.feedback.models import Rating
+from openslot.identity.commands import sign_in
+from openslot.identity.models import Account, Role
+from openslot.schedules.models import Absence, Closure
+
+SYDNEY = ZoneInfo("Australia/Sydney")
+
+
+def load(database: Database, now: datetime = NOW) -> None:
+    load_demo(database, QUICK, now=now, progress=Silent())
+
+
+def found(database: Database, kind: Any) -> list[Any]:
+    return database.read(lambda session: list(session.scalars(select(kind))))
+
+
+def visits(database: Database) -> list[Visit]:
+    return database.read(queries.visits)
+
+
+def test_it_is_loaded_on_each_engine_and_only_once(database: Database) -> None:
+    assert not is_demo(database)
+    load(database)
+    assert is_demo(database)
+    assert database.read(check.faults) == []
+    rows = counts(database)
+    load(database, NOW + timedelta(days=3))
+    assert counts(database) == rows
+
+
+def test_it_is_all_or_nothing(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the power is cut")
+
+    before = counts(sqlite_database)
+    with monkeypatch.context() as patched:
+        patched.setattr(demo, "write_visits", fail)
+        with pytest.raises(RuntimeError):
+            load(sqlite_database)
+    assert counts(sqlite_database) == before
+    load(sqlite_database)
+    assert is_demo(sqlite_database)
+
+
+def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: Any) -> None:
+    def story(database: Database) -> list[tuple[object, ...]]:
+        return [
+            (visit.appointment.starts_at, visit.status, visit.with_whom,
+             visit.patient.name if visit.patient else None, visit.appointment.reason)
+            for visit in visits(database)
+        ]  # fmt: skip
+
+    load(sqlite_database)
+    again = Database(f"sqlite:///{tmp_path}/again.sqlite3")
+    with again.engine.begin() as connection:
+        Account.metadata.create_all(connection)
+    load(again)
+    assert sorted(map(str, story(again))) == sorted(map(str, story(sqlite_database)))
+    again.close()
+
+
+@pytest.mark.parametrize("login", LOGINS, ids=lambda login: login.role)
+def test_each_login_opens_an_account_of_its_role(
+    demo_database: Database, login: demo.Login
+) -> None:
+    account = sign_in(demo_database, QUICK, login.email, login.password, address="test", now=NOW)
+    actor = demo_database.read(lambda session: actor_of(session, account, None))
+    expected = {
+        "Patient": Role.PATIENT,
+        "Practitioner (pathologist)": Role.PRACTITIONER,
+        "Practitioner (GP)": Role.PRACTITIONER,
+        "Department staff": Role.STAFF,
+        "Centre administrator": Role.CENTRE_ADMIN,
+        "Network administrator": Role.NETWORK_ADMIN,
+    }
+    assert actor.role is expected[login.role]
+    stands_for = (actor.patient_id, actor.practitioner_id, actor.centre_id)
+    assert any(stands_for) or actor.is_a(Role.NETWORK_ADMIN)
+    assert bool(actor.department_id) == actor.is_a(Role.STAFF)
+
+
+@pytest.fixture(scope="module")
+def demo_database(sqlite_template: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One demonstration for the tests that only read it."""
+    file = tmp_path_factory.mktemp("demo") / "demo.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    database = Database(f"sqlite:///{file}")
+    load(database)
+    yield database
+    database.close()
+
+
+def test_the_demo_password_is_long_enough() -> None:
+    assert len(PASSWORD) >= 12
+
+
+def test_invented_people_have_mail_under_example_domains(demo_database: Database) -> None:
+    domains = {one.email.partition("@")[2] for one in found(demo_database, Account)}
+    invented = domains - {"gmail.com"}  # MediSoft's own people
+    assert all(domain.endswith(("example", "example.com", "example.org")) for domain in invented)
+    centres = {one.email.partition("@")[2] for one in found(demo_database, Centre) if one.email}
+    assert all(domain.endswith(".example") for domain in centres)
+
+
+def test_the_network_is_large_and_varied(demo_database: Database) -> None:
+    centres = found(demo_database, Centre)
+    assert len(centres) == 20
+    assert len({centre.suburb for centre in centres}) > 10
+    assert {centre.time_zone for centre in centres} == {
+        "Australia/Sydney", "Australia/Perth", "Australia/Adelaide", "Europe/Dublin",
+    }  # fmt: skip
+    assert {"AU-NSW", "AU-WA", "AU-SA", "IE", None} == {one.holiday_region for one in centres}
+    practitioners = found(demo_database, Practitioner)
+    assert {one.profession for one in practitioners} == set(Profession)
+    invented = [one for one in practitioners if one.email.endswith("@example.org")]
+    assert len(invented) >= 40
+    assert len([one for one in invented if one.either_place]) == 2
+    assert all(one.about and one.languages for one in invented)
+    assert len({one.name for one in practitioners}) == len(practitioners)
+    assert len(found(demo_database, Patient)) == 64
+
+
+def test_calendars_are_alive(demo_database: Database) -> None:
+    statuses = Counter(visit.status for visit in visits(demo_database))
+    assert set(statuses) == {"booked", "arrived", "fulfilled", "cancelled", "no-show"}
+    assert statuses["fulfilled"] > 300
+    assert statuses["booked"] > 150
+    assert len(found(demo_database, Absence)) >= 2
+    assert len(found(demo_database, Closure)) == 1
+    assert len(found(demo_database, Rating)) > 200
+
+
+def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Database) -> None:
+    for visit in visits(demo_database):
+        if visit.status == "booked":
+            assert visit.appointment.starts_at >= NOW
+        if visit.status in ("fulfilled", "no-show"):
+            assert visit.appointment.starts_at <= NOW
+        assert visit.appointment.created_at < visit.appointment.starts_at
+
+
+@pytest.mark.parametrize(
+    "hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney"
+)
+def test_today_is_full_for_some_and_somebody_has_arrived(
+    sqlite_database: Database, hour: int
+) -> None:
+    now = datetime(2026, 11, 22, hour, 7, tzinfo=SYDNEY).astimezone(UTC)
+    load(sqlite_database, now)
+    today = [
+        visit
+        for visit in visits(sqlite_database)
+        if visit.appointment.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
+        and visit.practitioner
+        and visit.practitioner.email == "toby@gmail.com"
+    ]
+    assert len(today) == 11  # 09:00 to 14:30 in half hours
+    assert len([visit for visit in today if visit.status == "arrived"]) == 1
+    assert sqlite_database.read(check.faults) == []
+
+
+def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> None:
+    def own(session: Session) -> list[Visit]:
+        return queries.visits(session, Patient.email == "jack@gmail.com")
+
+    statuses = [visit.status for visit in demo_database.read(own)]
+    assert statuses == ["fulfilled", "fulfilled", "cancelled", "fulfilled", "booked", "booked"]
+
+
+def test_nobody_is_told_of_what_was_only_invented(demo_database: Database) -> None:
+    messages = found(demo_database, OutboxMessage)
+    assert messages
+    assert {message.state for message in messages} == {"done"}
+
+
+def test_departments_have_urgent_and_routine_requests_to_come(demo_database: Database) -> None:
+    coming = [
+        visit
+        for visit in visits(demo_database)
+        if visit.service and visit.appointment.starts_at > NOW
+    ]
+    assert {visit.appointment.priority for visit in coming} == {"routine", "urgent"}
+    assert {bool(visit.patient) for visit in coming} == {True, False}
+
+
+def test_ratings_are_by_patients_who_were_there(demo_database: Database) -> None:
+    seen = {
+        (one.patient_id, one.schedule_id)
+        for one in found(demo_database, Appointment)
+        if one.status == "fulfilled"
+    }
+    raters = {patient_id for patient_id, _ in seen}
+    assert {rating.patient_id for rating in found(demo_database, Rating)} <= raters
+    assert {rating.stars for rating in found(demo_database, Rating)} <= {1, 2, 3, 4, 5}

@@ -1,0 +1,125 @@
+"""What no longer holds is not told, in whatever order the worker comes to it."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from clinic import NOW, START, Clinic, Mails, book, cancel, move, open_clinic
+from openslot.booking.events import AppointmentChanged, Topic
+from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.notifications.commands import queue_news
+from openslot.notifications.rules import is_still_news
+
+URL = "https://book.example.org"
+LATER = START + timedelta(days=7)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """No mail server, so mails are kept where tests can read them."""
+    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
+
+
+@pytest.fixture
+def clinic(sqlite_database: Database) -> Clinic:
+    return open_clinic(sqlite_database)
+
+
+@pytest.fixture
+def mails(sqlite_database: Database, settings: Settings) -> Mails:
+    return Mails(sqlite_database, settings)
+
+
+def test_a_visit_cancelled_before_the_worker_came_is_not_confirmed(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    cancel(sqlite_database, book(sqlite_database, clinic))
+    sent = mails.new()
+    assert sent.keys() == {"ann@example.org", "toby@example.org"}
+    assert {mail["method"] for mail in sent.values()} == {"CANCEL"}
+    assert mails.new() == {}
+
+
+def test_a_visit_moved_before_the_worker_came_is_told_once_with_its_new_time(
+    sqlite_database: Database, clinic: Clinic, mails: Mails
+) -> None:
+    move(sqlite_database, book(sqlite_database, clinic), LATER)
+    sent = mails.new()
+    assert {mail["subject"] for mail in sent.values()} == {
+        "Your visit has moved: Monday 30 November 2026, 10:30 am",
+        "Visit moved: Monday 30 November 2026, 10:30 am",
+    }
+
+
+def test_an_event_of_a_visit_that_is_gone_tells_nobody(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
+) -> None:
+    visit = book(sqlite_database, clinic)
+    mails.new()
+    gone = {**_event(visit), "appointment": str(UUID(int=1))}
+    sqlite_database.run(
+        lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
+    )
+    assert mails.new() == {}
+
+
+def _event(visit: Appointment, **other: Any) -> dict[str, Any]:
+    return {
+        "appointment": str(visit.id),
+        "version": visit.version,
+        "schedule": visit.schedule_id,
+        "start": visit.starts_at.isoformat(),
+        "end": visit.ends_at.isoformat(),
+        "was": None,
+        "by": None,
+        **other,
+    }
+
+
+TRUTHS = [
+    (Topic.BOOKED, Status.BOOKED, {}, True),
+    (Topic.BOOKED, Status.ARRIVED, {"version": 1}, True),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1}, True),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "start": LATER.isoformat()}, False),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "end": LATER.isoformat()}, False),
+    (Topic.BOOKED, Status.BOOKED, {"version": 1, "schedule": 8}, False),
+    (Topic.BOOKED, Status.CANCELLED, {}, False),
+    (Topic.BOOKED, Status.ENTERED_IN_ERROR, {"version": 1}, False),
+    (Topic.MOVED, Status.BOOKED, {}, True),
+    (Topic.MOVED, Status.CANCELLED, {"version": 1}, False),
+    (Topic.CANCELLED, Status.CANCELLED, {}, True),
+    (Topic.CANCELLED, Status.ENTERED_IN_ERROR, {"version": 1}, True),
+    (Topic.CANCELLED, Status.BOOKED, {"version": 1}, False),
+]
+
+
+@pytest.mark.parametrize(("topic", "status", "said", "news"), TRUTHS)
+def test_only_what_still_holds_is_news(
+    topic: Topic, status: Status, said: dict[str, Any], news: bool
+) -> None:
+    visit = _row(status)
+    event = AppointmentChanged(**_event(visit, **said))
+    assert is_still_news(topic, event, visit, now=NOW) is news
+
+
+@pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
+def test_what_is_over_is_no_news(topic: Topic) -> None:
+    visit = _row(Status.BOOKED)
+    event = AppointmentChanged(**_event(visit))
+    assert is_still_news(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
+    assert not is_still_news(topic, event, visit, now=visit.ends_at)
+
+
+def _row(status: Status) -> Appointment:
+    return Appointment(
+        id=UUID(int=7),
+        version=3,
+        schedule_id=7,
+        status=status,
+        starts_at=START,
+        ends_at=START + timedelta(minutes=30),
+    )
