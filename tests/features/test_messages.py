@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from babel.messages.catalog import Catalog
@@ -24,11 +25,13 @@ from clinic import (
     open_clinic,
     words,
 )
+from openslot.app import create_app
 from openslot.core import language as languages
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Patient, Practitioner
 from openslot.identity.models import Account
+from openslot.notifications.ics import page_of
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -226,6 +229,14 @@ def test_without_a_public_address_no_link_is_made_up(
     book(sqlite_database, clinic)
     for mail in Mails(sqlite_database, Settings(_env_file=None)).new().values():
         assert not re.search("https?://|its page", mail["text"] + mail["html"])
+
+
+def test_the_link_leads_to_the_page_of_the_visit(tmp_path: Path) -> None:
+    app = create_app(Settings(_env_file=None, data_dir=tmp_path))
+    rules = {rule.rule for rule in app.url_map.iter_rules(endpoint="visits.show")}
+    visit = Mock(appointment=Mock(id="<appointment_id>"))
+    assert rules == {page_of(visit, "https://book.example.org/").removeprefix(URL)}
+    app.extensions["openslot"].database.close()
 
 
 # In whose words
