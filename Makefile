@@ -29,7 +29,7 @@ lint: .venv/.dev ## check style, types, the direction of imports, and known weak
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bandit -q -r src
+	$(BIN)/bandit -q -ll -r src
 
 bench: .venv/.dev ## measure speed and write docs/benchmarks.md (ARGS=)
 	$(BIN)/python -m bench $(ARGS)

@@ -1,6 +1,7 @@
 """The app on a small network, and clients that are signed in.
 
-``app``         the app on a SQLite database with the people of world.py
+``network``     a SQLite database with the people of world.py
+``app``         the app on it
 ``world``       their ids
 ``client_for``  ``client_for("staff-owner")``: a client signed in as that person;
                 ``client_for(None)``: one that is not
@@ -35,7 +36,7 @@ def built(sqlite_template: Path, scratch: Path) -> tuple[Path, World]:
 
 
 @pytest.fixture
-def sqlite_database(built: tuple[Path, World], scratch: Path) -> Iterator[Database]:
+def network(built: tuple[Path, World], scratch: Path) -> Iterator[Database]:
     """A database with the network in it, in a SQLite file of its own."""
     file = scratch / f"network-{next(COPIES)}.sqlite3"
     shutil.copyfile(built[0], file)
@@ -52,12 +53,12 @@ def world(built: tuple[Path, World]) -> World:
 
 
 @pytest.fixture
-def settings(sqlite_database: Database, tmp_path: Path) -> Settings:
+def settings(network: Database, tmp_path: Path) -> Settings:
     """Settings for a quick app: cheap hashes, and no limits by address."""
     return Settings(
         _env_file=None,
         data_dir=tmp_path,
-        database_url=str(sqlite_database.engine.url),
+        database_url=str(network.engine.url),
         rate_limits=False,
         password_iterations=1,
     )

@@ -54,14 +54,14 @@ def test_wrong_credentials_are_refused_alike(client_for: ClientFor, world: World
 
 
 def test_an_account_that_is_switched_off_does_not_open(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     def switch_off(session: object) -> None:
         account = identities.by_email(session, world.emails["patient-owner"])  # type: ignore[arg-type] # a session
         assert account
         account.active = False
 
-    sqlite_database.run(switch_off)
+    network.run(switch_off)
     answer = client_for(None).send("/login", email=world.emails["patient-owner"], password=PASSWORD)
     assert answer.status_code == 401
 
@@ -113,7 +113,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, world: World) -> N
 
 
 def test_a_patient_signs_up_and_comes_back_to_what_they_chose(
-    client_for: ClientFor, sqlite_database: Database
+    client_for: ClientFor, network: Database
 ) -> None:
     client = client_for(None)
     wanted = "/book/4?start=2026-11-24T00:00:00Z"
@@ -126,12 +126,12 @@ def test_a_patient_signs_up_and_comes_back_to_what_they_chose(
     signed_in = client.post("/login", email="mere@example.org", password=NEW, next=wanted)
     assert signed_in.location == wanted
     assert "31 March 1980" in client.get("/account").text
-    [mail] = mails(sqlite_database)
+    [mail] = mails(network)
     assert mail["to"] == "mere@example.org"
 
 
 def test_a_known_address_gets_the_same_answer_and_another_mail(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     known = {**PERSON, "email": world.emails["patient-owner"]}
     fresh, again = (client_for(None).send("/sign-up", **one) for one in (PERSON, known))
@@ -139,7 +139,7 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
     assert again.location.replace(known["email"], "X") == fresh.location.replace(
         PERSON["email"], "X"
     )
-    newest, other = mails(sqlite_database)
+    newest, other = mails(network)
     assert newest["to"] == known["email"]
     assert newest["subject"] != other["subject"]
     unchanged = client_for(None).send("/login", email=known["email"], password=NEW)
@@ -172,14 +172,14 @@ def test_what_is_wrong_stands_beside_its_field(
 
 
 def test_an_address_is_confirmed_by_a_button_not_by_a_link(
-    client_for: ClientFor, sqlite_database: Database
+    client_for: ClientFor, network: Database
 ) -> None:
     client = client_for(None)
     client.send("/sign-up", **PERSON)
-    path = link_in(mails(sqlite_database)[0])
+    path = link_in(mails(network)[0])
 
     def confirmed() -> bool:
-        return sqlite_database.read(
+        return network.read(
             lambda session: (
                 identities.by_email(session, "mere@example.org").confirmed_at  # type: ignore[union-attr] # it is there
                 is not None
@@ -200,12 +200,12 @@ def test_links_that_are_not_ours_are_refused(client_for: ClientFor) -> None:
 
 
 def test_a_forgotten_password_is_set_anew_once(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     email = world.emails["patient-owner"]
     old_browser, client = client_for("patient-owner"), client_for(None)
     assert client.send("/forgot", email=email).status_code == 200
-    path = link_in(mails(sqlite_database)[0])
+    path = link_in(mails(network)[0])
     assert client.send(path, password="short").status_code == 422
     assert client.send(path, password=NEW).status_code == 303
     assert old_browser.get("/account").status_code == 303, "other sessions end"
@@ -213,29 +213,29 @@ def test_a_forgotten_password_is_set_anew_once(
     assert client_for(None).get(path).status_code == 410, "the link works once"
 
 
-def test_a_link_runs_out(client_for: ClientFor, world: World, sqlite_database: Database) -> None:
+def test_a_link_runs_out(client_for: ClientFor, world: World, network: Database) -> None:
     client = client_for(None)
     client.send("/forgot", email=world.emails["patient-owner"])
-    path = link_in(mails(sqlite_database)[0])
+    path = link_in(mails(network)[0])
     with time_machine.travel(timedelta(hours=3)):
         assert client.get(path).status_code == 410
 
 
 def test_forgetting_says_the_same_of_any_address(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for(None)
     known = client.send("/forgot", email=world.emails["patient-owner"])
     unknown = client.send("/forgot", email="nobody@example.org")
     assert known.status_code == unknown.status_code == 200
-    assert len(mails(sqlite_database)) == 1
+    assert len(mails(network)) == 1
     same = unknown.text.replace("nobody@example.org", world.emails["patient-owner"])
     strip = re.compile(r'nonce="[^"]*"')
     assert strip.sub("", same) == strip.sub("", known.text)
 
 
 def test_links_in_mail_bear_the_configured_address(
-    client_for: ClientFor, world: World, sqlite_database: Database, settings: Settings
+    client_for: ClientFor, world: World, network: Database, settings: Settings
 ) -> None:
     settings.public_url = "https://care.example.org/"
     client = client_for(None)
@@ -245,13 +245,13 @@ def test_links_in_mail_bear_the_configured_address(
         data={"csrf_token": token, "email": world.emails["patient-owner"]},
         headers={"Host": "evil.example"},
     )
-    for mail in mails(sqlite_database):
+    for mail in mails(network):
         assert "https://care.example.org/reset/" in mail["text"]
         assert "evil.example" not in mail["text"]
 
 
 def test_where_addresses_must_be_confirmed_signing_in_sends_the_mail_again(
-    client_for: ClientFor, settings: Settings, sqlite_database: Database
+    client_for: ClientFor, settings: Settings, network: Database
 ) -> None:
     settings.confirm_email = True
     client = client_for(None)
@@ -259,7 +259,7 @@ def test_where_addresses_must_be_confirmed_signing_in_sends_the_mail_again(
     answer = client.send("/login", email=PERSON["email"], password=NEW)
     assert answer.status_code == 401
     assert "Follow the link" in answer.text
-    first, second = mails(sqlite_database)
+    first, second = mails(network)
     assert first["subject"] == second["subject"]
 
 

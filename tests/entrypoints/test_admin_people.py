@@ -22,14 +22,14 @@ NEW = "plum kettle orbit seven"
 
 
 def test_a_practitioner_is_added_with_the_first_centre(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("centre-admin-owner")
     fields = {**PERSON, **LIMITS, **HOURS, "centre_id": world.centres["own"]}
     answer = client.send("/admin/practitioners/new", **fields)
     assert answer.status_code == 303
     practitioner_id = int(answer.location.rpartition("/")[2])
-    [place] = sqlite_database.read(
+    [place] = network.read(
         lambda session: schedules.practitioner_places(session, practitioner_id)
     ).values()
     assert place.hours == (Weekly(0, 540, 1020),)
@@ -49,7 +49,7 @@ def test_a_practitioner_is_added_with_the_first_centre(
 def test_what_is_wrong_with_a_practitioner_is_said_and_nothing_is_kept(
     client_for: ClientFor,
     world: World,
-    sqlite_database: Database,
+    network: Database,
     change: dict[str, str],
     sentence: str,
 ) -> None:
@@ -58,7 +58,7 @@ def test_what_is_wrong_with_a_practitioner_is_said_and_nothing_is_kept(
     answer = client.send("/admin/practitioners/new", **fields)
     assert answer.status_code == 422
     assert sentence in unescape(answer.text)
-    _found, total = sqlite_database.read(
+    _found, total = network.read(
         lambda session: directory.practitioners(session, text="Okoye", limit=1, offset=0)
     )
     assert total == 0
@@ -91,12 +91,12 @@ def test_hours_at_two_centres_may_not_meet_unless_marked(
 
 
 def test_hours_are_changed_and_visits_stay(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client, schedule = client_for("centre-admin-owner"), world.schedules["owner"]
     answer = client.send(f"/admin/schedules/{schedule}", **LIMITS, **HOURS)
     assert answer.status_code == 303
-    [period] = sqlite_database.read(lambda session: schedules.hours_of(session, schedule))
+    [period] = network.read(lambda session: schedules.hours_of(session, schedule))
     assert (period.weekday, period.starts, period.ends) == (0, 540, 1020)
 
 
@@ -106,11 +106,10 @@ def test_work_with_visits_to_come_is_not_ended(client_for: ClientFor, world: Wor
     person = f"/admin/practitioners/{world.practitioners['owner']}/active"
     for path in (schedule, person):
         assert client.send(path, active="no").status_code == 409
-    client.send(f"/appointments/{world.visits['owner']}/status", page="/account", to="cancelled")
 
 
 def test_staff_are_invited_and_set_their_password(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("centre-admin-owner")
     fields = {
@@ -122,7 +121,7 @@ def test_staff_are_invited_and_set_their_password(
     }
     answer = client.send("/admin/accounts/new", **fields)
     assert answer.status_code == 200
-    assert mails(sqlite_database)[0]["to"] == "new.staff@example.org"
+    assert mails(network)[0]["to"] == "new.staff@example.org"
     link = re.search(r'value="http://localhost(/reset/[^"]+)"', answer.text)
     assert link, "without a mail server the link is shown this once"
     browser = client_for(None)
@@ -202,9 +201,7 @@ def test_nobody_locks_themselves_out(client_for: ClientFor, world: World) -> Non
     assert answer.status_code == 409
 
 
-def test_files_are_imported_by_the_network(
-    client_for: ClientFor, sqlite_database: Database
-) -> None:
+def test_files_are_imported_by_the_network(client_for: ClientFor, network: Database) -> None:
     client = client_for("network-admin")
     table = b"patient_email,patient_name,patient_phone,patient_medicare_number,password\n"
     row = b"lena@example.org,Lena Marsh,0400 000 111,3333444455551,plum kettle orbit\n"
@@ -216,14 +213,12 @@ def test_files_are_imported_by_the_network(
             **({"rehearse": rehearse} if rehearse else {}),
         )
         assert answer.status_code == 200, answer.text
-        known = sqlite_database.read(
-            lambda session: identities.by_email(session, "lena@example.org")
-        )
+        known = network.read(lambda session: identities.by_email(session, "lena@example.org"))
         assert (known is not None) is there
 
 
 def test_problems_of_files_are_told_by_file_line_and_column(
-    client_for: ClientFor, sqlite_database: Database
+    client_for: ClientFor, network: Database
 ) -> None:
     table = b"patient_email,patient_name,password\nnobody,Lena Marsh,x\n"
     answer = client_for("network-admin").send(

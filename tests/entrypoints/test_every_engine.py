@@ -15,14 +15,16 @@ from openslot.core.db import Database
 PAGES: dict[str, list[str]] = {
     "patient-owner": ["/dashboard", "/dashboard/past", "/account", "/account/sessions",
                       "/account/export", "/search?q=physio&sort=earliest&when=evening",
-                      "/search?sort=rating", "/centres/1", "/departments/1", "/practitioners/1",
-                      "/book/1", "/appointments/{visit}", "/appointments/{visit}/move"],
+                      "/search?sort=rating", "/centres/{centre}", "/departments/{department}",
+                      "/practitioners/{practitioner}", "/book/{schedule}",
+                      "/appointments/{visit}", "/appointments/{visit}/move"],
     "practitioner-owner": ["/dashboard", "/calendar", "/calendar?view=day", "/calendar/hours",
                            "/calendar/absences", "/patients?q=aroha", "/patients/{patient}"],
     "staff-owner": ["/dashboard", "/patients", "/admin/department"],
     "centre-admin-owner": ["/dashboard", "/admin/centres", "/admin/practitioners",
                            "/admin/accounts"],
-    "network-admin": ["/dashboard", "/admin/centres/1", "/admin/practitioners/1",
+    "network-admin": ["/dashboard", "/admin/centres/{centre}",
+                      "/admin/practitioners/{practitioner}",
                       "/admin/accounts?q=a&role=patient", "/admin/outbox", "/readyz"],
 }  # fmt: skip
 
@@ -51,7 +53,14 @@ def test_pages_answer(app: Flask, world: World) -> None:
         signed_in = client.send("/login", email=world.emails[person], password=PASSWORD)
         assert signed_in.status_code == 303, person
         for path in paths:
-            filled = path.format(visit=world.visits["owner"], patient=world.patients["owner"])
+            filled = path.format(
+                visit=world.visits["owner"],
+                patient=world.patients["owner"],
+                centre=world.centres["own"],
+                department=world.departments["owner"],
+                practitioner=world.practitioners["owner"],
+                schedule=world.schedules["owner"],
+            )
             answer = client.get(filled)
             expected = (200, 503) if path == "/readyz" else (200,)
             assert answer.status_code in expected, (person, filled)

@@ -82,18 +82,18 @@ def test_odd_addresses_are_answered_in_words(
 def test_odd_forms_change_nothing(
     client_for: ClientFor,
     world: World,
-    sqlite_database: Database,
+    network: Database,
     person: str,
     path: str,
     names: list[str],
 ) -> None:
     client = client_for(person)
-    before = booked_time(sqlite_database)
+    before = booked_time(network)
     for name in names:
         for typed in TYPED:
             answer = client.post(filled(path, world), **{name: typed})
             assert answer.status_code in STATUSES, (name, typed[:40], answer.status_code)
-    assert booked_time(sqlite_database) == before
+    assert booked_time(network) == before
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 7}', b'{"born": "soon"}',

@@ -133,7 +133,7 @@ def contents(database: Database) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize(("person", "pattern"), FORMS)
 def test_no_field_takes_the_page_down(
-    client_for: ClientFor, world: World, sqlite_database: Database, person: str | None, pattern: str
+    client_for: ClientFor, world: World, network: Database, person: str | None, pattern: str
 ) -> None:
     client, path = client_for(person), address(pattern, world)
     client_for(person)  # another browser, which the page of sessions lists
@@ -141,12 +141,12 @@ def test_no_field_takes_the_page_down(
     found = forms(client.get(path).text)
     assert found, path
     for odd in ODD:
-        before = contents(sqlite_database)
+        before = contents(network)
         for action, fields in found:
             status = send(client, action, fields, odd)
             assert status < 500, (action, odd[:20], status)
         if odd in NEVER_KEPT:
-            assert contents(sqlite_database) == before, (path, odd[:20])
+            assert contents(network) == before, (path, odd[:20])
 
 
 @pytest.mark.parametrize(("person", "start"), SEARCHES)

@@ -39,20 +39,18 @@ def test_everybody_sees_what_they_are(client_for: ClientFor, person: str, seen: 
 
 
 def test_a_patient_changes_record_and_account_together(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("patient-owner")
     assert client.send("/account/details", **DETAILS).status_code == 303
-    patient = sqlite_database.read(
-        lambda session: directory.patient(session, world.patients["owner"])
-    )
+    patient = network.read(lambda session: directory.patient(session, world.patients["owner"]))
     assert (patient.name, str(patient.born), patient.phone) == (
         "Aroha Rangi",
         "1981-04-01",
         "0400 999 888",
     )
     assert patient.email == world.emails["patient-owner"], "what the form does not show is kept"
-    kept = account(sqlite_database, world, "patient-owner")
+    kept = account(network, world, "patient-owner")
     assert kept
     assert kept.name == "Aroha Rangi"
 
@@ -66,12 +64,12 @@ def test_a_refused_change_keeps_what_was_typed(client_for: ClientFor) -> None:
 
 
 def test_a_practitioner_changes_contact_and_words_not_the_profession(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("practitioner-owner")
     answer = client.send("/account/details", about="Knees.", languages="Tamil", profession="GP")
     assert answer.status_code == 303
-    person = sqlite_database.read(
+    person = network.read(
         lambda session: directory.practitioner(session, world.practitioners["owner"])
     )
     assert (person.about, person.languages, person.profession) == (
@@ -107,20 +105,18 @@ def test_a_new_password_needs_the_old_and_ends_other_sessions(
 
 
 def test_a_new_address_is_confirmed_and_the_old_one_is_told(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client, old = client_for("patient-owner"), world.emails["patient-owner"]
     fields = {"email": "Aroha@Example.NET", "current": PASSWORD}
     assert client.send("/account/email", **fields).status_code == 303
-    told = {mail["to"] for mail in mails(sqlite_database)}
+    told = {mail["to"] for mail in mails(network)}
     assert told == {old, "aroha@example.net"}
     page = client.get("/account").text
     assert "Confirm your e-mail address" in page
-    patient = sqlite_database.read(
-        lambda session: directory.patient(session, world.patients["owner"])
-    )
+    patient = network.read(lambda session: directory.patient(session, world.patients["owner"]))
     assert patient.email == "aroha@example.net", "the record follows"
-    mail = next(one for one in mails(sqlite_database) if one["to"] == "aroha@example.net")
+    mail = next(one for one in mails(network) if one["to"] == "aroha@example.net")
     assert client.send(link_in(mail)).status_code == 303
     assert "Confirm your e-mail address" not in client.get("/account").text
 
@@ -133,7 +129,7 @@ def test_an_address_of_somebody_else_is_refused(client_for: ClientFor, world: Wo
 
 
 def test_the_mail_of_confirmation_is_sent_again(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     def unconfirm(session: Any) -> None:
         found = identities.by_id(session, world.accounts["patient-owner"])
@@ -141,12 +137,12 @@ def test_the_mail_of_confirmation_is_sent_again(
         found.confirmed_at = None
         found.must_change_password = True
 
-    sqlite_database.run(unconfirm)
+    network.run(unconfirm)
     client = client_for("patient-owner")
     page = client.get("/account").text
     assert "Choose a new password" in page
     assert client.send("/confirm/send", page="/account").status_code == 303
-    assert len(mails(sqlite_database)) == 1
+    assert len(mails(network)) == 1
 
 
 def test_sessions_are_listed_and_ended(client_for: ClientFor, world: World) -> None:
@@ -182,18 +178,16 @@ def test_own_data_can_be_taken_along(client_for: ClientFor, world: World) -> Non
 
 
 def test_a_deleted_account_leaves_the_record_without_login(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client = client_for("patient-owner")
     assert client.send("/account/delete", current="wrong").status_code == 422
     assert client.send("/account/delete", current=PASSWORD).status_code == 303
     assert client.get("/account").status_code == 303
-    assert account(sqlite_database, world, "patient-owner") is None
-    patient = sqlite_database.read(
-        lambda session: directory.patient(session, world.patients["owner"])
-    )
+    assert account(network, world, "patient-owner") is None
+    patient = network.read(lambda session: directory.patient(session, world.patients["owner"]))
     assert patient.account_id is None
-    visit = sqlite_database.read(lambda session: booking.visit(session, world.visits["owner"]))
+    visit = network.read(lambda session: booking.visit(session, world.visits["owner"]))
     assert visit
     assert visit.status is Status.CANCELLED
     again = client_for(None).send("/login", email=world.emails["patient-owner"], password=PASSWORD)
@@ -218,10 +212,10 @@ def test_colours_are_chosen_and_lead_back_to_own_pages(
 
 
 def test_colours_are_kept_with_the_account(
-    client_for: ClientFor, world: World, sqlite_database: Database
+    client_for: ClientFor, world: World, network: Database
 ) -> None:
     client_for("patient-owner").get("/theme/light")
-    kept = account(sqlite_database, world, "patient-owner")
+    kept = account(network, world, "patient-owner")
     assert kept
     assert kept.theme == "light"
     assert client_for(None).get("/theme/pink").status_code == 404

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from openslot.booking import check, errors
+from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
 from openslot.core.db import Database
@@ -19,7 +20,9 @@ from openslot.directory.details import PatientDetails, PractitionerDetails
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity.models import Role
 from openslot.schedules import commands as schedules
+from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import AbsenceKind, Schedule
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS, Town, build_town
 
 NO_CUTOFF = timedelta(0)
@@ -563,3 +566,43 @@ def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
             )
         )
     assert caught.value.code == "hours-overlap"
+
+
+def test_a_hold_that_ran_out_inside_an_absence_is_not_free(
+    sqlite_database: Database, town: Town
+) -> None:
+    hold(sqlite_database, town.patient(), town.wish())
+    leave = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR
+    )
+    sqlite_database.run(
+        lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+    )
+    later = NOW + timedelta(hours=1)
+    found = sqlite_database.read(
+        lambda session: slots.slots(
+            session,
+            schedule_queries.places(session, Schedule.id == town.gp_at_hospital),
+            MONDAY_9, MONDAY_9 + timedelta(hours=8), now=later, limit=1,
+        )
+    )  # fmt: skip
+    assert found[0].start == MONDAY_9 + 4 * HALF_HOUR
+    with pytest.raises(errors.Absent):
+        book(sqlite_database, town.patient(1), town.wish(patient=1), later)
+
+
+def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
+    database: Database, statements: Callable[[Database], Any]
+) -> None:
+    town = build_town(database)
+    hold(database, town.patient(), town.wish())
+    later = NOW + timedelta(hours=1)
+    for ids in ([town.gp_at_hospital], [town.gp_at_hospital, town.gp_at_clinic, town.scan]):
+        with statements(database) as counted:
+            database.read(
+                lambda session, ids=ids: slots.slots(
+                    session, schedule_queries.places(session, Schedule.id.in_(ids)),
+                    later, later + timedelta(days=30), now=later,
+                )
+            )  # fmt: skip
+        assert counted.count <= 3, counted.texts

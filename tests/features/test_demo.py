@@ -161,9 +161,7 @@ def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Datab
         assert visit.appointment.created_at < visit.appointment.starts_at
 
 
-@pytest.mark.parametrize(
-    "hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney"
-)
+@pytest.mark.parametrize("hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney")
 def test_today_is_full_for_some_and_somebody_has_arrived(
     sqlite_database: Database, hour: int
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
@@ -23,7 +23,7 @@ from openslot.directory.models import (
 )
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.diaries import Claim
-from openslot.schedules.models import Closure, Schedule
+from openslot.schedules.models import Absence, Closure, Schedule
 from openslot.schedules.queries import DIARY
 
 
@@ -186,9 +186,40 @@ def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Cla
     return _claims(session, Appointment.id.in_([one.id for one in appointments]))
 
 
-def lapsed_spans(session: Session, window: Window, *, now: datetime) -> list[Claim]:
-    """What holds that ran out still claim in ``window``; one statement."""
-    return _claims(session, _lapsed(now), _touching(window))
+def lapsed_spans(
+    session: Session, window: Window, *, now: datetime
+) -> tuple[list[Claim], list[Claim]]:
+    """What holds that ran out still claim in ``window``, and the absences in their diaries,
+    which keep it taken all the same; one statement."""
+    ran_out = (_lapsed(now), _touching(window))
+    holds = _with_diaries(
+        select(
+            literal(value=True),
+            DIARY,
+            Room.diary_id,
+            Patient.diary_id,
+            Appointment.starts_at,
+            Appointment.ends_at,
+        )
+    ).where(*ran_out)
+    absences = select(
+        literal(value=False),
+        Absence.diary_id,
+        null(),
+        null(),
+        Absence.starts_at,
+        Absence.ends_at,
+    ).where(
+        Absence.starts_at < instant_of(window.end),
+        Absence.ends_at > instant_of(window.start),
+        Absence.diary_id.in_(_with_diaries(select(DIARY)).where(*ran_out)),
+    )
+    lapsed: list[Claim] = []
+    absent: list[Claim] = []
+    for is_hold, *diary_ids, starts, ends in session.execute(holds.union_all(absences)):
+        found = lapsed if is_hold else absent
+        found.extend((one, span_between(starts, ends)) for one in diary_ids if one is not None)
+    return lapsed, absent
 
 
 def lapsed_holds(

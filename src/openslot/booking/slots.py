@@ -50,9 +50,12 @@ def free_starts(
     """
     wanted = {diary for place in places.values() for diary in _diaries_of(place)} | set(besides)
     taken = diaries.taken(session, wanted, window)
-    for diary_id, span in queries.lapsed_spans(session, window, now=now):
+    lapsed, absent = queries.lapsed_spans(session, window, now=now)
+    for diary_id, span in lapsed:
         if diary_id in taken:
             taken[diary_id] &= ~mask_of([span], window)
+    for diary_id, span in absent:
+        taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
     busy = 0
     for diary_id in besides:
         busy |= taken.get(diary_id, 0)

@@ -37,7 +37,8 @@ OTHER_WORDS: Mapping[str, str] = {
 
 def normalise(text: str) -> str:
     """Lower case, without accents, every run of other signs one space."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: what a sign is made of may itself be a capital, and the other way round.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     # An apostrophe is written or left out: Alexandra's and Alexandras are one word.
     return re.sub(r"[\W_]+", " ", plain.replace("'", "").replace("’", "")).strip()

@@ -32,8 +32,8 @@ PARTS = (("medisoft", "Australia/Sydney"), ("departments", "Europe/Dublin"))
 MARKER = "admin@demo.example"
 """Whoever has this account has the demonstration network."""
 
-PASSWORD = "openslot-demo-2026"  # noqa: S105 - shown to everybody who runs the demonstration
-FILE_PASSWORD = "cs1531"  # noqa: S105 - stands in the public files of MediSoft
+PASSWORD = "openslot-demo-2026"  # noqa: S105 # nosec B105 - shown to everybody
+FILE_PASSWORD = "cs1531"  # noqa: S105 # nosec B105 - of the public files
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,8 @@ def _plan(
     window = window_over(now - PAST, now + COMING)
     ids = {diary for place in places for diary in (*place.claimed_ids, place.closures_id)}
     taken = diaries.taken(session, ids, window)
-    plan = Plan(Random("openslot"), window, invented.reasons, taken)  # noqa: S311 - no secret
+    rng = Random("openslot")  # noqa: S311 # nosec B311 - the same choices each time
+    plan = Plan(rng, window, invented.reasons, taken)
     _plan_demo_patient(plan, places, patients, now)
     for email in FULL_TODAY:
         place = next(place for place in places if place.practitioner_email == email)

@@ -147,7 +147,7 @@ def _account(person: NewPatient, now: datetime) -> dict[str, Any]:
         "active": True,
         "fs_uniquifier": secrets.token_hex(16),
         "confirmed_at": now,
-        "must_change_password": True,
+        "must_change_password": True,  # nosec B105 - no password
         "theme": "auto",
         "created_at": now,
     }

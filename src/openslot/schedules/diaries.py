@@ -66,8 +66,8 @@ def change(
 ) -> None:
     """Give back ``release``, then take ``claim``, in all their pages at once.
 
-    ``cover`` is taken whether or not it is free: absences, and what they keep taken of a
-    release. ``avoid`` must be free and is not taken: a centre's closures.
+    ``cover`` is taken whether or not it is free, and before ``claim``: absences, and what they
+    keep taken of a release. ``avoid`` must be free and is not taken: a centre's closures.
     Raises DiaryTaken, naming the diaries in the way, where a wanted tick stays taken after the
     release; LostRace where a page changed since it was read. At most one SELECT, one UPDATE
     and one INSERT, whatever the number of pages.
@@ -79,10 +79,10 @@ def change(
     new: dict[PageKey, int] = {}
     blocked = {key[0] for key, mask in shunned.items() if old.get(key, 0) & mask}
     for key in written:
-        left = old.get(key, 0) & ~freed.get(key, 0)
+        left = old.get(key, 0) & ~freed.get(key, 0) | covered.get(key, 0)
         if left & wanted.get(key, 0):
             blocked.add(key[0])
-        new[key] = left | wanted.get(key, 0) | covered.get(key, 0)
+        new[key] = left | wanted.get(key, 0)
     if blocked:
         raise DiaryTaken(frozenset(blocked))
     _compare_and_set(session, old, new)

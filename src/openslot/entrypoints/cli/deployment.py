@@ -1,5 +1,6 @@
 """What every command stands on: the settings, and a database that answers."""
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import click
@@ -19,11 +20,7 @@ class Deployment:
         try:
             return Settings()
         except ValidationError as error:
-            lines = [
-                f"OPENSLOT_{'_'.join(map(str, item['loc'][:1])).upper()}: {item['msg'].removeprefix('Value error, ')}"
-                for item in error.errors()
-            ]
-            raise click.ClickException("\n".join(lines)) from None
+            raise click.ClickException("\n".join(_wrong_settings(error))) from None
 
     @cached_property
     def database(self) -> Database:
@@ -46,6 +43,12 @@ class Deployment:
             sentence = "The database is not at the schema of this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
         return self.database
+
+
+def _wrong_settings(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        name = str(item["loc"][0]).upper() if item["loc"] else ""
+        yield f"OPENSLOT_{name}: {item['msg'].removeprefix('Value error, ')}"
 
 
 pass_deployment = click.make_pass_decorator(Deployment, ensure=True)

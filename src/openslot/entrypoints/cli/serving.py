@@ -7,7 +7,7 @@ import os
 import pkgutil
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 - starts our own program only
 import sys
 import threading
 import time
@@ -149,9 +149,10 @@ class Attendant:
 
     def _attend(self) -> None:
         pause = self._pause
-        while self._begin():
+        while process := self._begin():
             began = time.monotonic()
-            code = self._process.wait() if self._process else None
+            with process:
+                code = process.wait()
             if self._stopping.is_set():
                 return
             click.echo(f"The worker ended with code {code} and is started again.", err=True)
@@ -159,12 +160,12 @@ class Attendant:
             self._stopping.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _begin(self) -> bool:
+    def _begin(self) -> subprocess.Popen[bytes] | None:
         """Start the process, unless all is to end."""
         with self._lock:
             if self._stopping.is_set():
-                return False
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                return None
+            self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program
                 self._command, stdin=subprocess.PIPE, start_new_session=True
             )
-            return True
+            return self._process

@@ -81,7 +81,7 @@ def status_word(status: str) -> str:
         "fulfilled": _("Completed"),
         "no-show": _("No-show"),
     }
-    return words[status]
+    return str(words[status])
 
 
 def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
@@ -97,9 +97,8 @@ def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
 
 def period_text(period: Weekly) -> str:
     """``9:00 am to 5:00 pm``."""
-    return _(
-        "%(start)s to %(end)s", start=_clock(period.starts), end=_clock(period.ends % (24 * 60))
-    )
+    start, end = _clock(period.starts), _clock(period.ends % (24 * 60))
+    return str(_("%(start)s to %(end)s", start=start, end=end))
 
 
 def _clock(minutes: int) -> str:
@@ -119,7 +118,7 @@ def event_title(event: AuditEvent) -> str:
         "appointment.no-show": _("Marked as no-show"),
         "appointment.entered-in-error": _("Marked as entered in error"),
     }
-    return titles.get(event.action, event.action)
+    return str(titles.get(event.action, event.action))
 
 
 def entry_url(entry: Entry, patient: str = "") -> str:

@@ -1,0 +1,621 @@
+"""The openslot command: what it does, what it says, and its exit codes."""
+
+import io
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.orm import Session
+
+from importing import DOCUMENTS, MEDISOFT, NOW, QUICK
+from openslot.booking import check
+from openslot.core import clock
+from openslot.core.db import Database
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Patient,
+    Practitioner,
+    Profession,
+    StaffMember,
+)
+from openslot.entrypoints.cli import demonstration, progress, serving
+from openslot.entrypoints.cli.main import cli
+from openslot.exchange import documents, tables
+from openslot.exchange.demo import LOGINS, MARKER
+from openslot.identity.commands import sign_in
+from openslot.identity.models import Account
+from openslot.migrations import run as migrations
+from openslot.schedules.models import DiaryPage
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command with an embedded database in a folder of its own."""
+    monkeypatch.setenv("OPENSLOT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("OPENSLOT_PASSWORD_ITERATIONS", "1")
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str | Path, input: str | None = None) -> Result:
+        return CliRunner().invoke(cli, [str(word) for word in words], input=input)
+
+    return command
+
+
+@pytest.fixture
+def database(run: Run, tmp_path: Path) -> Iterator[Database]:
+    """The database of the commands, with all tables."""
+    assert run("db", "upgrade").exit_code == 0
+    database = Database(f"sqlite:///{tmp_path}/data/openslot.sqlite3")
+    yield database
+    database.close()
+
+
+def accounts(database: Database) -> list[Account]:
+    return database.read(lambda session: list(session.scalars(select(Account))))
+
+
+# The manual
+
+
+def test_the_manual_names_every_command(run: Run) -> None:
+    result = run("--help")
+    listed = re.findall(r"^  (\w+) +[A-Z]", result.output, re.MULTILINE)
+    assert listed == ["serve", "worker", "demo", "db", "import", "check", "account"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["serve"], ["worker"], ["demo"], ["db"], ["db", "upgrade"], ["db", "downgrade"],
+        ["db", "status"], ["import"], ["check"], ["account"], ["account", "create"],
+        ["account", "list"], ["account", "password"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_each_command_has_a_page_of_the_manual(run: Run, words: list[str]) -> None:
+    result = run(*words, "--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 5
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert re.fullmatch(r"openslot, version \d+\.\d+\.\d+\n", run("--version").output)
+
+
+# Settings and the database
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("OPENSLOT_SMTP_PORT", "many", "OPENSLOT_SMTP_PORT: Input should be a valid integer"),
+        ("OPENSLOT_HOLD_MINUTES", "0", "OPENSLOT_HOLD_MINUTES: Input should be greater than"),
+        ("OPENSLOT_TIME_ZONE", "Mars", "OPENSLOT_TIME_ZONE: 'Mars' is no time zone"),
+        ("OPENSLOT_LOG_LEVEL", "loud", "OPENSLOT_LOG_LEVEL: Input should be 'debug'"),
+    ],
+)
+def test_a_wrong_setting_stops_with_a_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = run("check")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {sentence}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_several_wrong_settings_are_all_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSLOT_SMTP_PORT", "many")
+    monkeypatch.setenv("OPENSLOT_COUNTRY", "Oz")
+    assert len(run("check").stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://nobody@127.0.0.1:1/none", "mysql://nobody@127.0.0.1:1/none", "what?"]
+)
+def test_a_database_that_does_not_answer_is_a_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("OPENSLOT_DATABASE_URL", url)
+    result = run("check")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The database does not answer. Check")
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "words", [["serve"], ["worker"], ["check"], ["import", "x"], ["account", "list"]], ids=" ".join
+)
+def test_old_tables_stop_a_command_which_says_what_to_run(run: Run, words: list[str]) -> None:
+    result = run(*words)
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Run: openslot db upgrade\n")
+
+
+def test_db_upgrade_status_and_downgrade(run: Run) -> None:
+    before = run("db", "status")
+    assert (before.exit_code, before.stdout.splitlines()[0]) == (1, "tables: none")
+    assert run("db", "upgrade").exit_code == 0
+    assert run("db", "upgrade").exit_code == 0
+    assert run("db", "status").exit_code == 0
+    assert run("db", "downgrade", "base", input="n\n").exit_code == 1
+    assert run("db", "status").exit_code == 0
+    assert run("db", "downgrade", "base", input="y\n").exit_code == 0
+    assert run("db", "status").exit_code == 1
+    wrong = run("db", "downgrade", "9999", "--yes")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "Error: Can't locate revision identified by '9999'.\n",
+    )
+
+
+# Import
+
+
+def test_import_tells_what_it_did_and_does_nothing_twice(run: Run, database: Database) -> None:
+    first = run("import", MEDISOFT, DOCUMENTS)
+    assert first.exit_code == 0
+    assert first.stdout.splitlines()[-1] == "in all: 84 created, 0 changed, 0 unchanged"
+    assert "2 favourites of users were left out" in first.stdout
+    second = run("import", MEDISOFT, DOCUMENTS)
+    assert second.stdout.splitlines()[-1] == "in all: 0 created, 0 changed, 84 unchanged"
+
+
+def test_import_problems_go_to_standard_error_with_exit_code_1(
+    run: Run, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "patient.csv").write_text("patient_email,password\nnobody,x\n")
+    result = run("import", tmp_path / "patient.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-2:] == [
+        "patient.csv, line 2, column patient_email: Enter an e-mail address such as "
+        "name@example.com.",
+        "Nothing was imported. Problems found: 1. Put them right and import again.",
+    ]
+    assert accounts(database) == []
+
+
+def test_a_dry_run_writes_nothing(run: Run, database: Database) -> None:
+    result = run("import", MEDISOFT, "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-2:] == [
+        "in all: 47 created, 0 changed, 0 unchanged",
+        "This was a rehearsal: nothing was written.",
+    ]
+    assert accounts(database) == []
+
+
+def test_import_takes_a_time_zone(run: Run, database: Database) -> None:
+    wrong = run("import", DOCUMENTS, "--time-zone", "Mars")
+    assert wrong.exit_code == 2
+    assert "Mars is no time zone. Name one such as Australia/Sydney." in wrong.stderr
+    assert run("import", DOCUMENTS, "--time-zone", "Europe/Dublin").exit_code == 0
+    zones = database.read(lambda session: set(session.scalars(select(Centre.time_zone))))
+    assert zones == {"Europe/Dublin"}
+
+
+# Check
+
+
+def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) -> None:
+    assert run("import", DOCUMENTS).exit_code == 0
+    good = run("check")
+    assert (good.exit_code, good.stdout) == (
+        0, "Every diary holds exactly its visits, holds and absences.\n",
+    )  # fmt: skip
+    database.run(lambda session: session.execute(delete(DiaryPage)))
+    diary = database.read(lambda session: session.scalars(select(Centre.diary_id)).first())
+    page = {"diary_id": diary, "day": 20_000, "taken": b"\x01" + bytes(35)}
+    database.run(lambda session: session.execute(insert(DiaryPage), [page]))
+    bad = run("check")
+    assert bad.exit_code == 1
+    assert len(bad.stdout.splitlines()) == 3
+    assert f"centre (diary {diary}): diary {diary}: 2024-10-04 00:00 to 00:05 UTC" in bad.stdout
+    assert bad.stderr == "Error: Faults left: 3. Run: openslot check --repair\n"
+    repaired = run("check", "--repair")
+    assert repaired.exit_code == 0
+    assert repaired.stdout.splitlines()[-1] == "Pages put right: 3."
+    assert database.read(check.faults) == []
+
+
+def test_check_leaves_double_bookings_to_people(run: Run, database: Database) -> None:
+    assert run("import", DOCUMENTS).exit_code == 0
+    _book_twice(database)
+    result = run("check", "--repair")
+    assert result.exit_code == 1
+    assert "is booked twice" in result.stdout
+    assert result.stderr.endswith("Two visits at one time are for people to part.\n")
+
+
+def _book_twice(database: Database) -> None:
+    """Plant a second appointment at the time of the first, past every rule."""
+
+    def work(session: Session) -> None:
+        from_first = "INSERT INTO appointment SELECT {columns} FROM appointment LIMIT 1"
+        connection = session.connection()
+        names = [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(appointment)")]
+        new = {"id": "'" + "0" * 32 + "'", "external_id": "NULL"}
+        columns = ", ".join(new.get(name, name) for name in names)
+        connection.exec_driver_sql(from_first.format(columns=columns))
+
+    database.run(work)
+
+
+# Accounts
+
+
+def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: Database) -> None:
+    words = ["--role", "network-admin", "--email", "Ada@Example.org", "--name", "Ada Best"]
+    result = run("account", "create", *words)
+    assert result.exit_code == 0
+    password = re.search(r"^Password: (\S{20})$", result.stdout, re.MULTILINE)
+    assert password
+    account = sign_in(database, QUICK, "ada@example.org", password[1], address="x", now=clock.now())
+    assert (account.role, account.name, account.must_change_password) == (
+        "network-admin", "Ada Best", True,
+    )  # fmt: skip
+    again = run("account", "create", *words)
+    assert (again.exit_code, again.stderr) == (
+        1, "Error: Another account has this e-mail address. Enter a different one.\n",
+    )  # fmt: skip
+
+
+def test_account_create_reads_a_password(run: Run, database: Database) -> None:
+    words = ["--role", "patient", "--email", "pat@example.com", "--name", "Pat", "--password-stdin"]
+    weak = run("account", "create", *words, input="short\n")
+    assert (weak.exit_code, weak.stderr) == (
+        1, "Error: Choose a password of at least 12 characters.\n",
+    )  # fmt: skip
+    result = run("account", "create", *words, input="seven swans swim\n")
+    assert (result.exit_code, result.stdout) == (
+        0, "Created the patient account pat@example.com.\n",
+    )  # fmt: skip
+    account = sign_in(
+        database, QUICK, "pat@example.com", "seven swans swim", address="x", now=clock.now()
+    )
+    assert not account.must_change_password
+    patients = database.read(lambda session: list(session.scalars(select(Patient))))
+    assert [(one.name, one.account_id) for one in patients] == [("Pat", account.id)]
+
+
+def test_account_create_places_staff(run: Run, database: Database) -> None:
+    assert run("import", DOCUMENTS).exit_code == 0
+    department = database.read(lambda session: session.scalars(select(Department)).first())
+    assert department
+    words = ["--role", "staff", "--name", "Sam Staff", "--email"]
+    place = ["--centre", str(department.centre_id), "--department", str(department.id)]
+    assert run("account", "create", *words, "sam@example.org", *place).exit_code == 0
+    members = database.read(lambda session: list(session.scalars(select(StaffMember))))
+    assert (department.centre_id, department.id) in [
+        (one.centre_id, one.department_id) for one in members
+    ]
+    for wrong, sentence in (
+        ([], "Say which centre the staff works for: --centre ID."),
+        (["--centre", "99"], "There is no centre 99."),
+        ([*place[:2], "--department", "99"], "The centre has no department 99."),
+    ):
+        result = run("account", "create", *words, "eve@example.org", *wrong)
+        assert result.exit_code > 0
+        assert sentence in result.stderr
+    assert "eve@example.org" not in [account.email for account in accounts(database)]
+
+
+def test_account_create_gives_a_practitioner_a_login(run: Run, database: Database) -> None:
+    assert run("import", MEDISOFT).exit_code == 0
+    words = ["--role", "practitioner", "--name", "Gil", "--email", "gil@example.org"]
+    result = run("account", "create", *words)
+    assert result.exit_code == 1
+    assert "No practitioner without a login has this e-mail." in result.stderr
+
+    def forget_login(session: Session) -> None:
+        person = session.scalars(select(Practitioner).limit(1)).one()
+        person.account_id, person.email = None, "gil@example.org"
+
+    database.run(forget_login)
+    assert run("account", "create", *words).exit_code == 0
+    gil = next(one for one in accounts(database) if one.email == "gil@example.org")
+    people = database.read(lambda session: list(session.scalars(select(Practitioner))))
+    assert gil.id in [person.account_id for person in people]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--role", "wizard", "--email", "a@example.org", "--name", "A"], "'wizard' is not one of"),
+        (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an e-mail"),
+        (["--role", "patient", "--email", "a@example.org", "--name", " "], "--name: Fill in this"),
+        (["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],
+         "A patient account has no such place of work."),
+    ],
+)  # fmt: skip
+def test_account_create_refuses_with_a_sentence(
+    run: Run, database: Database, words: list[str], sentence: str
+) -> None:
+    result = run("account", "create", *words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_account_list_and_password(run: Run, database: Database) -> None:
+    assert run("import", MEDISOFT).exit_code == 0
+    assert len(run("account", "list").stdout.splitlines()) == 19
+    patients = run("account", "list", "--role", "patient").stdout.splitlines()
+    assert patients[1].split() == ["patient", "isaac@gmail.com", "Isaac", "Cohen"] or patients
+    result = run("account", "password", "JACK@gmail.com", "--password-stdin", input="a" * 40 + "Z9")
+    assert result.exit_code == 1  # easily guessed
+    result = run(
+        "account", "password", "JACK@gmail.com", "--password-stdin", input="seven swans swim"
+    )
+    assert result.exit_code == 0
+    sign_in(database, QUICK, "jack@gmail.com", "seven swans swim", address="x", now=clock.now())
+    unknown = run("account", "password", "nobody@example.org")
+    assert (unknown.exit_code, unknown.stderr) == (
+        1, "Error: There is no account nobody@example.org.\n",
+    )  # fmt: skip
+
+
+# The worker and the demonstration
+
+
+def test_the_worker_once_does_what_is_due_and_ends(run: Run, database: Database) -> None:
+    assert run("worker", "--once").exit_code == 0
+
+
+def test_demo_is_loaded_shown_kept_and_started_over(run: Run, tmp_path: Path) -> None:
+    first = run("demo", "--no-serve", "--port", "8765")
+    assert first.exit_code == 0, first.output
+    assert "The demonstration network is at http://127.0.0.1:8765/" in first.stdout
+    for login in LOGINS:
+        assert re.search(rf"{re.escape(login.role)} +{login.email} +{login.password}", first.stdout)
+    assert "Writing visits" in first.stderr
+    words = ["--role", "patient", "--email", "me@example.com", "--name", "Me"]
+    assert run("account", "create", *words).exit_code == 0
+    second = run("demo", "--no-serve")
+    assert second.exit_code == 0
+    assert second.stderr == ""
+    assert "me@example.com" in run("account", "list").stdout
+    assert run("demo", "--no-serve", "--fresh").exit_code == 0
+    listed = run("account", "list").stdout
+    assert "me@example.com" not in listed
+    assert MARKER in listed
+
+
+def test_demo_leaves_other_data_alone(run: Run, database: Database) -> None:
+    assert run("import", MEDISOFT).exit_code == 0
+    for words in (["demo", "--no-serve"], ["demo", "--no-serve", "--fresh"]):
+        result = run(*words)
+        assert result.exit_code == 1
+        assert "is left alone" in result.stderr
+    assert len(accounts(database)) == 19
+
+
+def test_demo_fills_a_database_that_has_only_tables(run: Run, database: Database) -> None:
+    assert run("demo", "--no-serve").exit_code == 0
+    assert MARKER in [account.email for account in accounts(database)]
+
+
+def test_starting_over_empties_every_engine(blank_engine: Engine) -> None:
+    database = Database(blank_engine.url.render_as_string(hide_password=False))
+    migrations.upgrade(database.engine)
+    demonstration.start_over(database)
+    assert migrations.current(database.engine) is None
+    database.close()
+
+
+# Serving
+
+
+def test_a_busy_port_is_a_sentence(run: Run, database: Database) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for words in (["serve"], ["demo"], ["demo", "--fresh"]):
+            result = run(*words, "--port", port)
+            assert result.exit_code == 1
+            assert result.stderr == (
+                f"Error: Nothing can listen at 127.0.0.1, port {port}: Address already in use. "
+                "Choose another with --port or --host.\n"
+            )
+    assert accounts(database) == []
+
+
+def test_an_unknown_host_is_a_sentence(run: Run) -> None:
+    result = run("serve", "--host", "no.such.host.invalid")
+    assert result.exit_code == 1
+    assert "Choose another with --host." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.0.0.1", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/")],
+)
+def test_the_address_is_written_as_browsers_take_it(host: str, address: str) -> None:
+    assert serving.address_of(host, 80) == address
+
+
+def test_serving_answers_with_a_worker_beside_it_and_stops_when_asked(
+    run: Run, database: Database
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "serve"]
+    with subprocess.Popen(
+        [*command, "--port", str(port), "--workers", "1"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as server:  # fmt: skip
+        try:
+            assert _answer(f"http://127.0.0.1:{port}/healthz", within=60) == 200
+            beside = _children(server.pid, "worker")
+            assert len(beside) == 1
+            server.send_signal(signal.SIGTERM)
+            output, _ = server.communicate(timeout=30)
+        finally:
+            server.kill()
+    assert server.returncode == 0, output
+    assert f"Serving http://127.0.0.1:{port}/" in output
+    assert not Path(f"/proc/{beside[0]}").exists()
+
+
+def _answer(url: str, *, within: float) -> int:
+    """The status of the first answer; the server may still be starting."""
+    gives_up = time.monotonic() + within
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return int(answer.status)
+        except OSError:
+            if time.monotonic() > gives_up:
+                raise
+            time.sleep(0.2)
+
+
+def _children(parent: int, word: str) -> list[int]:
+    """The processes that ``parent`` started with ``word`` among their arguments."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            mother = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended meanwhile
+            continue
+        if mother == parent and word.encode() in words:
+            found.append(int(folder.name))
+    return found
+
+
+def _listens_for(pid: int, number: signal.Signals) -> bool:
+    """Whether the process handles a signal, so that it has come far enough to be sent it."""
+    caught = re.search(r"^SigCgt:\t(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
+# What runs beside the server
+
+
+def _waits(seconds: int = 60) -> list[str]:
+    return [sys.executable, "-c", f"import time; time.sleep({seconds})"]
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    gives_up = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < gives_up
+        time.sleep(0.02)
+
+
+def test_a_process_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    attendant = serving.Attendant(_waits(), pause=0.01)
+    attendant.start()
+    _until(lambda: attendant.pid is not None)
+    first = attendant.pid
+    assert first
+    os.kill(first, signal.SIGKILL)
+    _until(lambda: attendant.pid != first)
+    attendant.stop()
+    assert "The worker ended with code -9 and is started again." in capsys.readouterr().err
+
+
+def test_a_process_is_ended_for_good() -> None:
+    attendant = serving.Attendant(_waits(), pause=0.01)
+    attendant.start()
+    _until(lambda: attendant.pid is not None)
+    attendant.stop()
+    assert attendant.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(attendant.pid, 0)
+
+
+def test_the_worker_ends_when_its_server_is_killed(run: Run, database: Database) -> None:
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "worker"]
+    with subprocess.Popen([*command, "--until-stdin-closes"], stdin=subprocess.PIPE) as worker:
+        assert worker.stdin
+        worker.stdin.close()
+        assert worker.wait(30) == 0
+
+
+def test_the_worker_stops_when_asked(run: Run, database: Database) -> None:
+    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "worker"]
+    with subprocess.Popen(command) as worker:
+        _until(lambda: _listens_for(worker.pid, signal.SIGTERM))
+        worker.terminate()
+        assert worker.wait(30) == 0
+
+
+# Progress
+
+
+def test_progress_off_a_terminal_is_plain_dated_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    monkeypatch.setattr(progress, "EVERY", 0)
+    lines = progress.Lines()
+    assert list(lines.track("Reading", [7, 8], 2)) == [7, 8]
+    assert list(lines.track("Nothing", [], 0)) == []
+    assert capsys.readouterr().err.splitlines() == [
+        "2026-11-22 08:00:00 UTC  Reading: 0 of 2",
+        "2026-11-22 08:00:00 UTC  Reading: 1 of 2",
+        "2026-11-22 08:00:00 UTC  Reading: 2 of 2",
+    ]
+
+
+def test_progress_on_a_terminal_is_a_bar() -> None:
+    shown = io.StringIO()
+    bars = progress.Bars(Console(file=shown, force_terminal=True))
+    bars.say("On we go")
+    assert list(bars.track("Reading", [7, 8], 2)) == [7, 8]
+    assert "On we go" in shown.getvalue()
+    assert "━" in shown.getvalue()
+
+
+# The pages about it
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_about_the_demonstration_has_the_logins_that_work() -> None:
+    page = (DOCS / "demo.md").read_text(encoding="utf-8")
+    for login in LOGINS:
+        assert f"| {login.role} | {login.email} | {login.password} |" in page
+
+
+def test_the_page_about_importing_names_every_column_and_field() -> None:
+    page = (DOCS / "import.md").read_text(encoding="utf-8")
+    columns = {
+        field.alias or name
+        for kind in tables.KINDS.values()
+        for name, field in kind.model_fields.items()
+    }
+    fields = set(documents.KINDS) | {"task_description", "is_urgent", "user_contact", "likes"}
+    assert {name for name in columns | fields if f"`{name}`" not in page} == set()
+    for profession in Profession:
+        assert f"`{profession}`" in page
+
+
+def test_the_commands_of_the_page_about_importing_work(
+    run: Run, tmp_path: Path, database: Database
+) -> None:
+    shutil.copytree(MEDISOFT, tmp_path / "my-data")
+    page = (DOCS / "import.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^openslot (.+)$", page, re.MULTILINE)
+    assert commands == ["import my-data/"]
+    for options in ([], ["--dry-run"], ["--time-zone", "Europe/Dublin"]):
+        assert run(*commands[0].split(), *options).exit_code == 0

@@ -1,0 +1,159 @@
+"""Nothing is taken out of the directory while visits to come need it, and by nobody else."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from entrypoints.world import World, build
+from openslot.booking import retire
+from openslot.booking.commands import Wish, book, change_status
+from openslot.booking.models import Status
+from openslot.core.db import Database
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.commands import actor_of
+from openslot.directory.errors import StillBooked
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity import queries as identities
+from openslot.schedules import queries as schedules
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+
+NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
+Command = Callable[..., None]
+
+
+@pytest.fixture
+def world(sqlite_database: Database) -> World:
+    """The network of the entry points' tests."""
+    return build(sqlite_database, NOW)
+
+
+def actor(database: Database, world: World, person: str) -> Actor:
+    """A person as one who acts."""
+
+    def read(session: Session) -> Actor:
+        account = identities.by_id(session, world.accounts[person])
+        assert account
+        return actor_of(session, account, None)
+
+    return database.read(read)
+
+
+def ask(database: Database, command: Command, who: Actor, key: int, **more: Any) -> None:
+    """Do a command as somebody."""
+    values = {"active": False, "now": NOW, **more}
+    database.run(lambda session: command(session, who, key, **values))
+
+
+COMMANDS = [
+    (retire.retire_centre, lambda world: world.centres["own"], 2),
+    (retire.retire_practitioner, lambda world: world.practitioners["owner"], 1),
+    (retire.retire_schedule, lambda world: world.schedules["owner"], 1),
+]
+
+
+@pytest.mark.parametrize(("command", "key", "count"), COMMANDS)
+def test_visits_to_come_stand_against_it(
+    sqlite_database: Database, world: World, command: Command, key: Any, count: int
+) -> None:
+    with pytest.raises(StillBooked) as refused:
+        ask(sqlite_database, command, SYSTEM, key(world))
+    assert refused.value.params["count"] == count
+
+
+@pytest.mark.parametrize(("command", "key", "count"), COMMANDS)
+def test_cancelled_and_past_visits_do_not(
+    sqlite_database: Database, world: World, command: Command, key: Any, count: int
+) -> None:
+    sqlite_database.run(
+        lambda session: change_status(
+            session, SYSTEM, world.visits["owner"], Status.CANCELLED,
+            now=NOW, cutoff=timedelta(0),
+        )
+    )  # fmt: skip
+    ask(sqlite_database, command, SYSTEM, key(world), now=NOW + timedelta(days=5))
+    assert world.schedules["owner"] not in bookable(sqlite_database)
+    ask(sqlite_database, command, SYSTEM, key(world), active=True)
+    assert world.schedules["owner"] in bookable(sqlite_database)
+
+
+def bookable(database: Database) -> set[int]:
+    """The schedules that can be booked."""
+    return set(database.read(schedules.places))
+
+
+def test_a_service_and_its_department_go_and_come(sqlite_database: Database, world: World) -> None:
+    schedule = world.schedules["owner-service"]
+    for command, key in (
+        (retire.retire_service, world.services["owner"]),
+        (retire.retire_department, world.departments["owner"]),
+    ):
+        ask(sqlite_database, command, SYSTEM, key)
+        assert schedule not in bookable(sqlite_database)
+        ask(sqlite_database, command, SYSTEM, key, active=True)
+        assert schedule in bookable(sqlite_database)
+
+
+def test_visits_with_a_service_stand_against_it(sqlite_database: Database, world: World) -> None:
+    start = NOW + timedelta(days=2)
+    wish = Wish(world.schedules["owner-service"], start, 30, world.patients["teammate"])
+    sqlite_database.run(lambda session: book(session, SYSTEM, wish, now=NOW))
+    for command, key in (
+        (retire.retire_service, world.services["owner"]),
+        (retire.retire_department, world.departments["owner"]),
+    ):
+        with pytest.raises(StillBooked):
+            ask(sqlite_database, command, SYSTEM, key)
+
+
+@pytest.mark.parametrize(
+    ("person", "command", "key", "refusal"),
+    [
+        ("centre-admin-owner", retire.retire_centre, "centre", Forbidden),
+        ("staff-owner", retire.retire_department, "department", Forbidden),
+        ("staff-teammate", retire.retire_service, "service", Forbidden),
+        ("centre-admin-stranger", retire.retire_service, "service", Forbidden),
+        ("centre-admin-stranger", retire.retire_practitioner, "practitioner", Forbidden),
+        ("practitioner-owner", retire.retire_practitioner, "practitioner", Forbidden),
+        ("centre-admin-stranger", retire.retire_schedule, "schedule", Forbidden),
+        ("network-admin", retire.retire_schedule, "nothing", NotFound),
+    ],
+)
+def test_only_those_who_run_it_may(
+    sqlite_database: Database,
+    world: World,
+    person: str,
+    command: Command,
+    key: str,
+    refusal: type[Exception],
+) -> None:
+    keys = {
+        "centre": world.centres["own"],
+        "department": world.departments["owner"],
+        "service": world.services["owner"],
+        "practitioner": world.practitioners["owner"],
+        "schedule": world.schedules["owner"],
+        "nothing": 10_000,
+    }
+    with pytest.raises(refusal):
+        ask(sqlite_database, command, actor(sqlite_database, world, person), keys[key])
+
+
+def test_nobody_takes_a_practitioner_from_a_centre_of_others(
+    sqlite_database: Database, world: World
+) -> None:
+    """Who works at two centres is retired by the network; each ends the work at their own."""
+    person = world.practitioners["stranger"]
+    sqlite_database.run(
+        lambda session: open_schedule(
+            session, SYSTEM, centre_id=world.centres["own"], practitioner_id=person,
+            details=ScheduleDetails(), hours=(), now=NOW,
+        )
+    )  # fmt: skip
+    later = NOW + timedelta(days=30)
+    admin = actor(sqlite_database, world, "centre-admin-stranger")
+    with pytest.raises(Forbidden):
+        ask(sqlite_database, retire.retire_practitioner, admin, person, now=later)
+    ask(sqlite_database, retire.retire_schedule, admin, world.schedules["stranger"], now=later)
