@@ -4,6 +4,7 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.discovery.search import Directory
@@ -16,6 +17,7 @@ LARGEST_REQUEST = 2 * 1024 * 1024
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application, on the database that the settings name."""
     settings = settings or Settings()
+    logging.configure(settings)
     app = Flask("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),

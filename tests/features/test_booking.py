@@ -606,3 +606,12 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
                 )
             )  # fmt: skip
         assert counted.count <= 3, counted.texts
+
+
+def test_a_service_may_be_booked_as_often_as_needed(sqlite_database: Database, town: Town) -> None:
+    """Past visits bear no key either: they are not taken for visits of that day."""
+    visit = book(sqlite_database, town.patient(), town.wish())
+    set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED)
+    for hour in (0, 2):
+        scan = town.wish(MONDAY_9 + timedelta(hours=hour), schedule=town.scan)
+        assert book(sqlite_database, town.patient(), scan).status == Status.BOOKED

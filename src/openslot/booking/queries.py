@@ -164,15 +164,12 @@ def patient_with(
     session: Session, patient_id: UUID, one_a_day: str | None
 ) -> tuple[Patient | None, list[Appointment]]:
     """A patient, their holds, and the visit that bears the key; one statement."""
+    wanted = Appointment.status == Status.HELD
+    if one_a_day is not None:
+        wanted = or_(wanted, Appointment.one_a_day == one_a_day)
     rows = session.execute(
         select(Patient, Appointment)
-        .outerjoin(
-            Appointment,
-            and_(
-                Appointment.patient_id == Patient.id,
-                or_(Appointment.status == Status.HELD, Appointment.one_a_day == one_a_day),
-            ),
-        )
+        .outerjoin(Appointment, and_(Appointment.patient_id == Patient.id, wanted))
         .where(Patient.id == patient_id)
     ).all()
     patient = rows[0][0] if rows else None

@@ -6,6 +6,7 @@ Every refusal is a sentence that says what to enter.
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -48,6 +49,9 @@ _SENTENCES = {
     "date_from_datetime_parsing": "Enter a date such as 31 March 1980.",
     "date_parsing": "Enter a date such as 1980-03-31.",
     "int_parsing": "Enter a whole number.",
+    "float_parsing": "Enter a number such as -33.92.",
+    "less_than_equal": "Enter a smaller number.",
+    "greater_than_equal": "Enter a larger number.",
     "enum": "Choose one of the list.",
     "literal_error": "Choose one of the list.",
 }
@@ -106,8 +110,14 @@ def _web_address(value: str) -> str:
     return text
 
 
+@cache
+def known_zones() -> frozenset[str]:
+    """The names of all time zones; the list is read from the disk once."""
+    return frozenset(available_timezones())
+
+
 def _zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in known_zones():
         raise refuse("Choose a time zone such as Australia/Sydney.")
     return value
 

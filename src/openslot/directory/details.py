@@ -25,7 +25,8 @@ from openslot.core.fields import (
 from openslot.directory.models import CentreType, Profession
 
 OptionalDate = Annotated[date | None, Blank]
-Degrees = Annotated[float | None, Blank]
+Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
+Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
 
 
 class CentreDetails(Details):
@@ -42,8 +43,8 @@ class CentreDetails(Details):
     description: OptionalText = None
     holiday_region: OptionalShortLine = None
     picture_url: OptionalWebAddress = None
-    latitude: Annotated[Degrees, Field(ge=-90, le=90)] = None
-    longitude: Annotated[Degrees, Field(ge=-180, le=180)] = None
+    latitude: Latitude = None
+    longitude: Longitude = None
 
 
 class DepartmentDetails(Details):

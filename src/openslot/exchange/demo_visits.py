@@ -163,7 +163,9 @@ def _ways_to_end(rng: Random) -> Iterator[Status]:
 def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None:
     booked = min(now, visit.starts_at) - timedelta(days=2, minutes=rng.randrange(20 * 24 * 60))
     priority = _priority(visit, rng)
-    if visit.status is Status.BOOKED and _is_booked_here(visit):
+    # Specialists are booked with a referral; theirs are recorded like what is past.
+    needs_referral = visit.place.profession == Profession.SPECIALIST
+    if visit.status is Status.BOOKED and not needs_referral:
         wish = Wish(
             visit.place.schedule_id, visit.starts_at, visit.minutes,
             visit.patient.id if visit.patient else None, visit.reason, priority,
@@ -181,13 +183,6 @@ def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None
         created_at=booked,
     )
     record_appointment(session, SYSTEM, visit.place, recorded, now=now)
-
-
-def _is_booked_here(visit: Planned) -> bool:
-    """Specialists are booked with a referral, and patients are sent to departments by staff."""
-    if visit.place.practitioner_id is None:
-        return visit.patient is None
-    return visit.place.profession != Profession.SPECIALIST
 
 
 def _priority(visit: Planned, rng: Random) -> Priority:

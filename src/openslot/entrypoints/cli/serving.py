@@ -70,6 +70,9 @@ def address_of(host: str, port: int) -> str:
 
 def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     """Answer requests until SIGTERM or SIGINT; with ``beside`` the worker runs as well."""
+    if not Settings().public_url:
+        # So that mails carry links that lead here.
+        os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     server = Granian(
         APPLICATION,
         factory=True,

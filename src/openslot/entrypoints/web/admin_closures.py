@@ -96,8 +96,22 @@ def listing(centre_id: int) -> ResponseReturnValue:
         return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
     now = context.now()
     found = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
-    page = render_template("admin/closures.html", form=form, centre=centre, closures=found)
+    zone = ZoneInfo(centre.time_zone)
+    page = render_template(
+        "admin/closures.html",
+        form=form,
+        centre=centre,
+        closures=[(one, _whole_days(one, zone)) for one in found],
+    )
     return page, status
+
+
+def _whole_days(closure: Closure, zone: ZoneInfo) -> tuple[date, date] | None:
+    """First and last day where the closure is from midnight to midnight."""
+    starts, ends = closure.starts_at.astimezone(zone), closure.ends_at.astimezone(zone)
+    if starts.time() == ends.time() == time(0):
+        return starts.date(), ends.date() - timedelta(days=1)
+    return None
 
 
 def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:

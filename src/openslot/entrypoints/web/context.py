@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from flask import current_app, g, request
 from flask_security import current_user
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.fields import known_zones
 from openslot.directory.commands import actor_of
 from openslot.directory.rules import Actor
 from openslot.discovery.search import Directory
@@ -103,4 +104,4 @@ def reader_zone() -> ZoneInfo | None:
     """The time zone of the reader's device, or of their account; None when neither is known."""
     known = account_or_none()
     name = unquote(request.cookies.get("tz", "")) or (known.time_zone if known else None)
-    return ZoneInfo(name) if name in available_timezones() else None
+    return ZoneInfo(name) if name in known_zones() else None

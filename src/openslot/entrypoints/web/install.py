@@ -1,6 +1,7 @@
 """Wires the pages into the app: languages, forms, limits, errors, and each feature's routes."""
 
 import hashlib
+import secrets
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 
+from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.entrypoints.web import (
     access,
@@ -90,6 +92,7 @@ def install(app: Flask, settings: Settings) -> None:
     helpers.install(app, settings)
     errors.install(app)
     keys.install(app)
+    app.before_request(_name_request)
     app.before_request(access.check)
     app.after_request(headers.add_headers)
     app.teardown_request(context.close_reader)
@@ -99,6 +102,11 @@ def install(app: Flask, settings: Settings) -> None:
     for feature in FEATURES:
         app.register_blueprint(feature.pages)
     _limit(app)
+
+
+def _name_request() -> None:
+    """Put an id of this request into every line that it logs."""
+    logging.bind(request_id=secrets.token_hex(8))
 
 
 def static_url(name: str) -> str:

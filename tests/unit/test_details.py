@@ -1,0 +1,54 @@
+"""What people type about the directory: blanks, limits, and the sentence for each refusal."""
+
+import pytest
+from pydantic import ValidationError
+
+from openslot.core.fields import problems
+from openslot.directory.details import CentreDetails, ServiceDetails
+
+CENTRE = {
+    "name": "Prince of Wales Hospital",
+    "type": "Hospital",
+    "suburb": "Randwick",
+    "time_zone": "Australia/Sydney",
+}
+
+
+def test_blank_fields_are_none() -> None:
+    blank = dict.fromkeys(("address", "phone", "email", "latitude", "longitude"), " ")
+    centre = CentreDetails.model_validate({**CENTRE, **blank})
+    assert (centre.address, centre.phone, centre.latitude, centre.longitude) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("name", "", "Fill in this field."),
+        ("name", "x" * 201, "Shorten this to 200 characters."),
+        ("name", "Tab\there", "Take out characters that cannot be seen, such as tabs."),
+        ("name", "\ud800", "Take out characters that cannot be seen, such as tabs."),
+        ("type", "Bakery", "Choose one of the list."),
+        ("time_zone", "Mars/Base", "Choose a time zone such as Australia/Sydney."),
+        ("phone", "call me", "Enter a telephone number such as 02 9382 1111."),
+        ("email", "nobody", "Enter an e-mail address such as name@example.com."),
+        ("picture_url", "javascript:alert(1)", "Enter an address that begins with https://."),
+        ("latitude", "91", "Enter a smaller number."),
+        ("latitude", "north", "Enter a number such as -33.92."),
+        ("colour", "red", "This field is not known here."),
+    ],
+)
+def test_each_refusal_says_what_to_enter(field: str, value: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        CentreDetails.model_validate({**CENTRE, field: value})
+    assert problems(caught.value) == [(field, sentence)]
+
+
+def test_text_is_composed_and_trimmed() -> None:
+    centre = CentreDetails.model_validate({**CENTRE, "name": "  Cafe\u0301   Clinic "})
+    assert centre.name == "Café Clinic"
+
+
+@pytest.mark.parametrize("minutes", [0, 4, 7, 485, -30])
+def test_services_take_whole_ticks(minutes: int) -> None:
+    with pytest.raises(ValidationError):
+        ServiceDetails(name="CT", minutes=minutes)
