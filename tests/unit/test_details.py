@@ -1,10 +1,16 @@
 """What people type about the directory: blanks, limits, and the sentence for each refusal."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import ValidationError
 
+from openslot.core.db import Database
 from openslot.core.fields import problems
+from openslot.directory.commands import create_centre
 from openslot.directory.details import CentreDetails, ServiceDetails
+from openslot.directory.errors import BadHolidayRegion
+from openslot.directory.rules import SYSTEM
 
 CENTRE = {
     "name": "Prince of Wales Hospital",
@@ -52,3 +58,16 @@ def test_text_is_composed_and_trimmed() -> None:
 def test_services_take_whole_ticks(minutes: int) -> None:
     with pytest.raises(ValidationError):
         ServiceDetails(name="CT", minutes=minutes)
+
+
+def test_an_unknown_region_of_holidays_never_reaches_a_calendar(sqlite_database: Database) -> None:
+    details = CentreDetails.model_validate({**CENTRE, "holiday_region": "AU-XYZ"})
+    with pytest.raises(BadHolidayRegion):
+        sqlite_database.run(
+            lambda session: create_centre(session, SYSTEM, details, now=datetime.now(UTC))
+        )
+    known = CentreDetails.model_validate({**CENTRE, "holiday_region": "AU-NSW"})
+    made = sqlite_database.run(
+        lambda session: create_centre(session, SYSTEM, known, now=datetime.now(UTC))
+    )
+    assert made.holiday_region == "AU-NSW"

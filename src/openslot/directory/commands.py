@@ -30,6 +30,7 @@ from openslot.directory.rules import (
     Actor,
     check_born,
     check_expertise,
+    check_holiday_region,
     may_edit_department,
     may_edit_practitioner,
     may_run_centre,
@@ -85,6 +86,7 @@ def change_centre(
 
 
 def _check_centre(session: Session, details: CentreDetails, *, besides: int | None) -> None:
+    check_holiday_region(details.holiday_region)
     same_name = queries.centre_by(session, Centre.name == details.name, Centre.id != besides)
     if same_name:
         raise NameTaken(field="name")

@@ -31,8 +31,15 @@ class BirthInFuture(Invalid):
     sentence = "Enter a date of birth that is in the past."
 
 
+class BadHolidayRegion(Invalid):
+    """No calendar of public holidays has this region."""
+
+    code = "bad-holiday-region"
+    sentence = "Enter a region of public holidays such as AU-NSW, IE or GB-SCT."
+
+
 class StillBooked(Conflict):
     """What has live bookings cannot be taken away."""
 
     code = "still-booked"
-    sentence = "There are {count} visits to come. Move or cancel them first."
+    sentence = "Visits to come stand against it: {count}. Move or cancel them first."

@@ -173,7 +173,7 @@ class Patient(Base):
     phone: Mapped[str | None] = mapped_column(String(40))
     medicare_number: Mapped[str | None] = mapped_column(String(40))
     time_zone: Mapped[str | None] = mapped_column(String(64))
-    language: Mapped[str | None] = mapped_column(String(20))
+    language: Mapped[str | None] = mapped_column(String(40))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
 

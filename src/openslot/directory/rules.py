@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+import holidays
+
 from openslot.core.audit import Origin
 from openslot.core.errors import Forbidden, NotFound
-from openslot.directory.errors import BirthInFuture, ExpertiseMissing
+from openslot.directory.errors import BadHolidayRegion, BirthInFuture, ExpertiseMissing
 from openslot.directory.models import Profession
 from openslot.identity.models import Role
 
@@ -90,6 +92,16 @@ def check_born(born: date | None, today: date) -> None:
     """BirthInFuture unless a living person may be born then."""
     if born is not None and not (today.year - OLDEST_AGE <= born.year and born <= today):
         raise BirthInFuture(field="born")
+
+
+def check_holiday_region(region: str | None) -> None:
+    """BadHolidayRegion unless the calendar of public holidays knows it: AU, AU-NSW, …"""
+    if region is None:
+        return
+    country, _, part = region.partition("-")
+    known = holidays.list_supported_countries()
+    if country not in known or (part and part not in known[country]):
+        raise BadHolidayRegion(field="holiday_region")
 
 
 def check_expertise(profession: Profession, expertise: str | None) -> None:

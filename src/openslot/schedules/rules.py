@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import holidays
 
-from openslot.core.errors import Invalid
 from openslot.schedules.availability import (
     DAY,
     EPOCH,
@@ -138,18 +137,6 @@ def bookable_span(place: Place, now: datetime) -> Span:
     from_now = now.timestamp() + place.notice_minutes * 60
     first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
     return Span(first, first + place.horizon_days * DAY)
-
-
-def check_holiday_region(region: str) -> str:
-    """``region``, such as AU or AU-NSW, if the calendar of public holidays knows it."""
-    country, _, part = region.partition("-")
-    known = holidays.list_supported_countries()
-    if country not in known or (part and part not in known[country]):
-        raise Invalid(
-            "Enter a region of public holidays such as AU-NSW, IE or GB-SCT.",
-            field="holiday_region",
-        )
-    return region
 
 
 def holiday_name(region: str, day: datetime) -> str | None:

@@ -30,18 +30,12 @@ from openslot.identity.models import Role
 from openslot.notifications.commands import MAIL
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
-from openslot.schedules.rules import check_holiday_region
 
 pages = Blueprint("admin", __name__)
 
 MAILS_SHOWN = 30
 YEARS_AHEAD = timedelta(days=10 * 366)
 LAST_PAGE = 1000
-
-
-def _none_if_blank(text: str | None) -> str | None:
-    """A degree that was not typed is no degree, rather than an empty one."""
-    return text.strip() or None if isinstance(text, str) else text
 
 
 class CentreForm(Form):
@@ -58,8 +52,8 @@ class CentreForm(Form):
     holiday_region = StringField(_l("Public holidays of"))
     description = TextAreaField(_l("About the centre"))
     picture_url = URLField(_l("Address of a picture"))
-    latitude = StringField(_l("Latitude"), filters=[_none_if_blank])
-    longitude = StringField(_l("Longitude"), filters=[_none_if_blank])
+    latitude = StringField(_l("Latitude"))
+    longitude = StringField(_l("Longitude"))
 
 
 @pages.get("/admin/centres")
@@ -110,14 +104,7 @@ def new_centre() -> ResponseReturnValue:
 
 
 def _create(session: Session, details: CentreDetails) -> Centre:
-    _check_region(details)
     return commands.create_centre(session, context.actor(), details, now=context.now())
-
-
-def _check_region(details: CentreDetails) -> None:
-    """Public holidays are known to schedules, which the directory does not reach."""
-    if details.holiday_region:
-        check_holiday_region(details.holiday_region)
 
 
 @pages.route("/admin/centres/<int:centre_id>/edit", methods=["GET", "POST"])
@@ -138,7 +125,6 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
 
 
 def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
-    _check_region(details)
     return commands.change_centre(session, context.actor(), centre_id, details, now=context.now())
 
 

@@ -15,6 +15,7 @@ from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import may_book_others
+from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
@@ -183,7 +184,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         taken=reading.optional_instant("start") if isinstance(error, SlotTaken) else None,
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
-        reason=reading.text("reason") or (chosen.hold.reason if chosen and chosen.hold else ""),
+        reason=reading.text("reason") or (chosen and chosen.hold and chosen.hold.reason) or "",
         cutoff=_cutoff(chosen),
         extensions=context.settings().hold_extensions,
         hold_minutes=context.settings().hold_minutes,
@@ -234,7 +235,16 @@ def _week(
         now=now,
         days_ahead=place.horizon_days,
         besides=[patient.diary_id] if patient else (),
+        kept=_kept_slot(place, chosen),
     )
+
+
+def _kept_slot(place: Place, chosen: Chosen | None) -> Slot | None:
+    """The patient's own hold, which the week shows among the free times."""
+    if chosen is None or chosen.hold is None:
+        return None
+    start, end = (at.astimezone(place.zone) for at in (chosen.start, chosen.end))
+    return Slot(start, end, place.schedule_id)
 
 
 def _patient(session: Session, actor: Actor) -> Patient | None:

@@ -1,6 +1,5 @@
 """WTForms that only carry what was typed: the rules stand in the features' details."""
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from flask_wtf import FlaskForm
@@ -40,8 +39,3 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
             target.errors = [*target.errors, sentence]
         else:
             self.form_errors.append(sentence)
-
-
-def choices(values: Mapping[Any, str]) -> list[tuple[Any, str]]:
-    """The options of a select field."""
-    return list(values.items())

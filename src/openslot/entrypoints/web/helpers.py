@@ -97,6 +97,8 @@ def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
 
 def period_text(period: Weekly) -> str:
     """``9:00 am to 5:00 pm``."""
+    if (period.starts, period.ends) == (0, 24 * 60):
+        return str(_("All day"))
     start, end = _clock(period.starts), _clock(period.ends % (24 * 60))
     return str(_("%(start)s to %(end)s", start=start, end=end))
 

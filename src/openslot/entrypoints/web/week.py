@@ -70,11 +70,12 @@ def week(
     now: datetime,
     days_ahead: int,
     besides: Sequence[int] = (),
+    kept: Slot | None = None,
 ) -> Week:
     """The week that holds ``day``, by default that of the first free start.
 
-    ``besides`` are diaries that must be free too, such as the patient's. At most five
-    statements.
+    ``besides`` are diaries that must be free too, such as the patient's; ``kept`` is a time
+    that is held for the reader and shown with the free ones. At most five statements.
     """
     minutes = minutes if minutes in lengths(place) else place.slot_minutes
     only = {place.schedule_id: place}
@@ -86,6 +87,8 @@ def week(
     starts = datetime.combine(monday, time(0), place.zone)
     ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
     free = slots(session, only, starts, ends, now=now, minutes=minutes, besides=besides)
+    if kept and kept.start not in {slot.start for slot in free}:
+        free = sorted([*free, kept])
     window = window_over(starts, ends)
     absent = mask_of(
         [
@@ -124,7 +127,9 @@ def _why_empty(place: Place, opening: int, absent: int, window: Window, now: dat
         return Empty.CLOSED
     if not opening & ~absent:
         return Empty.AWAY
-    bookable = mask_of([bookable_span(place, now)], window)
-    if not opening & bookable:
+    bookable = bookable_span(place, now)
+    if not opening & mask_of([Span(bookable.start, window.end)], window):
+        return Empty.OVER
+    if not opening & mask_of([bookable], window):
         return Empty.LATER
     return Empty.FULL

@@ -254,7 +254,7 @@ def upgrade() -> None:
         sa.Column("phone", sa.String(length=40), nullable=True),
         sa.Column("medicare_number", sa.String(length=40), nullable=True),
         sa.Column("time_zone", sa.String(length=64), nullable=True),
-        sa.Column("language", sa.String(length=20), nullable=True),
+        sa.Column("language", sa.String(length=40), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at",

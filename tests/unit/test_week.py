@@ -1,0 +1,93 @@
+"""The week of the booking page: what each day shows, and why it is empty."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from openslot.booking import absences
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.slots import Slot
+from openslot.core.db import Database
+from openslot.directory.rules import SYSTEM
+from openslot.entrypoints.web.week import Empty, Week, week
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails, change_schedule, set_hours
+from openslot.schedules.models import AbsenceKind, Schedule
+from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, Town, build_town
+
+
+@pytest.fixture
+def town(sqlite_database: Database) -> Town:
+    return build_town(sqlite_database)
+
+
+def shown(
+    database: Database,
+    town: Town,
+    day: date | None = None,
+    now: datetime = NOW,
+    kept: Slot | None = None,
+) -> Week:
+    def read(session):  # type: ignore[no-untyped-def] # the session of the reader
+        places = schedules.places(session, Schedule.id == town.gp_at_hospital)
+        place = places[town.gp_at_hospital]
+        return week(session, place, day, minutes=None, now=now, days_ahead=180, kept=kept)
+
+    return database.read(read)
+
+
+def test_the_week_of_the_first_free_time_is_shown(sqlite_database: Database, town: Town) -> None:
+    found = shown(sqlite_database, town)
+    assert found.first == MONDAY_9.date()
+    assert found.next_free is not None
+    assert found.next_free.start == MONDAY_9
+    assert [len(day.slots) for day in found.days] == [16] * 5 + [0] * 2
+
+
+def test_empty_days_say_why(sqlite_database: Database, town: Town) -> None:
+    def prepare(session):  # type: ignore[no-untyped-def] # the session of the writer
+        leave = AbsenceDetails(
+            kind=AbsenceKind.LEAVE,
+            starts_at=MONDAY_9 + timedelta(days=2),
+            ends_at=MONDAY_9 + timedelta(days=2, hours=8),
+        )
+        absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+        hours = [Weekly(day, 540, 570) for day in range(5)]
+        set_hours(session, SYSTEM, town.gp_at_hospital, hours, now=NOW)
+        set_hours(session, SYSTEM, town.gp_at_clinic, [], now=NOW)
+        details = ScheduleDetails(horizon_days=4)
+        change_schedule(session, SYSTEM, town.gp_at_hospital, details, now=NOW)
+        booking.book(session, SYSTEM, town.wish(MONDAY_9 + timedelta(days=1)), now=NOW)
+
+    sqlite_database.run(prepare)
+    monday_noon = datetime(2026, 11, 23, 12, tzinfo=SYDNEY)
+    before = shown(sqlite_database, town, MONDAY_9.date())
+    assert [day.empty for day in before.days] == [
+        None, Empty.FULL, Empty.AWAY, None, Empty.LATER, Empty.CLOSED, Empty.CLOSED,
+    ]  # fmt: skip
+    after = shown(sqlite_database, town, MONDAY_9.date(), monday_noon)
+    assert after.days[0].empty is Empty.OVER
+    past = shown(sqlite_database, town, MONDAY_9.date() - timedelta(days=7))
+    assert {day.empty for day in past.days} == {Empty.OVER, Empty.CLOSED}
+
+
+def test_the_time_kept_for_the_reader_stands_among_the_free(
+    sqlite_database: Database, town: Town
+) -> None:
+    keep = timedelta(minutes=10)
+    sqlite_database.run(
+        lambda session: booking.hold(session, SYSTEM, town.wish(), now=NOW, keep=keep)
+    )
+    kept = Slot(MONDAY_9, MONDAY_9 + HALF_HOUR, town.gp_at_hospital)
+    assert shown(sqlite_database, town).days[0].slots[0].start == MONDAY_9 + HALF_HOUR
+    assert shown(sqlite_database, town, kept=kept).days[0].slots[0] == kept
+
+
+def test_midnight_of_another_zone_does_not_shift_days(
+    sqlite_database: Database, town: Town
+) -> None:
+    late = datetime(2026, 11, 22, 13, 30, tzinfo=UTC)  # half past midnight on Monday in Sydney
+    found = shown(sqlite_database, town, now=late)
+    assert found.days[0].slots[0].start == MONDAY_9
