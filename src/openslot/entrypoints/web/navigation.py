@@ -19,7 +19,14 @@ class Item(NamedTuple):
 
 
 def navigation(actor: Actor) -> list[Item]:
-    """What the actor's role works with most."""
+    """What the actor's role works with most, the nearest to this page marked as current."""
+    items = _places(actor)
+    here = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
+    nearest = max(here, key=len, default="")
+    return [item._replace(current=item.href == nearest) for item in items]
+
+
+def _places(actor: Actor) -> list[Item]:
     find = _item("search.results", icon="search", label=_("Find care"))
     if actor.role is None:
         return [find]
@@ -46,5 +53,4 @@ def navigation(actor: Actor) -> list[Item]:
 
 
 def _item(endpoint: str, *, icon: str, label: str) -> Item:
-    href = url_for(endpoint)
-    return Item(href, icon, label, request.path == href)
+    return Item(url_for(endpoint), icon, label, current=False)
