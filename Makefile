@@ -31,7 +31,7 @@ lint: .venv/.dev ## check style, types, the direction of imports, and known weak
 	$(BIN)/lint-imports
 	$(BIN)/bandit -q -ll -r src
 
-bench: .venv/.dev ## measure speed and write docs/benchmarks.md (ARGS=)
+bench: .venv/.dev ## measure speed and print it
 	$(BIN)/python -m bench $(ARGS)
 
 lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes newer releases)

@@ -415,6 +415,10 @@ def test_entered_in_error_is_for_administrators_and_frees_the_time(
     chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
     set_status(sqlite_database, chief, visit.id, Status.ENTERED_IN_ERROR)
     assert_clean(sqlite_database)
+    told = sqlite_database.read(
+        lambda session: outbox.messages(session, "appointment.cancelled", limit=9, offset=0)
+    )
+    assert len(told) == 1
     assert book(sqlite_database, town.patient(), town.wish()).status == Status.BOOKED
 
 

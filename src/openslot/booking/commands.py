@@ -190,6 +190,7 @@ def change_status(
     appointment = visit.appointment
     _check_version(appointment, version)
     check_move(part, visit.standing, to, now=now, cutoff=cutoff)
+    expected = visit.status is Status.BOOKED and appointment.ends_at > now
     if visit.status in CLAIMING and to not in CLAIMING:
         claims.give_back(session, [appointment])
     if to in _ENDS:
@@ -201,7 +202,7 @@ def change_status(
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
     topic = _TOPICS.get(to)
-    if topic:
+    if topic and (expected or to is not Status.ENTERED_IN_ERROR):
         announce(session, topic, appointment, by=actor.account_id, now=now)
     return appointment
 
@@ -211,6 +212,8 @@ _TOPICS = {
     Status.CANCELLED: Topic.CANCELLED,
     Status.FULFILLED: Topic.FULFILLED,
     Status.NO_SHOW: Topic.NO_SHOW,
+    # To those who expected the visit it is cancelled.
+    Status.ENTERED_IN_ERROR: Topic.CANCELLED,
 }
 
 
