@@ -135,11 +135,6 @@ def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datet
     audit.record(session, "centre.reopened", f"centre:{centre.id}", by=actor.origin, now=now)
 
 
-def may_edit(session: Session, actor: Actor, schedule_id: int) -> None:
-    """Forbidden unless the actor may change the schedule; NotFound where there is none."""
-    _may_edit(session, actor, _existing(session, schedule_id))
-
-
 def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
     """Practitioners change their own hours, departments those of their services."""
     if schedule.practitioner_id is not None and schedule.practitioner_id == actor.practitioner_id:
