@@ -12,7 +12,6 @@ from clinic import (
     Mails,
     both,
     change,
-    open_clinic,
 )
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -28,11 +27,6 @@ LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
 def settings() -> Settings:
     """No mail server, so mails are kept where tests can read them."""
     return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
-
-
-@pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
 
 
-@pytest.fixture
-def town(sqlite_database: Database) -> Town:
-    return build_town(sqlite_database)
-
-
 def book(database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW) -> Appointment:
     return database.run(lambda session: booking.book(session, actor, wish, now=now))
 

@@ -10,28 +10,17 @@ from typing import Any
 import pytest
 import structlog
 
-from clinic import Clinic, book, open_clinic
+from clinic import Clinic, book
 from openslot.core import logging as logs
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.notifications import mail as mails
-from postoffice import Mood, PostOffice, post_office, queue, row, settings_for, work
-
-
-@pytest.fixture
-def post() -> Iterator[PostOffice]:
-    with post_office() as serving:
-        yield serving
+from postoffice import Mood, PostOffice, queue, row, settings_for, work
 
 
 @pytest.fixture
 def settings(post: PostOffice) -> Settings:
     return settings_for(post)
-
-
-@pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
 
 
 # The log

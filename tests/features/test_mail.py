@@ -5,7 +5,6 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from email.header import decode_header, make_header
 from email.utils import parseaddr
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic import NOW, REASON, Clinic, book, open_clinic
+from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
@@ -38,19 +37,8 @@ from postoffice import (
 
 
 @pytest.fixture
-def post() -> Iterator[PostOffice]:
-    with post_office() as serving:
-        yield serving
-
-
-@pytest.fixture
 def settings(post: PostOffice) -> Settings:
     return settings_for(post)
-
-
-@pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
 
 
 def test_text_html_and_calendar_are_alternatives_and_the_calendar_is_attached_too(

@@ -45,11 +45,6 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
-
-
-@pytest.fixture
 def mails(sqlite_database: Database, settings: Settings) -> Mails:
     return Mails(sqlite_database, settings)
 

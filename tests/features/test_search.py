@@ -23,11 +23,6 @@ from openslot.schedules.commands import ScheduleDetails, open_schedule
 from town import MONDAY_9, NOW, Town, build_town
 
 
-@pytest.fixture
-def town(sqlite_database: Database) -> Town:
-    return build_town(sqlite_database)
-
-
 def search(database: Database, wanted: Search, network: Directory | None = None) -> Results:
     network = network or Directory()
     return database.read(lambda session: find(session, network, wanted, now=NOW, days=56, times=5))

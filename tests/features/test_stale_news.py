@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from clinic import NOW, START, Clinic, Mails, book, cancel, move, open_clinic
+from clinic import NOW, START, Clinic, Mails, book, cancel, move
 from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
@@ -22,11 +22,6 @@ LATER = START + timedelta(days=7)
 def settings() -> Settings:
     """No mail server, so mails are kept where tests can read them."""
     return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
-
-
-@pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
@@ -30,7 +29,6 @@ from postoffice import (
     PostOffice,
     a_mail,
     calendar_of,
-    post_office,
     queue,
     row,
     rows,
@@ -43,19 +41,8 @@ MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture
-def post() -> Iterator[PostOffice]:
-    with post_office() as serving:
-        yield serving
-
-
-@pytest.fixture
 def settings(post: PostOffice) -> Settings:
     return settings_for(post)
-
-
-@pytest.fixture
-def clinic(sqlite_database: Database) -> Clinic:
-    return open_clinic(sqlite_database)
 
 
 # What goes out
