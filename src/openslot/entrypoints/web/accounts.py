@@ -26,8 +26,8 @@ from openslot.identity.models import Account
 pages = Blueprint("accounts", __name__)
 
 LIMITS = {
-    "accounts.sign_in": "60/minute",
-    "accounts.sign_up": "300/hour",
+    "accounts.sign_in": "300/minute",
+    "accounts.sign_up": "1000/hour",
     "accounts.forgot": "30/hour",
     "accounts.reset": "60/hour",
     "accounts.confirm": "120/hour",
