@@ -141,10 +141,18 @@ def test_a_database_that_does_not_answer_is_a_sentence(
 @pytest.mark.parametrize(
     "words", [["serve"], ["worker"], ["check"], ["import", "x"], ["account", "list"]], ids=" ".join
 )
-def test_old_tables_stop_a_command_which_says_what_to_run(run: Run, words: list[str]) -> None:
+def test_old_tables_stop_a_command_which_says_what_to_run(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("OPENSLOT_DATABASE_URL", f"sqlite:///{tmp_path}/own.sqlite3")
     result = run(*words)
     assert result.exit_code == 1
     assert result.stderr.endswith("Run: openslot db upgrade\n")
+
+
+def test_the_embedded_database_is_made_at_first_use(run: Run) -> None:
+    assert run("check").exit_code == 0
+    assert run("db", "status").exit_code == 0
 
 
 def test_db_upgrade_status_and_downgrade(run: Run) -> None:

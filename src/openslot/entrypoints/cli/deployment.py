@@ -38,8 +38,15 @@ class Deployment:
 
     @property
     def ready_database(self) -> Database:
-        """The database, with all tables as this version wants them."""
-        if not migrations.is_current(self.database.engine):
+        """The database, with all tables as this version wants them.
+
+        The embedded one is made at first use; any other, and any older one, is left to
+        ``openslot db upgrade``.
+        """
+        engine = self.database.engine
+        if not self.settings.database_url and migrations.current(engine) is None:
+            migrations.upgrade(engine)
+        if not migrations.is_current(engine):
             sentence = "The database is not at the schema of this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
         return self.database
