@@ -132,5 +132,9 @@ def _address(name: str, email: str) -> vCalAddress:
 
 
 def _text(value: str) -> str:
-    """The text without control characters, which no value may hold (RFC 5545, 3.3.11)."""
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", value.replace("\r\n", "\n"))
+    """The text without control characters, which no value may hold (RFC 5545, 3.3.11).
+
+    A backslash before N becomes a slash: the library would take the two for a line break.
+    """
+    plain = value.replace("\r\n", "\n").replace("\\N", "/N")
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", plain)
