@@ -26,6 +26,9 @@ from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule
 from openslot.schedules.queries import DIARY
 
+Condition = ColumnElement[bool]
+"""Which visits are wanted; the functions below make them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:

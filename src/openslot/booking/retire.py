@@ -28,9 +28,7 @@ def retire_centre(
     """By an administrator of the network."""
     may_run_network(actor)
     centre = directory.centre(session, centre_id, inactive=True)
-    _check_free(
-        queries.count(session, queries.at_centre(centre_id), queries.to_come(now)), active=active
-    )
+    _check_free(session, queries.at_centre(centre_id), active=active, now=now)
     commands.set_active(session, actor, centre, active, now=now)
 
 
@@ -40,10 +38,7 @@ def retire_department(
     """By whoever runs its centre; its services go and come with it."""
     department = directory.department(session, department_id, inactive=True)
     may_run_centre(actor, department.centre_id)
-    _check_free(
-        queries.count(session, queries.in_department(department_id), queries.to_come(now)),
-        active=active,
-    )
+    _check_free(session, queries.in_department(department_id), active=active, now=now)
     commands.set_active(session, actor, department, active, now=now)
 
 
@@ -56,10 +51,7 @@ def retire_service(
     may_edit_department(actor, department.centre_id, department.id)
     own = schedules.places(session, Schedule.service_id == service_id, inactive=True)
     for schedule_id in own:
-        _check_free(
-            queries.count(session, queries.on_schedule(schedule_id), queries.to_come(now)),
-            active=active,
-        )
+        _check_free(session, queries.on_schedule(schedule_id), active=active, now=now)
     commands.set_active(session, actor, service, active, now=now)
 
 
@@ -73,10 +65,7 @@ def retire_practitioner(
     """
     person = directory.practitioner(session, practitioner_id, inactive=True)
     may_retire_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
-    _check_free(
-        queries.count(session, queries.of_practitioner(practitioner_id), queries.to_come(now)),
-        active=active,
-    )
+    _check_free(session, queries.of_practitioner(practitioner_id), active=active, now=now)
     commands.set_active(session, actor, person, active, now=now)
 
 
@@ -88,10 +77,7 @@ def retire_schedule(
     if schedule is None:
         raise NotFound
     may_run_centre(actor, schedule.centre_id)
-    _check_free(
-        queries.count(session, queries.on_schedule(schedule_id), queries.to_come(now)),
-        active=active,
-    )
+    _check_free(session, queries.on_schedule(schedule_id), active=active, now=now)
     schedule_commands.set_active(session, actor, schedule_id, active, now=now)
 
 
@@ -102,7 +88,10 @@ def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
         raise Forbidden
 
 
-def _check_free(count: int, *, active: bool) -> None:
+def _check_free(
+    session: Session, booked_with: queries.Condition, *, active: bool, now: datetime
+) -> None:
     """StillBooked where visits to come would lose what they are booked with."""
-    if count and not active:
+    count = 0 if active else queries.count(session, booked_with, queries.to_come(now))
+    if count:
         raise StillBooked(count=count)

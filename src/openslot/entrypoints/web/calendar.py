@@ -1,6 +1,6 @@
 """A practitioner's own calendar, hours, and time that is blocked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -45,7 +45,8 @@ class View(StrEnum):
 @access.allow(access.PRACTITIONERS)
 def show() -> str:
     """A week or a day of visits, absences and open hours."""
-    now, zone, places = context.now(), _zone(), _places()
+    now, places = context.now(), _places()
+    zone = _zone(place for place, _centre in places)
     day = reading.optional_day("day") or now.astimezone(zone).date()
     view = reading.option("view", View, View.WEEK)
     days = [day] if view is View.DAY else _week_of(day)
@@ -74,7 +75,7 @@ def show() -> str:
 @access.allow(access.PRACTITIONERS)
 def hours() -> str:
     """One's own weekly hours at each centre, with the way to change them."""
-    return render_template("calendar/hours.html", places=_places(), subjects=_subjects())
+    return render_template("calendar/hours.html", places=_places())
 
 
 @pages.route("/hours/<int:schedule_id>", methods=["GET", "POST"])
@@ -157,12 +158,12 @@ def _enter(details: AbsenceDetails, cancel: frozenset[UUID]) -> None:
 
 
 def _absence_page(error: DomainError | None) -> str:
-    now = context.now()
+    now, zone = context.now(), _own_zone()
     return render_template(
         "calendar/absences.html",
         absences=_absences(now, now + ABSENCES_SHOWN),
-        zone=_zone(),
-        today=now.astimezone(_zone()).date(),
+        zone=zone,
+        today=now.astimezone(zone).date(),
         problem=sentence_of(error) if error else None,
         typed=request.form,
     )
@@ -170,33 +171,34 @@ def _absence_page(error: DomainError | None) -> str:
 
 def _decide_page(details: AbsenceDetails, hit: list[Visit]) -> str:
     return render_template(
-        "calendar/decide.html", details=details, hit=hit, zone=_zone(), typed=request.form
+        "calendar/decide.html", details=details, hit=hit, zone=_own_zone(), typed=request.form
     )
 
 
 def _details() -> AbsenceDetails:
     """The form's wall-clock times, in the zone of the practitioner's first centre."""
+    zone = _own_zone()
     try:
         return AbsenceDetails(
             kind=reading.option("kind", AbsenceKind, AbsenceKind.LEAVE),
-            starts_at=_moment("from_day", "from_time", time(0)),
-            ends_at=_moment("to_day", "to_time", None),
+            starts_at=_moment("from_day", "from_time", time(0), zone),
+            ends_at=_moment("to_day", "to_time", None, zone),
             reason=reading.text("reason"),
         )
     except ValidationError as error:
         raise first_problem(error) from None
 
 
-def _moment(day_field: str, time_field: str, default: time | None) -> datetime:
+def _moment(day_field: str, time_field: str, default: time | None, zone: ZoneInfo) -> datetime:
     """A local date and time; without a time, the beginning or the end of the day."""
     day = reading.optional_day(day_field)
     if day is None:
         raise Malformed("Enter the first and the last day.", field=day_field)
     clock = reading.text(time_field)
     if not clock:
-        return _midnight(day if default is not None else day + timedelta(days=1), _zone())
+        return _midnight(day if default is not None else day + timedelta(days=1), zone)
     minutes = parse_clock(clock)
-    return _midnight(day, _zone()).replace(hour=minutes // 60 % 24, minute=minutes % 60) + (
+    return _midnight(day, zone).replace(hour=minutes // 60 % 24, minute=minutes % 60) + (
         timedelta(days=1) if minutes == 24 * 60 else timedelta(0)
     )
 
@@ -218,10 +220,13 @@ def _subjects() -> list[schedules.Subject]:
     return schedules.subjects(context.reader(), Schedule.practitioner_id == _me())
 
 
-def _zone() -> ZoneInfo:
+def _own_zone() -> ZoneInfo:
+    return _zone(schedules.practitioner_places(context.reader(), _me()).values())
+
+
+def _zone(places: Iterable[Place]) -> ZoneInfo:
     """The zone of the first centre where the practitioner works."""
-    places = schedules.practitioner_places(context.reader(), _me())
-    first = next(iter(places.values()), None)
+    first = next(iter(places), None)
     return first.zone if first else ZoneInfo(context.settings().time_zone)
 
 
