@@ -2,13 +2,13 @@
 
 import platform
 
-from bench import searching
+from bench import reporting, searching
 
 
 def main() -> None:
     """Print the machine, then each figure with its spread."""
     print(f"{platform.platform()}, Python {platform.python_version()}")
-    for figure in searching.figures():
+    for figure in (*searching.figures(), *reporting.figures()):
         print(figure)
 
 

@@ -349,6 +349,9 @@ def empty(engine: Engine, metadata: MetaData) -> None:
     """Delete every row, those that point to others first."""
     with engine.begin() as connection:
         for table in reversed(metadata.sorted_tables):
+            for key in table.foreign_keys:
+                if key.column.table is table:  # MariaDB minds in which order its rows go
+                    connection.execute(table.update().values({key.parent.name: None}))
             connection.execute(table.delete())
 
 

@@ -173,6 +173,7 @@ def settings_for(post: PostOffice, **more: Any) -> Settings:
         smtp_host="127.0.0.1",
         smtp_port=post.port,
         public_url="https://book.example.org",
+        secret_key="a key for tests",  # so that none is written into a folder
         mail_from="Östliche Gesundheit <no-reply@example.org>",
         **more,
     )

@@ -48,6 +48,7 @@ class Town:
     gp_at_clinic: int
     physio: int
     physio_at_hospital: int
+    specialist: int
     specialist_at_hospital: int
     department: int
     scan: int
@@ -115,6 +116,7 @@ def _found(session: Session, patients: int) -> Town:
         gp_at_clinic=_opened(session, clinic, practitioner=gp),
         physio=physio,
         physio_at_hospital=_opened(session, hospital, practitioner=physio),
+        specialist=specialist,
         specialist_at_hospital=_opened(session, hospital, practitioner=specialist),
         department=department.id,
         scan=_opened(session, hospital, service=scan.id),

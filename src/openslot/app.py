@@ -8,7 +8,9 @@ from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.discovery.search import Directory
-from openslot.entrypoints.web.context import EXTENSION, Services
+from openslot.entrypoints.api.install import install as install_api
+from openslot.entrypoints.fhir.install import install as install_fhir
+from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.web.install import install as install_web
 
 LARGEST_REQUEST = 2 * 1024 * 1024
@@ -32,6 +34,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)
     install_web(app, settings)
+    install_api(app)
+    install_fhir(app)
     hops = settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way

@@ -1,14 +1,35 @@
 """All tables in one place, for migrations and for tests that need an empty schema."""
 
 from openslot.booking import models as booking
-from openslot.core import audit, outbox
+from openslot.core import audit, idempotency, outbox
 from openslot.core.db import Base
 from openslot.directory import models as directory
 from openslot.feedback import models as feedback
 from openslot.identity import models as identity
+from openslot.notifications import models as notifications
+from openslot.offers import models as offers
+from openslot.records import models as records
+from openslot.referrals import models as referrals
+from openslot.requests import models as requests
 from openslot.schedules import models as schedules
+from openslot.webhooks import models as webhooks
 
-TABLES = (audit, booking, directory, feedback, identity, outbox, schedules)
+TABLES = (
+    audit,
+    booking,
+    directory,
+    feedback,
+    idempotency,
+    identity,
+    notifications,
+    offers,
+    outbox,
+    records,
+    referrals,
+    requests,
+    schedules,
+    webhooks,
+)
 """The modules whose import fills :data:`metadata`."""
 
 metadata = Base.metadata

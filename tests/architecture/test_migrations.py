@@ -55,10 +55,11 @@ def shape(engine: Engine) -> dict[str, Any]:
     found = inspect(engine)
     return {
         table: {
-            "columns": [
+            # A migration adds columns at the end, wherever the models have them.
+            "columns": sorted(
                 (column["name"], str(column["type"]), column["nullable"], column["default"])
                 for column in found.get_columns(table)
-            ],
+            ),
             "primary key": found.get_pk_constraint(table),
             "foreign keys": sorted(found.get_foreign_keys(table), key=_name),
             "unique": sorted(found.get_unique_constraints(table), key=_name),

@@ -12,6 +12,7 @@ from entrypoints.world import PASSWORD, SYDNEY, World, build
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
+from openslot.entrypoints.worker.main import handle_next
 
 NEW = {
     "name": "Aroha Ngata",
@@ -163,6 +164,9 @@ def test_a_practitioners_day(
     page.get_by_role("button", name="Block the time").click()
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
     checked(page)
+    settings = live_server.app.extensions["openslot"].settings
+    while handle_next(live_server.database, settings):
+        pass
     assert len(visits_of(live_server.database, Status.CANCELLED)) == 1
     assert live_server.database.read(check.faults) == []
 
@@ -172,17 +176,23 @@ def test_a_practitioners_day(
     ("who", "paths"),
     [
         (None, ["/", "/search", "/search?q=zzzzz", "/login", "/sign-up", "/forgot", "/nowhere",
-                "/centres/1", "/departments/1", "/practitioners/1", "/book/1"]),
+                "/centres/1", "/departments/1", "/practitioners/1", "/book/1", "/sign-up/staff"]),
         ("patient-owner", ["/dashboard", "/dashboard/past", "/account", "/account/details",
                            "/account/password", "/account/email", "/account/sessions",
-                           "/account/delete"]),
+                           "/account/delete", "/history", "/history/reads", "/waiting",
+                           "/waiting/new?practitioner=1", "/offers", "/referrals",
+                           "/profile/dependents", "/profile/favourites",
+                           "/profile/notifications", "/profile/calendar"]),
+        ("practitioner-owner", ["/dashboard", "/calendar", "/calendar/absences", "/referrals",
+                                "/patients", "/waiting", "/reports"]),
         ("staff-owner", ["/dashboard", "/patients", "/patients/new", "/admin/department",
-                         "/account"]),
+                         "/account", "/requests", "/departments", "/waiting"]),
         ("centre-admin-owner", ["/dashboard", "/admin/centres", "/admin/practitioners",
-                                "/admin/accounts"]),
+                                "/admin/accounts", "/admin/audit", "/requests", "/reports"]),
         ("network-admin", ["/dashboard", "/admin/centres", "/admin/centres/new",
                            "/admin/centres/1", "/admin/practitioners", "/admin/practitioners/1",
-                           "/admin/accounts", "/admin/outbox", "/admin/import"]),
+                           "/admin/accounts", "/admin/outbox", "/admin/import",
+                           "/admin/audit", "/reports"]),
     ],
 )  # fmt: skip
 def test_every_page_is_accessible(

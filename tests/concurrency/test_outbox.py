@@ -67,6 +67,7 @@ def test_of_two_workers_that_saw_the_same_message_one_gets_it(database: Database
 
     event.listen(database.engine, "before_cursor_execute", wait_before_writing)
     leased = race(2, lambda _number: lease(database))
+    event.remove(database.engine, "before_cursor_execute", wait_before_writing)
     assert [message.id for message in leased if message] == [sent]
     assert stored(database, sent).attempts == 1
 

@@ -23,7 +23,8 @@ class Client:
 
     def get(self, path: str, **headers: str) -> TestResponse:
         """The page at ``path``; no redirect is followed."""
-        return self.http.get(path, headers=headers)
+        # Read to the end, as a browser does: files come in pieces.
+        return self.http.get(path, headers=headers, buffered=True)
 
     def send(self, path: str, *, page: str | None = None, **fields: object) -> TestResponse:
         """Post a form to ``path``, with the token of ``page``, by default of ``path`` itself."""

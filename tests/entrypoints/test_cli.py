@@ -11,17 +11,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from importing import DOCUMENTS, MEDISOFT, NOW, QUICK
 from openslot.booking import check
-from openslot.core import clock
+from openslot.core import clock, sealing
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.directory.models import (
     Centre,
@@ -75,7 +77,17 @@ def accounts(database: Database) -> list[Account]:
 def test_the_manual_names_every_command(run: Run) -> None:
     result = run("--help")
     listed = re.findall(r"^  (\w+) +[A-Z]", result.output, re.MULTILINE)
-    assert listed == ["serve", "worker", "demo", "db", "import", "check", "account"]
+    assert listed == [
+        "serve",
+        "worker",
+        "demo",
+        "db",
+        "import",
+        "check",
+        "account",
+        "key",
+        "client",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +95,7 @@ def test_the_manual_names_every_command(run: Run) -> None:
     [
         ["serve"], ["worker"], ["demo"], ["db"], ["db", "upgrade"], ["db", "downgrade"],
         ["db", "status"], ["import"], ["check"], ["account"], ["account", "create"],
-        ["account", "list"], ["account", "password"],
+        ["account", "list"], ["account", "password"], ["key", "create"], ["key", "list"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -178,10 +190,10 @@ def test_db_upgrade_status_and_downgrade(run: Run) -> None:
 def test_import_tells_what_it_did_and_does_nothing_twice(run: Run, database: Database) -> None:
     first = run("import", MEDISOFT, DOCUMENTS)
     assert first.exit_code == 0
-    assert first.stdout.splitlines()[-1] == "in all: 84 created, 0 changed, 0 unchanged"
-    assert "2 favourites of users were left out" in first.stdout
+    assert first.stdout.splitlines()[-1] == "in all: 86 created, 0 changed, 0 unchanged"
+    assert "favourites: 2 created" in first.stdout
     second = run("import", MEDISOFT, DOCUMENTS)
-    assert second.stdout.splitlines()[-1] == "in all: 0 created, 0 changed, 84 unchanged"
+    assert second.stdout.splitlines()[-1] == "in all: 0 created, 0 changed, 86 unchanged"
 
 
 def test_import_problems_go_to_standard_error_with_exit_code_1(
@@ -223,22 +235,43 @@ def test_import_takes_a_time_zone(run: Run, database: Database) -> None:
 def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) -> None:
     assert run("import", DOCUMENTS).exit_code == 0
     good = run("check")
-    assert (good.exit_code, good.stdout) == (
-        0, "Every diary holds exactly its visits, holds and absences.\n",
+    diaries, seals, unsealed = good.stdout.splitlines()
+    assert (good.exit_code, diaries) == (
+        0, "Every diary holds exactly its visits, holds and absences.",
     )  # fmt: skip
+    assert seals == "The audit has no seal yet; the worker seals it."
+    assert re.fullmatch(r"Events of the audit .* not sealed yet: \d+, the oldest of .*", unsealed)
     database.run(lambda session: session.execute(delete(DiaryPage)))
     diary = database.read(lambda session: session.scalars(select(Centre.diary_id)).first())
     page = {"diary_id": diary, "day": 20_000, "taken": b"\x01" + bytes(35)}
     database.run(lambda session: session.execute(insert(DiaryPage), [page]))
     bad = run("check")
     assert bad.exit_code == 1
-    assert len(bad.stdout.splitlines()) == 3
+    assert len(bad.stdout.splitlines()) == 3 + len([seals, unsealed])
     assert f"centre (diary {diary}): diary {diary}: 2024-10-04 00:00 to 00:05 UTC" in bad.stdout
     assert bad.stderr == "Error: Faults left: 3. Run: openslot check --repair\n"
     repaired = run("check", "--repair")
     assert repaired.exit_code == 0
-    assert repaired.stdout.splitlines()[-1] == "Pages put right: 3."
+    assert "Pages put right: 3." in repaired.stdout.splitlines()
     assert database.read(check.faults) == []
+
+
+def test_check_finds_an_audit_that_was_changed(run: Run, database: Database) -> None:
+    assert run("import", DOCUMENTS).exit_code == 0
+    later = datetime.now(UTC) + timedelta(hours=1)
+    sealed = database.run(lambda session: sealing.seal_next(session, now=later))
+    assert sealed
+    good = run("check")
+    assert good.exit_code == 0
+    assert f"Every seal of the audit holds. The newest is 1 of {later:%Y-%m-%d %H:%M} UTC: " in (
+        good.stdout
+    )
+    assert sealed.digest in good.stdout
+    database.run(lambda session: session.execute(update(AuditEvent).values(address="192.0.2.7")))
+    bad = run("check", "--repair")
+    assert bad.exit_code == 1
+    assert "audit seal 1: it, or one of its" in bad.stdout
+    assert bad.stderr.startswith("Error: Broken seals: 1. The audit was changed by something")
 
 
 def test_check_leaves_double_bookings_to_people(run: Run, database: Database) -> None:
@@ -627,3 +660,29 @@ def test_the_commands_of_the_page_about_importing_work(
     assert commands == ["import my-data/"]
     for options in ([], ["--dry-run"], ["--time-zone", "Europe/Dublin"]):
         assert run(*commands[0].split(), *options).exit_code == 0
+
+
+def test_a_key_is_made_shown_once_listed_and_ended(run: Run) -> None:
+    made = run("key", "create", "Front desk", "--scope", "appointments:read",
+               "--network", "10.1.2.3/16")  # fmt: skip
+    assert made.exit_code == 0
+    assert made.output.startswith("osk_")
+    listed = run("key", "list").output
+    assert "Front desk  appointments:read  from 10.1.0.0/16" in listed
+    assert made.output.split()[0] not in listed
+    assert run("key", "revoke", listed.split()[0]).exit_code == 0
+    assert run("key", "list").output == ""
+    assert run("key", "revoke", listed.split()[0]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--scope", "everything"], "There is no scope everything."),
+     (["--scope", "*", "--network", "here"], "Write networks such as 10.0.0.0/8.")],
+)  # fmt: skip
+def test_a_key_of_unknown_scope_or_network_is_refused(
+    run: Run, words: list[str], said: str
+) -> None:
+    result = run("key", "create", "X", *words)
+    assert result.exit_code == 1
+    assert said in result.output

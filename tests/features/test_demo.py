@@ -16,13 +16,25 @@ from openslot.booking.queries import Visit
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.directory.commands import actor_of
-from openslot.directory.models import Centre, Patient, Practitioner, Profession
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Dependent,
+    Patient,
+    Practitioner,
+    Profession,
+    Service,
+)
 from openslot.exchange import demo
 from openslot.exchange.demo import LOGINS, PASSWORD, is_demo, load_demo
 from openslot.exchange.progress import Silent
-from openslot.feedback.models import Rating
+from openslot.feedback.models import Favourite, Rating
 from openslot.identity.commands import sign_in
 from openslot.identity.models import Account, Role
+from openslot.offers.models import WaitingEntry
+from openslot.records.models import Entry
+from openslot.referrals.models import Referral
+from openslot.requests.models import ServiceRequest
 from openslot.schedules.models import Absence, Closure
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -139,7 +151,7 @@ def test_the_network_is_large_and_varied(demo_database: Database) -> None:
     assert len([one for one in invented if one.either_place]) == 2
     assert all(one.about and one.languages for one in invented)
     assert len({one.name for one in practitioners}) == len(practitioners)
-    assert len(found(demo_database, Patient)) == 64
+    assert len(found(demo_database, Patient)) == 65
 
 
 def test_calendars_are_alive(demo_database: Database) -> None:
@@ -201,6 +213,52 @@ def test_departments_have_urgent_and_routine_requests_to_come(demo_database: Dat
     ]
     assert {visit.appointment.priority for visit in coming} == {"routine", "urgent"}
     assert {bool(visit.patient) for visit in coming} == {True, False}
+
+
+def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) -> None:
+    seen = {
+        (visit.patient.id, visit.practitioner.id)
+        for visit in visits(demo_database)
+        if visit.status == "fulfilled" and visit.patient and visit.practitioner
+    }
+    entries = found(demo_database, Entry)
+    assert len(entries) > 200
+    assert {entry.kind for entry in entries} == {"note", "prescription"}
+    assert {(entry.patient_id, entry.practitioner_id) for entry in entries} == seen
+
+
+def test_every_visit_to_a_specialist_used_a_referral_of_its_own(demo_database: Database) -> None:
+    to_specialists = [
+        visit.appointment
+        for visit in visits(demo_database)
+        if visit.practitioner and visit.practitioner.is_specialist
+    ]
+    used = [one.referral_id for one in to_specialists]
+    assert len(used) > 10
+    assert None not in used
+    assert len(set(used)) == len(used)
+    assert {one.status for one in to_specialists if one.referral_use is None} == {"cancelled"}
+    free = [one for one in found(demo_database, Referral) if one.id not in used]
+    assert [(one.expertise, one.status) for one in free] == [("Cardiology", "sent")]
+
+
+def test_departments_ask_each_other_inside_a_centre(demo_database: Database) -> None:
+    services = {one.id: one.department_id for one in found(demo_database, Service)}
+    centres = {one.id: one.centre_id for one in found(demo_database, Department)}
+    requests = found(demo_database, ServiceRequest)
+    assert Counter(one.status for one in requests) > Counter(new=4, proposed=1, accepted=20)
+    for one in requests:
+        asked = services[one.service_id]
+        assert asked != one.department_id
+        assert centres[asked] == centres[one.department_id]
+        assert (one.appointment_id is not None) == (one.status == "accepted")
+
+
+def test_the_demo_patient_has_a_family_favourites_and_waits(demo_database: Database) -> None:
+    assert len(found(demo_database, Dependent)) == 1
+    assert len(found(demo_database, Favourite)) >= 4
+    [entry] = found(demo_database, WaitingEntry)
+    assert entry.starts_until > NOW
 
 
 def test_ratings_are_by_patients_who_were_there(demo_database: Database) -> None:

@@ -11,15 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from importing import DOCUMENTS, MEDISOFT, NOW, QUICK, bring_in, counts, problems_of, write
+from importing import DOCUMENTS, MEDISOFT, NOW, QUICK, bring_in, counts, one, problems_of, write
 from openslot.booking import check
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.directory.models import Centre, Department, Service, StaffMember
 from openslot.exchange.outcome import Effect
 from openslot.exchange.problems import ImportRefused
+from openslot.feedback.models import Favourite
 from openslot.identity.commands import sign_in
 from openslot.identity.models import Account
+from openslot.requests.models import ServiceRequest
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
 
@@ -107,14 +109,53 @@ def test_the_real_documents_on_each_engine_are_imported_whole_and_only_once(
         "departments: 5 created, 0 changed, 0 unchanged",
         "services: 27 created, 0 changed, 0 unchanged",
         "staff: 1 created, 0 changed, 0 unchanged",
+        "favourites: 2 created, 0 changed, 0 unchanged",
         "appointments: 2 created, 0 changed, 0 unchanged",
-        "in all: 37 created, 0 changed, 0 unchanged",
+        "in all: 39 created, 0 changed, 0 unchanged",
     ]
-    assert first.notices == ["2 favourites of users were left out: there is no place for them yet."]
+    assert first.notices == []
     rows = counts(database)
-    assert str(bring_in(database, DOCUMENTS, **DUBLIN)) == "0 created, 0 changed, 37 unchanged"
+    assert str(bring_in(database, DOCUMENTS, **DUBLIN)) == "0 created, 0 changed, 39 unchanged"
     assert counts(database) == rows
     assert database.read(check.faults) == []
+
+
+def test_the_real_likes_and_appointments_become_favourites_and_accepted_requests(
+    sqlite_database: Database,
+) -> None:
+    bring_in(sqlite_database, DOCUMENTS, **DUBLIN)
+    names = {place.id: place.name for place in found(sqlite_database, Department)}
+    liked = sorted(names[like.department_id] for like in found(sqlite_database, Favourite))
+    assert liked == ["Physiotherapy", "Podiatry"]
+    services = {kind.id: kind.name for kind in found(sqlite_database, Service)}
+    requests = {
+        services[asked.service_id]: asked for asked in found(sqlite_database, ServiceRequest)
+    }
+    assert set(requests) == {"CT", "Wound care management"}
+    scan = requests["CT"]
+    assert (names[scan.department_id], scan.priority, scan.status) == (
+        "Peri-operative", "urgent", "accepted",
+    )  # fmt: skip
+    visit = one(sqlite_database, lambda: select(Appointment).where(
+        Appointment.id == scan.appointment_id))  # fmt: skip
+    assert (visit.reason, visit.starts_at) == ("Head CT after a fall", scan.starts_at)
+
+
+def test_a_like_of_a_department_that_nobody_knows_is_left_out_and_told(
+    sqlite_database: Database, folder: Path
+) -> None:
+    files = write(folder, {"town.json": lines(
+        facility(), department(), user(likes=["d1", {"$oid": "gone"}, "d1"]))})  # fmt: skip
+    outcome = bring_in(sqlite_database, files)
+    assert outcome.notices == ["1 favourites of users were left out: there is no such department."]
+    assert len(found(sqlite_database, Favourite)) == 1
+
+
+def test_a_booking_of_ones_own_department_asks_nobody(
+    sqlite_database: Database, folder: Path
+) -> None:
+    bring_in(sqlite_database, town(folder, appointment()))
+    assert found(sqlite_database, ServiceRequest) == []
 
 
 def test_the_real_documents_become_centres_departments_and_bookable_services(
@@ -155,9 +196,9 @@ def test_the_real_appointments_are_written_at_the_wall_clock_of_their_centre(
 
 def test_all_real_files_at_once(sqlite_database: Database) -> None:
     outcome = bring_in(sqlite_database, MEDISOFT, DOCUMENTS)
-    assert outcome.total(Effect.CREATED) == 84
+    assert outcome.total(Effect.CREATED) == 86
     assert str(bring_in(sqlite_database, MEDISOFT.parent / "departments", MEDISOFT)) == (
-        "0 created, 0 changed, 84 unchanged"
+        "0 created, 0 changed, 86 unchanged"
     )
 
 

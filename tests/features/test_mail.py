@@ -19,7 +19,6 @@ from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
-from openslot.notifications import mail as mails
 from openslot.notifications.commands import unpacked
 from openslot.notifications.mail import Refused, Unreachable, send, to_message
 from postoffice import (
@@ -166,36 +165,34 @@ def test_what_is_refused_for_good_is_put_aside_at_once(
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mails, "TIMEOUT", 0.2)
+def impatient(post: PostOffice) -> Settings:
+    return settings_for(post, smtp_timeout=0.2)
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("mood", [Mood.LATER, Mood.HANGING_UP, Mood.SLOW])
 def test_what_may_pass_is_tried_again(
-    sqlite_database: Database, settings: Settings, post: PostOffice, mood: Mood
+    sqlite_database: Database, impatient: Settings, post: PostOffice, mood: Mood
 ) -> None:
     post.mood = mood
     queued, began = queue(sqlite_database), time.monotonic()
-    assert work(sqlite_database, settings) == 1
+    assert work(sqlite_database, impatient) == 1
     assert time.monotonic() - began < 10
     waiting = row(sqlite_database, queued)
     assert (waiting.state, waiting.attempts) == (State.WAITING, 1)
     assert waiting.error
     post.mood = Mood.ACCEPTING
     post.slow_down.set()
-    work(sqlite_database, settings, at=NOW + timedelta(minutes=1))
+    work(sqlite_database, impatient, at=NOW + timedelta(minutes=1))
     assert post.recipients == ["ann@example.org"]
     assert row(sqlite_database, queued).error is None
 
 
-@pytest.mark.usefixtures("impatient")
 def test_what_was_taken_is_not_sent_again_however_the_farewell_goes(
-    sqlite_database: Database, settings: Settings, post: PostOffice
+    sqlite_database: Database, impatient: Settings, post: PostOffice
 ) -> None:
     post.mood = Mood.NO_FAREWELL
     queued = queue(sqlite_database)
-    work(sqlite_database, settings)
+    work(sqlite_database, impatient)
     assert row(sqlite_database, queued).state == State.DONE
     assert len(post.taken) == 1
 

@@ -32,6 +32,7 @@ from openslot.core.db import Database
 from openslot.directory.models import Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.notifications.ics import page_of
+from openslot.notifications.preferences import Kind, stop_link
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -41,7 +42,9 @@ WHEN = "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"
 @pytest.fixture
 def settings() -> Settings:
     """No mail server, so mails are kept where tests can read them."""
-    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
+    return Settings(
+        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
+    )
 
 
 @pytest.fixture
@@ -77,8 +80,11 @@ def test_a_booking_tells_patient_and_practitioner(
     assert all(page in mail[part] for mail in sent.values() for part in ("text", "html"))
 
 
-def test_the_text_reads_well(sqlite_database: Database, clinic: Clinic, mails: Mails) -> None:
+def test_the_text_reads_well(
+    sqlite_database: Database, clinic: Clinic, mails: Mails, settings: Settings
+) -> None:
     visit = book(sqlite_database, clinic)
+    stop = stop_link(settings, clinic.patient_account, Kind.VISITS)
     assert mails.new()["ann@example.org"]["text"] == (
         "Your visit is booked\n\n"
         "Hello Ann Example,\n\n"
@@ -92,7 +98,8 @@ def test_the_text_reads_well(sqlite_database: Database, clinic: Clinic, mails: M
         f"See the visit:\n{URL}/appointments/{visit.id}\n\n"
         "-- \n"
         "Eastern Health\n"
-        "In an emergency call 000."
+        "In an emergency call 000.\n\n"
+        f"Stop mail about visits:\n{stop}"
     )
 
 

@@ -21,7 +21,9 @@ LATER = START + timedelta(days=7)
 @pytest.fixture
 def settings() -> Settings:
     """No mail server, so mails are kept where tests can read them."""
-    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
+    return Settings(
+        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
+    )
 
 
 @pytest.fixture

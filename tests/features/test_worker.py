@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
@@ -22,8 +23,20 @@ from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, LEASE, State
 from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.worker import main as worker
-from openslot.entrypoints.worker.main import HANDLERS, put_lapsed_away, run
+from openslot.entrypoints.worker.main import (
+    HANDLERS,
+    Job,
+    purge_outbox,
+    put_lapsed_away,
+    run,
+)
+from openslot.notifications import events as notifications
 from openslot.notifications.commands import MAIL
+from openslot.offers import events as offers
+from openslot.records import events as records
+from openslot.referrals import events as referrals
+from openslot.requests import events as requests
+from openslot.webhooks.events import WEBHOOK
 from postoffice import (
     Mood,
     PostOffice,
@@ -38,6 +51,8 @@ from postoffice import (
 from racing import race
 
 MOMENT = timedelta(microseconds=1)
+TOLD = (*Topic, MAIL)
+"""All but reminders, which wait for their time."""
 
 
 @pytest.fixture
@@ -55,7 +70,7 @@ def test_a_booking_reaches_both_sides_once(
     assert work(sqlite_database, settings) == 3
     assert sorted(post.recipients) == ["ann@example.org", "toby@example.org"]
     assert len({str(one["Message-ID"]) for one in post.taken}) == 2
-    assert {one.state for one in rows(sqlite_database)} == {State.DONE}
+    assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}
     assert work(sqlite_database, settings, at=NOW + timedelta(days=2)) == 0
     assert len(post.taken) == 2
 
@@ -73,7 +88,7 @@ def test_on_every_engine_a_visit_is_told_from_booking_to_cancellation(
     assert [calendar_of(one)["method"] for one in to_ann] == ["REQUEST", "REQUEST", "CANCEL"]
     assert "Why: Fährt weg 🚂" in _part(to_ann[-1], "plain")
     assert "Hello Zoë 李小龍 👩🏽‍⚕️," in _part(to_ann[0], "plain")
-    assert {one.state for one in rows(database)} == {State.DONE}
+    assert {one.state for one in rows(database, *TOLD)} == {State.DONE}
 
 
 def _part(message: Any, kind: str) -> str:
@@ -193,7 +208,7 @@ def test_a_confirmation_is_not_sent_after_the_cancellation(
     cancel(sqlite_database, visit)
     work(sqlite_database, settings, at=NOW + timedelta(hours=1))
     assert [calendar_of(one)["method"] for one in post.taken] == ["CANCEL", "CANCEL"]
-    assert {one.state for one in rows(sqlite_database)} == {State.DONE}
+    assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}
 
 
 def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
@@ -212,7 +227,15 @@ def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
 
 
 def test_every_topic_has_a_handler() -> None:
-    assert set(HANDLERS) == {*Topic, MAIL}
+    topics = (
+        Topic,
+        notifications.Topic,
+        referrals.Topic,
+        requests.Topic,
+        records.Topic,
+        offers.Topic,
+    )
+    assert set(HANDLERS) == {MAIL, WEBHOOK, *(topic for known in topics for topic in known)}
 
 
 @pytest.mark.parametrize("topic", [Topic.FULFILLED, Topic.NO_SHOW])
@@ -309,7 +332,8 @@ def test_holds_that_ran_out_are_put_away(sqlite_database: Database, clinic: Clin
     )
 
     def status_after(minutes: int) -> str:
-        put_lapsed_away(sqlite_database, now=lambda: NOW + timedelta(minutes=minutes))
+        at = NOW + timedelta(minutes=minutes)
+        put_lapsed_away(sqlite_database, Settings(_env_file=None), lambda: at)
         return sqlite_database.read(lambda session: session.get_one(Appointment, held.id).status)
 
     assert status_after(9) == Status.HELD
@@ -323,6 +347,62 @@ def test_the_loop_sweeps_each_minute(
     waits = Waits(stop_after=150)
     seconds = SimpleNamespace(monotonic=lambda: float(len(waits.seconds)))
     monkeypatch.setattr(worker, "time", seconds)
-    monkeypatch.setattr(worker, "put_lapsed_away", lambda _db: swept.append(seconds.monotonic()))
+    monkeypatch.setattr(worker, "DUTIES", (lambda *_: swept.append(seconds.monotonic()),))
     run(sqlite_database, settings, stop=waits)
     assert swept == [0.0, 60.0, 120.0]
+
+
+def test_a_duty_that_fails_holds_up_neither_the_others_nor_the_mail(
+    sqlite_database: Database, settings: Settings, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+
+    def fail(*_args: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(worker, "DUTIES", (fail, lambda *_args: done.append("seal")))
+    queue(sqlite_database)
+    with structlog.testing.capture_logs() as lines:
+        run(sqlite_database, settings, once=True, stop=threading.Event())
+    assert (done, post.recipients) == (["seal"], ["ann@example.org"])
+    assert [line["duty"] for line in lines if line["event"] == "worker.duty-failed"] == ["fail"]
+
+
+def test_what_was_finished_long_ago_is_deleted_and_nothing_else(
+    database: Database, settings: Settings
+) -> None:
+    def finish(state: State, days: int, *, due: int = 0) -> UUID:
+        at = NOW - timedelta(days=days)
+        queued = queue(database, a_mail(), at=NOW - timedelta(days=due or days))
+
+        def work(session: Session) -> None:
+            message = outbox.lease(session, now=at)
+            assert message
+            outbox.finish(session, message, state, now=at)
+
+        database.run(work)
+        return queued
+
+    ended = [State.DONE, State.KEPT, State.FAILED]
+    for state in ended:
+        finish(state, 31)
+    young = {finish(state, 29) for state in ended}
+    young.add(finish(State.DONE, 29, due=300))
+    waiting = queue(database, at=NOW - timedelta(days=300))
+    purge_outbox(database, settings, lambda: NOW)
+    assert {one.id for one in rows(database, MAIL)} == {*young, waiting}
+
+
+def test_an_event_whose_lease_ran_out_is_told_once_by_the_successor(
+    sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
+) -> None:
+    book(sqlite_database, clinic)
+    slow = sqlite_database.run(lambda session: outbox.lease(session, now=NOW))
+    assert slow is not None
+    work(sqlite_database, settings, at=NOW + LEASE)
+    assert len(post.taken) == 2
+    with pytest.raises(outbox.Overtaken):  # it wakes up, and does what it had begun
+        HANDLERS[slow.topic](Job(sqlite_database, settings, slow, lambda: NOW + 2 * LEASE))
+    work(sqlite_database, settings, at=NOW + 2 * LEASE)
+    assert len(post.taken) == 2
+    assert len(rows(sqlite_database, MAIL)) == 2

@@ -6,7 +6,7 @@ free, and `openslot check` finds nothing.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,8 @@ from openslot.booking.slots import slots
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.directory.rules import SYSTEM
+from openslot.referrals import commands as referrals
+from openslot.referrals.models import Kept, Referral
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import AbsenceKind, Schedule
@@ -51,15 +53,19 @@ class ModelVisit:
     ends: datetime
     status: Status
     held_until: datetime | None = None
+    referral: UUID | None = None
+    offered: bool = False
 
 
 @dataclass
 class Model:
-    """What ought to be: lists of visits, absences and closures, searched one by one."""
+    """What ought to be: lists of visits, absences, closures and referrals, searched one by
+    one. A referral is known by its patient, and None once it is revoked."""
 
     visits: dict[UUID, ModelVisit] = field(default_factory=dict)
     absences: dict[UUID, tuple[int, datetime, datetime]] = field(default_factory=dict)
     closures: dict[int, tuple[int, datetime, datetime]] = field(default_factory=dict)
+    referrals: dict[UUID, int | None] = field(default_factory=dict)
 
     def in_the_way(
         self, now: datetime, starts: datetime, ends: datetime, *, besides: UUID | None
@@ -70,6 +76,15 @@ class Model:
             keeps = visit.status in CLAIMING and not lapsed and key != besides
             if keeps and visit.starts < ends and starts < visit.ends:
                 yield visit
+
+    def usable(self, patient: int) -> set[UUID]:
+        """The patient's referrals that no visit has used up; a hold uses nothing up."""
+        used = {
+            visit.referral
+            for visit in self.visits.values()
+            if visit.status in CLAIMING and visit.status is not Status.HELD
+        }
+        return {key for key, whose in self.referrals.items() if whose == patient} - used
 
 
 def is_open(starts: datetime, ends: datetime) -> bool:
@@ -95,6 +110,7 @@ class Bookings(RuleBasedStateMachine):
             town.gp_at_hospital: (town.gp, town.hospital),
             town.gp_at_clinic: (town.gp, town.clinic),
             town.physio_at_hospital: (town.physio, town.hospital),
+            town.specialist_at_hospital: (town.specialist, town.hospital),
         }
 
     def teardown(self) -> None:
@@ -105,7 +121,7 @@ class Bookings(RuleBasedStateMachine):
     # What can happen
 
     @rule(
-        place=st.integers(0, 2), patient=st.integers(0, 2), day=st.integers(0, DAYS),
+        place=st.integers(0, 3), patient=st.integers(0, 2), day=st.integers(0, DAYS),
         slot=st.integers(16, 36), count=st.integers(1, 3), keep=st.booleans(),
     )  # fmt: skip
     def take(self, place: int, patient: int, day: int, slot: int, count: int, keep: bool) -> None:
@@ -114,36 +130,52 @@ class Bookings(RuleBasedStateMachine):
         ends = starts + count * SLOT
         wish = self.town.wish(starts, schedule=schedule, patient=patient, minutes=30 * count)
         actor = self.town.patient(patient)
-        allowed = self._free(schedule, patient, starts, ends, keeps_holds=False)
+        usable = self.model.usable(patient)
+        admitted = schedule != self.town.specialist_at_hospital or bool(usable)
+        allowed = admitted and self._free(schedule, patient, starts, ends)
         with self._expecting(allowed):
             made = self.database.run(
                 lambda session: (
-                    booking.hold(session, actor, wish, now=self.now, keep=KEEP)
+                    referrals.hold(session, actor, wish, now=self.now, keep=KEEP)
                     if keep
-                    else booking.book(session, actor, wish, now=self.now)
+                    else referrals.book(session, actor, wish, now=self.now)
                 )
             )
-            self._let_go_holds_of(patient)
-            self.model.visits[made.id] = ModelVisit(
+            assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
+            taken = ModelVisit(
                 schedule, self.places[schedule][0], patient, starts, ends,
-                Status(made.status), made.held_until,
+                Status(made.status), made.held_until, made.referral_use,
             )  # fmt: skip
+            self._let_go_for(taken)
+            self.model.visits[made.id] = taken
 
-    @precondition(lambda self: self._some(Status.HELD))
+    @precondition(lambda self: self._own_holds())
     @rule(pick=st.integers(0, 99))
     def confirm(self, pick: int) -> None:
-        key, visit = self._pick(Status.HELD, pick)
+        own = self._own_holds()
+        key, visit = own[pick % len(own)]
         wish = self.town.wish(
             visit.starts, schedule=visit.schedule, patient=visit.patient,
             minutes=int((visit.ends - visit.starts).total_seconds()) // 60,
         )  # fmt: skip
         actor = self.town.patient(visit.patient)
         # Nobody has taken its time, or it would no longer be held here.
-        made = self.database.run(
-            lambda session: booking.book(session, actor, wish, now=self.now, hold_id=key)
-        )
-        assert made.id == key
-        visit.status = Status.BOOKED
+        # So is its letter, unless the GP has taken that back meanwhile.
+        kept = visit.referral is None or self.model.referrals[visit.referral] is not None
+        others = self.model.usable(visit.patient) if not kept else set()
+        with self._expecting(kept or bool(others)):
+            made = self.database.run(
+                lambda session: referrals.book(session, actor, wish, now=self.now, hold_id=key)
+            )
+            if kept:
+                assert made.id == key
+                visit.status = Status.BOOKED
+            else:
+                taken = replace(
+                    visit, status=Status.BOOKED, held_until=None, referral=made.referral_use
+                )
+                self._let_go_for(taken)
+                self.model.visits[made.id] = taken
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=st.integers(16, 36))
@@ -152,7 +184,7 @@ class Bookings(RuleBasedStateMachine):
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
         ends = starts + (visit.ends - visit.starts)
         allowed = self.now <= visit.starts - CUTOFF and self._free(
-            visit.schedule, visit.patient, starts, ends, keeps_holds=True, besides=key
+            visit.schedule, visit.patient, starts, ends, besides=key
         )
         with self._expecting(allowed):
             self.database.run(
@@ -162,6 +194,7 @@ class Bookings(RuleBasedStateMachine):
                 )
             )  # fmt: skip
             visit.starts, visit.ends = starts, ends
+            self._let_go_for(visit)
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(
@@ -189,6 +222,28 @@ class Bookings(RuleBasedStateMachine):
             )
             visit.status = to
 
+    @rule(patient=st.integers(0, 2))
+    def refer(self, patient: int) -> None:
+        letter = Referral(
+            patient_id=self.town.patients[patient], gp_id=self.town.gp, expertise="dental",
+            letter="Please see.", status=Kept.SENT, created_at=self.now, sent_at=self.now,
+            expires_at=self.now + timedelta(days=365),
+        )  # fmt: skip
+        self.database.run(lambda session: session.add(letter))
+        self.model.referrals[letter.id] = patient
+
+    @precondition(lambda self: any(who is not None for who in self.model.referrals.values()))
+    @rule(pick=st.integers(0, 99))
+    def revoke(self, pick: int) -> None:
+        sent = [key for key, whose in self.model.referrals.items() if whose is not None]
+        key = sent[pick % len(sent)]
+        whose = self.model.referrals[key]
+        with self._expecting(whose is not None and key in self.model.usable(whose)):
+            self.database.run(
+                lambda session: referrals.revoke(session, self.town.doctor, key, now=self.now)
+            )
+            self.model.referrals[key] = None
+
     @rule(day=st.integers(0, DAYS), hour=st.integers(8, 16), hours=st.integers(1, 30))
     def leave(self, day: int, hour: int, hours: int) -> None:
         starts = datetime.combine(MONDAY + timedelta(days=day), time(hour), SYDNEY)
@@ -200,6 +255,12 @@ class Bookings(RuleBasedStateMachine):
             )
         )
         self.model.absences[made.id] = (self.town.gp, starts, ends)
+        # What was offered there is offered no longer; what patients pressed stays.
+        for visit in self.model.visits.values():
+            is_inside = visit.starts < ends and starts < visit.ends
+            kept = visit.status is Status.HELD and visit.offered
+            if visit.practitioner == self.town.gp and kept and is_inside:
+                visit.status = Status.LAPSED
 
     @precondition(lambda self: bool(self.model.absences))
     @rule(pick=st.integers(0, 99))
@@ -262,6 +323,19 @@ class Bookings(RuleBasedStateMachine):
         assert found == expected
 
     @invariant()
+    def no_referral_is_used_by_two(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        rows = self.database.read(lambda session: list(session.query(Appointment)))
+        used = {row.id: row.referral_use for row in rows if row.referral_use}
+        assert len(set(used.values())) == len(used)
+        assert used == {
+            key: visit.referral
+            for key, visit in self.model.visits.items()
+            if visit.referral and visit.status in CLAIMING
+        }
+
+    @invariant()
     def model_and_system_agree_on_free_time(self) -> None:
         if not hasattr(self, "database"):
             return
@@ -290,11 +364,11 @@ class Bookings(RuleBasedStateMachine):
         starts: datetime,
         ends: datetime,
         *,
-        keeps_holds: bool,
         besides: UUID | None = None,
     ) -> bool:
+        """Whether a patient can take this; their holds in its way are let go for it."""
         practitioner = self.places[schedule][0]
-        own_holds = [] if keeps_holds else self._holds_of(patient)
+        own_holds = self._holds_of(patient)
         for visit in self.model.in_the_way(self.now, starts, ends, besides=besides):
             if visit in own_holds:
                 continue
@@ -337,16 +411,33 @@ class Bookings(RuleBasedStateMachine):
             if visit.patient == patient and visit.status is Status.HELD
         ]
 
-    def _let_go_holds_of(self, patient: int) -> None:
-        """A new time lets the patient's holds go; holds that ran out and stood in the way of
-        it lapsed with them."""
+    def _own_holds(self) -> list[tuple[UUID, ModelVisit]]:
+        """What patients hold because they pressed it."""
+        return [
+            item
+            for item in self.model.visits.items()
+            if item[1].status is Status.HELD and not item[1].offered
+        ]
+
+    def _let_go_for(self, taken: ModelVisit) -> None:
+        """A new time lets the patient's own holds go, and offers that could not be besides."""
+        for visit in self._holds_of(taken.patient):
+            overlaps = visit.starts < taken.ends and taken.starts < visit.ends
+            same_day = (
+                visit.practitioner == taken.practitioner
+                and visit.starts.astimezone(SYDNEY).date() == taken.starts.astimezone(SYDNEY).date()
+            )
+            if visit is not taken and (not visit.offered or overlaps or same_day):
+                visit.status = Status.LAPSED
+        self._note_what_lapsed()
+
+    def _note_what_lapsed(self) -> None:
+        """Holds that ran out and stood in the way of a new time have lapsed with it."""
         rows = self.database.read(lambda session: list(session.query(Appointment)))
         lapsed = {row.id for row in rows if row.status == Status.LAPSED}
         for key, visit in self.model.visits.items():
-            if visit.status is not Status.HELD:
-                continue
             ran_out = (visit.held_until or self.now) <= self.now
-            if visit.patient == patient or (ran_out and key in lapsed):
+            if visit.status is Status.HELD and ran_out and key in lapsed:
                 visit.status = Status.LAPSED
 
     def _some(self, status: Status) -> bool:

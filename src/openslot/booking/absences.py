@@ -1,13 +1,12 @@
 """Leave, and time kept free for emergencies."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
-from openslot.booking.commands import change_status
-from openslot.booking.models import Status
+from openslot.booking.offered import let_go
 from openslot.booking.queries import Visit
 from openslot.core import audit
 from openslot.core.errors import NotFound
@@ -34,7 +33,7 @@ def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
 ) -> list[Visit]:
     """The live visits inside an absence that is not entered yet."""
-    _may(session, actor, practitioner_id)
+    may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)
     return queries.visits(
         session,
@@ -50,21 +49,17 @@ def enter_absence(
     practitioner_id: int,
     details: AbsenceDetails,
     *,
-    cancel: frozenset[UUID] = frozenset(),
     now: datetime,
 ) -> Absence:
     """Keep a practitioner's time from being booked, at every centre.
 
-    Visits inside stay, but for those named in ``cancel``.
+    Visits inside stay until somebody decides about them (offers/rebooking.py); times inside
+    that were offered to patients are offered no longer.
     """
-    inside = {visit.appointment.id for visit in hit_by(session, actor, practitioner_id, details)}
+    may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
-    for appointment_id in sorted(cancel & inside):
-        change_status(
-            session, actor, appointment_id, Status.CANCELLED,
-            now=now, cutoff=timedelta(0), why=details.reason,
-        )  # fmt: skip
     span = check_period(details.starts_at, details.ends_at)
+    let_go(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
     diaries.change(session, cover=[(practitioner.diary_id, span)])
     absence = Absence(
         id=new_id(),
@@ -82,7 +77,7 @@ def end_absence(
     session: Session, actor: Actor, practitioner_id: int, absence_id: UUID, *, now: datetime
 ) -> None:
     """Take an absence back; visits inside and other absences keep their time."""
-    _may(session, actor, practitioner_id)
+    may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
     absence = session.get(Absence, absence_id)
     if absence is None or absence.diary_id != practitioner.diary_id:
@@ -96,7 +91,9 @@ def end_absence(
     _record(session, actor, absence, "ended", now)
 
 
-def _may(session: Session, actor: Actor, practitioner_id: int) -> None:
+def may_block(session: Session, actor: Actor, practitioner_id: int) -> None:
+    """Practitioners block their own time, those who run a centre that of who works there;
+    Forbidden for others."""
     may_edit_practitioner(actor, practitioner_id, schedules.centre_ids_of(session, practitioner_id))
 
 

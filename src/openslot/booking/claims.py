@@ -87,6 +87,7 @@ def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
     for one in holds:
         one.status = Status.LAPSED
         one.one_a_day = None
+        one.referral_use = None
         one.changed_at = now
 
 

@@ -14,20 +14,26 @@ from openslot.booking import claims, queries
 from openslot.booking.errors import (
     HoldLapsed,
     NoMoreExtensions,
-    OneADay,
+    ReferralSpent,
     SelfBooking,
     WrongMove,
 )
-from openslot.booking.events import Topic, announce
+from openslot.booking.events import Topic, announce, subject_of, tell
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.moving import move_onto
 from openslot.booking.queries import Visit
 from openslot.booking.rules import (
     CLAIMING,
+    Admission,
     Part,
+    Wanted,
     check_booker,
     check_change_time,
     check_move,
+    check_second,
     check_wish,
+    gives_way,
+    needs_referral,
     one_a_day_key,
     part_in,
 )
@@ -35,7 +41,7 @@ from openslot.core import audit
 from openslot.core.errors import NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor, works_with_patients
+from openslot.directory.rules import Actor
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
@@ -57,27 +63,44 @@ class Wish:
 
 
 def book(
-    session: Session, actor: Actor, wish: Wish, *, now: datetime, hold_id: UUID | None = None
+    session: Session,
+    actor: Actor,
+    wish: Wish,
+    *,
+    now: datetime,
+    hold_id: UUID | None = None,
+    admission: Admission | None = None,
+    place: Place | None = None,
 ) -> Appointment:
     """Book a visit, out of the hold if it is still kept, otherwise if the time is free.
 
+    ``admission`` is the referral that a specialist asks for; ``place`` spares reading it again.
     At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
-    free starts.
+    free starts. Entry points call referrals/commands.py, which looks for the referral.
     """
     if hold_id is not None:
         kept = _confirm(session, actor, wish, hold_id, now)
         if kept is not None:
             return kept
-    visit = _take(session, actor, wish, Status.BOOKED, None, now)
-    _tell(session, actor, visit, Topic.BOOKED, now)
+    place = place or place_of(session, wish.schedule_id)
+    visit = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
+    tell(session, actor, visit, Topic.BOOKED, now)
     return visit
 
 
 def hold(
-    session: Session, actor: Actor, wish: Wish, *, now: datetime, keep: timedelta
+    session: Session,
+    actor: Actor,
+    wish: Wish,
+    *,
+    now: datetime,
+    keep: timedelta,
+    admission: Admission | None = None,
+    place: Place | None = None,
 ) -> Appointment:
-    """Keep a time for ``keep``; the patient's other holds are let go."""
-    visit = _take(session, actor, wish, Status.HELD, now + keep, now)
+    """Keep a time for ``keep``; other holds that the patient made are let go."""
+    place = place or place_of(session, wish.schedule_id)
+    visit = make(session, actor, wish, place, Status.HELD, now + keep, now, admission)
     audit.record(session, "appointment.held", subject_of(visit.id), by=actor.origin, now=now)
     return visit
 
@@ -85,10 +108,10 @@ def hold(
 def extend_hold(
     session: Session, actor: Actor, hold_id: UUID, *, now: datetime, keep: timedelta, limit: int
 ) -> Appointment:
-    """Keep it for ``keep`` from now, ``limit`` times at most."""
+    """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
     visit, _ = visit_for(session, actor, hold_id)
     appointment = visit.appointment
-    if visit.status is not Status.HELD:
+    if visit.status is not Status.HELD or appointment.offered:
         raise HoldLapsed
     if appointment.extensions >= limit:
         raise NoMoreExtensions
@@ -127,24 +150,14 @@ def move(
     if visit.status is not Status.BOOKED:
         raise WrongMove
     check_change_time(part, visit.standing, now=now, cutoff=cutoff)
-    place = _place(session, schedule_id or appointment.schedule_id)
+    place = place_of(session, schedule_id or appointment.schedule_id)
     if place.schedule_id != appointment.schedule_id and (
         place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id
     ):
         raise NotFound
     if minutes is None:
         minutes = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
-    span = check_wish(place, start, minutes, now)
-    key = _key_for_move(session, actor, place, appointment, start)
-    claims.take(session, place, span, visit.patient, [appointment], now)
-    was = appointment.starts_at
-    appointment.schedule_id = place.schedule_id
-    appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
-    appointment.one_a_day = key
-    appointment.changed_at = now
-    session.flush()
-    _tell(session, actor, appointment, Topic.MOVED, now, was=was)
-    return appointment
+    return move_onto(session, actor, visit, place, check_wish(place, start, minutes, now), now)
 
 
 def amend(
@@ -190,11 +203,15 @@ def change_status(
     appointment = visit.appointment
     _check_version(appointment, version)
     check_move(part, visit.standing, to, now=now, cutoff=cutoff)
+    if visit.status is Status.HELD and to is Status.BOOKED:
+        raise WrongMove
     expected = visit.status is Status.BOOKED and appointment.ends_at > now
     if visit.status in CLAIMING and to not in CLAIMING:
         claims.give_back(session, [appointment])
     if to in _ENDS:
         appointment.one_a_day = None
+    if to not in CLAIMING:
+        appointment.referral_use = None
     appointment.status = to
     appointment.status_reason = why
     appointment.changed_at = now
@@ -236,32 +253,35 @@ def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
     return len(lapsed)
 
 
-def subject_of(appointment_id: UUID) -> str:
-    """How the audit names a visit."""
-    return f"appointment:{appointment_id}"
-
-
-def _take(
+def make(
     session: Session,
     actor: Actor,
     wish: Wish,
+    place: Place,
     status: Status,
     held_until: datetime | None,
     now: datetime,
+    admission: Admission | None,
+    *,
+    offered: bool = False,
 ) -> Appointment:
-    """Claim the time in every diary and write the visit down."""
-    place = _place(session, wish.schedule_id)
-    check_booker(actor, place, wish.patient_id)
+    """Claim the time in every diary and write the visit down; see :func:`gives_way`."""
+    check_booker(actor, place, wish.patient_id, admission)
     span = check_wish(place, wish.start, wish.minutes, now)
+    referral = admission.referral_id if admission and needs_referral(place) else None
     patient, holds, key = None, [], None
     if wish.patient_id is not None:
         key = one_a_day_key(place, wish.patient_id, wish.start)
         patient, others = queries.patient_with(session, wish.patient_id, key)
-        _check_patient(patient, place)
-        holds = [other for other in others if other.status == Status.HELD]
-        if len(holds) < len(others):
-            _check_second(actor, wish.second_visit)
+        check_patient(patient, place)
+        wanted = Wanted(span, key, referral, offered=offered, now=now)
+        holds = [other for other in others if gives_way(other, wanted)]
+        stays = [other for other in others if other not in holds]
+        if any(key is not None and other.one_a_day == key for other in stays):
+            check_second(actor, wish.second_visit)
             key = None
+        if any(referral is not None and other.referral_use == referral for other in stays):
+            raise ReferralSpent(field="referral")
     claims.take(session, place, span, patient, holds, now)
     visit = Appointment(
         id=new_id(),
@@ -274,6 +294,9 @@ def _take(
         reason=wish.reason,
         held_until=held_until,
         extensions=0,
+        offered=offered,
+        referral_id=referral,
+        referral_use=referral,
         one_a_day=key,
         version=1,
         created_at=now,
@@ -284,18 +307,13 @@ def _take(
     return visit
 
 
-def _check_second(actor: Actor, second_visit: bool) -> None:
-    """Only those who work with patients book a second visit that day; it bears no key."""
-    if not (second_visit and works_with_patients(actor)):
-        raise OneADay(field="start")
-
-
 def _confirm(
     session: Session, actor: Actor, wish: Wish, hold_id: UUID, now: datetime
 ) -> Appointment | None:
     """The hold as a booked visit; None where it is gone or was for another time."""
     visit = queries.visit(session, hold_id)
-    if visit is None or visit.status is not Status.HELD:
+    # What we offered is taken through its offer; here it gives way like any such hold.
+    if visit is None or visit.status is not Status.HELD or visit.appointment.offered:
         return None
     appointment = visit.appointment
     if part_in(actor, visit.standing) is None:
@@ -303,61 +321,41 @@ def _confirm(
     wanted = (wish.schedule_id, wish.start, wish.patient_id)
     if wanted != (appointment.schedule_id, appointment.starts_at, appointment.patient_id):
         return None
-    # A hold that ran out is still good as long as nobody has taken its time: its ticks are
-    # freed only together with its status, so the version decides between us and them.
-    appointment.status = Status.BOOKED
-    appointment.held_until = None
     appointment.reason = wish.reason
     appointment.priority = wish.priority
+    return confirm(session, actor, appointment, now)
+
+
+def confirm(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> Appointment:
+    """Make a hold a booked visit.
+
+    One that ran out is still good as long as nobody has taken its time: its ticks are freed
+    only together with its status, so the version decides between us and them.
+    """
+    appointment.status = Status.BOOKED
+    appointment.held_until = None
     appointment.changed_at = now
     session.flush()
-    _tell(session, actor, appointment, Topic.BOOKED, now)
+    tell(session, actor, appointment, Topic.BOOKED, now)
     return appointment
 
 
-def _place(session: Session, schedule_id: int) -> Place:
+def place_of(session: Session, schedule_id: int) -> Place:
+    """What a schedule offers; NotFound where it can no longer be booked."""
     place = schedules.places(session, Schedule.id == schedule_id).get(schedule_id)
     if place is None:
         raise NotFound("This can no longer be booked. Search for another.", field="schedule")
     return place
 
 
-def _check_patient(patient: Patient | None, place: Place) -> None:
+def check_patient(patient: Patient | None, place: Place) -> None:
+    """NotFound unless it is an active patient; SelfBooking for those who would treat themselves."""
     if patient is None or not patient.active:
         raise NotFound("There is no such patient.", field="patient")
     if patient.email and patient.email == place.practitioner_email:
         raise SelfBooking
 
 
-def _key_for_move(
-    session: Session, actor: Actor, place: Place, appointment: Appointment, start: datetime
-) -> str | None:
-    if appointment.patient_id is None or appointment.one_a_day is None:
-        return None
-    key = one_a_day_key(place, appointment.patient_id, start)
-    if key != appointment.one_a_day:
-        _, others = queries.patient_with(session, appointment.patient_id, key)
-        if any(other.one_a_day == key for other in others if other.status != Status.HELD):
-            _check_second(actor, works_with_patients(actor))
-            return None
-    return key
-
-
 def _check_version(appointment: Appointment, version: int | None) -> None:
     if version is not None and version != appointment.version:
         raise StaleVersion
-
-
-def _tell(
-    session: Session,
-    actor: Actor,
-    visit: Appointment,
-    topic: Topic,
-    now: datetime,
-    *,
-    was: datetime | None = None,
-) -> None:
-    """Into the audit and, through the outbox, to whom it concerns."""
-    details = {"was": was.isoformat()} if was else {}
-    audit.record(session, topic, subject_of(visit.id), by=actor.origin, now=now, **details)
-    announce(session, topic, visit, by=actor.account_id, now=now, was=was)

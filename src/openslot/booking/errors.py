@@ -121,6 +121,16 @@ class ReferralRequired(Forbidden):
     )
 
 
+class ReferralSpent(Conflict):
+    """One referral, one visit; and not for ever."""
+
+    code = "referral-spent"
+    sentence = (
+        "This referral was used for another visit, was revoked, or has run out. Ask your GP for "
+        "a new one."
+    )
+
+
 class HoldLapsed(Expired):
     """The time is no longer kept, and somebody else may have it."""
 
@@ -147,6 +157,13 @@ class TooLateToChange(Conflict):
 
     code = "too-late"
     sentence = "Visits can be moved and cancelled until {hours} hours before. Telephone the centre."
+
+
+class StillCaring(Conflict):
+    """Who cares for others does not just leave."""
+
+    code = "still-caring"
+    sentence = "You care for others here. Hand their records over first, then delete your account."
 
 
 class TooEarly(Conflict):

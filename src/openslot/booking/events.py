@@ -3,13 +3,14 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
-from openslot.core import outbox
+from openslot.core import audit, outbox
+from openslot.directory.rules import Actor
 
 
 class Topic(StrEnum):
@@ -22,9 +23,18 @@ class Topic(StrEnum):
     NO_SHOW = "appointment.no-show"
 
 
+class Former(NamedTuple):
+    """Where and when a visit was before it was moved."""
+
+    schedule_id: int
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
-    """The visit as it was right after the change; ``was`` is the start before a move."""
+    """The visit as it was right after the change; ``was`` is the start before a move, and
+    ``was_schedule`` and ``was_end`` the rest of its former place."""
 
     appointment: str
     version: int
@@ -33,6 +43,13 @@ class AppointmentChanged:
     end: str
     was: str | None
     by: str | None
+    was_schedule: int | None = None
+    was_end: str | None = None
+
+
+def former(visit: Appointment) -> Former:
+    """The present place of a visit that is about to be moved."""
+    return Former(visit.schedule_id, visit.starts_at, visit.ends_at)
 
 
 def announce(
@@ -42,7 +59,7 @@ def announce(
     *,
     by: UUID | None,
     now: datetime,
-    was: datetime | None = None,
+    was: Former | None = None,
 ) -> None:
     """Have the worker tell whom it concerns, once this transaction is committed."""
     event = AppointmentChanged(
@@ -51,8 +68,10 @@ def announce(
         schedule=visit.schedule_id,
         start=visit.starts_at.isoformat(),
         end=visit.ends_at.isoformat(),
-        was=was.isoformat() if was else None,
+        was=was.start.isoformat() if was else None,
         by=str(by) if by else None,
+        was_schedule=was.schedule_id if was else None,
+        was_end=was.end.isoformat() if was else None,
     )
     outbox.send(session, topic, payload(event), now=now)
 
@@ -60,3 +79,18 @@ def announce(
 def payload(event: AppointmentChanged) -> dict[str, Any]:
     """The event as the outbox keeps it."""
     return asdict(event)
+
+
+def subject_of(appointment_id: UUID) -> str:
+    """How the audit names a visit."""
+    return f"appointment:{appointment_id}"
+
+
+def tell(
+    session: Session, actor: Actor, visit: Appointment, topic: Topic, now: datetime,
+    *, was: Former | None = None,
+) -> None:  # fmt: skip
+    """Of the visit, into the audit and, through the outbox, to whom it concerns."""
+    details = {"was": was.start.isoformat()} if was else {}
+    audit.record(session, topic, subject_of(visit.id), by=actor.origin, now=now, **details)
+    announce(session, topic, visit, by=actor.account_id, now=now, was=was)

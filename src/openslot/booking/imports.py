@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import subject_of
+from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import CLAIMING, one_a_day_key
 from openslot.core import audit

@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.commands import change_status
+from openslot.booking.errors import StillCaring
 from openslot.booking.models import Status
 from openslot.booking.rules import Part, moves_now
 from openslot.core.errors import Forbidden
+from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
 from openslot.identity import commands as identity
 from openslot.identity.models import Role
@@ -20,11 +22,14 @@ def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff:
 
     The patient's record and past visits are kept, as the law asks of those who give care, with
     no login to them. Visits too near to be cancelled stay: the practice is expecting the
-    patient, and is to be telephoned.
+    patient, and is to be telephoned. StillCaring where somebody's record would be left with
+    nobody to look after it.
     """
     if not actor.is_a(Role.PATIENT) or actor.account_id is None:
         raise Forbidden
     if actor.patient_id is not None:
+        if directory.dependents_of(session, actor.patient_id):
+            raise StillCaring
         _cancel_all(session, actor, actor.patient_id, now, cutoff)
     identity.delete_account(session, actor.account_id, by=actor.origin, now=now)
 

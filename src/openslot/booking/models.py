@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, Uuid
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -36,6 +36,8 @@ class Appointment(Base):
 
     ``one_a_day`` is unique while the visit is live: patient, practitioner and local date, so
     that the rule of one visit a day holds under any race; null where it does not apply.
+    ``referral_use`` is unique too, and names the referral that the visit uses up until it is
+    cancelled. ``offered`` marks a hold that we made for the patient, to be taken or left.
     ``version`` rises with every change: an UPDATE names the version that was read, so that of
     two changes at once the second is tried again on what the first left. It is also the
     SEQUENCE of the visit's calendar entries.
@@ -46,6 +48,7 @@ class Appointment(Base):
         Index(None, "schedule_id", "starts_at"),
         Index(None, "patient_id", "starts_at"),
         Index(None, "status", "held_until"),
+        Index(None, "referral_id"),
     )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
@@ -60,11 +63,14 @@ class Appointment(Base):
     status_reason: Mapped[str | None] = mapped_column(String(500))
     held_until: Mapped[datetime | None] = mapped_column(Instant)
     extensions: Mapped[int] = mapped_column(Integer, default=0)
+    offered: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
+    referral_use: Mapped[UUID | None] = mapped_column(Uuid, unique=True)
     one_a_day: Mapped[str | None] = mapped_column(String(80), unique=True)
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     changed_at: Mapped[datetime] = mapped_column(Instant)
-    external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING, LIVE, Standing
+from openslot.core.db import behind
 from openslot.directory.models import (
     Centre,
     Department,
@@ -120,6 +121,12 @@ def of_patient(patient_id: UUID) -> ColumnElement[bool]:
     return and_(Appointment.patient_id == patient_id, Appointment.status != Status.HELD)
 
 
+def of_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """Visits of any of the patients, such as somebody and those whom they care for."""
+    wanted = Appointment.patient_id.in_(set(patient_ids))
+    return and_(wanted, Appointment.status != Status.HELD)
+
+
 def of_practitioner(practitioner_id: int) -> ColumnElement[bool]:
     """Visits with a practitioner at any centre."""
     return Schedule.practitioner_id == practitioner_id
@@ -143,6 +150,16 @@ def to_come(now: datetime) -> ColumnElement[bool]:
 def live() -> ColumnElement[bool]:
     """Visits still to come or going on."""
     return Appointment.status.in_(LIVE)
+
+
+def live_or_done() -> ColumnElement[bool]:
+    """Visits that stand: to come, going on, or over as they should be."""
+    return Appointment.status.in_(LIVE | {Status.FULFILLED})
+
+
+def after(start: datetime, appointment_id: UUID) -> ColumnElement[bool]:
+    """Visits behind this one in the order of their starts."""
+    return behind((Appointment.starts_at, Appointment.id), (start, appointment_id))
 
 
 def gone_by(now: datetime) -> ColumnElement[bool]:
@@ -231,6 +248,17 @@ def lapsed_holds(
         _lapsed(now),
         between(instant_of(over.start), instant_of(over.end)),
         or_(DIARY.in_(wanted), Room.diary_id.in_(wanted), Patient.diary_id.in_(wanted)),
+    )
+    return list(session.scalars(query))
+
+
+def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]:
+    """Times of one diary that are kept for patients because they were offered to them."""
+    query = _with_diaries(select(Appointment)).where(
+        Appointment.status == Status.HELD,
+        Appointment.offered.is_(True),
+        between(instant_of(over.start), instant_of(over.end)),
+        diary_id == DIARY,
     )
     return list(session.scalars(query))
 

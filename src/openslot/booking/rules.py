@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from openslot.booking.errors import (
@@ -13,15 +14,17 @@ from openslot.booking.errors import (
     InThePast,
     NeedsPatient,
     OffGrid,
+    OneADay,
     OutsideHours,
     ReferralRequired,
+    ReferralSpent,
     TooEarly,
     TooLateToChange,
     TooLong,
     TooShortNotice,
     WrongMove,
 )
-from openslot.booking.models import Status
+from openslot.booking.models import Appointment, Status
 from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import Profession
 from openslot.directory.rules import Actor, works_with_patients
@@ -31,6 +34,7 @@ from openslot.schedules.availability import (
     Span,
     Window,
     grid,
+    instant_of,
     mask_of,
     opening,
     tick_at,
@@ -92,7 +96,7 @@ class Standing:
 
 def part_in(actor: Actor, visit: Standing) -> Part | None:
     """What the actor is to the visit; None for a stranger, who may not know that it exists."""
-    if actor.patient_id is not None and actor.patient_id == visit.patient_id:
+    if actor.acts_for(visit.patient_id):
         return Part.PATIENT
     if actor.practitioner_id is not None and actor.practitioner_id == visit.practitioner_id:
         return Part.PRACTITIONER
@@ -146,18 +150,61 @@ def may_reschedule(part: Part, visit: Standing, *, now: datetime, cutoff: timede
     return visit.status is Status.BOOKED and not late
 
 
-def check_booker(actor: Actor, place: Place, patient_id: UUID | None) -> None:
-    """Who may book a place for whom: patients for themselves, those who give the care there
-    for any patient, and specialists only with a referral."""
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What lets a patient see specialists: as much of a referral as booking needs to know.
+
+    It names one specialist, or an area of expertise; referrals/queries.py makes it.
+    """
+
+    referral_id: UUID
+    patient_id: UUID
+    practitioner_id: int | None
+    expertise: str | None
+    is_usable: bool
+
+
+def check_booker(
+    actor: Actor, place: Place, patient_id: UUID | None, admission: Admission | None
+) -> None:
+    """Who may book a place for whom: patients for themselves and their dependents, those who
+    give the care there for any patient, trusted programs also for nobody, and specialists only
+    with a referral."""
     if actor.role is Role.PATIENT:
-        if patient_id is None or patient_id != actor.patient_id:
+        if not actor.acts_for(patient_id):
             raise NeedsPatient(field="patient")
     elif not may_book_others(actor, place):
         raise Forbidden
-    elif patient_id is None and place.practitioner_id is not None:
+    elif patient_id is None and place.practitioner_id is not None and actor.program is None:
         raise NeedsPatient(field="patient")
-    if place.profession == Profession.SPECIALIST:
-        raise ReferralRequired
+    if needs_referral(place):
+        check_admission(place, patient_id, admission)
+
+
+def needs_referral(place: Place) -> bool:
+    """Whether patients reach this place only with a referral."""
+    return place.profession == Profession.SPECIALIST
+
+
+def check_admission(place: Place, patient_id: UUID | None, admission: Admission | None) -> None:
+    """ReferralRequired without a referral of this patient to this place, ReferralSpent where it
+    was used, revoked, or has run out."""
+    if (
+        admission is None
+        or admission.patient_id != patient_id
+        or not admits(admission, place.practitioner_id, place.expertise)
+    ):
+        raise ReferralRequired(field="referral")
+    if not admission.is_usable:
+        raise ReferralSpent(field="referral")
+
+
+def admits(admission: Admission, practitioner_id: int | None, expertise: str | None) -> bool:
+    """Whether the referral is to this practitioner, or to their area of expertise."""
+    if admission.practitioner_id is not None:
+        return admission.practitioner_id == practitioner_id
+    wanted, own = (admission.expertise or "").casefold(), (expertise or "").casefold()
+    return wanted != "" and wanted == own
 
 
 def may_book_others(actor: Actor, place: Place) -> bool:
@@ -208,6 +255,41 @@ def _ticks(place: Place, minutes: int) -> int:
     if minutes > longest:
         raise TooLong(field="minutes", minutes=longest)
     return minutes // 5
+
+
+def check_second(actor: Actor, second_visit: bool) -> None:
+    """Only those who work with patients book a second visit that day; it bears no key."""
+    if not (second_visit and works_with_patients(actor)):
+        raise OneADay(field="start")
+
+
+class Wanted(NamedTuple):
+    """A time that a patient is to have: its keys, and whether we keep it or they take it."""
+
+    span: Span
+    key: str | None
+    referral: UUID | None
+    offered: bool
+    now: datetime
+
+
+def gives_way(other: Appointment, wanted: Wanted) -> bool:
+    """Whether a patient's hold is let go for ``wanted``.
+
+    For what they take themselves: all that they made, and of what was offered to them whatever
+    could not be besides. For what we offer: only holds that ran out.
+    """
+    if other.status != Status.HELD:
+        return False
+    if wanted.offered:
+        return other.held_until is not None and other.held_until <= wanted.now
+    if not other.offered:
+        return True
+    starts, ends = instant_of(wanted.span.start), instant_of(wanted.span.end)
+    overlaps = other.starts_at < ends and other.ends_at > starts
+    same_day = wanted.key is not None and other.one_a_day == wanted.key
+    same_letter = wanted.referral is not None and other.referral_use == wanted.referral
+    return overlaps or same_day or same_letter
 
 
 def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None:

@@ -1,7 +1,7 @@
 """Starts that can be booked now: computed, never stored, whatever the number of diaries."""
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -33,6 +33,59 @@ class Slot:
     schedule_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The taken time of some diaries over a window, read once and asked many times."""
+
+    window: Window
+    taken: dict[int, int]
+    now: datetime
+
+    def free_starts(
+        self, place: Place, minutes: int | None = None, besides: Sequence[int] = ()
+    ) -> int:
+        """The free starts of a place as a mask over the window, one slot long by default;
+        ``besides`` are further diaries that must be free, such as the patient's."""
+        minutes = minutes or place.slot_minutes
+        if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
+            return 0
+        busy = 0
+        for diary_id in (*_diaries_of(place), *besides):
+            busy |= self.taken.get(diary_id, 0)
+        free = open_ticks(place, self.window) & ~busy
+        wanted = mask_of([bookable_span(place, self.now)], self.window)
+        on_grid = grid(place.slot_minutes, place.zone, self.window)
+        return starts_of_runs(free, minutes // 5) & on_grid & wanted
+
+    def take(self, diary_ids: Iterable[int], span: Span) -> None:
+        """Count a time as taken from now on, on this board only."""
+        for diary_id in diary_ids:
+            self.taken[diary_id] = self.taken.get(diary_id, 0) | mask_of([span], self.window)
+
+
+def board(
+    session: Session,
+    places: Iterable[Place],
+    window: Window,
+    *,
+    now: datetime,
+    besides: Iterable[int] = (),
+) -> Board:
+    """What is taken of the places and of further diaries; two statements.
+
+    Holds that have run out count as free.
+    """
+    wanted = {diary for place in places for diary in _diaries_of(place)} | set(besides)
+    taken = diaries.taken(session, wanted, window)
+    lapsed, absent = queries.lapsed_spans(session, window, now=now)
+    for diary_id, span in lapsed:
+        if diary_id in taken:
+            taken[diary_id] &= ~mask_of([span], window)
+    for diary_id, span in absent:
+        taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
+    return Board(window, taken, now)
+
+
 def free_starts(
     session: Session,
     places: Mapping[int, Place],
@@ -45,45 +98,14 @@ def free_starts(
     """The free starts of each place as a mask over ``window``; two statements.
 
     ``minutes`` is the length wanted, by default one slot of each place. ``besides`` are
-    further diaries that must be free, such as the patient's. Holds that have run out count
-    as free.
+    further diaries that must be free, such as the patient's.
     """
-    wanted = {diary for place in places.values() for diary in _diaries_of(place)} | set(besides)
-    taken = diaries.taken(session, wanted, window)
-    lapsed, absent = queries.lapsed_spans(session, window, now=now)
-    for diary_id, span in lapsed:
-        if diary_id in taken:
-            taken[diary_id] &= ~mask_of([span], window)
-    for diary_id, span in absent:
-        taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
-    busy = 0
-    for diary_id in besides:
-        busy |= taken.get(diary_id, 0)
-    return {
-        key: _free_starts(place, window, taken, busy, minutes or place.slot_minutes, now)
-        for key, place in places.items()
-    }
+    read = board(session, places.values(), window, now=now, besides=besides)
+    return {key: read.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
 def _diaries_of(place: Place) -> tuple[int, ...]:
     return (*place.claimed_ids, place.closures_id)
-
-
-def _free_starts(
-    place: Place,
-    window: Window,
-    taken: Mapping[int, int],
-    busy: int,
-    minutes: int,
-    now: datetime,
-) -> int:
-    if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
-        return 0
-    for diary_id in _diaries_of(place):
-        busy |= taken.get(diary_id, 0)
-    free = open_ticks(place, window) & ~busy
-    starts = starts_of_runs(free, minutes // 5) & grid(place.slot_minutes, place.zone, window)
-    return starts & mask_of([bookable_span(place, now)], window)
 
 
 def slots(

@@ -5,18 +5,36 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, String, Uuid, select
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Uuid, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
 
 
+class AuditSeal(Base):
+    """A batch of events, proved whole: ``digest`` is the SHA-256, in hexadecimal digits, of its
+    events and of the digest of the seal before; see sealing.py."""
+
+    __tablename__ = "audit_seal"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(String(64))
+    previous: Mapped[str] = mapped_column(String(64))
+    events: Mapped[int] = mapped_column(Integer)
+    sealed_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class AuditEvent(Base):
     """One act. ``subject`` names what it was done to, such as ``appointment:0190…``."""
 
     __tablename__ = "audit_event"
-    __table_args__ = (Index(None, "subject", "at"), Index(None, "at"))
+    __table_args__ = (
+        Index(None, "subject", "at"),
+        Index(None, "at"),
+        Index(None, "account_id", "at"),
+        Index(None, "seal_number"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     at: Mapped[datetime] = mapped_column(Instant)
@@ -25,14 +43,16 @@ class AuditEvent(Base):
     account_id: Mapped[UUID | None] = mapped_column(Uuid)
     address: Mapped[str | None] = mapped_column(String(45))
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    seal_number: Mapped[int | None] = mapped_column(ForeignKey("audit_seal.number"))
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an act comes from: the account that did it and the network address."""
+    """Where an act comes from: the account or the program that did it, and the address."""
 
     account_id: UUID | None = None
     address: str | None = None
+    program: str | None = None
 
 
 def record(
@@ -47,7 +67,7 @@ def record(
             subject=subject,
             account_id=by.account_id,
             address=by.address,
-            details=details,
+            details=details | ({"program": by.program} if by.program else {}),
         )
     )
 

@@ -2,6 +2,7 @@
 
 import secrets
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -21,6 +22,13 @@ def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _networks(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one)) for one in ranges)
+    except ValueError as error:
+        raise ValueError(f"{error}; write address ranges such as 10.0.0.0/8") from None
 
 
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
@@ -72,6 +80,34 @@ class Settings(BaseSettings):
         56, ge=1, le=366, description="How many days ahead the search looks for free times."
     )
 
+    offer_hours: int = Field(
+        12, ge=1, le=168, description="How long a patient may think over an earlier time."
+    )
+    proposal_hours: int = Field(
+        72, ge=1, le=336, description="How long a patient may think over a new time for a visit."
+    )
+    reminder_hours: int = Field(
+        24, ge=0, le=336, description="How long before a visit its reminder goes out; 0: never."
+    )
+    quiet_hours: str = Field(
+        "21:00-07:00",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="When no reminder goes out, on the patient's clock; empty: never quiet.",
+    )
+    referral_months: int = Field(
+        12, ge=1, le=60, description="How long a referral can be used after it was sent."
+    )
+    history_access_days: int = Field(
+        0,
+        ge=0,
+        le=36500,
+        description="Days after the last visit until a practitioner's access to a history ends; "
+        "0: it does not end.",
+    )
+    emergency_access_hours: int = Field(
+        24, ge=1, le=168, description="How long emergency access to a history lasts."
+    )
+
     session_hours: int = Field(12, ge=1, description="Sign-in ends after this time unused.")
     session_days: int = Field(14, ge=1, description="Sign-in ends after this time in any case.")
     confirm_email: bool = Field(
@@ -94,8 +130,36 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = Field(
         "none", description="How the connection to the mail server is secured."
     )
+    smtp_timeout: float = Field(
+        10.0,
+        gt=0,
+        le=10,
+        description="Seconds that each answer of the mail server may take; no more than 10, so "
+        "that a mail is over before another worker tries it.",
+    )
+    keep_messages_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Days for which mail and other messages are kept after they were sent, "
+        "given up, or kept for want of a mail server.",
+    )
     mail_from: str = Field(
         "OpenSlot <no-reply@openslot.example>", description="Sender of all mail."
+    )
+
+    doctor_networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (),
+        description="Address ranges, such as 10.0.0.0/8, that use the doctor-schedule service "
+        "without a key; separated by commas.",
+    )
+
+    webhook_networks: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+    ] = Field(
+        (),
+        description="Address ranges inside your own network, such as 10.1.0.0/16, that webhooks "
+        "may go to, also over plain http; separated by commas.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(

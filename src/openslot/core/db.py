@@ -7,27 +7,31 @@ Commands take a session and never commit, so that they compose. An entry point c
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Engine,
     MetaData,
     TypeDecorator,
+    and_,
     create_engine,
     event,
     make_url,
+    or_,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 
+from openslot.core import clock
 from openslot.core.errors import Busy
 
 T = TypeVar("T")
@@ -80,6 +84,14 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Dated:
+    """For tables whose rows tell when they were changed last; the column sets itself."""
+
+    changed_at: Mapped[datetime] = mapped_column(
+        Instant, default=clock.now, onupdate=clock.now, server_default="2026-01-01 00:00:00"
+    )
+
+
 class LostRace(Exception):
     """Somebody else changed a row between our reading and our writing; try the whole again."""
 
@@ -127,6 +139,15 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def behind(columns: Sequence[Any], key: Sequence[Any]) -> ColumnElement[bool]:
+    """Rows that come after ``key`` in ascending order of ``columns``, the last of which is
+    unique. Written out, since not every engine uses an index for a comparison of rows."""
+    if len(columns) == 1:
+        return cast(ColumnElement[bool], columns[0] > key[0])
+    rest = behind(columns[1:], key[1:])
+    return or_(columns[0] > key[0], and_(columns[0] == key[0], rest))
 
 
 def _is_worth_retrying(error: Exception) -> bool:

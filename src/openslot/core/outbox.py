@@ -8,9 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from sqlalchemy import JSON, Index, Integer, String, Text, Uuid, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -21,6 +33,14 @@ LEASE = timedelta(minutes=2)
 
 ATTEMPTS = 12
 """After so many failures, about a day, a message is put aside as failed."""
+
+
+ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
+"""The namespace (RFC 9562, 5.5) of messages that are to be sent a single time."""
+
+
+class Overtaken(Exception):
+    """The lease ran out, and another worker has the message: nothing is to be done for it here."""
 
 
 class State(StrEnum):
@@ -50,15 +70,29 @@ class OutboxMessage(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
-def send(session: Session, topic: str, payload: dict[str, Any], *, now: datetime) -> UUID:
-    """Ask for ``topic`` to be done once this transaction is committed."""
+def send(
+    session: Session,
+    topic: str,
+    payload: dict[str, Any],
+    *,
+    now: datetime,
+    due: datetime | None = None,
+    once: str | None = None,
+) -> UUID:
+    """Ask for ``topic`` to be done once this transaction is committed, or later, from ``due``.
+
+    Of all messages of a topic that bear the same ``once`` only the first is kept.
+    """
+    message_id = uuid5(ONCE, f"{topic} {once}") if once else new_id()
+    if once and session.get(OutboxMessage, message_id):
+        return message_id
     message = OutboxMessage(
-        id=new_id(),
+        id=message_id,
         topic=topic,
         payload=payload,
         state=State.WAITING,
         created_at=now,
-        due_at=now,
+        due_at=due or now,
         attempts=0,
     )
     session.add(message)
@@ -94,27 +128,57 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
 
 
 def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
-    """The work is done, or what can be done here is."""
-    _mark(session, message, state=state, finished_at=now, error=None, leased_until=None)
+    """The work is done, or what can be done here is.
+
+    Overtaken where the lease ran out meanwhile and another worker took the message: in the
+    transaction of the work that undoes the work, so that nothing is done twice.
+    """
+    if not _mark(session, message, state=state, finished_at=now, error=None, leased_until=None):
+        raise Overtaken
+
+
+def put_aside(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:
+    """The work cannot be done, and trying again would not help."""
+    _mark(session, message, state=State.FAILED, error=error, finished_at=now, leased_until=None)
 
 
 def put_back(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:
     """The work failed: try again later, ever more rarely, and at last give it up."""
     if message.attempts >= ATTEMPTS:
-        _mark(session, message, state=State.FAILED, error=error, finished_at=now)
+        put_aside(session, message, error, now=now)
         return
     wait = timedelta(seconds=min(5 * 3 ** (message.attempts - 1), 6 * 3600))
     _mark(session, message, due_at=now + wait, error=error, leased_until=None)
 
 
-def _mark(session: Session, message: OutboxMessage, **values: Any) -> None:
-    """Write down how it went, unless another has taken the message over meanwhile."""
-    session.execute(
+def purge(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` messages that were finished before, and say how many."""
+    finished = (State.DONE, State.KEPT, State.FAILED)
+    # Nothing is finished before it is due, and the index knows when it was due.
+    old = select(OutboxMessage.id).where(
+        OutboxMessage.state.in_(finished),
+        OutboxMessage.due_at < before,
+        OutboxMessage.finished_at < before,
+    )
+    ids = session.scalars(old.limit(limit)).all()
+    if ids:
+        session.execute(
+            delete(OutboxMessage)
+            .where(OutboxMessage.id.in_(ids))
+            .execution_options(synchronize_session=False)
+        )
+    return len(ids)
+
+
+def _mark(session: Session, message: OutboxMessage, **values: Any) -> bool:
+    """Write down how it went; False where another has taken the message over meanwhile."""
+    marked = session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
         .values(**values)
         .execution_options(synchronize_session=False)
     )
+    return bool(marked.rowcount)  # type: ignore[attr-defined] # a cursor result, which has it
 
 
 def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequence[OutboxMessage]:

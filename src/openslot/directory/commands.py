@@ -47,15 +47,11 @@ Entity = TypeVar("Entity", Centre, Department, Service, Practitioner)
 
 def actor_of(session: Session, account: Account, address: str | None) -> Actor:
     """The account as one who acts, with whom it stands for."""
-    patient, practitioner, centre, department = queries.actor_ids(session, account.id)
     return Actor(
         role=Role(account.role),
         account_id=account.id,
         address=address,
-        patient_id=patient,
-        practitioner_id=practitioner,
-        centre_id=centre,
-        department_id=department,
+        **queries.standing_of(session, account.id)._asdict(),
     )
 
 

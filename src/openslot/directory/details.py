@@ -100,6 +100,16 @@ class PatientDetails(Details):
     language: OptionalShortLine = None
 
 
+class DependentDetails(Details):
+    """A patient as the one who cares for them enters it."""
+
+    name: Name
+    born: date
+    email: OptionalEmail = None
+    phone: OptionalPhone = None
+    medicare_number: OptionalShortLine = None
+
+
 class SignUp(Details):
     """A patient who registers themselves."""
 

@@ -1,6 +1,6 @@
 """Why the directory cannot be changed so."""
 
-from openslot.core.errors import Conflict, Invalid
+from openslot.core.errors import Conflict, Invalid, Unauthenticated
 
 
 class NameTaken(Conflict):
@@ -43,3 +43,33 @@ class StillBooked(Conflict):
 
     code = "still-booked"
     sentence = "Visits to come stand against it: {count}. Move or cancel them first."
+
+
+class TooManyDependents(Conflict):
+    """One patient cares for a household, not for a ward."""
+
+    code = "too-many-dependents"
+    sentence = "You can care for up to {most} people here. Hand a record over first."
+
+
+class DependentKnown(Conflict):
+    """The carer has added this person already."""
+
+    code = "dependent-known"
+    sentence = "You care for somebody of this name and date of birth already."
+
+
+class OwnAddress(Conflict):
+    """A record is handed over to somebody else."""
+
+    code = "own-address"
+    sentence = "This is your own address. Enter the address of the person whose record it is."
+
+
+class StillWaits(Unauthenticated):
+    """The password is right, and nobody has let this account in yet."""
+
+    code = "still-waits"
+    sentence = (
+        "An administrator of your centre has not let you in yet. We write to you when they have."
+    )

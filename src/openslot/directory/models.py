@@ -15,10 +15,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Dated, Instant
 from openslot.core.ids import new_id
 
 
@@ -56,7 +57,7 @@ class Diary(Base):
     kind: Mapped[str] = mapped_column(String(20))
 
 
-class Centre(Base):
+class Centre(Base, Dated):
     """A hospital, medical centre, pharmacy or laboratory."""
 
     __tablename__ = "centre"
@@ -92,7 +93,7 @@ class Room(Base):
     name: Mapped[str] = mapped_column(String(100))
 
 
-class Department(Base):
+class Department(Base, Dated):
     """A part of a centre that offers services."""
 
     __tablename__ = "department"
@@ -109,7 +110,7 @@ class Department(Base):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
-class Service(Base):
+class Service(Base, Dated):
     """What a department offers; ``minutes`` is how long it usually takes."""
 
     __tablename__ = "service"
@@ -127,7 +128,7 @@ class Service(Base):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
 
-class Practitioner(Base):
+class Practitioner(Base, Dated):
     """A person who gives care. ``languages`` is a list of names, separated by commas.
 
     ``either_place`` means: may have the same hours at several centres, and is booked at one
@@ -156,7 +157,7 @@ class Practitioner(Base):
         return self.profession == Profession.SPECIALIST
 
 
-class Patient(Base):
+class Patient(Base, Dated):
     """A person who receives care. ``born`` may be missing on those registered by file."""
 
     __tablename__ = "patient"
@@ -178,9 +179,28 @@ class Patient(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Dependent(Base):
+    """A patient, such as a child or a parent, whom another patient cares for: books for, and
+    reads as themselves, until the record is handed over to an account of its own.
+
+    ``invited`` is the address that may take the record over, until the carer thinks better of
+    it.
+    """
+
+    __tablename__ = "dependent"
+    __table_args__ = (Index(None, "carer_id"),)
+
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    carer_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    since: Mapped[datetime] = mapped_column(Instant)
+    invited: Mapped[str | None] = mapped_column(String(254))
+    invited_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class StaffMember(Base):
     """Which centre, and which of its departments, an account of staff or of a centre's
-    administrator works for."""
+    administrator works for. Who registered themselves waits until an administrator of the
+    centre lets them in."""
 
     __tablename__ = "staff_member"
 
@@ -190,6 +210,7 @@ class StaffMember(Base):
     centre_id: Mapped[int] = mapped_column(ForeignKey("centre.id"))
     department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"))
     phone: Mapped[str | None] = mapped_column(String(40))
+    waits: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class DirectoryVersion(Base):

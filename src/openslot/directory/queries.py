@@ -1,17 +1,19 @@
 """Reading the directory, and the row-level writes that its commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from openslot.core.db import behind
 from openslot.core.errors import NotFound
 from openslot.directory.models import (
     Centre,
     Department,
+    Dependent,
     Diary,
     DirectoryVersion,
     Patient,
@@ -80,6 +82,14 @@ def _present(found: Entity | None, inactive: bool) -> Entity:
     return found
 
 
+def names(
+    session: Session, kind: type[Entity], ids: Collection[int | UUID]
+) -> dict[int | UUID, str]:
+    """The names of those of a kind that have these ids, also of inactive ones; one statement."""
+    rows = session.execute(select(kind.id, kind.name).where(kind.id.in_(ids)))
+    return {row[0]: row[1] for row in rows}
+
+
 def centre_by(session: Session, *where: ColumnElement[bool]) -> Centre | None:
     """The first centre that fits."""
     return session.scalar(select(Centre).where(*where).limit(1))
@@ -89,6 +99,36 @@ def centres(session: Session, *, inactive: bool = False) -> Sequence[Centre]:
     """All centres by name."""
     query = select(Centre).order_by(Centre.name)
     return session.scalars(query if inactive else query.where(Centre.active.is_(True))).all()
+
+
+def listed(
+    session: Session,
+    kind: type[Entity],
+    *where: ColumnElement[bool],
+    after: Sequence[Any] | None = None,
+    limit: int,
+) -> Sequence[Entity]:
+    """Active ones by name and id, from behind the name and id ``after`` on; one statement."""
+    query = select(kind).where(kind.active.is_(True), *where)
+    if after is not None:
+        query = query.where(behind((kind.name, kind.id), after))
+    return session.scalars(query.order_by(kind.name, kind.id).limit(limit)).all()
+
+
+def holds(text: str, *columns: Any) -> ColumnElement[bool]:
+    """Rows where each word of ``text`` stands in one of the columns."""
+    return and_(
+        true(),
+        *(
+            or_(*(column.icontains(word, autoescape=True) for column in columns))
+            for word in text.split()
+        ),
+    )
+
+
+def is_text(column: Any, text: str) -> ColumnElement[bool]:
+    """Rows whose column is ``text``, in any case."""
+    return func.lower(column) == text.strip().lower()
 
 
 def departments(
@@ -123,13 +163,17 @@ def practitioners(
 
 
 def patients(
-    session: Session, *, text: str = "", born: date | None = None, limit: int, offset: int
+    session: Session,
+    *where: ColumnElement[bool],
+    text: str = "",
+    born: date | None = None,
+    limit: int,
+    offset: int,
 ) -> tuple[Sequence[Patient], int]:
-    """A page of patients by name whose name, e-mail, phone or number holds ``text``."""
-    query = select(Patient).where(Patient.active.is_(True))
-    for word in text.split():
-        columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
+    """A page of patients by name whose name, e-mail, phone or number holds ``text``, and how
+    many fit; two statements."""
+    columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
+    query = select(Patient).where(Patient.active.is_(True), holds(text, *columns), *where)
     if born:
         query = query.where(Patient.born == born)
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
@@ -152,19 +196,70 @@ def staff_member(session: Session, account_id: UUID) -> StaffMember | None:
     return session.get(StaffMember, account_id)
 
 
-def actor_ids(
-    session: Session, account_id: UUID
-) -> tuple[UUID | None, int | None, int | None, int | None]:
-    """Patient, practitioner, centre and department of an account; one statement."""
-    row = session.execute(
-        select(Patient.id, Practitioner.id, StaffMember.centre_id, StaffMember.department_id)
+class Standing(NamedTuple):
+    """Whom an account stands for in the directory."""
+
+    patient_id: UUID | None
+    practitioner_id: int | None
+    centre_id: int | None
+    department_id: int | None
+    dependents: frozenset[UUID]
+
+
+def standing_of(session: Session, account_id: UUID) -> Standing:
+    """Whom an account stands for, and the dependents of that patient; one statement."""
+    rows = session.execute(
+        select(
+            Patient.id,
+            Practitioner.id,
+            StaffMember.centre_id,
+            StaffMember.department_id,
+            Dependent.patient_id,
+        )
         .select_from(Account)
         .outerjoin(Patient, Patient.account_id == Account.id)
+        .outerjoin(Dependent, Dependent.carer_id == Patient.id)
         .outerjoin(Practitioner, Practitioner.account_id == Account.id)
         .outerjoin(StaffMember, StaffMember.account_id == Account.id)
         .where(Account.id == account_id)
-    ).first()
-    return (row[0], row[1], row[2], row[3]) if row else (None, None, None, None)
+    ).all()
+    if not rows:
+        return Standing(None, None, None, None, frozenset())
+    cared_for = frozenset(row[4] for row in rows if row[4] is not None)
+    return Standing(*rows[0][:4], cared_for)
+
+
+def dependents_of(session: Session, carer_id: UUID) -> list[tuple[Patient, Dependent]]:
+    """The patients whom somebody cares for, in the order in which they were added."""
+    query = (
+        select(Patient, Dependent)
+        .join(Dependent, Dependent.patient_id == Patient.id)
+        .where(Dependent.carer_id == carer_id, Patient.active.is_(True))
+        .order_by(Dependent.since, Patient.name)
+    )
+    return [(patient, link) for patient, link in session.execute(query)]
+
+
+def carer_of(session: Session, patient_id: UUID) -> Patient | None:
+    """Who cares for a patient; None for those who look after themselves."""
+    query = select(Patient).join(Dependent, Dependent.carer_id == Patient.id)
+    return session.scalar(query.where(Dependent.patient_id == patient_id))
+
+
+def dependent(session: Session, patient_id: UUID) -> Dependent | None:
+    """The link between a patient and their carer."""
+    return session.get(Dependent, patient_id)
+
+
+def add_dependent(session: Session, link: Dependent) -> None:
+    """Have somebody care for a patient."""
+    session.add(link)
+    session.flush()
+
+
+def remove_dependent(session: Session, link: Dependent) -> None:
+    """End the care for a patient, whose record stays."""
+    session.delete(link)
 
 
 def figures(session: Session) -> dict[str, int]:
@@ -206,3 +301,37 @@ def without_account(session: Session) -> Sequence[Practitioner]:
         Practitioner.account_id.is_(None), Practitioner.active.is_(True)
     )
     return session.scalars(query.order_by(Practitioner.name)).all()
+
+
+def add_member(session: Session, member: StaffMember) -> None:
+    """Say where an account of staff works."""
+    session.add(member)
+    session.flush()
+
+
+def waiting_staff(
+    session: Session, centre_id: int | None
+) -> list[tuple[Account, Centre, Department | None]]:
+    """Who waits to be let in, of one centre or of all, the longest first; one statement."""
+    query = (
+        select(Account, Centre, Department)
+        .join(StaffMember, StaffMember.account_id == Account.id)
+        .join(Centre, Centre.id == StaffMember.centre_id)
+        .outerjoin(Department, Department.id == StaffMember.department_id)
+        .where(StaffMember.waits.is_(True))
+        .order_by(Account.created_at, Account.email)
+    )
+    if centre_id is not None:
+        query = query.where(StaffMember.centre_id == centre_id)
+    return [(account, centre, department) for account, centre, department in session.execute(query)]
+
+
+def departments_of_all(session: Session) -> list[tuple[Centre, Department | None]]:
+    """Every active centre with each of its active departments, by name; one statement."""
+    query = (
+        select(Centre, Department)
+        .outerjoin(Department, and_(Department.centre_id == Centre.id, Department.active.is_(True)))
+        .where(Centre.active.is_(True))
+        .order_by(Centre.name, Department.name)
+    )
+    return [(centre, department) for centre, department in session.execute(query)]

@@ -19,7 +19,8 @@ OLDEST_AGE = 130
 class Actor:
     """Who asks: an account with its role, and whom it stands for in the directory.
 
-    ``role`` None is somebody who has not signed in.
+    ``role`` None is somebody who has not signed in. ``program`` names the key or client of a
+    program that acts for the network, as far as its scopes let it.
     """
 
     role: Role | None = None
@@ -29,11 +30,19 @@ class Actor:
     practitioner_id: int | None = None
     centre_id: int | None = None
     department_id: int | None = None
+    dependents: frozenset[UUID] = frozenset()
+    program: str | None = None
 
     @property
     def origin(self) -> Origin:
         """The actor as the audit names it."""
-        return Origin(self.account_id, self.address)
+        return Origin(self.account_id, self.address, self.program)
+
+    def acts_for(self, patient_id: UUID | None) -> bool:
+        """Whether the actor is this patient, or cares for them."""
+        return patient_id is not None and (
+            patient_id == self.patient_id or patient_id in self.dependents
+        )
 
     def is_a(self, *roles: Role) -> bool:
         """Whether the actor has one of ``roles``."""
@@ -83,8 +92,8 @@ def works_with_patients(actor: Actor) -> bool:
 
 
 def may_see_patient(actor: Actor, patient_id: UUID) -> None:
-    """Oneself, and those who work with patients; NotFound for others."""
-    if actor.patient_id != patient_id and not works_with_patients(actor):
+    """Oneself, one's dependents, and those who work with patients; NotFound for others."""
+    if not (actor.acts_for(patient_id) or works_with_patients(actor)):
         raise NotFound
 
 

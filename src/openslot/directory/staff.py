@@ -151,6 +151,9 @@ def set_account_active(
     managed_account(session, actor, account_id)
     if account_id == actor.account_id:
         raise OwnAccount
+    member = queries.staff_member(session, account_id)
+    if member is not None and active:
+        member.waits = False
     identity.set_active(session, account_id, active, by=actor.origin, now=now)
 
 

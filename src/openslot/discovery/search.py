@@ -1,6 +1,6 @@
 """Search over the whole network: matches, ranked, with ratings and the next free times."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -77,11 +77,12 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An entry with its rating and its first free times."""
+    """An entry with its rating, its first free times, and whether the reader keeps it at hand."""
 
     entry: Entry
     rating: Average | None
     slots: tuple[Slot, ...]
+    is_favourite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,19 @@ class Directory:
 
 
 def find(
-    session: Session, network: Directory, search: Search, *, now: datetime, days: int, times: int
+    session: Session,
+    network: Directory,
+    search: Search,
+    *,
+    now: datetime,
+    days: int,
+    times: int,
+    liked: Set[EntryKey] = frozenset(),
 ) -> Results:
     """One page of what fits ``search``, with up to ``times`` free starts each.
 
+    ``liked`` are the reader's favourites. Those among them that fit stand before all others where
+    the best match comes first; other orders keep to what they are sorted by, and only mark them.
     At most five statements while the directory stays as it is, whatever the number of results.
     """
     known, index = network.fresh(session)
@@ -133,7 +143,7 @@ def find(
     for entry, _ in fitting:
         counts[entry.kind] += 1
     chosen = [(entry, score) for entry, score in fitting if entry.kind in search.kinds]
-    items, total = _page(session, chosen, search, now=now, days=days, times=times)
+    items, total = _page(session, chosen, search, liked, now=now, days=days, times=times)
     return Results(items, total, counts, matches.corrected, matches.wider)
 
 
@@ -149,6 +159,7 @@ def _page(
     session: Session,
     chosen: list[tuple[Entry, float]],
     search: Search,
+    liked: Set[EntryKey],
     *,
     now: datetime,
     days: int,
@@ -161,7 +172,7 @@ def _page(
     by_rating = averages(session, None if search.order is Order.RATING else _rated(chosen))
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
     if not by_time:
-        chosen.sort(key=lambda pair: _rank(pair[0], pair[1], by_rating, search.order))
+        chosen.sort(key=lambda pair: _rank(pair[0], pair[1], by_rating, liked, search.order))
         total, chosen = len(chosen), chosen[cut]
     ids = [place.schedule_id for entry, _ in chosen for place in entry.places]
     free = _FreeTimes.read(session, ids, now=now, days=days, when=search.when)
@@ -174,6 +185,7 @@ def _page(
             entry,
             by_rating.get(_rating_key(entry)),
             tuple(free.first([place.schedule_id for place in entry.places], times)),
+            (entry.kind, entry.id) in liked,
         )
         for entry, _ in chosen
     ], total
@@ -274,14 +286,18 @@ def _fits(entry: Entry, search: Search) -> bool:
 
 
 def _rank(
-    entry: Entry, score: float, ratings: dict[Rated, Average], order: Order
-) -> tuple[float, float, str]:
+    entry: Entry,
+    score: float,
+    ratings: dict[Rated, Average],
+    liked: Set[EntryKey],
+    order: Order,
+) -> tuple[float | str, ...]:
     rating = ratings.get(_rating_key(entry))
     stars = -rating.stars if rating else 0.0
     rounded = -round(score, 2)
     if order is Order.RATING:
         return (stars, rounded, entry.name)
-    return (rounded, stars, entry.name)
+    return ((entry.kind, entry.id) not in liked, rounded, stars, entry.name)
 
 
 def _rated(chosen: list[tuple[Entry, float]]) -> list[Rated]:

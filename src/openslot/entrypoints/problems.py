@@ -4,7 +4,16 @@ from flask_babel import gettext
 
 from openslot.core import errors
 
+
+class UnsupportedMedia(errors.Malformed):
+    """A body that is not JSON, or does not say that it is; the one refusal that is about HTTP."""
+
+    code = "unsupported-media-type"
+    sentence = "Send the body as application/json."
+
+
 STATUS: dict[type[errors.DomainError], int] = {
+    UnsupportedMedia: 415,
     errors.Malformed: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,

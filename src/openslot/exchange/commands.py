@@ -26,6 +26,7 @@ from openslot.exchange.writing_documents import (
     write_services,
     write_users,
 )
+from openslot.exchange.writing_likes import write_likes
 from openslot.exchange.writing_tables import (
     write_centres,
     write_links,
@@ -49,6 +50,7 @@ STEPS = (
     write_links,
     write_patients,
     write_users,
+    write_likes,
     write_appointments,
 )
 """Each stands on what those before it have written."""

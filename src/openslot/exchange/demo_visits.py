@@ -10,15 +10,17 @@ from sqlalchemy.orm import Session
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.commands import Wish, book
 from openslot.booking.imports import Recorded, record_appointment
-from openslot.booking.models import Priority, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Profession
 from openslot.directory.rules import SYSTEM
+from openslot.exchange.demo_care import Scene, read_care, write_care
 from openslot.exchange.demo_network import Invented
 from openslot.exchange.demo_plan import Plan, Planned
 from openslot.exchange.progress import Progress
 from openslot.feedback.models import Rating
+from openslot.identity import queries as identities
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedule_queries
@@ -33,6 +35,7 @@ FULL_TODAY = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@g
 """They work every day of the week, so that each day of the demonstration has something on."""
 
 DEMO_PATIENT = "jack@gmail.com"
+DEMO_STAFF = "staff@demo.example"
 DEMO_VISITS = (
     ("samuel@gmail.com", -41, Status.FULFILLED),
     ("michael@gmail.com", -23, Status.FULFILLED),
@@ -64,9 +67,18 @@ def write_visits(
     _write_absences(session, places, now)
     patients, _ = directory.patients(session, limit=1000, offset=0)
     plan = _plan(session, invented, places, patients, now)
-    for visit in progress.track("Writing visits", plan.visits, len(plan.visits)):
-        _write(session, visit, plan.rng, now)
+    written = [
+        (visit, _write(session, visit, plan.rng, now))
+        for visit in progress.track("Writing visits", plan.visits, len(plan.visits))
+    ]
     _write_ratings(session, plan)
+    session.flush()
+    scene = Scene(session, read_care(), plan.rng, written, places, now)
+    jack = next(patient for patient in patients if patient.email == DEMO_PATIENT)
+    staff = identities.by_email(session, DEMO_STAFF)
+    if staff is None:
+        raise LookupError(DEMO_STAFF)
+    write_care(scene, jack, staff)
 
 
 def _write_absences(session: Session, places: Sequence[Place], now: datetime) -> None:
@@ -160,7 +172,7 @@ def _ways_to_end(rng: Random) -> Iterator[Status]:
         yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [8, 1, 1])[0]
 
 
-def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None:
+def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> Appointment:
     booked = min(now, visit.starts_at) - timedelta(days=2, minutes=rng.randrange(20 * 24 * 60))
     priority = _priority(visit, rng)
     # Specialists are booked with a referral; theirs are recorded like what is past.
@@ -170,8 +182,7 @@ def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None
             visit.place.schedule_id, visit.starts_at, visit.minutes,
             visit.patient.id if visit.patient else None, visit.reason, priority,
         )  # fmt: skip
-        book(session, SYSTEM, wish, now=booked)
-        return
+        return book(session, SYSTEM, wish, now=booked)
     recorded = Recorded(
         starts_at=visit.starts_at,
         ends_at=visit.ends_at,
@@ -182,7 +193,7 @@ def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> None
         priority=priority,
         created_at=booked,
     )
-    record_appointment(session, SYSTEM, visit.place, recorded, now=now)
+    return record_appointment(session, SYSTEM, visit.place, recorded, now=now)
 
 
 def _priority(visit: Planned, rng: Random) -> Priority:

@@ -171,7 +171,7 @@ class UserDocument(Part):
     site: Name = Field(alias="site_name")
     department: OptionalName = Field(None, alias="dept_name")
     contacts: tuple[UserContact, ...] = Field(alias="user_contact", min_length=1)
-    likes: Annotated[tuple[Any, ...] | None, Blank] = None
+    likes: Annotated[tuple[ObjectId, ...] | None, Blank] = None
 
     @property
     def email(self) -> str:

@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from openslot.booking.imports import Recorded, record_appointment
-from openslot.booking.models import Priority, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Conflict, Invalid
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, ServiceDetails
 from openslot.directory.models import Centre, Department, Service, StaffMember
+from openslot.directory.queries import staff_member
 from openslot.directory.rules import SYSTEM
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
@@ -29,6 +30,7 @@ from openslot.exchange.writing import (
     rename,
 )
 from openslot.identity.models import Account, Role
+from openslot.requests.imports import record_request
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
@@ -140,10 +142,6 @@ def write_users(writing: Writing, batch: Batch) -> None:
         department_id = departments.get((centre_id, folded(found.row.department or "")))
         place = (centre_id, department_id)
         writing.attempt(found.source, "staff", _user, found.row, account, member, place)
-    left_out = sum(len(found.row.likes or ()) for found in rows)
-    if left_out:
-        sentence = f"{left_out} favourites of users were left out: there is no place for them yet."
-        writing.outcome.notices.append(sentence)
 
 
 def _user(
@@ -217,13 +215,24 @@ def _appointment(
         external_id=row.external_id,
     )
     try:
-        record_appointment(
+        booked = record_appointment(
             writing.session, SYSTEM, _place(writing, service), visit, now=writing.now
         )
     except DiaryTaken:
         sentence = "The service has another appointment at this time."
         raise Conflict(sentence, field="date_time") from None
+    _request(writing, booked, service, centre, user)
     return Effect.CREATED
+
+
+def _request(
+    writing: Writing, visit: Appointment, service: Service, centre: Centre, user: Account | None
+) -> None:
+    """The user's department asked for it, if it is another one of the same centre."""
+    member = staff_member(writing.session, user.id) if user else None
+    asks = member.department_id if member and member.centre_id == centre.id else None
+    if asks is not None and asks != service.department_id:
+        record_request(writing.session, SYSTEM, visit, service, asks, now=writing.now)
 
 
 def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:

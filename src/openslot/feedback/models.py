@@ -1,4 +1,4 @@
-"""Ratings."""
+"""Ratings and favourites."""
 
 from datetime import datetime
 from uuid import UUID
@@ -29,3 +29,27 @@ class Rating(Base):
     centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
     stars: Mapped[int] = mapped_column(Integer)
     rated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Favourite(Base):
+    """A centre, department or practitioner that somebody keeps at hand."""
+
+    __tablename__ = "favourite"
+    __table_args__ = (
+        UniqueConstraint("account_id", "practitioner_id"),
+        UniqueConstraint("account_id", "centre_id", name="uq_favourite_account_centre"),
+        UniqueConstraint("account_id", "department_id", name="uq_favourite_account_department"),
+        CheckConstraint(
+            "(CASE WHEN practitioner_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN centre_id IS NULL THEN 0 ELSE 1 END)"
+            " + (CASE WHEN department_id IS NULL THEN 0 ELSE 1 END) = 1",
+            name="one_subject",
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
+    centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
+    department_id: Mapped[int | None] = mapped_column(ForeignKey("department.id"))
+    since: Mapped[datetime] = mapped_column(Instant)

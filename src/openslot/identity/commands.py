@@ -15,7 +15,7 @@ from openslot.core.db import Database
 from openslot.core.errors import NotFound, RateLimited
 from openslot.core.ids import new_id
 from openslot.identity import passwords, queries
-from openslot.identity.errors import EmailTaken, NotConfirmed, WrongCredentials
+from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongCredentials
 from openslot.identity.models import Account, AccountSession, Role, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
@@ -83,15 +83,17 @@ def sign_in(
 
     Takes the database, unlike other commands: the slow hash is computed between two
     transactions, so that no lock is held meanwhile, and a failure is written down although
-    the sign-in is refused. Raises WrongCredentials, NotConfirmed or RateLimited.
+    the sign-in is refused. Raises WrongCredentials (NotActive after the right
+    password of an account that is off), NotConfirmed or RateLimited.
     """
     email = email.strip().lower()[:254]
     account = database.read(lambda session: _may_try(session, settings, email, address, now))
     stored = account.password if account else passwords.decoy()
-    if not passwords.is_right(stored, password) or account is None or not account.active:
+    is_right = passwords.is_right(stored, password)
+    if not is_right or account is None or not account.active:
         failure = SignInFailure(id=new_id(), email=email, address=address, at=now)
         database.run(lambda session: session.add(failure))
-        raise WrongCredentials
+        raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
     cost = settings.password_iterations
@@ -200,6 +202,7 @@ def set_password(
     account.fs_uniquifier = secrets.token_hex(16)
     keep = token_hash(keep_session) if keep_session else None
     queries.end_sessions(session, account_id, keep=keep)
+    queries.end_tokens(session, account_id)
     audit.record(session, "account.password-changed", subject_of(account_id), by=by, now=now)
 
 
@@ -240,6 +243,7 @@ def set_active(
     account.active = active
     if not active:
         queries.end_sessions(session, account_id)
+        queries.end_tokens(session, account_id)
     action = "account.activated" if active else "account.deactivated"
     audit.record(session, action, subject_of(account_id), by=by, now=now)
 

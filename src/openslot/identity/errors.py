@@ -10,6 +10,11 @@ class WrongCredentials(Unauthenticated):
     sentence = "This e-mail and password do not belong together. Check both and try again."
 
 
+class NotActive(WrongCredentials):
+    """The password is right, and the account is switched off or not yet let in. To the reader it
+    is the same as wrong credentials, unless whoever caught it knows better."""
+
+
 class NotConfirmed(Unauthenticated):
     """The password is right, and the e-mail address is still to be confirmed."""
 

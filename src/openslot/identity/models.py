@@ -1,11 +1,22 @@
-"""Accounts, their sessions, and failed sign-ins."""
+"""Accounts, their sessions, failed sign-ins, and what programs prove themselves with."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import BINARY, Boolean, ForeignKey, Index, LargeBinary, String, Uuid
+from sqlalchemy import (
+    BINARY,
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    Uuid,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -83,3 +94,77 @@ class SignInFailure(Base):
     email: Mapped[str] = mapped_column(String(254))
     address: Mapped[str] = mapped_column(String(45))
     at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ApiKey(Base):
+    """What a trusted program proves itself with; shown once, kept as its SHA-256.
+
+    ``scopes`` are words separated by blanks, ``networks`` address ranges separated by commas,
+    empty for any.
+    """
+
+    __tablename__ = "api_key"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(100))
+    token_hash: Mapped[bytes] = mapped_column(Digest, unique=True)
+    scopes: Mapped[str] = mapped_column(Text)
+    networks: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_by: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("account.id", ondelete="SET NULL")
+    )
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class ApiClient(Base):
+    """A program that proves itself with signed assertions (SMART Backend Services).
+
+    Its public keys stand in ``jwks``, or are fetched from ``jwks_url``.
+    """
+
+    __tablename__ = "api_client"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(100))
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    jwks_url: Mapped[str | None] = mapped_column(String(500))
+    scopes: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class UsedAssertion(Base):
+    """The id of an assertion that was accepted, so that it is never accepted again."""
+
+    __tablename__ = "used_assertion"
+    __table_args__ = (Index(None, "ends_at"),)
+
+    jti_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ApiToken(Base):
+    """A token that an account or a client was given, as its SHA-256.
+
+    A refresh token works once and is followed by another of its ``family``; used again, it
+    ends the whole family, for then somebody has a copy.
+    """
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index(None, "family"), Index(None, "account_id"), Index(None, "ends_at"))
+
+    token_hash: Mapped[bytes] = mapped_column(Digest, primary_key=True)
+    account_id: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("account.id", ondelete="CASCADE")
+    )
+    client_id: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("api_client.id", ondelete="CASCADE")
+    )
+    scopes: Mapped[str] = mapped_column(Text)
+    is_refresh: Mapped[bool] = mapped_column(Boolean, default=False)
+    family: Mapped[UUID] = mapped_column(Uuid)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)
+    used_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -1,13 +1,21 @@
 """Reading and writing accounts, sessions and failed sign-ins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from openslot.identity.models import Account, AccountSession, SignInFailure
+from openslot.identity.models import (
+    Account,
+    AccountSession,
+    ApiClient,
+    ApiKey,
+    ApiToken,
+    SignInFailure,
+    UsedAssertion,
+)
 
 
 def by_email(session: Session, email: str) -> Account | None:
@@ -18,6 +26,12 @@ def by_email(session: Session, email: str) -> Account | None:
 def by_id(session: Session, account_id: UUID) -> Account | None:
     """The account with this id."""
     return session.get(Account, account_id)
+
+
+def by_ids(session: Session, account_ids: Iterable[UUID]) -> dict[UUID, Account]:
+    """The accounts with these ids, those that there are still; one statement."""
+    found = session.scalars(select(Account).where(Account.id.in_(set(account_ids))))
+    return {account.id: account for account in found}
 
 
 def by_uniquifier(session: Session, uniquifier: str) -> Account | None:
@@ -99,3 +113,62 @@ def accounts(
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Account.name, Account.email).limit(limit).offset(offset)
     return session.scalars(page).all(), count
+
+
+def key_of(session: Session, digest: bytes) -> ApiKey | None:
+    """The working key with this hash."""
+    return session.scalar(
+        select(ApiKey).where(ApiKey.token_hash == digest, ApiKey.revoked_at.is_(None))
+    )
+
+
+def keys(session: Session) -> Sequence[ApiKey]:
+    """The keys that work, the newest first."""
+    query = select(ApiKey).where(ApiKey.revoked_at.is_(None))
+    return session.scalars(query.order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
+
+
+def holder_of(
+    session: Session, digest: bytes, *, now: datetime
+) -> tuple[ApiToken, Account | None, ApiClient | None] | None:
+    """An access token that still works, and whose it is; one statement."""
+    row = session.execute(
+        select(ApiToken, Account, ApiClient)
+        .outerjoin(Account, Account.id == ApiToken.account_id)
+        .outerjoin(ApiClient, ApiClient.id == ApiToken.client_id)
+        .where(
+            ApiToken.token_hash == digest,
+            ApiToken.is_refresh.is_(False),
+            ApiToken.ends_at > now,
+            or_(
+                Account.active.is_(True), ApiClient.revoked_at.is_(None) & ApiClient.id.isnot(None)
+            ),
+        )
+    ).first()
+    return (row[0], row[1], row[2]) if row else None
+
+
+def spend(session: Session, digest: bytes, *, now: datetime) -> bool:
+    """Mark a refresh token as used; whether it was this caller who did."""
+    changed = session.execute(
+        update(ApiToken)
+        .where(ApiToken.token_hash == digest, ApiToken.used_at.is_(None))
+        .values(used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount)  # type: ignore[attr-defined] # a cursor result, which has it
+
+
+def end_family(session: Session, family: UUID) -> None:
+    """End every token that came of one sign-in."""
+    session.execute(delete(ApiToken).where(ApiToken.family == family))
+
+
+def end_tokens(session: Session, account_id: UUID) -> None:
+    """End every token of an account."""
+    session.execute(delete(ApiToken).where(ApiToken.account_id == account_id))
+
+
+def forget_assertions(session: Session, *, before: datetime) -> None:
+    """Put away what has run out by itself."""
+    session.execute(delete(UsedAssertion).where(UsedAssertion.ends_at <= before))

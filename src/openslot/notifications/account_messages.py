@@ -19,7 +19,9 @@ class AccountNews(StrEnum):
     RESET carries the link to a new password, INVITATION the one to the first password of an
     account that an administrator made. KNOWN tells the owner that somebody registered with
     their address: the page itself answers the same for known and unknown ones. EMAIL_CHANGED
-    warns the old address that the account has left it.
+    warns the old address that the account has left it. HAND_OVER carries the link with which
+    somebody takes over a record that another person has looked after for them. STAFF_WELCOME and
+    STAFF_DECLINED tell who registered to work in a department what an administrator decided.
     """
 
     CONFIRM = "confirm"
@@ -27,6 +29,9 @@ class AccountNews(StrEnum):
     INVITATION = "invitation"
     KNOWN = "known"
     EMAIL_CHANGED = "email-changed"
+    HAND_OVER = "hand-over"
+    STAFF_WELCOME = "staff-welcome"
+    STAFF_DECLINED = "staff-declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,24 @@ WORDS: Mapping[AccountNews, Words] = {
         _("Your account now has another e-mail address, and no mail goes to this one."),
         _("If this was not you, tell us at once."),
         _("Get help"),
+    ),
+    AccountNews.HAND_OVER: Words(
+        _("Look after your visits yourself"),
+        _("Somebody who has booked visits for you hands this over to you. Choose a password."),
+        _("The link works once, for 14 days. If you expect no such mail, delete it."),
+        _("Choose a password"),
+    ),
+    AccountNews.STAFF_WELCOME: Words(
+        _("You can sign in now"),
+        _("An administrator of your centre has let you in."),
+        _("Sign in with the password that you chose when you registered."),
+        _("Sign in"),
+    ),
+    AccountNews.STAFF_DECLINED: Words(
+        _("Your registration was declined"),
+        _("An administrator of the centre that you named did not let you in."),
+        _("We have deleted what you entered. If this is a mistake, talk to them and try again."),
+        _("Register again"),
     ),
 }
 

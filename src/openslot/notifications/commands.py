@@ -1,37 +1,47 @@
 """Putting mail into the outbox, in the transaction of what it tells about."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.events import AppointmentChanged, Topic, payload
-from openslot.booking.queries import Visit
+from openslot.booking.events import AppointmentChanged, Topic
 from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.language import language
-from openslot.identity import queries as accounts
 from openslot.identity.models import Account
 from openslot.notifications.account_messages import AccountNews, account_mail
+from openslot.notifications.events import remind_later
 from openslot.notifications.mail import Mail
-from openslot.notifications.messages import News, Recipient, Side, visit_mail
+from openslot.notifications.messages import News, visit_mail
+from openslot.notifications.preferences import Kind, wants
+from openslot.notifications.recipients import Recipient, Side, patient_side, visit_sides
 from openslot.notifications.rules import is_still_news
+from openslot.notifications.standing import still_holds, visit_topic
+from openslot.notifications.timing import awake, quiet_hours, reminder_due
 
 MAIL = "mail"
 """The topic of mails in the outbox."""
 
 
 def queue_mail(
-    session: Session, mail: Mail, *, now: datetime, about: Mapping[str, Any] | None = None
+    session: Session,
+    mail: Mail,
+    *,
+    now: datetime,
+    about: Mapping[str, Any] | None = None,
+    due: datetime | None = None,
 ) -> UUID:
     """Have the worker send ``mail`` once this transaction is committed; its id in the outbox.
 
     ``about`` is the event that a mail tells of: it is looked at again right before sending.
     """
-    return outbox.send(session, MAIL, _packed(mail) | {"about": about}, now=now)
+    packed = _packed(mail) | {"about": None if about is None else dict(about)}
+    return outbox.send(session, MAIL, packed, now=now, due=due)
 
 
 def queue_account_mail(
@@ -55,39 +65,103 @@ def queue_account_mail(
     return queue_mail(session, mail, now=now)
 
 
+def tell(
+    session: Session,
+    to: Recipient,
+    kind: Kind | None,
+    mail: Mail,
+    *,
+    now: datetime,
+    about: Mapping[str, Any],
+    due: datetime | None = None,
+) -> None:
+    """Queue a mail unless whoever it is for has switched its kind off."""
+    if kind is None or wants(session, to.account_id, kind):
+        queue_mail(session, mail, now=now, about=about, due=due)
+
+
 def queue_news(
     session: Session,
-    topic: Topic,
+    topic: str,
     event: Mapping[str, Any],
     *,
     now: datetime,
     settings: Settings,
 ) -> None:
-    """Write to patient and practice what happened to a visit, unless it holds no longer.
+    """Write to patient and practice what happened to a visit, unless it holds no longer, and
+    have the patient reminded when it comes near.
 
-    Who has no e-mail address is not written to.
+    A dependent without an e-mail address is written to through who cares for them. Who has no
+    address is not written to.
     """
-    changed = AppointmentChanged(**event)
-    visit = booking.visit(session, UUID(changed.appointment))
-    if visit is None or not is_still_news(topic, changed, visit.appointment, now=now):
+    news = _news(session, topic, event, now)
+    if news is None:
         return
-    news = News(topic, changed, visit)
-    about = payload(changed) | {"topic": topic}
-    for recipient in _recipients(session, visit, settings):
-        mail = visit_mail(news, recipient, settings, now=now)
-        queue_mail(session, mail, now=now, about=about)
+    about = {**event, "topic": topic}
+    for to in visit_sides(session, news.visit, settings):
+        mail = visit_mail(news, to, settings, now=now)
+        tell(session, to, Kind.VISITS, mail, now=now, about=about)
+        if to.side is not Side.PRACTICE and topic != Topic.CANCELLED:
+            _remind_later(session, news, to, event, now, settings)
+
+
+def queue_reminder(
+    session: Session,
+    topic: str,
+    event: Mapping[str, Any],
+    *,
+    now: datetime,
+    settings: Settings,
+) -> None:
+    """Remind the patient, or who cares for them, of a visit that stands as it did.
+
+    A worker that was away must not wake anybody: the mail waits for the end of quiet hours.
+    """
+    news = _news(session, topic, event, now)
+    patient = news.visit.patient if news else None
+    to = patient_side(session, patient, settings) if patient else None
+    if news is None or to is None:
+        return
+    zone = ZoneInfo(to.zone) if to.zone else news.visit.zone
+    due = awake(now, quiet=quiet_hours(settings.quiet_hours), zone=zone)
+    mail = visit_mail(news, to, settings, now=now)
+    tell(session, to, Kind.REMINDERS, mail, now=now, about={**event, "topic": topic}, due=due)
+
+
+def _news(session: Session, topic: str, event: Mapping[str, Any], now: datetime) -> News | None:
+    changed = AppointmentChanged(**event)
+    visit, known = booking.visit(session, UUID(changed.appointment)), visit_topic(topic)
+    if visit is None or not is_still_news(known, changed, visit.appointment, now=now):
+        return None
+    return News(known, changed, visit)
+
+
+def _remind_later(
+    session: Session,
+    news: News,
+    to: Recipient,
+    event: Mapping[str, Any],
+    now: datetime,
+    settings: Settings,
+) -> None:
+    due = reminder_due(
+        news.visit.appointment.starts_at,
+        hours=settings.reminder_hours,
+        quiet=quiet_hours(settings.quiet_hours),
+        zone=ZoneInfo(to.zone) if to.zone else news.visit.zone,
+        now=now,
+    )
+    if due:
+        remind_later(session, event, due=due, now=now)
 
 
 def is_outdated(session: Session, packed: Mapping[str, Any], *, now: datetime) -> bool:
-    """Whether the visit that a queued mail tells about has changed since it was written."""
+    """Whether what a queued mail tells about has changed since it was written."""
     about = packed.get("about")
     if about is None:
         return False
     event = {name: value for name, value in about.items() if name != "topic"}
-    changed = AppointmentChanged(**event)
-    visit = booking.visit(session, UUID(changed.appointment))
-    topic = Topic(about["topic"])
-    return visit is None or not is_still_news(topic, changed, visit.appointment, now=now)
+    return not still_holds(session, about["topic"], event, now=now)
 
 
 def unpacked(packed: Mapping[str, Any]) -> Mail:
@@ -102,6 +176,7 @@ def unpacked(packed: Mapping[str, Any]) -> Mail:
         key=packed["key"],
         calendar=None if calendar is None else calendar.encode(),
         method=packed["method"],
+        stop=packed.get("stop"),
     )
 
 
@@ -115,47 +190,5 @@ def _packed(mail: Mail) -> dict[str, Any]:
         "key": mail.key,
         "calendar": None if mail.calendar is None else mail.calendar.decode(),
         "method": mail.method,
+        "stop": mail.stop,
     }
-
-
-def _recipients(session: Session, visit: Visit, settings: Settings) -> Iterator[Recipient]:
-    if visit.patient:
-        patient = visit.patient
-        account = _account(session, patient.account_id)
-        email = patient.email or (account.email if account else None)
-        zone = patient.time_zone or (account.time_zone if account else None)
-        if email:
-            yield _recipient(Side.PATIENT, patient.name, email, account, zone, settings)
-    yield from _practice(session, visit, settings)
-
-
-def _practice(session: Session, visit: Visit, settings: Settings) -> Iterator[Recipient]:
-    """The practitioner, or for a service itself or its department."""
-    if visit.practitioner:
-        practitioner = visit.practitioner
-        account = _account(session, practitioner.account_id)
-        email = practitioner.email or (account.email if account else None)
-        zone = account.time_zone if account else None
-        if email:
-            yield _recipient(Side.PRACTICE, practitioner.name, email, account, zone, settings)
-        return
-    for part in (visit.service, visit.department):
-        if part and part.email:
-            yield _recipient(Side.PRACTICE, part.name, part.email, None, None, settings)
-            return
-
-
-def _account(session: Session, account_id: UUID | None) -> Account | None:
-    return accounts.by_id(session, account_id) if account_id else None
-
-
-def _recipient(
-    side: Side,
-    name: str,
-    email: str,
-    account: Account | None,
-    zone: str | None,
-    settings: Settings,
-) -> Recipient:
-    tongue = language(account.locale if account else None, settings.locale)
-    return Recipient(side, name, email, tongue, zone)

@@ -5,8 +5,9 @@ not hold for zone definitions: several read icalendar's default range an hour wr
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Literal
 
@@ -19,6 +20,9 @@ from openslot.directory.models import Centre
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 PRODUCT = "-//OpenSlot//OpenSlot//EN"
+REFRESHED = timedelta(hours=1)
+"""How often programs that have subscribed to a calendar are asked to look again."""
+
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR, Status.LAPSED})
 
 
@@ -49,15 +53,30 @@ def calendar_entry(
     Nothing tells why somebody comes: neither the reason nor the name of a service.
     ``summary`` may say "Visit with …" in another language, or from the other side.
     """
-    calendar = Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
+    calendar = _calendar()
     calendar.add("method", method)
     event = _event(visit, summary or title(visit), public_url, now)
     event.add("organizer", _organizer(organizer))
     if method != "PUBLISH":
         _invite(event, attendee or _patient(visit))
     calendar.add_component(event)
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def calendar_feed(entries: Iterable[tuple[Visit, str]], *, name: str, public_url: str) -> bytes:
+    """Visits, each with what it is called, as a calendar to subscribe to (RFC 7986).
+
+    It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
+    calendar in which nothing changed is the same bytes. Nobody is invited by it.
+    """
+    calendar = _calendar()
+    calendar.add("name", _text(name))
+    calendar.add("x-wr-calname", _text(name))
+    calendar.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
+    calendar.add("x-published-ttl", "PT1H")
+    for visit, called in entries:
+        calendar.add_component(_event(visit, called, public_url, visit.appointment.changed_at))
     written: bytes = calendar.to_ical()
     return written
 
@@ -78,6 +97,13 @@ def page_of(visit: Visit, public_url: str) -> str | None:
     """The address of the visit's page; None where no public address is set."""
     base = public_url.rstrip("/")
     return f"{base}/appointments/{visit.appointment.id}" if base else None
+
+
+def _calendar() -> Calendar:
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    return calendar
 
 
 def _event(visit: Visit, summary: str, public_url: str, now: datetime) -> Event:

@@ -64,9 +64,13 @@ def greeting(name: str) -> Sentence:
     return Sentence(_("Hello %(name)s,"), {"name": name})
 
 
-def written(letter: Letter, language: Language, settings: Settings) -> tuple[str, str]:
-    """The letter as text and as HTML."""
+def written(
+    letter: Letter, language: Language, settings: Settings, *, stop: tuple[str, str] | None = None
+) -> tuple[str, str]:
+    """The letter as text and as HTML; ``stop`` is what switches such letters off, as a label
+    and an address."""
     label, address = letter.button or (None, None)
+    stop_label, stop_address = stop or (None, None)
     context = {
         "letter": letter,
         "locale": str(language.locale),
@@ -75,6 +79,8 @@ def written(letter: Letter, language: Language, settings: Settings) -> tuple[str
         "emergency_number": settings.emergency_number,
         "action_label": label,
         "action_url": address,
+        "stop_label": stop_label,
+        "stop_url": stop_address,
     }
     text, html = (
         _environment(language).get_template(f"letter.{kind}").render(context)

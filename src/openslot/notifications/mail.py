@@ -17,10 +17,6 @@ from email_validator import EmailNotValidError, validate_email
 from openslot.core.config import Settings
 from openslot.notifications.ics import Method
 
-TIMEOUT = 10.0
-"""Seconds that each answer of the mail server may take: a whole conversation is over before
-the outbox gives the message to another worker."""
-
 FILE_NAME = "visit.ics"
 
 POLICY = SMTP.clone(cte_type="7bit")
@@ -39,7 +35,8 @@ class Unreachable(Exception):
 class Mail:
     """What somebody is told. ``key`` is unique to this mail and the same on every try.
 
-    ``calendar`` is an iCalendar object whose METHOD is ``method``.
+    ``calendar`` is an iCalendar object whose METHOD is ``method``. ``stop`` is the address
+    at which mails of this kind are switched off.
     """
 
     to: str
@@ -50,6 +47,7 @@ class Mail:
     name: str = ""
     calendar: bytes | None = None
     method: Method | None = None
+    stop: str | None = None
 
 
 def to_message(mail: Mail, settings: Settings, *, now: datetime) -> EmailMessage:
@@ -84,7 +82,7 @@ def send(message: EmailMessage, settings: Settings) -> None:
 
 
 def _headers(mail: Mail, settings: Settings, now: datetime) -> dict[str, str | Address]:
-    _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key)
+    _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key, mail.stop or "")
     name, address = parseaddr(settings.mail_from)
     sender = Address(name, addr_spec=address)
     return {
@@ -94,7 +92,19 @@ def _headers(mail: Mail, settings: Settings, now: datetime) -> dict[str, str | A
         "Date": format_datetime(now),
         "Message-ID": f"<{mail.key}@{sender.domain}>",
         "Auto-Submitted": "auto-generated",
+        **_stop_headers(mail.stop),
     }
+
+
+def _stop_headers(address: str | None) -> dict[str, str | Address]:
+    """RFC 2369, and RFC 8058, which lets mail programs press the button by themselves and
+    wants HTTPS for it."""
+    if address is None:
+        return {}
+    headers: dict[str, str | Address] = {"List-Unsubscribe": f"<{address}>"}
+    if address.startswith("https:"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
 
 
 def _refuse_line_breaks(*values: str) -> None:
@@ -141,10 +151,10 @@ def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
 
 
 def _connect(settings: Settings) -> smtplib.SMTP:
-    where = (settings.smtp_host, settings.smtp_port)
+    where, patience = (settings.smtp_host, settings.smtp_port), settings.smtp_timeout
     if settings.smtp_security == "tls":
-        return smtplib.SMTP_SSL(*where, timeout=TIMEOUT, context=ssl.create_default_context())
-    return smtplib.SMTP(*where, timeout=TIMEOUT)
+        return smtplib.SMTP_SSL(*where, timeout=patience, context=ssl.create_default_context())
+    return smtplib.SMTP(*where, timeout=patience)
 
 
 def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:

@@ -1,4 +1,5 @@
-"""The mails of a visit: booked, moved, cancelled; to the patient and to whoever gives the care.
+"""The mails of a visit: booked, moved, cancelled, near; to the patient, or who cares for them,
+and to whoever gives the care.
 
 Times are those of the centre, with its city and offset. Neither the reason for a visit nor a
 name stands in a subject, which phones show on locked screens; the reason stands nowhere.
@@ -7,7 +8,6 @@ name stands in a subject, which phones show on locked screens; the reason stands
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from openslot.booking.events import AppointmentChanged, Topic
@@ -15,52 +15,39 @@ from openslot.booking.queries import Visit
 from openslot.core import formats
 from openslot.core.config import Settings
 from openslot.core.language import Language
-from openslot.notifications import ics
+from openslot.notifications import events, ics
+from openslot.notifications.composing import compose
 from openslot.notifications.ics import Attendee, Method
-from openslot.notifications.letters import Letter, Sentence, greeting, written
+from openslot.notifications.letters import Letter, Sentence, greeting
 from openslot.notifications.letters import marked as _
 from openslot.notifications.mail import Mail
+from openslot.notifications.preferences import Kind
+from openslot.notifications.recipients import Recipient, Side
 
 Fact = tuple[str, str]
-
-
-class Side(StrEnum):
-    """Who is told: the patient, or the practitioner or department that they come to."""
-
-    PATIENT = "patient"
-    PRACTICE = "practice"
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """To whom a mail goes, in which language, and the time zone of their clock if known."""
-
-    side: Side
-    name: str
-    email: str
-    language: Language
-    zone: str | None = None
+VisitTopic = Topic | events.Topic
+REMINDER = events.Topic.REMINDER
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened to a visit."""
+    """What happened to a visit, or that it comes near."""
 
-    topic: Topic
+    topic: VisitTopic
     event: AppointmentChanged
     visit: Visit
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Subject, heading and first sentence of one kind of mail."""
+    """Subject, heading and first sentence of one kind of mail; ``%(who)s`` is the patient."""
 
     subject: str
     heading: str
     opening: str
 
 
-WORDS: Mapping[tuple[Side, Topic], Words] = {
+WORDS: Mapping[tuple[Side, VisitTopic], Words] = {
     (Side.PATIENT, Topic.BOOKED): Words(
         _("Your visit is booked: %(when)s"),
         _("Your visit is booked"),
@@ -75,6 +62,31 @@ WORDS: Mapping[tuple[Side, Topic], Words] = {
         _("Your visit is cancelled: %(when)s"),
         _("Your visit is cancelled"),
         _("This visit will not take place."),
+    ),
+    (Side.PATIENT, REMINDER): Words(
+        _("Reminder of your visit: %(when)s"),
+        _("Your visit is coming up"),
+        _("This is a reminder of a visit that you have booked."),
+    ),
+    (Side.CARER, Topic.BOOKED): Words(
+        _("A visit is booked: %(when)s"),
+        _("A visit of %(who)s is booked"),
+        _("Here is when and where it takes place."),
+    ),
+    (Side.CARER, Topic.MOVED): Words(
+        _("A visit has moved: %(when)s"),
+        _("A visit of %(who)s has moved"),
+        _("The visit has a new time. The old one no longer holds."),
+    ),
+    (Side.CARER, Topic.CANCELLED): Words(
+        _("A visit is cancelled: %(when)s"),
+        _("A visit of %(who)s is cancelled"),
+        _("This visit will not take place."),
+    ),
+    (Side.CARER, REMINDER): Words(
+        _("Reminder of a visit: %(when)s"),
+        _("A visit of %(who)s is coming up"),
+        _("This is a reminder of a visit of somebody you care for."),
     ),
     (Side.PRACTICE, Topic.BOOKED): Words(
         _("New visit: %(when)s"),
@@ -95,21 +107,21 @@ WORDS: Mapping[tuple[Side, Topic], Words] = {
 
 
 def visit_mail(news: News, to: Recipient, settings: Settings, *, now: datetime) -> Mail:
-    """What ``to`` is told of the news, with the visit for their calendar (RFC 6047)."""
-    words, method = WORDS[to.side, news.topic], _method(news)
-    text, html = written(_letter(news, words, to, settings), to.language, settings)
+    """What ``to`` is told of the news, with the visit for their calendar (RFC 6047), where it
+    stands already when they are reminded."""
+    words, reminds = WORDS[to.side, news.topic], news.topic is REMINDER
     when = formats.day_time(
         to.language, news.visit.appointment.starts_at, news.visit.zone, year=True
     )
-    return Mail(
-        to=to.email,
-        name=to.name,
-        subject=Sentence(words.subject, {"when": when}).plain(to.language),
-        text=text,
-        html=html,
+    return compose(
+        _letter(news, words, to, settings),
+        to,
+        settings,
+        subject=Sentence(words.subject, {"when": when}),
         key=_key(news, to),
-        calendar=_calendar(news, to, method, settings, now),
-        method=method,
+        kind=Kind.REMINDERS if reminds else Kind.VISITS,
+        calendar=None if reminds else _calendar(news, to, settings, now),
+        method=None if reminds else _method(news),
     )
 
 
@@ -123,20 +135,24 @@ def _key(news: News, to: Recipient) -> str:
     return f"{news.event.appointment}.{news.event.version}.{act}.{to.side}"
 
 
-def _calendar(
-    news: News, to: Recipient, method: Method, settings: Settings, now: datetime
-) -> bytes:
-    visit = news.visit
-    summary = to.language.gettext(_("Visit with %(name)s"), name=_other_side(visit, to.side))
+def _calendar(news: News, to: Recipient, settings: Settings, now: datetime) -> bytes:
     return ics.calendar_entry(
-        visit,
-        method=method,
+        news.visit,
+        method=_method(news),
         public_url=settings.public_url,
         organizer=settings.mail_from,
         now=now,
         attendee=Attendee(to.name, to.email),
-        summary=summary,
+        summary=_summary(news.visit, to),
     )
+
+
+def _summary(visit: Visit, to: Recipient) -> str:
+    """What the visit is called in the calendar of one side."""
+    whom = _other_side(visit, to.side)
+    if to.cares_for:
+        return to.language.gettext(_("%(who)s: visit with %(name)s"), who=to.cares_for, name=whom)
+    return to.language.gettext(_("Visit with %(name)s"), name=whom)
 
 
 def _other_side(visit: Visit, side: Side) -> str:
@@ -148,16 +164,17 @@ def _other_side(visit: Visit, side: Side) -> str:
 
 def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Letter:
     page = ics.page_of(news.visit, settings.public_url)
+    who = {"who": to.cares_for} if to.cares_for else {}
     return Letter(
-        heading=Sentence(words.heading),
+        heading=Sentence(words.heading, who),
         sentences=[greeting(to.name), Sentence(words.opening)],
         facts=[
             *_people(news.visit, to),
             *_times(news, to),
-            *_place(news.visit, to, settings),
+            *place_facts(news.visit, to, settings),
             *_ending(news, to),
         ],
-        closing=[*_own_clock(news.visit, to), *_may_change(news, to, settings)],
+        closing=[*own_clock(news.visit, to), *_may_change(news, to, settings)],
         button=(to.language.gettext(_("See the visit")), page) if page else None,
     )
 
@@ -168,21 +185,21 @@ def _people(visit: Visit, to: Recipient) -> Iterator[Fact]:
         yield say(_("Patient")), visit.patient.name
     if visit.service:
         yield say(_("Service")), visit.service.name
-    elif to.side is Side.PATIENT:
+    elif to.side is not Side.PRACTICE:
         yield say(_("With")), visit.with_whom
 
 
 def _times(news: News, to: Recipient) -> Iterator[Fact]:
     say, appointment = to.language.gettext, news.visit.appointment
-    yield say(_("When")), _when(to.language, appointment.starts_at, news.visit)
+    yield say(_("When")), when_there(to.language, appointment.starts_at, news.visit)
     if news.topic is Topic.MOVED and news.event.was:
         before = datetime.fromisoformat(news.event.was)
-        yield say(_("Before")), _when(to.language, before, news.visit)
+        yield say(_("Before")), when_there(to.language, before, news.visit)
     minutes = (appointment.ends_at - appointment.starts_at) // timedelta(minutes=1)
     yield say(_("How long")), formats.duration(to.language, minutes)
 
 
-def _when(language: Language, start: datetime, visit: Visit) -> str:
+def when_there(language: Language, start: datetime, visit: Visit) -> str:
     """Day and time at the centre: "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"."""
     return language.gettext(
         _("%(time)s, %(zone)s (%(offset)s)"),
@@ -192,12 +209,13 @@ def _when(language: Language, start: datetime, visit: Visit) -> str:
     )
 
 
-def _place(visit: Visit, to: Recipient, settings: Settings) -> Iterator[Fact]:
+def place_facts(visit: Visit, to: Recipient, settings: Settings) -> Iterator[Fact]:
+    """Where the visit takes place and, for patients, the nearest telephone."""
     say, centre = to.language.gettext, visit.centre
     yield say(_("Where")), ics.place_of(centre)
     nearest = (one.phone for one in (visit.service, visit.department, centre) if one)
     phone = next(filter(None, nearest), None)
-    if phone and to.side is Side.PATIENT:
+    if phone and to.side is not Side.PRACTICE:
         yield say(_("Phone")), formats.phone(phone, settings.country)
 
 
@@ -218,14 +236,16 @@ def _by(news: News, to: Recipient) -> str | None:
     if news.event.by is None:
         return None
     visit, account_id = news.visit, UUID(news.event.by)
-    sides = {Side.PATIENT: visit.patient, Side.PRACTICE: visit.practitioner}
-    for side, person in sides.items():
+    if account_id == to.account_id:
+        return to.language.gettext(_("You"))
+    for person in (visit.patient, visit.practitioner):
         if person and person.account_id == account_id:
-            return to.language.gettext(_("You")) if side is to.side else person.name
+            return person.name
     return visit.centre.name
 
 
-def _own_clock(visit: Visit, to: Recipient) -> Iterator[Sentence]:
+def own_clock(visit: Visit, to: Recipient) -> Iterator[Sentence]:
+    """How far the reader's clock is from that of the centre."""
     start = visit.appointment.starts_at
     said = formats.zone_difference(to.language, to.zone or visit.zone, visit.zone, start)
     if said:

@@ -82,6 +82,7 @@ def set_hours(
     _may_edit(session, actor, schedule)
     centre = directory.centre(session, schedule.centre_id, inactive=True)
     _set_hours(session, schedule, hours, ZoneInfo(centre.time_zone))
+    schedule.changed_at = now
     _record(session, actor, schedule, "hours-changed", now)
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Dated, Instant
 from openslot.core.ids import new_id
 
 Bitmap = LargeBinary(36).with_variant(BINARY(36), "mysql", "mariadb")
@@ -42,7 +42,7 @@ class DiaryPage(Base):
     taken: Mapped[bytes] = mapped_column(Bitmap)
 
 
-class Schedule(Base):
+class Schedule(Base, Dated):
     """Something bookable at one centre: a practitioner working there, or a service.
 
     Starts lie on a grid of ``slot_minutes`` from local midnight; one booking takes up to

@@ -3,13 +3,21 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from openslot.directory.models import Centre, Department, Practitioner, Room, Service
+from openslot.directory.models import (
+    Centre,
+    Department,
+    Practitioner,
+    Room,
+    Service,
+    StaffMember,
+)
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
@@ -31,6 +39,7 @@ def places(
             Schedule.centre_id,
             Schedule.practitioner_id,
             Practitioner.profession,
+            Practitioner.expertise,
             Practitioner.email,
             DIARY,
             Room.diary_id,
@@ -72,16 +81,34 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """One place of the rows of each schedule: fourteen columns of its own, then its hours."""
+    """One place of the rows of each schedule: fifteen columns of its own, then its hours."""
     found: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
         _, hours = found.setdefault(row[0], (row, []))
-        if row[14] is not None:
-            hours.append(Weekly(*row[14:]))
+        if row[15] is not None:
+            hours.append(Weekly(*row[15:]))
     return {
-        key: Place._make((*row[:8], ZoneInfo(row[8]), *row[9:14], tuple(hours)))
+        key: Place._make((*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours)))
         for key, (row, hours) in found.items()
     }
+
+
+def bookable_page(
+    session: Session, *where: ColumnElement[bool], limit: int
+) -> list[tuple["Subject", Place]]:
+    """Some schedules that can be booked, by id; two statements."""
+    found = session.execute(
+        _subjects().where(*bookable(), *where).order_by(Schedule.id).limit(limit)
+    )
+    page = [Subject(*row) for row in found]
+    known = places(session, Schedule.id.in_([one.schedule.id for one in page]))
+    return [(one, known[one.schedule.id]) for one in page if one.schedule.id in known]
+
+
+def room_name(session: Session, room_id: int | None) -> str | None:
+    """What a room is called."""
+    room = session.get(Room, room_id) if room_id is not None else None
+    return room.name if room else None
 
 
 def schedule(session: Session, schedule_id: int) -> Schedule | None:
@@ -110,6 +137,15 @@ def absences(session: Session, diary_id: int, starts: datetime, ends: datetime) 
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
     return list(session.scalars(query.order_by(Absence.starts_at)))
+
+
+def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
+    """Whose absence it is; None where there is none."""
+    return session.scalar(
+        select(Practitioner.id)
+        .join(Absence, Absence.diary_id == Practitioner.diary_id)
+        .where(Absence.id == absence_id)
+    )
 
 
 def absent_spans(
@@ -142,6 +178,16 @@ def centre_ids_of(session: Session, practitioner_id: int) -> frozenset[int]:
     """The centres where a practitioner works."""
     query = select(Schedule.centre_id).where(Schedule.practitioner_id == practitioner_id)
     return frozenset(session.scalars(query))
+
+
+def works_at(centre_id: int) -> ColumnElement[bool]:
+    """Practitioners with an active schedule at a centre."""
+    here = select(Schedule.practitioner_id).where(
+        Schedule.centre_id == centre_id,
+        Schedule.active.is_(True),
+        Schedule.practitioner_id.is_not(None),
+    )
+    return Practitioner.id.in_(here)
 
 
 def closures(
@@ -224,3 +270,46 @@ def _subjects() -> Any:
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
     )
+
+
+class People(NamedTuple):
+    """The accounts of a centre: its staff, and practitioners who work only or also here."""
+
+    staff: frozenset[UUID]
+    only_here: frozenset[UUID]
+    also_here: frozenset[UUID]
+
+
+def people_of(session: Session, centre_id: int) -> People:
+    """Who works at a centre and has an account; two statements."""
+    staff = session.scalars(
+        select(StaffMember.account_id).where(StaffMember.centre_id == centre_id)
+    ).all()
+    works = select(Schedule.practitioner_id).where(Schedule.centre_id == centre_id)
+    rows = session.execute(
+        select(Practitioner.account_id, Schedule.centre_id)
+        .join(Schedule, Schedule.practitioner_id == Practitioner.id)
+        .where(Practitioner.id.in_(works), Practitioner.account_id.is_not(None))
+    ).all()
+    everybody: set[UUID] = {account_id for account_id, _ in rows if account_id}
+    elsewhere: set[UUID] = {one for one, where in rows if one and where != centre_id}
+    return People(frozenset(staff), frozenset(everybody - elsewhere), frozenset(elsewhere))
+
+
+def parts_of(session: Session, centre_id: int) -> list[str]:
+    """A centre with all that belongs to it, as the audit names it; three statements."""
+    departments = session.scalars(
+        select(Department.id).where(Department.centre_id == centre_id)
+    ).all()
+    services = session.scalars(
+        select(Service.id)
+        .join(Department, Department.id == Service.department_id)
+        .where(Department.centre_id == centre_id)
+    ).all()
+    schedules = session.scalars(select(Schedule.id).where(Schedule.centre_id == centre_id)).all()
+    return [
+        f"centre:{centre_id}",
+        *(f"department:{one}" for one in departments),
+        *(f"service:{one}" for one in services),
+        *(f"schedule:{one}" for one in schedules),
+    ]

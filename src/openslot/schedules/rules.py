@@ -39,6 +39,7 @@ class Place(NamedTuple):
     centre_id: int
     practitioner_id: int | None
     profession: str | None
+    expertise: str | None
     practitioner_email: str | None
     diary_id: int
     room_id: int | None

@@ -1,28 +1,78 @@
-"""Proving that the diaries are right, and putting them right."""
+"""Proving that the diaries and the audit are right, and putting diaries right."""
+
+from datetime import datetime
 
 import click
 
 from openslot.booking import check, queries
+from openslot.core import sealing
 from openslot.core.db import Database
+from openslot.core.sealing import Sealed
 
 
 def run_check(database: Database, *, repair: bool) -> None:
-    """Print each fault; exit code 1 where some are left."""
+    """Print each fault of the diaries and of the audit; exit code 1 where some are left."""
+    advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
+    if advice:
+        raise click.ClickException(" ".join(advice))
+
+
+def _check_diaries(database: Database, *, repair: bool) -> list[str]:
+    """Print what is wrong with the diaries; what to do about what is left of it."""
     found = database.read(check.faults)
     names = database.read(queries.diary_names) if found else {}
     for fault in found:
-        name = names.get(fault.diary_id, "unknown")
-        click.echo(f"{name}: {fault}")
+        click.echo(f"{names.get(fault.diary_id, 'unknown')}: {fault}")
     if not found:
         click.echo("Every diary holds exactly its visits, holds and absences.")
-        return
+        return []
     left = found
     if repair:
         pages = database.run(check.repair)
         click.echo(f"Pages put right: {pages}.")
         left = database.read(check.faults)
-    if left:
-        advice = "Two visits at one time are for people to part." if repair else (
-            "Run: openslot check --repair"
-        )  # fmt: skip
-        raise click.ClickException(f"Faults left: {len(left)}. {advice}")
+    if not left:
+        return []
+    advice = "Two visits at one time are for people to part." if repair else (
+        "Run: openslot check --repair"
+    )  # fmt: skip
+    return [f"Faults left: {len(left)}. {advice}"]
+
+
+def _check_audit(database: Database) -> list[str]:
+    """Print what is wrong with the seals, and how far the audit is sealed."""
+    faults = 0
+    with database.reading() as session:
+        for fault in sealing.broken(session):
+            click.echo(fault)
+            faults += 1
+        state = sealing.state(session)
+    if not faults:
+        click.echo(_whole(state))
+    if state.unsealed:
+        click.echo(_unsealed(state.unsealed, state.oldest_unsealed))
+    if not faults:
+        return []
+    return [
+        f"Broken seals: {faults}. The audit was changed by something other than OpenSlot. Keep "
+        "the database as it is, and compare it with a backup."
+    ]
+
+
+def _whole(state: Sealed) -> str:
+    if state.newest is None:
+        return "The audit has no seal yet; the worker seals it."
+    seal = state.newest
+    return (
+        f"Every seal of the audit holds. The newest is {seal.number} of {_minute(seal.sealed_at)}: "
+        f"{seal.digest}"
+    )
+
+
+def _unsealed(count: int, oldest: datetime | None) -> str:
+    since = f", the oldest of {_minute(oldest)}" if oldest else ""
+    return f"Events of the audit that are not sealed yet: {count}{since}."
+
+
+def _minute(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC"

@@ -9,7 +9,15 @@ import click
 from alembic.util import CommandError
 
 from openslot.core.errors import DomainError
-from openslot.entrypoints.cli import accounts, checking, demonstration, importing, serving
+from openslot.entrypoints.cli import (
+    accounts,
+    checking,
+    clients,
+    demonstration,
+    importing,
+    keys,
+    serving,
+)
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
 from openslot.identity.models import Role
 from openslot.migrations import run as migrations
@@ -202,10 +210,11 @@ def import_(
 @click.option("--repair", is_flag=True, help="Write wrong pages anew from visits and absences.")
 @pass_deployment
 def check(deployment: Deployment, repair: bool) -> None:
-    """Prove that no time is booked twice, or taken by nothing.
+    """Prove that no time is booked twice, or taken by nothing, and that the audit is whole.
 
-    Rebuilds every diary from its visits, holds and absences and compares. Exit code 1 where
-    faults are left.
+    Rebuilds every diary from its visits, holds and absences and compares; counts every seal of
+    the audit anew. Exit code 1 where faults are left. Keep the digest of the newest seal that
+    is printed somewhere else: it proves later that nothing before it was changed.
     """
     checking.run_check(deployment.ready_database, repair=repair)
 
@@ -259,6 +268,85 @@ def list_(deployment: Deployment, role: str) -> None:
 def password(deployment: Deployment, email: str, password_stdin: bool) -> None:
     """Set the password of the account EMAIL and end its sessions."""
     accounts.set_password(deployment, email, from_stdin=password_stdin)
+
+
+@cli.group()
+def key() -> None:
+    """Make, list and end the keys of programs."""
+
+
+@key.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    metavar="SCOPE",
+    help="What it may do, such as appointments:read; '*' is everything.",
+)
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="CIDR",
+    help="From where it works, such as 10.0.0.0/8; from anywhere if none is named.",
+)
+@pass_deployment
+def create_key(
+    deployment: Deployment, name: str, scopes: tuple[str, ...], networks: tuple[str, ...]
+) -> None:
+    """Make a key for the program NAME and print it, this once."""
+    keys.create(deployment, name, scopes, networks)
+
+
+@key.command("list")
+@pass_deployment
+def list_keys(deployment: Deployment) -> None:
+    """List the keys that work."""
+    keys.show_all(deployment)
+
+
+@key.command("revoke")
+@click.argument("key_id", metavar="ID")
+@pass_deployment
+def revoke_key(deployment: Deployment, key_id: str) -> None:
+    """End a key for good; `openslot key list` shows its ID."""
+    keys.revoke(deployment, key_id)
+
+
+@cli.group()
+def client() -> None:
+    """Register programs that prove themselves with keys of their own (SMART)."""
+
+
+@client.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    metavar="SCOPE",
+    help="What it may do, such as system/Slot.rs; '*' is everything.",
+)
+@click.option(
+    "--jwks",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with its public keys, a JWK set.",
+)
+@click.option("--jwks-url", metavar="URL", help="Address of its public keys instead.")
+@pass_deployment
+def create_client(
+    deployment: Deployment,
+    name: str,
+    scopes: tuple[str, ...],
+    jwks: Path | None,
+    jwks_url: str | None,
+) -> None:
+    """Register the program NAME and print its client id."""
+    clients.create(deployment, name, scopes, jwks, jwks_url)
 
 
 if __name__ == "__main__":

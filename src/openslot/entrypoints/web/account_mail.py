@@ -5,10 +5,11 @@ from typing import Any
 from flask import request, url_for
 from sqlalchemy.orm import Session
 
+from openslot.core.language import language
 from openslot.entrypoints.web import context, sign_in
 from openslot.identity.models import Account
-from openslot.notifications.account_messages import AccountNews
-from openslot.notifications.commands import queue_account_mail
+from openslot.notifications.account_messages import AccountNews, account_mail
+from openslot.notifications.commands import queue_account_mail, queue_mail
 
 
 def send_confirmation(session: Session, account: Account) -> None:
@@ -36,9 +37,29 @@ def send_invitation(session: Session, account: Account) -> str:
     return link
 
 
+def send_welcome(session: Session, account: Account) -> None:
+    """Tell somebody who registered to work here that they are let in."""
+    _queue(session, AccountNews.STAFF_WELCOME, account, absolute("accounts.sign_in"))
+
+
+def send_declined(session: Session, account: Account) -> None:
+    """Tell somebody who registered to work here that they are not let in."""
+    _queue(session, AccountNews.STAFF_DECLINED, account, absolute("registration.sign_up"))
+
+
 def send_email_changed(session: Session, account: Account, old: str) -> None:
     """Tell the address that the account has just left, in case it was not its owner."""
     _queue(session, AccountNews.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
+
+
+def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
+    """Send the link with which somebody takes over their record, in the network's language:
+    there is no account yet that says another."""
+    settings = context.settings()
+    link = absolute("hand_over.take_over", token=token)
+    tongue = language(None, settings.locale)
+    mail = account_mail(AccountNews.HAND_OVER, email, name, link, tongue, settings)
+    queue_mail(session, mail, now=context.now())
 
 
 def reset_link(account: Account) -> str:

@@ -12,6 +12,8 @@ from openslot.core.audit import Origin
 from openslot.core.errors import DomainError, RateLimited
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
+from openslot.directory.errors import StillWaits
+from openslot.directory.registration import is_waiting
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web import sign_in as signing
@@ -20,7 +22,7 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked
 from openslot.identity import commands as identity
 from openslot.identity import passwords, queries
-from openslot.identity.errors import EmailTaken, LinkExpired, NotConfirmed
+from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConfirmed
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
@@ -32,9 +34,12 @@ LIMITS = {
     "accounts.reset": "60/hour",
     "accounts.confirm": "120/hour",
     "accounts.send_confirmation": "10/hour",
+    "dependents.offer": "30/hour",
+    "hand_over.take_over": "60/hour",
     "profile_security.password": "30/hour",
     "profile_security.email": "30/hour",
     "profile_security.delete": "30/hour",
+    "registration.sign_up": "1000/hour",
 }
 """How often an address may post to these; an office full of people may share one."""
 
@@ -94,6 +99,8 @@ def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> Response
     if isinstance(error, NotConfirmed):
         # The password was right: the owner has perhaps lost the mail, so here is another.
         context.write(lambda session: _confirm_again(session, email))
+    if isinstance(error, NotActive) and is_waiting(context.reader(), email):
+        error = StillWaits()
     form.refuse(error)
     page, _status = _sign_in_page(form)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}

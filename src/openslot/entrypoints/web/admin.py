@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
 
-from openslot.booking.retire import retire_centre
 from openslot.core import audit
 from openslot.core import outbox as messages
 from openslot.core.errors import NotFound
@@ -21,13 +20,14 @@ from openslot.directory.details import CentreDetails
 from openslot.directory.models import Centre, CentreType
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context, reading
-from openslot.entrypoints.web.admin_departments import department_page
+from openslot.entrypoints.web.admin_departments import choose_page, department_page
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.identity.models import Role
 from openslot.notifications.commands import MAIL
+from openslot.requests.retire import retire_centre
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -157,11 +157,7 @@ def own_department() -> ResponseReturnValue:
         return department_page(actor.department_id)
     if not actor.is_a(Role.STAFF) or actor.centre_id is None:
         return redirect(url_for("admin.centres"), 303)
-    return render_template(
-        "admin/choose_department.html",
-        centre=queries.centre(context.reader(), actor.centre_id, inactive=True),
-        departments=queries.departments(context.reader(), actor.centre_id),
-    )
+    return choose_page()
 
 
 @pages.post("/admin/department")

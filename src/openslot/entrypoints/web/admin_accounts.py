@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField
 
 from openslot.directory import queries, staff
+from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web.admin_practitioners import own_centres
@@ -65,6 +66,7 @@ def listing() -> str:
         text=text,
         role=role,
         roles=role_names(),
+        waiting=waiting(context.reader(), context.actor()),
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
     )
@@ -91,6 +93,7 @@ def show(account_id: UUID) -> str:
         roles=role_names(),
         practitioner=queries.practitioner_of(session, account_id),
         centre=queries.centre(session, member.centre_id, inactive=True) if member else None,
+        waits=member is not None and member.waits,
         department=queries.department(session, member.department_id, inactive=True)
         if member and member.department_id
         else None,

@@ -5,18 +5,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
-from wtforms import EmailField, StringField, TelField, TextAreaField, URLField
+from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
 
-from openslot.booking.retire import retire_department
+from openslot.core.fields import Details, OptionalName
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Department
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_centre
+from openslot.directory.templates import TEMPLATES
 from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.formats import listing
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.requests.retire import retire_department
 from openslot.schedules import queries as schedules
+from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
 
 pages = Blueprint("admin_departments", __name__)
@@ -115,3 +119,57 @@ def retire(department_id: int) -> ResponseReturnValue:
             session, context.actor(), department_id, active=active, now=context.now()
         ),
     )
+
+
+# Staff who have no department yet
+
+
+class TemplateForm(Form):
+    """Which usual department, and what it is called here."""
+
+    template = SelectField(_l("Kind of department"), validate_choice=False)
+    name = StringField(_l("Name here"))
+
+    def offer(self) -> None:
+        """Set the choices."""
+        self.template.choices = {"": _("Choose a kind")} | {
+            one.key: _("%(name)s, with %(services)s", name=one.name,
+                       services=listing([service.name for service in one.services]))
+            for one in TEMPLATES.values()
+        }  # fmt: skip
+
+
+class TemplateDetails(Details):
+    """What was chosen of it."""
+
+    template: str
+    name: OptionalName = None
+
+
+def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> ResponseReturnValue:
+    """Where staff without a department choose theirs, or make it."""
+    centre_id = context.actor().centre_id or 0
+    form = form or TemplateForm()
+    form.offer()
+    page = render_template(
+        "admin/choose_department.html",
+        centre=queries.centre(context.reader(), centre_id, inactive=True),
+        departments=queries.departments(context.reader(), centre_id),
+        form=form,
+    )
+    return page, status
+
+
+@pages.post("/admin/department/new")
+@access.allow(access.STAFF)
+def found() -> ResponseReturnValue:
+    """Make one's department from a template, where no list has it."""
+    form = TemplateForm()
+    status = save(form, TemplateDetails, lambda session, details: found_from_template(
+        session, context.actor(), details.template, name=details.name, now=context.now()
+    ))  # fmt: skip
+    if isinstance(status, int):
+        return choose_page(form, status)
+    flash(_("%(name)s is made. Look through its services and hours.", name=status.value.name),
+          "good")  # fmt: skip
+    return redirect(url_for("admin.own_department"), 303)

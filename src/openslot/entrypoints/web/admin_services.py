@@ -10,7 +10,6 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
 
-from openslot.booking.retire import retire_service
 from openslot.directory import commands, queries
 from openslot.directory.details import ServiceDetails
 from openslot.directory.models import Service
@@ -21,6 +20,7 @@ from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
 from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
+from openslot.requests.retire import retire_service
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly

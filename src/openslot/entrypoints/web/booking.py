@@ -14,16 +14,20 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import may_book_others
+from openslot.booking.queries import visit as find_visit
+from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
-from openslot.directory.models import Patient, Profession
+from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.week import Week, lengths, week
+from openslot.identity.models import Role
+from openslot.referrals import commands as referrals
+from openslot.referrals.queries import Letter, letter_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -55,11 +59,7 @@ def hold(schedule_id: int) -> BaseResponse:
     """Keep the time that was pressed, and come back to the form."""
     wish = _wish(schedule_id)
     try:
-        kept = context.write(
-            lambda session: booking.hold(
-                session, context.actor(), wish, now=context.now(), keep=_keep()
-            )
-        )
+        kept = context.write(lambda session: _hold(session, wish))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
     return _back_to(schedule_id, wish, kept.id)
@@ -70,16 +70,37 @@ def hold(schedule_id: int) -> BaseResponse:
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the time, out of the hold or, if it ran out and is still free, without."""
     wish = _wish(schedule_id)
-    hold_id = reading.optional_id("hold")
     try:
-        visit = context.write(
-            lambda session: booking.book(
-                session, context.actor(), wish, now=context.now(), hold_id=hold_id
-            )
-        )
+        visit = context.write(lambda session: _book(session, wish))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
     return redirect(url_for("visits.show", appointment_id=visit.id, booked=1), 303)
+
+
+def _hold(session: Session, wish: Wish) -> Appointment:
+    actor, now = context.actor(), context.now()
+    _let_go_of_other(session, actor, wish, now)
+    return referrals.hold(
+        session, actor, wish, now=now, keep=_keep(), referral_id=reading.optional_id("referral")
+    )
+
+
+def _book(session: Session, wish: Wish) -> Appointment:
+    actor, now = context.actor(), context.now()
+    _let_go_of_other(session, actor, wish, now)
+    return referrals.book(
+        session, actor, wish, now=now, hold_id=reading.optional_id("hold"),
+        referral_id=reading.optional_id("referral"),
+    )  # fmt: skip
+
+
+def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) -> None:
+    """End the hold where the reader has since chosen somebody else of those they care for,
+    or it would stand in their own way."""
+    hold_id = reading.optional_id("hold") if actor.dependents else None
+    held = find_visit(session, hold_id) if hold_id else None
+    if hold_id and held and held.appointment.patient_id != wish.patient_id:
+        booking.release_hold(session, actor, hold_id, now=now)
 
 
 @pages.post("/holds/<hold_id>/extend")
@@ -121,13 +142,12 @@ def _keep() -> timedelta:
 
 
 def _wish(schedule_id: int) -> Wish:
-    """What the form asks for; patients book for themselves."""
-    actor = context.actor()
+    """What the form asks for."""
     return Wish(
         schedule_id=schedule_id,
         start=reading.instant("start"),
         minutes=reading.number("minutes", 0) or _slot_minutes(schedule_id),
-        patient_id=actor.patient_id or reading.optional_id("patient"),
+        patient_id=_patient_id(context.actor()),
         reason=reading.text("reason")[:LONGEST_REASON] or None,
         priority=reading.option("priority", Priority, Priority.ROUTINE),
         second_visit=reading.text("second") == "yes",
@@ -151,18 +171,26 @@ def _back_to(schedule_id: int, wish: Wish, hold_id: UUID) -> BaseResponse:
         schedule_id=schedule_id,
         hold=hold_id,
         minutes=wish.minutes,
-        patient=reading.text("patient") or None,
+        patient=_named(context.actor(), wish.patient_id),
+        referral=reading.optional_id("referral"),
     )
     return redirect(f"{target}#booking", 303)
 
 
 def _hold_url(kept: Appointment) -> str:
-    actor = context.actor()
-    patient = None if actor.patient_id else kept.patient_id
     target = url_for(
-        "booking.week_page", schedule_id=kept.schedule_id, hold=kept.id, patient=patient
+        "booking.week_page",
+        schedule_id=kept.schedule_id,
+        hold=kept.id,
+        patient=_named(context.actor(), kept.patient_id),
+        referral=reading.optional_id("referral"),
     )
     return f"{target}#booking"
+
+
+def _named(actor: Actor, patient_id: UUID | None) -> UUID | None:
+    """What addresses say of whom the booking is for: nothing where it is the reader."""
+    return None if patient_id == actor.patient_id else patient_id
 
 
 def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
@@ -170,6 +198,8 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     session, actor, now = context.reader(), context.actor(), context.now()
     place = _place(session, schedule_id)
     patient = _patient(session, actor)
+    letter = _letter(session, actor, place, patient, now)
+    may_book = letter is not None or not needs_referral(place)
     chosen = None if isinstance(error, SlotTaken) else _chosen(session, actor, place)
     page = render_template(
         "booking/week.html",
@@ -179,6 +209,9 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         lengths=lengths(place),
         chosen=chosen,
         patient=patient,
+        people=_people(session, actor),
+        letter=letter,
+        named_referral=reading.optional_id("referral") if letter else None,
         books_for_others=may_book_others(actor, place),
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
         taken=reading.optional_instant("start") if isinstance(error, SlotTaken) else None,
@@ -188,8 +221,9 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         cutoff=_cutoff(chosen),
         extensions=context.settings().hold_extensions,
         hold_minutes=context.settings().hold_minutes,
-        needs_referral=place.profession == Profession.SPECIALIST,
-        keeps=patient is not None and place.profession != Profession.SPECIALIST,
+        needs_referral=needs_referral(place),
+        may_book=may_book,
+        keeps=patient is not None and may_book,
         week_url=_week_url(schedule_id, actor, patient),
         chosen_url=_chosen_url(schedule_id, chosen),
     )
@@ -201,7 +235,8 @@ def _week_url(schedule_id: int, actor: Actor, patient: Patient | None) -> Callab
     shared = {
         "schedule_id": schedule_id,
         "minutes": reading.text("minutes") or None,
-        "patient": patient.id if patient and not actor.patient_id else None,
+        "patient": _named(actor, patient.id) if patient else None,
+        "referral": reading.optional_id("referral"),
     }
     return lambda **changed: url_for("booking.week_page", **{**shared, **changed})
 
@@ -247,12 +282,41 @@ def _kept_slot(place: Place, chosen: Chosen | None) -> Slot | None:
     return Slot(start, end, place.schedule_id)
 
 
+def _patient_id(actor: Actor) -> UUID | None:
+    """Whom the booking is for: whoever is named, else the reader if they are a patient.
+
+    NotFound where a patient names somebody whom they do not care for.
+    """
+    named = reading.optional_id("patient") if actor.role is not None else None
+    if named is not None and actor.role is Role.PATIENT and not actor.acts_for(named):
+        raise NotFound
+    return named or actor.patient_id
+
+
 def _patient(session: Session, actor: Actor) -> Patient | None:
-    """Whom the booking is for, as far as it is known; carers name a patient."""
-    patient_id = actor.patient_id
-    if patient_id is None and actor.role is not None:
-        patient_id = reading.optional_id("patient")
+    """Whom the booking is for, as far as it is known."""
+    patient_id = _patient_id(actor)
     return directory.patient(session, patient_id) if patient_id else None
+
+
+def _people(session: Session, actor: Actor) -> list[Patient]:
+    """Whom a patient may book for, themselves first; empty where there is no choice."""
+    if actor.patient_id is None or not actor.dependents:
+        return []
+    cared_for = [one for one, _link in directory.dependents_of(session, actor.patient_id)]
+    return [directory.patient(session, actor.patient_id), *cared_for]
+
+
+def _letter(
+    session: Session, actor: Actor, place: Place, patient: Patient | None, now: datetime
+) -> Letter | None:
+    """The referral with which the patient may book here, where one is needed and the reader
+    books here for them."""
+    knows = patient is not None and (actor.acts_for(patient.id) or may_book_others(actor, place))
+    if patient is None or not knows or not needs_referral(place):
+        return None
+    named = reading.optional_id("referral")
+    return letter_to(session, place, patient.id, now=now, referral_id=named)
 
 
 def _chosen(session: Session, actor: Actor, place: Place) -> Chosen | None:

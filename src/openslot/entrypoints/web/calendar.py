@@ -1,37 +1,28 @@
-"""A practitioner's own calendar, hours, and time that is blocked."""
+"""A practitioner's own calendar and hours."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from pydantic import ValidationError
-from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking import absences as absence_commands
 from openslot.booking import queries as booking
-from openslot.booking.absences import AbsenceDetails
 from openslot.booking.queries import Visit
-from openslot.core.errors import DomainError, Malformed, NotFound
-from openslot.core.fields import first_problem
-from openslot.core.ids import read_id
+from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
-from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_visit
 from openslot.entrypoints.web.hours_form import HoursForm
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
-from openslot.schedules.models import Absence, AbsenceKind, Schedule
-from openslot.schedules.rules import Place, parse_clock
+from openslot.schedules.models import Absence, Schedule
+from openslot.schedules.rules import Place
 
 pages = Blueprint("calendar", __name__, url_prefix="/calendar")
-
-ABSENCES_SHOWN = timedelta(days=400)
 
 
 class View(StrEnum):
@@ -109,100 +100,6 @@ def _hours_page(subject: schedules.Subject, form: HoursForm) -> str:
     return render_template("calendar/edit_hours.html", subject=subject, hours=form)
 
 
-@pages.get("/absences")
-@access.allow(access.PRACTITIONERS)
-def absences() -> str:
-    """Leave and time kept free, to come; and the form for more."""
-    return _absence_page(None)
-
-
-@pages.post("/absences")
-@access.allow(access.PRACTITIONERS)
-def enter_absence() -> BaseResponse | tuple[str, int]:
-    """Block time; where visits lie inside, ask first what is to become of them."""
-    try:
-        details = _details()
-        hit = absence_commands.hit_by(context.reader(), context.actor(), _me(), details)
-        if hit and reading.text("decided") != "yes":
-            return _decide_page(details, hit), 409
-        cancel = frozenset(
-            visit.appointment.id for visit in hit
-            if reading.text(f"visit-{visit.appointment.id}") == "cancel"
-        )  # fmt: skip
-        _enter(details, cancel)
-    except DomainError as error:
-        return _absence_page(error), 422
-    flash(_("This time can no longer be booked."), "good")
-    return redirect(url_for("calendar.absences"), 303)
-
-
-@pages.post("/absences/<absence_id>/end")
-@access.allow(access.PRACTITIONERS)
-def end_absence(absence_id: str) -> BaseResponse:
-    """Let blocked time be booked again."""
-    context.write(
-        lambda session: absence_commands.end_absence(
-            session, context.actor(), _me(), read_id(absence_id), now=context.now()
-        )
-    )
-    flash(_("This time can be booked again."), "good")
-    return redirect(url_for("calendar.absences"), 303)
-
-
-def _enter(details: AbsenceDetails, cancel: frozenset[UUID]) -> None:
-    context.write(
-        lambda session: absence_commands.enter_absence(
-            session, context.actor(), _me(), details, cancel=cancel, now=context.now()
-        )
-    )
-
-
-def _absence_page(error: DomainError | None) -> str:
-    now, zone = context.now(), _own_zone()
-    return render_template(
-        "calendar/absences.html",
-        absences=_absences(now, now + ABSENCES_SHOWN),
-        zone=zone,
-        today=now.astimezone(zone).date(),
-        problem=sentence_of(error) if error else None,
-        typed=request.form,
-    )
-
-
-def _decide_page(details: AbsenceDetails, hit: list[Visit]) -> str:
-    return render_template(
-        "calendar/decide.html", details=details, hit=hit, zone=_own_zone(), typed=request.form
-    )
-
-
-def _details() -> AbsenceDetails:
-    """The form's wall-clock times, in the zone of the practitioner's first centre."""
-    zone = _own_zone()
-    try:
-        return AbsenceDetails(
-            kind=reading.option("kind", AbsenceKind, AbsenceKind.LEAVE),
-            starts_at=_moment("from_day", "from_time", time(0), zone),
-            ends_at=_moment("to_day", "to_time", None, zone),
-            reason=reading.text("reason"),
-        )
-    except ValidationError as error:
-        raise first_problem(error) from None
-
-
-def _moment(day_field: str, time_field: str, default: time | None, zone: ZoneInfo) -> datetime:
-    """A local date and time; without a time, the beginning or the end of the day."""
-    day = reading.optional_day(day_field)
-    if day is None:
-        raise Malformed("Enter the first and the last day.", field=day_field)
-    clock = reading.text(time_field)
-    if not clock:
-        return _midnight(day if default is not None else day + timedelta(days=1), zone)
-    minutes = parse_clock(clock)
-    return _midnight(day, zone).replace(hour=minutes // 60 % 24, minute=minutes % 60) + (
-        timedelta(days=1) if minutes == 24 * 60 else timedelta(0)
-    )
-
-
 def _me() -> int:
     practitioner_id = context.actor().practitioner_id
     if practitioner_id is None:
@@ -218,10 +115,6 @@ def _places() -> list[tuple[Place, str]]:
 
 def _subjects() -> list[schedules.Subject]:
     return schedules.subjects(context.reader(), Schedule.practitioner_id == _me())
-
-
-def _own_zone() -> ZoneInfo:
-    return _zone(schedules.practitioner_places(context.reader(), _me()).values())
 
 
 def _zone(places: Iterable[Place]) -> ZoneInfo:

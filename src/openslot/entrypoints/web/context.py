@@ -1,76 +1,43 @@
-"""What a request works with: settings, database, who asks, and the time."""
+"""What a page works with: who asks, besides what every request has."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar, cast
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from flask import current_app, g, request
+from flask import g, request
 from flask_security import current_user
 from sqlalchemy.orm import Session
 
-from openslot.core import clock
-from openslot.core.config import Settings
-from openslot.core.db import Database
 from openslot.core.fields import known_zones
 from openslot.directory.commands import actor_of
 from openslot.directory.rules import Actor
-from openslot.discovery.search import Directory
+from openslot.entrypoints.request import close_reader, now, reader, services, settings
+from openslot.entrypoints.request import write as write_now
 from openslot.identity.models import Account
 
 T = TypeVar("T")
 
-EXTENSION = "openslot"
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the app was made with."""
-
-    settings: Settings
-    database: Database
-    network: Directory
-
-
-def services() -> Services:
-    """The services of the app that answers this request."""
-    return cast(Services, current_app.extensions[EXTENSION])
-
-
-def settings() -> Settings:
-    """The settings."""
-    return services().settings
-
-
-def now() -> datetime:
-    """The instant at which this request began; the same all through it."""
-    if "now" not in g:
-        g.now = clock.now()
-    return cast(datetime, g.now)
-
-
-def reader() -> Session:
-    """The request's one read transaction, begun at first use and thrown away at its end."""
-    if "reader" not in g:
-        g.reading = services().database.reading()
-        g.reader = g.reading.__enter__()
-    return cast(Session, g.reader)
-
-
-def close_reader(_error: BaseException | None = None) -> None:
-    """End the read transaction; the next use of :func:`reader` begins a new one."""
-    if g.pop("reader", None) is not None:
-        g.pop("reading").__exit__(None, None, None)
+__all__ = [
+    "account",
+    "account_or_none",
+    "actor",
+    "close_reader",
+    "forget_actor",
+    "now",
+    "reader",
+    "reader_zone",
+    "services",
+    "settings",
+    "write",
+]
 
 
 def write(work: Callable[[Session], T]) -> T:
     """Do ``work`` in a transaction of its own; it may be called several times."""
-    # An open reader would hold SQLite's writers back, ours too.
+    # Who asks is read before the reader is closed, which a write does.
     actor()
-    close_reader()
-    return services().database.run(work)
+    return write_now(work)
 
 
 def actor() -> Actor:

@@ -15,56 +15,90 @@ from flask_wtf import CSRFProtect
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.entrypoints.web import (
+    absences,
     access,
     accounts,
     admin,
     admin_accounts,
+    admin_audit,
     admin_closures,
     admin_departments,
     admin_import,
+    admin_keys,
     admin_practitioners,
     admin_schedules,
     admin_services,
+    admin_webhooks,
     booking,
     calendar,
     context,
     dashboard,
+    dependents,
     errors,
+    feedback,
     formats,
+    hand_over,
     headers,
     helpers,
+    history,
     keys,
+    notifications,
+    offers,
     patients,
     profile,
     profile_security,
     profiles,
+    records,
+    referrals,
+    registration,
+    reports,
+    request_form,
+    requests,
     search,
     sign_in,
     system,
     visits,
+    waiting,
 )
 from openslot.entrypoints.web.navigation import navigation
 
 FEATURES = (
+    absences,
     accounts,
     admin,
     admin_accounts,
+    admin_audit,
     admin_closures,
     admin_departments,
     admin_import,
+    admin_keys,
     admin_practitioners,
     admin_schedules,
     admin_services,
+    admin_webhooks,
     booking,
     calendar,
     dashboard,
+    dependents,
+    feedback,
+    hand_over,
+    history,
+    notifications,
+    offers,
     patients,
     profile,
     profile_security,
     profiles,
+    records,
+    referrals,
+    registration,
+    reports,
+    request_form,
+    requests,
     search,
     system,
     visits,
+    waiting,
 )
 """Each has a blueprint named ``pages``."""
 
@@ -86,7 +120,7 @@ def install(app: Flask, settings: Settings) -> None:
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
     )
     Babel(app, locale_selector=lambda: _locale(settings))
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     sign_in.install(app, settings)
     formats.install(app)
     helpers.install(app, settings)
@@ -101,6 +135,8 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for feature in FEATURES:
         app.register_blueprint(feature.pages)
+    for endpoint in notifications.WITHOUT_TOKEN:
+        csrf.exempt(app.view_functions[endpoint])
     _limit(app)
 
 

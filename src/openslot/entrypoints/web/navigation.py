@@ -31,7 +31,11 @@ def _places(actor: Actor) -> list[Item]:
     if actor.role is None:
         return [find]
     if actor.role is Role.PATIENT:
-        return [find, _item("dashboard.show", icon="calendar-check", label=_("Visits"))]
+        return [
+            find,
+            _item("dashboard.show", icon="calendar-check", label=_("Visits")),
+            _item("history.own", icon="clock-history", label=_("History")),
+        ]
     people = _item("patients.find", icon="people", label=_("Patients"))
     if actor.role is Role.PRACTITIONER:
         return [
@@ -42,8 +46,9 @@ def _places(actor: Actor) -> list[Item]:
         ]
     home = _item("dashboard.show", icon="house", label=_("Overview"))
     if actor.role is Role.STAFF:
-        own = _item("admin.own_department", icon="building", label=_("Department"))
-        return [home, people, find, own]
+        asked = _item("requests.listing", icon="inbox", label=_("Requests"))
+        others = _item("requests.departments", icon="building", label=_("Departments"))
+        return [home, asked, people, others]
     return [
         home,
         people,

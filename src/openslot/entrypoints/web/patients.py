@@ -1,6 +1,12 @@
-"""Patients, for those who work with them: find, register, see, change."""
+"""Patients, for those who work with them: find, register, see, change.
+
+Staff and administrators see contact details and their own part of the visits, and nothing of a
+history. Practitioners see the history of those whom they treat; others do not exist to them,
+unless they know the whole name and the date of birth.
+"""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +19,23 @@ from flask_babel import gettext as _
 from openslot.booking import queries as booking
 from openslot.booking.queries import Visit
 from openslot.booking.rules import part_in
+from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.births import example, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
-from openslot.entrypoints.web.zones import zone_names
+from openslot.entrypoints.web.timeline import Kind, kind_names, place_in, timeline
+from openslot.entrypoints.web.zones import own_zone, zone_names
+from openslot.records import access as histories
+from openslot.records import queries as history
+from openslot.records.access import Access
+from openslot.records.models import EntryKind
+from openslot.referrals.rules import may_refer
 
 pages = Blueprint("patients", __name__)
 
@@ -32,22 +45,24 @@ PAST_SHOWN = 10
 CONFLICT = 409
 
 
+# Finding
+
+
 @pages.get("/patients")
 @access.allow(access.CARERS)
 def find() -> str:
     """Find patients by name, e-mail, telephone, number or date of birth.
 
     Nothing is listed until somebody asks for it: nobody needs to leaf through all patients.
+    Practitioners find those who have visits with them, and somebody else only by the whole
+    name and the date of birth.
     """
     text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
+    born = read_day(text, _locale())
     found: Sequence[Patient] = ()
     total = 0
     if text:
-        born = read_day(text, _locale())
-        found, total = queries.patients(
-            context.reader(), text="" if born else text, born=born,
-            limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE,
-        )  # fmt: skip
+        found, total = _found("" if born else text, born, (number - 1) * PAGE_SIZE)
     return render_template(
         "patients/find.html",
         text=text,
@@ -55,12 +70,57 @@ def find() -> str:
         total=total,
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
+        readable=_readable(found),
+        token=records.found_token,
         birth_example=example(),
+        **(_by_birth() if _is_practitioner() else {}),
     )
+
+
+def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
+    own = context.actor().practitioner_id
+    if not _is_practitioner():
+        return queries.patients(
+            context.reader(), text=text, born=born, limit=PAGE_SIZE, offset=offset
+        )
+    return history.patients_of(
+        context.reader(), own or 0, now=context.now(), text=text, born=born, limit=PAGE_SIZE,
+        offset=offset,
+    )  # fmt: skip
+
+
+def _by_birth() -> dict[str, Any]:
+    """Whoever bears exactly this name and was born that day; nobody else, and no hint of any."""
+    name, typed = reading.text("name")[:200], reading.text("born")[:60]
+    born = read_day(typed, _locale())
+    known = history.exactly(context.reader(), name, born) if name and born else []
+    return {
+        "name": name,
+        "born": typed,
+        "asked": bool(name or typed),
+        "unread": bool(typed) and born is None,
+        "known": known,
+        "known_readable": _readable(known),
+    }
+
+
+def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
+    """Why the reader may see the histories of some of the patients."""
+    return histories.readable(
+        context.reader(), context.actor(), [one.id for one in patients], now=context.now(),
+        access_days=records.access_days(),
+    )  # fmt: skip
+
+
+def _is_practitioner() -> bool:
+    return context.actor().role in access.PRACTITIONERS
 
 
 def _locale() -> Locale:
     return settled(get_locale())
+
+
+# Registering
 
 
 @pages.route("/patients/new", methods=["GET", "POST"])
@@ -74,12 +134,16 @@ def new() -> ResponseReturnValue:
     if details is None:
         return _form_page("patients/new.html", form, NOT_UNDERSTOOD)
     if alike := _alike(details):
-        return _form_page("patients/new.html", form, CONFLICT, alike=alike)
+        return _form_page(
+            "patients/new.html", form, CONFLICT, alike=alike, for_practitioner=_is_practitioner()
+        )
     done = do(form, lambda session: commands.add_patient(
         session, context.actor(), details, now=context.now()))  # fmt: skip
     if not isinstance(done, Done):
         return _form_page("patients/new.html", form, done)
     flash(_("%(name)s is registered.", name=details.name), "good")
+    if _is_practitioner():
+        return redirect(url_for("search.results", patient=done.value.id), 303)
     return redirect(url_for("patients.show", patient_id=done.value.id), 303)
 
 
@@ -87,19 +151,29 @@ def _alike(details: PatientDetails) -> Sequence[Patient]:
     """Who may be the same person, unless the reader has said that it is somebody else."""
     if details.born is None or reading.text("anyway") == "yes":
         return ()
+    if _is_practitioner():
+        return history.exactly(context.reader(), details.name, details.born)
     found, _total = queries.patients(
         context.reader(), text=details.name, born=details.born, limit=3, offset=0
     )
     return found
 
 
+# One patient
+
+
 @pages.get("/patients/<uuid:patient_id>")
 @access.allow(access.SIGNED_IN)
 def show(patient_id: UUID) -> ResponseReturnValue:
-    """A patient's details, and those of their visits that the reader has a part in."""
+    """The history for practitioners who may read it; for staff and administrators contact
+    details, and the visits that they have a part in."""
     actor = context.actor()
     if actor.patient_id == patient_id:
         return redirect(url_for("profile.show"), 303)
+    if actor.acts_for(patient_id):
+        return redirect(url_for("history.of", patient_id=patient_id), 303)
+    if _is_practitioner():
+        return _history_page(patient_id)
     may_see_patient(actor, patient_id)
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
@@ -116,11 +190,44 @@ def _own_part(visits: Sequence[Visit]) -> list[Visit]:
     return [visit for visit in visits if part_in(context.actor(), visit.standing)]
 
 
+def _history_page(patient_id: UUID) -> str:
+    """The whole history, and what a practitioner adds to it."""
+    kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
+    why = records.open_or_refuse(patient_id)
+    session, actor = context.reader(), context.actor()
+    me = queries.practitioner(session, actor.practitioner_id or 0)
+    return render_template(
+        "history/patient.html",
+        patient=queries.patient(session, patient_id, inactive=True),
+        timeline=timeline(session, patient_id, kind=kind, after=after),
+        kind=kind,
+        kinds=kind_names(),
+        after=after,
+        address=lambda **changed: url_for(
+            "patients.show",
+            **{"patient_id": patient_id, "kind": kind.value or None, **changed},
+        ),
+        until=_open_until(patient_id) if why is Access.EMERGENCY else None,
+        forms={one: records.entry_form(one, patient_id) for one in EntryKind},
+        may_refer=may_refer(me.profession),
+        me=me,
+        zone=own_zone(),
+    )
+
+
+def _open_until(patient_id: UUID) -> Any:
+    opened = history.emergencies(context.reader(), patient_id)
+    own = [one.access for one in opened if one.practitioner.id == context.actor().practitioner_id]
+    return max(one.ends_at for one in own)
+
+
 @pages.route("/patients/<uuid:patient_id>/edit", methods=["GET", "POST"])
 @access.allow(access.CARERS)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change a patient's details."""
+    """Change a patient's details; practitioners those of whom they treat."""
     patient = queries.patient(context.reader(), patient_id)
+    if _is_practitioner() and patient_id not in _readable([patient]):
+        raise NotFound
     form = PatientForm(obj=patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":

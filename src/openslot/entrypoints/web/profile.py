@@ -24,6 +24,7 @@ from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import zone_names
 from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
+from openslot.notifications import feeds
 from openslot.schedules import queries as schedules
 
 pages = Blueprint("profile", __name__)
@@ -52,7 +53,12 @@ class StaffForm(Form):
 @access.allow(access.SIGNED_IN)
 def show() -> str:
     """Everything about the account, with links to where it is changed."""
-    return render_template("profile/show.html", account=context.account(), **_record())
+    return render_template(
+        "profile/show.html",
+        account=context.account(),
+        has_calendar=context.actor().is_a(*feeds.ROLES),
+        **_record(),
+    )
 
 
 def _record() -> dict[str, Any]:

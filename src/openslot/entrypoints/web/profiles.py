@@ -1,13 +1,18 @@
 """Profiles of centres, departments and practitioners."""
 
-from flask import Blueprint, render_template
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
 
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.discovery.queries import Entry, EntryKey
 from openslot.discovery.search import next_slots
 from openslot.entrypoints.web import access, context, reading
-from openslot.feedback.queries import averages
+from openslot.entrypoints.web.feedback import ratings_of
+from openslot.feedback.queries import Average, RatedKind, averages, favourites
+from openslot.identity.models import Role
+from openslot.requests.queries import consultations
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -27,6 +32,7 @@ def practitioner(practitioner_id: int) -> str:
         person=person,
         hours=schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id),
         centres={one.id: one for one in directory.centres(context.reader())},
+        **_rated("practitioner", practitioner_id),
         **_common(entry),
     )
 
@@ -48,6 +54,7 @@ def centre(centre_id: int) -> str:
         groups=dict(sorted(groups.items())),
         ratings=ratings,
         departments=directory.departments(context.reader(), centre_id),
+        **_rated("centre", centre_id),
         **_common(_entry(("centre", centre_id))),
     )
 
@@ -56,13 +63,18 @@ def centre(centre_id: int) -> str:
 @access.allow(access.ANYONE)
 def department(department_id: int) -> str:
     """A department and its services."""
-    found = directory.department(context.reader(), department_id)
+    session, actor = context.reader(), context.actor()
+    found = directory.department(session, department_id)
+    own_centre = actor.is_a(Role.STAFF) and actor.centre_id == found.centre_id
+    asks = own_centre and actor.department_id not in (None, department_id)
     return render_template(
         "profiles/department.html",
         department=found,
-        centre=directory.centre(context.reader(), found.centre_id),
-        services=directory.services(context.reader(), [department_id]),
-        schedule_ids=schedules.by_service(context.reader(), department_id),
+        centre=directory.centre(session, found.centre_id),
+        services=directory.services(session, [department_id]),
+        schedule_ids=schedules.by_service(session, department_id),
+        rated=consultations(session, [department_id]).get(department_id),
+        may_ask=asks,
         **_common(_entry(("department", department_id))),
     )
 
@@ -80,19 +92,38 @@ def _works_at(entry: Entry, centre_id: int) -> bool:
     )
 
 
+def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
+    """The ratings of a practitioner or centre, and whether the reader may add theirs."""
+    actor = context.actor()
+
+    def address(**changed: object) -> str:
+        own: dict[str, Any] = {
+            f"{kind}_id": subject_id, "patient": reading.text("patient") or None
+        }  # fmt: skip
+        return url_for(f"profiles.{kind}", **{**own, **changed})
+
+    ratings = ratings_of(context.reader(), actor, kind, subject_id, address)
+    sums = ratings.summary
+    return {
+        "feedback": ratings,
+        "may_rate": actor.patient_id is not None,
+        "rated": Average(sums.stars, sums.ratings) if sums.ratings else None,
+    }
+
+
 def _common(entry: Entry) -> dict[str, object]:
-    """What every profile shows: rating and the next free times."""
-    rating = None
-    if entry.kind != "department":
-        rating = averages(context.reader(), [(entry.kind, entry.id)]).get((entry.kind, entry.id))
+    """What every profile shows: the next free times, and whether the reader keeps it at hand."""
     ids = [place.schedule_id for place in entry.places]
     slots = next_slots(
         context.reader(), ids, now=context.now(), days=context.settings().search_days,
         times=TIMES_SHOWN,
     )  # fmt: skip
+    kept = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,
-        "rated": rating,
         "slots": slots,
         "patient": reading.text("patient"),
+        "may_like": context.actor().account_id is not None,
+        "is_favourite": (entry.kind, entry.id) in kept,
+        "here": request.full_path.rstrip("?"),
     }

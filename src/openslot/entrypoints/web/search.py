@@ -1,12 +1,18 @@
 """The start page and the search."""
 
 from typing import Any, get_args
+from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
-from openslot.discovery.queries import Kind
+from openslot.booking.rules import admits
+from openslot.directory import queries as directory
+from openslot.directory.rules import works_with_patients
+from openslot.discovery.queries import EntryKey, Kind
 from openslot.discovery.search import Order, Results, Search, When, find
 from openslot.entrypoints.web import access, context, reading
+from openslot.feedback.queries import favourites
+from openslot.referrals.queries import admissions
 
 pages = Blueprint("search", __name__)
 
@@ -34,14 +40,16 @@ def home() -> str:
 def results() -> str:
     """Ranked, paged results with ratings and the next free times."""
     search = _search()
-    found = _find(search)
+    found, patient_id = _find(search), _patient_id()
     return render_template(
         "search/results.html",
         search=search,
         results=found,
         languages=_languages(),
         zones=_zones(found),
-        patient=reading.text("patient"),
+        patient=patient_id or "",
+        for_whom=directory.patient(context.reader(), patient_id).name if patient_id else "",
+        referred=_referred(found, patient_id),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
     )
@@ -72,6 +80,32 @@ def _find(search: Search) -> Results:
         now=context.now(),
         days=context.settings().search_days,
         times=TIMES_SHOWN,
+        liked=favourites(context.reader(), context.actor().account_id),
+    )
+
+
+def _patient_id() -> UUID | None:
+    """For whom care is looked for, where it is not the reader: links carry it on."""
+    actor, named = context.actor(), reading.optional_id("patient")
+    others = actor.acts_for(named) or works_with_patients(actor)
+    return named if others and named != actor.patient_id else None
+
+
+def _referred(found: Results, patient_id: UUID | None) -> frozenset[EntryKey]:
+    """The results to whom the patient, or whom the patient cares for, has a usable referral.
+
+    Those who work with patients do not learn of referrals here.
+    """
+    actor = context.actor()
+    whose = patient_id or actor.patient_id
+    asking = [one.entry for one in found.items if one.entry.needs_referral]
+    if whose is None or not asking or not actor.acts_for(whose):
+        return frozenset()
+    usable = admissions(context.reader(), whose, context.now())
+    return frozenset(
+        (entry.kind, entry.id)
+        for entry in asking
+        if any(admits(one, entry.id, entry.expertise) for one in usable)
     )
 
 

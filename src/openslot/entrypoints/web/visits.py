@@ -8,8 +8,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import subject_of, visit_for
+from openslot.booking.commands import visit_for
 from openslot.booking.errors import SlotTaken
+from openslot.booking.events import subject_of
 from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
 from openslot.booking.rules import Part, may_reschedule, moves_now
@@ -19,8 +20,15 @@ from openslot.core.ids import read_id
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.formats import day_time
+from openslot.entrypoints.web.offers import token
+from openslot.entrypoints.web.records import at_visit
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.notifications.ics import calendar_entry
+from openslot.offers.queries import open_for_visit
+from openslot.referrals.commands import letter_of_visit, note_read
+from openslot.referrals.queries import Letter
+from openslot.requests.queries import Asked, of_visit
+from openslot.requests.rules import part_in as request_part
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -35,10 +43,18 @@ LONGEST_WHY = 500
 def show(appointment_id: str) -> str:
     """Everything about the visit."""
     visit, part = _visit(appointment_id)
-    history = audit.events_of(context.reader(), subject_of(visit.appointment.id))
+    recorded = at_visit(visit)
+    letter = _letter(visit, part)
+    session, now = context.reader(), context.now()
+    history = audit.events_of(session, subject_of(visit.appointment.id))
     return render_template(
         "visits/show.html",
         **_common(visit, part),
+        recorded=recorded,
+        letter=letter,
+        offers=open_for_visit(session, visit.appointment.id, now=now),
+        token=token,
+        asked=_asked(visit),
         history=history if part is not Part.PATIENT else [],
         just_booked=reading.text("booked") == "1" and visit.status is Status.BOOKED,
     )
@@ -146,6 +162,22 @@ def move(appointment_id: str) -> BaseResponse:
         "good",
     )  # fmt: skip
     return _to_visit(appointment_id)
+
+
+def _asked(visit: Visit) -> Asked | None:
+    """The request of another department that the visit is for, if the reader may see it."""
+    asked = of_visit(context.reader(), visit.appointment.id) if visit.service else None
+    return asked if asked and request_part(context.actor(), asked.standing) else None
+
+
+def _letter(visit: Visit, part: Part) -> Letter | None:
+    """The referral that the reader may see with the visit; specialists who do are noted."""
+    actor, now = context.actor(), context.now()
+    letter = letter_of_visit(context.reader(), actor, visit.appointment, now=now)
+    if letter and part is Part.PRACTITIONER:
+        referral_id = letter.referral.id
+        context.write(lambda session: note_read(session, actor, referral_id, now=now))
+    return letter
 
 
 def _move_to(appointment_id: str, start: datetime, minutes: int | None) -> None:

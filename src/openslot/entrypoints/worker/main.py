@@ -1,15 +1,18 @@
-"""The worker: does what the outbox holds, one message after another, and puts lapsed holds away.
+"""The worker: does what the outbox holds, one message after another, and sweeps in between.
 
 At least once, never lost: a message is leased, done, and only then marked. A handler of an
-event writes mails and marks the event done in one transaction. A mail is handed over and then
-marked; a worker that dies between the two has it sent again, with the same Message-ID.
+event writes mails and marks the event done in one transaction, which is undone should another
+worker have taken the message over. A mail is handed over and then marked; a worker that dies
+between the two has it sent again, with the same Message-ID.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
@@ -20,10 +23,26 @@ from openslot.core import clock, outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.logging import place_of
-from openslot.core.outbox import ATTEMPTS, OutboxMessage, State
-from openslot.notifications import mail
-from openslot.notifications.commands import MAIL, is_outdated, queue_news, unpacked
+from openslot.core.outbox import ATTEMPTS, OutboxMessage, Overtaken, State
+from openslot.core.sealing import seal_next
+from openslot.entrypoints.worker import webhooks
+from openslot.notifications import events as notifications
+from openslot.notifications import mail, telling
+from openslot.notifications.commands import (
+    MAIL,
+    is_outdated,
+    queue_news,
+    queue_reminder,
+    unpacked,
+)
 from openslot.notifications.mail import Refused, Unreachable
+from openslot.offers import events as offers
+from openslot.offers import rebooking, waiting
+from openslot.records import events as records
+from openslot.referrals import events as referrals
+from openslot.requests import events as requests
+from openslot.webhooks import queries as webhook_rows
+from openslot.webhooks.events import WEBHOOK
 
 IDLE = 1.0
 """Seconds between two looks into an empty outbox."""
@@ -32,9 +51,10 @@ LONGEST_PAUSE = 30.0
 """Seconds between two tries while the database does not answer, at most."""
 
 SWEEP_EVERY = 60.0
-"""Seconds between two sweeps of lapsed holds."""
+"""Seconds between two sweeps."""
 
-SWEPT_AT_ONCE = 100
+AT_ONCE = 100
+"""Rows that one transaction of a sweep changes at most."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -60,21 +80,63 @@ class Job:
         """Mark the message in the transaction of what was done for it."""
         outbox.finish(session, self.message, state, now=self.now())
 
+    def put_back(self, reason: str) -> None:
+        """Have it tried again later."""
+        self.database.run(
+            lambda session: outbox.put_back(session, self.message, reason, now=self.now())
+        )
 
-def tell(job: Job) -> None:
-    """Write the mails about a visit and mark the event done, all or nothing."""
+    def put_aside(self, reason: str) -> None:
+        """Fail it for good, at whatever attempt."""
+        self.database.run(
+            lambda session: outbox.put_aside(session, self.message, reason, now=self.now())
+        )
+
+
+Handler = Callable[[Job], None]
+Duty = Callable[[Database, Settings, Callable[[], datetime]], None]
+"""What is done each SWEEP_EVERY, besides messages."""
+
+Story = Callable[..., None]
+"""Takes a session, topic, event, ``now`` and ``settings``, and queues mails."""
+
+
+def told(story: Story) -> Handler:
+    """Queue the mails of a story and mark the event as done: all or nothing."""
+
+    def handle(job: Job) -> None:
+        def work(session: Session) -> None:
+            message = job.message
+            story(session, message.topic, message.payload, now=job.now(), settings=job.settings)
+            webhooks.tell_programs(session, job)
+            job.mark(session, State.DONE)
+
+        job.database.run(work)
+
+    return handle
+
+
+def told_and_offered(job: Job) -> None:
+    """Tell of a visit whose time came free, and offer that time at once to who waits for it."""
+    told(queue_news)(job)
+    _do(offer_free_times, job.database, job.settings, job.now)
+
+
+def decided(job: Job) -> None:
+    """Do what was decided about a visit inside an absence; repeated, nothing happens."""
+    decision_id = UUID(job.message.payload["decision"])
+    rebooking.work_off(job.database, job.settings, decision_id, now=job.now())
+    job.finish(State.DONE)
+
+
+def tell_programs(job: Job) -> None:
+    """For events that no mail is sent about; other programs may have asked for them."""
 
     def work(session: Session) -> None:
-        topic = Topic(job.message.topic)
-        queue_news(session, topic, job.message.payload, now=job.now(), settings=job.settings)
+        webhooks.tell_programs(session, job)
         job.mark(session, State.DONE)
 
     job.database.run(work)
-
-
-def tell_nobody(job: Job) -> None:
-    """For events that no mail is sent about."""
-    job.finish(State.DONE)
 
 
 def deliver(job: Job) -> None:
@@ -94,15 +156,20 @@ def deliver(job: Job) -> None:
     job.finish(State.DONE)
 
 
-Handler = Callable[[Job], None]
-
 HANDLERS: Mapping[str, Handler] = {
-    Topic.BOOKED: tell,
-    Topic.MOVED: tell,
-    Topic.CANCELLED: tell,
-    Topic.FULFILLED: tell_nobody,
-    Topic.NO_SHOW: tell_nobody,
+    Topic.BOOKED: told(queue_news),
+    Topic.MOVED: told_and_offered,
+    Topic.CANCELLED: told_and_offered,
+    Topic.FULFILLED: tell_programs,
+    Topic.NO_SHOW: tell_programs,
+    notifications.Topic.REMINDER: told(queue_reminder),
+    **{topic: told(telling.queue_referral_news) for topic in referrals.Topic},
+    **{topic: told(telling.queue_request_news) for topic in requests.Topic},
+    records.Topic.EMERGENCY: told(telling.queue_emergency_news),
+    offers.Topic.MADE: told(telling.queue_offer),
+    offers.Topic.DECIDED: decided,
     MAIL: deliver,
+    WEBHOOK: webhooks.deliver,
 }
 """What is done for each topic of the outbox."""
 
@@ -119,8 +186,8 @@ def run(
     while not stop.is_set():
         try:
             if time.monotonic() - swept_at >= SWEEP_EVERY:
-                put_lapsed_away(database)
                 swept_at = time.monotonic()
+                do_duties(database, settings)
             if handle_next(database, settings):
                 pause = IDLE
                 continue
@@ -147,12 +214,54 @@ def handle_next(
     return True
 
 
-def put_lapsed_away(database: Database, *, now: Callable[[], datetime] = clock.now) -> None:
-    """Sweep all holds that ran out, in transactions of at most SWEPT_AT_ONCE."""
-    while True:
-        swept = database.run(lambda session: sweep(session, now=now(), limit=SWEPT_AT_ONCE))
-        if swept < SWEPT_AT_ONCE:
-            return
+def do_duties(
+    database: Database, settings: Settings, *, now: Callable[[], datetime] = clock.now
+) -> None:
+    """Sweep once. A duty that fails holds up neither the others nor the mail."""
+    for duty in DUTIES:
+        _do(duty, database, settings, now)
+
+
+def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    try:
+        duty(database, settings, now)
+    except Exception as error:
+        log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
+
+
+def put_lapsed_away(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+    """Sweep all holds that ran out, in transactions of at most AT_ONCE."""
+    while database.run(lambda session: sweep(session, now=now(), limit=AT_ONCE)) == AT_ONCE:
+        pass
+
+
+def offer_free_times(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """End offers that ran out, and offer what is free to who waits for it."""
+    offered = waiting.sweep(database, settings, now)
+    if offered:
+        log.info("offers.made", count=offered)
+
+
+def seal_audit(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+    """Seal all that has settled; each digest into the log, which is kept somewhere else."""
+    while seal := database.run(lambda session: seal_next(session, now=now())):
+        log.info("audit.sealed", seal=seal.number, events=seal.events, digest=seal.digest)
+
+
+def purge_outbox(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Delete messages that were finished long ago, with what they say of people."""
+    before = now() - timedelta(days=settings.keep_messages_days)
+    for purge in (outbox.purge, webhook_rows.purge):
+        while database.run(partial(purge, before=before, limit=AT_ONCE)) == AT_ONCE:
+            pass
+
+
+DUTIES: tuple[Duty, ...] = (
+    put_lapsed_away,
+    offer_free_times,
+    seal_audit,
+    purge_outbox,
+)
 
 
 def _handle(job: Job) -> None:
@@ -160,14 +269,16 @@ def _handle(job: Job) -> None:
     words = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
     try:
         _handler_of(message)(job)
+    except Overtaken:
+        log.warning("outbox.overtaken", **words)
     except Refused as error:
         log.warning("outbox.put-aside", error=str(error), **words)
-        _put_aside(job, str(error))
+        job.put_aside(str(error))
     except Exception as error:
         # Words of our own only: those of drivers and mail servers quote what people entered.
-        own = isinstance(error, Unreachable | Undone)
-        _put_back(job, str(error) if own else place_of(error))
-        log.warning("outbox.put-back", error=str(error) if own else place_of(error), **words)
+        reason = str(error) if isinstance(error, Unreachable | Undone) else place_of(error)
+        job.put_back(reason)
+        log.warning("outbox.put-back", error=reason, **words)
     else:
         log.info("outbox.done", **words)
 
@@ -178,17 +289,3 @@ def _handler_of(message: OutboxMessage) -> Handler:
     if message.topic not in HANDLERS:
         raise Undone("this version has no handler for the topic")
     return HANDLERS[message.topic]
-
-
-def _put_back(job: Job, reason: str) -> None:
-    job.database.run(lambda session: outbox.put_back(session, job.message, reason, now=job.now()))
-
-
-def _put_aside(job: Job, reason: str) -> None:
-    """Fail the message for good, at its first attempt."""
-
-    def work(session: Session) -> None:
-        job.mark(session, State.FAILED)
-        session.get_one(OutboxMessage, job.message.id).error = reason
-
-    job.database.run(work)

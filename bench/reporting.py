@@ -1,0 +1,100 @@
+"""The reports of a network with 10,000 visits in 26 weeks, read from an embedded database.
+
+What is counted is the time of the processor, since other work may share it.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.core.ids import new_id
+from openslot.directory import commands as directory
+from openslot.directory.details import CentreDetails, PractitionerDetails
+from openslot.directory.models import CentreType, Profession
+from openslot.directory.rules import SYSTEM
+from openslot.migrations import run as migrations
+from openslot.reports import queries
+from openslot.reports.answers import Answers, answers
+from openslot.reports.rules import Group, Period, Question, Scope
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+
+VISITS, PRACTITIONERS, CENTRES, ROUNDS = 10_000, 60, 6, 7
+PERIOD = Period(date(2026, 5, 18), date(2026, 11, 15))
+NOW = datetime(2026, 11, 18, tzinfo=UTC)
+HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
+
+
+def figures() -> Iterator[str]:
+    """Each figure as a line."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'bench.sqlite3'}")
+        migrations.upgrade(database.engine)
+        database.run(_fill)
+        for group in Group:
+            spread = _measured(database, Question(Scope(), PERIOD, group))
+            yield f"all reports of {VISITS:,} visits by {group}: {spread}"
+        database.close()
+
+
+def _fill(session: Session) -> None:
+    chance = random.Random(1)
+    schedules = [_schedule(session, number) for number in range(PRACTITIONERS)]
+    session.execute(insert(Appointment), [_visit(chance, schedules) for _ in range(VISITS)])
+
+
+def _schedule(session: Session, number: int) -> int:
+    if number < CENTRES:
+        details = CentreDetails(
+            name=f"Centre {number}", type=CentreType.HOSPITAL, suburb="Randwick",
+            time_zone=("Australia/Sydney", "Australia/Perth")[number % 2],
+        )  # fmt: skip
+        directory.create_centre(session, SYSTEM, details, now=NOW)
+    person = directory.create_practitioner(
+        session, SYSTEM,
+        PractitionerDetails(name=f"Person {number}",
+                            profession=(Profession.GP, Profession.DENTIST)[number % 2]),
+        now=NOW,
+    )  # fmt: skip
+    return open_schedule(
+        session, SYSTEM, centre_id=number % CENTRES + 1, practitioner_id=person.id,
+        details=ScheduleDetails(), hours=HOURS, now=NOW,
+    ).id  # fmt: skip
+
+
+def _visit(chance: random.Random, schedules: list[int]) -> dict[str, object]:
+    starts = datetime(2026, 5, 18, tzinfo=UTC) + timedelta(minutes=30 * chance.randrange(8700))
+    return {
+        "id": new_id(),
+        "schedule_id": chance.choice(schedules),
+        "starts_at": starts,
+        "ends_at": starts + timedelta(minutes=30),
+        "status": chance.choice([Status.FULFILLED, Status.NO_SHOW, Status.CANCELLED]),
+        "priority": "routine",
+        "extensions": 0,
+        "offered": False,
+        "version": 1,
+        "created_at": starts - timedelta(days=chance.randrange(40)),
+        "changed_at": starts,
+    }
+
+
+def _measured(database: Database, question: Question) -> str:
+    def ask(session: Session) -> Answers:
+        return answers(session, question, queries.offers(session, question.scope), now=NOW)
+
+    took = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        assert database.read(ask).tallies.total.visits > 0
+        took.append((time.process_time() - began) * 1000)
+    return f"median {median(took):.0f} ms ({min(took):.0f} to {max(took):.0f})"

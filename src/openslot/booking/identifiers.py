@@ -1,0 +1,26 @@
+"""The number that another system has for a visit."""
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import search
+from openslot.booking.models import Appointment
+from openslot.core.errors import Conflict, Invalid
+
+LONGEST = 300
+
+
+class IdentifierTaken(Conflict):
+    """Another visit has it."""
+
+    code = "identifier-taken"
+    sentence = "Another appointment has this identifier already."
+
+
+def name(session: Session, appointment: Appointment, external_id: str) -> None:
+    """Give a new visit the number that another system has for it; IdentifierTaken."""
+    if len(external_id) > LONGEST:
+        raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
+    with session.no_autoflush:
+        if search.bears(session, external_id):
+            raise IdentifierTaken(field="identifier")
+    appointment.external_id = external_id

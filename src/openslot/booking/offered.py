@@ -1,0 +1,180 @@
+"""Times that we keep for a patient: off the waiting list, or in the place of a visit that
+cannot be.
+
+They are holds like any other: they claim their time in every diary, run out by themselves, and
+give way to what the patient books instead. Whoever calls has decided who is offered what.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import claims, queries
+from openslot.booking.commands import Wish, check_patient, confirm, make, place_of
+from openslot.booking.errors import Absent, CentreClosed, HoldLapsed, WrongMove
+from openslot.booking.events import subject_of
+from openslot.booking.models import Appointment, Status
+from openslot.booking.moving import key_for_move, move_onto
+from openslot.booking.queries import Visit
+from openslot.booking.rules import Admission, check_wish, needs_referral, part_in
+from openslot.core import audit
+from openslot.core.errors import NotFound
+from openslot.core.ids import new_id
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Span, instant_of, span_between
+from openslot.schedules.rules import Place
+
+
+def keep_for_move(
+    session: Session,
+    appointment_id: UUID,
+    schedule_id: int,
+    start: datetime,
+    *,
+    now: datetime,
+    until: datetime,
+) -> Appointment:
+    """Keep another time for the patient of a visit to come, until ``until``.
+
+    The hold bears neither of the visit's keys: it takes the visit's place, and comes not
+    besides it. Raises what booking raises, WrongMove for a visit that is not to come, and
+    NotFound for a place that :func:`reaches` does not allow.
+    """
+    visit = _movable(session, appointment_id)
+    place = place_of(session, schedule_id)
+    if not reaches(visit, place):
+        raise NotFound
+    span = check_wish(place, start, minutes_of(visit.appointment), now)
+    if visit.patient is not None:
+        check_patient(visit.patient, place)
+    # Whoever takes it has no say: a day with another visit is never offered.
+    key_for_move(session, _NOBODY, place, visit.appointment, span, now)
+    claims.take(session, place, span, visit.patient, [], now)
+    kept = Appointment(
+        id=new_id(),
+        schedule_id=schedule_id,
+        patient_id=visit.appointment.patient_id,
+        starts_at=instant_of(span.start),
+        ends_at=instant_of(span.end),
+        status=Status.HELD,
+        priority=visit.appointment.priority,
+        task=visit.appointment.task,
+        held_until=until,
+        extensions=0,
+        offered=True,
+        version=1,
+        created_at=now,
+        changed_at=now,
+    )
+    session.add(kept)
+    return _recorded(session, kept, now)
+
+
+def keep_new(
+    session: Session,
+    wish: Wish,
+    *,
+    now: datetime,
+    until: datetime,
+    admission: Admission | None = None,
+    place: Place | None = None,
+) -> Appointment:
+    """Keep a time for a patient as a visit of its own, until ``until``.
+
+    Holds that the patient made stay. Raises what booking raises.
+    """
+    place = place or place_of(session, wish.schedule_id)
+    kept = make(session, SYSTEM, wish, place, Status.HELD, until, now, admission, offered=True)
+    return _recorded(session, kept, now)
+
+
+def take(
+    session: Session,
+    actor: Actor,
+    hold_id: UUID,
+    *,
+    now: datetime,
+    instead_of: UUID | None = None,
+) -> Appointment:
+    """Book the time that was kept, or move the visit ``instead_of`` onto it; it is told like
+    any booking.
+
+    HoldLapsed where it is no longer kept, WrongMove where the visit is not to come any more,
+    Absent or CentreClosed where nobody will be there.
+    """
+    kept = _kept(session, actor, hold_id, now)
+    hold = kept.appointment
+    place = place_of(session, hold.schedule_id)
+    span = span_between(hold.starts_at, hold.ends_at)
+    if instead_of is None:
+        _check_there(session, place, span)
+        return confirm(session, actor, hold, now)
+    visit = _movable(session, instead_of)
+    if visit.appointment.patient_id != hold.patient_id:
+        raise NotFound
+    return move_onto(session, actor, visit, place, span, now, hold=hold)
+
+
+def let_go(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
+    """Give back times that were kept; nothing happens with those that no longer are."""
+    claims.lapse(session, [one for one in holds if one.status == Status.HELD], now)
+
+
+def reaches(visit: Visit, place: Place) -> bool:
+    """Whether a visit may be offered a time there: with the same practitioner anywhere, or
+    another of the profession at the same centre; of a service, with the service.
+
+    Never with another specialist, to whom the patient's referral need not lead.
+    """
+    if place.schedule_id == visit.schedule.id:
+        return True
+    person = visit.practitioner
+    if person is None:
+        return False
+    colleague = place.profession == person.profession and place.centre_id == visit.centre.id
+    return place.practitioner_id == person.id or (colleague and not needs_referral(place))
+
+
+def minutes_of(appointment: Appointment) -> int:
+    """How long a visit is."""
+    return int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
+
+
+_NOBODY = Actor()
+"""May override nothing."""
+
+
+def _movable(session: Session, appointment_id: UUID) -> Visit:
+    visit = queries.visit(session, appointment_id)
+    if visit is None:
+        raise NotFound
+    if visit.status is not Status.BOOKED:
+        raise WrongMove
+    return visit
+
+
+def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Visit:
+    visit = queries.visit(session, hold_id)
+    if visit is None or part_in(actor, visit.standing) is None:
+        raise NotFound
+    until = visit.appointment.held_until
+    if visit.status is not Status.HELD or until is None or until <= now:
+        raise HoldLapsed
+    return visit
+
+
+def _check_there(session: Session, place: Place, span: Span) -> None:
+    """A hold keeps its time from patients; absences and closures come all the same."""
+    away = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
+    if any(diary_id == place.closures_id for diary_id, _ in away):
+        raise CentreClosed(field="start")
+    if away:
+        raise Absent(field="start")
+
+
+def _recorded(session: Session, kept: Appointment, now: datetime) -> Appointment:
+    audit.record(session, "appointment.held", subject_of(kept.id), by=SYSTEM.origin, now=now)
+    return kept

@@ -1,0 +1,156 @@
+"""Which visits somebody may see, and what takes whose time: for programs that search."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, cast, false, null, or_, select, true
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Condition
+from openslot.booking.rules import CLAIMING
+from openslot.core.db import Instant
+from openslot.directory.models import Centre, Patient, Practitioner, Room, Service
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.schedules.availability import Span, Window, instant_of, span_between
+from openslot.schedules.diaries import MOST_IDS_NAMED
+from openslot.schedules.models import Absence, Closure, Schedule
+from openslot.schedules.queries import DIARY
+
+
+def seen_by(actor: Actor, now: datetime) -> Condition:
+    """The visits that the actor has a part in, as part_in() says it, but for holds that are
+    over. For selects that name Appointment and Schedule."""
+    return and_(still_there(now), _part_of(actor))
+
+
+def still_there(now: datetime) -> Condition:
+    """All visits but holds that ran out or were let go."""
+    return and_(
+        Appointment.status != Status.LAPSED,
+        or_(Appointment.status != Status.HELD, Appointment.held_until > now),
+    )
+
+
+def _part_of(actor: Actor) -> Condition:
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return true()
+    parts: list[ColumnElement[bool]] = [false()]
+    own = {actor.patient_id} - {None} | actor.dependents
+    if own:
+        parts.append(Appointment.patient_id.in_(own))
+    if actor.practitioner_id is not None:
+        parts.append(Schedule.practitioner_id == actor.practitioner_id)
+    if actor.centre_id is not None:
+        parts.append(Schedule.centre_id == actor.centre_id)
+    return or_(*parts)
+
+
+def patients_seen_by(actor: Actor, now: datetime) -> Condition:
+    """Oneself, one's dependents, and the patients of visits that the actor may see."""
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return true()
+    visits = (
+        select(Appointment.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(seen_by(actor, now), Appointment.patient_id.is_not(None))
+        .correlate(None)
+    )
+    own = {actor.patient_id} - {None} | actor.dependents
+    return or_(Patient.id.in_(own), Patient.id.in_(visits))
+
+
+def bears(session: Session, external_id: str) -> bool:
+    """Whether a visit has this identifier of another system."""
+    query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
+    return session.scalar(query) is not None
+
+
+class Occupied(NamedTuple):
+    """Time of some diaries that cannot be booked: by a visit, or, where ``status`` is None, by
+    an absence or a closure."""
+
+    schedule_id: int | None
+    diary_ids: tuple[int, ...]
+    status: Status | None
+    span: Span
+    lapsed: bool
+
+
+def occupied(
+    session: Session,
+    window: Window,
+    schedule_ids: Sequence[int],
+    diary_ids: Sequence[int],
+    *,
+    now: datetime,
+) -> list[Occupied]:
+    """What takes the time of the schedules and diaries in ``window``; one statement.
+
+    Of very many it may return others too.
+    """
+    starts, ends = instant_of(window.start), instant_of(window.end)
+    visits = _visits(starts, ends)
+    absences = _absences(starts, ends)
+    closures = _closures(starts, ends)
+    if len(diary_ids) <= MOST_IDS_NAMED:
+        visits = visits.where(
+            or_(
+                Appointment.schedule_id.in_(schedule_ids),
+                DIARY.in_(diary_ids),
+                Room.diary_id.in_(diary_ids),
+            )
+        )
+        absences = absences.where(Absence.diary_id.in_(diary_ids))
+        closures = closures.where(Centre.diary_id.in_(diary_ids))
+    return [_occupied(row, now) for row in session.execute(visits.union_all(absences, closures))]
+
+
+def _visits(starts: datetime, ends: datetime) -> Any:
+    return (
+        select(
+            Appointment.schedule_id,
+            DIARY,
+            Room.diary_id,
+            Appointment.status,
+            Appointment.held_until,
+            Appointment.starts_at,
+            Appointment.ends_at,
+        )
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Room, Room.id == Schedule.room_id)
+        .where(
+            Appointment.status.in_(CLAIMING),
+            Appointment.ends_at > starts,
+            Appointment.starts_at < ends,
+        )
+    )
+
+
+def _absences(starts: datetime, ends: datetime) -> Any:
+    return select(
+        null(), Absence.diary_id, null(), null(), cast(null(), Instant),
+        Absence.starts_at, Absence.ends_at,
+    ).where(Absence.ends_at > starts, Absence.starts_at < ends)  # fmt: skip
+
+
+def _closures(starts: datetime, ends: datetime) -> Any:
+    return (
+        select(null(), Centre.diary_id, null(), null(), cast(null(), Instant),
+               Closure.starts_at, Closure.ends_at)
+        .join(Centre, Centre.id == Closure.centre_id)
+        .where(Closure.ends_at > starts, Closure.starts_at < ends)
+    )  # fmt: skip
+
+
+def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
+    schedule_id, diary_id, room_id, status, held_until, starts, ends = row
+    diaries = (diary_id,) if room_id is None else (diary_id, room_id)
+    lapsed = status == Status.HELD and held_until is not None and held_until <= now
+    return Occupied(
+        schedule_id, diaries, Status(status) if status else None, span_between(starts, ends), lapsed
+    )

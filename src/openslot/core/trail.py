@@ -1,0 +1,80 @@
+"""Reading the audit: who did what, newest first, page by page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from openslot.core.audit import AuditEvent
+
+
+class Place(NamedTuple):
+    """Where in the audit a page begins: right after this event."""
+
+    at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The events that somebody may see: those by ``accounts``, those on ``subjects``, and those
+    by ``watched`` accounts whose action is one of ``actions``."""
+
+    accounts: frozenset[UUID] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    watched: frozenset[UUID] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events; None, and no beginnings, mean all. Actions are named by their beginnings,
+    such as ``appointment.``; ``until`` is the first moment that is too late."""
+
+    beginnings: tuple[str, ...] = ()
+    accounts: frozenset[UUID] | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    scope: Scope | None = None
+
+
+def trail(
+    session: Session, wanted: Wanted, *, after: Place | None = None, limit: int
+) -> Sequence[AuditEvent]:
+    """Up to ``limit`` events that fit, newest first; one statement."""
+    query = select(AuditEvent).where(*_conditions(wanted))
+    if after is not None:
+        earlier = and_(AuditEvent.at == after.at, AuditEvent.id < after.id)
+        query = query.where(or_(AuditEvent.at < after.at, earlier))
+    newest = query.order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
+    return session.scalars(newest.limit(limit)).all()
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.beginnings:
+        begins = (AuditEvent.action.startswith(one, autoescape=True) for one in wanted.beginnings)
+        found.append(or_(*begins))
+    if wanted.accounts is not None:
+        found.append(AuditEvent.account_id.in_(wanted.accounts))
+    if wanted.subject is not None:
+        found.append(AuditEvent.subject == wanted.subject)
+    if wanted.since is not None:
+        found.append(AuditEvent.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(AuditEvent.at < wanted.until)
+    if wanted.scope is not None:
+        found.append(_within(wanted.scope))
+    return found
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    watched = and_(AuditEvent.account_id.in_(scope.watched), AuditEvent.action.in_(scope.actions))
+    return or_(
+        AuditEvent.account_id.in_(scope.accounts), AuditEvent.subject.in_(scope.subjects), watched
+    )

@@ -1,0 +1,135 @@
+"""People who work in the network register themselves, and an administrator lets them in."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.errors import Forbidden, Invalid, NotFound
+from openslot.core.fields import Details, Email, Name
+from openslot.directory import commands, queries
+from openslot.directory.details import DepartmentDetails
+from openslot.directory.models import Centre, Department, StaffMember
+from openslot.directory.rules import Actor, runs_centre
+from openslot.directory.staff import AlreadyPlaced, OptionalKey
+from openslot.identity import commands as identity
+from openslot.identity import queries as identities
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account, Role
+
+
+class StaffSignUp(Details):
+    """What somebody who works in a department tells of themselves; the department may be one
+    that is not in the list."""
+
+    name: Name
+    email: Email
+    password: str
+    centre_id: int
+    department_id: OptionalKey = None
+
+
+class Waiting(NamedTuple):
+    """Somebody who asks to be let in, and where they say that they work."""
+
+    account: Account
+    centre: Centre
+    department: Department | None
+
+
+def register(
+    session: Session, new: StaffSignUp, password_hash: str, *, address: str | None, now: datetime
+) -> Account:
+    """An account of staff that opens nothing until it is let in; EmailTaken where there is one
+    with this e-mail."""
+    centre = queries.centre(session, new.centre_id)
+    if new.department_id is not None:
+        department = queries.department(session, new.department_id)
+        if department.centre_id != centre.id:
+            raise Invalid("Choose a department of this centre.", field="place")
+    account = identity.create_account(
+        session,
+        NewAccount(new.email, new.name, password_hash, Role.STAFF),
+        by=Origin(None, address),
+        now=now,
+    )
+    account.active = False
+    queries.add_member(
+        session,
+        StaffMember(
+            account_id=account.id,
+            centre_id=centre.id,
+            department_id=new.department_id,
+            waits=True,
+        ),
+    )
+    return account
+
+
+def is_waiting(session: Session, email: str) -> bool:
+    """Whether the account with this e-mail waits to be let in. Only for who knows its password:
+    nobody else is to learn whether there is one."""
+    account = identities.by_email(session, email)
+    member = queries.staff_member(session, account.id) if account else None
+    return member is not None and member.waits
+
+
+def waiting(session: Session, actor: Actor) -> list[Waiting]:
+    """Who waits at the actor's centre, or in the whole network; the longest first."""
+    centre_id = None if actor.is_a(Role.NETWORK_ADMIN) else actor.centre_id or 0
+    return [
+        Waiting(*row)
+        for row in queries.waiting_staff(session, centre_id)
+        if runs_centre(actor, row[1].id)
+    ]
+
+
+def admit(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
+    """Let somebody in; NotFound unless they wait at a centre that the actor runs."""
+    account, member = _waiting(session, actor, account_id)
+    member.waits = False
+    identity.set_active(session, account_id, True, by=actor.origin, now=now)
+    return account
+
+
+def decline(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
+    """Send somebody away: their account, which never opened anything, is deleted."""
+    account, _ = _waiting(session, actor, account_id)
+    audit.record(
+        session, "account.declined", identity.subject_of(account_id), by=actor.origin, now=now
+    )
+    identity.delete_account(session, account_id, by=actor.origin, now=now)
+    return account
+
+
+def _waiting(session: Session, actor: Actor, account_id: UUID) -> tuple[Account, StaffMember]:
+    account = identities.by_id(session, account_id)
+    member = queries.staff_member(session, account_id)
+    if account is None or member is None or not member.waits:
+        raise NotFound
+    if not runs_centre(actor, member.centre_id):
+        raise NotFound
+    return account, member
+
+
+def found_department(
+    session: Session, actor: Actor, details: DepartmentDetails, *, now: datetime
+) -> Department:
+    """Staff who have no department yet add theirs to their own centre, and belong to it.
+
+    AlreadyPlaced for who has one; NameTaken where the centre has it, so that it can be chosen.
+    """
+    member = queries.staff_member(session, actor.account_id) if actor.account_id else None
+    if member is None or not actor.is_a(Role.STAFF):
+        raise Forbidden
+    if member.department_id is not None:
+        raise AlreadyPlaced
+    # This once they may do what otherwise only who runs the centre may.
+    entitled = replace(actor, role=Role.CENTRE_ADMIN, centre_id=member.centre_id)
+    department = commands.create_department(session, entitled, member.centre_id, details, now=now)
+    member.department_id = department.id
+    return department

@@ -1,0 +1,66 @@
+"""What can be booked in the whole network, kept in memory until the directory changes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import slots as booking
+from openslot.booking.slots import Slot
+from openslot.directory import queries as directory
+from openslot.schedules import queries as schedules
+from openslot.schedules.queries import Subject
+from openslot.schedules.rules import Place
+
+
+class Bookable(NamedTuple):
+    """A schedule that can be booked, and whom or what it books where."""
+
+    place: Place
+    subject: Subject
+
+
+@dataclass(slots=True)
+class Offered:
+    """Every bookable schedule by its id, read anew when the directory's version has risen."""
+
+    _version: int = -1
+    _known: Mapping[int, Bookable] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def fresh(self, session: Session) -> Mapping[int, Bookable]:
+        """All of them, as new as ``session`` sees them; one statement while nothing changes."""
+        version = directory.version(session)
+        with self._lock:
+            if version != self._version:
+                self._known = _read(session)
+                self._version = version
+            return self._known
+
+
+def _read(session: Session) -> dict[int, Bookable]:
+    subjects = {one.schedule.id: one for one in schedules.subjects(session, *schedules.bookable())}
+    session.expunge_all()
+    return {
+        key: Bookable(place, subjects[key])
+        for key, place in schedules.places(session).items()
+        if key in subjects
+    }
+
+
+def free_slots(
+    session: Session,
+    chosen: Iterable[Bookable],
+    starts: datetime,
+    ends: datetime,
+    *,
+    now: datetime,
+    minutes: int | None,
+    limit: int | None,
+) -> list[Slot]:
+    """The free starts of the chosen schedules, earliest first; two statements."""
+    places = {one.place.schedule_id: one.place for one in chosen}
+    return booking.slots(session, places, starts, ends, now=now, minutes=minutes, limit=limit)

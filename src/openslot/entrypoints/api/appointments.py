@@ -1,0 +1,384 @@
+"""Holds and visits: kept, booked, read, moved, changed and cancelled."""
+
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import request, url_for
+from pydantic import AwareDatetime, Field, StringConstraints
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands, queries, search
+from openslot.booking.commands import Wish, visit_for
+from openslot.booking.models import Appointment as AppointmentRow
+from openslot.booking.models import Priority, Status
+from openslot.booking.queries import Visit
+from openslot.core.errors import Invalid, Malformed
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.shapes import (
+    CentreRef,
+    Id,
+    PatientRef,
+    PractitionerRef,
+    ServiceRef,
+    centre_ref,
+    patient_ref,
+    practitioner_ref,
+    service_ref,
+)
+from openslot.entrypoints.request import now, reader, services, settings, write
+from openslot.referrals import commands as referrals
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+service = Service("appointments", "Visits", "Keep a time, book it, move it, cancel it.")
+
+HOLDS, PATH = "/api/v1/holds", "/api/v1/appointments"
+ONE = f"{PATH}/<uuid:appointment_id>"
+ETAG = {"ETag": "The version of the visit; send it as If-Match to change only that."}
+MADE = {"Location": "The address of the new visit.", **ETAG}
+
+Reason = Annotated[str, StringConstraints(max_length=2000)]
+Why = Annotated[str, StringConstraints(max_length=500)]
+Minutes = Annotated[
+    int, Field(ge=5, le=1440, multiple_of=5, description="By default one slot of the schedule.")
+]
+
+
+class NewHold(Given):
+    """A time to keep for some minutes; patients keep it for themselves by default."""
+
+    schedule: Id
+    start: AwareDatetime
+    minutes: Minutes | None = None
+    patient: UUID | None = None
+    referral: UUID | None = None
+
+
+class Hold(Shown):
+    """A kept time."""
+
+    id: UUID
+    schedule: int
+    start: AwareDatetime
+    end: AwareDatetime
+    until: Annotated[AwareDatetime, Field(description="It is free again from then on.")]
+
+
+class NewAppointment(Given):
+    """A visit as somebody wants it, out of a hold if one is named."""
+
+    schedule: Id
+    start: AwareDatetime
+    minutes: Minutes | None = None
+    patient: UUID | None = None
+    hold: UUID | None = None
+    referral: Annotated[
+        UUID | None, Field(description="By default the patient's own that fits, if one is needed.")
+    ] = None
+    reason: Reason | None = None
+    priority: Priority = Priority.ROUTINE
+    second_visit: Annotated[
+        bool, Field(description="Another visit with somebody on one day, by those who may.")
+    ] = False
+
+
+class Move(StrEnum):
+    """What a visit's status can be set to."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    FULFILLED = "fulfilled"
+    NO_SHOW = "no-show"
+    CANCELLED = "cancelled"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
+class AppointmentChange(Given):
+    """What is to change of a visit: its time, its reason and priority, or its status."""
+
+    start: AwareDatetime | None = None
+    minutes: Minutes | None = None
+    schedule: Annotated[
+        Id | None, Field(description="Another schedule of the same practitioner.")
+    ] = None
+    reason: Reason | None = None
+    priority: Priority | None = None
+    status: Move | None = None
+    why: Annotated[Why | None, Field(description="Why it is cancelled.")] = None
+
+
+class Links(Shown):
+    """Where more is."""
+
+    self: str
+    page: Annotated[str, Field(description="For people.")]
+    calendar: Annotated[str, Field(description="The visit for calendar programs.")]
+
+
+class Appointment(Shown):
+    """A visit."""
+
+    id: UUID
+    schedule: int
+    patient: PatientRef | None
+    practitioner: PractitionerRef | None
+    centre: CentreRef
+    service: ServiceRef | None
+    start: AwareDatetime
+    end: AwareDatetime
+    status: Status
+    status_reason: str | None
+    reason: str | None
+    priority: Priority
+    referral: UUID | None
+    version: int
+    created: AwareDatetime
+    links: Links
+
+
+class AppointmentList(Listing[Appointment]):
+    """Some visits, by start."""
+
+
+class AppointmentQuery(Paged):
+    """Which of one's own visits; a date means midnight in the network's time zone."""
+
+    from_: Annotated[AwareDatetime | date | None, Field(alias="from")] = None
+    to: AwareDatetime | date | None = None
+    status: tuple[Move, ...] = ()
+    schedule: Id | None = None
+    service: Id | None = None
+    patient: UUID | None = None
+    priority: Priority | None = None
+
+
+@service.operation(
+    "POST", HOLDS, scope="appointments:write", body=NewHold, answer=Hold, status=201,
+    may_fail=(404,),
+)  # fmt: skip
+def create_hold(body: NewHold) -> Hold:
+    """Keep a time for some minutes; the patient's other holds are let go."""
+    wish = _wish(body.schedule, body.start, body.minutes, body.patient)
+    keep = timedelta(minutes=settings().hold_minutes)
+    kept = write(
+        lambda session: referrals.hold(
+            session, bearer.actor(), wish, now=now(), keep=keep, referral_id=body.referral
+        )
+    )
+    return _hold(kept)
+
+
+@service.operation("DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", status=204)
+def release_hold(hold_id: UUID) -> None:
+    """Let a kept time go; nothing happens where it is no longer kept."""
+    write(lambda session: commands.release_hold(session, bearer.actor(), hold_id, now=now()))
+
+
+@service.operation(
+    "POST", PATH, scope="appointments:write", body=NewAppointment, answer=Appointment, status=201,
+    may_fail=(404, 410), headers=MADE,
+)  # fmt: skip
+def create_appointment(body: NewAppointment) -> Answer:
+    """Book a visit.
+
+    A time that somebody else has taken answers 409 slot-taken with the nearest that are free.
+    """
+    wish = _wish(
+        body.schedule, body.start, body.minutes, body.patient, reason=body.reason,
+        priority=body.priority, second_visit=body.second_visit,
+    )  # fmt: skip
+
+    def work(session: Session) -> Visit:
+        made = referrals.book(
+            session, bearer.actor(), wish, now=now(), hold_id=body.hold,
+            referral_id=body.referral,
+        )  # fmt: skip
+        session.flush()
+        return visit_for(session, bearer.actor(), made.id)[0]
+
+    return _answer(write(work), status=201)
+
+
+@service.operation(
+    "GET", PATH, scope="appointments:read", query=AppointmentQuery, answer=AppointmentList
+)
+def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
+    """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
+    seen = search.seen_by(bearer.actor(), now())
+    where = [seen, AppointmentRow.status != Status.HELD, *_filters(query)]
+    after = read_cursor(query.after, instant, UUID)
+    if after is not None:
+        where.append(queries.after(*after))
+    rows = queries.visits(reader(), *where, limit=query.limit + 1)
+    return page(AppointmentList, rows, query, _shown, _key)
+
+
+@service.operation("GET", ONE, scope="appointments:read", answer=Appointment, headers=ETAG)
+def get_appointment(appointment_id: UUID) -> Answer:
+    """Read a visit that one has a part in."""
+    return _answer(visit_for(reader(), bearer.actor(), appointment_id)[0])
+
+
+@service.operation(
+    "PATCH", ONE, scope="appointments:write", body=AppointmentChange, answer=Appointment,
+    may_fail=(409,), headers=ETAG, if_match=True,
+)  # fmt: skip
+def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
+    """Move a visit, change its reason or priority, or its status.
+
+    All that is named is changed, or nothing. With If-Match only the version that it names.
+    """
+    if not body.model_fields_set:
+        raise Invalid("Name what is to change.")
+    version = _version()
+
+    def work(session: Session) -> Visit:
+        _change(session, appointment_id, body, version)
+        session.flush()
+        return visit_for(session, bearer.actor(), appointment_id)[0]
+
+    return _answer(write(work))
+
+
+def _change(
+    session: Session, appointment_id: UUID, body: AppointmentChange, version: int | None
+) -> None:
+    """Each kind of change by its command; the version is that of before the first."""
+    actor, cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
+    if body.start is not None or body.minutes is not None or body.schedule is not None:
+        known = visit_for(session, actor, appointment_id)[0].appointment
+        commands.move(
+            session, actor, appointment_id, body.start or known.starts_at, now=now(),
+            cutoff=cutoff, minutes=body.minutes, schedule_id=body.schedule, version=version,
+        )  # fmt: skip
+        version = None
+    if body.model_fields_set & {"reason", "priority"}:
+        known = visit_for(session, actor, appointment_id)[0].appointment
+        reason = body.reason if "reason" in body.model_fields_set else known.reason
+        commands.amend(
+            session, actor, appointment_id, reason=reason, priority=body.priority, now=now(),
+            version=version,
+        )  # fmt: skip
+        session.flush()
+        version = None
+    if body.status is not None:
+        commands.change_status(
+            session, actor, appointment_id, Status(body.status), now=now(), cutoff=cutoff,
+            why=body.why, version=version,
+        )  # fmt: skip
+
+
+def _version() -> int | None:
+    """The version that If-Match names."""
+    header = request.headers.get("If-Match")
+    if header is None:
+        return None
+    text = header.removeprefix("W/").strip('"')
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise Malformed("Send If-Match as an ETag of ours had it.", field="If-Match")
+    return int(text)
+
+
+def _wish(
+    schedule: int,
+    start: datetime,
+    minutes: int | None,
+    patient: UUID | None,
+    *,
+    reason: str | None = None,
+    priority: Priority = Priority.ROUTINE,
+    second_visit: bool = False,
+) -> Wish:
+    known = services().offered.fresh(reader()).get(schedule)
+    slot = known.place.slot_minutes if known else 30
+    actor = bearer.actor()
+    return Wish(
+        schedule_id=schedule,
+        start=start,
+        minutes=minutes or slot,
+        patient_id=patient or actor.patient_id,
+        reason=reason,
+        priority=priority,
+        second_visit=second_visit,
+    )
+
+
+def _filters(query: AppointmentQuery) -> list[queries.Condition]:
+    found: list[queries.Condition] = []
+    if query.from_ is not None:
+        found.append(AppointmentRow.starts_at >= _instant(query.from_))
+    if query.to is not None:
+        found.append(AppointmentRow.starts_at < _instant(query.to))
+    if query.status:
+        found.append(AppointmentRow.status.in_([str(one) for one in query.status]))
+    if query.schedule:
+        found.append(queries.on_schedule(query.schedule))
+    if query.service:
+        found.append(Schedule.service_id == query.service)
+    if query.patient:
+        found.append(queries.of_patient(query.patient))
+    if query.priority:
+        found.append(AppointmentRow.priority == query.priority)
+    return found
+
+
+def _instant(given: datetime | date) -> datetime:
+    if isinstance(given, datetime):
+        return given
+    return datetime.combine(given, time(0), ZoneInfo(settings().time_zone))
+
+
+def _key(visit: Visit) -> tuple[str, UUID]:
+    return visit.appointment.starts_at.isoformat(), visit.appointment.id
+
+
+def _answer(visit: Visit, *, status: int = 200) -> Answer:
+    headers = {"ETag": f'W/"{visit.appointment.version}"'}
+    if status == 201:
+        headers["Location"] = f"{PATH}/{visit.appointment.id}"
+    return Answer(_shown(visit), status=status, headers=headers)
+
+
+def _hold(row: AppointmentRow) -> Hold:
+    zone = _zone(row.schedule_id)
+    return Hold(
+        id=row.id,
+        schedule=row.schedule_id,
+        start=row.starts_at.astimezone(zone),
+        end=row.ends_at.astimezone(zone),
+        until=(row.held_until or row.starts_at).astimezone(zone),
+    )
+
+
+def _zone(schedule_id: int) -> ZoneInfo:
+    places = schedules.places(reader(), Schedule.id == schedule_id, inactive=True)
+    return places[schedule_id].zone
+
+
+def _shown(visit: Visit) -> Appointment:
+    row = visit.appointment
+    page_url = url_for("visits.show", appointment_id=row.id, _external=True)
+    calendar = url_for("visits.calendar_file", appointment_id=row.id, _external=True)
+    return Appointment(
+        id=row.id,
+        schedule=row.schedule_id,
+        patient=patient_ref(visit.patient),
+        practitioner=practitioner_ref(visit.practitioner),
+        centre=centre_ref(visit.centre),
+        service=service_ref(visit.service, visit.department),
+        start=row.starts_at.astimezone(visit.zone),
+        end=row.ends_at.astimezone(visit.zone),
+        status=visit.status,
+        status_reason=row.status_reason,
+        reason=row.reason,
+        priority=Priority(row.priority),
+        referral=row.referral_id,
+        version=row.version,
+        created=row.created_at,
+        links=Links(self=f"{PATH}/{row.id}", page=page_url, calendar=calendar),
+    )

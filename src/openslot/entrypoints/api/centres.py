@@ -1,0 +1,114 @@
+"""Centres: read by anybody with a proof, changed by those who run them."""
+
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from openslot.directory import commands, queries
+from openslot.directory.details import CentreDetails
+from openslot.directory.models import Centre as CentreRow
+from openslot.directory.models import CentreType
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.request import now, reader, write
+from openslot.requests.retire import retire_centre
+
+service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies, laboratories.")
+
+PATH = "/api/v1/centres"
+ONE = f"{PATH}/<int:centre_id>"
+LOCATION = {"Location": "The address of the new centre."}
+
+
+class Centre(Shown):
+    """A centre."""
+
+    id: int
+    name: str
+    type: CentreType
+    suburb: str
+    time_zone: Annotated[str, Field(description="IANA name, such as Australia/Sydney.")]
+    address: str | None
+    phone: str | None
+    email: str | None
+    business_number: str | None
+    description: str | None
+    holiday_region: str | None
+    picture_url: str | None
+    latitude: float | None
+    longitude: float | None
+    active: bool
+
+
+class CentreList(Listing[Centre]):
+    """Some centres, by name."""
+
+
+class CentreQuery(Paged):
+    """Which centres."""
+
+    q: Annotated[str | None, Field(max_length=200, description="Part of name or suburb.")] = None
+    suburb: Annotated[str | None, Field(max_length=100)] = None
+    type: CentreType | None = None
+
+
+CentreChange = Partial.of(CentreDetails, "CentreChange", "What is to change of a centre.")
+
+
+@service.operation("GET", PATH, scope="directory:read", query=CentreQuery, answer=CentreList)
+def list_centres(query: CentreQuery) -> Listing[Centre]:
+    """List centres by name."""
+    wanted = [queries.holds(query.q or "", CentreRow.name, CentreRow.suburb)]
+    if query.suburb:
+        wanted.append(queries.is_text(CentreRow.suburb, query.suburb))
+    if query.type:
+        wanted.append(CentreRow.type == query.type)
+    after = read_cursor(query.after, str, int)
+    rows = queries.listed(reader(), CentreRow, *wanted, after=after, limit=query.limit + 1)
+    return page(CentreList, rows, query, shown, lambda row: (row.name, row.id))
+
+
+@service.operation("GET", ONE, scope="directory:read", answer=Centre)
+def get_centre(centre_id: int) -> Centre:
+    """Read a centre."""
+    return shown(queries.centre(reader(), centre_id))
+
+
+@service.operation(
+    "POST", PATH, scope="directory:write", body=CentreDetails, answer=Centre, status=201,
+    headers=LOCATION,
+)  # fmt: skip
+def create_centre(body: CentreDetails) -> Answer:
+    """Make a centre, by an administrator of the network."""
+    centre = write(lambda session: commands.create_centre(session, bearer.actor(), body, now=now()))
+    return Answer(shown(centre), headers={"Location": f"{PATH}/{centre.id}"})
+
+
+@service.operation("PATCH", ONE, scope="directory:write", body=CentreChange, answer=Centre,
+                   may_fail=(409,))  # fmt: skip
+def change_centre(centre_id: int, body: Partial) -> Centre:
+    """Change some of a centre, by those who run it."""
+
+    def work(session: Session) -> CentreRow:
+        known = queries.centre(session, centre_id)
+        return commands.change_centre(
+            session, bearer.actor(), centre_id, merged(CentreDetails, known, body), now=now()
+        )
+
+    return shown(write(work))
+
+
+@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+def retire(centre_id: int) -> None:
+    """Take a centre out; refused while there are visits to come. Its past stays."""
+    write(
+        lambda session: retire_centre(session, bearer.actor(), centre_id, active=False, now=now())
+    )
+
+
+def shown(row: CentreRow) -> Centre:
+    """The centre as programs see it."""
+    return Centre.model_validate({name: getattr(row, name) for name in Centre.model_fields})

@@ -1,0 +1,221 @@
+"""Departments of centres, and the services that they offer."""
+
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from openslot.directory import commands, queries
+from openslot.directory.details import DepartmentDetails, ServiceDetails
+from openslot.directory.models import Department as DepartmentRow
+from openslot.directory.models import Service as ServiceRow
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.api.shapes import Id, text_of
+from openslot.entrypoints.request import now, reader, write
+from openslot.requests.retire import retire_department, retire_service
+
+service = Service(
+    "departments", "Departments", "Parts of a centre, and the services that they offer."
+)
+
+DEPARTMENTS, SERVICES = "/api/v1/departments", "/api/v1/services"
+DEPARTMENT = f"{DEPARTMENTS}/<int:department_id>"
+SERVICE = f"{SERVICES}/<int:service_id>"
+
+
+class Department(Shown):
+    """A department."""
+
+    id: int
+    centre_id: int
+    name: str
+    description: str | None
+    phone: str | None
+    email: str | None
+    picture_url: str | None
+    active: bool
+
+
+class DepartmentList(Listing[Department]):
+    """Some departments, by name."""
+
+
+class DepartmentQuery(Paged):
+    """Which departments."""
+
+    q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
+    name: Annotated[str | None, Field(max_length=200)] = None
+    centre: Id | None = None
+
+
+class NewDepartment(DepartmentDetails):
+    """A department of a centre."""
+
+    centre_id: Id
+
+
+DepartmentChange = Partial.of(
+    DepartmentDetails, "DepartmentChange", "What is to change of a department."
+)
+
+
+class OfferedService(Shown):
+    """A service."""
+
+    id: int
+    department_id: int
+    name: str
+    category: str | None
+    minutes: int
+    description: str | None
+    phone: str | None
+    email: str | None
+    active: bool
+
+
+class ServiceList(Listing[OfferedService]):
+    """Some services, by name."""
+
+
+class ServiceQuery(Paged):
+    """Which services."""
+
+    q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
+    name: Annotated[str | None, Field(max_length=200)] = None
+    department: Id | None = None
+
+
+class NewService(ServiceDetails):
+    """A service of a department; it can be booked once it has a schedule."""
+
+    department_id: Id
+
+
+ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "What is to change of a service.")
+
+
+@service.operation(
+    "GET", DEPARTMENTS, scope="directory:read", query=DepartmentQuery, answer=DepartmentList
+)
+def list_departments(query: DepartmentQuery) -> Listing[Department]:
+    """List departments by name."""
+    wanted = text_of(query.q, query.name, DepartmentRow.name)
+    if query.centre:
+        wanted.append(DepartmentRow.centre_id == query.centre)
+    after = read_cursor(query.after, str, int)
+    rows = queries.listed(reader(), DepartmentRow, *wanted, after=after, limit=query.limit + 1)
+    return page(DepartmentList, rows, query, _department, lambda row: (row.name, row.id))
+
+
+@service.operation("GET", DEPARTMENT, scope="directory:read", answer=Department)
+def get_department(department_id: int) -> Department:
+    """Read a department."""
+    return _department(queries.department(reader(), department_id))
+
+
+@service.operation(
+    "POST", DEPARTMENTS, scope="directory:write", body=NewDepartment, answer=Department,
+    status=201, may_fail=(404,), headers={"Location": "The address of the new department."},
+)  # fmt: skip
+def create_department(body: NewDepartment) -> Answer:
+    """Make a department, by those who run the centre."""
+    details = DepartmentDetails(**body.model_dump(exclude={"centre_id"}))
+    made = write(
+        lambda session: commands.create_department(
+            session, bearer.actor(), body.centre_id, details, now=now()
+        )
+    )
+    return Answer(_department(made), headers={"Location": f"{DEPARTMENTS}/{made.id}"})
+
+
+@service.operation(
+    "PATCH", DEPARTMENT, scope="directory:write", body=DepartmentChange, answer=Department,
+    may_fail=(409,),
+)  # fmt: skip
+def change_department(department_id: int, body: Partial) -> Department:
+    """Change some of a department, by its staff or those who run the centre."""
+
+    def work(session: Session) -> DepartmentRow:
+        known = queries.department(session, department_id)
+        details = merged(DepartmentDetails, known, body)
+        return commands.change_department(
+            session, bearer.actor(), department_id, details, now=now()
+        )
+
+    return _department(write(work))
+
+
+@service.operation("DELETE", DEPARTMENT, scope="directory:write", status=204, may_fail=(409,))
+def remove_department(department_id: int) -> None:
+    """Take a department out; refused while its services have visits to come."""
+    write(
+        lambda session: retire_department(
+            session, bearer.actor(), department_id, active=False, now=now()
+        )
+    )
+
+
+@service.operation("GET", SERVICES, scope="directory:read", query=ServiceQuery, answer=ServiceList)
+def list_services(query: ServiceQuery) -> Listing[OfferedService]:
+    """List services by name."""
+    wanted = text_of(query.q, query.name, ServiceRow.name)
+    if query.department:
+        wanted.append(ServiceRow.department_id == query.department)
+    after = read_cursor(query.after, str, int)
+    rows = queries.listed(reader(), ServiceRow, *wanted, after=after, limit=query.limit + 1)
+    return page(ServiceList, rows, query, _service, lambda row: (row.name, row.id))
+
+
+@service.operation("GET", SERVICE, scope="directory:read", answer=OfferedService)
+def get_service(service_id: int) -> OfferedService:
+    """Read a service."""
+    return _service(queries.service(reader(), service_id))
+
+
+@service.operation(
+    "POST", SERVICES, scope="directory:write", body=NewService, answer=OfferedService, status=201,
+    may_fail=(404,), headers={"Location": "The address of the new service."},
+)  # fmt: skip
+def create_service(body: NewService) -> Answer:
+    """Make a service, by the staff of its department or those who run the centre."""
+    details = ServiceDetails(**body.model_dump(exclude={"department_id"}))
+    made = write(
+        lambda session: commands.create_service(
+            session, bearer.actor(), body.department_id, details, now=now()
+        )
+    )
+    return Answer(_service(made), headers={"Location": f"{SERVICES}/{made.id}"})
+
+
+@service.operation(
+    "PATCH", SERVICE, scope="directory:write", body=ServiceChange, answer=OfferedService,
+    may_fail=(409,),
+)  # fmt: skip
+def change_service(service_id: int, body: Partial) -> OfferedService:
+    """Change some of a service, by the staff of its department or those who run the centre."""
+
+    def work(session: Session) -> ServiceRow:
+        details = merged(ServiceDetails, queries.service(session, service_id), body)
+        return commands.change_service(session, bearer.actor(), service_id, details, now=now())
+
+    return _service(write(work))
+
+
+@service.operation("DELETE", SERVICE, scope="directory:write", status=204, may_fail=(409,))
+def remove_service(service_id: int) -> None:
+    """Take a service out; refused while it has visits to come."""
+    write(
+        lambda session: retire_service(session, bearer.actor(), service_id, active=False, now=now())
+    )
+
+
+def _department(row: DepartmentRow) -> Department:
+    return Department.model_validate({name: getattr(row, name) for name in Department.model_fields})
+
+
+def _service(row: ServiceRow) -> OfferedService:
+    values = {name: getattr(row, name) for name in OfferedService.model_fields}
+    return OfferedService.model_validate(values)

@@ -1,0 +1,258 @@
+"""The doctor-schedule service, as its users know it: doctors, and visits of 15 minutes."""
+
+import datetime as dt
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, RootModel, field_validator
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands as booking
+from openslot.booking import doctors
+from openslot.booking import queries as visits
+from openslot.booking.commands import Wish
+from openslot.booking.doctors import MINUTES, DoctorDetails
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.booking.retire import retire_practitioner
+from openslot.core.errors import Invalid, NotFound
+from openslot.core.fields import Name, refuse
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.schedules import Clock
+from openslot.entrypoints.api.shapes import Id
+from openslot.entrypoints.request import now, reader, settings, write
+from openslot.referrals import commands as referrals
+from openslot.schedules.availability import Weekly
+from openslot.schedules.rules import clock_text, parse_clock
+
+service = Service(
+    "doctors", "Doctors", "The doctor-schedule service, on the same diaries as all the rest."
+)
+
+A_DAY, CUTOFF = timedelta(days=1), timedelta(0)
+END_OF_DAY = 24 * 60
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Week = dict[str, list[tuple[str, str]]]
+Period = tuple[Clock, Clock]
+
+
+class DoctorGiven(Given):
+    """A doctor; the hours hold at every location, one visit at a time."""
+
+    name: Name
+    locations: Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
+    schedule: Annotated[
+        dict[str, Annotated[list[Period], Field(max_length=20)]],
+        Field(description="Lists of [from, to] by weekday: monday, tuesday, …"),
+    ]
+
+    @field_validator("schedule")
+    @classmethod
+    def _weekdays(cls, given: Week) -> Week:
+        unknown = sorted(given.keys() - set(WEEKDAYS))
+        if unknown:
+            raise refuse("Name the days monday, tuesday, and so on.")
+        return given
+
+    def details(self) -> DoctorDetails:
+        """What the command takes."""
+        hours = [
+            Weekly(WEEKDAYS.index(day), parse_clock(starts), parse_clock(ends), None, None)
+            for day, periods in self.schedule.items()
+            for starts, ends in periods
+        ]
+        return DoctorDetails(name=self.name, locations=self.locations, hours=tuple(hours))
+
+
+class Doctor(Shown):
+    """A doctor."""
+
+    id: int
+    name: str
+    locations: list[str]
+    location_ids: Annotated[list[int], Field(description="In the order of the locations.")]
+    schedule: Week
+
+
+class DoctorList(RootModel[list[Doctor]]):
+    """All doctors."""
+
+
+class AppointmentGiven(Given):
+    """A visit of 15 minutes on the location's clocks."""
+
+    doctor_id: Id
+    location_id: Id
+    date: dt.date
+    time: Clock
+    patient_id: UUID | None = None
+
+
+class AppointmentNamed(Given):
+    """A visit by its doctor and start."""
+
+    doctor_id: Id
+    date: dt.date
+    time: Clock
+
+
+class DoctorVisit(Shown):
+    """A visit on the location's clocks."""
+
+    id: UUID
+    doctor_id: int
+    location_id: int
+    date: dt.date
+    time: str
+    minutes: int
+
+
+class DoctorVisitList(RootModel[list[DoctorVisit]]):
+    """Visits, the earliest first."""
+
+
+@service.operation("GET", "/doctors", scope="doctors", answer=DoctorList)
+def list_doctors() -> DoctorList:
+    """List all doctors whose hours are the same wherever they work."""
+    return DoctorList([_doctor(one) for one in doctors.doctors(reader())])
+
+
+@service.operation("POST", "/doctors", scope="doctors", body=DoctorGiven, answer=Doctor, status=201)
+def create_doctor(body: DoctorGiven) -> Answer:
+    """Make a doctor; addresses that are not known yet become centres."""
+    made = write(
+        lambda session: doctors.open_doctor(
+            session, bearer.actor(), body.details(), zone=settings().time_zone, now=now()
+        )
+    )
+    return Answer(_doctor(made), headers={"Location": f"/doctors/{made.practitioner.id}"})
+
+
+@service.operation("GET", "/doctors/<int:doctor_id>", scope="doctors", answer=Doctor)
+def get_doctor(doctor_id: int) -> Doctor:
+    """Read a doctor."""
+    return _doctor(doctors.doctor(reader(), doctor_id))
+
+
+@service.operation(
+    "PUT", "/doctors/<int:doctor_id>", scope="doctors", body=DoctorGiven, answer=Doctor,
+    may_fail=(409,),
+)  # fmt: skip
+def change_doctor(doctor_id: int, body: DoctorGiven) -> Doctor:
+    """Put other details in the place of a doctor's."""
+    changed = write(
+        lambda session: doctors.change_doctor(
+            session, bearer.actor(), doctor_id, body.details(), zone=settings().time_zone,
+            now=now(),
+        )
+    )  # fmt: skip
+    return _doctor(changed)
+
+
+@service.operation(
+    "DELETE", "/doctors/<int:doctor_id>", scope="doctors", status=204, may_fail=(409,)
+)
+def remove_doctor(doctor_id: int) -> None:
+    """Take a doctor out; refused while there are visits to come."""
+    write(
+        lambda session: retire_practitioner(
+            session, bearer.actor(), doctor_id, active=False, now=now()
+        )
+    )
+
+
+@service.operation(
+    "POST", "/appointment", scope="doctors", body=AppointmentGiven, answer=DoctorVisit, status=201,
+    may_fail=(404,),
+)  # fmt: skip
+def create_appointment(body: AppointmentGiven) -> DoctorVisit:
+    """Book 15 minutes with a doctor; no patient is needed, one may be given."""
+
+    def work(session: Session) -> Visit:
+        place = doctors.schedule_at(session, body.doctor_id, body.location_id)
+        start = _instant(body.date, body.time, place.zone)
+        wish = Wish(place.schedule_id, start, MINUTES, body.patient_id)
+        made = referrals.book(session, bearer.actor(), wish, now=now())
+        session.flush()
+        return booking.visit_for(session, bearer.actor(), made.id)[0]
+
+    return _appointment(write(work))
+
+
+@service.operation("GET", "/appointments/<int:doctor_id>", scope="doctors", answer=DoctorVisitList)
+def list_appointments(doctor_id: int) -> DoctorVisitList:
+    """List a doctor's visits that stand, wherever they were booked."""
+    doctors.doctor(reader(), doctor_id)
+    found = visits.visits(reader(), visits.of_practitioner(doctor_id), visits.live_or_done())
+    return DoctorVisitList([_appointment(one) for one in found])
+
+
+@service.operation("DELETE", "/appointment", scope="doctors", body=AppointmentNamed, status=204,
+                   may_fail=(404, 409))  # fmt: skip
+def cancel_appointment(body: AppointmentNamed) -> None:
+    """Cancel a visit; its time is free at once."""
+
+    def work(session: Session) -> None:
+        visit = _named(session, body)
+        booking.change_status(
+            session, bearer.actor(), visit.appointment.id, Status.CANCELLED,
+            now=now(), cutoff=CUTOFF,
+        )  # fmt: skip
+
+    write(work)
+
+
+def _named(session: Session, body: AppointmentNamed) -> Visit:
+    """The doctor's visit that starts then, on the clocks of where it is."""
+    day_before, day_after = (
+        datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
+    )
+    near = visits.visits(
+        session, visits.of_practitioner(body.doctor_id), visits.live(),
+        visits.between(day_before, day_after),
+    )  # fmt: skip
+    for visit in near:
+        local = visit.appointment.starts_at.astimezone(visit.zone)
+        if (local.date(), f"{local:%H:%M}") == (body.date, body.time):
+            return visit
+    raise NotFound("This doctor has no visit at that time.", field="time")
+
+
+def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
+    """When the location's clocks show this, the first time if they do so twice."""
+    minutes = parse_clock(clock)
+    wall = datetime.combine(day, dt.time(minutes // 60 % 24, minutes % 60))
+    found = wall.replace(tzinfo=zone).astimezone(UTC)
+    if minutes == END_OF_DAY or found.astimezone(zone).replace(tzinfo=None) != wall:
+        raise Invalid("Clocks there do not show this time on that day.", field="time")
+    return found
+
+
+def _appointment(visit: Visit) -> DoctorVisit:
+    starts, ends = visit.appointment.starts_at, visit.appointment.ends_at
+    local = starts.astimezone(visit.zone)
+    return DoctorVisit(
+        id=visit.appointment.id,
+        doctor_id=visit.schedule.practitioner_id or 0,
+        location_id=visit.centre.id,
+        date=local.date(),
+        time=f"{local:%H:%M}",
+        minutes=int((ends - starts).total_seconds()) // 60,
+    )
+
+
+def _doctor(one: doctors.Doctor) -> Doctor:
+    week: Week = {}
+    for period in one.hours:
+        day = week.setdefault(WEEKDAYS[period.weekday], [])
+        day.append((clock_text(period.starts), clock_text(period.ends)))
+    return Doctor(
+        id=one.practitioner.id,
+        name=one.practitioner.name,
+        locations=[centre.address or centre.name for centre in one.locations],
+        location_ids=[centre.id for centre in one.locations],
+        schedule=week,
+    )

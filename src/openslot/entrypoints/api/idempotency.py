@@ -1,0 +1,102 @@
+"""One answer for one Idempotency-Key, however often the request is sent."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from openslot.core import idempotency as kept
+from openslot.core.errors import Conflict, DomainError, Invalid, Malformed
+from openslot.entrypoints import bearer
+from openslot.entrypoints.failures import problem_of, render
+from openslot.entrypoints.request import now, write
+
+HEADER = "Idempotency-Key"
+LONGEST = 100
+KEPT_HEADERS = ("Location", "ETag", "Content-Type", "Last-Modified")
+TAKEN_OVER = timedelta(minutes=1)
+"""A request that has run for longer was broken off; its key may be tried again."""
+
+
+class KeyReused(Invalid):
+    """The key was sent before with something else."""
+
+    code = "idempotency-key-reused"
+    sentence = "This Idempotency-Key was used for another request. Choose a new one."
+
+
+class StillRunning(Conflict):
+    """The first request with this key has not been answered yet."""
+
+    code = "still-running"
+    sentence = "The first request with this Idempotency-Key is still running. Try again later."
+
+
+def once(work: Callable[[], Response]) -> Response:
+    """Do ``work``, or answer as the first request with the same key was answered.
+
+    Without the header it is simply done. The same key with another body is KeyReused, one that
+    is still running StillRunning. A fault of ours is not kept: the key can be tried again.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return work()
+    if not 1 <= len(key) <= LONGEST or not key.isprintable():
+        raise Malformed("Send an Idempotency-Key of 1 to 100 characters.", field=HEADER)
+    owner, digest = _owner(), _digest()
+    known = write(lambda session: _begin(session, owner, key, digest))
+    if known is not None:
+        return _again(known)
+    try:
+        response = work()
+    except DomainError as error:
+        response = cast(Response, render(problem_of(error)))
+    except BaseException:
+        write(lambda session: kept.forget(session, owner, key))
+        raise
+    _keep(owner, key, response)
+    return response
+
+
+def _begin(session: Session, owner: str, key: str, digest: str) -> kept.KeptAnswer | None:
+    known = kept.find(session, owner, key)
+    if known is None:
+        kept.begin(session, owner, key, digest, now=now())
+        return None
+    if known.digest != digest:
+        raise KeyReused(field=HEADER)
+    if known.status is None:
+        if now() - known.started_at < TAKEN_OVER:
+            raise StillRunning
+        known.started_at = now()
+        return None
+    return known
+
+
+def _again(known: kept.KeptAnswer) -> Response:
+    return Response(known.body or "", status=known.status, headers=dict(known.headers or {}))
+
+
+def _keep(owner: str, key: str, response: Response) -> None:
+    headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    body = response.get_data(as_text=True)
+    write(
+        lambda session: kept.finish(
+            session, owner, key, status=response.status_code, headers=headers, body=body
+        )
+    )
+
+
+def _owner() -> str:
+    """Whose key it is: two callers may choose the same one."""
+    actor = bearer.actor()
+    return str(actor.account_id or actor.program or actor.address)[:100]
+
+
+def _digest() -> str:
+    """What is asked for: the path and the body."""
+    sent = f"{request.method} {request.full_path}\n".encode() + request.get_data()
+    return hashlib.sha256(sent).hexdigest()

@@ -1,0 +1,191 @@
+"""Operations of the API: declared once, checked on the way in, written on the way out.
+
+The declaration is all that a request is checked against and all that the OpenAPI document is
+made of, so that the two cannot differ.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, get_origin
+
+from flask import Blueprint, Response, jsonify, request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from openslot.core.errors import Malformed
+from openslot.core.fields import problems
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api import idempotency
+from openslot.entrypoints.failures import InvalidFields
+from openslot.entrypoints.problems import UnsupportedMedia
+
+JSON = "application/json"
+
+
+class Given(BaseModel):
+    """What a program sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Shown(BaseModel):
+    """What a program is shown: just the fields that are declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with more than a body."""
+
+    body: BaseModel | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path."""
+
+    name: str
+    method: str
+    path: str
+    about: str
+    tag: str
+    scope: str | None
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    answer: type[BaseModel] | None
+    status: int
+    may_fail: frozenset[int]
+    headers: Mapping[str, str]
+    if_match: bool
+    secret: bool
+    also: tuple[int, ...]
+
+
+class SecretAnswer(Malformed):
+    """An answer that is shown once is not kept, and so cannot be given again."""
+
+    code = "secret-answer"
+    sentence = "The answer holds a secret and is not kept: send this without an Idempotency-Key."
+
+
+class Service:
+    """A group of operations under one heading of the documentation."""
+
+    def __init__(self, name: str, tag: str, about: str):
+        self.tag, self.about = tag, about
+        self.pages = Blueprint(f"api_{name}", __name__)
+        self.operations: list[Operation] = []
+
+    def operation(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str | None,
+        query: type[BaseModel] | None = None,
+        body: type[BaseModel] | None = None,
+        answer: type[BaseModel] | None = None,
+        status: int = 200,
+        may_fail: tuple[int, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        if_match: bool = False,
+        secret: bool = False,
+        also: tuple[int, ...] = (),
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declare a view: who may call it (``scope``; None is anybody), what it takes as the
+        keyword arguments ``query`` and ``body``, what it answers, and how it may fail besides
+        what follows from the rest. ``headers`` of the answer are named with their meaning.
+        A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are other statuses
+        with which it succeeds.
+
+        The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
+        or None with status 204.
+        """
+
+        def register(view: Callable[..., Any]) -> Callable[..., Any]:
+            one = Operation(
+                view.__name__, method, path, (view.__doc__ or "").strip(), self.tag, scope,
+                query, body, answer, status, frozenset(may_fail), headers or {}, if_match,
+                secret, also,
+            )  # fmt: skip
+            self.operations.append(one)
+            answering = _answering(one, view)
+            answering.operation = one  # type: ignore[attr-defined] # read by guards and by errors
+            self.pages.add_url_rule(path, view.__name__, answering, methods=[method])
+            return view
+
+        return register
+
+
+def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def answering(**path: Any) -> Response:
+        if one.scope is not None:
+            bearer.demand(one.scope)
+        else:
+            bearer.caller()
+        if one.secret and idempotency.HEADER in request.headers:
+            raise SecretAnswer(field=idempotency.HEADER)
+        given: dict[str, Any] = dict(path)
+        if one.query is not None:
+            given["query"] = _read(one.query, _query(one.query))
+        elif request.args:
+            raise InvalidFields(
+                [(name, "This parameter is not known here.") for name in request.args]
+            )
+        if one.body is not None:
+            given["body"] = _read(one.body, _json())
+        if one.method == "POST" and not one.secret:
+            return idempotency.once(lambda: _respond(one, view(**given)))
+        return _respond(one, view(**given))
+
+    return answering
+
+
+def _query(model: type[BaseModel]) -> dict[str, Any]:
+    """The query's parameters; one that may be repeated as a list, another twice is refused."""
+    found: dict[str, Any] = {}
+    for name, values in request.args.lists():
+        declared = model.model_fields.get(name) or next(
+            (one for one in model.model_fields.values() if one.alias == name), None
+        )
+        if declared is not None and get_origin(declared.annotation) is tuple:
+            found[name] = values
+        elif len(values) > 1:
+            raise Malformed("Give {name} once.", field=name, name=name)
+        else:
+            found[name] = values[0]
+    return found
+
+
+def _json() -> Any:
+    if request.mimetype != JSON:
+        raise UnsupportedMedia
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise Malformed("Send a JSON object.")
+    return body
+
+
+def _read(model: type[BaseModel], values: Any) -> BaseModel:
+    """The values as the model; InvalidFields names every one that is refused."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise InvalidFields(problems(error)) from None
+
+
+def _respond(one: Operation, result: Any) -> Response:
+    answer = result if isinstance(result, Answer) else Answer(result)
+    status = answer.status or one.status
+    if answer.body is None:
+        response = Response(status=status)
+        response.headers.pop("Content-Type", None)
+    else:
+        response = jsonify(answer.body.model_dump(mode="json", by_alias=True))
+        response.status_code = status
+    response.headers.extend(answer.headers)
+    return response

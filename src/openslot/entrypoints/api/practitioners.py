@@ -1,0 +1,127 @@
+"""Practitioners."""
+
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from openslot.booking.retire import retire_practitioner
+from openslot.directory import commands, queries
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Practitioner as PractitionerRow
+from openslot.directory.models import Profession
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.api.shapes import Id, text_of
+from openslot.entrypoints.request import now, reader, write
+from openslot.schedules.either_place import change_practitioner as change_with_hours
+from openslot.schedules.queries import works_at
+
+service = Service("practitioners", "Practitioners", "People who give care.")
+
+PATH = "/api/v1/practitioners"
+ONE = f"{PATH}/<int:practitioner_id>"
+
+
+class Practitioner(Shown):
+    """A practitioner."""
+
+    id: int
+    name: str
+    profession: Profession
+    expertise: str | None
+    provider_number: str | None
+    phone: str | None
+    email: str | None
+    languages: Annotated[str, Field(description="Names, separated by commas.")]
+    about: str | None
+    either_place: Annotated[
+        bool, Field(description="Works at any of their centres at any of their hours.")
+    ]
+    active: bool
+
+
+class PractitionerList(Listing[Practitioner]):
+    """Some practitioners, by name."""
+
+
+class PractitionerQuery(Paged):
+    """Which practitioners."""
+
+    q: Annotated[str | None, Field(max_length=200, description="Part of name or expertise.")] = None
+    name: Annotated[str | None, Field(max_length=200)] = None
+    profession: Profession | None = None
+    expertise: Annotated[str | None, Field(max_length=100)] = None
+    centre: Id | None = None
+
+
+PractitionerChange = Partial.of(
+    PractitionerDetails, "PractitionerChange", "What is to change of a practitioner."
+)
+
+
+@service.operation(
+    "GET", PATH, scope="directory:read", query=PractitionerQuery, answer=PractitionerList
+)
+def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
+    """List practitioners by name."""
+    wanted = text_of(query.q, query.name, PractitionerRow.name, PractitionerRow.expertise)
+    if query.profession:
+        wanted.append(PractitionerRow.profession == query.profession)
+    if query.expertise:
+        wanted.append(queries.is_text(PractitionerRow.expertise, query.expertise))
+    if query.centre:
+        wanted.append(works_at(query.centre))
+    after = read_cursor(query.after, str, int)
+    rows = queries.listed(reader(), PractitionerRow, *wanted, after=after, limit=query.limit + 1)
+    return page(PractitionerList, rows, query, _shown, lambda row: (row.name, row.id))
+
+
+@service.operation("GET", ONE, scope="directory:read", answer=Practitioner)
+def get_practitioner(practitioner_id: int) -> Practitioner:
+    """Read a practitioner."""
+    return _shown(queries.practitioner(reader(), practitioner_id))
+
+
+@service.operation(
+    "POST", PATH, scope="directory:write", body=PractitionerDetails, answer=Practitioner,
+    status=201, headers={"Location": "The address of the new practitioner."},
+)  # fmt: skip
+def create_practitioner(body: PractitionerDetails) -> Answer:
+    """Make a practitioner, by an administrator; they can be booked once they have a schedule."""
+    made = write(
+        lambda session: commands.create_practitioner(session, bearer.actor(), body, now=now())
+    )
+    return Answer(_shown(made), headers={"Location": f"{PATH}/{made.id}"})
+
+
+@service.operation(
+    "PATCH", ONE, scope="directory:write", body=PractitionerChange, answer=Practitioner,
+    may_fail=(409,),
+)  # fmt: skip
+def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
+    """Change some of a practitioner, by themselves or those who run a centre of theirs."""
+
+    def work(session: Session) -> PractitionerRow:
+        known = queries.practitioner(session, practitioner_id)
+        details = merged(PractitionerDetails, known, body)
+        return change_with_hours(session, bearer.actor(), practitioner_id, details, now=now())
+
+    return _shown(write(work))
+
+
+@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+def remove_practitioner(practitioner_id: int) -> None:
+    """Take a practitioner out; refused while they have visits to come."""
+    write(
+        lambda session: retire_practitioner(
+            session, bearer.actor(), practitioner_id, active=False, now=now()
+        )
+    )
+
+
+def _shown(row: PractitionerRow) -> Practitioner:
+    values = {name: getattr(row, name) for name in Practitioner.model_fields}
+    return Practitioner.model_validate(values)

@@ -1,0 +1,224 @@
+"""Referrals: written and sent by GPs, read and booked with by patients, answered by specialists."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, ValidationError
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import Invalid
+from openslot.core.fields import LongText, OptionalLine, problems
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.shapes import (
+    Id,
+    PatientRef,
+    PractitionerRef,
+    patient_ref,
+    practitioner_ref,
+)
+from openslot.entrypoints.failures import InvalidFields
+from openslot.entrypoints.request import now, reader, settings, write
+from openslot.referrals import commands, queries
+from openslot.referrals.details import AnswerDetails, ReferralDetails
+from openslot.referrals.models import Referral as ReferralRow
+from openslot.referrals.queries import Letter
+from openslot.referrals.rules import State
+
+service = Service("referrals", "Referrals", "Letters from GPs to specialists.")
+
+PATH = "/api/v1/referrals"
+ONE = f"{PATH}/<uuid:referral_id>"
+
+ADDRESSEE = ("practitioner", "expertise")
+
+
+class ReferralSummary(Shown):
+    """A referral without what is written in it."""
+
+    id: UUID
+    patient: PatientRef | None
+    gp: PractitionerRef | None
+    practitioner: Annotated[
+        PractitionerRef | None, Field(description="To whom, unless to an area of expertise.")
+    ]
+    expertise: str | None
+    status: State
+    created: AwareDatetime
+    sent: AwareDatetime | None
+    expires: AwareDatetime | None
+    appointment: Annotated[UUID | None, Field(description="The visit that uses it up.")]
+
+
+class Referral(ReferralSummary):
+    """A referral with its letter, and the specialist's answer."""
+
+    letter: str
+    answer: str | None
+    answered: AwareDatetime | None
+
+
+class ReferralList(Listing[ReferralSummary]):
+    """Some referrals, the newest first."""
+
+
+class ReferralQuery(Paged):
+    """Which referrals."""
+
+    status: State | None = None
+    patient: UUID | None = None
+
+
+class NewReferral(Given):
+    """A letter to one specialist, or to any with an area of expertise."""
+
+    patient: UUID
+    practitioner: Id | None = None
+    expertise: OptionalLine = None
+    letter: LongText
+    send: Annotated[bool, Field(description="Send it at once; otherwise it is a draft.")] = False
+
+
+class NextState(StrEnum):
+    """What a referral's status can be set to."""
+
+    SENT = "sent"
+    REVOKED = "revoked"
+
+
+class ReferralChange(Given):
+    """Another text or addressee of a draft; `sent` or `revoked`; or the specialist's answer."""
+
+    practitioner: Id | None = None
+    expertise: OptionalLine = None
+    letter: LongText | None = None
+    status: NextState | None = None
+    answer: LongText | None = None
+
+
+@service.operation(
+    "GET", PATH, scope="referrals:read", query=ReferralQuery, answer=ReferralList, may_fail=(404,)
+)  # fmt: skip
+def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
+    """List what a GP wrote, a specialist was sent, or a patient can book with."""
+    where = [queries.within_reach(bearer.actor())]
+    if query.status:
+        where.append(queries.stands(query.status, now()))
+    if query.patient:
+        where.append(ReferralRow.patient_id == query.patient)
+    after = read_cursor(query.after, instant, UUID)
+    if after is not None:
+        where.append(queries.older_than(*after))
+    rows = queries.letters(reader(), *where, limit=query.limit + 1)
+    return page(
+        ReferralList, rows, query, lambda one: ReferralSummary(**_summary(one)),
+        lambda one: (one.referral.created_at, one.referral.id),
+    )  # fmt: skip
+
+
+@service.operation("GET", ONE, scope="referrals:read", answer=Referral)
+def get_referral(referral_id: UUID) -> Referral:
+    """Read a referral that one has a part in; a specialist's read is written down."""
+    write(lambda session: commands.note_read(session, bearer.actor(), referral_id, now=now()))
+    return _shown(referral_id)
+
+
+@service.operation(
+    "POST", PATH, scope="referrals:write", body=NewReferral, answer=Referral, status=201,
+    may_fail=(404,), headers={"Location": "The address of the new referral."},
+)  # fmt: skip
+def create_referral(body: NewReferral) -> Answer:
+    """Write a letter, as a GP, and send it if wished."""
+    details = _details(body.practitioner, body.expertise, body.letter)
+
+    def work(session: Session) -> UUID:
+        row = commands.write(
+            session, bearer.actor(), body.patient, details, now=now(), access_days=_days()
+        )
+        if body.send:
+            _send(session, row.id)
+        return row.id
+
+    made = write(work)
+    return Answer(_shown(made), headers={"Location": f"{PATH}/{made}"})
+
+
+@service.operation(
+    "PATCH", ONE, scope="referrals:write", body=ReferralChange, answer=Referral, may_fail=(409,)
+)
+def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
+    """Change a draft, send it, take it back, or answer it: all that is named, or nothing."""
+    if not body.model_fields_set:
+        raise Invalid("Name what is to change.")
+    write(lambda session: _change(session, referral_id, body))
+    return _shown(referral_id)
+
+
+@service.operation("DELETE", ONE, scope="referrals:write", status=204, may_fail=(409,))
+def discard_referral(referral_id: UUID) -> None:
+    """Throw a draft away."""
+    write(lambda session: commands.discard(session, bearer.actor(), referral_id, now=now()))
+
+
+def _change(session: Session, referral_id: UUID, body: ReferralChange) -> None:
+    actor, sent = bearer.actor(), body.model_fields_set
+    if sent & {*ADDRESSEE, "letter"}:
+        letter, _part = commands.letter_for(session, actor, referral_id, now=now())
+        known = letter.referral
+        addressee = (known.practitioner_id, known.expertise)
+        if sent & {*ADDRESSEE}:
+            addressee = (body.practitioner, body.expertise)
+        details = _details(*addressee, body.letter or known.letter)
+        commands.change(session, actor, referral_id, details, now=now())
+        session.flush()
+    if body.answer is not None:
+        answer = AnswerDetails(answer=body.answer)
+        commands.answer(session, actor, referral_id, answer, now=now())
+    if body.status is NextState.SENT:
+        _send(session, referral_id)
+    elif body.status is NextState.REVOKED:
+        commands.revoke(session, actor, referral_id, now=now())
+
+
+def _send(session: Session, referral_id: UUID) -> None:
+    commands.send(
+        session, bearer.actor(), referral_id, now=now(), months=settings().referral_months,
+        access_days=_days(),
+    )  # fmt: skip
+
+
+def _days() -> int:
+    return settings().history_access_days
+
+
+def _details(practitioner: int | None, expertise: str | None, letter: str) -> ReferralDetails:
+    try:
+        return ReferralDetails(practitioner_id=practitioner, expertise=expertise, letter=letter)
+    except ValidationError as error:
+        raise InvalidFields(problems(error)) from None
+
+
+def _shown(referral_id: UUID) -> Referral:
+    letter, _part = commands.letter_for(reader(), bearer.actor(), referral_id, now=now())
+    row = letter.referral
+    return Referral(
+        **_summary(letter), letter=row.letter, answer=row.answer, answered=row.answered_at
+    )
+
+
+def _summary(one: Letter) -> dict[str, Any]:
+    row = one.referral
+    return {
+        "id": row.id,
+        "patient": patient_ref(one.patient),
+        "gp": practitioner_ref(one.gp),
+        "practitioner": practitioner_ref(one.addressee),
+        "expertise": row.expertise,
+        "status": one.state(now()),
+        "created": row.created_at,
+        "sent": row.sent_at,
+        "expires": row.expires_at,
+        "appointment": one.visit.id if one.visit else None,
+    }

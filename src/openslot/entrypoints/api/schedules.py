@@ -1,0 +1,259 @@
+"""Schedules: who or what can be booked where, and their weekly hours."""
+
+from datetime import date
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from sqlalchemy.orm import Session
+
+from openslot.booking.retire import retire_schedule
+from openslot.core.errors import DomainError, Invalid, NotFound
+from openslot.core.fields import refuse
+from openslot.directory import queries as directory
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.partial import Partial
+from openslot.entrypoints.api.shapes import (
+    CentreRef,
+    Id,
+    PractitionerRef,
+    ServiceRef,
+    centre_ref,
+    practitioner_ref,
+    service_ref,
+)
+from openslot.entrypoints.request import now, reader, write
+from openslot.schedules import commands, queries
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import Schedule as ScheduleRow
+from openslot.schedules.queries import Subject
+from openslot.schedules.rules import Place, clock_text, parse_clock
+
+service = Service(
+    "schedules", "Schedules", "Who or what can be booked where, when, and for how long."
+)
+
+PATH = "/api/v1/schedules"
+ONE = f"{PATH}/<int:schedule_id>"
+
+
+def _clock(text: str) -> str:
+    try:
+        return clock_text(parse_clock(text))
+    except DomainError:
+        raise refuse("Write a time of day such as 09:00; 24:00 is the end of the day.") from None
+
+
+Clock = Annotated[
+    str,
+    AfterValidator(_clock),
+    Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][05]|24:00)$", description="Such as 09:00."),
+]
+
+
+class Hours(Given):
+    """A weekly period on the centre's clocks; an end before the start is on the next day."""
+
+    weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday.")]
+    starts: Clock
+    ends: Clock
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class WeeklyHours(Shown):
+    """A weekly period, as :class:`Hours`."""
+
+    weekday: int
+    starts: str
+    ends: str
+    valid_from: date | None
+    valid_until: date | None
+
+
+class Schedule(Shown):
+    """Something that can be booked at a centre."""
+
+    id: int
+    centre: CentreRef
+    practitioner: PractitionerRef | None
+    service: ServiceRef | None
+    slot_minutes: int
+    max_slots: int
+    notice_minutes: int
+    horizon_days: int
+    hours: list[WeeklyHours]
+
+
+class ScheduleList(Listing[Schedule]):
+    """Some schedules, by id."""
+
+
+class ScheduleQuery(Paged):
+    """Which schedules."""
+
+    centre: Id | None = None
+    practitioner: Id | None = None
+    service: Id | None = None
+
+
+class NewSchedule(ScheduleDetails):
+    """A practitioner, or a service, that can be booked at a centre."""
+
+    centre: Id
+    practitioner: Id | None = None
+    service: Id | None = None
+    hours: Annotated[list[Hours], Field(max_length=100)]
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if (self.practitioner is None) == (self.service is None):
+            raise refuse("Name a practitioner or a service.")
+        return self
+
+
+class _Changeable(ScheduleDetails):
+    hours: Annotated[list[Hours], Field(max_length=100)]
+
+
+ScheduleChange = Partial.of(_Changeable, "ScheduleChange", "What is to change of a schedule.")
+
+
+@service.operation("GET", PATH, scope="directory:read", query=ScheduleQuery, answer=ScheduleList)
+def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
+    """List what can be booked."""
+    wanted = [
+        column == value
+        for column, value in (
+            (ScheduleRow.centre_id, query.centre),
+            (ScheduleRow.practitioner_id, query.practitioner),
+            (ScheduleRow.service_id, query.service),
+        )
+        if value is not None
+    ]
+    after = read_cursor(query.after, int)
+    if after:
+        wanted.append(ScheduleRow.id > after[0])
+    rows = queries.bookable_page(reader(), *wanted, limit=query.limit + 1)
+    return page(ScheduleList, rows, query, lambda pair: _shown(*pair),
+                lambda pair: (pair[0].schedule.id,))  # fmt: skip
+
+
+@service.operation("GET", ONE, scope="directory:read", answer=Schedule)
+def get_schedule(schedule_id: int) -> Schedule:
+    """Read a schedule with its hours."""
+    return _one(reader(), schedule_id)
+
+
+@service.operation(
+    "POST", PATH, scope="directory:write", body=NewSchedule, answer=Schedule, status=201,
+    may_fail=(404,), headers={"Location": "The address of the new schedule."},
+)  # fmt: skip
+def create_schedule(body: NewSchedule) -> Answer:
+    """Let somebody, or something, be booked at a centre."""
+
+    def work(session: Session) -> ScheduleRow:
+        _check_subject(session, body)
+        return commands.open_schedule(
+            session, bearer.actor(), centre_id=body.centre, practitioner_id=body.practitioner,
+            service_id=body.service, details=_details(body), hours=_weekly(body.hours), now=now(),
+        )  # fmt: skip
+
+    made = write(work)
+    return Answer(_one(reader(), made.id), headers={"Location": f"{PATH}/{made.id}"})
+
+
+@service.operation(
+    "PATCH", ONE, scope="directory:write", body=ScheduleChange, answer=Schedule, may_fail=(409,)
+)
+def change_schedule(schedule_id: int, body: Partial) -> Schedule:
+    """Change slot length, limits or hours; visits that are booked stay as they are."""
+
+    def work(session: Session) -> None:
+        known = _existing(session, schedule_id)
+        changed = body.model_dump(exclude_unset=True, exclude={"hours"})
+        if changed:
+            details = ScheduleDetails(**_now(session, known) | changed)
+            commands.change_schedule(session, bearer.actor(), schedule_id, details, now=now())
+        hours = getattr(body, "hours", None)
+        if hours is not None:
+            commands.set_hours(session, bearer.actor(), schedule_id, _weekly(hours), now=now())
+
+    write(work)
+    return _one(reader(), schedule_id)
+
+
+@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+def remove_schedule(schedule_id: int) -> None:
+    """End a schedule; refused while it has visits to come."""
+    write(
+        lambda session: retire_schedule(
+            session, bearer.actor(), schedule_id, active=False, now=now()
+        )
+    )
+
+
+def _now(session: Session, known: ScheduleRow) -> dict[str, Any]:
+    values = {name: getattr(known, name) for name in ScheduleDetails.model_fields if name != "room"}
+    return values | {"room": queries.room_name(session, known.room_id)}
+
+
+def _details(body: NewSchedule) -> ScheduleDetails:
+    return ScheduleDetails(**body.model_dump(include=set(ScheduleDetails.model_fields)))
+
+
+def _weekly(hours: list[Hours]) -> list[Weekly]:
+    return [
+        Weekly(one.weekday, parse_clock(one.starts), parse_clock(one.ends), one.valid_from,
+               one.valid_until)
+        for one in hours
+    ]  # fmt: skip
+
+
+def _check_subject(session: Session, body: NewSchedule) -> None:
+    """NotFound for a practitioner or service that is not there, or not at that centre."""
+    if body.practitioner is not None:
+        directory.practitioner(session, body.practitioner)
+    if body.service is not None:
+        offered = directory.service(session, body.service)
+        department = directory.department(session, offered.department_id)
+        if department.centre_id != body.centre or queries.places(
+            session, ScheduleRow.service_id == body.service, inactive=True
+        ):
+            raise Invalid("Name a service of this centre that has no schedule.", field="service")
+
+
+def _existing(session: Session, schedule_id: int) -> ScheduleRow:
+    found = queries.schedule(session, schedule_id)
+    if found is None or not found.active:
+        raise NotFound
+    return found
+
+
+def _one(session: Session, schedule_id: int) -> Schedule:
+    found = queries.bookable_page(session, ScheduleRow.id == schedule_id, limit=1)
+    if not found:
+        raise NotFound
+    return _shown(*found[0])
+
+
+def _shown(subject: Subject, place: Place) -> Schedule:
+    return Schedule(
+        id=place.schedule_id,
+        centre=centre_ref(subject.centre),
+        practitioner=practitioner_ref(subject.practitioner),
+        service=service_ref(subject.service, subject.department),
+        slot_minutes=place.slot_minutes,
+        max_slots=place.max_slots,
+        notice_minutes=place.notice_minutes,
+        horizon_days=place.horizon_days,
+        hours=[
+            WeeklyHours(
+                weekday=one.weekday, starts=clock_text(one.starts), ends=clock_text(one.ends),
+                valid_from=one.valid_from, valid_until=one.valid_until,
+            )
+            for one in place.hours
+        ],
+    )  # fmt: skip

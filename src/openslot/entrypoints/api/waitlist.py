@@ -1,0 +1,145 @@
+"""The waiting list: who is offered an earlier time when one comes free."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from openslot.booking.models import Priority
+from openslot.core.errors import Invalid
+from openslot.directory.models import Profession
+from openslot.directory.rules import may_see_patient
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
+from openslot.entrypoints.request import now, reader, write
+from openslot.identity.models import Role
+from openslot.offers import search, waiting
+from openslot.offers.details import WaitingDetails
+from openslot.offers.models import Waiting
+from openslot.offers.models import WaitingEntry as EntryRow
+
+service = Service("waitlist", "Waiting list", "Wait for an earlier time.")
+
+PATH = "/api/v1/waitlist"
+ONE = f"{PATH}/<uuid:entry_id>"
+LISTED = 200
+
+
+class WaitingEntry(Shown):
+    """Somebody waits: exactly one of schedule, practitioner and profession says for what."""
+
+    id: UUID
+    patient: PatientRef | None
+    department: int | None
+    appointment: Annotated[UUID | None, Field(description="The visit that it would replace.")]
+    schedule: int | None
+    practitioner: int | None
+    profession: Profession | None
+    centres: list[int]
+    minutes: int
+    start: Annotated[AwareDatetime, Field(alias="from")]
+    end: Annotated[AwareDatetime, Field(alias="to")]
+    priority: Priority
+    status: Waiting
+    created: AwareDatetime
+
+
+class WaitingList(Shown):
+    """One's own entries, newest first, then those that wait for what one gives or runs, whoever
+    waits longest first; 200 of each at most."""
+
+    items: list[WaitingEntry]
+
+
+class NewWaitingEntry(Given):
+    """Whom, for what, and from when until before when."""
+
+    patient: Annotated[UUID | None, Field(description="By default oneself.")] = None
+    appointment: Annotated[
+        UUID | None, Field(description="A visit to replace; its patient and length count.")
+    ] = None
+    schedule: Id | None = None
+    practitioner: Id | None = None
+    profession: Profession | None = None
+    centres: Annotated[
+        tuple[Id, ...], Field(max_length=50, description="With a profession; none means any.")
+    ] = ()
+    minutes: Annotated[int, Field(ge=5, le=1440)] = 30
+    from_: Annotated[AwareDatetime, Field(alias="from")]
+    to: AwareDatetime
+    priority: Priority = Priority.ROUTINE
+
+
+@service.operation("GET", PATH, scope="care:write", answer=WaitingList)
+def list_waiting() -> WaitingList:
+    """List what one waits for, and who waits for what at one's place."""
+    session, actor = reader(), bearer.actor()
+    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
+    department = actor.department_id if actor.is_a(Role.STAFF) else None
+    own = search.entries_for(session, patient_ids=patients, department_id=department, limit=LISTED)
+    others = [] if actor.patient_id else search.waiting_at(session, actor, limit=LISTED)
+    found = list({one.entry.id: one for one in [*own, *others]}.values())
+    centres = search.centres_of(session, [one.entry.id for one in found])
+    return WaitingList(
+        items=[
+            _shown(one.entry, patient_ref(one.patient), centres.get(one.entry.id, frozenset()))
+            for one in found
+        ]
+    )
+
+
+@service.operation(
+    "POST", PATH, scope="care:write", body=NewWaitingEntry, answer=WaitingEntry, status=201,
+    may_fail=(404,),
+)  # fmt: skip
+def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
+    """Wait for an earlier time; whoever waits is offered it when it comes free."""
+    actor = bearer.actor()
+    patient_id = None if body.appointment else body.patient or actor.patient_id
+    if body.appointment and body.patient:
+        raise Invalid("Name a patient or a visit, not both.", field="patient")
+    if patient_id is not None:
+        may_see_patient(actor, patient_id)
+    details = WaitingDetails(
+        patient_id=patient_id,
+        appointment_id=body.appointment,
+        schedule_id=body.schedule,
+        practitioner_id=body.practitioner,
+        profession=body.profession,
+        centre_ids=frozenset(body.centres),
+        minutes=body.minutes,
+        starts_from=body.from_,
+        starts_until=body.to,
+        priority=body.priority,
+    )
+    row = write(lambda session: waiting.join(session, actor, details, now=now()))
+    [listed] = search.entries_with(reader(), [row.id])
+    return _shown(listed.entry, patient_ref(listed.patient), details.centre_ids)
+
+
+@service.operation("DELETE", ONE, scope="care:write", status=204, may_fail=(409,))
+def delete_waiting(entry_id: UUID) -> None:
+    """Wait no longer; a time that is offered is let go."""
+    write(lambda session: waiting.leave(session, bearer.actor(), entry_id, now=now()))
+
+
+def _shown(row: EntryRow, patient: PatientRef | None, centres: frozenset[int]) -> WaitingEntry:
+    return WaitingEntry.model_validate(
+        {
+            "id": row.id,
+            "patient": patient,
+            "department": row.department_id,
+            "appointment": row.appointment_id,
+            "schedule": row.schedule_id,
+            "practitioner": row.practitioner_id,
+            "profession": row.profession,
+            "centres": sorted(centres),
+            "minutes": row.minutes,
+            "from": row.starts_from,
+            "to": row.starts_until,
+            "priority": row.priority,
+            "status": row.status,
+            "created": row.created_at,
+        }
+    )

@@ -1,0 +1,38 @@
+"""What a proof lets its bearer do here: scopes as SMART App Launch 2 writes them.
+
+``system/Appointment.cruds`` has a letter for create, read, update, delete, search; ``*`` stands
+for every resource. The words of version 1 (``read``, ``write``, ``*``) are understood as well.
+Which rows somebody sees is another matter: see each resource's ``seen``.
+"""
+
+import re
+
+from openslot.core.errors import Unauthenticated
+from openslot.entrypoints import bearer
+from openslot.identity.scopes import EVERYTHING, ScopeMissing
+
+_SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
+_WORDS = {"read": "rs", "write": "cud", "*": "cruds"}
+
+
+def grants(scope: str, kind: str, letter: str) -> bool:
+    """Whether one scope is enough to do ``letter`` with a kind of resource."""
+    match = _SCOPE.fullmatch(scope)
+    if match is None:
+        return False
+    named, letters = match.groups()
+    return named in ("*", kind) and letter in _WORDS.get(letters, letters)
+
+
+def allows(kind: str, letter: str) -> bool:
+    """Whether the bearer may do ``letter`` with a kind of resource."""
+    scopes = bearer.caller().scopes
+    return EVERYTHING in scopes or any(grants(scope, kind, letter) for scope in scopes)
+
+
+def demand(kind: str, letter: str) -> None:
+    """Unauthenticated without a proof, ScopeMissing where it is not enough."""
+    if bearer.actor().role is None:
+        raise Unauthenticated("Send a key or a token: Authorization: Bearer …")
+    if not allows(kind, letter):
+        raise ScopeMissing(scope=f"system/{kind}.{letter}")

@@ -1,0 +1,93 @@
+"""Answers as FHIR's HTTP has them: media type, versions, conditions."""
+
+import hashlib
+import json
+from datetime import datetime
+from email.utils import format_datetime
+
+from flask import Response, request
+
+from openslot.core.errors import Malformed
+from openslot.entrypoints.fhir.elements import Json
+from openslot.entrypoints.request import settings
+
+JSON = "application/fhir+json"
+JSONS = frozenset({JSON, "application/json", "text/json", "json"})
+_RANGES = frozenset({*JSONS, "*/*", "application/*", "text/*"})
+
+
+def answer(body: Json | None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer, always in FHIR's JSON."""
+    text = "" if body is None else json.dumps(body, ensure_ascii=False)
+    response = Response(text, status, content_type=f"{JSON}; charset=utf-8")
+    response.headers.extend(headers or {})
+    return response
+
+
+def accepts_json() -> bool:
+    """Whether the client reads JSON; ``_format`` counts before the header."""
+    wanted = request.args.get("_format") or request.form.get("_format")
+    if wanted:
+        return wanted.replace(" ", "+").partition(";")[0] in JSONS
+    accepted = [(kind, quality) for kind, quality in request.accept_mimetypes if quality > 0]
+    return not accepted or any(kind.partition(";")[0] in _RANGES for kind, _ in accepted)
+
+
+def base() -> str:
+    """The address of this FHIR server, as others reach it."""
+    root = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
+    return f"{root}/fhir"
+
+
+def tag(version: str) -> str:
+    """The weak ETag of a version."""
+    return f'W/"{version}"'
+
+
+def of_version(found: Json, status: int = 200, *, created: bool = False) -> Response:
+    """A resource with the headers of its version."""
+    meta = found.get("meta", {})
+    headers = {"ETag": tag(version_of(found))}
+    if "lastUpdated" in meta:
+        changed = datetime.fromisoformat(meta["lastUpdated"])
+        headers["Last-Modified"] = format_datetime(changed.replace(microsecond=0), usegmt=True)
+    if created:
+        where = f"{base()}/{found['resourceType']}/{found['id']}"
+        headers["Location"] = f"{where}/_history/{meta['versionId']}"
+    return answer(found, status, headers)
+
+
+def version_of(found: Json) -> str:
+    """The version of a resource; of one that has none a digest of what it says."""
+    written = json.dumps(found, sort_keys=True).encode()
+    version: str = (
+        found.get("meta", {}).get("versionId") or hashlib.sha256(written).hexdigest()[:16]
+    )
+    return version
+
+
+def is_known(found: Json) -> bool:
+    """Whether If-None-Match names the version of the resource."""
+    known = request.headers.get("If-None-Match", "")
+    tags = {one.strip().removeprefix("W/") for one in known.split(",")}
+    return f'"{version_of(found)}"' in tags
+
+
+def wanted_version() -> int | None:
+    """The version that If-Match names; None where it names none, or any."""
+    text = request.headers.get("If-Match", "").strip()
+    if text in ("", "*"):
+        return None
+    number = text.removeprefix("W/").strip('"')
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise Malformed('Give If-Match as a version such as W/"3".', field="If-Match")
+    return int(number)
+
+
+def preferences() -> dict[str, str]:
+    """What the client prefers (RFC 7240): ``handling``, ``return``."""
+    found: dict[str, str] = {}
+    for part in ",".join(request.headers.getlist("Prefer")).replace(";", ",").split(","):
+        name, _, value = part.strip().partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return found

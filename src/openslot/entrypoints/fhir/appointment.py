@@ -1,0 +1,206 @@
+"""Appointment: visits, and holds as pending ones."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries
+from openslot.booking.cells import visit_cells
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import Condition, Visit
+from openslot.booking.rules import CLAIMING, part_in
+from openslot.booking.search import seen_by
+from openslot.directory.models import Patient
+from openslot.entrypoints.fhir import slot, subject
+from openslot.entrypoints.fhir.elements import (
+    URN,
+    Json,
+    Site,
+    identifier,
+    instant,
+    meta,
+    own_identifier,
+    reference,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import (
+    Choice,
+    Identified,
+    Moment,
+    Reference,
+    read_number,
+)
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.queries import VISITS
+from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
+from openslot.schedules.availability import instant_of, span_between
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import Subject
+
+STATUS: Mapping[Status, str] = {
+    Status.HELD: "pending",
+    Status.BOOKED: "booked",
+    Status.ARRIVED: "arrived",
+    Status.FULFILLED: "fulfilled",
+    Status.CANCELLED: "cancelled",
+    Status.NO_SHOW: "noshow",
+    Status.ENTERED_IN_ERROR: "entered-in-error",
+    # Shown once: to whoever lets a hold go.
+    Status.LAPSED: "cancelled",
+}
+CODES = "http://hl7.org/fhir/appointmentstatus"
+IHE = "https://profiles.ihe.net/ITI/Scheduling/OperationDefinition"
+PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
+"""Of 1 to 9, as in calendars (RFC 5545, 3.8.1.9); 1 is the most urgent."""
+
+
+def show(visit: Visit, site: Site) -> Json:
+    """The visit, in the time of its centre."""
+    row, zone = visit.appointment, visit.zone
+    known = Subject(visit.schedule, visit.centre, visit.practitioner, visit.service,
+                    visit.department)  # fmt: skip
+    is_off = visit.status in (Status.CANCELLED, Status.NO_SHOW)
+    return resource(
+        "Appointment",
+        row.id,
+        meta(row.changed_at, str(row.version)),
+        identifier=[own_identifier(row.id), _foreign(row.external_id)],
+        status=STATUS[visit.status],
+        cancelationReason={"text": row.status_reason} if is_off and row.status_reason else None,
+        serviceCategory=subject.service_category(known, site),
+        serviceType=subject.service_type(known, site),
+        specialty=subject.specialty(known, site),
+        reasonCode=[{"text": row.reason}],
+        priority=PRIORITY[Priority(row.priority)],
+        description=row.task,
+        start=instant(row.starts_at, zone),
+        end=instant(row.ends_at, zone),
+        minutesDuration=int((row.ends_at - row.starts_at).total_seconds()) // 60,
+        slot=_slots(visit),
+        created=instant(row.created_at, zone),
+        participant=_participants(visit),
+    )
+
+
+def _foreign(external_id: str | None) -> Json | None:
+    system, _, value = (external_id or "").rpartition("|")
+    return identifier(value, system=system or None)
+
+
+def _slots(visit: Visit) -> list[Json | None]:
+    """The slots that the visit keeps taken."""
+    if visit.status not in CLAIMING:
+        return []
+    row = visit.appointment
+    span = span_between(row.starts_at, row.ends_at)
+    cells = visit_cells(*span, visit.schedule.slot_minutes // 5)
+    return [reference("Slot", slot.write_id((tick, row.schedule_id, minutes)))
+            for tick, minutes in cells]  # fmt: skip
+
+
+def _participants(visit: Visit) -> list[Json]:
+    accepts = "needs-action" if visit.status is Status.HELD else "accepted"
+    patient, person, service = visit.patient, visit.practitioner, visit.service
+    actors = (
+        (reference("Patient", patient.id, patient.name) if patient else None, accepts),
+        (reference("Practitioner", person.id, person.name) if person else None, "accepted"),
+        (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
+        (reference("Location", visit.centre.id, visit.centre.name), "accepted"),
+    )
+    return [{"actor": actor, "required": "required", "status": status}
+            for actor, status in actors if actor]  # fmt: skip
+
+
+def _identified(system: str | None, value: str) -> Condition | None:
+    if system == URN or value.startswith("urn:uuid:"):
+        key = read_uuid(value.removeprefix("urn:uuid:"))
+        return None if key is None or system not in (None, URN) else Appointment.id == key
+    if system is not None:
+        return Appointment.external_id == (f"{system}|{value}" if system else value)
+    any_system: Condition = Appointment.external_id.endswith(f"|{value}", autoescape=True)
+    return any_system | (Appointment.external_id == value)
+
+
+class BySlot(Reference):
+    """Visits that take a slot or a part of it."""
+
+    def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
+        """Visits that keep some time of the slot taken."""
+        own = text.removeprefix(f"{asked.site.base}/").removeprefix("Slot/")
+        key = slot.read_id(own)
+        if key is None:
+            return None
+        tick, schedule_id, minutes = key
+        return (
+            (Appointment.schedule_id == schedule_id)
+            & (Appointment.starts_at < instant_of(tick + minutes // 5))
+            & (Appointment.ends_at > instant_of(tick))
+            & Appointment.status.in_(CLAIMING)
+        )
+
+
+_PATIENT = (Appointment.patient_id, read_uuid)
+_PRACTITIONER = (Schedule.practitioner_id, read_number)
+_LOCATION = (Schedule.centre_id, read_number)
+_SERVICE = (Schedule.service_id, read_number)
+_ACTOR = ("participant", "actor")
+
+_VALUES: Mapping[str, list[Status]] = {
+    code: [status for status, shown in STATUS.items() if shown == code and status != Status.LAPSED]
+    for code in ("proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow",
+                 "entered-in-error", "checked-in", "waitlist")
+}  # fmt: skip
+
+PARAMETERS: dict[str, Parameter] = {
+    "patient": Reference("The patient.", {"Patient": _PATIENT}, path=_ACTOR),
+    "practitioner": Reference(
+        "The practitioner.", {"Practitioner": _PRACTITIONER}, path=_ACTOR
+    ),
+    "location": Reference("The centre.", {"Location": _LOCATION}, path=_ACTOR),
+    "actor": Reference(
+        "Anybody or anything that takes part.",
+        {"Patient": _PATIENT, "Practitioner": _PRACTITIONER, "HealthcareService": _SERVICE,
+         "Location": _LOCATION},
+        path=_ACTOR,
+    ),
+    "date": Moment("The start.", Appointment.starts_at),
+    "status": Choice("Where the visit stands.", Appointment.status, CODES, _VALUES),
+    "slot": BySlot("The slot that it takes.", {"Slot": (Appointment.id, read_uuid)}),
+    "identifier": Identified("Its id as urn:uuid:…, or the one you gave it.", _identified),
+    **subject.CODES,
+}  # fmt: skip
+
+
+def _gone(session: Session, key: UUID, asked: Asked) -> bool:
+    """Whether it was a hold, and the actor has a part in it."""
+    visit = queries.visit(session, key)
+    return (
+        visit is not None
+        and visit.status in (Status.HELD, Status.LAPSED)
+        and part_in(asked.actor, visit.standing) is not None
+    )
+
+
+RESOURCE = Resource(
+    name="Appointment",
+    about="Visits, as far as the reader has a part in them.",
+    rows=VISITS,
+    entities=(Appointment, *subject.ENTITIES, Patient),
+    make=Visit,
+    key=Appointment.id,
+    key_of=lambda visit: visit.appointment.id,
+    read_id=read_uuid,
+    changed=Appointment.changed_at,
+    show=show,
+    seen=seen_by,
+    gone=_gone,
+    parameters=PARAMETERS,
+    interactions=frozenset({"read", "vread", "search-type", "create", "update"}),
+    operations={
+        "find": f"{IHE}/appointment-find",
+        "hold": f"{IHE}/appointment-hold",
+        "book": f"{IHE}/appointment-book",
+        "cancel": "urn:openslot:operation:appointment-cancel",
+    },
+)

@@ -1,0 +1,170 @@
+"""Reads what was asked for: the parameters of a search, checked against what there is."""
+
+import re
+from collections.abc import Sequence
+
+from openslot.core.errors import Malformed
+from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir.parameters import LONGEST, Reference
+from openslot.entrypoints.fhir.resource import Kind
+from openslot.entrypoints.fhir.search import (
+    Include,
+    Query,
+    Resources,
+    Term,
+    knows,
+    no_such,
+    parameter_of,
+)
+
+MOST = 200
+MOST_TERMS = 50
+
+ABOUT_THE_ANSWER = frozenset({"_format", "_pretty"})
+"""How the answer is written; said again with each request, so no part of a link."""
+
+_NAME = re.compile(r"([A-Za-z_-]+)(?::([A-Za-z]+))?(?:\.([A-Za-z_-]+))?", re.ASCII)
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def read(resource: Kind, pairs: Pairs, resources: Resources, *, strict: bool) -> Query:
+    """The search that ``pairs`` ask for.
+
+    Unknown parameters are left out, or, if ``strict``, Malformed; so are modifiers that the
+    parameter does not have, and values that are none, in any case.
+    """
+    reading = _Reading(resource, resources, strict=strict)
+    if len(pairs) > MOST_TERMS:
+        raise Malformed("Ask with at most {count} parameters.", count=MOST_TERMS)
+    for name, value in pairs:
+        if value and name not in ABOUT_THE_ANSWER:
+            _check_text(name, value)
+            reading.take(name, value)
+    return reading.query()
+
+
+def _check_text(name: str, value: str) -> None:
+    if len(value) > LONGEST or not value.isprintable():
+        raise Malformed(
+            "Shorten {name} to {longest} characters that can be seen.",
+            field=name[:60], name=name[:60], longest=LONGEST,
+        )  # fmt: skip
+
+
+class _Reading:
+    """What has been understood so far."""
+
+    def __init__(self, resource: Kind, resources: Resources, *, strict: bool):
+        self.resource, self.resources, self.strict = resource, resources, strict
+        self.terms: list[Term] = []
+        self.includes: list[Include] = []
+        self.sort: list[tuple[str, bool]] = []
+        self.applied: list[tuple[str, str]] = []
+        self.count = 50
+        self.after: str | None = None
+
+    def query(self) -> Query:
+        return Query(
+            tuple(self.terms), self.count, self.after, tuple(self.sort),
+            tuple(self.includes), tuple(self.applied),
+        )  # fmt: skip
+
+    def take(self, name: str, value: str) -> None:
+        """Understand one parameter, and note that it was applied."""
+        if name == "_count":
+            self.count = _count(value)
+        elif name == "_after":
+            self.after = value
+            return
+        elif name == "_sort":
+            taken = [sort for sort in map(self._sort, value.split(",")) if sort]
+            self.sort.extend(taken)
+            value = ",".join(f"-{one}" if down else one for one, down in taken)
+        elif name.partition(":")[0] in ("_include", "_revinclude"):
+            if not self._include(name, value):
+                return
+        elif term := self._term(name, value):
+            self.terms.append(term)
+            value = dates.repaired(value)
+        else:
+            return
+        if value:
+            self.applied.append((name, value))
+
+    def _unknown(self, name: str) -> None:
+        if self.strict:
+            raise no_such(name[:100])
+
+    def _term(self, name: str, value: str) -> Term | None:
+        match = _NAME.fullmatch(name)
+        base, modifier, chained = match.groups("") if match else ("", "", "")
+        parameter = parameter_of(self.resource, base)
+        if parameter is None:
+            self._unknown(name)
+            return None
+        values = _alternatives(value)
+        if isinstance(parameter, Reference):
+            return self._reference(parameter, Term(name, base, modifier, chained, values))
+        if chained or (modifier and modifier not in parameter.modifiers):
+            raise Malformed("{name} has no such modifier.", field=name, name=name)
+        return Term(name, base, modifier, "", values)
+
+    def _reference(self, parameter: Reference, term: Term) -> Term | None:
+        if term.modifier and term.modifier not in parameter.targets:
+            raise Malformed("{name} has no such modifier.", field=term.sent, name=term.sent)
+        if not term.chained:
+            return term
+        kinds = [term.modifier] if term.modifier else list(parameter.targets)
+        if any(knows(self.resources.get(kind), term.chained) for kind in kinds):
+            return term
+        self._unknown(term.sent)
+        return None
+
+    def _sort(self, text: str) -> tuple[str, bool] | None:
+        name, down = text.removeprefix("-"), text.startswith("-")
+        parameter = parameter_of(self.resource, name)
+        if parameter is not None and parameter.order is not None and parameter.descends >= down:
+            return name, down
+        self._unknown(f"_sort={text}")
+        return None
+
+    def _include(self, name: str, value: str) -> bool:
+        way, _, modifier = name.partition(":")
+        source, _, rest = value.partition(":")
+        path, _, target = rest.partition(":")
+        found = [
+            Include(source, one, target, way == "_revinclude", modifier == "iterate")
+            for one in ([path] if path != "*" else self._linking(source))
+            if self._links(source, one, target, reverse=way == "_revinclude")
+        ]
+        if not found or modifier not in ("", "iterate", "recurse"):
+            self._unknown(f"{name}={value}")
+            return False
+        self.includes.extend(found)
+        return True
+
+    def _linking(self, source: str) -> list[str]:
+        known = self.resources.get(source)
+        return list(known.parameters) if known else []
+
+    def _links(self, source: str, path: str, target: str, *, reverse: bool) -> bool:
+        known = self.resources.get(source)
+        parameter = known.parameters.get(path) if known else None
+        if not isinstance(parameter, Reference) or target not in ("", *parameter.targets):
+            return False
+        if reverse:
+            return knows(known, path) and self.resource.name in parameter.targets
+        return bool(parameter.path)
+
+
+def _count(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise Malformed("Give _count as a whole number such as 20.", field="_count")
+    return min(int(value), MOST)
+
+
+def _alternatives(value: str) -> tuple[str, ...]:
+    """The values between commas; a backslash takes the comma after it into the value."""
+    parts = re.findall(r"(?:[^\\,]|\\.|\\$)+", value)
+    return tuple(re.sub(r"\\([,|$\\])", r"\1", part) for part in parts[:100])

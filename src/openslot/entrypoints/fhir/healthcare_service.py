@@ -1,0 +1,68 @@
+"""HealthcareService: what departments offer."""
+
+from typing import NamedTuple
+
+from openslot.directory.models import Centre, Department, Service
+from openslot.entrypoints.fhir import organization
+from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, reference, resource
+from openslot.entrypoints.fhir.parameters import Code, Reference, Text, flag, read_number
+from openslot.entrypoints.fhir.queries import SERVICE_CHANGED, SERVICES, department_key
+from openslot.entrypoints.fhir.resource import Resource
+
+
+class Row(NamedTuple):
+    """A service with where it is given."""
+
+    service: Service
+    department: Department
+    centre: Centre
+
+
+def show(row: Row, site: Site) -> Json:
+    """The service."""
+    service, department, centre = row
+    changed = max(one.changed_at for one in row)
+    return resource(
+        "HealthcareService",
+        service.id,
+        meta(changed),
+        active=service.active and department.active and centre.active,
+        providedBy=reference(
+            "Organization", organization.department_id(department.id), department.name
+        ),
+        category=[site.concept("service-category", service.category)],
+        type=[site.concept("service-type", service.name)],
+        location=[reference("Location", centre.id, centre.name)],
+        name=service.name,
+        comment=service.description,
+        telecom=contacts(service.phone, service.email, "work"),
+        appointmentRequired=True,
+    )
+
+
+RESOURCE = Resource(
+    name="HealthcareService",
+    about="Services of departments.",
+    rows=SERVICES,
+    entities=(Service, Department, Centre),
+    make=Row,
+    key=Service.id,
+    key_of=lambda row: row.service.id,
+    read_id=read_number,
+    changed=SERVICE_CHANGED,
+    show=show,
+    parameters={
+        "name": Text("Part of the name, from the beginning of a word.", Service.name),
+        "active": flag("Whether the service itself is offered.", Service.active),
+        "service-category": Code("The category.", Service.category, system="service-category"),
+        "service-type": Code("The name, as a code.", Service.name, system="service-type"),
+        "organization": Reference(
+            "The department.",
+            {"Organization": (department_key(Department.id), organization.read_id)},
+            path=("providedBy",),
+        ),
+        "location": Reference(
+            "The centre.", {"Location": (Centre.id, read_number)}, path=("location",)
+        ),
+    },
+)

@@ -1,0 +1,345 @@
+"""Wires FHIR into the app: its addresses, how its failures look, what may be asked of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.wrappers import Response as BaseResponse
+
+from openslot.booking.queries import Visit
+from openslot.core.errors import Expired, Malformed, NotFound, StaleVersion
+from openslot.entrypoints import bearer, failures
+from openslot.entrypoints.failures import Problem
+from openslot.entrypoints.fhir import (
+    access,
+    asking,
+    capability,
+    operations,
+    received,
+    search,
+    tokens,
+    writing,
+)
+from openslot.entrypoints.fhir.answers import (
+    accepts_json,
+    answer,
+    base,
+    is_known,
+    of_version,
+    preferences,
+    tag,
+    version_of,
+    wanted_version,
+)
+from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
+from openslot.entrypoints.fhir.bundle import searchset
+from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.fhir.outcome import render
+from openslot.entrypoints.fhir.parameters import Reference
+from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
+from openslot.entrypoints.fhir.search import Query, knows
+from openslot.entrypoints.fhir.slot import RESOURCE as SLOT
+from openslot.entrypoints.fhir.tokens import FORM
+from openslot.entrypoints.problems import UnsupportedMedia
+from openslot.entrypoints.request import now, reader, settings, write
+
+SMART = "/.well-known/smart-configuration"
+
+pages = Blueprint("fhir", __name__)
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Gone(Expired):
+    """It was here once."""
+
+    code = "gone"
+    sentence = "This is no longer kept."
+
+
+class SeveralMatches(StaleVersion):
+    """The condition of a conditional create fits more than one."""
+
+    code = "several-matches"
+    sentence = "Several appointments fit If-None-Exist. Ask for one that only one can fit."
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """What a view does, as a letter of SMART's scopes; read by the check of access."""
+
+    scope: str | None
+
+
+def install(app: Flask) -> None:
+    """Register all addresses; after the API, so that failures here look as FHIR has them."""
+    app.register_blueprint(pages)
+    app.extensions["csrf"].exempt(pages)
+    failures.register(app, is_ours, render)
+    tokens.install(app)
+
+
+def is_ours() -> bool:
+    """Whether this request was meant for FHIR, also where nothing here answers it."""
+    return request.path in ("/fhir", SMART) or request.path.startswith("/fhir/")
+
+
+def interaction(letter: str | None) -> Callable[[View], View]:
+    """Mark a view with the letter of the scope that it demands; None is open to anybody."""
+
+    def mark(view: View) -> View:
+        view.operation = Interaction(letter)  # type: ignore[attr-defined] # read by the check
+        return view
+
+    return mark
+
+
+@pages.before_request
+def negotiate() -> BaseResponse | None:
+    """Only FHIR's JSON is spoken here."""
+    if accepts_json():
+        return None
+    sentence = "Answers here are application/fhir+json. Accept that, or leave Accept out."
+    return failures.render(Problem(406, "not-acceptable", sentence))
+
+
+@pages.get("/fhir/metadata")
+@interaction(None)
+def metadata() -> ResponseReturnValue:
+    """The CapabilityStatement."""
+    return answer(capability.statement(RESOURCES, _site(), settings().network_name))
+
+
+@pages.get(SMART)
+@pages.get(f"/fhir{SMART}")
+@interaction(None)
+def smart() -> ResponseReturnValue:
+    """How programs prove themselves."""
+    return jsonify(capability.smart(RESOURCES, tokens.address()))
+
+
+@pages.get("/fhir/<kind>")
+@interaction("s")
+def search_by_get(kind: str) -> ResponseReturnValue:
+    """Search by the parameters of the address."""
+    return _search(kind, list(request.args.items(multi=True)))
+
+
+@pages.post("/fhir/<kind>/_search")
+@interaction("s")
+def search_by_post(kind: str) -> ResponseReturnValue:
+    """Search by a form, and the parameters of the address."""
+    if request.mimetype not in ("", FORM):
+        raise UnsupportedMedia(f"Send the parameters as {FORM}.")
+    sent = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    return _search(kind, sent)
+
+
+@pages.route("/fhir/Appointment/$find", methods=["GET", "POST"])
+@interaction("s")
+def find_appointments() -> ResponseReturnValue:
+    """Free times as proposed appointments."""
+    access.demand("Slot", "s")
+    pairs = list(request.args.items(multi=True)) + operations.texts(operations.body())
+    strict = preferences().get("handling") == "strict"
+    query = asking.read(SLOT, operations.slot_search(pairs), RESOURCES, strict=strict)
+    asked = _asked()
+    found = SLOT.find(reader(), query, RESOURCES, asked)
+    return answer(operations.proposals(found.rows, asked.site))
+
+
+@pages.post("/fhir/Appointment/$hold", defaults={"status": "pending"})
+@pages.post("/fhir/Appointment/$book", defaults={"status": "booked"})
+@interaction("c")
+def take(status: str) -> ResponseReturnValue:
+    """Keep or book a proposal; change, book or cancel what is here already."""
+    asked, context = _asked(), _context()
+    access.demand("Appointment", "c")
+    wanted, key = operations.wanted(operations.body(), context.base)
+    known = APPOINTMENT.read_id(key) if key else None
+    if key is not None:
+        access.demand("Appointment", "u")
+        wanted = wanted or _read(APPOINTMENT, key)
+    if known is None and key is not None:
+        raise NotFound
+    if wanted.get("status") != "cancelled" or status == "pending":
+        wanted["status"] = status
+    sent = received.read(wanted)
+    visit = write(
+        lambda session: (
+            writing.update(session, known, sent, None, context)
+            if known
+            else writing.create(session, sent, context)
+        )
+    )
+    shown = APPOINTMENT.show(visit, asked.site)
+    return answer(operations.done(shown, asked.site), 200 if known else 201)
+
+
+@pages.post("/fhir/Appointment/<key>/$cancel")
+@interaction("u")
+def cancel(key: str) -> ResponseReturnValue:
+    """Cancel an appointment, or let a kept time go."""
+    access.demand("Appointment", "u")
+    known = APPOINTMENT.read_id(key)
+    if known is None:
+        raise NotFound
+    why, context, asked = operations.reason(operations.body()), _context(), _asked()
+    shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
+    sent = received.read(shown | ({"cancelationReason": why} if why else {}))
+    visit = write(lambda session: writing.update(session, known, sent, None, context))
+    return of_version(APPOINTMENT.show(visit, asked.site))
+
+
+@pages.get("/fhir/<kind>/<key>")
+@interaction("r")
+def read(kind: str, key: str) -> ResponseReturnValue:
+    """Read one resource."""
+    found = _read(_kind(kind, "read", "r"), key)
+    if is_known(found):
+        return Response(status=304, headers={"ETag": tag(version_of(found))})
+    return of_version(found)
+
+
+@pages.get("/fhir/<kind>/<key>/_history/<version>")
+@interaction("r")
+def read_version(kind: str, key: str, version: str) -> ResponseReturnValue:
+    """Read one resource as it is, if that is the version; older ones are not kept."""
+    found = _read(_kind(kind, "vread", "r"), key)
+    if version_of(found) != version:
+        raise NotFound("Only the newest version is kept. Read it without _history.")
+    return of_version(found)
+
+
+@pages.post("/fhir/<kind>")
+@interaction("c")
+def create(kind: str) -> ResponseReturnValue:
+    """Make an appointment, or, if one fits If-None-Exist, answer with that."""
+    _kind(kind, "create", "c")
+    body, condition, asked, context = received.appointment(), _condition(), _asked(), _context()
+
+    def work(session: Session) -> tuple[Visit, bool]:
+        known = _matching(session, condition, asked) if condition else None
+        return (known, False) if known else (writing.create(session, body, context), True)
+
+    visit, is_new = write(work)
+    found = APPOINTMENT.show(visit, asked.site)
+    return _written(of_version(found, 201 if is_new else 200, created=True))
+
+
+@pages.put("/fhir/<kind>/<key>")
+@interaction("u")
+def update(kind: str, key: str) -> ResponseReturnValue:
+    """Move, amend, cancel an appointment, or change its status."""
+    _kind(kind, "update", "u")
+    known = APPOINTMENT.read_id(key)
+    if known is None:
+        raise NotFound
+    body, version, asked, context = received.appointment(), wanted_version(), _asked(), _context()
+    try:
+        visit = write(lambda session: writing.update(session, known, body, version, context))
+    except NotFound:
+        if APPOINTMENT.gone(reader(), known, asked):
+            raise Gone from None
+        raise
+    return _written(of_version(APPOINTMENT.show(visit, asked.site)))
+
+
+def _kind(name: str, code: str, letter: str) -> Kind:
+    """The resource, if it can do this and the bearer may."""
+    found = RESOURCES.get(name)
+    if found is None:
+        raise NotFound("There is no such resource here; see /fhir/metadata.")
+    access.demand(name, letter)
+    if code not in found.interactions:
+        raise MethodNotAllowed(valid_methods=["GET"])
+    return found
+
+
+def _site() -> Site:
+    return Site(base(), now())
+
+
+def _asked() -> Asked:
+    return Asked(_site(), ZoneInfo(settings().time_zone), bearer.actor())
+
+
+def _context() -> writing.Context:
+    return writing.Context(bearer.actor(), settings(), now(), base())
+
+
+def _search(name: str, pairs: asking.Pairs) -> Response:
+    kind = _kind(name, "search-type", "s")
+    strict = preferences().get("handling") == "strict"
+    query = asking.read(kind, pairs, RESOURCES, strict=strict)
+    _demand_chained(kind, query)
+    asked, session = _asked(), reader()
+    if isinstance(kind, Resource):
+        found = search.run(session, kind, query, RESOURCES, asked)
+    else:
+        found = kind.find(session, query, RESOURCES, asked)
+    return answer(searchset(session, kind, query, found, RESOURCES, asked))
+
+
+def _demand_chained(kind: Kind, query: Query) -> None:
+    """Who asks about another resource must be allowed to search that."""
+    for term in query.terms:
+        parameter = kind.parameters.get(term.name)
+        if term.chained and isinstance(parameter, Reference):
+            for target in [term.modifier] if term.modifier else parameter.targets:
+                if knows(RESOURCES.get(target), term.chained):
+                    access.demand(target, "s")
+
+
+def _read(kind: Kind, text: str) -> Json:
+    """One resource; NotFound for what is not there or not for this reader, Gone for what was."""
+    asked, session = _asked(), reader()
+    if not isinstance(kind, Resource):
+        row = kind.read(session, text, asked)
+        if row is None:
+            raise NotFound
+        return kind.show(row, asked.site)
+    key = kind.read_id(text)
+    rows = search.by_keys(session, kind, [key], asked=asked) if key is not None else ()
+    if not rows:
+        if key is not None and kind.gone(session, key, asked):
+            raise Gone
+        raise NotFound
+    return kind.show(rows[0], asked.site)
+
+
+def _condition() -> Query | None:
+    """The search of If-None-Exist; Malformed where it says nothing or something unknown."""
+    text = request.headers.get("If-None-Exist")
+    if text is None:
+        return None
+    access.demand("Appointment", "s")
+    pairs = parse_qsl(text.lstrip("?"))
+    query = asking.read(APPOINTMENT, pairs, RESOURCES, strict=True)
+    if not query.terms:
+        raise Malformed("Give If-None-Exist as a search such as identifier=system|value.",
+                        field="If-None-Exist")  # fmt: skip
+    _demand_chained(APPOINTMENT, query)
+    return Query(terms=query.terms, count=2)
+
+
+def _matching(session: Session, condition: Query, asked: Asked) -> Visit | None:
+    """The appointment that fits; SeveralMatches where it is not the only one."""
+    rows = search.run(session, APPOINTMENT, condition, RESOURCES, asked).rows
+    if len(rows) > 1:
+        raise SeveralMatches
+    return rows[0] if rows else None
+
+
+def _written(response: Response) -> Response:
+    """Without the resource, where the client prefers that."""
+    if preferences().get("return") == "minimal":
+        response.set_data(b"")
+    return response

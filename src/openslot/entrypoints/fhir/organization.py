@@ -1,0 +1,114 @@
+"""Organization: centres, and their departments as parts of them."""
+
+from openslot.booking.queries import Condition
+from openslot.directory.models import CentreType
+from openslot.entrypoints.fhir import numbers
+from openslot.entrypoints.fhir.elements import (
+    TERMINOLOGY,
+    Json,
+    Site,
+    contacts,
+    identifier,
+    meta,
+    reference,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import (
+    Code,
+    Identified,
+    Reference,
+    Text,
+    flag,
+    read_number,
+)
+from openslot.entrypoints.fhir.queries import ORGANIZATIONS, OrganizationRow
+from openslot.entrypoints.fhir.resource import Resource
+
+_COLUMNS = ORGANIZATIONS.c
+
+
+def read_id(text: str) -> int | None:
+    """The key of ``centre-1`` or ``department-5``."""
+    kind, _, number = text.partition("-")
+    key = read_number(number)
+    if key is None or kind not in ("centre", "department"):
+        return None
+    return key * 2 + (kind == "department")
+
+
+def write_id(key: int) -> str:
+    """The id of a key."""
+    return f"{'department' if key % 2 else 'centre'}-{key // 2}"
+
+
+def centre_id(key: int) -> str:
+    """The id of a centre as an organisation."""
+    return write_id(key * 2)
+
+
+def department_id(key: int) -> str:
+    """The id of a department as an organisation."""
+    return write_id(key * 2 + 1)
+
+
+def show(row: OrganizationRow, site: Site) -> Json:
+    """A centre, or a department as a part of it."""
+    is_department = row.key % 2 == 1
+    code, display = ("dept", "Hospital Department") if is_department else (
+        "prov", "Healthcare Provider")  # fmt: skip
+    kind = {"system": f"{TERMINOLOGY}/organization-type", "code": code, "display": display}
+    return resource(
+        "Organization",
+        write_id(row.key),
+        meta(row.changed_at),
+        identifier=[_number(row.business_number)],
+        active=bool(row.active),
+        type=[{"coding": [kind]}, site.concept("centre-type", row.type)],
+        name=row.name,
+        telecom=contacts(row.phone, row.email, "work"),
+        address=[{"text": row.address, "line": [row.address], "city": row.suburb}],
+        partOf=reference("Organization", write_id(row.parent), row.parent_name)
+        if row.parent is not None
+        else None,
+    )
+
+
+def _number(number: str | None) -> Json | None:
+    system = numbers.system_of(numbers.BUSINESS, number)
+    return identifier(number, system=system, text="Business number")
+
+
+def _numbered(system: str | None, number: str) -> Condition | None:
+    if system not in (None, numbers.system_of(numbers.BUSINESS, number) or ""):
+        return None
+    return _COLUMNS.business_number == number  # type: ignore[no-any-return]
+
+
+RESOURCE = Resource(
+    name="Organization",
+    about="Centres (`centre-1`) and their departments (`department-1`).",
+    rows=ORGANIZATIONS,
+    entities=tuple(_COLUMNS),
+    make=OrganizationRow,
+    key=_COLUMNS.key,
+    key_of=lambda row: row.key,
+    read_id=read_id,
+    write_id=write_id,
+    changed=_COLUMNS.changed_at,
+    show=show,
+    parameters={
+        "name": Text("Part of the name, from the beginning of a word.", _COLUMNS.name),
+        "active": flag("Whether it can be booked.", _COLUMNS.active),
+        "identifier": Identified("The business number.", _numbered),
+        "type": Code(
+            f"Kind of centre: {', '.join(CentreType)}.", _COLUMNS.type, system="centre-type"
+        ),
+        "address": Text("Part of the address.", _COLUMNS.address, _COLUMNS.suburb),
+        "address-city": Text("The suburb.", _COLUMNS.suburb),
+        "partof": Reference(
+            "The centre of a department.",
+            {"Organization": (_COLUMNS.parent, read_id)},
+            path=("partOf",),
+        ),
+    },
+)

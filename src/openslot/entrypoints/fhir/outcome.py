@@ -1,0 +1,80 @@
+"""OperationOutcome: how every failure under /fhir looks."""
+
+from collections.abc import Mapping
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from openslot.booking.errors import SlotTaken
+from openslot.core.errors import Unauthenticated
+from openslot.entrypoints.failures import Problem
+from openslot.entrypoints.fhir.answers import answer
+from openslot.entrypoints.fhir.elements import Json, clean
+
+CODES: Mapping[int, str] = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    413: "too-long",
+    415: "not-supported",
+    422: "business-rule",
+    429: "throttled",
+    503: "transient",
+}
+"""Issue types (http://hl7.org/fhir/issue-type) by HTTP status."""
+
+ELEMENTS: Mapping[str, str] = {
+    "start": "Appointment.start",
+    "minutes": "Appointment.end",
+    "patient": "Appointment.participant",
+    "schedule": "Appointment.slot",
+    "reason": "Appointment.reasonCode",
+    "referral": "Appointment.basedOn",
+    "identifier": "Appointment.identifier",
+}
+"""Where the fields that commands name stand in the resource."""
+
+
+def outcome(*issues: Json) -> Json:
+    """An OperationOutcome of these issues."""
+    found: Json = clean({"resourceType": "OperationOutcome", "issue": list(issues)})
+    return found
+
+
+def issue(code: str, sentence: str, *, severity: str = "error", more: Json | None = None) -> Json:
+    """One issue."""
+    return {"severity": severity, "code": code, "details": {"text": sentence}, **(more or {})}
+
+
+def render(problem: Problem) -> Response:
+    """The failure as an OperationOutcome, one issue for each field that is to blame."""
+    code = CODES.get(problem.status, "exception" if problem.status >= 500 else "processing")
+    severity = "fatal" if problem.status == 500 else "error"
+    if isinstance(problem.cause, SlotTaken) and "/$" in request.path:
+        code, severity = "not-found", "fatal"  # as IHE ITI Scheduling has it for operations
+    said = problem.fields or ((None, problem.sentence),)
+    issues = [
+        issue(code, sentence, severity=severity, more=_more(problem, field))
+        for field, sentence in said
+    ]
+    response = answer(outcome(*issues), problem.status)
+    if isinstance(problem.cause, Unauthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="OpenSlot"'
+    return response
+
+
+def _more(problem: Problem, field: str | None) -> Json:
+    notes = [problem.code, f"reference {problem.reference}" if problem.reference else ""]
+    if isinstance(problem.cause, SlotTaken) and problem.cause.alternatives:
+        free = ", ".join(start.isoformat() for start in problem.cause.alternatives)
+        notes.append(f"free instead: {free}")
+    return {
+        "diagnostics": "; ".join(note for note in notes if note),
+        "expression": [ELEMENTS.get(field, field)] if field else None,
+    }

@@ -1,0 +1,83 @@
+"""Patient: the people who receive care, each seen by themselves and those who care for them."""
+
+import re
+from uuid import UUID
+
+from openslot.booking.queries import Condition
+from openslot.booking.search import patients_seen_by
+from openslot.directory.models import Patient
+from openslot.entrypoints.fhir import numbers
+from openslot.entrypoints.fhir.elements import (
+    URN,
+    Json,
+    Site,
+    contacts,
+    identifier,
+    meta,
+    own_identifier,
+    person_name,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import Day, Identified, Text, flag
+from openslot.entrypoints.fhir.resource import Resource
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def read_uuid(text: str) -> UUID | None:
+    """The id of a person's data; None for what cannot be one."""
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+def show(row: Patient, _site: Site) -> Json:
+    """The patient, without any of the history."""
+    number = row.medicare_number
+    return resource(
+        "Patient",
+        row.id,
+        meta(row.changed_at),
+        identifier=[
+            own_identifier(row.id),
+            identifier(number, system=numbers.system_of(numbers.MEDICARE, number), kind="MC",
+                       text="Medicare number"),
+        ],
+        active=row.active,
+        name=person_name(row.name),
+        telecom=contacts(row.phone, row.email),
+        birthDate=row.born.isoformat() if row.born else None,
+        communication=[{"language": {"text": row.language}, "preferred": True}]
+        if row.language
+        else None,
+    )  # fmt: skip
+
+
+def _identified(system: str | None, number: str) -> Condition | None:
+    if system == URN or number.startswith("urn:uuid:"):
+        key = read_uuid(number.removeprefix("urn:uuid:"))
+        return None if key is None or system not in (None, URN) else Patient.id == key
+    if system not in (None, numbers.system_of(numbers.MEDICARE, number) or ""):
+        return None
+    return Patient.medicare_number == number
+
+
+RESOURCE = Resource(
+    name="Patient",
+    about="People who receive care, as far as the reader has a part in their visits.",
+    rows=Patient,
+    entities=(Patient,),
+    make=lambda patient: patient,
+    key=Patient.id,
+    key_of=lambda patient: patient.id,
+    read_id=read_uuid,
+    changed=Patient.changed_at,
+    show=show,
+    seen=patients_seen_by,
+    parameters={
+        "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
+        "name": Text("Part of the name, from the beginning of a word.", Patient.name),
+        "birthdate": Day("The date of birth.", Patient.born),
+        "email": Text("The e-mail address.", Patient.email),
+        "phone": Text("The telephone number.", Patient.phone),
+        "active": flag("Whether the record is in use.", Patient.active),
+    },
+)

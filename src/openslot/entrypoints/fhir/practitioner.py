@@ -1,0 +1,65 @@
+"""Practitioner: the people who give care."""
+
+from openslot.booking.queries import Condition
+from openslot.directory.models import Practitioner
+from openslot.entrypoints.fhir import numbers
+from openslot.entrypoints.fhir.elements import (
+    Json,
+    Site,
+    contacts,
+    identifier,
+    meta,
+    person_name,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import Identified, Text, flag, read_number
+from openslot.entrypoints.fhir.resource import Resource
+
+
+def show(row: Practitioner, _site: Site) -> Json:
+    """The practitioner; what they do and where is in their roles."""
+    languages = [name.strip() for name in row.languages.split(",")]
+    return resource(
+        "Practitioner",
+        row.id,
+        meta(row.changed_at),
+        identifier=[
+            identifier(
+                row.provider_number,
+                system=numbers.system_of(numbers.PROVIDER, row.provider_number),
+                kind="PRN",
+                text="Provider number",
+            )
+        ],
+        active=row.active,
+        name=person_name(row.name),
+        telecom=contacts(row.phone, row.email, "work"),
+        communication=[{"text": name} for name in languages],
+    )
+
+
+def _numbered(system: str | None, number: str) -> Condition | None:
+    if system not in (None, numbers.system_of(numbers.PROVIDER, number) or ""):
+        return None
+    return Practitioner.provider_number == number
+
+
+RESOURCE = Resource(
+    name="Practitioner",
+    about="People who give care.",
+    rows=Practitioner,
+    entities=(Practitioner,),
+    make=lambda practitioner: practitioner,
+    key=Practitioner.id,
+    key_of=lambda practitioner: practitioner.id,
+    read_id=read_number,
+    changed=Practitioner.changed_at,
+    show=show,
+    parameters={
+        "name": Text("Part of the name, from the beginning of a word.", Practitioner.name),
+        "active": flag("Whether they can be booked.", Practitioner.active),
+        "identifier": Identified("The provider number.", _numbered),
+        "email": Text("The e-mail address.", Practitioner.email),
+        "phone": Text("The telephone number.", Practitioner.phone),
+    },
+)

@@ -1,0 +1,115 @@
+"""The joined tables that resources are read from."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Integer, String, Text, case, cast, null, select, union_all
+from sqlalchemy.orm import join, outerjoin
+
+from openslot.booking.models import Appointment
+from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.schedules.models import Schedule
+
+
+def latest(first: Any, *others: Any) -> Any:
+    """The latest of some instants, of which all but the first may be null."""
+    found = first
+    for other in others:
+        found = case((other > found, other), else_=found)
+    return found
+
+
+SUBJECTS: Any = outerjoin(
+    outerjoin(
+        outerjoin(
+            join(Schedule, Centre, Centre.id == Schedule.centre_id),
+            Practitioner,
+            Practitioner.id == Schedule.practitioner_id,
+        ),
+        Service,
+        Service.id == Schedule.service_id,
+    ),
+    Department,
+    Department.id == Service.department_id,
+)
+"""Schedules with whom or what they book, and where."""
+
+SUBJECT_CHANGED = latest(
+    Schedule.changed_at, Centre.changed_at, Practitioner.changed_at, Service.changed_at
+)
+
+VISITS: Any = outerjoin(
+    join(Appointment, SUBJECTS, Schedule.id == Appointment.schedule_id),
+    Patient,
+    Patient.id == Appointment.patient_id,
+)
+"""Visits with all that they show."""
+
+SERVICES: Any = join(
+    join(Service, Department, Department.id == Service.department_id),
+    Centre,
+    Centre.id == Department.centre_id,
+)
+"""Services with where they are given."""
+
+SERVICE_CHANGED = latest(Service.changed_at, Department.changed_at, Centre.changed_at)
+
+
+class OrganizationRow(NamedTuple):
+    """A centre or a department. Keys of centres are even, those of departments odd."""
+
+    key: int
+    parent: int | None
+    parent_name: str | None
+    name: str
+    type: str | None
+    description: str | None
+    phone: str | None
+    email: str | None
+    business_number: str | None
+    address: str | None
+    suburb: str | None
+    active: bool
+    changed_at: Any
+
+
+def centre_key(column: Any) -> Any:
+    """The organisation's key of a centre's id."""
+    return column * 2
+
+
+def department_key(column: Any) -> Any:
+    """The organisation's key of a department's id."""
+    return column * 2 + 1
+
+
+def _organizations() -> Any:
+    no_text, no_words = cast(null(), String(300)), cast(null(), Text)
+    departments = (
+        select(
+            department_key(Department.id).label("key"),
+            centre_key(Department.centre_id).label("parent"),
+            Centre.name.label("parent_name"),
+            Department.name.label("name"),
+            no_text.label("type"),
+            Department.description.label("description"),
+            Department.phone.label("phone"),
+            Department.email.label("email"),
+            no_text.label("business_number"),
+            no_text.label("address"),
+            no_text.label("suburb"),
+            Department.active.label("active"),
+            latest(Department.changed_at, Centre.changed_at).label("changed_at"),
+        )
+        .join(Centre, Centre.id == Department.centre_id)
+        .correlate(None)
+    )
+    centres = select(
+        centre_key(Centre.id), cast(null(), Integer), no_words, Centre.name, Centre.type,
+        Centre.description, Centre.phone, Centre.email, Centre.business_number, Centre.address,
+        Centre.suburb, Centre.active, Centre.changed_at,
+    )  # fmt: skip
+    return union_all(departments, centres).subquery("organization")
+
+
+ORGANIZATIONS = _organizations()
+"""Centres and departments in one."""

@@ -1,0 +1,33 @@
+"""All resources. A new one is a file with a RESOURCE, and a line here."""
+
+from collections.abc import Mapping
+
+from openslot.entrypoints.fhir import (
+    appointment,
+    audit_event,
+    healthcare_service,
+    location,
+    organization,
+    patient,
+    practitioner,
+    practitioner_role,
+    schedule,
+    slot,
+)
+from openslot.entrypoints.fhir.resource import Kind
+
+RESOURCES: Mapping[str, Kind] = {
+    module.RESOURCE.name: module.RESOURCE
+    for module in (
+        appointment,
+        audit_event,
+        healthcare_service,
+        location,
+        organization,
+        patient,
+        practitioner,
+        practitioner_role,
+        schedule,
+        slot,
+    )
+}

@@ -1,0 +1,92 @@
+"""What a resource of ours is: declared once, and searched, read and described from that."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.queries import Condition
+from openslot.directory.rules import Actor
+from openslot.entrypoints.fhir.elements import Json, Site
+
+Key = Any
+"""What the table is keyed by: a whole number or a UUID."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What parameters work with besides their values: who asks, when, and where."""
+
+    site: Site
+    zone: ZoneInfo
+    actor: Actor
+
+
+class Parameter:
+    """A search parameter: its FHIR type, what it is about, and the condition of one value."""
+
+    kind = "token"
+    modifiers: frozenset[str] = frozenset()
+    descends = True
+    """Whether what is ordered by it can be read backwards."""
+
+    def __init__(self, about: str, *, order: Any = None):
+        self.about, self.order = about, order
+
+    def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
+        """The rows that fit a value; None where none can. Malformed for what is no value."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """A resource that stands in tables.
+
+    ``rows`` are the joined tables that ``parameters`` speak of, ``entities`` what is read of
+    them, ``make`` puts those together (and ``complete`` reads what a join cannot give, in one
+    statement), ``show`` writes them down. ``read_id`` and ``write_id`` are the two ways between
+    ids and ``key``; ``seen`` says which rows an actor may know of, ``gone`` whether there was one
+    once that the actor might have known of.
+    """
+
+    name: str
+    about: str
+    rows: Any
+    entities: Sequence[Any]
+    key: Any
+    read_id: Callable[[str], Key | None]
+    changed: Any
+    show: Callable[[Any, Site], Json]
+    parameters: Mapping[str, Parameter]
+    key_of: Callable[[Any], Key]
+    make: Callable[..., Any]
+    complete: Callable[[Session, Sequence[Any]], Sequence[Any]] = field(
+        default=lambda _session, rows: rows
+    )
+    write_id: Callable[[Key], str] = str
+    seen: Callable[[Actor, datetime], Condition | None] = field(default=lambda _actor, _now: None)
+    gone: Callable[[Session, Key, Asked], bool] = field(
+        default=lambda _session, _key, _asked: False
+    )
+    interactions: frozenset[str] = frozenset({"read", "vread", "search-type"})
+    operations: Mapping[str, str] = field(default_factory=dict)
+    """Operations by code, and where each is defined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """A resource that no table holds: ``find`` and ``read`` work it out."""
+
+    name: str
+    about: str
+    parameters: Mapping[str, Parameter]
+    show: Callable[[Any, Site], Json]
+    find: Callable[..., Any]
+    read: Callable[[Session, str, Asked], Any]
+    interactions: frozenset[str] = frozenset({"read", "search-type"})
+
+
+Kind = Resource | Computed

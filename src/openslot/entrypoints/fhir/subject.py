@@ -1,0 +1,59 @@
+"""What PractitionerRole, Schedule and Slot share: a schedule with whom or what it books."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from openslot.directory.models import Centre, Department, Practitioner, Service
+from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.fhir.parameters import Code
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import Subject
+
+ENTITIES = (Schedule, Centre, Practitioner, Service, Department)
+
+CODES: Mapping[str, Any] = {
+    "service-type": Code("The name of a department's service.", Service.name,
+                         system="service-type"),
+    "service-category": Code("The category of a department's service.", Service.category,
+                             system="service-category"),
+    "specialty": Code("Profession, or a specialist's area of expertise.",
+                      Practitioner.profession, Practitioner.expertise, system="specialty"),
+}  # fmt: skip
+
+
+def service_type(subject: Subject, site: Site) -> list[Json | None]:
+    """The service of a department."""
+    return [site.concept("service-type", subject.service.name if subject.service else None)]
+
+
+def service_category(subject: Subject, site: Site) -> list[Json | None]:
+    """Its category."""
+    category = subject.service.category if subject.service else None
+    return [site.concept("service-category", category)]
+
+
+def specialty(subject: Subject, site: Site) -> list[Json | None]:
+    """Profession and area of expertise of a practitioner."""
+    person = subject.practitioner
+    words = (person.profession, person.expertise) if person else ()
+    return [site.concept("specialty", word) for word in words]
+
+
+def zone(subject: Subject) -> ZoneInfo:
+    """The centre's time zone."""
+    return ZoneInfo(subject.centre.time_zone)
+
+
+def changed(subject: Subject) -> datetime:
+    """When anything that shows was changed last."""
+    parts = (subject.schedule, subject.centre, subject.practitioner, subject.service)
+    return max(part.changed_at for part in parts if part is not None)
+
+
+def is_bookable(subject: Subject) -> bool:
+    """Whether the schedule and all that it belongs to is active."""
+    parts = (subject.schedule, subject.centre, subject.practitioner, subject.service,
+             subject.department)  # fmt: skip
+    return all(part.active for part in parts if part is not None)

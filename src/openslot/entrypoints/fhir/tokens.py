@@ -1,0 +1,133 @@
+"""POST /oauth/token: tokens for programs that sign assertions (SMART App Launch 2, Backend
+Services). Failures look as OAuth 2 has them (RFC 6749, 5.2), not as FHIR does."""
+
+import re
+from collections.abc import Mapping
+from typing import cast
+
+from flask import Blueprint, Flask, current_app, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from joserfc.jwk import KeySet
+from werkzeug.wrappers import Response
+
+from openslot.core.errors import Malformed
+from openslot.entrypoints import failures
+from openslot.entrypoints.failures import Problem
+from openslot.entrypoints.fhir.answers import base
+from openslot.entrypoints.fhir.client_keys import ClientKeys
+from openslot.entrypoints.request import close_reader, now, reader, settings, write
+from openslot.identity.assertions import BadAssertion, client_named, grant, key_named, read_keys
+from openslot.identity.scopes import UnknownScope
+
+FORM = "application/x-www-form-urlencoded"
+GRANT = "client_credentials"
+SIGNED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+KEYS = "openslot-client-keys"
+LONGEST = 10_000
+"""Letters of an assertion, at most."""
+
+_UNSAYABLE = re.compile(r"[^ !#-\[\]-~]")
+"""What an error_description may not have (RFC 6749, 5.2)."""
+
+pages = Blueprint("smart", __name__)
+
+
+class BadRequest(Malformed):
+    """Something is missing, twice there, or no form."""
+
+    code = "invalid_request"
+
+
+class OtherGrant(Malformed):
+    """A grant that is not given here."""
+
+    code = "unsupported_grant_type"
+    sentence = "Send grant_type=client_credentials."
+
+
+def install(app: Flask) -> None:
+    """Register the address; ``ClientKeys`` last as long as the app."""
+    app.extensions[KEYS] = ClientKeys()
+    app.register_blueprint(pages)
+    app.extensions["csrf"].exempt(pages)
+    failures.register(app, lambda: request.path.startswith("/oauth/"), render)
+
+
+def address() -> str:
+    """Where tokens are given, as others reach it; assertions name it as their audience."""
+    return base().removesuffix("/fhir") + url_for("smart.token")
+
+
+@pages.post("/oauth/token")
+def token() -> ResponseReturnValue:
+    """A token for a signed assertion."""
+    form = _form()
+    if "grant_type" not in form:
+        raise BadRequest("Send grant_type=client_credentials.")
+    if form["grant_type"] != GRANT:
+        raise OtherGrant
+    if form.get("client_assertion_type") != SIGNED:
+        raise BadRequest(f"Send client_assertion_type={SIGNED}.")
+    assertion = form.get("client_assertion", "")
+    if len(assertion) > LONGEST:
+        raise BadAssertion
+    keys, wanted = _keys(assertion), form.get("scope", "").split()
+    audience, moment = address(), now()
+    given = write(
+        lambda session: grant(
+            session, client_named(session, assertion), assertion, keys, wanted,
+            audience=audience, now=moment,
+        )
+    )  # fmt: skip
+    answer = {"access_token": given.token, "token_type": "bearer", "expires_in": given.seconds,
+              "scope": " ".join(given.scopes)}  # fmt: skip
+    return _unkept(jsonify(answer))
+
+
+token.operation = None  # type: ignore[attr-defined] # open to anybody; read by the check of access
+
+
+def _form() -> Mapping[str, str]:
+    """What was sent; an empty value counts as none (RFC 6749, 3.2)."""
+    if request.mimetype != FORM:
+        raise BadRequest(f"Send a form as {FORM}.")
+    sent = request.form.to_dict(flat=False)
+    if any(len(values) > 1 for values in sent.values()):
+        raise BadRequest("Send each parameter once.")
+    return {name: values[0] for name, values in sent.items() if values[0]}
+
+
+def _keys(assertion: str) -> KeySet:
+    """The keys of the client that the assertion names; fetched outside any transaction."""
+    client = client_named(reader(), assertion)
+    jwks, url = client.jwks, client.jwks_url
+    close_reader()
+    if url is None:
+        return read_keys(jwks or {})
+    known = cast(ClientKeys, current_app.extensions[KEYS])
+    return known.at(url, key_named(assertion), settings().webhook_networks, now=now())
+
+
+def render(problem: Problem) -> Response:
+    """The failure as an OAuth error."""
+    status = 400 if isinstance(problem.cause, UnknownScope) else problem.status
+    said = {"error": _code(problem), "error_description": _UNSAYABLE.sub("", problem.sentence)}
+    response = jsonify(said)
+    response.status_code = status
+    return _unkept(response)
+
+
+def _code(problem: Problem) -> str:
+    if isinstance(problem.cause, UnknownScope):
+        return "invalid_scope"
+    if isinstance(problem.cause, BadAssertion | OtherGrant):
+        return problem.code
+    if problem.status >= 500:
+        return "temporarily_unavailable" if problem.status == 503 else "server_error"
+    return "invalid_request"
+
+
+def _unkept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Pragma"] = "no-cache"
+    return response

@@ -1,0 +1,334 @@
+"""Appointments made and changed by programs: what they send, as commands of booking."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands, identifiers, queries
+from openslot.booking.commands import Wish, visit_for
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import Visit
+from openslot.core.config import Settings
+from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
+from openslot.directory.rules import Actor
+from openslot.entrypoints.fhir import slot
+from openslot.entrypoints.fhir.appointment import STATUS
+from openslot.entrypoints.fhir.elements import URN
+from openslot.entrypoints.fhir.parameters import read_number
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.received import Received
+from openslot.referrals import commands as referrals
+from openslot.schedules.availability import instant_of
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import Subject, subjects
+
+
+class Unfitting(Invalid):
+    """It is an Appointment, and says what cannot be so here."""
+
+    code = "unfitting"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who writes, under which settings, when, and at what address this server is."""
+
+    actor: Actor
+    settings: Settings
+    now: datetime
+    base: str
+
+    @property
+    def cutoff(self) -> timedelta:
+        """Until how long before a visit patients may change it."""
+        return timedelta(hours=self.settings.cancel_cutoff_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who is to meet whom, where and when."""
+
+    schedule_id: int
+    start: datetime
+    minutes: int
+    patient_id: UUID | None
+
+
+def create(session: Session, received: Received, context: Context) -> Visit:
+    """Book a visit, or keep its time where it is to be pending."""
+    if received.status not in ("booked", "pending"):
+        raise Unfitting("A new appointment is booked or pending.", field="Appointment.status")
+    wanted = _wanted(session, received, context)
+    wish = Wish(
+        wanted.schedule_id,
+        wanted.start,
+        wanted.minutes,
+        wanted.patient_id,
+        reason=received.reason or received.description,
+        priority=_priority(received),
+    )
+    actor, now = context.actor, context.now
+    if received.status == "pending":
+        keep = timedelta(minutes=context.settings.hold_minutes)
+        made = _named(lambda: referrals.hold(session, actor, wish, now=now, keep=keep))
+    else:
+        made = _named(lambda: referrals.book(session, actor, wish, now=now))
+    external_id = _external_id(received)
+    if external_id is not None:
+        identifiers.name(session, made, external_id)
+    return _again(session, made.id)
+
+
+def update(
+    session: Session, key: UUID, received: Received, version: int | None, context: Context
+) -> Visit:
+    """Move, amend, and change the status, as far as it differs from what is there."""
+    visit, _ = visit_for(session, context.actor, key)
+    if version is not None and version != visit.appointment.version:
+        raise StaleVersion
+    _check_same(visit, received, context)
+    status = next((own for own, shown in STATUS.items()
+                   if shown == received.status and own is not Status.LAPSED), None)  # fmt: skip
+    if received.status == "checked-in":
+        status = Status.ARRIVED
+    if status is None:
+        raise Unfitting("No appointment here has this status.", field="Appointment.status")
+    if status in (Status.HELD, Status.BOOKED) and visit.status in (Status.HELD, Status.BOOKED):
+        _move(session, visit, received, context)
+    _amend(session, visit, received, context)
+    _change_status(session, visit, status, received, context)
+    return _again(session, key)
+
+
+def _named(work: Callable[[], Appointment]) -> Appointment:
+    """The work done; what it does not find was named by the body, not by the address."""
+    try:
+        return work()
+    except NotFound as missing:
+        raise Unfitting(missing.message, field=missing.field) from None
+
+
+def _again(session: Session, key: UUID) -> Visit:
+    session.flush()
+    visit = queries.visit(session, key)
+    if visit is None:
+        raise NotFound
+    return visit
+
+
+def _move(session: Session, visit: Visit, received: Received, context: Context) -> None:
+    wanted = _wanted(session, received, context, visit)
+    row = visit.appointment
+    if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
+        row.schedule_id, row.starts_at, row.ends_at,
+    ):  # fmt: skip
+        _named(
+            lambda: commands.move(
+                session,
+                context.actor,
+                row.id,
+                wanted.start,
+                now=context.now,
+                cutoff=context.cutoff,
+                minutes=wanted.minutes,
+                schedule_id=wanted.schedule_id,
+            )
+        )
+
+
+def _amend(session: Session, visit: Visit, received: Received, context: Context) -> None:
+    row = visit.appointment
+    priority = _priority(received) if received.priority is not None else Priority(row.priority)
+    is_open = visit.status in (Status.HELD, Status.BOOKED)
+    if is_open and (received.reason, priority) != (row.reason, row.priority):
+        commands.amend(
+            session, context.actor, row.id, reason=received.reason, priority=priority,
+            now=context.now,
+        )  # fmt: skip
+
+
+def _change_status(
+    session: Session, visit: Visit, to: Status, received: Received, context: Context
+) -> None:
+    row, actor, now = visit.appointment, context.actor, context.now
+    if to is visit.status:
+        return
+    if visit.status is Status.HELD and to is Status.BOOKED:
+        wish = Wish(row.schedule_id, row.starts_at, _minutes(row.starts_at, row.ends_at),
+                    row.patient_id, reason=row.reason, priority=Priority(row.priority))  # fmt: skip
+        referrals.book(session, actor, wish, now=now, hold_id=row.id)
+    elif visit.status is Status.HELD and to is Status.CANCELLED:
+        commands.release_hold(session, actor, row.id, now=now)
+    else:
+        why = received.cancelationReason.words if received.cancelationReason else None
+        if why is not None and len(why) > 500:
+            raise Unfitting("Shorten this to 500 characters.",
+                            field="Appointment.cancelationReason")  # fmt: skip
+        commands.change_status(session, actor, row.id, to, now=now, cutoff=context.cutoff, why=why)
+
+
+def _check_same(visit: Visit, received: Received, context: Context) -> None:
+    """Whom a visit is for, and the number it came with, stay as they are."""
+    if received.id != str(visit.appointment.id):
+        raise Malformed("Send the id that stands in the address.", field="Appointment.id")
+    patient = _participants(received, context).get("Patient")
+    known = str(visit.patient.id) if visit.patient else None
+    if patient is not None and patient != known:
+        raise Unfitting("The patient of an appointment stays the same. Book another.",
+                        field="Appointment.participant")  # fmt: skip
+    external_id = _external_id(received)
+    if external_id not in (None, visit.appointment.external_id):
+        raise Unfitting("The identifier of an appointment stays the same.",
+                        field="Appointment.identifier")  # fmt: skip
+
+
+def _priority(received: Received) -> Priority:
+    """1 to 4 are urgent, as in calendars; 0 says nothing."""
+    return Priority.URGENT if 1 <= (received.priority or 0) <= 4 else Priority.ROUTINE
+
+
+def _external_id(received: Received) -> str | None:
+    """The identifier that another system gave, as it is kept."""
+    others = [one for one in received.identifier if one.system != URN]
+    if len(others) > 1:
+        raise Unfitting("Give one identifier of your own.", field="Appointment.identifier")
+    if not others:
+        return None
+    return f"{others[0].system}|{others[0].value}" if others[0].system else others[0].value
+
+
+def _minutes(start: datetime, end: datetime) -> int:
+    return int((end - start).total_seconds()) // 60
+
+
+def _wanted(
+    session: Session, received: Received, context: Context, visit: Visit | None = None
+) -> Wanted:
+    """The schedule and the time, from slots or from participants, which must not differ.
+
+    Of a visit that is there already, what is not said stays; slots that are its own say
+    nothing of a time that is said.
+    """
+    begins, ends = received.begins, received.ends
+    named = _participants(received, context)
+    told = _slots(received, context)
+    own = visit is not None and begins is not None and _is_old(told, visit)
+    if told and not own:
+        schedule_id, first, last = told
+        if begins is not None and (begins, ends) != (first, last):
+            raise Unfitting("Give the start and end of the slots, or leave them out.",
+                            field="Appointment.start")  # fmt: skip
+        begins, ends = first, last
+        chosen: Sequence[Subject] = subjects(session, Schedule.id == schedule_id)
+    else:
+        chosen = _of_participants(session, named, visit)
+    subject = _only(chosen)
+    _check_participants(subject, named)
+    if begins is None or ends is None:
+        raise Unfitting("Give start and end, or a slot.", field="Appointment.start")
+    if (ends - begins).total_seconds() % 60:
+        raise Unfitting("Give whole minutes.", field="Appointment.end")
+    patient = named.get("Patient")
+    patient_id = read_uuid(patient) if patient else None
+    if patient is not None and patient_id is None:
+        raise Unfitting("There is no such patient.", field="patient")
+    return Wanted(subject.schedule.id, begins, _minutes(begins, ends), patient_id)
+
+
+def _is_old(told: tuple[int, datetime, datetime] | None, visit: Visit) -> bool:
+    row = visit.appointment
+    return told == (row.schedule_id, row.starts_at, row.ends_at)
+
+
+def _slots(received: Received, context: Context) -> tuple[int, datetime, datetime] | None:
+    """Schedule, start and end of the slots, which follow each other."""
+    if not received.slot:
+        return None
+    keys = []
+    for one in received.slot:
+        text = (one.reference or "").removeprefix(f"{context.base}/").removeprefix("Slot/")
+        keys.append(slot.read_id(text))
+    known = sorted(key for key in keys if key is not None)
+    if len(known) < len(keys):
+        raise Unfitting("There is no such slot.", field="schedule")
+    end = known[0][0]
+    for tick, schedule_id, minutes in known:
+        if schedule_id != known[0][1] or tick != end:
+            raise Unfitting("Give slots of one schedule that follow each other.",
+                            field="schedule")  # fmt: skip
+        end = tick + minutes // 5
+    return known[0][1], instant_of(known[0][0]), instant_of(end)
+
+
+_KINDS: Mapping[str, Any] = {
+    "Practitioner": Schedule.practitioner_id,
+    "HealthcareService": Schedule.service_id,
+    "PractitionerRole": Schedule.id,
+    "Location": Schedule.centre_id,
+}
+"""Kinds of participants besides the patient, and where a schedule has them."""
+
+
+def _of_participants(
+    session: Session, named: Mapping[str, str], visit: Visit | None
+) -> Sequence[Subject]:
+    """The schedules of the practitioner or service, at the centre if one is named."""
+    if not named.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
+        if visit is None:
+            raise Unfitting("Name a slot, a practitioner or a service.", field="schedule")
+        return subjects(session, Schedule.id == visit.appointment.schedule_id)
+    where = [
+        column == (read_number(named[kind]) or 0)
+        for kind, column in _KINDS.items()
+        if kind in named
+    ]
+    found = subjects(session, *where)
+    if visit is not None and "Location" not in named:
+        here = [one for one in found if one.schedule.id == visit.appointment.schedule_id]
+        return here or found
+    return found
+
+
+def _only(found: Sequence[Subject]) -> Subject:
+    if not found:
+        raise Unfitting("Nothing can be booked with these participants.", field="schedule")
+    if len(found) > 1:
+        raise Unfitting("Name the location too: there are several.", field="patient")
+    return found[0]
+
+
+def _check_participants(subject: Subject, named: Mapping[str, str]) -> None:
+    """Participants that are named are those of the schedule."""
+    schedule = subject.schedule
+    known = {
+        "Practitioner": schedule.practitioner_id,
+        "HealthcareService": schedule.service_id,
+        "PractitionerRole": schedule.id,
+        "Location": schedule.centre_id,
+    }
+    if any(named[kind] != str(known[kind]) for kind in named.keys() & known.keys()):
+        raise Unfitting("This slot is not with that participant.",
+                        field="Appointment.participant")  # fmt: skip
+
+
+def _participants(received: Received, context: Context) -> dict[str, str]:
+    """The ids of the participants by kind."""
+    found: dict[str, str] = {}
+    for one in received.participant:
+        if one.actor is None:
+            continue
+        text = (one.actor.reference or "").removeprefix(f"{context.base}/")
+        kind, _, key = text.partition("/")
+        if kind not in ("Patient", *_KINDS):
+            raise Unfitting(
+                "Refer to a Patient, Practitioner, PractitionerRole, HealthcareService or "
+                "Location of this server.", field="Appointment.participant",
+            )  # fmt: skip
+        if found.setdefault(kind, key) != key:
+            raise Unfitting("Name one participant of each kind.",
+                            field="Appointment.participant")  # fmt: skip
+    return found

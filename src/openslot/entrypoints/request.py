@@ -1,0 +1,69 @@
+"""What every request works with, whichever entry point answers it: settings, database, time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar, cast
+
+from flask import current_app, g
+from sqlalchemy.orm import Session
+
+from openslot.core import clock
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.discovery.offered import Offered
+from openslot.discovery.search import Directory
+
+T = TypeVar("T")
+
+EXTENSION = "openslot"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the app was made with."""
+
+    settings: Settings
+    database: Database
+    network: Directory
+    offered: Offered = field(default_factory=Offered)
+
+
+def services() -> Services:
+    """The services of the app that answers this request."""
+    return cast(Services, current_app.extensions[EXTENSION])
+
+
+def settings() -> Settings:
+    """The settings."""
+    return services().settings
+
+
+def now() -> datetime:
+    """The instant at which this request began; the same all through it."""
+    if "now" not in g:
+        g.now = clock.now()
+    return cast(datetime, g.now)
+
+
+def reader() -> Session:
+    """The request's one read transaction, begun at first use and thrown away at its end."""
+    if "reader" not in g:
+        g.reading = services().database.reading()
+        g.reader = g.reading.__enter__()
+    return cast(Session, g.reader)
+
+
+def close_reader(_error: BaseException | None = None) -> None:
+    """End the read transaction; the next use of :func:`reader` begins a new one."""
+    if g.pop("reader", None) is not None:
+        g.pop("reading").__exit__(None, None, None)
+
+
+def write(work: Callable[[Session], T]) -> T:
+    """Do ``work`` in a transaction of its own; it may be called several times.
+
+    An open reader would hold SQLite's writers back, ours too, so it is closed first.
+    """
+    close_reader()
+    return services().database.run(work)

@@ -1,0 +1,263 @@
+"""Time that a practitioner keeps from being booked, and what becomes of the visits inside."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as BaseResponse
+
+from openslot.booking.absences import AbsenceDetails, may_block
+from openslot.core.errors import DomainError, Malformed, NotFound
+from openslot.core.fields import first_problem
+from openslot.core.ids import read_id
+from openslot.directory import queries as directory
+from openslot.directory.models import Practitioner
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.offers import queries as offers
+from openslot.offers import rebooking
+from openslot.offers.errors import OtherVisits
+from openslot.offers.models import Choice
+from openslot.offers.rebooking import Decided, Hit
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import instant_of, tick_at
+from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.schedules.rules import parse_clock
+
+pages = Blueprint("absences", __name__, url_prefix="/calendar/absences")
+
+SHOWN = timedelta(days=400)
+LONGEST_EMERGENCY = 12
+"""Hours that the button for emergencies keeps free at most."""
+
+BLOCKERS = access.PRACTITIONERS | access.ADMINS
+
+
+@pages.get("")
+@access.allow(BLOCKERS)
+def listing() -> Response:
+    """Leave and time kept free, the visits inside that need a decision, and the form for more."""
+    return _listing(None)
+
+
+@pages.post("")
+@access.allow(BLOCKERS)
+def enter() -> BaseResponse:
+    """Block time; where visits lie inside, ask first what is to become of them."""
+    try:
+        details = _details()
+        found = _preview(details)
+    except DomainError as error:
+        return _listing(error)
+    return _entered(details, found)
+
+
+@pages.post("/emergency")
+@access.allow(BLOCKERS)
+def emergency() -> BaseResponse:
+    """Keep the next hours free, from now on."""
+    hours = min(max(reading.number("hours", 2), 1), LONGEST_EMERGENCY)
+    starts = instant_of(tick_at(context.now()))
+    details = AbsenceDetails(
+        kind=AbsenceKind.KEPT_FREE, starts_at=starts, ends_at=starts + timedelta(hours=hours)
+    )
+    return _entered(details, _preview(details))
+
+
+@pages.post("/decide")
+@access.allow(BLOCKERS)
+def decide() -> BaseResponse:
+    """What becomes of visits inside time that is blocked already."""
+    who = _who()
+    try:
+        decisions = _decisions(_named())
+        context.write(
+            lambda session: rebooking.decide(
+                session, context.actor(), who, decisions, now=context.now()
+            )
+        )
+    except DomainError as error:
+        return _listing(error)
+    flash(_("It is decided. The patients are told."), "good")
+    return _back()
+
+
+@pages.post("/<absence_id>/end")
+@access.allow(BLOCKERS)
+def end(absence_id: str) -> BaseResponse:
+    """Let blocked time be booked again."""
+    who, withdraw = _who(), reading.text("withdraw") == "yes"
+    context.write(
+        lambda session: rebooking.end(
+            session, context.actor(), who, read_id(absence_id), withdraw=withdraw,
+            now=context.now(),
+        )
+    )  # fmt: skip
+    flash(_("This time can be booked again."), "good")
+    return _back()
+
+
+def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
+    """The time is blocked, or the page that asks about the visits inside."""
+    if found and (reading.text("decided") != "yes" or reading.text("preset")):
+        return _decide_page(details, found, 409)
+    who, hit = _who(), [one.visit.appointment.id for one in found]
+    try:
+        decisions = _decisions(hit)
+        context.write(
+            lambda session: rebooking.enter(
+                session, context.actor(), who, details, decisions, now=context.now()
+            )
+        )
+    except DomainError as error:
+        return _decide_page(details, _preview(details), status_of(error), error)
+    flash(_("This time can no longer be booked."), "good")
+    return _back()
+
+
+def _decisions(visits: Sequence[UUID]) -> dict[UUID, Decided]:
+    """What the form says of each visit; OtherVisits where it says nothing of one."""
+    return {one: _decision(one) for one in visits}
+
+
+def _decision(appointment_id: UUID) -> Decided:
+    try:
+        choice = Choice(reading.text(f"visit-{appointment_id}"))
+    except ValueError:
+        raise OtherVisits from None
+    if choice is not Choice.MOVE:
+        return Decided(choice)
+    return Decided(choice, *_slot(reading.text(f"slot-{appointment_id}")))
+
+
+def _slot(text: str) -> tuple[int, datetime]:
+    """A schedule and a start, as the list of proposals writes them."""
+    found = re.fullmatch(r"(\d{1,9})/(\d{4}-\d\d-\d\dT\d\d:\d\d:00Z)", text, re.ASCII)
+    try:
+        if found:
+            return int(found[1]), datetime.fromisoformat(found[2])
+    except ValueError:
+        pass
+    raise Malformed("Choose a time to move each visit to.", field="start")
+
+
+def _named() -> list[UUID]:
+    return [
+        read_id(name.removeprefix("visit-")) for name in request.form if name.startswith("visit-")
+    ]
+
+
+def _preview(details: AbsenceDetails) -> list[Hit]:
+    return rebooking.preview(context.reader(), context.actor(), _who(), details, now=context.now())
+
+
+def _listing(error: DomainError | None) -> Response:
+    session, now, zone, person = context.reader(), context.now(), _zone(), _person()
+    found = schedules.absences(session, person.diary_id, now, now + SHOWN)
+    undecided = rebooking.undecided(session, [person.id], now=now)
+    hits = rebooking.suggestions(session, undecided, now=now)
+    page = render_template(
+        "calendar/absences.html",
+        absences=found,
+        proposed=offers.open_of_absences(session, [one.id for one in found], now=now),
+        undecided=list(zip(undecided, hits, strict=True)),
+        zone=zone,
+        today=now.astimezone(zone).date(),
+        problem=sentence_of(error) if error else None,
+        typed=request.form,
+        **_common(person, hits),
+    )
+    return Response(page, status_of(error) if error else 200)
+
+
+def _decide_page(
+    details: AbsenceDetails, found: list[Hit], status: int, error: DomainError | None = None
+) -> Response:
+    page = render_template(
+        "calendar/decide.html",
+        details=details,
+        found=found,
+        zone=_zone(),
+        typed=request.form,
+        preset=reading.text("preset"),
+        problem=sentence_of(error) if error else None,
+        **_common(_person(), found),
+    )
+    return Response(page, status)
+
+
+def _common(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
+    """Whose time it is, and with whom and where the proposed times are."""
+    wanted = {slot.schedule_id for hit in hits for slot in hit.slots}
+    subjects = schedules.subjects(context.reader(), Schedule.id.in_(wanted)) if wanted else []
+    own = person.id == context.actor().practitioner_id
+    return {
+        "person": person,
+        "own": own,
+        "practitioner": None if own else person.id,
+        "subjects": {one.schedule.id: one for one in subjects},
+    }
+
+
+def _details() -> AbsenceDetails:
+    """What was typed: instants, or wall-clock times in the zone of the first centre."""
+    zone = _zone()
+    try:
+        return AbsenceDetails(
+            kind=reading.option("kind", AbsenceKind, AbsenceKind.LEAVE),
+            starts_at=reading.optional_instant("starts")
+            or _moment("from_day", "from_time", time(0), zone),
+            ends_at=reading.optional_instant("ends") or _moment("to_day", "to_time", None, zone),
+            reason=reading.text("reason"),
+        )
+    except ValidationError as error:
+        raise first_problem(error) from None
+
+
+def _moment(day_field: str, time_field: str, default: time | None, zone: ZoneInfo) -> datetime:
+    """A local date and time; without a time, the beginning or the end of the day."""
+    day = reading.optional_day(day_field)
+    if day is None:
+        raise Malformed("Enter the first and the last day.", field=day_field)
+    clock = reading.text(time_field)
+    if not clock:
+        return _midnight(day if default is not None else day + timedelta(days=1), zone)
+    minutes = parse_clock(clock)
+    return _midnight(day, zone).replace(hour=minutes // 60 % 24, minute=minutes % 60) + (
+        timedelta(days=1) if minutes == 24 * 60 else timedelta(0)
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), zone)
+
+
+def _who() -> int:
+    """Whose time it is: one's own, or that of a practitioner of a centre that one runs."""
+    actor = context.actor()
+    who = reading.number("practitioner", actor.practitioner_id or 0)
+    if not who:
+        raise NotFound
+    may_block(context.reader(), actor, who)
+    return who
+
+
+def _person() -> Practitioner:
+    return directory.practitioner(context.reader(), _who(), inactive=True)
+
+
+def _zone() -> ZoneInfo:
+    """The zone of the first centre where the practitioner works."""
+    places = schedules.practitioner_places(context.reader(), _who())
+    first = next(iter(places.values()), None)
+    return first.zone if first else ZoneInfo(context.settings().time_zone)
+
+
+def _back() -> BaseResponse:
+    own = _who() == context.actor().practitioner_id
+    return redirect(url_for("absences.listing", practitioner=None if own else _who()), 303)

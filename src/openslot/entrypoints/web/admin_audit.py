@@ -1,0 +1,264 @@
+"""The audit for administrators: who did what, and the same as a file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, render_template, stream_with_context, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from openslot.booking import oversight
+from openslot.booking.oversight import Thing
+from openslot.core import sealing, trail
+from openslot.core.audit import AuditEvent
+from openslot.core.errors import Malformed
+from openslot.core.trail import Place, Scope, Wanted
+from openslot.entrypoints.web import access, context, csv_file, reading
+from openslot.entrypoints.web.admin_accounts import role_names
+from openslot.entrypoints.web.audit_words import (
+    BEGINNINGS,
+    Group,
+    act,
+    details,
+    group_names,
+    kind_names,
+)
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import queries as identities
+from openslot.identity.models import Account, Role
+
+pages = Blueprint("admin_audit", __name__)
+
+PAGE_SIZE = 50
+MOST_ROWS = 50_000
+"""Rows of a file; whoever needs more asks for a shorter period at a time."""
+
+ROWS_AT_ONCE = 1_000
+MOST_PEOPLE = 200
+"""People that a name may fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What somebody looks for, as the form and the address carry it."""
+
+    person: str
+    group: Group
+    subject: str
+    since: date | None
+    until: date | None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is left out."""
+        return any((self.person, self.group, self.subject, self.since, self.until))
+
+    def arguments(self) -> dict[str, Any]:
+        """The filter as parts of an address."""
+        given = {
+            "person": self.person,
+            "group": self.group,
+            "subject": self.subject,
+            "since": self.since.isoformat() if self.since else "",
+            "until": self.until.isoformat() if self.until else "",
+        }
+        return {name: str(value) for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as the page shows it."""
+
+    event: AuditEvent
+    who: str
+    role: str
+    what: str
+    kind: str
+    thing: Thing | None
+    href: str | None
+    details: str
+
+
+@pages.get("/admin/audit")
+@access.allow(access.ADMINS)
+def listing() -> str:
+    """The events that fit, newest first; as many statements whatever they are."""
+    session, wanted = context.reader(), _filter()
+    scope = oversight.scope_of(session, context.actor(), wanted.subject or None)
+    found = trail.trail(session, _wanted(wanted, scope), after=_place(), limit=PAGE_SIZE + 1)
+    rows = list(_rows(session, found[:PAGE_SIZE], scope))
+    last = rows[-1].event if len(found) > PAGE_SIZE else None
+    return render_template(
+        "admin/audit.html",
+        rows=rows,
+        wanted=wanted,
+        groups=group_names(),
+        zone=own_zone(),
+        is_first=_place() is None,
+        older=_href(wanted, before=_written(last)) if last else None,
+        newest=_href(wanted),
+        file=url_for("admin_audit.download", **wanted.arguments()),
+        about=lambda subject: url_for("admin_audit.listing", subject=subject),
+        state=sealing.state(session),
+        is_network=scope is None,
+    )
+
+
+@pages.get("/admin/audit.csv")
+@access.allow(access.ADMINS)
+def download() -> Response:
+    """The events that fit as a file of comma-separated values, at most MOST_ROWS."""
+    wanted = _filter()
+    scope = oversight.scope_of(context.reader(), context.actor(), wanted.subject or None)
+    rows = _file(_wanted(wanted, scope))
+    context.close_reader()  # none is held open while the file is carried away
+    response = Response(stream_with_context(rows), mimetype="text/csv")
+    day = context.now().astimezone(own_zone()).date().isoformat()
+    response.headers["Content-Disposition"] = f'attachment; filename="audit-{day}.csv"'
+    return response
+
+
+def _filter() -> Filter:
+    return Filter(
+        person=reading.text("person")[:200],
+        group=reading.option("group", Group, Group.ALL),
+        subject=reading.text("subject")[:80],
+        since=reading.optional_day("since"),
+        until=reading.optional_day("until"),
+    )
+
+
+def _wanted(wanted: Filter, scope: Scope | None) -> Wanted:
+    people = None
+    if wanted.person:
+        known, _count = identities.accounts(
+            context.reader(), text=wanted.person, limit=MOST_PEOPLE, offset=0
+        )
+        people = frozenset(account.id for account in known)
+    zone = own_zone()
+    return Wanted(
+        beginnings=BEGINNINGS[wanted.group],
+        accounts=people,
+        subject=wanted.subject or None,
+        since=_midnight(wanted.since, zone) if wanted.since else None,
+        until=_midnight(wanted.until + timedelta(days=1), zone) if wanted.until else None,
+        scope=scope,
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
+
+
+def _place() -> Place | None:
+    """Where the page begins, out of the address."""
+    written = reading.text("before")
+    if not written:
+        return None
+    at, _, event_id = written.partition("_")
+    try:
+        return Place(datetime.fromisoformat(at).replace(tzinfo=UTC), UUID(event_id))
+    except ValueError:
+        raise Malformed from None
+
+
+def _written(event: AuditEvent) -> str:
+    return f"{event.at.astimezone(UTC).replace(tzinfo=None).isoformat()}_{event.id}"
+
+
+def _href(wanted: Filter, **more: Any) -> str:
+    return url_for("admin_audit.listing", **wanted.arguments(), **more)
+
+
+def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -> Iterator[Row]:
+    people = _people(session, events)
+    things = oversight.things(session, {event.subject for event in events})
+    roles, kinds = role_names(), kind_names()
+    for event in events:
+        account = people.get(event.account_id) if event.account_id else None
+        thing = things.get(event.subject)
+        kind = event.subject.partition(":")[0]
+        yield Row(
+            event=event,
+            who=_who(event, account),
+            role=roles[Role(account.role)] if account else "",
+            what=act(event),
+            kind=kinds.get(kind, kind),
+            thing=thing,
+            href=_page_of(thing, event.subject, scope) if thing else None,
+            details=details(event),
+        )
+
+
+def _people(session: Session, events: Iterable[AuditEvent]) -> dict[UUID, Account]:
+    return identities.by_ids(session, {one.account_id for one in events if one.account_id})
+
+
+def _who(event: AuditEvent, account: Account | None) -> str:
+    """Who did it: a name, or why there is none."""
+    if account:
+        return account.name
+    if event.account_id:
+        return str(_("A deleted account"))
+    return str(_("Somebody not signed in") if event.address else _("System"))
+
+
+PAGES = {
+    "account": ("admin_accounts.show", "account_id"),
+    "appointment": ("visits.show", "appointment_id"),
+    "centre": ("admin.centre", "centre_id"),
+    "department": ("admin_departments.show", "department_id"),
+    "patient": ("patients.show", "patient_id"),
+    "practitioner": ("profiles.practitioner", "practitioner_id"),
+    "schedule": ("admin_schedules.edit", "schedule_id"),
+    "service": ("admin_services.edit", "service_id"),
+}
+"""Where the things are looked at: endpoint, and the name of the id in its address."""
+
+FOR_ALL = frozenset({"practitioner"})
+"""Pages that every administrator may open."""
+
+
+def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
+    """The page of a thing, where the reader may open it."""
+    own = scope is None or thing.kind in FOR_ALL or subject in scope.subjects
+    at_own_centre = thing.visit is not None and thing.visit.centre.id == context.actor().centre_id
+    if not (own or at_own_centre):
+        return None
+    endpoint, name = PAGES[thing.kind]
+    values: dict[str, Any] = {name: thing.id}
+    return url_for(endpoint, **values)
+
+
+def _file(wanted: Wanted) -> Iterator[str]:
+    """The file piece by piece, each read in a transaction of its own."""
+    database = context.services().database
+    heading = ["time", "account", "role", "action", "subject", "address", "details", "seal"]
+    yield csv_file.MARK + csv_file.line(heading)
+    after: Place | None = None
+    for _piece in range(MOST_ROWS // ROWS_AT_ONCE):
+        with database.reading() as session:
+            events = trail.trail(session, wanted, after=after, limit=ROWS_AT_ONCE)
+            people = _people(session, events)
+        yield "".join(csv_file.line(_cells(event, people)) for event in events)
+        if len(events) < ROWS_AT_ONCE:
+            return
+        after = Place(events[-1].at, events[-1].id)
+
+
+def _cells(event: AuditEvent, people: dict[UUID, Account]) -> list[str]:
+    account = people.get(event.account_id) if event.account_id else None
+    return [
+        event.at.isoformat(),
+        account.email if account else str(event.account_id or ""),
+        account.role if account else "",
+        event.action,
+        event.subject,
+        event.address or "",
+        details(event),
+        str(event.seal_number or ""),
+    ]

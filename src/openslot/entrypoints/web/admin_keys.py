@@ -1,0 +1,113 @@
+"""Keys of programs, for administrators of the network."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from pydantic import Field
+from sqlalchemy.orm import Session
+from wtforms import SelectMultipleField, StringField
+
+from openslot.core.errors import NotFound
+from openslot.core.fields import Details, Line
+from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity import keys, queries
+from openslot.identity.models import ApiKey
+from openslot.identity.scopes import EVERYTHING, SCOPES
+
+pages = Blueprint("admin_keys", __name__)
+
+
+class KeyForm(Form):
+    """A key as somebody chooses and types it."""
+
+    name = StringField(_l("Name of the program"))
+    scopes = SelectMultipleField(_l("What it may do"), validate_choice=False)
+    fhir = StringField(_l("FHIR scopes"))
+    networks = StringField(_l("Networks that it works from"))
+
+
+class KeyDetails(Details):
+    """A key whose name was checked; keys.create_key() checks the rest."""
+
+    name: Line
+    scopes: Annotated[tuple[str, ...], Field(max_length=100)]
+    networks: Annotated[tuple[str, ...], Field(max_length=100)]
+
+
+@pages.get("/admin/keys")
+@access.allow(access.NETWORK_ADMINS)
+def listing() -> str:
+    """The keys that work."""
+    return render_template(
+        "admin/keys.html",
+        keys=queries.keys(context.reader()),
+        zone=own_zone(),
+        scope_names=scope_names(),
+    )
+
+
+def scope_names() -> dict[str, str]:
+    """What each scope lets a program do, in the reader's language."""
+    return {EVERYTHING: _("Everything.")} | {scope: _(about) for scope, about in SCOPES.items()}
+
+
+@pages.route("/admin/keys/new", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def new() -> ResponseReturnValue:
+    """Make a key, and show it this once."""
+    form = KeyForm()
+    status: Done[tuple[ApiKey, str]] | int = SHOWN
+    if request.method == "POST":
+        status = _create(form)
+    if isinstance(status, Done):
+        key, text = status.value
+        return render_template("admin/key_made.html", key=key, text=text)
+    return render_template("admin/key_new.html", form=form, scope_names=scope_names()), status
+
+
+def _create(form: KeyForm) -> Done[tuple[ApiKey, str]] | int:
+    more: dict[str, Any] = {
+        "scopes": (*(form.scopes.data or ()), *(form.fhir.data or "").split()),
+        "networks": tuple((form.networks.data or "").replace(",", " ").split()),
+    }
+    details = checked(form, KeyDetails, **more)
+    if details is None:
+        return NOT_UNDERSTOOD
+    return do(form, lambda session: _make(session, details))
+
+
+def _make(session: Session, details: KeyDetails) -> tuple[ApiKey, str]:
+    return keys.create_key(
+        session, details.name, details.scopes, details.networks,
+        by=context.actor().origin, now=context.now(),
+    )  # fmt: skip
+
+
+@pages.route("/admin/keys/<uuid:key_id>/end", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def end(key_id: UUID) -> ResponseReturnValue:
+    """End a key for good; asks first."""
+    key = next((one for one in queries.keys(context.reader()) if one.id == key_id), None)
+    if key is None:
+        raise NotFound
+    if request.method == "POST":
+        context.write(lambda session: keys.revoke_key(
+            session, key_id, by=context.actor().origin, now=context.now()))  # fmt: skip
+        flash(_("The key %(name)s opens nothing any more.", name=key.name), "good")
+        return redirect(url_for("admin_keys.listing"), 303)
+    return render_template(
+        "admin/ask.html",
+        heading=_("End the key %(name)s?", name=key.name),
+        sentence=_("The program that has it is refused from now on. This cannot be undone."),
+        yes=_("End the key"),
+        no=_("Keep it"),
+        back=url_for("admin_keys.listing"),
+        danger=True,
+    )

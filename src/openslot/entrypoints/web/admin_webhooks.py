@@ -1,0 +1,217 @@
+"""Addresses that are told of events, for administrators of the network."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import SelectMultipleField, StringField
+
+from openslot.core.errors import Invalid
+from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import SHOWN, Done, do
+from openslot.entrypoints.web.zones import own_zone
+from openslot.webhooks import commands, queries
+from openslot.webhooks.delivering import find
+from openslot.webhooks.events import ABOUT
+from openslot.webhooks.models import Delivery, Endpoint
+
+pages = Blueprint("admin_webhooks", __name__)
+
+PAGE_SIZE = 20
+
+
+class WebhookForm(Form):
+    """An address and its events as somebody types and chooses them."""
+
+    url = StringField(_l("Address"))
+    events = SelectMultipleField(_l("Events"), validate_choice=False)
+
+
+class EventsForm(Form):
+    """Other events for an address."""
+
+    events = SelectMultipleField(_l("Events"), validate_choice=False)
+
+
+def event_names() -> dict[str, str]:
+    """What each event says, in the reader's language."""
+    return {event.value: _(about) for event, about in ABOUT.items()}
+
+
+@pages.get("/admin/webhooks")
+@access.allow(access.NETWORK_ADMINS)
+def listing() -> str:
+    """All addresses."""
+    return render_template(
+        "admin/webhooks.html", endpoints=queries.endpoints(context.reader()), zone=own_zone(),
+        now=context.now(),
+    )  # fmt: skip
+
+
+@pages.route("/admin/webhooks/new", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def new() -> ResponseReturnValue:
+    """Add an address; its secret is shown this once."""
+    form = WebhookForm()
+    status: Done[Endpoint] | int = SHOWN
+    if request.method == "POST":
+        status = _create(form)
+    if isinstance(status, Done):
+        return _secret_page(status.value, is_new=True)
+    page = render_template("admin/webhook_new.html", form=form, event_names=event_names())
+    return page, status
+
+
+def _create(form: WebhookForm) -> Done[Endpoint] | int:
+    # The name service may be slow, and a reader holds SQLite's writers back.
+    context.close_reader()
+    try:
+        target = find(form.url.data or "", context.settings().webhook_networks)
+    except Invalid as error:
+        form.refuse(error)
+        return status_of(error)
+    chosen = form.events.data or ()
+    return do(form, lambda session: commands.create(
+        session, context.actor(), target, chosen, now=context.now()))  # fmt: skip
+
+
+def _secret_page(endpoint: Endpoint, *, is_new: bool) -> str:
+    return render_template("admin/webhook_secret.html", endpoint=endpoint, is_new=is_new)
+
+
+@pages.route("/admin/webhooks/<uuid:endpoint_id>", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def show(endpoint_id: UUID) -> ResponseReturnValue:
+    """An address with what it was told; a form chooses its events."""
+    endpoint = queries.endpoint(context.reader(), endpoint_id)
+    form = EventsForm(events=endpoint.events.split())
+    status: Done[Endpoint] | int = SHOWN
+    if request.method == "POST":
+        status = do(form, lambda session: commands.choose_events(
+            session, context.actor(), endpoint_id, form.events.data or (), now=context.now(),
+        ))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The events are saved."), "good")
+        return redirect(_page_of(endpoint_id), 303)
+    found = _deliveries(endpoint_id)
+    page = render_template(
+        "admin/webhook.html",
+        endpoint=endpoint,
+        form=form,
+        event_names=event_names(),
+        as_sent=_as_sent,
+        deliveries=found[:PAGE_SIZE],
+        older=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
+        is_first="after" not in request.args,
+        zone=own_zone(),
+        now=context.now(),
+    )
+    return page, status
+
+
+def _as_sent(payload: Mapping[str, Any]) -> str:
+    """The message in the order in which it goes out, for people to read."""
+    return json.dumps(payload, indent=2)
+
+
+def _deliveries(endpoint_id: UUID) -> list[Delivery]:
+    """The newest, or those behind the delivery that the address of the page names."""
+    session, behind = context.reader(), reading.optional_id("after")
+    known = queries.delivery(session, behind, of=endpoint_id) if behind else None
+    after = (known[0].created_at, known[0].id) if known else None
+    return list(queries.deliveries(session, endpoint_id, after=after, limit=PAGE_SIZE + 1))
+
+
+@pages.route("/admin/webhooks/<uuid:endpoint_id>/secret", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def rotate(endpoint_id: UUID) -> ResponseReturnValue:
+    """Make a new secret, and show it this once; asks first."""
+    queries.endpoint(context.reader(), endpoint_id)
+    if request.method == "POST":
+        endpoint = context.write(lambda session: commands.rotate(
+            session, context.actor(), endpoint_id, now=context.now()))  # fmt: skip
+        return _secret_page(endpoint, is_new=False)
+    return _ask(
+        endpoint_id,
+        heading=_("Make a new secret?"),
+        sentence=_("For 24 hours the old secret signs as well, so that the receiver can change "
+                   "over without missing anything."),
+        yes=_("Make a new secret"),
+        no=_("Keep the old one"),
+        danger=False,
+    )  # fmt: skip
+
+
+@pages.route("/admin/webhooks/<uuid:endpoint_id>/active", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def switch(endpoint_id: UUID) -> ResponseReturnValue:
+    """Switch an address off, or on again; asks first."""
+    endpoint = queries.endpoint(context.reader(), endpoint_id)
+    wanted = reading.text("active") == "yes"
+    if request.method == "POST":
+        context.write(lambda session: commands.set_active(
+            session, context.actor(), endpoint_id, active=wanted, now=context.now()))  # fmt: skip
+        flash(_("The address is switched on.") if wanted else _("The address is switched off."),
+              "good")  # fmt: skip
+        return redirect(_page_of(endpoint_id), 303)
+    if endpoint.active:
+        return _ask(
+            endpoint_id,
+            heading=_("Switch this address off?"),
+            sentence=_("Nothing is sent until you switch it on again, and what happens meanwhile "
+                       "is not told later."),
+            yes=_("Switch it off"), no=_("Keep it on"), active="no", danger=True,
+        )  # fmt: skip
+    return _ask(
+        endpoint_id,
+        heading=_("Switch this address on?"),
+        sentence=_("It is told of what happens from now on. What failed can be sent again."),
+        yes=_("Switch it on"), no=_("Leave it off"), active="yes", danger=False,
+    )  # fmt: skip
+
+
+@pages.route("/admin/webhooks/<uuid:endpoint_id>/delete", methods=["GET", "POST"])
+@access.allow(access.NETWORK_ADMINS)
+def delete(endpoint_id: UUID) -> ResponseReturnValue:
+    """Take an address away for good; asks first."""
+    queries.endpoint(context.reader(), endpoint_id)
+    if request.method == "POST":
+        context.write(lambda session: commands.delete(
+            session, context.actor(), endpoint_id, now=context.now()))  # fmt: skip
+        flash(_("The address is deleted."), "good")
+        return redirect(url_for("admin_webhooks.listing"), 303)
+    return _ask(
+        endpoint_id,
+        heading=_("Delete this address?"),
+        sentence=_("The list of what it was told goes too. This cannot be undone."),
+        yes=_("Delete it"), no=_("Keep it"), danger=True,
+    )  # fmt: skip
+
+
+@pages.post("/admin/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/again")
+@access.allow(access.NETWORK_ADMINS)
+def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
+    """Try a delivery now."""
+    form = Form()
+    status = do(form, lambda session: commands.send_again(
+        session, context.actor(), endpoint_id, delivery_id, now=context.now()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("It is sent again in a moment. Load the page again to see how that went."), "good")
+    else:
+        flash(form.form_errors[0], "bad")
+    return redirect(_page_of(endpoint_id), 303)
+
+
+def _ask(endpoint_id: UUID, **words: Any) -> str:
+    return render_template("admin/ask.html", back=_page_of(endpoint_id), **words)
+
+
+def _page_of(endpoint_id: UUID) -> str:
+    return url_for("admin_webhooks.show", endpoint_id=endpoint_id)

@@ -1,0 +1,149 @@
+"""People whom a patient cares for: add them, change their details, hand their record over."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import EmailField, StringField, TelField
+
+from openslot.booking import queries as booking
+from openslot.directory import dependents, queries
+from openslot.directory.dependents import HandOverDetails
+from openslot.directory.details import DependentDetails
+from openslot.directory.models import Dependent, Patient
+from openslot.entrypoints.web import access, account_mail, context, hand_over
+from openslot.entrypoints.web.births import BirthField, example
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.zones import own_zone
+
+pages = Blueprint("dependents", __name__, url_prefix="/profile/dependents")
+
+
+class NewDependentForm(Form):
+    """Who somebody is."""
+
+    name = StringField(_l("Name"))
+    born = BirthField(_l("Date of birth"))
+
+
+class DependentForm(NewDependentForm):
+    """All that a carer keeps of somebody."""
+
+    medicare_number = StringField(_l("Medicare number"))
+    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("E-mail"))
+
+
+class HandOverForm(Form):
+    """Who looks after the record from now on."""
+
+    email = EmailField(_l("Their e-mail address"))
+
+
+@pages.get("")
+@access.allow(access.PATIENTS)
+def listing() -> str:
+    """Everybody whom the patient cares for, and what can be done for each."""
+    session, actor, now = context.reader(), context.actor(), context.now()
+    known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    visits = booking.visits(session, booking.of_patients(actor.dependents), booking.to_come(now))
+    return render_template(
+        "dependents/list.html",
+        known=known,
+        coming={
+            patient.id: [one for one in visits if one.appointment.patient_id == patient.id]
+            for patient, _link in known
+        },
+        most=dependents.MOST,
+        zone=own_zone(),
+    )
+
+
+@pages.route("/new", methods=["GET", "POST"])
+@access.allow(access.PATIENTS)
+def new() -> ResponseReturnValue:
+    """Add somebody by name and date of birth."""
+    form = NewDependentForm()
+    status: Done[Patient] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, DependentDetails, lambda session, details: dependents.add(
+            session, context.actor(), details, now=context.now()))  # fmt: skip
+    if not isinstance(status, Done):
+        page = render_template("dependents/new.html", form=form, birth_example=example())
+        return page, status
+    flash(_("You can now book for %(name)s.", name=status.value.name), "good")
+    return _to_list()
+
+
+@pages.route("/<uuid:patient_id>", methods=["GET", "POST"])
+@access.allow(access.PATIENTS)
+def edit(patient_id: UUID) -> ResponseReturnValue:
+    """Change the details of somebody one cares for."""
+    patient, _link = _one(patient_id)
+    form = DependentForm(obj=patient)
+    status: Done[Patient] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, DependentDetails, lambda session, details: dependents.change(
+            session, context.actor(), patient_id, details, now=context.now()))  # fmt: skip
+    if not isinstance(status, Done):
+        page = render_template(
+            "dependents/edit.html", form=form, patient=patient, birth_example=example()
+        )
+        return page, status
+    flash(_("The details are saved."), "good")
+    return _to_list()
+
+
+@pages.route("/<uuid:patient_id>/hand-over", methods=["GET", "POST"])
+@access.allow(access.PATIENTS)
+def offer(patient_id: UUID) -> ResponseReturnValue:
+    """Send the link with which somebody takes over their own record.
+
+    The answer is the same whether or not the address has an account.
+    """
+    patient, link = _one(patient_id)
+    form = HandOverForm(email=patient.email or "")
+    status: Done[None] | int = SHOWN
+    if request.method == "POST":
+        status = save(
+            form, HandOverDetails, lambda session, details: _offer(session, patient_id, details)
+        )
+    if not isinstance(status, Done):
+        page = render_template(
+            "dependents/hand_over.html",
+            form=form, patient=patient, link=link, days=hand_over.DAYS, zone=own_zone(),
+        )  # fmt: skip
+        return page, status
+    flash(_("We have written to %(email)s.", email=form.email.data), "good")
+    return _to_list()
+
+
+def _offer(session: Session, patient_id: UUID, details: HandOverDetails) -> None:
+    actor = context.actor()
+    patient = dependents.invite(session, actor, patient_id, details, now=context.now())
+    _patient, link = dependents.one_of(session, actor, patient_id)
+    token = hand_over.token_for(patient.id, link.carer_id, details.email)
+    account_mail.send_hand_over(session, patient.name, details.email, token)
+
+
+@pages.post("/<uuid:patient_id>/hand-over/withdraw")
+@access.allow(access.PATIENTS)
+def withdraw(patient_id: UUID) -> Response:
+    """Make the link that was sent useless."""
+    context.write(lambda session: dependents.withdraw(
+        session, context.actor(), patient_id, now=context.now()))  # fmt: skip
+    flash(_("The link that we sent no longer works."), "good")
+    return _to_list()
+
+
+def _one(patient_id: UUID) -> tuple[Patient, Dependent]:
+    return dependents.one_of(context.reader(), context.actor(), patient_id)
+
+
+def _to_list() -> Response:
+    return redirect(url_for("dependents.listing"), 303)

@@ -1,0 +1,141 @@
+"""Favourites, and the ratings that patients give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from babel.dates import format_skeleton
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from openslot.directory.rules import Actor
+from openslot.entrypoints.web import access, context, reading
+from openslot.feedback import commands, queries
+from openslot.feedback.queries import FavouriteKind, Given, RatedKind, Summary
+
+pages = Blueprint("feedback", __name__)
+
+SHOWN_AT_ONCE = 5
+LAST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """What a profile shows of ratings; ``own`` are the reader's stars."""
+
+    summary: Summary
+    given: list[Given]
+    own: int | None
+    more_href: str | None
+    newest_href: str | None
+
+
+def ratings_of(
+    session: Session, actor: Actor, kind: RatedKind, subject_id: int, url: Callable[..., str]
+) -> Ratings:
+    """The ratings of a profile, a page of them; at most three statements."""
+    number = min(max(1, reading.number("ratings", 1)), LAST_PAGE)
+    offset = (number - 1) * SHOWN_AT_ONCE
+    total = queries.summary(session, kind, subject_id)
+    given = (
+        queries.given(session, kind, subject_id, limit=SHOWN_AT_ONCE, offset=offset)
+        if total.ratings
+        else []
+    )
+    own = (
+        queries.rating_by(session, actor.patient_id, kind, subject_id)
+        if actor.patient_id is not None
+        else None
+    )
+    more = offset + len(given) < total.ratings
+    return Ratings(
+        total,
+        given,
+        own.stars if own else None,
+        f"{url(ratings=number + 1)}#ratings" if more else None,
+        f"{url()}#ratings" if number > 1 else None,
+    )
+
+
+@pages.app_template_filter("month_year")
+def month_year(when: Any) -> str:
+    """``November 2026``: nobody is told from a day."""
+    return str(format_skeleton("yMMMM", when, locale=get_locale()))
+
+
+@pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>")
+@access.allow(access.PATIENTS)
+def rate(kind: RatedKind, subject_id: int) -> Response:
+    """Give stars, or others than before."""
+    stars = reading.number("stars", 0)
+    context.write(
+        lambda session: commands.rate(
+            session, context.actor(), kind, subject_id, stars, now=context.now()
+        )
+    )
+    flash(_("Your rating is saved."), "good")
+    return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
+
+
+@pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>/withdraw")
+@access.allow(access.PATIENTS)
+def withdraw(kind: RatedKind, subject_id: int) -> Response:
+    """Take one's stars back."""
+    context.write(
+        lambda session: commands.withdraw(
+            session, context.actor(), kind, subject_id, now=context.now()
+        )
+    )
+    flash(_("Your rating is taken back."), "good")
+    return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
+
+
+@pages.get("/profile/favourites")
+@access.allow(access.SIGNED_IN)
+def listing() -> str:
+    """What the reader keeps at hand."""
+    found = queries.liked(context.reader(), context.account().id)
+    groups = [(kind, list(own)) for kind, own in groupby(found, lambda one: one.kind)]
+    return render_template("feedback/favourites.html", groups=groups)
+
+
+@pages.post("/favourites/<any(practitioner, centre, department):kind>/<int:subject_id>")
+@access.allow(access.SIGNED_IN)
+def favour(kind: FavouriteKind, subject_id: int) -> Response:
+    """Keep it at hand, or no longer: the form says which, so that twice does not undo it."""
+    keep = reading.text("keep") == "yes"
+    back = reading.own_path("back", _profile(kind, subject_id))
+    context.write(lambda session: _favour(session, kind, subject_id, keep))
+    flash(_undo(kind, subject_id, keep, back), "good")
+    return redirect(back, 303)
+
+
+def _favour(session: Session, kind: FavouriteKind, subject_id: int, keep: bool) -> None:
+    actor = context.actor()
+    if keep:
+        commands.add_favourite(session, actor, kind, subject_id, now=context.now())
+    else:
+        commands.remove_favourite(session, actor, kind, subject_id)
+
+
+def _undo(kind: FavouriteKind, subject_id: int, keep: bool, back: str) -> Markup:
+    """What was done, with the button that takes it back."""
+    return Markup(  # noqa: S704 # nosec B704 - the template escapes what it is given
+        render_template(
+            "feedback/undo.html",
+            sentence=_("Added to your favourites.") if keep else _("Removed from your favourites."),
+            action=url_for("feedback.favour", kind=kind, subject_id=subject_id),
+            keep="no" if keep else "yes",
+            back=back,
+        )
+    )
+
+
+def _profile(kind: FavouriteKind, subject_id: int) -> str:
+    own: dict[str, Any] = {f"{kind}_id": subject_id}
+    return url_for(f"profiles.{kind}", **own)

@@ -1,0 +1,187 @@
+"""Patients read their own history, and who else read it, and take it with them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale, get_translations
+
+from openslot.core.errors import NotFound
+from openslot.core.language import Language, settled
+from openslot.directory import queries as directory
+from openslot.entrypoints.web import access, context, reading, records
+from openslot.entrypoints.web.timeline import Kind, Place, kind_names, place_in, timeline
+from openslot.entrypoints.web.zones import own_zone
+from openslot.exchange import history as exports
+from openslot.exchange import history_pdf
+from openslot.exchange.history import History
+from openslot.records.queries import Look
+
+pages = Blueprint("history", __name__, url_prefix="/history")
+
+READS_SHOWN = 50
+
+
+@pages.get("")
+@access.allow(access.PATIENTS)
+def own() -> ResponseReturnValue:
+    """One's own history."""
+    return _page(_own_id())
+
+
+@pages.get("/<uuid:patient_id>")
+@access.allow(access.PATIENTS)
+def of(patient_id: UUID) -> ResponseReturnValue:
+    """The history of somebody one cares for; one's own has its own address."""
+    if patient_id == context.actor().patient_id:
+        return redirect(url_for("history.own"), 303)
+    return _page(patient_id)
+
+
+def _own_id() -> UUID:
+    patient_id = context.actor().patient_id
+    if patient_id is None:
+        raise NotFound
+    return patient_id
+
+
+def _page(patient_id: UUID) -> str:
+    kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
+    records.open_or_refuse(patient_id)
+    session = context.reader()
+    return render_template(
+        "history/own.html",
+        **_common(patient_id),
+        timeline=timeline(session, patient_id, kind=kind, after=after),
+        kind=kind,
+        kinds=kind_names(),
+        after=after,
+        address=lambda **changed: _address(
+            "", patient_id, **{"kind": kind.value or None, **changed}
+        ),
+    )
+
+
+def _address(page: str, patient_id: UUID, **arguments: Any) -> str:
+    """A page of a history: one's own needs no id."""
+    if patient_id == context.actor().patient_id:
+        return url_for(f"history.own{'_' if page else ''}{page}", **arguments)
+    return url_for(f"history.{page or 'of'}", patient_id=patient_id, **arguments)
+
+
+def _common(patient_id: UUID) -> dict[str, Any]:
+    """What the pages of one history share."""
+    actor = context.actor()
+    session = context.reader()
+    patient = directory.patient(session, patient_id)
+    dependents = directory.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    others = [one for one, _link in dependents]
+    return {
+        "patient": patient,
+        "is_own": patient_id == actor.patient_id,
+        "others": others,
+        "zone": own_zone(),
+    }
+
+
+# Who read it
+
+
+@pages.get("/reads")
+@access.allow(access.PATIENTS)
+def own_reads() -> ResponseReturnValue:
+    """Who read one's own history."""
+    return _reads_page(_own_id())
+
+
+@pages.get("/<uuid:patient_id>/reads")
+@access.allow(access.PATIENTS)
+def reads(patient_id: UUID) -> ResponseReturnValue:
+    """Who read the history of somebody one cares for."""
+    if patient_id == context.actor().patient_id:
+        return redirect(url_for("history.own_reads"), 303)
+    return _reads_page(patient_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Somebody read, perhaps several times on a day; ``last`` is the latest time."""
+
+    last: Look
+    times: int
+
+
+def _reads_page(patient_id: UUID) -> str:
+    after = place_in("after")
+    if not context.actor().acts_for(patient_id):
+        records.refuse(patient_id)
+    looks = exports.looks(
+        context.reader(), patient_id, besides=context.account().id,
+        after=after.mark(0) if after else None, limit=READS_SHOWN + 1,
+    )  # fmt: skip
+    shown = looks[:READS_SHOWN]
+    last = shown[-1].event if len(looks) > READS_SHOWN else None
+    return render_template(
+        "history/reads.html",
+        **_common(patient_id),
+        readings=_by_day(shown),
+        older=str(Place(last.at, 0, last.id)) if last else None,
+        after=after,
+        address=lambda **changed: _address("reads", patient_id, **changed),
+    )
+
+
+def _by_day(looks: Sequence[Look]) -> list[Reading]:
+    """Reads that follow each other, by the same person, for the same reason, on one day."""
+    zone = own_zone()
+    groups = groupby(
+        looks,
+        lambda one: (
+            one.event.at.astimezone(zone).date(), one.event.account_id, one.event.action, one.how,
+            one.reason,
+        ),
+    )  # fmt: skip
+    return [Reading(own[0], len(own)) for _key, found in groups for own in [list(found)]]
+
+
+# To take with one
+
+
+@pages.get("/<uuid:patient_id>/export.json")
+@access.allow(access.PATIENTS)
+def as_json(patient_id: UUID) -> Response:
+    """Everything in a history, for programs; docs/history.md describes the shape."""
+    document = exports.document(_whole(patient_id))
+    return _file(json.dumps(document, ensure_ascii=False, indent=1), "json", "application/json")
+
+
+@pages.get("/<uuid:patient_id>/export.pdf")
+@access.allow(access.PATIENTS)
+def as_pdf(patient_id: UUID) -> Response:
+    """Everything in a history, to print or to show to somebody."""
+    language = Language(settled(get_locale()), get_translations())
+    made = history_pdf.pdf(
+        _whole(patient_id), language=language, zone=own_zone(),
+        network=context.settings().network_name,
+    )  # fmt: skip
+    return _file(made, "pdf", "application/pdf")
+
+
+def _whole(patient_id: UUID) -> History:
+    records.open_or_refuse(patient_id)
+    return exports.whole(context.reader(), patient_id, now=context.now())
+
+
+def _file(content: str | bytes, ending: str, kind: str) -> Response:
+    """A download, whose name names nobody."""
+    day = context.now().astimezone(own_zone()).date()
+    response = Response(content, content_type=kind)
+    response.headers["Content-Disposition"] = (
+        f"attachment; filename=health-record-{day.isoformat()}.{ending}"
+    )
+    return response

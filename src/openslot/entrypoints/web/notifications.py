@@ -1,0 +1,187 @@
+"""Which mail somebody wants, the link in a mail that stops it, and calendars to subscribe to."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import BooleanField
+
+from openslot.core.audit import Origin
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.account_mail import absolute
+from openslot.entrypoints.web.formats import duration
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity.models import Role
+from openslot.notifications import feeds, preferences
+from openslot.notifications.preferences import KINDS, Kind
+
+pages = Blueprint("notifications", __name__)
+
+WITHOUT_TOKEN = ("notifications.stop",)
+"""Views that mail programs post to by themselves, with no form of ours (RFC 8058); their
+address proves that we wrote it."""
+
+OWNERS = feeds.ROLES
+
+T = TypeVar("T")
+
+
+class KindsForm(Form):
+    """The kinds of mail; those that a role never gets are taken out."""
+
+    visits = BooleanField()
+    reminders = BooleanField()
+    offers = BooleanField()
+    referrals = BooleanField()
+    requests = BooleanField()
+
+
+class Words(NamedTuple):
+    """What a kind is called, and what to know of it."""
+
+    label: str
+    hint: str = ""
+
+
+def words_of(role: Role) -> dict[Kind, Words]:
+    """The kinds of mail as a role reads them."""
+    gives_care = role is Role.PRACTITIONER
+    return {
+        Kind.VISITS: Words(
+            _("Visits with you: booked, moved, cancelled")
+            if gives_care
+            else _("Your visits: booked, moved, cancelled"),
+            _("With each mail comes the entry for your calendar."),
+        ),
+        Kind.REMINDERS: Words(_("A reminder before each visit"), _reminder_hint()),
+        Kind.OFFERS: Words(
+            _("Times that come free"),
+            _("While you are on the waiting list. If you do not hear of a time, it goes to the "
+              "next who waits."),
+        ),
+        Kind.REFERRALS: Words(
+            _("Referrals to you, and answers to yours")
+            if gives_care
+            else _("Referrals: written for you, or withdrawn"),
+        ),
+        Kind.REQUESTS: Words(
+            _("Requests between departments"),
+            _("If your department has an e-mail address of its own, they go there, whatever you "
+              "choose here."),
+        ),
+    }  # fmt: skip
+
+
+def _reminder_hint() -> str:
+    hours = context.settings().reminder_hours
+    if not hours:
+        return str(_("This network sends none."))
+    length = duration(hours * 60)
+    return str(_("It goes out %(length)s before, and not at night.", length=length))
+
+
+@pages.route("/profile/notifications", methods=["GET", "POST"])
+@access.allow(access.SIGNED_IN)
+def kinds() -> ResponseReturnValue:
+    """Choose which mail to get."""
+    account = context.account()
+    role = Role(account.role)
+    now_on = preferences.preferences(context.reader(), account.id)
+    form = KindsForm(data={kind.value: on for kind, on in now_on.items()})
+    for kind in Kind:
+        if kind not in KINDS[role]:
+            del form[kind]
+    if request.method == "POST":
+        return _choose({kind: bool(form[kind].data) for kind in KINDS[role]})
+    words = words_of(role)
+    for kind in KINDS[role]:
+        form[kind].label.text, form[kind].description = words[kind]
+    return render_template(
+        "notifications/kinds.html", form=form, kinds=KINDS[role], email=account.email
+    )
+
+
+def _choose(choices: dict[Kind, bool]) -> BaseResponse:
+    account_id, origin = context.account().id, context.actor().origin
+    context.write(lambda session: preferences.choose(
+        session, account_id, choices, by=origin, now=context.now()))  # fmt: skip
+    flash(_("Your choice is saved. It holds for every mail from now on."), "good")
+    return redirect(url_for("notifications.kinds"), 303)
+
+
+@pages.route("/unsubscribe/<token>", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def stop(token: str) -> ResponseReturnValue:
+    """Stop a kind of mail with the link in it, or have it again; opening it changes nothing.
+
+    Programs that look into links before their readers do only open them.
+    """
+    account, kind = preferences.account_to_stop(context.reader(), context.settings(), token)
+    is_on = preferences.preferences(context.reader(), account.id)[kind]
+    if request.method == "POST":
+        is_on = reading.text("again") == "yes"
+        origin = Origin(account.id, request.remote_addr)
+        context.write(lambda session: preferences.choose(
+            session, account.id, {kind: is_on}, by=origin, now=context.now()))  # fmt: skip
+    return render_template(
+        "notifications/stop.html",
+        token=token,
+        kind=words_of(Role(account.role))[kind],
+        is_on=is_on,
+        is_done=request.method == "POST",
+    )
+
+
+@pages.get("/profile/calendar")
+@access.allow(OWNERS)
+def calendar() -> str:
+    """Whether one's calendar has an address, and how to subscribe to it."""
+    return _calendar_page()
+
+
+def _calendar_page(address: str | None = None) -> str:
+    feed = feeds.feed_of(context.reader(), context.account().id)
+    return render_template(
+        "notifications/calendar.html", feed=feed, address=address, zone=own_zone()
+    )
+
+
+@pages.post("/profile/calendar")
+@access.allow(OWNERS)
+def make_calendar() -> str:
+    """Make a new address, and show it this once."""
+    token = _for_own_account(feeds.make_feed)
+    return _calendar_page(absolute("notifications.feed", token=token))
+
+
+@pages.post("/profile/calendar/end")
+@access.allow(OWNERS)
+def end_calendar() -> BaseResponse:
+    """End the address."""
+    _for_own_account(feeds.end_feed)
+    flash(_("The address is switched off. Nobody can read your calendar with it."), "good")
+    return redirect(url_for("notifications.calendar"), 303)
+
+
+def _for_own_account(verb: Callable[..., T]) -> T:
+    account_id, origin = context.account().id, context.actor().origin
+    return context.write(lambda session: verb(session, account_id, by=origin, now=context.now()))
+
+
+@pages.get("/calendars/<token>.ics")
+@access.allow(access.ANYONE)
+def feed(token: str) -> BaseResponse:
+    """A calendar for programs that have its address; unchanged, only that is said."""
+    settings = context.settings()
+    written = feeds.read_feed(
+        context.reader(), token, now=context.now(), settings=settings,
+        public_url=settings.public_url or request.url_root,
+    )  # fmt: skip
+    response = Response(written, content_type="text/calendar; charset=utf-8")
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.add_etag()
+    return response.make_conditional(request)

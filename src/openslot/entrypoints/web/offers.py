@@ -1,0 +1,129 @@
+"""Offered times: answered from the link in a mail, or after signing in."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from openslot.booking.models import Appointment
+from openslot.core.errors import DomainError
+from openslot.directory.rules import Actor
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context
+from openslot.identity.models import Role
+from openslot.offers import answers, queries
+from openslot.offers.errors import OfferOver
+from openslot.offers.links import read_token, token_of
+from openslot.offers.models import Offer, OfferStatus
+from openslot.offers.queries import Offered
+
+pages = Blueprint("offers", __name__, url_prefix="/offers")
+
+
+@pages.get("")
+@access.allow(access.SIGNED_IN)
+def listing() -> str:
+    """What the reader, whom they care for, or their department can take now."""
+    found = offered_to(context.actor())
+    return render_template("offers/list.html", offers=found, token=token)
+
+
+@pages.get("/<token>")
+@access.allow(access.ANYONE)
+def show(token: str) -> Response:
+    """The time, and the ways to answer. Looking changes nothing: programs that check mail for
+    harm open every link."""
+    return _page(_named(token), token, None)
+
+
+@pages.post("/<token>/take")
+@access.allow(access.ANYONE)
+def take(token: str) -> BaseResponse:
+    """Book the time, or move the visit onto it."""
+    named = _named(token)
+    actor = _answering(named)
+    try:
+        visit = context.write(
+            lambda session: answers.accept(session, actor, named.offer.id, now=context.now())
+        )
+    except DomainError as error:
+        return _page(_named(token), token, error)
+    if context.actor().role is None or not _is_theirs(context.actor(), named):
+        return redirect(url_for("offers.show", token=token), 303)
+    return _to_visit(visit, named)
+
+
+@pages.post("/<token>/decline")
+@access.allow(access.ANYONE)
+def decline(token: str) -> BaseResponse:
+    """Leave the time to others."""
+    named = _named(token)
+    actor = _answering(named)
+    try:
+        context.write(
+            lambda session: answers.decline(session, actor, named.offer.id, now=context.now())
+        )
+    except DomainError as error:
+        return _page(_named(token), token, error)
+    return redirect(url_for("offers.show", token=token), 303)
+
+
+def offered_to(actor: Actor) -> list[Offered]:
+    """The open offers that an actor answers for themselves, for whom they care for, or for
+    their department; two statements."""
+    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
+    department = actor.department_id if actor.is_a(Role.STAFF) else None
+    if not patients and department is None:
+        return []
+    return queries.open_offers(
+        context.reader(), now=context.now(), patient_ids=patients, department_id=department
+    )
+
+
+def token(offer: Offer) -> str:
+    """What an address of an offer carries."""
+    return token_of(context.settings().key(), offer.id)
+
+
+def _named(token: str) -> Offered:
+    """The offer that a link names; NotFound for what we did not sign."""
+    offer_id = read_token(context.settings().key(), token)
+    return answers.named(context.reader(), offer_id)
+
+
+def _answering(named: Offered) -> Actor:
+    """Whoever is signed in and may, else whoever holds the link."""
+    if _is_theirs(context.actor(), named):
+        return context.actor()
+    return answers.bearer_of(named, request.remote_addr)
+
+
+def _is_theirs(actor: Actor, named: Offered) -> bool:
+    return actor.role is not None and answers.may_answer(actor, named)
+
+
+def _page(named: Offered, token: str, error: DomainError | None) -> Response:
+    """What can be answered, or what holds now. An offer that is over says nothing of its time
+    once the time to answer is over too: links stay in mailboxes for years."""
+    now = context.now()
+    open_ = named.is_open(now)
+    taken = named.offer.status == OfferStatus.ACCEPTED
+    problem = error if error is not None and not isinstance(error, OfferOver) else None
+    page = render_template(
+        "offers/show.html",
+        named=named,
+        token=token,
+        is_open=open_,
+        visit=(named.old or named.kept) if taken else named.kept,
+        shown=open_ or (taken and now < named.offer.expires_at),
+        theirs=_is_theirs(context.actor(), named),
+        problem=sentence_of(problem) if problem else None,
+    )
+    response = Response(page, status_of(error) if error else 200)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _to_visit(visit: Appointment, named: Offered) -> BaseResponse:
+    moved = named.old is not None
+    flash(_("The visit has moved to the new time.") if moved else _("The time is booked."), "good")
+    return redirect(url_for("visits.show", appointment_id=visit.id), 303)

@@ -1,0 +1,154 @@
+"""What each role sees first."""
+
+from datetime import datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import render_template
+
+from openslot.booking import queries as booking
+from openslot.core import outbox
+from openslot.directory import queries as directory
+from openslot.directory.rules import Actor
+from openslot.entrypoints.web import context
+from openslot.entrypoints.web.agenda import current_visit
+from openslot.entrypoints.web.offers import token
+from openslot.entrypoints.web.waiting import described
+from openslot.offers import queries as offers
+from openslot.offers import rebooking, search
+from openslot.offers.models import Waiting
+from openslot.offers.search import Listed
+from openslot.referrals import queries as referrals
+from openslot.requests import queries as requests
+from openslot.requests.rules import State
+from openslot.schedules import queries as schedules
+
+PAST_SHOWN = 5
+LISTED = 100
+REQUESTS_SHOWN = 10
+
+
+def patient_page(patient_id: UUID) -> str:
+    """Offers, the next visit, what comes and what was; of dependents too."""
+    session, actor, now = context.reader(), context.actor(), context.now()
+    people = {patient_id, *actor.dependents}
+    mine, gone = booking.of_patients(people), booking.gone_by(now)
+    waiting = _waiting(search.entries_for(session, patient_ids=people, limit=LISTED))
+    return render_template(
+        "dashboard/patient.html",
+        coming=booking.visits(session, mine, booking.to_come(now), limit=LISTED),
+        past=booking.visits(session, mine, gone, newest_first=True, limit=PAST_SHOWN),
+        past_count=booking.count(session, mine, gone),
+        cutoff=timedelta(hours=context.settings().cancel_cutoff_hours),
+        offers=offers.open_offers(session, now=now, patient_ids=people),
+        token=token,
+        letters=referrals.waiting_for(session, people, now),
+        waiting=waiting,
+        named=described(waiting),
+        zone=context.reader_zone() or _own_zone(),
+    )
+
+
+def practitioner_page(practitioner_id: int) -> str:
+    """Today, the days to come, and what needs a decision."""
+    now = context.now()
+    places = schedules.practitioner_places(context.reader(), practitioner_id)
+    zone = next((place.zone for place in places.values()), _own_zone())
+    starts, ends = _day(now, zone)
+    mine = booking.of_practitioner(practitioner_id)
+    today = booking.visits(
+        context.reader(), mine, booking.showing(now), booking.between(starts, ends)
+    )
+    person = directory.practitioner(context.reader(), practitioner_id, inactive=True)
+    return render_template(
+        "dashboard/practitioner.html",
+        today=today,
+        zone=zone,
+        current=current_visit(today, now),
+        coming=booking.visits(
+            context.reader(), mine, booking.to_come(ends),
+            booking.between(ends, ends + timedelta(days=7)), limit=LISTED,
+        ),
+        absences=schedules.absences(
+            context.reader(), person.diary_id, now, now + timedelta(days=60)
+        ),
+        closed=booking.visits(context.reader(), mine, booking.in_closures(now), limit=LISTED),
+        undecided=rebooking.undecided(context.reader(), [practitioner_id], now=now),
+    )  # fmt: skip
+
+
+def staff_page(actor: Actor) -> str:
+    """What other departments ask, and who is booked."""
+    now = context.now()
+    centre = directory.centre(context.reader(), actor.centre_id or 0, inactive=True)
+    zone = ZoneInfo(centre.time_zone)
+    starts, ends = _day(now, zone)
+    here = booking.at_centre(centre.id)
+    department_id = actor.department_id or 0
+    own = booking.in_department(department_id)
+    incoming = requests.page(
+        context.reader(),
+        requests.asked_of(department_id),
+        requests.standing_as({State.NEW, State.PROPOSED}),
+        first=State.NEW,
+        limit=REQUESTS_SHOWN,
+    )
+    return render_template(
+        "dashboard/staff.html",
+        figures=requests.figures(context.reader(), department_id),
+        incoming=incoming,
+        offers=offers.open_offers(context.reader(), now=now, department_id=actor.department_id),
+        token=token,
+        centre=centre,
+        department=(
+            directory.department(context.reader(), actor.department_id, inactive=True)
+            if actor.department_id
+            else None
+        ),
+        zone=zone,
+        own=booking.visits(context.reader(), own, booking.to_come(now), limit=LISTED),
+        today=booking.visits(
+            context.reader(), here, booking.showing(now), booking.between(starts, ends),
+            limit=LISTED,
+        ),
+    )  # fmt: skip
+
+
+def admin_page(actor: Actor) -> str:
+    """What is wrong first, then figures that lead to lists."""
+    now = context.now()
+    zone = _own_zone()
+    starts, ends = _day(now, zone)
+    scope = () if actor.centre_id is None else (booking.at_centre(actor.centre_id),)
+    live = booking.live()
+    return render_template(
+        "dashboard/admin.html",
+        figures=directory.figures(context.reader()),
+        today=booking.count(context.reader(), *scope, live, booking.between(starts, ends)),
+        week=booking.count(
+            context.reader(), *scope, live, booking.between(starts, ends + timedelta(days=6))
+        ),
+        closed=booking.visits(context.reader(), *scope, booking.in_closures(now), limit=LISTED),
+        outbox=outbox.counts(context.reader()),
+        lag=outbox.lag(context.reader(), now=now),
+        requests=requests.figures_at(context.reader(), actor.centre_id),
+        waits=directory.waiting_staff(context.reader(), actor.centre_id),
+        centre_id=actor.centre_id,
+    )
+
+
+def _own_zone() -> ZoneInfo:
+    return ZoneInfo(context.settings().time_zone)
+
+
+def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The local day that ``now`` lies in."""
+    today = now.astimezone(zone).date()
+    return (
+        datetime.combine(today, time(0), zone),
+        datetime.combine(today + timedelta(days=1), time(0), zone),
+    )
+
+
+def _waiting(listed: list[Listed]) -> list[Listed]:
+    return [one for one in listed if one.entry.status == Waiting.WAITING]

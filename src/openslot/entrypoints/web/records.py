@@ -1,0 +1,341 @@
+"""What practitioners write in a history: notes, medication, corrections; and emergency access."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
+from wtforms import SelectField, StringField, TextAreaField
+
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.booking.rules import Part, part_in
+from openslot.core.errors import NotFound
+from openslot.directory import queries as directory
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.formats import day_time
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.timeline import place_before
+from openslot.entrypoints.web.zones import own_zone
+from openslot.records import access as histories
+from openslot.records import commands, queries
+from openslot.records.access import GIVING, WRITING, Access
+from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
+from openslot.records.models import EntryKind
+from openslot.records.queries import Record
+
+pages = Blueprint("records", __name__, url_prefix="/patients/<uuid:patient_id>")
+
+FOUND_FOR = timedelta(hours=1)
+"""How long somebody who was found by name and birth can be opened in an emergency."""
+
+VISITS_OFFERED = 10
+EARLY = timedelta(hours=12)
+"""So long before its start a visit can be written about, as its patient can arrive."""
+
+
+class NoteForm(Form):
+    """A note, and the visit that it belongs to."""
+
+    text = TextAreaField(_l("Note"))
+    appointment_id = SelectField(_l("Visit"), validate_choice=False)
+
+
+class PrescriptionForm(Form):
+    """Medication, and the visit that it belongs to."""
+
+    medication = StringField(_l("Medication"))
+    dose = StringField(_l("Dose"))
+    text = TextAreaField(_l("How to take it"))
+    appointment_id = SelectField(_l("Visit"), validate_choice=False)
+
+
+class EmergencyForm(Form):
+    """Why a history is opened without a visit."""
+
+    reason = TextAreaField(_l("Why do you need this history now?"))
+
+
+# Who may
+
+
+def access_days() -> int:
+    """After how many days access by a visit ends."""
+    return context.settings().history_access_days
+
+
+def open_or_refuse(patient_id: UUID) -> Access:
+    """Why the reader may see the history, written down as a read of it.
+
+    NotFound for others, as for a patient who does not exist; that is written down too.
+    """
+    found = context.write(
+        lambda session: histories.open_history(
+            session, context.actor(), patient_id, now=context.now(), access_days=access_days()
+        )
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def may_write(patient_id: UUID) -> None:
+    """Only who may add to the history goes on; a refusal is written down."""
+    if _may_read(patient_id) not in WRITING:
+        refuse(patient_id)
+
+
+def refuse(patient_id: UUID) -> NoReturn:
+    """Write down that the reader may not, and say that there is nothing."""
+    context.write(
+        lambda session: histories.note_refusal(
+            session, context.actor(), patient_id, now=context.now()
+        )
+    )
+    raise NotFound
+
+
+# Notes and medication
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A kind of entry: its form, its details, and the verb that keeps it."""
+
+    form: type[Form]
+    details: type[NoteDetails] | type[PrescriptionDetails]
+    add: Callable[..., Any]
+    said: str
+    corrected: str
+
+
+NOTES = Writing(
+    NoteForm, NoteDetails, commands.add_note,
+    _l("The note is in the history."), _l("The note is corrected."),
+)  # fmt: skip
+PRESCRIPTIONS = Writing(
+    PrescriptionForm, PrescriptionDetails, commands.add_prescription,
+    _l("The medication is in the history."), _l("The medication is corrected."),
+)  # fmt: skip
+WRITINGS = {EntryKind.NOTE: NOTES, EntryKind.PRESCRIPTION: PRESCRIPTIONS}
+
+
+@pages.route("/notes/new", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def add_note(patient_id: UUID) -> ResponseReturnValue:
+    """Write a note."""
+    return _add(patient_id, EntryKind.NOTE)
+
+
+@pages.route("/prescriptions/new", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def add_prescription(patient_id: UUID) -> ResponseReturnValue:
+    """Record medication."""
+    return _add(patient_id, EntryKind.PRESCRIPTION)
+
+
+def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
+    may_write(patient_id)
+    writing = WRITINGS[kind]
+    form = entry_form(kind, patient_id)
+    status: Done[Any] | int = SHOWN
+    if request.method == "POST":
+        visit = reading.optional_id("appointment_id")
+        status = save(form, writing.details, lambda session, details: writing.add(
+            session, context.actor(), patient_id, details, now=context.now(),
+            access_days=access_days(), appointment_id=visit))  # fmt: skip
+    if not isinstance(status, Done):
+        return _entry_page(form, kind, patient_id, status)
+    flash(str(writing.said), "good")
+    return redirect(reading.own_path("back", _history(patient_id)), 303)
+
+
+def entry_form(kind: EntryKind, patient_id: UUID, visit: Visit | None = None) -> Form:
+    """A form for an entry, with the reader's visits to choose from and the one that is most
+    likely meant; for ``visit`` alone where one is given."""
+    chosen = visit.appointment.id if visit else None
+    own = [visit] if visit else own_visits(patient_id)
+    form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
+    for field in form:
+        # Forms for both kinds may stand on one page.
+        field.id = f"{kind}-{field.id}"
+    form.appointment_id.choices = [
+        *((str(one.appointment.id), _named(one)) for one in own), ("", _("No visit")),
+    ]  # fmt: skip
+    return form
+
+
+def own_visits(patient_id: UUID) -> list[Visit]:
+    """The latest visits of the patient with the reader, those that have begun or soon will."""
+    return queries.visits_with(
+        context.reader(), patient_id, context.actor().practitioner_id or 0, GIVING,
+        until=context.now() + EARLY, limit=VISITS_OFFERED,
+    )  # fmt: skip
+
+
+def _likely(own: list[Visit]) -> UUID | None:
+    """Who has arrived is there; else it is the visit of these hours."""
+    here = [one for one in own if one.status is Status.ARRIVED]
+    recent = [one for one in own if one.appointment.ends_at > context.now() - EARLY]
+    return next((one.appointment.id for one in (*here, *recent)), None)
+
+
+def _named(visit: Visit) -> str:
+    when = day_time(visit.appointment.starts_at, visit.zone)
+    return str(_("%(when)s, %(centre)s", when=when, centre=visit.centre.name))
+
+
+def _entry_page(
+    form: Form, kind: EntryKind, patient_id: UUID, status: int, old: Record | None = None
+) -> tuple[str, int]:
+    page = render_template(
+        "history/write.html",
+        form=form,
+        kind=kind,
+        old=old,
+        patient=directory.patient(context.reader(), patient_id, inactive=True),
+        back=reading.own_path("back", _history(patient_id)),
+        zone=own_zone(),
+    )
+    return page, status
+
+
+@pages.route("/entries/<uuid:entry_id>/correct", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
+    """Correct what one recorded: a new entry, which points at the old one."""
+    may_write(patient_id)
+    old = commands.to_correct(
+        context.reader(), context.actor(), entry_id, now=context.now(), access_days=access_days()
+    )
+    if old.entry.patient_id != patient_id:
+        raise NotFound
+    writing = WRITINGS[old.kind]
+    form = writing.form(obj=old.entry)
+    del form.appointment_id
+    status: Done[Any] | int = SHOWN
+    if request.method == "POST":
+        details = checked(form, writing.details)
+        status = NOT_UNDERSTOOD if details is None else do(form, lambda session: commands.correct(
+            session, context.actor(), entry_id, details, now=context.now(),
+            access_days=access_days()))  # fmt: skip
+    if not isinstance(status, Done):
+        return _entry_page(form, old.kind, patient_id, status, old)
+    flash(str(writing.corrected), "good")
+    return redirect(reading.own_path("back", _history(patient_id)), 303)
+
+
+def _history(patient_id: UUID) -> str:
+    return url_for("patients.show", patient_id=patient_id)
+
+
+# Emergencies
+
+
+@pages.route("/emergency", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def emergency(patient_id: UUID) -> ResponseReturnValue:
+    """What follows when a history is opened without a visit; with a reason it is opened.
+
+    Only who found the patient by name and birth comes here.
+    """
+    if not _was_found(patient_id):
+        refuse(patient_id)
+    form, settings = EmergencyForm(), context.settings()
+    status: Done[Any] | int = SHOWN
+    if request.method == "POST":
+        status = save(form, EmergencyDetails, lambda session, details: commands.break_glass(
+            session, context.actor(), patient_id, details, now=context.now(),
+            hours=settings.emergency_access_hours, access_days=access_days()))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The history is open to you. The patient is told."), "good")
+        return _to_history(patient_id)
+    if _may_read(patient_id):
+        return _to_history(patient_id)
+    page = render_template(
+        "history/emergency.html",
+        form=form,
+        patient=directory.patient(context.reader(), patient_id),
+        found=reading.text("found"),
+        hours=settings.emergency_access_hours,
+    )
+    return page, status
+
+
+def _may_read(patient_id: UUID) -> Access | None:
+    return histories.may_read(
+        context.reader(), context.actor(), patient_id, now=context.now(),
+        access_days=access_days(),
+    )  # fmt: skip
+
+
+def found_token(patient_id: UUID) -> str:
+    """What shows for an hour that the reader found this patient by name and birth."""
+    return str(_signer().dumps([patient_id.hex, str(context.actor().practitioner_id)]))
+
+
+def _was_found(patient_id: UUID) -> bool:
+    try:
+        found = _signer().loads(reading.text("found"), max_age=int(FOUND_FOR.total_seconds()))
+    except BadSignature:
+        return False
+    return bool(found == [patient_id.hex, str(context.actor().practitioner_id)])
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="found-patient")
+
+
+def _to_history(patient_id: UUID) -> Response:
+    return redirect(_history(patient_id), 303)
+
+
+# On pages
+
+
+pages.add_app_template_filter(place_before)
+
+
+@pages.app_template_filter("zone_differs")
+def zone_differs(at: datetime, zone: str | ZoneInfo, other: str | ZoneInfo) -> bool:
+    """Whether clocks show another time in the two zones at that instant."""
+    here, there = (at.astimezone(ZoneInfo(str(one))) for one in (zone, other))
+    return here.utcoffset() != there.utcoffset()
+
+
+def at_visit(visit: Visit) -> dict[str, Any] | None:
+    """What history/_visit.html shows on the page of a visit; None for whom it is nothing.
+
+    The patient, and who cares for them, read what was recorded at it; the practitioner writes
+    there too. It is written down as a read of the history.
+    """
+    patient_id = visit.appointment.patient_id
+    actor = context.actor()
+    concerned = part_in(actor, visit.standing) in (Part.PATIENT, Part.PRACTITIONER)
+    if patient_id is None or not concerned or visit.status not in GIVING:
+        return None
+    try:
+        why = open_or_refuse(patient_id)
+    except NotFound:
+        return None
+    recorded = queries.of_visit(context.reader(), visit.appointment.id)
+    of_whom = "history.of" if why is Access.OWN else "patients.show"
+    return {
+        "records": recorded,
+        "ids": [one.entry.id for one in recorded],
+        "history_url": url_for(of_whom, patient_id=patient_id),
+        "forms": {kind: entry_form(kind, patient_id, visit) for kind in EntryKind}
+        if why in WRITING
+        else {},
+        "patient_id": patient_id,
+        "for_patient": why is Access.OWN,
+    }

@@ -1,0 +1,324 @@
+"""Referrals: a GP writes them, a patient books with them, a specialist answers."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+from wtforms import RadioField, StringField, TextAreaField
+
+from openslot.directory import queries as directory
+from openslot.directory.models import Patient
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.zones import own_zone
+from openslot.referrals import commands, queries
+from openslot.referrals.details import AnswerDetails, LetterDetails, ReferralDetails
+from openslot.referrals.errors import NoAddressee
+from openslot.referrals.models import Referral
+from openslot.referrals.queries import Letter
+from openslot.referrals.rules import Act, Part, State, acts_now, check_act, may_refer
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("referrals", __name__)
+
+PAGE_SIZE = 20
+LAST_PAGE = 1000
+MOST_FOUND = 12
+AREA, PERSON = "area:", "person:"
+
+
+class ReferralForm(Form):
+    """To whom, found by a search, and the letter."""
+
+    q = StringField(_l("Name or area of expertise"))
+    addressee = RadioField(_l("Refer to"))
+    letter = TextAreaField(_l("Letter"))
+
+
+class AnswerForm(Form):
+    """What a specialist writes back."""
+
+    answer = TextAreaField(_l("Your answer"))
+
+
+# Lists
+
+
+@pages.get("/referrals")
+@access.allow(access.PATIENTS | access.PRACTITIONERS)
+def listing() -> str:
+    """What a GP wrote, what a specialist was sent, or what a patient can book with."""
+    session, now = context.reader(), context.now()
+    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    side = _side()
+    chosen = reading.text("state") if reading.text("state") in side.states else ""
+    where = (*side.where, *([queries.stands(State(chosen), now)] if chosen else []))
+    letters = queries.letters(session, *where, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
+    return render_template(
+        "referrals/list.html",
+        letters=[(letter, letter.state(now)) for letter in letters],
+        part=side.part,
+        states=side.states,
+        chosen=chosen,
+        total=queries.count(session, *where),
+        number=number,
+        first=(number - 1) * PAGE_SIZE + 1,
+        zone=own_zone(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Which referrals concern the reader, as what, and by which states they are sifted."""
+
+    part: Part
+    where: tuple[Any, ...]
+    states: tuple[State, ...] = ()
+
+
+def _side() -> Side:
+    actor = context.actor()
+    if actor.practitioner_id is None:
+        own = {actor.patient_id, *actor.dependents} - {None}
+        return Side(Part.PATIENT, (queries.to_patients(one for one in own if one),))
+    person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
+    if may_refer(person.profession):
+        return Side(Part.GP, (queries.by_gp(person.id),), tuple(State))
+    return Side(Part.SPECIALIST, (queries.to_specialist(person.id),), (State.SENT, State.USED))
+
+
+# Writing
+
+
+@pages.route("/patients/<uuid:patient_id>/referrals/new", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def new(patient_id: UUID) -> ResponseReturnValue:
+    """Write a letter: save it as a draft, or send it."""
+    session, actor, now = context.reader(), context.actor(), context.now()
+    commands.may_write(session, actor, patient_id, now=now, access_days=_access_days())
+    patient = directory.patient(session, patient_id)
+    form = ReferralForm(q=reading.text("q")[:200])
+    if request.method == "GET" or _finds():
+        return _letter_page(form, SHOWN, patient)
+    details = _details(form)
+    done: Done[Referral] | int = NOT_UNDERSTOOD
+    if details is not None:
+        done = do(form, lambda session: _sent_if_wanted(session, commands.write(
+            session, actor, patient_id, details, now=now, access_days=_access_days())))  # fmt: skip
+    return _after(done) if isinstance(done, Done) else _letter_page(form, done, patient)
+
+
+@pages.route("/referrals/<uuid:referral_id>/edit", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def edit(referral_id: UUID) -> ResponseReturnValue:
+    """Change a draft, and perhaps send it."""
+    letter = _for_act(referral_id, Act.CHANGE)
+    form = ReferralForm(letter=letter.referral.letter, addressee=_value_of(letter.referral))
+    if request.method == "GET" or _finds():
+        return _letter_page(form, SHOWN, letter.patient, letter.referral)
+    details = _details(form)
+    done: Done[Referral] | int = NOT_UNDERSTOOD
+    if details is not None:
+        done = do(form, lambda session: _sent_if_wanted(session, commands.change(
+            session, context.actor(), referral_id, details, now=context.now())))  # fmt: skip
+    if isinstance(done, Done):
+        return _after(done)
+    return _letter_page(form, done, letter.patient, letter.referral)
+
+
+def _finds() -> bool:
+    """Whether the button was pressed that only looks for specialists."""
+    return reading.text("act") == "find"
+
+
+def _sent_if_wanted(session: Session, referral: Referral) -> Referral:
+    if reading.text("act") != "send":
+        return referral
+    session.flush()
+    return _send(session, referral.id)
+
+
+def _send(session: Session, referral_id: UUID) -> Referral:
+    return commands.send(
+        session, context.actor(), referral_id, now=context.now(),
+        months=context.settings().referral_months, access_days=_access_days(),
+    )  # fmt: skip
+
+
+def _access_days() -> int:
+    return context.settings().history_access_days
+
+
+def _details(form: ReferralForm) -> ReferralDetails | None:
+    """What was typed; None with the errors, those of letter and addressee alike, in the form."""
+    addressee = _addressee(form.addressee.data or "")
+    if addressee:
+        return checked(form, ReferralDetails, **addressee)
+    checked(form, LetterDetails)
+    form.refuse(NoAddressee(field="addressee"))
+    return None
+
+
+def _addressee(value: str) -> dict[str, str]:
+    """The details' own words for a choice of the form."""
+    if value.startswith(AREA):
+        return {"expertise": value.removeprefix(AREA)}
+    return {"practitioner_id": value.removeprefix(PERSON)} if value.startswith(PERSON) else {}
+
+
+def _value_of(referral: Referral) -> str:
+    """The form's word for to whom a draft is."""
+    return f"{AREA}{referral.expertise}" if referral.expertise else (
+        f"{PERSON}{referral.practitioner_id}"
+    )  # fmt: skip
+
+
+def _letter_page(
+    form: ReferralForm, status: int, patient: Patient, draft: Referral | None = None
+) -> tuple[str, int]:
+    form.addressee.choices = _choices(form)
+    page = render_template("referrals/write.html", form=form, patient=patient, draft=draft)
+    return page, status
+
+
+def _choices(form: ReferralForm) -> list[tuple[str, str]]:
+    """Areas and people that hold what was looked for, and whatever is chosen already."""
+    session, text = context.reader(), (form.q.data or "").strip()[:200]
+    chosen = form.addressee.data or ""
+    areas = [one for one in queries.areas(session) if text.casefold() in one.casefold()]
+    found = [(f"{AREA}{one}", _any(one)) for one in areas]
+    people = queries.specialists(session, text, limit=MOST_FOUND) if text else []
+    found += [(f"{PERSON}{one.practitioner.id}", _person(one)) for one in people]
+    if chosen and chosen not in dict(found):
+        found.insert(0, (chosen, _named(session, chosen)))
+    return found
+
+
+def _any(area: str) -> str:
+    return str(_("Any %(area)s specialist", area=area.lower()))
+
+
+def _person(found: queries.Specialist) -> str:
+    parts = (found.practitioner.name, found.practitioner.expertise, *found.centres)
+    return ", ".join(part for part in parts if part)
+
+
+def _named(session: Session, chosen: str) -> str:
+    """Whom a choice is that the search did not find again."""
+    if chosen.startswith(AREA):
+        return _any(chosen.removeprefix(AREA))
+    number = chosen.removeprefix(PERSON)
+    known = (
+        queries.specialist(session, int(number)) if re.fullmatch(r"[0-9]{1,9}", number) else None
+    )
+    return _person(known) if known else str(_("Somebody who sees no patients here now"))
+
+
+def _after(done: Done[Referral]) -> Response:
+    if reading.text("act") == "send":
+        flash(_("The referral is sent. The patient can book with it."), "good")
+    else:
+        flash(_("The draft is saved. Nobody else sees it."), "good")
+    return _to(done.value.id)
+
+
+# One referral
+
+
+@pages.get("/referrals/<uuid:referral_id>")
+@access.allow(access.PATIENTS | access.PRACTITIONERS)
+def show(referral_id: UUID) -> str:
+    """The letter, where it stands, and what this reader may do with it."""
+    return _show(referral_id, AnswerForm())
+
+
+def _show(referral_id: UUID, form: AnswerForm) -> str:
+    actor, now = context.actor(), context.now()
+    letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
+    if part is Part.SPECIALIST:
+        context.write(lambda session: commands.note_read(session, actor, referral_id, now=now))
+    return render_template(
+        "referrals/show.html",
+        letter=letter,
+        state=letter.state(now),
+        part=part,
+        acts=acts_now(letter.standing(now), part),
+        places=_places(letter) if part is Part.PATIENT else [],
+        form=form,
+        zone=own_zone(),
+    )
+
+
+def _places(letter: Letter) -> list[schedules.Subject]:
+    """Where the patient can book the specialist whom the letter names."""
+    if letter.addressee is None or letter.state(context.now()) is not State.SENT:
+        return []
+    own = Schedule.practitioner_id == letter.addressee.id
+    return schedules.subjects(context.reader(), own, *schedules.bookable())
+
+
+@pages.post("/referrals/<uuid:referral_id>/send")
+@access.allow(access.PRACTITIONERS)
+def send(referral_id: UUID) -> Response:
+    """Send a draft as it stands."""
+    context.write(lambda session: _send(session, referral_id))
+    flash(_("The referral is sent. The patient can book with it."), "good")
+    return _to(referral_id)
+
+
+@pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def revoke(referral_id: UUID) -> ResponseReturnValue:
+    """Take a letter back that nobody has used."""
+    if request.method == "GET":
+        return render_template("referrals/revoke.html", letter=_for_act(referral_id, Act.REVOKE))
+    context.write(lambda session: commands.revoke(
+        session, context.actor(), referral_id, now=context.now()))  # fmt: skip
+    flash(_("The referral is revoked. Nobody can book with it any more."), "good")
+    return _to(referral_id)
+
+
+@pages.route("/referrals/<uuid:referral_id>/discard", methods=["GET", "POST"])
+@access.allow(access.PRACTITIONERS)
+def discard(referral_id: UUID) -> ResponseReturnValue:
+    """Throw a draft away."""
+    if request.method == "GET":
+        return render_template("referrals/discard.html", letter=_for_act(referral_id, Act.DISCARD))
+    context.write(lambda session: commands.discard(
+        session, context.actor(), referral_id, now=context.now()))  # fmt: skip
+    flash(_("The draft is thrown away."), "good")
+    return redirect(url_for("referrals.listing"), 303)
+
+
+@pages.post("/referrals/<uuid:referral_id>/answer")
+@access.allow(access.PRACTITIONERS)
+def answer(referral_id: UUID) -> ResponseReturnValue:
+    """Write back to the GP."""
+    form = AnswerForm()
+    done = save(form, AnswerDetails, lambda session, details: commands.answer(
+        session, context.actor(), referral_id, details, now=context.now()))  # fmt: skip
+    if not isinstance(done, Done):
+        return _show(referral_id, form), done
+    flash(_("Your answer is sent to the GP."), "good")
+    return _to(referral_id)
+
+
+def _for_act(referral_id: UUID, act: Act) -> Letter:
+    """A letter of the reader's with which this can be done now."""
+    now = context.now()
+    letter, part = commands.letter_for(context.reader(), context.actor(), referral_id, now=now)
+    check_act(act, letter.standing(now), part)
+    return letter
+
+
+def _to(referral_id: UUID) -> Response:
+    return redirect(url_for("referrals.show", referral_id=referral_id), 303)

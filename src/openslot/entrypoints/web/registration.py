@@ -1,0 +1,155 @@
+"""Staff of departments register themselves, and administrators let them in."""
+
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import EmailField, PasswordField, SelectField, StringField
+
+from openslot.core.errors import DomainError, NotFound
+from openslot.directory import queries, registration
+from openslot.directory.registration import StaffSignUp
+from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.web import access, account_mail, context
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import checked
+from openslot.identity import passwords
+from openslot.identity import queries as identities
+from openslot.identity.errors import EmailTaken
+
+pages = Blueprint("registration", __name__)
+
+
+class StaffSignUpForm(Form):
+    """What somebody who works in a department tells of themselves."""
+
+    name = StringField(_l("Name"))
+    email = EmailField(_l("E-mail at work"))
+    place = SelectField(_l("Where do you work?"), validate_choice=False)
+    password = PasswordField(_l("Password"))
+
+    def offer(self, session: Session) -> None:
+        """Set the choices: each centre with its departments, and one for any other."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for centre, department in queries.departments_of_all(session):
+            own = groups.setdefault(
+                centre.name,
+                [(f"{centre.id}:", _("%(centre)s: not in the list", centre=centre.name))],
+            )
+            if department is not None:
+                own.insert(-1, (f"{centre.id}:{department.id}", department.name))
+        self.place.choices = {"": [("", _("Choose your department"))], **groups}
+
+
+@pages.route("/sign-up/staff", methods=["GET", "POST"])
+@access.allow(access.ANYONE)
+def sign_up() -> ResponseReturnValue:
+    """Register to work in a department; the answer is the same for known and unknown e-mails."""
+    if context.account_or_none():
+        return redirect(url_for("dashboard.show"), 303)
+    form = StaffSignUpForm()
+    form.offer(context.reader())
+    if request.method == "GET":
+        return _page(form)
+    details = _details(form)
+    if details is None:
+        return _page(form, 422)
+    try:
+        _register(details)
+    except NotFound:
+        form.refuse(_("Choose your department."), "place")
+        return _page(form, 422)
+    except DomainError as error:
+        form.refuse(error)
+        return _page(form, status_of(error))
+    return render_template("registration/sent.html", email=details.email)
+
+
+def _details(form: StaffSignUpForm) -> StaffSignUp | None:
+    centre, _colon, department = (form.place.data or "").partition(":")
+    if not (_is_key(centre) and (not department or _is_key(department))):
+        form.refuse(_("Choose your department."), "place")
+        checked(form, _Rest)
+        return None
+    return checked(form, StaffSignUp, centre_id=int(centre), department_id=department or None)
+
+
+class _Rest(StaffSignUp):
+    """The other fields, so that all that is wrong is said at once."""
+
+    centre_id: int = 0
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _register(details: StaffSignUp) -> None:
+    """Make the account, or tell its owner that there is one; both take as long."""
+    password = passwords.check_new(details.password, details.name, details.email)
+    cost = context.settings().password_iterations
+    hashed = passwords.hash_password(password, time_cost=cost)
+    try:
+        context.write(lambda session: _make(session, details, hashed))
+    except EmailTaken:
+        context.write(lambda session: _tell_owner(session, details.email))
+
+
+def _make(session: Session, details: StaffSignUp, hashed: str) -> None:
+    account = registration.register(
+        session, details, hashed, address=request.remote_addr, now=context.now()
+    )
+    account_mail.send_confirmation(session, account)
+
+
+def _tell_owner(session: Session, email: str) -> None:
+    account = identities.by_email(session, email)
+    if account:
+        account_mail.send_known(session, account)
+
+
+def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
+    page = render_template("registration/sign_up.html", form=form, shortest=passwords.SHORTEST)
+    return page, status
+
+
+# Letting in
+
+
+@pages.post("/admin/accounts/<uuid:account_id>/admit")
+@access.allow(access.ADMINS)
+def admit(account_id: UUID) -> ResponseReturnValue:
+    """Let in somebody who registered."""
+
+    def work(session: Session) -> str:
+        account = registration.admit(session, context.actor(), account_id, now=context.now())
+        account_mail.send_welcome(session, account)
+        return account.name
+
+    flash(_("%(name)s can sign in now. We have told them.", name=context.write(work)), "good")
+    return redirect(url_for("admin_accounts.listing"), 303)
+
+
+@pages.route("/admin/accounts/<uuid:account_id>/decline", methods=["GET", "POST"])
+@access.allow(access.ADMINS)
+def decline(account_id: UUID) -> ResponseReturnValue:
+    """Send somebody away who registered, after asking once."""
+    waiting = {
+        one.account.id: one for one in registration.waiting(context.reader(), context.actor())
+    }
+    if account_id not in waiting:
+        raise NotFound
+    if request.method == "GET":
+        return render_template("registration/decline.html", one=waiting[account_id])
+
+    def work(session: Session) -> str:
+        account = registration.decline(session, context.actor(), account_id, now=context.now())
+        account_mail.send_declined(session, account)
+        return account.name
+
+    name = context.write(work)
+    flash(_("%(name)s was not let in. We have told them.", name=name), "good")
+    return redirect(url_for("admin_accounts.listing"), 303)

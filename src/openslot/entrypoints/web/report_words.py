@@ -1,0 +1,357 @@
+"""The reports in words: question, answer in a sentence, table and chart."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+from flask_babel import format_percent, ngettext
+from flask_babel import gettext as _
+
+from openslot.directory.models import Profession
+from openslot.entrypoints.web.charts import Bar, Picture, lying, upright
+from openslot.entrypoints.web.formats import day_month, day_short, number
+from openslot.reports.answers import Answers
+from openslot.reports.figures import Key, Wait, WaitKey
+from openslot.reports.rules import SERVICES, Group
+
+Cell = str | int | float | date | None
+"""A fraction is a share of one; None is what cannot be said."""
+
+MOST_BARS = 12
+
+
+class Kind(StrEnum):
+    """The reports, in the order of the page."""
+
+    BOOKINGS = "bookings"
+    UTILISATION = "utilisation"
+    NO_SHOWS = "no-shows"
+    LEAD_TIME = "lead-time"
+    WAITING = "waiting"
+
+
+class Drawing(NamedTuple):
+    """A chart, where there is anything to draw, and how many bars are left to the table."""
+
+    picture: Picture | None
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One question with its answer. Without rows there is nothing to answer from."""
+
+    kind: Kind
+    heading: str
+    answer: str
+    hint: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    drawing: Drawing
+    legend: Sequence[str] = ()
+
+
+def reports(found: Answers) -> list[Report]:
+    """All of them, in the reader's language."""
+    return [write(found) for write in WRITERS.values()]
+
+
+def report(kind: Kind, found: Answers) -> Report:
+    """One of them."""
+    return WRITERS[kind](found)
+
+
+def kind_name(kind: str) -> str:
+    """A profession, or what departments offer, as people read it."""
+    return str(_("Department services")) if kind == SERVICES else str(Profession(kind))
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell as the page shows it."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, date):
+        return day_short(cell)
+    if isinstance(cell, float):
+        return _percent(cell)
+    return number(cell) if isinstance(cell, int) else cell
+
+
+def cell_value(cell: Cell) -> str:
+    """A cell as files carry it, for programs to reckon with."""
+    if cell is None:
+        return ""
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+
+
+# The five reports
+
+
+def _bookings(found: Answers) -> Report:
+    total = found.tallies.total
+    rows = [(key, one) for key, one in found.tallies.rows.items()]
+    period = found.question.period
+    weeks = ((period.last - period.first).days + 1) / 7
+    average = total.visits / weeks
+    words = {
+        "visits": ngettext("%(count)s visit", "%(count)s visits", total.visits,
+                           count=number(total.visits)),
+        "average": number(average, 0 if average >= 10 else 1),
+        "cancelled": number(total.cancelled),
+    }  # fmt: skip
+    return Report(
+        kind=Kind.BOOKINGS,
+        heading=_("How many visits are booked?"),
+        answer=_(
+            "%(visits)s, %(average)s a week on average; %(cancelled)s more were cancelled.", **words
+        )
+        if total.cancelled
+        else _("%(visits)s, %(average)s a week on average; none was cancelled.", **words),
+        hint=_("Counted in the week of the visit. What was entered in error is left out."),
+        columns=[_first(found), _("Visits"), _("Cancelled")],
+        rows=_filled(
+            total.visits + total.cancelled,
+            ([_cell(key, found), one.visits, one.cancelled] for key, one in rows),
+        ),
+        legend=[_("Visits"), _("Cancelled")],
+        drawing=_drawn(
+            found,
+            [
+                Bar(_label(key, found), one.visits, one.visits + one.cancelled, number(one.visits))
+                for key, one in rows
+            ],
+            _whole,
+        ),
+    )
+
+
+def _utilisation(found: Answers) -> Report:
+    total = found.uses.total
+    rows = [(key, one) for key, one in found.uses.rows.items()]
+    return Report(
+        kind=Kind.UTILISATION,
+        heading=_("How much of the open time is booked?"),
+        answer=_(
+            "%(share)s of %(hours)s.",
+            share=_percent(total.share or 0),
+            hours=ngettext(
+                "%(count)s open hour",
+                "%(count)s open hours",
+                total.open // 60,
+                count=number(total.open // 60),
+            ),
+        ),
+        hint=_(
+            "Open time is the weekly hours as they stand now, without public holidays, "
+            "closures, leave and time kept free. Whoever is open at two places at once counts "
+            "at each of them, and once in the whole."
+        ),
+        columns=[_first(found), _("Open minutes"), _("Booked minutes"), _("Booked")],
+        rows=_filled(
+            total.open, ([_cell(key, found), one.open, one.booked, one.share] for key, one in rows)
+        ),
+        drawing=_drawn(
+            found, [_share_bar(key, one.share, found) for key, one in rows], _hundredths
+        ),
+    )
+
+
+def _no_shows(found: Answers) -> Report:
+    total = found.tallies.total
+    rows = [(key, one) for key, one in found.tallies.rows.items()]
+    return Report(
+        kind=Kind.NO_SHOWS,
+        heading=_("How many visits are missed?"),
+        answer=_(
+            "%(share)s: nobody came to %(missed)s of %(due)s.",
+            share=_percent(total.missed_share or 0),
+            missed=number(total.missed),
+            due=ngettext("%(count)s visit", "%(count)s visits", total.due, count=number(total.due)),
+        ),
+        hint=_("Of the visits whose time has come; cancelled ones are not among them."),
+        columns=[_first(found), _("Visits due"), _("No-shows"), _("Missed")],
+        rows=_filled(
+            total.due,
+            ([_cell(key, found), one.due, one.missed, one.missed_share] for key, one in rows),
+        ),
+        drawing=_drawn(
+            found, [_share_bar(key, one.missed_share, found) for key, one in rows], _hundredths
+        ),
+    )
+
+
+def _lead_time(found: Answers) -> Report:
+    total = found.tallies.total
+    rows = [(key, one.lead(0.5), one.lead(0.9), len(one.leads))
+            for key, one in found.tallies.rows.items()]  # fmt: skip
+    return Report(
+        kind=Kind.LEAD_TIME,
+        heading=_("How long before a visit is it booked?"),
+        answer=_(
+            "Half of the visits at most %(median)s before, nine of ten at most %(most)s.",
+            median=_days(total.lead(0.5) or 0),
+            most=_days(total.lead(0.9) or 0),
+        ),
+        hint=_("In days between booking and visit; cancelled visits are left out."),
+        columns=[_first(found), _("Visits"), _("Half within, days"), _("Nine of ten within, days")],
+        rows=_filled(
+            len(total.leads),
+            ([_cell(key, found), count, median, most] for key, median, most, count in rows),
+        ),
+        legend=[_("Half of the visits"), _("Nine of ten")],
+        drawing=_drawn(
+            found,
+            [
+                Bar(_label(key, found), median, most, "" if median is None else _days(median))
+                for key, median, most, _count in rows
+            ],
+            _whole,
+        ),
+    )
+
+
+def _waiting(found: Answers) -> Report:
+    total, own = found.waits.total, found.question.scope.practitioner_id is not None
+    rows = sorted(found.waits.rows.items(), key=lambda row: _wait_labels(row[0], found))
+    words = {"first": _in_days(total.first), "typical": _in_days(total.typical)}
+    return Report(
+        kind=Kind.WAITING,
+        heading=_("How soon can somebody be seen?"),
+        answer=_("Your third free time is %(first)s.", **words)
+        if own
+        else _(
+            "With one practitioner or service the third free time is %(typical)s, as a "
+            "rule; with whoever is free first, %(first)s.",
+            **words,
+        ),
+        hint=_(
+            "In days from today. The third free time tells more than the first, which is "
+            "often a gap that somebody left by cancelling."
+        ),
+        columns=[
+            _("Profession"),
+            _("Centre"),
+            _("Can be booked"),
+            _("With whoever is free first, days"),
+            _("With one of them as a rule, days"),
+        ],
+        rows=_filled(
+            total.schedules,
+            (
+                [*_wait_labels(key, found), one.schedules, one.first, one.typical]
+                for key, one in rows
+            ),
+        ),
+        legend=[] if own else [_("Whoever is free first"), _("One of them, as a rule")],
+        drawing=_lying([_wait_bar(key, one, found) for key, one in rows]),
+    )
+
+
+WRITERS: dict[Kind, Callable[[Answers], Report]] = {
+    Kind.BOOKINGS: _bookings,
+    Kind.UTILISATION: _utilisation,
+    Kind.NO_SHOWS: _no_shows,
+    Kind.LEAD_TIME: _lead_time,
+    Kind.WAITING: _waiting,
+}
+
+
+# Tables
+
+
+def _filled(count: int, rows: Iterator[list[Cell]]) -> list[list[Cell]]:
+    """The rows; none where there was nothing to count in any of them."""
+    return list(rows) if count else []
+
+
+def _first(found: Answers) -> str:
+    titles = {
+        Group.WEEK: _("Week from"),
+        Group.CENTRE: _("Centre"),
+        Group.PROFESSION: _("Profession"),
+    }
+    return str(titles[found.question.group])
+
+
+def _cell(key: Key, found: Answers) -> Cell:
+    return key if isinstance(key, date) else _label(key, found)
+
+
+def _label(key: Key, found: Answers) -> str:
+    if isinstance(key, date):
+        return day_month(key)
+    return kind_name(key) if isinstance(key, str) else found.centres[key]
+
+
+def _wait_labels(key: WaitKey, found: Answers) -> tuple[str, str]:
+    kind, centre_id = key
+    return (
+        str(_("All")) if kind is None else kind_name(kind),
+        str(_("All")) if centre_id is None else found.centres[centre_id],
+    )
+
+
+# Charts
+
+
+def _drawn(found: Answers, bars: list[Bar], scale: Callable[[int], str]) -> Drawing:
+    """The chart of weeks beside each other, or of anything else below each other."""
+    if found.question.group is not Group.WEEK:
+        return _lying(bars)
+    return Drawing(upright(bars, scale) if _is_drawable(bars) else None)
+
+
+def _lying(bars: list[Bar]) -> Drawing:
+    """The longest bars."""
+    kept = sorted(bars, key=lambda bar: -bar.reach)[:MOST_BARS]
+    return Drawing(lying(kept) if _is_drawable(bars) else None, len(bars) - len(kept))
+
+
+def _is_drawable(bars: list[Bar]) -> bool:
+    return any(bar.reach for bar in bars)
+
+
+def _share_bar(key: Key, share: float | None, found: Answers) -> Bar:
+    text = "–" if share is None else _percent(share)
+    return Bar(_label(key, found), None if share is None else 100 * share, text=text)
+
+
+def _wait_bar(key: WaitKey, wait: Wait, found: Answers) -> Bar:
+    kind, centre = _wait_labels(key, found)
+    only_centre = found.question.scope.practitioner_id is not None
+    parts = ([] if only_centre or key[0] is None else [kind]) + (
+        [] if key[1] is None or (len(found.centres) == 1 and not only_centre) else [centre]
+    )
+    text = _days(wait.typical) if wait.typical is not None else str(_("no such time"))
+    return Bar(", ".join(parts), wait.first, wait.typical, text)
+
+
+def _whole(value: int) -> str:
+    return number(value)
+
+
+def _hundredths(value: int) -> str:
+    return str(format_percent(value / 100, "#,##0%"))
+
+
+# Words
+
+
+def _percent(share: float) -> str:
+    return str(format_percent(share, "#,##0.0%"))
+
+
+def _days(count: int) -> str:
+    return str(ngettext("%(count)s day", "%(count)s days", count, count=number(count)))
+
+
+def _in_days(count: int | None) -> str:
+    if count is None:
+        return str(_("further away than can be booked"))
+    if count < 2:
+        return str(_("tomorrow") if count else _("today"))
+    return str(ngettext("in %(count)s day", "in %(count)s days", count, count=number(count)))

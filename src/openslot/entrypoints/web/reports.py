@@ -1,0 +1,166 @@
+"""Reports for people who run the network, and for practitioners about themselves."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from openslot.core.errors import Invalid, NotFound
+from openslot.entrypoints.problems import sentence_of
+from openslot.entrypoints.web import access, context, csv_file, reading
+from openslot.entrypoints.web.report_words import (
+    Kind,
+    cell_text,
+    cell_value,
+    kind_name,
+    report,
+    reports,
+)
+from openslot.entrypoints.web.zones import own_zone
+from openslot.identity.models import Role
+from openslot.reports import queries
+from openslot.reports.answers import Answers, answers
+from openslot.reports.errors import UnknownChoice
+from openslot.reports.figures import Offer
+from openslot.reports.rules import (
+    ONE_WEEK,
+    RECENT_WEEKS,
+    Group,
+    Period,
+    Question,
+    Scope,
+    check_centre,
+    check_kind,
+    check_period,
+    last_weeks,
+    scope_of,
+)
+
+pages = Blueprint("reports", __name__, url_prefix="/reports")
+
+READERS = frozenset({Role.PRACTITIONER, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
+"""Those who run something, and those whose own work it is about."""
+
+AT_FIRST = 12
+"""Weeks that are shown where nobody asked for others."""
+
+
+@pages.get("")
+@access.allow(READERS)
+def show() -> ResponseReturnValue:
+    """All reports on one page; a period that cannot be is refused beside its field."""
+    scope = scope_of(context.actor())
+    offers = queries.offers(context.reader(), scope)
+    try:
+        found = _answers(scope, offers)
+    except Invalid as error:
+        return _page(scope, offers, refused=sentence_of(error)), 422
+    return _page(scope, offers, found)
+
+
+@pages.get("/<report_kind>.csv")
+@access.allow(READERS)
+def download(report_kind: str) -> Response:
+    """The table behind one report as a file."""
+    if report_kind not in set(Kind):
+        raise NotFound
+    scope = scope_of(context.actor())
+    found = _answers(scope, queries.offers(context.reader(), scope))
+    asked = report(Kind(report_kind), found)
+    first, last = found.question.period
+    rows = ([cell_value(cell) for cell in row] for row in asked.rows)
+    return csv_file.download(f"{report_kind}-{first}-{last}.csv", [asked.columns, *rows])
+
+
+def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
+    known = {offer.centre_id for offer in offers.values()}
+    question = Question(
+        scope=scope,
+        period=_period(),
+        group=_group(),
+        centre_id=check_centre(reading.number("centre", 0) or None, known),
+        kind=check_kind(reading.text("profession")),
+    )
+    return answers(context.reader(), question, offers, now=context.now())
+
+
+def _period() -> Period:
+    """The dates of the address, else the weeks that it names, else the usual ones."""
+    since, until = reading.optional_day("since"), reading.optional_day("until")
+    today = context.now().astimezone(own_zone()).date()
+    if since is None and until is None:
+        return last_weeks(reading.number("weeks", AT_FIRST), today)
+    last = until or today
+    return check_period(since or last - AT_FIRST * ONE_WEEK, last)
+
+
+def _group() -> Group:
+    wanted = reading.text("group") or Group.WEEK
+    if wanted not in set(Group):
+        raise UnknownChoice(field="group", name="group")
+    return Group(wanted)
+
+
+def _page(
+    scope: Scope,
+    offers: Mapping[int, Offer],
+    found: Answers | None = None,
+    *,
+    refused: str | None = None,
+) -> str:
+    period = found.question.period if found else None
+    return render_template(
+        "reports/show.html",
+        period=period,
+        since=str(period.first) if period else reading.text("since"),
+        until=str(period.last) if period else reading.text("until"),
+        refused=refused,
+        errors=refused is not None,
+        recent=[(weeks, _href(weeks=weeks), period == _recent(weeks)) for weeks in RECENT_WEEKS],
+        centres=_centres(offers.values()),
+        centre_id=reading.number("centre", 0),
+        professions=_professions(scope, offers.values()),
+        profession=reading.text("profession"),
+        groups=_groups(scope),
+        group=reading.text("group") or Group.WEEK,
+        reports=reports(found) if found else [],
+        file_of=lambda kind: _href("reports.download", period, report_kind=kind.value),
+        cell_text=cell_text,
+        is_own=scope.practitioner_id is not None,
+        one_centre=next((one.centre for one in offers.values()), None) if scope.centre_id else None,
+    )
+
+
+def _recent(weeks: int) -> Period:
+    return last_weeks(weeks, context.now().astimezone(own_zone()).date())
+
+
+def _href(endpoint: str = "reports.show", period: Period | None = None, **more: Any) -> str:
+    """An address with the filter of this one."""
+    kept = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
+    dates = {"since": str(period.first), "until": str(period.last)} if period else {}
+    return url_for(endpoint, **{**kept, **dates, **more})
+
+
+def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:
+    named = {(offer.centre.casefold(), offer.centre_id, offer.centre) for offer in offers}
+    return [(centre_id, name) for _, centre_id, name in sorted(named)]
+
+
+def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]:
+    """What can be chosen between; a practitioner has one profession only."""
+    if scope.practitioner_id is not None:
+        return []
+    return sorted(((one, kind_name(one)) for one in {offer.kind for offer in offers}),
+                  key=lambda choice: choice[1])  # fmt: skip
+
+
+def _groups(scope: Scope) -> dict[Group, str]:
+    names = {Group.WEEK: _("Week"), Group.CENTRE: _("Centre"), Group.PROFESSION: _("Profession")}
+    useless = {
+        Group.PROFESSION: scope.practitioner_id is not None,
+        Group.CENTRE: scope.centre_id is not None,
+    }
+    return {group: str(name) for group, name in names.items() if not useless.get(group)}

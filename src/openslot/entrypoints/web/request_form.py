@@ -1,0 +1,228 @@
+"""Asking another department, changing what was asked, and proposing another time: a week of
+free starts, and a form beside it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from wtforms import RadioField, StringField, TextAreaField
+
+from openslot.booking.errors import SlotTaken
+from openslot.booking.models import Priority
+from openslot.booking.slots import Slot
+from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.fields import Details
+from openslot.directory import queries as directory
+from openslot.directory.models import Department, Patient, Service
+from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.requests import seen_version
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked
+from openslot.entrypoints.web.week import lengths, week
+from openslot.requests import commands
+from openslot.requests.commands import asked_service, place_for, request_for
+from openslot.requests.details import ProposalDetails, RequestDetails
+from openslot.requests.models import ServiceRequest
+from openslot.requests.queries import Asked
+from openslot.requests.rules import Act, check_act
+from openslot.schedules.rules import Place
+
+pages = Blueprint("request_form", __name__)
+
+
+class RequestForm(Form):
+    """What is to be done, and how soon."""
+
+    task = StringField(_l("What is to be done?"))
+    description = TextAreaField(_l("Description"))
+    priority = RadioField(_l("How soon?"), default=Priority.ROUTINE.value, validate_choice=False)
+
+    def offer(self) -> None:
+        """Set the choices."""
+        self.priority.choices = [(Priority.ROUTINE.value, _("Routine")),
+                                 (Priority.URGENT.value, _("Urgent"))]  # fmt: skip
+
+
+class ProposalForm(Form):
+    """A word about the other time."""
+
+    answer = TextAreaField(_l("A word about it"))
+
+
+@dataclass(slots=True)
+class Page:
+    """What the page shows and does: ``url`` is its own address with other arguments."""
+
+    kind: str
+    service: Service
+    department: Department
+    place: Place
+    form: Form
+    url: Callable[..., str]
+    patient: Patient | None = None
+    asked: Asked | None = None
+    start: datetime | None = None
+    minutes: int = 0
+    alternatives: tuple[datetime, ...] = ()
+
+    @property
+    def kept(self) -> Slot | None:
+        """The time that the request has already, which the week shows among the free ones."""
+        visit = self.asked.visit if self.asked else None
+        if visit is None:
+            return None
+        zone = self.place.zone
+        return Slot(
+            visit.starts_at.astimezone(zone), visit.ends_at.astimezone(zone),
+            self.place.schedule_id,
+        )  # fmt: skip
+
+
+@pages.route("/services/<int:service_id>/request", methods=["GET", "POST"])
+@access.allow(access.STAFF)
+def ask(service_id: int) -> ResponseReturnValue:
+    """Ask another department for a service, for a task or a patient."""
+    session, actor = context.reader(), context.actor()
+    if actor.department_id is None:
+        return redirect(url_for("admin.own_department"), 303)
+    service, department = asked_service(session, actor, service_id)
+    patient_id = reading.optional_id("patient")
+    page = Page(
+        "ask", service, department, place_for(session, service_id), _request_form(),
+        _addresses("request_form.ask", service_id=service_id, patient=patient_id),
+        patient=directory.patient(session, patient_id) if patient_id else None,
+    )  # fmt: skip
+    return _answer(page, RequestDetails, lambda session, details, start: commands.make(
+        session, actor, service_id, details, start=start, minutes=page.minutes,
+        patient_id=patient_id, now=context.now()),
+        _("We have asked %(department)s.", department=department.name))  # fmt: skip
+
+
+@pages.route("/requests/<uuid:request_id>/amend", methods=["GET", "POST"])
+@access.allow(access.STAFF)
+def amend(request_id: UUID) -> ResponseReturnValue:
+    """Change what was asked for, or when."""
+    found = _found(request_id, Act.AMEND)
+    page = _page_of("amend", found, _request_form(obj=found.request))
+    page.start, version = found.starts_at, seen_version()
+    return _answer(page, RequestDetails, lambda session, details, start: commands.amend(
+        session, context.actor(), request_id, details, start=start, minutes=page.minutes,
+        now=context.now(), version=version), _("The request is changed."))  # fmt: skip
+
+
+@pages.route("/requests/<uuid:request_id>/propose", methods=["GET", "POST"])
+@access.allow(access.STAFF)
+def propose(request_id: UUID) -> ResponseReturnValue:
+    """Propose another time to the department that asks."""
+    found = _found(request_id, Act.PROPOSE)
+    page, version = _page_of("propose", found, ProposalForm()), seen_version()
+    return _answer(page, ProposalDetails, lambda session, details, start: commands.propose(
+        session, context.actor(), request_id, start, answer=details.answer, now=context.now(),
+        version=version), _("The other time is proposed."))  # fmt: skip
+
+
+def _found(request_id: UUID, act: Act) -> Asked:
+    """A request that the reader may do this with now."""
+    found, part = request_for(context.reader(), context.actor(), request_id)
+    check_act(act, found.standing, part, now=context.now())
+    return found
+
+
+def _request_form(**values: Any) -> RequestForm:
+    form = RequestForm(**values)
+    form.offer()
+    return form
+
+
+def _page_of(kind: str, found: Asked, form: Form) -> Page:
+    return Page(
+        kind, found.service, found.department,
+        place_for(context.reader(), found.service.id), form,
+        _addresses(f"request_form.{kind}", request_id=found.request.id),
+        patient=found.patient, asked=found, minutes=found.request.minutes,
+    )  # fmt: skip
+
+
+def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
+    """Addresses of a page for another week or length."""
+    shared = {**own, "minutes": reading.text("minutes") or None}
+    return lambda **changed: url_for(endpoint, **{**shared, **changed})
+
+
+Command = Callable[[Session, Any, datetime], ServiceRequest]
+
+
+def _answer(page: Page, kind: type[Details], command: Command, said: str) -> ResponseReturnValue:
+    """Show the page, or do the command with what was typed and the time that was chosen.
+
+    Pressing a time in the week posts the form too, with ``start``: it only chooses, and nothing
+    that was typed is lost. ``chosen`` is the time that the form is sent with.
+    """
+    pressed = reading.optional_instant("start")
+    page.start = pressed or reading.optional_instant("chosen") or page.start
+    page.minutes = _minutes(page)
+    if request.method == "GET" or pressed:
+        return _render(page), SHOWN
+    done = _do(page, kind, command)
+    if isinstance(done, int):
+        return _render(page), done
+    flash(said, "good")
+    return redirect(url_for("requests.show", request_id=done.id), 303)
+
+
+def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | int:
+    """What the command gave; the status of a refusal, which then stands in the form."""
+    details, start = checked(page.form, kind), page.start
+    if start is None:
+        page.form.refuse(_("Choose a time."))
+    if details is None or start is None:
+        return NOT_UNDERSTOOD
+    try:
+        return context.write(lambda session: command(session, details, start))
+    except (NotFound, Forbidden):
+        raise
+    except DomainError as error:
+        page.form.refuse(error)
+        if isinstance(error, SlotTaken):
+            page.alternatives, page.start = error.alternatives, None
+        return status_of(error)
+
+
+def _minutes(page: Page) -> int:
+    """The length that was chosen; by default as long as the service usually takes."""
+    offered = lengths(page.place)
+    chosen = reading.number("minutes", 0)
+    if page.kind == "propose":
+        return page.minutes
+    if chosen in offered or page.minutes:
+        return chosen if chosen in offered else page.minutes
+    return next((one for one in offered if one >= page.service.minutes), offered[-1])
+
+
+def _render(page: Page) -> str:
+    day = reading.optional_day("week")
+    near = page.start or reading.optional_instant("chosen")
+    if day is None and near:
+        day = near.astimezone(page.place.zone).date()
+    return render_template(
+        "requests/form.html",
+        page=page,
+        form=page.form,
+        zone=page.place.zone,
+        week=week(
+            context.reader(), page.place, day, minutes=page.minutes, now=context.now(),
+            days_ahead=page.place.horizon_days,
+            besides=[page.patient.diary_id] if page.patient else (), kept=page.kept,
+        ),
+        lengths=[page.minutes] if page.kind == "propose" else lengths(page.place),
+        end=page.start + timedelta(minutes=page.minutes) if page.start else None,
+        version=seen_version() or (page.asked.request.version if page.asked else 0),
+    )  # fmt: skip

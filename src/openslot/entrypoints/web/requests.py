@@ -1,0 +1,372 @@
+"""Requests between departments: lists, one request with its moves, and whom to ask."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy.orm import Session
+from wtforms import TextAreaField
+
+from openslot.booking.errors import SlotTaken
+from openslot.booking.models import Priority
+from openslot.core import audit
+from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.directory import queries as directory
+from openslot.directory.models import Department, Service
+from openslot.directory.rules import Actor
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.formats import duration
+from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.feedback.queries import favourites
+from openslot.identity.models import Role
+from openslot.requests import commands, queries
+from openslot.requests.commands import request_for
+from openslot.requests.details import ReasonDetails
+from openslot.requests.models import ServiceRequest
+from openslot.requests.queries import Asked, Figures
+from openslot.requests.rules import CLOSED, OPEN, Part, State, acts_now
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+
+pages = Blueprint("requests", __name__)
+
+PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
+"""Those who belong to a centre."""
+
+PAGE_SIZE = 25
+LAST_PAGE = 1000
+DAY_MINUTES = 24 * 60
+
+
+class Tab(StrEnum):
+    """Which requests a list shows."""
+
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+    CLOSED = "closed"
+
+
+# Lists
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose requests the reader sees: those of a department, a centre, or the network."""
+
+    department_id: int | None
+    centre_id: int | None
+
+    def condition(self, tab: Tab) -> tuple[queries.Condition, ...]:
+        """The requests of this scope that belong under a tab."""
+        own = self.department_id
+        if own is None:
+            return () if self.centre_id is None else (queries.at_centre(self.centre_id),)
+        if tab is Tab.INCOMING:
+            return (queries.asked_of(own),)
+        return (queries.asked_by(own) if tab is Tab.OUTGOING else queries.concerning(own),)
+
+    def figures(self, session: Session) -> Figures:
+        """What waits in this scope."""
+        if self.department_id is None:
+            return queries.figures_at(session, self.centre_id)
+        return queries.figures(session, self.department_id)
+
+
+@pages.get("/requests")
+@access.allow(access.EDITORS)
+def listing() -> ResponseReturnValue:
+    """Requests to and from the reader's department, or of the centre or network that they run."""
+    session, actor = context.reader(), context.actor()
+    if actor.is_a(Role.STAFF) and actor.department_id is None:
+        return redirect(url_for("admin.own_department"), 303)
+    scope = Scope(actor.department_id if actor.is_a(Role.STAFF) else None, actor.centre_id)
+    tab = reading.option("tab", Tab, Tab.INCOMING)
+    if scope.department_id is None and tab is Tab.OUTGOING:
+        tab = Tab.INCOMING
+    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    where = (*scope.condition(tab), *_filters())
+    return render_template(
+        "requests/list.html",
+        tab=tab.value,
+        found=_page(session, tab, where, (number - 1) * PAGE_SIZE),
+        total=queries.count(session, *where, queries.standing_as(_states(tab))),
+        figures=scope.figures(session),
+        services=queries.services_in(session, *scope.condition(tab)),
+        service=reading.number("service", 0),
+        priority=reading.text("priority"),
+        number=number,
+        first=(number - 1) * PAGE_SIZE + 1,
+        own=scope.department_id,
+        **_place(session, actor),
+    )
+
+
+def _filters() -> Iterator[queries.Condition]:
+    service_id = reading.number("service", 0)
+    if service_id:
+        yield queries.of_service(service_id)
+    if reading.text("priority") in set(Priority):
+        yield queries.of_priority(Priority(reading.text("priority")))
+
+
+def _states(tab: Tab) -> frozenset[State]:
+    return CLOSED if tab is Tab.CLOSED else OPEN
+
+
+def _page(
+    session: Session, tab: Tab, where: tuple[queries.Condition, ...], offset: int
+) -> list[Asked]:
+    if tab is Tab.CLOSED:
+        return queries.closed(session, *where, limit=PAGE_SIZE, offset=offset)
+    first = State.PROPOSED if tab is Tab.OUTGOING else State.NEW
+    return queries.page(
+        session, *where, queries.is_open(), first=first, limit=PAGE_SIZE, offset=offset
+    )
+
+
+def _place(session: Session, actor: Actor) -> dict[str, object]:
+    """The department and centre whose requests these are."""
+    department = (
+        directory.department(session, actor.department_id, inactive=True)
+        if actor.department_id
+        else None
+    )
+    centre = directory.centre(session, actor.centre_id, inactive=True) if actor.centre_id else None
+    return {"department": department, "centre": centre}
+
+
+def waited(since: datetime, now: datetime) -> str:
+    """How long somebody has waited: "12 min", "2 h 10 min", "3 days"."""
+    minutes = max(0, int((now - since).total_seconds()) // 60)
+    if minutes < DAY_MINUTES:
+        return duration(minutes, short=True)
+    return str(ngettext("%(num)s day", "%(num)s days", minutes // DAY_MINUTES))
+
+
+@pages.app_template_filter("waited")
+def _waited(since: datetime) -> str:
+    return waited(since, context.now())
+
+
+# One request
+
+
+@pages.get("/requests/<uuid:request_id>")
+@access.allow(access.EDITORS)
+def show(request_id: UUID) -> str:
+    """Everything about a request, and the moves that this reader may make now."""
+    return _show(request_id)
+
+
+def _show(request_id: UUID, error: DomainError | None = None) -> str:
+    session, actor, now = context.reader(), context.actor(), context.now()
+    found, part = request_for(session, actor, request_id)
+    return render_template(
+        "requests/show.html",
+        asked=found,
+        part=part.value,
+        other=found.asking if part is Part.ASKED else found.department,
+        zone=found.zone,
+        moves={act.value for act in acts_now(found.standing, part, now=now)},
+        history=audit.events_of(session, commands.subject_of(request_id)),
+        titles=_titles(),
+        problem=sentence_of(error) if error else None,
+        alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
+    )
+
+
+def _titles() -> dict[str, str]:
+    """What the audit's words for acts read as."""
+    return {
+        "request.made": _("Asked"),
+        "request.amended": _("Changed"),
+        "request.proposed": _("Another time proposed"),
+        "request.accepted": _("Accepted and booked"),
+        "request.declined": _("Declined"),
+        "request.cancelled": _("Cancelled"),
+        "request.completed": _("Completed"),
+        "request.rated": _("Rated"),
+        "request.imported": _("Taken over from the old system"),
+    }
+
+
+Work = Callable[[Session], ServiceRequest]
+
+
+def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
+    """Do it and go back to where the reader was; a refusal stands on the request's page."""
+    try:
+        context.write(work)
+    except (NotFound, Forbidden):
+        raise
+    except DomainError as error:
+        return Response(_show(request_id, error), status_of(error))
+    flash(said, "good")
+    return redirect(reading.own_path("back", url_for("requests.show", request_id=request_id)), 303)
+
+
+def seen_version() -> int | None:
+    """The version of the request that the reader saw, so that nobody answers an older one."""
+    return reading.number("version", 0) or None
+
+
+@pages.post("/requests/<uuid:request_id>/accept")
+@access.allow(access.EDITORS)
+def accept(request_id: UUID) -> ResponseReturnValue:
+    """Accept it at the time that is wanted."""
+    version = seen_version()
+    return _do(
+        request_id,
+        lambda session: commands.accept(
+            session, context.actor(), request_id, now=context.now(), version=version
+        ),
+        _("The request is accepted, and its time is booked."),
+    )
+
+
+@pages.post("/requests/<uuid:request_id>/agree")
+@access.allow(access.EDITORS)
+def agree(request_id: UUID) -> ResponseReturnValue:
+    """Take the time that was proposed."""
+    version = seen_version()
+    return _do(
+        request_id,
+        lambda session: commands.agree(
+            session, context.actor(), request_id, now=context.now(), version=version
+        ),
+        _("The proposed time is booked."),
+    )
+
+
+@pages.post("/requests/<uuid:request_id>/complete")
+@access.allow(access.EDITORS)
+def complete(request_id: UUID) -> ResponseReturnValue:
+    """The consultation took place."""
+    return _do(
+        request_id,
+        lambda session: commands.complete(session, context.actor(), request_id, now=context.now()),
+        _("The request is completed."),
+    )
+
+
+@pages.post("/requests/<uuid:request_id>/rate")
+@access.allow(access.EDITORS)
+def rate(request_id: UUID) -> ResponseReturnValue:
+    """Give the consultation 1 to 5 stars."""
+    stars = reading.number("stars", 0)
+    return _do(
+        request_id,
+        lambda session: commands.rate(
+            session, context.actor(), request_id, stars, now=context.now()
+        ),
+        _("Your rating is saved."),
+    )
+
+
+class DeclineForm(Form):
+    """Why a request is declined."""
+
+    answer = TextAreaField(_l("Reason"))
+
+
+@pages.route("/requests/<uuid:request_id>/decline", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def decline(request_id: UUID) -> ResponseReturnValue:
+    """Say no, and why."""
+    found = _for_page(request_id)
+    form = DeclineForm()
+    status: Done[ServiceRequest] | int = SHOWN
+    version = seen_version()
+    if request.method == "POST":
+        status = save(form, ReasonDetails, lambda session, details: commands.decline(
+            session, context.actor(), request_id, answer=details.answer, now=context.now(),
+            version=version))  # fmt: skip
+    if isinstance(status, Done):
+        flash(_("The request is declined."), "good")
+        return redirect(url_for("requests.show", request_id=request_id), 303)
+    return render_template("requests/decline.html", asked=found, form=form), status
+
+
+@pages.route("/requests/<uuid:request_id>/cancel", methods=["GET", "POST"])
+@access.allow(access.EDITORS)
+def cancel(request_id: UUID) -> ResponseReturnValue:
+    """Take the request back, after asking once."""
+    found = _for_page(request_id)
+    if request.method == "GET":
+        return render_template("requests/cancel.html", asked=found, zone=found.zone)
+    return _do(
+        request_id,
+        lambda session: commands.cancel(session, context.actor(), request_id, now=context.now()),
+        _("The request is cancelled."),
+    )
+
+
+def _for_page(request_id: UUID) -> Asked:
+    return request_for(context.reader(), context.actor(), request_id)[0]
+
+
+# Whom to ask
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A department that can be asked, with its services."""
+
+    department: Department
+    services: list[Service]
+    is_favourite: bool
+
+
+@pages.get("/departments")
+@access.allow(PLACED)
+def departments() -> ResponseReturnValue:
+    """The other departments of one's centre, favourites first."""
+    session, actor = context.reader(), context.actor()
+    if actor.centre_id is None:
+        return redirect(url_for("dashboard.show"), 303)
+    text = reading.text("q")[:200]
+    choices = _choices(session, actor, text)
+    bookable = schedules.subjects(
+        session, Schedule.centre_id == actor.centre_id, Schedule.service_id.is_not(None),
+        *schedules.bookable(),
+    )  # fmt: skip
+    return render_template(
+        "requests/departments.html",
+        centre=directory.centre(session, actor.centre_id, inactive=True),
+        choices=choices,
+        bookable={one.service.id for one in bookable if one.service},
+        rated=queries.consultations(session, [one.department.id for one in choices]),
+        may_ask=actor.is_a(Role.STAFF) and actor.department_id is not None,
+        patient=reading.optional_id("patient"),
+        text=text,
+    )
+
+
+def _choices(session: Session, actor: Actor, text: str) -> list[Choice]:
+    """Departments that hold all words of ``text`` in their name, description or services."""
+    there = directory.departments(session, actor.centre_id or 0)
+    others = [one for one in there if one.id != actor.department_id]
+    offered: dict[int, list[Service]] = {one.id: [] for one in others}
+    for service in directory.services(session, list(offered)):
+        offered[service.department_id].append(service)
+    liked = favourites(session, actor.account_id)
+    found = [
+        Choice(one, offered[one.id], ("department", one.id) in liked)
+        for one in others
+        if _holds(text, one, offered[one.id])
+    ]
+    return sorted(found, key=lambda one: not one.is_favourite)
+
+
+def _holds(text: str, department: Department, services: list[Service]) -> bool:
+    names = " ".join([department.name, department.description or "", *(s.name for s in services)])
+    return all(word in names.casefold() for word in text.casefold().split())

@@ -1,0 +1,327 @@
+"""The waiting list: what one waits for, and the form to wait for more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from pydantic import ValidationError
+from werkzeug.wrappers import Response as BaseResponse
+
+from openslot.booking.commands import visit_for
+from openslot.booking.models import Priority
+from openslot.booking.queries import Visit
+from openslot.booking.slots import Slot
+from openslot.core.errors import DomainError, Invalid, NotFound
+from openslot.core.fields import first_problem
+from openslot.core.ids import read_id
+from openslot.directory import queries as directory
+from openslot.directory.models import Patient, Profession
+from openslot.directory.rules import may_see_patient
+from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.offers import token
+from openslot.identity.models import Role
+from openslot.offers import queries, search, waiting
+from openslot.offers.details import WaitingDetails
+from openslot.offers.models import Waiting
+from openslot.offers.queries import Offered
+from openslot.offers.search import Listed
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+from openslot.schedules.queries import Subject
+
+pages = Blueprint("waiting", __name__, url_prefix="/waiting")
+
+LISTED = 200
+USUAL_WAIT = timedelta(days=28)
+LENGTHS = (15, 30, 45, 60, 90, 120)
+
+
+class Option(NamedTuple):
+    """Something to wait for: how the form names it, and in words."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """What the form offers to wait for, where the page came from."""
+
+    options: Sequence[Option]
+    zone: ZoneInfo
+    visit: Visit | None
+    centres: Sequence[Option] = ()
+
+
+@pages.get("")
+@access.allow(access.SIGNED_IN)
+def listing() -> str:
+    """What the reader waits for, and at their place who waits for what."""
+    session, actor = context.reader(), context.actor()
+    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
+    department = actor.department_id if actor.is_a(Role.STAFF) else None
+    own = search.entries_for(session, patient_ids=patients, department_id=department, limit=LISTED)
+    others = [] if actor.patient_id else search.waiting_at(session, actor, limit=LISTED)
+    return render_template(
+        "waiting/list.html",
+        own=[one for one in own if one.entry.status == Waiting.WAITING],
+        past=[one for one in own if one.entry.status != Waiting.WAITING][:10],
+        others=others,
+        token=token,
+        **described([*own, *others]),
+    )
+
+
+def described(listed: Sequence[Listed]) -> dict[str, object]:
+    """What entries are for in words, and the offers that are open; at most five statements."""
+    session = context.reader()
+    entries = [one.entry for one in listed]
+    offers: dict[UUID, Offered] = {}
+    centres: dict[UUID, frozenset[int]] = {}
+    subjects: list[Subject] = []
+    if entries:
+        ids = [one.id for one in entries]
+        offers = queries.open_of_entries(session, ids, now=context.now())
+        centres = search.centres_of(session, ids)
+        subjects = schedules.subjects(session, search.named_by(entries))
+    names = {one.centre.id: one.centre.name for one in subjects}
+    return {
+        "offers": offers,
+        "by_schedule": {one.schedule.id: one for one in subjects},
+        "by_person": {one.practitioner.id: one for one in subjects if one.practitioner},
+        "zones": {one.entry.id: _zone_of(one, subjects, centres) for one in listed},
+        "centres": {
+            key: sorted(names[one] for one in own if one in names) for key, own in centres.items()
+        },
+    }
+
+
+def _zone_of(
+    one: Listed, subjects: Sequence[Subject], centres: Mapping[UUID, frozenset[int]]
+) -> ZoneInfo:
+    """The time zone of the first place that an entry is for."""
+    entry = one.entry
+    for subject in subjects:
+        person = subject.practitioner.id if subject.practitioner else None
+        if (
+            subject.schedule.id == entry.schedule_id
+            or (person is not None and person == entry.practitioner_id)
+            or subject.centre.id in centres.get(entry.id, ())
+        ):
+            return ZoneInfo(subject.centre.time_zone)
+    return ZoneInfo(context.settings().time_zone)
+
+
+@pages.get("/new")
+@access.allow(access.SIGNED_IN)
+def ask() -> Response:
+    """The form, for what the address names."""
+    return _form(None, ())
+
+
+@pages.post("/new")
+@access.allow(access.SIGNED_IN)
+def join() -> BaseResponse:
+    """Wait, or be shown the times that are free already."""
+    try:
+        details = _details()
+        found = _free_for(details)
+        if found:
+            return _form(None, found)
+        context.write(
+            lambda session: waiting.join(session, context.actor(), details, now=context.now())
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _form(error, ())
+    flash(_("You are on the waiting list. We write to you when a time comes free."), "good")
+    return redirect(url_for("waiting.listing"), 303)
+
+
+@pages.post("/<entry_id>/leave")
+@access.allow(access.SIGNED_IN)
+def leave(entry_id: str) -> BaseResponse:
+    """Wait no longer."""
+    try:
+        context.write(
+            lambda session: waiting.leave(
+                session, context.actor(), read_id(entry_id), now=context.now()
+            )
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        flash(sentence_of(error), "warn")
+        return redirect(url_for("waiting.listing"), 303)
+    flash(_("You no longer wait for this."), "good")
+    return redirect(url_for("waiting.listing"), 303)
+
+
+def _free_for(details: WaitingDetails) -> list[Slot]:
+    session, actor, now = context.reader(), context.actor(), context.now()
+    waiter = waiting.prepared(session, actor, details, now=now)
+    return waiting.free_for(session, waiter, now=now)
+
+
+def _details() -> WaitingDetails:
+    """What was typed; days are those of the place."""
+    offering = _offering()
+    kind, _colon, value = reading.text("scope").partition(":")
+    name, _colon, centre = value.partition(":")
+    centres = [*request.form.getlist("centre"), *([centre] if centre else [])]
+    starts, ends = reading.optional_day("from_day"), reading.optional_day("until_day")
+    if starts is None or ends is None:
+        raise Invalid("Enter the first and the last day.", field="from_day")
+    scopes = {
+        "schedule": "schedule_id", "practitioner": "practitioner_id", "profession": "profession",
+    }  # fmt: skip
+    if kind not in scopes:
+        raise Invalid("Choose what to wait for.", field="scope")
+    try:
+        return WaitingDetails.model_validate(
+            {
+                "patient_id": None if offering.visit else _patient_id(),
+                "appointment_id": offering.visit.appointment.id if offering.visit else None,
+                scopes[kind]: name,
+                "centre_ids": centres if kind == "profession" else [],
+                "minutes": reading.number("minutes", 30),
+                "starts_from": _midnight(starts, offering.zone),
+                "starts_until": _midnight(ends + timedelta(days=1), offering.zone),
+                "priority": reading.option("priority", Priority, Priority.ROUTINE),
+            }
+        )
+    except ValidationError as error:
+        raise first_problem(error) from None
+
+
+def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
+    offering = _offering()
+    actor, now = context.actor(), context.now()
+    today = now.astimezone(offering.zone).date()
+    visit = offering.visit
+    last = visit.appointment.starts_at if visit else now + USUAL_WAIT
+    subjects = schedules.subjects(
+        context.reader(), Schedule.id.in_({slot.schedule_id for slot in found})
+    ) if found else []  # fmt: skip
+    page = render_template(
+        "waiting/new.html",
+        offering=offering,
+        visit=visit,
+        people=_people(),
+        patient=_patient(),
+        today=today,
+        last=last.astimezone(offering.zone).date(),
+        lengths=LENGTHS,
+        found=found,
+        subjects={one.schedule.id: one for one in subjects},
+        typed=request.form,
+        works_with_patients=actor.patient_id is None,
+        problem=sentence_of(error) if error else None,
+        field=error.field if error else None,
+    )
+    return Response(page, status_of(error) if error else 200)
+
+
+# Whom, and what for
+
+
+def _people() -> list[Patient]:
+    """Whom a patient may wait for: themselves, and those they care for."""
+    actor = context.actor()
+    if actor.patient_id is None:
+        return []
+    own = directory.patient(context.reader(), actor.patient_id)
+    cared_for = directory.dependents_of(context.reader(), actor.patient_id)
+    return [own, *(patient for patient, _link in cared_for)]
+
+
+def _patient_id() -> UUID | None:
+    return reading.optional_id("patient") or context.actor().patient_id
+
+
+def _patient() -> Patient | None:
+    """Whom it is for, as far as it is known."""
+    patient_id = _patient_id()
+    if patient_id is None:
+        return None
+    may_see_patient(context.actor(), patient_id)
+    return directory.patient(context.reader(), patient_id)
+
+
+def _offering() -> Offering:
+    """What the address, or the form that came back, names."""
+    appointment_id = reading.optional_id("appointment")
+    if appointment_id is not None:
+        visit, _part = visit_for(context.reader(), context.actor(), appointment_id)
+        return _around(visit.schedule.id, visit)
+    if schedule_id := reading.number("schedule", 0):
+        return _around(schedule_id, None)
+    if practitioner_id := reading.number("practitioner", 0):
+        found = _subjects(Schedule.practitioner_id == practitioner_id)
+        return _around(found[0].schedule.id, None)
+    return _of_profession()
+
+
+def _around(schedule_id: int, visit: Visit | None) -> Offering:
+    """A schedule, its practitioner anywhere, and others of the profession at the centre."""
+    [subject] = _subjects(Schedule.id == schedule_id)
+    person, centre = subject.practitioner, subject.centre
+    zone = ZoneInfo(centre.time_zone)
+    if person is None:
+        label = _("%(name)s at %(centre)s", name=subject.name, centre=centre.name)
+        return Offering([Option(f"schedule:{schedule_id}", label)], zone, visit)
+    everywhere = _subjects(Schedule.practitioner_id == person.id)
+    options = [
+        Option(
+            f"schedule:{one.schedule.id}",
+            _("%(name)s at %(centre)s", name=person.name, centre=one.centre.name),
+        )
+        for one in sorted(everywhere, key=lambda one: one.schedule.id != schedule_id)
+    ]
+    if len(everywhere) > 1:
+        label = _("%(name)s at any of their centres", name=person.name)
+        options.append(Option(f"practitioner:{person.id}", label))
+    if not person.is_specialist:
+        label = _("Any %(profession)s at %(centre)s", profession=_called(person.profession),
+                  centre=centre.name)  # fmt: skip
+        options.append(Option(f"profession:{person.profession}:{centre.id}", label))
+    return Offering(options, zone, visit)
+
+
+def _of_profession() -> Offering:
+    try:
+        profession = Profession(reading.text("profession"))
+    except ValueError:
+        raise NotFound from None
+    found = _subjects(search.of_profession(profession))
+    names = {one.centre.id: one.centre for one in found}
+    first = next(iter(names.values()))
+    label = _("Any %(profession)s", profession=_called(profession))
+    return Offering(
+        [Option(f"profession:{profession}", label)],
+        ZoneInfo(first.time_zone),
+        None,
+        [Option(str(key), f"{one.name}, {one.suburb}") for key, one in names.items()],
+    )
+
+
+def _called(profession: str) -> str:
+    return profession if profession.isupper() else profession.lower()
+
+
+def _subjects(where: search.Condition) -> list[Subject]:
+    found = schedules.subjects(context.reader(), where, *schedules.bookable())
+    if not found:
+        raise NotFound
+    return found
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), zone)

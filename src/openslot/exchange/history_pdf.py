@@ -1,0 +1,276 @@
+"""A patient's whole history as a PDF: text that can be selected, on A4, with numbered pages."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
+from fpdf.fonts import FontFace
+
+from openslot.booking.models import Status
+from openslot.booking.queries import Visit
+from openslot.core import formats
+from openslot.core.language import Language
+from openslot.exchange.history import LETTER_READ, History
+from openslot.records.access import Access
+from openslot.records.events import Topic
+from openslot.records.models import EntryKind
+from openslot.records.queries import Look, Opened, Record
+from openslot.referrals.queries import Letter
+from openslot.referrals.rules import State
+
+FONTS = Path(__file__).parent / "fonts"
+FONT = "DejaVu"
+MARGIN, LINE = 18.0, 5.2
+"""Millimetres."""
+SMALL, NORMAL, HEADING, TITLE = 8.5, 10, 13, 18
+"""Points."""
+GREY, BLACK, SHADE, HAIR = (75, 92, 99), (19, 36, 42), (233, 239, 239), (200, 212, 214)
+
+# It says for each letter that the font lacks that it lacks it.
+logging.getLogger("fpdf").setLevel(logging.ERROR)
+
+
+def pdf(history: History, *, language: Language, zone: ZoneInfo, network: str) -> bytes:
+    """The PDF; times without a centre are in ``zone``.
+
+    What the font has no letters for, such as Chinese, shows as boxes: the document for
+    programs has it.
+    """
+    return _Paper(history, language, zone, network).made()
+
+
+class _Sheets(FPDF):
+    """Pages that each bear the same line at their foot."""
+
+    foot = ""
+
+    def footer(self) -> None:
+        self.set_y(-14)
+        self.set_font(FONT, size=SMALL)
+        self.set_text_color(*GREY)
+        self.cell(0, 8, self.foot, align="L", new_x=XPos.LMARGIN)
+        self.cell(0, 8, f"{self.page_no()} / {{nb}}", align="R")
+
+
+class _Paper:
+    """The document while it is written."""
+
+    def __init__(self, history: History, language: Language, zone: ZoneInfo, network: str) -> None:
+        self.history, self.language, self.zone = history, language, zone
+        self.say = language.gettext
+        self.sheets = _Sheets(format="A4")
+        self.sheets.set_margins(MARGIN, MARGIN, MARGIN)
+        self.sheets.set_auto_page_break(True, MARGIN)
+        self.sheets.add_font(FONT, "", FONTS / "DejaVuSans.ttf")
+        self.sheets.add_font(FONT, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.sheets.set_title(self.say("Health record"))
+        self.sheets.set_creator(network)
+        self.sheets.set_lang(str(language.locale).replace("_", "-"))
+        self.sheets.set_creation_date(history.now)
+        made = formats.day_long(language, history.now, zone, year=True)
+        self.sheets.foot = f"{history.patient.name} · {made} · {network}"
+
+    def made(self) -> bytes:
+        """All of it."""
+        self.sheets.add_page()
+        self._head()
+        self._entries()
+        self._visits()
+        self._letters()
+        self._emergencies()
+        self._looks()
+        return bytes(self.sheets.output())
+
+    # Sections
+
+    def _head(self) -> None:
+        patient = self.history.patient
+        self._text(self.say("Health record"), size=TITLE, bold=True)
+        self._text(patient.name, size=HEADING, bold=True)
+        if patient.born:
+            born = formats.born(self.language, patient.born)
+            self._text(self.say("Born %(day)s", day=born))
+        if patient.medicare_number:
+            self._text(self.say("Medicare number %(number)s", number=patient.medicare_number))
+        made = formats.day_time(self.language, self.history.now, self.zone, year=True)
+        city = formats.zone_city(self.language, self.zone)
+        self._text(self.say("As of %(when)s, %(zone)s", when=made, zone=city), quiet=True)
+        self._text(self.say("Times are those of the centre where it was."), quiet=True)
+
+    def _entries(self) -> None:
+        self._heading(self.say("Notes and medication"), self.history.records)
+        for record in self.history.records:
+            with self._together():
+                self._entry(record)
+
+    def _entry(self, record: Record) -> None:
+        entry, author = record.entry, record.author
+        frames = {
+            EntryKind.NOTE: self.say("Note"),
+            EntryKind.PRESCRIPTION: self.say("Medication"),
+        }
+        self._text(f"{frames[record.kind]}, {author.name}, {author.profession}", bold=True)
+        centre = record.centre
+        when = self._when(entry.recorded_at, centre.time_zone if centre else None)
+        self._text(", ".join(filter(None, [when, centre.name if centre else ""])), quiet=True)
+        if record.corrects:
+            was = self._when(record.corrects.recorded_at, centre.time_zone if centre else None)
+            self._text(self.say("Corrects the entry of %(when)s.", when=was), quiet=True)
+        if record.corrected_by:
+            new = self._when(record.corrected_by.recorded_at, centre.time_zone if centre else None)
+            self._text(
+                self.say("No longer valid: corrected on %(when)s.", when=new), bold=True, size=SMALL
+            )
+        if entry.medication:
+            self._text(f"{entry.medication}, {entry.dose}")
+        self._text(entry.text)
+
+    def _visits(self) -> None:
+        self._heading(self.say("Visits"), self.history.visits)
+        self._table(
+            [self.say("When"), self.say("With"), self.say("Where"), self.say("State")],
+            (27, 26, 34, 13),
+            (self._visit(one) for one in self.history.visits),
+        )
+
+    def _visit(self, visit: Visit) -> list[str]:
+        words = {
+            Status.BOOKED: self.say("Booked"),
+            Status.ARRIVED: self.say("Arrived"),
+            Status.FULFILLED: self.say("Completed"),
+            Status.CANCELLED: self.say("Cancelled"),
+            Status.NO_SHOW: self.say("Missed"),
+        }
+        profession = visit.practitioner.profession if visit.practitioner else None
+        department = visit.department.name if visit.department else None
+        reason = visit.appointment.reason
+        return [
+            self._when(visit.appointment.starts_at, visit.centre.time_zone),
+            ", ".join(filter(None, [visit.with_whom, profession or department])),
+            visit.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
+            words.get(visit.status, visit.status.value),
+        ]
+
+    def _letters(self) -> None:
+        self._heading(self.say("Referrals"), self.history.letters)
+        for letter in self.history.letters:
+            with self._together():
+                self._letter(letter)
+
+    def _letter(self, letter: Letter) -> None:
+        one = letter.referral
+        to = letter.addressee.name if letter.addressee else one.expertise or ""
+        self._text(self.say("From %(gp)s to %(name)s", gp=letter.gp.name, name=to), bold=True)
+        words = {
+            State.SENT: self.say("To be booked"),
+            State.USED: self.say("Used"),
+            State.REVOKED: self.say("Revoked"),
+            State.EXPIRED: self.say("Run out"),
+        }
+        sent = self._when(one.sent_at or one.created_at, None)
+        self._text(f"{sent} · {words[letter.state(self.history.now)]}", quiet=True)
+        self._text(one.letter)
+        if one.answer:
+            self._text(self.say("Answer"), bold=True, size=SMALL)
+            self._text(one.answer)
+
+    def _emergencies(self) -> None:
+        found = self.history.emergencies
+        self._heading(self.say("Emergency access"), found)
+        self._table(
+            [self.say("When"), self.say("Who"), self.say("Why")],
+            (32, 26, 42),
+            (self._emergency(one) for one in found),
+        )
+
+    def _emergency(self, opened: Opened) -> list[str]:
+        from_ = self._when(opened.access.starts_at, None)
+        until = self._when(opened.access.ends_at, None)
+        who = f"{opened.practitioner.name}, {opened.practitioner.profession}"
+        span = self.say("%(start)s to %(end)s", start=from_, end=until)
+        return [span, who, opened.access.reason]
+
+    def _looks(self) -> None:
+        self._heading(self.say("Who read this record"), self.history.looks)
+        self._table(
+            [self.say("When"), self.say("Who"), self.say("Why")],
+            (30, 35, 35),
+            (self._look(one) for one in self.history.looks),
+        )
+
+    def _look(self, look: Look) -> list[str]:
+        profession = look.practitioner.profession if look.practitioner else None
+        who = ", ".join(
+            filter(None, [look.name or self.say("An account since deleted"), profession])
+        )
+        return [self._when(look.event.at, None), who, self._why(look)]
+
+    def _why(self, look: Look) -> str:
+        if look.event.action == LETTER_READ:
+            return self.say("Read a referral letter")
+        if look.event.action == Topic.EMERGENCY:
+            return self.say("Opened it in an emergency")
+        words = {
+            Access.OWN.value: self.say("The patient, or who cares for them"),
+            Access.CARE.value: self.say("Has or had a visit with the patient"),
+            Access.EMERGENCY.value: self.say("Emergency access"),
+        }
+        return words.get(look.how or "", "")
+
+    # Pieces
+
+    def _heading(self, text: str, found: Sequence[object]) -> None:
+        self.sheets.ln(LINE)
+        if self.sheets.will_page_break(4 * LINE):
+            self.sheets.add_page()
+        self._text(text, size=HEADING, bold=True)
+        if not found:
+            self._text(self.say("Nothing."), quiet=True)
+
+    def _text(
+        self, text: str, *, size: float = NORMAL, bold: bool = False, quiet: bool = False
+    ) -> None:
+        if text:
+            self.sheets.set_font(FONT, "B" if bold else "", size)
+            self.sheets.set_text_color(*(GREY if quiet else BLACK))
+            self.sheets.multi_cell(
+                0, size * LINE / NORMAL, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            )
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """One thing of a list, with room after it; its head does not end a page."""
+        if self.sheets.will_page_break(4 * LINE):
+            self.sheets.add_page()
+        yield
+        self.sheets.ln(LINE / 2)
+
+    def _table(
+        self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]
+    ) -> None:
+        """Rows under a head, which each new page repeats; nothing where there are none."""
+        cells = list(rows)
+        if not cells:
+            return
+        self.sheets.set_font(FONT, size=SMALL)
+        self.sheets.set_text_color(*BLACK)
+        self.sheets.set_draw_color(*HAIR)
+        with self.sheets.table(
+            [head, *cells],
+            col_widths=tuple(widths),
+            line_height=LINE * 0.9,
+            text_align="L",
+            v_align=VAlign.T,
+            padding=1,
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            headings_style=FontFace(emphasis="BOLD", fill_color=SHADE),
+        ):
+            pass  # the rows are given already; the table is drawn at the end of the block
+
+    def _when(self, at: datetime, zone: str | None) -> str:
+        return formats.day_time(self.language, at, zone or self.zone, year=True, short=True)

@@ -1,0 +1,183 @@
+"""Keys and tokens of programs: made, shown once, looked up by hash, ended."""
+
+import ipaddress
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.errors import Invalid, NotFound, Unauthenticated
+from openslot.core.ids import new_id
+from openslot.identity import queries
+from openslot.identity.commands import token_hash
+from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
+from openslot.identity.scopes import EVERYTHING, check_scopes
+
+KEY, ACCESS, REFRESH = "osk_", "ost_", "osr_"
+"""How keys, access tokens and refresh tokens begin, so that a leaked one is recognised."""
+
+ACCESS_LASTS = timedelta(minutes=15)
+REFRESH_LASTS = timedelta(days=30)
+NETWORKS_LETTERS = 500
+SEEN_EVERY = timedelta(minutes=5)
+
+
+class BadToken(Unauthenticated):
+    """A key or token that opens nothing, or nothing any more."""
+
+    code = "bad-token"
+    sentence = "This key or token is not valid, or no longer. Ask for a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Who a bearer token proves: an account, or a program by the name of its key or client."""
+
+    scopes: frozenset[str]
+    account: Account | None = None
+    program: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An access token and the refresh token that gets the next one."""
+
+    access: str
+    refresh: str
+
+
+def create_key(
+    session: Session,
+    name: str,
+    scopes: Iterable[str],
+    networks: Iterable[str],
+    *,
+    by: Origin,
+    now: datetime,
+) -> tuple[ApiKey, str]:
+    """A new key and its text, which is not kept. Raises UnknownScope and Invalid."""
+    text = KEY + secrets.token_urlsafe(32)
+    key = ApiKey(
+        id=new_id(),
+        name=name,
+        token_hash=token_hash(text),
+        scopes=check_scopes(scopes),
+        networks=check_networks(networks),
+        created_at=now,
+        created_by=by.account_id,
+    )
+    session.add(key)
+    audit.record(session, "key.created", f"key:{key.id}", by=by, now=now, scopes=key.scopes)
+    return key, text
+
+
+def revoke_key(session: Session, key_id: UUID, *, by: Origin, now: datetime) -> None:
+    """End a key for good; NotFound where there is none that works."""
+    key = session.get(ApiKey, key_id)
+    if key is None or key.revoked_at is not None:
+        raise NotFound
+    key.revoked_at = now
+    audit.record(session, "key.revoked", f"key:{key_id}", by=by, now=now)
+
+
+def check_networks(networks: Iterable[str]) -> str:
+    """Address ranges such as 10.0.0.0/8 as they are kept; Invalid for what is none."""
+    try:
+        kept = ",".join(str(ipaddress.ip_network(one.strip(), strict=False)) for one in networks)
+    except ValueError:
+        raise Invalid("Write networks such as 10.0.0.0/8.", field="networks") from None
+    if len(kept) > NETWORKS_LETTERS:
+        raise Invalid("Name fewer networks, or larger ones.", field="networks")
+    return kept
+
+
+def is_inside(address: str | None, networks: Sequence[str]) -> bool:
+    """Whether an address lies in one of the ranges; in none of an empty list."""
+    if not address:
+        return False
+    one = ipaddress.ip_address(address)
+    return any(one in ipaddress.ip_network(network) for network in networks)
+
+
+def prove(session: Session, text: str, *, address: str | None, now: datetime) -> Proof:
+    """Whom a bearer token proves; BadToken otherwise. One statement.
+
+    A key with networks works from inside them only, and says no more elsewhere.
+    """
+    digest = token_hash(text)
+    if text.startswith(KEY):
+        key = queries.key_of(session, digest)
+        if key is None or (key.networks and not is_inside(address, key.networks.split(","))):
+            raise BadToken
+        return Proof(frozenset(key.scopes.split()), program=f"key {key.name}")
+    found = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
+    if found is None:
+        raise BadToken
+    token, account, client = found
+    scopes = frozenset(token.scopes.split())
+    if account is not None:
+        return Proof(scopes, account=account)
+    return Proof(scopes, program=f"client {client.name}" if client else None)
+
+
+def issue_pair(session: Session, account: Account, *, now: datetime) -> Pair:
+    """Tokens for somebody who has just signed in: they may do what their account may."""
+    return _pair(session, account.id, new_id(), now)
+
+
+def refresh(session: Session, text: str, *, now: datetime) -> Pair | None:
+    """The next pair for a refresh token, which works once.
+
+    None, with the whole family ended, where it was used before, has run out or is unknown.
+    """
+    digest = token_hash(text)
+    token = session.get(ApiToken, digest)
+    if token is None or not token.is_refresh or token.account_id is None:
+        return None
+    holder = queries.by_id(session, token.account_id)
+    spent = token.used_at is not None or token.ends_at <= now
+    if spent or holder is None or not holder.active or not queries.spend(session, digest, now=now):
+        queries.end_family(session, token.family)
+        return None
+    return _pair(session, token.account_id, token.family, now)
+
+
+def issue_for_client(
+    session: Session, client: ApiClient, scopes: Iterable[str], lasts: timedelta, *, now: datetime
+) -> str:
+    """An access token for a program that has proved itself."""
+    text = ACCESS + secrets.token_urlsafe(32)
+    session.add(
+        ApiToken(
+            token_hash=token_hash(text),
+            client_id=client.id,
+            scopes=" ".join(sorted(scopes)),
+            is_refresh=False,
+            family=new_id(),
+            created_at=now,
+            ends_at=now + lasts,
+        )
+    )
+    return text
+
+
+def _pair(session: Session, account_id: UUID, family: UUID, now: datetime) -> Pair:
+    pair = Pair(ACCESS + secrets.token_urlsafe(32), REFRESH + secrets.token_urlsafe(32))
+    for text, lasts in ((pair.access, ACCESS_LASTS), (pair.refresh, REFRESH_LASTS)):
+        session.add(
+            ApiToken(
+                token_hash=token_hash(text),
+                account_id=account_id,
+                scopes=EVERYTHING,
+                is_refresh=text == pair.refresh,
+                family=family,
+                created_at=now,
+                ends_at=now + lasts,
+            )
+        )
+    return pair

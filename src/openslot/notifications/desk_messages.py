@@ -1,0 +1,186 @@
+"""The mails about requests between departments, and about times that are offered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from openslot.booking.models import Priority
+from openslot.booking.queries import Visit
+from openslot.core import formats
+from openslot.core.config import Settings
+from openslot.directory.models import Centre, Department, Service
+from openslot.notifications.composing import compose, page
+from openslot.notifications.letters import Letter, Sentence, greeting
+from openslot.notifications.letters import marked as _
+from openslot.notifications.mail import Mail
+from openslot.notifications.messages import own_clock, place_facts, when_there
+from openslot.notifications.preferences import Kind
+from openslot.notifications.recipients import Recipient, Side
+from openslot.offers.models import Offer
+from openslot.requests.events import Topic
+from openslot.requests.models import ServiceRequest
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request with what a mail shows of it; ``start`` is when it is wanted, proposed or
+    booked for."""
+
+    request: ServiceRequest
+    service: Service
+    department: Department
+    asking: Department
+    centre: Centre
+    start: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offered time, and the visit that it would replace."""
+
+    offer: Offer
+    visit: Visit
+    instead_of: Visit | None
+    token: str
+
+    @property
+    def is_rebooking(self) -> bool:
+        """Whether the old time cannot be kept."""
+        return self.offer.decision_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Heading, which is the subject too unless there is one, and the first sentence."""
+
+    heading: str
+    opening: str
+    subject: str = ""
+
+
+REQUEST: Mapping[Topic, Words] = {
+    Topic.MADE: Words(
+        _("New request"), _("%(name)s asks for one of your services. Answer on its page.")
+    ),
+    Topic.AMENDED: Words(_("A request has changed"), _("%(name)s has changed what they ask for.")),
+    Topic.PROPOSED: Words(
+        _("Another time is proposed"),
+        _("%(name)s cannot do it then and proposes another time. Answer on its page."),
+    ),
+    Topic.ACCEPTED: Words(_("A request is accepted"), _("%(name)s has accepted it.")),
+    Topic.DECLINED: Words(
+        _("A request is declined"), _("%(name)s cannot do it. Its page says why.")
+    ),
+    Topic.CANCELLED: Words(_("A request is cancelled"), _("%(name)s has cancelled it.")),
+    Topic.COMPLETED: Words(_("A request is completed"), _("It is done. You can rate it.")),
+}
+
+URGENT = Words(
+    _("New urgent request"), _("%(name)s needs one of your services soon. Answer on its page.")
+)
+
+
+def request_mail(
+    asked: Asked, topic: Topic, told: Department, to: Recipient, settings: Settings
+) -> Mail:
+    """What the department ``told`` reads of what the other one did about a request.
+
+    Neither the task, nor the patient, nor what was written about it stands in the mail.
+    """
+    request, act = asked.request, topic.rpartition(".")[2]
+    is_urgent = request.priority == Priority.URGENT
+    words = URGENT if topic is Topic.MADE and is_urgent else REQUEST[topic]
+    other = asked.department if told.id == asked.asking.id else asked.asking
+    address = page(settings, f"requests/{request.id}")
+    letter = Letter(
+        heading=Sentence(words.heading),
+        sentences=[greeting(to.name), Sentence(words.opening, {"name": other.name})],
+        facts=list(_asked(asked, to)),
+        button=(to.language.gettext(_("See the request")), address) if address else None,
+    )
+    return compose(
+        letter, to, settings, subject=Sentence(words.heading),
+        key=f"{request.id}.{request.version}.{act}.{told.id}.{to.mark}", kind=Kind.REQUESTS,
+    )  # fmt: skip
+
+
+def _asked(asked: Asked, to: Recipient) -> Iterator[Fact]:
+    say, zone = to.language.gettext, asked.centre.time_zone
+    urgent = asked.request.priority == Priority.URGENT
+    yield say(_("Service")), asked.service.name
+    yield say(_("Of")), asked.department.name
+    yield say(_("For")), asked.asking.name
+    yield say(_("How soon")), say(_("Urgent")) if urgent else say(_("Routine"))
+    yield say(_("When")), formats.day_time(to.language, asked.start, zone, year=True)
+    yield say(_("How long")), formats.duration(to.language, asked.request.minutes)
+    yield say(_("Where")), asked.centre.name
+
+
+def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:
+    """What somebody is told of a time that is kept for them, with the link that answers.
+
+    An offer in the place of a visit that cannot be kept is news of that visit: who wants no
+    mail about times that come free is told all the same.
+    """
+    offer, visit, say = offered.offer, offered.visit, to.language.gettext
+    words = _offer_words(offered, to)
+    address = page(settings, f"offers/{offered.token}")
+    letter = Letter(
+        heading=Sentence(words.heading, {"who": to.cares_for} if to.cares_for else {}),
+        sentences=[greeting(to.name), Sentence(words.opening)],
+        facts=[*_offered(offered, to), *place_facts(visit, to, settings)],
+        closing=[
+            Sentence(_("We keep this time for you until %(until)s. Then it goes to others."),
+                     {"until": when_there(to.language, offer.expires_at, visit)}),
+            *own_clock(visit, to),
+        ],
+        button=(say(_("Take the time, or leave it")), address) if address else None,
+    )  # fmt: skip
+    when = formats.day_time(to.language, visit.appointment.starts_at, visit.zone, year=True)
+    kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
+    return compose(
+        letter, to, settings, subject=Sentence(words.subject, {"when": when}),
+        key=f"{offer.id}.offer.{to.mark}", kind=kind,
+    )  # fmt: skip
+
+
+def _offer_words(offered: Offered, to: Recipient) -> Words:
+    if offered.is_rebooking and to.cares_for:
+        return Words(
+            _("A new time for a visit of %(who)s"),
+            _("The old time of the visit cannot be kept. We are sorry, and offer you another."),
+            _("A new time for a visit: %(when)s"),
+        )
+    if offered.is_rebooking:
+        return Words(
+            _("A new time for your visit"),
+            _("The old time of your visit cannot be kept. We are sorry, and offer you another."),
+            _("A new time for your visit: %(when)s"),
+        )
+    if offered.instead_of:
+        return Words(
+            _("An earlier time is free"),
+            _("You wait for an earlier time. Take this one, and your old time is given up."),
+            _("An earlier time is free: %(when)s"),
+        )
+    return Words(
+        _("A time is free"),
+        _("You wait for a time. This one has come free."),
+        _("A time is free: %(when)s"),
+    )
+
+
+def _offered(offered: Offered, to: Recipient) -> Iterator[Fact]:
+    say, visit = to.language.gettext, offered.visit
+    if to.cares_for:
+        yield say(_("For")), to.cares_for
+    if visit.service:
+        yield say(_("Service")), visit.service.name
+    elif to.side is not Side.PRACTICE:
+        yield say(_("With")), visit.with_whom
+    yield say(_("When")), when_there(to.language, visit.appointment.starts_at, visit)
+    if offered.instead_of:
+        old = offered.instead_of
+        yield say(_("Instead of")), when_there(to.language, old.appointment.starts_at, old)

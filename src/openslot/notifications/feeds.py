@@ -1,0 +1,97 @@
+"""Everybody's own calendar, at a private address that calendar programs subscribe to."""
+
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.queries import Visit
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.config import Settings
+from openslot.core.errors import NotFound
+from openslot.core.language import Language, language
+from openslot.directory import queries as directory
+from openslot.directory.queries import Standing
+from openslot.identity.commands import subject_of, token_hash
+from openslot.identity.models import Role
+from openslot.notifications import ics, queries
+from openslot.notifications.letters import marked as _
+from openslot.notifications.models import CalendarFeed
+
+ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
+"""Who has visits that a calendar can show."""
+
+LOOKS_BACK = timedelta(days=31)
+"""For so long what is over stays in the calendar."""
+
+
+def make_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> str:
+    """A new random token for the account's calendar, which ends the one before.
+
+    It is said this once; only its SHA-256 is kept.
+    """
+    token = secrets.token_urlsafe(32)
+    feed = session.get(CalendarFeed, account_id)
+    if feed is None:
+        feed = CalendarFeed(account_id=account_id)
+        session.add(feed)
+    feed.token_hash, feed.made_at = token_hash(token), now
+    audit.record(session, "account.calendar-made", subject_of(account_id), by=by, now=now)
+    return token
+
+
+def end_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
+    """From now on nobody can read the calendar at its address."""
+    feed = session.get(CalendarFeed, account_id)
+    if feed is not None:
+        session.delete(feed)
+        audit.record(session, "account.calendar-ended", subject_of(account_id), by=by, now=now)
+
+
+def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
+    """Whether, and since when, the account's calendar has an address."""
+    return session.get(CalendarFeed, account_id)
+
+
+def read_feed(
+    session: Session, token: str, *, now: datetime, settings: Settings, public_url: str
+) -> bytes:
+    """The calendar at an address: from a month back to all to come, without what is cancelled.
+
+    Three statements, whatever stands in it. NotFound for an address that was never made, was
+    ended, or whose account is switched off.
+    """
+    owner = queries.owner_of(session, token_hash(token))
+    if owner is None:
+        raise NotFound
+    account = owner.account
+    standing = directory.standing_of(session, account.id)
+    visits = queries.calendar_of(session, standing, since=now - LOOKS_BACK)
+    tongue = language(account.locale, settings.locale)
+    return ics.calendar_feed(
+        ((visit, _called(visit, standing, tongue)) for visit in visits),
+        name=settings.network_name,
+        public_url=public_url,
+    )
+
+
+def _called(visit: Visit, standing: Standing, language: Language) -> str:
+    """What a visit is called in a calendar that others may look into: for those who give care
+    the patient's initials, for patients with whom it is; never a service, never why."""
+    say, patient = language.gettext, visit.patient
+    if standing.patient_id is None:
+        who = initials(patient.name) if patient else ""
+        return say(_("Visit: %(who)s"), who=who) if who else say(_("Booked"))
+    whom = visit.practitioner.name if visit.practitioner else visit.centre.name
+    if patient and patient.id != standing.patient_id:
+        return say(_("%(who)s: visit with %(name)s"), who=patient.name, name=whom)
+    return say(_("Visit with %(name)s"), name=whom)
+
+
+def initials(name: str) -> str:
+    """The first letters of the first and the last word of a name: "A. E."."""
+    words = name.split()
+    ends = words[:1] + words[1:][-1:]
+    return " ".join(f"{word[0].upper()}." for word in ends)

@@ -1,0 +1,110 @@
+"""Which kinds of mail an account wants, and the links that switch one off."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy.orm import Session
+
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.config import Settings
+from openslot.core.errors import NotFound
+from openslot.identity import queries as accounts
+from openslot.identity.commands import subject_of
+from openslot.identity.models import Account, Role
+from openslot.notifications.models import Preference
+
+
+class Kind(StrEnum):
+    """A kind of mail that can be switched off; the names of Preference's columns."""
+
+    VISITS = "visits"
+    REMINDERS = "reminders"
+    OFFERS = "offers"
+    REFERRALS = "referrals"
+    REQUESTS = "requests"
+
+
+KINDS: Mapping[Role, tuple[Kind, ...]] = {
+    Role.PATIENT: (Kind.VISITS, Kind.REMINDERS, Kind.OFFERS, Kind.REFERRALS),
+    Role.PRACTITIONER: (Kind.VISITS, Kind.REFERRALS),
+    Role.STAFF: (Kind.REQUESTS, Kind.OFFERS),
+    Role.CENTRE_ADMIN: (),
+    Role.NETWORK_ADMIN: (),
+}
+"""What each role is written about. Nobody can switch off mail about the account itself, and
+about emergency access."""
+
+_PURPOSE = "stop mail"
+"""Keeps links of other kinds, signed with the same key, from doing this."""
+
+
+def preferences(session: Session, account_id: UUID) -> dict[Kind, bool]:
+    """Which kinds the account wants; one statement."""
+    row = session.get(Preference, account_id)
+    return {kind: row is None or bool(getattr(row, kind)) for kind in Kind}
+
+
+def wants(session: Session, account_id: UUID | None, kind: Kind) -> bool:
+    """Whether mail of the kind may be written; who has no account has switched nothing off."""
+    return account_id is None or preferences(session, account_id)[kind]
+
+
+def choose(
+    session: Session,
+    account_id: UUID,
+    choices: Mapping[Kind, bool],
+    *,
+    by: Origin,
+    now: datetime,
+) -> None:
+    """Switch kinds on or off, and leave the others as they are."""
+    before = preferences(session, account_id)
+    changed = {kind: on for kind, on in choices.items() if before[kind] is not on}
+    if not changed:
+        return
+    row = session.get(Preference, account_id)
+    if row is None:
+        row = Preference(account_id=account_id, **{kind.value: True for kind in Kind})
+        session.add(row)
+    for kind, on in changed.items():
+        setattr(row, kind, on)
+    fields = [f"{kind}: {'on' if on else 'off'}" for kind, on in changed.items()]
+    audit.record(
+        session, "account.mail-chosen", subject_of(account_id), by=by, now=now, fields=fields
+    )
+
+
+def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | None:
+    """The address that switches a kind off without signing in; None where there can be none.
+
+    It does not run out, for it stands in mails that are kept for years, and it does no more
+    than that.
+    """
+    if account_id is None or not settings.public_url:
+        return None
+    return f"{settings.public_url.rstrip('/')}/unsubscribe/{stop_token(settings, account_id, kind)}"
+
+
+def stop_token(settings: Settings, account_id: UUID, kind: Kind) -> str:
+    """What the link carries: account and kind, signed."""
+    return str(_signer(settings).dumps([account_id.hex, kind]))
+
+
+def account_to_stop(session: Session, settings: Settings, token: str) -> tuple[Account, Kind]:
+    """The account and the kind that a link names; NotFound where we did not sign it."""
+    try:
+        account_id, kind = _signer(settings).loads(token)
+    except (BadSignature, ValueError):
+        raise NotFound from None
+    account = accounts.by_id(session, UUID(account_id))
+    if account is None:
+        raise NotFound
+    return account, Kind(kind)
+
+
+def _signer(settings: Settings) -> URLSafeSerializer:
+    return URLSafeSerializer(settings.key(), salt=_PURPOSE)

@@ -1,0 +1,99 @@
+"""Whom mail is for, and what stands in somebody's calendar."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries as booking
+from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Visit
+from openslot.directory.models import StaffMember
+from openslot.directory.queries import Standing
+from openslot.identity.models import Account, Role
+from openslot.notifications.models import CalendarFeed
+from openslot.requests.models import ServiceRequest
+from openslot.schedules.models import Schedule
+
+SHOWN = (Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW)
+"""What stands in a calendar: neither holds nor what was cancelled."""
+
+
+class Owner(NamedTuple):
+    """Whose calendar is read."""
+
+    feed: CalendarFeed
+    account: Account
+
+
+def staff_of(session: Session, department_id: int) -> Sequence[Account]:
+    """The active accounts of a department's staff, by e-mail."""
+    return session.scalars(
+        select(Account)
+        .join(StaffMember, StaffMember.account_id == Account.id)
+        .where(
+            StaffMember.department_id == department_id,
+            StaffMember.waits.is_(False),
+            Account.active.is_(True),
+        )
+        .order_by(Account.email)
+    ).all()
+
+
+def administrators(session: Session, practitioner_id: int) -> Sequence[Account]:
+    """Who runs the centres where a practitioner works; where nobody does, who runs the network."""
+    works = select(Schedule.centre_id).where(
+        Schedule.practitioner_id == practitioner_id, Schedule.active.is_(True)
+    )
+    query = (
+        select(Account)
+        .join(StaffMember, StaffMember.account_id == Account.id)
+        .where(
+            StaffMember.centre_id.in_(works),
+            StaffMember.waits.is_(False),
+            Account.role == Role.CENTRE_ADMIN,
+            Account.active.is_(True),
+        )
+    )
+    found = session.scalars(query.order_by(Account.email)).all()
+    if found:
+        return found
+    network = select(Account).where(Account.role == Role.NETWORK_ADMIN, Account.active.is_(True))
+    return session.scalars(network.order_by(Account.email)).all()
+
+
+def owner_of(session: Session, token_hash: bytes) -> Owner | None:
+    """Whose calendar has this address, while the account is switched on; one statement."""
+    row = session.execute(
+        select(CalendarFeed, Account)
+        .join(Account, Account.id == CalendarFeed.account_id)
+        .where(CalendarFeed.token_hash == token_hash, Account.active.is_(True))
+    ).first()
+    return Owner(row[0], row[1]) if row else None
+
+
+def calendar_of(session: Session, standing: Standing, *, since: datetime) -> list[Visit]:
+    """The visits that somebody's calendar shows; one statement."""
+    whose = _whose(standing)
+    if whose is None:
+        return []
+    return booking.visits(
+        session, whose, Appointment.status.in_(SHOWN), Appointment.ends_at > since
+    )
+
+
+def _whose(standing: Standing) -> ColumnElement[bool] | None:
+    if standing.patient_id is not None:
+        return booking.of_patients({standing.patient_id, *standing.dependents})
+    if standing.practitioner_id is not None:
+        return booking.of_practitioner(standing.practitioner_id)
+    if standing.department_id is not None:
+        asked_for = select(ServiceRequest.appointment_id).where(
+            ServiceRequest.department_id == standing.department_id,
+            ServiceRequest.appointment_id.is_not(None),
+        )
+        own = booking.in_department(standing.department_id)
+        return or_(own, Appointment.id.in_(asked_for))
+    return None

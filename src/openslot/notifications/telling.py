@@ -1,0 +1,174 @@
+"""Who is told of referrals, requests, offers and emergency access, each as one story.
+
+Every function writes into the transaction that marks the event as done, and writes nothing
+where the news holds no longer.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import queries as visits
+from openslot.booking.queries import Visit
+from openslot.core.config import Settings
+from openslot.directory import queries as directory
+from openslot.directory.models import Department
+from openslot.notifications import queries
+from openslot.notifications.care_messages import emergency_mail, referral_mail
+from openslot.notifications.commands import tell
+from openslot.notifications.desk_messages import Asked, Offered, offer_mail, request_mail
+from openslot.notifications.preferences import Kind
+from openslot.notifications.recipients import (
+    Recipient,
+    account_side,
+    department_side,
+    patient_side,
+    practitioner_side,
+)
+from openslot.notifications.standing import still_holds
+from openslot.offers.links import token_of
+from openslot.offers.models import Offer, WaitingEntry
+from openslot.records.models import EmergencyAccess
+from openslot.referrals import queries as referrals
+from openslot.referrals.events import Topic as ReferralTopic
+from openslot.referrals.queries import Letter
+from openslot.requests.events import Topic as RequestTopic
+from openslot.requests.models import ServiceRequest
+
+Event = Mapping[str, Any]
+
+TO_WHO_ASKED = frozenset(
+    {
+        RequestTopic.PROPOSED,
+        RequestTopic.ACCEPTED,
+        RequestTopic.DECLINED,
+        RequestTopic.CANCELLED,
+        RequestTopic.COMPLETED,
+    }
+)
+"""Whom an act concerns that neither department did, but an administrator or its visit."""
+
+
+def queue_referral_news(
+    session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
+) -> None:
+    """Tell the patient, and the specialist if one is named; of an answer, the GP."""
+    letter = referrals.letter(session, UUID(event["referral"]))
+    if letter is None or not still_holds(session, topic, event, now=now):
+        return
+    for to in _of_referral(session, letter, topic, settings):
+        mail = referral_mail(letter, ReferralTopic(topic), to, settings)
+        about = {**event, "topic": topic}
+        tell(session, to, Kind.REFERRALS, mail, now=now, about=about)
+
+
+def _of_referral(
+    session: Session, letter: Letter, topic: str, settings: Settings
+) -> Iterator[Recipient]:
+    told: list[Recipient | None]
+    if topic == ReferralTopic.ANSWERED:
+        told = [practitioner_side(session, letter.gp, settings)]
+    else:
+        addressee = letter.addressee
+        told = [
+            patient_side(session, letter.patient, settings),
+            practitioner_side(session, addressee, settings) if addressee else None,
+        ]
+    yield from (one for one in told if one)
+
+
+def queue_request_news(
+    session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
+) -> None:
+    """Tell the department that did not act."""
+    asked = _asked(session, UUID(event["request"]))
+    if asked is None or not still_holds(session, topic, event, now=now):
+        return
+    for told in _told(session, asked, topic, event):
+        # What is asked of a service goes to its own address; answers go to whoever asked.
+        service = asked.service if told.id == asked.department.id else None
+        for to in department_side(session, told, service, settings):
+            mail = request_mail(asked, RequestTopic(topic), told, to, settings)
+            about = {**event, "topic": topic}
+            tell(session, to, Kind.REQUESTS, mail, now=now, about=about)
+
+
+def _asked(session: Session, request_id: UUID) -> Asked | None:
+    request = session.get(ServiceRequest, request_id)
+    if request is None:
+        return None
+    service = directory.service(session, request.service_id, inactive=True)
+    department = directory.department(session, service.department_id, inactive=True)
+    visit = visits.visit(session, request.appointment_id) if request.appointment_id else None
+    return Asked(
+        request=request,
+        service=service,
+        department=department,
+        asking=directory.department(session, request.department_id, inactive=True),
+        centre=directory.centre(session, department.centre_id, inactive=True),
+        start=visit.appointment.starts_at if visit else request.proposed_at or request.starts_at,
+    )
+
+
+def _told(session: Session, asked: Asked, topic: str, event: Event) -> tuple[Department, ...]:
+    """The other department than that of whoever acted; who that was not, the usual one."""
+    acted = directory.staff_member(session, UUID(event["by"])) if event["by"] else None
+    by = acted.department_id if acted else None
+    if by == asked.asking.id:
+        return (asked.department,)
+    if by == asked.department.id:
+        return (asked.asking,)
+    if topic == RequestTopic.CANCELLED:
+        return (asked.asking, asked.department)
+    return (asked.asking,) if topic in TO_WHO_ASKED else (asked.department,)
+
+
+def queue_offer(
+    session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
+) -> None:
+    """Tell whom a time is offered to, while it is kept for them."""
+    offer = session.get(Offer, UUID(event["offer"]))
+    if offer is None or not still_holds(session, topic, event, now=now):
+        return
+    kept = visits.visit(session, offer.hold_id)
+    if kept is None:
+        return
+    old = visits.visit(session, offer.appointment_id) if offer.appointment_id else None
+    offered = Offered(offer, kept, old, token_of(settings.key(), offer.id))
+    kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
+    for to in _of_offer(session, offer, kept, settings):
+        mail = offer_mail(offered, to, settings)
+        tell(session, to, kind, mail, now=now, about={**event, "topic": topic})
+
+
+def _of_offer(session: Session, offer: Offer, kept: Visit, settings: Settings) -> list[Recipient]:
+    if kept.patient:
+        to = patient_side(session, kept.patient, settings)
+        return [to] if to else []
+    entry = session.get(WaitingEntry, offer.entry_id) if offer.entry_id else None
+    department_id = entry.department_id if entry else None
+    if department_id is None:
+        return []
+    waiting = directory.department(session, department_id, inactive=True)
+    return department_side(session, waiting, None, settings)
+
+
+def queue_emergency_news(
+    session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
+) -> None:
+    """Tell the patient, and who runs the centres where the practitioner works; always."""
+    access = session.get(EmergencyAccess, UUID(event["access"]))
+    if access is None:
+        return
+    patient = directory.patient(session, access.patient_id, inactive=True)
+    person = directory.practitioner(session, access.practitioner_id, inactive=True)
+    owner = patient_side(session, patient, settings)
+    admins = queries.administrators(session, person.id)
+    told = [*([owner] if owner else []), *(account_side(one, settings) for one in admins)]
+    for to in told:
+        mail = emergency_mail(access, person.name, to, settings)
+        about = {**event, "topic": topic}
+        tell(session, to, None, mail, now=now, about=about)

@@ -1,0 +1,92 @@
+"""What is done with an offer: it is taken, left, or withdrawn."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import offered
+from openslot.booking.errors import HoldLapsed
+from openslot.booking.models import Appointment
+from openslot.booking.rules import part_in
+from openslot.core.errors import NotFound
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.offers import queries
+from openslot.offers.errors import OfferOver
+from openslot.offers.models import Offer, OfferStatus, Waiting
+from openslot.offers.offering import close_offer, end_entry
+from openslot.offers.queries import Offered
+
+
+def offer_for(session: Session, actor: Actor, offer_id: UUID) -> Offered:
+    """An offer to oneself, to whom one cares for, to one's department, or at one's place, as
+    somebody answers by telephone; NotFound for strangers."""
+    found = queries.offered(session, offer_id)
+    if found is None or not may_answer(actor, found):
+        raise NotFound
+    return found
+
+
+def named(session: Session, offer_id: UUID) -> Offered:
+    """The offer that a link of ours names, whoever holds it."""
+    found = queries.offered(session, offer_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def bearer_of(found: Offered, address: str | None) -> Actor:
+    """Whoever holds the link to an offer, as the one to whom it was written."""
+    if found.kept.patient is not None:
+        return Actor(role=Role.PATIENT, patient_id=found.kept.patient.id, address=address)
+    return Actor(
+        role=Role.STAFF,
+        centre_id=found.kept.centre.id,
+        department_id=found.entry.department_id if found.entry else None,
+        address=address,
+    )
+
+
+def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Appointment:
+    """Take the time: it is booked, or the visit moves onto it, and the entry is served.
+
+    OfferOver where it was answered, has run out, or its time or visit is gone. Raises Absent or
+    CentreClosed where nobody will be there.
+    """
+    found = _open(session, actor, offer_id, now)
+    try:
+        visit = offered.take(
+            session, actor, found.offer.hold_id, now=now, instead_of=found.offer.appointment_id
+        )
+    except HoldLapsed:
+        raise OfferOver from None
+    close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
+    if found.entry is not None and found.entry.status == Waiting.WAITING:
+        end_entry(session, found.entry, Waiting.SERVED, now=now, by=actor.origin)
+    return visit
+
+
+def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Offer:
+    """Leave the time to others; whoever waits goes on waiting, and a visit keeps its time."""
+    found = _open(session, actor, offer_id, now)
+    close_offer(
+        session, found.offer, found.kept.appointment, OfferStatus.DECLINED, now=now,
+        by=actor.origin,
+    )  # fmt: skip
+    return found.offer
+
+
+def _open(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:
+    found = offer_for(session, actor, offer_id)
+    if not found.is_open(now):
+        raise OfferOver
+    return found
+
+
+def may_answer(actor: Actor, found: Offered) -> bool:
+    """Whether the offer is the actor's to answer."""
+    if found.entry is not None and found.entry.department_id is not None:
+        waits = found.entry.department_id == actor.department_id
+        return waits and actor.is_a(Role.STAFF)
+    return part_in(actor, found.kept.standing) is not None

@@ -1,0 +1,73 @@
+"""Why nobody can wait, or an offer cannot be taken: one code and sentence each."""
+
+from openslot.core.errors import Conflict, Expired, Invalid
+
+
+class OfferOver(Expired):
+    """It was taken, left, or has run out."""
+
+    code = "offer-over"
+    sentence = "This offer is over."
+
+
+class AlreadyWaiting(Conflict):
+    """One entry for one thing."""
+
+    code = "already-waiting"
+    sentence = "There is an entry on the waiting list for this already."
+
+
+class TooManyEntries(Conflict):
+    """A patient waits for a few things at a time."""
+
+    code = "too-many-entries"
+    sentence = "You can wait for up to {most} things at a time. Leave one of them first."
+
+
+class NotWaiting(Conflict):
+    """The entry is no longer on the list."""
+
+    code = "not-waiting"
+    sentence = "This entry is no longer on the waiting list."
+
+
+class BadWindow(Invalid):
+    """There is no time to wait for in it."""
+
+    code = "bad-window"
+    sentence = "Choose days that lie ahead, the last one no more than {days} days from now."
+
+
+class NothingEarlier(Invalid):
+    """The visit that it would replace is so soon that nothing could be offered before."""
+
+    code = "nothing-earlier"
+    sentence = "This visit is so soon that there is no earlier time to wait for."
+
+
+class NobodyOffersThis(Invalid):
+    """No schedule in reach has visits of this length, or is active."""
+
+    code = "nobody-offers-this"
+    sentence = "Nobody there takes bookings of this kind. Choose another place or length."
+
+
+class OtherVisits(Conflict):
+    """What lies inside the absence is not what was decided about."""
+
+    code = "other-visits"
+    sentence = "Other visits lie in this time by now. Look at them again."
+
+
+class SameTimeTwice(Conflict):
+    """Two visits cannot both move to one time."""
+
+    code = "same-time-twice"
+    sentence = "Two visits would move to the same time. Choose another for one of them."
+
+
+class NotInside(Conflict):
+    """The visit does not lie inside the absence, or not any more."""
+
+    code = "not-inside"
+    sentence = "This visit no longer lies in the time that is blocked."

@@ -1,0 +1,320 @@
+"""Offers with their times and visits, and what was decided about visits inside absences."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from openslot.booking import queries as booking
+from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Visit
+from openslot.directory.models import Practitioner
+from openslot.offers.models import (
+    AbsenceDecision,
+    Choice,
+    Offer,
+    OfferStatus,
+    Progress,
+    Waiting,
+    WaitingEntry,
+)
+from openslot.schedules.models import Absence, Schedule
+
+Condition = ColumnElement[bool]
+"""Which rows are wanted."""
+
+_Hold = aliased(Appointment)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An offer with the time that is kept, the visit that it would replace, and the entry of
+    the waiting list that it comes from."""
+
+    offer: Offer
+    kept: Visit
+    old: Visit | None
+    entry: WaitingEntry | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can be taken: nothing but the clock and the visits decides."""
+        return (
+            self.offer.status == OfferStatus.OPEN
+            and self.offer.expires_at > now
+            and self.kept.status is Status.HELD
+            and (self.old is None or self.old.status is Status.BOOKED)
+        )
+
+    @property
+    def is_rebooking(self) -> bool:
+        """Whether it stands in for a visit whose time cannot be kept."""
+        return self.offer.decision_id is not None
+
+
+def add_offer(session: Session, offer: Offer) -> None:
+    """Keep a new offer; its hold is written first."""
+    session.flush()
+    session.add(offer)
+    session.flush()
+
+
+def offered(session: Session, offer_id: UUID) -> Offered | None:
+    """One offer; at most four statements."""
+    offer = session.get(Offer, offer_id)
+    kept = booking.visit(session, offer.hold_id) if offer else None
+    if offer is None or kept is None:
+        return None
+    old = booking.visit(session, offer.appointment_id) if offer.appointment_id else None
+    entry = session.get(WaitingEntry, offer.entry_id) if offer.entry_id else None
+    return Offered(offer, kept, old, entry)
+
+
+def open_offers(
+    session: Session,
+    *,
+    now: datetime,
+    patient_ids: Collection[UUID] = (),
+    department_id: int | None = None,
+) -> list[Offered]:
+    """What patients, or a department, can take now, the soonest to end first; two statements."""
+    mine: Condition = _Hold.patient_id.in_(set(patient_ids))
+    if department_id is not None:
+        mine = or_(mine, WaitingEntry.department_id == department_id)
+    return [one for one in _offers(session, _open(now), mine) if one.is_open(now)]
+
+
+def open_of_entries(
+    session: Session, entry_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, Offered]:
+    """The open offers of entries of the waiting list; two statements."""
+    found = _offers(session, _open(now), Offer.entry_id.in_(set(entry_ids)))
+    return {one.entry.id: one for one in found if one.entry and one.is_open(now)}
+
+
+def open_of_absences(
+    session: Session, absence_ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, int]:
+    """How many patients are being asked in the place of visits inside each absence; one
+    statement."""
+    rows = session.execute(
+        select(AbsenceDecision.absence_id, func.count())
+        .join(Offer, Offer.decision_id == AbsenceDecision.id)
+        .where(_open(now), AbsenceDecision.absence_id.in_(set(absence_ids)))
+        .group_by(AbsenceDecision.absence_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def open_for_visit(session: Session, appointment_id: UUID, *, now: datetime) -> list[Offered]:
+    """The open offers that would replace a visit; two statements."""
+    found = _offers(session, _open(now), Offer.appointment_id == appointment_id)
+    return [one for one in found if one.is_open(now)]
+
+
+def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointment]]:
+    """Offers nobody has answered, with their holds; one statement."""
+    rows = session.execute(
+        select(Offer, _Hold)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .where(Offer.status == OfferStatus.OPEN, where)
+    )
+    return [(offer, hold) for offer, hold in rows]
+
+
+def out_of(absence_id: UUID) -> Condition:
+    """Offers in the place of visits inside an absence."""
+    decisions = select(AbsenceDecision.id).where(AbsenceDecision.absence_id == absence_id)
+    return Offer.decision_id.in_(decisions)
+
+
+def _open(now: datetime) -> Condition:
+    return and_(Offer.status == OfferStatus.OPEN, Offer.expires_at > now)
+
+
+def _offers(session: Session, *where: Condition) -> list[Offered]:
+    rows = session.execute(
+        select(Offer, WaitingEntry)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
+        .where(*where)
+        .order_by(Offer.expires_at, Offer.id)
+    ).all()
+    ids = {one for offer, _ in rows for one in (offer.hold_id, offer.appointment_id) if one}
+    named = booking.visits(session, Appointment.id.in_(ids)) if ids else []
+    visits = {visit.appointment.id: visit for visit in named}
+    return [
+        Offered(
+            offer, visits[offer.hold_id], visits.get(cast(UUID, offer.appointment_id)), entry
+        )
+        for offer, entry in rows
+        if offer.hold_id in visits
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """An open offer that cannot be taken any more, with its hold and its entry."""
+
+    offer: Offer
+    hold: Appointment
+    entry: WaitingEntry | None
+
+
+def stale_offer(session: Session, *, now: datetime) -> Stale | None:
+    """An open offer that ran out, or whose hold, visit or entry is not what it was; one
+    statement.
+
+    Off the waiting list the time must still be earlier than the visit; out of an absence the
+    visit must still lie inside.
+    """
+    visit = aliased(Appointment)
+    gone = or_(
+        _Hold.status != Status.HELD,
+        and_(visit.id.is_not(None), visit.status != Status.BOOKED),
+        and_(WaitingEntry.id.is_not(None), WaitingEntry.status != Waiting.WAITING),
+        and_(WaitingEntry.id.is_not(None), visit.starts_at <= _Hold.starts_at),
+        and_(
+            Absence.id.is_not(None),
+            or_(visit.ends_at <= Absence.starts_at, visit.starts_at >= Absence.ends_at),
+        ),
+    )
+    row = session.execute(
+        select(Offer, _Hold, WaitingEntry)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .outerjoin(visit, visit.id == Offer.appointment_id)
+        .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
+        .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
+        .outerjoin(Absence, Absence.id == AbsenceDecision.absence_id)
+        .where(Offer.status == OfferStatus.OPEN, or_(Offer.expires_at <= now, gone))
+        .limit(1)
+    ).first()
+    return Stale(*row) if row else None
+
+
+# Absences
+
+
+def add_decision(session: Session, decision: AbsenceDecision) -> None:
+    """Keep a decision."""
+    session.add(decision)
+    session.flush()
+
+
+def decision_about(
+    session: Session, absence_id: UUID, appointment_id: UUID
+) -> AbsenceDecision | None:
+    """What was decided about a visit inside an absence; one statement."""
+    return session.scalar(
+        select(AbsenceDecision).where(
+            AbsenceDecision.absence_id == absence_id,
+            AbsenceDecision.appointment_id == appointment_id,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A visit that lies inside an absence, with what was decided about it and what the patient
+    was offered last."""
+
+    visit: Visit
+    absence: Absence
+    decision: AbsenceDecision | None
+    offer: Offer | None
+
+    def is_settled(self, now: datetime) -> bool:
+        """Whether nobody needs to decide: it is kept on purpose, is about to be carried out, or
+        the patient is being asked."""
+        if self.offer and self.offer.status == OfferStatus.OPEN and self.offer.expires_at > now:
+            return True
+        if self.decision is None:
+            return False
+        planned = self.decision.progress == Progress.PLANNED
+        return planned or self.decision.choice == Choice.KEEP
+
+
+def inside_absences(
+    session: Session, practitioner_ids: Collection[int], *, now: datetime
+) -> list[Inside]:
+    """The visits to come of practitioners that lie inside their absences, by start; four
+    statements at most."""
+    people = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
+    absences = list(
+        session.scalars(
+            select(Absence)
+            .where(Absence.ends_at > now, Absence.diary_id.in_(people))
+            .order_by(Absence.starts_at)
+        )
+    )
+    if not absences:
+        return []
+    hit = booking.visits(
+        session,
+        Schedule.practitioner_id.in_(set(practitioner_ids)),
+        Appointment.status == Status.BOOKED,
+        booking.to_come(now),
+        or_(*(_within(one) for one in absences)),
+    )
+    ids = [visit.appointment.id for visit in hit]
+    decisions = _decisions(session, ids)
+    offers = _last_offers(session, ids)
+    return [
+        Inside(
+            visit, absence, decisions.get((absence.id, visit.appointment.id)),
+            offers.get(visit.appointment.id),
+        )
+        for visit in hit
+        for absence in absences
+        if _lies_in(visit, absence)
+    ]  # fmt: skip
+
+
+def _within(absence: Absence) -> Condition:
+    return and_(
+        Practitioner.diary_id == absence.diary_id,
+        booking.between(absence.starts_at, absence.ends_at),
+    )
+
+
+def _lies_in(visit: Visit, absence: Absence) -> bool:
+    one = visit.appointment
+    same = visit.practitioner is not None and visit.practitioner.diary_id == absence.diary_id
+    return same and one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
+
+
+def offered_before(
+    session: Session, appointment_ids: Collection[UUID]
+) -> dict[UUID, set[tuple[int, datetime]]]:
+    """The times (schedule id, start) that patients were offered in the place of visits; one
+    statement."""
+    found: dict[UUID, set[tuple[int, datetime]]] = defaultdict(set)
+    for appointment_id, schedule_id, start in session.execute(
+        select(Offer.appointment_id, _Hold.schedule_id, _Hold.starts_at)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .where(Offer.appointment_id.in_(appointment_ids))
+    ):
+        found[cast(UUID, appointment_id)].add((schedule_id, start))
+    return found
+
+
+def _decisions(
+    session: Session, appointment_ids: Collection[UUID]
+) -> dict[tuple[UUID, UUID], AbsenceDecision]:
+    rows = session.scalars(
+        select(AbsenceDecision).where(AbsenceDecision.appointment_id.in_(appointment_ids))
+    )
+    return {(one.absence_id, one.appointment_id): one for one in rows}
+
+
+def _last_offers(session: Session, appointment_ids: Collection[UUID]) -> dict[UUID, Offer]:
+    rows: Any = session.scalars(
+        select(Offer)
+        .where(Offer.appointment_id.in_(appointment_ids), Offer.entry_id.is_(None))
+        .order_by(Offer.made_at, Offer.id)
+    )
+    return {one.appointment_id: one for one in rows}

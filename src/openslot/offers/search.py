@@ -1,0 +1,303 @@
+"""The waiting list: who waits for what, and whose wait is over."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import flag_modified
+
+from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import LIVE
+from openslot.directory.models import Patient, Practitioner
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.offers.models import (
+    Offer,
+    OfferStatus,
+    Waiting,
+    WaitingCentre,
+    WaitingEntry,
+)
+from openslot.offers.rules import Scope
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+Condition = ColumnElement[bool]
+"""Which rows are wanted."""
+
+_Hold = aliased(Appointment)
+
+Tried = tuple[int, datetime]
+"""(schedule id, start)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """An entry with what decides which times fit: who waits, the visit that would be replaced,
+    the centres, and what was offered before."""
+
+    entry: WaitingEntry
+    patient: Patient | None
+    visit: Appointment | None
+    centres: frozenset[int] = frozenset()
+    tried: set[Tried] = field(default_factory=set)
+    has_open: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """What they wait for."""
+        entry = self.entry
+        return Scope(entry.schedule_id, entry.practitioner_id, entry.profession, self.centres)
+
+    @property
+    def before(self) -> datetime:
+        """What they wait for begins before this."""
+        if self.visit is None:
+            return self.entry.starts_until
+        return min(self.entry.starts_until, self.visit.starts_at)
+
+
+def waiters(session: Session, *where: Condition) -> list[Waiter]:
+    """All who wait, in no order; three statements."""
+    rows = session.execute(
+        select(WaitingEntry, Patient, Appointment)
+        .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
+        .outerjoin(
+            Patient, Patient.id == func.coalesce(WaitingEntry.patient_id, Appointment.patient_id)
+        )
+        .where(WaitingEntry.status == Waiting.WAITING, *where)
+    ).all()
+    waiting = select(WaitingEntry.id).where(WaitingEntry.status == Waiting.WAITING, *where)
+    centres = centres_of(session, waiting)
+    tried: dict[UUID, set[Tried]] = defaultdict(set)
+    opened = set()
+    for entry_id, status, schedule_id, start in session.execute(
+        select(Offer.entry_id, Offer.status, _Hold.schedule_id, _Hold.starts_at)
+        .join(_Hold, _Hold.id == Offer.hold_id)
+        .where(Offer.entry_id.in_(waiting))
+    ):
+        tried[cast(UUID, entry_id)].add((schedule_id, start))
+        if status == OfferStatus.OPEN:
+            opened.add(entry_id)
+    return [
+        Waiter(
+            entry, patient, visit, centres.get(entry.id, frozenset()), tried[entry.id],
+            entry.id in opened,
+        )
+        for entry, patient, visit in rows
+    ]  # fmt: skip
+
+
+def centres_of(session: Session, entry_ids: Any) -> dict[UUID, frozenset[int]]:
+    """The centres of entries, whose ids may be a select; one statement."""
+    found: dict[UUID, set[int]] = defaultdict(set)
+    for entry_id, centre_id in session.execute(
+        select(WaitingCentre.entry_id, WaitingCentre.centre_id).where(
+            WaitingCentre.entry_id.in_(entry_ids)
+        )
+    ):
+        found[entry_id].add(centre_id)
+    return {entry_id: frozenset(ids) for entry_id, ids in found.items()}
+
+
+def places_in(session: Session, scopes: Collection[Scope]) -> dict[int, Place]:
+    """The places that somebody with one of the scopes may come to, and perhaps some more; one
+    statement."""
+    professions = [one for one in scopes if one.profession]
+    among: Condition = Practitioner.profession.in_({one.profession for one in professions})
+    if all(one.centre_ids for one in professions):
+        among = and_(among, Schedule.centre_id.in_(set().union(*(one[3] for one in professions))))
+    return schedules.places(
+        session,
+        or_(
+            Schedule.id.in_({one.schedule_id for one in scopes if one.schedule_id}),
+            Schedule.practitioner_id.in_(
+                {one.practitioner_id for one in scopes if one.practitioner_id}
+            ),
+            among,
+        ),
+    )
+
+
+def live_keys(
+    session: Session, patient_ids: Iterable[UUID], *, now: datetime
+) -> dict[UUID, set[str]]:
+    """The keys (see Appointment) that visits and holds of the patients bear; one statement."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    for patient_id, key in session.execute(
+        select(Appointment.patient_id, Appointment.one_a_day).where(
+            Appointment.patient_id.in_(set(patient_ids)),
+            Appointment.one_a_day.is_not(None),
+            or_(Appointment.status != Status.HELD, Appointment.held_until > now),
+        )
+    ):
+        found[cast(UUID, patient_id)].add(cast(str, key))
+    return found
+
+
+def add_entry(session: Session, entry: WaitingEntry, centre_ids: Collection[int]) -> None:
+    """Keep a new entry."""
+    session.add(entry)
+    session.flush()
+    session.add_all(WaitingCentre(entry_id=entry.id, centre_id=one) for one in centre_ids)
+
+
+def touch(entry: WaitingEntry) -> None:
+    """Raise the entry's version, so that of two who would offer it something one is tried
+    again on what the other left."""
+    flag_modified(entry, "missed")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry as a list shows it: with who waits, and the visit that would be replaced."""
+
+    entry: WaitingEntry
+    patient: Patient | None
+    visit: Appointment | None
+
+
+def entries_for(
+    session: Session,
+    *,
+    patient_ids: Collection[UUID] = (),
+    department_id: int | None = None,
+    limit: int,
+) -> list[Listed]:
+    """The newest entries of patients or of a department; one statement."""
+    mine: Condition = WaitingEntry.patient_id.in_(set(patient_ids))
+    if department_id is not None:
+        mine = or_(mine, WaitingEntry.department_id == department_id)
+    newest = (WaitingEntry.created_at.desc(), WaitingEntry.id)
+    return _listed(session, mine, newest, limit)
+
+
+def waiting_at(session: Session, actor: Actor, *, limit: int) -> list[Listed]:
+    """Who waits for what the actor gives or runs, whoever waits longest first; one statement."""
+    return _listed(
+        session, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)), _BY_AGE, limit
+    )
+
+
+def entries_with(session: Session, entry_ids: Collection[UUID]) -> list[Listed]:
+    """The entries that have these ids; one statement."""
+    return _listed(session, WaitingEntry.id.in_(entry_ids), _BY_AGE, len(entry_ids))
+
+
+def _listed(session: Session, where: Condition, order: Any, limit: int) -> list[Listed]:
+    rows = session.execute(
+        select(WaitingEntry, Patient, Appointment)
+        .outerjoin(Patient, Patient.id == WaitingEntry.patient_id)
+        .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
+        .where(where)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return [Listed(*row) for row in rows]
+
+
+def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:
+    """What a patient waits for now; one statement."""
+    query = select(WaitingEntry).where(
+        WaitingEntry.patient_id == patient_id, WaitingEntry.status == Waiting.WAITING
+    )
+    return list(session.scalars(query.order_by(*_BY_AGE)))
+
+
+_BY_AGE = (WaitingEntry.created_at, WaitingEntry.id)
+
+
+def at_place(actor: Actor) -> Condition:
+    """Entries for what the actor gives or runs: a practitioner's own, a centre's for those who
+    work there, all for administrators of the network."""
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return WaitingEntry.id.is_not(None)
+    if actor.practitioner_id is not None:
+        own = select(Schedule.id).where(Schedule.practitioner_id == actor.practitioner_id)
+        return or_(
+            WaitingEntry.practitioner_id == actor.practitioner_id,
+            WaitingEntry.schedule_id.in_(own),
+        )
+    here = Schedule.centre_id == actor.centre_id
+    return or_(
+        WaitingEntry.schedule_id.in_(select(Schedule.id).where(here)),
+        WaitingEntry.practitioner_id.in_(select(Schedule.practitioner_id).where(here)),
+        exists().where(
+            WaitingCentre.entry_id == WaitingEntry.id, WaitingCentre.centre_id == actor.centre_id
+        ),
+    )
+
+
+def of_profession(profession: str) -> Condition:
+    """Schedules of a profession."""
+    return Practitioner.profession == profession
+
+
+def named_by(entries: Collection[WaitingEntry]) -> Condition:
+    """The schedules that tell what entries are for: those that they name, those of the
+    practitioners that they name, and one or more at each centre that they name."""
+    centres = select(WaitingCentre.centre_id).where(
+        WaitingCentre.entry_id.in_([one.id for one in entries])
+    )
+    return or_(
+        Schedule.id.in_({one.schedule_id for one in entries if one.schedule_id}),
+        Schedule.practitioner_id.in_(
+            {one.practitioner_id for one in entries if one.practitioner_id}
+        ),
+        Schedule.centre_id.in_(centres),
+    )
+
+
+def is_at_place(session: Session, actor: Actor, entry_id: UUID) -> bool:
+    """Whether the entry is for what the actor gives or runs."""
+    query = select(WaitingEntry.id).where(WaitingEntry.id == entry_id, at_place(actor))
+    return session.scalar(query) is not None
+
+
+def over_entry(session: Session, *, now: datetime) -> WaitingEntry | None:
+    """Somebody who waits in vain: the window is over, or the visit is not to come any more."""
+    gone = and_(WaitingEntry.appointment_id.is_not(None), Appointment.status != Status.BOOKED)
+    return session.scalars(
+        select(WaitingEntry)
+        .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
+        .where(
+            WaitingEntry.status == Waiting.WAITING,
+            or_(WaitingEntry.starts_until <= now, gone),
+        )
+        .limit(1)
+    ).first()
+
+
+def served_entry(session: Session) -> WaitingEntry | None:
+    """Somebody who has booked what they wait for by themselves since."""
+    centres = exists().where(WaitingCentre.entry_id == WaitingEntry.id)
+    here = exists().where(
+        WaitingCentre.entry_id == WaitingEntry.id, WaitingCentre.centre_id == Schedule.centre_id
+    )
+    wanted = or_(
+        Schedule.id == WaitingEntry.schedule_id,
+        Schedule.practitioner_id == WaitingEntry.practitioner_id,
+        and_(Practitioner.profession == WaitingEntry.profession, or_(~centres, here)),
+    )
+    return session.scalars(
+        select(WaitingEntry)
+        .join(Appointment, Appointment.patient_id == WaitingEntry.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .where(
+            WaitingEntry.status == Waiting.WAITING,
+            WaitingEntry.appointment_id.is_(None),
+            Appointment.status.in_(LIVE),
+            Appointment.created_at > WaitingEntry.created_at,
+            Appointment.starts_at >= WaitingEntry.starts_from,
+            Appointment.starts_at < WaitingEntry.starts_until,
+            wanted,
+        )
+        .limit(1)
+    ).first()

@@ -1,0 +1,321 @@
+"""The verbs of the waiting list: join, leave, and the sweep that offers what is free.
+
+Nothing tells the sweep what came free. It looks for the earliest free time that fits each entry
+in turn, so that it does not matter how a time came free, and nobody is passed over.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import offered
+from openslot.booking.commands import Wish, visit_for
+from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, WrongMove
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.offered import minutes_of, reaches
+from openslot.booking.queries import Visit
+from openslot.booking.rules import may_book_others, needs_referral
+from openslot.booking.slots import Slot
+from openslot.core import audit
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound
+from openslot.core.ids import new_id
+from openslot.directory import queries as directory
+from openslot.directory.models import Patient
+from openslot.directory.rules import Actor, works_with_patients
+from openslot.offers import matching, queries, search
+from openslot.offers.details import WaitingDetails
+from openslot.offers.errors import (
+    AlreadyWaiting,
+    NobodyOffersThis,
+    NothingEarlier,
+    NotWaiting,
+    TooManyEntries,
+)
+from openslot.offers.matching import Market
+from openslot.offers.models import OfferStatus, Waiting, WaitingEntry
+from openslot.offers.offering import close_offer, end_entry, entry_subject, expire_next, make_offer
+from openslot.offers.rules import MOST_ENTRIES, SOONEST, Scope, check_window, covers, offer_ends
+from openslot.offers.search import Waiter
+from openslot.referrals import queries as referrals
+from openslot.schedules.rules import Place
+
+Try = tuple[UUID, int, datetime]
+"""(entry id, schedule id, start)"""
+
+
+class Passed(Exception):
+    """A time that looked free could not be kept for an entry: another is to be tried."""
+
+    def __init__(self, tried: Try):
+        self.tried = tried
+        super().__init__(str(tried))
+
+
+# Joining and leaving
+
+
+def join(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> WaitingEntry:
+    """Have a patient wait, or, with a visit that has no patient, the actor's department.
+
+    By the patient, by who cares for them, and by those who book for patients there; only these
+    say that it is urgent. Raises what booking raises about patients and referrals, and the
+    errors of offers/errors.py.
+    """
+    waiter = prepared(session, actor, details, now=now)
+    entry = waiter.entry
+    if entry.patient_id is not None:
+        _check_others(waiter, search.open_entries(session, entry.patient_id))
+    search.add_entry(session, entry, waiter.centres)
+    audit.record(
+        session, "waiting.joined", entry_subject(entry.id), by=actor.origin, now=now,
+        priority=entry.priority,
+    )  # fmt: skip
+    return entry
+
+
+def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
+    """The entry that :func:`join` would write, checked but for others of the same patient."""
+    visit = _visit_to_replace(session, actor, details)
+    patient = visit.patient if visit else _patient(session, details)
+    minutes = minutes_of(visit.appointment) if visit else details.minutes
+    before = min(details.starts_until, visit.appointment.starts_at) if visit else None
+    if before is not None and before <= now + SOONEST:
+        raise NothingEarlier(field="starts_until")
+    starts, ends = check_window(details.starts_from, before or details.starts_until, now)
+    scope = Scope(
+        details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
+    )
+    places = _places(session, scope, visit, minutes)
+    _check_access(actor, places, patient, visit)
+    _check_patient(session, places, patient, visit, now)
+    return Waiter(
+        WaitingEntry(
+            id=new_id(),
+            patient_id=patient.id if patient else None,
+            department_id=None if patient else actor.department_id,
+            appointment_id=details.appointment_id,
+            schedule_id=scope.schedule_id,
+            practitioner_id=scope.practitioner_id,
+            profession=scope.profession,
+            minutes=minutes,
+            starts_from=starts,
+            starts_until=ends,
+            priority=details.priority if works_with_patients(actor) else Priority.ROUTINE,
+            status=Waiting.WAITING,
+            missed=0,
+            version=1,
+            created_at=now,
+            created_by=actor.account_id,
+        ),
+        patient,
+        visit.appointment if visit else None,
+        scope.centre_ids,
+    )
+
+
+def free_for(session: Session, waiter: Waiter, *, now: datetime, limit: int = 6) -> list[Slot]:
+    """The earliest times that fit and are free now: nobody need wait for those; six statements.
+
+    At most one of each place.
+    """
+    market = matching.market_for(session, [waiter], now=now)
+    return sorted(matching.starts_for(waiter, market, now=now, passed=()))[:limit]
+
+
+def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> None:
+    """Wait no longer; a time that is offered is let go."""
+    entry = entry_for(session, actor, entry_id)
+    if entry.status != Waiting.WAITING:
+        raise NotWaiting
+    for one in queries.open_of_entries(session, [entry_id], now=now).values():
+        close_offer(
+            session, one.offer, one.kept.appointment, OfferStatus.WITHDRAWN, now=now,
+            by=actor.origin,
+        )  # fmt: skip
+    end_entry(session, entry, Waiting.LEFT, now=now, by=actor.origin)
+
+
+def entry_for(session: Session, actor: Actor, entry_id: UUID) -> WaitingEntry:
+    """An entry of one's own, or at one's place; NotFound for strangers."""
+    entry = session.get(WaitingEntry, entry_id)
+    if entry is None or not (
+        actor.acts_for(entry.patient_id)
+        or (entry.department_id is not None and entry.department_id == actor.department_id)
+        or (works_with_patients(actor) and search.is_at_place(session, actor, entry_id))
+    ):
+        raise NotFound
+    return entry
+
+
+def _visit_to_replace(session: Session, actor: Actor, details: WaitingDetails) -> Visit | None:
+    if details.appointment_id is None:
+        return None
+    visit, _part = visit_for(session, actor, details.appointment_id)
+    if visit.status is not Status.BOOKED:
+        raise WrongMove
+    if visit.patient is None and actor.department_id is None:
+        raise Forbidden
+    return visit
+
+
+def _patient(session: Session, details: WaitingDetails) -> Patient:
+    if details.patient_id is None:
+        raise Invalid("Choose the patient this is for.", field="patient_id")
+    return directory.patient(session, details.patient_id)
+
+
+def _places(session: Session, scope: Scope, visit: Visit | None, minutes: int) -> list[Place]:
+    """Where somebody with this scope might be seen; NobodyOffersThis where nowhere."""
+    named = (scope.schedule_id, scope.practitioner_id, scope.profession)
+    if sum(one is not None for one in named) != 1:
+        raise Invalid("Choose one thing to wait for.", field="scope")
+    found = search.places_in(session, [scope])
+    in_scope = [place for place in found.values() if covers(scope, place)]
+    if not in_scope or (visit and not all(reaches(visit, place) for place in in_scope)):
+        raise NobodyOffersThis(field="scope")
+    places = [place for place in in_scope if _takes(place, minutes)]
+    if not places:
+        raise BadLength(field="minutes", minutes=in_scope[0].slot_minutes)
+    return places
+
+
+def _takes(place: Place, minutes: int) -> bool:
+    whole = minutes > 0 and minutes % place.slot_minutes == 0
+    return whole and minutes <= place.slot_minutes * place.max_slots
+
+
+def _check_access(
+    actor: Actor, places: Iterable[Place], patient: Patient | None, visit: Visit | None
+) -> None:
+    """Whose visit it is decides about visits; otherwise as with booking."""
+    if visit is not None or actor.acts_for(patient.id if patient else None):
+        return
+    if not all(may_book_others(actor, place) for place in places):
+        raise Forbidden
+
+
+def _check_patient(
+    session: Session, places: list[Place], patient: Patient | None, visit: Visit | None,
+    now: datetime,
+) -> None:  # fmt: skip
+    if patient is None:
+        return
+    if patient.email and all(place.practitioner_email == patient.email for place in places):
+        raise SelfBooking
+    if visit is None and all(needs_referral(place) for place in places):
+        own = referrals.admissions_of(session, [patient.id], now).get(patient.id, ())
+        if not any(matching.admitted(own, place) for place in places):
+            raise ReferralRequired(field="scope")
+
+
+def _check_others(waiter: Waiter, others: Collection[WaitingEntry]) -> None:
+    """AlreadyWaiting for the same thing, TooManyEntries beyond MOST_ENTRIES."""
+    if any(_same(waiter.entry, other) for other in others):
+        raise AlreadyWaiting
+    if len(others) >= MOST_ENTRIES:
+        raise TooManyEntries(most=MOST_ENTRIES)
+
+
+def _same(one: WaitingEntry, other: WaitingEntry) -> bool:
+    compared = ("schedule_id", "practitioner_id", "profession", "appointment_id")
+    return all(getattr(one, name) == getattr(other, name) for name in compared)
+
+
+# The sweep
+
+
+def offer_next(
+    session: Session, *, now: datetime, length: timedelta, passed: Collection[Try] = ()
+) -> bool:
+    """Offer one time to the first who waits, has no open offer, and whom a free time fits;
+    False where there is nobody.
+
+    ``length`` is how long it may be thought over, ``passed`` what is not to be tried again.
+    The number of statements does not grow with the entries. Raises Passed where the time could
+    not be kept after all.
+    """
+    waiting = matching.in_order(search.waiters(session))
+    if not waiting:
+        return False
+    market = matching.market_for(session, waiting, now=now)
+    for position, waiter in enumerate(waiting, start=1):
+        slot = None
+        if not waiter.has_open and _may_be_served(waiter):
+            slot = matching.earliest_for(waiter, market, now=now, passed=passed)
+        if slot is not None:
+            _offer(session, waiter, slot, market, position, len(waiting), now, length)
+            return True
+    return False
+
+
+def _may_be_served(waiter: Waiter) -> bool:
+    """Neither patient nor visit is gone; :func:`expire_next` puts such entries away."""
+    gone = waiter.visit is not None and waiter.visit.status != Status.BOOKED
+    return not gone and (waiter.patient is None or waiter.patient.active)
+
+
+def _offer(
+    session: Session, waiter: Waiter, slot: Slot, market: Market, position: int, of: int,
+    now: datetime, length: timedelta,
+) -> None:  # fmt: skip
+    entry, visit = waiter.entry, waiter.visit
+    starts = [slot.start, *([visit.starts_at] if visit else [])]
+    until = offer_ends(now, length, *starts)
+    if until is None:
+        raise Passed((entry.id, slot.schedule_id, slot.start))
+    search.touch(entry)
+    try:
+        kept = _kept(session, waiter, slot, market, now, until)
+    except DomainError:
+        raise Passed((entry.id, slot.schedule_id, slot.start)) from None
+    make_offer(
+        session, kept, now=now, until=until, entry_id=entry.id,
+        appointment_id=visit.id if visit else None,
+        entry=str(entry.id), position=position, of=of, priority=entry.priority,
+        waiting_since=entry.created_at.isoformat(),
+        why="the first in order of priority and waiting time whom a free time fits",
+    )  # fmt: skip
+
+
+def _kept(
+    session: Session, waiter: Waiter, slot: Slot, market: Market, now: datetime, until: datetime
+) -> Appointment:
+    if waiter.visit is not None:
+        return offered.keep_for_move(
+            session, waiter.visit.id, slot.schedule_id, slot.start, now=now, until=until
+        )
+    place = market.places[slot.schedule_id]
+    wish = Wish(
+        slot.schedule_id, slot.start, waiter.entry.minutes, waiter.entry.patient_id,
+        priority=Priority(waiter.entry.priority),
+    )  # fmt: skip
+    admission = market.admission(place, waiter.entry.patient_id)
+    return offered.keep_new(session, wish, now=now, until=until, admission=admission, place=place)
+
+
+def sweep(database: Database, settings: Settings, now: Callable[[], datetime]) -> int:
+    """Put away what is over and offer what is free, each in a transaction of its own; how many
+    offers were made.
+
+    Killed half way it loses nothing, for the next sweep looks at everything anew. Two at once
+    do no harm: of two offers to one entry, or of one time, one transaction is tried again.
+    """
+    made, passed = 0, set[Try]()
+    length = timedelta(hours=settings.offer_hours)
+    while database.run(lambda session: expire_next(session, now=now())):
+        pass
+    while True:
+        try:
+            again = database.run(
+                lambda session: offer_next(session, now=now(), length=length, passed=passed)
+            )
+        except Passed as refused:
+            passed.add(refused.tried)
+            continue
+        if not again:
+            return made
+        made += 1

@@ -1,0 +1,1 @@
+"""Histories: notes, prescriptions, and who may read them."""

@@ -1,0 +1,138 @@
+"""Who may read a patient's history: the whole rule, and the only home that it has.
+
+Patients read their own history, and those of whom they care for. A practitioner reads one, and
+adds to it, from the moment that they have a visit with the patient, at whichever centre, or for
+as long as an emergency access runs. To everybody else it does not exist.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Status
+from openslot.booking.rules import LIVE
+from openslot.core import audit
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.records import queries
+
+READ = "record.read"
+REFUSED = "record.refused"
+"""What the audit calls it when somebody reads a history, or may not."""
+
+GIVING = LIVE | {Status.FULFILLED}
+"""Visits of these statuses give access. Holds, and visits that were cancelled, missed or
+entered in error, give nothing."""
+
+
+class Access(StrEnum):
+    """Why somebody may read a history."""
+
+    OWN = "own"
+    CARE = "care"
+    EMERGENCY = "emergency"
+
+
+WRITING = frozenset({Access.CARE, Access.EMERGENCY})
+"""Who reads for these reasons may add to the history; patients only read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What ties an active practitioner to a patient: when the last visit that gives access
+    ends, and when the last emergency access does."""
+
+    last_visit: datetime | None = None
+    emergency_until: datetime | None = None
+
+
+STRANGERS = Facts()
+"""Nothing ties them."""
+
+
+def decide(
+    actor: Actor, patient_id: UUID, facts: Facts, *, now: datetime, access_days: int
+) -> Access | None:
+    """Why the actor may read the history; None where they may not know that it exists.
+
+    ``access_days`` after the end of the last visit its access ends; 0 means that it does not.
+    """
+    if actor.acts_for(patient_id):
+        return Access.OWN
+    if not actor.is_a(Role.PRACTITIONER):
+        return None
+    if _lasts(facts.last_visit, now, access_days):
+        return Access.CARE
+    if facts.emergency_until is not None and now < facts.emergency_until:
+        return Access.EMERGENCY
+    return None
+
+
+def _lasts(last_visit: datetime | None, now: datetime, access_days: int) -> bool:
+    if last_visit is None:
+        return False
+    return access_days == 0 or now < last_visit + timedelta(days=access_days)
+
+
+def may_read(
+    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
+) -> Access | None:
+    """The same for the facts as they stand, with no trace of the question; one statement."""
+    return readable(session, actor, [patient_id], now=now, access_days=access_days).get(patient_id)
+
+
+def readable(
+    session: Session,
+    actor: Actor,
+    patient_ids: Collection[UUID],
+    *,
+    now: datetime,
+    access_days: int,
+) -> dict[UUID, Access]:
+    """Those of the patients whose history the actor may read, and why; one statement."""
+    facts = _facts(session, actor, patient_ids)
+    decided = {
+        one: decide(actor, one, facts.get(one, STRANGERS), now=now, access_days=access_days)
+        for one in patient_ids
+    }
+    return {one: access for one, access in decided.items() if access is not None}
+
+
+def _facts(session: Session, actor: Actor, patient_ids: Iterable[UUID]) -> dict[UUID, Facts]:
+    if actor.practitioner_id is None:
+        return {}
+    ties = queries.ties(session, actor.practitioner_id, patient_ids, GIVING)
+    return {one: Facts(*ends) for one, ends in ties.items()}
+
+
+def open_history(
+    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
+) -> Access | None:
+    """Why the actor may read the history, for a page that shows it: every read and every
+    refusal is written down.
+
+    A patient who does not exist is refused in the same way, step by step, as one whom the
+    actor may not read.
+    """
+    access = may_read(session, actor, patient_id, now=now, access_days=access_days)
+    if access is None:
+        note_refusal(session, actor, patient_id, now=now)
+    else:
+        audit.record(
+            session, READ, subject_of(patient_id), by=actor.origin, now=now, how=access.value
+        )
+    return access
+
+
+def note_refusal(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> None:
+    """Write down that somebody asked for a history that they may not read."""
+    audit.record(session, REFUSED, subject_of(patient_id), by=actor.origin, now=now)
+
+
+def subject_of(patient_id: UUID) -> str:
+    """How the audit names a patient, and with them their history."""
+    return f"patient:{patient_id}"

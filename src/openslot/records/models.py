@@ -1,0 +1,56 @@
+"""What practitioners record of patients, and when they looked without being asked to."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Text, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from openslot.core.db import Base, Instant
+from openslot.core.ids import new_id
+
+
+class EntryKind(StrEnum):
+    """What an entry of a history is."""
+
+    NOTE = "note"
+    PRESCRIPTION = "prescription"
+
+
+class Entry(Base):
+    """What a practitioner recorded, never changed or deleted.
+
+    A correction is an entry of its own that names the one it corrects; that name is unique, so
+    that corrections make a chain and never a tree. A prescription has a ``medication`` and a
+    ``dose``; its ``text`` says how to take it, and may be empty.
+    """
+
+    __tablename__ = "history_entry"
+    __table_args__ = (Index(None, "patient_id", "recorded_at"), Index(None, "appointment_id"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    practitioner_id: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
+    centre_id: Mapped[int | None] = mapped_column(ForeignKey("centre.id"))
+    appointment_id: Mapped[UUID | None] = mapped_column(ForeignKey("appointment.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    medication: Mapped[str | None] = mapped_column(String(200))
+    dose: Mapped[str | None] = mapped_column(String(200))
+    corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("history_entry.id"), unique=True)
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class EmergencyAccess(Base):
+    """A practitioner reads a history that they have no visit for, for a reason, for a time."""
+
+    __tablename__ = "emergency_access"
+    __table_args__ = (Index(None, "patient_id", "ends_at"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    practitioner_id: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    starts_at: Mapped[datetime] = mapped_column(Instant)
+    ends_at: Mapped[datetime] = mapped_column(Instant)

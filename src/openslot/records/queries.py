@@ -1,0 +1,307 @@
+"""Reading histories, who read them, and the rows that their commands write."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from openslot.booking import queries as booking
+from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Visit
+from openslot.core.audit import AuditEvent
+from openslot.directory import queries as directory
+from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.identity.models import Account
+from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.schedules.models import Schedule
+
+_Newer = aliased(Entry)
+_Older = aliased(Entry)
+
+
+class Mark(NamedTuple):
+    """Where a list, newest first, goes on: after this instant and, among what bears the same
+    instant, after this id."""
+
+    at: datetime
+    id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry with all that a page shows of it, and the entries before and after it in a
+    chain of corrections."""
+
+    entry: Entry
+    author: Practitioner
+    centre: Centre | None
+    corrects: Entry | None
+    corrected_by: Entry | None
+
+    @property
+    def kind(self) -> EntryKind:
+        """What it is."""
+        return EntryKind(self.entry.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An emergency access, and whose it was."""
+
+    access: EmergencyAccess
+    practitioner: Practitioner
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody read a history: ``practitioner`` where it was one, ``reason`` where they opened
+    it in an emergency."""
+
+    event: AuditEvent
+    account: Account | None
+    practitioner: Practitioner | None
+    reason: str | None
+
+    @property
+    def name(self) -> str | None:
+        """Who it was; None for an account that is gone."""
+        known = self.practitioner or self.account
+        return known.name if known else None
+
+    @property
+    def how(self) -> str | None:
+        """Why they could: a value of :class:`openslot.records.access.Access`."""
+        return (self.event.details or {}).get("how")
+
+
+# Who is tied to whom
+
+
+def ties(
+    session: Session,
+    practitioner_id: int,
+    patient_ids: Iterable[UUID],
+    statuses: Collection[Status],
+) -> dict[UUID, tuple[datetime | None, datetime | None]]:
+    """When the last visit of these statuses, and when the last emergency access, of an active
+    practitioner ends, by patient; one statement."""
+    wanted = set(patient_ids)
+    active = select(Practitioner.id).where(
+        Practitioner.id == practitioner_id, Practitioner.active.is_(True)
+    )
+    seen = (
+        select(literal(value=True), Appointment.patient_id, func.max(Appointment.ends_at))
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(
+            Appointment.patient_id.in_(wanted),
+            Appointment.status.in_(statuses),
+            Schedule.practitioner_id.in_(active),
+        )
+        .group_by(Appointment.patient_id)
+    )
+    opened = (
+        select(literal(value=False), EmergencyAccess.patient_id, func.max(EmergencyAccess.ends_at))
+        .where(EmergencyAccess.patient_id.in_(wanted), EmergencyAccess.practitioner_id.in_(active))
+        .group_by(EmergencyAccess.patient_id)
+    )
+    found: dict[UUID, tuple[datetime | None, datetime | None]] = {}
+    rows: Any = session.execute(seen.union_all(opened))
+    for is_visit, patient_id, ends in rows:
+        visit, emergency = found.get(patient_id, (None, None))
+        found[patient_id] = (ends, emergency) if is_visit else (visit, ends)
+    return found
+
+
+def patients_of(
+    session: Session,
+    practitioner_id: int,
+    *,
+    now: datetime,
+    text: str = "",
+    born: date | None = None,
+    limit: int,
+    offset: int,
+) -> tuple[Sequence[Patient], int]:
+    """A page of the patients who have, had or were to have a visit with a practitioner, by
+    name, whose name, e-mail, phone or number holds ``text``; two statements."""
+    kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
+    own = (
+        select(Appointment.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(
+            Schedule.practitioner_id == practitioner_id, Appointment.status != Status.LAPSED, kept
+        )
+    )
+    return directory.patients(
+        session, Patient.id.in_(own), text=text, born=born, limit=limit, offset=offset
+    )
+
+
+def exactly(session: Session, name: str, born: date) -> list[Patient]:
+    """The active patients who bear this whole name, in any case, and were born that day; one
+    statement."""
+    query = select(Patient).where(Patient.born == born, Patient.active.is_(True))
+    wanted = _plain(name)
+    return [
+        one for one in session.scalars(query.order_by(Patient.id)) if _plain(one.name) == wanted
+    ]
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+# What a history holds
+
+
+def entries(
+    session: Session,
+    patient_id: UUID,
+    *,
+    kind: EntryKind | None = None,
+    after: Mark | None = None,
+    limit: int | None = None,
+) -> list[Record]:
+    """What was recorded of a patient, newest first; one statement."""
+    query = _records().where(Entry.patient_id == patient_id)
+    if kind is not None:
+        query = query.where(Entry.kind == kind)
+    if after is not None:
+        query = query.where(_after(Entry.recorded_at, Entry.id, after))
+    query = query.order_by(Entry.recorded_at.desc(), Entry.id.desc()).limit(limit)
+    return [Record(*row) for row in session.execute(query)]
+
+
+def entry(session: Session, entry_id: UUID) -> Record | None:
+    """One entry; one statement."""
+    row = session.execute(_records().where(Entry.id == entry_id)).first()
+    return Record(*row) if row else None
+
+
+def of_visit(session: Session, appointment_id: UUID) -> list[Record]:
+    """What was recorded at a visit, oldest first; one statement."""
+    query = _records().where(Entry.appointment_id == appointment_id)
+    query = query.order_by(Entry.recorded_at, Entry.id)
+    return [Record(*row) for row in session.execute(query)]
+
+
+def _records() -> Any:
+    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+    return (
+        select(Entry, Practitioner, Centre, _Older, _Newer)
+        .join(Practitioner, Practitioner.id == Entry.practitioner_id)
+        .outerjoin(Centre, Centre.id == Entry.centre_id)
+        .outerjoin(_Older, _Older.id == Entry.corrects_id)
+        .outerjoin(_Newer, _Newer.corrects_id == Entry.id)
+    )
+
+
+def visits(
+    session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
+) -> list[Visit]:
+    """A patient's visits at all centres, the latest first, but for what was entered in error;
+    one statement."""
+    where = [booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR]
+    if after is not None:
+        where.append(_after(Appointment.starts_at, Appointment.id, after))
+    return booking.visits(session, *where, newest_first=True, limit=limit)
+
+
+def visits_with(
+    session: Session,
+    patient_id: UUID,
+    practitioner_id: int,
+    statuses: Collection[Status],
+    *,
+    until: datetime,
+    limit: int,
+) -> list[Visit]:
+    """The visits of these statuses of a patient with a practitioner that began before
+    ``until``, the latest first; one statement."""
+    return booking.visits(
+        session,
+        booking.of_patient(patient_id),
+        booking.of_practitioner(practitioner_id),
+        Appointment.status.in_(statuses),
+        Appointment.starts_at < until,
+        newest_first=True,
+        limit=limit,
+    )
+
+
+def emergencies(
+    session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
+) -> list[Opened]:
+    """The emergency accesses to a history, newest first; one statement."""
+    query = (
+        select(EmergencyAccess, Practitioner)
+        .join(Practitioner, Practitioner.id == EmergencyAccess.practitioner_id)
+        .where(EmergencyAccess.patient_id == patient_id)
+        .order_by(EmergencyAccess.starts_at.desc(), EmergencyAccess.id.desc())
+    )
+    if after is not None:
+        query = query.where(_after(EmergencyAccess.starts_at, EmergencyAccess.id, after))
+    return [Opened(*row) for row in session.execute(query.limit(limit))]
+
+
+def _after(at: Any, row_id: Any, mark: Mark) -> ColumnElement[bool]:
+    """Ids are compared by the database, as it orders them: engines do not agree how."""
+    if mark.id is None:
+        return at < mark.at  # type: ignore[no-any-return] # a column's comparison
+    return or_(at < mark.at, and_(at == mark.at, row_id < mark.id))
+
+
+# Who read it
+
+
+def reads_of(
+    session: Session,
+    subjects: Collection[str],
+    actions: Collection[str],
+    *,
+    besides: UUID | None = None,
+    after: Mark | None = None,
+    limit: int | None = None,
+) -> list[Look]:
+    """Who did any of these acts to the subjects, newest first, but for the account
+    ``besides``; two statements."""
+    query = (
+        select(AuditEvent, Account, Practitioner)
+        .outerjoin(Account, Account.id == AuditEvent.account_id)
+        .outerjoin(Practitioner, Practitioner.account_id == AuditEvent.account_id)
+        .where(AuditEvent.subject.in_(subjects), AuditEvent.action.in_(actions))
+        .order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
+    )
+    if besides is not None:
+        others = or_(AuditEvent.account_id.is_(None), AuditEvent.account_id != besides)
+        query = query.where(others)
+    if after is not None:
+        query = query.where(_after(AuditEvent.at, AuditEvent.id, after))
+    rows = session.execute(query.limit(limit)).all()
+    reasons = _reasons(session, [row[0] for row in rows])
+    return [Look(*row, reasons.get(_access_id(row[0]))) for row in rows]
+
+
+def _reasons(session: Session, events: Sequence[AuditEvent]) -> dict[UUID | None, str]:
+    """Why emergency accesses were needed, by their id."""
+    wanted = {one for event in events if (one := _access_id(event))}
+    query = select(EmergencyAccess.id, EmergencyAccess.reason)
+    return {row[0]: row[1] for row in session.execute(query.where(EmergencyAccess.id.in_(wanted)))}
+
+
+def _access_id(event: AuditEvent) -> UUID | None:
+    named = (event.details or {}).get("access")
+    return UUID(named) if named else None
+
+
+# Writing
+
+
+def add(session: Session, row: Entry | EmergencyAccess) -> None:
+    """Keep an entry or an emergency access for good."""
+    session.add(row)
+    session.flush()

@@ -1,0 +1,1 @@
+"""Referrals: letters that let patients see specialists."""

@@ -1,0 +1,342 @@
+"""Reading referrals with the visits that use them; the only place that makes an Admission."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import Admission, admits
+from openslot.directory import queries as directory
+from openslot.directory.models import Centre, Patient, Practitioner, Profession
+from openslot.directory.rules import Actor
+from openslot.referrals.models import Kept, Referral
+from openslot.referrals.rules import Standing, State, state
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+_Gp = aliased(Practitioner)
+_Addressee = aliased(Practitioner)
+_Seer = aliased(Practitioner)
+
+IS_USED = Appointment.id.is_not(None)
+"""Whether a visit uses the referral up; holds are never joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A referral with all that a page or a message shows of it.
+
+    ``visit`` is the one that uses it up, ``seen_by`` and ``centre`` are whose and where.
+    """
+
+    referral: Referral
+    patient: Patient
+    gp: Practitioner
+    addressee: Practitioner | None
+    visit: Appointment | None
+    seen_by: Practitioner | None
+    centre: Centre | None
+
+    def state(self, now: datetime) -> State:
+        """Where it stands."""
+        return state(
+            Kept(self.referral.status),
+            is_used=self.visit is not None,
+            expires_at=self.referral.expires_at,
+            now=now,
+        )
+
+    def standing(self, now: datetime) -> Standing:
+        """What the rules need to know."""
+        return Standing(
+            state=self.state(now),
+            gp_id=self.referral.gp_id,
+            addressee_id=self.referral.practitioner_id,
+            seen_by_id=self.seen_by.id if self.seen_by else None,
+            answered_by_id=self.referral.answered_by,
+        )
+
+
+def _letters() -> Any:
+    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+    uses = and_(Appointment.referral_use == Referral.id, Appointment.status != Status.HELD)
+    return (
+        select(Referral, Patient, _Gp, _Addressee, Appointment, _Seer, Centre)
+        .join(Patient, Patient.id == Referral.patient_id)
+        .join(_Gp, _Gp.id == Referral.gp_id)
+        .outerjoin(_Addressee, _Addressee.id == Referral.practitioner_id)
+        .outerjoin(Appointment, uses)
+        .outerjoin(Schedule, Schedule.id == Appointment.schedule_id)
+        .outerjoin(_Seer, _Seer.id == Schedule.practitioner_id)
+        .outerjoin(Centre, Centre.id == Schedule.centre_id)
+    )
+
+
+def letters(
+    session: Session,
+    *where: ColumnElement[bool],
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Letter]:
+    """The referrals that fit, newest first; one statement."""
+    query = _letters().where(*where).order_by(Referral.created_at.desc(), Referral.id.desc())
+    return [Letter(*row) for row in session.execute(query.limit(limit).offset(offset or None))]
+
+
+def count(session: Session, *where: ColumnElement[bool]) -> int:
+    """How many referrals fit; one statement."""
+    found = _letters().where(*where).with_only_columns(Referral.id).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def letter(session: Session, referral_id: UUID) -> Letter | None:
+    """One referral; one statement."""
+    return next(iter(letters(session, Referral.id == referral_id)), None)
+
+
+def stands(wanted: State, now: datetime) -> ColumnElement[bool]:
+    """Referrals that stand so: what :func:`openslot.referrals.rules.state` says, as SQL."""
+    sent = Referral.status == Kept.SENT
+    over = and_(Referral.expires_at.is_not(None), Referral.expires_at <= now)
+    unused = and_(sent, ~IS_USED)
+    return {
+        State.DRAFT: Referral.status == Kept.DRAFT,
+        State.REVOKED: Referral.status == Kept.REVOKED,
+        State.USED: and_(sent, IS_USED),
+        State.EXPIRED: and_(unused, over),
+        State.SENT: and_(unused, ~over),
+    }[wanted]
+
+
+def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """What these patients may read: all but drafts."""
+    return and_(Referral.patient_id.in_(set(patient_ids)), Referral.status != Kept.DRAFT)
+
+
+def by_gp(gp_id: int) -> ColumnElement[bool]:
+    """What a GP wrote."""
+    return Referral.gp_id == gp_id
+
+
+def to_specialist(practitioner_id: int) -> ColumnElement[bool]:
+    """Letters that name a specialist and hold, that their visits use, or that they answered."""
+    return or_(
+        and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
+        and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id),
+        Referral.answered_by == practitioner_id,
+    )
+
+
+def within_reach(actor: Actor) -> ColumnElement[bool]:
+    """What somebody may read: as GP, as specialist, or for patients."""
+    if actor.practitioner_id is not None:
+        return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id))
+    own = {actor.patient_id, *actor.dependents}
+    return to_patients(one for one in own if one is not None)
+
+
+def older_than(created_at: datetime, referral_id: UUID) -> ColumnElement[bool]:
+    """Referrals behind this one in the order of :func:`letters`."""
+    same = and_(Referral.created_at == created_at, Referral.id < referral_id)
+    return or_(Referral.created_at < created_at, same)
+
+
+def of_patient(session: Session, patient_id: UUID) -> list[Letter]:
+    """A patient's referrals but for drafts, newest first; one statement."""
+    return letters(session, to_patients([patient_id]))
+
+
+def of_gp(
+    session: Session, gp_id: int, *, limit: int | None = None, offset: int = 0
+) -> list[Letter]:
+    """What a GP wrote, with what became of it, newest first; one statement."""
+    return letters(session, by_gp(gp_id), limit=limit, offset=offset)
+
+
+def waiting_for(session: Session, patient_ids: Iterable[UUID], now: datetime) -> list[Letter]:
+    """Referrals of these patients that wait for a booking, soonest to run out first."""
+    found = letters(session, to_patients(patient_ids), stands(State.SENT, now))
+    return sorted(found, key=lambda one: one.referral.expires_at or now)
+
+
+def for_visit(session: Session, appointment: Appointment) -> Letter | None:
+    """The referral that a visit uses up; None for one that gave it back. No statement for
+    visits that never had one."""
+    if appointment.referral_use is None:
+        return None
+    return letter(session, appointment.referral_use)
+
+
+def letter_to(
+    session: Session,
+    place: Place,
+    patient_id: UUID,
+    *,
+    now: datetime,
+    referral_id: UUID | None = None,
+) -> Letter | None:
+    """The referral with which a patient may book a place now, as a page shows it; one statement.
+
+    It is the one named, or the one that :func:`admission_for` would take of several.
+    """
+    fitting = (
+        one
+        for one in waiting_for(session, [patient_id], now)
+        if admits(_admission(one.referral, one.visit, now), place.practitioner_id, place.expertise)
+        and referral_id in (None, one.referral.id)
+    )
+    return next(fitting, None)
+
+
+def admissions(session: Session, patient_id: UUID, now: datetime) -> list[Admission]:
+    """The usable referrals of a patient, soonest to run out first; one statement."""
+    return [
+        _admission(one.referral, one.visit, now) for one in waiting_for(session, [patient_id], now)
+    ]
+
+
+def admissions_of(
+    session: Session, patient_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, list[Admission]]:
+    """The usable referrals of each patient, soonest to run out first; one statement."""
+    found: dict[UUID, list[Admission]] = {}
+    for one in waiting_for(session, patient_ids, now):
+        own = found.setdefault(one.referral.patient_id, [])
+        own.append(_admission(one.referral, one.visit, now))
+    return found
+
+
+class Found(NamedTuple):
+    """The referral with which a patient books, and whether their hold bears it already."""
+
+    admission: Admission | None
+    is_held: bool
+
+
+NOTHING = Found(None, is_held=False)
+"""Where no referral is there, or none is needed."""
+
+
+def admission_for(
+    session: Session,
+    place: Place,
+    patient_id: UUID,
+    *,
+    now: datetime,
+    referral_id: UUID | None = None,
+    hold_id: UUID | None = None,
+) -> Found:
+    """The referral with which a patient books a place; one statement.
+
+    It is the one named. Else, of those to this place, usable ones come first, then the one
+    that the hold bears, then the one that runs out first.
+    """
+    rows = session.execute(
+        select(Referral, Appointment)
+        .outerjoin(Appointment, Appointment.referral_use == Referral.id)
+        .where(to_patients([patient_id]))
+    )
+    fitting = [
+        (Found(admission, visit is not None and visit.id == hold_id), referral.expires_at or now)
+        for referral, visit in rows
+        for admission in [_admission(referral, visit, now)]
+        if referral.id == referral_id
+        or (referral_id is None and admits(admission, place.practitioner_id, place.expertise))
+    ]
+    return min(fitting, key=_preference, default=(NOTHING, now))[0]
+
+
+def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
+    found, expires_at = option
+    usable = found.admission is not None and found.admission.is_usable
+    return not usable, not found.is_held, expires_at
+
+
+def _admission(referral: Referral, visit: Appointment | None, now: datetime) -> Admission:
+    """What booking needs to know; a visit that is merely held uses nothing up."""
+    is_used = visit is not None and visit.status != Status.HELD
+    standing = state(
+        Kept(referral.status), is_used=is_used, expires_at=referral.expires_at, now=now
+    )
+    return Admission(
+        referral_id=referral.id,
+        patient_id=referral.patient_id,
+        practitioner_id=referral.practitioner_id,
+        expertise=referral.expertise,
+        is_usable=standing is State.SENT,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Specialist:
+    """Somebody to whom a GP may refer, and where they see patients."""
+
+    practitioner: Practitioner
+    centres: tuple[str, ...]
+
+
+def specialists(session: Session, text: str, *, limit: int) -> list[Specialist]:
+    """The active specialists whose name or expertise holds every word; two statements."""
+    named = directory.holds(text, Practitioner.name, Practitioner.expertise)
+    query = select(Practitioner).where(*_ACTIVE, named)
+    by_name = query.order_by(Practitioner.name, Practitioner.id)
+    people = session.scalars(by_name.limit(limit)).all()
+    centres = _centre_names(session, [one.id for one in people])
+    return [Specialist(one, centres.get(one.id, ())) for one in people]
+
+
+def specialist(session: Session, practitioner_id: int) -> Specialist | None:
+    """One active specialist; two statements."""
+    person = session.scalar(
+        select(Practitioner).where(*_ACTIVE, Practitioner.id == practitioner_id)
+    )
+    if person is None:
+        return None
+    return Specialist(person, _centre_names(session, [person.id]).get(person.id, ()))
+
+
+def _centre_names(session: Session, practitioner_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    rows = session.execute(
+        select(Practitioner.id, Centre.name)
+        .join(Schedule, Schedule.practitioner_id == Practitioner.id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .where(
+            Practitioner.id.in_(practitioner_ids),
+            Schedule.active.is_(True),
+            Centre.active.is_(True),
+        )
+        .order_by(Centre.name)
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for practitioner_id, name in rows:
+        found[practitioner_id] = (*found.get(practitioner_id, ()), name)
+    return found
+
+
+def areas(session: Session) -> list[str]:
+    """The areas of expertise of the active specialists, each spelt once; one statement."""
+    query = select(Practitioner.expertise).where(*_ACTIVE).distinct()
+    known = {name.casefold(): name for name in session.scalars(query) if name}
+    return sorted(known.values(), key=str.casefold)
+
+
+_ACTIVE = (
+    Practitioner.profession == Profession.SPECIALIST,
+    Practitioner.active.is_(True),
+)
+
+
+def add(session: Session, referral: Referral) -> None:
+    """Keep a new referral."""
+    session.add(referral)
+    session.flush()
+
+
+def discard(session: Session, referral: Referral) -> None:
+    """Forget a draft."""
+    session.delete(referral)

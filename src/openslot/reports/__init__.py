@@ -1,0 +1,1 @@
+"""Figures for people who run the network."""

@@ -1,0 +1,112 @@
+"""Whose figures somebody may see, and which days a report covers: pure decisions."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from openslot.core.errors import Forbidden, NotFound
+from openslot.directory.models import Profession
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
+
+RECENT_WEEKS = (4, 12, 26)
+"""The periods that are one press away; the middle one is shown at first."""
+
+MOST_WEEKS = 53
+
+SERVICES = "services"
+"""Stands where a profession would, for what departments offer."""
+
+KINDS = frozenset({SERVICES, *Profession})
+ONE_DAY, ONE_WEEK = timedelta(days=1), timedelta(days=7)
+
+
+class Group(StrEnum):
+    """What the figures are told apart by."""
+
+    WEEK = "week"
+    CENTRE = "centre"
+    PROFESSION = "profession"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose figures: those of one centre, of one practitioner, or of the whole network."""
+
+    centre_id: int | None = None
+    practitioner_id: int | None = None
+
+
+class Period(NamedTuple):
+    """Days of each centre's own calendar, the last one with them."""
+
+    first: date
+    last: date
+
+    def weeks(self) -> Iterator["Period"]:
+        """The weeks from Monday to Sunday, the outer ones cut to the period."""
+        start = self.first
+        while start <= self.last:
+            sunday = start + timedelta(days=6 - start.weekday())
+            yield Period(start, min(sunday, self.last))
+            start = sunday + ONE_DAY
+
+    def week_of(self, day: date) -> date:
+        """The day that the week of ``day`` begins with in this period."""
+        return max(self.first, day - timedelta(days=day.weekday()))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the reports."""
+
+    scope: Scope
+    period: Period
+    group: Group = Group.WEEK
+    centre_id: int | None = None
+    kind: str | None = None
+
+
+def scope_of(actor: Actor) -> Scope:
+    """What the actor may see figures of; Forbidden for those who run nothing and treat nobody."""
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return Scope()
+    if actor.is_a(Role.CENTRE_ADMIN) and actor.centre_id is not None:
+        return Scope(centre_id=actor.centre_id)
+    if actor.is_a(Role.PRACTITIONER) and actor.practitioner_id is not None:
+        return Scope(practitioner_id=actor.practitioner_id)
+    raise Forbidden
+
+
+def check_centre(centre_id: int | None, known: Collection[int]) -> int | None:
+    """``centre_id``, if it is one of those in scope; NotFound does not say whether it exists."""
+    if centre_id is not None and centre_id not in known:
+        raise NotFound
+    return centre_id
+
+
+def check_kind(kind: str) -> str | None:
+    """A profession or SERVICES, None for all; UnknownChoice otherwise."""
+    if kind and kind not in KINDS:
+        raise UnknownChoice(field="profession", name="profession")
+    return kind or None
+
+
+def last_weeks(count: int, today: date) -> Period:
+    """The whole weeks that ended before the one of ``today``, so that weeks compare fairly."""
+    if count not in RECENT_WEEKS:
+        raise UnknownChoice(field="weeks", name="weeks")
+    monday = today - timedelta(days=today.weekday())
+    return Period(monday - count * ONE_WEEK, monday - ONE_DAY)
+
+
+def check_period(first: date, last: date) -> Period:
+    """The period, if it can be reported on. Raises PeriodBackwards or PeriodTooLong."""
+    if last < first:
+        raise PeriodBackwards(field="since")
+    if (last - first).days >= MOST_WEEKS * 7:
+        raise PeriodTooLong(field="since", weeks=MOST_WEEKS)
+    return Period(first, last)

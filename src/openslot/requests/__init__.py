@@ -1,0 +1,1 @@
+"""What departments of a hospital ask of each other."""

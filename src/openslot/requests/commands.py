@@ -1,0 +1,343 @@
+"""The verbs of requests between departments. None commits.
+
+Each first writes down that the request changes, and only then touches diaries: of two at once the
+second is tried again on what the first left, and hears that rather than that a time is taken.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.booking.errors import PatientBusy, SlotTaken
+from openslot.booking.models import Priority, Status
+from openslot.booking.rules import check_wish
+from openslot.booking.slots import nearest, slots
+from openslot.core import audit
+from openslot.core.errors import NotFound, StaleVersion
+from openslot.core.ids import new_id
+from openslot.directory import queries as directory
+from openslot.directory.models import Department, Patient, Service
+from openslot.directory.rules import Actor
+from openslot.identity.models import Role
+from openslot.requests import queries
+from openslot.requests.details import RequestDetails
+from openslot.requests.errors import NoChange, NoDepartment, OwnService
+from openslot.requests.events import Topic, announce
+from openslot.requests.models import Kept, ServiceRequest
+from openslot.requests.queries import Asked
+from openslot.requests.rules import Act, Part, check_act, check_stars, part_in
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+AT_ANY_TIME = timedelta(0)
+"""Those who give the care cancel and move without a cut-off."""
+
+TICK = timedelta(minutes=5)
+
+
+def request_for(session: Session, actor: Actor, request_id: UUID) -> tuple[Asked, Part]:
+    """A request and what the actor is to it; NotFound for strangers as for what is not there."""
+    found = queries.asked(session, request_id)
+    part = part_in(actor, found.standing) if found else None
+    if found is None or part is None:
+        raise NotFound
+    return found, part
+
+
+def own_department(session: Session, actor: Actor) -> Department:
+    """The department that the actor works for; NoDepartment where there is none."""
+    if not actor.is_a(Role.STAFF) or actor.department_id is None:
+        raise NoDepartment
+    return directory.department(session, actor.department_id)
+
+
+def asked_service(session: Session, actor: Actor, service_id: int) -> tuple[Service, Department]:
+    """A service that the actor's department may ask for: of another one of its centre.
+
+    NotFound for services of other centres, OwnService for those of one's own department.
+    """
+    own = own_department(session, actor)
+    service = directory.service(session, service_id)
+    department = directory.department(session, service.department_id)
+    if department.centre_id != own.centre_id:
+        raise NotFound
+    if department.id == own.id:
+        raise OwnService
+    return service, department
+
+
+def place_for(session: Session, service_id: int) -> Place:
+    """When a service can be booked; NotFound where it has no schedule or is taken out."""
+    found = schedules.places(session, Schedule.service_id == service_id)
+    if not found:
+        raise NotFound("This service cannot be booked just now. Telephone the department.")
+    return found[min(found)]
+
+
+def make(
+    session: Session,
+    actor: Actor,
+    service_id: int,
+    details: RequestDetails,
+    *,
+    start: datetime,
+    minutes: int,
+    patient_id: UUID | None = None,
+    now: datetime,
+) -> ServiceRequest:
+    """Ask another department of one's centre for a service, at a time that is free now.
+
+    The time is not kept: the department that is asked books it when it accepts. Raises the
+    errors of booking/errors.py for times that cannot be had.
+    """
+    own = own_department(session, actor)
+    service, _ = asked_service(session, actor, service_id)
+    patient = directory.patient(session, patient_id) if patient_id else None
+    _check_free(session, place_for(session, service.id), start, minutes, patient, now)
+    request = ServiceRequest(
+        id=new_id(),
+        service_id=service.id,
+        department_id=own.id,
+        patient_id=patient_id,
+        starts_at=start,
+        minutes=minutes,
+        status=Kept.NEW,
+        version=1,
+        created_at=now,
+        created_by=actor.account_id,
+        changed_at=now,
+        **details.model_dump(),
+    )
+    queries.add(session, request)
+    _tell(session, actor, request, Topic.MADE, now)
+    return request
+
+
+def accept(
+    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
+) -> ServiceRequest:
+    """Book the wanted time in the service's diary, by staff of the department that is asked."""
+    found = _for_act(session, actor, request_id, Act.ACCEPT, now, version)
+    return _book(session, actor, found.request, found.request.starts_at, now)
+
+
+def agree(
+    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
+) -> ServiceRequest:
+    """Take the time that was proposed: the asking department's yes books it."""
+    found = _for_act(session, actor, request_id, Act.AGREE, now, version)
+    request = found.request
+    return _book(session, actor, request, request.proposed_at or request.starts_at, now)
+
+
+def propose(
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    start: datetime,
+    *,
+    answer: str | None,
+    now: datetime,
+    version: int | None = None,
+) -> ServiceRequest:
+    """Offer another time that is free now, with a word about it."""
+    found = _for_act(session, actor, request_id, Act.PROPOSE, now, version)
+    request = found.request
+    if start == request.starts_at:
+        raise NoChange(field="start")
+    place = place_for(session, request.service_id)
+    _check_free(session, place, start, request.minutes, found.patient, now)
+    request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
+    _changed(session, actor, request, Topic.PROPOSED, now)
+    return request
+
+
+def decline(
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    *,
+    answer: str,
+    now: datetime,
+    version: int | None = None,
+) -> ServiceRequest:
+    """Say no, and why."""
+    request = _for_act(session, actor, request_id, Act.DECLINE, now, version).request
+    request.status, request.answer = Kept.DECLINED, answer
+    _changed(session, actor, request, Topic.DECLINED, now)
+    return request
+
+
+def amend(
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    details: RequestDetails,
+    *,
+    start: datetime | None = None,
+    minutes: int | None = None,
+    now: datetime,
+    version: int | None = None,
+) -> ServiceRequest:
+    """Change what is asked for. A new time is asked for anew, whatever was proposed; of an
+    accepted request it moves the visit."""
+    found = _for_act(session, actor, request_id, Act.AMEND, now, version)
+    request = found.request
+    for name, value in details.model_dump().items():
+        setattr(request, name, value)
+    start, minutes = start or found.starts_at, minutes or request.minutes
+    if found.visit is not None:
+        _amend_visit(session, actor, found, start, minutes, now)
+    elif (start, minutes) != (found.starts_at, request.minutes):
+        place = place_for(session, request.service_id)
+        _check_free(session, place, start, minutes, found.patient, now)
+        request.starts_at, request.minutes = start, minutes
+        request.status, request.proposed_at, request.answer = Kept.NEW, None, None
+    _changed(session, actor, request, Topic.AMENDED, now)
+    return request
+
+
+def cancel(
+    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
+) -> ServiceRequest:
+    """Take the request back, or what was promised; a visit that was booked is cancelled too."""
+    found = _for_act(session, actor, request_id, Act.CANCEL, now, version)
+    request = found.request
+    request.status = Kept.CANCELLED
+    request.changed_at = now
+    session.flush()
+    if found.visit is not None:
+        booking.change_status(
+            session, actor, found.visit.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
+        )
+    _tell(session, actor, request, Topic.CANCELLED, now)
+    return request
+
+
+def complete(
+    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
+) -> ServiceRequest:
+    """The consultation took place: its visit goes from arrived to fulfilled."""
+    found = _for_act(session, actor, request_id, Act.COMPLETE, now, version)
+    request, visit = found.request, found.visit
+    if visit is None:
+        raise NotFound
+    request.changed_at = now
+    steps = (Status.ARRIVED,) if visit.status == Status.BOOKED else ()
+    for to in (*steps, Status.FULFILLED):
+        booking.change_status(session, actor, visit.id, to, now=now, cutoff=AT_ANY_TIME)
+    _tell(session, actor, request, Topic.COMPLETED, now)
+    return request
+
+
+def rate(
+    session: Session, actor: Actor, request_id: UUID, stars: int, *, now: datetime
+) -> ServiceRequest:
+    """Give a finished consultation 1 to 5 stars; a new rating replaces the older one."""
+    request = _for_act(session, actor, request_id, Act.RATE, now, None).request
+    check_stars(stars)
+    request.stars, request.rated_at = stars, now
+    subject = subject_of(request.id)
+    audit.record(session, "request.rated", subject, by=actor.origin, now=now, stars=stars)
+    return request
+
+
+def subject_of(request_id: UUID) -> str:
+    """How the audit names a request."""
+    return f"request:{request_id}"
+
+
+def _for_act(
+    session: Session,
+    actor: Actor,
+    request_id: UUID,
+    act: Act,
+    now: datetime,
+    version: int | None,
+) -> Asked:
+    """The request that the actor may do this with; StaleVersion where they saw an older one."""
+    found, part = request_for(session, actor, request_id)
+    check_act(act, found.standing, part, now=now)
+    if version is not None and version != found.request.version:
+        raise StaleVersion
+    return found
+
+
+def _book(
+    session: Session, actor: Actor, request: ServiceRequest, start: datetime, now: datetime
+) -> ServiceRequest:
+    request.status, request.changed_at = Kept.ACCEPTED, now
+    session.flush()
+    place = place_for(session, request.service_id)
+    wish = Wish(
+        schedule_id=place.schedule_id,
+        start=start,
+        minutes=request.minutes,
+        patient_id=request.patient_id,
+        reason=request.description,
+        priority=Priority(request.priority),
+    )
+    visit = booking.book(session, actor, wish, now=now, place=place)
+    visit.task = request.task
+    session.flush()
+    request.appointment_id = visit.id
+    _tell(session, actor, request, Topic.ACCEPTED, now)
+    return request
+
+
+def _amend_visit(
+    session: Session, actor: Actor, found: Asked, start: datetime, minutes: int, now: datetime
+) -> None:
+    """Let the visit say the same as its request, and move it where it is to be at another time."""
+    request, visit = found.request, found.visit
+    if visit is None:
+        raise NotFound
+    was = (visit.starts_at, request.minutes)
+    request.starts_at, request.minutes, request.changed_at = start, minutes, now
+    session.flush()
+    booking.amend(
+        session, actor, visit.id, reason=request.description,
+        priority=Priority(request.priority), now=now,
+    )  # fmt: skip
+    visit.task = request.task
+    if (start, minutes) != was:
+        booking.move(session, actor, visit.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME)
+
+
+def _check_free(
+    session: Session,
+    place: Place,
+    start: datetime,
+    minutes: int,
+    patient: Patient | None,
+    now: datetime,
+) -> None:
+    """SlotTaken with the nearest times, or PatientBusy, unless it could be booked now."""
+    check_wish(place, start, minutes, now)
+    own = {place.schedule_id: place}
+    if not slots(session, own, start, start + TICK, now=now, minutes=minutes):
+        raise SlotTaken(nearest(session, place, start, now=now, minutes=minutes))
+    besides = [patient.diary_id] if patient else []
+    if not slots(session, own, start, start + TICK, now=now, minutes=minutes, besides=besides):
+        raise PatientBusy(field="start")
+
+
+def _changed(
+    session: Session, actor: Actor, request: ServiceRequest, topic: Topic, now: datetime
+) -> None:
+    request.changed_at = now
+    session.flush()
+    _tell(session, actor, request, topic, now)
+
+
+def _tell(
+    session: Session, actor: Actor, request: ServiceRequest, topic: Topic, now: datetime
+) -> None:
+    """Into the audit and, through the outbox, to the other department."""
+    session.flush()
+    audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)
+    announce(session, topic, request, by=actor.account_id, now=now)

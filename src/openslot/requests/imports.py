@@ -1,0 +1,51 @@
+"""Requests that were agreed elsewhere and are only written down here."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment
+from openslot.core import audit
+from openslot.core.ids import new_id
+from openslot.directory.models import Service
+from openslot.directory.rules import Actor, may_run_network
+from openslot.requests import queries
+from openslot.requests.commands import subject_of
+from openslot.requests.models import Kept, ServiceRequest
+
+
+def record_request(
+    session: Session,
+    actor: Actor,
+    visit: Appointment,
+    service: Service,
+    department_id: int,
+    *,
+    now: datetime,
+) -> ServiceRequest:
+    """Write down that the department asked for a visit that is booked already, or was.
+
+    Nobody is told of it.
+    """
+    may_run_network(actor)
+    request = ServiceRequest(
+        id=new_id(),
+        service_id=service.id,
+        department_id=department_id,
+        patient_id=visit.patient_id,
+        task=visit.task or service.name,
+        description=visit.reason,
+        priority=visit.priority,
+        starts_at=visit.starts_at,
+        minutes=int((visit.ends_at - visit.starts_at).total_seconds()) // 60,
+        status=Kept.ACCEPTED,
+        appointment_id=visit.id,
+        version=1,
+        created_at=visit.created_at,
+        created_by=visit.created_by,
+        changed_at=now,
+    )
+    session.flush()
+    queries.add(session, request)
+    audit.record(session, "request.imported", subject_of(request.id), by=actor.origin, now=now)
+    return request

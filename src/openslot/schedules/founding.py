@@ -1,0 +1,54 @@
+"""A new department with its usual services, ready to be booked."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import Invalid
+from openslot.directory import commands as directory
+from openslot.directory.details import DepartmentDetails, ServiceDetails
+from openslot.directory.models import Department
+from openslot.directory.registration import found_department
+from openslot.directory.rules import Actor
+from openslot.directory.templates import TEMPLATES, UsualService
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+
+USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
+"""Weekdays from 09:00 to 17:00, until the department sets its own."""
+
+
+def found_from_template(
+    session: Session, actor: Actor, key: str, *, now: datetime, name: str | None = None
+) -> Department:
+    """Make a department out of the template ``key``, with services, schedules and usual hours.
+
+    Staff without a department do this once for their own centre, and belong to it. Raises
+    Invalid for an unknown key, NameTaken and AlreadyPlaced.
+    """
+    template = TEMPLATES.get(key)
+    if template is None:
+        raise Invalid("Choose a kind of department.", field="template")
+    details = DepartmentDetails(name=name or template.name, description=template.description)
+    department = found_department(session, actor, details, now=now)
+    own = replace(actor, centre_id=department.centre_id, department_id=department.id)
+    for service in template.services:
+        _open(session, own, department, service, now)
+    return department
+
+
+def _open(
+    session: Session, actor: Actor, department: Department, usual: UsualService, now: datetime
+) -> None:
+    details = ServiceDetails(name=usual.name, minutes=usual.minutes)
+    service = directory.create_service(session, actor, department.id, details, now=now)
+    open_schedule(
+        session,
+        actor,
+        centre_id=department.centre_id,
+        service_id=service.id,
+        details=ScheduleDetails(slot_minutes=30 if usual.minutes % 30 == 0 else 15),
+        hours=USUAL_HOURS,
+        now=now,
+    )

@@ -1,0 +1,91 @@
+"""What other programs are told: ids and times, never names or reasons."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from openslot.booking import events as booking
+from openslot.booking.events import AppointmentChanged
+from openslot.referrals import events as referrals
+
+WEBHOOK = "webhook"
+"""The topic of deliveries in the outbox."""
+
+
+class Event(StrEnum):
+    """What can be subscribed to. Names are words, dots and underscores (Standard Webhooks)."""
+
+    BOOKED = "appointment.booked"
+    MOVED = "appointment.moved"
+    CANCELLED = "appointment.cancelled"
+    FULFILLED = "appointment.fulfilled"
+    NO_SHOW = "appointment.no_show"
+    REFERRAL_SENT = "referral.sent"
+    FREED = "slot.freed"
+
+
+ABOUT: Mapping[Event, str] = {
+    Event.BOOKED: "A visit was booked.",
+    Event.MOVED: "A visit was moved to another time or place.",
+    Event.CANCELLED: "A visit was cancelled.",
+    Event.FULFILLED: "A visit took place.",
+    Event.NO_SHOW: "A patient did not come.",
+    Event.REFERRAL_SENT: "A referral was sent.",
+    Event.FREED: "A time that was booked came free.",
+}
+"""Each event in a sentence."""
+
+TOPICS: Mapping[str, Event] = {
+    booking.Topic.BOOKED: Event.BOOKED,
+    booking.Topic.MOVED: Event.MOVED,
+    booking.Topic.CANCELLED: Event.CANCELLED,
+    booking.Topic.FULFILLED: Event.FULFILLED,
+    booking.Topic.NO_SHOW: Event.NO_SHOW,
+    referrals.Topic.SENT: Event.REFERRAL_SENT,
+}
+"""What each topic of the outbox is called outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event, and what is said of it."""
+
+    event: Event
+    data: dict[str, Any]
+
+
+def news_of(topic: str, payload: Mapping[str, Any], *, now: datetime) -> Iterator[News]:
+    """What a message of the outbox gives to tell; ``topic`` is one of TOPICS.
+
+    A time that came free is told besides the change that freed it, unless it is over.
+    """
+    event = TOPICS[topic]
+    if event is Event.REFERRAL_SENT:
+        yield News(event, {"referral": payload["referral"]})
+        return
+    changed = AppointmentChanged(**payload)
+    former = _former(changed)
+    yield News(event, _appointment(changed) | ({"was": former} if former else {}))
+    freed = _span(changed) if event is Event.CANCELLED else former
+    if freed and datetime.fromisoformat(freed["end"]) > now:
+        yield News(Event.FREED, freed)
+
+
+def _appointment(changed: AppointmentChanged) -> dict[str, Any]:
+    return {
+        "appointment": changed.appointment,
+        "version": changed.version,
+        **_span(changed),
+    }
+
+
+def _span(changed: AppointmentChanged) -> dict[str, Any]:
+    return {"schedule": changed.schedule, "start": changed.start, "end": changed.end}
+
+
+def _former(changed: AppointmentChanged) -> dict[str, Any] | None:
+    if changed.was is None or changed.was_end is None:
+        return None
+    return {"schedule": changed.was_schedule, "start": changed.was, "end": changed.was_end}

@@ -1,0 +1,79 @@
+"""Finding endpoints and deliveries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, delete, or_, select
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import NotFound
+from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
+
+Key = tuple[datetime, UUID]
+"""Where a delivery stands in the list of its endpoint."""
+
+
+def endpoints(session: Session) -> Sequence[Endpoint]:
+    """All endpoints, the newest first."""
+    return session.scalars(select(Endpoint).order_by(Endpoint.created_at.desc(), Endpoint.id)).all()
+
+
+def endpoint(session: Session, endpoint_id: UUID) -> Endpoint:
+    """One endpoint; NotFound."""
+    found = session.get(Endpoint, endpoint_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def listening(session: Session, events: frozenset[str]) -> list[Endpoint]:
+    """The endpoints that are switched on and asked for any of the events."""
+    active = session.scalars(
+        select(Endpoint).where(Endpoint.active.is_(True)).order_by(Endpoint.id)
+    )
+    return [one for one in active if events & set(one.events.split())]
+
+
+def delivery(
+    session: Session, delivery_id: UUID, *, of: UUID | None = None
+) -> tuple[Delivery, Endpoint] | None:
+    """A delivery with its endpoint, which may be demanded to be ``of``; one statement."""
+    query = (
+        select(Delivery, Endpoint)
+        .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+        .where(Delivery.id == delivery_id)
+    )
+    if of is not None:
+        query = query.where(Delivery.endpoint_id == of)
+    row = session.execute(query).first()
+    return (row[0], row[1]) if row else None
+
+
+def deliveries(
+    session: Session, endpoint_id: UUID, *, after: Key | None = None, limit: int
+) -> Sequence[Delivery]:
+    """The deliveries of an endpoint, the newest first, from behind ``after`` on."""
+    query = select(Delivery).where(Delivery.endpoint_id == endpoint_id)
+    if after is not None:
+        at, number = after
+        older = Delivery.created_at < at
+        query = query.where(or_(older, and_(Delivery.created_at == at, Delivery.id < number)))
+    newest = query.order_by(Delivery.created_at.desc(), Delivery.id.desc())
+    return session.scalars(newest.limit(limit)).all()
+
+
+def purge(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` deliveries that were made before and are no longer tried; how many
+    it were."""
+    old = select(Delivery.id).where(
+        Delivery.created_at < before, Delivery.state != DeliveryState.WAITING
+    )
+    ids = session.scalars(old.limit(limit)).all()
+    if ids:
+        session.execute(
+            delete(Delivery)
+            .where(Delivery.id.in_(ids))
+            .execution_options(synchronize_session=False)
+        )
+    return len(ids)

@@ -1,0 +1,54 @@
+"""Only referrals decide who may see a specialist: nobody else makes an Admission."""
+
+import ast
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[2] / "src" / "openslot"
+HOME = "referrals/queries.py"
+
+
+def makers(text: str) -> list[int]:
+    """The lines that call something named Admission, however it was imported."""
+    tree = ast.parse(text)
+    names = {"Admission"} | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == "Admission" and alias.asname
+    }
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _called(node.func) in names
+    ]
+
+
+def _called(function: ast.expr) -> str | None:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def test_admissions_are_made_in_one_file() -> None:
+    found = {
+        str(file.relative_to(SOURCES))
+        for file in SOURCES.rglob("*.py")
+        if makers(file.read_text(encoding="utf-8"))
+    }
+    assert found == {HOME}
+
+
+def test_a_maker_elsewhere_would_be_found() -> None:
+    assert makers("Admission(referral_id=1)") == [1]
+    assert makers("from openslot.booking import rules\nrules.Admission(1)") == [2]
+    assert makers("from openslot.booking.rules import Admission as Pass\nPass(1)") == [2]
+    assert makers("def f(admission: Admission | None) -> None: ...") == []
+
+
+def test_pages_book_through_referrals_only() -> None:
+    """``booking.commands.book`` and ``hold`` would let nobody in to specialists."""
+    for file in (SOURCES / "entrypoints").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert "booking.book(" not in text, file
+        assert "booking.hold(" not in text, file

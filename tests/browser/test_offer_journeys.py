@@ -1,0 +1,166 @@
+"""A doctor goes on leave, and a patient takes the new time from a mail; another waits for a
+time, and gets one when it comes free."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from browser.conftest import PATIENCE, LiveServer
+from browser.test_journeys import checked, sign_in
+from entrypoints.world import SYDNEY, World, book_for, build
+from openslot.booking import check
+from openslot.booking import commands as booking
+from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.rules import SYSTEM
+from openslot.entrypoints.worker.main import do_duties, handle_next
+from openslot.offers.links import token_of
+from openslot.offers.models import Offer, OfferStatus
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import set_hours
+
+__all__ = ["checked"]
+
+SIZES = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def world(live_server: LiveServer) -> World:
+    """The network, and two more visits with the practitioner ``owner``."""
+    world = build(live_server.database)
+    now = datetime.now(UTC)
+    for who in ("teammate", "stranger"):
+        patients = {**world.patients, "owner": world.patients[who]}
+        world.visits[f"{who}-here"] = live_server.database.run(
+            lambda session, patients=patients, days={"teammate": 4, "stranger": 5}[who]: book_for(
+                session, World(schedules=world.schedules, patients=patients), "owner",
+                now=now, days=days,
+            ).id
+        )  # fmt: skip
+    return world
+
+
+def work(server: LiveServer) -> None:
+    """Do what the worker does, until nothing is due."""
+    settings: Settings = server.app.extensions["openslot"].settings
+    do_duties(server.database, settings)
+    while handle_next(server.database, settings):
+        pass
+
+
+def day(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).astimezone(SYDNEY).date().isoformat()
+
+
+def offered(server: LiveServer) -> list[str]:
+    """The links of the open offers."""
+    key = server.app.extensions["openslot"].settings.key()
+    rows = server.database.read(lambda session: list(session.query(Offer)))
+    return [token_of(key, one.id) for one in rows if one.status == OfferStatus.OPEN]
+
+
+def status(database: Database, world: World, visit: str) -> str:
+    return database.read(lambda session: session.get_one(Appointment, world.visits[visit]).status)
+
+
+def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_link(
+    desktop_page: Page,
+    browser: Browser,
+    live_server: LiveServer,
+    world: World,
+    checked: Callable[[Page], None],
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server, world.emails["practitioner-owner"])
+    page.goto(f"{live_server.url}/calendar/absences")
+    page.get_by_label("From, day").fill(day(3))
+    page.get_by_label("To, day").fill(day(5))
+    page.get_by_role("button", name="Block this time").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 visits lie")
+    checked(page)
+    for number, choice in enumerate(("Keep the visit", "Offer another time", "Cancel the visit")):
+        page.locator(".os-decide").nth(number).get_by_label(choice, exact=True).check()
+    page.get_by_role("button", name="Block the time").click()
+    expect(page.get_by_text("can no longer be booked")).to_be_visible()
+    work(live_server)
+    page.reload()
+    expect(page.get_by_text("1 patient is asked whether another time suits.")).to_be_visible()
+    checked(page)
+    assert status(live_server.database, world, "owner") == Status.BOOKED
+    assert status(live_server.database, world, "stranger-here") == Status.CANCELLED
+
+    [link] = offered(live_server)
+    context = browser.new_context(viewport=SIZES)  # type: ignore[arg-type] # a size
+    context.set_default_timeout(PATIENCE)
+    phone = context.new_page()
+    phone.goto(f"{live_server.url}/offers/{link}")
+    checked(phone)
+    phone.get_by_role("button", name="Take this time").click()
+    expect(phone.get_by_role("heading", level=1)).to_have_text(
+        "Your visit has moved to the new time"
+    )
+    checked(phone)
+    context.close()
+    assert status(live_server.database, world, "teammate-here") == Status.BOOKED
+    assert offered(live_server) == []
+    assert live_server.database.read(check.faults) == []
+
+
+def test_who_waits_is_offered_the_time_that_somebody_gives_up(
+    desktop_page: Page,
+    live_server: LiveServer,
+    world: World,
+    checked: Callable[[Page], None],
+) -> None:
+    page, database = desktop_page, live_server.database
+    only_then = database.read(
+        lambda session: session.get_one(Appointment, world.visits["owner"]).starts_at
+    )
+    close_but(database, world, only_then)
+    cancel(database, world.visits["stranger"])  # at that very time, elsewhere
+    sign_in(page, live_server, world.emails["patient-stranger"])
+    page.goto(f"{live_server.url}/waiting")
+    checked(page)
+    page.goto(f"{live_server.url}/waiting/new?practitioner={world.practitioners['owner']}")
+    page.get_by_label("From", exact=True).fill(day(3))
+    page.get_by_label("Up to and with").fill(day(3))
+    checked(page)
+    page.get_by_role("button", name="Wait for a time").click()
+    expect(page.get_by_text("You are on the waiting list.")).to_be_visible()
+    checked(page)
+    work(live_server)
+    assert offered(live_server) == []
+
+    cancel(database, world.visits["owner"])
+    work(live_server)
+    page.goto(f"{live_server.url}/offers")
+    checked(page)
+    page.get_by_role("link", name="Answer the offer").click()
+    checked(page)
+    page.get_by_role("button", name="Take this time").click()
+    expect(page.get_by_text("The time is booked.")).to_be_visible()
+    assert database.read(check.faults) == []
+
+
+def close_but(database: Database, world: World, start: datetime) -> None:
+    """Leave one half hour of the practitioner's week open."""
+    local = start.astimezone(SYDNEY)
+    first = local.hour * 60 + local.minute
+    hours = (Weekly(local.weekday(), first, first + 30),)
+    database.run(
+        lambda session: set_hours(
+            session, SYSTEM, world.schedules["owner"], hours, now=datetime.now(UTC)
+        )
+    )
+
+
+def cancel(database: Database, visit: UUID) -> None:
+    database.run(
+        lambda session: booking.change_status(
+            session, SYSTEM, visit, Status.CANCELLED, now=datetime.now(UTC), cutoff=timedelta(0)
+        )
+    )

@@ -1,0 +1,119 @@
+"""Races for one referral, on every engine: one letter, one visit.
+
+The control takes the unique column away from the visits, and then there are two.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from openslot.booking import commands as booking
+from openslot.booking.errors import ReferralSpent
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.core.errors import DomainError
+from openslot.referrals import commands as referrals
+from openslot.referrals import queries
+from openslot.referrals.details import AnswerDetails
+from openslot.referrals.errors import AlreadyAnswered
+from racing import race
+from referring import TUESDAY_9, Dentists
+from town import HALF_HOUR, NOW, build_town
+
+RACERS = 8
+
+
+def attempts(dentists: Dentists, number: int) -> list[Appointment | DomainError]:
+    """Bookings at both specialists at different times, all at the same moment."""
+
+    def book(turn: int) -> Appointment | DomainError:
+        start = TUESDAY_9 + timedelta(days=turn // 2) + HALF_HOUR * (turn % 2)
+        wish = dentists.wish(start, second=turn % 2 == 1)
+        try:
+            return dentists.book(wish)
+        except DomainError as refusal:
+            return refusal
+
+    return race(number, book)
+
+
+def booked(dentists: Dentists) -> list[Appointment]:
+    return dentists.database.read(
+        lambda session: [
+            one
+            for one in session.query(Appointment)
+            if one.referral_id is not None and one.status == Status.BOOKED
+        ]
+    )
+
+
+def test_of_bookings_with_one_letter_exactly_one_wins(database: Database) -> None:
+    dentists = Dentists(database, build_town(database))
+    dentists.sent()
+    outcomes = attempts(dentists, RACERS)
+    won = [one for one in outcomes if isinstance(one, Appointment)]
+    spent = [one for one in outcomes if isinstance(one, ReferralSpent)]
+    assert (len(won), len(spent)) == (1, RACERS - 1), outcomes
+    assert len(booked(dentists)) == 1
+
+
+def test_control_without_the_unique_use_several_win(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody believes what was seen before the first booking, and visits name no use."""
+    dentists = Dentists(database, build_town(database))
+    dentists.sent()
+    seen = database.read(
+        lambda session: queries.admission_for(
+            session,
+            booking.place_of(session, dentists.first_schedule),
+            dentists.town.patients[0],
+            now=NOW,
+        )
+    )
+    monkeypatch.setattr(queries, "admission_for", lambda *args, **more: seen)
+
+    def without_use(target: Appointment, args: Any, values: dict[str, Any]) -> None:
+        values.pop("referral_use", None)
+
+    event.listen(Appointment, "init", without_use, propagate=True)
+    try:
+        outcomes = attempts(dentists, 2)
+    finally:
+        event.remove(Appointment, "init", without_use)
+    assert len([one for one in outcomes if isinstance(one, Appointment)]) == 2, outcomes
+
+
+def test_a_letter_is_answered_once_however_often_the_button_is_pressed(database: Database) -> None:
+    dentists = Dentists(database, build_town(database))
+    sent = dentists.sent()
+    dentists.book()
+
+    def answer(number: int) -> str | DomainError:
+        details = AnswerDetails(answer=f"Answer {number}")
+        try:
+            database.run(
+                lambda session: referrals.answer(session, dentists.actor(), sent, details, now=NOW)
+            )
+        except DomainError as refusal:
+            return refusal
+        return details.answer
+
+    outcomes = race(4, answer)
+    won = [one for one in outcomes if isinstance(one, str)]
+    assert len(won) == 1, outcomes
+    assert all(isinstance(one, (str, AlreadyAnswered)) for one in outcomes)
+    row = dentists.row(sent)
+    assert row is not None
+    assert [row.answer] == won
+
+
+def test_a_cancelled_visit_gives_its_letter_to_the_next_and_no_second(database: Database) -> None:
+    dentists = Dentists(database, build_town(database))
+    dentists.sent()
+    dentists.becomes(dentists.book(), Status.CANCELLED)
+    outcomes = attempts(dentists, 4)
+    assert len([one for one in outcomes if isinstance(one, Appointment)]) == 1
+    assert len(booked(dentists)) == 1

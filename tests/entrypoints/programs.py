@@ -1,0 +1,52 @@
+"""A client of the API for tests."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from entrypoints.world import PASSWORD, World
+from openslot.core import clock
+from openslot.core.audit import Origin
+from openslot.core.db import Database
+from openslot.identity.keys import create_key
+
+
+class Program:
+    """Sends JSON with a bearer token."""
+
+    def __init__(self, app: Flask, token: str | None = None):
+        self.client = app.test_client(use_cookies=False)
+        self.token = token
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
+        """Send a request; ``headers`` have underscores for dashes."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        return self.client.open(path, method=method, json=body, headers=sent)
+
+    def get(self, path: str, **headers: str) -> Any:
+        """The JSON of a page that is there."""
+        answer = self.send("GET", path, **headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+
+def signed_in(app: Flask, world: World, person: str) -> Program:
+    """A program that acts for a person of the world."""
+    program = Program(app)
+    credentials = {"email": world.emails[person], "password": PASSWORD}
+    answer = program.send("POST", "/api/v1/tokens", credentials)
+    assert answer.status_code == 201, answer.text
+    return Program(app, answer.json["access_token"])  # type: ignore[index] # it is an object
+
+
+def with_key(
+    app: Flask, database: Database, *scopes: str, networks: tuple[str, ...] = ()
+) -> Program:
+    """A program with a key of these scopes."""
+    _, text = database.run(
+        lambda session: create_key(session, "Test", scopes, networks, by=Origin(), now=clock.now())
+    )
+    return Program(app, text)

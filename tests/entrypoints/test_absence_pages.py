@@ -1,0 +1,205 @@
+"""Blocking time: the visits inside are seen first, and what becomes of each is chosen."""
+
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from re import findall
+from typing import Any
+
+import pytest
+
+from entrypoints.browsing import Client, ClientFor
+from entrypoints.world import SYDNEY, World, book_for
+from openslot.booking import check
+from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.entrypoints.worker.main import handle_next
+from openslot.offers.models import AbsenceDecision, Choice, Offer
+from openslot.schedules.models import Absence, AbsenceKind
+
+PAGE = "/calendar/absences"
+
+
+def day_of_visit(days: int = 3) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).astimezone(SYDNEY).date().isoformat()
+
+
+def days(days: int = 3, **more: object) -> dict[str, object]:
+    return {"kind": "leave", "from_day": day_of_visit(days), "to_day": day_of_visit(days), **more}
+
+
+def every(network: Database, kind: type[Any]) -> list[Any]:
+    return network.read(lambda session: list(session.query(kind)))
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What the page that asks about visits carries along, and what it proposes."""
+    found = findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
+    fields = {name: unescape(value) for name, value in found}
+    for name, value in findall(r'name="(slot-[\w-]+)">\s*<option value="([^"]+)"', page):
+        fields[name] = value
+    return fields
+
+
+def asked(client: Client, path: str = PAGE, **typed: object) -> dict[str, str]:
+    page = client.send(path, **typed)
+    assert page.status_code == 409, page.text
+    return hidden_fields(page.text)
+
+
+def test_time_without_visits_is_blocked_and_opened_again(
+    client_for: ClientFor, network: Database
+) -> None:
+    client = client_for("practitioner-owner")
+    assert client.send(PAGE, **days(20, reason="Conference")).status_code == 303
+    assert "Conference" in client.get(PAGE).text
+    [absence] = every(network, Absence)
+    assert client.send(f"{PAGE}/{absence.id}/end", page=PAGE).status_code == 303
+    assert every(network, Absence) == []
+
+
+def test_the_visits_inside_are_asked_about_before_anything_is_blocked(
+    client_for: ClientFor, network: Database
+) -> None:
+    client = client_for("practitioner-owner")
+    page = client.send(PAGE, **days())
+    assert page.status_code == 409
+    for words in ("1 visit lies", "Aroha Owner", "Keep the visit", "Offer another time"):
+        assert words in page.text
+    assert every(network, Absence) == []
+
+
+@pytest.mark.parametrize("choice", list(Choice))
+def test_a_visit_is_kept_moved_or_cancelled(
+    client_for: ClientFor, network: Database, world: World, settings: Settings, choice: Choice
+) -> None:
+    client, visit = client_for("practitioner-owner"), world.visits["owner"]
+    fields = asked(client, **days())
+    answer = client.send(PAGE, **{**fields, f"visit-{visit}": choice.value})
+    assert answer.status_code == 303, answer.text
+    while handle_next(network, settings):
+        pass
+    status = network.read(lambda session: session.get_one(Appointment, visit).status)
+    assert status == (Status.CANCELLED if choice is Choice.CANCEL else Status.BOOKED)
+    assert len(every(network, Offer)) == (choice is Choice.MOVE)
+    page = client.get(PAGE).text
+    assert ("is asked whether another time suits" in page) == (choice is Choice.MOVE)
+    assert "needs a decision" not in page
+    assert network.read(check.faults) == []
+
+
+def test_one_choice_for_all_is_shown_before_it_is_done(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    now = datetime.now(UTC)
+    network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
+    client = client_for("practitioner-owner")
+    fields = asked(client, **{**days(), "to_day": day_of_visit(4)})
+    page = client.send(PAGE, **{**fields, "preset": "cancel"})
+    assert page.status_code == 409
+    assert len(findall(r'value="cancel" checked', page.text)) == 2
+    assert every(network, Absence) == []
+
+
+def test_a_visit_that_was_booked_meanwhile_is_asked_about_too(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    client = client_for("practitioner-owner")
+    fields = asked(client, **{**days(), "to_day": day_of_visit(4)})
+    now = datetime.now(UTC)
+    network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
+    page = client.send(PAGE, **{**fields, f"visit-{world.visits['owner']}": "cancel"})
+    assert page.status_code == 409
+    assert "Other visits lie in this time by now" in page.text
+    assert "2 visits lie" in page.text
+    assert f'name="visit-{world.visits["owner"]}" value="cancel" checked' in page.text
+
+
+@pytest.mark.parametrize("slot", ["", "x", "1/x", "1/2026-13-45T00:00:00Z", "9999999999/z"])
+def test_a_time_that_is_none_is_refused_in_words(
+    client_for: ClientFor, network: Database, world: World, slot: str
+) -> None:
+    client, visit = client_for("practitioner-owner"), world.visits["owner"]
+    fields = asked(client, **days())
+    page = client.send(PAGE, **{**fields, f"visit-{visit}": "move", f"slot-{visit}": slot})
+    assert page.status_code == 400
+    assert "Choose a time to move each visit to" in page.text
+    assert every(network, Absence) == []
+
+
+def test_what_nobody_answered_is_decided_again(
+    client_for: ClientFor, network: Database, world: World, settings: Settings
+) -> None:
+    client, visit = client_for("practitioner-owner"), world.visits["owner"]
+    client.send(PAGE, **{**asked(client, **days()), f"visit-{visit}": "move"})
+    while handle_next(network, settings):
+        pass
+    later = datetime.now(UTC) - timedelta(minutes=1)
+
+    def run_out(session: Any) -> None:
+        session.query(Offer).one().expires_at = later
+
+    network.run(run_out)
+    page = client.get(PAGE).text
+    assert "1 visit inside blocked time needs a decision" in page
+    assert "The patient has not answered." in page
+    answer = client.send(f"{PAGE}/decide", page=PAGE, **{f"visit-{visit}": "keep"})
+    assert answer.status_code == 303
+    assert "needs a decision" not in client.get(PAGE).text
+    [decision] = every(network, AbsenceDecision)
+    assert decision.choice == Choice.KEEP
+
+
+def test_the_next_hours_are_kept_free_for_an_emergency(
+    client_for: ClientFor, network: Database
+) -> None:
+    client = client_for("practitioner-owner")
+    answer = client.send(f"{PAGE}/emergency", page="/calendar", hours="3")
+    assert answer.status_code == 303
+    [absence] = every(network, Absence)
+    assert absence.kind == AbsenceKind.KEPT_FREE
+    assert absence.ends_at - absence.starts_at == timedelta(hours=3)
+    assert absence.starts_at <= datetime.now(UTC) < absence.starts_at + timedelta(minutes=6)
+
+
+def test_who_runs_the_centre_blocks_for_its_practitioners(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    client = client_for("centre-admin-owner")
+    who = world.practitioners["owner"]
+    path = f"{PAGE}?practitioner={who}"
+    assert path in client.get(f"/admin/practitioners/{who}").text
+    assert "Priya Owner" in client.get(path).text
+    fields = asked(client, path, **days())
+    answer = client.send(path, **{**fields, f"visit-{world.visits['owner']}": "keep"})
+    assert (answer.status_code, answer.location) == (303, path)
+    [absence] = every(network, Absence)
+    assert absence.created_by == world.accounts["centre-admin-owner"]
+
+
+@pytest.mark.parametrize(
+    ("person", "status"),
+    [
+        ("centre-admin-stranger", 403),
+        ("practitioner-stranger", 403),
+        ("staff-owner", 403),
+        ("patient-owner", 403),
+    ],
+)
+def test_others_neither_look_nor_block(
+    client_for: ClientFor, network: Database, world: World, person: str, status: int
+) -> None:
+    client = client_for(person)
+    path = f"{PAGE}?practitioner={world.practitioners['owner']}"
+    assert client.get(path).status_code == status
+    for action in ("", "/emergency", "/decide"):
+        typed = {**days(20), "practitioner": world.practitioners["owner"]}
+        assert client.post(f"{PAGE}{action}", **typed).status_code == status
+    assert every(network, Absence) == []
+
+
+def test_an_administrator_names_whose_time_it_is(client_for: ClientFor) -> None:
+    client = client_for("centre-admin-owner")
+    assert client.get(PAGE).status_code == 404
+    assert client.get(f"{PAGE}?practitioner=999999").status_code == 403
+    assert client_for("network-admin").get(f"{PAGE}?practitioner=999999").status_code == 404

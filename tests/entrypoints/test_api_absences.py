@@ -1,0 +1,111 @@
+"""Absences through the API: looked at first, decided in the same request, taken back."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from entrypoints.programs import Program, signed_in, with_key
+from entrypoints.world import World
+from openslot.core.db import Database
+
+PATH = "/api/v1/absences"
+
+
+def away(days: int = 3, **more: Any) -> dict[str, Any]:
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=days - 1)
+    return {
+        "start": start.isoformat(),
+        "end": (start + timedelta(days=2)).isoformat(),
+        "reason": "Course",
+        **more,
+    }
+
+
+@pytest.fixture
+def away_from(app: Flask, world: World) -> Program:
+    return signed_in(app, world, "practitioner-owner")
+
+
+def test_a_dry_run_tells_what_lies_inside_and_enters_nothing(
+    world: World, away_from: Program
+) -> None:
+    answer = away_from.send("POST", f"{PATH}?dry_run=true", away())
+    assert answer.status_code == 200, answer.text
+    found: Any = answer.json
+    [hit] = found["hits"]
+    assert (found["id"], hit["appointment"]) == (None, str(world.visits["owner"]))
+    assert hit["alternatives"]
+    assert away_from.get(PATH) == {"items": []}
+
+
+def test_every_visit_inside_is_decided(world: World, away_from: Program) -> None:
+    refused = away_from.send("POST", PATH, away())
+    assert (refused.status_code, refused.json["code"]) == (409, "other-visits")
+    keep = {"appointment": str(world.visits["owner"]), "choice": "keep"}
+    made = away_from.send("POST", PATH, away(decisions=[keep]))
+    assert made.status_code == 201, made.text
+    [listed] = away_from.get(PATH)["items"]
+    assert (listed["id"], listed["reason"]) == (made.json["id"], "Course")
+    slots = f"/api/v1/slots?schedule={world.schedules['owner']}&limit=500"
+    starts = [datetime.fromisoformat(one["start"]) for one in away_from.get(slots)["items"]]
+    blocked = [datetime.fromisoformat(listed[side]) for side in ("start", "end")]
+    assert any(start > blocked[1] for start in starts)
+    assert not [start for start in starts if blocked[0] <= start < blocked[1]]
+
+
+def test_an_absence_is_taken_back_once(away_from: Program) -> None:
+    made: Any = away_from.send("POST", PATH, away(20)).json
+    one = f"{PATH}/{made['id']}"
+    assert away_from.send("DELETE", one).status_code == 204
+    assert away_from.send("DELETE", f"{one}?withdraw=true").status_code == 404
+    assert away_from.get(PATH) == {"items": []}
+
+
+@pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-teammate"])
+def test_others_neither_see_nor_enter_nor_end_it(
+    app: Flask, world: World, away_from: Program, person: str
+) -> None:
+    made: Any = away_from.send("POST", PATH, away(20)).json
+    other, who = signed_in(app, world, person), world.practitioners["owner"]
+    assert other.send("GET", f"{PATH}?practitioner={who}").status_code == 403
+    assert other.send("POST", PATH, away(30, practitioner=who)).status_code == 403
+    assert other.send("DELETE", f"{PATH}/{made['id']}").status_code == 404
+
+
+def test_who_runs_the_centre_enters_it_for_a_practitioner(app: Flask, world: World) -> None:
+    who = world.practitioners["owner"]
+    admin = signed_in(app, world, "centre-admin-owner")
+    assert admin.send("POST", PATH, away(20, practitioner=who)).status_code == 201
+    stranger = signed_in(app, world, "centre-admin-stranger")
+    assert stranger.send("POST", PATH, away(30, practitioner=who)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start": "2027-01-01T09:00:00"},
+        {"end": "2020-01-01T00:00:00Z"},
+        {"start": "9999-12-31T00:00:00Z", "end": "9999-12-31T23:59:59Z"},
+        {"start": "0001-01-01T00:00:00+14:00"},
+        {"kind": "holiday"},
+        {"practitioner": 0},
+        {"decisions": [{"appointment": "x", "choice": "keep"}]},
+        {"decisions": [{"appointment": "0190b0c0-0000-7000-8000-000000000000", "choice": "move"}]},
+        {"reason": "x" * 201},
+        {"other": 1},
+    ],
+)
+def test_odd_absences_are_refused(away_from: Program, change: dict[str, Any]) -> None:
+    answer = away_from.send("POST", PATH, away(20) | change)
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_key_names_the_practitioner(app: Flask, network: Database, world: World) -> None:
+    program = with_key(app, network, "care:write")
+    assert program.send("GET", PATH).status_code == 422
+    assert program.get(f"{PATH}?practitioner={world.practitioners['owner']}") == {"items": []}
+    assert program.send("GET", f"{PATH}?practitioner=99999").status_code == 404
+    late = f"{PATH}?practitioner={world.practitioners['owner']}&from=9999-12-31T00:00:00Z"
+    assert program.send("GET", late).status_code == 422

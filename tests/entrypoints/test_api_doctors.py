@@ -1,0 +1,101 @@
+"""The doctor-schedule service as its users call it, on the diaries of everything else."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from entrypoints.programs import Program, with_key
+from entrypoints.world import World
+from openslot.app import create_app as made
+from openslot.core.config import Settings
+from openslot.core.db import Database
+
+WEEK = {day: [["09:00", "17:00"]] for day in ("monday", "tuesday", "wednesday")}
+GIVEN = {"name": "Dr Ann Lee", "locations": ["12 High St", "3 Sea Road, Coogee"], "schedule": WEEK}
+
+
+@pytest.fixture
+def program(app: Flask, network: Database) -> Program:
+    return with_key(app, network, "doctors")
+
+
+@pytest.fixture
+def doctor(program: Program) -> Any:
+    answer = program.send("POST", "/doctors", GIVEN)
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def visit(doctor: Any, time: str = "11:00", place: int = 0) -> dict[str, Any]:
+    return {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][place],
+            "date": "2027-02-01", "time": time}  # fmt: skip
+
+
+def test_a_doctor_comes_back_as_given(program: Program, doctor: Any) -> None:
+    assert {key: doctor[key] for key in GIVEN} == GIVEN
+    assert program.get(f"/doctors/{doctor['id']}") == doctor
+    assert doctor in program.get("/doctors")
+
+
+def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any) -> None:
+    first = program.send("POST", "/appointment", visit(doctor))
+    assert first.status_code == 201, first.text
+    assert first.json["minutes"] == 15
+    again = program.send("POST", "/appointment", visit(doctor, place=1))
+    assert (again.status_code, again.json["code"]) == (409, "slot-taken")
+    assert again.json["alternatives"]
+    assert program.send("POST", "/appointment", visit(doctor, "11:15", 1)).status_code == 201
+    listed = program.get(f"/appointments/{doctor['id']}")
+    assert [(one["time"], one["location_id"]) for one in listed] == [
+        ("11:00", doctor["location_ids"][0]), ("11:15", doctor["location_ids"][1]),
+    ]  # fmt: skip
+
+
+def test_a_cancelled_visit_frees_its_time(program: Program, doctor: Any) -> None:
+    program.send("POST", "/appointment", visit(doctor))
+    named = {key: value for key, value in visit(doctor).items() if key != "location_id"}
+    assert program.send("DELETE", "/appointment", named).status_code == 204
+    assert program.get(f"/appointments/{doctor['id']}") == []
+    assert program.send("DELETE", "/appointment", named).status_code == 404
+    assert program.send("POST", "/appointment", visit(doctor, place=1)).status_code == 201
+
+
+def test_changing_a_doctor_moves_hours_and_places(program: Program, doctor: Any) -> None:
+    given = GIVEN | {
+        "locations": ["3 Sea Road, Coogee"],
+        "schedule": {"friday": [["10:00", "12:00"]]},
+    }
+    changed = program.send("PUT", f"/doctors/{doctor['id']}", given).json
+    assert {key: changed[key] for key in given} == given
+    assert program.send("POST", "/appointment", visit(doctor)).status_code == 404
+    assert program.send("DELETE", f"/doctors/{doctor['id']}").status_code == 204
+    assert program.send("GET", f"/doctors/{doctor['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [({"time": "11:05"}, 422), ({"time": "18:00"}, 422), ({"date": "2019-02-01"}, 422),
+     ({"time": "25:00"}, 422), ({"date": "soon"}, 422), ({"location_id": 999}, 404),
+     ({"doctor_id": 0}, 422), ({"room": 3}, 422)],
+)  # fmt: skip
+def test_what_cannot_be_booked_is_refused_and_named(
+    program: Program, doctor: Any, change: dict[str, Any], status: int
+) -> None:
+    answer = program.send("POST", "/appointment", visit(doctor) | change)
+    assert answer.status_code == status, answer.text
+    assert answer.json["errors"][0]["field"]
+
+
+def test_a_trusted_network_needs_no_key(settings: Settings, world: World) -> None:
+    app = made(settings.model_copy(update={"doctor_networks": ("127.0.0.0/8",)}))
+    assert Program(app).send("GET", "/doctors").status_code == 200
+    assert Program(app).send("GET", "/api/v1/centres").status_code == 403
+    app.extensions["openslot"].database.close()
+
+
+def test_without_key_or_network_nobody_is_served(app: Flask) -> None:
+    for method, path in (("GET", "/doctors"), ("GET", "/appointments/1"), ("POST", "/appointment")):
+        answer = Program(app).send(method, path, {} if method == "POST" else None)
+        assert answer.status_code == 401
+        assert answer.content_type == "application/problem+json"

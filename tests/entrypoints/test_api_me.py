@@ -1,0 +1,67 @@
+"""One's own account, keys and the search through the API."""
+
+from uuid import uuid4
+
+from flask import Flask
+from sqlalchemy import select
+
+from entrypoints.programs import Program, signed_in, with_key
+from entrypoints.world import PASSWORD, World
+from openslot.core.db import Database
+from openslot.core.idempotency import KeptAnswer
+
+
+def test_a_token_tells_whom_it_stands_for(app: Flask, world: World) -> None:
+    patient = signed_in(app, world, "patient-owner")
+    found = patient.get("/api/v1/me")
+    assert (found["role"], found["patient"]) == ("patient", str(world.patients["owner"]))
+    changed = patient.send("PATCH", "/api/v1/me", {"time_zone": "Europe/Dublin"}).json
+    assert changed == found | {"time_zone": "Europe/Dublin"}
+
+
+def test_a_key_stands_for_nobody(app: Flask, network: Database) -> None:
+    assert with_key(app, network, "*").send("GET", "/api/v1/me").status_code == 403
+
+
+def test_deleting_oneself_ends_the_token(app: Flask, world: World) -> None:
+    patient = signed_in(app, world, "patient-owner")
+    assert patient.send("DELETE", "/api/v1/me").status_code == 204
+    assert patient.send("GET", "/api/v1/me").status_code == 401
+
+
+def test_keys_are_made_by_who_runs_the_network_and_never_wider(
+    app: Flask, world: World, network: Database
+) -> None:
+    body = {"name": "Kiosk", "scopes": ["appointments:read"]}
+    assert (
+        signed_in(app, world, "staff-owner").send("POST", "/api/v1/keys", body).status_code == 403
+    )
+    admin = signed_in(app, world, "network-admin")
+    made = admin.send("POST", "/api/v1/keys", body).json
+    assert made["key"].startswith("osk_")
+    assert [one["name"] for one in admin.get("/api/v1/keys")["items"]] == ["Kiosk"]
+    assert admin.send("DELETE", f"/api/v1/keys/{made['id']}").status_code == 204
+    assert Program(app, made["key"]).send("GET", "/api/v1/slots").status_code == 401
+    narrow = with_key(app, network, "manage")
+    assert narrow.send("POST", "/api/v1/keys", body | {"scopes": ["*"]}).status_code == 403
+
+
+def test_the_search_finds_with_a_typing_error(app: Flask, network: Database) -> None:
+    found = with_key(app, network, "*").get("/api/v1/search?q=banskia+hospital&kind=centre")
+    assert [one["name"] for one in found["items"]] == ["Banksia General Hospital"]
+    assert found["items"][0]["next_free"]
+
+
+def test_an_answer_with_a_secret_is_not_kept(app: Flask, network: Database, world: World) -> None:
+    program = with_key(app, network, "*")
+    key = {"name": "Ward", "scopes": ["directory:read"]}
+    webhook = {"url": "https://example.org/", "events": ["slot.freed"]}
+    person = {"email": world.emails["patient-owner"], "password": PASSWORD}
+    for path, body in (("keys", key), ("webhooks", webhook), ("tokens", person)):
+        answer = program.send("POST", f"/api/v1/{path}", body, Idempotency_Key="a")
+        assert (answer.status_code, answer.json["code"]) == (400, "secret-answer")
+    rotated = f"/api/v1/webhooks/{uuid4()}"
+    answer = program.send("PATCH", rotated, {"rotate": True}, Idempotency_Key="a")
+    assert (answer.status_code, answer.json["code"]) == (400, "secret-answer")
+    kept = network.read(lambda session: session.scalars(select(KeptAnswer)).all())
+    assert kept == []

@@ -1,0 +1,250 @@
+"""Pages of those who care for others: adding, booking for them, handing over."""
+
+import re
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+import time_machine
+from itsdangerous import URLSafeTimedSerializer
+
+from entrypoints.browsing import Client, ClientFor, link_in, mails
+from entrypoints.world import PASSWORD, World
+from openslot.booking.models import Appointment, Status
+from openslot.core import clock
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.models import Dependent, Patient
+
+LIST = "/profile/dependents"
+EMAIL = "tama@example.net"
+STRONG = "orchard lantern velvet seven"
+
+
+@pytest.fixture
+def carer(client_for: ClientFor) -> Client:
+    return client_for("patient-owner")
+
+
+@pytest.fixture
+def child(carer: Client, network: Database) -> UUID:
+    """Somebody whom the patient cares for."""
+    answer = carer.send(f"{LIST}/new", name="Tama Ngata", born="2 April 2015")
+    assert answer.status_code == 303, answer.text
+    return network.read(lambda session: session.query(Dependent).one().patient_id)
+
+
+def visits_of(network: Database, patient: UUID) -> list[Appointment]:
+    return network.read(
+        lambda session: (
+            session.query(Appointment)
+            .filter_by(patient_id=patient)
+            .filter(Appointment.status.in_([Status.HELD, Status.BOOKED]))
+            .all()
+        )
+    )
+
+
+def starts(page: str) -> list[str]:
+    return re.findall(r'<button[^>]* name="start" value="([^"]+)"', page)
+
+
+def test_somebody_is_added_and_listed(carer: Client, child: UUID) -> None:
+    page = carer.get(LIST).text
+    assert "Tama Ngata" in page
+    assert "Born 2 April 2015" in page
+    assert f"/search?patient={child}" in page
+    assert "People you care for" in carer.get("/account").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"name": "", "born": "2 April 2015"}, "Fill in “Name”."),
+        ({"name": "Tama", "born": ""}, "Fill in “Date of birth”."),
+        ({"name": "Tama", "born": "yesterday"}, "There is a problem"),
+        ({"name": "Tama", "born": "1 January 2199"}, "Enter a date of birth that is in the past."),
+        ({"name": "x" * 201, "born": "2 April 2015"}, "Shorten this"),
+        ({"name": "a\x07b", "born": "2 April 2015"}, "cannot be seen"),
+    ],
+)
+def test_what_cannot_be_kept_is_shown_again_with_a_sentence(
+    carer: Client, network: Database, fields: dict[str, str], sentence: str
+) -> None:
+    answer = carer.send(f"{LIST}/new", **fields)
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert network.read(lambda session: session.query(Dependent).count()) == 0
+
+
+def test_details_are_changed_and_names_are_text(carer: Client, child: UUID) -> None:
+    page = f"{LIST}/{child}"
+    answer = carer.send(page, name="<b>Tama</b>", born="2 April 2015", medicare_number="2123")
+    assert answer.status_code == 303
+    shown = carer.get(LIST).text
+    assert "&lt;b&gt;Tama&lt;/b&gt;" in shown
+    assert 'value="2123"' in carer.get(page).text
+
+
+def test_nobody_else_finds_them(
+    client_for: ClientFor, world: World, carer: Client, child: UUID
+) -> None:
+    stranger = client_for("patient-stranger")
+    schedule = world.schedules["stranger"]
+    for path in (f"{LIST}/{child}", f"{LIST}/{child}/hand-over", f"{LIST}/{uuid4()}"):
+        assert stranger.get(path).status_code == 404
+        assert stranger.post(path, name="X", email=EMAIL).status_code == 404
+    assert stranger.post(f"{LIST}/{child}/hand-over/withdraw").status_code == 404
+    assert "Tama" not in stranger.get(LIST).text
+    assert stranger.get(f"/book/{schedule}?patient={child}").status_code == 404
+    for path in (f"/book/{schedule}", f"/book/{schedule}/hold"):
+        answer = stranger.post(path, patient=child, start="2100-01-01T00:00:00Z")
+        assert answer.status_code == 404
+    for person in ("staff-owner", "practitioner-owner", "network-admin"):
+        assert client_for(person).get(LIST).status_code == 403
+
+
+# Booking for them
+
+
+def test_the_week_asks_who_it_is_for_and_the_choice_stays(
+    carer: Client, network: Database, world: World, child: UUID
+) -> None:
+    book = f"/book/{world.schedules['stranger']}"
+    own = carer.get(book).text
+    assert f"patient={child}" in own
+    start = starts(carer.get(f"{book}?patient={child}").text)[-1]
+    held = carer.post(f"{book}/hold", start=start, minutes=30, patient=child).location
+    assert f"patient={child}" in held
+    page = carer.get(held).text
+    assert "Who is it for?" in page
+    assert re.search(rf'name="patient" value="{child}" checked', page)
+    [kept] = visits_of(network, child)
+    answer = carer.post(book, start=start, minutes=30, patient=child, hold=kept.id)
+    assert answer.status_code == 303
+    assert [one.status for one in visits_of(network, child)] == [Status.BOOKED]
+    assert "Tama" in carer.get(LIST).text
+    assert carer.get(answer.location).status_code == 200
+
+
+def test_who_is_chosen_last_is_whom_it_is_booked_for(
+    carer: Client, network: Database, world: World, child: UUID
+) -> None:
+    book = f"/book/{world.schedules['stranger']}"
+    start = starts(carer.get(book).text)[-1]
+    held = carer.post(f"{book}/hold", start=start, minutes=30).location
+    hold = re.search(r"hold=([0-9a-f-]{36})", held)
+    assert hold
+    answer = carer.post(book, start=start, minutes=30, patient=child, hold=hold[1])
+    assert answer.status_code == 303, answer.text
+    assert [one.status for one in visits_of(network, child)] == [Status.BOOKED]
+    mine = visits_of(network, world.patients["owner"])
+    assert [one.status for one in mine] == [Status.BOOKED]  # the one that was there before
+
+
+def test_times_are_free_for_whom_it_is_for(
+    carer: Client, network: Database, world: World, child: UUID
+) -> None:
+    first, second = (f"/book/{world.schedules[who]}" for who in ("stranger", "teammate"))
+    start = starts(carer.get(f"{first}?patient={child}").text)[-1]
+    carer.post(first, start=start, minutes=30, patient=child)
+    week = f"start={start}"
+    assert start in starts(carer.get(f"{second}?{week}").text)
+    assert start not in starts(carer.get(f"{second}?{week}&patient={child}").text)
+
+
+def test_without_anybody_to_care_for_nothing_is_asked(client_for: ClientFor, world: World) -> None:
+    page = client_for("patient-teammate").get(f"/book/{world.schedules['stranger']}").text
+    assert "Who is it for?" not in page
+
+
+# Handing over
+
+
+def offer(carer: Client, child: UUID, email: str = EMAIL) -> None:
+    answer = carer.send(f"{LIST}/{child}/hand-over", email=email)
+    assert answer.status_code == 303, answer.text
+
+
+def test_a_record_is_handed_over_by_a_link(
+    carer: Client, client_for: ClientFor, network: Database, child: UUID
+) -> None:
+    offer(carer, child)
+    assert EMAIL in carer.get(LIST).text
+    [mail] = [one for one in mails(network) if one["to"] == EMAIL]
+    link, newcomer = link_in(mail), client_for(None)
+    assert "Tama Ngata" in newcomer.get(link).text
+    for weak in ("short", "tama@example.net", "password1234"):
+        assert newcomer.send(link, password=weak).status_code == 422
+    assert newcomer.send(link, password=STRONG).status_code == 303
+    assert newcomer.get(link).status_code == 410
+    newcomer.token = None
+    assert newcomer.send("/login", email=EMAIL, password=STRONG).status_code == 303
+    assert "Tama Ngata" in newcomer.get("/account").text
+    assert "Tama" not in carer.get(LIST).text
+    assert carer.get(f"{LIST}/{child}").status_code == 404
+
+
+def test_an_address_with_an_account_is_told_only_to_whoever_opens_the_link(
+    carer: Client, client_for: ClientFor, network: Database, world: World, child: UUID
+) -> None:
+    known = world.emails["staff-owner"]
+    told = []
+    for email in (EMAIL, known):
+        answer = carer.send(f"{LIST}/{child}/hand-over", email=email)
+        page = carer.get(LIST).text
+        told.append((answer.status_code, answer.location, email in page, "account already" in page))
+    assert told[0] == told[1]
+    [mail, *_] = [one for one in mails(network) if one["to"] == known]
+    opened = client_for(None).get(link_in(mail))
+    assert opened.status_code == 409
+    assert "This address has an account already" in opened.text
+    assert client_for(None).post(link_in(mail), password=STRONG).status_code == 409
+
+
+def test_a_link_taken_back_or_replaced_or_too_old_opens_nothing(
+    carer: Client, client_for: ClientFor, network: Database, child: UUID
+) -> None:
+    offer(carer, child)
+    first = link_in(mails(network)[0])
+    offer(carer, child, "other@example.net")
+    second = link_in(mails(network)[0])
+    newcomer = client_for(None)
+    assert newcomer.get(first).status_code == 410
+    with time_machine.travel(clock.now() + timedelta(days=15)):
+        assert newcomer.get(second).status_code == 410
+    assert newcomer.get(second).status_code == 200
+    carer.post(f"{LIST}/{child}/hand-over/withdraw")
+    assert newcomer.get(second).status_code == 410
+    assert newcomer.post(second, password=STRONG).status_code == 410
+
+
+def test_links_that_we_did_not_sign_open_nothing(
+    client_for: ClientFor, network: Database, world: World, settings: Settings, child: UUID
+) -> None:
+    content = [child.hex, world.patients["owner"].hex, EMAIL]
+    forged = URLSafeTimedSerializer("another secret", salt="hand-over").dumps(content)
+    other_use = URLSafeTimedSerializer(settings.key(), salt="reset").dumps(content)
+    for token in (forged, other_use, "x", "a.b.c", "%00", "x" * 5000):
+        assert client_for(None).get(f"/hand-over/{token}").status_code == 410
+
+
+def test_the_own_address_and_none_are_refused(
+    carer: Client, network: Database, world: World, child: UUID
+) -> None:
+    for email in ("", "nobody", world.emails["patient-owner"]):
+        answer = carer.send(f"{LIST}/{child}/hand-over", email=email)
+        assert answer.status_code in (409, 422)
+        assert "There is a problem" in answer.text
+    assert mails(network) == []
+
+
+def test_a_carer_does_not_delete_their_account_before_handing_over(
+    carer: Client, network: Database, world: World, child: UUID
+) -> None:
+    answer = carer.send("/account/delete", current=PASSWORD)
+    assert answer.status_code == 409
+    assert "Hand their records over first" in answer.text
+    person = network.read(lambda session: session.get(Patient, world.patients["owner"]))
+    assert person
+    assert person.account_id

@@ -1,0 +1,235 @@
+"""Everything that the demonstration network holds is right FHIR, and hangs together."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+from flask import Flask
+
+from engines import counting
+from entrypoints.programs import Program, with_key
+from importing import NOW, QUICK
+from openslot.app import create_app
+from openslot.booking import queries
+from openslot.booking.absences import AbsenceDetails, enter_absence
+from openslot.booking.commands import Wish, hold
+from openslot.core import clock
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.models import Patient
+from openslot.directory.rules import SYSTEM
+from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.exchange.demo import load_demo
+from openslot.exchange.progress import Silent
+from openslot.schedules.availability import instant_of
+
+Json = dict[str, Any]
+
+WINDOW = "start=ge2026-11-23&start=lt2026-11-25"
+CODES = {
+    "Appointment": {"proposed", "pending", "booked", "arrived", "fulfilled", "cancelled",
+                    "noshow", "entered-in-error", "checked-in", "waitlist"},
+    "Slot": {"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"},
+    "Location": {"active", "suspended", "inactive"},
+    "CapabilityStatement": {"active"},
+}  # fmt: skip
+PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
+
+
+@pytest.fixture(scope="module")
+def app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The demonstration network as it is at NOW."""
+    folder = tmp_path_factory.mktemp("demo")
+    file = folder / "demo.sqlite3"
+    file.write_bytes(sqlite_template.read_bytes())
+    settings = Settings(
+        _env_file=None, data_dir=folder, database_url=f"sqlite:///{file}", rate_limits=False,
+        public_url="https://book.example",
+    )  # fmt: skip
+    app = create_app(settings)
+    load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clock, "now", lambda: NOW)
+        yield app
+    app.extensions["openslot"].database.close()
+
+
+@pytest.fixture(scope="module")
+def database(app: Flask) -> Database:
+    found: Database = app.extensions["openslot"].database
+    return found
+
+
+@pytest.fixture(scope="module")
+def program(app: Flask, database: Database) -> Program:
+    return with_key(app, database, "*")
+
+
+@pytest.fixture(scope="module")
+def every(program: Program) -> dict[str, list[Json]]:
+    """All resources by kind; of the slots those of two days."""
+    return {
+        name: resources(program, f"/fhir/{name}?_count=200{'&' + WINDOW if name == 'Slot' else ''}")
+        for name in RESOURCES
+    }
+
+
+def local(address: str) -> str:
+    """A link of ours as this test's client follows it."""
+    assert address.startswith("https://book.example/fhir/"), address
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def pages(program: Program, path: str) -> Iterator[Json]:
+    address: str | None = path
+    while address:
+        bundle = program.get(address)
+        yield bundle
+        links = {link["relation"]: link["url"] for link in bundle["link"]}
+        address = local(links["next"]) if "next" in links else None
+
+
+def resources(program: Program, path: str) -> list[Json]:
+    return [one["resource"] for page in pages(program, path) for one in page.get("entry", ())]
+
+
+def check_shape(value: Any, path: str) -> None:
+    """FHIR's JSON has no null and nothing empty."""
+    assert value is not None, path
+    assert value not in ("", [], {}), path
+    parts = value.items() if isinstance(value, dict) else ()
+    parts = enumerate(value) if isinstance(value, list) else parts
+    for name, part in parts:
+        check_shape(part, f"{path}.{name}")
+
+
+def check(found: Json) -> None:
+    get_fhir_model_class(found["resourceType"]).model_validate(found)
+    check_shape(found, found["resourceType"])
+    if "status" in found:
+        assert found["status"] in CODES[found["resourceType"]]
+    if found["resourceType"] == "Appointment":
+        check_appointment(found)
+    if "start" in found:
+        assert found["start"] < found["end"] or found["start"][-6:] != found["end"][-6:]
+        assert found["start"][19] in "+-Z"
+
+
+def check_appointment(found: Json) -> None:
+    """app-1 to app-4, and the codes of participants."""
+    assert all("actor" in one or "type" in one for one in found["participant"])
+    assert {one["status"] for one in found["participant"]} <= PARTICIPATION
+    assert ("start" in found) == ("end" in found)
+    assert "start" in found or found["status"] in ("proposed", "cancelled", "waitlist")
+    assert "cancelationReason" not in found or found["status"] in ("cancelled", "noshow")
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value["reference"]
+        for part in value.values():
+            yield from references(part)
+    if isinstance(value, list):
+        for part in value:
+            yield from references(part)
+
+
+def test_every_resource_is_valid(program: Program, every: dict[str, list[Json]]) -> None:
+    for some in every.values():
+        assert some
+        for one in some:
+            check(one)
+    check(program.get("/fhir/metadata"))
+    kinds = Counter(one["status"] for one in every["Appointment"])
+    assert set(kinds) >= {"booked", "arrived", "fulfilled", "cancelled", "noshow"}
+    assert {"free", "busy"} <= {one["status"] for one in every["Slot"]}
+
+
+def test_totals_are_true_and_pages_have_no_doubles(program: Program) -> None:
+    for name in RESOURCES:
+        count = "_count=150&start=2026-11-23" if name == "Slot" else "_count=50"
+        count = "_count=7" if name in ("Organization", "Location", "HealthcareService") else count
+        totals, ids = set(), []
+        for page in pages(program, f"/fhir/{name}?{count}"):
+            totals.add(page["total"])
+            ids += [entry["resource"]["id"] for entry in page["entry"]]
+        assert totals == {len(ids)}, name
+        assert len(set(ids)) == len(ids), name
+
+
+def test_every_reference_resolves(program: Program, every: dict[str, list[Json]]) -> None:
+    known = {f"{name}/{one['id']}" for name, some in every.items() for one in some}
+    wanted = {
+        reference
+        for name, some in every.items()
+        if name != "AuditEvent"
+        for one in some
+        for reference in references(one)
+    }
+    for reference in sorted(wanted - known):
+        answer = program.send("GET", f"/fhir/{reference}")
+        assert answer.status_code == 200, reference
+        assert answer.json["status"].startswith("busy")  # type: ignore[index] # a past slot
+
+
+def test_slots_have_a_service_only_while_they_are_free(every: dict[str, list[Json]]) -> None:
+    found = every["Slot"]
+    assert not [one for one in found if one["status"] != "free" and "serviceType" in one]
+    assert [one for one in found if one["status"] == "free" and "serviceType" in one]
+
+
+def test_a_slot_reads_as_the_search_showed_it(program: Program) -> None:
+    found = program.get(f"/fhir/Slot?{WINDOW}&_count=200")["entry"]
+    by_status = {entry["resource"]["status"]: entry["resource"] for entry in found}
+    assert len(by_status) > 1
+    for one in by_status.values():
+        assert program.get(f"/fhir/Slot/{one['id']}") == one
+
+
+def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Database) -> None:
+    free = program.get("/fhir/Slot?start=2026-11-25&status=free&specialty=GP")["entry"]
+    first, later = free[0]["resource"], free[-1]["resource"]
+    tick = int(first["id"].split("-")[1])
+    visit = database.read(lambda session: queries.visits(session, limit=400))
+    patient = next(one.patient for one in visit if isinstance(one.patient, Patient))
+    schedule_id = int(first["id"].split("-")[0])
+    wish = Wish(schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id)
+    database.run(lambda s: hold(s, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10)))
+    role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
+    person = int(role["practitioner"]["reference"].split("/")[1])
+    details = AbsenceDetails(
+        kind="leave", starts_at=datetime.fromisoformat(later["start"]),
+        ends_at=datetime.fromisoformat(later["end"]),
+    )  # fmt: skip
+    database.run(lambda s: enter_absence(s, SYSTEM, person, details, now=NOW))
+    assert program.get(f"/fhir/Slot/{first['id']}")["status"] == "busy-tentative"
+    assert program.get(f"/fhir/Slot/{later['id']}")["status"] == "busy-unavailable"
+
+
+def test_statements_do_not_grow_with_the_answer(program: Program, database: Database) -> None:
+    for query in (
+        "Slot?start=ge2026-11-23&start=lt2026-12-20",
+        "Slot?start=ge2026-11-23&start=lt2026-12-20&status=free",
+        "Appointment?",
+        "Appointment?patient.name=a&_include=Appointment:actor",
+        "Patient?_revinclude=Appointment:patient",
+        "PractitionerRole?_include=PractitionerRole:practitioner",
+        "Schedule?_include=Schedule:actor",
+        "Organization?_include=Organization:partof",
+    ):
+        counts = []
+        for count in (1, 200):
+            with counting(database) as counted:
+                program.get(f"/fhir/{query}&_count={count}")
+            counts.append(counted.count - 1)  # the bearer's own
+        few, many = counts
+        assert few <= many <= (4 if query.startswith("Slot") else 8), (query, counts)
+        if "include" not in query:
+            assert few == many, (query, counts)

@@ -1,0 +1,306 @@
+"""Searches of FHIR: every parameter, prefix and modifier, by GET and by POST, page by page."""
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from entrypoints.programs import Program, signed_in, with_key
+from entrypoints.world import SYDNEY, World, book_for, build
+from openslot.app import create_app
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.entrypoints.fhir.registry import RESOURCES
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def program(app: Flask, network: Database) -> Program:
+    return with_key(app, network, "*")
+
+
+def ids(bundle: Json, mode: str = "match") -> list[str]:
+    return [
+        entry["resource"]["id"]
+        for entry in bundle.get("entry", ())
+        if entry["search"]["mode"] == mode
+    ]
+
+
+def found(program: Program, query: str) -> list[str]:
+    bundle = program.get(f"/fhir/{query}")
+    assert bundle["total"] == len(ids(bundle))
+    return ids(bundle)
+
+
+def link(bundle: Json, relation: str) -> str | None:
+    links = {one["relation"]: one["url"] for one in bundle["link"]}
+    return links.get(relation)
+
+
+def day() -> str:
+    """The date at the centre of everybody's visit in the world."""
+    return f"{(datetime.now(UTC) + timedelta(days=3)).astimezone(SYDNEY):%Y-%m-%d}"
+
+
+SEARCHES = [
+    ("Organization?name=banksia", ["centre-1"]),
+    ("Organization?name=general", ["centre-1"]),
+    ("Organization?name=anksia", []),
+    ("Organization?name:contains=anksia", ["centre-1"]),
+    ("Organization?name:exact=Banksia General Hospital", ["centre-1"]),
+    ("Organization?name:exact=Banksia", []),
+    ("Organization?partof=Organization/centre-1", ["department-1", "department-2"]),
+    ("Organization?partof.name=wattle", ["department-3"]),
+    ("Organization?type=hospital", ["centre-1", "centre-2"]),
+    ("Organization?_id=department-3,centre-1,nonsense", ["centre-1", "department-3"]),
+    ("Organization?address-city=randwick&active=true", ["centre-1", "centre-2"]),
+    ("Location?name=wattle", ["2"]),
+    ("Location?organization=Organization/centre-2", ["2"]),
+    ("Location?organization=centre-2", ["2"]),
+    ("Location?status=inactive", []),
+    ("Location?status:not=inactive", ["1", "2"]),
+    ("Location?_sort=-name", ["2", "1"]),
+    ("Location?_sort=name", ["1", "2"]),
+    ("HealthcareService?organization=Organization/department-2", ["2"]),
+    ("HealthcareService?location=Location/1", ["1", "2"]),
+    ("HealthcareService?service-type=surgery visit", ["2"]),
+    ("Practitioner?name=priya o", ["1"]),
+    ("Practitioner?name=owner,stranger", ["1", "3"]),
+    ("Practitioner?name=owner&name=priya", ["1"]),
+    ("PractitionerRole?practitioner=Practitioner/1", ["{owner}"]),
+    ("PractitionerRole?practitioner=1", ["{owner}"]),
+    ("PractitionerRole?practitioner:Practitioner=1", ["{owner}"]),
+    ("PractitionerRole?practitioner=http://localhost/fhir/Practitioner/1", ["{owner}"]),
+    ("PractitionerRole?practitioner=Patient/1", []),
+    ("PractitionerRole?practitioner.name=stranger", ["{stranger}"]),
+    ("PractitionerRole?location=Location/2", ["{stranger}"]),
+    ("PractitionerRole?specialty=physiotherapist&location=2", ["{stranger}"]),
+    ("PractitionerRole?specialty=http://elsewhere|physiotherapist", []),
+    ("PractitionerRole?specialty=GP", []),
+    ("PractitionerRole?service=HealthcareService/1", []),
+    ("Schedule?actor=Practitioner/1", ["{owner}"]),
+    ("Schedule?actor=HealthcareService/1", ["1"]),
+    ("Schedule?actor=Location/2&active=true", ["3", "{stranger}"]),
+    ("Schedule?actor:Practitioner.name=owner", ["{owner}"]),
+    ("Schedule?service-type=radiology visit", ["1"]),
+    ("Schedule?date=lt1999", []),
+    ("Schedule?date=gt2199", []),
+    ("Schedule?actor=PractitionerRole/{owner}&date=ge2020", ["{owner}"]),
+    ("Patient?name=aroha o", ["[owner]"]),
+    ("Patient?birthdate=1980-03-31&name=owner", ["[owner]"]),
+    ("Patient?birthdate=1980-03&name=owner", ["[owner]"]),
+    ("Patient?birthdate=gt1980-03-31", []),
+    ("Patient?birthdate=ge1980-03-31&name=owner", ["[owner]"]),
+    ("Patient?birthdate=lt1980-03-31", []),
+    ("Patient?birthdate=ne1980", []),
+    ("Patient?identifier=urn:ietf:rfc:3986|urn:uuid:[owner]", ["[owner]"]),
+    ("Patient?identifier=nothing", []),
+    ("Appointment?patient=Patient/[owner]", ["<owner>"]),
+    ("Appointment?patient=[owner]", ["<owner>"]),
+    ("Appointment?patient=no-uuid", []),
+    ("Appointment?patient.identifier=urn:uuid:[owner]", ["<owner>"]),
+    ("Appointment?patient.name=aroha owner", ["<owner>"]),
+    ("Appointment?patient.name=nobody", []),
+    ("Appointment?practitioner=1", ["<owner>"]),
+    ("Appointment?practitioner.name=priya s", ["<stranger>"]),
+    ("Appointment?location=2", ["<stranger>"]),
+    ("Appointment?actor=Location/2", ["<stranger>"]),
+    ("Appointment?actor:Patient.name=stranger", ["<stranger>"]),
+    ("Appointment?status=booked&location=2", ["<stranger>"]),
+    ("Appointment?status=cancelled,noshow", []),
+    ("Appointment?status:not=booked", []),
+    ("Appointment?identifier=urn:uuid:<owner>", ["<owner>"]),
+    ("Appointment?date={day}&location=2", ["<stranger>"]),
+    ("Appointment?date=eq{day}T10:00:00{plus}&location=2", ["<stranger>"]),
+    ("Appointment?date=ge{day}T10:00:00{space}&location=2", ["<stranger>"]),
+    ("Appointment?date=gt{day}", []),
+    ("Appointment?date=sa{day}T10:00:00{plus}", []),
+    ("Appointment?date=le{day}T10:00{plus}&location=2", ["<stranger>"]),
+    ("Appointment?date=lt{day}T10:00:00{plus}", []),
+    ("Appointment?date=eb{day}", []),
+    ("Appointment?date=ne{day}", []),
+    ("Appointment?_lastUpdated=gt2020&location=2", ["<stranger>"]),
+    ("Appointment?_lastUpdated=lt2020", []),
+    ("Appointment?unknown=1&location=2", ["<stranger>"]),
+    ("AuditEvent?subtype=no-such-thing", []),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), SEARCHES)
+def test_a_parameter_finds_what_it_says(
+    program: Program, world: World, query: str, expected: list[str]
+) -> None:
+    at = datetime.fromisoformat(f"{day()}T10:00:00").replace(tzinfo=SYDNEY).isoformat()[-6:]
+
+    def filled(text: str) -> str:
+        for who, key in world.schedules.items():
+            text = text.replace(f"{{{who}}}", str(key))
+        for who in world.patients:
+            text = text.replace(f"[{who}]", str(world.patients[who]))
+            text = text.replace(f"<{who}>", str(world.visits[who]))
+        text = text.replace("{day}", day()).replace("{plus}", at.replace("+", "%2B"))
+        return text.replace("{space}", at)  # a + in an address is a space
+
+    assert found(program, filled(query)) == [filled(one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Appointment?date=yesterday", "Appointment?date=2027-13-01", "Appointment?date=2027-02-30",
+        "Appointment?date=zz2027", "Appointment?date=ap2027", "Appointment?date=2027-03-08T10:00",
+        "Appointment?date=9999-12-31", "Appointment?date=0001", "Appointment?status=nonsense",
+        "Appointment?status:exact=booked", "Appointment?patient:Practitioner=1",
+        "Appointment?date:exact=2027", "Practitioner?active=maybe", "Practitioner?_count=-1",
+        "Practitioner?_count=x", "Practitioner?name=%00", "Slot?", "Slot?status=free",
+        "Slot?start=lt2027", "Slot?start=ge2027-01-01&start=lt2027-02-02", "Slot?start=2027",
+        "Slot?start=2027-03-08&status=open", "Patient?name=" + "x" * 600,
+    ],
+)  # fmt: skip
+def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: str) -> None:
+    answer = program.send("GET", f"/fhir/{query}")
+    assert answer.status_code == 400
+    assert answer.json["resourceType"] == "OperationOutcome"  # type: ignore[index] # an object
+    assert answer.content_type.startswith("application/fhir+json")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["Patient?colour=red", "Patient?_sort=colour", "Patient?_include=Patient:colour",
+     "Appointment?patient.colour=red", "Slot?start=2027-03-08&_sort=-start",
+     "Patient?_revinclude=Slot:schedule"],
+)  # fmt: skip
+def test_the_unknown_is_left_out_of_the_self_link_or_refused_if_strict(
+    program: Program, query: str
+) -> None:
+    bundle = program.get(f"/fhir/{query}")
+    assert "colour" not in (link(bundle, "self") or "")
+    assert program.send("GET", f"/fhir/{query}", Prefer="handling=strict").status_code == 400
+    lenient = program.send("GET", f"/fhir/{query}", Prefer="handling=lenient")
+    assert lenient.status_code == 200
+
+
+def test_a_search_by_post_is_the_same_and_its_links_can_be_got(
+    app: Flask, program: Program
+) -> None:
+    form = {"name": "aroha", "_count": "2", "_sort": "-name"}
+    headers = {"Authorization": f"Bearer {program.token}"}
+    client = app.test_client(use_cookies=False)
+    posted = client.post("/fhir/Patient/_search", data=form, headers=headers)
+    assert posted.status_code == 200
+    got = program.get("/fhir/Patient?name=aroha&_count=2&_sort=-name")
+    assert posted.json == got
+    following = link(got, "next") or ""
+    assert following.startswith("http://localhost/fhir/Patient?")
+    rest = program.get(following.removeprefix("http://localhost"))
+    assert rest["total"] == 3
+    assert len(set(ids(got) + ids(rest))) == 3
+
+
+def test_pages_are_complete_and_without_doubles_while_data_changes(
+    program: Program, network: Database, world: World
+) -> None:
+    now = datetime.now(UTC)
+    for days in range(4, 9):
+        network.run(
+            lambda session, days=days: book_for(session, world, "owner", now=now, days=days)
+        )
+    path = f"/fhir/Appointment?practitioner={world.practitioners['owner']}&_count=2&_sort=-date"
+    first = program.get(path)
+    everything = found(program, path.removeprefix("/fhir/").replace("_count=2", "_count=50"))
+    network.run(lambda session: book_for(session, world, "owner", now=now, days=10))
+    seen, address = ids(first), link(first, "next")
+    while address:
+        page = program.get(address.removeprefix("http://localhost"))
+        seen += ids(page)
+        address = link(page, "next")
+    assert seen == everything
+
+
+def test_the_next_page_of_slots_goes_on_where_one_was_taken(
+    program: Program, network: Database, world: World
+) -> None:
+    path = f"/fhir/Slot?schedule={world.schedules['owner']}&start={day()}&status=free&_count=20"
+    first = program.get(path)
+    assert first["total"] == 47  # all day, but for one visit
+    now = datetime.now(UTC)
+    network.run(lambda session: book_for(session, world, "owner", now=now, days=2))
+    seen, address = ids(first), link(first, "next")
+    while address:
+        page = program.get(address.removeprefix("http://localhost"))
+        seen += ids(page)
+        address = link(page, "next")
+    assert len(seen) == len(set(seen)) == 47
+
+
+def test_includes_come_once_and_as_includes(program: Program, world: World) -> None:
+    path = "/fhir/Appointment?_include=Appointment:actor&_include=Appointment:patient"
+    bundle = program.get(path)
+    assert bundle["total"] == 3
+    along = [one["fullUrl"] for one in bundle["entry"] if one["search"]["mode"] == "include"]
+    assert len(along) == len(set(along)) == 3 + 3 + 2  # patients, practitioners, centres
+    only = program.get("/fhir/Appointment?_include=Appointment:actor:Location")
+    assert ids(only, "include") == ["1", "2"]
+    back = program.get("/fhir/Patient?name=owner&_revinclude=Appointment:patient")
+    assert ids(back, "include") == [str(world.visits["owner"])]
+    chain = program.get(
+        f"/fhir/Slot?start={day()}&schedule={world.schedules['owner']}&_count=1"
+        "&_include=Slot:schedule&_include:iterate=Schedule:actor"
+    )
+    kinds = [one["resource"]["resourceType"] for one in chain["entry"]]
+    assert kinds == ["Slot", "Schedule", "Location", "Practitioner", "PractitionerRole"]
+
+
+def test_a_slot_search_names_the_end_that_it_assumed(program: Program) -> None:
+    bundle = program.get("/fhir/Slot?start=ge2099-01-01&status=free")
+    assert (bundle["total"], "entry" in bundle) == (0, False)
+    assert "start=lt2099-02-01" in (link(bundle, "self") or "")
+
+
+def test_slots_say_what_is_taken(program: Program, world: World) -> None:
+    path = f"Slot?schedule={world.schedules['owner']}&start={day()}"
+    bundle = program.get(f"/fhir/{path}")
+    assert bundle["total"] == 48
+    busy = program.get(f"/fhir/{path}&status=busy")["entry"]
+    assert [one["resource"]["start"][11:16] for one in busy] == ["10:00"]
+    assert found(program, f"{path}&status:not=free,busy") == []
+    assert found(program, f"Slot?_id={busy[0]['resource']['id']}") == [busy[0]["resource"]["id"]]
+    assert found(program, f"Appointment?slot=Slot/{busy[0]['resource']['id']}") == [
+        str(world.visits["owner"])
+    ]
+    chained = f"Slot?schedule.actor=Practitioner/1&start={day()}&status=busy"
+    assert found(program, chained) == [busy[0]["resource"]["id"]]
+
+
+def test_every_search_runs_on_every_engine(database: Database, tmp_path: Path) -> None:
+    world = build(database)
+    url = database.engine.url.render_as_string(hide_password=False)
+    app = create_app(
+        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
+    )
+    with closing(app.extensions["openslot"].database):
+        ask_everything(app, database, world)
+
+
+def ask_everything(app: Flask, database: Database, world: World) -> None:
+    program = with_key(app, database, "*")
+    person = signed_in(app, world, "practitioner-owner")
+    for name, resource in RESOURCES.items():
+        window = f"&start={day()}" if name == "Slot" else ""
+        for parameter, declared in resource.parameters.items():
+            value = {"date": "ge2020-01-01", "reference": "1"}.get(declared.kind, "true")
+            value = {"status": "active", "start": day(), "_id": "1"}.get(parameter, value)
+            value = "booked" if (name, parameter) == ("Appointment", "status") else value
+            value = "free" if (name, parameter) == ("Slot", "status") else value
+            bundle = program.get(f"/fhir/{name}?{parameter}={value}{window}&_count=3")
+            if declared.order is not None and declared.descends:
+                bundle = program.get(f"/fhir/{name}?_sort=-{parameter},_id{window}&_count=1")
+            while (address := link(bundle, "next")) and name != "AuditEvent":
+                bundle = program.get(address.removeprefix("http://localhost"))
+        person.get(f"/fhir/{name}?_count=2{window}")
+    assert program.get("/fhir/Patient?_sort=-name&_count=1&name:contains=%25")["total"] == 0

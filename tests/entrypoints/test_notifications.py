@@ -1,0 +1,195 @@
+"""Pages about mail and calendars: chosen signed in, stopped with one click, read by programs."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from urllib.parse import urlsplit
+
+import icalendar
+import pytest
+from flask import Flask
+
+from engines import Counted
+from entrypoints.browsing import Client, ClientFor
+from entrypoints.world import World
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.notifications.preferences import Kind, preferences, stop_token
+
+PEOPLE = ["patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner",
+          "network-admin"]  # fmt: skip
+
+
+def wanted(network: Database, world: World, person: str) -> set[Kind]:
+    account_id = world.accounts[person]
+    found = network.read(lambda session: preferences(session, account_id))
+    return {kind for kind, on in found.items() if on}
+
+
+# Which mail
+
+
+@pytest.mark.parametrize(
+    ("person", "kinds"),
+    [
+        ("patient-owner", {"visits", "reminders", "offers", "referrals"}),
+        ("practitioner-owner", {"visits", "referrals"}),
+        ("staff-owner", {"requests", "offers"}),
+        ("centre-admin-owner", set()),
+        ("network-admin", set()),
+    ],
+)
+def test_everybody_chooses_among_what_they_get(
+    client_for: ClientFor, person: str, kinds: set[str]
+) -> None:
+    page = client_for(person).get("/profile/notifications").text
+    assert set(re.findall(r'type="checkbox" value="y"', page)) <= {'type="checkbox" value="y"'}
+    names = {name for name in Kind if re.search(f'name="{name}"', page)}
+    assert names == kinds
+    assert page.count(" checked") == len(kinds), "all are on"
+
+
+def test_a_choice_is_kept_and_shown(client_for: ClientFor, network: Database, world: World) -> None:
+    client = client_for("patient-owner")
+    answer = client.send("/profile/notifications", visits="y", referrals="y", requests="")
+    assert answer.status_code == 303
+    assert wanted(network, world, "patient-owner") == {
+        Kind.VISITS, Kind.REFERRALS, Kind.REQUESTS,
+    }, "what was not asked is left alone"  # fmt: skip
+    page = client.get("/profile/notifications").text
+    assert page.count(" checked") == 2
+    assert "Your choice is saved." in page
+    assert wanted(network, world, "patient-teammate") == set(Kind)
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_the_account_page_leads_there(client_for: ClientFor, person: str) -> None:
+    page = client_for(person).get("/account").text
+    assert 'href="/profile/notifications"' in page
+    assert ('href="/profile/calendar"' in page) is ("admin" not in person)
+
+
+# One click
+
+
+@pytest.fixture
+def link(settings: Settings, world: World) -> str:
+    return f"/unsubscribe/{stop_token(settings, world.accounts['patient-owner'], Kind.REMINDERS)}"
+
+
+def test_opening_the_link_changes_nothing(
+    client_for: ClientFor, network: Database, world: World, link: str
+) -> None:
+    page = client_for(None).get(link)
+    assert page.status_code == 200
+    assert "Stop this mail?" in page.text
+    assert "A reminder before each visit" in page.text
+    assert wanted(network, world, "patient-owner") == set(Kind)
+
+
+def test_a_mail_program_stops_it_with_one_post(
+    app: Flask, network: Database, world: World, link: str
+) -> None:
+    # RFC 8058, 3.1: no cookies, no form of ours, this body.
+    answer = app.test_client().post(link, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code == 200
+    assert Kind.REMINDERS not in wanted(network, world, "patient-owner")
+    assert len(wanted(network, world, "patient-owner")) == 4
+    again = app.test_client().post(link, data={"List-Unsubscribe": "One-Click"})
+    assert again.status_code == 200
+
+
+def test_it_can_be_had_again(app: Flask, network: Database, world: World, link: str) -> None:
+    client = app.test_client()
+    client.post(link)
+    assert "Write to me again" in client.get(link).text
+    assert "We write to you about this again." in client.post(link, data={"again": "yes"}).text
+    assert wanted(network, world, "patient-owner") == set(Kind)
+
+
+@pytest.mark.parametrize("token", ["nonsense", "", "A" * 400])
+def test_a_link_that_is_not_ours_is_nothing(client_for: ClientFor, token: str) -> None:
+    client = client_for(None)
+    assert client.get(f"/unsubscribe/{token}").status_code == 404
+    assert client.http.post(f"/unsubscribe/{token}").status_code == 404
+
+
+# Calendars
+
+
+def make_address(client: Client) -> str:
+    """Make an address on the page; the path that it shows."""
+    page = client.send("/profile/calendar").text
+    found = re.search(r'class="os-copy" dir="ltr">([^<]+)<', page)
+    assert found, page
+    return urlsplit(found[1]).path
+
+
+@pytest.mark.parametrize("person", ["patient-owner", "practitioner-owner", "staff-owner"])
+def test_a_calendar_is_read_without_signing_in(
+    client_for: ClientFor, world: World, person: str
+) -> None:
+    path = make_address(client_for(person))
+    answer = client_for(None).get(path)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/calendar; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    found = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
+    own = [] if person == "staff-owner" else [str(world.visits["owner"])]
+    assert [str(event["uid"]) for event in found] == own
+    assert "Sore knee" not in answer.text
+
+
+def test_unchanged_it_is_not_sent_again(client_for: ClientFor) -> None:
+    path, reader = make_address(client_for("patient-owner")), client_for(None)
+    first = reader.get(path)
+    again = reader.get(path, **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_a_cancelled_visit_changes_it(client_for: ClientFor, world: World) -> None:
+    client = client_for("patient-owner")
+    path = make_address(client)
+    etag = client.get(path).headers["ETag"]
+    answer = client.send(f"/appointments/{world.visits['owner']}/cancel")
+    assert answer.status_code == 303
+    changed = client.get(path, **{"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert "VEVENT" not in changed.text
+
+
+def test_the_address_is_shown_once(client_for: ClientFor) -> None:
+    client = client_for("patient-owner")
+    assert "Make an address" in client.get("/profile/calendar").text
+    path = make_address(client)
+    page = client.get("/profile/calendar").text
+    assert path not in page
+    assert "Switched on" in page
+    assert "Make a new address" in page
+
+
+def test_a_new_address_and_switching_off_end_the_old_one(client_for: ClientFor) -> None:
+    client = client_for("patient-owner")
+    first = make_address(client)
+    second = make_address(client)
+    assert client.get(first).status_code == 404
+    assert client.get(second).status_code == 200
+    assert client.send("/profile/calendar/end", page="/profile/calendar").status_code == 303
+    assert client.get(second).status_code == 404
+    assert "Make an address" in client.get("/profile/calendar").text
+
+
+def test_its_page_takes_as_many_statements_whatever_is_in_it(
+    client_for: ClientFor, network: Database, app: Flask, world: World,
+    statements: Callable[[Database], AbstractContextManager[Counted]],
+) -> None:  # fmt: skip
+    del network
+    used = app.extensions["openslot"].database
+    reader, counts = client_for(None), set()
+    for person in ("patient-owner", "practitioner-owner"):
+        path = make_address(client_for(person))
+        with statements(used) as counted:
+            assert reader.get(path).status_code == 200
+        counts.add(counted.count)
+    assert counts == {3}
+    assert world

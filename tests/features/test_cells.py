@@ -1,0 +1,80 @@
+"""Cells: what the board calls free is what can be booked, and the rest has its reason."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from importing import NOW, QUICK
+from openslot.booking import queries
+from openslot.booking.cells import Use, free_board, full_board, visit_cells
+from openslot.booking.models import Appointment
+from openslot.booking.rules import part_in
+from openslot.booking.search import patients_seen_by, seen_by
+from openslot.core.db import Database
+from openslot.directory.commands import actor_of
+from openslot.directory.models import Patient
+from openslot.exchange.demo import load_demo
+from openslot.exchange.progress import Silent
+from openslot.identity.models import Account
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import mask_of, span_between, window_over
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import open_ticks
+
+
+def test_the_board_agrees_with_the_slots_and_with_the_visits(database: Database) -> None:
+    load_demo(database, QUICK, now=NOW, progress=Silent())
+    window = window_over(NOW - timedelta(days=3), NOW + timedelta(days=12))
+    with database.reading() as session:
+        places = schedules.places(session)
+        free = free_board(session, places, window, now=NOW)
+        full = full_board(session, places, window, now=NOW)
+        for (key, minutes, use), mask in free.masks.items():
+            assert full.masks[key, minutes, use] == mask
+        seen = full.page(10**6)
+        assert len(seen) == full.count() == len({one.key for one in seen})
+        assert seen == sorted(seen)
+        assert full.page(7, seen[9].key) == seen[10:17]
+        for visit in queries.visits(session, queries.showing(NOW)):
+            row, length = visit.appointment, visit.schedule.slot_minutes // 5
+            for tick, minutes in visit_cells(*span_between(row.starts_at, row.ends_at), length):
+                if window.start <= tick < window.end and row.schedule_id in places:
+                    found = full.only([(tick, row.schedule_id, minutes)]).page(2)
+                    assert [one.use for one in found] == [Use.BUSY]
+        away = [one for one in seen if one.use is Use.UNAVAILABLE]
+        for one in away:
+            assert open_ticks(places[one.schedule_id], window) >> (one.tick - window.start) & 1
+        absent = mask_of(
+            [span for _, span in schedules.absent_spans(session, None, window)], window
+        )
+        assert away
+        assert all(
+            absent >> (one.tick - window.start) & (1 << one.minutes // 5) - 1 for one in away
+        )
+
+
+def test_what_the_search_shows_is_what_the_rules_give(sqlite_database: Database) -> None:
+    load_demo(sqlite_database, QUICK, now=NOW, progress=Silent())
+    with sqlite_database.reading() as session:
+        everything = queries.visits(session)
+        for account in session.scalars(select(Account)):
+            actor = actor_of(session, account, None)
+            given = [one for one in everything if part_in(actor, one.standing)]
+            shown = _ids(session, seen_by(actor, NOW))
+            assert shown == {one.appointment.id for one in given}, account.email
+            own = {actor.patient_id} - {None} | actor.dependents
+            patients = {one.appointment.patient_id for one in given} - {None} | own
+            found = set(session.scalars(select(Patient.id).where(patients_seen_by(actor, NOW))))
+            if account.role != "network-admin":
+                assert found == patients, account.email
+
+
+def _ids(session: Session, seen: queries.Condition) -> set[object]:
+    query = select(Appointment.id).join(Schedule, Schedule.id == Appointment.schedule_id)
+    return set(session.scalars(query.where(seen)))
+
+
+def test_a_visit_off_the_grid_is_one_cell_and_others_are_cut() -> None:
+    assert list(visit_cells(100, 112, 6)) == [(100, 30), (106, 30)]
+    assert list(visit_cells(100, 104, 6)) == [(100, 20)]

@@ -1,0 +1,291 @@
+"""Calendars to subscribe to: whose visits, how they are called, and who may read them."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import icalendar
+import pytest
+import vobject
+from sqlalchemy.orm import Session
+
+from clinic import NOW, REASON, START, Clinic, book, cancel, change, open_clinic
+from engines import Counted
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.booking.models import Appointment, Status
+from openslot.core.audit import Origin
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.errors import NotFound
+from openslot.core.ids import new_id
+from openslot.directory import commands as directory
+from openslot.directory.details import DepartmentDetails, PatientDetails
+from openslot.directory.models import Department, Dependent, Service
+from openslot.directory.queries import patient_of
+from openslot.directory.rules import SYSTEM
+from openslot.identity.commands import NewAccount, create_account
+from openslot.identity.models import Account, Role
+from openslot.notifications.feeds import end_feed, initials, make_feed, read_feed
+from openslot.notifications.models import CalendarFeed
+from openslot.requests.models import Kept, ServiceRequest
+from openslot.schedules.models import Schedule
+
+SETTINGS = Settings(_env_file=None, network_name="Eastern Health", secret_key="a key for tests")
+URL = "https://book.example.org/"
+SYDNEY = ZoneInfo("Australia/Sydney")
+
+
+def address(database: Database, account_id: UUID) -> str:
+    return database.run(
+        lambda session: make_feed(session, account_id, by=Origin(account_id), now=NOW)
+    )
+
+
+def written(database: Database, token: str, *, at: datetime = NOW) -> bytes:
+    return database.read(
+        lambda session: read_feed(session, token, now=at, settings=SETTINGS, public_url=URL)
+    )
+
+
+def events(database: Database, account_id: UUID, *, at: datetime = NOW) -> list[Any]:
+    feed = written(database, address(database, account_id), at=at)
+    return list(icalendar.Calendar.from_ical(feed).walk("VEVENT"))
+
+
+def called(database: Database, account_id: UUID) -> list[str]:
+    return [str(event["summary"]) for event in events(database, account_id)]
+
+
+def staff(database: Database, department_id: int, *, email: str = "sam@example.org") -> UUID:
+    def work(session: Session) -> UUID:
+        account = NewAccount(email, "Sam", "-", Role.STAFF)
+        made = create_account(session, account, by=Origin(), now=NOW)
+        centre_id = session.get_one(Department, department_id).centre_id
+        directory.place_staff(session, SYSTEM, made.id, centre_id, department_id)
+        return made.id
+
+    return database.run(work)
+
+
+def asked_of(database: Database, clinic: Clinic) -> tuple[Department, Service]:
+    """The department and the service that the clinic has."""
+
+    def work(session: Session) -> tuple[Department, Service]:
+        schedule = session.get_one(Schedule, clinic.service_schedule)
+        service = session.get_one(Service, schedule.service_id)
+        return session.get_one(Department, service.department_id), service
+
+    return database.read(work)
+
+
+# Whose visits
+
+
+def test_patients_see_their_own_and_their_dependents_visits(database: Database) -> None:
+    clinic = open_clinic(database)
+
+    def add_child(session: Session) -> None:
+        mia = directory.add_patient(session, SYSTEM, PatientDetails(name="Mia Example"), now=NOW)
+        session.add(Dependent(patient_id=mia.id, carer_id=clinic.patient, since=NOW))
+        stranger = directory.add_patient(session, SYSTEM, PatientDetails(name="Stan"), now=NOW)
+        session.flush()
+        for number, patient in enumerate((mia, stranger)):
+            wish = Wish(clinic.schedule, START + timedelta(hours=1 + number), 30, patient.id)
+            booking.book(session, SYSTEM, wish, now=NOW)
+
+    database.run(add_child)
+    book(database, clinic)
+    assert called(database, clinic.patient_account) == [
+        "Visit with Toby Turner",
+        "Mia Example: visit with Toby Turner",
+    ]
+
+
+def test_practitioners_see_no_more_than_initials(sqlite_database: Database, clinic: Clinic) -> None:
+    book(sqlite_database, clinic)
+    book(sqlite_database, clinic, at=START + timedelta(days=1), schedule=clinic.service_schedule)
+    assert called(sqlite_database, clinic.practitioner_account) == ["Visit: A. E."]
+
+
+def test_staff_see_what_their_department_does_and_what_others_do_for_it(
+    database: Database,
+) -> None:
+    clinic = open_clinic(database)
+    own = book(database, clinic, schedule=clinic.service_schedule)
+    book(database, clinic, at=START + timedelta(days=1))
+
+    radiology, service = asked_of(database, clinic)
+
+    def ask(session: Session) -> int:
+        emergency = directory.create_department(
+            session, SYSTEM, radiology.centre_id, DepartmentDetails(name="Emergency"), now=NOW
+        )
+        request = ServiceRequest(
+            id=new_id(), service_id=service.id, department_id=emergency.id, task="Scan",
+            starts_at=START, minutes=30, created_at=NOW, changed_at=NOW, status=Kept.ACCEPTED,
+            appointment_id=own.id,
+        )  # fmt: skip
+        session.add(request)
+        return emergency.id
+
+    asking = staff(database, database.run(ask))
+    asked = staff(database, radiology.id, email="kim@example.org")
+    for account_id in (asking, asked):
+        (event,) = events(database, account_id)
+        assert (event["uid"], event["summary"]) == (str(own.id), "Visit: A. E.")
+
+
+def test_a_visit_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
+    wish = Wish(clinic.service_schedule, START, 30, None)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    assert called(sqlite_database, staff(sqlite_database, 1)) == ["Booked"]
+
+
+def test_nothing_tells_why(sqlite_database: Database, clinic: Clinic) -> None:
+    book(sqlite_database, clinic, schedule=clinic.service_schedule)
+    book(sqlite_database, clinic, at=START + timedelta(days=1))
+    for account_id in (clinic.patient_account, clinic.practitioner_account):
+        text = written(sqlite_database, address(sqlite_database, account_id)).decode()
+        assert REASON not in text
+        assert "X-ray" not in text
+    assert "Ann" not in text
+    assert "Example" not in text
+
+
+def test_cancelled_visits_and_holds_are_left_out(sqlite_database: Database, clinic: Clinic) -> None:
+    visit = book(sqlite_database, clinic)
+    wish = Wish(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
+    sqlite_database.run(
+        lambda session: booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10))
+    )
+    assert len(events(sqlite_database, clinic.patient_account)) == 1
+    cancel(sqlite_database, visit)
+    assert events(sqlite_database, clinic.patient_account) == []
+
+
+@pytest.mark.parametrize(("days", "shown"), [(30, 1), (32, 0)])
+def test_what_is_over_stays_for_a_month(
+    sqlite_database: Database, clinic: Clinic, days: int, shown: int
+) -> None:
+    visit = book(sqlite_database, clinic)
+    change(sqlite_database, Appointment, visit.id, status=Status.FULFILLED)
+    later = START + timedelta(days=days)
+    assert len(events(sqlite_database, clinic.patient_account, at=later)) == shown
+
+
+# How it is read
+
+
+@pytest.mark.parametrize(("wall", "offset"), [("2027-01-11T10:30", 11), ("2027-07-12T10:30", 10)])
+def test_two_readers_read_the_time_right_in_winter_and_summer(
+    sqlite_database: Database, clinic: Clinic, wall: str, offset: int
+) -> None:
+    start = datetime.fromisoformat(wall).replace(tzinfo=SYDNEY)
+    visit = book(sqlite_database, clinic, at=NOW + timedelta(days=10))
+    change(
+        sqlite_database, Appointment, visit.id,
+        starts_at=start.astimezone(UTC), ends_at=start.astimezone(UTC) + timedelta(minutes=30),
+    )  # fmt: skip
+    feed = written(sqlite_database, address(sqlite_database, clinic.patient_account))
+    (event,) = icalendar.Calendar.from_ical(feed).walk("VEVENT")
+    other = vobject.readOne(feed.decode()).vevent
+    for read in (event["dtstart"].dt, other.dtstart.value):
+        local = read.astimezone(SYDNEY)
+        assert local.isoformat().startswith(wall)
+        assert local.utcoffset() == timedelta(hours=offset)
+    assert other.dtend.value - other.dtstart.value == timedelta(minutes=30)
+
+
+def test_programs_are_told_how_often_to_look_and_nobody_is_invited(
+    sqlite_database: Database, clinic: Clinic
+) -> None:
+    visit = book(sqlite_database, clinic)
+    feed = written(sqlite_database, address(sqlite_database, clinic.patient_account)).decode()
+    lines = feed.replace("\r\n ", "").split("\r\n")
+    assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in lines
+    assert "X-PUBLISHED-TTL:PT1H" in lines
+    assert "NAME:Eastern Health" in lines
+    assert f"URL:{URL}appointments/{visit.id}" in lines
+    assert not [line for line in lines if line.startswith(("METHOD", "ATTENDEE", "ORGANIZER"))]
+
+
+def test_a_calendar_in_which_nothing_changed_is_the_same_bytes(
+    sqlite_database: Database, clinic: Clinic
+) -> None:
+    book(sqlite_database, clinic)
+    token = address(sqlite_database, clinic.patient_account)
+    later = NOW + timedelta(hours=3)
+    feed = written(sqlite_database, token)
+    assert feed == written(sqlite_database, token, at=later)
+    assert b"DTSTAMP:20261102T010000Z" in feed, "when it was booked, not when it is read"
+
+
+# Who may read it
+
+
+def test_only_the_hash_of_an_address_is_kept(sqlite_database: Database, clinic: Clinic) -> None:
+    token = address(sqlite_database, clinic.patient_account)
+    kept = sqlite_database.read(
+        lambda session: session.get_one(CalendarFeed, clinic.patient_account).token_hash
+    )
+    assert len(token) >= 43
+    assert token.encode() not in kept
+
+
+def test_a_new_address_ends_the_old_one(sqlite_database: Database, clinic: Clinic) -> None:
+    old = address(sqlite_database, clinic.patient_account)
+    new = address(sqlite_database, clinic.patient_account)
+    assert written(sqlite_database, new)
+    with pytest.raises(NotFound):
+        written(sqlite_database, old)
+
+
+def ended(session: Session, account_id: UUID) -> None:
+    end_feed(session, account_id, by=Origin(account_id), now=NOW)
+
+
+def switched_off(session: Session, account_id: UUID) -> None:
+    session.get_one(Account, account_id).active = False
+
+
+def deleted(session: Session, account_id: UUID) -> None:
+    patient = patient_of(session, account_id)
+    assert patient
+    patient.account_id = None
+    session.delete(session.get_one(Account, account_id))
+
+
+@pytest.mark.parametrize("end", [ended, switched_off, deleted])
+def test_an_address_opens_nothing_once_it_is_over(
+    database: Database, end: Callable[[Session, UUID], None]
+) -> None:
+    clinic = open_clinic(database)
+    token = address(database, clinic.patient_account)
+    assert written(database, token)
+    database.run(lambda session: end(session, clinic.patient_account))
+    with pytest.raises(NotFound):
+        written(database, token)
+
+
+def test_it_takes_three_statements_whatever_stands_in_it(
+    database: Database, statements: Callable[[Database], AbstractContextManager[Counted]]
+) -> None:
+    clinic = open_clinic(database)
+    token = address(database, clinic.patient_account)
+    for number in range(4):
+        book(database, clinic, at=START + timedelta(days=number))
+        with statements(database) as counted:
+            written(database, token)
+        assert counted.count == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Ann Example", "A. E."), ("Ann Maria van den Berg", "A. B."), ("Cher", "C."), ("", "")],
+)
+def test_initials(name: str, expected: str) -> None:
+    assert initials(name) == expected

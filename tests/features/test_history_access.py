@@ -1,0 +1,294 @@
+"""Who may read a history: one row for each case that the rule knows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.orm import Session
+
+from openslot.booking.models import Appointment, Status
+from openslot.core import audit
+from openslot.core.db import Database
+from openslot.directory import commands as directory
+from openslot.directory import dependents
+from openslot.directory.details import DependentDetails, PractitionerDetails
+from openslot.directory.models import Practitioner, Profession
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.records import commands
+from openslot.records.access import Access, Facts, decide, may_read, open_history, readable
+from openslot.records.details import EmergencyDetails, NoteDetails
+from openslot.records.queries import entries
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.schedules.models import Schedule
+from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+
+CARE, EMERGENCY, OWN = Access.CARE, Access.EMERGENCY, Access.OWN
+LATER = MONDAY_9 + timedelta(days=30)
+DAY = timedelta(days=1)
+REASON = EmergencyDetails(reason="Unconscious, allergies unknown.")
+
+
+# The decision alone
+
+WHO = uuid4()
+DOCTOR = Actor(role=Role.PRACTITIONER, practitioner_id=1)
+SEEN = Facts(last_visit=NOW)
+OPENED = Facts(emergency_until=NOW + DAY)
+
+DECISIONS = [
+    # who asks, what ties them to the patient, days after the last visit, when; why they may
+    (Actor(role=Role.PATIENT, patient_id=WHO), Facts(), 0, NOW, OWN),
+    (Actor(role=Role.PATIENT, patient_id=uuid4(), dependents=frozenset({WHO})), Facts(), 0, NOW,
+     OWN),
+    (Actor(role=Role.PATIENT, patient_id=uuid4()), Facts(), 0, NOW, None),
+    (Actor(), Facts(), 0, NOW, None),
+    (Actor(role=Role.STAFF, centre_id=1, department_id=1), SEEN, 0, NOW, None),
+    (Actor(role=Role.CENTRE_ADMIN, centre_id=1), SEEN, 0, NOW, None),
+    (Actor(role=Role.NETWORK_ADMIN), SEEN, 0, NOW, None),
+    (Actor(role=Role.NETWORK_ADMIN, practitioner_id=1), SEEN, 0, NOW, None),
+    (DOCTOR, Facts(), 0, NOW, None),
+    (DOCTOR, SEEN, 0, NOW + 9000 * DAY, CARE),
+    (DOCTOR, SEEN, 30, NOW - DAY, CARE),
+    (DOCTOR, SEEN, 30, NOW + 30 * DAY - HALF_HOUR, CARE),
+    (DOCTOR, SEEN, 30, NOW + 30 * DAY, None),
+    (DOCTOR, OPENED, 0, NOW, EMERGENCY),
+    (DOCTOR, OPENED, 0, NOW + DAY - HALF_HOUR, EMERGENCY),
+    (DOCTOR, OPENED, 0, NOW + DAY, None),
+    (DOCTOR, Facts(last_visit=NOW, emergency_until=NOW + DAY), 0, NOW, CARE),
+    (DOCTOR, Facts(last_visit=NOW - 2 * DAY, emergency_until=NOW + DAY), 1, NOW, EMERGENCY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("actor", "facts", "days", "now", "expected"), DECISIONS)
+def test_the_rule(
+    actor: Actor, facts: Facts, days: int, now: datetime, expected: Access | None
+) -> None:
+    assert decide(actor, WHO, facts, now=now, access_days=days) is expected
+
+
+# The facts: a GP at A and B, a radiographer at B, a GP at C, and one whom nobody visits
+
+
+class Network:
+    """The town with more people, and visits of its first patient."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.town = build_town(database)
+        self.patient = self.town.patients[0]
+        self.gp = self.town.doctor
+        made = database.run(lambda session: [_another(session, self.town, one) for one in (
+            Profession.RADIOGRAPHER, Profession.GP, Profession.PHYSIOTHERAPIST)])  # fmt: skip
+        (self.radiographer, self.imaging), (self.other_gp, self.surgery), (self.stranger, _) = made
+
+    def visit(
+        self, schedule: int, status: Status, *, at: datetime = MONDAY_9, patient: int = 0
+    ) -> Appointment:
+        """A visit of this status, whatever it went through."""
+
+        def work(session: Session) -> Appointment:
+            visit = Appointment(
+                id=uuid4(), schedule_id=schedule, patient_id=self.town.patients[patient],
+                starts_at=at, ends_at=at + HALF_HOUR, status=status, version=1, created_at=NOW,
+                changed_at=NOW,
+            )  # fmt: skip
+            session.add(visit)
+            return visit
+
+        return self.database.run(work)
+
+    def access(
+        self, actor: Actor, *, now: datetime = NOW, days: int = 0, patient: UUID | None = None
+    ) -> Access | None:
+        """What the actor may now."""
+        return self.database.read(
+            lambda session: may_read(
+                session, actor, patient or self.patient, now=now, access_days=days
+            )
+        )
+
+    def note(self, actor: Actor, text: str) -> None:
+        """Record something."""
+        self.database.run(
+            lambda session: commands.add_note(
+                session, actor, self.patient, NoteDetails(text=text), now=NOW, access_days=0
+            )
+        )
+
+    def texts(self) -> list[str]:
+        """What the history holds."""
+        found = self.database.read(lambda session: entries(session, self.patient))
+        return sorted(one.entry.text for one in found)
+
+
+def _another(session: Session, town: Town, profession: Profession) -> tuple[Actor, int]:
+    person = directory.create_practitioner(
+        session, SYSTEM, PractitionerDetails(name=f"Another {profession}", profession=profession),
+        now=NOW,
+    )  # fmt: skip
+    schedule: Schedule = open_schedule(
+        session, SYSTEM, centre_id=town.clinic, practitioner_id=person.id,
+        details=ScheduleDetails(), hours=WEEKDAYS, now=NOW,
+    )  # fmt: skip
+    return Actor(role=Role.PRACTITIONER, practitioner_id=person.id), schedule.id
+
+
+@pytest.fixture
+def net(database: Database) -> Network:
+    return Network(database)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (Status.BOOKED, CARE),
+        (Status.ARRIVED, CARE),
+        (Status.FULFILLED, CARE),
+        (Status.HELD, None),
+        (Status.LAPSED, None),
+        (Status.CANCELLED, None),
+        (Status.NO_SHOW, None),
+        (Status.ENTERED_IN_ERROR, None),
+    ],
+)
+def test_only_visits_that_happen_or_happened_give_access(
+    net: Network, status: Status, expected: Access | None
+) -> None:
+    net.visit(net.town.gp_at_hospital, status)
+    assert net.access(net.gp) is expected
+
+
+def test_a_gp_of_two_centres_reads_wherever_the_patient_came(net: Network) -> None:
+    assert net.access(net.gp) is None
+    net.visit(net.town.gp_at_clinic, Status.BOOKED)
+    assert net.access(net.gp) is CARE
+    assert net.access(net.gp, patient=net.town.patients[1]) is None
+
+
+def test_each_who_treats_a_patient_reads_what_the_others_wrote(net: Network) -> None:
+    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+    net.note(net.gp, "Cough for three weeks.")
+    assert net.access(net.radiographer) is None
+    net.visit(net.imaging, Status.BOOKED)
+    assert net.access(net.radiographer) is CARE
+    net.note(net.radiographer, "Chest film clear.")
+    assert net.access(net.other_gp) is None
+    net.visit(net.surgery, Status.BOOKED, at=LATER)
+    assert net.access(net.other_gp) is CARE
+    assert net.texts() == ["Chest film clear.", "Cough for three weeks."]
+    assert net.access(net.stranger) is None
+
+
+def test_nobody_else_reads_it(net: Network) -> None:
+    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+    net.visit(net.town.scan, Status.FULFILLED, at=LATER)  # of a service: nobody's own patient
+    others = [
+        net.town.patient(1),
+        net.town.clerk,
+        Actor(role=Role.CENTRE_ADMIN, centre_id=net.town.hospital),
+        SYSTEM,
+        Actor(),
+    ]
+    assert [net.access(one) for one in others] == [None] * 5
+    assert net.access(net.town.patient(0)) is OWN
+
+
+def test_who_cares_for_somebody_reads_as_they_do(net: Network) -> None:
+    carer = replace(net.town.patient(1), account_id=None)
+    child = net.database.run(
+        lambda session: dependents.add(
+            session, carer, DependentDetails(name="Lily", born=date(2019, 5, 14)), now=NOW
+        )
+    ).id
+    cares = replace(carer, dependents=frozenset({child}))
+    assert net.access(cares, patient=child) is OWN
+    assert net.access(carer, patient=child) is None
+
+
+def test_access_ends_so_many_days_after_the_last_visit(net: Network) -> None:
+    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+    last = net.visit(net.town.gp_at_clinic, Status.FULFILLED, at=MONDAY_9 + DAY)
+    net.visit(net.town.gp_at_clinic, Status.CANCELLED, at=LATER)
+    end = last.ends_at + 7 * DAY
+    assert net.access(net.gp, now=end - HALF_HOUR, days=7) is CARE
+    assert net.access(net.gp, now=end, days=7) is None
+    assert net.access(net.gp, now=end, days=0) is CARE
+
+
+def test_who_has_left_the_directory_reads_nothing(net: Network) -> None:
+    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+
+    def leave(session: Session) -> None:
+        session.get_one(Practitioner, net.town.gp).active = False
+
+    net.database.run(leave)
+    assert net.access(net.gp) is None
+
+
+def test_emergency_access_runs_out(net: Network) -> None:
+    net.database.run(
+        lambda session: commands.break_glass(
+            session, net.stranger, net.patient, REASON, now=NOW, hours=24, access_days=0
+        )
+    )
+    assert net.access(net.stranger, now=NOW + timedelta(hours=23)) is EMERGENCY
+    assert net.access(net.stranger, now=NOW + timedelta(hours=24)) is None
+    assert net.access(net.other_gp) is None
+    assert net.access(net.stranger, patient=net.town.patients[1]) is None
+
+
+def test_it_takes_one_statement_however_many_patients(
+    net: Network, statements: Callable[..., object]
+) -> None:
+    net.visit(net.town.gp_at_hospital, Status.BOOKED)
+    net.visit(net.town.gp_at_hospital, Status.BOOKED, patient=1, at=LATER)
+    with net.database.reading() as session, statements(net.database) as counted:  # type: ignore[attr-defined]
+        found = readable(session, net.gp, net.town.patients, now=NOW, access_days=0)
+    assert set(found) == set(net.town.patients[:2])
+    assert counted.count == 1
+
+
+# What is written down
+
+
+def test_every_read_and_every_refusal_is_written_down(net: Network) -> None:
+    net.visit(net.town.gp_at_hospital, Status.BOOKED)
+    nobody = uuid4()
+    for actor, patient in (
+        (net.gp, net.patient), (net.town.patient(0), net.patient), (net.stranger, net.patient),
+        (net.stranger, nobody),
+    ):  # fmt: skip
+        net.database.run(
+            lambda session, actor=actor, patient=patient: open_history(  # type: ignore[misc]
+                session, actor, patient, now=NOW, access_days=0
+            )
+        )
+    assert sorted(_events(net, net.patient), key=str) == [
+        ("record.read", {"how": "care"}),
+        ("record.read", {"how": "own"}),
+        ("record.refused", {}),
+    ]
+    assert _events(net, nobody) == [("record.refused", {})]
+
+
+def _events(net: Network, patient: UUID) -> list[tuple[str, dict[str, object]]]:
+    found = net.database.read(lambda session: audit.events_of(session, f"patient:{patient}"))
+    return [(one.action, one.details) for one in found if one.action.startswith("record.")]
+
+
+def test_a_refusal_takes_the_same_statements_for_a_stranger_and_for_nobody(
+    net: Network, statements: Callable[..., object]
+) -> None:
+    counts = []
+    for patient in (net.patient, uuid4()):
+        with statements(net.database) as counted:  # type: ignore[attr-defined]
+            net.database.run(
+                lambda session, patient=patient: open_history(  # type: ignore[misc]
+                    session, net.stranger, patient, now=NOW, access_days=0
+                )
+            )
+        counts.append(counted.count)
+    assert counts == [2, 2]

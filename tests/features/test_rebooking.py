@@ -1,0 +1,460 @@
+"""Rules of absences: what they hit, what is proposed instead, and how it is carried out."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.errors import Absent
+from openslot.booking.models import Appointment, Status
+from openslot.core import audit, outbox
+from openslot.core.db import Database
+from openslot.core.errors import Forbidden, Invalid
+from openslot.directory import commands as directory
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Profession
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.offers import rebooking
+from openslot.offers.errors import NotInside, OfferOver, OtherVisits, SameTimeTwice
+from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
+from openslot.offers.rebooking import Decided, Hit
+from openslot.offers.rules import nearest_bits
+from openslot.schedules import commands as schedules
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.models import Absence, AbsenceKind
+from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from waitroom import (
+    SETTINGS,
+    accept,
+    assert_clean,
+    book,
+    cancel,
+    decline,
+    offers,
+    sweep,
+    visit,
+    wait,
+)
+
+DAY = timedelta(days=1)
+KEEP = Decided(Choice.KEEP)
+CANCEL = Decided(Choice.CANCEL)
+
+
+def leave(days: int = 1, starts: datetime = MONDAY_9) -> AbsenceDetails:
+    return AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=starts + timedelta(days=days)
+    )
+
+
+def look(database: Database, town: Town, details: AbsenceDetails) -> list[Hit]:
+    return database.read(
+        lambda session: rebooking.preview(session, town.doctor, town.gp, details, now=NOW)
+    )
+
+
+def enter(
+    database: Database, town: Town, decisions: dict[UUID, Decided], by: Actor | None = None
+) -> Absence:
+    return database.run(
+        lambda session: rebooking.enter(
+            session, by or town.doctor, town.gp, leave(), decisions, now=NOW
+        )
+    )
+
+
+def moved_to(schedule: int, start: datetime) -> Decided:
+    return Decided(Choice.MOVE, schedule, start)
+
+
+def decisions(database: Database) -> list[AbsenceDecision]:
+    return database.read(lambda session: list(session.query(AbsenceDecision)))
+
+
+def work_off(database: Database, now: datetime = NOW) -> None:
+    """Do all that was decided, as the worker does."""
+    for message in database.read(
+        lambda session: outbox.messages(session, "absence.decided", limit=100, offset=0)
+    ):
+        rebooking.work_off(database, SETTINGS, UUID(message.payload["decision"]), now=now)
+
+
+def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
+    found = database.read(lambda session: rebooking.undecided(session, [town.gp], now=now))
+    return [one.visit.appointment.id for one in found]
+
+
+def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
+    """What is proposed for the visits that need a decision."""
+
+    def look_again(session: Any) -> list[Hit]:
+        inside = rebooking.undecided(session, [town.gp], now=NOW)
+        return rebooking.suggestions(session, inside, now=NOW)
+
+    found = database.read(look_again)
+    return [(slot.schedule_id, slot.start) for hit in found for slot in hit.slots]
+
+
+# Looking first
+
+
+def test_the_nearest_times_are_proposed_and_never_one_twice(database: Database) -> None:
+    town = build_town(database)
+    hit = [book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)]
+    found = look(database, town, leave())
+    assert [one.visit.appointment.id for one in found] == [one.id for one in hit]
+    first = [one.slots[0] for one in found]
+    assert len({slot.start for slot in first}) == 3
+    assert all(slot.start >= MONDAY_9 + DAY for slot in first)
+    assert {slot.schedule_id for slot in first} <= {town.gp_at_hospital, town.gp_at_clinic}
+
+
+def test_others_of_the_profession_at_the_centre_step_in_when_one_is_away_for_long(
+    sqlite_database: Database, town: Town
+) -> None:
+    colleague = other_gp(sqlite_database, town)
+    book(sqlite_database, town, 0)
+    [hit] = look(sqlite_database, town, leave(days=60))
+    assert (hit.slots[0].schedule_id, hit.slots[0].start) == (colleague, MONDAY_9 + HALF_HOUR)
+    [hit] = look(sqlite_database, town, leave(days=1))
+    assert hit.slots[0].schedule_id == town.gp_at_hospital
+
+
+def other_gp(database: Database, town: Town) -> int:
+    def make(session: Any) -> int:
+        details = PractitionerDetails(name="Noor Haddad", profession=Profession.GP)
+        person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+        return schedules.open_schedule(
+            session, SYSTEM, centre_id=town.hospital, practitioner_id=person.id,
+            details=ScheduleDetails(), hours=WEEKDAYS, now=NOW,
+        ).id  # fmt: skip
+
+    return database.run(make)
+
+
+def test_a_patient_keeps_one_visit_a_day_with_a_practitioner(
+    sqlite_database: Database, town: Town
+) -> None:
+    book(sqlite_database, town, 0, MONDAY_9 + DAY, schedule=town.gp_at_clinic)
+    book(sqlite_database, town, 0)
+    [hit] = look(sqlite_database, town, leave())
+    assert {slot.start.date() for slot in hit.slots} == {(MONDAY_9 + 2 * DAY).date()}
+
+
+@pytest.mark.parametrize("visits", [2, 40])
+def test_the_effort_of_a_preview_does_not_grow_with_the_visits(
+    database: Database, statements: Callable[[Database], Any], visits: int
+) -> None:
+    town = build_town(database, patients=visits)
+    for number in range(visits):
+        day, slot = divmod(number, 10)
+        book(database, town, number, MONDAY_9 + day * DAY + slot * HALF_HOUR)
+    with statements(database) as counted:
+        found = look(database, town, leave(days=5))
+    assert len({(one.slots[0].schedule_id, one.slots[0].start) for one in found}) == visits
+    assert counted.count <= 9
+
+
+def test_the_nearest_bits_come_in_order() -> None:
+    mask = 0b1001_0010_0001
+    assert list(nearest_bits(mask, 5)) == [5, 8, 0, 11]
+    assert list(nearest_bits(mask, 3)) == [5, 0, 8, 11]
+    assert list(nearest_bits(mask, -2)) == [0, 5, 8, 11]
+    assert list(nearest_bits(mask, 99)) == [11, 8, 5, 0]
+
+
+# Deciding
+
+
+def test_visits_are_kept_moved_and_cancelled_as_decided(database: Database) -> None:
+    town = build_town(database)
+    kept, moves, ends = (
+        book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)
+    )
+    there = moved_to(town.gp_at_clinic, MONDAY_9 + DAY)
+    enter(database, town, {kept.id: KEEP, moves.id: there, ends.id: CANCEL})
+    assert {one.progress for one in decisions(database)} == {Progress.PLANNED, Progress.DONE}
+    assert visit(database, ends.id).status == Status.BOOKED
+    work_off(database)
+    assert {one.progress for one in decisions(database)} == {Progress.DONE}
+    statuses = [visit(database, one.id).status for one in (kept, moves, ends)]
+    assert statuses == [Status.BOOKED, Status.BOOKED, Status.CANCELLED]
+    [offer] = offers(database)
+    assert offer.expires_at == MONDAY_9 + HALF_HOUR - timedelta(hours=1)
+    assert undecided(database, town) == []
+    moved = accept(database, town.patient(1), offer.id)
+    assert (moved.schedule_id, moved.starts_at) == (town.gp_at_clinic, MONDAY_9 + DAY)
+    assert_clean(database)
+
+
+def test_doing_it_again_changes_nothing_and_half_done_goes_on(database: Database) -> None:
+    town = build_town(database)
+    hit = [book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)]
+    chosen = [CANCEL, moved_to(town.gp_at_hospital, MONDAY_9 + DAY), CANCEL]
+    enter(database, town, dict(zip((one.id for one in hit), chosen, strict=True)))
+    half = [one for one in decisions(database) if one.appointment_id != hit[2].id]
+    for one in half:
+        rebooking.work_off(database, SETTINGS, one.id, now=NOW)
+    for _ in range(2):
+        work_off(database)
+    assert len(offers(database)) == 1
+    cancelled = database.read(
+        lambda session: outbox.messages(session, "appointment.cancelled", limit=9, offset=0)
+    )
+    assert len(cancelled) == 2
+    assert_clean(database)
+
+
+def test_what_was_killed_before_its_end_is_as_if_never_begun(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    [decision] = decisions(sqlite_database)
+
+    class Killed(Exception):
+        pass
+
+    def die(session: Any) -> None:
+        rebooking.carry_out(session, decision.id, now=NOW, length=DAY)
+        session.flush()
+        raise Killed
+
+    with pytest.raises(Killed):
+        sqlite_database.run(die)
+    assert offers(sqlite_database) == []
+    assert_clean(sqlite_database)
+    work_off(sqlite_database)
+    assert len(offers(sqlite_database)) == 1
+
+
+def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    book(sqlite_database, town, 1, MONDAY_9 + DAY)
+    work_off(sqlite_database)
+    [offer] = offers(sqlite_database)
+    hold = visit(sqlite_database, offer.hold_id)
+    assert hold.starts_at == MONDAY_9 + DAY + HALF_HOUR
+    [decision] = decisions(sqlite_database)
+    assert decision.starts_at == hold.starts_at
+
+
+def test_where_there_is_no_other_time_somebody_decides_again(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    for schedule in (town.gp_at_hospital, town.gp_at_clinic):
+        sqlite_database.run(
+            lambda session, schedule=schedule: schedules.set_hours(
+                session, SYSTEM, schedule, (), now=NOW
+            )
+        )
+    work_off(sqlite_database)
+    [decision] = decisions(sqlite_database)
+    assert (decision.progress, decision.problem) == (Progress.FAILED, "no-time")
+    assert undecided(sqlite_database, town) == [one.id]
+
+
+def test_an_unanswered_proposal_leaves_the_visit_and_comes_back(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    work_off(sqlite_database)
+    [offer] = offers(sqlite_database)
+    assert undecided(sqlite_database, town) == []
+    sweep(sqlite_database, offer.expires_at)
+    assert visit(sqlite_database, one.id).starts_at == MONDAY_9
+    assert undecided(sqlite_database, town, offer.expires_at) == [one.id]
+    with pytest.raises(OfferOver):
+        accept(sqlite_database, town.patient(), offer.id, offer.expires_at)
+    assert_clean(sqlite_database)
+
+
+def test_a_declined_proposal_comes_back_and_is_decided_again(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    work_off(sqlite_database)
+    [offer] = offers(sqlite_database)
+    decline(sqlite_database, town.patient(), offer.id)
+    assert undecided(sqlite_database, town) == [one.id]
+    sqlite_database.run(
+        lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: CANCEL}, now=NOW)
+    )
+    work_off(sqlite_database)
+    assert visit(sqlite_database, one.id).status == Status.CANCELLED
+    assert undecided(sqlite_database, town) == []
+
+
+def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, town: Town) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    work_off(sqlite_database)
+    [offer] = offers(sqlite_database)
+    sqlite_database.run(
+        lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
+    )
+    with pytest.raises(OfferOver):
+        accept(sqlite_database, town.patient(), offer.id)
+    assert undecided(sqlite_database, town) == []
+    assert_clean(sqlite_database)
+
+
+def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, town: Town) -> None:
+    one = book(sqlite_database, town, 0)
+    other = book(sqlite_database, town, 1, MONDAY_9 + HALF_HOUR)
+    with pytest.raises(OtherVisits):
+        enter(sqlite_database, town, {one.id: KEEP})
+    same = moved_to(town.gp_at_hospital, MONDAY_9 + DAY)
+    with pytest.raises(SameTimeTwice):
+        enter(sqlite_database, town, {one.id: same, other.id: same})
+    with pytest.raises(Invalid):
+        enter(sqlite_database, town, {one.id: KEEP, other.id: Decided(Choice.MOVE)})
+    with pytest.raises(NotInside):
+        sqlite_database.run(
+            lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
+        )
+    assert decisions(sqlite_database) == []
+
+
+def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
+    sqlite_database: Database, town: Town
+) -> None:
+    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic)
+    assert enter(sqlite_database, town, {}, by=chief).reason is None
+    others = [
+        town.patient(),
+        town.clerk,
+        Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
+        Actor(),
+    ]
+    for other in others:
+        with pytest.raises(Forbidden):
+            enter(sqlite_database, town, {}, by=other)
+
+
+# What happens meanwhile
+
+
+def test_a_visit_that_was_moved_or_cancelled_meanwhile_is_left_alone(
+    sqlite_database: Database, town: Town
+) -> None:
+    moved, ended = (
+        book(sqlite_database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(2)
+    )
+    enter(sqlite_database, town, {moved.id: CANCEL, ended.id: CANCEL})
+    sqlite_database.run(
+        lambda session: booking.move(
+            session, town.patient(), moved.id, MONDAY_9 + DAY, now=NOW, cutoff=timedelta(0)
+        )
+    )
+    cancel(sqlite_database, ended.id)
+    work_off(sqlite_database)
+    assert visit(sqlite_database, moved.id).status == Status.BOOKED
+    assert {one.progress for one in decisions(sqlite_database)} == {Progress.DONE}
+
+
+def test_a_patient_who_moves_the_visit_elsewhere_gives_the_proposal_back(
+    sqlite_database: Database, town: Town
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    work_off(sqlite_database)
+    [offer] = offers(sqlite_database)
+    sqlite_database.run(
+        lambda session: booking.move(
+            session, town.patient(), one.id, MONDAY_9 + 2 * DAY, now=NOW, cutoff=timedelta(0)
+        )
+    )
+    sweep(sqlite_database)
+    assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
+    assert book(sqlite_database, town, 1, MONDAY_9 + DAY).status == Status.BOOKED
+    assert_clean(sqlite_database)
+
+
+def test_time_that_is_blocked_is_offered_to_nobody_any_more(
+    sqlite_database: Database, town: Town
+) -> None:
+    wait(sqlite_database, town)
+    sweep(sqlite_database)
+    [offer] = offers(sqlite_database)
+    enter(sqlite_database, town, {})
+    with pytest.raises(OfferOver):
+        accept(sqlite_database, town.patient(), offer.id)
+    assert sweep(sqlite_database) == 0
+    assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
+    assert_clean(sqlite_database)
+
+
+def test_an_offered_time_inside_an_absence_cannot_be_taken(
+    sqlite_database: Database, town: Town
+) -> None:
+    """However the absence came to be."""
+    wait(sqlite_database, town)
+    sweep(sqlite_database)
+    [offer] = offers(sqlite_database)
+
+    def block(session: Any) -> None:
+        hold = session.get(Appointment, offer.hold_id)
+        hold.offered = False
+        session.flush()
+        enter_in(session, town)
+        hold.offered = True
+
+    sqlite_database.run(block)
+    with pytest.raises(Absent):
+        accept(sqlite_database, town.patient(), offer.id)
+    assert_clean(sqlite_database)
+
+
+def enter_in(session: Any, town: Town) -> None:
+    rebooking.enter(session, town.doctor, town.gp, leave(), {}, now=NOW)
+
+
+@pytest.mark.parametrize("withdraw", [True, False])
+def test_an_absence_that_ends_takes_its_decisions_and_if_wanted_its_offers_along(
+    database: Database, withdraw: bool
+) -> None:
+    town = build_town(database)
+    one, other = (
+        book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(2)
+    )
+    there = moved_to(town.gp_at_hospital, MONDAY_9 + DAY)
+    absence = enter(database, town, {one.id: there, other.id: CANCEL})
+    planned = {row.appointment_id: row.id for row in decisions(database)}
+    rebooking.work_off(database, SETTINGS, planned[one.id], now=NOW)
+    database.run(
+        lambda session: rebooking.end(
+            session, town.doctor, town.gp, absence.id, withdraw=withdraw, now=NOW
+        )
+    )
+    work_off(database)
+    assert decisions(database) == []
+    assert visit(database, other.id).status == Status.BOOKED
+    left = offers(database)
+    assert len(left) == (0 if withdraw else 1)
+    if left:
+        assert accept(database, town.patient(), left[0].id).starts_at == MONDAY_9 + DAY
+    assert_clean(database)
+
+
+def test_everything_is_in_the_audit(sqlite_database: Database, town: Town) -> None:
+    one = book(sqlite_database, town, 0)
+    there = moved_to(town.gp_at_hospital, MONDAY_9 + DAY)
+    absence = enter(sqlite_database, town, {one.id: there})
+    work_off(sqlite_database)
+    events = sqlite_database.read(lambda session: audit.events_of(session, f"absence:{absence.id}"))
+    assert [event.action for event in events] == [
+        "absence.entered", "absence.decided", "absence.move-done",
+    ]  # fmt: skip

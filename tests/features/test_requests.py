@@ -1,0 +1,538 @@
+"""Departments ask each other: from the first question to the stars for the consultation."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from engines import Counted
+from openslot.booking import check
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.booking.errors import InThePast, PatientBusy, SlotTaken, TooEarly
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.audit import events_of
+from openslot.core.db import Database
+from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
+from openslot.core.ids import new_id
+from openslot.core.outbox import OutboxMessage
+from openslot.directory.errors import StillBooked
+from openslot.directory.models import Service
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.requests import commands, queries, retire
+from openslot.requests.details import RequestDetails
+from openslot.requests.errors import (
+    BadStars,
+    HasBegun,
+    NoChange,
+    NoDepartment,
+    OwnService,
+    StillAsked,
+    WrongState,
+)
+from openslot.requests.models import Kept, ServiceRequest
+from openslot.requests.rules import State, state
+from town import HALF_HOUR, MONDAY_9, NOW
+from wards import Wards, ask, build_wards, look
+
+TUESDAY_9 = MONDAY_9 + timedelta(days=1)
+DETAILS = RequestDetails(task="CT neck", description="Also the neck", priority=Priority.URGENT)
+
+
+@pytest.fixture
+def wards(sqlite_database: Database) -> Wards:
+    return build_wards(sqlite_database)
+
+
+def accept(database: Database, wards: Wards, request: ServiceRequest) -> None:
+    database.run(lambda session: commands.accept(session, wards.radiology, request.id, now=NOW))
+
+
+def propose(database: Database, wards: Wards, request: ServiceRequest) -> None:
+    database.run(
+        lambda session: commands.propose(
+            session, wards.radiology, request.id, TUESDAY_9, answer="Busy", now=NOW
+        )
+    )
+
+
+def refused(
+    database: Database, work: Callable[[Session], object], kind: type[DomainError]
+) -> DomainError:
+    with pytest.raises(kind) as caught:
+        database.run(work)
+    return caught.value
+
+
+def book_scan(database: Database, wards: Wards) -> Appointment:
+    """Somebody takes Monday at nine."""
+    wish = Wish(wards.scan_schedule, MONDAY_9, 30, None)
+    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+
+
+def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
+    wards = build_wards(database)
+    request = ask(database, wards, priority=Priority.URGENT, patient=True)
+    propose(database, wards, request)
+    assert look(database, request).starts_at == TUESDAY_9
+    database.run(lambda session: commands.agree(session, wards.surgery, request.id, now=NOW))
+    accepted = look(database, request)
+    assert accepted.state is State.ACCEPTED
+    assert accepted.visit is not None
+    assert (accepted.visit.task, accepted.visit.reason) == ("CT head", "After a fall")
+    assert (accepted.visit.starts_at, accepted.visit.patient_id) == (TUESDAY_9, wards.patient)
+    assert accepted.visit.priority == Priority.URGENT
+    database.run(
+        lambda session: commands.complete(session, wards.radiology, request.id, now=TUESDAY_9)
+    )
+    assert look(database, request).state is State.COMPLETED
+    for stars in (2, 5):
+        database.run(
+            lambda session, stars=stars: commands.rate(
+                session, wards.surgery, request.id, stars, now=TUESDAY_9
+            )
+        )
+    rated = database.read(
+        lambda session: queries.consultations(session, [wards.radiology.department_id or 0])
+    )
+    assert [(one.stars, one.count) for one in rated.values()] == [(5.0, 1)]
+    done = database.read(
+        lambda session: [event.action for event in events_of(session, f"request:{request.id}")]
+    )
+    assert done == [
+        "request.made", "request.proposed", "request.accepted", "request.completed",
+        "request.rated", "request.rated",
+    ]  # fmt: skip
+    assert database.read(check.faults) == []
+
+
+def test_each_move_is_announced_to_the_other_department(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    accept(sqlite_database, wards, request)
+    told = sqlite_database.read(
+        lambda session: [
+            (one.topic, one.payload["version"])
+            for one in session.scalars(select(OutboxMessage))
+            if one.topic.startswith("request.")
+        ]
+    )
+    version = look(sqlite_database, request).request.version
+    assert told == [("request.made", 1), ("request.accepted", version)]
+
+
+def test_the_time_is_booked_only_when_the_request_is_accepted(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    assert look(sqlite_database, request).visit is None
+    book_scan(sqlite_database, wards)
+    error = refused(
+        sqlite_database,
+        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW),
+        SlotTaken,
+    )
+    assert isinstance(error, SlotTaken)
+    assert error.alternatives
+    assert look(sqlite_database, request).state is State.NEW
+
+
+def test_only_a_time_that_is_free_now_is_asked_for_or_proposed(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    book_scan(sqlite_database, wards)
+    with pytest.raises(SlotTaken):
+        ask(sqlite_database, wards)
+    with pytest.raises(InThePast):
+        ask(sqlite_database, wards, start=NOW - HALF_HOUR)
+    request = ask(sqlite_database, wards, start=TUESDAY_9)
+    refused(
+        sqlite_database,
+        lambda session: commands.propose(
+            session, wards.radiology, request.id, MONDAY_9, answer=None, now=NOW
+        ),
+        SlotTaken,
+    )
+    refused(
+        sqlite_database,
+        lambda session: commands.propose(
+            session, wards.radiology, request.id, TUESDAY_9, answer=None, now=NOW
+        ),
+        NoChange,
+    )
+
+
+def test_a_patient_who_is_elsewhere_then_is_not_asked_for(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards, patient=True)
+    accept(sqlite_database, wards, request)
+    # Radiology asks Surgery for the same patient at the same time.
+    surgery_scan = sqlite_database.read(
+        lambda session: session.scalar(select(Service.id).where(Service.name == "Surgery scan"))
+    )
+    assert surgery_scan is not None
+    refused(
+        sqlite_database,
+        lambda session: commands.make(
+            session, wards.radiology, surgery_scan, DETAILS, start=MONDAY_9, minutes=30,
+            patient_id=wards.patient, now=NOW,
+        ),
+        PatientBusy,
+    )  # fmt: skip
+
+
+def test_departments_ask_others_of_their_centre_and_nobody_else_asks(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    for actor, kind in (
+        (wards.radiology, OwnService),
+        (wards.stranger, NotFound),
+        (Actor(role=Role.STAFF, centre_id=wards.hospital), NoDepartment),
+        (wards.admin, NoDepartment),
+        (Actor(role=Role.PATIENT), NoDepartment),
+    ):
+        with pytest.raises(kind):
+            ask(sqlite_database, wards, by=actor)
+
+
+def test_strangers_do_not_learn_that_a_request_exists(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    for actor in (wards.ward, wards.stranger, Actor(role=Role.PATIENT), Actor()):
+        for act in (commands.accept, commands.agree, commands.cancel, commands.complete):
+            refused(
+                sqlite_database,
+                lambda session, act=act, actor=actor: act(session, actor, request.id, now=NOW),
+                NotFound,
+            )
+    assert sqlite_database.read(
+        lambda session: commands.request_for(session, wards.admin, request.id)
+    )
+
+
+def test_each_side_makes_its_own_moves_only(sqlite_database: Database, wards: Wards) -> None:
+    request = ask(sqlite_database, wards)
+    refused(
+        sqlite_database,
+        lambda session: commands.accept(session, wards.surgery, request.id, now=NOW),
+        Forbidden,
+    )
+    refused(
+        sqlite_database,
+        lambda session: commands.amend(session, wards.radiology, request.id, DETAILS, now=NOW),
+        Forbidden,
+    )
+    refused(
+        sqlite_database,
+        lambda session: commands.accept(session, wards.admin, request.id, now=NOW),
+        Forbidden,
+    )
+
+
+def test_a_declined_request_says_why_and_is_closed(sqlite_database: Database, wards: Wards) -> None:
+    request = ask(sqlite_database, wards)
+    sqlite_database.run(
+        lambda session: commands.decline(
+            session, wards.radiology, request.id, answer="Broken", now=NOW
+        )
+    )
+    assert look(sqlite_database, request).request.answer == "Broken"
+    refused(
+        sqlite_database,
+        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW),
+        WrongState,
+    )
+
+
+def test_words_may_change_while_a_proposal_stands_and_a_new_time_asks_anew(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    propose(sqlite_database, wards, request)
+    sqlite_database.run(
+        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=NOW)
+    )
+    kept = look(sqlite_database, request)
+    assert (kept.state, kept.request.task) == (State.PROPOSED, "CT neck")
+    later = TUESDAY_9 + HALF_HOUR
+    sqlite_database.run(
+        lambda session: commands.amend(
+            session, wards.surgery, request.id, DETAILS, start=later, now=NOW
+        )
+    )
+    anew = look(sqlite_database, request)
+    assert (anew.state, anew.starts_at, anew.request.proposed_at) == (State.NEW, later, None)
+
+
+def test_a_new_time_of_an_accepted_request_moves_its_visit(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    accept(sqlite_database, wards, request)
+    sqlite_database.run(
+        lambda session: commands.amend(
+            session, wards.surgery, request.id, DETAILS, start=TUESDAY_9, minutes=60, now=NOW
+        )
+    )
+    visit = look(sqlite_database, request).visit
+    assert visit is not None
+    assert (visit.starts_at, visit.ends_at) == (TUESDAY_9, TUESDAY_9 + 2 * HALF_HOUR)
+    assert (visit.task, visit.reason, visit.priority) == ("CT neck", "Also the neck", "urgent")
+    assert sqlite_database.read(check.faults) == []
+
+
+def test_a_move_that_is_refused_leaves_words_and_time_as_they_were(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards, start=TUESDAY_9)
+    accept(sqlite_database, wards, request)
+    book_scan(sqlite_database, wards)
+    refused(
+        sqlite_database,
+        lambda session: commands.amend(
+            session, wards.surgery, request.id, DETAILS, start=MONDAY_9, now=NOW
+        ),
+        SlotTaken,
+    )
+    same = look(sqlite_database, request)
+    assert (same.request.task, same.starts_at) == ("CT head", TUESDAY_9)
+
+
+def test_cancelling_frees_the_time_whoever_cancels(sqlite_database: Database, wards: Wards) -> None:
+    for actor in (wards.surgery, wards.radiology, wards.admin):
+        request = ask(sqlite_database, wards)
+        accept(sqlite_database, wards, request)
+        sqlite_database.run(
+            lambda session, actor=actor, request=request: commands.cancel(
+                session, actor, request.id, now=NOW
+            )
+        )
+        gone = look(sqlite_database, request)
+        assert gone.visit is not None
+        assert (gone.state, gone.visit.status) == (State.CANCELLED, Status.CANCELLED)
+
+
+def test_a_visit_that_is_cancelled_by_itself_closes_its_request(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    accept(sqlite_database, wards, request)
+    visit = look(sqlite_database, request).visit
+    assert visit is not None
+    sqlite_database.run(
+        lambda session: booking.change_status(
+            session, wards.radiology, visit.id, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+        )
+    )
+    assert look(sqlite_database, request).state is State.CANCELLED
+
+
+def test_what_has_begun_is_only_completed_and_not_before_its_day(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    accept(sqlite_database, wards, request)
+    refused(
+        sqlite_database,
+        lambda session: commands.complete(session, wards.radiology, request.id, now=NOW),
+        TooEarly,
+    )
+    visit = look(sqlite_database, request).visit
+    assert visit is not None
+    sqlite_database.run(
+        lambda session: booking.change_status(
+            session, wards.radiology, visit.id, Status.ARRIVED, now=MONDAY_9, cutoff=timedelta(0)
+        )
+    )
+    for work in (
+        lambda session: commands.cancel(session, wards.surgery, request.id, now=MONDAY_9),
+        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=MONDAY_9),
+    ):
+        refused(sqlite_database, work, HasBegun)
+    sqlite_database.run(
+        lambda session: commands.complete(session, wards.radiology, request.id, now=MONDAY_9)
+    )
+    assert look(sqlite_database, request).state is State.COMPLETED
+
+
+def test_stars_are_one_to_five_and_given_when_it_is_over(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    accept(sqlite_database, wards, request)
+
+    def rate(stars: int) -> Callable[[Session], object]:
+        return lambda session: commands.rate(
+            session, wards.surgery, request.id, stars, now=MONDAY_9
+        )
+
+    refused(sqlite_database, rate(5), WrongState)
+    sqlite_database.run(
+        lambda session: commands.complete(session, wards.radiology, request.id, now=MONDAY_9)
+    )
+    refused(sqlite_database, rate(0), BadStars)
+    refused(sqlite_database, rate(6), BadStars)
+
+
+def test_an_answer_to_what_has_changed_since_is_refused(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    sqlite_database.run(
+        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=NOW)
+    )
+    refused(
+        sqlite_database,
+        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW, version=1),
+        StaleVersion,
+    )
+
+
+# Lists
+
+
+def test_sql_and_rules_agree_how_requests_stand_on_each_engine(database: Database) -> None:
+    wards = build_wards(database)
+    request = ask(database, wards)
+    accept(database, wards, request)
+
+    def set_and_find(session: Session, kept: Kept, visit: Status) -> list[State]:
+        row = session.get(ServiceRequest, request.id)
+        assert row is not None
+        booked = session.get(Appointment, row.appointment_id)
+        assert booked is not None
+        row.status, booked.status = kept, visit
+        session.flush()
+        return [one for one in State if queries.count(session, queries.standing_as([one]))]
+
+    for kept in Kept:
+        for visit in Status:
+            found = database.run(
+                lambda session, kept=kept, visit=visit: set_and_find(session, kept, visit)
+            )
+            assert found == [state(kept, visit)], (kept, visit)
+
+
+def test_lists_are_urgent_first_then_longest_waiting_on_each_engine(database: Database) -> None:
+    wards = build_wards(database)
+    minutes = iter(range(100))
+
+    def one(priority: Priority) -> ServiceRequest:
+        number = next(minutes)
+        return ask(
+            database, wards, priority=priority, start=MONDAY_9 + number * HALF_HOUR,
+            now=NOW + timedelta(minutes=number),
+        )  # fmt: skip
+
+    old, urgent = one(Priority.ROUTINE), one(Priority.URGENT)
+    proposed, accepted, newer = (one(Priority.ROUTINE) for _ in range(3))
+    propose(database, wards, proposed)
+    accept(database, wards, accepted)
+    mine = queries.asked_of(wards.radiology.department_id or 0)
+    found = database.read(
+        lambda session: queries.page(session, mine, queries.is_open(), first=State.NEW, limit=10)
+    )
+    assert [one.request.id for one in found] == [
+        one.id for one in (urgent, old, newer, proposed, accepted)
+    ]
+    figures = database.read(
+        lambda session: queries.figures(session, wards.radiology.department_id or 0)
+    )
+    assert (figures.urgent, figures.routine, figures.oldest, figures.outgoing) == (1, 2, NOW, 0)
+    theirs = database.read(
+        lambda session: queries.figures(session, wards.surgery.department_id or 0)
+    )
+    assert (theirs.to_answer, theirs.outgoing, theirs.proposed) == (0, 5, 1)
+    everything = database.read(lambda session: queries.figures_at(session, wards.hospital))
+    assert (everything.to_answer, everything.outgoing) == (3, 5)
+    assert database.read(lambda session: queries.closed(session, mine, limit=10)) == []
+
+
+def test_a_list_of_500_requests_takes_one_statement(
+    sqlite_database: Database,
+    wards: Wards,
+    statements: Callable[[Database], AbstractContextManager[Counted]],
+) -> None:
+    rows = [
+        {
+            "id": new_id(), "service_id": wards.scan, "department_id": wards.surgery.department_id,
+            "task": f"Task {number}", "priority": "urgent" if number % 7 == 0 else "routine",
+            "starts_at": MONDAY_9, "minutes": 30, "status": Kept.NEW, "version": 1,
+            "created_at": NOW + timedelta(minutes=number), "changed_at": NOW,
+        }
+        for number in range(500)
+    ]  # fmt: skip
+    sqlite_database.run(lambda session: session.execute(insert(ServiceRequest), rows))
+    mine = queries.asked_of(wards.radiology.department_id or 0)
+    with statements(sqlite_database) as counted:
+        found = sqlite_database.read(
+            lambda session: queries.page(
+                session, mine, queries.is_open(), first=State.NEW, limit=25, offset=50
+            )
+        )
+    assert (len(found), counted.count) == (25, 1)
+    assert all(one.request.priority == "urgent" for one in found[:22])
+
+
+# Taking out
+
+
+def test_what_is_asked_for_is_not_taken_out_until_it_is_answered(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    request = ask(sqlite_database, wards)
+    radiology, surgery = (one.department_id or 0 for one in (wards.radiology, wards.surgery))
+    for work in (
+        lambda session: retire.retire_service(
+            session, wards.radiology, wards.scan, active=False, now=NOW
+        ),
+        lambda session: retire.retire_department(
+            session, wards.admin, radiology, active=False, now=NOW
+        ),
+        lambda session: retire.retire_department(
+            session, wards.admin, surgery, active=False, now=NOW
+        ),
+        lambda session: retire.retire_centre(
+            session, SYSTEM, wards.hospital, active=False, now=NOW
+        ),
+    ):
+        error = refused(sqlite_database, work, StillAsked)
+        assert error.params["count"] == 1
+    accept(sqlite_database, wards, request)
+    refused(
+        sqlite_database,
+        lambda session: retire.retire_service(
+            session, wards.radiology, wards.scan, active=False, now=NOW
+        ),
+        StillBooked,
+    )
+    sqlite_database.run(
+        lambda session: commands.cancel(session, wards.surgery, request.id, now=NOW)
+    )
+    sqlite_database.run(
+        lambda session: retire.retire_service(
+            session, wards.radiology, wards.scan, active=False, now=NOW
+        )
+    )
+    with pytest.raises(NotFound):
+        ask(sqlite_database, wards)
+
+
+def test_who_may_not_take_it_out_does_not_learn_how_many_ask_for_it(
+    sqlite_database: Database, wards: Wards
+) -> None:
+    ask(sqlite_database, wards)
+    refused(
+        sqlite_database,
+        lambda session: retire.retire_service(
+            session, wards.ward, wards.scan, active=False, now=NOW
+        ),
+        Forbidden,
+    )

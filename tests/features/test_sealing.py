@@ -1,0 +1,289 @@
+"""Seals over the audit: every change of what was sealed is found, on every engine."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from clinic import NOW
+from openslot.core import audit, sealing
+from openslot.core.audit import AuditEvent, AuditSeal, Origin
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.ids import new_id
+from openslot.core.sealing import BATCH, NOTHING_BEFORE, SETTLED, seal_next
+from openslot.entrypoints.worker.main import seal_audit
+from racing import barrier, race
+
+LATER = NOW + timedelta(hours=1)
+MOMENT = timedelta(microseconds=1)
+
+
+def record(database: Database, count: int, *, at: datetime = NOW) -> None:
+    """So many events, a millisecond apart."""
+
+    def work(session: Session) -> None:
+        for number in range(count):
+            when = at + timedelta(milliseconds=number)
+            origin = Origin(new_id(), "192.0.2.7")
+            audit.record(session, "patient.changed", f"patient:{number}", by=origin, now=when,
+                         fields=["näme", number])  # fmt: skip
+
+    database.run(work)
+
+
+def seal_all(database: Database, *, at: datetime = LATER) -> None:
+    seal_audit(database, Settings(_env_file=None), lambda: at)
+
+
+def seals(database: Database) -> list[AuditSeal]:
+    query = select(AuditSeal).order_by(AuditSeal.number)
+    return database.read(lambda session: list(session.scalars(query)))
+
+
+def faults(database: Database) -> list[str]:
+    return database.read(lambda session: [str(one) for one in sealing.broken(session)])
+
+
+def three_seals(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve events under three seals."""
+    monkeypatch.setattr(sealing, "BATCH", 4)
+    record(database, 12)
+    seal_all(database)
+    assert [one.events for one in seals(database)] == [4, 4, 4]
+
+
+def test_seals_follow_one_another_and_cover_every_event(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_seals(database, monkeypatch)
+    made = seals(database)
+    assert [one.number for one in made] == [1, 2, 3]
+    assert made[0].previous == NOTHING_BEFORE
+    assert all(after.previous == before.digest for before, after in pairwise(made))
+    assert len({one.digest for one in made}) == 3
+    assert faults(database) == []
+    state = database.read(sealing.state)
+    assert (state.unsealed, state.newest and state.newest.number) == (0, 3)
+
+
+def test_events_wait_until_what_is_under_way_has_come_in(sqlite_database: Database) -> None:
+    record(sqlite_database, 1)
+    seal_all(sqlite_database, at=NOW + SETTLED - MOMENT)
+    assert seals(sqlite_database) == []
+    state = sqlite_database.read(sealing.state)
+    assert (state.unsealed, state.oldest_unsealed, state.newest) == (1, NOW, None)
+    seal_all(sqlite_database, at=NOW + SETTLED)
+    assert len(seals(sqlite_database)) == 1
+
+
+def test_what_comes_in_late_lies_under_the_next_seal(sqlite_database: Database) -> None:
+    record(sqlite_database, 3)
+    seal_all(sqlite_database)
+    record(sqlite_database, 2, at=NOW - timedelta(hours=1))
+    seal_all(sqlite_database, at=LATER + timedelta(minutes=1))
+    assert [one.events for one in seals(sqlite_database)] == [3, 2]
+    assert faults(sqlite_database) == []
+
+
+def test_nothing_to_seal_makes_no_seal(sqlite_database: Database) -> None:
+    seal_all(sqlite_database)
+    assert seals(sqlite_database) == []
+    assert faults(sqlite_database) == []
+
+
+# Tampering
+
+
+def event(session: Session, number: int) -> AuditEvent:
+    return session.scalars(
+        select(AuditEvent).where(AuditEvent.subject == f"patient:{number}")
+    ).one()
+
+
+def seal(session: Session, number: int) -> AuditSeal:
+    return session.get_one(AuditSeal, number)
+
+
+def change(**values: Any) -> Callable[[Session], None]:
+    def work(session: Session) -> None:
+        for name, value in values.items():
+            setattr(event(session, 5), name, value)
+
+    return work
+
+
+def drop_an_event(session: Session) -> None:
+    session.delete(event(session, 5))
+
+
+def drop_two_events(session: Session) -> None:
+    session.delete(event(session, 5))
+    session.delete(event(session, 6))
+
+
+def add_an_event(session: Session) -> None:
+    audit.record(session, "patient.changed", "patient:99", by=Origin(), now=NOW)
+    session.flush()
+    event(session, 99).seal_number = 2
+
+
+def swap_two_accounts(session: Session) -> None:
+    one, other = event(session, 5), event(session, 6)
+    one.account_id, other.account_id = other.account_id, one.account_id
+
+
+def swap_between_seals(session: Session) -> None:
+    event(session, 5).seal_number, event(session, 9).seal_number = 3, 2
+
+
+def move_to_another_seal(session: Session) -> None:
+    event(session, 5).seal_number = 3
+
+
+def unseal_an_event(session: Session) -> None:
+    event(session, 5).seal_number = None
+
+
+def drop_a_seal_with_its_events(session: Session) -> None:
+    session.execute(delete(AuditEvent).where(AuditEvent.seal_number == 2))
+    session.delete(seal(session, 2))
+
+
+def drop_the_first_seal(session: Session) -> None:
+    session.execute(delete(AuditEvent).where(AuditEvent.seal_number == 1))
+    session.delete(seal(session, 1))
+
+
+def drop_a_seal_and_unseal_its_events(session: Session) -> None:
+    unsealed = update(AuditEvent).where(AuditEvent.seal_number == 2).values(seal_number=None)
+    session.execute(unsealed)
+    session.delete(seal(session, 2))
+
+
+def close_the_gap(session: Session) -> None:
+    """Take the second seal out, and hang the third on the first."""
+    drop_a_seal_with_its_events(session)
+    session.flush()
+    first, third = seal(session, 1), seal(session, 3)
+    session.add(
+        AuditSeal(number=2, digest=third.digest, previous=first.digest, events=third.events,
+                  sealed_at=third.sealed_at)
+    )  # fmt: skip
+    session.flush()
+    moved = update(AuditEvent).where(AuditEvent.seal_number == 3).values(seal_number=2)
+    session.execute(moved)
+    session.delete(third)
+
+
+def write_a_seal_anew(session: Session) -> None:
+    """Change an event, and its seal so that the two fit."""
+    event(session, 5).action = "patient.created"
+    session.flush()
+    second = seal(session, 2)
+    own = session.scalars(select(AuditEvent).where(AuditEvent.seal_number == 2)).all()
+    second.digest = sealing.digest_of(second, own)
+
+
+def forge_the_count(session: Session) -> None:
+    drop_an_event(session)
+    seal(session, 2).events = 3
+
+
+CHANGED = [r"audit seal 2: it, or one of its 4 events between .*UTC, was changed"]
+TAMPERINGS = [
+    (change(at=NOW + timedelta(days=1)), CHANGED),
+    (change(action="patient.created"), CHANGED),
+    (change(subject="patient:5 "), CHANGED),
+    (change(account_id=None), CHANGED),
+    (change(address="192.0.2.8"), CHANGED),
+    (change(details={"fields": ["name"]}), CHANGED),
+    (swap_two_accounts, CHANGED),
+    (forge_the_count, [r"audit seal 2: it, or one of its 3 events"]),
+    (swap_between_seals, [r"seal 2: it, or one of its 4", r"seal 3: it, or one of its 4"]),
+    (drop_an_event, [r"audit seal 2: 1 of its 4 events is missing"]),
+    (drop_two_events, [r"audit seal 2: 2 of its 4 events are missing"]),
+    (unseal_an_event, [r"audit seal 2: 1 of its 4 events is missing"]),
+    (add_an_event, [r"audit seal 2: 1 more than its 4 events"]),
+    (move_to_another_seal, [r"seal 2: 1 of its 4 events is", r"seal 3: 1 more than its 4 events"]),
+    (drop_a_seal_with_its_events, [r"audit seal 2: was removed"]),
+    (drop_a_seal_and_unseal_its_events, [r"audit seal 2: was removed"]),
+    (drop_the_first_seal, [r"audit seal 1: was removed"]),
+    (close_the_gap, [r"audit seal 2: it, or one of its 4 events"]),
+    (write_a_seal_anew, [r"audit seal 3: does not follow the seal before it"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "expected"), TAMPERINGS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_every_tampering_is_found_and_named(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    tamper: Callable[[Session], None],
+    expected: list[str],
+) -> None:
+    three_seals(database, monkeypatch)
+    database.run(tamper)
+    found = faults(database)
+    assert len(found) == len(expected), found
+    for line, pattern in zip(found, expected, strict=True):
+        assert re.search(pattern, line), line
+
+
+def test_seals_are_proved_some_at_a_time(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "SEALS_AT_ONCE", 2)
+    three_seals(sqlite_database, monkeypatch)
+    assert faults(sqlite_database) == []
+    sqlite_database.run(change(action="x"))
+    assert len(faults(sqlite_database)) == 1
+
+
+# Several workers
+
+
+def test_two_workers_at_once_make_one_chain(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "BATCH", 3)
+    record(database, 30)
+    race(3, lambda _number: seal_all(database))
+    assert sum(one.events for one in seals(database)) == 30
+    assert faults(database) == []
+
+
+def test_of_two_workers_that_saw_the_same_events_each_event_gets_one_seal(
+    database: Database, monkeypatch: pytest.MonkeyPatch, engine_name: str
+) -> None:
+    if engine_name == "sqlite":
+        record(database, 6)  # writers queue up there before they read
+        race(2, lambda _number: database.run(lambda session: seal_next(session, now=LATER)))
+    else:
+        record(database, 6)
+        both_read, plain, seen = barrier(2), sealing._settled, []
+
+        def wait_after_reading(session: Session, until: datetime) -> Any:
+            found = plain(session, until)
+            if len(seen) < 2:
+                seen.append(len(found))
+                both_read.wait()
+            return found
+
+        monkeypatch.setattr(sealing, "_settled", wait_after_reading)
+        race(2, lambda _number: database.run(lambda session: seal_next(session, now=LATER)))
+        assert seen == [6, 6]
+    assert [one.events for one in seals(database)] == [6]
+    assert faults(database) == []
+
+
+def test_a_batch_is_of_bounded_size(sqlite_database: Database) -> None:
+    record(sqlite_database, BATCH + 1)
+    seal_all(sqlite_database)
+    assert [one.events for one in seals(sqlite_database)] == [BATCH, 1]

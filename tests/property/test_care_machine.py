@@ -1,0 +1,200 @@
+"""The life of bookings with a waiting list beside: who is offered which time, and when.
+
+The naive model looks through all starts one by one for everybody who waits, in order; the
+sweep has to come to the same offers. Whatever is taken, left or runs out, the diaries stay
+right, as the machine of bookings checks after every step.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.config import Settings
+from openslot.directory.rules import SYSTEM
+from openslot.offers import answers, waiting
+from openslot.offers.details import WaitingDetails
+from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
+from openslot.offers.rules import LONGEST_WAIT, SOONEST
+from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelVisit
+from town import SYDNEY
+
+QUICK = Settings(_env_file=None)
+LENGTH = timedelta(hours=QUICK.offer_hours)
+LAST_MINUTE = timedelta(hours=1)
+SHORTEST = timedelta(minutes=30)
+
+Try = tuple[UUID, int, datetime]
+"""(entry, schedule, start)"""
+
+
+class Care(Bookings):
+    """Everything that happens to bookings, and a waiting list."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.offers: dict[UUID, UUID] = {}
+        self.entry_of: dict[UUID, UUID] = {}
+        self.tried: set[Try] = set()
+
+    @rule(
+        place=st.integers(0, 2), patient=st.integers(0, 2), day=st.integers(0, DAYS),
+        days=st.integers(1, 3), urgent=st.booleans(),
+    )  # fmt: skip
+    def wait(self, place: int, patient: int, day: int, days: int, urgent: bool) -> None:
+        schedule = list(self.places)[place]
+        starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day)
+        ends = starts + timedelta(days=days)
+        details = WaitingDetails(
+            patient_id=self.town.patients[patient], schedule_id=schedule, starts_from=starts,
+            starts_until=ends, priority=Priority.URGENT if urgent else Priority.ROUTINE,
+        )  # fmt: skip
+        again = any(
+            one.schedule_id == schedule and one.patient_id == details.patient_id
+            for one in self._waiting()
+        )
+        lies_ahead = max(starts, self.now + SOONEST) < ends <= self.now + LONGEST_WAIT
+        with self._expecting(lies_ahead and not again):
+            self.database.run(lambda session: waiting.join(session, SYSTEM, details, now=self.now))
+            # Two who join at one instant are told apart by their ids: here each has its own.
+            self.now += timedelta(seconds=1)
+
+    @rule()
+    def offer(self) -> None:
+        """The sweep makes the offers that the model expects, and no others."""
+        for hold in self._open().values():
+            if (hold.held_until or self.now) <= self.now:
+                hold.status = Status.LAPSED
+        entries_before = {one.id for one in self._waiting()}
+        waiting.sweep(self.database, QUICK, lambda: self.now)
+        gone = entries_before - {one.id for one in self._waiting()}
+        made = [one for one in self._offers() if one.id not in self.offers]
+        holds = self._holds()
+        self.time_of = {one.id: holds[one.hold_id] for one in made}
+        found = {(one.entry_id, *self.time_of[one.id]) for one in made}
+        expected = set(self._expected(gone, made))
+        assert found == expected
+
+    def _expected(self, gone: set[UUID], made: list[Offer]) -> Iterator[Try]:
+        """Who should be offered what, one after another; each is noted as it is found."""
+        by_time = {self.time_of[one.id]: one for one in made}
+        has_open = {self.entry_of[hold] for hold in self._open()}
+        for entry in self._in_order():
+            if entry.id in gone or entry.id in has_open:
+                continue
+            start = next(self._fitting(entry), None)
+            if start is None:
+                continue
+            assert entry.schedule_id is not None
+            yield entry.id, entry.schedule_id, start
+            offer = by_time.get((entry.schedule_id, start))
+            if offer is not None:
+                self._note(offer, entry, start)
+
+    def _fitting(self, entry: WaitingEntry) -> Iterator[datetime]:
+        """The starts that fit somebody who waits, the earliest first."""
+        schedule, practitioner = entry.schedule_id, self.places[entry.schedule_id][0]
+        patient = self.town.patients.index(entry.patient_id)
+        start = datetime.combine(MONDAY, time(0), SYDNEY)
+        while start < entry.starts_until:
+            ends = start + SLOT
+            busy = any(
+                visit.patient == patient
+                for visit in self.model.in_the_way(self.now, start, ends, besides=None)
+            )
+            same_day = any(
+                visit.patient == patient
+                and visit.practitioner == practitioner
+                and visit.starts.astimezone(SYDNEY).date() == start.date()
+                and (
+                    visit.status in (Status.BOOKED, Status.ARRIVED, Status.NO_SHOW)
+                    or (visit.status is Status.HELD and (visit.held_until or self.now) > self.now)
+                )
+                for visit in self.model.visits.values()
+            )
+            if (
+                start >= max(entry.starts_from, self.now + SOONEST)
+                and self._time_is_free(schedule, start, ends)
+                and not busy
+                and not same_day
+                and (entry.id, schedule, start) not in self.tried
+            ):
+                yield start
+            start += SLOT
+
+    def _note(self, offer: Offer, entry: WaitingEntry, start: datetime) -> None:
+        """The model holds the time as the system does."""
+        until = min(self.now + LENGTH, start - LAST_MINUTE)
+        assert offer.expires_at == until
+        patient = self.town.patients.index(entry.patient_id)
+        self.model.visits[offer.hold_id] = ModelVisit(
+            entry.schedule_id, self.places[entry.schedule_id][0], patient, start, start + SLOT,
+            Status.HELD, until, offered=True,
+        )  # fmt: skip
+        self._note_what_lapsed()
+        self.offers[offer.id] = offer.hold_id
+        self.entry_of[offer.hold_id] = entry.id
+        self.tried.add((entry.id, entry.schedule_id, start))
+
+    @precondition(lambda self: self._open())
+    @rule(pick=st.integers(0, 99), takes=st.booleans())
+    def answer(self, pick: int, takes: bool) -> None:
+        open_now = self._open()
+        hold_id = list(open_now)[pick % len(open_now)]
+        hold = open_now[hold_id]
+        offer_id = next(key for key, value in self.offers.items() if value == hold_id)
+        stands = (hold.held_until or self.now) > self.now
+        there = self._time_is_there(hold)
+        answer = answers.accept if takes else answers.decline
+        with self._expecting(stands and (there or not takes)):
+            self.database.run(
+                lambda session: answer(
+                    session, self.town.patient(hold.patient), offer_id, now=self.now
+                )
+            )
+            hold.status = Status.BOOKED if takes else Status.LAPSED
+
+    def _time_is_there(self, hold: ModelVisit) -> bool:
+        practitioner, centre = self.places[hold.schedule]
+        away = [one for one in self.model.absences.values() if one[0] == practitioner]
+        shut = [one for one in self.model.closures.values() if one[0] == centre]
+        return not any(
+            begins < hold.ends and hold.starts < finishes for _, begins, finishes in away + shut
+        )
+
+    # What the system says
+
+    def _waiting(self) -> list[WaitingEntry]:
+        return [
+            one
+            for one in self.database.read(lambda session: list(session.query(WaitingEntry)))
+            if one.status == Waiting.WAITING
+        ]
+
+    def _in_order(self) -> list[WaitingEntry]:
+        return sorted(
+            self._waiting(), key=lambda one: (one.priority != Priority.URGENT, one.created_at)
+        )
+
+    def _offers(self) -> list[Offer]:
+        found = self.database.read(lambda session: list(session.query(Offer)))
+        return [one for one in found if one.status == OfferStatus.OPEN]
+
+    def _holds(self) -> dict[UUID, tuple[int, datetime]]:
+        rows = self.database.read(lambda session: list(session.query(Appointment)))
+        return {row.id: (row.schedule_id, row.starts_at) for row in rows}
+
+    def _open(self) -> dict[UUID, ModelVisit]:
+        """The holds of offers that nobody has answered, as the model has them."""
+        holds = {hold_id: self.model.visits[hold_id] for hold_id in self.offers.values()}
+        return {key: hold for key, hold in holds.items() if hold.status is Status.HELD}
+
+
+class TestCare(Care.TestCase):  # type: ignore[misc, name-defined] # made at run time
+    """Random lives, shrunk to the shortest that fails."""
+
+    settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

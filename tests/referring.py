@@ -1,0 +1,136 @@
+"""Referrals for tests, in the town: its GP has seen the patients, two specialists share an area."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.directory import commands as directory
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Practitioner, Profession
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.referrals import commands as referrals
+from openslot.referrals.details import ReferralDetails
+from openslot.referrals.models import Referral
+from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.schedules.models import Schedule
+from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town
+
+AREA = "Dental"
+LETTER = "Pain at the upper left since May."
+TUESDAY_9 = MONDAY_9 + timedelta(days=1)
+NO_CUTOFF = timedelta(0)
+
+
+class Dentists:
+    """Both specialists of the area: who they are, and where they are booked."""
+
+    def __init__(self, database: Database, town: Town) -> None:
+        self.database, self.town = database, town
+        first = database.read(lambda session: session.get(Schedule, town.specialist_at_hospital))
+        assert first is not None
+        assert first.practitioner_id is not None
+        self.first, self.first_schedule = first.practitioner_id, town.specialist_at_hospital
+        self.second, self.second_schedule = database.run(lambda s: _another(s, town.hospital))
+        database.run(lambda session: _seen_by_gp(session, town))
+
+    def actor(self, practitioner_id: int | None = None) -> Actor:
+        """One of them, as one who acts."""
+        return Actor(role=Role.PRACTITIONER, practitioner_id=practitioner_id or self.first)
+
+    def draft(
+        self, *, to: int | None = None, patient: int = 0, letter: str = LETTER, now: datetime = NOW
+    ) -> UUID:
+        """A letter of the town's GP, to one specialist or to the area."""
+        details = ReferralDetails(practitioner_id=to, expertise=None if to else AREA, letter=letter)
+        written = self.database.run(
+            lambda session: referrals.write(
+                session,
+                self.town.doctor,
+                self.town.patients[patient],
+                details,
+                now=now,
+                access_days=0,
+            )
+        )
+        return written.id
+
+    def sent(
+        self, *, to: int | None = None, patient: int = 0, now: datetime = NOW, months: int = 12
+    ) -> UUID:
+        """A letter that can be booked with."""
+        drafted = self.draft(to=to, patient=patient, now=now)
+        self.database.run(
+            lambda session: referrals.send(
+                session, self.town.doctor, drafted, now=now, months=months, access_days=0
+            )
+        )
+        return drafted
+
+    def wish(self, start: datetime = TUESDAY_9, *, second: bool = False, patient: int = 0) -> Wish:
+        """A visit with one of them."""
+        schedule = self.second_schedule if second else self.first_schedule
+        return self.town.wish(start, schedule=schedule, patient=patient)
+
+    def book(
+        self,
+        wish: Wish | None = None,
+        *,
+        by: Actor | None = None,
+        now: datetime = NOW,
+        hold: UUID | None = None,
+        referral: UUID | None = None,
+    ) -> Appointment:
+        """Book as every entry point does."""
+        return self.database.run(
+            lambda session: referrals.book(
+                session, by or self.town.patient(), wish or self.wish(), now=now, hold_id=hold,
+                referral_id=referral,
+            )
+        )  # fmt: skip
+
+    def hold(self, wish: Wish | None = None, *, now: datetime = NOW) -> Appointment:
+        """Keep a time as every entry point does."""
+        return self.database.run(
+            lambda session: referrals.hold(
+                session, self.town.patient(), wish or self.wish(), now=now,
+                keep=timedelta(minutes=10),
+            )
+        )  # fmt: skip
+
+    def becomes(self, visit: Appointment, *steps: Status, now: datetime = NOW) -> None:
+        """Take a visit through its statuses, by the network's administrator."""
+        for to in steps:
+            self.database.run(
+                lambda session, to=to: booking.change_status(  # type: ignore[misc]
+                    session, SYSTEM, visit.id, to, now=now, cutoff=NO_CUTOFF
+                )
+            )
+
+    def row(self, referral_id: UUID) -> Referral | None:
+        """What is stored of a letter."""
+        return self.database.read(lambda session: session.get(Referral, referral_id))
+
+
+def _another(session: Session, centre: int) -> tuple[int, int]:
+    details = PractitionerDetails(
+        name="Nina Simone", profession=Profession.SPECIALIST, expertise=AREA.lower()
+    )
+    person: Practitioner = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+    schedule = open_schedule(
+        session, SYSTEM, centre_id=centre, practitioner_id=person.id, details=ScheduleDetails(),
+        hours=WEEKDAYS, now=NOW,
+    )  # fmt: skip
+    return person.id, schedule.id
+
+
+def _seen_by_gp(session: Session, town: Town) -> None:
+    """Each patient has a visit with the GP, so that the GP may read their history."""
+    for number in range(len(town.patients)):
+        start = MONDAY_9 + number * HALF_HOUR
+        booking.book(session, SYSTEM, town.wish(start, patient=number), now=NOW)

@@ -1,0 +1,103 @@
+"""What tests of offers do again and again: wait, sweep, and look at what is offered."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from openslot.booking import check
+from openslot.booking import commands as booking
+from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.offers import answers, waiting
+from openslot.offers.details import WaitingDetails
+from openslot.offers.models import Offer, OfferStatus, WaitingEntry
+from town import HALF_HOUR, MONDAY_9, NOW, Town
+
+SETTINGS = Settings(_env_file=None)
+WEEK = timedelta(days=7)
+
+
+def book(
+    database: Database, town: Town, patient: int, start: datetime = MONDAY_9, **more: Any
+) -> Appointment:
+    wish = town.wish(start, patient=patient, **more)
+    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+
+
+def cancel(database: Database, visit: UUID, now: datetime = NOW) -> None:
+    database.run(
+        lambda session: booking.change_status(
+            session, SYSTEM, visit, Status.CANCELLED, now=now, cutoff=timedelta(0)
+        )
+    )
+
+
+def wish_to_wait(town: Town, patient: int | None = 0, **more: Any) -> WaitingDetails:
+    """For the GP at the hospital on Monday at nine and then only, unless told otherwise."""
+    given = {
+        "patient_id": None if patient is None else town.patients[patient],
+        "schedule_id": town.gp_at_hospital,
+        "starts_from": MONDAY_9,
+        "starts_until": MONDAY_9 + HALF_HOUR,
+        **more,
+    }
+    return WaitingDetails.model_validate(given)
+
+
+def wait(
+    database: Database,
+    town: Town,
+    patient: int = 0,
+    *,
+    by: Actor | None = None,
+    now: datetime = NOW,
+    **more: Any,
+) -> WaitingEntry:
+    actor = by or town.patient(patient)
+    details = wish_to_wait(town, patient, **more)
+    return database.run(lambda session: waiting.join(session, actor, details, now=now))
+
+
+def sweep(database: Database, now: datetime = NOW) -> int:
+    return waiting.sweep(database, SETTINGS, lambda: now)
+
+
+def offers(database: Database, status: OfferStatus = OfferStatus.OPEN) -> list[Offer]:
+    """The offers of a status, in the order in which they were made."""
+    return database.read(
+        lambda session: [
+            one
+            for one in session.query(Offer).order_by(Offer.made_at, Offer.id)
+            if one.status == status
+        ]
+    )
+
+
+def open_offer(database: Database, entry: WaitingEntry) -> Offer | None:
+    return next((one for one in offers(database) if one.entry_id == entry.id), None)
+
+
+def entry(database: Database, one: WaitingEntry) -> WaitingEntry:
+    found = database.read(lambda session: session.get(WaitingEntry, one.id))
+    assert found is not None
+    return found
+
+
+def visit(database: Database, appointment_id: UUID) -> Appointment:
+    found = database.read(lambda session: session.get(Appointment, appointment_id))
+    assert found is not None
+    return found
+
+
+def accept(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -> Appointment:
+    return database.run(lambda session: answers.accept(session, actor, offer, now=now))
+
+
+def decline(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -> Offer:
+    return database.run(lambda session: answers.decline(session, actor, offer, now=now))
+
+
+def assert_clean(database: Database) -> None:
+    assert database.read(check.faults) == []
