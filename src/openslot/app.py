@@ -10,6 +10,7 @@ from openslot.core.db import Database
 from openslot.discovery.search import Directory
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.fhir.install import install as install_fhir
+from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.web.install import install as install_web
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
     )
+    app.json_provider_class = StrictJson  # Flask-Security makes the provider, out of this
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)
     install_web(app, settings)

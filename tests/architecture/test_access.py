@@ -49,6 +49,8 @@ OPEN_TO_PROGRAMS = frozenset(
         "api_tokens.refresh",
         "fhir.metadata",
         "fhir.smart",
+        "fhir_publish.file",
+        "fhir_publish.manifest",
         "smart.token",
     }
 )

@@ -8,7 +8,13 @@ from flask import Flask
 
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
+from openslot.booking.absences import AbsenceDetails, enter_absence
+from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.directory.rules import Actor
+from openslot.entrypoints.worker.main import handle_next
+from openslot.identity.models import Role
+from openslot.schedules.models import AbsenceKind
 
 PATH = "/api/v1/absences"
 
@@ -37,7 +43,7 @@ def test_a_dry_run_tells_what_lies_inside_and_enters_nothing(
     [hit] = found["hits"]
     assert (found["id"], hit["appointment"]) == (None, str(world.visits["owner"]))
     assert hit["alternatives"]
-    assert away_from.get(PATH) == {"items": []}
+    assert away_from.get(PATH) == {"items": [], "next": None}
 
 
 def test_every_visit_inside_is_decided(world: World, away_from: Program) -> None:
@@ -60,7 +66,7 @@ def test_an_absence_is_taken_back_once(away_from: Program) -> None:
     one = f"{PATH}/{made['id']}"
     assert away_from.send("DELETE", one).status_code == 204
     assert away_from.send("DELETE", f"{one}?withdraw=true").status_code == 404
-    assert away_from.get(PATH) == {"items": []}
+    assert away_from.get(PATH) == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-teammate"])
@@ -105,7 +111,96 @@ def test_odd_absences_are_refused(away_from: Program, change: dict[str, Any]) ->
 def test_a_key_names_the_practitioner(app: Flask, network: Database, world: World) -> None:
     program = with_key(app, network, "care:write")
     assert program.send("GET", PATH).status_code == 422
-    assert program.get(f"{PATH}?practitioner={world.practitioners['owner']}") == {"items": []}
+    there = f"{PATH}?practitioner={world.practitioners['owner']}"
+    assert program.get(there) == {"items": [], "next": None}
     assert program.send("GET", f"{PATH}?practitioner=99999").status_code == 404
     late = f"{PATH}?practitioner={world.practitioners['owner']}&from=9999-12-31T00:00:00Z"
     assert program.send("GET", late).status_code == 422
+
+
+def pages(program: Program, address: str) -> list[Any]:
+    """Everything on the pages of a list."""
+    found: list[Any] = []
+    following: str | None = address
+    while following:
+        part = program.get(following)
+        found += part["items"]
+        following = part["next"]
+    return found
+
+
+def test_absences_are_read_page_by_page(away_from: Program) -> None:
+    made = [away_from.send("POST", PATH, away(days)) for days in (40, 20, 30)]
+    ids = [one.json["id"] for one in (made[1], made[2], made[0])]  # type: ignore[index]
+    assert [one["id"] for one in pages(away_from, f"{PATH}?limit=1")] == ids
+
+
+@pytest.fixture
+def standing(network: Database, world: World) -> str:
+    """An absence over the visit, about which nobody has decided."""
+    actor = Actor(role=Role.PRACTITIONER, practitioner_id=world.practitioners["owner"])
+    given = away()
+    details = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=datetime.fromisoformat(given["start"]),
+        ends_at=datetime.fromisoformat(given["end"]),
+    )  # fmt: skip
+    return str(
+        network.run(
+            lambda session: (
+                enter_absence(
+                    session, actor, world.practitioners["owner"], details, now=datetime.now(UTC)
+                ).id
+            )
+        )
+    )
+
+
+def test_visits_inside_an_absence_that_stands_are_listed_until_somebody_decides(
+    world: World, away_from: Program, standing: str
+) -> None:
+    [hit] = pages(away_from, f"{PATH}/visits?limit=1")
+    assert (hit["absence"], hit["appointment"]) == (standing, str(world.visits["owner"]))
+    assert (hit["choice"], hit["problem"]) == (None, None)
+    assert hit["alternatives"]
+    keep = {"decisions": [{"appointment": hit["appointment"], "choice": "keep"}]}
+    assert away_from.send("POST", f"{PATH}/decisions", keep).status_code == 204
+    assert pages(away_from, f"{PATH}/visits") == []
+
+
+@pytest.mark.parametrize("choice", ["move", "cancel"])
+def test_a_decision_is_carried_out_as_the_page_has_it_done(
+    app: Flask, network: Database, world: World, away_from: Program, standing: str, choice: str
+) -> None:
+    [hit] = away_from.get(f"{PATH}/visits")["items"]
+    slot = hit["alternatives"][0]
+    where = {"schedule": slot["schedule"], "start": slot["start"]} if choice == "move" else {}
+    decision = {"appointment": hit["appointment"], "choice": choice, **where}
+    answer = away_from.send("POST", f"{PATH}/decisions", {"decisions": [decision]})
+    assert answer.status_code == 204, answer.text
+    while handle_next(network, Settings(_env_file=None)):
+        pass
+    patient = signed_in(app, world, "patient-owner")
+    visit = patient.get(f"/api/v1/appointments/{hit['appointment']}")
+    offers = patient.get("/api/v1/offers")["items"]
+    if choice == "cancel":
+        assert (visit["status"], offers) == ("cancelled", [])
+    else:
+        assert visit["status"] == "booked"
+        assert [(one["start"], one["rebooking"]) for one in offers] == [(slot["start"], True)]
+
+
+@pytest.mark.usefixtures("standing")
+@pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-teammate"])
+def test_others_decide_nothing(app: Flask, world: World, person: str) -> None:
+    other, who = signed_in(app, world, person), world.practitioners["owner"]
+    keep = [{"appointment": str(world.visits["owner"]), "choice": "keep"}]
+    body = {"practitioner": who, "decisions": keep}
+    assert other.send("POST", f"{PATH}/decisions", body).status_code == 403
+    assert other.send("GET", f"{PATH}/visits?practitioner={who}").status_code == 403
+
+
+def test_a_visit_outside_is_not_decided_about(world: World, away_from: Program) -> None:
+    keep = {"decisions": [{"appointment": str(world.visits["owner"]), "choice": "keep"}]}
+    answer: Any = away_from.send("POST", f"{PATH}/decisions", keep)
+    assert (answer.status_code, answer.json["code"]) == (409, "not-inside")
+    assert away_from.send("POST", f"{PATH}/decisions", {"decisions": []}).status_code == 422

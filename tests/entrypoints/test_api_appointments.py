@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
 from flask import Flask
+from icalendar import Calendar
 
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
@@ -121,3 +123,13 @@ def test_of_many_programs_one_gets_the_time(app: Flask, world: World, network: D
         answers = list(pool.map(attempt, range(12)))
     assert sorted(set(answers)) == [201, 409]
     assert answers.count(201) == 1
+
+
+def test_a_visit_can_be_put_into_a_calendar(app: Flask, patient: Program, world: World) -> None:
+    made = booked(patient, world, starts(patient, world)[0])
+    found = patient.send("GET", made["links"]["calendar"])
+    assert found.content_type == "text/calendar; charset=utf-8; method=PUBLISH"
+    [event] = Calendar.from_ical(found.data).walk("VEVENT")
+    assert event["DTSTART"].dt == datetime.fromisoformat(made["start"])
+    stranger = signed_in(app, world, "patient-stranger")
+    assert stranger.send("GET", made["links"]["calendar"]).status_code == 404

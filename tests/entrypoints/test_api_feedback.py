@@ -62,12 +62,15 @@ def test_favourites_are_kept_once_and_let_go(world: World, patient: Program) -> 
     assert (kept["kind"], kept["name"]) == ("department", "Radiology")
     assert patient.get(path) == kept
     assert [patient.send("DELETE", path).status_code for _ in range(2)] == [204, 204]
-    assert patient.get("/api/v1/favourites") == {"items": []}
+    assert patient.get("/api/v1/favourites") == {"items": [], "next": None}
 
 
 def test_favourites_are_each_account_s_own(app: Flask, world: World, patient: Program) -> None:
     patient.send("PUT", f"/api/v1/favourites/centre/{world.centres['own']}")
-    assert signed_in(app, world, "staff-owner").get("/api/v1/favourites") == {"items": []}
+    assert signed_in(app, world, "staff-owner").get("/api/v1/favourites") == {
+        "items": [],
+        "next": None,
+    }
 
 
 def test_a_key_keeps_no_favourites(app: Flask, network: Database) -> None:

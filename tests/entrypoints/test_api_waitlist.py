@@ -56,7 +56,7 @@ def test_strangers_do_not_learn_of_an_entry(app: Flask, world: World, patient: P
     made: Any = patient.send("POST", PATH, wish(world)).json
     for person in ("patient-stranger", "staff-stranger", "practitioner-owner"):
         other = signed_in(app, world, person)
-        assert other.get(PATH) == {"items": []}
+        assert other.get(PATH) == {"items": [], "next": None}
         assert other.send("DELETE", f"{PATH}/{made['id']}").status_code == 404
     at_place = signed_in(app, world, "practitioner-teammate").get(PATH)["items"]
     assert [one["id"] for one in at_place] == [made["id"]]
@@ -101,3 +101,20 @@ def test_a_key_books_into_the_list_for_patients(
 def test_odd_entries_are_refused(world: World, patient: Program, change: dict[str, Any]) -> None:
     answer = patient.send("POST", PATH, wish(world) | change)
     assert answer.status_code == 422, answer.text
+
+
+def test_the_list_is_read_page_by_page_and_by_status(world: World, patient: Program) -> None:
+    made = [
+        patient.send("POST", PATH, wish(world, schedule=world.schedules[which])).json
+        for which in ("owner", "teammate", "stranger")
+    ]
+    ids: list[str] = [one["id"] for one in made]  # type: ignore[index] # they are objects
+    patient.send("DELETE", f"{PATH}/{ids[1]}")
+    address, found = f"{PATH}?limit=2", []
+    while address:
+        part = patient.get(address)
+        found += part["items"]
+        address = part["next"]
+    assert [one["id"] for one in found] == ids[::-1]
+    assert [one["id"] for one in patient.get(f"{PATH}?status=left")["items"]] == [ids[1]]
+    assert patient.send("GET", f"{PATH}?status=bored").status_code == 422

@@ -45,7 +45,7 @@ def test_an_address_is_added_changed_and_deleted(manager: Program) -> None:
     assert endpoint["secret"].startswith("whsec_")
     assert endpoint["events"] == ["appointment.booked", "slot.freed"]
     shown = {name: value for name, value in endpoint.items() if name != "secret"}
-    assert manager.get(PATH) == {"items": [shown]}
+    assert manager.get(PATH) == {"items": [shown], "next": None}
     one = f"{PATH}/{endpoint['id']}"
     off: Any = manager.send("PATCH", one, {"active": False, "events": ["referral.sent"]}).json
     assert off == shown | {"active": False, "events": ["referral.sent"], "secret": None}
@@ -53,7 +53,7 @@ def test_an_address_is_added_changed_and_deleted(manager: Program) -> None:
     assert rotated["secret"] not in (None, endpoint["secret"])
     assert manager.send("DELETE", one).status_code == 204
     assert manager.send("DELETE", one).status_code == 404
-    assert manager.get(PATH) == {"items": []}
+    assert manager.get(PATH) == {"items": [], "next": None}
 
 
 def test_what_was_told_can_be_read_page_by_page_and_sent_again(
@@ -95,7 +95,7 @@ def test_what_was_told_can_be_read_page_by_page_and_sent_again(
         ({"url": "https://user@example.org/"}, "url"),
         ({"url": "x" * 501}, "url"),
         ({"url": 7}, "url"),
-        ({"url": "https://a.example/\x00\ud800"}, "url"),
+        ({"url": "https://a.example/\x00"}, "url"),
         ({"events": []}, "events"),
         ({"events": ["appointment.no-show"]}, "events.0"),
         ({"events": "slot.freed"}, "events"),
@@ -108,7 +108,7 @@ def test_what_cannot_be_is_refused_by_its_field(
     answer: Any = manager.send("POST", PATH, BODY | body)
     assert answer.status_code == 422
     assert answer.json["errors"][0]["field"] == field
-    assert manager.get(PATH) == {"items": []}
+    assert manager.get(PATH) == {"items": [], "next": None}
 
 
 def test_nobody_else_comes_near(app: Flask, world: World, network: Database) -> None:

@@ -1,15 +1,18 @@
 """Everything that the demonstration network holds is right FHIR, and hangs together."""
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 from flask import Flask
+from sqlalchemy import select
 
 from engines import counting
 from entrypoints.programs import Program, with_key
@@ -22,10 +25,14 @@ from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Patient
-from openslot.directory.rules import SYSTEM
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.entrypoints.fhir import search
+from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.exchange.demo import load_demo
 from openslot.exchange.progress import Silent
+from openslot.identity.models import Role
 from openslot.schedules.availability import instant_of
 
 Json = dict[str, Any]
@@ -36,8 +43,18 @@ CODES = {
                     "noshow", "entered-in-error", "checked-in", "waitlist"},
     "Slot": {"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"},
     "Location": {"active", "suspended", "inactive"},
+    "ServiceRequest": {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error",
+                       "unknown"},
+    "Encounter": {"arrived", "finished"},
+    "DocumentReference": {"current", "superseded"},
+    "MedicationRequest": {"active", "entered-in-error"},
     "CapabilityStatement": {"active"},
 }  # fmt: skip
+PERSONAL = [
+    name for name, kind in RESOURCES.items()
+    if isinstance(kind, Resource) and (kind.opened or kind.whose is not None)
+]  # fmt: skip
+HISTORIES = {"Encounter", "DocumentReference", "MedicationRequest"}
 PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
 
 
@@ -71,12 +88,27 @@ def program(app: Flask, database: Database) -> Program:
 
 
 @pytest.fixture(scope="module")
-def every(program: Program) -> dict[str, list[Json]]:
-    """All resources by kind; of the slots those of two days."""
-    return {
+def every(app: Flask, program: Program, database: Database) -> dict[str, list[Json]]:
+    """All resources by kind; of the slots those of two days. What programs read none of is as
+    somebody would read it who cared for every patient."""
+    found = {
         name: resources(program, f"/fhir/{name}?_count=200{'&' + WINDOW if name == 'Slot' else ''}")
         for name in RESOURCES
     }
+    people = database.read(lambda session: session.scalars(select(Patient.id)).all())
+    carer = Actor(role=Role.PATIENT, dependents=frozenset(people))
+    asked = Asked(Site("https://book.example/fhir", NOW), ZoneInfo("Australia/Sydney"), carer)
+    with app.test_request_context():
+        for name in PERSONAL:
+            assert found[name] == []
+            found[name] = as_read(database, RESOURCES[name], asked)
+    return found
+
+
+def as_read(database: Database, resource: Any, asked: Asked) -> list[Json]:
+    """What a reader sees of a kind, each read alone."""
+    rows = database.read(lambda session: search.fetch(session, resource, asked=asked))
+    return [(resource.whole or resource.show)(row, asked.site) for row in rows]
 
 
 def local(address: str) -> str:
@@ -116,6 +148,8 @@ def check(found: Json) -> None:
         assert found["status"] in CODES[found["resourceType"]]
     if found["resourceType"] == "Appointment":
         check_appointment(found)
+    if found["resourceType"] in HISTORIES:
+        check_history(found)
     if "start" in found:
         assert found["start"] < found["end"] or found["start"][-6:] != found["end"][-6:]
         assert found["start"][19] in "+-Z"
@@ -128,6 +162,28 @@ def check_appointment(found: Json) -> None:
     assert ("start" in found) == ("end" in found)
     assert "start" in found or found["status"] in ("proposed", "cancelled", "waitlist")
     assert "cancelationReason" not in found or found["status"] in ("cancelled", "noshow")
+
+
+def check_history(found: Json) -> None:
+    """What R4 demands and its models do not: codes, ends after starts, texts that are texts."""
+    assert found["subject"]["reference"].startswith("Patient/")
+    if found["resourceType"] == "Encounter":
+        period = found["period"]
+        assert found["class"]["code"] == "AMB"
+        assert ("end" in period) == (found["status"] == "finished")
+        start = datetime.fromisoformat(period["start"])
+        assert "end" not in period or start < datetime.fromisoformat(period["end"])
+    if found["resourceType"] == "DocumentReference":
+        attachment = found["content"][0]["attachment"]
+        text = b64decode(attachment["data"], validate=True)
+        assert text.decode().strip()
+        assert attachment["size"] == len(text)
+        assert found["date"][19] in "+-Z"
+    if found["resourceType"] == "MedicationRequest":
+        assert found["intent"] == "order"
+        assert found["medicationCodeableConcept"]["text"]
+        assert found["dosageInstruction"][0]["text"]
+        assert found["authoredOn"][19] in "+-Z"
 
 
 def references(value: Any) -> Iterator[str]:
@@ -149,6 +205,8 @@ def test_every_resource_is_valid(program: Program, every: dict[str, list[Json]])
     check(program.get("/fhir/metadata"))
     kinds = Counter(one["status"] for one in every["Appointment"])
     assert set(kinds) >= {"booked", "arrived", "fulfilled", "cancelled", "noshow"}
+    letters = Counter(one["status"] for one in every["ServiceRequest"])
+    assert set(letters) >= {"active", "completed"}
     assert {"free", "busy"} <= {one["status"] for one in every["Slot"]}
 
 
@@ -159,7 +217,7 @@ def test_totals_are_true_and_pages_have_no_doubles(program: Program) -> None:
         totals, ids = set(), []
         for page in pages(program, f"/fhir/{name}?{count}"):
             totals.add(page["total"])
-            ids += [entry["resource"]["id"] for entry in page["entry"]]
+            ids += [entry["resource"]["id"] for entry in page.get("entry", ())]
         assert totals == {len(ids)}, name
         assert len(set(ids)) == len(ids), name
 

@@ -13,6 +13,7 @@ from entrypoints.world import SYDNEY, World, book_for, build
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints.fhir.parameters import Choice
 from openslot.entrypoints.fhir.registry import RESOURCES
 
 Json = dict[str, Any]
@@ -297,6 +298,8 @@ def ask_everything(app: Flask, database: Database, world: World) -> None:
             value = {"status": "active", "start": day(), "_id": "1"}.get(parameter, value)
             value = "booked" if (name, parameter) == ("Appointment", "status") else value
             value = "free" if (name, parameter) == ("Slot", "status") else value
+            if isinstance(declared, Choice) and value not in declared.values:
+                value = next(iter(declared.values))
             bundle = program.get(f"/fhir/{name}?{parameter}={value}{window}&_count=3")
             if declared.order is not None and declared.descends:
                 bundle = program.get(f"/fhir/{name}?_sort=-{parameter},_id{window}&_count=1")

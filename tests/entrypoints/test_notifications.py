@@ -3,18 +3,28 @@
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime, time, timedelta
 from urllib.parse import urlsplit
+from uuid import UUID
 
-import icalendar
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from engines import Counted
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import World
+from entrypoints.world import SYDNEY, World
+from openslot.booking import commands as booking
+from openslot.booking.commands import Wish
+from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.directory.models import Dependent
+from openslot.directory.rules import SYSTEM
 from openslot.notifications.preferences import Kind, preferences, stop_token
+from readers import agreed, agreed_entry, check_form
 
 PEOPLE = ["patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner",
           "network-admin"]  # fmt: skip
@@ -134,9 +144,8 @@ def test_a_calendar_is_read_without_signing_in(
     assert answer.status_code == 200
     assert answer.content_type == "text/calendar; charset=utf-8"
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    found = icalendar.Calendar.from_ical(answer.data).walk("VEVENT")
     own = [] if person == "staff-owner" else [str(world.visits["owner"])]
-    assert [str(event["uid"]) for event in found] == own
+    assert [one.uid for one in agreed(answer.data).entries] == own
     assert "Sore knee" not in answer.text
 
 
@@ -145,6 +154,46 @@ def test_unchanged_it_is_not_sent_again(client_for: ClientFor) -> None:
     first = reader.get(path)
     again = reader.get(path, **{"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_it_can_be_asked_for_without_its_body(client_for: ClientFor) -> None:
+    path, reader = make_address(client_for("patient-owner")), client_for(None)
+    whole, head = reader.get(path), reader.http.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control"):
+        assert head.headers[name] == whole.headers[name]
+
+
+def test_reading_it_starts_no_session(client_for: ClientFor) -> None:
+    path = make_address(client_for("patient-owner"))
+    assert "Set-Cookie" not in client_for(None).get(path).headers
+
+
+def test_an_address_that_ended_is_answered_as_one_that_never_was(client_for: ClientFor) -> None:
+    client, reader = client_for("patient-owner"), client_for(None)
+    ended = make_address(client)
+    client.send("/profile/calendar/end", page="/profile/calendar")
+    never = f"/calendars/{'x' * 43}.ics"
+    answers = [reader.get(path) for path in (ended, never)]
+    assert [one.status_code for one in answers] == [404, 404]
+    texts = {
+        re.sub(r'nonce="[^"]*"|value="[^"]*"', "", one.text.replace(path, ""))
+        for one, path in zip(answers, (ended, never), strict=True)
+    }
+    assert len(texts) == 1
+
+
+def test_the_log_of_a_fault_does_not_hold_the_address(
+    client_for: ClientFor, network: Database
+) -> None:
+    path = make_address(client_for("patient-owner"))
+    with network.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE calendar_feed RENAME TO elsewhere"))
+    with capture_logs() as lines:
+        assert client_for(None).get(path).status_code == 500
+    (line,) = lines
+    assert line["path"] == "/calendars/<token>.ics"
+    assert path.removeprefix("/calendars/").removesuffix(".ics") not in str(lines)
 
 
 def test_a_cancelled_visit_changes_it(client_for: ClientFor, world: World) -> None:
@@ -193,3 +242,62 @@ def test_its_page_takes_as_many_statements_whatever_is_in_it(
         counts.add(counted.count)
     assert counts == {3}
     assert world
+
+
+# One visit
+
+
+@pytest.mark.parametrize(
+    ("person", "called"),
+    [
+        ("patient-owner", "Visit with Priya Owner"),
+        ("practitioner-owner", "Visit: A. O."),
+        ("centre-admin-owner", "Visit: A. O."),
+    ],
+)
+def test_a_visit_is_downloaded_for_a_calendar(
+    client_for: ClientFor, world: World, person: str, called: str
+) -> None:
+    answer = client_for(person).get(f"/appointments/{world.visits['owner']}/visit.ics")
+    assert answer.content_type == "text/calendar; charset=utf-8; method=PUBLISH"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=visit.ics"
+    assert "private" in answer.headers["Cache-Control"]
+    check_form(answer.data)
+    book = agreed(answer.data)
+    (seen,) = book.entries
+    assert (book.method, seen.attendees) == ("PUBLISH", ())
+    assert (seen.uid, seen.summary) == (str(world.visits["owner"]), called)
+    assert (seen.status, seen.sequence) == ("CONFIRMED", 0)
+    assert seen.length == timedelta(minutes=30)
+    assert seen.start.astimezone(SYDNEY).time() == time(10)
+    assert "Sore knee" not in answer.text
+
+
+def test_a_download_says_whose_visit_it_is_where_that_is_a_dependent(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    def care(session: Session) -> None:
+        teammate, owner = world.patients["teammate"], world.patients["owner"]
+        session.add(Dependent(patient_id=teammate, carer_id=owner, since=clock.now()))
+
+    network.run(care)
+    answer = client_for("patient-owner").get(f"/appointments/{world.visits['teammate']}/visit.ics")
+    assert agreed_entry(answer.data).summary == "Aroha Teammate: visit with Priya Teammate"
+
+
+def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: World) -> None:
+    def hold(session: Session) -> UUID:
+        day = (clock.now() + timedelta(days=4)).astimezone(SYDNEY).date()
+        start = datetime.combine(day, time(10), SYDNEY)
+        wish = Wish(world.schedules["teammate"], start, 30, world.patients["owner"])
+        return booking.hold(session, SYSTEM, wish, now=clock.now(), keep=timedelta(minutes=10)).id
+
+    held = network.run(hold)
+    answer = client_for("patient-owner").get(f"/appointments/{held}/visit.ics")
+    assert agreed_entry(answer.data).status == "TENTATIVE"
+
+
+@pytest.mark.parametrize("person", ["patient-stranger", "practitioner-stranger"])
+def test_strangers_download_nothing(client_for: ClientFor, world: World, person: str) -> None:
+    path = f"/appointments/{world.visits['owner']}/visit.ics"
+    assert client_for(person).get(path).status_code == 404

@@ -1,5 +1,8 @@
 """Tokens for signed assertions over HTTP, and every way not to get one."""
 
+import base64
+import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -128,6 +131,102 @@ def test_an_assertion_without_a_signature_is_refused(app: Flask, client: str) ->
     for forged in (f"{none}.{claims}.", f"{header}.{claims}.", f"{header}.{claims}", "a.b.c", "ü"):
         assert refusal(ask(app, forged)) == (401, "invalid_client")
     assert refusal(ask(app, "x" * 20_000)) == (401, "invalid_client")
+
+
+def written(header: dict[str, Any], claims: Any, key: Any = None, sign: str = "") -> str:
+    """An assertion with a header and claims as they are, signed with ``key`` if one is given."""
+    parts = [json.dumps(header).encode(), json.dumps(claims).encode()]
+    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    if isinstance(key, bytes):
+        made = hmac.new(key, text.encode(), hashlib.sha256).digest()
+        sign = base64.urlsafe_b64encode(made).decode().rstrip("=")
+    elif key is not None:
+        return jws.serialize_compact(header, json.dumps(claims), key, algorithms=[header["alg"]])
+    return f"{text}.{sign}"
+
+
+def claims_of(client: str, **changes: Any) -> dict[str, Any]:
+    """Good claims but for ``changes``; None takes one out."""
+    claims = {"iss": client, "sub": client, "aud": URL, "jti": str(uuid4()),
+              "exp": int(datetime.now(UTC).timestamp()) + 240} | changes  # fmt: skip
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+@pytest.mark.parametrize("key", [EC, RSA], ids=["ec", "rsa"])
+@pytest.mark.parametrize("form", ["pem", "der", "jwk", "n"])
+def test_a_public_key_is_no_secret(app: Flask, client: str, key: Any, form: str) -> None:
+    """Whoever signs with HS256 and our copy of the public key proves nothing."""
+    known = key.as_dict(private=False)
+    secret = {
+        "pem": key.as_pem(private=False), "der": key.as_der(private=False),
+        "jwk": json.dumps(known).encode(), "n": known.get("n", known.get("x")).encode(),
+    }  # fmt: skip
+    header = {"alg": "HS256", "kid": key.kid}
+    forged = written(header, claims_of(client), secret[form])
+    assert refusal(ask(app, forged)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 7, ["ES384"], "HS384"])
+def test_no_spelling_of_none_is_an_algorithm(app: Flask, client: str, alg: Any) -> None:
+    for sign in ("", "AAAA"):
+        forged = written({"alg": alg, "kid": "ec"}, claims_of(client), sign=sign)
+        assert refusal(ask(app, forged)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
+def test_a_key_that_comes_along_proves_nothing(app: Flask, client: str, name: str) -> None:
+    own = {"jwk": OTHER.as_dict(private=False), "jku": "http://127.0.0.1:9/", "x5c": ["AAAA"]}
+    header = {"alg": "ES384", "kid": "ec", name: own.get(name, "http://127.0.0.1:9/")}
+    forged = written(header, claims_of(client), OTHER)
+    assert refusal(ask(app, forged)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"jti": None}, {"exp": None}, {"aud": None}, {"iss": None}, {"sub": None}, {"exp": True},
+     {"exp": "4000000000"}, {"exp": 10**400}, {"exp": -(10**400)}, {"exp": 1e300}, {"exp": 1.5},
+     {"exp": float("nan")}, {"exp": float("inf")}, {"exp": []}, {"aud": []}, {"aud": {}},
+     {"aud": [URL + "x"]}, {"aud": URL + "/"}, {"aud": URL.upper()}, {"jti": "x" * 201},
+     {"jti": ["a"]}, {"jti": {}}, {"sub": str(uuid4())}, {"iss": {}}, {"iss": 10**30},
+     {"iss": "\ud800"}, {"sub": ["x"]}],
+    ids=lambda change: " ".join(f"{name} {str(value)[:12]}" for name, value in change.items())
+    .encode("ascii", "backslashreplace").decode(),
+)  # fmt: skip
+def test_signed_claims_that_do_not_hold_are_refused(
+    app: Flask, client: str, change: dict[str, Any]
+) -> None:
+    """Signed by the client itself, so that nothing else is wrong."""
+    assertion = written({"alg": "ES384", "kid": "ec"}, claims_of(client, **change), EC)
+    assert refusal(ask(app, assertion)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("later", [600, 600.5, 10**400, float("inf"), "soon"], ids=["600", "600.5",
+                         "huge", "inf", "soon"])  # fmt: skip
+def test_an_assertion_for_later_is_refused(app: Flask, client: str, later: Any) -> None:
+    begins = later if isinstance(later, str) else int(datetime.now(UTC).timestamp()) + later
+    assertion = written({"alg": "ES384", "kid": "ec"}, claims_of(client, nbf=begins), EC)
+    assert refusal(ask(app, assertion)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"alg": "ES384"}, {"alg": "ES384", "kid": 7}, {"alg": "ES384", "kid": ["ec"]},
+     {"alg": "ES384", "kid": {}}, {"alg": "ES384", "kid": "ec", "crit": ["exp"]},
+     {"alg": "ES384", "kid": "ec", "crit": "x"}, {"alg": "ES384", "kid": "ec", "b64": False},
+     {"alg": "ES384", "kid": "\ud800"}, {"kid": "ec"}, {"alg": "RS384", "kid": "ec"}, {}],
+    ids=lambda header: json.dumps(header),
+)  # fmt: skip
+def test_odd_headers_are_refused(app: Flask, client: str, header: dict[str, Any]) -> None:
+    for sign in ("", "AAAA", "A" * 128, "\u00e9", "="):
+        forged = written(header, claims_of(client), sign=sign)
+        assert refusal(ask(app, forged)) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("claims", [[], None, 7, "x", [[]], {"iss": None}], ids=str)
+def test_claims_that_are_none_are_refused(app: Flask, claims: Any) -> None:
+    for signed_by in (None, EC):
+        forged = written({"alg": "ES384", "kid": "ec"}, claims, signed_by)
+        assert refusal(ask(app, forged)) == (401, "invalid_client")
 
 
 def test_a_jti_of_odd_letters_is_only_a_jti(app: Flask, client: str) -> None:

@@ -516,7 +516,7 @@ def test_every_link_of_a_mail_leads_to_a_page(tmp_path: Path) -> None:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path))
     rules = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     assert {
-        "/appointments/<appointment_id>",
+        "/appointments/<uuid:appointment_id>",
         "/referrals/<uuid:referral_id>",
         "/requests/<uuid:request_id>",
         "/offers/<token>",

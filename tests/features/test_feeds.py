@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
-import vobject
 from sqlalchemy.orm import Session
 
-from clinic import NOW, REASON, START, Clinic, book, cancel, change, open_clinic
+from clinic import NOW, REASON, START, Clinic, book, cancel, change, move, open_clinic
 from engines import Counted
 from openslot.booking import commands as booking
 from openslot.booking.commands import Wish
@@ -29,14 +27,15 @@ from openslot.directory.queries import patient_of
 from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account, Role
-from openslot.notifications.feeds import end_feed, initials, make_feed, read_feed
+from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
+from openslot.notifications.titles import initials
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
+from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded
 
 SETTINGS = Settings(_env_file=None, network_name="Eastern Health", secret_key="a key for tests")
 URL = "https://book.example.org/"
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 
 def address(database: Database, account_id: UUID) -> str:
@@ -180,37 +179,64 @@ def test_what_is_over_stays_for_a_month(
 # How it is read
 
 
-@pytest.mark.parametrize(("wall", "offset"), [("2027-01-11T10:30", 11), ("2027-07-12T10:30", 10)])
-def test_two_readers_read_the_time_right_in_winter_and_summer(
-    sqlite_database: Database, clinic: Clinic, wall: str, offset: int
+def test_every_reader_sees_the_right_times_in_every_zone(
+    sqlite_database: Database, clinic: Clinic
 ) -> None:
-    start = datetime.fromisoformat(wall).replace(tzinfo=SYDNEY)
-    visit = book(sqlite_database, clinic, at=NOW + timedelta(days=10))
-    change(
-        sqlite_database, Appointment, visit.id,
-        starts_at=start.astimezone(UTC), ends_at=start.astimezone(UTC) + timedelta(minutes=30),
-    )  # fmt: skip
-    feed = written(sqlite_database, address(sqlite_database, clinic.patient_account))
-    (event,) = icalendar.Calendar.from_ical(feed).walk("VEVENT")
-    other = vobject.readOne(feed.decode()).vevent
-    for read in (event["dtstart"].dt, other.dtstart.value):
-        local = read.astimezone(SYDNEY)
-        assert local.isoformat().startswith(wall)
-        assert local.utcoffset() == timedelta(hours=offset)
-    assert other.dtend.value - other.dtstart.value == timedelta(minutes=30)
+    schedules, days = (clinic.schedule, clinic.service_schedule), range(len(CLOCKS))
+    visits = [
+        book(sqlite_database, clinic, at=START + timedelta(days=day), schedule=schedules[day % 2])
+        for day in days
+    ]
+    starts = [instant(wall, hours) for _zone, wall, hours in CLOCKS]
+    for visit, start in zip(visits, starts, strict=True):
+        ends = start + timedelta(minutes=30)
+        change(sqlite_database, Appointment, visit.id, starts_at=start, ends_at=ends)
+    right = dict(zip([str(visit.id) for visit in visits], starts, strict=True))
+    radiology, _service = asked_of(sqlite_database, clinic)
+    for account_id, whose in (
+        (clinic.patient_account, visits),
+        (clinic.practitioner_account, visits[::2]),
+        (staff(sqlite_database, radiology.id), visits[1::2]),
+    ):
+        feed = written(sqlite_database, address(sqlite_database, account_id), at=min(starts))
+        check_form(feed)
+        seen = agreed(feed)
+        assert (seen.method, seen.name) == (None, "Eastern Health")
+        assert {one.uid: one.start for one in seen.entries} == {
+            str(visit.id): right[str(visit.id)] for visit in whose
+        }
+        assert {one.length for one in seen.entries} == {timedelta(minutes=30)}
+        assert {one.status for one in seen.entries} == {"CONFIRMED"}
+
+
+def test_a_visit_has_one_uid_wherever_it_stands_and_its_sequence_rises(
+    sqlite_database: Database, clinic: Clinic
+) -> None:
+    visit = book(sqlite_database, clinic)
+    tokens = [
+        address(sqlite_database, account_id)
+        for account_id in (clinic.patient_account, clinic.practitioner_account)
+    ]
+    seen = [agreed_entry(written(sqlite_database, token)) for token in tokens]
+    move(sqlite_database, visit, START + timedelta(days=1))
+    seen += [agreed_entry(written(sqlite_database, token)) for token in tokens]
+    assert {one.uid for one in seen} == {str(visit.id)}
+    assert [one.sequence for one in seen] == [0, 0, 1, 1]
+    assert [one.start for one in seen] == [START] * 2 + [START + timedelta(days=1)] * 2
 
 
 def test_programs_are_told_how_often_to_look_and_nobody_is_invited(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
     visit = book(sqlite_database, clinic)
-    feed = written(sqlite_database, address(sqlite_database, clinic.patient_account)).decode()
-    lines = feed.replace("\r\n ", "").split("\r\n")
+    feed = written(sqlite_database, address(sqlite_database, clinic.patient_account))
+    lines = unfolded(feed)
     assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in lines
     assert "X-PUBLISHED-TTL:PT1H" in lines
-    assert "NAME:Eastern Health" in lines
+    assert {"NAME:Eastern Health", "X-WR-CALNAME:Eastern Health"} <= set(lines)
     assert f"URL:{URL}appointments/{visit.id}" in lines
     assert not [line for line in lines if line.startswith(("METHOD", "ATTENDEE", "ORGANIZER"))]
+    assert b"VALARM" not in feed
 
 
 def test_a_calendar_in_which_nothing_changed_is_the_same_bytes(

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
@@ -14,11 +15,19 @@ from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails, PractitionerDetails
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Patient, Practitioner, Profession
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity.models import Role
 from openslot.records import commands
-from openslot.records.access import Access, Facts, decide, may_read, open_history, readable
+from openslot.records.access import (
+    Access,
+    Facts,
+    decide,
+    may_read,
+    open_history,
+    open_to,
+    readable,
+)
 from openslot.records.details import EmergencyDetails, NoteDetails
 from openslot.records.queries import entries
 from openslot.schedules.commands import ScheduleDetails, open_schedule
@@ -103,12 +112,17 @@ class Network:
     def access(
         self, actor: Actor, *, now: datetime = NOW, days: int = 0, patient: UUID | None = None
     ) -> Access | None:
-        """What the actor may now."""
-        return self.database.read(
-            lambda session: may_read(
-                session, actor, patient or self.patient, now=now, access_days=days
-            )
+        """What the actor may now; searches find the same."""
+        whom = patient or self.patient
+        found = self.database.read(
+            lambda session: may_read(session, actor, whom, now=now, access_days=days)
         )
+        fits = open_to(actor, Patient.id, now=now, access_days=days)
+        listed = self.database.read(
+            lambda session: set(session.scalars(select(Patient.id).where(fits)))
+        )
+        assert (whom in listed) is (found is not None)
+        return found
 
     def note(self, actor: Actor, text: str) -> None:
         """Record something."""

@@ -194,17 +194,22 @@ def test_a_service_is_told_through_its_department(
     assert "X-ray" not in to_ann["calendar"]
     assert event_of(to_ann)["summary"] == "Visit with Royal Randwick Hospital"
     assert "Patient: Ann Example\nService: Chest X-ray" in to_them["text"]
+    assert event_of(to_them)["summary"] == "Visit: A. E."
 
 
-def test_each_side_sees_the_other_in_its_calendar(
+def test_patients_see_with_whom_in_their_calendar_and_practices_initials(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
     book(sqlite_database, clinic)
     sent = mails.new()
-    for address, whom in (("ann@example.org", "Toby Turner"), ("toby@example.org", "Ann Example")):
+    for address, called in (
+        ("ann@example.org", "Visit with Toby Turner"),
+        ("toby@example.org", "Visit: A. E."),
+    ):
         event = event_of(sent[address])
-        assert event["summary"] == f"Visit with {whom}"
+        assert event["summary"] == called
         assert event["attendee"] == f"mailto:{address}"
+    assert "Example" not in sent["toby@example.org"]["calendar"]
 
 
 def test_without_a_patients_address_that_of_the_account_serves(
@@ -236,7 +241,7 @@ def test_without_a_public_address_no_link_is_made_up(
 def test_the_link_leads_to_the_page_of_the_visit(tmp_path: Path) -> None:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path))
     pages = {f"{URL}{rule.rule}" for rule in app.url_map.iter_rules(endpoint="visits.show")}
-    visit = Mock(appointment=Mock(id="<appointment_id>"))
+    visit = Mock(appointment=Mock(id="<uuid:appointment_id>"))
     assert pages == {page_of(visit, f"{URL}/")}
     app.extensions["openslot"].database.close()
 

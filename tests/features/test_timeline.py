@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
-from openslot.entrypoints.web.timeline import SOURCES, Item, Kind, Place, timeline
+from openslot.entrypoints.timeline import SOURCES, Item, Kind, Place, timeline
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from town import MONDAY_9, NOW, Town, build_town

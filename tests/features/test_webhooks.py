@@ -124,6 +124,27 @@ def test_what_became_of_a_visit_is_told(
     assert [one.payload["type"] for one in there.taken] == [event]
 
 
+def test_a_visit_in_error_frees_its_time_though_its_patient_had_arrived(
+    sqlite_database: Database, clinic: Clinic, there: Receiver
+) -> None:
+    visit = book(sqlite_database, clinic)
+    work(sqlite_database, settings())
+    endpoint, mails = tell(sqlite_database, there.url), len(rows(sqlite_database, "mail"))
+    early = START - timedelta(hours=1)
+    for status in (Status.ARRIVED, Status.ENTERED_IN_ERROR):
+        sqlite_database.run(
+            lambda session, status=status: booking.change_status(
+                session, SYSTEM, visit.id, status, now=early, cutoff=timedelta(0)
+            )
+        )
+    work(sqlite_database, settings(), at=early)
+    span = {"schedule": clinic.schedule, "start": START.isoformat(),
+            "end": (START + timedelta(minutes=30)).isoformat()}  # fmt: skip
+    [told] = deliveries(sqlite_database, endpoint)
+    assert (told.payload["type"], told.payload["data"]) == ("slot.freed", span)
+    assert len(rows(sqlite_database, "mail")) == mails
+
+
 def test_a_visit_entered_in_error_frees_its_time(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:

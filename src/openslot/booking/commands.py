@@ -205,7 +205,7 @@ def change_status(
     check_move(part, visit.standing, to, now=now, cutoff=cutoff)
     if visit.status is Status.HELD and to is Status.BOOKED:
         raise WrongMove
-    expected = visit.status is Status.BOOKED and appointment.ends_at > now
+    topic = _news_of(visit.status, to, is_over=appointment.ends_at <= now)
     if visit.status in CLAIMING and to not in CLAIMING:
         claims.give_back(session, [appointment])
     if to in _ENDS:
@@ -218,8 +218,7 @@ def change_status(
     session.flush()
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
-    topic = _TOPICS.get(to)
-    if topic and (expected or to is not Status.ENTERED_IN_ERROR):
+    if topic:
         announce(session, topic, appointment, by=actor.account_id, now=now)
     return appointment
 
@@ -232,6 +231,15 @@ _TOPICS = {
     # To those who expected the visit it is cancelled.
     Status.ENTERED_IN_ERROR: Topic.CANCELLED,
 }
+
+
+def _news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
+    """What is told of a step. A visit that nobody expects any more, and that was entered in
+    error, gives back what is left of its time, and that is all."""
+    if to is not Status.ENTERED_IN_ERROR or (was is Status.BOOKED and not is_over):
+        return _TOPICS.get(to)
+    frees = was in CLAIMING and was is not Status.HELD and not is_over
+    return Topic.FREED if frees else None
 
 
 def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Visit, Part]:

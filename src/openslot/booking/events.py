@@ -21,6 +21,8 @@ class Topic(StrEnum):
     CANCELLED = "appointment.cancelled"
     FULFILLED = "appointment.fulfilled"
     NO_SHOW = "appointment.no-show"
+    FREED = "appointment.freed"
+    """Nobody expects the visit any more, and its time can be booked again."""
 
 
 class Former(NamedTuple):

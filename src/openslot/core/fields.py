@@ -5,15 +5,26 @@ Every refusal is a sentence that says what to enter.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openslot.core.errors import Invalid
 
@@ -46,7 +57,6 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
 _SENTENCES = {
     "missing": "Fill in this field.",
     "extra_forbidden": "This field is not known here.",
-    "date_from_datetime_parsing": "Enter a date such as 31 March 1980.",
     "date_parsing": "Enter a date such as 1980-03-31.",
     "int_parsing": "Enter a whole number.",
     "float_parsing": "Enter a number such as -33.92.",
@@ -61,29 +71,52 @@ def _sentence(kind: str, message: str) -> str:
     return message if kind == "refused" else _SENTENCES.get(kind, "Check this field.")
 
 
-def _blank_to_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+_UNSEEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 
 
-def _clean(value: str, *, lines: bool) -> str:
-    """Composed (NFC), trimmed, without characters that cannot be seen or stored."""
-    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
-    kept = "\n" if lines else ""
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Cn") and char not in kept for char in text):
-        raise refuse("Take out characters that cannot be seen, such as tabs.")
-    return text.strip() if lines else " ".join(text.split())
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Metadata of a text: composed (NFC), trimmed, of at most ``longest`` characters, none of
+    which cannot be seen or stored. One line has single blanks, ``lines`` keep theirs. An
+    ``optional`` text is None where nothing but blanks was typed. The JSON Schema says the same.
+    """
 
+    longest: int
+    lines: bool = False
+    optional: bool = False
 
-def _line(longest: int, *, lines: bool = False) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        text = _clean(value, lines=lines)
-        if not text:
+    def check(self, value: str | None) -> str | None:
+        """The text as it is kept."""
+        if value is None:
+            return None
+        text = unicodedata.normalize("NFC", re.sub("\r\n?", "\n", value))
+        if _UNSEEN.search(text.replace("\n", "") if self.lines else text):
+            raise refuse("Take out characters that cannot be seen, such as tabs.")
+        if len(text) > self.longest:
+            raise refuse(f"Shorten this to {self.longest} characters.")
+        text = text.strip() if self.lines else " ".join(text.split())
+        if not text and not self.optional:
             raise refuse("Fill in this field.")
-        if len(text) > longest:
-            raise refuse(f"Shorten this to {longest} characters.")
-        return text
+        return text or None
 
-    return check
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Checks what pydantic found to be a text, or None."""
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The rule for programs."""
+        controls = (
+            _CONTROLS.replace(r"-\x1f", r"-\x09\x0b\x0c\x0e-\x1f") if self.lines else _CONTROLS
+        )
+        seen = f"[^{controls}]*"
+        pattern = f"^{seen}$" if self.optional else rf"^{seen}[^\s{_CONTROLS}]{seen}$"
+        text = {"type": "string", "maxLength": self.longest, "pattern": pattern}
+        return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
 def _email(value: str) -> str:
@@ -95,9 +128,13 @@ def _email(value: str) -> str:
         raise refuse("Enter an e-mail address such as name@example.com.") from None
 
 
+_PHONE = r"^\+?[0-9 ()/.-]*[0-9]{3}[0-9 ()/.-]*$"
+_PHONE_LENGTH = 31
+
+
 def _phone(value: str) -> str:
-    text = _clean(value, lines=False)
-    if not re.fullmatch(r"\+?[\d ()/.-]{3,30}", text, re.ASCII) or not re.search(r"\d{3}", text):
+    text = " ".join(value.split())
+    if len(text) > _PHONE_LENGTH or not re.search(_PHONE, text):
         raise refuse("Enter a telephone number such as 02 9382 1111.")
     return text
 
@@ -122,22 +159,103 @@ def _zone(value: str) -> str:
     return value
 
 
-Blank = BeforeValidator(_blank_to_none)
-"""Makes an optional field None where nothing but blanks was typed."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+"""What lies outside is a slip of the pen, and cannot be reckoned with in every zone."""
 
-Name = Annotated[str, AfterValidator(_line(200))]
-Line = Annotated[str, AfterValidator(_line(100))]
-ShortLine = Annotated[str, AfterValidator(_line(40))]
-Text = Annotated[str, AfterValidator(_line(2000, lines=True))]
-LongText = Annotated[str, AfterValidator(_line(10_000, lines=True))]
-Email = Annotated[str, AfterValidator(_email)]
-Phone = Annotated[str, AfterValidator(_phone)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+def _written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
+    """Reads a date or an instant that is written so, and nothing else: pydantic would take
+    numbers for seconds since 1970."""
+
+    def read(value: object) -> object:
+        if isinstance(value, date):
+            return value
+        text = value.strip().upper() if isinstance(value, str) else ""
+        if not pattern.fullmatch(text):
+            raise refuse(sentence)
+        try:
+            found = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+        except ValueError:
+            raise refuse(sentence) from None
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            raise refuse(f"Enter a time of the years {FIRST_YEAR} to {LAST_YEAR}.")
+        return found
+
+    return BeforeValidator(read)
+
+
+class BlankIsNone:
+    """Metadata of an optional field: None where nothing but blanks was typed."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Asks before pydantic does."""
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Blanks, besides what stands otherwise."""
+        found = handler(schema)
+        blank = {"type": "string", "pattern": r"^\s*$"}
+        return {"anyOf": [blank, *found.get("anyOf", [found])]}
+
+    @staticmethod
+    def read(value: object) -> object:
+        """None for blanks."""
+        return None if isinstance(value, str) and not value.strip() else value
+
+
+Blank = BlankIsNone()
+
+Instant = Annotated[
+    AwareDatetime,
+    _written(_INSTANT, "Enter an instant with its offset, such as 2027-03-08T09:00:00+11:00."),
+]
+"""RFC 3339; a time without an offset is refused, never guessed."""
+
+Day = Annotated[date, _written(_DAY, "Enter a date such as 1980-03-31.")]
+
+Birth = Annotated[date, _written(_DAY, "Enter a date such as 31 March 1980.")]
+"""A day that people enter; pages read it however they write it."""
+
+InstantOrDay = Annotated[
+    AwareDatetime | date,
+    _written(
+        re.compile(f"{_DAY.pattern}|{_INSTANT.pattern}", re.ASCII),
+        "Enter a date such as 2027-03-08, or an instant such as 2027-03-08T09:00:00+11:00.",
+    ),
+]
+
+_PHONE_SCHEMA = WithJsonSchema({"type": "string", "maxLength": _PHONE_LENGTH, "pattern": _PHONE})
+
+Name = Annotated[str, Prose(200)]
+Line = Annotated[str, Prose(100)]
+ShortLine = Annotated[str, Prose(40)]
+Text = Annotated[str, Prose(2000, lines=True)]
+LongText = Annotated[str, Prose(10_000, lines=True)]
+Email = Annotated[
+    str,
+    AfterValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
+]
+Phone = Annotated[str, AfterValidator(_phone), _PHONE_SCHEMA]
+WebAddress = Annotated[
+    str,
+    AfterValidator(_web_address),
+    WithJsonSchema({"type": "string", "format": "uri", "maxLength": 500}),
+]
 ZoneName = Annotated[str, AfterValidator(_zone)]
-OptionalName = Annotated[Name | None, Blank]
-OptionalLine = Annotated[Line | None, Blank]
-OptionalShortLine = Annotated[ShortLine | None, Blank]
-OptionalText = Annotated[Text | None, Blank]
+OptionalName = Annotated[str | None, Prose(200, optional=True)]
+OptionalLine = Annotated[str | None, Prose(100, optional=True)]
+OptionalShortLine = Annotated[str | None, Prose(40, optional=True)]
+OptionalText = Annotated[str | None, Prose(2000, lines=True, optional=True)]
+OptionalLongText = Annotated[str | None, Prose(10_000, lines=True, optional=True)]
 OptionalEmail = Annotated[Email | None, Blank]
 OptionalPhone = Annotated[Phone | None, Blank]
 OptionalWebAddress = Annotated[WebAddress | None, Blank]

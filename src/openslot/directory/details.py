@@ -1,11 +1,11 @@
 """What people enter about centres, departments, services, practitioners and patients."""
 
-from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from openslot.core.fields import (
+    Birth,
     Blank,
     Details,
     Email,
@@ -24,7 +24,7 @@ from openslot.core.fields import (
 )
 from openslot.directory.models import CentreType, Profession
 
-OptionalDate = Annotated[date | None, Blank]
+OptionalBirth = Annotated[Birth | None, Blank]
 Latitude = Annotated[Annotated[float, Field(ge=-90, le=90)] | None, Blank]
 Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
 
@@ -92,7 +92,7 @@ class PatientDetails(Details):
     """A patient as they, or staff for them, enter it."""
 
     name: Name
-    born: OptionalDate = None
+    born: OptionalBirth = None
     email: OptionalEmail = None
     phone: OptionalPhone = None
     medicare_number: OptionalShortLine = None
@@ -104,7 +104,7 @@ class DependentDetails(Details):
     """A patient as the one who cares for them enters it."""
 
     name: Name
-    born: date
+    born: Birth
     email: OptionalEmail = None
     phone: OptionalPhone = None
     medicare_number: OptionalShortLine = None
@@ -114,7 +114,7 @@ class SignUp(Details):
     """A patient who registers themselves."""
 
     name: Name
-    born: date
+    born: Birth
     email: Email
     phone: OptionalPhone = None
     password: str

@@ -172,13 +172,17 @@ def patients(
 ) -> tuple[Sequence[Patient], int]:
     """A page of patients by name whose name, e-mail, phone or number holds ``text``, and how
     many fit; two statements."""
-    columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
-    query = select(Patient).where(Patient.active.is_(True), holds(text, *columns), *where)
-    if born:
-        query = query.where(Patient.born == born)
+    query = select(Patient).where(Patient.active.is_(True), patient_is(text, born), *where)
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Patient.name, Patient.id).limit(limit).offset(offset)
     return session.scalars(page).all(), count
+
+
+def patient_is(text: str, born: date | None) -> ColumnElement[bool]:
+    """Patients whose name, e-mail, phone or number holds ``text``, and who were born that day."""
+    columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
+    found = holds(text, *columns)
+    return and_(found, Patient.born == born) if born else found
 
 
 def patient_of(session: Session, account_id: UUID) -> Patient | None:

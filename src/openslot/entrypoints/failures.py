@@ -3,17 +3,21 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import Flask, current_app, request
 from flask_babel import gettext as _
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from openslot.core.errors import Busy, DomainError, Invalid, RateLimited
+from openslot.core.fields import problems
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.request import close_reader
+
+M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +33,14 @@ class InvalidFields(Invalid):
     def __init__(self, fields: Sequence[tuple[str, str]]):
         self.fields = tuple(fields)
         super().__init__(field=self.fields[0][0] if self.fields else None)
+
+
+def checked(read: Callable[[Any], M], sent: Any) -> M:
+    """What ``read``, of a pydantic model, makes of it; InvalidFields names all that is refused."""
+    try:
+        return read(sent)
+    except ValidationError as error:
+        raise InvalidFields(problems(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +124,15 @@ def _http_error(error: HTTPException) -> Response:
 def _unexpected_error(error: Exception) -> Response:
     """A fault of ours: the reader gets a reference, the log the rest."""
     reference = secrets.token_hex(4)
-    log.error("request failed", reference=reference, path=request.path, exc_info=error)
+    log.error("request failed", reference=reference, path=_path(), exc_info=error)
     sentence = _("Something went wrong on our side. Nothing was changed that you did not see.")
     return render(Problem(500, "fault", sentence, reference=reference, cause=error))
+
+
+def _path() -> str:
+    """The path for the log, without a token in it: whoever has that may open what it opens."""
+    token = (request.view_args or {}).get("token")
+    return request.path.replace(token, "<token>") if token else request.path
 
 
 def as_json(problem: Problem, **more: Any) -> dict[str, Any]:

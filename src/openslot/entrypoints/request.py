@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar, cast
 
-from flask import current_app, g
+from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from openslot.core import clock
@@ -39,6 +39,12 @@ def settings() -> Settings:
     return services().settings
 
 
+def root() -> str:
+    """Where this deployment is, without a slash at the end. The configured address is believed
+    before the request's Host header, which anybody can forge."""
+    return (settings().public_url or request.host_url).rstrip("/")
+
+
 def now() -> datetime:
     """The instant at which this request began; the same all through it."""
     if "now" not in g:
@@ -60,10 +66,15 @@ def close_reader(_error: BaseException | None = None) -> None:
         g.pop("reading").__exit__(None, None, None)
 
 
-def write(work: Callable[[Session], T]) -> T:
-    """Do ``work`` in a transaction of its own; it may be called several times.
+def database() -> Database:
+    """The database, for work that makes transactions of its own.
 
     An open reader would hold SQLite's writers back, ours too, so it is closed first.
     """
     close_reader()
-    return services().database.run(work)
+    return services().database
+
+
+def write(work: Callable[[Session], T]) -> T:
+    """Do ``work`` in a transaction of its own; it may be called several times."""
+    return database().run(work)

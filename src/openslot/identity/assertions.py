@@ -173,12 +173,12 @@ def _check_claims(
     )
     if not good or not isinstance(expires, int):
         raise BadAssertion
-    left = expires - now.timestamp()
+    left = expires - int(now.timestamp())  # whole, as no float holds what may stand there
     tolerated = CLOCKS_DIFFER.total_seconds()
     if not -tolerated < left <= LONGEST.total_seconds() + tolerated:
         raise BadAssertion
-    begins = claims.get("nbf")
-    if isinstance(begins, int) and begins > now.timestamp() + tolerated:
+    begins = claims.get("nbf", 0)
+    if not (isinstance(begins, int | float) and begins <= now.timestamp() + tolerated):
         raise BadAssertion
 
 

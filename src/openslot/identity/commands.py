@@ -87,6 +87,8 @@ def sign_in(
     password of an account that is off), NotConfirmed or RateLimited.
     """
     email = email.strip().lower()[:254]
+    if not email.isprintable():
+        raise WrongCredentials  # nobody has such an address, and not every engine can look for it
     account = database.read(lambda session: _may_try(session, settings, email, address, now))
     stored = account.password if account else passwords.decoy()
     is_right = passwords.is_right(stored, password)

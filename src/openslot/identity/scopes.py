@@ -17,7 +17,9 @@ SCOPES = {
     "records:write": "Add notes and medication to histories, for people who may.",
     "referrals:read": "Read referrals.",
     "referrals:write": "Write, send, revoke and answer referrals.",
-    "care:write": "Rate, keep favourites, wait for earlier times, enter absences.",
+    "requests:read": "Read what departments ask of each other.",
+    "requests:write": "Ask other departments, and answer what they ask.",
+    "care:write": "Rate, keep favourites, wait for earlier times, answer offers, enter absences.",
     "doctors": "Use the doctor-schedule service: doctors and their appointments.",
     "manage": "Make and end keys, and the addresses that are told of events.",
 }

@@ -6,19 +6,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.queries import Visit
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
 from openslot.core.errors import NotFound
-from openslot.core.language import Language, language
+from openslot.core.language import language
 from openslot.directory import queries as directory
-from openslot.directory.queries import Standing
 from openslot.identity.commands import subject_of, token_hash
 from openslot.identity.models import Role
 from openslot.notifications import ics, queries
-from openslot.notifications.letters import marked as _
 from openslot.notifications.models import CalendarFeed
+from openslot.notifications.titles import side_of, title
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
 """Who has visits that a calendar can show."""
@@ -71,27 +69,7 @@ def read_feed(
     visits = queries.calendar_of(session, standing, since=now - LOOKS_BACK)
     tongue = language(account.locale, settings.locale)
     return ics.calendar_feed(
-        ((visit, _called(visit, standing, tongue)) for visit in visits),
+        ((visit, title(visit, side_of(visit, standing.patient_id), tongue)) for visit in visits),
         name=settings.network_name,
         public_url=public_url,
     )
-
-
-def _called(visit: Visit, standing: Standing, language: Language) -> str:
-    """What a visit is called in a calendar that others may look into: for those who give care
-    the patient's initials, for patients with whom it is; never a service, never why."""
-    say, patient = language.gettext, visit.patient
-    if standing.patient_id is None:
-        who = initials(patient.name) if patient else ""
-        return say(_("Visit: %(who)s"), who=who) if who else say(_("Booked"))
-    whom = visit.practitioner.name if visit.practitioner else visit.centre.name
-    if patient and patient.id != standing.patient_id:
-        return say(_("%(who)s: visit with %(name)s"), who=patient.name, name=whom)
-    return say(_("Visit with %(name)s"), name=whom)
-
-
-def initials(name: str) -> str:
-    """The first letters of the first and the last word of a name: "A. E."."""
-    words = name.split()
-    ends = words[:1] + words[1:][-1:]
-    return " ".join(f"{word[0].upper()}." for word in ends)

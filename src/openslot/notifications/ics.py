@@ -5,13 +5,14 @@ not hold for zone definitions: several read icalendar's default range an hour wr
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Literal
+from urllib.parse import quote
 
-from icalendar import Calendar, Event, vCalAddress
+from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText
 
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
@@ -23,7 +24,16 @@ PRODUCT = "-//OpenSlot//OpenSlot//EN"
 REFRESHED = timedelta(hours=1)
 """How often programs that have subscribed to a calendar are asked to look again."""
 
-OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR, Status.LAPSED})
+MAILTO = "@!$'*+"
+"""What besides letters and digits stands as it is in an address (RFC 6068, 2)."""
+
+STATUSES: Mapping[Status, str] = {
+    Status.HELD: "TENTATIVE",
+    Status.CANCELLED: "CANCELLED",
+    Status.ENTERED_IN_ERROR: "CANCELLED",
+    Status.LAPSED: "CANCELLED",
+}
+"""Everything else is CONFIRMED, also once it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +50,24 @@ def calendar_entry(
     method: Method,
     public_url: str,
     organizer: str,
+    summary: str,
     now: datetime,
     attendee: Attendee | None = None,
-    summary: str | None = None,
 ) -> bytes:
     """The visit as an iCalendar object (RFC 5545), for mail or download.
 
     The UID is the visit's UUID, without a host (RFC 7986, 5.3), so that it stays the same also
     when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
-    ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and CANCEL name an
-    attendee, by default the patient; PUBLISH names none (RFC 5546, 3.2.1).
+    ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and CANCEL are for an
+    attendee; PUBLISH has none (RFC 5546, 3.2.1). ``summary`` is its title.
     Nothing tells why somebody comes: neither the reason nor the name of a service.
-    ``summary`` may say "Visit with …" in another language, or from the other side.
     """
     calendar = _calendar()
     calendar.add("method", method)
-    event = _event(visit, summary or title(visit), public_url, now)
+    event = _event(visit, summary, public_url, now)
     event.add("organizer", _organizer(organizer))
-    if method != "PUBLISH":
-        _invite(event, attendee or _patient(visit))
+    if attendee:
+        event.add("attendee", _invited(attendee))
     calendar.add_component(event)
     written: bytes = calendar.to_ical()
     return written
@@ -68,22 +77,21 @@ def calendar_feed(entries: Iterable[tuple[Visit, str]], *, name: str, public_url
     """Visits, each with what it is called, as a calendar to subscribe to (RFC 7986).
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
-    calendar in which nothing changed is the same bytes. Nobody is invited by it.
+    calendar in which nothing changed is the same bytes. Nobody is invited by it. One without
+    visits defines UTC, since a calendar holds one component at least (RFC 5545, 3.6).
     """
     calendar = _calendar()
-    calendar.add("name", _text(name))
-    calendar.add("x-wr-calname", _text(name))
+    for property_name in ("name", "x-wr-calname"):
+        # Without a type the library would leave commas and semicolons as they are.
+        calendar.add(property_name, vText(_text(name)))
     calendar.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
     for visit, called in entries:
         calendar.add_component(_event(visit, called, public_url, visit.appointment.changed_at))
+    if not calendar.subcomponents:
+        calendar.add_component(_utc())
     written: bytes = calendar.to_ical()
     return written
-
-
-def title(visit: Visit) -> str:
-    """What the visit is called in a calendar that others may see."""
-    return f"Visit with {visit.practitioner.name if visit.practitioner else visit.centre.name}"
 
 
 def place_of(centre: Centre) -> str:
@@ -118,7 +126,7 @@ def _event(visit: Visit, summary: str, public_url: str, now: datetime) -> Event:
     event.add("dtend", appointment.ends_at)
     event.add("summary", _text(summary))
     event.add("location", _text(place_of(centre)))
-    event.add("status", "CANCELLED" if visit.status in OFF else "CONFIRMED")
+    event.add("status", STATUSES.get(visit.status, "CONFIRMED"))
     page = page_of(visit, public_url)
     if page:
         event.add("url", page)
@@ -127,40 +135,47 @@ def _event(visit: Visit, summary: str, public_url: str, now: datetime) -> Event:
     return event
 
 
+def _utc() -> Timezone:
+    """UTC as a zone, which shows nowhere."""
+    zone, always = Timezone(), TimezoneStandard()
+    zone.add("tzid", "UTC")
+    always.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 - on the zone's own clock
+    always.add("tzname", "UTC")
+    for name in ("tzoffsetfrom", "tzoffsetto"):
+        always.add(name, timedelta(0))
+    zone.add_component(always)
+    return zone
+
+
 def _organizer(text: str) -> vCalAddress:
     name, email = parseaddr(text)
     return _address(name, email)
 
 
-def _patient(visit: Visit) -> Attendee | None:
-    patient = visit.patient
-    return Attendee(patient.name, patient.email) if patient and patient.email else None
-
-
-def _invite(event: Event, attendee: Attendee | None) -> None:
-    """Put the attendee in, as one who comes already and need not answer."""
-    if attendee is None:
-        return
+def _invited(attendee: Attendee) -> vCalAddress:
+    """The attendee as one who comes already and need not answer."""
     address = _address(attendee.name, attendee.email)
     address.params["ROLE"] = "REQ-PARTICIPANT"
     address.params["PARTSTAT"] = "ACCEPTED"
     address.params["RSVP"] = "FALSE"
-    event.add("attendee", address)
+    return address
 
 
 def _address(name: str, email: str) -> vCalAddress:
-    """A calendar address; its name without what a parameter may not hold (RFC 5545, 3.1)."""
-    address = vCalAddress(f"mailto:{email}")
-    plain = " ".join(_text(name).replace('"', "'").split())
+    """A calendar address (RFC 6068); its name without what a parameter may not hold (RFC 5545,
+    3.1), and without backslashes, which some readers take for the escapes of a text."""
+    address = vCalAddress(f"mailto:{quote(email, safe=MAILTO)}")
+    plain = " ".join(_text(name).replace('"', "'").replace("\\", "/").split())
     if plain:
         address.params["CN"] = plain
     return address
 
 
 def _text(value: str) -> str:
-    """The text without control characters, which no value may hold (RFC 5545, 3.3.11).
+    """The text without control characters, which no value may hold (RFC 5545, 3.3.11), nor what
+    readers may take for the end of a line besides.
 
     A backslash before N becomes a slash: the library would take the two for a line break.
     """
     plain = value.replace("\r\n", "\n").replace("\\N", "/N")
-    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f]", " ", plain)
+    return re.sub(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", " ", plain)

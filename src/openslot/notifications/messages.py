@@ -23,6 +23,7 @@ from openslot.notifications.letters import marked as _
 from openslot.notifications.mail import Mail
 from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import Recipient, Side
+from openslot.notifications.titles import title
 
 Fact = tuple[str, str]
 VisitTopic = Topic | events.Topic
@@ -143,23 +144,8 @@ def _calendar(news: News, to: Recipient, settings: Settings, now: datetime) -> b
         organizer=settings.mail_from,
         now=now,
         attendee=Attendee(to.name, to.email),
-        summary=_summary(news.visit, to),
+        summary=title(news.visit, to.side, to.language),
     )
-
-
-def _summary(visit: Visit, to: Recipient) -> str:
-    """What the visit is called in the calendar of one side."""
-    whom = _other_side(visit, to.side)
-    if to.cares_for:
-        return to.language.gettext(_("%(who)s: visit with %(name)s"), who=to.cares_for, name=whom)
-    return to.language.gettext(_("Visit with %(name)s"), name=whom)
-
-
-def _other_side(visit: Visit, side: Side) -> str:
-    """With whom the visit is in the calendar of one side; a service is not named there."""
-    if side is Side.PRACTICE and visit.patient:
-        return visit.patient.name
-    return visit.practitioner.name if visit.practitioner else visit.centre.name
 
 
 def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Letter:

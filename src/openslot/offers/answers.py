@@ -28,6 +28,16 @@ def offer_for(session: Session, actor: Actor, offer_id: UUID) -> Offered:
     return found
 
 
+def open_for(session: Session, actor: Actor, *, now: datetime) -> list[Offered]:
+    """The open offers that an actor answers for themselves, for whom they care for, or for
+    their department, the soonest to end first; two statements."""
+    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
+    department = actor.department_id if actor.is_a(Role.STAFF) else None
+    if not patients and department is None:
+        return []
+    return queries.open_offers(session, now=now, patient_ids=patients, department_id=department)
+
+
 def named(session: Session, offer_id: UUID) -> Offered:
     """The offer that a link of ours names, whoever holds it."""
     found = queries.offered(session, offer_id)

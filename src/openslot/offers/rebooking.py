@@ -276,13 +276,13 @@ def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]
         if one.choice is not Choice.MOVE:
             continue
         if one.schedule_id is None or one.start is None:
-            raise Invalid("Choose a time to move each visit to.", field="start")
+            raise Invalid("Choose a time to move each visit to.", field="decisions")
         ends = one.start + timedelta(minutes=minutes_of(visits[key].appointment))
         if any(
             other == one.schedule_id and one.start < until and ends > since
             for other, since, until in taken
         ):
-            raise SameTimeTwice(field="start")
+            raise SameTimeTwice(field="decisions")
         taken.append((one.schedule_id, one.start, ends))
 
 

@@ -178,6 +178,40 @@ def entries_for(
     return _listed(session, mine, newest, limit)
 
 
+def concerning(
+    session: Session,
+    actor: Actor,
+    *,
+    status: Waiting | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int,
+) -> list[Listed]:
+    """The newest entries of an actor, of whom they care for and of their department, and of who
+    waits for what they give or run, from behind the instant and id ``after`` on; one statement."""
+    where = _own(actor)
+    if actor.patient_id is None:
+        where = or_(where, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)))
+    if status is not None:
+        where = and_(where, WaitingEntry.status == status)
+    if after is not None:
+        where = and_(where, _older(*after))
+    newest = (WaitingEntry.created_at.desc(), WaitingEntry.id.desc())
+    return _listed(session, where, newest, limit)
+
+
+def _own(actor: Actor) -> Condition:
+    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
+    mine: Condition = WaitingEntry.patient_id.in_(patients)
+    if actor.is_a(Role.STAFF) and actor.department_id is not None:
+        mine = or_(mine, WaitingEntry.department_id == actor.department_id)
+    return mine
+
+
+def _older(at: datetime, entry_id: UUID) -> Condition:
+    created = WaitingEntry.created_at
+    return or_(created < at, and_(created == at, WaitingEntry.id < entry_id))
+
+
 def waiting_at(session: Session, actor: Actor, *, limit: int) -> list[Listed]:
     """Who waits for what the actor gives or runs, whoever waits longest first; one statement."""
     return _listed(

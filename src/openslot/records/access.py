@@ -9,11 +9,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Status
+from openslot.booking.queries import Condition
 from openslot.booking.rules import LIVE
 from openslot.core import audit
 from openslot.directory.rules import Actor
@@ -109,6 +111,16 @@ def _facts(session: Session, actor: Actor, patient_ids: Iterable[UUID]) -> dict[
     return {one: Facts(*ends) for one, ends in ties.items()}
 
 
+def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> Condition:
+    """What :func:`decide` says, as a condition for searches: ``patient`` is the column with the
+    id of the patient whose history the rows tell of."""
+    own: Condition = patient.in_({actor.patient_id} - {None} | actor.dependents)
+    if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
+        return own
+    since = now - timedelta(days=access_days) if access_days else None
+    return own | queries.tied_to(patient, actor.practitioner_id, GIVING, since=since, now=now)
+
+
 def open_history(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> Access | None:
@@ -118,14 +130,29 @@ def open_history(
     A patient who does not exist is refused in the same way, step by step, as one whom the
     actor may not read.
     """
-    access = may_read(session, actor, patient_id, now=now, access_days=access_days)
-    if access is None:
-        note_refusal(session, actor, patient_id, now=now)
-    else:
-        audit.record(
-            session, READ, subject_of(patient_id), by=actor.origin, now=now, how=access.value
-        )
-    return access
+    opened = open_histories(session, actor, [patient_id], now=now, access_days=access_days)
+    return opened.get(patient_id)
+
+
+def open_histories(
+    session: Session,
+    actor: Actor,
+    patient_ids: Collection[UUID],
+    *,
+    now: datetime,
+    access_days: int,
+) -> dict[UUID, Access]:
+    """The same for an answer that tells of several patients: those whose history the actor may
+    read, and why; two statements."""
+    found = readable(session, actor, patient_ids, now=now, access_days=access_days)
+    for one in patient_ids:
+        if one in found:
+            audit.record(
+                session, READ, subject_of(one), by=actor.origin, now=now, how=found[one].value
+            )
+        else:
+            note_refusal(session, actor, one, now=now)
+    return found
 
 
 def note_refusal(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from openslot.core.fields import Blank, Details, LongText, Name, Text, refuse
+from openslot.core.fields import Details, LongText, Name, OptionalLongText, Text, refuse
 
 FEWEST_WORDS = 3
 
@@ -20,7 +20,7 @@ class PrescriptionDetails(Details):
 
     medication: Name
     dose: Name
-    text: Annotated[LongText | None, Blank] = None
+    text: OptionalLongText = None
 
 
 def _tells_why(reason: str) -> str:

@@ -90,9 +90,7 @@ def ties(
     """When the last visit of these statuses, and when the last emergency access, of an active
     practitioner ends, by patient; one statement."""
     wanted = set(patient_ids)
-    active = select(Practitioner.id).where(
-        Practitioner.id == practitioner_id, Practitioner.active.is_(True)
-    )
+    active = _active(practitioner_id)
     seen = (
         select(literal(value=True), Appointment.patient_id, func.max(Appointment.ends_at))
         .join(Schedule, Schedule.id == Appointment.schedule_id)
@@ -116,6 +114,42 @@ def ties(
     return found
 
 
+def tied_to(
+    patient: Any,
+    practitioner_id: int,
+    statuses: Collection[Status],
+    *,
+    since: datetime | None,
+    now: datetime,
+) -> ColumnElement[bool]:
+    """Whether an active practitioner is tied to the patient in a column: by a visit of these
+    statuses that ends after ``since``, if that is given, or by an emergency access that runs."""
+    active = _active(practitioner_id)
+    seen = (
+        select(Appointment.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(
+            Appointment.patient_id.is_not(None),
+            Appointment.status.in_(statuses),
+            Schedule.practitioner_id.in_(active),
+        )
+    )
+    if since is not None:
+        seen = seen.where(Appointment.ends_at > since)
+    opened = select(EmergencyAccess.patient_id).where(
+        EmergencyAccess.practitioner_id.in_(active), EmergencyAccess.ends_at > now
+    )
+    return or_(patient.in_(seen.correlate(None)), patient.in_(opened.correlate(None)))
+
+
+def _active(practitioner_id: int) -> Any:
+    return (
+        select(Practitioner.id)
+        .where(Practitioner.id == practitioner_id, Practitioner.active.is_(True))
+        .correlate(None)
+    )
+
+
 def patients_of(
     session: Session,
     practitioner_id: int,
@@ -128,6 +162,12 @@ def patients_of(
 ) -> tuple[Sequence[Patient], int]:
     """A page of the patients who have, had or were to have a visit with a practitioner, by
     name, whose name, e-mail, phone or number holds ``text``; two statements."""
+    own = seen_by(practitioner_id, now=now)
+    return directory.patients(session, own, text=text, born=born, limit=limit, offset=offset)
+
+
+def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
+    """Patients who have, had or were to have a visit with a practitioner."""
     kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
     own = (
         select(Appointment.patient_id)
@@ -136,9 +176,7 @@ def patients_of(
             Schedule.practitioner_id == practitioner_id, Appointment.status != Status.LAPSED, kept
         )
     )
-    return directory.patients(
-        session, Patient.id.in_(own), text=text, born=born, limit=limit, offset=offset
-    )
+    return Patient.id.in_(own)
 
 
 def exactly(session: Session, name: str, born: date) -> list[Patient]:
@@ -284,6 +322,19 @@ def reads_of(
     rows = session.execute(query.limit(limit)).all()
     reasons = _reasons(session, [row[0] for row in rows])
     return [Look(*row, reasons.get(_access_id(row[0]))) for row in rows]
+
+
+def has_done(
+    session: Session, account_id: UUID | None, action: str, subject: str, *, since: datetime
+) -> bool:
+    """Whether an account has done this to the subject since then; one statement."""
+    query = select(AuditEvent.id).where(
+        AuditEvent.subject == subject,
+        AuditEvent.action == action,
+        AuditEvent.account_id == account_id,
+        AuditEvent.at > since,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _reasons(session: Session, events: Sequence[AuditEvent]) -> dict[UUID | None, str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, join
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import Admission, admits
@@ -22,6 +22,23 @@ from openslot.schedules.rules import Place
 _Gp = aliased(Practitioner)
 _Addressee = aliased(Practitioner)
 _Seer = aliased(Practitioner)
+
+PARTS = (Referral, Patient, _Gp, _Addressee, Appointment, _Seer, Centre)
+"""What a :class:`Letter` is made of, in this order."""
+
+LETTERS: Any = (
+    join(Referral, Patient, Patient.id == Referral.patient_id)
+    .join(_Gp, _Gp.id == Referral.gp_id)
+    .outerjoin(_Addressee, _Addressee.id == Referral.practitioner_id)
+    .outerjoin(
+        Appointment,
+        and_(Appointment.referral_use == Referral.id, Appointment.status != Status.HELD),
+    )
+    .outerjoin(Schedule, Schedule.id == Appointment.schedule_id)
+    .outerjoin(_Seer, _Seer.id == Schedule.practitioner_id)
+    .outerjoin(Centre, Centre.id == Schedule.centre_id)
+)
+"""Referrals with all that they show; the conditions below speak of these tables."""
 
 IS_USED = Appointment.id.is_not(None)
 """Whether a visit uses the referral up; holds are never joined."""
@@ -64,17 +81,7 @@ class Letter:
 
 def _letters() -> Any:
     # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
-    uses = and_(Appointment.referral_use == Referral.id, Appointment.status != Status.HELD)
-    return (
-        select(Referral, Patient, _Gp, _Addressee, Appointment, _Seer, Centre)
-        .join(Patient, Patient.id == Referral.patient_id)
-        .join(_Gp, _Gp.id == Referral.gp_id)
-        .outerjoin(_Addressee, _Addressee.id == Referral.practitioner_id)
-        .outerjoin(Appointment, uses)
-        .outerjoin(Schedule, Schedule.id == Appointment.schedule_id)
-        .outerjoin(_Seer, _Seer.id == Schedule.practitioner_id)
-        .outerjoin(Centre, Centre.id == Schedule.centre_id)
-    )
+    return select(*PARTS).select_from(LETTERS)
 
 
 def letters(

@@ -2,21 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from openslot.booking.models import Priority
-from openslot.core.fields import Blank, Details, Name, OptionalText, Text, refuse
+from openslot.core.fields import Details, Name, OptionalText, Prose
 
 LONGEST_ANSWER = 500
 
 
-def _answer(value: str) -> str:
-    if len(value) > LONGEST_ANSWER:
-        raise refuse(f"Shorten this to {LONGEST_ANSWER} characters.")
-    return value
-
-
-Answer = Annotated[Text, AfterValidator(_answer)]
+Answer = Annotated[str, Prose(LONGEST_ANSWER, lines=True)]
+OptionalAnswer = Annotated[str | None, Prose(LONGEST_ANSWER, lines=True, optional=True)]
 
 
 class RequestDetails(Details):
@@ -30,7 +23,7 @@ class RequestDetails(Details):
 class ProposalDetails(Details):
     """A word about why another time is proposed."""
 
-    answer: Annotated[Answer | None, Blank] = None
+    answer: OptionalAnswer = None
 
 
 class ReasonDetails(Details):

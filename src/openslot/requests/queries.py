@@ -201,6 +201,21 @@ def _page(
     return [Asked(*row) for row in session.execute(query)]
 
 
+def newest(
+    session: Session,
+    *where: Condition,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int,
+) -> list[Asked]:
+    """Requests by when they were made, the newest first, from behind the instant and id
+    ``after`` on; one statement."""
+    made, key = ServiceRequest.created_at, ServiceRequest.id
+    if after is not None:
+        at, last = after
+        where = (*where, or_(made < at, and_(made == at, key < last)))
+    return _page(session, where, (made.desc(), key.desc()), limit, 0)
+
+
 def count(session: Session, *where: Condition) -> int:
     """How many requests fit; one statement."""
     return session.scalar(_joined(select(func.count())).where(*where)) or 0

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
+from openslot.core.db import behind
 from openslot.directory.models import (
     Centre,
     Department,
@@ -131,12 +132,24 @@ def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -
     session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
 
 
-def absences(session: Session, diary_id: int, starts: datetime, ends: datetime) -> list[Absence]:
-    """The absences of one diary that touch the period, in order."""
+def absences(
+    session: Session,
+    diary_id: int,
+    starts: datetime,
+    ends: datetime,
+    *,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int | None = None,
+) -> list[Absence]:
+    """The absences of one diary that touch the period, in order, from behind the start and id
+    ``after`` on; one statement."""
+    key = (Absence.starts_at, Absence.id)
     query = select(Absence).where(
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
-    return list(session.scalars(query.order_by(Absence.starts_at)))
+    if after is not None:
+        query = query.where(behind(key, after))
+    return list(session.scalars(query.order_by(*key).limit(limit)))
 
 
 def absent_practitioner(session: Session, absence_id: UUID) -> int | None:

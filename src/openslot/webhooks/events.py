@@ -43,6 +43,7 @@ TOPICS: Mapping[str, Event] = {
     booking.Topic.CANCELLED: Event.CANCELLED,
     booking.Topic.FULFILLED: Event.FULFILLED,
     booking.Topic.NO_SHOW: Event.NO_SHOW,
+    booking.Topic.FREED: Event.FREED,
     referrals.Topic.SENT: Event.REFERRAL_SENT,
 }
 """What each topic of the outbox is called outside."""
@@ -67,8 +68,9 @@ def news_of(topic: str, payload: Mapping[str, Any], *, now: datetime) -> Iterato
         return
     changed = AppointmentChanged(**payload)
     former = _former(changed)
-    yield News(event, _appointment(changed) | ({"was": former} if former else {}))
-    freed = _span(changed) if event is Event.CANCELLED else former
+    if event is not Event.FREED:
+        yield News(event, _appointment(changed) | ({"was": former} if former else {}))
+    freed = _span(changed) if event in (Event.CANCELLED, Event.FREED) else former
     if freed and datetime.fromisoformat(freed["end"]) > now:
         yield News(Event.FREED, freed)
 

@@ -1,5 +1,6 @@
 """Time that a practitioner keeps from being booked, and what becomes of the visits inside."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -9,14 +10,16 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, may_block
 from openslot.core.errors import Forbidden, Invalid, NotFound
-from openslot.core.fields import OptionalName
+from openslot.core.fields import Instant, OptionalName
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.request import now, reader, write
 from openslot.offers import rebooking
 from openslot.offers.models import Choice
+from openslot.offers.queries import Inside
 from openslot.offers.rebooking import Decided
 from openslot.offers.rebooking import Hit as HitRow
 from openslot.schedules import queries as schedules
@@ -27,6 +30,7 @@ service = Service("absences", "Absences", "Leave, and time kept free for emergen
 
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
+VISITS, DECISIONS = f"{PATH}/visits", f"{PATH}/decisions"
 
 SHOWN = timedelta(days=400)
 """So much is listed where no end is named."""
@@ -45,20 +49,16 @@ class Absence(Shown):
     reason: str | None
 
 
-class AbsenceList(Shown):
-    """The absences of a practitioner, by start."""
-
-    items: list[Absence]
+class AbsenceList(Listing[Absence]):
+    """Some absences of a practitioner, by start."""
 
 
-class AbsenceQuery(Given):
+class AbsenceQuery(Paged):
     """Whose absences, and when."""
 
     practitioner: Practitioner = None
-    from_: Annotated[AwareDatetime | None, Field(alias="from", description="By default now.")] = (
-        None
-    )
-    to: Annotated[AwareDatetime | None, Field(description="By default 400 days later.")] = None
+    from_: Annotated[Instant | None, Field(alias="from", description="By default now.")] = None
+    to: Annotated[Instant | None, Field(description="By default 400 days later.")] = None
 
 
 class Decision(Given):
@@ -67,7 +67,7 @@ class Decision(Given):
     appointment: UUID
     choice: Choice
     schedule: Id | None = None
-    start: AwareDatetime | None = None
+    start: Instant | None = None
 
 
 class NewAbsence(Given):
@@ -75,8 +75,8 @@ class NewAbsence(Given):
 
     practitioner: Practitioner = None
     kind: AbsenceKind = AbsenceKind.LEAVE
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Instant
+    end: Instant
     reason: OptionalName = None
     decisions: Annotated[tuple[Decision, ...], Field(max_length=1000)] = ()
 
@@ -107,6 +107,32 @@ class AbsenceHit(Shown):
     alternatives: list[AbsenceAlternative]
 
 
+class UndecidedVisit(AbsenceHit):
+    """A visit inside an absence that stands, and what was decided about it, if that came to
+    nothing: its patient declined, or there was no such time any more."""
+
+    absence: UUID
+    choice: Choice | None
+    problem: str | None
+
+
+class UndecidedList(Listing[UndecidedVisit]):
+    """Some visits, by start."""
+
+
+class UndecidedQuery(Paged):
+    """Whose absences."""
+
+    practitioner: Practitioner = None
+
+
+class Decisions(Given):
+    """What is to become of visits inside absences that stand."""
+
+    practitioner: Practitioner = None
+    decisions: Annotated[list[Decision], Field(min_length=1, max_length=1000)]
+
+
 class EnteredAbsence(Shown):
     """What was entered, with the visits inside; a preview has no id."""
 
@@ -128,14 +154,50 @@ class AbsenceEnd(Given):
 
 
 @service.operation("GET", PATH, scope="care:write", query=AbsenceQuery, answer=AbsenceList)
-def list_absences(query: AbsenceQuery) -> AbsenceList:
+def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     """List the absences of oneself, or of a practitioner of a centre that one runs."""
     who = _who(query.practitioner)
     may_block(reader(), bearer.actor(), who)
     person = directory.practitioner(reader(), who, inactive=True)
-    starts = query.from_ or now()
-    rows = schedules.absences(reader(), person.diary_id, starts, query.to or _later(starts))
-    return AbsenceList(items=[_shown(row, who) for row in rows])
+    starts, after = query.from_ or now(), read_cursor(query.after, instant, UUID)
+    rows = schedules.absences(
+        reader(), person.diary_id, starts, query.to or _later(starts),
+        after=(after[0], after[1]) if after else None, limit=query.limit + 1,
+    )  # fmt: skip
+    return page(
+        AbsenceList, rows, query, lambda row: _shown(row, who), lambda row: (row.starts_at, row.id)
+    )
+
+
+@service.operation(
+    "GET", VISITS, scope="care:write", query=UndecidedQuery, answer=UndecidedList, may_fail=(404,)
+)
+def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
+    """List the visits inside absences that stand about which somebody has to decide."""
+    who = _who(query.practitioner)
+    may_block(reader(), bearer.actor(), who)
+    after = read_cursor(query.after, instant, UUID, UUID)
+    found = sorted(rebooking.undecided(reader(), [who], now=now()), key=_place)
+    rest = [one for one in found if after is None or _place(one) > tuple(after)]
+    rows = rest[: query.limit + 1]
+    slots = {
+        hit.visit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())
+    }
+    return page(UndecidedList, rows, query, lambda one: _undecided(one, slots), _place)
+
+
+@service.operation(
+    "POST", DECISIONS, scope="care:write", body=Decisions, status=204, may_fail=(404,)
+)
+def decide(body: Decisions) -> None:
+    """Decide about visits inside absences that stand: keep them, move them, cancel them.
+
+    A patient whose visit is to move is offered the time that is named, or the nearest if it is
+    gone by then, and may decline. What was offered before is withdrawn.
+    """
+    who, actor = _who(body.practitioner), bearer.actor()
+    decisions = {one.appointment: _decided(one) for one in body.decisions}
+    write(lambda session: rebooking.decide(session, actor, who, decisions, now=now()))
 
 
 @service.operation(
@@ -219,6 +281,21 @@ def _entered(
         id=key, practitioner=who, kind=details.kind, start=details.starts_at,
         end=details.ends_at, reason=details.reason, hits=hits,
     )  # fmt: skip
+
+
+def _place(one: Inside) -> tuple[datetime, UUID, UUID]:
+    row = one.visit.appointment
+    return row.starts_at, row.id, one.absence.id
+
+
+def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedVisit:
+    hit, decision = _hit(hits[one.visit.appointment.id]), one.decision
+    return UndecidedVisit(
+        **dict(hit),
+        absence=one.absence.id,
+        choice=Choice(decision.choice) if decision else None,
+        problem=decision.problem if decision else None,
+    )
 
 
 def _hit(hit: HitRow) -> AbsenceHit:

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import request, url_for
+from flask import Response, url_for
 from pydantic import AwareDatetime, Field, StringConstraints
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,8 @@ from openslot.booking.commands import Wish, visit_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
-from openslot.core.errors import Invalid, Malformed
+from openslot.core.errors import Invalid
+from openslot.core.fields import Instant, InstantOrDay
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
@@ -30,7 +31,9 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
+from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.request import now, reader, services, settings, write
+from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
 from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -53,7 +56,7 @@ class NewHold(Given):
     """A time to keep for some minutes; patients keep it for themselves by default."""
 
     schedule: Id
-    start: AwareDatetime
+    start: Instant
     minutes: Minutes | None = None
     patient: UUID | None = None
     referral: UUID | None = None
@@ -73,7 +76,7 @@ class NewAppointment(Given):
     """A visit as somebody wants it, out of a hold if one is named."""
 
     schedule: Id
-    start: AwareDatetime
+    start: Instant
     minutes: Minutes | None = None
     patient: UUID | None = None
     hold: UUID | None = None
@@ -101,7 +104,7 @@ class Move(StrEnum):
 class AppointmentChange(Given):
     """What is to change of a visit: its time, its reason and priority, or its status."""
 
-    start: AwareDatetime | None = None
+    start: Instant | None = None
     minutes: Minutes | None = None
     schedule: Annotated[
         Id | None, Field(description="Another schedule of the same practitioner.")
@@ -148,8 +151,8 @@ class AppointmentList(Listing[Appointment]):
 class AppointmentQuery(Paged):
     """Which of one's own visits; a date means midnight in the network's time zone."""
 
-    from_: Annotated[AwareDatetime | date | None, Field(alias="from")] = None
-    to: AwareDatetime | date | None = None
+    from_: Annotated[InstantOrDay | None, Field(alias="from")] = None
+    to: InstantOrDay | None = None
     status: tuple[Move, ...] = ()
     schedule: Id | None = None
     service: Id | None = None
@@ -168,6 +171,21 @@ def create_hold(body: NewHold) -> Hold:
     kept = write(
         lambda session: referrals.hold(
             session, bearer.actor(), wish, now=now(), keep=keep, referral_id=body.referral
+        )
+    )
+    return _hold(kept)
+
+
+@service.operation(
+    "POST", f"{HOLDS}/<uuid:hold_id>/extend", scope="appointments:write", answer=Hold,
+    may_fail=(410,),
+)  # fmt: skip
+def extend_hold(hold_id: UUID) -> Hold:
+    """Keep a time for some minutes more; how often, the network says."""
+    keep, limit = timedelta(minutes=settings().hold_minutes), settings().hold_extensions
+    kept = write(
+        lambda session: commands.extend_hold(
+            session, bearer.actor(), hold_id, now=now(), keep=keep, limit=limit
         )
     )
     return _hold(kept)
@@ -215,13 +233,20 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     if after is not None:
         where.append(queries.after(*after))
     rows = queries.visits(reader(), *where, limit=query.limit + 1)
-    return page(AppointmentList, rows, query, _shown, _key)
+    return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
 @service.operation("GET", ONE, scope="appointments:read", answer=Appointment, headers=ETAG)
 def get_appointment(appointment_id: UUID) -> Answer:
     """Read a visit that one has a part in."""
     return _answer(visit_for(reader(), bearer.actor(), appointment_id)[0])
+
+
+@service.operation("GET", f"{ONE}/visit.ics", scope="appointments:read", media=MEDIA)
+def get_calendar(appointment_id: UUID) -> Response:
+    """Get a visit as a file for calendar programs."""
+    visit, _part = visit_for(reader(), bearer.actor(), appointment_id)
+    return visit_calendar(visit, bearer.actor().patient_id, None)
 
 
 @service.operation(
@@ -235,7 +260,7 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """
     if not body.model_fields_set:
         raise Invalid("Name what is to change.")
-    version = _version()
+    version = sent_version()
 
     def work(session: Session) -> Visit:
         _change(session, appointment_id, body, version)
@@ -271,17 +296,6 @@ def _change(
             session, actor, appointment_id, Status(body.status), now=now(), cutoff=cutoff,
             why=body.why, version=version,
         )  # fmt: skip
-
-
-def _version() -> int | None:
-    """The version that If-Match names."""
-    header = request.headers.get("If-Match")
-    if header is None:
-        return None
-    text = header.removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise Malformed("Send If-Match as an ETag of ours had it.", field="If-Match")
-    return int(text)
 
 
 def _wish(
@@ -338,10 +352,10 @@ def _key(visit: Visit) -> tuple[str, UUID]:
 
 
 def _answer(visit: Visit, *, status: int = 200) -> Answer:
-    headers = {"ETag": f'W/"{visit.appointment.version}"'}
+    headers = {"ETag": etag(visit.appointment.version)}
     if status == 201:
         headers["Location"] = f"{PATH}/{visit.appointment.id}"
-    return Answer(_shown(visit), status=status, headers=headers)
+    return Answer(appointment_shown(visit), status=status, headers=headers)
 
 
 def _hold(row: AppointmentRow) -> Hold:
@@ -360,10 +374,11 @@ def _zone(schedule_id: int) -> ZoneInfo:
     return places[schedule_id].zone
 
 
-def _shown(visit: Visit) -> Appointment:
+def appointment_shown(visit: Visit) -> Appointment:
+    """A visit with its addresses."""
     row = visit.appointment
     page_url = url_for("visits.show", appointment_id=row.id, _external=True)
-    calendar = url_for("visits.calendar_file", appointment_id=row.id, _external=True)
+    calendar = url_for("api_appointments.get_calendar", appointment_id=row.id, _external=True)
     return Appointment(
         id=row.id,
         schedule=row.schedule_id,

@@ -18,7 +18,7 @@ from openslot.booking.models import Status
 from openslot.booking.queries import Visit
 from openslot.booking.retire import retire_practitioner
 from openslot.core.errors import Invalid, NotFound
-from openslot.core.fields import Name, refuse
+from openslot.core.fields import Day, Name, refuse
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.schedules import Clock
@@ -35,8 +35,8 @@ service = Service(
 A_DAY, CUTOFF = timedelta(days=1), timedelta(0)
 END_OF_DAY = 24 * 60
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-Week = dict[str, list[tuple[str, str]]]
-Period = tuple[Clock, Clock]
+Week = dict[str, list[Annotated[list[str], Field(min_length=2, max_length=2)]]]
+Period = Annotated[list[Clock], Field(min_length=2, max_length=2)]
 
 
 class DoctorGiven(Given):
@@ -86,7 +86,7 @@ class AppointmentGiven(Given):
 
     doctor_id: Id
     location_id: Id
-    date: dt.date
+    date: Day
     time: Clock
     patient_id: UUID | None = None
 
@@ -95,7 +95,7 @@ class AppointmentNamed(Given):
     """A visit by its doctor and start."""
 
     doctor_id: Id
-    date: dt.date
+    date: Day
     time: Clock
 
 
@@ -248,7 +248,7 @@ def _doctor(one: doctors.Doctor) -> Doctor:
     week: Week = {}
     for period in one.hours:
         day = week.setdefault(WEEKDAYS[period.weekday], [])
-        day.append((clock_text(period.starts), clock_text(period.ends)))
+        day.append([clock_text(period.starts), clock_text(period.ends)])
     return Doctor(
         id=one.practitioner.id,
         name=one.practitioner.name,

@@ -8,6 +8,7 @@ from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.request import now, reader, write
 from openslot.feedback import commands, queries
 from openslot.feedback.queries import FavouriteKind, RatedKind
@@ -44,10 +45,8 @@ class Favourite(Shown):
     where: str
 
 
-class FavouriteList(Shown):
+class FavouriteList(Listing[Favourite]):
     """All that is kept at hand, by kind and name."""
-
-    items: list[Favourite]
 
 
 @service.operation("GET", RATING, scope="directory:read", answer=Rating)
@@ -86,7 +85,7 @@ def delete_rating(kind: str, subject_id: int) -> None:
 @service.operation("GET", FAVOURITES, scope="care:write", answer=FavouriteList)
 def list_favourites() -> FavouriteList:
     """List what one's account keeps at hand."""
-    return FavouriteList(items=_favourites())
+    return FavouriteList(items=_favourites(), next=None)
 
 
 @service.operation("GET", FAVOURITE, scope="care:write", answer=Favourite)

@@ -1,6 +1,7 @@
 """One answer for one Idempotency-Key, however often the request is sent."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
@@ -15,7 +16,7 @@ from openslot.entrypoints.failures import problem_of, render
 from openslot.entrypoints.request import now, write
 
 HEADER = "Idempotency-Key"
-LONGEST = 100
+PATTERN = "[!-~]{1,100}"
 KEPT_HEADERS = ("Location", "ETag", "Content-Type", "Last-Modified")
 TAKEN_OVER = timedelta(minutes=1)
 """A request that has run for longer was broken off; its key may be tried again."""
@@ -44,8 +45,10 @@ def once(work: Callable[[], Response]) -> Response:
     key = request.headers.get(HEADER)
     if key is None:
         return work()
-    if not 1 <= len(key) <= LONGEST or not key.isprintable():
-        raise Malformed("Send an Idempotency-Key of 1 to 100 characters.", field=HEADER)
+    if not re.fullmatch(PATTERN, key):
+        raise Malformed(
+            "Send an Idempotency-Key of 1 to 100 letters, digits and signs.", field=HEADER
+        )
     owner, digest = _owner(), _digest()
     known = write(lambda session: _begin(session, owner, key, digest))
     if known is not None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, render_template, request
@@ -15,13 +16,20 @@ from openslot.entrypoints.api import (
     absences,
     appointments,
     centres,
+    closures,
     departments,
+    dependents,
     doctors,
     feedback,
+    history,
     me,
+    notifications,
+    offers,
     patients,
     practitioners,
+    records,
     referrals,
+    requests,
     schedules,
     search,
     slots,
@@ -29,23 +37,32 @@ from openslot.entrypoints.api import (
     waitlist,
     webhooks,
 )
+from openslot.entrypoints.api.naming import named
 from openslot.entrypoints.api.openapi import document
+from openslot.entrypoints.api.operations import Operation
 from openslot.entrypoints.failures import Problem, as_json
-from openslot.entrypoints.request import settings
+from openslot.entrypoints.request import root
 
 SERVICES = (
     tokens.service,
     me.service,
+    dependents.service,
+    notifications.service,
     search.service,
     centres.service,
+    closures.service,
     departments.service,
     practitioners.service,
     schedules.service,
     slots.service,
     appointments.service,
     patients.service,
+    history.service,
+    records.service,
     referrals.service,
+    requests.service,
     waitlist.service,
+    offers.service,
     absences.service,
     feedback.service,
     me.key_service,
@@ -54,7 +71,7 @@ SERVICES = (
 )
 """In the order of the documentation."""
 
-DOCTOR_PATHS = re.compile(r"/(doctors(/.*)?|appointment|appointments/\d+)/?$")
+DOCTOR_PATHS = re.compile(r"/(doctors|appointments?)(/.*)?", re.DOTALL)
 
 pages = Blueprint("api", __name__, template_folder="templates")
 
@@ -89,16 +106,22 @@ def docs() -> ResponseReturnValue:
 
 
 def _document() -> dict[str, Any]:
-    server = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
-    return document(SERVICES, server)
+    return document(SERVICES, root())
 
 
 def _is_ours() -> bool:
     """Whether this request was meant for the API, also where no operation answers it."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "operation", None) is not None:
+    if getattr(view, "operation", None) is not None or request.path.startswith("/api/"):
         return True
-    return request.path.startswith("/api/") or bool(DOCTOR_PATHS.fullmatch(request.path))
+    return bool(DOCTOR_PATHS.fullmatch(request.path)) and _is_program()
+
+
+def _is_program() -> bool:
+    """Whether a program sent this, rather than a browser: visits have pages near by."""
+    accepted = request.accept_mimetypes
+    wants_page = accepted["text/html"] > accepted["application/json"]
+    return "Authorization" in request.headers or not (request.endpoint or wants_page)
 
 
 def show_problem(problem: Problem) -> Response:
@@ -108,9 +131,22 @@ def show_problem(problem: Problem) -> Response:
         more["alternatives"] = [
             {"start": start.isoformat()} for start in problem.cause.alternatives
         ]
-    response = jsonify(as_json(problem, **more))
+    response = jsonify(as_json(_in_our_words(problem), **more))
     response.status_code = problem.status
     response.content_type = "application/problem+json"
     if isinstance(problem.cause, Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="OpenSlot"'
     return response
+
+
+def _in_our_words(problem: Problem) -> Problem:
+    """The problem with the names that its operation gives to the fields to blame."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    operation = getattr(view, "operation", None)
+    if not isinstance(operation, Operation) or not problem.fields:
+        return problem
+    body = request.get_json(silent=True) if operation.body is not None else None
+    sent = {*request.args, *(body if isinstance(body, dict) else ())}
+    fields = tuple(named(problem.fields, operation, sent))
+    said = problem.sentence if fields else problem.fields[0][1]
+    return replace(problem, sentence=said, fields=fields)

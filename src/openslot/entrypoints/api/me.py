@@ -13,6 +13,7 @@ from openslot.core.fields import Details, Line, Name, OptionalZone
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.request import now, reader, settings, write
 from openslot.identity import commands as identity
@@ -76,10 +77,8 @@ class MadeKey(Key):
     key: str
 
 
-class KeyList(Shown):
-    """The keys that work."""
-
-    items: list[Key]
+class KeyList(Listing[Key]):
+    """All keys that work."""
 
 
 @service.operation("GET", "/api/v1/me", scope="directory:read", answer=Account)
@@ -115,7 +114,7 @@ def delete_me() -> None:
 def list_keys() -> KeyList:
     """List the keys that work, the newest first."""
     may_run_network(bearer.actor())
-    return KeyList(items=[_key(row) for row in queries.keys(reader())])
+    return KeyList(items=[_key(row) for row in queries.keys(reader())], next=None)
 
 
 @key_service.operation(

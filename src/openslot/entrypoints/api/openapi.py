@@ -1,14 +1,17 @@
 """The OpenAPI 3.1 document, made of the operations' declarations and of nothing else."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from openslot.entrypoints.api.operations import Operation, Service
+from openslot.entrypoints import numbers
+from openslot.entrypoints.api import idempotency
+from openslot.entrypoints.api.operations import ETAG_PATTERN, JSON, Operation, Service
+from openslot.entrypoints.api.paging import Paged
 from openslot.identity.scopes import EVERYTHING, SCOPES
 
 REF = "#/components/schemas/{model}"
@@ -67,7 +70,7 @@ def document(services: Iterable[Service], server: str) -> dict[str, Any]:
     schemas = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
     for one in operations:
-        paths.setdefault(_path(one), {})[one.method.lower()] = _operation(one)
+        paths.setdefault(_path(one), {})[one.method.lower()] = _operation(one, operations)
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenSlot", "version": version("openslot"), "description": ABOUT},
@@ -118,14 +121,14 @@ def _path(one: Operation) -> str:
     return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", one.path)
 
 
-def _operation(one: Operation) -> dict[str, Any]:
+def _operation(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
     summary, _, rest = one.about.partition("\n")
     described: dict[str, Any] = {
-        "operationId": f"{one.tag}.{one.name}".replace(" ", "-").lower(),
+        "operationId": _id(one),
         "tags": [one.tag],
         "summary": summary.rstrip("."),
         "parameters": [*_path_parameters(one), *_query_parameters(one), *_headers(one)],
-        "responses": _responses(one),
+        "responses": _responses(one, everything),
     }
     if rest.strip():
         described["description"] = re.sub(r"\n +", "\n", rest.strip())
@@ -148,7 +151,7 @@ def _path_parameters(one: Operation) -> Iterator[dict[str, Any]]:
 
 def _path_schema(kind: str) -> dict[str, Any]:
     if kind.startswith("int"):
-        return {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+        return {"type": "integer", "minimum": 1, "maximum": numbers.LARGEST}
     if kind == "uuid":
         return {"type": "string", "format": "uuid"}
     values = re.fullmatch(r"any\((.*)\)", kind)
@@ -191,27 +194,30 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 def _headers(one: Operation) -> Iterator[dict[str, Any]]:
     if one.method == "POST" and not one.secret:
         yield {
-            "name": "Idempotency-Key", "in": "header", "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 100,
-                       "pattern": "^[!-~]+$"},
+            "name": idempotency.HEADER, "in": "header", "required": False,
+            "schema": {"type": "string", "pattern": f"^{idempotency.PATTERN}$"},
         }  # fmt: skip
     if one.if_match:
         yield {
             "name": "If-Match", "in": "header", "required": False,
-            "schema": {"type": "string", "pattern": '^(W/)?"[0-9]{1,9}"$'},
+            "schema": {"type": "string", "pattern": f"^{ETAG_PATTERN}$"},
         }  # fmt: skip
 
 
-def _responses(one: Operation) -> dict[str, Any]:
+def _responses(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done."}
     if one.answer is not None:
         schema = {"$ref": REF.format(model=one.answer.__name__)}
-        good["content"] = {"application/json": {"schema": schema}}
+        good["content"] = {one.media: {"schema": schema}}
+    elif one.media != JSON:
+        good["content"] = {one.media: {"schema": {"type": "string"}}}
     if one.headers:
         good["headers"] = {
             name: {"description": meaning, "schema": {"type": "string"}}
             for name, meaning in one.headers.items()
         }
+    if links := _links(one, everything):
+        good["links"] = links
     responses = {str(status): good for status in (one.status, *one.also)}
     for status in sorted(_may_fail(one)):
         responses[str(status)] = {
@@ -223,13 +229,29 @@ def _responses(one: Operation) -> dict[str, Any]:
     return responses
 
 
+def _links(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
+    """What can be done next with what was made: the operations on its own address."""
+    if one.method != "POST" or one.answer is None or "id" not in one.answer.model_fields:
+        return {}
+    own = re.compile(re.escape(_path(one)) + r"/\{(\w+)\}")
+    return {
+        _id(other): {"operationId": _id(other), "parameters": {found[1]: "$response.body#/id"}}
+        for other in everything
+        if (found := own.fullmatch(_path(other)))
+    }
+
+
+def _id(one: Operation) -> str:
+    return f"{one.tag}.{one.name}".replace(" ", "-").lower()
+
+
 def _may_fail(one: Operation) -> set[int]:
     """How an operation may fail, as far as its declaration tells."""
     # Any request may bear a bad token or a parameter that nobody knows.
     found = set(one.may_fail) | {400, 401, 422, 429, 503}
     if one.scope is not None:
         found |= {403}
-    if "<" in one.path:
+    if "<" in one.path or (one.query is not None and issubclass(one.query, Paged)):
         found |= {404}
     if one.body is not None:
         found |= {413, 415}

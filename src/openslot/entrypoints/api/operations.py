@@ -4,22 +4,23 @@ The declaration is all that a request is checked against and all that the OpenAP
 made of, so that the two cannot differ.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, get_origin
 
-from flask import Blueprint, Response, jsonify, request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from flask import Blueprint, Response, current_app, jsonify, request
+from pydantic import BaseModel, ConfigDict
 
 from openslot.core.errors import Malformed
-from openslot.core.fields import problems
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api import idempotency
-from openslot.entrypoints.failures import InvalidFields
+from openslot.entrypoints.failures import InvalidFields, checked
 from openslot.entrypoints.problems import UnsupportedMedia
 
 JSON = "application/json"
+ETAG_PATTERN = r'(W/)?"[0-9]{1,9}"'
 
 
 class Given(BaseModel):
@@ -62,6 +63,7 @@ class Operation:
     if_match: bool
     secret: bool
     also: tuple[int, ...]
+    media: str
 
 
 class SecretAnswer(Malformed):
@@ -94,12 +96,13 @@ class Service:
         if_match: bool = False,
         secret: bool = False,
         also: tuple[int, ...] = (),
+        media: str = JSON,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declare a view: who may call it (``scope``; None is anybody), what it takes as the
         keyword arguments ``query`` and ``body``, what it answers, and how it may fail besides
         what follows from the rest. ``headers`` of the answer are named with their meaning.
         A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are other statuses
-        with which it succeeds.
+        with which it succeeds. ``media`` is said of a view that returns a response of its own.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.
@@ -109,7 +112,7 @@ class Service:
             one = Operation(
                 view.__name__, method, path, (view.__doc__ or "").strip(), self.tag, scope,
                 query, body, answer, status, frozenset(may_fail), headers or {}, if_match,
-                secret, also,
+                secret, also, media,
             )  # fmt: skip
             self.operations.append(one)
             answering = _answering(one, view)
@@ -131,13 +134,13 @@ def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
             raise SecretAnswer(field=idempotency.HEADER)
         given: dict[str, Any] = dict(path)
         if one.query is not None:
-            given["query"] = _read(one.query, _query(one.query))
+            given["query"] = checked(one.query.model_validate, _query(one.query))
         elif request.args:
             raise InvalidFields(
                 [(name, "This parameter is not known here.") for name in request.args]
             )
         if one.body is not None:
-            given["body"] = _read(one.body, _json())
+            given["body"] = _body(one.body)
         if one.method == "POST" and not one.secret:
             return idempotency.once(lambda: _respond(one, view(**given)))
         return _respond(one, view(**given))
@@ -161,24 +164,29 @@ def _query(model: type[BaseModel]) -> dict[str, Any]:
     return found
 
 
-def _json() -> Any:
+def _body(model: type[BaseModel]) -> BaseModel:
+    """The body as the model, read strictly: a number in quotes is a text, and 1 is not true."""
     if request.mimetype != JSON:
         raise UnsupportedMedia
-    body = request.get_json(silent=True)
+    try:
+        body = current_app.json.loads(request.get_data(), parse_float=_number)
+        sent = json.dumps(body, ensure_ascii=False).encode()
+    except ValueError:
+        raise Malformed("Send a JSON object.") from None
     if not isinstance(body, dict):
         raise Malformed("Send a JSON object.")
-    return body
+    return checked(lambda text: model.model_validate_json(text, strict=True), sent)
 
 
-def _read(model: type[BaseModel], values: Any) -> BaseModel:
-    """The values as the model; InvalidFields names every one that is refused."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise InvalidFields(problems(error)) from None
+def _number(text: str) -> int | float:
+    """JSON has one kind of number: 30.0 is a whole one."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _respond(one: Operation, result: Any) -> Response:
+    if isinstance(result, Response):
+        return result
     answer = result if isinstance(result, Answer) else Answer(result)
     status = answer.status or one.status
     if answer.body is None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from openslot.core.errors import NotFound
 from openslot.entrypoints.api.operations import Given, Shown
-from openslot.entrypoints.request import settings
+from openslot.entrypoints.request import root
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -72,9 +72,22 @@ def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | N
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if not isinstance(parts, list) or len(parts) != len(kinds):
             raise ValueError(text)
-        return [kind(str(part)) for kind, part in zip(kinds, parts, strict=True)]
-    except (ValueError, binascii.Error, OverflowError):
+        if not all(str(part).isprintable() for part in parts):
+            raise ValueError(text)
+        return [
+            (_number if kind is int else kind)(str(part))
+            for kind, part in zip(kinds, parts, strict=True)
+        ]
+    except (ValueError, binascii.Error, OverflowError, RecursionError):
         raise BadCursor(field="after") from None
+
+
+def _number(text: str) -> int:
+    """A number of a key; ValueError for what no column can hold."""
+    number = int(text)
+    if abs(number) >= 2**31:
+        raise ValueError(text)
+    return number
 
 
 def instant(text: str) -> datetime:
@@ -88,5 +101,4 @@ def instant(text: str) -> datetime:
 def _address(after: str) -> str:
     """This request's own address, from another place on."""
     given = [(name, value) for name, value in request.args.items(multi=True) if name != "after"]
-    base = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
-    return f"{base}{request.path}?{urlencode([*given, ('after', after)])}"
+    return f"{root()}{request.path}?{urlencode([*given, ('after', after)])}"

@@ -2,10 +2,10 @@
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 
-from openslot.core.fields import Details, problems
-from openslot.entrypoints.failures import InvalidFields
+from openslot.core.fields import Details
+from openslot.entrypoints.failures import checked
 
 D = TypeVar("D", bound=Details)
 
@@ -27,7 +27,4 @@ class Partial(BaseModel):
 def merged(kind: type[D], known: object, change: Partial) -> D:
     """All details of ``known``, with what was sent in their place. Raises InvalidFields."""
     values = {name: getattr(known, name) for name in kind.model_fields}
-    try:
-        return kind.model_validate(values | change.model_dump(exclude_unset=True))
-    except ValidationError as error:
-        raise InvalidFields(problems(error)) from None
+    return checked(kind.model_validate, values | change.model_dump(exclude_unset=True))

@@ -1,31 +1,31 @@
-"""Patients and their histories, under the rule of records/access.py."""
+"""Patients through the API: found, read, registered, changed."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from openslot.core.errors import NotFound
-from openslot.core.fields import LongText, Name, OptionalText
-from openslot.directory import queries as directory
+from openslot.core.errors import Conflict, Invalid, NotFound
+from openslot.core.fields import Day, Name
+from openslot.directory import commands, dependents, own, queries
+from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.models import Patient as PatientRow
-from openslot.directory.rules import may_see_patient
+from openslot.directory.rules import Actor, may_see_patient
 from openslot.entrypoints import bearer
-from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
-from openslot.entrypoints.api.shapes import PractitionerRef, practitioner_ref
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.api.history import access_days, refuse
+from openslot.entrypoints.api.operations import Answer, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.request import now, reader, write
 from openslot.identity.models import Role
-from openslot.records import access, commands, queries
-from openslot.records.details import NoteDetails, PrescriptionDetails
-from openslot.records.models import Entry, EntryKind
-from openslot.records.queries import Mark, Record
+from openslot.records import access, finding
+from openslot.records.queries import exactly
 
-service = Service("patients", "Patients", "Who receives care, and what was recorded of them.")
+service = Service("patients", "Patients", "Who receives care.")
 
-ONE = "/api/v1/patients/<uuid:patient_id>"
-HISTORY, PRESCRIPTIONS = f"{ONE}/history", f"{ONE}/prescriptions"
+PATH = "/api/v1/patients"
+ONE = f"{PATH}/<uuid:patient_id>"
 
 
 class Patient(Shown):
@@ -42,157 +42,164 @@ class Patient(Shown):
     active: bool
 
 
-class HistoryEntry(Shown):
-    """A note or a prescription; nothing is ever changed, a correction names what it corrects."""
+class FoundPatient(Shown):
+    """Enough of a patient to tell whether it is the right one."""
 
     id: UUID
-    kind: EntryKind
-    author: PractitionerRef | None
-    centre: str | None
-    appointment: UUID | None
-    text: str
-    medication: str | None
-    dose: str | None
-    recorded: AwareDatetime
-    corrects: UUID | None
-    corrected_by: UUID | None
+    name: str
+    born: Annotated[str | None, Field(description="A date.")]
 
 
-class HistoryList(Listing[HistoryEntry]):
-    """Some entries, the newest first."""
+class PatientList(Listing[FoundPatient]):
+    """Some patients, by name."""
 
 
-class HistoryQuery(Paged):
-    """Which entries."""
+class PatientQuery(Paged):
+    """Whom to find: something must be named, as nobody needs to leaf through all patients."""
 
-    kind: EntryKind | None = None
+    q: Annotated[
+        str | None,
+        Field(max_length=200, description="Part of the name, e-mail, telephone or number."),
+    ] = None
+    name: Annotated[
+        Name | None,
+        Field(description="The whole name: with `born` it finds who is no patient of one's own."),
+    ] = None
+    born: Day | None = None
 
 
-class NewNote(Given):
-    """What was found, said and done, perhaps at a visit."""
+class NewPatient(PatientDetails):
+    """Somebody who is to receive care."""
 
-    text: LongText
-    appointment: UUID | None = None
+    anyway: Annotated[
+        bool, Field(description="Though somebody of this name and date of birth is known.")
+    ] = False
 
 
-class NewPrescription(Given):
-    """A medication, its dose, and perhaps how to take it."""
+PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change of a patient.")
 
-    medication: Name
-    dose: Name
-    text: OptionalText = None
-    appointment: UUID | None = None
+
+class PatientKnown(Conflict):
+    """Somebody like this is registered already, and nobody said that it is somebody else."""
+
+    code = "patient-known"
+    sentence = "Somebody of this name and date of birth is registered already."
+
+
+@service.operation(
+    "GET", PATH, scope="patients:read", query=PatientQuery, answer=PatientList
+)  # fmt: skip
+def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
+    """Find patients, as somebody who works with them.
+
+    Practitioners find those who have visits with them; somebody else only by the whole name and
+    the date of birth.
+    """
+    actor = bearer.actor()
+    finding.check_may_find(actor)
+    if query.name and query.born and not query.q:
+        return PatientList(items=[_found(one) for one in _exactly(query.name, query)], next=None)
+    if not (query.q or query.born):
+        raise Invalid("Say whom to find.", field="q")
+    after = read_cursor(query.after, str, UUID)
+    rows = finding.found(
+        reader(), actor, text=f"{query.q or ''} {query.name or ''}".strip(), born=query.born,
+        after=(after[0], after[1]) if after else None, now=now(), limit=query.limit + 1,
+    )  # fmt: skip
+    return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
 
 
 @service.operation("GET", ONE, scope="patients:read", answer=Patient)
 def get_patient(patient_id: UUID) -> Patient:
     """Read a patient: oneself, whom one cares for, or with whom one works.
 
-    Practitioners read those whose history they may read; to others there is nobody.
+    Practitioners read those whose history they may read, and whom they have just registered; to
+    others there is nobody.
     """
     actor = bearer.actor()
-    if actor.is_a(Role.PRACTITIONER):
-        _may_read(patient_id)
-    else:
-        may_see_patient(actor, patient_id)
-    return _patient(directory.patient(reader(), patient_id))
+    may_see_patient(actor, patient_id)
+    if not _is_known(reader(), actor, patient_id):
+        refuse(patient_id)
+    return _patient(queries.patient(reader(), patient_id))
 
 
 @service.operation(
-    "GET", HISTORY, scope="records:read", query=HistoryQuery, answer=HistoryList
+    "POST", PATH, scope="patients:write", body=NewPatient, answer=Patient, status=201,
+    headers={"Location": "The address of the new patient."},
 )  # fmt: skip
-def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[HistoryEntry]:
-    """Read what was recorded of a patient, newest first.
+def create_patient(body: NewPatient) -> Answer:
+    """Register a patient, as somebody who works with patients.
 
-    Every read is written down, and so is every refusal. Keys of programs read no histories.
+    Where somebody of the same name and date of birth is there already, `patient-known` asks
+    first; `anyway` says that it is somebody else.
     """
-    cursor = read_cursor(query.after, instant, UUID)
-    why = write(
-        lambda session: access.open_history(
-            session, bearer.actor(), patient_id, now=now(), access_days=_days()
-        )
-    )
-    if why is None:
-        raise NotFound
-    after = Mark(*cursor) if cursor else None
-    rows = queries.entries(
-        reader(), patient_id, kind=query.kind, after=after, limit=query.limit + 1
-    )
-    return page(HistoryList, rows, query, _entry, lambda one: (one.entry.recorded_at, one.entry.id))
+    actor = bearer.actor()
+    finding.check_may_find(actor)
+    details = PatientDetails(**body.model_dump(exclude={"anyway"}))
+
+    def work(session: Session) -> PatientRow:
+        if not body.anyway and finding.alike(session, actor, details):
+            raise PatientKnown(field="name")
+        return commands.add_patient(session, actor, details, now=now())
+
+    made = write(work)
+    return Answer(_patient(made), headers={"Location": f"{PATH}/{made.id}"})
 
 
 @service.operation(
-    "POST", HISTORY, scope="records:write", body=NewNote, answer=HistoryEntry, status=201
+    "PATCH", ONE, scope="patients:write", body=PatientChange, answer=Patient, may_fail=(409,)
 )
-def create_note(patient_id: UUID, body: NewNote) -> Answer:
-    """Add a note, as a practitioner who may read the history."""
-    _may_read(patient_id)
+def change_patient(patient_id: UUID, body: Partial) -> Patient:
+    """Change some of a patient: of oneself, of whom one cares for, or with whom one works.
 
-    def work(session: Session) -> Entry:
-        return commands.add_note(
-            session, bearer.actor(), patient_id, NoteDetails(text=body.text), now=now(),
-            access_days=_days(), appointment_id=body.appointment,
-        )  # fmt: skip
-
-    return _written(write(work))
+    The address with which one signs in oneself is changed on its page, where the password is
+    asked for.
+    """
+    write(lambda session: _change(session, bearer.actor(), patient_id, body))
+    return _patient(queries.patient(reader(), patient_id))
 
 
-@service.operation(
-    "POST", PRESCRIPTIONS, scope="records:write", body=NewPrescription, answer=HistoryEntry,
-    status=201,
-)  # fmt: skip
-def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
-    """Add medication, as a practitioner who may read the history."""
-    _may_read(patient_id)
-    details = PrescriptionDetails(medication=body.medication, dose=body.dose, text=body.text)
-
-    def work(session: Session) -> Entry:
-        return commands.add_prescription(
-            session, bearer.actor(), patient_id, details, now=now(), access_days=_days(),
-            appointment_id=body.appointment,
-        )  # fmt: skip
-
-    return _written(write(work))
-
-
-def _days() -> int:
-    return settings().history_access_days
+def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> None:
+    may_see_patient(actor, patient_id)
+    if not _is_known(session, actor, patient_id):
+        raise NotFound
+    known = queries.patient(session, patient_id)
+    if actor.patient_id == patient_id:
+        details = merged(PatientDetails, known, body)
+        if details.email != known.email:
+            raise Invalid("Change this on the page of your account.", field="email")
+        own.change_own_patient(session, actor, details, now=now())
+    elif actor.acts_for(patient_id):
+        kept = merged(DependentDetails, known, body)
+        dependents.change(session, actor, patient_id, kept, now=now())
+    else:
+        details = merged(PatientDetails, known, body)
+        commands.change_patient(session, actor, patient_id, details, now=now())
 
 
-def _may_read(patient_id: UUID) -> None:
-    """Go on for who may read the history; a refusal is written down."""
-    actor = bearer.actor()
-    if not access.may_read(reader(), actor, patient_id, now=now(), access_days=_days()):
-        _refuse(patient_id)
+def _is_known(session: Session, actor: Actor, patient_id: UUID) -> bool:
+    """Whether somebody who works with patients has to do with this one."""
+    if not actor.is_a(Role.PRACTITIONER):
+        return True
+    if access.may_read(session, actor, patient_id, now=now(), access_days=access_days()):
+        return True
+    return finding.has_registered(session, actor, patient_id, now=now())
 
 
-def _refuse(patient_id: UUID) -> NoReturn:
-    write(lambda session: access.note_refusal(session, bearer.actor(), patient_id, now=now()))
-    raise NotFound
+def _exactly(name: str, query: PatientQuery) -> list[PatientRow]:
+    """Who bears this whole name and was born that day: for practitioners nobody else, and no
+    hint of any."""
+    return exactly(reader(), name, query.born)[: query.limit] if query.born else []
 
 
-def _written(row: Entry) -> Answer:
-    record = queries.entry(reader(), row.id)
-    return Answer(_entry(record) if record else None)
+def _found(row: PatientRow) -> FoundPatient:
+    return FoundPatient(id=row.id, name=row.name, born=_born(row))
 
 
 def _patient(row: PatientRow) -> Patient:
-    values = {name: getattr(row, name) for name in Patient.model_fields}
-    return Patient.model_validate(values | {"born": row.born.isoformat() if row.born else None})
+    values: dict[str, Any] = {name: getattr(row, name) for name in Patient.model_fields}
+    return Patient.model_validate(values | {"born": _born(row)})
 
 
-def _entry(record: Record) -> HistoryEntry:
-    row = record.entry
-    return HistoryEntry(
-        id=row.id,
-        kind=record.kind,
-        author=practitioner_ref(record.author),
-        centre=record.centre.name if record.centre else None,
-        appointment=row.appointment_id,
-        text=row.text,
-        medication=row.medication,
-        dose=row.dose,
-        recorded=row.recorded_at,
-        corrects=row.corrects_id,
-        corrected_by=record.corrected_by.id if record.corrected_by else None,
-    )
+def _born(row: PatientRow) -> str | None:
+    return row.born.isoformat() if row.born else None

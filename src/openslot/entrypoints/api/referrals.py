@@ -197,7 +197,9 @@ def _details(practitioner: int | None, expertise: str | None, letter: str) -> Re
     try:
         return ReferralDetails(practitioner_id=practitioner, expertise=expertise, letter=letter)
     except ValidationError as error:
-        raise InvalidFields(problems(error)) from None
+        # A refusal of the whole is about to whom the letter goes.
+        refused = [(name or "addressee", said) for name, said in problems(error)]
+        raise InvalidFields(refused) from None
 
 
 def _shown(referral_id: UUID) -> Referral:

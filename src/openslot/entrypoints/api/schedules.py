@@ -3,12 +3,12 @@
 from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from sqlalchemy.orm import Session
 
 from openslot.booking.retire import retire_schedule
 from openslot.core.errors import DomainError, Invalid, NotFound
-from openslot.core.fields import refuse
+from openslot.core.fields import Day, refuse
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -49,7 +49,13 @@ def _clock(text: str) -> str:
 Clock = Annotated[
     str,
     AfterValidator(_clock),
-    Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][05]|24:00)$", description="Such as 09:00."),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^(([01][0-9]|2[0-3]):[0-5][05]|24:00)$",
+            "description": "Such as 09:00.",
+        }
+    ),
 ]
 
 
@@ -59,8 +65,8 @@ class Hours(Given):
     weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday.")]
     starts: Clock
     ends: Clock
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
 
 
 class WeeklyHours(Shown):

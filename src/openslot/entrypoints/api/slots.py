@@ -5,9 +5,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from openslot.core.errors import Invalid
+from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
 from openslot.discovery.offered import Bookable, free_slots
 from openslot.entrypoints.api.operations import Given, Service, Shown
@@ -31,11 +32,9 @@ class SlotQuery(Given):
     profession: Profession | None = None
     expertise: Annotated[str | None, Field(max_length=100)] = None
     suburb: Annotated[str | None, Field(max_length=100)] = None
-    from_: Annotated[
-        AwareDatetime | date | None, Field(alias="from", description="By default now.")
-    ] = None
+    from_: Annotated[InstantOrDay | None, Field(alias="from", description="By default now.")] = None
     to: Annotated[
-        AwareDatetime | date | None, Field(description="By default a week later, at most 31 days.")
+        InstantOrDay | None, Field(description="By default a week later, at most 31 days.")
     ] = None
     minutes: Annotated[
         int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the visit.")

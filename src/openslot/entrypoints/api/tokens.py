@@ -6,7 +6,7 @@ from flask import request
 from pydantic import Field, StringConstraints
 
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.request import now, services, settings, write
+from openslot.entrypoints.request import database, now, settings, write
 from openslot.identity import keys
 from openslot.identity.commands import sign_in
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
@@ -49,7 +49,7 @@ def create(body: SignIn) -> Tokens:
     the account has to wait, as on the sign-in page.
     """
     account = sign_in(
-        services().database, settings(), body.email, body.password,
+        database(), settings(), body.email, body.password,
         address=request.remote_addr or "", now=now(),
     )  # fmt: skip
     return _shown(write(lambda session: keys.issue_pair(session, account, now=now())))

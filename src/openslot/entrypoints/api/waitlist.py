@@ -7,13 +7,14 @@ from pydantic import AwareDatetime, Field
 
 from openslot.booking.models import Priority
 from openslot.core.errors import Invalid
+from openslot.core.fields import Instant
 from openslot.directory.models import Profession
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
+from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.request import now, reader, write
-from openslot.identity.models import Role
 from openslot.offers import search, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Waiting
@@ -23,7 +24,6 @@ service = Service("waitlist", "Waiting list", "Wait for an earlier time.")
 
 PATH = "/api/v1/waitlist"
 ONE = f"{PATH}/<uuid:entry_id>"
-LISTED = 200
 
 
 class WaitingEntry(Shown):
@@ -45,11 +45,14 @@ class WaitingEntry(Shown):
     created: AwareDatetime
 
 
-class WaitingList(Shown):
-    """One's own entries, newest first, then those that wait for what one gives or runs, whoever
-    waits longest first; 200 of each at most."""
+class WaitingList(Listing[WaitingEntry]):
+    """Some entries, the newest first."""
 
-    items: list[WaitingEntry]
+
+class WaitingQuery(Paged):
+    """Which entries."""
+
+    status: Waiting | None = None
 
 
 class NewWaitingEntry(Given):
@@ -66,27 +69,27 @@ class NewWaitingEntry(Given):
         tuple[Id, ...], Field(max_length=50, description="With a profession; none means any.")
     ] = ()
     minutes: Annotated[int, Field(ge=5, le=1440)] = 30
-    from_: Annotated[AwareDatetime, Field(alias="from")]
-    to: AwareDatetime
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant
     priority: Priority = Priority.ROUTINE
 
 
-@service.operation("GET", PATH, scope="care:write", answer=WaitingList)
-def list_waiting() -> WaitingList:
-    """List what one waits for, and who waits for what at one's place."""
-    session, actor = reader(), bearer.actor()
-    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
-    department = actor.department_id if actor.is_a(Role.STAFF) else None
-    own = search.entries_for(session, patient_ids=patients, department_id=department, limit=LISTED)
-    others = [] if actor.patient_id else search.waiting_at(session, actor, limit=LISTED)
-    found = list({one.entry.id: one for one in [*own, *others]}.values())
-    centres = search.centres_of(session, [one.entry.id for one in found])
-    return WaitingList(
-        items=[
-            _shown(one.entry, patient_ref(one.patient), centres.get(one.entry.id, frozenset()))
-            for one in found
-        ]
+@service.operation("GET", PATH, scope="care:write", query=WaitingQuery, answer=WaitingList)
+def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
+    """List what one waits for, with what became of it, and who waits for what at one's place."""
+    cursor = read_cursor(query.after, instant, UUID)
+    after = (cursor[0], cursor[1]) if cursor else None
+    rows = search.concerning(
+        reader(), bearer.actor(), status=query.status, after=after, limit=query.limit + 1
     )
+    centres = search.centres_of(reader(), [one.entry.id for one in rows])
+    return page(
+        WaitingList, rows, query,
+        lambda one: _shown(
+            one.entry, patient_ref(one.patient), centres.get(one.entry.id, frozenset())
+        ),
+        lambda one: (one.entry.created_at, one.entry.id),
+    )  # fmt: skip
 
 
 @service.operation(

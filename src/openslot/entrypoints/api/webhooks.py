@@ -61,10 +61,8 @@ class WebhookWithSecret(Webhook):
     secret: str | None
 
 
-class WebhookList(Shown):
+class WebhookList(Listing[Webhook]):
     """All addresses."""
-
-    items: list[Webhook]
 
 
 class Delivery(Shown):
@@ -89,7 +87,8 @@ class DeliveryList(Listing[Delivery]):
 def list_webhooks() -> WebhookList:
     """List the addresses that are told of events, the newest first."""
     may_run_network(bearer.actor())
-    return WebhookList(items=[Webhook(**_shown(row)) for row in queries.endpoints(reader())])
+    rows = queries.endpoints(reader())
+    return WebhookList(items=[Webhook(**_shown(row)) for row in rows], next=None)
 
 
 @service.operation(

@@ -9,6 +9,9 @@ import re
 
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import bearer
+from openslot.entrypoints.fhir.parameters import Reference
+from openslot.entrypoints.fhir.resource import Kind
+from openslot.entrypoints.fhir.search import Query, Resources, knows
 from openslot.identity.scopes import EVERYTHING, ScopeMissing
 
 _SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
@@ -36,3 +39,13 @@ def demand(kind: str, letter: str) -> None:
         raise Unauthenticated("Send a key or a token: Authorization: Bearer …")
     if not allows(kind, letter):
         raise ScopeMissing(scope=f"system/{kind}.{letter}")
+
+
+def demand_chained(kind: Kind, query: Query, resources: Resources) -> None:
+    """Who asks about another resource must be allowed to search that."""
+    for term in query.terms:
+        parameter = kind.parameters.get(term.name)
+        if term.chained and isinstance(parameter, Reference):
+            for target in [term.modifier] if term.modifier else parameter.targets:
+                if knows(resources.get(target), term.chained):
+                    demand(target, "s")

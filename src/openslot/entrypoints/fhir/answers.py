@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -14,6 +15,7 @@ from openslot.entrypoints.request import settings
 JSON = "application/fhir+json"
 JSONS = frozenset({JSON, "application/json", "text/json", "json"})
 _RANGES = frozenset({*JSONS, "*/*", "application/*", "text/*"})
+_VERSION = re.compile(r"\d[\da-z-]{0,63}", re.ASCII)
 
 
 def answer(body: Json | None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -73,15 +75,15 @@ def is_known(found: Json) -> bool:
     return f'"{version_of(found)}"' in tags
 
 
-def wanted_version() -> int | None:
+def wanted_version() -> str | None:
     """The version that If-Match names; None where it names none, or any."""
     text = request.headers.get("If-Match", "").strip()
     if text in ("", "*"):
         return None
-    number = text.removeprefix("W/").strip('"')
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
+    version = text.removeprefix("W/").strip('"')
+    if not _VERSION.fullmatch(version):
         raise Malformed('Give If-Match as a version such as W/"3".', field="If-Match")
-    return int(number)
+    return version
 
 
 def preferences() -> dict[str, str]:

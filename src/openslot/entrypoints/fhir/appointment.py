@@ -78,6 +78,7 @@ def show(visit: Visit, site: Site) -> Json:
         end=instant(row.ends_at, zone),
         minutesDuration=int((row.ends_at - row.starts_at).total_seconds()) // 60,
         slot=_slots(visit),
+        basedOn=[reference("ServiceRequest", row.referral_id)],
         created=instant(row.created_at, zone),
         participant=_participants(visit),
     )
@@ -166,6 +167,11 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "date": Moment("The start.", Appointment.starts_at),
     "status": Choice("Where the visit stands.", Appointment.status, CODES, _VALUES),
+    "based-on": Reference(
+        "The letter of referral that it was booked with.",
+        {"ServiceRequest": (Appointment.referral_id, read_uuid)},
+        path=("basedOn",),
+    ),
     "slot": BySlot("The slot that it takes.", {"Slot": (Appointment.id, read_uuid)}),
     "identifier": Identified("Its id as urn:uuid:…, or the one you gave it.", _identified),
     **subject.CODES,

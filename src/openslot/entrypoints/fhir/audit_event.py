@@ -15,10 +15,12 @@ DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 RECORD = {"system": DICOM, "code": "110110", "display": "Patient Record"}
 ACTIVITY = {"system": DICOM, "code": "110100", "display": "Application Activity"}
 
-KINDS = {"appointment": "Appointment", "patient": "Patient"}
+KINDS = {"appointment": "Appointment", "patient": "Patient", "referral": "ServiceRequest"}
 """Subjects of the audit that are resources here."""
 
-CREATES = frozenset({"added", "booked", "created", "entered", "held", "opened", "recorded"})
+CREATES = frozenset(
+    {"added", "booked", "created", "entered", "held", "opened", "recorded", "written"}
+)
 READS = frozenset({"read", "refused", "viewed", "opened-history"})
 
 

@@ -10,6 +10,8 @@ VERSION = "4.0.1"
 STARTED = "2026-11-21"
 """The date of this description, as FHIR asks for one."""
 
+BULK_PUBLISH = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/bulk-publish"
+
 
 def statement(resources: Resources, site: Site, network: str) -> Json:
     """The CapabilityStatement."""
@@ -28,6 +30,7 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
                     "mode": "server",
                     "security": _security(),
                     "resource": [_resource(one, resources) for one in resources.values()],
+                    "operation": [{"name": "bulk-publish", "definition": BULK_PUBLISH}],
                 }
             ],
         }

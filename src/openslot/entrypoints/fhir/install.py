@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, jsonify, request
@@ -12,18 +11,20 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking.queries import Visit
-from openslot.core.errors import Expired, Malformed, NotFound, StaleVersion
+from openslot.core.errors import Conflict, Expired, NotFound
 from openslot.entrypoints import bearer, failures
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir import (
     access,
     asking,
+    bulk_publish,
     capability,
+    histories,
     operations,
     received,
     search,
     tokens,
+    writers,
     writing,
 )
 from openslot.entrypoints.fhir.answers import (
@@ -41,12 +42,11 @@ from openslot.entrypoints.fhir.appointment import RESOURCE as APPOINTMENT
 from openslot.entrypoints.fhir.bundle import searchset
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.outcome import render
-from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
-from openslot.entrypoints.fhir.search import Query, knows
 from openslot.entrypoints.fhir.slot import RESOURCE as SLOT
 from openslot.entrypoints.fhir.tokens import FORM
+from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.entrypoints.request import now, reader, settings, write
 
@@ -64,13 +64,6 @@ class Gone(Expired):
     sentence = "This is no longer kept."
 
 
-class SeveralMatches(StaleVersion):
-    """The condition of a conditional create fits more than one."""
-
-    code = "several-matches"
-    sentence = "Several appointments fit If-None-Exist. Ask for one that only one can fit."
-
-
 @dataclass(frozen=True, slots=True)
 class Interaction:
     """What a view does, as a letter of SMART's scopes; read by the check of access."""
@@ -81,6 +74,7 @@ class Interaction:
 def install(app: Flask) -> None:
     """Register all addresses; after the API, so that failures here look as FHIR has them."""
     app.register_blueprint(pages)
+    app.register_blueprint(bulk_publish.pages)
     app.extensions["csrf"].exempt(pages)
     failures.register(app, is_ours, render)
     tokens.install(app)
@@ -136,6 +130,7 @@ def search_by_get(kind: str) -> ResponseReturnValue:
 @interaction("s")
 def search_by_post(kind: str) -> ResponseReturnValue:
     """Search by a form, and the parameters of the address."""
+    _kind(kind, "search-type", "s")
     if request.mimetype not in ("", FORM):
         raise UnsupportedMedia(f"Send the parameters as {FORM}.")
     sent = [*request.args.items(multi=True), *request.form.items(multi=True)]
@@ -221,35 +216,47 @@ def read_version(kind: str, key: str, version: str) -> ResponseReturnValue:
 @pages.post("/fhir/<kind>")
 @interaction("c")
 def create(kind: str) -> ResponseReturnValue:
-    """Make an appointment, or, if one fits If-None-Exist, answer with that."""
-    _kind(kind, "create", "c")
-    body, condition, asked, context = received.appointment(), _condition(), _asked(), _context()
+    """Make one, or, if one fits If-None-Exist, answer with that."""
+    found, writer = _writer(kind, "create", "c")
+    body, condition = writer.read(received.body()), writers.condition(found)
+    asked, context = _asked(), _context()
 
-    def work(session: Session) -> tuple[Visit, bool]:
-        known = _matching(session, condition, asked) if condition else None
-        return (known, False) if known else (writing.create(session, body, context), True)
+    def match(session: Session) -> Any:
+        return writers.matching(session, found, condition, asked) if condition else None
 
-    visit, is_new = write(work)
-    found = APPOINTMENT.show(visit, asked.site)
-    return _written(of_version(found, 201 if is_new else 200, created=True))
+    def work(session: Session) -> tuple[Any, bool]:
+        known = match(session)
+        return (known, False) if known else (writer.create(session, body, context), True)
+
+    try:
+        row, is_new = write(work)
+    except Conflict:
+        # Who asked for the same at the same moment may have made it since our look.
+        made = match(reader())
+        if made is None:
+            raise
+        row, is_new = made, False
+    show = found.whole if is_new and found.whole else found.show
+    return _written(of_version(show(row, asked.site), 201 if is_new else 200, created=True))
 
 
 @pages.put("/fhir/<kind>/<key>")
 @interaction("u")
 def update(kind: str, key: str) -> ResponseReturnValue:
-    """Move, amend, cancel an appointment, or change its status."""
-    _kind(kind, "update", "u")
-    known = APPOINTMENT.read_id(key)
+    """Change what differs from what is there."""
+    found, writer = _writer(kind, "update", "u")
+    known = found.read_id(key)
     if known is None:
         raise NotFound
-    body, version, asked, context = received.appointment(), wanted_version(), _asked(), _context()
+    body, version, asked = writer.read(received.body()), wanted_version(), _asked()
+    context = _context()
     try:
-        visit = write(lambda session: writing.update(session, known, body, version, context))
+        row = write(lambda session: writer.update(session, known, body, version, context))
     except NotFound:
-        if APPOINTMENT.gone(reader(), known, asked):
+        if found.gone(reader(), known, asked):
             raise Gone from None
         raise
-    return _written(of_version(APPOINTMENT.show(visit, asked.site)))
+    return _written(of_version((found.whole or found.show)(row, asked.site)))
 
 
 def _kind(name: str, code: str, letter: str) -> Kind:
@@ -261,6 +268,13 @@ def _kind(name: str, code: str, letter: str) -> Kind:
     if code not in found.interactions:
         raise MethodNotAllowed(valid_methods=["GET"])
     return found
+
+
+def _writer(name: str, code: str, letter: str) -> tuple[Resource, Writer]:
+    """A resource that programs write, and how."""
+    found = _kind(name, code, letter)
+    assert isinstance(found, Resource)  # what is computed has no such interactions
+    return found, WRITERS[name]
 
 
 def _site() -> Site:
@@ -279,23 +293,15 @@ def _search(name: str, pairs: asking.Pairs) -> Response:
     kind = _kind(name, "search-type", "s")
     strict = preferences().get("handling") == "strict"
     query = asking.read(kind, pairs, RESOURCES, strict=strict)
-    _demand_chained(kind, query)
+    access.demand_chained(kind, query, RESOURCES)
     asked, session = _asked(), reader()
     if isinstance(kind, Resource):
         found = search.run(session, kind, query, RESOURCES, asked)
     else:
         found = kind.find(session, query, RESOURCES, asked)
-    return answer(searchset(session, kind, query, found, RESOURCES, asked))
-
-
-def _demand_chained(kind: Kind, query: Query) -> None:
-    """Who asks about another resource must be allowed to search that."""
-    for term in query.terms:
-        parameter = kind.parameters.get(term.name)
-        if term.chained and isinstance(parameter, Reference):
-            for target in [term.modifier] if term.modifier else parameter.targets:
-                if knows(RESOURCES.get(target), term.chained):
-                    access.demand(target, "s")
+    bundle = searchset(session, kind, query, found, RESOURCES, asked)
+    histories.note_search(kind, query, bundle, RESOURCES, asked)
+    return answer(bundle)
 
 
 def _read(kind: Kind, text: str) -> Json:
@@ -311,31 +317,12 @@ def _read(kind: Kind, text: str) -> Json:
     if not rows:
         if key is not None and kind.gone(session, key, asked):
             raise Gone
+        histories.note_missed(kind, [] if key is None else [key])
         raise NotFound
-    return kind.show(rows[0], asked.site)
-
-
-def _condition() -> Query | None:
-    """The search of If-None-Exist; Malformed where it says nothing or something unknown."""
-    text = request.headers.get("If-None-Exist")
-    if text is None:
-        return None
-    access.demand("Appointment", "s")
-    pairs = parse_qsl(text.lstrip("?"))
-    query = asking.read(APPOINTMENT, pairs, RESOURCES, strict=True)
-    if not query.terms:
-        raise Malformed("Give If-None-Exist as a search such as identifier=system|value.",
-                        field="If-None-Exist")  # fmt: skip
-    _demand_chained(APPOINTMENT, query)
-    return Query(terms=query.terms, count=2)
-
-
-def _matching(session: Session, condition: Query, asked: Asked) -> Visit | None:
-    """The appointment that fits; SeveralMatches where it is not the only one."""
-    rows = search.run(session, APPOINTMENT, condition, RESOURCES, asked).rows
-    if len(rows) > 1:
-        raise SeveralMatches
-    return rows[0] if rows else None
+    opened = kind.opened
+    if opened is not None:
+        write(lambda session: opened(session, rows[0], asked))
+    return (kind.whole or kind.show)(rows[0], asked.site)
 
 
 def _written(response: Response) -> Response:

@@ -37,6 +37,7 @@ ELEMENTS: Mapping[str, str] = {
     "reason": "Appointment.reasonCode",
     "referral": "Appointment.basedOn",
     "identifier": "Appointment.identifier",
+    "addressee": "ServiceRequest.performer",
 }
 """Where the fields that commands name stand in the resource."""
 

@@ -91,15 +91,18 @@ class Choice(Parameter):
 
     def match(self, name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
         """The code among those of the list."""
+        values = self.chosen(name, text)
+        return None if values is None else self.column.in_(values)
+
+    def chosen(self, name: str, text: str) -> Sequence[Any] | None:
+        """The values that the code stands for; None for one of another system."""
         system, code = split(text)
         if code not in self.values:
             raise Malformed(
                 "Give {name} as one of: {codes}.",
                 field=name, name=name, codes=", ".join(self.values),
             )  # fmt: skip
-        if system not in (None, self.system):
-            return None
-        return self.column.in_(self.values[code])  # type: ignore[no-any-return]
+        return self.values[code] if system in (None, self.system) else None
 
 
 def flag(about: str, column: Any) -> Choice:

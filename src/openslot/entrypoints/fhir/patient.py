@@ -1,12 +1,14 @@
 """Patient: the people who receive care, each seen by themselves and those who care for them."""
 
 import re
+from datetime import datetime
 from uuid import UUID
 
 from openslot.booking.queries import Condition
 from openslot.booking.search import patients_seen_by
 from openslot.directory.models import Patient
-from openslot.entrypoints.fhir import numbers
+from openslot.directory.rules import Actor
+from openslot.entrypoints.fhir import histories, numbers
 from openslot.entrypoints.fhir.elements import (
     URN,
     Json,
@@ -60,9 +62,14 @@ def _identified(system: str | None, number: str) -> Condition | None:
     return Patient.medicare_number == number
 
 
+def _seen(actor: Actor, now: datetime) -> Condition:
+    return patients_seen_by(actor, now) | histories.seen_by(Patient.id)(actor, now)
+
+
 RESOURCE = Resource(
     name="Patient",
-    about="People who receive care, as far as the reader has a part in their visits.",
+    about="People who receive care, as far as the reader has a part in their visits or may read "
+    "their history.",
     rows=Patient,
     entities=(Patient,),
     make=lambda patient: patient,
@@ -71,7 +78,7 @@ RESOURCE = Resource(
     read_id=read_uuid,
     changed=Patient.changed_at,
     show=show,
-    seen=patients_seen_by,
+    seen=_seen,
     parameters={
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
         "name": Text("Part of the name, from the beginning of a word.", Patient.name),

@@ -2,11 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, String, Text, case, cast, null, select, union_all
-from sqlalchemy.orm import join, outerjoin
+from sqlalchemy import Integer, String, Text, and_, case, cast, func, null, select, union_all
+from sqlalchemy.orm import aliased, join, outerjoin
 
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, Status
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.records.models import Entry
+from openslot.referrals.models import Referral
 from openslot.schedules.models import Schedule
 
 
@@ -44,6 +46,44 @@ VISITS: Any = outerjoin(
 )
 """Visits with all that they show."""
 
+MET = frozenset({Status.ARRIVED, Status.FULFILLED})
+"""Visits to which somebody came, which is what FHIR calls an encounter."""
+
+NEWER = aliased(Entry)
+"""The entry that corrects another."""
+
+MEETING = aliased(Appointment)
+"""The visit that an entry was recorded at, if somebody came to it."""
+
+ENTRIES: Any = outerjoin(
+    outerjoin(
+        outerjoin(
+            join(
+                join(Entry, Practitioner, Practitioner.id == Entry.practitioner_id),
+                Patient,
+                Patient.id == Entry.patient_id,
+            ),
+            Centre,
+            Centre.id == Entry.centre_id,
+        ),
+        NEWER,
+        NEWER.corrects_id == Entry.id,
+    ),
+    MEETING,
+    and_(
+        MEETING.id == Entry.appointment_id,
+        MEETING.patient_id == Entry.patient_id,
+        MEETING.status.in_(MET),
+    ),
+)
+"""Entries of histories with all that they show."""
+
+ENTRY_CHANGED = latest(Entry.recorded_at, NEWER.recorded_at)
+
+STANDS, CORRECTED = "stands", "corrected"
+ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
+"""Whether an entry stands, or another one does in its place."""
+
 SERVICES: Any = join(
     join(Service, Department, Department.id == Service.department_id),
     Centre,
@@ -52,6 +92,23 @@ SERVICES: Any = join(
 """Services with where they are given."""
 
 SERVICE_CHANGED = latest(Service.changed_at, Department.changed_at, Centre.changed_at)
+
+
+_booked = aliased(Appointment)
+
+LETTER_CHANGED = latest(
+    Referral.created_at,
+    Referral.sent_at,
+    Referral.revoked_at,
+    Referral.answered_at,
+    select(func.max(_booked.changed_at))
+    .where(_booked.referral_id == Referral.id)
+    .correlate(Referral)
+    .scalar_subquery(),
+)
+"""When anything was done with a letter last, also by a visit that used it and gave it back."""
+
+LETTER_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
 
 
 class OrganizationRow(NamedTuple):
@@ -80,6 +137,13 @@ def centre_key(column: Any) -> Any:
 def department_key(column: Any) -> Any:
     """The organisation's key of a department's id."""
     return column * 2 + 1
+
+
+PROVIDER = case(
+    (Department.id.is_not(None), department_key(Department.id)),
+    else_=centre_key(Schedule.centre_id),
+)
+"""The organisation's key of the department that gives the care, or else of the centre."""
 
 
 def _organizations() -> Any:

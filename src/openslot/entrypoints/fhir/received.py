@@ -1,8 +1,9 @@
-"""Appointments as programs send them, checked against FHIR's own rules (400 where they fail)."""
+"""Appointments as programs send them, and what is read of every resource: checked against
+FHIR's own rules (400 where they fail)."""
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -11,12 +12,15 @@ from openslot.core.errors import Malformed
 from openslot.core.fields import problems
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir.answers import JSONS
+from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.problems import UnsupportedMedia
 
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """Control characters, and halves of characters, which no text has (FHIR R4, string)."""
 
 OFF = ("cancelled", "noshow")
+
+R = TypeVar("R", bound=BaseModel)
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
@@ -103,6 +107,7 @@ class Received(BaseModel):
     start: Instant | None = None
     end: Instant | None = None
     slot: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
+    basedOn: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     # What FHIR has and we do not keep.
     meta: Any = None
     language: Any = None
@@ -118,7 +123,6 @@ class Received(BaseModel):
     minutesDuration: Any = None
     created: Any = None
     patientInstruction: Any = None
-    basedOn: Any = None
     requestedPeriod: Any = None
 
     @property
@@ -138,25 +142,30 @@ class Received(BaseModel):
         return datetime.fromisoformat(self.end) if self.end else None
 
 
-def appointment() -> Received:
-    """The Appointment of this request. Malformed or UnsupportedMedia where it is none."""
+def body() -> Json:
+    """The resource of this request. Malformed or UnsupportedMedia where it is none."""
     if request.mimetype not in JSONS:
         raise UnsupportedMedia("Send the resource as application/fhir+json.")
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
+    found = request.get_json(force=True, silent=True)
+    if not isinstance(found, dict):
         raise Malformed("Send one resource as a JSON object.")
-    return read(body)
+    return found
 
 
-def read(body: dict[str, Any]) -> Received:
-    """The Appointment that a JSON object is; Malformed where it is none."""
-    check_json(body, "Appointment")
+def parse(model: type[R], sent: Json, kind: str) -> R:
+    """The resource of this kind that a JSON object is; Malformed where it is none."""
+    check_json(sent, kind)
     try:
-        received = Received.model_validate(body)
+        return model.model_validate(sent)
     except ValidationError as error:
         raise MalformedFields(
-            [(f"Appointment.{field}", sentence) for field, sentence in problems(error)]
+            [(f"{kind}.{field}", sentence) for field, sentence in problems(error)]
         ) from None
+
+
+def read(sent: Json) -> Received:
+    """The Appointment that a JSON object is; Malformed where it is none."""
+    received = parse(Received, sent, "Appointment")
     _check_invariants(received)
     return received
 

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from openslot.entrypoints.fhir import (
     appointment,
     audit_event,
+    document_reference,
+    encounter,
     healthcare_service,
     location,
+    medication_request,
     organization,
     patient,
     practitioner,
     practitioner_role,
     schedule,
+    service_request,
     slot,
 )
 from openslot.entrypoints.fhir.resource import Kind
@@ -21,13 +25,17 @@ RESOURCES: Mapping[str, Kind] = {
     for module in (
         appointment,
         audit_event,
+        document_reference,
+        encounter,
         healthcare_service,
         location,
+        medication_request,
         organization,
         patient,
         practitioner,
         practitioner_role,
         schedule,
+        service_request,
         slot,
     )
 }

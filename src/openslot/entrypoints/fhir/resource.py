@@ -49,7 +49,9 @@ class Resource:
     them, ``make`` puts those together (and ``complete`` reads what a join cannot give, in one
     statement), ``show`` writes them down. ``read_id`` and ``write_id`` are the two ways between
     ids and ``key``; ``seen`` says which rows an actor may know of, ``gone`` whether there was one
-    once that the actor might have known of.
+    once that the actor might have known of. Where searches show less than there is, ``whole``
+    writes down what is read alone, and ``opened`` notes that it is. ``whose`` is the column of
+    the patient to whose history the rows belong: reading them leaves a trace, see histories.py.
     """
 
     name: str
@@ -71,6 +73,9 @@ class Resource:
     gone: Callable[[Session, Key, Asked], bool] = field(
         default=lambda _session, _key, _asked: False
     )
+    whole: Callable[[Any, Site], Json] | None = None
+    opened: Callable[[Session, Any, Asked], None] | None = None
+    whose: Any = None
     interactions: frozenset[str] = frozenset({"read", "vread", "search-type"})
     operations: Mapping[str, str] = field(default_factory=dict)
     """Operations by code, and where each is defined."""

@@ -185,6 +185,20 @@ def run(
     return Found(_made(session, resource, [row[len(order) :] for row in shown]), total, after)
 
 
+def whose(session: Session, resource: Resource, *where: Condition) -> set[UUID]:
+    """The patients to whose histories the rows that fit belong; one statement."""
+    query = select(resource.whose).select_from(resource.rows).where(*where).distinct()
+    return set(session.scalars(query))
+
+
+def whose_fit(
+    session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
+) -> set[UUID]:
+    """The same for all that fits a search, whatever its page."""
+    wanted = conditions(resource, query.terms, resources, asked)
+    return whose(session, resource, *wanted, *_seen(resource, asked))
+
+
 def fetch(
     session: Session,
     resource: Resource,

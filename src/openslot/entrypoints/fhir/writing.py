@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, identifiers, queries
 from openslot.booking.commands import Wish, visit_for
-from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
@@ -26,9 +26,11 @@ from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject, subjects
 
+T = TypeVar("T")
+
 
 class Unfitting(Invalid):
-    """It is an Appointment, and says what cannot be so here."""
+    """It is FHIR, and says what cannot be so here."""
 
     code = "unfitting"
 
@@ -71,12 +73,14 @@ def create(session: Session, received: Received, context: Context) -> Visit:
         reason=received.reason or received.description,
         priority=_priority(received),
     )
-    actor, now = context.actor, context.now
+    actor, now, letter = context.actor, context.now, _letter(received, context)
     if received.status == "pending":
         keep = timedelta(minutes=context.settings.hold_minutes)
-        made = _named(lambda: referrals.hold(session, actor, wish, now=now, keep=keep))
+        made = named(
+            lambda: referrals.hold(session, actor, wish, now=now, keep=keep, referral_id=letter)
+        )
     else:
-        made = _named(lambda: referrals.book(session, actor, wish, now=now))
+        made = named(lambda: referrals.book(session, actor, wish, now=now, referral_id=letter))
     external_id = _external_id(received)
     if external_id is not None:
         identifiers.name(session, made, external_id)
@@ -84,11 +88,11 @@ def create(session: Session, received: Received, context: Context) -> Visit:
 
 
 def update(
-    session: Session, key: UUID, received: Received, version: int | None, context: Context
+    session: Session, key: UUID, received: Received, version: str | None, context: Context
 ) -> Visit:
     """Move, amend, and change the status, as far as it differs from what is there."""
     visit, _ = visit_for(session, context.actor, key)
-    if version is not None and version != visit.appointment.version:
+    if version is not None and version != str(visit.appointment.version):
         raise StaleVersion
     _check_same(visit, received, context)
     status = next((own for own, shown in STATUS.items()
@@ -100,11 +104,10 @@ def update(
     if status in (Status.HELD, Status.BOOKED) and visit.status in (Status.HELD, Status.BOOKED):
         _move(session, visit, received, context)
     _amend(session, visit, received, context)
-    _change_status(session, visit, status, received, context)
-    return _again(session, key)
+    return _again(session, _change_status(session, visit, status, received, context))
 
 
-def _named(work: Callable[[], Appointment]) -> Appointment:
+def named(work: Callable[[], T]) -> T:
     """The work done; what it does not find was named by the body, not by the address."""
     try:
         return work()
@@ -126,7 +129,7 @@ def _move(session: Session, visit: Visit, received: Received, context: Context) 
     if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
         row.schedule_id, row.starts_at, row.ends_at,
     ):  # fmt: skip
-        _named(
+        named(
             lambda: commands.move(
                 session,
                 context.actor,
@@ -153,15 +156,19 @@ def _amend(session: Session, visit: Visit, received: Received, context: Context)
 
 def _change_status(
     session: Session, visit: Visit, to: Status, received: Received, context: Context
-) -> None:
+) -> UUID:
+    """The id of the visit, which is another where what we offered is booked without its offer."""
     row, actor, now = visit.appointment, context.actor, context.now
     if to is visit.status:
-        return
+        return row.id
     if visit.status is Status.HELD and to is Status.BOOKED:
         wish = Wish(row.schedule_id, row.starts_at, _minutes(row.starts_at, row.ends_at),
                     row.patient_id, reason=row.reason, priority=Priority(row.priority))  # fmt: skip
-        referrals.book(session, actor, wish, now=now, hold_id=row.id)
-    elif visit.status is Status.HELD and to is Status.CANCELLED:
+        booked = referrals.book(
+            session, actor, wish, now=now, hold_id=row.id, referral_id=row.referral_id
+        )
+        return booked.id
+    if visit.status is Status.HELD and to is Status.CANCELLED:
         commands.release_hold(session, actor, row.id, now=now)
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
@@ -169,10 +176,11 @@ def _change_status(
             raise Unfitting("Shorten this to 500 characters.",
                             field="Appointment.cancelationReason")  # fmt: skip
         commands.change_status(session, actor, row.id, to, now=now, cutoff=context.cutoff, why=why)
+    return row.id
 
 
 def _check_same(visit: Visit, received: Received, context: Context) -> None:
-    """Whom a visit is for, and the number it came with, stay as they are."""
+    """Whom a visit is for, and the number and letter it came with, stay as they are."""
     if received.id != str(visit.appointment.id):
         raise Malformed("Send the id that stands in the address.", field="Appointment.id")
     patient = _participants(received, context).get("Patient")
@@ -180,10 +188,25 @@ def _check_same(visit: Visit, received: Received, context: Context) -> None:
     if patient is not None and patient != known:
         raise Unfitting("The patient of an appointment stays the same. Book another.",
                         field="Appointment.participant")  # fmt: skip
+    if _letter(received, context) not in (None, visit.appointment.referral_id):
+        raise Unfitting("The letter of an appointment stays the same. Book another.",
+                        field="Appointment.basedOn")  # fmt: skip
     external_id = _external_id(received)
     if external_id not in (None, visit.appointment.external_id):
         raise Unfitting("The identifier of an appointment stays the same.",
                         field="Appointment.identifier")  # fmt: skip
+
+
+def _letter(received: Received, context: Context) -> UUID | None:
+    """The letter of referral that the visit is to use."""
+    if not received.basedOn:
+        return None
+    sent = [(one.reference or "").removeprefix(f"{context.base}/") for one in received.basedOn]
+    kind, _, key = sent[0].partition("/")
+    letter = read_uuid(key)
+    if len(sent) > 1 or kind != "ServiceRequest" or letter is None:
+        raise Unfitting("Refer to one ServiceRequest of this server.", field="Appointment.basedOn")
+    return letter
 
 
 def _priority(received: Received) -> Priority:

@@ -83,10 +83,9 @@ def sign_in() -> ResponseReturnValue:
     if request.method == "GET":
         return _sign_in_page(form)
     email, password = reading.text("email"), form.password.data or ""
-    context.close_reader()
     try:
         account = identity.sign_in(
-            context.services().database, context.settings(), email, password,
+            context.database(), context.settings(), email, password,
             address=request.remote_addr or "", now=context.now(),
         )  # fmt: skip
     except DomainError as error:

@@ -71,9 +71,8 @@ def _chosen(form: ImportForm) -> list[FileStorage]:
 def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         paths = [_kept(file, Path(folder), number) for number, file in enumerate(files)]
-        context.close_reader()
         return import_paths(
-            context.services().database, context.settings(), paths,
+            context.database(), context.settings(), paths,
             zone=zone, now=context.now(), progress=Silent(), rehearse=rehearse,
         )  # fmt: skip
 

@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 from openslot.core.fields import known_zones
 from openslot.directory.commands import actor_of
 from openslot.directory.rules import Actor
-from openslot.entrypoints.request import close_reader, now, reader, services, settings
+from openslot.entrypoints.request import (
+    close_reader,
+    database,
+    now,
+    reader,
+    services,
+    settings,
+)
 from openslot.entrypoints.request import write as write_now
 from openslot.identity.models import Account
 
@@ -23,6 +30,7 @@ __all__ = [
     "account_or_none",
     "actor",
     "close_reader",
+    "database",
     "forget_actor",
     "now",
     "reader",

@@ -5,6 +5,7 @@ from urllib.parse import quote
 from flask import Flask, Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import BadHost, SecurityError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.core.errors import Unauthenticated
@@ -32,6 +33,9 @@ def show(problem: Problem) -> BaseResponse:
         answer.status_code = problem.status
         answer.content_type = "application/problem+json"
         return answer
+    if isinstance(problem.cause, BadHost | SecurityError):
+        # A page has links, which there are none of under a host that is not ours.
+        return Response(problem.sentence, problem.status, mimetype="text/plain")
     if isinstance(problem.cause, Unauthenticated) and request.method == "GET":
         target = request.full_path.rstrip("?")
         return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)

@@ -14,8 +14,9 @@ from flask_babel import get_locale, get_translations
 from openslot.core.errors import NotFound
 from openslot.core.language import Language, settled
 from openslot.directory import queries as directory
+from openslot.entrypoints.timeline import Kind, Place, timeline
 from openslot.entrypoints.web import access, context, reading, records
-from openslot.entrypoints.web.timeline import Kind, Place, kind_names, place_in, timeline
+from openslot.entrypoints.web.timeline import kind_names, place_in
 from openslot.entrypoints.web.zones import own_zone
 from openslot.exchange import history as exports
 from openslot.exchange import history_pdf

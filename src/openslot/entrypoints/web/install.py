@@ -14,6 +14,7 @@ from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
+from openslot.entrypoints import numbers
 from openslot.entrypoints.web import (
     absences,
     access,
@@ -41,7 +42,6 @@ from openslot.entrypoints.web import (
     headers,
     helpers,
     history,
-    keys,
     notifications,
     offers,
     patients,
@@ -125,7 +125,7 @@ def install(app: Flask, settings: Settings) -> None:
     formats.install(app)
     helpers.install(app, settings)
     errors.install(app)
-    keys.install(app)
+    numbers.install(app)
     app.before_request(_name_request)
     app.before_request(access.check)
     app.after_request(headers.add_headers)

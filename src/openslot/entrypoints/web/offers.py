@@ -9,8 +9,7 @@ from openslot.core.errors import DomainError
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context
-from openslot.identity.models import Role
-from openslot.offers import answers, queries
+from openslot.offers import answers
 from openslot.offers.errors import OfferOver
 from openslot.offers.links import read_token, token_of
 from openslot.offers.models import Offer, OfferStatus
@@ -68,15 +67,8 @@ def decline(token: str) -> BaseResponse:
 
 
 def offered_to(actor: Actor) -> list[Offered]:
-    """The open offers that an actor answers for themselves, for whom they care for, or for
-    their department; two statements."""
-    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
-    department = actor.department_id if actor.is_a(Role.STAFF) else None
-    if not patients and department is None:
-        return []
-    return queries.open_offers(
-        context.reader(), now=context.now(), patient_ids=patients, department_id=department
-    )
+    """What an actor can take now."""
+    return answers.open_for(context.reader(), actor, now=context.now())
 
 
 def token(offer: Offer) -> str:

@@ -25,13 +25,15 @@ from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
+from openslot.entrypoints.timeline import Kind, timeline
 from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.births import example, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
-from openslot.entrypoints.web.timeline import Kind, kind_names, place_in, timeline
+from openslot.entrypoints.web.timeline import kind_names, place_in
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.records import access as histories
+from openslot.records import finding
 from openslot.records import queries as history
 from openslot.records.access import Access
 from openslot.records.models import EntryKind
@@ -149,14 +151,9 @@ def new() -> ResponseReturnValue:
 
 def _alike(details: PatientDetails) -> Sequence[Patient]:
     """Who may be the same person, unless the reader has said that it is somebody else."""
-    if details.born is None or reading.text("anyway") == "yes":
+    if reading.text("anyway") == "yes":
         return ()
-    if _is_practitioner():
-        return history.exactly(context.reader(), details.name, details.born)
-    found, _total = queries.patients(
-        context.reader(), text=details.name, born=details.born, limit=3, offset=0
-    )
-    return found
+    return finding.alike(context.reader(), context.actor(), details)
 
 
 # One patient

@@ -20,11 +20,11 @@ from openslot.booking.queries import Visit
 from openslot.booking.rules import Part, part_in
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
+from openslot.entrypoints.timeline import place_before
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.formats import day_time
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
-from openslot.entrypoints.web.timeline import place_before
 from openslot.entrypoints.web.zones import own_zone
 from openslot.records import access as histories
 from openslot.records import commands, queries

@@ -81,10 +81,7 @@ def _account_of_session(_uniquifier: str) -> Account | None:
         return None
     account, row = found
     if identity.is_stale(row, now=now):
-        context.close_reader()
-        context.services().database.run(
-            lambda session: identity.touch_session(session, token, now=now)
-        )
+        context.database().run(lambda session: identity.touch_session(session, token, now=now))
     return account
 
 

@@ -1,40 +1,10 @@
-"""A history as one list, newest first: what was recorded, visits, referrals, emergencies."""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple
-from uuid import UUID
+"""How the list of a history is named in addresses, and what its kinds are called."""
 
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
-from openslot.booking.queries import Visit
 from openslot.core.errors import Malformed
+from openslot.entrypoints.timeline import Kind, Place
 from openslot.entrypoints.web import reading
-from openslot.records import queries
-from openslot.records.models import EntryKind
-from openslot.records.queries import Mark, Opened, Record
-from openslot.referrals import queries as referrals
-from openslot.referrals.queries import Letter
-
-PAGE_SIZE = 25
-_MOMENT = timedelta(microseconds=1)
-"""Instants are kept no finer than this."""
-
-_AT = "%Y%m%dT%H%M%S.%f"
-
-
-class Kind(StrEnum):
-    """What the list can be sifted by."""
-
-    ALL = ""
-    NOTES = "notes"
-    PRESCRIPTIONS = "prescriptions"
-    VISITS = "visits"
-    REFERRALS = "referrals"
-    EMERGENCIES = "emergencies"
 
 
 def kind_names() -> dict[Kind, str]:
@@ -49,139 +19,10 @@ def kind_names() -> dict[Kind, str]:
     }
 
 
-Thing = Record | Visit | Letter | Opened
-Row = tuple[datetime, UUID, Thing]
-"""When it was, the id of its row, and what it is."""
-
-
-def _entries(
-    session: Session, patient_id: UUID, kind: Kind, after: Mark | None, limit: int
-) -> list[Row]:
-    only = {Kind.NOTES: EntryKind.NOTE, Kind.PRESCRIPTIONS: EntryKind.PRESCRIPTION}.get(kind)
-    found = queries.entries(session, patient_id, kind=only, after=after, limit=limit)
-    return [(one.entry.recorded_at, one.entry.id, one) for one in found]
-
-
-def _visits(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
-) -> list[Row]:
-    found = queries.visits(session, patient_id, after=after, limit=limit)
-    return [(one.appointment.starts_at, one.appointment.id, one) for one in found]
-
-
-def _referrals(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
-) -> list[Row]:
-    """Patients have few of them, so all are read, and put in order here."""
-    letters = referrals.of_patient(session, patient_id)
-    rows: list[Row] = [
-        (one.referral.sent_at or one.referral.created_at, one.referral.id, one) for one in letters
-    ]
-    rows.sort(key=lambda row: row[:2], reverse=True)
-    if after is None:
-        return rows[:limit]
-    end = (after.at, after.id or UUID(int=0))
-    return [row for row in rows if row[:2] < end][:limit]
-
-
-def _emergencies(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
-) -> list[Row]:
-    found = queries.emergencies(session, patient_id, after=after, limit=limit)
-    return [(one.access.starts_at, one.access.id, one) for one in found]
-
-
-class Source(NamedTuple):
-    """Where items come from, in which kinds of list, and which macro shows them."""
-
-    read: Callable[[Session, UUID, Kind, Mark | None, int], list[Row]]
-    kinds: frozenset[Kind]
-    macro: str
-
-
-SOURCES = (
-    Source(_entries, frozenset({Kind.ALL, Kind.NOTES, Kind.PRESCRIPTIONS}), "record"),
-    Source(_visits, frozenset({Kind.ALL, Kind.VISITS}), "visit"),
-    Source(_referrals, frozenset({Kind.ALL, Kind.REFERRALS}), "referral"),
-    Source(_emergencies, frozenset({Kind.ALL, Kind.EMERGENCIES}), "emergency"),
-)
-"""Of what bears the same instant, the first comes first."""
-
-
-class Place(NamedTuple):
-    """The item after which a list goes on."""
-
-    at: datetime
-    source: int
-    id: UUID
-
-    def mark(self, source: int) -> Mark:
-        """The same place in one of the sources."""
-        if source == self.source:
-            return Mark(self.at, self.id)
-        return Mark(self.at if source < self.source else self.at + _MOMENT)
-
-    def __str__(self) -> str:
-        return f"{self.at.strftime(_AT)}_{self.source}_{self.id.hex}"
-
-
-def place_before(at: datetime) -> str:
-    """The place from which a list begins with what bears this instant."""
-    return str(Place(at + _MOMENT, 0, UUID(int=0)))
-
-
 def place_in(name: str) -> Place | None:
     """The place that stands in an address; Malformed for what is none."""
     text = reading.text(name)
-    if not text:
-        return None
     try:
-        at, source, row_id = text.split("_")
-        place = Place(datetime.strptime(at, _AT).replace(tzinfo=UTC), int(source), UUID(row_id))
-        if place.source not in range(len(SOURCES)):
-            raise ValueError(source)
-        place.mark(place.source + 1)  # at the end of time there is no moment later
-    except (ValueError, OverflowError):
+        return Place.read(text) if text else None
+    except ValueError:
         raise Malformed("{name} is not a place in this list.", field=name, name=name) from None
-    return place
-
-
-class Item(NamedTuple):
-    """One thing of a history, and the source that it is from."""
-
-    at: datetime
-    source: int
-    id: UUID
-    thing: Thing
-
-    @property
-    def macro(self) -> str:
-        """Which of the templates' macros shows it."""
-        return SOURCES[self.source].macro
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A page of a history; ``older`` is the place from which the next one begins."""
-
-    items: Sequence[Item]
-    older: str | None
-
-
-def timeline(
-    session: Session, patient_id: UUID, *, kind: Kind, after: Place | None, size: int = PAGE_SIZE
-) -> Timeline:
-    """A page of a patient's history; one statement for each source of the kind."""
-    found = [
-        Item(at, number, row_id, thing)
-        for number, source in enumerate(SOURCES)
-        if kind in source.kinds
-        for at, row_id, thing in source.read(
-            session, patient_id, kind, after.mark(number) if after else None, size + 1
-        )
-    ]
-    # Sorting keeps the order of what bears the same instant: by source, then as it was read.
-    found.sort(key=lambda item: item.at, reverse=True)
-    shown = found[:size]
-    more = len(found) > size
-    return Timeline(shown, str(Place(*shown[-1][:3])) if more else None)

@@ -16,14 +16,13 @@ from openslot.booking.queries import Visit
 from openslot.booking.rules import Part, may_reschedule, moves_now
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
-from openslot.core.ids import read_id
 from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.visit_calendar import visit_calendar
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.formats import day_time
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.records import at_visit
 from openslot.entrypoints.web.week import Week, lengths, week
-from openslot.notifications.ics import calendar_entry
 from openslot.offers.queries import open_for_visit
 from openslot.referrals.commands import letter_of_visit, note_read
 from openslot.referrals.queries import Letter
@@ -32,7 +31,7 @@ from openslot.requests.rules import part_in as request_part
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
-pages = Blueprint("visits", __name__, url_prefix="/appointments/<appointment_id>")
+pages = Blueprint("visits", __name__, url_prefix="/appointments/<uuid:appointment_id>")
 
 LONGEST_REASON = 2000
 LONGEST_WHY = 500
@@ -40,7 +39,7 @@ LONGEST_WHY = 500
 
 @pages.get("")
 @access.allow(access.SIGNED_IN)
-def show(appointment_id: str) -> str:
+def show(appointment_id: UUID) -> str:
     """Everything about the visit."""
     visit, part = _visit(appointment_id)
     recorded = at_visit(visit)
@@ -62,25 +61,15 @@ def show(appointment_id: str) -> str:
 
 @pages.get("/visit.ics")
 @access.allow(access.SIGNED_IN)
-def calendar_file(appointment_id: str) -> Response:
+def calendar_file(appointment_id: UUID) -> Response:
     """The visit for a calendar program (RFC 5545)."""
     visit, _part = _visit(appointment_id)
-    settings = context.settings()
-    entry = calendar_entry(
-        visit,
-        method="PUBLISH",
-        public_url=settings.public_url or url_for("search.home", _external=True).rstrip("/"),
-        organizer=settings.mail_from,
-        now=context.now(),
-    )
-    response = Response(entry, mimetype="text/calendar")
-    response.headers["Content-Disposition"] = "attachment; filename=visit.ics"
-    return response
+    return visit_calendar(visit, context.actor().patient_id, context.account().locale)
 
 
 @pages.get("/cancel")
 @access.allow(access.SIGNED_IN)
-def ask_cancel(appointment_id: str) -> str:
+def ask_cancel(appointment_id: UUID) -> str:
     """What cancelling means, before it is done."""
     visit, part = _visit(appointment_id)
     return render_template("visits/cancel.html", **_common(visit, part))
@@ -88,7 +77,7 @@ def ask_cancel(appointment_id: str) -> str:
 
 @pages.post("/cancel")
 @access.allow(access.SIGNED_IN)
-def cancel(appointment_id: str) -> BaseResponse:
+def cancel(appointment_id: UUID) -> BaseResponse:
     """Cancel the visit; its time is free at once."""
     _change(appointment_id, Status.CANCELLED)
     flash(_("The visit is cancelled. Its time can be booked by others."), "good")
@@ -97,7 +86,7 @@ def cancel(appointment_id: str) -> BaseResponse:
 
 @pages.post("/status")
 @access.allow(access.CARERS)
-def set_status(appointment_id: str) -> BaseResponse:
+def set_status(appointment_id: UUID) -> BaseResponse:
     """Arrived, completed, missed, entered in error, or one of them taken back."""
     try:
         to = Status(reading.text("to"))
@@ -112,7 +101,7 @@ def set_status(appointment_id: str) -> BaseResponse:
 
 @pages.get("/amend")
 @access.allow(access.SIGNED_IN)
-def ask_amend(appointment_id: str) -> str:
+def ask_amend(appointment_id: UUID) -> str:
     """The reason and, for those who give the care, the priority."""
     visit, part = _visit(appointment_id)
     return render_template("visits/amend.html", **_common(visit, part))
@@ -120,7 +109,7 @@ def ask_amend(appointment_id: str) -> str:
 
 @pages.post("/amend")
 @access.allow(access.SIGNED_IN)
-def amend(appointment_id: str) -> BaseResponse:
+def amend(appointment_id: UUID) -> BaseResponse:
     """Change the reason or the priority."""
     priority = reading.option("priority", Priority, Priority.ROUTINE)
     by_patient = context.actor().patient_id is not None
@@ -128,7 +117,7 @@ def amend(appointment_id: str) -> BaseResponse:
         lambda session: booking.amend(
             session,
             context.actor(),
-            read_id(appointment_id),
+            appointment_id,
             reason=reading.text("reason")[:LONGEST_REASON] or None,
             priority=None if by_patient else priority,
             now=context.now(),
@@ -140,14 +129,14 @@ def amend(appointment_id: str) -> BaseResponse:
 
 @pages.get("/move")
 @access.allow(access.SIGNED_IN)
-def ask_move(appointment_id: str) -> BaseResponse:
+def ask_move(appointment_id: UUID) -> BaseResponse:
     """A week of free starts, and the old and the new time side by side."""
     return _move_page(appointment_id, 200, None)
 
 
 @pages.post("/move")
 @access.allow(access.SIGNED_IN)
-def move(appointment_id: str) -> BaseResponse:
+def move(appointment_id: UUID) -> BaseResponse:
     """Take the new time and give back the old, or keep the old."""
     start = reading.instant("start")
     visit, _part = _visit(appointment_id)
@@ -180,12 +169,12 @@ def _letter(visit: Visit, part: Part) -> Letter | None:
     return letter
 
 
-def _move_to(appointment_id: str, start: datetime, minutes: int | None) -> None:
+def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None:
     context.write(
         lambda session: booking.move(
             session,
             context.actor(),
-            read_id(appointment_id),
+            appointment_id,
             start,
             now=context.now(),
             cutoff=_cutoff(),
@@ -195,7 +184,7 @@ def _move_to(appointment_id: str, start: datetime, minutes: int | None) -> None:
     )
 
 
-def _move_page(appointment_id: str, status: int, error: DomainError | None) -> Response:
+def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> Response:
     visit, part = _visit(appointment_id)
     schedule_id = reading.number("schedule", 0) or visit.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
@@ -244,12 +233,12 @@ def _elsewhere(visit: Visit) -> list[schedules.Subject]:
     )
 
 
-def _change(appointment_id: str, to: Status) -> None:
+def _change(appointment_id: UUID, to: Status) -> None:
     context.write(
         lambda session: booking.change_status(
             session,
             context.actor(),
-            read_id(appointment_id),
+            appointment_id,
             to,
             now=context.now(),
             cutoff=_cutoff(),
@@ -258,8 +247,8 @@ def _change(appointment_id: str, to: Status) -> None:
     )
 
 
-def _visit(appointment_id: str) -> tuple[Visit, Part]:
-    return visit_for(context.reader(), context.actor(), read_id(appointment_id))
+def _visit(appointment_id: UUID) -> tuple[Visit, Part]:
+    return visit_for(context.reader(), context.actor(), appointment_id)
 
 
 def _common(visit: Visit, part: Part) -> dict[str, object]:
@@ -281,9 +270,9 @@ def _cutoff() -> timedelta:
     return timedelta(hours=context.settings().cancel_cutoff_hours)
 
 
-def _url(view: str, appointment_id: str | UUID) -> str:
+def _url(view: str, appointment_id: UUID) -> str:
     return url_for(f"visits.{view}", appointment_id=appointment_id)
 
 
-def _to_visit(appointment_id: str) -> BaseResponse:
+def _to_visit(appointment_id: UUID) -> BaseResponse:
     return redirect(_url("show", appointment_id), 303)

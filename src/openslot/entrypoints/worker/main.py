@@ -139,6 +139,12 @@ def tell_programs(job: Job) -> None:
     job.database.run(work)
 
 
+def programs_told_and_offered(job: Job) -> None:
+    """Offer a time that came free though nobody expected the visit any more."""
+    tell_programs(job)
+    _do(offer_free_times, job.database, job.settings, job.now)
+
+
 def deliver(job: Job) -> None:
     """Hand a mail to the mail server; keep it for an administrator where there is none.
 
@@ -162,6 +168,7 @@ HANDLERS: Mapping[str, Handler] = {
     Topic.CANCELLED: told_and_offered,
     Topic.FULFILLED: tell_programs,
     Topic.NO_SHOW: tell_programs,
+    Topic.FREED: programs_told_and_offered,
     notifications.Topic.REMINDER: told(queue_reminder),
     **{topic: told(telling.queue_referral_news) for topic in referrals.Topic},
     **{topic: told(telling.queue_request_news) for topic in requests.Topic},

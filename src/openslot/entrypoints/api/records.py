@@ -1,0 +1,168 @@
+"""What practitioners add to histories through the API: notes, medication, corrections; and
+emergency access."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from pydantic import AwareDatetime
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import Forbidden, NotFound
+from openslot.core.fields import Day, LongText, Name, OptionalLongText, Text
+from openslot.entrypoints import bearer
+from openslot.entrypoints.api.history import (
+    HISTORY,
+    PATIENT,
+    HistoryEntry,
+    access_days,
+    check_may_read,
+    entry_shown,
+    refuse,
+)
+from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
+from openslot.entrypoints.failures import checked
+from openslot.entrypoints.request import now, reader, settings, write
+from openslot.identity.models import Role
+from openslot.records import commands, queries
+from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
+from openslot.records.models import Entry, EntryKind
+
+service = Service("records", "Records", "What practitioners add to histories.")
+
+PRESCRIPTIONS, EMERGENCY = f"{PATIENT}/prescriptions", f"{PATIENT}/emergency-accesses"
+CORRECTIONS = f"{HISTORY}/<uuid:entry_id>/corrections"
+
+
+class NewNote(Given):
+    """What was found, said and done, perhaps at a visit."""
+
+    text: LongText
+    appointment: UUID | None = None
+
+
+class NewPrescription(Given):
+    """A medication, its dose, and perhaps how to take it."""
+
+    medication: Name
+    dose: Name
+    text: OptionalLongText = None
+    appointment: UUID | None = None
+
+
+class Correction(Given):
+    """What is to stand in the place of an entry: all of a note, or all of a prescription."""
+
+    text: OptionalLongText = None
+    medication: Name | None = None
+    dose: Name | None = None
+
+
+class NewEmergencyAccess(Given):
+    """Why the history is needed now; name and birth show that the right patient is meant."""
+
+    name: Name
+    born: Day
+    reason: Text
+
+
+class EmergencyAccess(Shown):
+    """The history is open for so long."""
+
+    id: UUID
+    reason: str
+    start: AwareDatetime
+    end: AwareDatetime
+
+
+@service.operation(
+    "POST", HISTORY, scope="records:write", body=NewNote, answer=HistoryEntry, status=201
+)
+def create_note(patient_id: UUID, body: NewNote) -> Answer:
+    """Add a note, as a practitioner who may read the history."""
+    details = NoteDetails(text=body.text)
+    return _added(patient_id, commands.add_note, details, body.appointment)
+
+
+@service.operation(
+    "POST", PRESCRIPTIONS, scope="records:write", body=NewPrescription, answer=HistoryEntry,
+    status=201,
+)  # fmt: skip
+def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
+    """Add medication, as a practitioner who may read the history."""
+    details = PrescriptionDetails(medication=body.medication, dose=body.dose, text=body.text)
+    return _added(patient_id, commands.add_prescription, details, body.appointment)
+
+
+@service.operation(
+    "POST", CORRECTIONS, scope="records:write", body=Correction, answer=HistoryEntry, status=201
+)
+def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
+    """Correct what one recorded: a new entry, which stands in the place of the old one."""
+    check_may_read(patient_id)
+    actor = bearer.actor()
+
+    def work(session: Session) -> UUID:
+        old = commands.to_correct(session, actor, entry_id, now=now(), access_days=access_days())
+        if old.entry.patient_id != patient_id:
+            raise NotFound
+        details = _corrected(old.kind, body)
+        return commands.correct(
+            session, actor, entry_id, details, now=now(), access_days=access_days()
+        ).id
+
+    return _written(write(work))
+
+
+@service.operation(
+    "POST", EMERGENCY, scope="records:write", body=NewEmergencyAccess, answer=EmergencyAccess,
+    status=201,
+)  # fmt: skip
+def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
+    """Open a history without a visit, as a practitioner; the patient is told, and why.
+
+    Who does not know the patient's whole name and date of birth is told that there is nobody.
+    """
+    actor = bearer.actor()
+    if not actor.is_a(Role.PRACTITIONER):
+        raise Forbidden
+    details = checked(EmergencyDetails.model_validate, {"reason": body.reason})
+    known = queries.exactly(reader(), body.name, body.born)
+    if patient_id not in {one.id for one in known}:
+        refuse(patient_id)
+    hours = settings().emergency_access_hours
+    row = write(
+        lambda session: commands.break_glass(
+            session, actor, patient_id, details, now=now(), hours=hours, access_days=access_days()
+        )
+    )
+    return EmergencyAccess(id=row.id, reason=row.reason, start=row.starts_at, end=row.ends_at)
+
+
+def _added(
+    patient_id: UUID,
+    add: Callable[..., Entry],
+    details: NoteDetails | PrescriptionDetails,
+    appointment: UUID | None,
+) -> Answer:
+    check_may_read(patient_id)
+    return _written(
+        write(
+            lambda session: add(
+                session, bearer.actor(), patient_id, details, now=now(), access_days=access_days(),
+                appointment_id=appointment,
+            ).id
+        )
+    )  # fmt: skip
+
+
+def _written(entry_id: UUID) -> Answer:
+    record = queries.entry(reader(), entry_id)
+    return Answer(entry_shown(record) if record else None)
+
+
+def _corrected(kind: EntryKind, body: Correction) -> NoteDetails | PrescriptionDetails:
+    """What was sent, as an entry of the kind that is corrected."""
+    sent = body.model_dump(exclude_unset=True)
+    if kind is EntryKind.NOTE:
+        return checked(NoteDetails.model_validate, sent)
+    return checked(PrescriptionDetails.model_validate, sent)

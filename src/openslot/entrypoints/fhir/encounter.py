@@ -1,0 +1,143 @@
+"""Encounter: visits that somebody came to, as a part of the patient's history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from openslot.booking.models import Appointment, Status
+from openslot.booking.queries import Condition, Visit
+from openslot.booking.rules import part_in
+from openslot.directory.models import Patient
+from openslot.directory.rules import Actor
+from openslot.entrypoints import bearer
+from openslot.entrypoints.fhir import histories, organization, subject
+from openslot.entrypoints.fhir.elements import (
+    TERMINOLOGY,
+    Json,
+    Site,
+    instant,
+    meta,
+    own_identifier,
+    reference,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import Choice, Moment, Reference, read_number
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.queries import MET, PROVIDER, VISITS
+from openslot.entrypoints.fhir.resource import Resource
+from openslot.schedules.models import Schedule
+
+STATUS: Mapping[Status, str] = {Status.ARRIVED: "arrived", Status.FULFILLED: "finished"}
+CODES = "http://hl7.org/fhir/encounter-status"
+ACTS = f"{TERMINOLOGY}/v3-ActCode"
+AMBULATORY = {"system": ACTS, "code": "AMB", "display": "ambulatory"}
+PERFORMER = {"system": f"{TERMINOLOGY}/v3-ParticipationType", "code": "PPRF",
+             "display": "primary performer"}  # fmt: skip
+
+_VALUES: Mapping[str, Sequence[Status]] = {
+    code: [status for status, shown in STATUS.items() if shown == code]
+    for code in ("planned", "arrived", "triaged", "in-progress", "onleave", "finished",
+                 "cancelled", "entered-in-error", "unknown")
+}  # fmt: skip
+
+
+def show(visit: Visit, site: Site) -> Json:
+    """The visit, in the time of its centre; one that goes on has no end yet."""
+    row, zone, patient = visit.appointment, visit.zone, visit.patient
+    person, centre = visit.practitioner, visit.centre
+    is_over = visit.status is Status.FULFILLED
+    return resource(
+        "Encounter",
+        row.id,
+        meta(row.changed_at, str(row.version)),
+        identifier=[own_identifier(row.id)],
+        status=STATUS[visit.status],
+        **{"class": AMBULATORY},
+        serviceType=site.concept("service-type", visit.service.name if visit.service else None),
+        subject=reference("Patient", patient.id, patient.name) if patient else None,
+        participant=[
+            {"type": [{"coding": [PERFORMER]}],
+             "individual": reference("Practitioner", person.id, person.name)}
+        ]
+        if person
+        else None,
+        appointment=[_appointment(visit)],
+        period={
+            "start": instant(row.starts_at, zone),
+            "end": instant(row.ends_at, zone) if is_over else None,
+        },
+        reasonCode=[{"text": row.reason}],
+        location=[
+            {"location": reference("Location", centre.id, centre.name),
+             "status": "completed" if is_over else "active"}
+        ],
+        serviceProvider=_provider(visit),
+    )  # fmt: skip
+
+
+def _appointment(visit: Visit) -> Json | None:
+    """The appointment, for those who can read that too: others read the history alone."""
+    if part_in(bearer.actor(), visit.standing) is None:
+        return None
+    return reference("Appointment", visit.appointment.id)
+
+
+def _provider(visit: Visit) -> Json | None:
+    department, centre = visit.department, visit.centre
+    if department is not None:
+        key = organization.department_id(department.id)
+        return reference("Organization", key, department.name)
+    return reference("Organization", organization.centre_id(centre.id), centre.name)
+
+
+def _seen(actor: Actor, now: datetime) -> Condition:
+    return Appointment.status.in_(MET) & histories.seen_by(Appointment.patient_id)(actor, now)
+
+
+_PATIENT = (Appointment.patient_id, read_uuid)
+_PRACTITIONER = Reference(
+    "The practitioner.",
+    {"Practitioner": (Schedule.practitioner_id, read_number)},
+    path=("participant", "individual"),
+)
+
+RESOURCE = Resource(
+    name="Encounter",
+    about="Visits that somebody came to, for those who may read the patient's history.",
+    rows=VISITS,
+    entities=(Appointment, *subject.ENTITIES, Patient),
+    make=Visit,
+    key=Appointment.id,
+    key_of=lambda visit: visit.appointment.id,
+    read_id=read_uuid,
+    changed=Appointment.changed_at,
+    show=show,
+    opened=histories.opened,
+    seen=_seen,
+    whose=Appointment.patient_id,
+    parameters={
+        "patient": Reference("The patient.", {"Patient": _PATIENT}, path=("subject",)),
+        "subject": Reference("The patient.", {"Patient": _PATIENT}, path=("subject",)),
+        "practitioner": _PRACTITIONER,
+        "participant": _PRACTITIONER,
+        "appointment": Reference(
+            "The appointment that it came from.",
+            {"Appointment": (Appointment.id, read_uuid)},
+            path=("appointment",),
+        ),
+        "location": Reference(
+            "The centre.",
+            {"Location": (Schedule.centre_id, read_number)},
+            path=("location", "location"),
+        ),
+        "service-provider": Reference(
+            "The department, or else the centre.",
+            {"Organization": (PROVIDER, organization.read_id)},
+            path=("serviceProvider",),
+        ),
+        "date": Moment("The start.", Appointment.starts_at),
+        "status": Choice("Where it stands: arrived or finished.", Appointment.status, CODES,
+                         _VALUES),
+        "class": histories.Always("AMB, as all are.", Appointment.id.is_not(None), system=ACTS,
+                                  code="AMB"),
+    },
+)  # fmt: skip

@@ -1,0 +1,262 @@
+"""Letters of referral made and changed by programs: what they send, as commands of referrals."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import Malformed, NotFound, StaleVersion
+from openslot.core.fields import problems
+from openslot.entrypoints.failures import InvalidFields
+from openslot.entrypoints.fhir import search, service_request
+from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.fhir.parameters import read_number
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.received import Concept, Element, Ref, parse
+from openslot.entrypoints.fhir.resource import Asked
+from openslot.entrypoints.fhir.service_request import STATUS, Row
+from openslot.entrypoints.fhir.writing import Context, Unfitting
+from openslot.referrals import commands
+from openslot.referrals.details import AnswerDetails, ReferralDetails
+from openslot.referrals.models import Referral
+
+ELEMENTS = {
+    "letter": "ServiceRequest.note",
+    "answer": "ServiceRequest.note",
+    "expertise": "ServiceRequest.performerType",
+}
+"""Where the fields of a letter stand in the resource."""
+
+
+class Note(Element):
+    """An Annotation."""
+
+    text: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Received(BaseModel):
+    """A ServiceRequest. Unknown elements are refused, and those that would turn its meaning;
+    what we have no place for is passed over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    resourceType: Literal["ServiceRequest"]
+    status: Literal[
+        "draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"
+    ]
+    intent: Literal[
+        "proposal", "plan", "directive", "order", "original-order", "reflex-order",
+        "filler-order", "instance-order", "option",
+    ]  # fmt: skip
+    subject: Ref
+    id: str | None = None
+    doNotPerform: bool = False
+    requester: Ref | None = None
+    performer: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
+    performerType: Concept | None = None
+    note: Annotated[tuple[Note, ...], Field(strict=False)] = ()
+    code: Concept | None = None
+    orderDetail: Any = None
+    # What FHIR has and we do not keep.
+    meta: Any = None
+    language: Any = None
+    text: Any = None
+    contained: Any = None
+    extension: Any = None
+    identifier: Any = None
+    instantiatesCanonical: Any = None
+    instantiatesUri: Any = None
+    basedOn: Any = None
+    replaces: Any = None
+    requisition: Any = None
+    category: Any = None
+    priority: Any = None
+    quantityQuantity: Any = None
+    quantityRatio: Any = None
+    quantityRange: Any = None
+    encounter: Any = None
+    occurrenceDateTime: Any = None
+    occurrencePeriod: Any = None
+    occurrenceTiming: Any = None
+    asNeededBoolean: Any = None
+    asNeededCodeableConcept: Any = None
+    authoredOn: Any = None
+    locationCode: Any = None
+    locationReference: Any = None
+    reasonCode: Any = None
+    reasonReference: Any = None
+    insurance: Any = None
+    supportingInfo: Any = None
+    specimen: Any = None
+    bodySite: Any = None
+    patientInstruction: Any = None
+    relevantHistory: Any = None
+
+
+def read(sent: Json) -> Received:
+    """The ServiceRequest that a JSON object is; Malformed where it is none."""
+    received = parse(Received, sent, "ServiceRequest")
+    if received.orderDetail is not None and received.code is None:  # FHIR's rule prr-1
+        raise Malformed("Give orderDetail with a code only.", field="ServiceRequest.orderDetail")
+    return received
+
+
+def create(session: Session, received: Received, context: Context) -> Row:
+    """Write a letter, and send it where it is to be active."""
+    if received.status not in ("draft", "active"):
+        raise Unfitting("A new letter is a draft or active.", field="ServiceRequest.status")
+    _check_meaning(received)
+    if len(received.note) != 1:
+        raise Unfitting("Give the letter as one note.", field="ServiceRequest.note")
+    patient_id = read_uuid(_id(received.subject, "Patient", "subject", context))
+    actor, now = context.actor, context.now
+    _check_requester(received, actor.practitioner_id, context)
+    details = _details(received, received.note[0].text, context)
+    try:
+        if patient_id is None:
+            raise NotFound
+        row = commands.write(
+            session, actor, patient_id, details, now=now, access_days=_days(context)
+        )
+    except NotFound:
+        raise Unfitting("This is no patient whom you may refer.",
+                        field="ServiceRequest.subject") from None  # fmt: skip
+    if received.status == "active":
+        _send(session, row.id, context)
+    return _again(session, row.id, context)
+
+
+def update(
+    session: Session, key: UUID, received: Received, version: str | None, context: Context
+) -> Row:
+    """Change a draft, send it, take a letter back, answer it: as far as it differs from what is
+    there. A specialist's look at it is written down."""
+    letter, _ = commands.letter_for(session, context.actor, key, now=context.now)
+    row, there = letter.referral, _again(session, key, context)
+    if version not in (None, service_request.version(there, context.now)):
+        raise StaleVersion
+    _check_same(row, received, context)
+    shown = STATUS[letter.state(context.now)]
+    commands.note_read(session, context.actor, key, now=context.now)
+    _rewrite(session, row, received, context)
+    _answer(session, row, received, context)
+    if received.status != shown:
+        _change_status(session, key, received, context)
+    return _again(session, key, context)
+
+
+def _check_meaning(received: Received) -> None:
+    if received.intent != "order":
+        raise Unfitting("A letter of referral is an order.", field="ServiceRequest.intent")
+    if received.doNotPerform:
+        raise Unfitting("A letter of referral asks for something.",
+                        field="ServiceRequest.doNotPerform")  # fmt: skip
+
+
+def _check_requester(received: Received, gp_id: int | None, context: Context) -> None:
+    if received.requester is None:
+        return
+    named = _id(received.requester, "Practitioner", "requester", context)
+    if gp_id is not None and named != str(gp_id):
+        raise Unfitting("A letter is requested by the GP who writes it.",
+                        field="ServiceRequest.requester")  # fmt: skip
+
+
+def _check_same(row: Referral, received: Received, context: Context) -> None:
+    """Who is referred and by whom stays as it is."""
+    if received.id != str(row.id):
+        raise Malformed("Send the id that stands in the address.", field="ServiceRequest.id")
+    _check_meaning(received)
+    _check_requester(received, row.gp_id, context)
+    if _id(received.subject, "Patient", "subject", context) != str(row.patient_id):
+        raise Unfitting("The patient of a letter stays the same. Write another.",
+                        field="ServiceRequest.subject")  # fmt: skip
+    if len(received.note) > 2:
+        raise Unfitting("Give the letter as one note, and its answer as another.",
+                        field="ServiceRequest.note")  # fmt: skip
+
+
+def _rewrite(session: Session, row: Referral, received: Received, context: Context) -> None:
+    """Another text or addressee; what a search left out stays."""
+    text = received.note[0].text if received.note else row.letter
+    details = _details(received, text, context)
+    known = (row.practitioner_id, row.expertise, row.letter)
+    if (details.practitioner_id, details.expertise, details.letter) != known:
+        commands.change(session, context.actor, row.id, details, now=context.now)
+        session.flush()
+
+
+def _answer(session: Session, row: Referral, received: Received, context: Context) -> None:
+    if len(received.note) < 2:
+        return
+    try:
+        details = AnswerDetails(answer=received.note[1].text)
+    except ValidationError as error:
+        raise _fields(error) from None
+    if details.answer != row.answer:
+        commands.answer(session, context.actor, row.id, details, now=context.now)
+
+
+def _change_status(session: Session, key: UUID, received: Received, context: Context) -> None:
+    if received.status == "active":
+        _send(session, key, context)
+    elif received.status == "revoked":
+        commands.revoke(session, context.actor, key, now=context.now)
+    else:
+        raise Unfitting("A letter can be made active or revoked.", field="ServiceRequest.status")
+
+
+def _send(session: Session, key: UUID, context: Context) -> None:
+    commands.send(
+        session, context.actor, key, now=context.now, months=context.settings.referral_months,
+        access_days=_days(context),
+    )  # fmt: skip
+
+
+def _details(received: Received, text: str, context: Context) -> ReferralDetails:
+    """The letter; a specialist who is named counts before an area."""
+    named = [_id(one, "Practitioner", "performer", context) for one in received.performer]
+    expertise = received.performerType.words if received.performerType else None
+    if len(named) > 1 or not (named or expertise):
+        raise Unfitting("Name one specialist as performer, or an area as performerType.",
+                        field="ServiceRequest.performer")  # fmt: skip
+    specialist = read_number(named[0]) if named else None
+    if named and specialist is None:
+        raise Unfitting("There is no such practitioner.", field="ServiceRequest.performer")
+    try:
+        return ReferralDetails(
+            practitioner_id=specialist, expertise=None if named else expertise, letter=text
+        )
+    except ValidationError as error:
+        raise _fields(error) from None
+
+
+def _fields(error: ValidationError) -> InvalidFields:
+    return InvalidFields([(ELEMENTS.get(name, "ServiceRequest"), said)
+                          for name, said in problems(error)])  # fmt: skip
+
+
+def _id(link: Ref, kind: str, element: str, context: Context) -> str:
+    """The id of what is referred to, which is of this kind."""
+    named, _, key = (link.reference or "").removeprefix(f"{context.base}/").partition("/")
+    if named != kind or not key:
+        raise Unfitting(f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}")
+    return key
+
+
+def _days(context: Context) -> int:
+    return context.settings.history_access_days
+
+
+def _again(session: Session, key: UUID, context: Context) -> Row:
+    """The letter as it is now."""
+    session.flush()
+    asked = Asked(Site(context.base, context.now), ZoneInfo(context.settings.time_zone),
+                  context.actor)  # fmt: skip
+    rows = search.by_keys(session, service_request.RESOURCE, [key], asked=asked)
+    if not rows:
+        raise NotFound
+    found: Row = rows[0]
+    return found

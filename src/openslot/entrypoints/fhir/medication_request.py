@@ -1,0 +1,80 @@
+"""MedicationRequest: medication that practitioners recorded in a history."""
+
+from collections.abc import Mapping, Sequence
+
+from openslot.entrypoints.fhir import entries, histories
+from openslot.entrypoints.fhir.elements import Json, Site, own_identifier, reference, resource
+from openslot.entrypoints.fhir.entries import Row
+from openslot.entrypoints.fhir.parameters import Choice, Moment
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.queries import (
+    CORRECTED,
+    ENTRIES,
+    ENTRY_CHANGED,
+    ENTRY_STANDING,
+    STANDS,
+)
+from openslot.entrypoints.fhir.resource import Resource
+from openslot.records.models import Entry, EntryKind
+
+STATUS = "http://hl7.org/fhir/CodeSystem/medicationrequest-status"
+INTENT = "http://hl7.org/fhir/CodeSystem/medicationrequest-intent"
+
+_VALUES: Mapping[str, Sequence[str]] = {
+    "active": (STANDS,),
+    "entered-in-error": (CORRECTED,),
+    "on-hold": (),
+    "cancelled": (),
+    "completed": (),
+    "stopped": (),
+    "draft": (),
+    "unknown": (),
+}
+
+
+def show(row: Row, _site: Site) -> Json:
+    """The medication. Its end is not recorded, so what was not corrected is active."""
+    entry = row.entry
+    return resource(
+        "MedicationRequest",
+        entry.id,
+        row.meta,
+        identifier=[own_identifier(entry.id)],
+        status="active" if row.stands else "entered-in-error",
+        intent="order",
+        medicationCodeableConcept={"text": entry.medication},
+        subject=row.subject,
+        encounter=row.encounter,
+        authoredOn=row.recorded,
+        requester=row.writer,
+        dosageInstruction=[{"text": entry.dose, "patientInstruction": entry.text}],
+        priorPrescription=reference("MedicationRequest", entry.corrects_id),
+    )
+
+
+RESOURCE = Resource(
+    name="MedicationRequest",
+    about="Medication, for those who may read the patient's history.",
+    rows=ENTRIES,
+    entities=entries.ENTITIES,
+    make=Row,
+    key=Entry.id,
+    key_of=entries.key_of,
+    read_id=read_uuid,
+    changed=ENTRY_CHANGED,
+    show=show,
+    opened=histories.opened,
+    seen=entries.seen(EntryKind.PRESCRIPTION),
+    whose=Entry.patient_id,
+    parameters={
+        "patient": entries.PATIENT,
+        "subject": entries.PATIENT,
+        "requester": entries.by_author("Who prescribed it.", "requester"),
+        "encounter": entries.by_encounter("encounter"),
+        "authoredon": Moment("When it was recorded.", Entry.recorded_at),
+        "status": Choice("active, or entered-in-error where it was corrected.", ENTRY_STANDING,
+                         STATUS, _VALUES),
+        "intent": histories.Always("order, as all are.", Entry.id.is_not(None), system=INTENT,
+                                   code="order"),
+    },
+)  # fmt: skip

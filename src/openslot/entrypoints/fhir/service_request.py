@@ -1,0 +1,177 @@
+"""ServiceRequest: letters of referral. Searches show them without what is written in them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.queries import Condition
+from openslot.directory.rules import Actor
+from openslot.entrypoints.fhir.elements import (
+    TERMINOLOGY,
+    Json,
+    Site,
+    instant,
+    meta,
+    own_identifier,
+    reference,
+    resource,
+)
+from openslot.entrypoints.fhir.parameters import Choice, Code, Moment, Reference, read_number
+from openslot.entrypoints.fhir.patient import read_uuid
+from openslot.entrypoints.fhir.queries import LETTER_AUTHORED, LETTER_CHANGED
+from openslot.entrypoints.fhir.resource import Asked, Resource
+from openslot.referrals import commands
+from openslot.referrals.models import Referral
+from openslot.referrals.queries import LETTERS, PARTS, Letter, stands, within_reach
+from openslot.referrals.rules import State
+
+STATUS: Mapping[State, str] = {
+    State.DRAFT: "draft",
+    State.SENT: "active",
+    State.USED: "completed",
+    State.REVOKED: "revoked",
+    # FHIR has no word for it; an extension says what ended it.
+    State.EXPIRED: "revoked",
+}
+CODES = "http://hl7.org/fhir/request-status"
+STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+REFERRAL = {"system": "http://snomed.info/sct", "code": "3457005", "display": "Patient referral"}
+SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"}
+
+
+class Row(NamedTuple):
+    """A letter, and when anything was done with it last."""
+
+    letter: Letter
+    changed: datetime
+
+
+def show(row: Row, site: Site) -> Json:
+    """The letter without its text and answer, which searches do not give away."""
+    found = _shown(row, site)
+    return found | {"meta": found["meta"] | {"tag": [SUBSETTED]}}
+
+
+def whole(row: Row, site: Site) -> Json:
+    """The letter with its text, and the specialist's answer as a second note."""
+    return _shown(row, site, note=_notes(row.letter))
+
+
+def version(row: Row, now: datetime) -> str:
+    """What changes with everything that can be seen of it, its running out among it."""
+    state = row.letter.state(now)
+    return f"{row.letter.referral.version}-{meta(row.changed)['versionId']}-{state}"
+
+
+def _shown(row: Row, site: Site, **more: Any) -> Json:
+    letter, referral = row.letter, row.letter.referral
+    patient, gp, addressee = letter.patient, letter.gp, letter.addressee
+    state = letter.state(site.now)
+    return resource(
+        "ServiceRequest",
+        referral.id,
+        _meta(row, state, site),
+        extension=[{"url": STATUS_REASON, "valueCodeableConcept": {"text": "Expired"}}]
+        if state is State.EXPIRED
+        else None,
+        identifier=[own_identifier(referral.id)],
+        status=STATUS[state],
+        intent="order",
+        category=[{"coding": [REFERRAL], "text": "Referral"}],
+        subject=reference("Patient", patient.id, patient.name),
+        occurrencePeriod=_validity(referral),
+        authoredOn=instant(referral.sent_at or referral.created_at),
+        requester=reference("Practitioner", gp.id, gp.name),
+        performerType=site.concept("specialty", referral.expertise),
+        performer=[reference("Practitioner", addressee.id, addressee.name)] if addressee else None,
+        **more,
+    )
+
+
+def _meta(row: Row, state: State, site: Site) -> Json:
+    """When a draft was changed last is not kept, so only its version is said."""
+    known = meta(row.changed, version(row, site.now))
+    return {"versionId": known["versionId"]} if state is State.DRAFT else known
+
+
+def _validity(referral: Referral) -> Json | None:
+    """From when until when the patient books with it."""
+    if referral.sent_at is None or referral.expires_at is None:
+        return None
+    return {"start": instant(referral.sent_at), "end": instant(referral.expires_at)}
+
+
+def _notes(letter: Letter) -> list[Json]:
+    referral = letter.referral
+    notes = [(referral.gp_id, referral.sent_at or referral.created_at, referral.letter)]
+    if referral.answer and referral.answered_by and referral.answered_at:
+        notes.append((referral.answered_by, referral.answered_at, referral.answer))
+    return [{"authorReference": reference("Practitioner", who), "time": instant(at), "text": text}
+            for who, at, text in notes]  # fmt: skip
+
+
+class Stands(Choice):
+    """Where a letter stands, which follows from visits and the time."""
+
+    def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
+        """Letters of the states that the code stands for."""
+        found: Condition | None = None
+        for state in self.chosen(name, text) or ():
+            one = stands(state, asked.site.now)
+            found = one if found is None else found | one
+        return found
+
+
+_VALUES: Mapping[str, list[State]] = {
+    code: [state for state, shown in STATUS.items() if shown == code]
+    for code in ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error",
+                 "unknown")
+}  # fmt: skip
+_PATIENT = {"Patient": (Referral.patient_id, read_uuid)}
+
+
+def _seen(actor: Actor, _now: datetime) -> Condition:
+    return within_reach(actor)
+
+
+def _opened(session: Session, row: Row, asked: Asked) -> None:
+    commands.note_read(session, asked.actor, row.letter.referral.id, now=asked.site.now)
+
+
+RESOURCE = Resource(
+    name="ServiceRequest",
+    about="Letters of referral, as far as the reader has a part in them.",
+    rows=LETTERS,
+    entities=(*PARTS, LETTER_CHANGED),
+    make=lambda *parts: Row(Letter(*parts[:-1]), parts[-1]),
+    key=Referral.id,
+    key_of=lambda row: row.letter.referral.id,
+    read_id=read_uuid,
+    changed=LETTER_CHANGED,
+    show=show,
+    whole=whole,
+    opened=_opened,
+    seen=_seen,
+    parameters={
+        "patient": Reference("Who is referred.", _PATIENT, path=("subject",)),
+        "subject": Reference("Who is referred.", _PATIENT, path=("subject",)),
+        "requester": Reference(
+            "The GP who wrote it.",
+            {"Practitioner": (Referral.gp_id, read_number)},
+            path=("requester",),
+        ),
+        "performer": Reference(
+            "The specialist whom it names.",
+            {"Practitioner": (Referral.practitioner_id, read_number)},
+            path=("performer",),
+        ),
+        "performer-type": Code(
+            "The area of expertise that it is to.", Referral.expertise, system="specialty"
+        ),
+        "status": Stands("Where it stands.", Referral.status, CODES, _VALUES),
+        "authored": Moment("When it was sent, or written.", LETTER_AUTHORED),
+    },
+    interactions=frozenset({"read", "vread", "search-type", "create", "update"}),
+)

@@ -1,0 +1,30 @@
+"""A visit as a file for calendar programs, wherever it is asked for."""
+
+from uuid import UUID
+
+from flask import Response
+
+from openslot.booking.queries import Visit
+from openslot.core.language import language
+from openslot.entrypoints.request import now, root, settings
+from openslot.notifications.ics import calendar_entry
+from openslot.notifications.titles import side_of, title
+
+MEDIA = "text/calendar"
+
+
+def visit_calendar(visit: Visit, patient_id: UUID | None, locale: str | None) -> Response:
+    """The file (RFC 5545) for a patient or, without one, for those who give care; ``locale`` is
+    the reader's, if it is known."""
+    tongue = language(locale, settings().locale)
+    entry = calendar_entry(
+        visit,
+        method="PUBLISH",
+        public_url=root(),
+        organizer=settings().mail_from,
+        summary=title(visit, side_of(visit, patient_id), tongue),
+        now=now(),
+    )
+    response = Response(entry, content_type=f"{MEDIA}; charset=utf-8; method=PUBLISH")
+    response.headers["Content-Disposition"] = "attachment; filename=visit.ics"
+    return response

@@ -1,0 +1,67 @@
+"""Who finds which patients: those who work with them, each as far as they need."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core.errors import Forbidden
+from openslot.directory import queries as directory
+from openslot.directory.details import PatientDetails
+from openslot.directory.models import Patient
+from openslot.directory.rules import Actor, works_with_patients
+from openslot.identity.models import Role
+from openslot.records import queries
+from openslot.records.access import subject_of
+
+ALIKE = 3
+MADE = "patient.created"
+READ_OVER = timedelta(hours=12)
+
+
+def found(
+    session: Session,
+    actor: Actor,
+    *,
+    text: str = "",
+    born: date | None = None,
+    after: tuple[str, UUID] | None = None,
+    now: datetime,
+    limit: int,
+) -> Sequence[Patient]:
+    """Patients by name and id, from behind ``after`` on, whose name, e-mail, phone or number
+    holds ``text`` and who were born that day; practitioners find those who have visits with
+    them. Forbidden for who does not work with patients; one statement."""
+    check_may_find(actor)
+    where = [directory.patient_is(text, born)]
+    if actor.is_a(Role.PRACTITIONER):
+        where.append(queries.seen_by(actor.practitioner_id or 0, now=now))
+    return directory.listed(session, Patient, *where, after=after, limit=limit)
+
+
+def alike(session: Session, actor: Actor, details: PatientDetails) -> Sequence[Patient]:
+    """Who may be the same person as somebody who is to be registered: for practitioners who
+    bears exactly this name, for others also whose name holds it."""
+    if details.born is None:
+        return ()
+    if actor.is_a(Role.PRACTITIONER):
+        return queries.exactly(session, details.name, details.born)
+    known, _total = directory.patients(
+        session, text=details.name, born=details.born, limit=ALIKE, offset=0
+    )
+    return known
+
+
+def has_registered(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> bool:
+    """Whether the actor has registered the patient a short while ago, and so knows what stands
+    there: they read it over, and set a slip right, before there is a visit."""
+    return queries.has_done(
+        session, actor.account_id, MADE, subject_of(patient_id), since=now - READ_OVER
+    )
+
+
+def check_may_find(actor: Actor) -> None:
+    """Forbidden for who does not work with patients."""
+    if not works_with_patients(actor):
+        raise Forbidden

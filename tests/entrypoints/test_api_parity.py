@@ -1,0 +1,135 @@
+"""What people can do on pages programs can do too, but for what docs/api.md says why not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from openslot.entrypoints.api.operations import Operation
+
+PAGE = Path(__file__).parents[2] / "docs/api.md"
+
+SAME = {
+    "absences.decide": "absences.decide",
+    "absences.emergency": "absences.create_absence",
+    "absences.end": "absences.delete_absence",
+    "absences.enter": "absences.create_absence",
+    "accounts.sign_in": "tokens.create",
+    "admin.edit_centre": "centres.change_centre",
+    "admin.new_centre": "centres.create_centre",
+    "admin.retire": "centres.retire",
+    "admin_closures.end": "closures.delete_closure",
+    "admin_closures.listing": "closures.create_closure",
+    "admin_departments.edit": "departments.change_department",
+    "admin_departments.found": "departments.create_department",
+    "admin_departments.new": "departments.create_department",
+    "admin_departments.retire": "departments.remove_department",
+    "admin_keys.end": "keys.revoke_key",
+    "admin_keys.new": "keys.create_key",
+    "admin_practitioners.edit": "practitioners.change_practitioner",
+    "admin_practitioners.new": "practitioners.create_practitioner",
+    "admin_practitioners.retire": "practitioners.remove_practitioner",
+    "admin_schedules.edit": "schedules.change_schedule",
+    "admin_schedules.new": "schedules.create_schedule",
+    "admin_schedules.retire": "schedules.remove_schedule",
+    "admin_services.edit": "departments.change_service",
+    "admin_services.new": "departments.create_service",
+    "admin_services.retire": "departments.remove_service",
+    "admin_webhooks.delete": "webhooks.delete_webhook",
+    "admin_webhooks.new": "webhooks.create_webhook",
+    "admin_webhooks.rotate": "webhooks.change_webhook",
+    "admin_webhooks.send_again": "webhooks.send_again",
+    "admin_webhooks.show": "webhooks.change_webhook",
+    "admin_webhooks.switch": "webhooks.change_webhook",
+    "booking.confirm": "appointments.create_appointment",
+    "booking.extend": "appointments.extend_hold",
+    "booking.hold": "appointments.create_hold",
+    "booking.release": "appointments.release_hold",
+    "calendar.edit_hours": "schedules.change_schedule",
+    "dependents.edit": "patients.change_patient",
+    "dependents.new": "dependents.create_dependent",
+    "feedback.favour": "feedback.put_favourite",
+    "feedback.rate": "feedback.put_rating",
+    "feedback.withdraw": "feedback.delete_rating",
+    "notifications.end_calendar": "notifications.delete_calendar",
+    "notifications.kinds": "notifications.change_mail",
+    "notifications.make_calendar": "notifications.create_calendar",
+    "offers.decline": "offers.decline_offer",
+    "offers.take": "offers.accept_offer",
+    "patients.edit": "patients.change_patient",
+    "patients.new": "patients.create_patient",
+    "profile.details": "me.change_me",
+    "profile_security.delete": "me.delete_me",
+    "records.add_note": "records.create_note",
+    "records.add_prescription": "records.create_prescription",
+    "records.correct": "records.correct_entry",
+    "records.emergency": "records.open_in_emergency",
+    "referrals.answer": "referrals.change_referral",
+    "referrals.discard": "referrals.discard_referral",
+    "referrals.edit": "referrals.change_referral",
+    "referrals.new": "referrals.create_referral",
+    "referrals.revoke": "referrals.change_referral",
+    "referrals.send": "referrals.change_referral",
+    "request_form.amend": "requests.amend_request",
+    "request_form.ask": "requests.create_request",
+    "request_form.propose": "requests.propose_time",
+    "requests.accept": "requests.accept_request",
+    "requests.agree": "requests.agree",
+    "requests.cancel": "requests.cancel_request",
+    "requests.complete": "requests.complete_request",
+    "requests.decline": "requests.decline_request",
+    "requests.rate": "requests.rate_consultation",
+    "visits.amend": "appointments.change_appointment",
+    "visits.cancel": "appointments.change_appointment",
+    "visits.move": "appointments.change_appointment",
+    "visits.set_status": "appointments.change_appointment",
+    "waiting.join": "waitlist.create_waiting",
+    "waiting.leave": "waitlist.delete_waiting",
+}
+"""What each form does, and the operation that does the same."""
+
+LEFT_OUT = {
+    "Accounts": (
+        "accounts.confirm", "accounts.forgot", "accounts.reset", "accounts.send_confirmation",
+        "accounts.sign_out", "accounts.sign_up", "admin.choose_department", "admin_accounts.new",
+        "admin_accounts.send_link", "admin_accounts.switch", "profile_security.email",
+        "profile_security.end_session", "profile_security.password", "registration.admit",
+        "registration.decline", "registration.sign_up",
+    ),
+    "Handing a dependent": ("dependents.offer", "dependents.withdraw", "hand_over.take_over"),
+    "Imports": ("admin_import.upload",),
+    "Links in mails": ("notifications.stop",),
+}  # fmt: skip
+"""What has no operation, by the words with which the page says why."""
+
+
+def forms(app: Flask) -> Iterator[Rule]:
+    """Everything that pages post to."""
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if "POST" in (rule.methods or ()) and not hasattr(view, "operation"):
+            yield rule
+
+
+def test_each_form_has_its_operation_or_a_reason(app: Flask) -> None:
+    known = {*SAME, *(one for own in LEFT_OUT.values() for one in own)}
+    assert {rule.endpoint for rule in forms(app)} == known
+    assert not SAME.keys() & {one for own in LEFT_OUT.values() for one in own}
+
+
+def test_the_operations_are_there(app: Flask) -> None:
+    found = {
+        endpoint.removeprefix("api_")
+        for endpoint, view in app.view_functions.items()
+        if isinstance(getattr(view, "operation", None), Operation)
+    }
+    assert set(SAME.values()) <= found
+
+
+@pytest.mark.parametrize("words", LEFT_OUT)
+def test_the_documentation_says_why(words: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    section = page.partition("## What is left to pages")[2].partition("\n## ")[0]
+    assert words in section
