@@ -10,21 +10,19 @@ Where Chromium is missing these tests are skipped, and the summary says how to g
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
 
 import engines
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.migrations import run
+from serving import serving
 
 HERE = Path(__file__).parent
 PATIENCE = 10_000
@@ -112,19 +110,6 @@ def live_server(tmp_path: Path) -> Iterator[LiveServer]:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path))
     database: Database = app.extensions["openslot"].database
     run.upgrade(database.engine)
-    with _served(app) as url:
+    with serving(app) as url:
         yield LiveServer(url, app, database)
     database.close()
-
-
-@contextmanager
-def _served(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

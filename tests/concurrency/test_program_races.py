@@ -7,19 +7,15 @@ and the database has one visit.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from flask import Flask
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from entrypoints.programs import Program, with_key
 from entrypoints.world import SYDNEY
@@ -33,6 +29,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.rules import SYSTEM
 from openslot.schedules.models import Schedule
 from racing import race
+from serving import serving
 
 RACERS = 32
 SENT_AGAIN = 16
@@ -110,23 +107,10 @@ def clinic(database: Database, tmp_path: Path) -> Iterator[Clinic]:
         time_zone=SYDNEY.key,
     )
     app = create_app(settings)
-    with running(app) as port:
+    with serving(app) as address:
+        port = int(address.rpartition(":")[2])
         yield opened(with_key(app, database, "*"), database, port)
     app.extensions["openslot"].database.close()
-
-
-@contextmanager
-def running(app: Flask) -> Iterator[int]:
-    """The app at a port of its own, each request in a thread of its own."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def opened(program: Program, database: Database, port: int) -> Clinic:

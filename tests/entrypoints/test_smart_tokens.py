@@ -187,8 +187,8 @@ def test_a_key_that_comes_along_proves_nothing(app: Flask, client: str, name: st
      {"exp": "4000000000"}, {"exp": 10**400}, {"exp": -(10**400)}, {"exp": 1e300}, {"exp": 1.5},
      {"exp": float("nan")}, {"exp": float("inf")}, {"exp": []}, {"aud": []}, {"aud": {}},
      {"aud": [URL + "x"]}, {"aud": URL + "/"}, {"aud": URL.upper()}, {"jti": "x" * 201},
-     {"jti": ["a"]}, {"jti": {}}, {"sub": str(uuid4())}, {"iss": {}}, {"iss": 10**30},
-     {"iss": "\ud800"}, {"sub": ["x"]}],
+     {"jti": ["a"]}, {"jti": {}}, {"sub": "0190b3c2-8c53-7000-8000-000000000000"},
+     {"iss": {}}, {"iss": 10**30}, {"iss": "\ud800"}, {"sub": ["x"]}],
     ids=lambda change: " ".join(f"{name} {str(value)[:12]}" for name, value in change.items())
     .encode("ascii", "backslashreplace").decode(),
 )  # fmt: skip

@@ -1,0 +1,57 @@
+"""The examples of docs/fhir.md run as they stand."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from entrypoints.documented import Page, Served, documented
+from entrypoints.programs import signed_in
+from entrypoints.world import PASSWORD, World
+from openslot.core.db import Database
+from openslot.directory.models import Practitioner, Profession
+
+PAGE = Page("fhir.md")
+NOTE = "Rest, and drink enough."
+
+
+@pytest.fixture
+def served(app: Flask, network: Database, world: World, tmp_path: Path) -> Iterator[Served]:
+    """The app at a port of its own, with a GP who has written a note, and a cardiologist."""
+
+    def work(session: Session) -> None:
+        for who, values in (
+            ("owner", {"profession": Profession.GP}),
+            ("stranger", {"profession": Profession.SPECIALIST, "expertise": "Cardiology"}),
+        ):
+            mine = Practitioner.id == world.practitioners[who]
+            session.execute(update(Practitioner).where(mine).values(**values))
+
+    network.run(work)
+    gp = signed_in(app, world, "practitioner-owner")
+    note = gp.send("POST", f"/api/v1/patients/{world.patients['owner']}/history", {"text": NOTE})
+    assert note.status_code == 201
+    with documented(app, network, world, tmp_path) as one:
+        yield one
+
+
+def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
+    gp = {"GP_EMAIL": world.emails["practitioner-owner"], "GP_PASSWORD": PASSWORD}
+    said = served.shell(PAGE.examples("sh"), **gp)
+    assert NOTE in said
+    assert "Palpitations since May." in said
+    lines = said.splitlines()
+    assert [one for one in lines if one in ("booked", "cancelled", "revoked", "1")] == [
+        "cancelled", "booked", "cancelled", "1", "cancelled", "revoked",
+    ]  # fmt: skip
+    assert "/book/" in lines[-1], "the link of a free time"
+
+
+def test_the_examples_for_python_hold(served: Served) -> None:
+    served.run(sys.executable, "-c", PAGE.examples("python"))
+    visits = served.program.get("/api/v1/appointments?limit=100")["items"]
+    assert sum(one["status"] == "cancelled" for one in visits) == 1
