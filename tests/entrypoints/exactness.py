@@ -5,7 +5,7 @@ import schemathesis
 UNLIKE_THE_DOCUMENT = (
     "Check this field.",
     "Choose one of the list.",
-    "Enter a date",
+    "Enter a date such as",
     "Enter a larger number.",
     "Enter a number",
     "Enter a smaller number.",

@@ -9,13 +9,10 @@ from openslot.entrypoints.fhir.parameters import Choice, Moment, Reference
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import (
     CORRECTED,
-    ENTRIES,
-    ENTRY_CHANGED,
     ENTRY_STANDING,
     STANDS,
     centre_key,
 )
-from openslot.entrypoints.fhir.resource import Resource
 from openslot.records.models import Entry, EntryKind
 
 STATUS = "http://hl7.org/fhir/document-reference-status"
@@ -61,23 +58,12 @@ def show(row: Row, _site: Site) -> Json:
     )
 
 
-RESOURCE = Resource(
+RESOURCE = entries.resource(
     name="DocumentReference",
     about="Notes, with their text, for those who may read the patient's history.",
-    rows=ENTRIES,
-    entities=entries.ENTITIES,
-    make=Row,
-    key=Entry.id,
-    key_of=entries.key_of,
-    read_id=read_uuid,
-    changed=ENTRY_CHANGED,
+    kind=EntryKind.NOTE,
     show=show,
-    opened=histories.opened,
-    seen=entries.seen(EntryKind.NOTE),
-    whose=Entry.patient_id,
     parameters={
-        "patient": entries.PATIENT,
-        "subject": entries.PATIENT,
         "author": entries.by_author("Who wrote it.", "author"),
         "encounter": entries.by_encounter("context", "encounter"),
         "custodian": Reference(

@@ -1,22 +1,19 @@
 """What DocumentReference and MedicationRequest share: an entry of a history with what it shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from openslot.booking.queries import Condition
 from openslot.directory.models import Centre, Patient, Practitioner
-from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir import histories
-from openslot.entrypoints.fhir.elements import Json, instant, meta, reference
+from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, reference
 from openslot.entrypoints.fhir.parameters import Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import MEETING, NEWER
+from openslot.entrypoints.fhir.queries import ENTRIES, ENTRY_CHANGED, MEETING, NEWER
+from openslot.entrypoints.fhir.resource import Parameter, Resource
 from openslot.records.models import Entry, EntryKind
-
-ENTITIES = (Entry, Practitioner, Patient, Centre, NEWER.recorded_at, MEETING.id)
 
 
 class Row(NamedTuple):
@@ -61,17 +58,6 @@ class Row(NamedTuple):
         return reference("Encounter", self.encounter_id)
 
 
-def key_of(row: Row) -> UUID:
-    """The id of the entry."""
-    return row.entry.id
-
-
-def seen(kind: EntryKind) -> Callable[[Actor, datetime], Condition]:
-    """The entries of a kind of which an actor may know."""
-    by = histories.seen_by(Entry.patient_id)
-    return lambda actor, now: (Entry.kind == kind) & by(actor, now)
-
-
 PATIENT = Reference(
     "The patient.", {"Patient": (Entry.patient_id, read_uuid)}, path=("subject",)
 )  # fmt: skip
@@ -86,3 +72,31 @@ def by_encounter(*path: str) -> Reference:
     """At which visit."""
     about = "The visit that it was recorded at."
     return Reference(about, {"Encounter": (MEETING.id, read_uuid)}, path=path)
+
+
+def resource(
+    name: str,
+    about: str,
+    kind: EntryKind,
+    show: Callable[[Row, Site], Json],
+    parameters: Mapping[str, Parameter],
+) -> Resource:
+    """The entries of a kind as a resource, of which an actor sees those of histories that they
+    may read."""
+    may_read = histories.seen_by(Entry.patient_id)
+    return Resource(
+        name=name,
+        about=about,
+        rows=ENTRIES,
+        entities=(Entry, Practitioner, Patient, Centre, NEWER.recorded_at, MEETING.id),
+        make=Row,
+        key=Entry.id,
+        key_of=lambda row: row.entry.id,
+        read_id=read_uuid,
+        changed=ENTRY_CHANGED,
+        show=show,
+        opened=histories.opened,
+        seen=lambda actor, now: (Entry.kind == kind) & may_read(actor, now),
+        whose=Entry.patient_id,
+        parameters={"patient": PATIENT, "subject": PATIENT, **parameters},
+    )

@@ -6,15 +6,11 @@ from openslot.entrypoints.fhir import entries, histories
 from openslot.entrypoints.fhir.elements import Json, Site, own_identifier, reference, resource
 from openslot.entrypoints.fhir.entries import Row
 from openslot.entrypoints.fhir.parameters import Choice, Moment
-from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import (
     CORRECTED,
-    ENTRIES,
-    ENTRY_CHANGED,
     ENTRY_STANDING,
     STANDS,
 )
-from openslot.entrypoints.fhir.resource import Resource
 from openslot.records.models import Entry, EntryKind
 
 STATUS = "http://hl7.org/fhir/CodeSystem/medicationrequest-status"
@@ -52,23 +48,12 @@ def show(row: Row, _site: Site) -> Json:
     )
 
 
-RESOURCE = Resource(
+RESOURCE = entries.resource(
     name="MedicationRequest",
     about="Medication, for those who may read the patient's history.",
-    rows=ENTRIES,
-    entities=entries.ENTITIES,
-    make=Row,
-    key=Entry.id,
-    key_of=entries.key_of,
-    read_id=read_uuid,
-    changed=ENTRY_CHANGED,
+    kind=EntryKind.PRESCRIPTION,
     show=show,
-    opened=histories.opened,
-    seen=entries.seen(EntryKind.PRESCRIPTION),
-    whose=Entry.patient_id,
     parameters={
-        "patient": entries.PATIENT,
-        "subject": entries.PATIENT,
         "requester": entries.by_author("Who prescribed it.", "requester"),
         "encounter": entries.by_encounter("encounter"),
         "authoredon": Moment("When it was recorded.", Entry.recorded_at),
