@@ -68,6 +68,14 @@ def seen(answer: TestResponse) -> str:
     return text.replace(answer.request.path, "")
 
 
+def test_pressing_save_twice_writes_once(doctor: Client, page: str, network: Database) -> None:
+    form = doctor.get(f"{page}/notes/new").text
+    [name] = re.findall(r'name="entry_id" value="([^"]+)"', form)
+    write(doctor, page, entry_id=name)
+    write(doctor, page, entry_id=name)
+    assert [str(one.id) for one in entries(network)] == [name]
+
+
 # Who sees a history
 
 STRANGERS = ["practitioner-teammate", "practitioner-stranger", "patient-teammate"]

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 from pypdf import PdfReader
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.language import language
@@ -26,6 +28,7 @@ from openslot.records.details import EmergencyDetails, NoteDetails, Prescription
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourEntry, NotYourVisit
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.records.queries import Mark
+from racing import race
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, build_town
 
 NOTE = NoteDetails(text="Cough for three weeks.\nChest clear.")
@@ -60,13 +63,13 @@ class Surgery:
 
     def note(
         self, actor: Actor | None = None, *, visit: UUID | None = None, now: datetime = NOW,
-        text: str = NOTE.text, patient: UUID | None = None,
+        text: str = NOTE.text, patient: UUID | None = None, entry_id: UUID | None = None,
     ) -> Entry:  # fmt: skip
         """Write a note."""
         return self.database.run(
             lambda session: commands.add_note(
                 session, actor or self.gp, patient or self.patient, NoteDetails(text=text),
-                now=now, access_days=0, appointment_id=visit,
+                now=now, access_days=0, appointment_id=visit, entry_id=entry_id,
             )
         )  # fmt: skip
 
@@ -141,6 +144,29 @@ def test_notes_and_medication_of_a_visit_bear_its_centre(surgery: Surgery) -> No
 def test_without_a_visit_there_is_no_centre(surgery: Surgery) -> None:
     surgery.note()
     assert surgery.entries()[0].centre is None
+
+
+def test_what_is_sent_again_under_its_name_is_kept_once(surgery: Surgery) -> None:
+    name = uuid4()
+
+    def press(_racer: int) -> UUID:
+        return surgery.note(entry_id=name).id
+
+    assert set(race(4, press)) == {name}
+    assert surgery.note(entry_id=name, text="Something else.").text == NOTE.text
+    written = surgery.database.read(
+        lambda session: session.scalar(
+            select(func.count()).where(AuditEvent.action == "record.noted")
+        )
+    )
+    assert written == 1
+
+
+def test_the_name_of_somebody_elses_entry_is_no_way_to_it(here: Surgery) -> None:
+    theirs = here.note().id
+    here.see(here.town.gp_at_hospital, patient=1)
+    with pytest.raises(NotFound):
+        here.note(patient=here.town.patients[1], entry_id=theirs)
 
 
 def test_who_may_not_read_may_not_write(here: Surgery) -> None:

@@ -32,15 +32,16 @@ def add_note(
     now: datetime,
     access_days: int,
     appointment_id: UUID | None = None,
+    entry_id: UUID | None = None,
 ) -> Entry:
     """Record what a practitioner found, said and did, at a visit if one is named.
 
+    ``entry_id`` is what the entry is to be called: sent twice it is kept once, as it was first.
     NotFound for who may not read the history, NotYourVisit for a visit of anybody else.
     """
     author = writer(session, actor, patient_id, now=now, access_days=access_days)
-    entry = _entry(patient_id, author, details, now)
-    _at_visit(session, entry, appointment_id)
-    return _kept(session, actor, entry, "noted")
+    entry = _entry(patient_id, author, details, now, entry_id)
+    return _added(session, actor, entry, appointment_id, "noted")
 
 
 def add_prescription(
@@ -52,12 +53,12 @@ def add_prescription(
     now: datetime,
     access_days: int,
     appointment_id: UUID | None = None,
+    entry_id: UUID | None = None,
 ) -> Entry:
     """Record medication, as :func:`add_note` does a note."""
     author = writer(session, actor, patient_id, now=now, access_days=access_days)
-    entry = _entry(patient_id, author, details, now)
-    _at_visit(session, entry, appointment_id)
-    return _kept(session, actor, entry, "prescribed")
+    entry = _entry(patient_id, author, details, now, entry_id)
+    return _added(session, actor, entry, appointment_id, "prescribed")
 
 
 def correct(
@@ -155,9 +156,11 @@ def break_glass(
     return opened
 
 
-def _entry(patient_id: UUID, author: int, details: Written, now: datetime) -> Entry:
+def _entry(
+    patient_id: UUID, author: int, details: Written, now: datetime, entry_id: UUID | None = None
+) -> Entry:
     entry = Entry(
-        id=new_id(),
+        id=entry_id or new_id(),
         patient_id=patient_id,
         practitioner_id=author,
         kind=EntryKind.NOTE,
@@ -183,6 +186,22 @@ def _at_visit(session: Session, entry: Entry, appointment_id: UUID | None) -> No
     ):
         raise NotYourVisit(field="appointment_id")
     entry.appointment_id, entry.centre_id = appointment_id, visit.centre.id
+
+
+def _added(
+    session: Session, actor: Actor, entry: Entry, appointment_id: UUID | None, act: str
+) -> Entry:
+    """The entry, or the one of this name that its author has added already."""
+    known = queries.entry(session, entry.id)
+    if known is None:
+        _at_visit(session, entry, appointment_id)
+        return _kept(session, actor, entry, act)
+    old = known.entry
+    if (old.patient_id, old.practitioner_id, old.kind) != (
+        entry.patient_id, entry.practitioner_id, entry.kind,
+    ):  # fmt: skip
+        raise NotFound
+    return old
 
 
 def _kept(session: Session, actor: Actor, entry: Entry, act: str) -> Entry:

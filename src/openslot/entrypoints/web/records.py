@@ -13,12 +13,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
-from wtforms import SelectField, StringField, TextAreaField
+from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
 from openslot.booking.rules import Part, part_in
 from openslot.core.errors import NotFound
+from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.entrypoints.timeline import place_before
 from openslot.entrypoints.web import access, context, reading
@@ -43,9 +44,15 @@ EARLY = timedelta(hours=12)
 """So long before its start a visit can be written about, as its patient can arrive."""
 
 
+def fresh_id() -> str:
+    """What an entry is to be called, so that a form that is sent twice makes one."""
+    return str(new_id())
+
+
 class NoteForm(Form):
     """A note, and the visit that it belongs to."""
 
+    entry_id = HiddenField(default=fresh_id)
     text = TextAreaField(_l("Note"))
     appointment_id = SelectField(_l("Visit"), validate_choice=False)
 
@@ -53,6 +60,7 @@ class NoteForm(Form):
 class PrescriptionForm(Form):
     """Medication, and the visit that it belongs to."""
 
+    entry_id = HiddenField(default=fresh_id)
     medication = StringField(_l("Medication"))
     dose = StringField(_l("Dose"))
     text = TextAreaField(_l("How to take it"))
@@ -149,10 +157,10 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     form = entry_form(kind, patient_id)
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
-        visit = reading.optional_id("appointment_id")
+        visit, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
         status = save(form, writing.details, lambda session, details: writing.add(
             session, context.actor(), patient_id, details, now=context.now(),
-            access_days=access_days(), appointment_id=visit))  # fmt: skip
+            access_days=access_days(), appointment_id=visit, entry_id=entry))  # fmt: skip
     if not isinstance(status, Done):
         return _entry_page(form, kind, patient_id, status)
     flash(str(writing.said), "good")
