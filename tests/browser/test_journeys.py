@@ -176,7 +176,8 @@ def test_a_practitioners_day(
     ("who", "paths"),
     [
         (None, ["/", "/search", "/search?q=zzzzz", "/login", "/sign-up", "/forgot", "/nowhere",
-                "/centres/1", "/departments/1", "/practitioners/1", "/book/1", "/sign-up/staff"]),
+                "/centres/1", "/departments/1", "/practitioners/1", "/book/1", "/sign-up/staff",
+                "/api/docs"]),
         ("patient-owner", ["/dashboard", "/dashboard/past", "/account", "/account/details",
                            "/account/password", "/account/email", "/account/sessions",
                            "/account/delete", "/history", "/history/reads", "/waiting",
@@ -192,7 +193,7 @@ def test_a_practitioners_day(
         ("network-admin", ["/dashboard", "/admin/centres", "/admin/centres/new",
                            "/admin/centres/1", "/admin/practitioners", "/admin/practitioners/1",
                            "/admin/accounts", "/admin/outbox", "/admin/import",
-                           "/admin/audit", "/reports"]),
+                           "/admin/audit", "/admin/keys", "/admin/webhooks", "/reports"]),
     ],
 )  # fmt: skip
 def test_every_page_is_accessible(
@@ -218,7 +219,7 @@ def test_dark_pages_are_accessible(
     desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
 ) -> None:
     desktop_page.emulate_media(color_scheme="dark")
-    for path in ("/", "/search?q=physio", "/book/1", "/practitioners/1", "/sign-up"):
+    for path in ("/", "/search?q=physio", "/book/1", "/practitioners/1", "/sign-up", "/api/docs"):
         desktop_page.goto(live_server.url + path)
         checked(desktop_page)
 

@@ -20,6 +20,8 @@ from entrypoints.world import PASSWORD, World, build
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.discovery.search import Directory
+from openslot.entrypoints.request import EXTENSION, Services
 
 COPIES = count()
 
@@ -59,17 +61,29 @@ def settings(network: Database, tmp_path: Path) -> Settings:
         _env_file=None,
         data_dir=tmp_path,
         database_url=str(network.engine.url),
+        secret_key="a key for tests, the same for all of them",
         rate_limits=False,
         password_iterations=1,
     )
 
 
+@pytest.fixture(scope="session")
+def known_apps() -> dict[str, Flask]:
+    """Apps by their settings: making one, and its templates, takes longer than most tests."""
+    return {}
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
+def app(settings: Settings, known_apps: dict[str, Flask]) -> Iterator[Flask]:
     """The app on the network; forms need their token, as everywhere."""
-    app = create_app(settings)
+    kind = settings.model_dump_json(exclude={"data_dir", "database_url"})
+    app = known_apps.get(kind) or create_app(settings)
+    if not settings.rate_limits:  # what they count would be counted from test to test
+        known_apps[kind] = app
+    database = Database(settings.url)
+    app.extensions[EXTENSION] = Services(settings, database, Directory())
     yield app
-    app.extensions["openslot"].database.close()
+    database.close()
 
 
 @pytest.fixture
