@@ -15,10 +15,13 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CursorResult,
     DateTime,
+    Delete,
     Engine,
     MetaData,
     TypeDecorator,
+    Update,
     and_,
     create_engine,
     event,
@@ -139,6 +142,13 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def changed(session: Session, statement: Update | Delete) -> int:
+    """Carry out a change of rows; how many there were. What the session has loaded of them stays
+    as it was."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    return cast(CursorResult[Any], result).rowcount
 
 
 def behind(columns: Sequence[Any], key: Sequence[Any]) -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Instant, changed
 from openslot.core.ids import new_id
 
 LEASE = timedelta(minutes=2)
@@ -111,17 +111,13 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
         select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(8)
     ).all():
         attempt = candidate.attempts + 1
-        won = session.execute(
-            update(OutboxMessage)
-            .where(
-                OutboxMessage.id == candidate.id,
-                OutboxMessage.attempts == candidate.attempts,
-                OutboxMessage.state == State.WAITING,
-            )
-            .values(attempts=attempt, leased_until=now + LEASE)
-            .execution_options(synchronize_session=False)
+        still_free = (
+            OutboxMessage.id == candidate.id,
+            OutboxMessage.attempts == candidate.attempts,
+            OutboxMessage.state == State.WAITING,
         )
-        if won.rowcount == 1:  # type: ignore[attr-defined] # a cursor result, which has it
+        taking = update(OutboxMessage).where(*still_free)
+        if changed(session, taking.values(attempts=attempt, leased_until=now + LEASE)):
             session.refresh(candidate)
             return candidate
     return None
@@ -172,13 +168,8 @@ def purge(session: Session, *, before: datetime, limit: int) -> int:
 
 def _mark(session: Session, message: OutboxMessage, **values: Any) -> bool:
     """Write down how it went; False where another has taken the message over meanwhile."""
-    marked = session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(marked.rowcount)  # type: ignore[attr-defined] # a cursor result, which has it
+    still_ours = (OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
+    return bool(changed(session, update(OutboxMessage).where(*still_ours).values(**values)))
 
 
 def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequence[OutboxMessage]:

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core.audit import AuditEvent, AuditSeal
-from openslot.core.db import LostRace
+from openslot.core.db import LostRace, changed
 
 BATCH = 500
 """Events under one seal, at most."""
@@ -125,13 +125,9 @@ def _settled(session: Session, until: datetime) -> Sequence[AuditEvent]:
 
 
 def _put_under(session: Session, seal: AuditSeal, events: Sequence[AuditEvent]) -> None:
-    put = session.execute(
-        update(AuditEvent)
-        .where(AuditEvent.id.in_([one.id for one in events]), AuditEvent.seal_number.is_(None))
-        .values(seal_number=seal.number)
-        .execution_options(synchronize_session=False)
-    )
-    if put.rowcount != len(events):  # type: ignore[attr-defined] # a cursor result, which has it
+    unsealed = (AuditEvent.id.in_([one.id for one in events]), AuditEvent.seal_number.is_(None))
+    sealing = update(AuditEvent).where(*unsealed).values(seal_number=seal.number)
+    if changed(session, sealing) != len(events):
         raise LostRace
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import behind
+from openslot.core.db import behind, changed
 from openslot.core.errors import NotFound
 from openslot.directory.models import (
     Centre,
@@ -36,13 +36,8 @@ def new_diary(session: Session, kind: str) -> int:
 
 def mark_changed(session: Session) -> None:
     """Raise the directory's version in this transaction, so that copies are read anew."""
-    changed = session.execute(
-        update(DirectoryVersion)
-        .where(DirectoryVersion.id == 1)
-        .values(number=DirectoryVersion.number + 1)
-        .execution_options(synchronize_session=False)
-    )
-    if changed.rowcount == 0:  # type: ignore[attr-defined] # a cursor result, which has it
+    the_only_one = update(DirectoryVersion).where(DirectoryVersion.id == 1)
+    if not changed(session, the_only_one.values(number=DirectoryVersion.number + 1)):
         session.execute(insert(DirectoryVersion).values(id=1, number=1))
 
 

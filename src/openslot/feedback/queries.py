@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
+from openslot.core.db import changed
 from openslot.directory.models import Centre, Department, Practitioner
 from openslot.feedback.models import Favourite, Rating
 from openslot.schedules.models import Schedule
@@ -128,7 +129,7 @@ def keep(session: Session, row: Rating | Favourite) -> None:
 def drop_rating(session: Session, patient_id: UUID, kind: RatedKind, subject_id: int) -> bool:
     """Take a patient's rating away; whether there was one."""
     query = delete(Rating).where(Rating.patient_id == patient_id, _rated(kind, subject_id))
-    return bool(session.execute(query).rowcount)  # type: ignore[attr-defined] # a cursor result
+    return bool(changed(session, query))
 
 
 def _rated(kind: RatedKind, subject_id: int) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from openslot.core.db import changed
 from openslot.identity.models import (
     Account,
     AccountSession,
@@ -150,13 +151,8 @@ def holder_of(
 
 def spend(session: Session, digest: bytes, *, now: datetime) -> bool:
     """Mark a refresh token as used; whether it was this caller who did."""
-    changed = session.execute(
-        update(ApiToken)
-        .where(ApiToken.token_hash == digest, ApiToken.used_at.is_(None))
-        .values(used_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(changed.rowcount)  # type: ignore[attr-defined] # a cursor result, which has it
+    unused = (ApiToken.token_hash == digest, ApiToken.used_at.is_(None))
+    return bool(changed(session, update(ApiToken).where(*unused).values(used_at=now)))
 
 
 def end_family(session: Session, family: UUID) -> None:

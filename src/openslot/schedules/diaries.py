@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import LostRace
+from openslot.core.db import LostRace, changed
 from openslot.directory.models import Diary
 from openslot.schedules.availability import DAY, Span, Window, ones
 from openslot.schedules.errors import DiaryTaken
@@ -143,13 +143,8 @@ def _compare_and_set(
     if known:
         unchanged = (and_(_is_page(key), DiaryPage.taken == _bytes(old[key])) for key in known)
         values = case(*((_is_page(key), _bytes(new[key])) for key in known))
-        result = session.execute(
-            update(DiaryPage)
-            .where(or_(*unchanged))
-            .values(taken=values)
-            .execution_options(synchronize_session=False)
-        )
-        if result.rowcount != len(known):  # type: ignore[attr-defined] # a cursor result
+        setting = update(DiaryPage).where(or_(*unchanged)).values(taken=values)
+        if changed(session, setting) != len(known):
             raise LostRace
     if fresh:
         # A page that another transaction made meanwhile breaks the primary key: tried again.
