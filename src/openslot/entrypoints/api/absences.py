@@ -14,8 +14,9 @@ from openslot.core.fields import Instant, OptionalName
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.offers import rebooking
 from openslot.offers.models import Choice

@@ -19,7 +19,7 @@ from openslot.core.errors import Invalid
 from openslot.core.fields import Instant, InstantOrDay
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import (
     CentreRef,
     Id,
@@ -32,6 +32,7 @@ from openslot.entrypoints.api.shapes import (
     service_ref,
 )
 from openslot.entrypoints.api.versions import etag, sent_version
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, services, settings, write
 from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
 from openslot.referrals import commands as referrals

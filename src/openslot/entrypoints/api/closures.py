@@ -11,7 +11,8 @@ from openslot.directory import queries as directory
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.schedules import commands, queries
 from openslot.schedules.models import Closure as ClosureRow

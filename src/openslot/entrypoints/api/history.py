@@ -12,8 +12,9 @@ from openslot.booking.queries import Visit
 from openslot.core.errors import NotFound
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import PractitionerRef, practitioner_ref
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, settings, write
 from openslot.entrypoints.timeline import Item, Kind, Place, timeline
 from openslot.exchange import history as exports

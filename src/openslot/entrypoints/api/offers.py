@@ -11,7 +11,7 @@ from openslot.booking.queries import Visit
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointments import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import (
     CentreRef,
     PatientRef,
@@ -22,6 +22,7 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.offers import answers
 from openslot.offers.models import OfferStatus

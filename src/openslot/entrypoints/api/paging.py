@@ -1,17 +1,13 @@
 """Lists that are read page by page, by the key of the last item rather than by number."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from flask import request
 from pydantic import Field
 
-from openslot.core.errors import NotFound
+from openslot.entrypoints import cursors
 from openslot.entrypoints.api.operations import Given, Shown
 from openslot.entrypoints.request import root
 
@@ -37,13 +33,6 @@ class Listing(Shown, Generic[T]):
     next: str | None
 
 
-class BadCursor(NotFound):
-    """A place in a list that none of our answers named."""
-
-    code = "bad-cursor"
-    sentence = "This place in the list is not known. Begin the list anew."
-
-
 def page(
     kind: type[Listing[T]],
     rows: Sequence[Row],
@@ -54,48 +43,13 @@ def page(
     """A page of ``rows``, of which the caller has read one more than ``query.limit``."""
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    after = write_cursor(key(shown[-1])) if more else None
+    after = cursors.write(key(shown[-1])) if more else None
     return kind(items=[show(row) for row in shown], next=_address(after) if after else None)
 
 
-def write_cursor(key: Sequence[Any]) -> str:
-    """The key of an item as text that an address can carry."""
-    written = json.dumps([str(part) for part in key]).encode()
-    return base64.urlsafe_b64encode(written).decode().rstrip("=")
-
-
 def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
-    """The key that :func:`write_cursor` wrote, each part as one of ``kinds``; BadCursor."""
-    if text is None:
-        return None
-    try:
-        parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(parts, list) or len(parts) != len(kinds):
-            raise ValueError(text)
-        if not all(str(part).isprintable() for part in parts):
-            raise ValueError(text)
-        return [
-            (_number if kind is int else kind)(str(part))
-            for kind, part in zip(kinds, parts, strict=True)
-        ]
-    except (ValueError, binascii.Error, OverflowError, RecursionError):
-        raise BadCursor(field="after") from None
-
-
-def _number(text: str) -> int:
-    """A number of a key; ValueError for what no column can hold."""
-    number = int(text)
-    if abs(number) >= 2**31:
-        raise ValueError(text)
-    return number
-
-
-def instant(text: str) -> datetime:
-    """An instant of a key; ValueError for one without an offset."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError(text)
-    return found.astimezone(UTC)
+    """The key that ``after`` names, each part as one of ``kinds``; BadCursor."""
+    return None if text is None else cursors.read(text, *kinds, field="after")
 
 
 def _address(after: str) -> str:

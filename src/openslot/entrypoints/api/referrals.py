@@ -11,7 +11,7 @@ from openslot.core.errors import Invalid
 from openslot.core.fields import LongText, OptionalLine, problems
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import (
     Id,
     PatientRef,
@@ -19,6 +19,7 @@ from openslot.entrypoints.api.shapes import (
     patient_ref,
     practitioner_ref,
 )
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.request import now, reader, settings, write
 from openslot.referrals import commands, queries

@@ -15,9 +15,10 @@ from openslot.directory.models import Department
 from openslot.directory.rules import Actor
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, ServiceRef, patient_ref, service_ref
 from openslot.entrypoints.api.versions import etag, sent_version
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.identity.models import Role
 from openslot.requests import commands, queries

@@ -12,8 +12,9 @@ from openslot.directory.models import Profession
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.offers import search, waiting
 from openslot.offers.details import WaitingDetails

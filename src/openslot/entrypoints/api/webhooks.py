@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.paging import Listing, Paged, instant, page, read_cursor
+from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
+from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import close_reader, now, reader, settings, write
 from openslot.webhooks import commands, queries
 from openslot.webhooks.delivering import find

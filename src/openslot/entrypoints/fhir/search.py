@@ -4,12 +4,9 @@ Pages go on behind the last row that was shown, so that they are complete and wi
 while rows come and go. The number of statements does not depend on the number of results.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +14,8 @@ from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
-from openslot.core.errors import Malformed, NotFound
+from openslot.core.errors import Malformed
+from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir.parameters import Moment, Reference
 from openslot.entrypoints.fhir.resource import Asked, Key, Kind, Parameter, Resource
 
@@ -73,13 +71,6 @@ class Found:
     total: int
     after: str | None = None
     applied: tuple[tuple[str, str], ...] = field(default=())
-
-
-class BadCursor(NotFound):
-    """A place in a list that none of our answers named."""
-
-    code = "bad-cursor"
-    sentence = "This place in the list is not known. Begin the list anew."
 
 
 def conditions(
@@ -181,7 +172,7 @@ def run(
         .limit(query.count + 1)
     ).all()
     shown = rows[: query.count]
-    after = write_cursor(shown[-1][: len(order)]) if len(rows) > query.count else None
+    after = cursors.write(shown[-1][: len(order)]) if len(rows) > query.count else None
     return Found(_made(session, resource, [row[len(order) :] for row in shown]), total, after)
 
 
@@ -259,39 +250,15 @@ def _behind(order: Sequence[tuple[Any, bool]], key: Sequence[Any]) -> Condition:
     return or_(past, and_(column == key[0], _behind(order[1:], key[1:])))
 
 
-def write_cursor(key: Sequence[Any]) -> str:
-    """A place in a list as text that an address can carry."""
-    parts = [part.isoformat() if isinstance(part, date) else str(part) for part in key]
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
 def _read_cursor(text: str, columns: Sequence[Any]) -> list[Any]:
-    parts = cursor_parts(text, len(columns))
-    try:
-        readers = [_READERS.get(_kind(column), str) for column in columns]
-        return [reader(part) for reader, part in zip(readers, parts, strict=True)]
-    except (ValueError, OverflowError):
-        raise BadCursor(field="_after") from None
-
-
-def _instant(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(text)
-    return at.astimezone(UTC)
-
-
-def _number(text: str) -> int:
-    number = int(text)
-    if abs(number) >= 2**31:
-        raise ValueError(text)
-    return number
+    readers = [_READERS.get(_kind(column), str) for column in columns]
+    return cursors.read(text, *readers, field="_after")
 
 
 _READERS: Mapping[type, Callable[[str], Any]] = {
     date: date.fromisoformat,
-    datetime: _instant,
-    int: _number,
+    datetime: cursors.instant,
+    int: int,
     UUID: UUID,
 }
 
@@ -300,19 +267,6 @@ def _kind(column: Any) -> type:
     """The Python type of a column's values."""
     found: type = getattr(column.type, "impl", column.type).python_type
     return found
-
-
-def cursor_parts(text: str, count: int) -> list[str]:
-    """The parts of a place in a list; BadCursor for what none of our answers wrote."""
-    try:
-        parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(parts, list) or len(parts) != count:
-            raise ValueError(text)
-        if not all(str(part).isprintable() for part in parts):
-            raise ValueError(text)
-        return [str(part) for part in parts]
-    except (ValueError, binascii.Error, RecursionError):
-        raise BadCursor(field="_after") from None
 
 
 def no_such(name: str) -> Malformed:

@@ -14,19 +14,17 @@ from sqlalchemy.orm import Session
 from openslot.booking.cells import Board, Cell, Use, free_board, full_board
 from openslot.booking.slots import free_starts
 from openslot.core.errors import Malformed
+from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir import dates, subject
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
 from openslot.entrypoints.fhir.parameters import Reference, read_number, split
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
 from openslot.entrypoints.fhir.search import (
-    BadCursor,
     Found,
     Query,
     Resources,
     Term,
     conditions,
-    cursor_parts,
-    write_cursor,
 )
 from openslot.schedules.availability import DAY, Span, Window, instant_of, window_over
 from openslot.schedules.models import Schedule
@@ -138,7 +136,7 @@ def find(session: Session, query: Query, resources: Resources, asked: Asked) -> 
         board = board.only(keys)
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
     shown = page[: query.count]
-    after = write_cursor(shown[-1].key) if len(page) > query.count and shown else None
+    after = cursors.write(shown[-1].key) if len(page) > query.count and shown else None
     return Found(_rows(session, shown), board.count(), after, more)
 
 
@@ -240,12 +238,9 @@ def _first_tick(at: datetime) -> int:
 def _after(text: str | None) -> Key | None:
     if text is None:
         return None
-    try:
-        tick, schedule_id, minutes = (int(part) for part in cursor_parts(text, 3))
-    except ValueError:
-        raise BadCursor(field="_after") from None
+    tick, schedule_id, minutes = cursors.read(text, int, int, int, field="_after")
     if not 0 <= tick < 24_000_000:
-        raise BadCursor(field="_after")
+        raise cursors.BadCursor(field="_after")
     return tick, schedule_id, minutes
 
 
