@@ -1,6 +1,7 @@
 """A real Chromium, and the app served to it on a free port of the loopback interface.
 
 ``live_server``    the app on a new SQLite database: ``.url``, ``.app``, ``.database``
+``world``          a network in that database
 ``desktop_page``   a page of a wide window
 ``phone_page``     a page of a phone: narrow, touched
 ``noscript_page``  a page that runs no JavaScript
@@ -10,14 +11,18 @@ Where Chromium is missing these tests are skipped, and the summary says how to g
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import engines
+from entrypoints.world import World, build
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -27,6 +32,8 @@ from serving import serving
 HERE = Path(__file__).parent
 PATIENCE = 10_000
 """Milliseconds that a page may take for anything; a test that needs more has found a fault."""
+
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 QUIET = [
     "--disable-gpu",
@@ -61,38 +68,38 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@contextmanager
+def a_page(browser: Browser, **device: Any) -> Iterator[Page]:
+    """A page with cookies of its own, which may ask this machine alone for anything."""
+    asked: set[str] = set()
+    context = browser.new_context(**device)
+    context.set_default_timeout(PATIENCE)
+    context.on("request", lambda request: asked.add(urlsplit(request.url).hostname or ""))
+    yield context.new_page()
+    context.close()
+    assert asked <= {"127.0.0.1", ""}, f"a page asked {asked}"
+
+
 @pytest.fixture
 def desktop_page(browser: Browser) -> Iterator[Page]:
     """A page of a window of 1280 × 800."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    yield context.new_page()
-    context.close()
+    with a_page(browser, viewport=DESKTOP) as page:
+        yield page
 
 
 @pytest.fixture
 def phone_page(browser: Browser) -> Iterator[Page]:
     """A page of a phone of 390 × 844, touched and not pointed at."""
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844},
-        device_scale_factor=2,
-        is_mobile=True,
-        has_touch=True,
-    )
-    context.set_default_timeout(PATIENCE)
-    yield context.new_page()
-    context.close()
+    phone = {"device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+    with a_page(browser, viewport=PHONE, **phone) as page:
+        yield page
 
 
 @pytest.fixture
 def noscript_page(browser: Browser) -> Iterator[Page]:
     """A page of a wide window that runs no JavaScript."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, java_script_enabled=False
-    )
-    context.set_default_timeout(PATIENCE)
-    yield context.new_page()
-    context.close()
+    with a_page(browser, viewport=DESKTOP, java_script_enabled=False) as page:
+        yield page
 
 
 @dataclass(frozen=True)
@@ -113,3 +120,9 @@ def live_server(tmp_path: Path) -> Iterator[LiveServer]:
     with serving(app) as url:
         yield LiveServer(url, app, database)
     database.close()
+
+
+@pytest.fixture
+def world(live_server: LiveServer) -> World:
+    """The network of ``entrypoints.world`` in the database of the server."""
+    return build(live_server.database)

@@ -2,23 +2,21 @@
 that is added, booked for and handed over; the pages on the way pass axe."""
 
 import re
-from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
 from browser.conftest import LiveServer
-from browser.test_journeys import checked, sign_in, world  # noqa: F401 - fixtures of both
+from browser.steps import checked, sign_in
 from entrypoints.browsing import mails
 from entrypoints.world import World
 from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner, Profession
 
 STRONG = "orchard lantern velvet seven"
-Check = Callable[[Page], None]
 
 
-def as_gp_and_specialist(server: LiveServer, world: World) -> None:  # noqa: F811
+def as_gp_and_specialist(server: LiveServer, world: World) -> None:
     def work(session: Session) -> None:
         gp = session.get(Practitioner, world.practitioners["owner"])
         specialist = session.get(Practitioner, world.practitioners["stranger"])
@@ -36,13 +34,12 @@ def test_from_a_gps_letter_to_the_specialists_answer(
     phone_page: Page,
     noscript_page: Page,
     live_server: LiveServer,
-    world: World,  # noqa: F811
-    checked: Check,  # noqa: F811
+    world: World,
 ) -> None:
     as_gp_and_specialist(live_server, world)
     doctor, patient, specialist = desktop_page, phone_page, noscript_page
 
-    sign_in(doctor, live_server, world.emails["practitioner-owner"])
+    sign_in(doctor, live_server.url, world.emails["practitioner-owner"])
     doctor.goto(f"{live_server.url}/patients/{world.patients['owner']}/referrals/new")
     checked(doctor)
     doctor.get_by_label("Letter").fill("Palpitations since May.")
@@ -54,7 +51,7 @@ def test_from_a_gps_letter_to_the_specialists_answer(
     expect(doctor.get_by_text("The referral is sent.")).to_be_visible()
     checked(doctor)
 
-    sign_in(patient, live_server, world.emails["patient-owner"])
+    sign_in(patient, live_server.url, world.emails["patient-owner"])
     patient.goto(f"{live_server.url}/referrals")
     checked(patient)
     patient.get_by_role("link", name="Book with it").click()
@@ -65,12 +62,13 @@ def test_from_a_gps_letter_to_the_specialists_answer(
     patient.get_by_role("button", name="Confirm booking").click()
     expect(patient.get_by_role("heading", name="Your visit is booked")).to_be_visible()
 
-    sign_in(specialist, live_server, world.emails["practitioner-stranger"])
+    sign_in(specialist, live_server.url, world.emails["practitioner-stranger"])
     specialist.goto(f"{live_server.url}/referrals")
     specialist.get_by_role("link", name="Aroha Owner").first.click()
     expect(specialist.get_by_text("Palpitations since May.")).to_be_visible()
     specialist.get_by_label("Your answer").fill("A harmless extra beat.")
     specialist.get_by_role("button", name="Send the answer").click()
+    expect(specialist.get_by_text("Your answer is sent to the GP.")).to_be_visible()
 
     doctor.goto(f"{live_server.url}/referrals?state=used")
     checked(doctor)
@@ -83,11 +81,10 @@ def test_a_child_is_added_booked_for_and_handed_over(
     phone_page: Page,
     desktop_page: Page,
     live_server: LiveServer,
-    world: World,  # noqa: F811
-    checked: Check,  # noqa: F811
+    world: World,
 ) -> None:
     parent, child = phone_page, desktop_page
-    sign_in(parent, live_server, world.emails["patient-owner"])
+    sign_in(parent, live_server.url, world.emails["patient-owner"])
     parent.goto(f"{live_server.url}/profile/dependents")
     checked(parent)
     parent.get_by_role("link", name="Add somebody").click()
@@ -112,6 +109,7 @@ def test_a_child_is_added_booked_for_and_handed_over(
     parent.get_by_label("Their e-mail address").fill("tama@example.net")
     checked(parent)
     parent.get_by_role("button", name="Send the link").click()
+    expect(parent.get_by_text("We have written to tama@example.net.")).to_be_visible()
     checked(parent)
     [mail] = [one for one in mails(live_server.database) if one["to"] == "tama@example.net"]
     found = re.search(r"http://[^/\s]+(/hand-over/\S+)", mail["text"])
@@ -121,7 +119,7 @@ def test_a_child_is_added_booked_for_and_handed_over(
     checked(child)
     child.get_by_label("Password").fill(STRONG)
     child.get_by_role("button", name="Make it mine").click()
-    sign_in(child, live_server, "tama@example.net", STRONG)
+    sign_in(child, live_server.url, "tama@example.net", STRONG)
     expect(child.get_by_text("Priya Stranger").first).to_be_visible()
     parent.goto(f"{live_server.url}/profile/dependents")
     expect(parent.get_by_text("Nobody yet")).to_be_visible()

@@ -1,52 +1,21 @@
 """Two departments in a real Chromium: one asks, the other proposes, both agree, it is done and
 rated. Every page on the way passes axe, also on a phone and without JavaScript."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from entrypoints.world import PASSWORD, World, build
+from browser.steps import Look, checked, sign_in, unchecked
+from entrypoints.world import World
 from openslot.booking import check
 from openslot.requests.models import ServiceRequest
 
-Looked = Callable[[Page], None]
 
-
-@pytest.fixture
-def world(live_server: LiveServer) -> World:
-    return build(live_server.database)
-
-
-def checked(page: Page) -> None:
-    """Passes axe, and does not scroll sideways."""
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
-    root = "document.documentElement"
-    scroll, client = page.evaluate(f"[{root}.scrollWidth, {root}.clientWidth]")
-    assert scroll <= client, f"{page.url} scrolls sideways"
-
-
-def unchecked(_page: Page) -> None:
-    """Where no script runs, axe does not either."""
-
-
-def sign_in(page: Page, server: LiveServer, email: str) -> None:
-    page.context.clear_cookies()
-    page.goto(f"{server.url}/login")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{server.url}/dashboard")
-
-
-def journey(page: Page, server: LiveServer, world: World, look: Looked) -> None:
+def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated."""
     surgery, radiology = world.emails["staff-teammate"], world.emails["staff-owner"]
-    sign_in(page, server, surgery)
+    sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
     page.get_by_role("link", name="Ask for Radiology visit").click()
@@ -60,7 +29,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Looked) -> None:
     look(page)
     address = page.url
 
-    sign_in(page, server, radiology)
+    sign_in(page, server.url, radiology)
     page.goto(f"{server.url}/requests")
     look(page)
     page.get_by_role("link", name="Other answer").click()
@@ -69,9 +38,10 @@ def journey(page: Page, server: LiveServer, world: World, look: Looked) -> None:
     page.get_by_label("A word about it").fill("The scanner is serviced")
     look(page)
     page.get_by_role("button", name="Propose this time").click()
+    expect(page.get_by_role("status").first).to_contain_text("proposed")
     look(page)
 
-    sign_in(page, server, surgery)
+    sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/requests?tab=outgoing")
     page.locator(".os-table").get_by_role("link", name="Radiology visit", exact=True).click()
     look(page)
@@ -79,16 +49,17 @@ def journey(page: Page, server: LiveServer, world: World, look: Looked) -> None:
     expect(page.locator(".is-accepted")).to_be_visible()
     look(page)
 
-    sign_in(page, server, radiology)
+    sign_in(page, server.url, radiology)
     page.goto(address)
     page.get_by_role("button", name="It is completed").click()
     expect(page.locator(".is-done")).to_be_visible()
 
-    sign_in(page, server, surgery)
+    sign_in(page, server.url, surgery)
     page.goto(address)
     look(page)
     page.get_by_role("radio", name="4 stars").check(force=True)
     page.get_by_role("button", name="Save the rating").click()
+    expect(page.get_by_role("status").first).to_contain_text("is saved")
     page.goto(f"{server.url}/departments/{world.departments['owner']}")
     expect(page.locator(".os-rating")).to_contain_text("4.0")
     page.get_by_role("button", name="Add to favourites").click()
@@ -131,7 +102,7 @@ def test_stars_are_chosen_with_the_keyboard(
     desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     page = desktop_page
-    sign_in(page, live_server, world.emails["patient-owner"])
+    sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/practitioners/{world.practitioners['owner']}")
     page.get_by_role("radio", name="1 star", exact=True).focus()
     for _step in range(3):
@@ -155,7 +126,7 @@ def test_registering_as_staff_passes_axe(
     page.get_by_label("Password").fill("orchard lantern velvet seven")
     page.get_by_role("button", name="Register").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mail")
-    sign_in(page, live_server, world.emails["centre-admin-owner"])
+    sign_in(page, live_server.url, world.emails["centre-admin-owner"])
     page.goto(f"{live_server.url}/admin/accounts")
     checked(page)
     page.get_by_role("button", name="Let in Ned New").click()

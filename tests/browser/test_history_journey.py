@@ -1,38 +1,15 @@
 """A history from both sides in a real Chromium; every page on the way passes axe."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from entrypoints.world import PASSWORD, World, build
+from browser.steps import checked, sign_in
+from entrypoints.world import World
 
 NOTE = "Left knee, pain on stairs for three weeks."
 CORRECTED = "Right knee, pain on stairs for three weeks."
 REASON = "Unconscious after a fall, allergies unknown."
-
-
-@pytest.fixture
-def world(live_server: LiveServer) -> World:
-    return build(live_server.database)
-
-
-def look(page: Page) -> None:
-    """Passes axe, and does not scroll sideways."""
-    found = Axe().run(page)
-    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
-    widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    scroll, client = page.evaluate(widths)
-    assert scroll <= client, f"{page.url} scrolls sideways"
-
-
-def sign_in(page: Page, server: LiveServer, email: str) -> None:
-    page.context.clear_cookies()
-    page.goto(f"{server.url}/login")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{server.url}/dashboard")
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
@@ -43,9 +20,9 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     history = f"{live_server.url}/patients/{world.patients['owner']}"
 
     # Who treats the patient writes a note and medication, and corrects the note.
-    sign_in(page, live_server, world.emails["practitioner-owner"])
+    sign_in(page, live_server.url, world.emails["practitioner-owner"])
     page.goto(history)
-    look(page)
+    checked(page)
     page.locator("details").get_by_label("Note").fill(NOTE)
     page.get_by_role("button", name="Save the note").click()
     expect(page.get_by_text("The note is in the history.")).to_be_visible()
@@ -56,14 +33,14 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     expect(page.get_by_text("The medication is in the history.")).to_be_visible()
     note = page.locator("li", has_text=NOTE)
     note.get_by_role("link", name="Correct").click()
-    look(page)
+    checked(page)
     page.get_by_label("Note").fill(CORRECTED)
     page.get_by_role("button", name="Save the correction").click()
     expect(page.get_by_text("No longer valid: corrected on")).to_be_visible()
-    look(page)
+    checked(page)
 
     # Somebody else does not find the patient by a part of the name, and breaks the glass.
-    sign_in(page, live_server, world.emails["practitioner-stranger"])
+    sign_in(page, live_server.url, world.emails["practitioner-stranger"])
     response = page.goto(history)
     assert response is not None
     assert response.status == 404
@@ -72,27 +49,27 @@ def test_it_is_written_corrected_read_and_opened_in_an_emergency(
     page.get_by_label("Whole name").fill("Aroha Owner")
     page.get_by_label("Date of birth", exact=True).fill("31 March 1980")
     page.get_by_role("button", name="Look up").click()
-    look(page)
+    checked(page)
     page.get_by_role("link", name="Emergency access").click()
-    look(page)
+    checked(page)
     page.get_by_role("button", name="Open the history").click()
     expect(page.get_by_role("alert")).to_contain_text("There is a problem")
-    look(page)
+    checked(page)
     page.get_by_label("Why do you need this history now?").fill(REASON)
     page.get_by_role("button", name="Open the history").click()
     expect(page.get_by_text("You opened this history in an emergency")).to_be_visible()
     expect(page.get_by_text(CORRECTED)).to_be_visible()
-    look(page)
+    checked(page)
 
     # The patient reads all of it, and who did.
-    sign_in(page, live_server, world.emails["patient-owner"])
+    sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/history")
     for words in (NOTE, CORRECTED, "Ibuprofen 400 mg", REASON):
         expect(page.get_by_text(words, exact=True)).to_be_visible()
-    look(page)
+    checked(page)
     page.get_by_role("link", name="Medication", exact=True).click()
     expect(page.get_by_text(NOTE, exact=True)).to_have_count(0)
     page.get_by_role("link", name="See who read it").click()
     expect(page.get_by_role("heading", name="Priya Stranger opened it")).to_be_visible()
     expect(page.get_by_role("heading", name="Priya Owner")).to_be_visible()
-    look(page)
+    checked(page)

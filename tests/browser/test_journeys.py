@@ -1,14 +1,12 @@
 """Whole journeys in a real Chromium: as a patient, as a practitioner, with and without
 JavaScript, on a phone; every page on the way passes axe."""
 
-from collections.abc import Callable
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from entrypoints.world import PASSWORD, SYDNEY, World, build
+from browser.steps import Look, checked, sign_in, unchecked
+from entrypoints.world import SYDNEY, World
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
@@ -20,38 +18,6 @@ NEW = {
     "email": "aroha@example.net",
     "password": "orchard lantern velvet seven",
 }
-
-
-@pytest.fixture
-def world(live_server: LiveServer) -> World:
-    return build(live_server.database)
-
-
-@pytest.fixture
-def checked(live_server: LiveServer) -> Callable[[Page], None]:
-    """Passes axe, does not scroll sideways, and asked no other host for anything."""
-
-    def check_page(page: Page) -> None:
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
-        widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        if _runs_scripts(page):
-            scroll, client = page.evaluate(widths)
-            assert scroll <= client, f"{page.url} scrolls sideways"
-
-    return check_page
-
-
-def _runs_scripts(page: Page) -> bool:
-    return bool(page.evaluate("() => true"))
-
-
-def sign_in(page: Page, server: LiveServer, email: str, password: str = PASSWORD) -> None:
-    page.goto(f"{server.url}/login")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password", exact=True).fill(password)
-    page.locator("main").get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{server.url}/dashboard")
 
 
 def sign_up(page: Page, server: LiveServer) -> None:
@@ -72,9 +38,8 @@ def visits_of(database: Database, status: Status) -> list[Appointment]:
     )
 
 
-def journey(page: Page, server: LiveServer, checked: Callable[[Page], None] | None) -> None:
+def journey(page: Page, server: LiveServer, look: Look) -> None:
     """Sign up, search, hold, book, move, cancel."""
-    look = checked or (lambda _page: None)
     before = len(visits_of(server.database, Status.BOOKED))
     page.goto(server.url)
     look(page)
@@ -115,28 +80,24 @@ def journey(page: Page, server: LiveServer, checked: Callable[[Page], None] | No
 
 
 def test_a_new_patient_books_moves_and_cancels(
-    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+    desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     journey(desktop_page, live_server, checked)
 
 
-def test_the_same_on_a_phone(
-    phone_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
-) -> None:
+def test_the_same_on_a_phone(phone_page: Page, live_server: LiveServer, world: World) -> None:
     journey(phone_page, live_server, checked)
 
 
 def test_the_same_without_javascript(
     noscript_page: Page, live_server: LiveServer, world: World
 ) -> None:
-    journey(noscript_page, live_server, None)
+    journey(noscript_page, live_server, unchecked)
 
 
-def test_a_practitioners_day(
-    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
-) -> None:
+def test_a_practitioners_day(desktop_page: Page, live_server: LiveServer, world: World) -> None:
     page = desktop_page
-    sign_in(page, live_server, world.emails["practitioner-owner"])
+    sign_in(page, live_server.url, world.emails["practitioner-owner"])
     checked(page)
     page.get_by_role("link", name="Calendar", exact=True).click()
     checked(page)
@@ -200,14 +161,13 @@ def test_every_page_is_accessible(
     request: pytest.FixtureRequest,
     live_server: LiveServer,
     world: World,
-    checked: Callable[[Page], None],
     who: str | None,
     paths: list[str],
     size: str,
 ) -> None:
     page: Page = request.getfixturevalue(f"{size}_page")
     if who:
-        sign_in(page, live_server, world.emails[who])
+        sign_in(page, live_server.url, world.emails[who])
     for path in paths:
         response = page.goto(live_server.url + path)
         assert response is not None
@@ -216,7 +176,7 @@ def test_every_page_is_accessible(
 
 
 def test_dark_pages_are_accessible(
-    desktop_page: Page, live_server: LiveServer, world: World, checked: Callable[[Page], None]
+    desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     desktop_page.emulate_media(color_scheme="dark")
     for path in ("/", "/search?q=physio", "/book/1", "/practitioners/1", "/sign-up", "/api/docs"):
@@ -228,7 +188,7 @@ def test_booking_by_keyboard_alone(
     desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     page = desktop_page
-    sign_in(page, live_server, world.emails["patient-owner"])
+    sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/book/{world.schedules['teammate']}")
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -249,8 +209,8 @@ def test_two_patients_press_the_same_time(
 ) -> None:
     """The second is told kindly, keeps what was typed, and books one of the nearest times."""
     book = f"{live_server.url}/book/{world.schedules['stranger']}"
-    sign_in(desktop_page, live_server, world.emails["patient-owner"])
-    sign_in(phone_page, live_server, world.emails["patient-teammate"])
+    sign_in(desktop_page, live_server.url, world.emails["patient-owner"])
+    sign_in(phone_page, live_server.url, world.emails["patient-teammate"])
     desktop_page.goto(book)
     phone_page.goto(book)
     desktop_page.locator(".os-days .os-slot:visible").first.click()

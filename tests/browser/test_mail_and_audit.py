@@ -1,7 +1,6 @@
 """Mail is chosen and stopped, a calendar subscribed to, and all of it read in the audit."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from urllib.request import urlopen
 
@@ -9,7 +8,7 @@ import icalendar
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from browser.test_journeys import checked, sign_in, world  # noqa: F401 - fixtures
+from browser.steps import checked, sign_in
 from entrypoints.world import World
 from openslot.core import clock
 from openslot.core.config import Settings
@@ -18,7 +17,7 @@ from openslot.entrypoints.worker.main import seal_audit
 from openslot.notifications.preferences import Kind, preferences, stop_token
 
 
-def wanted(database: Database, world: World) -> set[Kind]:  # noqa: F811
+def wanted(database: Database, world: World) -> set[Kind]:
     found = database.read(lambda session: preferences(session, world.accounts["patient-owner"]))
     return {kind for kind, on in found.items() if on}
 
@@ -26,11 +25,10 @@ def wanted(database: Database, world: World) -> set[Kind]:  # noqa: F811
 def test_mail_is_chosen_and_stopped_and_the_calendar_read(
     live_server: LiveServer,
     phone_page: Page,
-    world: World,  # noqa: F811
-    checked: Callable[[Page], None],  # noqa: F811
+    world: World,
 ) -> None:
     page, database = phone_page, live_server.database
-    sign_in(page, live_server, world.emails["patient-owner"])
+    sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/account")
     page.get_by_role("link", name="Mail that you get").click()
     checked(page)
@@ -42,6 +40,7 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
     page.goto(f"{live_server.url}/profile/calendar")
     checked(page)
     page.get_by_role("button", name="Make an address").click()
+    expect(page.locator(".os-copy")).to_be_visible()
     checked(page)
     address = page.locator(".os-copy").inner_text()
     with urlopen(address) as answer:
@@ -54,7 +53,7 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
 def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
     live_server: LiveServer,
     noscript_page: Page,
-    world: World,  # noqa: F811
+    world: World,
 ) -> None:
     page = noscript_page
     settings: Settings = live_server.app.extensions["openslot"].settings
@@ -71,11 +70,10 @@ def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
 def test_the_audit_is_searched_and_taken_along(
     live_server: LiveServer,
     desktop_page: Page,
-    world: World,  # noqa: F811
-    checked: Callable[[Page], None],  # noqa: F811
+    world: World,
 ) -> None:
     page, database = desktop_page, live_server.database
-    sign_in(page, live_server, world.emails["network-admin"])
+    sign_in(page, live_server.url, world.emails["network-admin"])
     seal_audit(database, Settings(_env_file=None), lambda: clock.now() + timedelta(minutes=1))
     page.goto(f"{live_server.url}/admin/audit")
     checked(page)

@@ -1,15 +1,14 @@
 """A doctor goes on leave, and a patient takes the new time from a mail; another waits for a
 time, and gets one when it comes free."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from browser.conftest import PATIENCE, LiveServer
-from browser.test_journeys import checked, sign_in
+from browser.conftest import LiveServer
+from browser.steps import checked, sign_in
 from entrypoints.world import SYDNEY, World, book_for, build
 from openslot.booking import check
 from openslot.booking import commands as booking
@@ -22,10 +21,6 @@ from openslot.offers.links import token_of
 from openslot.offers.models import Offer, OfferStatus
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
-
-__all__ = ["checked"]
-
-SIZES = {"width": 390, "height": 844}
 
 
 @pytest.fixture
@@ -69,13 +64,12 @@ def status(database: Database, world: World, visit: str) -> str:
 
 def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_link(
     desktop_page: Page,
-    browser: Browser,
+    phone_page: Page,
     live_server: LiveServer,
     world: World,
-    checked: Callable[[Page], None],
 ) -> None:
     page = desktop_page
-    sign_in(page, live_server, world.emails["practitioner-owner"])
+    sign_in(page, live_server.url, world.emails["practitioner-owner"])
     page.goto(f"{live_server.url}/calendar/absences")
     page.get_by_label("From, day").fill(day(3))
     page.get_by_label("To, day").fill(day(5))
@@ -94,17 +88,13 @@ def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_lin
     assert status(live_server.database, world, "stranger-here") == Status.CANCELLED
 
     [link] = offered(live_server)
-    context = browser.new_context(viewport=SIZES)  # type: ignore[arg-type] # a size
-    context.set_default_timeout(PATIENCE)
-    phone = context.new_page()
-    phone.goto(f"{live_server.url}/offers/{link}")
-    checked(phone)
-    phone.get_by_role("button", name="Take this time").click()
-    expect(phone.get_by_role("heading", level=1)).to_have_text(
+    phone_page.goto(f"{live_server.url}/offers/{link}")
+    checked(phone_page)
+    phone_page.get_by_role("button", name="Take this time").click()
+    expect(phone_page.get_by_role("heading", level=1)).to_have_text(
         "Your visit has moved to the new time"
     )
-    checked(phone)
-    context.close()
+    checked(phone_page)
     assert status(live_server.database, world, "teammate-here") == Status.BOOKED
     assert offered(live_server) == []
     assert live_server.database.read(check.faults) == []
@@ -114,7 +104,6 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     desktop_page: Page,
     live_server: LiveServer,
     world: World,
-    checked: Callable[[Page], None],
 ) -> None:
     page, database = desktop_page, live_server.database
     only_then = database.read(
@@ -122,7 +111,7 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     )
     close_but(database, world, only_then)
     cancel(database, world.visits["stranger"])  # at that very time, elsewhere
-    sign_in(page, live_server, world.emails["patient-stranger"])
+    sign_in(page, live_server.url, world.emails["patient-stranger"])
     page.goto(f"{live_server.url}/waiting")
     checked(page)
     page.goto(f"{live_server.url}/waiting/new?practitioner={world.practitioners['owner']}")
@@ -140,6 +129,7 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     page.goto(f"{live_server.url}/offers")
     checked(page)
     page.get_by_role("link", name="Answer the offer").click()
+    expect(page.get_by_role("button", name="Take this time")).to_be_visible()
     checked(page)
     page.get_by_role("button", name="Take this time").click()
     expect(page.get_by_text("The time is booked.")).to_be_visible()

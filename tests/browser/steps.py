@@ -1,0 +1,39 @@
+"""What every journey does: sign in, and look whether a page is good for everybody."""
+
+from collections.abc import Callable
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from entrypoints.world import PASSWORD
+
+Look = Callable[[Page], None]
+"""What a journey does with each page on its way."""
+
+WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+def sign_in(page: Page, server_url: str, email: str, password: str = PASSWORD) -> None:
+    """As nobody or somebody else before."""
+    page.context.clear_cookies()
+    page.goto(f"{server_url}/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{server_url}/dashboard")
+
+
+def checked(page: Page) -> None:
+    """The page, once it is all there, passes axe and does not scroll sideways.
+
+    A click returns when the next page begins to arrive; axe needs the whole of it.
+    """
+    page.wait_for_load_state()
+    found = Axe().run(page)
+    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+    scroll, client = page.evaluate(WIDTHS)
+    assert scroll <= client, f"{page.url} scrolls sideways"
+
+
+def unchecked(_page: Page) -> None:
+    """Where no script runs, axe does not either."""
