@@ -1,7 +1,7 @@
 """All tables in one place, for migrations and for tests that need an empty schema."""
 
 from openslot.booking import models as booking
-from openslot.core import audit, idempotency, outbox
+from openslot.core import audit, idempotency, outbox, turns
 from openslot.core.db import Base
 from openslot.directory import models as directory
 from openslot.feedback import models as feedback
@@ -28,6 +28,7 @@ TABLES = (
     referrals,
     requests,
     schedules,
+    turns,
     webhooks,
 )
 """The modules whose import fills :data:`metadata`."""

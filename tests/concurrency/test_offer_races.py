@@ -14,7 +14,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.offers import offering, rebooking, search, waiting
-from openslot.offers.errors import OfferOver
+from openslot.offers.errors import AlreadyWaiting, OfferOver, TooManyEntries
 from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
 from openslot.offers.rebooking import Decided
 from openslot.schedules.models import AbsenceKind
@@ -85,6 +85,27 @@ def test_an_answer_its_expiry_and_a_cancellation_end_in_one_of_them(database: Da
     else:
         assert left.starts_at == MONDAY_9 + DAY
     assert_clean(database)
+
+
+def test_of_joining_twice_at_once_one_counts(database: Database) -> None:
+    town = build_town(database)
+    outcomes = race(RACERS, lambda _: attempt(lambda: wait(database, town)))
+    assert sum(isinstance(one, AlreadyWaiting) for one in outcomes) == RACERS - 1
+    assert len(database.read(lambda session: search.open_entries(session, town.patients[0]))) == 1
+
+
+def test_the_list_takes_no_more_of_a_patient_than_it_may(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "MOST_ENTRIES", 2)
+    town = build_town(database)
+    places = (town.gp_at_hospital, town.gp_at_clinic, town.physio_at_hospital)
+    outcomes = race(
+        len(places),
+        lambda number: attempt(lambda: wait(database, town, schedule_id=places[number])),
+    )
+    assert [type(one) for one in outcomes].count(TooManyEntries) == 1
+    assert len(database.read(lambda session: search.open_entries(session, town.patients[0]))) == 2
 
 
 def test_workers_that_sweep_at_once_offer_each_time_and_each_entry_once(

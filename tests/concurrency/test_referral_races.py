@@ -3,15 +3,22 @@
 The control takes the unique column away from the visits, and then there are two.
 """
 
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from entrypoints.programs import Program, signed_in
+from entrypoints.test_fhir_service_requests import PATH, give_professions, letter
+from entrypoints.world import build
+from openslot.app import create_app
 from openslot.booking import commands as booking
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.referrals import commands as referrals
@@ -108,6 +115,28 @@ def test_a_letter_is_answered_once_however_often_the_button_is_pressed(database:
     row = dentists.row(sent)
     assert row is not None
     assert [row.answer] == won
+
+
+def test_of_equal_conditional_creates_one_makes_a_letter(
+    database: Database, tmp_path: Path
+) -> None:
+    world = build(database)
+    give_professions(database, world)
+    url = database.engine.url.render_as_string(hide_password=False)
+    settings = Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
+    app = create_app(settings)
+    with closing(app.extensions["openslot"].database):
+        token = signed_in(app, world, "practitioner-owner").token
+        unless = f"patient={world.patients['owner']}&status=active"
+
+        def send(_number: int) -> tuple[int, str]:
+            program = Program(app, token)
+            answer = program.send("POST", PATH, letter(world), If_None_Exist=unless)
+            return answer.status_code, answer.json["id"]  # type: ignore[index] # an object
+
+        replies = race(RACERS, send)
+    assert sorted(status for status, _ in replies) == [200] * (RACERS - 1) + [201]
+    assert len({key for _, key in replies}) == 1
 
 
 def test_a_cancelled_visit_gives_its_letter_to_the_next_and_no_second(database: Database) -> None:

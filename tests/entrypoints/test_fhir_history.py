@@ -36,7 +36,7 @@ from openslot.identity.models import Account, Role
 from openslot.records import commands
 from openslot.records.access import Access, may_read
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.models import EmergencyAccess, Entry
+from openslot.records.models import EmergencyAccess
 
 Json = dict[str, Any]
 
@@ -79,11 +79,8 @@ class Care:
         details: NoteDetails | PrescriptionDetails = NOTE,
     ) -> UUID:  # fmt: skip
         """What the practitioner recorded."""
-        add: Callable[..., Entry] = (
-            commands.add_note if isinstance(details, NoteDetails) else commands.add_prescription
-        )
         return self.database.run(
-            lambda session: add(
+            lambda session: commands.add(
                 session, self.doctor(who), self.world.patients[patient], details, now=self.now,
                 access_days=0, appointment_id=visit,
             )

@@ -67,7 +67,7 @@ class Surgery:
     ) -> Entry:  # fmt: skip
         """Write a note."""
         return self.database.run(
-            lambda session: commands.add_note(
+            lambda session: commands.add(
                 session, actor or self.gp, patient or self.patient, NoteDetails(text=text),
                 now=now, access_days=0, appointment_id=visit, entry_id=entry_id,
             )
@@ -76,7 +76,7 @@ class Surgery:
     def prescribe(self, details: PrescriptionDetails = PILLS) -> Entry:
         """Record medication."""
         return self.database.run(
-            lambda session: commands.add_prescription(
+            lambda session: commands.add(
                 session, self.gp, self.patient, details, now=NOW, access_days=0,
                 appointment_id=self.visit,
             )

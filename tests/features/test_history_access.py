@@ -127,7 +127,7 @@ class Network:
     def note(self, actor: Actor, text: str) -> None:
         """Record something."""
         self.database.run(
-            lambda session: commands.add_note(
+            lambda session: commands.add(
                 session, actor, self.patient, NoteDetails(text=text), now=NOW, access_days=0
             )
         )

@@ -23,6 +23,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound
 from openslot.core.ids import new_id
+from openslot.core.turns import take_turn
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor, works_with_patients
@@ -68,6 +69,7 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
     waiter = prepared(session, actor, details, now=now)
     entry = waiter.entry
     if entry.patient_id is not None:
+        take_turn(session, f"waiting {entry.patient_id}")
         _check_others(waiter, search.open_entries(session, entry.patient_id))
     search.add_entry(session, entry, waiter.centres)
     audit.record(

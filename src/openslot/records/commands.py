@@ -22,43 +22,35 @@ from openslot.records.queries import Record
 
 Written = NoteDetails | PrescriptionDetails
 
+ADDED = {EntryKind.NOTE: "noted", EntryKind.PRESCRIPTION: "prescribed"}
+"""What the audit calls it."""
 
-def add_note(
+OWNED = ("patient_id", "practitioner_id", "kind")
+
+
+def add(
     session: Session,
     actor: Actor,
     patient_id: UUID,
-    details: NoteDetails,
+    details: Written,
     *,
     now: datetime,
     access_days: int,
     appointment_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Entry:
-    """Record what a practitioner found, said and did, at a visit if one is named.
+    """Record what a practitioner found, said and did, or medication; at a visit if one is named.
 
     ``entry_id`` is what the entry is to be called: sent twice it is kept once, as it was first.
     NotFound for who may not read the history, NotYourVisit for a visit of anybody else.
     """
     author = writer(session, actor, patient_id, now=now, access_days=access_days)
     entry = _entry(patient_id, author, details, now, entry_id)
-    return _added(session, actor, entry, appointment_id, "noted")
-
-
-def add_prescription(
-    session: Session,
-    actor: Actor,
-    patient_id: UUID,
-    details: PrescriptionDetails,
-    *,
-    now: datetime,
-    access_days: int,
-    appointment_id: UUID | None = None,
-    entry_id: UUID | None = None,
-) -> Entry:
-    """Record medication, as :func:`add_note` does a note."""
-    author = writer(session, actor, patient_id, now=now, access_days=access_days)
-    entry = _entry(patient_id, author, details, now, entry_id)
-    return _added(session, actor, entry, appointment_id, "prescribed")
+    known = queries.entry(session, entry.id)
+    if known is not None:
+        return _same(known.entry, entry)
+    _at_visit(session, entry, appointment_id)
+    return _kept(session, actor, entry, ADDED[EntryKind(entry.kind)])
 
 
 def correct(
@@ -188,18 +180,9 @@ def _at_visit(session: Session, entry: Entry, appointment_id: UUID | None) -> No
     entry.appointment_id, entry.centre_id = appointment_id, visit.centre.id
 
 
-def _added(
-    session: Session, actor: Actor, entry: Entry, appointment_id: UUID | None, act: str
-) -> Entry:
-    """The entry, or the one of this name that its author has added already."""
-    known = queries.entry(session, entry.id)
-    if known is None:
-        _at_visit(session, entry, appointment_id)
-        return _kept(session, actor, entry, act)
-    old = known.entry
-    if (old.patient_id, old.practitioner_id, old.kind) != (
-        entry.patient_id, entry.practitioner_id, entry.kind,
-    ):  # fmt: skip
+def _same(old: Entry, new: Entry) -> Entry:
+    """What is kept under the name already, if its author has sent it again."""
+    if any(getattr(old, name) != getattr(new, name) for name in OWNED):
         raise NotFound
     return old
 

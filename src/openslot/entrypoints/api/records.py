@@ -1,7 +1,6 @@
 """What practitioners add to histories through the API: notes, medication, corrections; and
 emergency access."""
 
-from collections.abc import Callable
 from uuid import UUID
 
 from pydantic import AwareDatetime
@@ -25,7 +24,7 @@ from openslot.entrypoints.request import now, reader, settings, write
 from openslot.identity.models import Role
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.models import Entry, EntryKind
+from openslot.records.models import EntryKind
 
 service = Service("records", "Records", "What practitioners add to histories.")
 
@@ -80,7 +79,7 @@ class EmergencyAccess(Shown):
 def create_note(patient_id: UUID, body: NewNote) -> Answer:
     """Add a note, as a practitioner who may read the history."""
     details = NoteDetails(text=body.text)
-    return _added(patient_id, commands.add_note, details, body.appointment)
+    return _added(patient_id, details, body.appointment)
 
 
 @service.operation(
@@ -90,7 +89,7 @@ def create_note(patient_id: UUID, body: NewNote) -> Answer:
 def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
     """Add medication, as a practitioner who may read the history."""
     details = PrescriptionDetails(medication=body.medication, dose=body.dose, text=body.text)
-    return _added(patient_id, commands.add_prescription, details, body.appointment)
+    return _added(patient_id, details, body.appointment)
 
 
 @service.operation(
@@ -138,16 +137,11 @@ def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAc
     return EmergencyAccess(id=row.id, reason=row.reason, start=row.starts_at, end=row.ends_at)
 
 
-def _added(
-    patient_id: UUID,
-    add: Callable[..., Entry],
-    details: NoteDetails | PrescriptionDetails,
-    appointment: UUID | None,
-) -> Answer:
+def _added(patient_id: UUID, details: commands.Written, appointment: UUID | None) -> Answer:
     check_may_read(patient_id)
     return _written(
         write(
-            lambda session: add(
+            lambda session: commands.add(
                 session, bearer.actor(), patient_id, details, now=now(), access_days=access_days(),
                 appointment_id=appointment,
             ).id
@@ -160,7 +154,7 @@ def _written(entry_id: UUID) -> Answer:
     return Answer(entry_shown(record) if record else None)
 
 
-def _corrected(kind: EntryKind, body: Correction) -> NoteDetails | PrescriptionDetails:
+def _corrected(kind: EntryKind, body: Correction) -> commands.Written:
     """What was sent, as an entry of the kind that is corrected."""
     sent = body.model_dump(exclude_unset=True)
     if kind is EntryKind.NOTE:

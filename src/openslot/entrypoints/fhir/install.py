@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.core.errors import Conflict, Expired, NotFound
+from openslot.core.errors import Expired, NotFound
 from openslot.entrypoints import bearer, failures
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir import (
@@ -221,21 +221,11 @@ def create(kind: str) -> ResponseReturnValue:
     body, condition = writer.read(received.body()), writers.condition(found)
     asked, context = _asked(), _context()
 
-    def match(session: Session) -> Any:
-        return writers.matching(session, found, condition, asked) if condition else None
-
     def work(session: Session) -> tuple[Any, bool]:
-        known = match(session)
+        known = writers.matching(session, found, condition, asked) if condition else None
         return (known, False) if known else (writer.create(session, body, context), True)
 
-    try:
-        row, is_new = write(work)
-    except Conflict:
-        # Who asked for the same at the same moment may have made it since our look.
-        made = match(reader())
-        if made is None:
-            raise
-        row, is_new = made, False
+    row, is_new = write(work)
     show = found.whole if is_new and found.whole else found.show
     return _written(of_version(show(row, asked.site), 201 if is_new else 200, created=True))
 

@@ -9,6 +9,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from openslot.core.errors import Malformed, StaleVersion
+from openslot.core.turns import take_turn
 from openslot.entrypoints.fhir import access, asking, letters, received, search, writing
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
@@ -57,7 +58,11 @@ def condition(resource: Resource) -> Query | None:
 
 
 def matching(session: Session, resource: Resource, wanted: Query, asked: Asked) -> Any:
-    """The row that fits, if one does; SeveralMatches where it is not the only one."""
+    """The row that fits, if one does; SeveralMatches where it is not the only one.
+
+    Who asks for the same at the same moment waits for what becomes of this.
+    """
+    take_turn(session, f"{resource.name} {wanted.terms}")
     rows = search.run(session, resource, wanted, RESOURCES, asked).rows
     if len(rows) > 1:
         raise SeveralMatches

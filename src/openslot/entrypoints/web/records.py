@@ -1,6 +1,5 @@
 """What practitioners write in a history: notes, medication, corrections; and emergency access."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -117,24 +116,23 @@ def refuse(patient_id: UUID) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A kind of entry: its form, its details, and the verb that keeps it."""
+    """A kind of entry: its form, its details, and what is said once it is kept."""
 
     form: type[Form]
     details: type[NoteDetails] | type[PrescriptionDetails]
-    add: Callable[..., Any]
     said: str
     corrected: str
 
 
-NOTES = Writing(
-    NoteForm, NoteDetails, commands.add_note,
-    _l("The note is in the history."), _l("The note is corrected."),
-)  # fmt: skip
-PRESCRIPTIONS = Writing(
-    PrescriptionForm, PrescriptionDetails, commands.add_prescription,
-    _l("The medication is in the history."), _l("The medication is corrected."),
-)  # fmt: skip
-WRITINGS = {EntryKind.NOTE: NOTES, EntryKind.PRESCRIPTION: PRESCRIPTIONS}
+WRITINGS = {
+    EntryKind.NOTE: Writing(
+        NoteForm, NoteDetails, _l("The note is in the history."), _l("The note is corrected.")
+    ),
+    EntryKind.PRESCRIPTION: Writing(
+        PrescriptionForm, PrescriptionDetails,
+        _l("The medication is in the history."), _l("The medication is corrected."),
+    ),
+}  # fmt: skip
 
 
 @pages.route("/notes/new", methods=["GET", "POST"])
@@ -158,7 +156,7 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         visit, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
-        status = save(form, writing.details, lambda session, details: writing.add(
+        status = save(form, writing.details, lambda session, details: commands.add(
             session, context.actor(), patient_id, details, now=context.now(),
             access_days=access_days(), appointment_id=visit, entry_id=entry))  # fmt: skip
     if not isinstance(status, Done):

@@ -1,0 +1,72 @@
+"""Turns: who looks and then adds is alone meanwhile, on every engine.
+
+The control takes no turn, and both who looked before either had added go on.
+"""
+
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import engines
+from openslot.core import audit
+from openslot.core.audit import AuditEvent, Origin
+from openslot.core.db import Database
+from openslot.core.turns import Turn, take_turn
+from racing import barrier, race
+from town import NOW
+
+RACERS = 8
+MOST = 3
+
+on_servers = pytest.mark.parametrize(
+    "engine_name", [name for name in engines.engine_names() if name != "sqlite"], indirect=True
+)
+"""SQLite's writers wait for each other anyway."""
+
+
+def counted(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+
+def add_one_of_few(session: Session, looked: Barrier | None = None) -> bool:
+    """Add a row if there are fewer than MOST."""
+    room = counted(session) < MOST
+    if looked:
+        looked.wait()
+    if room:
+        audit.record(session, "tested", "test:1", by=Origin(), now=NOW)
+    return room
+
+
+def test_a_number_is_not_passed(database: Database) -> None:
+    def work(session: Session) -> bool:
+        take_turn(session, "few")
+        return add_one_of_few(session)
+
+    outcomes = race(RACERS, lambda _: database.run(work))
+    assert sorted(outcomes) == [False] * (RACERS - MOST) + [True] * MOST
+    assert database.read(counted) == MOST
+    assert database.read(lambda session: session.query(Turn).count()) == 0
+
+
+@on_servers
+def test_control_without_a_turn_it_is(database: Database) -> None:
+    looked = barrier(RACERS)
+    outcomes = race(RACERS, lambda _: database.run(lambda session: add_one_of_few(session, looked)))
+    assert outcomes == [True] * RACERS
+    assert database.read(counted) == RACERS
+
+
+@on_servers
+def test_turns_of_other_names_do_not_wait(database: Database) -> None:
+    """Both hold their turn at the same moment, or the barrier breaks."""
+    both = barrier(2)
+
+    def work(session: Session, number: int) -> int:
+        take_turn(session, f"name {number}")
+        return both.wait()
+
+    outcomes = race(2, lambda number: database.run(lambda session: work(session, number)))
+    assert sorted(outcomes) == [0, 1]
