@@ -23,6 +23,11 @@ def sign_in(page: Page, server_url: str, email: str, password: str = PASSWORD) -
     expect(page).to_have_url(f"{server_url}/dashboard")
 
 
+def turn_week(page: Page) -> None:
+    """Show the free starts of next week: the first of this one may begin while one reads."""
+    page.get_by_role("link", name="Week after").click()
+
+
 def checked(page: Page) -> None:
     """The page, once it is all there, passes axe and does not scroll sideways.
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
 from browser.conftest import LiveServer
-from browser.steps import checked, sign_in
+from browser.steps import checked, sign_in, turn_week
 from entrypoints.browsing import mails
 from entrypoints.world import World
 from openslot.directory import queries as directory
@@ -58,7 +58,8 @@ def test_from_a_gps_letter_to_the_specialists_answer(
     patient.get_by_role("link", name="Book at Wattle Clinic").click()
     expect(patient.get_by_text("You book with the referral from Priya Owner.")).to_be_visible()
     checked(patient)
-    patient.locator(".os-days .os-slot:visible").last.click()
+    turn_week(patient)
+    patient.locator(".os-days .os-slot:visible").first.click()
     patient.get_by_role("button", name="Confirm booking").click()
     expect(patient.get_by_role("heading", name="Your visit is booked")).to_be_visible()
 
@@ -97,7 +98,8 @@ def test_a_child_is_added_booked_for_and_handed_over(
 
     parent.goto(f"{live_server.url}/book/{world.schedules['stranger']}")
     parent.get_by_role("link", name="Tama Ngata").click()
-    parent.locator(".os-days .os-slot:visible").last.click()
+    turn_week(parent)
+    parent.locator(".os-days .os-slot:visible").first.click()
     expect(parent.get_by_label("Tama Ngata")).to_be_checked()
     checked(parent)
     parent.get_by_role("button", name="Confirm booking").click()

@@ -13,14 +13,17 @@ from openslot.requests.models import ServiceRequest
 
 
 def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
-    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated."""
+    """Surgery asks urgently, Radiology proposes, Surgery takes it, it is completed and rated.
+
+    No first free start is pressed: it may begin while the page is read.
+    """
     surgery, radiology = world.emails["staff-teammate"], world.emails["staff-owner"]
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
     page.get_by_role("link", name="Ask for Radiology visit").click()
     page.get_by_label("What is to be done?").fill("CT head")
-    page.locator(".os-days .os-slot:visible").first.click()
+    page.locator(".os-days .os-slot:visible").nth(1).click()
     expect(page.get_by_label("What is to be done?")).to_have_value("CT head")
     page.get_by_text("Urgent").click()
     look(page)
@@ -34,7 +37,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     look(page)
     page.get_by_role("link", name="Other answer").click()
     page.get_by_role("link", name="Propose another time").click()
-    page.locator(".os-days .os-slot:visible").nth(1).click()
+    page.locator(".os-days .os-slot:visible").nth(2).click()
     page.get_by_label("A word about it").fill("The scanner is serviced")
     look(page)
     page.get_by_role("button", name="Propose this time").click()

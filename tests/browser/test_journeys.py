@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
-from browser.steps import Look, checked, sign_in, unchecked
+from browser.steps import Look, checked, sign_in, turn_week, unchecked
 from entrypoints.world import SYDNEY, World
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
@@ -49,7 +49,7 @@ def journey(page: Page, server: LiveServer, look: Look) -> None:
     page.goto(f"{server.url}/search?q=physio+randwick&kind=practitioner&sort=earliest")
     look(page)
     page.locator(".os-result .more").first.click()
-    page.get_by_role("link", name="Week after").click()
+    turn_week(page)
     look(page)
     page.locator(".os-days .os-slot:visible").nth(1).click()
     expect(page.locator("#booking")).to_contain_text("Kept for you")
@@ -62,7 +62,7 @@ def journey(page: Page, server: LiveServer, look: Look) -> None:
 
     page.get_by_role("link", name="Move").click()
     look(page)
-    page.get_by_role("link", name="Week after").click()
+    turn_week(page)
     page.locator(".os-days .os-slot:visible").nth(3).click()
     look(page)
     page.get_by_role("button", name="Move the visit").click()
@@ -190,6 +190,7 @@ def test_booking_by_keyboard_alone(
     page = desktop_page
     sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/book/{world.schedules['teammate']}")
+    turn_week(page)
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('os-slot')"):
@@ -211,8 +212,9 @@ def test_two_patients_press_the_same_time(
     book = f"{live_server.url}/book/{world.schedules['stranger']}"
     sign_in(desktop_page, live_server.url, world.emails["patient-owner"])
     sign_in(phone_page, live_server.url, world.emails["patient-teammate"])
-    desktop_page.goto(book)
-    phone_page.goto(book)
+    for page in (desktop_page, phone_page):
+        page.goto(book)
+        turn_week(page)
     desktop_page.locator(".os-days .os-slot:visible").first.click()
     phone_page.locator(".os-days .os-slot:visible").first.click()
     expect(phone_page.get_by_role("alert")).to_contain_text("nearest free times")
