@@ -2,13 +2,13 @@
 
 import platform
 
-from bench import reporting, searching
+from bench import pages, reporting, searching
 
 
 def main() -> None:
     """Print the machine, then each figure with its spread."""
     print(f"{platform.platform()}, Python {platform.python_version()}")
-    for figure in (*searching.figures(), *reporting.figures()):
+    for figure in (*searching.figures(), *reporting.figures(), *pages.figures()):
         print(figure)
 
 

@@ -17,6 +17,7 @@ from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.discovery.queries import Entry
 from openslot.entrypoints.web.formats import day_part
+from openslot.entrypoints.web.looks import look
 from openslot.entrypoints.web.reading import instant_text
 from openslot.schedules.availability import Weekly
 
@@ -31,10 +32,10 @@ def install(app: Flask, settings: Settings) -> None:
         first_day=first_day,
         groupby_day=groupby_day,
         instant_text=instant_text,
+        look=look,
         at_minute=at_minute,
         hour_text=hour_text,
         period_text=period_text,
-        status_word=status_word,
         visits_by_day=visits_by_day,
     )
     app.jinja_env.globals.update(
@@ -70,18 +71,6 @@ def at_minute(day: date, minute: int, zone: ZoneInfo) -> str:
 def hour_text(hour: time) -> str:
     """An hour beside the calendar: ``9 am``."""
     return str(format_skeleton("h", hour, locale=get_locale()))
-
-
-def status_word(status: str) -> str:
-    """A status as those who give care read it."""
-    words = {
-        "held": _("Held"),
-        "booked": _("Booked"),
-        "arrived": _("Arrived"),
-        "fulfilled": _("Completed"),
-        "no-show": _("No-show"),
-    }
-    return str(words[status])
 
 
 def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,12 @@ def _name_request() -> None:
 
 def static_url(name: str) -> str:
     """The address of a static file, with a fingerprint of what it holds."""
+    return _static_url(request.script_root, name)
+
+
+@lru_cache(maxsize=256)
+def _static_url(_root: str, name: str) -> str:
+    # Icons alone ask for it hundreds of times a page; where the app is mounted decides.
     return url_for("static", filename=name, v=_fingerprint(name))
 
 
