@@ -13,6 +13,7 @@ from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.web.install import install as install_web
+from openslot.entrypoints.whole_bodies import WholeRequest
 
 LARGEST_REQUEST = 2 * 1024 * 1024
 
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
     )
+    app.request_class = WholeRequest
     app.json_provider_class = StrictJson  # Flask-Security makes the provider, out of this
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)

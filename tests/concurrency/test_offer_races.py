@@ -94,6 +94,21 @@ def test_of_joining_twice_at_once_one_counts(database: Database) -> None:
     assert len(database.read(lambda session: search.open_entries(session, town.patients[0]))) == 1
 
 
+def test_of_a_department_that_joins_twice_at_once_one_counts(database: Database) -> None:
+    town = build_town(database)
+    later = book(database, town, None, MONDAY_9 + DAY, schedule=town.scan)  # type: ignore[arg-type]
+    outcomes = race(
+        RACERS,
+        lambda _: attempt(
+            lambda: wait(
+                database, town, by=town.clerk, patient_id=None, schedule_id=town.scan,
+                appointment_id=later.id, starts_from=NOW,
+            )
+        ),
+    )  # fmt: skip
+    assert sum(isinstance(one, AlreadyWaiting) for one in outcomes) == RACERS - 1
+
+
 def test_the_list_takes_no_more_of_a_patient_than_it_may(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

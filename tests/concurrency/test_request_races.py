@@ -7,7 +7,9 @@ from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
+from openslot.core.ids import new_id
 from openslot.requests import commands
+from openslot.requests.details import RequestDetails
 from openslot.requests.errors import WrongState
 from openslot.requests.models import ServiceRequest
 from openslot.requests.rules import State
@@ -83,3 +85,16 @@ def test_two_requests_for_one_time_are_not_both_accepted(database: Database) -> 
     assert states == [State.ACCEPTED, State.NEW]
     assert [one.starts_at for one in live_visits(database)] == [MONDAY_9]
     assert database.read(check.faults) == []
+
+
+def test_a_form_that_is_sent_many_times_at_once_asks_once(database: Database) -> None:
+    wards, name = build_wards(database), new_id()
+    details = RequestDetails(task="CT head")
+    made = race(4, lambda _number: attempt(lambda: database.run(
+        lambda session: commands.make(
+            session, wards.surgery, wards.scan, details, start=MONDAY_9, minutes=30, now=NOW,
+            request_id=name,
+        ))))  # fmt: skip
+    assert {one.id for one in made if isinstance(one, ServiceRequest)} == {name}
+    assert len([one for one in made if isinstance(one, ServiceRequest)]) == 4
+    assert database.read(lambda session: session.query(ServiceRequest).count()) == 1

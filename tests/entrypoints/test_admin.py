@@ -1,6 +1,6 @@
 """Centres, departments, services, closures and mail, for those who run them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.browsing import ClientFor, mails
-from entrypoints.world import World
+from entrypoints.world import SYDNEY, World
 from openslot.core import audit, outbox
 from openslot.core.db import Database
 from openslot.directory import queries as directory
@@ -198,15 +198,16 @@ def test_a_closure_is_in_the_time_of_the_centre(
 ) -> None:
     client, centre = client_for("centre-admin-owner"), world.centres["own"]
     path = f"/admin/centres/{centre}/closures"
-    fields = {"first": "2027-01-26", "starts": "13:00", "reason": "Lift repair"}
+    now = datetime.now(UTC)
+    day = now.astimezone(SYDNEY).date() + timedelta(days=40)
+    fields = {"first": day.isoformat(), "starts": "13:00", "reason": "Lift repair"}
     assert client.send(path, **fields).status_code == 303
     [closure] = network.read(
-        lambda session: schedules.closures(
-            session, centre, datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 2, 1, tzinfo=UTC)
-        )
+        lambda session: schedules.closures(session, centre, now, now + timedelta(days=80))
     )
-    assert closure.starts_at == datetime(2027, 1, 26, 2, tzinfo=UTC)
-    assert closure.ends_at == datetime(2027, 1, 26, 13, tzinfo=UTC), "midnight in Sydney"
+    assert closure.starts_at == datetime.combine(day, time(13), SYDNEY)
+    midnight = datetime.combine(day + timedelta(days=1), time(), SYDNEY)
+    assert closure.ends_at == midnight, "midnight in Sydney"
     assert "Lift repair" in client.get(path).text
     assert client.send(f"{path}/{closure.id}/end", page=path).status_code == 303
     assert "Lift repair" not in client.get(path).text

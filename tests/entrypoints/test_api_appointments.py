@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from icalendar import Calendar
 
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
+from openslot.core.config import Settings
 from openslot.core.db import Database
 
 PATH = "/api/v1/appointments"
@@ -133,3 +134,34 @@ def test_a_visit_can_be_put_into_a_calendar(app: Flask, patient: Program, world:
     assert event["DTSTART"].dt == datetime.fromisoformat(made["start"])
     stranger = signed_in(app, world, "patient-stranger")
     assert stranger.send("GET", made["links"]["calendar"]).status_code == 404
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A deployment that is reached by another address than the one that it sees."""
+    return settings.model_copy(update={"public_url": "https://book.example/"})
+
+
+def test_links_lead_to_the_public_address(patient: Program, world: World) -> None:
+    made = booked(patient, world, starts(patient, world)[0])
+    one = f"{PATH}/{made['id']}"
+    assert made["links"] == {
+        "self": f"https://book.example{one}",
+        "page": f"https://book.example/appointments/{made['id']}",
+        "calendar": f"https://book.example{one}/visit.ics",
+    }
+
+
+def test_a_taken_time_names_free_ones_that_can_be_booked(
+    app: Flask, patient: Program, world: World
+) -> None:
+    taken = starts(patient, world)[0]
+    booked(patient, world, taken)
+    schedule = world.schedules["teammate"]
+    other = signed_in(app, world, "patient-stranger")
+    problem = other.send("POST", PATH, {"schedule": schedule, "start": taken, "minutes": 60}).json
+    free = (problem or {})["alternatives"][0]
+    length = datetime.fromisoformat(free["end"]) - datetime.fromisoformat(free["start"])
+    assert (free["schedule"], length) == (schedule, timedelta(hours=1))
+    body = {"schedule": schedule, "start": free["start"], "minutes": 60}
+    assert other.send("POST", PATH, body).status_code == 201

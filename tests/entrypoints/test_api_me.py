@@ -25,7 +25,7 @@ def test_a_key_stands_for_nobody(app: Flask, network: Database) -> None:
 
 def test_deleting_oneself_ends_the_token(app: Flask, world: World) -> None:
     patient = signed_in(app, world, "patient-owner")
-    assert patient.send("DELETE", "/api/v1/me").status_code == 204
+    assert patient.send("DELETE", "/api/v1/me", {"password": PASSWORD}).status_code == 204
     assert patient.send("GET", "/api/v1/me").status_code == 401
 
 

@@ -98,7 +98,9 @@ LEFT_OUT = {
         "profile_security.end_session", "profile_security.password", "registration.admit",
         "registration.decline", "registration.sign_up",
     ),
-    "Handing a dependent": ("dependents.offer", "dependents.withdraw", "hand_over.take_over"),
+    "Handing a dependent": (
+        "dependents.offer", "dependents.remove", "dependents.withdraw", "hand_over.take_over",
+    ),
     "Imports": ("admin_import.upload",),
     "Links in mails": ("notifications.stop",),
 }  # fmt: skip

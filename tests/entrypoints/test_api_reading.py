@@ -65,10 +65,34 @@ def test_a_number_is_no_instant(program: Program, path: str) -> None:
     refused(program.send("GET", f"{path}2027-03-08T09:00:00"), 422, field)
 
 
-@pytest.mark.parametrize("version", ["3", '"x"', 'W/"1', '"1", "2"'])
+@pytest.mark.parametrize("version", ["3", '"x"', 'W/"1', '"1" "2"', '*, "1"'])
 def test_a_version_is_an_etag_of_ours(program: Program, world: World, version: str) -> None:
     path = f"/api/v1/appointments/{world.visits['owner']}"
     refused(program.send("PATCH", path, {"reason": "x"}, If_Match=version), 400, "If-Match")
+
+
+@pytest.mark.parametrize(
+    ("versions", "status"), [('"1", "2"', 200), ('W/"7" ,W/"1"', 200), ('"7", "8"', 412)]
+)
+def test_a_list_of_versions_holds_where_one_of_them_is_the_newest(
+    program: Program, world: World, versions: str, status: int
+) -> None:
+    path = f"/api/v1/appointments/{world.visits['owner']}"
+    answer = program.send("PATCH", path, {"reason": "x"}, If_Match=versions)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [('W/"1"', 304), ('"1"', 304), ('"7", "1"', 304), ("*", 304), ('W/"2"', 200), ("x", 200)],
+)
+def test_what_one_has_already_is_not_sent_again(
+    program: Program, world: World, known: str, status: int
+) -> None:
+    path = f"/api/v1/appointments/{world.visits['owner']}"
+    answer = program.send("GET", path, If_None_Match=known)
+    assert (answer.status_code, answer.headers["ETag"]) == (status, 'W/"1"')
+    assert bool(answer.get_data()) == (status == 200)
 
 
 def test_any_version_will_do_with_a_star(program: Program, world: World) -> None:

@@ -72,6 +72,7 @@ def test_the_network_reads_who_did_what_to_what_and_from_where(
         (Origin(), "System"),
         (Origin(None, "203.0.113.9"), "Somebody not signed in"),
         (Origin(new_id(), None), "A deleted account"),
+        (Origin(None, "203.0.113.9", "key Front desk"), "key Front desk"),
     ],
 )
 def test_who_it_was_is_said_of_those_without_a_name_too(
@@ -80,6 +81,18 @@ def test_who_it_was_is_said_of_those_without_a_name_too(
     record(network, "centre.changed", f"centre:{world.centres['own']}", by=by, fields=["name"])
     newest = rows(client_for, "network-admin", "?group=directory")[0]
     assert f"{who} Changed a centre name Banksia General Hospital" in newest
+
+
+def test_the_name_of_a_program_is_text_and_no_more(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    by = Origin(None, "203.0.113.9", "=key <b>Desk</b>")
+    record(network, "centre.changed", f"centre:{world.centres['own']}", by=by, fields=["name"])
+    client = client_for("network-admin")
+    assert "=key &lt;b&gt;Desk&lt;/b&gt;" in client.get("/admin/audit?group=directory").text
+    text = client.get("/admin/audit.csv?group=directory").text.removeprefix(MARK)
+    newest = next(csv.DictReader(io.StringIO(text)))
+    assert newest["account"] == "'=key <b>Desk</b>"
 
 
 def test_the_newest_stand_first_and_the_rest_is_paged(

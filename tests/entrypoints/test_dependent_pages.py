@@ -7,11 +7,12 @@ from uuid import UUID, uuid4
 import pytest
 import time_machine
 from itsdangerous import URLSafeTimedSerializer
+from sqlalchemy.orm import Session
 
 from entrypoints.browsing import Client, ClientFor, link_in, mails
 from entrypoints.world import PASSWORD, World
 from openslot.booking.models import Appointment, Status
-from openslot.core import clock
+from openslot.core import audit, clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent, Patient
@@ -248,3 +249,47 @@ def test_a_carer_does_not_delete_their_account_before_handing_over(
     person = network.read(lambda session: session.get(Patient, world.patients["owner"]))
     assert person
     assert person.account_id
+
+
+# Added by mistake
+
+
+def test_somebody_added_by_mistake_is_removed_and_the_account_can_be_deleted(
+    carer: Client, child: UUID, network: Database
+) -> None:
+    page = f"{LIST}/{child}/remove"
+    assert page in carer.get(LIST).text
+    assert "Stop looking after <bdi>Tama Ngata</bdi>?" in carer.get(page).text
+    assert carer.send(page).status_code == 303
+    assert "Nobody yet" in carer.get(LIST).text
+    assert network.read(lambda session: session.get(Patient, child)) is None
+    events = network.read(lambda session: audit.events_of(session, f"patient:{child}"))
+    assert "dependent.removed" in [one.action for one in events]
+    assert carer.get(page).status_code == 404
+
+
+def test_a_record_with_something_in_it_is_kept_and_the_page_says_so(
+    carer: Client, child: UUID, network: Database, world: World
+) -> None:
+    page = f"{LIST}/{child}/remove"
+
+    def give_visit(session: Session) -> None:
+        visit = session.get(Appointment, world.visits["owner"])
+        assert visit
+        visit.patient_id = child
+
+    network.run(give_visit)
+    for answer in (carer.get(page), carer.post(page)):
+        assert answer.status_code == 409
+        assert "in the record of Tama Ngata" in answer.text
+        assert f"{LIST}/{child}/hand-over" in answer.text
+    assert network.read(lambda session: session.get(Patient, child)) is not None
+
+
+def test_nobody_removes_whom_others_care_for(
+    client_for: ClientFor, child: UUID, world: World
+) -> None:
+    stranger = client_for("patient-stranger")
+    for patient in (child, world.patients["stranger"], uuid4()):
+        assert stranger.get(f"{LIST}/{patient}/remove").status_code == 404
+        assert stranger.post(f"{LIST}/{patient}/remove").status_code == 404

@@ -340,3 +340,65 @@ def test_the_capability_statement_names_what_there_is(app: Flask, program: Progr
     smart = open_to_all.get("/.well-known/smart-configuration")
     assert "system/Appointment.crus" in smart["scopes_supported"]
     assert open_to_all.get("/fhir/.well-known/smart-configuration") == smart
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"), [(-5, 400), (0, 400), ("30", 400), (30.5, 400), (True, 400), (31, 422),
+                            (30, 201), (20, 201)],
+)  # fmt: skip
+def test_minutes_are_as_many_as_there_are(
+    program: Program, world: World, minutes: Any, status: int
+) -> None:
+    """R4: it can be less than the duration between start and end."""
+    answer = create(program, wished(world, minutesDuration=minutes))
+    assert answer.status_code == status, answer.text
+    if status != 201:
+        assert outcome(answer)["expression"] == ["Appointment.minutesDuration"]
+
+
+def test_the_element_to_blame_is_written_as_a_path(program: Program, world: World) -> None:
+    body = wished(world)
+    body["participant"][1]["status"] = "perhaps"
+    answer = create(program, body)
+    assert outcome(answer)["expression"] == ["Appointment.participant[1].status"]
+    body["participant"][1] = {"actor": {"reference": None}}
+    answer = create(program, body)
+    assert outcome(answer)["expression"] == ["Appointment.participant[1].actor.reference"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("Location", {"GET", "HEAD"}), ("Location/1", {"GET", "HEAD"}),
+        ("Location/1/_history/1", {"GET", "HEAD"}), ("Location/_search", {"POST"}),
+        ("Slot", {"GET", "HEAD"}), ("Slot/1-2-30", {"GET", "HEAD"}),
+        ("Slot/1-2-30/_history/1", set()), ("Appointment", {"GET", "HEAD", "POST"}),
+        ("Appointment/x", {"GET", "HEAD", "PUT"}), ("Appointment/$hold", {"POST"}),
+        ("Appointment/$find", {"GET", "HEAD", "POST"}), ("Appointment/x/$cancel", {"POST"}),
+    ],
+)  # fmt: skip
+def test_what_is_allowed_is_what_can_be_done(
+    program: Program, path: str, methods: set[str]
+) -> None:
+    for asked in ("OPTIONS", "DELETE"):
+        answer = program.send(asked, f"/fhir/{path}")
+        assert answer.status_code == (200 if asked == "OPTIONS" else 405)
+        assert answer.headers.getlist("Allow") == [", ".join([*sorted(methods), "OPTIONS"])]
+    for asked in set() if "$" in path else {"PUT", "POST"} - methods:
+        answer = program.send(asked, f"/fhir/{path}", {"resourceType": "Location"})
+        assert answer.status_code == 405
+        assert set(answer.headers["Allow"].split(", ")) == {*methods, "OPTIONS"}
+
+
+def test_includes_that_are_listed_one_way_are_listed_the_other(program: Program) -> None:
+    """And a reference that is never shown is in neither list."""
+    kinds = program.get("/fhir/metadata")["rest"][0]["resource"]
+    forward = {name for one in kinds for name in one.get("searchInclude", ())}
+    reverse = {name for one in kinds for name in one.get("searchRevInclude", ())}
+    assert reverse - forward == set()
+    assert "PractitionerRole:service" not in reverse
+    for name in ("PractitionerRole:service", "Appointment:slot"):
+        assert name not in forward
+    answer = program.send("GET", "/fhir/HealthcareService?_revinclude=PractitionerRole:service",
+                          Prefer="handling=strict")  # fmt: skip
+    assert answer.status_code == 400

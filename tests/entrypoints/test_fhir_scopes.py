@@ -17,9 +17,10 @@ from entrypoints.programs import Program, with_key
 from entrypoints.world import World
 from openslot.core.db import Database
 from openslot.entrypoints.api.operations import Operation
+from openslot.entrypoints.fhir.access import grants
 from openslot.entrypoints.fhir.install import Interaction
 from openslot.entrypoints.fhir.registry import RESOURCES
-from openslot.identity.scopes import SCOPES
+from openslot.identity.scopes import FHIR_RESOURCES, SCOPES, UnknownScope
 
 LETTERS = "cruds"
 PROPOSED = {"fhir.find_appointments": "Slot"}
@@ -138,15 +139,30 @@ def test_the_words_of_the_first_version_stand_for_letters(app: Flask, network: D
     "scope",
     ["system/appointment.cruds", "system/Appointment.sdurc", "system/Appointment",
      "system/Appointment.", "system/.cruds", "system/App*.cruds", "system/system/*.cruds",
-     "system/Appointment.cruds?patient=1", "system/Appointment.READ", "appointments:write"],
+     "system/Appointment.cruds?patient=1", "system/Appointment.READ", "system/Nope.rs",
+     "system/Slot.zz", "system/", "system/Observation.read", "nonsense:foo", "patient/Slot.rs"],
 )  # fmt: skip
-def test_what_only_looks_like_a_scope_grants_nothing(
+def test_what_only_looks_like_a_scope_is_refused_and_grants_nothing(
     app: Flask, network: Database, scope: str
 ) -> None:
-    program = with_key(app, network, scope)
+    with pytest.raises(UnknownScope, match=r"system/Slot\.cruds") as refused:
+        with_key(app, network, scope)
+    assert scope in str(refused.value)
+    assert not any(grants(scope, kind, letter) for kind in RESOURCES for letter in LETTERS)
+    manager = with_key(app, network, "*")
+    answer = manager.send("POST", "/api/v1/keys", {"name": "Ward", "scopes": [scope]})
+    assert answer.status_code == 422, answer.text
+
+
+def test_other_scopes_grant_nothing_here(app: Flask, network: Database) -> None:
+    program = with_key(app, network, "appointments:write")
     for way in ways(app):
         if way.kind == "Appointment":
             assert ask(program, way)[0] == 403, str(way)
+
+
+def test_scopes_are_about_the_resources_that_there_are() -> None:
+    assert set(FHIR_RESOURCES) == set(RESOURCES)
 
 
 # What needs more than one scope

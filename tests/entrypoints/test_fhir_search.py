@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import SYDNEY, World, book_for, build
 from openslot.app import create_app
+from openslot.booking.models import Appointment
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.entrypoints.fhir import numbers
 from openslot.entrypoints.fhir.parameters import Choice
 from openslot.entrypoints.fhir.registry import RESOURCES
 
@@ -72,6 +76,11 @@ SEARCHES = [
     ("HealthcareService?service-type=surgery visit", ["2"]),
     ("Practitioner?name=priya o", ["1"]),
     ("Practitioner?name=owner,stranger", ["1", "3"]),
+    ("Practitioner?name=PRIYÁ Ô", ["1"]),
+    ("Practitioner?name:contains=RÍYA O", ["1"]),
+    ("Practitioner?name:exact=PRIYA OWNER", []),
+    ("Practitioner?name=priya.o", []),
+    ("Practitioner?name=(,[a-z],.*,^", []),
     ("Practitioner?name=owner&name=priya", ["1"]),
     ("PractitionerRole?practitioner=Practitioner/1", ["{owner}"]),
     ("PractitionerRole?practitioner=1", ["{owner}"]),
@@ -101,12 +110,22 @@ SEARCHES = [
     ("Patient?birthdate=ne1980", []),
     ("Patient?identifier=urn:ietf:rfc:3986|urn:uuid:[owner]", ["[owner]"]),
     ("Patient?identifier=nothing", []),
+    ("Patient?identifier=urn:ietf:rfc:3986|&name=owner", ["[owner]"]),
+    ("Patient?identifier=http://elsewhere|", []),
+    ("Patient?identifier=|", []),
+    ("Appointment?identifier=urn:ietf:rfc:3986|&location=2", ["<stranger>"]),
+    ("Appointment?identifier=urn:ward|", []),
     ("Appointment?patient=Patient/[owner]", ["<owner>"]),
     ("Appointment?patient=[owner]", ["<owner>"]),
     ("Appointment?patient=no-uuid", []),
     ("Appointment?patient.identifier=urn:uuid:[owner]", ["<owner>"]),
     ("Appointment?patient.name=aroha owner", ["<owner>"]),
     ("Appointment?patient.name=nobody", []),
+    ("Appointment?patient.name:exact=Aroha Owner", ["<owner>"]),
+    ("Appointment?patient.name:exact=Aroha", []),
+    ("Appointment?patient:Patient.name:contains=roha o", ["<owner>"]),
+    ("Appointment?actor.name:exact=Aroha Owner", ["<owner>"]),
+    ("Appointment?location.status:not=active", []),
     ("Appointment?practitioner=1", ["<owner>"]),
     ("Appointment?practitioner.name=priya s", ["<stranger>"]),
     ("Appointment?location=2", ["<stranger>"]),
@@ -150,6 +169,57 @@ def test_a_parameter_finds_what_it_says(
     assert found(program, filled(query)) == [filled(one) for one in expected]
 
 
+def test_names_are_found_without_their_accents(
+    program: Program, world: World, network: Database
+) -> None:
+    """Whatever engine keeps them; letters of other scripts among them."""
+
+    def rename(session: Session) -> None:
+        session.get_one(Practitioner, 1).name = "Siobhán Ó Dálaigh"
+        session.get_one(Patient, world.patients["owner"]).name = "Łukasz ŠÁRKA Ёлкин 김민준"
+        session.get_one(Centre, 2).name = "Hôpital Sainte-Thérèse"
+
+    network.run(rename)
+    for query in ("siobhan", "SIOBHÁN", "o dalaigh", "Ø", "dalaigh,nobody"):
+        expected = [] if query == "Ø" else ["1"]
+        assert found(program, f"Practitioner?name={query}") == expected, query
+    owner = str(world.patients["owner"])
+    for query in ("sarka", "Šárka", "łukasz", "елкин", "ЁЛКИН", "김민"):
+        assert found(program, f"Patient?name={query}") == [owner], query
+    assert found(program, "Patient?name=arka") == []
+    assert found(program, "Patient?name:contains=arka") == [owner]
+    assert found(program, "Location?name=hopital sainte-therese") == ["2"]
+    assert found(program, "Organization?name=therese") == []
+    assert found(program, "Organization?name:contains=therese") == ["centre-2"]
+    assert found(program, "Appointment?patient.name=sarka") == [str(world.visits["owner"])]
+
+
+def test_a_system_alone_finds_all_of_its_numbers(
+    program: Program, world: World, network: Database
+) -> None:
+    def number(session: Session) -> None:
+        session.get_one(Practitioner, 1).provider_number = "1234567A"
+        session.get_one(Practitioner, 2).provider_number = "of another country"
+        session.get_one(Patient, world.patients["owner"]).medicare_number = "2123 45670-1"
+        session.get_one(Centre, 2).business_number = "51 824 753 556"
+        session.get_one(Appointment, world.visits["owner"]).external_id = "urn:ward|7"
+        session.get_one(Appointment, world.visits["stranger"]).external_id = "urn:wards|7"
+
+    network.run(number)
+    assert found(program, f"Practitioner?identifier={numbers.PROVIDER}|") == ["1"]
+    assert found(program, f"Patient?identifier={numbers.MEDICARE}|") == [
+        str(world.patients["owner"])
+    ]
+    assert found(program, f"Location?identifier={numbers.BUSINESS}|") == ["2"]
+    assert found(program, f"Organization?identifier={numbers.BUSINESS}|") == ["centre-2"]
+    assert found(program, "Appointment?identifier=urn:ward|") == [str(world.visits["owner"])]
+
+
+def test_an_error_of_a_search_names_the_parameter(program: Program) -> None:
+    answer = program.send("GET", "/fhir/Slot?start=yesterday")
+    assert answer.json["issue"][0]["expression"] == ["start"]  # type: ignore[index] # an object
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -161,6 +231,10 @@ def test_a_parameter_finds_what_it_says(
         "Practitioner?_count=x", "Practitioner?name=%00", "Slot?", "Slot?status=free",
         "Slot?start=lt2027", "Slot?start=ge2027-01-01&start=lt2027-02-02", "Slot?start=2027",
         "Slot?start=2027-03-08&status=open", "Patient?name=" + "x" * 600,
+        "Appointment?patient.name:not=a", "Appointment?actor.birthdate:exact=1980",
+        "Appointment?patient.name:exact:contains=a", "Appointment?patient:exact:x=1",
+        "Slot?schedule.actor:Patient=1&start=2027-03-08",
+        "Slot?schedule.actor.name=a&start=2027-03-08", "Location?name:=a", "Location?name:x-y=a",
     ],
 )  # fmt: skip
 def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: str) -> None:
@@ -261,6 +335,19 @@ def test_a_slot_search_names_the_end_that_it_assumed(program: Program) -> None:
     bundle = program.get("/fhir/Slot?start=ge2099-01-01&status=free")
     assert (bundle["total"], "entry" in bundle) == (0, False)
     assert "start=lt2099-02-01" in (link(bundle, "self") or "")
+
+
+def test_slots_are_found_by_the_kind_of_actor(program: Program, world: World) -> None:
+    def schedules(condition: str) -> set[str]:
+        bundle = program.get(f"/fhir/Slot?{condition}&start={day()}&status=free&_count=200")
+        return {entry["resource"]["schedule"]["reference"] for entry in bundle.get("entry", ())}
+
+    own = {f"Schedule/{world.schedules['owner']}"}
+    number = world.practitioners["owner"]
+    for name in ("schedule.actor:Practitioner", "schedule:Schedule.actor:Practitioner"):
+        assert schedules(f"{name}={number}") == own
+    assert schedules(f"schedule:Schedule.actor=Practitioner/{number}") == own
+    assert schedules("schedule.actor:HealthcareService=1") == {"Schedule/1"}
 
 
 def test_slots_say_what_is_taken(program: Program, world: World) -> None:

@@ -44,7 +44,7 @@ def wanted(network: Database, world: World, person: str) -> set[Kind]:
     [
         ("patient-owner", {"visits", "reminders", "offers", "referrals"}),
         ("practitioner-owner", {"visits", "referrals"}),
-        ("staff-owner", {"requests", "offers"}),
+        ("staff-owner", {"visits", "requests", "offers"}),
         ("centre-admin-owner", set()),
         ("network-admin", set()),
     ],

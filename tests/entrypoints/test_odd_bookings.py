@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from entrypoints.browsing import ClientFor
 from entrypoints.test_odd_input import ODD
-from entrypoints.world import World
+from entrypoints.world import PASSWORD, World
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.schedules.models import Absence, DiaryPage
@@ -118,7 +118,8 @@ def test_own_details_change_by_json(client_for: ClientFor, world: World) -> None
 
 def test_an_account_is_deleted_by_http(client_for: ClientFor, world: World) -> None:
     client = client_for("patient-owner")
-    assert client.http.delete("/dashboard").status_code == 204
+    proof = {"password": PASSWORD}
+    assert client.http.delete("/dashboard", json=proof).status_code == 204
     assert client.get("/dashboard").status_code == 303
     staff = client_for("staff-owner")
     answer = staff.http.delete("/dashboard", headers={"Accept": "application/json"})

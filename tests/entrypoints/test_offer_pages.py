@@ -312,6 +312,44 @@ def test_an_earlier_time_is_waited_for_from_the_visit(client_for: ClientFor, wor
     assert "You keep your visit on" in client.get(path).text
 
 
+def test_a_time_that_was_taken_is_not_called_earlier_than_itself(
+    client_for: ClientFor, network: Database, offer: Offer
+) -> None:
+    entry = only(network, WaitingEntry)
+    change(network, WaitingEntry, entry.id, status=Waiting.SERVED)
+    page = client_for("patient-owner").get("/waiting").text
+    assert "An earlier time was taken: now" in page
+    assert "Earlier than" not in page
+
+
+def waits(client_for: ClientFor, person: str, visit: UUID) -> int:
+    """How often the page of a visit offers to wait for an earlier time."""
+    return client_for(person).get(f"/appointments/{visit}").text.count("/waiting/new?appointment=")
+
+
+@pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-owner"])
+def test_the_page_of_a_visit_offers_once_to_wait(
+    client_for: ClientFor, world: World, person: str
+) -> None:
+    assert waits(client_for, person, world.visits["owner"]) == 1
+
+
+def test_who_is_offered_an_earlier_time_is_not_asked_to_wait_for_one(
+    client_for: ClientFor, world: World, offer: Offer
+) -> None:
+    assert offer.appointment_id == world.visits["owner"]
+    for person in ("patient-owner", "staff-owner"):
+        assert waits(client_for, person, world.visits["owner"]) == 0
+
+
+def test_a_department_may_wait_with_a_visit_without_a_patient(
+    client_for: ClientFor, world: World, network: Database
+) -> None:
+    change(network, Appointment, world.visits["owner"], patient_id=None)
+    assert waits(client_for, "staff-owner", world.visits["owner"]) == 1
+    assert waits(client_for, "centre-admin-owner", world.visits["owner"]) == 0
+
+
 def test_unknown_things_are_not_waited_for(client_for: ClientFor) -> None:
     client = client_for("patient-owner")
     for query in ("", "?schedule=999999", "?practitioner=999999", "?profession=Wizard",

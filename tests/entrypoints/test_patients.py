@@ -1,8 +1,12 @@
 """Patients, for those who work with them."""
 
-import pytest
+import re
 
-from entrypoints.browsing import ClientFor
+import pytest
+from flask import Flask
+
+from entrypoints.browsing import Client, ClientFor
+from entrypoints.programs import signed_in
 from entrypoints.world import World
 
 NEW = {"name": "Ilse Brandt", "born": "14 March 1948", "phone": "02 9382 3333"}
@@ -80,3 +84,62 @@ def test_patients_see_themselves_elsewhere_and_nobody_else(
     assert (own.status_code, own.location) == (303, "/account")
     assert client.get(f"/patients/{world.patients['teammate']}").status_code == 404
     assert client.get("/patients?q=aroha").status_code == 403
+
+
+def opened_in_an_emergency(client: Client, world: World) -> str:
+    """The page of a patient whom the reader has never treated."""
+    listed = client.get("/patients?name=Aroha+Owner&born=31+March+1980").text
+    found = re.search(r'href="(/patients/[^"]+/emergency\?found=[^"]+)"', listed)
+    assert found
+    client.send(found[1], reason="Unconscious in the emergency department.")
+    return f"/patients/{world.patients['owner']}"
+
+
+def test_emergency_access_reads_and_changes_no_details(
+    client_for: ClientFor, app: Flask, world: World
+) -> None:
+    client = client_for("practitioner-stranger")
+    path = opened_in_an_emergency(client, world)
+    page = client.get(path)
+    assert page.status_code == 200
+    assert f"{path}/edit" not in page.text
+    assert client.get(f"{path}/edit").status_code == 404
+    elsewhere = NEW | {"email": "elsewhere@example.test"}
+    assert client.send(f"{path}/edit", page="/account", **elsewhere).status_code == 404
+    program = signed_in(app, world, "practitioner-stranger")
+    asked = program.send("PATCH", f"/api/v1{path}", {"email": "elsewhere@example.test"})
+    assert asked.status_code == 404
+    kept = client_for("staff-owner").get(path).text
+    assert "Aroha Owner" in kept
+    assert "elsewhere@example.test" not in kept
+
+
+def test_who_treats_a_patient_changes_the_details(client_for: ClientFor, world: World) -> None:
+    client, path = client_for("practitioner-owner"), f"/patients/{world.patients['owner']}"
+    assert f"{path}/edit" in client.get(path).text
+    assert client.send(f"{path}/edit", **NEW).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("born", "sentence"),
+    [
+        ("1 1 1800", "more than 130 years ago"),
+        ("1 1 2999", "Enter a date of birth that is in the past"),
+    ],
+)
+def test_a_birth_that_cannot_be_is_refused_for_its_own_reason(
+    client_for: ClientFor, world: World, born: str, sentence: str
+) -> None:
+    answer = client_for("staff-owner").send("/patients/new", **{**NEW, "born": born})
+    assert answer.status_code == 422
+    assert sentence in answer.text
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("zh", "Chinese"), ("Auslan", "Auslan")])
+def test_a_language_is_shown_by_its_name(
+    client_for: ClientFor, world: World, typed: str, shown: str
+) -> None:
+    path = f"/patients/{world.patients['owner']}"
+    client_for("staff-owner").send(f"{path}/edit", **NEW, language=typed)
+    for person in ("staff-owner", "practitioner-owner"):
+        assert f"<bdi>{shown}</bdi>" in client_for(person).get(path).text, person

@@ -68,6 +68,17 @@ def free_start(client: Client, world: World, who: str = "stranger", **more: obje
     return found[-1]
 
 
+def book_with(patient: Client, world: World, who: str) -> str:
+    """The path of a visit that the patient books with the letter."""
+    start, book = free_start(patient, world, who), f"/book/{world.schedules[who]}"
+    hold = re.search(
+        r"hold=([0-9a-f-]{36})", patient.post(f"{book}/hold", start=start, minutes=30).location
+    )
+    assert hold
+    made = patient.post(book, start=start, minutes=30, hold=hold[1])
+    return str(made.location).partition("?")[0]
+
+
 # Writing
 
 
@@ -208,6 +219,17 @@ def test_a_gp_revokes_on_a_page_that_asks(
     assert "Revoked" in client_for("patient-owner").get(sent).text
 
 
+def test_what_can_no_longer_be_done_is_said_on_the_letters_own_page(
+    client_for: ClientFor, network: Database, world: World, sent: str
+) -> None:
+    doctor = client_for("practitioner-owner")
+    for answer in (doctor.get(f"{sent}/edit"), doctor.post(f"{sent}/send"),
+                   doctor.post(f"{sent}/edit", act="draft", letter="New")):  # fmt: skip
+        assert answer.status_code == 409
+        assert "stands differently now" in answer.text
+        assert LETTER in answer.text
+
+
 def test_lists_are_sifted_by_state(
     client_for: ClientFor, network: Database, world: World, sent: str
 ) -> None:
@@ -249,6 +271,26 @@ def test_from_letter_to_answer(
     assert ANSWER in doctor.get(sent).text
     assert "Answered" in doctor.get("/referrals?state=used").text
     assert client_for("practitioner-teammate").get(sent).status_code == 404
+
+
+def test_the_next_specialist_answers_too_and_nothing_that_was_written_is_lost(
+    client_for: ClientFor, network: Database, world: World, sent: str
+) -> None:
+    patient, first = client_for("patient-owner"), client_for("practitioner-stranger")
+    visit = book_with(patient, world, "stranger")
+    assert first.send(f"{sent}/answer", page=sent, answer=ANSWER).status_code == 303
+    assert patient.send(f"{visit}/cancel").status_code == 303
+    assert "By <bdi>Priya Stranger</bdi>" in first.get(sent).text
+    book_with(patient, world, "teammate")
+    second = client_for("practitioner-teammate")
+    assert first.post(f"{sent}/answer", answer="More from me").status_code == 409
+    assert second.send(f"{sent}/answer", page=sent, answer="No beat at all.").status_code == 303
+    assert second.post(f"{sent}/answer", answer="Again").status_code == 409
+    kept = only(network).answer or ""
+    assert re.fullmatch(
+        rf"No beat at all\.\n\nPriya Stranger, \d+ \w+ \d{{4}}:\n{re.escape(ANSWER)}", kept
+    )
+    assert "By <bdi>Priya Teammate</bdi>" in client_for("practitioner-owner").get(sent).text
 
 
 def test_without_a_referral_the_week_says_what_to_do(

@@ -119,6 +119,47 @@ def test_assertions_that_do_not_hold_are_refused(
     assert refusal(ask(app, signed(client, **change))) == (401, "invalid_client")
 
 
+def test_a_client_id_names_the_client_of_the_assertion(app: Flask, client: str) -> None:
+    """RFC 7521, 4.2."""
+    assert ask(app, signed(client), client_id=client).status_code == 200
+    for other in ("x", str(uuid4()), client.upper()):
+        answer = ask(app, signed(client), client_id=other)
+        assert refusal(answer) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("system/Slot.r", "system/Slot.r"), ("system/Slot.read", "system/Slot.read"),
+     ("system/*.rs", "system/Schedule.rs system/Slot.rs"),
+     ("system/Slot.cruds", "system/Slot.rs")],
+)  # fmt: skip
+def test_less_than_what_is_registered_is_given(
+    app: Flask, client: str, asked: str, given: str
+) -> None:
+    answer = ask(app, signed(client), scope=asked)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["scope"] == given  # type: ignore[index] # an object
+
+
+@pytest.mark.parametrize("path", ["/fhir/Patient", "/api/v1/me", "/api/v1/keys"])
+def test_a_refused_token_is_told_why(app: Flask, client: str, path: str) -> None:
+    """RFC 6750, 3 and 3.1."""
+
+    def challenge(token: str | None) -> tuple[int, str | None]:
+        answer = Program(app, token).send("GET", path)
+        return answer.status_code, answer.headers.get("WWW-Authenticate")
+
+    assert challenge(None) == (401, 'Bearer realm="OpenSlot"')
+    assert challenge("nonsense") == (401, 'Bearer realm="OpenSlot", error="invalid_token"')
+    token = ask(app, signed(client)).json["access_token"]  # type: ignore[index] # an object
+    status, said = challenge(token)
+    if path != "/api/v1/me":
+        wanted = "system/Patient.s" if "fhir" in path else "manage"
+        assert (status, said) == (
+            403, f'Bearer realm="OpenSlot", error="insufficient_scope", scope="{wanted}"',
+        )  # fmt: skip
+
+
 def test_an_assertion_works_once(app: Flask, client: str) -> None:
     assertion = signed(client)
     assert ask(app, assertion).status_code == 200

@@ -21,7 +21,7 @@ from openslot.identity.assertions import (
 )
 from openslot.identity.keys import prove
 from openslot.identity.models import ApiClient
-from openslot.identity.scopes import UnknownScope
+from openslot.identity.scopes import UnknownScope, narrowed
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 URL = "https://openslot.example/oauth/token"
@@ -125,6 +125,36 @@ def test_no_scope_beyond_what_is_registered(database: Database, client: ApiClien
     assert found.scopes == ("system/Slot.rs",)
     with pytest.raises(UnknownScope):
         granted(database, signed(client), "system/Patient.rs")
+
+
+@pytest.mark.parametrize(
+    ("asked", "registered", "given"),
+    [
+        ("system/Slot.rs", "system/*.rs", "system/Slot.rs"),
+        ("system/Appointment.rs", "system/Appointment.cruds", "system/Appointment.rs"),
+        ("system/Slot.read", "system/Slot.rs", "system/Slot.read"),
+        ("system/Slot.rs", "system/Slot.read", "system/Slot.rs"),
+        ("system/Slot.*", "system/Slot.rs", "system/Slot.read"),
+        ("system/Slot.*", "system/*.cr", "system/Slot.cr"),
+        ("system/Appointment.write", "system/Appointment.cruds", "system/Appointment.write"),
+        ("system/Appointment.cruds", "system/Appointment.c system/*.rs", "system/Appointment.crs"),
+        ("system/*.rs", "system/Slot.rs system/Appointment.cruds",
+         "system/Appointment.rs system/Slot.rs"),
+        ("system/*.cruds", "system/*.rs system/Appointment.cu system/Slot.r",
+         "system/*.rs system/Appointment.crus"),
+        ("system/*.read", "*", "system/*.read"),
+        ("directory:read nonsense", "*", "directory:read"),
+        ("directory:read system/Slot.s", "directory:read", "directory:read"),
+        ("system/Patient.rs", "system/Slot.rs", ""),
+        ("system/Slot.cud", "system/*.rs", ""),
+        ("system/Nope.rs", "system/*.rs", ""),
+        ("*", "system/*.rs", ""),
+    ],
+)  # fmt: skip
+def test_of_scopes_what_is_asked_for_and_registered(
+    asked: str, registered: str, given: str
+) -> None:
+    assert " ".join(narrowed(asked.split(), registered.split())) == given
 
 
 @pytest.mark.parametrize(

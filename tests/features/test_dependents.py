@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking import queries as visits
 from openslot.booking.errors import NeedsPatient, StillCaring
-from openslot.booking.leaving import delete_own_account
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.db import Database
@@ -31,6 +30,7 @@ from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken, LinkExpired
 from openslot.identity.models import Account, Role
+from openslot.offers.leaving import delete_own_account
 from racing import race
 from town import NOW, Town, build_town
 

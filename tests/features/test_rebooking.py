@@ -13,15 +13,29 @@ from openslot.booking.errors import Absent
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
 from openslot.core.db import Database
-from openslot.core.errors import Forbidden, Invalid
+from openslot.core.errors import (
+    Busy,
+    DomainError,
+    Forbidden,
+    Invalid,
+    RateLimited,
+    StaleVersion,
+)
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Profession
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity.models import Role
 from openslot.offers import rebooking
-from openslot.offers.errors import NotInside, OfferOver, OtherVisits, SameTimeTwice
+from openslot.offers.errors import (
+    HasArrived,
+    NotInside,
+    OfferOver,
+    OtherVisits,
+    SameTimeTwice,
+)
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
+from openslot.offers.queries import Inside
 from openslot.offers.rebooking import Decided, Hit
 from openslot.offers.rules import nearest_bits
 from openslot.schedules import commands as schedules
@@ -85,7 +99,7 @@ def work_off(database: Database, now: datetime = NOW) -> None:
 
 
 def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
-    found = database.read(lambda session: rebooking.undecided(session, [town.gp], now=now))
+    found = database.read(lambda session: rebooking.undecided(session, SYSTEM, [town.gp], now=now))
     return [one.visit.appointment.id for one in found]
 
 
@@ -93,11 +107,32 @@ def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
     """What is proposed for the visits that need a decision."""
 
     def look_again(session: Any) -> list[Hit]:
-        inside = rebooking.undecided(session, [town.gp], now=NOW)
+        inside = rebooking.undecided(session, SYSTEM, [town.gp], now=NOW)
         return rebooking.suggestions(session, inside, now=NOW)
 
     found = database.read(look_again)
     return [(slot.schedule_id, slot.start) for hit in found for slot in hit.slots]
+
+
+def test_who_runs_one_centre_decides_about_visits_there_alone(
+    sqlite_database: Database, town: Town
+) -> None:
+    here = book(sqlite_database, town, 0)
+    there = book(sqlite_database, town, 1, MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic)
+    manager = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
+    enter(sqlite_database, town, {here.id: Decided(Choice.KEEP)}, by=manager)
+    assert undecided(sqlite_database, town) == [there.id]
+
+    def seen(session: Any) -> list[Inside]:
+        return rebooking.undecided(session, manager, [town.gp], now=NOW)
+
+    assert sqlite_database.read(seen) == []
+    with pytest.raises(NotInside):
+        sqlite_database.run(
+            lambda session: rebooking.decide(
+                session, manager, town.gp, {there.id: Decided(Choice.CANCEL)}, now=NOW
+            )
+        )
 
 
 # Looking first
@@ -342,6 +377,87 @@ def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
     for other in others:
         with pytest.raises(Forbidden):
             enter(sqlite_database, town, {}, by=other)
+
+
+@pytest.mark.parametrize("error", [Busy, RateLimited, StaleVersion])
+def test_what_could_not_be_done_just_now_is_done_later(
+    sqlite_database: Database,
+    town: Town,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[DomainError],
+) -> None:
+    one = book(sqlite_database, town, 0)
+    enter(sqlite_database, town, {one.id: CANCEL})
+
+    def refuse(*_arguments: Any, **_more: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebooking, "carry_out", refuse)
+        with pytest.raises(error):
+            work_off(sqlite_database)
+    [decision] = decisions(sqlite_database)
+    assert (decision.progress, decision.problem) == (Progress.PLANNED, None)
+    work_off(sqlite_database)
+    assert visit(sqlite_database, one.id).status == Status.CANCELLED
+
+
+# Visits whose patients are there
+
+
+def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -> None:
+    database.run(
+        lambda session: booking.change_status(
+            session, SYSTEM, appointment_id, Status.ARRIVED, now=now, cutoff=timedelta(0)
+        )
+    )
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_visit_whose_patient_is_there_is_kept_and_nothing_else(
+    sqlite_database: Database, town: Town, stands: bool
+) -> None:
+    """In an absence that stands, as in one that is entered."""
+    one = book(sqlite_database, town, 0)
+
+    def decide(chosen: Decided) -> Any:
+        if not stands:
+            return enter(sqlite_database, town, {one.id: chosen})
+        return sqlite_database.run(
+            lambda session: rebooking.decide(
+                session, town.doctor, town.gp, {one.id: chosen}, now=NOW
+            )
+        )
+
+    if stands:
+        enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    arrive(sqlite_database, one.id)
+    for chosen in (CANCEL, moved_to(town.gp_at_hospital, MONDAY_9 + 2 * DAY)):
+        with pytest.raises(HasArrived, match="2026-11-23 at 09:00"):
+            decide(chosen)
+    decide(KEEP)
+    work_off(sqlite_database)
+    [decision] = decisions(sqlite_database)
+    assert (decision.choice, decision.progress) == (Choice.KEEP, Progress.DONE)
+    assert visit(sqlite_database, one.id).status == Status.ARRIVED
+
+
+@pytest.mark.parametrize("chosen", [CANCEL, Decided(Choice.MOVE, 1, MONDAY_9 + DAY)])
+def test_of_a_patient_who_came_before_it_was_done_it_is_said_that_nothing_was(
+    sqlite_database: Database, town: Town, chosen: Decided
+) -> None:
+    one = book(sqlite_database, town, 0)
+    absence = enter(sqlite_database, town, {one.id: chosen})
+    arrive(sqlite_database, one.id)
+    work_off(sqlite_database)
+    [decision] = decisions(sqlite_database)
+    assert (decision.progress, decision.problem) == (Progress.FAILED, "has-arrived")
+    assert visit(sqlite_database, one.id).status == Status.ARRIVED
+    assert offers(sqlite_database) == []
+    assert undecided(sqlite_database, town) == []
+    events = sqlite_database.read(lambda session: audit.events_of(session, f"absence:{absence.id}"))
+    assert events[-1].action == f"absence.{chosen.choice}-failed"
+    assert events[-1].details["problem"] == "has-arrived"
 
 
 # What happens meanwhile

@@ -460,7 +460,8 @@ def test_a_gp_sees_what_became_of_each(dentists: Dentists) -> None:
     sent = dentists.sent()
     dentists.book()
     do(dentists, referrals.answer, dentists.actor(), sent, ANSWER)
-    [found] = dentists.database.read(lambda session: queries.of_gp(session, dentists.town.gp))
+    own = queries.by_gp(dentists.town.gp)
+    [found] = dentists.database.read(lambda session: queries.letters(session, own))
     assert found.seen_by
     assert (found.state(NOW), found.seen_by.name) == (State.USED, "Amy Winehouse")
     assert found.referral.answer == ANSWER.answer
@@ -528,7 +529,7 @@ def test_lists_take_one_statement_however_long_they_are(
         dentists.sent()
     dentists.book()
     for read in (
-        lambda session: queries.of_gp(session, dentists.town.gp),
+        lambda session: queries.letters(session, queries.by_gp(dentists.town.gp)),
         lambda session: queries.of_patient(session, dentists.town.patients[0]),
         lambda session: queries.waiting_for(session, dentists.town.patients, NOW),
     ):

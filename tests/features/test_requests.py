@@ -22,11 +22,11 @@ from openslot.core.outbox import OutboxMessage
 from openslot.directory.errors import StillBooked
 from openslot.directory.models import Service
 from openslot.directory.rules import SYSTEM, Actor
+from openslot.feedback.errors import BadStars
 from openslot.identity.models import Role
 from openslot.requests import commands, queries, retire
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import (
-    BadStars,
     HasBegun,
     NoChange,
     NoDepartment,

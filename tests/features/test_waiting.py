@@ -26,7 +26,7 @@ from openslot.offers.errors import (
     TooManyEntries,
 )
 from openslot.offers.links import read_token, token_of
-from openslot.offers.models import OfferStatus, Waiting
+from openslot.offers.models import OfferStatus, Waiting, WaitingEntry
 from openslot.offers.offering import subject_of
 from openslot.referrals.models import Kept, Referral
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
@@ -174,6 +174,25 @@ def test_a_department_waits_with_a_visit_that_has_no_patient(
         accept(sqlite_database, stranger, offer.id)
     assert accept(sqlite_database, town.clerk, offer.id).starts_at == MONDAY_9
     assert_clean(sqlite_database)
+
+
+def test_a_department_waits_once_with_each_visit(sqlite_database: Database, town: Town) -> None:
+    visits = [
+        book(sqlite_database, town, None, TUESDAY_9 + number * HALF_HOUR, schedule=town.scan)  # type: ignore[arg-type]
+        for number in range(12)
+    ]
+    for one in visits:
+        wait_with(sqlite_database, town, one.id)
+    with pytest.raises(AlreadyWaiting):
+        wait_with(sqlite_database, town, visits[0].id)
+
+
+def wait_with(database: Database, town: Town, appointment_id: UUID) -> WaitingEntry:
+    """The department waits for an earlier time than that of its visit."""
+    return wait(
+        database, town, by=town.clerk, patient_id=None, schedule_id=town.scan,
+        appointment_id=appointment_id, starts_from=NOW,
+    )  # fmt: skip
 
 
 # Who is offered what

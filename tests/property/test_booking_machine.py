@@ -163,7 +163,9 @@ class Bookings(RuleBasedStateMachine):
         # So is its letter, unless the GP has taken that back meanwhile.
         kept = visit.referral is None or self.model.referrals[visit.referral] is not None
         others = self.model.usable(visit.patient) if not kept else set()
-        with self._expecting(kept or bool(others)):
+        # A hold keeps its time from others; what keeps the practitioner away comes all the same.
+        there = self._time_is_offered(visit.schedule, visit.starts, visit.ends)
+        with self._expecting(there and (kept or bool(others))):
             made = self.database.run(
                 lambda session: referrals.book(session, actor, wish, now=self.now, hold_id=key)
             )

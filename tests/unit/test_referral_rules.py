@@ -64,7 +64,7 @@ def test_the_patient_sees_all_but_drafts(at: State) -> None:
 
 
 @pytest.mark.parametrize("at", State)
-def test_the_specialist_named_sees_a_letter_while_it_holds(at: State) -> None:
+def test_the_specialist_named_sees_a_letter_until_it_is_revoked(at: State) -> None:
     expected = None if at in (State.DRAFT, State.REVOKED) else Part.SPECIALIST
     assert part_in(standing(at), practitioner_id=NAMED, acts_for=False) is expected
 

@@ -56,6 +56,16 @@ def take(
     session.flush()
 
 
+def check_there(session: Session, place: Place, span: Span) -> None:
+    """Absent or CentreClosed where nobody will be there: a hold keeps its time from patients,
+    absences and closures come all the same."""
+    away = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
+    if any(diary_id == place.closures_id for diary_id, _ in away):
+        raise CentreClosed(field="start")
+    if away:
+        raise Absent(field="start")
+
+
 def _refusal(
     session: Session, place: Place, span: Span, diary_ids: frozenset[int], now: datetime
 ) -> Exception:
@@ -67,7 +77,8 @@ def _refusal(
     if schedules.absent_spans(session, place.claimed_ids, span):
         return Absent(field="start")
     minutes = (span.end - span.start) * 5
-    return SlotTaken(nearest(session, place, instant_of(span.start), now=now, minutes=minutes))
+    free = nearest(session, place, instant_of(span.start), now=now, minutes=minutes)
+    return SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
 
 
 def lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None:

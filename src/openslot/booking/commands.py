@@ -18,32 +18,38 @@ from openslot.booking.errors import (
     SelfBooking,
     WrongMove,
 )
-from openslot.booking.events import Topic, announce, subject_of, tell
+from openslot.booking.events import Topic, announce, news_of, subject_of, tell
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.moving import move_onto
 from openslot.booking.queries import Visit
 from openslot.booking.rules import (
     CLAIMING,
+    FREES_DAY,
     Admission,
     Part,
     Wanted,
+    check_begins,
     check_booker,
     check_change_time,
+    check_may_prioritise,
     check_move,
+    check_priority,
     check_second,
     check_wish,
+    day_key,
     gives_way,
+    may_book_others,
     needs_referral,
     one_a_day_key,
     part_in,
 )
 from openslot.core import audit
-from openslot.core.errors import NotFound, StaleVersion
+from openslot.core.errors import Forbidden, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import instant_of
+from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
@@ -78,11 +84,11 @@ def book(
     At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
     free starts. Entry points call referrals/commands.py, which looks for the referral.
     """
+    place = place or place_of(session, wish.schedule_id)
     if hold_id is not None:
-        kept = _confirm(session, actor, wish, hold_id, now)
+        kept = _confirm(session, actor, wish, place, hold_id, now)
         if kept is not None:
             return kept
-    place = place or place_of(session, wish.schedule_id)
     visit = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
     tell(session, actor, visit, Topic.BOOKED, now)
     return visit
@@ -111,7 +117,7 @@ def extend_hold(
     """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
     visit, _ = visit_for(session, actor, hold_id)
     appointment = visit.appointment
-    if visit.status is not Status.HELD or appointment.offered:
+    if visit.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
         raise HoldLapsed
     if appointment.extensions >= limit:
         raise NoMoreExtensions
@@ -151,13 +157,18 @@ def move(
         raise WrongMove
     check_change_time(part, visit.standing, now=now, cutoff=cutoff)
     place = place_of(session, schedule_id or appointment.schedule_id)
-    if place.schedule_id != appointment.schedule_id and (
-        place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id
-    ):
+    if place.schedule_id != appointment.schedule_id:
+        _check_goes(actor, part, visit, place)
+    span = check_wish(place, start, minutes or appointment.minutes, now)
+    return move_onto(session, actor, visit, place, span, now)
+
+
+def _check_goes(actor: Actor, part: Part, visit: Visit, place: Place) -> None:
+    """A visit goes to other schedules of its practitioner, and there as who books there may."""
+    if place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id:
         raise NotFound
-    if minutes is None:
-        minutes = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
-    return move_onto(session, actor, visit, place, check_wish(place, start, minutes, now), now)
+    if part is not Part.PATIENT and not may_book_others(actor, place):
+        raise Forbidden
 
 
 def amend(
@@ -168,20 +179,26 @@ def amend(
     reason: str | None,
     priority: Priority | None = None,
     now: datetime,
+    cutoff: timedelta,
     version: int | None = None,
 ) -> Appointment:
     """Change the reason, and the priority if one is given, of a visit still to come."""
-    visit, _ = visit_for(session, actor, appointment_id)
-    _check_version(visit.appointment, version)
+    visit, part = visit_for(session, actor, appointment_id)
+    appointment = visit.appointment
+    _check_version(appointment, version)
     if visit.status not in (Status.HELD, Status.BOOKED):
         raise WrongMove
-    visit.appointment.reason = reason
-    visit.appointment.priority = priority or Priority(visit.appointment.priority)
-    visit.appointment.changed_at = now
+    if visit.status is Status.BOOKED:
+        check_change_time(part, visit.standing, now=now, cutoff=cutoff)
+    if priority is not None and priority != appointment.priority:
+        check_may_prioritise(actor)
+        appointment.priority = priority
+    appointment.reason = reason
+    appointment.changed_at = now
     audit.record(
         session, "appointment.amended", subject_of(appointment_id), by=actor.origin, now=now
     )
-    return visit.appointment
+    return appointment
 
 
 def change_status(
@@ -205,11 +222,13 @@ def change_status(
     check_move(part, visit.standing, to, now=now, cutoff=cutoff)
     if visit.status is Status.HELD and to is Status.BOOKED:
         raise WrongMove
-    topic = _news_of(visit.status, to, is_over=appointment.ends_at <= now)
+    topic = news_of(visit.status, to, is_over=appointment.ends_at <= now)
     if visit.status in CLAIMING and to not in CLAIMING:
         claims.give_back(session, [appointment])
-    if to in _ENDS:
+    if to in FREES_DAY:
         appointment.one_a_day = None
+    elif visit.status is Status.NO_SHOW:
+        appointment.one_a_day = _key_again(session, visit)
     if to not in CLAIMING:
         appointment.referral_use = None
     appointment.status = to
@@ -223,23 +242,15 @@ def change_status(
     return appointment
 
 
-_ENDS = frozenset({Status.CANCELLED, Status.FULFILLED, Status.ENTERED_IN_ERROR, Status.LAPSED})
-_TOPICS = {
-    Status.CANCELLED: Topic.CANCELLED,
-    Status.FULFILLED: Topic.FULFILLED,
-    Status.NO_SHOW: Topic.NO_SHOW,
-    # To those who expected the visit it is cancelled.
-    Status.ENTERED_IN_ERROR: Topic.CANCELLED,
-}
-
-
-def _news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
-    """What is told of a step. A visit that nobody expects any more, and that was entered in
-    error, gives back what is left of its time, and that is all."""
-    if to is not Status.ENTERED_IN_ERROR or (was is Status.BOOKED and not is_over):
-        return _TOPICS.get(to)
-    frees = was in CLAIMING and was is not Status.HELD and not is_over
-    return Topic.FREED if frees else None
+def _key_again(session: Session, visit: Visit) -> str | None:
+    """What is unique of a visit that was missed and is live again; nothing where the patient
+    has another by now, as when those who give the care book a second one."""
+    appointment, practitioner_id = visit.appointment, visit.schedule.practitioner_id
+    if appointment.patient_id is None or practitioner_id is None:
+        return None
+    key = day_key(appointment.patient_id, practitioner_id, visit.zone, appointment.starts_at)
+    _, others = queries.patient_with(session, appointment.patient_id, key)
+    return None if any(other.one_a_day == key for other in others) else key
 
 
 def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Visit, Part]:
@@ -275,6 +286,7 @@ def make(
 ) -> Appointment:
     """Claim the time in every diary and write the visit down; see :func:`gives_way`."""
     check_booker(actor, place, wish.patient_id, admission)
+    check_priority(actor, wish.priority)
     span = check_wish(place, wish.start, wish.minutes, now)
     referral = admission.referral_id if admission and needs_referral(place) else None
     patient, holds, key = None, [], None
@@ -316,9 +328,10 @@ def make(
 
 
 def _confirm(
-    session: Session, actor: Actor, wish: Wish, hold_id: UUID, now: datetime
+    session: Session, actor: Actor, wish: Wish, place: Place, hold_id: UUID, now: datetime
 ) -> Appointment | None:
-    """The hold as a booked visit; None where it is gone or was for another time."""
+    """The hold as a booked visit; None where it is gone, was for another time, or was kept for
+    nobody yet: then it makes way for the visit."""
     visit = queries.visit(session, hold_id)
     # What we offered is taken through its offer; here it gives way like any such hold.
     if visit is None or visit.status is not Status.HELD or visit.appointment.offered:
@@ -326,20 +339,31 @@ def _confirm(
     appointment = visit.appointment
     if part_in(actor, visit.standing) is None:
         raise NotFound
-    wanted = (wish.schedule_id, wish.start, wish.patient_id)
-    if wanted != (appointment.schedule_id, appointment.starts_at, appointment.patient_id):
+    if appointment.patient_id is None and wish.patient_id is not None:
+        claims.lapse(session, [appointment], now)
         return None
+    wanted = (wish.schedule_id, wish.start, wish.minutes, wish.patient_id)
+    known = (appointment.schedule_id, appointment.starts_at, appointment.minutes,
+             appointment.patient_id)  # fmt: skip
+    if wanted != known:
+        return None
+    check_priority(actor, wish.priority)
     appointment.reason = wish.reason
     appointment.priority = wish.priority
-    return confirm(session, actor, appointment, now)
+    return confirm(session, actor, appointment, place, now)
 
 
-def confirm(session: Session, actor: Actor, appointment: Appointment, now: datetime) -> Appointment:
+def confirm(
+    session: Session, actor: Actor, appointment: Appointment, place: Place, now: datetime
+) -> Appointment:
     """Make a hold a booked visit.
 
     One that ran out is still good as long as nobody has taken its time: its ticks are freed
-    only together with its status, so the version decides between us and them.
+    only together with its status, so the version decides between us and them. Raises InThePast
+    once it has begun, Absent and CentreClosed where nobody will be there.
     """
+    check_begins(appointment.starts_at, now)
+    claims.check_there(session, place, span_between(appointment.starts_at, appointment.ends_at))
     appointment.status = Status.BOOKED
     appointment.held_until = None
     appointment.changed_at = now

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from openslot.booking.queries import Condition
 from openslot.booking.retire import retire_schedule
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, Name
@@ -50,21 +51,26 @@ class Doctor:
 
 def doctors(session: Session, *, after: int = 0, limit: int | None = None) -> list[Doctor]:
     """Those whose hours are the same wherever they work, by id; two statements."""
+    return _doctors(
+        session, Schedule.practitioner_id.is_not(None), Schedule.practitioner_id > after
+    )[:limit]
+
+
+def _doctors(session: Session, *of_people: Condition) -> list[Doctor]:
     people: dict[int, list[tuple[Subject, Place]]] = {}
-    of_people = (Schedule.practitioner_id.is_not(None), Schedule.practitioner_id > after)
     places = schedule_queries.places(session, *of_people)
     for subject in schedule_queries.subjects(session, *schedule_queries.bookable(), *of_people):
         place = places.get(subject.schedule.id)
         if subject.practitioner is not None and place is not None:
             people.setdefault(subject.practitioner.id, []).append((subject, place))
     found = (_doctor(pairs) for _, pairs in sorted(people.items()))
-    return [one for one in found if one is not None][:limit]
+    return [one for one in found if one is not None]
 
 
 def doctor(session: Session, practitioner_id: int) -> Doctor:
     """One of them; NotFound for who is none."""
-    found = doctors(session, after=practitioner_id - 1, limit=1)
-    if not found or found[0].practitioner.id != practitioner_id:
+    found = _doctors(session, Schedule.practitioner_id == practitioner_id)
+    if not found:
         raise NotFound
     return found[0]
 
@@ -113,12 +119,14 @@ def change_doctor(
 
 
 def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place:
-    """Where a doctor's visits at a location are booked; NotFound where they do not work."""
-    found = schedule_queries.places(
-        session, Schedule.practitioner_id == practitioner_id, Schedule.centre_id == centre_id
-    )
+    """Where a doctor's visits at a location are booked; NotFound, which names the one of the two
+    that is to blame, where nobody is such a doctor or they do not work there."""
+    found = schedule_queries.places(session, Schedule.practitioner_id == practitioner_id)
+    if not found:
+        raise NotFound("There is no such doctor.", field="doctor_id")
     for place in found.values():
-        return place
+        if place.centre_id == centre_id:
+            return place
     raise NotFound("This doctor does not work there.", field="location_id")
 
 

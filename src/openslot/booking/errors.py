@@ -70,13 +70,15 @@ class Absent(Invalid):
 
 
 class SlotTaken(Conflict):
-    """Somebody else has the time; ``alternatives`` are the nearest free starts."""
+    """Somebody else has the time; ``alternatives`` are the nearest free starts, of
+    ``minutes`` each, in the schedule ``schedule_id``."""
 
     code = "slot-taken"
     sentence = "This time was booked a moment ago."
 
-    def __init__(self, alternatives: Sequence[datetime] = ()):
+    def __init__(self, alternatives: Sequence[datetime], *, schedule_id: int, minutes: int):
         self.alternatives = tuple(alternatives)
+        self.schedule_id, self.minutes = schedule_id, minutes
         super().__init__(field="start")
 
 
@@ -171,3 +173,10 @@ class TooEarly(Conflict):
 
     code = "too-early"
     sentence = "This can be noted once the time of the visit has come."
+
+
+class NotYourPriority(Invalid):
+    """A patient calls their own visit urgent."""
+
+    code = "not-your-priority"
+    sentence = "Those who give the care say what is urgent. Leave the priority out."

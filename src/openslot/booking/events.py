@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import CLAIMING
 from openslot.core import audit, outbox
 from openslot.directory.rules import Actor
 
@@ -23,6 +24,24 @@ class Topic(StrEnum):
     NO_SHOW = "appointment.no-show"
     FREED = "appointment.freed"
     """Nobody expects the visit any more, and its time can be booked again."""
+
+
+_TOPICS = {
+    Status.CANCELLED: Topic.CANCELLED,
+    Status.FULFILLED: Topic.FULFILLED,
+    Status.NO_SHOW: Topic.NO_SHOW,
+    # To those who expected the visit it is cancelled.
+    Status.ENTERED_IN_ERROR: Topic.CANCELLED,
+}
+
+
+def news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
+    """What is told of a step. A visit that nobody expects any more, and that was entered in
+    error, gives back what is left of its time, and that is all."""
+    if to is not Status.ENTERED_IN_ERROR or (was is Status.BOOKED and not is_over):
+        return _TOPICS.get(to)
+    frees = was in CLAIMING and was is not Status.HELD and not is_over
+    return Topic.FREED if frees else None
 
 
 class Former(NamedTuple):

@@ -17,8 +17,9 @@ from openslot.identity import commands as identity
 from openslot.identity.models import Role
 
 
-def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
-    """Cancel a patient's visits to come and delete the account, for good.
+def cancel_and_delete(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
+    """Cancel a patient's visits to come and delete the account, for good: the part of
+    offers/leaving.py, which everybody calls, that is about booking.
 
     The patient's record and past visits are kept, as the law asks of those who give care, with
     no login to them. Visits too near to be cancelled stay: the practice is expecting the

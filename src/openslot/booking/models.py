@@ -73,4 +73,9 @@ class Appointment(Base):
     changed_at: Mapped[datetime] = mapped_column(Instant)
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 
+    @property
+    def minutes(self) -> int:
+        """How long it is."""
+        return int((self.ends_at - self.starts_at).total_seconds()) // 60
+
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

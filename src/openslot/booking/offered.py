@@ -13,18 +13,23 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
 from openslot.booking.commands import Wish, check_patient, confirm, make, place_of
-from openslot.booking.errors import Absent, CentreClosed, HoldLapsed, WrongMove
+from openslot.booking.errors import HoldLapsed, WrongMove
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
 from openslot.booking.moving import key_for_move, move_onto
 from openslot.booking.queries import Visit
-from openslot.booking.rules import Admission, check_wish, needs_referral, part_in
+from openslot.booking.rules import (
+    Admission,
+    check_admission,
+    check_wish,
+    needs_referral,
+    part_in,
+)
 from openslot.core import audit
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
 from openslot.directory.rules import SYSTEM, Actor
-from openslot.schedules import queries as schedules
-from openslot.schedules.availability import Span, instant_of, span_between
+from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.rules import Place
 
 
@@ -47,7 +52,7 @@ def keep_for_move(
     place = place_of(session, schedule_id)
     if not reaches(visit, place):
         raise NotFound
-    span = check_wish(place, start, minutes_of(visit.appointment), now)
+    span = check_wish(place, start, visit.appointment.minutes, now)
     if visit.patient is not None:
         check_patient(visit.patient, place)
     # Whoever takes it has no say: a day with another visit is never offered.
@@ -98,20 +103,25 @@ def take(
     *,
     now: datetime,
     instead_of: UUID | None = None,
+    admission: Admission | None = None,
+    place: Place | None = None,
 ) -> Appointment:
     """Book the time that was kept, or move the visit ``instead_of`` onto it; it is told like
     any booking.
+
+    ``admission`` is the referral that a specialist asks for, perhaps another than the hold
+    bears, as where that was revoked since: ReferralRequired, ReferralSpent.
 
     HoldLapsed where it is no longer kept, WrongMove where the visit is not to come any more,
     Absent or CentreClosed where nobody will be there.
     """
     kept = _kept(session, actor, hold_id, now)
     hold = kept.appointment
-    place = place_of(session, hold.schedule_id)
+    place = place or place_of(session, hold.schedule_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
-        _check_there(session, place, span)
-        return confirm(session, actor, hold, now)
+        _admit(session, place, hold, admission, now)
+        return confirm(session, actor, hold, place, now)
     visit = _movable(session, instead_of)
     if visit.appointment.patient_id != hold.patient_id:
         raise NotFound
@@ -138,11 +148,6 @@ def reaches(visit: Visit, place: Place) -> bool:
     return place.practitioner_id == person.id or (colleague and not needs_referral(place))
 
 
-def minutes_of(appointment: Appointment) -> int:
-    """How long a visit is."""
-    return int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
-
-
 _NOBODY = Actor()
 """May override nothing."""
 
@@ -166,13 +171,20 @@ def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Visit
     return visit
 
 
-def _check_there(session: Session, place: Place, span: Span) -> None:
-    """A hold keeps its time from patients; absences and closures come all the same."""
-    away = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
-    if any(diary_id == place.closures_id for diary_id, _ in away):
-        raise CentreClosed(field="start")
-    if away:
-        raise Absent(field="start")
+def _admit(
+    session: Session, place: Place, hold: Appointment, admission: Admission | None, now: datetime
+) -> None:
+    """The hold of a specialist's time bears the referral from now on; what else the patient had
+    kept with that one is let go."""
+    if not needs_referral(place):
+        return
+    check_admission(place, hold.patient_id, admission)
+    letter = admission.referral_id if admission else None
+    if hold.patient_id is None or letter == hold.referral_use:
+        return
+    _, others = queries.patient_with(session, hold.patient_id, None)
+    claims.lapse(session, [one for one in others if one.referral_use == letter], now)
+    hold.referral_id = hold.referral_use = letter
 
 
 def _recorded(session: Session, kept: Appointment, now: datetime) -> Appointment:

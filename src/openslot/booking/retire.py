@@ -14,9 +14,8 @@ from openslot.directory.rules import (
     may_edit_department,
     may_run_centre,
     may_run_network,
-    runs_centre,
+    runs_every,
 )
-from openslot.identity.models import Role
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -83,8 +82,7 @@ def retire_schedule(
 
 def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
     """Forbidden unless the actor runs the network, or each of these centres and there is one."""
-    every = bool(centre_ids) and all(runs_centre(actor, one) for one in centre_ids)
-    if not (every or actor.is_a(Role.NETWORK_ADMIN)):
+    if not runs_every(actor, centre_ids):
         raise Forbidden
 
 

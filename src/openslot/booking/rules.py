@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from openslot.booking.errors import (
     BadLength,
@@ -13,6 +14,7 @@ from openslot.booking.errors import (
     CentreClosed,
     InThePast,
     NeedsPatient,
+    NotYourPriority,
     OffGrid,
     OneADay,
     OutsideHours,
@@ -24,7 +26,7 @@ from openslot.booking.errors import (
     TooShortNotice,
     WrongMove,
 )
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import Profession
 from openslot.directory.rules import Actor, works_with_patients
@@ -47,6 +49,9 @@ CLAIMING = frozenset({Status.HELD, Status.BOOKED, Status.ARRIVED, Status.FULFILL
 
 LIVE = frozenset({Status.BOOKED, Status.ARRIVED})
 """Visits that are still to come or going on."""
+
+FREES_DAY = frozenset(Status) - LIVE - {Status.HELD}
+"""Visits of these statuses leave the day free for another with the same practitioner."""
 
 
 class Part(StrEnum):
@@ -235,8 +240,7 @@ def check_wish(place: Place, start: datetime, minutes: int, now: datetime) -> Sp
 
 
 def _check_start(place: Place, start: datetime, now: datetime) -> None:
-    if start < now:
-        raise InThePast(field="start")
+    check_begins(start, now)
     bookable = bookable_span(place, now)
     if tick_at(start) < bookable.start:
         raise TooShortNotice(field="start", minutes=place.notice_minutes)
@@ -248,6 +252,12 @@ def _check_start(place: Place, start: datetime, now: datetime) -> None:
         raise OffGrid(field="start", minutes=place.slot_minutes)
 
 
+def check_begins(start: datetime, now: datetime) -> None:
+    """InThePast for what has begun."""
+    if start < now:
+        raise InThePast(field="start")
+
+
 def _ticks(place: Place, minutes: int) -> int:
     if minutes < place.slot_minutes or minutes % place.slot_minutes:
         raise BadLength(field="minutes", minutes=place.slot_minutes)
@@ -255,6 +265,19 @@ def _ticks(place: Place, minutes: int) -> int:
     if minutes > longest:
         raise TooLong(field="minutes", minutes=longest)
     return minutes // 5
+
+
+def check_priority(actor: Actor, priority: Priority) -> None:
+    """Patients do not say of their own visits that they are urgent; see
+    :func:`check_may_prioritise`."""
+    if priority is not Priority.ROUTINE:
+        check_may_prioritise(actor)
+
+
+def check_may_prioritise(actor: Actor) -> None:
+    """NotYourPriority unless the actor works with patients."""
+    if not works_with_patients(actor):
+        raise NotYourPriority(field="priority")
 
 
 def check_second(actor: Actor, second_visit: bool) -> None:
@@ -299,7 +322,12 @@ def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None
     """
     if place.practitioner_id is None:
         return None
-    return f"{patient_id.hex}/{place.practitioner_id}/{local_date(place, start).isoformat()}"
+    return day_key(patient_id, place.practitioner_id, place.zone, start)
+
+
+def day_key(patient_id: UUID, practitioner_id: int, zone: ZoneInfo, start: datetime) -> str:
+    """The text of :func:`one_a_day_key`."""
+    return f"{patient_id.hex}/{practitioner_id}/{start.astimezone(zone).date().isoformat()}"
 
 
 def local_date(place: Place, start: datetime) -> date:

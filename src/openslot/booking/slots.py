@@ -1,7 +1,7 @@
 """Starts that can be booked now: computed, never stored, whatever the number of diaries."""
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -124,25 +124,28 @@ def slots(
     window = window_over(starts, ends + timedelta(days=1))
     masks = free_starts(session, places, window, now=now, minutes=minutes, besides=besides)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
-    found = heapq.merge(
-        *(
-            ((window.start + bit, key) for bit in islice(bits(mask & within), limit))
-            for key, mask in masks.items()
-        )
-    )
+
+    def starts_of(key: int) -> Iterator[tuple[int, int]]:
+        return ((window.start + bit, key) for bit in islice(bits(masks[key] & within), limit))
+
+    found = heapq.merge(*map(starts_of, masks))
     return [slot_at(tick, places[key], minutes) for tick, key in islice(found, limit)]
 
 
+NEAREST = 3
+"""So many other times are named where one cannot be had."""
+
+
 def nearest(
-    session: Session, place: Place, start: datetime, *, now: datetime, minutes: int, count: int = 3
+    session: Session, place: Place, start: datetime, *, now: datetime, minutes: int
 ) -> list[datetime]:
-    """The free starts nearest to ``start`` within a week either way, earliest first."""
+    """The NEAREST free starts around ``start`` within a week either way, earliest first."""
     week = timedelta(days=7)
     around = slots(
         session, {place.schedule_id: place}, max(now, start - week), start + week,
         now=now, minutes=minutes,
     )  # fmt: skip
-    closest = sorted(around, key=lambda slot: abs(slot.start - start))[:count]
+    closest = sorted(around, key=lambda slot: abs(slot.start - start))[:NEAREST]
     return sorted(slot.start for slot in closest)
 
 

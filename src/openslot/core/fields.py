@@ -78,8 +78,9 @@ _UNSEEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 @dataclass(frozen=True, slots=True)
 class Prose:
     """Metadata of a text: composed (NFC), trimmed, of at most ``longest`` characters, none of
-    which cannot be seen or stored. One line has single blanks, ``lines`` keep theirs. An
-    ``optional`` text is None where nothing but blanks was typed. The JSON Schema says the same.
+    which cannot be seen or stored. One line has single blanks, ``lines`` keep theirs, and have
+    blanks for tabs. An ``optional`` text is None where nothing but blanks was typed. The JSON
+    Schema says the same.
     """
 
     longest: int
@@ -91,7 +92,11 @@ class Prose:
         if value is None:
             return None
         text = unicodedata.normalize("NFC", re.sub("\r\n?", "\n", value))
-        if _UNSEEN.search(text.replace("\n", "") if self.lines else text):
+        if self.lines:
+            text = text.replace("\t", " ")
+            if _UNSEEN.search(text.replace("\n", "")):
+                raise refuse("Take out characters that cannot be seen.")
+        elif _UNSEEN.search(text):
             raise refuse("Take out characters that cannot be seen, such as tabs.")
         if len(text) > self.longest:
             raise refuse(f"Shorten this to {self.longest} characters.")
@@ -111,7 +116,7 @@ class Prose:
     ) -> dict[str, Any]:
         """The rule for programs."""
         controls = (
-            _CONTROLS.replace(r"-\x1f", r"-\x09\x0b\x0c\x0e-\x1f") if self.lines else _CONTROLS
+            _CONTROLS.replace(r"-\x1f", r"-\x08\x0b\x0c\x0e-\x1f") if self.lines else _CONTROLS
         )
         seen = f"[^{controls}]*"
         pattern = f"^{seen}$" if self.optional else rf"^{seen}[^\s{_CONTROLS}]{seen}$"

@@ -9,6 +9,7 @@ from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Details, Email
+from openslot.core.turns import take_turn
 from openslot.directory import commands, queries
 from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.errors import DependentKnown, OwnAddress, TooManyDependents
@@ -33,6 +34,7 @@ def add(session: Session, actor: Actor, details: DependentDetails, *, now: datet
     """A new patient whom the actor, a patient too, cares for from now on."""
     if actor.patient_id is None:
         raise Forbidden
+    _take_turn(session, actor.patient_id)
     known = queries.dependents_of(session, actor.patient_id)
     if len(known) >= MOST:
         raise TooManyDependents(most=MOST)
@@ -50,6 +52,7 @@ def change(
 ) -> Patient:
     """Put new details in the place of the old ones; time zone and language stay."""
     patient, link = one_of(session, actor, patient_id)
+    _take_turn(session, link.carer_id)
     _check_new(details, queries.dependents_of(session, link.carer_id), besides=patient_id)
     kept = {"time_zone": patient.time_zone, "language": patient.language}
     return commands.change_patient(
@@ -122,6 +125,11 @@ def take_over(
     origin = Origin(account.id, address)
     _record(session, patient_id, "handed-over", by=origin, now=now, carer=carer_id)
     return account
+
+
+def _take_turn(session: Session, carer_id: UUID) -> None:
+    """Nothing unique stands behind the names of somebody's dependents and their number."""
+    take_turn(session, f"dependents {carer_id}")
 
 
 def _check_new(

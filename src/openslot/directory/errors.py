@@ -24,8 +24,15 @@ class ExpertiseMissing(Invalid):
     sentence = "Enter the area of expertise of a specialist."
 
 
+class BirthTooLongAgo(Invalid):
+    """Nobody who lives was born that long ago."""
+
+    code = "birth-too-long-ago"
+    sentence = "Enter the year of birth again: this one is more than 130 years ago."
+
+
 class BirthInFuture(Invalid):
-    """Nobody is born tomorrow, nor over 130 years ago."""
+    """Nobody is born tomorrow."""
 
     code = "birth-out-of-range"
     sentence = "Enter a date of birth that is in the past."
@@ -57,6 +64,16 @@ class DependentKnown(Conflict):
 
     code = "dependent-known"
     sentence = "You care for somebody of this name and date of birth already."
+
+
+class RecordKept(Conflict):
+    """What was recorded of somebody is neither thrown away nor left to nobody."""
+
+    code = "record-kept"
+    sentence = (
+        "There are visits or other entries in the record of {name}, also if they were cancelled. "
+        "They are kept, so hand the record over instead."
+    )
 
 
 class OwnAddress(Conflict):

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from openslot.core.errors import Forbidden
+from openslot.core.errors import Forbidden, Invalid
 from openslot.core.fields import Details, Email, Name, OptionalPhone
 from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
+from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
@@ -29,15 +30,21 @@ class NewEmail(Details):
 
 def change_own_patient(
     session: Session, actor: Actor, details: PatientDetails, *, now: datetime
-) -> None:
-    """A patient's own record; the account bears the same name and time zone."""
+) -> Patient:
+    """A patient's own record; the account bears the same name and time zone.
+
+    Invalid for another e-mail: that is changed by change_own_email, after the password.
+    """
     if actor.patient_id is None or actor.account_id is None:
         raise Forbidden
-    commands.change_patient(session, actor, actor.patient_id, details, now=now)
+    if details.email != queries.patient(session, actor.patient_id).email:
+        raise Invalid("Change this on the page of your account.", field="email")
+    patient = commands.change_patient(session, actor, actor.patient_id, details, now=now)
     identity.change_account(
         session, actor.account_id, by=actor.origin, now=now,
         name=details.name, time_zone=details.time_zone,
     )  # fmt: skip
+    return patient
 
 
 def change_own_staff(

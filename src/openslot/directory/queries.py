@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import behind, changed
+from openslot.core.db import Base, behind, changed
 from openslot.core.errors import NotFound
 from openslot.directory.models import (
     Centre,
@@ -124,6 +124,16 @@ def holds(text: str, *columns: Any) -> ColumnElement[bool]:
 def is_text(column: Any, text: str) -> ColumnElement[bool]:
     """Rows whose column is ``text``, in any case."""
     return func.lower(column) == text.strip().lower()
+
+
+def in_suburb(suburb: str) -> ColumnElement[bool]:
+    """Departments of centres in a suburb."""
+    return Department.centre_id.in_(select(Centre.id).where(is_text(Centre.suburb, suburb)))
+
+
+def of_departments(*where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Services of the departments for which this holds."""
+    return Service.department_id.in_(select(Department.id).where(*where))
 
 
 def departments(
@@ -259,6 +269,29 @@ def add_dependent(session: Session, link: Dependent) -> None:
 def remove_dependent(session: Session, link: Dependent) -> None:
     """End the care for a patient, whose record stays."""
     session.delete(link)
+
+
+def has_records(session: Session, patient_id: UUID) -> bool:
+    """Whether anything stands in a patient's record: a row of any feature that names them, but
+    for who cares for them; a statement for each of these tables."""
+    naming = (
+        key.parent
+        for table in Base.metadata.sorted_tables
+        if table is not Dependent.__table__
+        for key in table.foreign_keys
+        if key.column.table is Patient.__table__
+    )
+    return any(
+        session.scalar(select(1).where(column == patient_id).limit(1)) is not None
+        for column in naming
+    )
+
+
+def remove_patient(session: Session, patient: Patient) -> None:
+    """Forget a patient of whom nothing is recorded; the empty diary stays."""
+    session.flush()
+    session.delete(patient)
+    session.flush()
 
 
 def figures(session: Session) -> dict[str, int]:

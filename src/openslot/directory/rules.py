@@ -8,7 +8,12 @@ import holidays
 
 from openslot.core.audit import Origin
 from openslot.core.errors import Forbidden, NotFound
-from openslot.directory.errors import BadHolidayRegion, BirthInFuture, ExpertiseMissing
+from openslot.directory.errors import (
+    BadHolidayRegion,
+    BirthInFuture,
+    BirthTooLongAgo,
+    ExpertiseMissing,
+)
 from openslot.directory.models import Profession
 from openslot.identity.models import Role
 
@@ -86,6 +91,12 @@ def may_edit_practitioner(actor: Actor, practitioner_id: int, centre_ids: frozen
         may_run_network(actor)
 
 
+def runs_every(actor: Actor, centre_ids: frozenset[int]) -> bool:
+    """Whether the actor runs the network, or each of these centres and there is one."""
+    every = bool(centre_ids) and all(runs_centre(actor, one) for one in centre_ids)
+    return every or actor.is_a(Role.NETWORK_ADMIN)
+
+
 def works_with_patients(actor: Actor) -> bool:
     """Whether the actor books for patients: staff, practitioners and administrators."""
     return actor.is_a(Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN, Role.PRACTITIONER)
@@ -98,9 +109,11 @@ def may_see_patient(actor: Actor, patient_id: UUID) -> None:
 
 
 def check_born(born: date | None, today: date) -> None:
-    """BirthInFuture unless a living person may be born then."""
-    if born is not None and not (today.year - OLDEST_AGE <= born.year and born <= today):
+    """BirthInFuture and BirthTooLongAgo, unless a living person may be born then."""
+    if born is not None and born > today:
         raise BirthInFuture(field="born")
+    if born is not None and born.year < today.year - OLDEST_AGE:
+        raise BirthTooLongAgo(field="born")
 
 
 def check_holiday_region(region: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import cast
+from uuid import UUID
 
 from flask import g, request
 
@@ -11,15 +12,16 @@ from openslot.directory.rules import Actor
 from openslot.entrypoints.request import now, reader, settings
 from openslot.identity.keys import BadToken, is_inside, prove
 from openslot.identity.models import Role
-from openslot.identity.scopes import check_scope
+from openslot.identity.scopes import ScopeMissing, check_scope
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what the proof lets them do."""
+    """Who calls, and what the proof lets them do; ``program_id`` is the id of a key or client."""
 
     actor: Actor
     scopes: frozenset[str]
+    program_id: UUID | None = None
 
 
 def caller() -> Caller:
@@ -45,6 +47,19 @@ def demand(scope: str) -> None:
     check_scope(known.scopes, scope)
 
 
+def challenge(refusal: Exception | None) -> dict[str, str]:
+    """The header that says which proof is wanted, and what the one that came lacks (RFC 6750, 3);
+    none where no proof would help."""
+    found = 'Bearer realm="OpenSlot"'
+    if isinstance(refusal, BadToken):
+        found += ', error="invalid_token"'
+    elif isinstance(refusal, ScopeMissing):
+        found += f', error="insufficient_scope", scope="{refusal.params["scope"]}"'
+    elif not isinstance(refusal, Unauthenticated):
+        return {}
+    return {"WWW-Authenticate": found}
+
+
 def _caller() -> Caller:
     header = request.headers.get("Authorization", "")
     if not header:
@@ -55,7 +70,7 @@ def _caller() -> Caller:
     proof = prove(reader(), text.strip(), address=request.remote_addr, now=now())
     if proof.account is not None:
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
-    return Caller(_program(proof.program or "program"), proof.scopes)
+    return Caller(_program(proof.program or "program"), proof.scopes, proof.program_id)
 
 
 def _unproved() -> Caller:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
@@ -136,10 +137,11 @@ def _path() -> str:
 
 
 def as_json(problem: Problem, **more: Any) -> dict[str, Any]:
-    """The problem as RFC 9457 writes it, without what is empty."""
+    """The problem as RFC 9457 writes it, without what is empty. The title says the same at each
+    occurrence of a code, the detail what it is this time."""
     body = {
         "type": f"about:blank#{problem.code}" if problem.code else "about:blank",
-        "title": problem.sentence,
+        "title": problem.code.replace("-", " ").capitalize() or HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "code": problem.code,
         "detail": problem.sentence,

@@ -1,6 +1,7 @@
 """What every request works with, whichever entry point answers it: settings, database, time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar, cast
@@ -77,4 +78,23 @@ def database() -> Database:
 
 def write(work: Callable[[Session], T]) -> T:
     """Do ``work`` in a transaction of its own; it may be called several times."""
-    return database().run(work)
+    note: Callable[[Session], None] | None = g.get("alongside")
+    if note is None:
+        return database().run(work)
+
+    def noted(session: Session) -> T:
+        done = work(session)
+        note(session)
+        return done
+
+    return database().run(noted)
+
+
+@contextmanager
+def alongside(note: Callable[[Session], None]) -> Iterator[None]:
+    """Have each :func:`write` inside the block end with ``note``, in the same transaction."""
+    g.alongside = note
+    try:
+        yield
+    finally:
+        del g.alongside

@@ -1,7 +1,7 @@
 """What people say of practitioners and centres, and what they keep at hand. None commits.
 
 Two presses of a button at once break a unique key; then the second is tried again, and finds what
-the first has left.
+the first has left. How many favourites somebody keeps no key says: they are added in turn.
 """
 
 from datetime import datetime
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.ids import new_id
+from openslot.core.turns import take_turn
 from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
 from openslot.feedback import queries
@@ -54,6 +55,7 @@ def add_favourite(
     """Keep something at hand; once more changes nothing. Raises TooManyFavourites."""
     account_id = keeper(actor)
     _existing(session, kind, subject_id)
+    take_turn(session, f"favourites {account_id}")
     kept = queries.favourites(session, account_id)
     if (kind, subject_id) in kept:
         return

@@ -19,10 +19,9 @@ from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.errors import Invalid, Unauthenticated
 from openslot.core.ids import new_id
-from openslot.identity import queries
 from openslot.identity.keys import issue_for_client
 from openslot.identity.models import ApiClient, UsedAssertion
-from openslot.identity.scopes import EVERYTHING, UnknownScope, check_scopes
+from openslot.identity.scopes import UnknownScope, check_scopes, narrowed
 
 ALGORITHMS = ["RS384", "ES384"]
 """Those that SMART asks servers to take, and no others."""
@@ -187,16 +186,15 @@ def _use_up(session: Session, client: ApiClient, jti: str, now: datetime) -> Non
     digest = hashlib.sha256(f"{client.id} {jti}".encode("utf-8", "surrogatepass")).digest()
     if session.get(UsedAssertion, digest) is not None:
         raise BadAssertion
-    queries.forget_assertions(session, before=now)
     session.add(UsedAssertion(jti_hash=digest, ends_at=now + LONGEST + 2 * CLOCKS_DIFFER))
     session.flush()
 
 
 def _granted(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:
     """What is asked for and registered; all that is registered where nothing is asked for."""
-    registered = set(client.scopes.split())
+    registered = client.scopes.split()
     asked = set(wanted) or registered
-    given = asked if EVERYTHING in registered else asked & registered
+    given = narrowed(asked, registered)
     if not given:
         raise UnknownScope(field="scope", scope=" ".join(sorted(asked)), known=client.scopes)
-    return tuple(sorted(given))
+    return given

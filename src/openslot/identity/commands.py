@@ -93,8 +93,7 @@ def sign_in(
     stored = account.password if account else passwords.decoy()
     is_right = passwords.is_right(stored, password)
     if not is_right or account is None or not account.active:
-        failure = SignInFailure(id=new_id(), email=email, address=address, at=now)
-        database.run(lambda session: session.add(failure))
+        database.run(lambda session: note_failure(session, email, address, now=now))
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
@@ -112,11 +111,23 @@ def sign_in(
 def _may_try(
     session: Session, settings: Settings, email: str, address: str, now: datetime
 ) -> Account | None:
+    check_failures(session, settings, email, address, now=now)
+    return queries.by_email(session, email)
+
+
+def check_failures(
+    session: Session, settings: Settings, email: str, address: str, *, now: datetime
+) -> None:
+    """RateLimited after too many wrong passwords for the e-mail or from the address."""
     by_email, by_address = queries.failures_since(session, email, address, now - FAILURES_COUNT)
     allowed = settings.sign_in_attempts
     if by_email >= allowed or by_address >= allowed * FAILURES_PER_ADDRESS:
         raise RateLimited(retry_after=int(FAILURES_COUNT.total_seconds()))
-    return queries.by_email(session, email)
+
+
+def note_failure(session: Session, email: str, address: str, *, now: datetime) -> None:
+    """Count a wrong password against its e-mail and its address."""
+    session.add(SignInFailure(id=new_id(), email=email, address=address, at=now))
 
 
 def _signed_in(
@@ -165,8 +176,14 @@ def account_of_token(
     session: Session, settings: Settings, token: str, *, now: datetime
 ) -> tuple[Account, AccountSession] | None:
     """Who is signed in with ``token``; None once it was ended, unused for long, or is over."""
-    unused_since = now - timedelta(hours=settings.session_hours)
-    return queries.account_of_token(session, token_hash(token), now=now, unused_since=unused_since)
+    return queries.account_of_token(
+        session, token_hash(token), now=now, unused_since=unused_since(settings, now)
+    )
+
+
+def unused_since(settings: Settings, now: datetime) -> datetime:
+    """A session that was not used since then is over."""
+    return now - timedelta(hours=settings.session_hours)
 
 
 def is_stale(row: AccountSession, *, now: datetime) -> bool:

@@ -36,11 +36,15 @@ class BadToken(Unauthenticated):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who a bearer token proves: an account, or a program by the name of its key or client."""
+    """Who a bearer token proves: an account, or a program by the name of its key or client.
+
+    ``program_id`` is the id of that, since two may bear one name.
+    """
 
     scopes: frozenset[str]
     account: Account | None = None
     program: str | None = None
+    program_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
         key = queries.key_of(session, digest)
         if key is None or (key.networks and not is_inside(address, key.networks.split(","))):
             raise BadToken
-        return Proof(frozenset(key.scopes.split()), program=f"key {key.name}")
+        return Proof(frozenset(key.scopes.split()), program=f"key {key.name}", program_id=key.id)
     found = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
     if found is None:
         raise BadToken
@@ -122,7 +126,9 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
     scopes = frozenset(token.scopes.split())
     if account is not None:
         return Proof(scopes, account=account)
-    return Proof(scopes, program=f"client {client.name}" if client else None)
+    if client is None:
+        return Proof(scopes)
+    return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 
 def issue_pair(session: Session, account: Account, *, now: datetime) -> Pair:

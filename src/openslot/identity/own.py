@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.audit import Origin
+from openslot.core.config import Settings
+from openslot.core.db import Database
 from openslot.core.errors import Invalid
 from openslot.identity import passwords, queries
-from openslot.identity.commands import subject_of, token_hash
+from openslot.identity.commands import check_failures, note_failure, subject_of, token_hash
 from openslot.identity.models import Account
 
 
@@ -20,12 +22,26 @@ class WrongPassword(Invalid):
     sentence = "This is not your password. Try again."
 
 
-def prove(account: Account, password: str, *, field: str) -> None:
+def prove(
+    database: Database,
+    settings: Settings,
+    account: Account,
+    password: str,
+    *,
+    field: str,
+    address: str,
+    now: datetime,
+) -> None:
     """WrongPassword, naming ``field``, unless the password is the account's.
 
-    Slow on purpose, so not for use inside a transaction.
+    A wrong one counts as at sign-in, so that a session somebody else came by is no way to guess:
+    RateLimited after too many. Takes the database, as sign-in does, since the hash is slow on
+    purpose and the failure is written down although the act is refused.
     """
+    email = account.email
+    database.read(lambda session: check_failures(session, settings, email, address, now=now))
     if not passwords.is_right(account.password, password):
+        database.run(lambda session: note_failure(session, email, address, now=now))
         raise WrongPassword(field=field)
 
 

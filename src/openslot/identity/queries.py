@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.db import changed
 from openslot.identity.models import (
@@ -57,11 +58,17 @@ def account_of_token(
     return (row[0], row[1]) if row else None
 
 
-def sessions_of(session: Session, account_id: UUID, *, now: datetime) -> Sequence[AccountSession]:
+def sessions_of(
+    session: Session, account_id: UUID, *, now: datetime, unused_since: datetime
+) -> Sequence[AccountSession]:
     """The signed-in browsers of an account, the one used last first."""
     return session.scalars(
         select(AccountSession)
-        .where(AccountSession.account_id == account_id, AccountSession.ends_at > now)
+        .where(
+            AccountSession.account_id == account_id,
+            AccountSession.ends_at > now,
+            AccountSession.seen_at > unused_since,
+        )
         .order_by(AccountSession.seen_at.desc())
     ).all()
 
@@ -165,6 +172,32 @@ def end_tokens(session: Session, account_id: UUID) -> None:
     session.execute(delete(ApiToken).where(ApiToken.account_id == account_id))
 
 
-def forget_assertions(session: Session, *, before: datetime) -> None:
-    """Put away what has run out by itself."""
-    session.execute(delete(UsedAssertion).where(UsedAssertion.ends_at <= before))
+def purge_sessions(
+    session: Session, *, before: datetime, unused_since: datetime, limit: int
+) -> int:
+    """Delete up to ``limit`` sessions that were over before, or last used until then; how many."""
+    over = or_(AccountSession.ends_at <= before, AccountSession.seen_at <= unused_since)
+    return _purge(session, AccountSession.token_hash, over, limit)
+
+
+def purge_tokens(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` tokens that had run out before; how many."""
+    return _purge(session, ApiToken.token_hash, ApiToken.ends_at <= before, limit)
+
+
+def purge_assertions(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` ids of assertions that had run out before; how many."""
+    return _purge(session, UsedAssertion.jti_hash, UsedAssertion.ends_at <= before, limit)
+
+
+def purge_failures(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to ``limit`` wrong passwords from before; how many."""
+    return _purge(session, SignInFailure.id, SignInFailure.at <= before, limit)
+
+
+def _purge(
+    session: Session, key: InstrumentedAttribute[Any], over: ColumnElement[bool], limit: int
+) -> int:
+    # Not every engine deletes with a limit, and by its key none locks more than it deletes.
+    found = session.scalars(select(key).where(over).limit(limit)).all()
+    return changed(session, delete(key.class_).where(key.in_(found), over)) if found else 0

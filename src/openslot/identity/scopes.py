@@ -1,6 +1,8 @@
 """What programs may be allowed to do: the scopes of keys and tokens."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from openslot.core.errors import Forbidden, Invalid
 
@@ -26,7 +28,46 @@ SCOPES = {
 """Each scope, and what it lets a program do. Those of FHIR are written as SMART does:
 ``system/Appointment.cruds``."""
 
-FHIR_PREFIX = "system/"
+FHIR_RESOURCES = (
+    "Appointment", "AuditEvent", "DocumentReference", "Encounter", "HealthcareService",
+    "Location", "MedicationRequest", "Organization", "Patient", "Practitioner",
+    "PractitionerRole", "Schedule", "ServiceRequest", "Slot",
+)  # fmt: skip
+"""What scopes of FHIR are about. The resources themselves are declared by the entry point, which
+a test holds against these names."""
+
+_FHIR = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|(?=.)c?r?u?d?s?)")
+_WORDS = {"read": frozenset("rs"), "write": frozenset("cud"), "*": frozenset("cruds")}
+"""The words of version 1, and the letters that they stand for."""
+
+_ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class FhirScope:
+    """A scope as SMART App Launch 2 writes it: a resource, or ``*`` for all, with letters for
+    create, read, update, delete and search; or with a word of version 1."""
+
+    resource: str
+    letters: frozenset[str]
+    is_worded: bool = False
+
+    def __str__(self) -> str:
+        known = (word for word, letters in _WORDS.items() if letters == self.letters)
+        written = "".join(letter for letter in "cruds" if letter in self.letters)
+        return f"system/{self.resource}.{next(known, written) if self.is_worded else written}"
+
+    def covers(self, resource: str) -> bool:
+        """Whether it is about the resource."""
+        return self.resource in (_ANY, resource)
+
+
+def read_fhir(scope: str) -> FhirScope | None:
+    """The scope of FHIR that a text is; None for any other."""
+    match = _FHIR.fullmatch(scope)
+    if match is None or match[1] not in (_ANY, *FHIR_RESOURCES):
+        return None
+    return FhirScope(match[1], _WORDS.get(match[2], frozenset(match[2])), match[2] in _WORDS)
 
 
 class UnknownScope(Invalid):
@@ -43,12 +84,19 @@ class ScopeMissing(Forbidden):
     sentence = "This key or token lacks the scope {scope}."
 
 
+_CHOICE = (*SCOPES, *(f"system/{name}.cruds" for name in (_ANY, *FHIR_RESOURCES)))
+
+
+def _is_known(scope: str) -> bool:
+    return scope in (EVERYTHING, *SCOPES) or read_fhir(scope) is not None
+
+
 def check_scopes(scopes: Iterable[str]) -> str:
     """The scopes as they are kept; UnknownScope for one that is none."""
     kept = sorted(set(scopes))
     for scope in kept:
-        if scope not in (EVERYTHING, *SCOPES) and not scope.startswith(FHIR_PREFIX):
-            raise UnknownScope(field="scopes", scope=scope, known=", ".join(SCOPES))
+        if not _is_known(scope):
+            raise UnknownScope(field="scopes", scope=scope[:100], known=", ".join(_CHOICE))
     if not kept:
         raise Invalid("Name at least one scope.", field="scopes")
     return " ".join(kept)
@@ -58,3 +106,34 @@ def check_scope(given: frozenset[str], wanted: str) -> None:
     """ScopeMissing unless ``wanted`` is among the scopes that were given."""
     if EVERYTHING not in given and wanted not in given:
         raise ScopeMissing(scope=wanted)
+
+
+def narrowed(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]:
+    """Of the scopes that are asked for, what the registered ones hold; of FHIR's by resource and
+    letter, in the form that was asked."""
+    held = frozenset(registered)
+    own = [one for one in map(read_fhir, held) if one is not None]
+    given: set[str] = set()
+    for scope in asked:
+        wanted = read_fhir(scope)
+        if scope in held or (EVERYTHING in held and _is_known(scope)):
+            given.add(scope)
+        elif wanted is not None:
+            given.update(map(str, _shared(wanted, own)))
+    return tuple(sorted(given))
+
+
+def _shared(wanted: FhirScope, own: Iterable[FhirScope]) -> list[FhirScope]:
+    """What is wanted and held: of all resources, those that are held by name come besides."""
+    own = list(own)
+    names = {one.resource for one in own} if wanted.resource == _ANY else set[str]()
+    everywhere: frozenset[str] = frozenset()
+    found = []
+    for name in [wanted.resource, *sorted(names - {_ANY})]:
+        letters = {letter for one in own if one.covers(name) for letter in one.letters}
+        shared = wanted.letters & letters
+        if shared - everywhere:
+            found.append(FhirScope(name, shared, wanted.is_worded))
+        if name == _ANY:
+            everywhere = shared
+    return found

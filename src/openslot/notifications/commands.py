@@ -15,14 +15,25 @@ from openslot.core.config import Settings
 from openslot.core.language import language
 from openslot.identity.models import Account
 from openslot.notifications.account_messages import AccountNews, account_mail
+from openslot.notifications.desk_messages import visit_of_request_mail
 from openslot.notifications.events import remind_later
 from openslot.notifications.mail import Mail
 from openslot.notifications.messages import News, visit_mail
 from openslot.notifications.preferences import Kind, wants
-from openslot.notifications.recipients import Recipient, Side, patient_side, visit_sides
+from openslot.notifications.recipients import (
+    Recipient,
+    Side,
+    department_of,
+    department_side,
+    patient_side,
+    visit_sides,
+)
 from openslot.notifications.rules import is_still_news
 from openslot.notifications.standing import still_holds, visit_topic
 from openslot.notifications.timing import awake, quiet_hours, reminder_due
+from openslot.requests import queries as requests
+from openslot.requests.models import Kept
+from openslot.requests.queries import Asked
 
 MAIL = "mail"
 """The topic of mails in the outbox."""
@@ -89,7 +100,8 @@ def queue_news(
     settings: Settings,
 ) -> None:
     """Write to patient and practice what happened to a visit, unless it holds no longer, and
-    have the patient reminded when it comes near.
+    have the patient reminded when it comes near. A department for which it was booked is told
+    what others did to it.
 
     A dependent without an e-mail address is written to through who cares for them. Who has no
     address is not written to.
@@ -98,11 +110,24 @@ def queue_news(
     if news is None:
         return
     about = {**event, "topic": topic}
-    for to in visit_sides(session, news.visit, settings):
+    by = UUID(news.event.by) if news.event.by else None
+    for to in visit_sides(session, news.visit, settings, by=by):
         mail = visit_mail(news, to, settings, now=now)
         tell(session, to, Kind.VISITS, mail, now=now, about=about)
         if to.side is not Side.PRACTICE and topic != Topic.CANCELLED:
             _remind_later(session, news, to, event, now, settings)
+    if news.asked and _is_news_to_who_asked(news, news.asked):
+        for to in department_side(session, news.asked.asking, None, settings):
+            mail = visit_of_request_mail(news, news.asked, to, settings)
+            tell(session, to, Kind.REQUESTS, mail, now=now, about=about)
+
+
+def _is_news_to_who_asked(news: News, asked: Asked) -> bool:
+    """Whether nothing else tells the department that asked: neither did it do this itself, nor
+    is it told that its request was accepted, or cancelled as a whole and not only its visit."""
+    by_themselves = news.acted is not None and news.acted.id == asked.asking.id
+    request_tells = news.topic is Topic.BOOKED or asked.request.status == Kept.CANCELLED
+    return not by_themselves and not request_tells
 
 
 def queue_reminder(
@@ -133,7 +158,9 @@ def _news(session: Session, topic: str, event: Mapping[str, Any], now: datetime)
     visit, known = booking.visit(session, UUID(changed.appointment)), visit_topic(topic)
     if visit is None or not is_still_news(known, changed, visit.appointment, now=now):
         return None
-    return News(known, changed, visit)
+    asked = requests.of_visit(session, visit.appointment.id) if visit.service else None
+    acted = department_of(session, changed.by) if asked else None
+    return News(known, changed, visit, asked, acted)
 
 
 def _remind_later(

@@ -2,38 +2,33 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
+from openslot.booking import events as booking
 from openslot.booking.models import Priority
 from openslot.booking.queries import Visit
 from openslot.core import formats
 from openslot.core.config import Settings
-from openslot.directory.models import Centre, Department, Service
+from openslot.directory.models import Department
 from openslot.notifications.composing import compose, page
 from openslot.notifications.letters import Letter, Sentence, greeting
 from openslot.notifications.letters import marked as _
 from openslot.notifications.mail import Mail
-from openslot.notifications.messages import own_clock, place_facts, when_there
+from openslot.notifications.messages import (
+    News,
+    by_whom,
+    how_soon,
+    own_clock,
+    place_facts,
+    times,
+    when_there,
+)
 from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import Recipient, Side
 from openslot.offers.models import Offer
 from openslot.requests.events import Topic
-from openslot.requests.models import ServiceRequest
+from openslot.requests.queries import Asked
 
 Fact = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request with what a mail shows of it; ``start`` is when it is wanted, proposed or
-    booked for."""
-
-    request: ServiceRequest
-    service: Service
-    department: Department
-    asking: Department
-    centre: Centre
-    start: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +77,18 @@ URGENT = Words(
 )
 
 
+FOLLOWS: Mapping[str, Words] = {
+    booking.Topic.MOVED: Words(
+        _("The time of a request has moved"),
+        _("What you have asked for has a new time. The old one no longer holds."),
+    ),
+    booking.Topic.CANCELLED: Words(
+        REQUEST[Topic.CANCELLED].heading, _("What you have asked for will not take place.")
+    ),
+}
+"""What has become of a visit, for the department that asked for it."""
+
+
 def request_mail(
     asked: Asked, topic: Topic, told: Department, to: Recipient, settings: Settings
 ) -> Mail:
@@ -97,7 +104,7 @@ def request_mail(
     letter = Letter(
         heading=Sentence(words.heading),
         sentences=[greeting(to.name), Sentence(words.opening, {"name": other.name})],
-        facts=list(_asked(asked, to)),
+        facts=[*_what(asked, to), *_when(asked, to), _where(asked, to)],
         button=(to.language.gettext(_("See the request")), address) if address else None,
     )
     return compose(
@@ -106,16 +113,40 @@ def request_mail(
     )  # fmt: skip
 
 
-def _asked(asked: Asked, to: Recipient) -> Iterator[Fact]:
-    say, zone = to.language.gettext, asked.centre.time_zone
-    urgent = asked.request.priority == Priority.URGENT
+def visit_of_request_mail(news: News, asked: Asked, to: Recipient, settings: Settings) -> Mail:
+    """What the department that asked reads of what others did to the visit itself: the old and
+    the new time, by whom, and why if that was said."""
+    words, act = FOLLOWS[news.topic], news.topic.rpartition(".")[2]
+    address = page(settings, f"requests/{asked.request.id}")
+    letter = Letter(
+        heading=Sentence(words.heading),
+        sentences=[greeting(to.name), Sentence(words.opening)],
+        facts=[*_what(asked, to), *times(news, to), _where(asked, to), *by_whom(news, to)],
+        closing=list(own_clock(news.visit, to)),
+        button=(to.language.gettext(_("See the request")), address) if address else None,
+    )
+    return compose(
+        letter, to, settings, subject=Sentence(words.heading),
+        key=f"{asked.request.id}.visit.{news.event.version}.{act}.{to.mark}", kind=Kind.REQUESTS,
+    )  # fmt: skip
+
+
+def _what(asked: Asked, to: Recipient) -> Iterator[Fact]:
+    say = to.language.gettext
     yield say(_("Service")), asked.service.name
     yield say(_("Of")), asked.department.name
     yield say(_("For")), asked.asking.name
-    yield say(_("How soon")), say(_("Urgent")) if urgent else say(_("Routine"))
-    yield say(_("When")), formats.day_time(to.language, asked.start, zone, year=True)
+    yield how_soon(asked, to)
+
+
+def _when(asked: Asked, to: Recipient) -> Iterator[Fact]:
+    say = to.language.gettext
+    yield say(_("When")), formats.day_time(to.language, asked.starts_at, asked.zone, year=True)
     yield say(_("How long")), formats.duration(to.language, asked.request.minutes)
-    yield say(_("Where")), asked.centre.name
+
+
+def _where(asked: Asked, to: Recipient) -> Fact:
+    return to.language.gettext(_("Where")), asked.centre.name
 
 
 def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from openslot.booking.events import AppointmentChanged, Topic
+from openslot.booking.models import Priority
 from openslot.booking.queries import Visit
 from openslot.core import formats
 from openslot.core.config import Settings
 from openslot.core.language import Language
+from openslot.directory.models import Department
 from openslot.notifications import events, ics
 from openslot.notifications.composing import compose
 from openslot.notifications.ics import Attendee, Method
@@ -24,6 +26,7 @@ from openslot.notifications.mail import Mail
 from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import Recipient, Side
 from openslot.notifications.titles import title
+from openslot.requests.queries import Asked
 
 Fact = tuple[str, str]
 VisitTopic = Topic | events.Topic
@@ -32,11 +35,17 @@ REMINDER = events.Topic.REMINDER
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened to a visit, or that it comes near."""
+    """What happened to a visit, or that it comes near.
+
+    ``asked`` is the request of a department that the visit stands for, and ``acted`` the
+    department of whoever did it, where they work for one.
+    """
 
     topic: VisitTopic
     event: AppointmentChanged
     visit: Visit
+    asked: Asked | None = None
+    acted: Department | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +140,9 @@ def _method(news: News) -> Method:
 
 
 def _key(news: News, to: Recipient) -> str:
-    """Unique to this news for this side, and the same whenever the mail is made again."""
+    """Unique to this news for this reader, and the same whenever the mail is made again."""
     act = news.topic.rpartition(".")[2]
-    return f"{news.event.appointment}.{news.event.version}.{act}.{to.side}"
+    return f"{news.event.appointment}.{news.event.version}.{act}.{to.mark}"
 
 
 def _calendar(news: News, to: Recipient, settings: Settings, now: datetime) -> bytes:
@@ -156,9 +165,10 @@ def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Lett
         sentences=[greeting(to.name), Sentence(words.opening)],
         facts=[
             *_people(news.visit, to),
-            *_times(news, to),
+            *_asking(news, to),
+            *times(news, to),
             *place_facts(news.visit, to, settings),
-            *_ending(news, to),
+            *by_whom(news, to),
         ],
         closing=[*own_clock(news.visit, to), *_may_change(news, to, settings)],
         button=(to.language.gettext(_("See the visit")), page) if page else None,
@@ -175,7 +185,23 @@ def _people(visit: Visit, to: Recipient) -> Iterator[Fact]:
         yield say(_("With")), visit.with_whom
 
 
-def _times(news: News, to: Recipient) -> Iterator[Fact]:
+def _asking(news: News, to: Recipient) -> Iterator[Fact]:
+    """For whom a department does it, which nobody but the department is told."""
+    if news.asked is None or not _between_departments(news, to):
+        return
+    say = to.language.gettext
+    yield say(_("For")), news.asked.asking.name
+    yield how_soon(news.asked, to)
+
+
+def how_soon(asked: Asked, to: Recipient) -> Fact:
+    """How soon a department needs what it asked for."""
+    say, urgent = to.language.gettext, asked.request.priority == Priority.URGENT
+    return say(_("How soon")), say(_("Urgent")) if urgent else say(_("Routine"))
+
+
+def times(news: News, to: Recipient) -> Iterator[Fact]:
+    """When a visit is, when it was before it moved, and how long it takes."""
     say, appointment = to.language.gettext, news.visit.appointment
     yield say(_("When")), when_there(to.language, appointment.starts_at, news.visit)
     if news.topic is Topic.MOVED and news.event.was:
@@ -205,29 +231,44 @@ def place_facts(visit: Visit, to: Recipient, settings: Settings) -> Iterator[Fac
         yield say(_("Phone")), formats.phone(phone, settings.country)
 
 
-def _ending(news: News, to: Recipient) -> Iterator[Fact]:
-    """Who cancelled, and what they said about it."""
-    if news.topic is not Topic.CANCELLED:
-        return
-    say = to.language.gettext
-    who = _by(news, to)
-    if who:
+def by_whom(news: News, to: Recipient) -> Iterator[Fact]:
+    """Who cancelled, and what they said about it; between departments also who moved it."""
+    say, who = to.language.gettext, _by(news, to)
+    if who and news.topic is Topic.CANCELLED:
         yield say(_("Cancelled by")), who
-    if news.visit.appointment.status_reason:
+    elif who and news.topic is Topic.MOVED and _between_departments(news, to):
+        yield say(_("Moved by")), who
+    if news.topic is Topic.CANCELLED and news.visit.appointment.status_reason:
         yield say(_("Why")), news.visit.appointment.status_reason
 
 
+def _between_departments(news: News, to: Recipient) -> bool:
+    return news.asked is not None and to.side is Side.PRACTICE
+
+
 def _by(news: News, to: Recipient) -> str | None:
-    """Who did it; staff act for their centre and are not named in mail."""
+    """Who did it; staff act for their centre, between departments for their own, and are not
+    named in mail."""
     if news.event.by is None:
         return None
     visit, account_id = news.visit, UUID(news.event.by)
     if account_id == to.account_id:
         return to.language.gettext(_("You"))
+    if _between_departments(news, to):
+        return _department_or_patient(news, account_id, to) or visit.centre.name
     for person in (visit.patient, visit.practitioner):
         if person and person.account_id == account_id:
             return person.name
     return visit.centre.name
+
+
+def _department_or_patient(news: News, account_id: UUID, to: Recipient) -> str | None:
+    """Departments do not read in mail who the patient is that they ask for."""
+    if news.acted:
+        return news.acted.name
+    patient = news.visit.patient
+    is_theirs = patient is not None and patient.account_id == account_id
+    return to.language.gettext(_("The patient")) if is_theirs else None
 
 
 def own_clock(visit: Visit, to: Recipient) -> Iterator[Sentence]:

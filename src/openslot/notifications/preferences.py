@@ -31,7 +31,7 @@ class Kind(StrEnum):
 KINDS: Mapping[Role, tuple[Kind, ...]] = {
     Role.PATIENT: (Kind.VISITS, Kind.REMINDERS, Kind.OFFERS, Kind.REFERRALS),
     Role.PRACTITIONER: (Kind.VISITS, Kind.REFERRALS),
-    Role.STAFF: (Kind.REQUESTS, Kind.OFFERS),
+    Role.STAFF: (Kind.VISITS, Kind.REQUESTS, Kind.OFFERS),
     Role.CENTRE_ADMIN: (),
     Role.NETWORK_ADMIN: (),
 }

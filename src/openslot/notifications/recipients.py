@@ -67,18 +67,30 @@ def practitioner_side(
     return _person(session, Side.PRACTICE, practitioner, None, settings)
 
 
-def practice_side(session: Session, visit: Visit, settings: Settings) -> Recipient | None:
-    """The practitioner of a visit, or for a service itself or its department."""
+def practice_side(
+    session: Session, visit: Visit, settings: Settings, *, by: UUID | None = None
+) -> list[Recipient]:
+    """The practitioner of a visit, or for a service whom :func:`department_side` names.
+
+    Of a department's staff whoever did it, ``by``, is left out: they know.
+    """
     if visit.practitioner:
-        return practitioner_side(session, visit.practitioner, settings)
-    return _mailbox((visit.service, visit.department), settings)
+        person = practitioner_side(session, visit.practitioner, settings)
+        return [person] if person else []
+    if visit.department is None:
+        return []
+    told = department_side(session, visit.department, visit.service, settings)
+    return [one for one in told if by is None or one.account_id != by]
 
 
-def visit_sides(session: Session, visit: Visit, settings: Settings) -> Iterator[Recipient]:
-    """Everybody whom a visit concerns and who has an address."""
+def visit_sides(
+    session: Session, visit: Visit, settings: Settings, *, by: UUID | None
+) -> Iterator[Recipient]:
+    """Everybody whom what ``by`` did to a visit concerns, and who has an address."""
     patient = patient_side(session, visit.patient, settings) if visit.patient else None
-    practice = practice_side(session, visit, settings)
-    yield from (one for one in (patient, practice) if one)
+    if patient:
+        yield patient
+    yield from practice_side(session, visit, settings, by=by)
 
 
 def department_side(
@@ -90,6 +102,14 @@ def department_side(
         return [mailbox]
     staff = queries.staff_of(session, department.id)
     return [account_side(account, settings) for account in staff]
+
+
+def department_of(session: Session, account_id: str | None) -> Department | None:
+    """The department that whoever did something works for; None for those who work for none."""
+    staff = directory.staff_member(session, UUID(account_id)) if account_id else None
+    if staff is None or staff.department_id is None:
+        return None
+    return directory.department(session, staff.department_id, inactive=True)
 
 
 def account_side(account: Account, settings: Settings) -> Recipient:

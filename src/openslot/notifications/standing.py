@@ -13,7 +13,7 @@ from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Status
 from openslot.notifications import events
 from openslot.notifications.messages import VisitTopic
-from openslot.notifications.rules import is_still_news
+from openslot.notifications.rules import OFF, is_still_news
 from openslot.offers import events as offers
 from openslot.offers.models import Offer, OfferStatus
 from openslot.referrals import events as referrals
@@ -72,15 +72,18 @@ def _request(session: Session, topic: str, event: Event, _now: datetime) -> bool
     request = session.get(ServiceRequest, UUID(event["request"]))
     if request is None:
         return False
+    visit = visits.visit(session, request.appointment_id) if request.appointment_id else None
+    if topic == requests.Topic.CANCELLED and visit is not None:
+        return visit.status in OFF
+    if visit is not None and visit.status in OFF:
+        # It was cancelled on its own page meanwhile, and news of that is on its way.
+        return False
     if request.version == event["version"]:
         return True
     if topic in (requests.Topic.MADE, requests.Topic.AMENDED):
         return request.status == Kept.NEW
-    visit = visits.visit(session, request.appointment_id) if request.appointment_id else None
     if topic == requests.Topic.COMPLETED:
         return visit is not None and visit.status is Status.FULFILLED
-    if topic == requests.Topic.CANCELLED and visit is not None:
-        return visit.status is Status.CANCELLED
     return request.status == REQUEST_IS[topic]
 
 

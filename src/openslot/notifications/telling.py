@@ -19,11 +19,12 @@ from openslot.directory.models import Department
 from openslot.notifications import queries
 from openslot.notifications.care_messages import emergency_mail, referral_mail
 from openslot.notifications.commands import tell
-from openslot.notifications.desk_messages import Asked, Offered, offer_mail, request_mail
+from openslot.notifications.desk_messages import Offered, offer_mail, request_mail
 from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import (
     Recipient,
     account_side,
+    department_of,
     department_side,
     patient_side,
     practitioner_side,
@@ -35,8 +36,9 @@ from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.events import Topic as ReferralTopic
 from openslot.referrals.queries import Letter
+from openslot.requests import queries as requests
 from openslot.requests.events import Topic as RequestTopic
-from openslot.requests.models import ServiceRequest
+from openslot.requests.queries import Asked
 
 Event = Mapping[str, Any]
 
@@ -83,11 +85,13 @@ def _of_referral(
 def queue_request_news(
     session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
 ) -> None:
-    """Tell the department that did not act."""
-    asked = _asked(session, UUID(event["request"]))
+    """Tell the department that did not act, unless mail about the visit tells it already."""
+    asked = requests.asked(session, UUID(event["request"]))
     if asked is None or not still_holds(session, topic, event, now=now):
         return
     for told in _told(session, asked, topic, event):
+        if told.id == asked.department.id and _visit_tells(asked, topic, event):
+            continue
         # What is asked of a service goes to its own address; answers go to whoever asked.
         service = asked.service if told.id == asked.department.id else None
         for to in department_side(session, told, service, settings):
@@ -96,27 +100,19 @@ def queue_request_news(
             tell(session, to, Kind.REQUESTS, mail, now=now, about=about)
 
 
-def _asked(session: Session, request_id: UUID) -> Asked | None:
-    request = session.get(ServiceRequest, request_id)
-    if request is None:
-        return None
-    service = directory.service(session, request.service_id, inactive=True)
-    department = directory.department(session, service.department_id, inactive=True)
-    visit = visits.visit(session, request.appointment_id) if request.appointment_id else None
-    return Asked(
-        request=request,
-        service=service,
-        department=department,
-        asking=directory.department(session, request.department_id, inactive=True),
-        centre=directory.centre(session, department.centre_id, inactive=True),
-        start=visit.appointment.starts_at if visit else request.proposed_at or request.starts_at,
-    )
+def _visit_tells(asked: Asked, topic: str, event: Event) -> bool:
+    """Whether those who do it are told by the mail about its visit, which has what is for their
+    calendar: booked, moved or cancelled with the request."""
+    if topic == RequestTopic.AMENDED:
+        return bool(event.get("moved"))
+    follows = topic in (RequestTopic.ACCEPTED, RequestTopic.CANCELLED)
+    return follows and asked.visit is not None
 
 
 def _told(session: Session, asked: Asked, topic: str, event: Event) -> tuple[Department, ...]:
     """The other department than that of whoever acted; who that was not, the usual one."""
-    acted = directory.staff_member(session, UUID(event["by"])) if event["by"] else None
-    by = acted.department_id if acted else None
+    acted = department_of(session, event["by"])
+    by = acted.id if acted else None
     if by == asked.asking.id:
         return (asked.department,)
     if by == asked.department.id:

@@ -6,9 +6,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import offered
+from openslot.booking.commands import place_of
 from openslot.booking.errors import HoldLapsed
 from openslot.booking.models import Appointment
-from openslot.booking.rules import part_in
+from openslot.booking.rules import Admission, needs_referral, part_in
 from openslot.core.errors import NotFound
 from openslot.directory.rules import Actor
 from openslot.identity.models import Role
@@ -17,6 +18,8 @@ from openslot.offers.errors import OfferOver
 from openslot.offers.models import Offer, OfferStatus, Waiting
 from openslot.offers.offering import close_offer, end_entry
 from openslot.offers.queries import Offered
+from openslot.referrals import queries as referrals
+from openslot.schedules.rules import Place
 
 
 def offer_for(session: Session, actor: Actor, offer_id: UUID) -> Offered:
@@ -61,14 +64,18 @@ def bearer_of(found: Offered, address: str | None) -> Actor:
 def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Appointment:
     """Take the time: it is booked, or the visit moves onto it, and the entry is served.
 
-    OfferOver where it was answered, has run out, or its time or visit is gone. Raises Absent or
-    CentreClosed where nobody will be there.
+    A specialist's is booked with the referral that :func:`openslot.referrals.commands.book`
+    would take. OfferOver where it was answered, has run out, or its time or visit is gone.
+    Raises what booking raises; an offer that is refused for good is withdrawn by the sweep.
     """
     found = _open(session, actor, offer_id, now)
+    place = place_of(session, found.kept.schedule.id)
     try:
         visit = offered.take(
-            session, actor, found.offer.hold_id, now=now, instead_of=found.offer.appointment_id
-        )
+            session, actor, found.offer.hold_id, now=now,
+            instead_of=found.offer.appointment_id, place=place,
+            admission=_admission(session, found, place, now),
+        )  # fmt: skip
     except HoldLapsed:
         raise OfferOver from None
     close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
@@ -85,6 +92,16 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
         by=actor.origin,
     )  # fmt: skip
     return found.offer
+
+
+def _admission(session: Session, found: Offered, place: Place, now: datetime) -> Admission | None:
+    """The referral with which the patient books the time; a visit that moves brings its own."""
+    hold = found.kept.appointment
+    if found.old is not None or hold.patient_id is None or not needs_referral(place):
+        return None
+    return referrals.admission_for(
+        session, place, hold.patient_id, now=now, hold_id=hold.id
+    ).admission
 
 
 def _open(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:

@@ -66,6 +66,13 @@ class SameTimeTwice(Conflict):
     sentence = "Two visits would move to the same time. Choose another for one of them."
 
 
+class HasArrived(Conflict):
+    """A visit that goes on is neither moved nor cancelled."""
+
+    code = "has-arrived"
+    sentence = "The patient of the visit on {day} at {time} is here already. Keep this visit."
+
+
 class NotInside(Conflict):
     """The visit does not lie inside the absence, or not any more."""
 

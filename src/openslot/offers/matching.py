@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import slots
-from openslot.booking.offered import minutes_of, reaches
+from openslot.booking.offered import reaches
 from openslot.booking.queries import Visit
 from openslot.booking.rules import Admission, admits, needs_referral, one_a_day_key
 from openslot.booking.slots import Board, Slot, slot_at
@@ -35,6 +35,9 @@ from openslot.schedules.availability import (
 from openslot.schedules.rules import Place
 
 ONE_DAY = timedelta(days=1)
+
+REACH = timedelta(days=28)
+"""A visit that cannot be is offered times up to so long before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +152,11 @@ def nearest_for(
     *,
     now: datetime,
     count: int = 1,
-    reach: timedelta = timedelta(days=28),
 ) -> dict[UUID, list[Slot]]:
     """For each visit the ``count`` free times nearest to it, the first of each its own: no two
     visits share it. Six statements, whatever the number of visits.
 
-    First come those of the same practitioner within ``reach``, then others of the profession at
+    First come those of the same practitioner within REACH, then others of the profession at
     the same centre; never what was offered instead of the visit before. ``away`` is time of
     diaries that is about to be blocked.
     """
@@ -162,7 +164,7 @@ def nearest_for(
         return {}
     places = search.places_in(session, [one for visit in visits for one in _scopes_of(visit)])
     first, last = visits[0].appointment.starts_at, visits[-1].appointment.starts_at
-    window = window_over(max(now, first - reach), last + reach + ONE_DAY)
+    window = window_over(max(now, first - REACH), last + REACH + ONE_DAY)
     patients = {one.patient.id: one.patient for one in visits if one.patient}
     busy = {one.diary_id for one in patients.values()}
     board = slots.board(session, places.values(), window, now=now, besides=busy)
@@ -174,7 +176,7 @@ def nearest_for(
     for visit in visits:
         tried = before.get(visit.appointment.id, set())
         start = visit.appointment.starts_at
-        within = startable(start - reach, start + reach, now)
+        within = startable(start - REACH, start + REACH, now)
         own = _nearest(visit, market, within, tried, count)
         found[visit.appointment.id] = own
         if own:
@@ -234,7 +236,7 @@ def _near(
     visit: Visit, place: Place, market: Market, within: Span, wanted: datetime
 ) -> Iterator[Slot]:
     """The free times of a place for a visit, the nearest to ``wanted`` first."""
-    one, board, minutes = visit.appointment, market.board, minutes_of(visit.appointment)
+    one, board, minutes = visit.appointment, market.board, visit.appointment.minutes
     busy = [visit.patient.diary_id] if visit.patient else []
     free = board.free_starts(place, minutes, busy) & mask_of([within], board.window)
     for bit in nearest_bits(free, tick_at(wanted) - board.window.start):
@@ -247,7 +249,7 @@ def _reserve(market: Market, slot: Slot, visit: Visit) -> None:
     """From now on this time is somebody's."""
     place = market.places[slot.schedule_id]
     start = tick_at(slot.start)
-    span = Span(start, start + minutes_of(visit.appointment) // 5)
+    span = Span(start, start + visit.appointment.minutes // 5)
     busy = (visit.patient.diary_id,) if visit.patient else ()
     market.board.take((*place.claimed_ids, *busy), span)
     if visit.patient and visit.appointment.one_a_day:

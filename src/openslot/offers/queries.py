@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Visit
-from openslot.directory.models import Practitioner
+from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.offers.models import (
     AbsenceDecision,
     Choice,
@@ -23,12 +23,18 @@ from openslot.offers.models import (
     Waiting,
     WaitingEntry,
 )
-from openslot.schedules.models import Absence, Schedule
+from openslot.referrals import queries as referrals
+from openslot.referrals.models import Referral
+from openslot.referrals.rules import State
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Absence, Closure, Schedule
 
 Condition = ColumnElement[bool]
 """Which rows are wanted."""
 
 _Hold = aliased(Appointment)
+_At = aliased(Schedule)
+_With = aliased(Practitioner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +172,8 @@ class Stale:
 
 
 def stale_offer(session: Session, *, now: datetime) -> Stale | None:
-    """An open offer that ran out, or whose hold, visit or entry is not what it was; one
-    statement.
+    """An open offer that ran out, whose hold, visit or entry is not what it was, or that would
+    be refused to whoever takes it; one statement.
 
     Off the waiting list the time must still be earlier than the visit; out of an absence the
     visit must still lie inside.
@@ -182,10 +188,15 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
             Absence.id.is_not(None),
             or_(visit.ends_at <= Absence.starts_at, visit.starts_at >= Absence.ends_at),
         ),
+        _is_closed(),
+        ~_is_bookable(),
+        and_(_Hold.referral_use.is_not(None), ~_has_letter(now)),
     )
     row = session.execute(
         select(Offer, _Hold, WaitingEntry)
         .join(_Hold, _Hold.id == Offer.hold_id)
+        .join(_At, _At.id == _Hold.schedule_id)
+        .outerjoin(_With, _With.id == _At.practitioner_id)
         .outerjoin(visit, visit.id == Offer.appointment_id)
         .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
         .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
@@ -194,6 +205,48 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
         .limit(1)
     ).first()
     return Stale(*row) if row else None
+
+
+def _is_closed() -> Condition:
+    """The centre is closed at the time that is kept."""
+    closed = select(Closure.id).where(
+        Closure.centre_id == _At.centre_id,
+        Closure.starts_at < _Hold.ends_at,
+        Closure.ends_at > _Hold.starts_at,
+    )
+    return closed.exists()
+
+
+def _is_bookable() -> Condition:
+    """What the time is kept with can still be booked."""
+    found = (
+        select(Schedule.id)
+        .join(Centre, Centre.id == Schedule.centre_id)
+        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
+        .outerjoin(Service, Service.id == Schedule.service_id)
+        .outerjoin(Department, Department.id == Service.department_id)
+        .where(Schedule.id == _At.id, *schedules.bookable())
+    )
+    return found.exists()
+
+
+def _has_letter(now: datetime) -> Condition:
+    """The patient can use the referral that the hold bears, or another to that specialist."""
+    leads_there = or_(
+        Referral.id == _Hold.referral_use,
+        Referral.practitioner_id == _At.practitioner_id,
+        func.lower(Referral.expertise) == func.lower(_With.expertise),
+    )
+    found = (
+        select(Referral.id)
+        .select_from(referrals.LETTERS)
+        .where(
+            referrals.stands(State.SENT, now),
+            Referral.patient_id == _Hold.patient_id,
+            leads_there,
+        )
+    )
+    return cast(Condition, found.exists())
 
 
 # Absences
@@ -228,8 +281,10 @@ class Inside:
     offer: Offer | None
 
     def is_settled(self, now: datetime) -> bool:
-        """Whether nobody needs to decide: it is kept on purpose, is about to be carried out, or
-        the patient is being asked."""
+        """Whether nobody needs to decide: it is kept on purpose, is about to be carried out, the
+        patient is being asked, or is there already."""
+        if self.visit.status is Status.ARRIVED:
+            return True
         if self.offer and self.offer.status == OfferStatus.OPEN and self.offer.expires_at > now:
             return True
         if self.decision is None:
@@ -241,8 +296,8 @@ class Inside:
 def inside_absences(
     session: Session, practitioner_ids: Collection[int], *, now: datetime
 ) -> list[Inside]:
-    """The visits to come of practitioners that lie inside their absences, by start; four
-    statements at most."""
+    """The live visits of practitioners that lie inside their absences and are not over, by
+    start; four statements at most."""
     people = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
     absences = list(
         session.scalars(
@@ -256,7 +311,6 @@ def inside_absences(
     hit = booking.visits(
         session,
         Schedule.practitioner_id.in_(set(practitioner_ids)),
-        Appointment.status == Status.BOOKED,
         booking.to_come(now),
         or_(*(_within(one) for one in absences)),
     )

@@ -17,18 +17,18 @@ from openslot.booking import queries as booking
 from openslot.booking.absences import AbsenceDetails, hit_by, may_block
 from openslot.booking.commands import change_status
 from openslot.booking.models import Status
-from openslot.booking.offered import minutes_of
 from openslot.booking.queries import Visit
+from openslot.booking.rules import LIVE, part_in
 from openslot.booking.slots import Slot
 from openslot.core import audit
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.errors import DomainError, Invalid
+from openslot.core.errors import Busy, DomainError, Invalid, RateLimited, StaleVersion
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
-from openslot.offers.errors import NotInside, OtherVisits, SameTimeTwice
+from openslot.offers.errors import HasArrived, NotInside, OtherVisits, SameTimeTwice
 from openslot.offers.events import have_carried_out
 from openslot.offers.models import (
     AbsenceDecision,
@@ -48,6 +48,9 @@ SUGGESTED = 6
 
 NO_TIME = "no-time"
 """The problem of a decision to move for which there is no other time, or none soon enough."""
+
+TRY_AGAIN = (Busy, RateLimited, StaleVersion)
+"""These say nothing about the decision: the same may be done a little later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,13 @@ def enter(
 ) -> Absence:
     """Block the time, and write down what becomes of each visit inside.
 
-    OtherVisits where those inside are not those decided about; SameTimeTwice.
+    OtherVisits where those inside are not those decided about; HasArrived for anything but
+    keeping a visit whose patient is there; SameTimeTwice.
     """
     hit = {one.appointment.id: one for one in hit_by(session, actor, practitioner_id, details)}
     if hit.keys() != decisions.keys():
         raise OtherVisits
-    _check_apart(decisions, hit)
+    _check_can_be(decisions, hit)
     absence = absences.enter_absence(session, actor, practitioner_id, details, now=now)
     session.flush()
     for appointment_id, decided in sorted(decisions.items()):
@@ -112,26 +116,36 @@ def decide(
     now: datetime,
 ) -> int:
     """Decide anew about visits inside absences that stand; how many. What a patient was offered
-    meanwhile is withdrawn. NotInside for a visit that lies in no absence of the practitioner."""
+    meanwhile is withdrawn. NotInside for a visit that lies in no absence of the practitioner,
+    HasArrived and SameTimeTwice as for :func:`enter`."""
     may_block(session, actor, practitioner_id)
     inside = {
-        one.visit.appointment.id: one
-        for one in queries.inside_absences(session, [practitioner_id], now=now)
+        one.visit.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)
     }
     if not decisions.keys() <= inside.keys():
         raise NotInside
-    _check_apart(decisions, {key: one.visit for key, one in inside.items()})
+    _check_can_be(decisions, {key: one.visit for key, one in inside.items()})
     for appointment_id, decided in sorted(decisions.items()):
         _withdraw(session, actor, Offer.appointment_id == appointment_id, now)
         _write(session, actor, inside[appointment_id].absence, appointment_id, decided, now)
     return len(decisions)
 
 
-def undecided(session: Session, practitioner_ids: Sequence[int], *, now: datetime) -> list[Inside]:
+def undecided(
+    session: Session, actor: Actor, practitioner_ids: Sequence[int], *, now: datetime
+) -> list[Inside]:
     """The visits inside absences that somebody has to decide about, by start; at most four
     statements."""
-    found = queries.inside_absences(session, practitioner_ids, now=now)
+    found = _inside(session, actor, practitioner_ids, now)
     return [one for one in found if not one.is_settled(now)]
+
+
+def _inside(
+    session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
+) -> list[Inside]:
+    """Visits inside absences in which the actor has a part, as in absences.hit_by."""
+    found = queries.inside_absences(session, practitioner_ids, now=now)
+    return [one for one in found if part_in(actor, one.visit.standing)]
 
 
 def suggestions(session: Session, inside: Sequence[Inside], *, now: datetime) -> list[Hit]:
@@ -165,7 +179,8 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
     """Do what was decided about one visit; nothing where it was done, or is not to be done.
 
     A visit that is to move is offered its new time, for ``length`` at most; where that time is
-    gone, the nearest other. Raises what booking raises, and has then done nothing.
+    gone, the nearest other. Raises what booking raises, and HasArrived where the patient came
+    meanwhile; it has then done nothing.
     """
     decision = session.get(AbsenceDecision, decision_id)
     if decision is None or decision.progress != Progress.PLANNED:
@@ -174,7 +189,9 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
     absence = session.get(Absence, decision.absence_id)
     if visit is None or absence is None or not _is_due(visit, absence):
         _done(session, decision, Progress.DONE, None, now)
-    elif decision.choice == Choice.CANCEL:
+        return
+    _check_waits(visit)
+    if decision.choice == Choice.CANCEL:
         change_status(
             session, _decider(decision), decision.appointment_id, Status.CANCELLED,
             now=now, cutoff=timedelta(0), why=absence.reason,
@@ -192,10 +209,15 @@ def give_up(session: Session, decision_id: UUID, problem: str, *, now: datetime)
 
 
 def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: datetime) -> None:
-    """Carry a decision out in a transaction of its own; what refuses it is noted."""
+    """Carry a decision out in a transaction of its own; what refuses it is noted.
+
+    Raises TRY_AGAIN, and the decision then stays planned.
+    """
     length = timedelta(hours=settings.proposal_hours)
     try:
         database.run(lambda session: carry_out(session, decision_id, now=now, length=length))
+    except TRY_AGAIN:
+        raise
     except DomainError as error:
         problem = error.code
         database.run(lambda session: give_up(session, decision_id, problem, now=now))
@@ -235,10 +257,10 @@ def _still_free(
 
 
 def _is_due(visit: Visit, absence: Absence) -> bool:
-    """Whether the visit is to come and still lies inside."""
+    """Whether the visit still stands and lies inside."""
     one = visit.appointment
     touches = one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
-    return touches and visit.status is Status.BOOKED
+    return touches and visit.status in LIVE
 
 
 def _done(
@@ -269,6 +291,21 @@ def _movable(visits: Sequence[Visit], now: datetime) -> list[Visit]:
     ]
 
 
+def _check_can_be(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]) -> None:
+    """HasArrived, SameTimeTwice, or Invalid where a visit is to move and no time is named."""
+    for key, one in decisions.items():
+        if one.choice is not Choice.KEEP:
+            _check_waits(visits[key])
+    _check_apart(decisions, visits)
+
+
+def _check_waits(visit: Visit) -> None:
+    """HasArrived where the patient is there already."""
+    if visit.status is Status.ARRIVED:
+        start = visit.appointment.starts_at.astimezone(visit.zone)
+        raise HasArrived(field="decisions", day=start.date().isoformat(), time=f"{start:%H:%M}")
+
+
 def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]) -> None:
     """SameTimeTwice where two visits would overlap on one schedule."""
     taken: list[tuple[int, datetime, datetime]] = []
@@ -277,7 +314,7 @@ def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]
             continue
         if one.schedule_id is None or one.start is None:
             raise Invalid("Choose a time to move each visit to.", field="decisions")
-        ends = one.start + timedelta(minutes=minutes_of(visits[key].appointment))
+        ends = one.start + timedelta(minutes=visits[key].appointment.minutes)
         if any(
             other == one.schedule_id and one.start < until and ends > since
             for other, since, until in taken

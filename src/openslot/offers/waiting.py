@@ -14,7 +14,7 @@ from openslot.booking import offered
 from openslot.booking.commands import Wish, visit_for
 from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, WrongMove
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.offered import minutes_of, reaches
+from openslot.booking.offered import reaches
 from openslot.booking.queries import Visit
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot
@@ -44,6 +44,9 @@ from openslot.offers.search import Waiter
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
+SHOWN = 6
+"""So many free times are shown to somebody who would wait."""
+
 Try = tuple[UUID, int, datetime]
 """(entry id, schedule id, start)"""
 
@@ -68,9 +71,7 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
     """
     waiter = prepared(session, actor, details, now=now)
     entry = waiter.entry
-    if entry.patient_id is not None:
-        take_turn(session, f"waiting {entry.patient_id}")
-        _check_others(waiter, search.open_entries(session, entry.patient_id))
+    _check_others(session, entry)
     search.add_entry(session, entry, waiter.centres)
     audit.record(
         session, "waiting.joined", entry_subject(entry.id), by=actor.origin, now=now,
@@ -80,10 +81,10 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
 
 
 def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
-    """The entry that :func:`join` would write, checked but for others of the same patient."""
+    """The entry that :func:`join` would write, checked but for others of whoever waits."""
     visit = _visit_to_replace(session, actor, details)
     patient = visit.patient if visit else _patient(session, details)
-    minutes = minutes_of(visit.appointment) if visit else details.minutes
+    minutes = visit.appointment.minutes if visit else details.minutes
     before = min(details.starts_until, visit.appointment.starts_at) if visit else None
     if before is not None and before <= now + SOONEST:
         raise NothingEarlier(field="starts_until")
@@ -119,13 +120,13 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
     )
 
 
-def free_for(session: Session, waiter: Waiter, *, now: datetime, limit: int = 6) -> list[Slot]:
+def free_for(session: Session, waiter: Waiter, *, now: datetime) -> list[Slot]:
     """The earliest times that fit and are free now: nobody need wait for those; six statements.
 
-    At most one of each place.
+    At most SHOWN, and one of each place.
     """
     market = matching.market_for(session, [waiter], now=now)
-    return sorted(matching.starts_for(waiter, market, now=now, passed=()))[:limit]
+    return sorted(matching.starts_for(waiter, market, now=now, passed=()))[:SHOWN]
 
 
 def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> None:
@@ -214,12 +215,25 @@ def _check_patient(
             raise ReferralRequired(field="scope")
 
 
-def _check_others(waiter: Waiter, others: Collection[WaitingEntry]) -> None:
-    """AlreadyWaiting for the same thing, TooManyEntries beyond MOST_ENTRIES."""
-    if any(_same(waiter.entry, other) for other in others):
+def _check_others(session: Session, entry: WaitingEntry) -> None:
+    """AlreadyWaiting for the same thing, TooManyEntries for patients beyond MOST_ENTRIES.
+
+    A department waits with visits that it has, as many as its work needs: these are the limit.
+    """
+    others = _others(session, entry)
+    if any(_same(entry, other) for other in others):
         raise AlreadyWaiting
-    if len(others) >= MOST_ENTRIES:
+    if entry.patient_id is not None and len(others) >= MOST_ENTRIES:
         raise TooManyEntries(most=MOST_ENTRIES)
+
+
+def _others(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
+    """What the patient, or the department with that visit, waits for; nobody adds to it now."""
+    if entry.patient_id is not None:
+        take_turn(session, f"waiting {entry.patient_id}")
+        return search.open_entries(session, entry.patient_id)
+    take_turn(session, f"waiting {entry.department_id} {entry.appointment_id}")
+    return search.open_entries_with(session, entry.department_id, entry.appointment_id)
 
 
 def _same(one: WaitingEntry, other: WaitingEntry) -> bool:
@@ -255,7 +269,8 @@ def offer_next(
 
 
 def _may_be_served(waiter: Waiter) -> bool:
-    """Neither patient nor visit is gone; :func:`expire_next` puts such entries away."""
+    """Neither patient nor visit is gone. The sweep ends the wait for what would replace a visit
+    that is gone; a patient's own waits end with their account (offers/leaving.py)."""
     gone = waiter.visit is not None and waiter.visit.status != Status.BOOKED
     return not gone and (waiter.patient is None or waiter.patient.active)
 

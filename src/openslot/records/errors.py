@@ -1,6 +1,9 @@
-"""Refusals of histories."""
+"""Refusals of histories, and of registering somebody twice."""
+
+from collections.abc import Sequence
 
 from openslot.core.errors import Conflict, Forbidden, Invalid
+from openslot.directory.models import Patient
 
 
 class NotYourEntry(Forbidden):
@@ -22,6 +25,18 @@ class AlreadyOpen(Conflict):
 
     code = "already-open"
     sentence = "You can read this history already."
+
+
+class PatientKnown(Conflict):
+    """Somebody like this is registered already, and nobody said that it is somebody else;
+    ``alike`` are those whom the one who asked may find."""
+
+    code = "patient-known"
+    sentence = "Somebody of this name and date of birth is registered already."
+
+    def __init__(self, alike: Sequence[Patient]):
+        self.alike = alike
+        super().__init__(field="name")
 
 
 class NotYourVisit(Invalid):

@@ -1,8 +1,9 @@
 """The verbs of referrals, and booking as every entry point does it: with a referral where one
 is needed. None commits."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -127,13 +128,29 @@ def revoke(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) 
 def answer(
     session: Session, actor: Actor, referral_id: UUID, details: AnswerDetails, *, now: datetime
 ) -> Referral:
-    """The specialist whose visit uses the letter writes back, once."""
-    referral = _for_act(session, actor, referral_id, Act.ANSWER, now).referral
-    referral.answer = details.answer
+    """The specialist whose visit uses the letter writes back, once.
+
+    Where another had answered before the patient gave that visit back, the older answer stays
+    below the new one, with its author and day: what was written is never lost.
+    """
+    letter = _for_act(session, actor, referral_id, Act.ANSWER, now)
+    referral = letter.referral
+    referral.answer = "\n\n".join([details.answer, *_older_answer(session, letter)])
     referral.answered_by = actor.practitioner_id
     referral.answered_at = now
     _told(session, actor, referral, Topic.ANSWERED, now)
     return referral
+
+
+def _older_answer(session: Session, letter: Letter) -> list[str]:
+    """What another specialist answered before, under its own heading; nothing for a first one."""
+    referral = letter.referral
+    if referral.answer is None or referral.answered_by is None or referral.answered_at is None:
+        return []
+    author = directory.practitioner(session, referral.answered_by, inactive=True)
+    zone = ZoneInfo(letter.centre.time_zone) if letter.centre else UTC
+    day = referral.answered_at.astimezone(zone)
+    return [f"{author.name}, {day.day} {day:%B %Y}:\n{referral.answer}"]
 
 
 def letter_for(
@@ -256,7 +273,7 @@ def _check_addressee(session: Session, practitioner_id: int | None, expertise: s
 
 def _for_act(session: Session, actor: Actor, referral_id: UUID, act: Act, now: datetime) -> Letter:
     letter, part = letter_for(session, actor, referral_id, now=now)
-    check_act(act, letter.standing(now), part)
+    check_act(act, letter.standing(now), part, by=actor.practitioner_id)
     return letter
 
 

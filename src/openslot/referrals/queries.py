@@ -131,7 +131,8 @@ def by_gp(gp_id: int) -> ColumnElement[bool]:
 
 
 def to_specialist(practitioner_id: int) -> ColumnElement[bool]:
-    """Letters that name a specialist and hold, that their visits use, or that they answered."""
+    """Letters that name a specialist and are not revoked, that their visits use, or that they
+    answered."""
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
         and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id),
@@ -156,13 +157,6 @@ def older_than(created_at: datetime, referral_id: UUID) -> ColumnElement[bool]:
 def of_patient(session: Session, patient_id: UUID) -> list[Letter]:
     """A patient's referrals but for drafts, newest first; one statement."""
     return letters(session, to_patients([patient_id]))
-
-
-def of_gp(
-    session: Session, gp_id: int, *, limit: int | None = None, offset: int = 0
-) -> list[Letter]:
-    """What a GP wrote, with what became of it, newest first; one statement."""
-    return letters(session, by_gp(gp_id), limit=limit, offset=offset)
 
 
 def waiting_for(session: Session, patient_ids: Iterable[UUID], now: datetime) -> list[Letter]:

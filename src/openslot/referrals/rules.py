@@ -58,8 +58,9 @@ class Standing:
 def part_in(standing: Standing, *, practitioner_id: int | None, acts_for: bool) -> Part | None:
     """What somebody is to the referral; None for a stranger, who may not know that it exists.
 
-    A draft is its author's alone. The specialist whom a letter names may read it as long as it
-    holds; of one to an area of expertise, only whose visit uses it, and who answered it.
+    A draft is its author's alone. The specialist whom a letter names may read what was sent to
+    them until it is revoked, also once it has run out; of one to an area of expertise, only
+    whose visit uses it, and who answered it.
     """
     if practitioner_id is not None and practitioner_id == standing.gp_id:
         return Part.GP
@@ -94,23 +95,34 @@ ACTS: Mapping[Act, tuple[Part, State]] = {
 """Whose each act is, and of referrals that stand how."""
 
 
-def check_act(act: Act, standing: Standing, part: Part) -> None:
-    """Refuse what the table does not give; one answer is all that a letter gets."""
+def check_act(act: Act, standing: Standing, part: Part, *, by: int | None = None) -> None:
+    """Refuse what the table does not give; ``by`` is the practitioner who would do it.
+
+    A specialist answers once. Where the patient gave the visit back after that and went to
+    another one, that one may answer too.
+    """
     whose, when = ACTS[act]
     if part is not whose:
         raise Forbidden
-    if act is Act.ANSWER and standing.answered_by_id is not None:
+    if act is Act.ANSWER and _has_answer_for(standing, by):
         raise AlreadyAnswered
     if standing.state is not when:
         raise NoVisitYet if act is Act.ANSWER else WrongState
 
 
-def acts_now(standing: Standing, part: Part) -> frozenset[Act]:
-    """What this part may do with the referral now."""
+def _has_answer_for(standing: Standing, by: int | None) -> bool:
+    """Whether nothing is left to answer for this specialist."""
+    if standing.answered_by_id is None:
+        return False
+    return by in (None, standing.answered_by_id) or by != standing.seen_by_id
+
+
+def acts_now(standing: Standing, part: Part, *, by: int | None = None) -> frozenset[Act]:
+    """What this part may do with the referral now; ``by`` is the practitioner who asks."""
     possible = set()
     for act in Act:
         try:
-            check_act(act, standing, part)
+            check_act(act, standing, part, by=by)
         except (Forbidden, AlreadyAnswered, NoVisitYet, WrongState):
             continue
         possible.add(act)

@@ -21,6 +21,7 @@ from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
 from openslot.directory.rules import Actor
+from openslot.feedback.rules import check_stars
 from openslot.identity.models import Role
 from openslot.requests import queries
 from openslot.requests.details import RequestDetails
@@ -28,7 +29,7 @@ from openslot.requests.errors import NoChange, NoDepartment, OwnService
 from openslot.requests.events import Topic, announce
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.queries import Asked
-from openslot.requests.rules import Act, Part, check_act, check_stars, part_in
+from openslot.requests.rules import Act, Part, check_act, part_in
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
@@ -88,18 +89,24 @@ def make(
     minutes: int,
     patient_id: UUID | None = None,
     now: datetime,
+    request_id: UUID | None = None,
 ) -> ServiceRequest:
     """Ask another department of one's centre for a service, at a time that is free now.
 
     The time is not kept: the department that is asked books it when it accepts. Raises the
-    errors of booking/errors.py for times that cannot be had.
+    errors of booking/errors.py for times that cannot be had. ``request_id`` is what the request
+    is to be called: sent twice it is kept once, as it was first; NotFound where somebody
+    else's is called so.
     """
     own = own_department(session, actor)
     service, _ = asked_service(session, actor, service_id)
+    known = queries.asked(session, request_id) if request_id else None
+    if known is not None:
+        return _same(actor, known.request, service.id)
     patient = directory.patient(session, patient_id) if patient_id else None
     _check_free(session, place_for(session, service.id), start, minutes, patient, now)
     request = ServiceRequest(
-        id=new_id(),
+        id=request_id or new_id(),
         service_id=service.id,
         department_id=own.id,
         patient_id=patient_id,
@@ -115,6 +122,14 @@ def make(
     queries.add(session, request)
     _tell(session, actor, request, Topic.MADE, now)
     return request
+
+
+def _same(actor: Actor, kept: ServiceRequest, service_id: int) -> ServiceRequest:
+    """What is kept under the name already, if who asked has sent it again."""
+    asker = (actor.department_id, actor.account_id, service_id)
+    if (kept.department_id, kept.created_by, kept.service_id) != asker:
+        raise NotFound
+    return kept
 
 
 def accept(
@@ -190,14 +205,15 @@ def amend(
     for name, value in details.model_dump().items():
         setattr(request, name, value)
     start, minutes = start or found.starts_at, minutes or request.minutes
+    moved = False
     if found.visit is not None:
-        _amend_visit(session, actor, found, start, minutes, now)
+        moved = _amend_visit(session, actor, found, start, minutes, now)
     elif (start, minutes) != (found.starts_at, request.minutes):
         place = place_for(session, request.service_id)
         _check_free(session, place, start, minutes, found.patient, now)
         request.starts_at, request.minutes = start, minutes
         request.status, request.proposed_at, request.answer = Kept.NEW, None, None
-    _changed(session, actor, request, Topic.AMENDED, now)
+    _changed(session, actor, request, Topic.AMENDED, now, moved=moved)
     return request
 
 
@@ -237,7 +253,8 @@ def complete(
 def rate(
     session: Session, actor: Actor, request_id: UUID, stars: int, *, now: datetime
 ) -> ServiceRequest:
-    """Give a finished consultation 1 to 5 stars; a new rating replaces the older one."""
+    """Give a finished consultation 1 to 5 stars; a new rating replaces the older one. Raises
+    feedback's BadStars."""
     request = _for_act(session, actor, request_id, Act.RATE, now, None).request
     check_stars(stars)
     request.stars, request.rated_at = stars, now
@@ -291,8 +308,9 @@ def _book(
 
 def _amend_visit(
     session: Session, actor: Actor, found: Asked, start: datetime, minutes: int, now: datetime
-) -> None:
-    """Let the visit say the same as its request, and move it where it is to be at another time."""
+) -> bool:
+    """Let the visit say the same as its request, and move it where it is to be at another time;
+    whether it was moved."""
     request, visit = found.request, found.visit
     if visit is None:
         raise NotFound
@@ -301,11 +319,13 @@ def _amend_visit(
     session.flush()
     booking.amend(
         session, actor, visit.id, reason=request.description,
-        priority=Priority(request.priority), now=now,
+        priority=Priority(request.priority), now=now, cutoff=AT_ANY_TIME,
     )  # fmt: skip
     visit.task = request.task
-    if (start, minutes) != was:
-        booking.move(session, actor, visit.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME)
+    if (start, minutes) == was:
+        return False
+    booking.move(session, actor, visit.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME)
+    return True
 
 
 def _check_free(
@@ -320,24 +340,37 @@ def _check_free(
     check_wish(place, start, minutes, now)
     own = {place.schedule_id: place}
     if not slots(session, own, start, start + TICK, now=now, minutes=minutes):
-        raise SlotTaken(nearest(session, place, start, now=now, minutes=minutes))
+        free = nearest(session, place, start, now=now, minutes=minutes)
+        raise SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
     besides = [patient.diary_id] if patient else []
     if not slots(session, own, start, start + TICK, now=now, minutes=minutes, besides=besides):
         raise PatientBusy(field="start")
 
 
 def _changed(
-    session: Session, actor: Actor, request: ServiceRequest, topic: Topic, now: datetime
+    session: Session,
+    actor: Actor,
+    request: ServiceRequest,
+    topic: Topic,
+    now: datetime,
+    *,
+    moved: bool = False,
 ) -> None:
     request.changed_at = now
     session.flush()
-    _tell(session, actor, request, topic, now)
+    _tell(session, actor, request, topic, now, moved=moved)
 
 
 def _tell(
-    session: Session, actor: Actor, request: ServiceRequest, topic: Topic, now: datetime
+    session: Session,
+    actor: Actor,
+    request: ServiceRequest,
+    topic: Topic,
+    now: datetime,
+    *,
+    moved: bool = False,
 ) -> None:
     """Into the audit and, through the outbox, to the other department."""
     session.flush()
     audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)
-    announce(session, topic, request, by=actor.account_id, now=now)
+    announce(session, topic, request, by=actor.account_id, now=now, moved=moved)

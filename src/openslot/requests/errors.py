@@ -1,6 +1,6 @@
 """Why a department's request cannot be made, answered or changed so."""
 
-from openslot.core.errors import Conflict, Forbidden, Invalid
+from openslot.core.errors import Conflict, Forbidden
 
 
 class NoDepartment(Forbidden):
@@ -36,13 +36,6 @@ class NoChange(Conflict):
 
     code = "same-time"
     sentence = "This is the time that they asked for. Accept it, or choose another one."
-
-
-class BadStars(Invalid):
-    """A rating is 1 to 5 stars."""
-
-    code = "bad-stars"
-    sentence = "Choose 1 to 5 stars."
 
 
 class StillAsked(Conflict):

@@ -23,12 +23,22 @@ class Topic(StrEnum):
 
 
 def announce(
-    session: Session, topic: Topic, request: ServiceRequest, *, by: UUID | None, now: datetime
+    session: Session,
+    topic: Topic,
+    request: ServiceRequest,
+    *,
+    by: UUID | None,
+    now: datetime,
+    moved: bool = False,
 ) -> None:
-    """Have the worker tell the other department, once this transaction is committed."""
+    """Have the worker tell the other department, once this transaction is committed.
+
+    ``moved`` says that its visit was moved with it, of which booking tells besides.
+    """
     payload = {
         "request": str(request.id),
         "version": request.version,
         "by": str(by) if by else None,
+        "moved": moved,
     }
     outbox.send(session, topic, payload, now=now)

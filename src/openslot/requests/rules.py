@@ -11,7 +11,7 @@ from openslot.booking.rules import ARRIVES_EARLIEST, LIVE
 from openslot.core.errors import Forbidden
 from openslot.directory.rules import Actor, runs_centre
 from openslot.identity.models import Role
-from openslot.requests.errors import BadStars, HasBegun, WrongState
+from openslot.requests.errors import HasBegun, WrongState
 from openslot.requests.models import Kept
 
 
@@ -129,9 +129,3 @@ def acts_now(standing: Standing, part: Part, *, now: datetime) -> frozenset[Act]
             continue
         possible.add(act)
     return frozenset(possible)
-
-
-def check_stars(stars: int) -> None:
-    """BadStars unless there are 1 to 5."""
-    if not 1 <= stars <= 5:
-        raise BadStars(field="stars")

@@ -9,11 +9,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.errors import Conflict, NotFound
+from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Room
-from openslot.directory.rules import Actor, may_edit_department, may_run_centre
+from openslot.directory.rules import Actor, may_edit_department, may_run_centre, runs_every
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Closure, Schedule
@@ -28,6 +28,13 @@ class ScheduleDetails(Details):
     notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 60)] = 0
     horizon_days: Annotated[int, Field(ge=1, le=730)] = 180
     room: OptionalLine = None
+
+
+class WorksElsewhere(Forbidden):
+    """Who runs one centre would come to manage a practitioner of others."""
+
+    code = "works-elsewhere"
+    sentence = "They work at another centre. Ask an administrator of the network to add them here."
 
 
 class AlreadyWorksHere(Conflict):
@@ -48,14 +55,19 @@ def open_schedule(
     hours: Iterable[Weekly],
     now: datetime,
 ) -> Schedule:
-    """Make a practitioner bookable at a centre, or a service at its own."""
+    """Make a practitioner bookable at a centre, by who runs it, or a service at its own.
+
+    WorksElsewhere, but for administrators of the network, where the practitioner works at
+    another centre; AlreadyWorksHere.
+    """
     schedule = Schedule(
         centre_id=centre_id, practitioner_id=practitioner_id, service_id=service_id, active=True
     )
-    _may_edit(session, actor, schedule)
+    if practitioner_id is None:
+        _may_edit(session, actor, schedule)
+    else:
+        _may_add(session, actor, practitioner_id, centre_id)
     centre = directory.centre(session, centre_id, inactive=True)
-    if practitioner_id is not None and centre_id in queries.centre_ids_of(session, practitioner_id):
-        raise AlreadyWorksHere(field="centre_id")
     _set_details(session, schedule, details)
     session.add(schedule)
     session.flush()
@@ -134,6 +146,15 @@ def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datet
     others = queries.absent_spans(session, [centre.diary_id], span)
     diaries.change(session, release=[(centre.diary_id, span)], cover=others)
     audit.record(session, "centre.reopened", f"centre:{centre.id}", by=actor.origin, now=now)
+
+
+def _may_add(session: Session, actor: Actor, practitioner_id: int, centre_id: int) -> None:
+    may_run_centre(actor, centre_id)
+    known = queries.centre_ids_of(session, practitioner_id)
+    if centre_id in known:
+        raise AlreadyWorksHere(field="centre_id")
+    if known and not runs_every(actor, known):
+        raise WorksElsewhere(field="practitioner_id")
 
 
 def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:

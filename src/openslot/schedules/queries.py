@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from openslot.core.db import behind
+from openslot.directory import queries as directory
 from openslot.directory.models import (
     Centre,
     Department,
@@ -195,8 +196,18 @@ def centre_ids_of(session: Session, practitioner_id: int) -> frozenset[int]:
 
 def works_at(centre_id: int) -> ColumnElement[bool]:
     """Practitioners with an active schedule at a centre."""
+    return _works(Schedule.centre_id == centre_id)
+
+
+def works_in(suburb: str) -> ColumnElement[bool]:
+    """Practitioners with an active schedule at a centre in a suburb."""
+    there = select(Centre.id).where(directory.is_text(Centre.suburb, suburb))
+    return _works(Schedule.centre_id.in_(there))
+
+
+def _works(where: ColumnElement[bool]) -> ColumnElement[bool]:
     here = select(Schedule.practitioner_id).where(
-        Schedule.centre_id == centre_id,
+        where,
         Schedule.active.is_(True),
         Schedule.practitioner_id.is_not(None),
     )

@@ -178,7 +178,7 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
     who = _who(query.practitioner)
     may_block(reader(), bearer.actor(), who)
     after = read_cursor(query.after, instant, UUID, UUID)
-    found = sorted(rebooking.undecided(reader(), [who], now=now()), key=_place)
+    found = sorted(rebooking.undecided(reader(), bearer.actor(), [who], now=now()), key=_place)
     rest = [one for one in found if after is None or _place(one) > tuple(after)]
     rows = rest[: query.limit + 1]
     slots = {
@@ -206,7 +206,8 @@ def decide(body: Decisions) -> None:
     answer=EnteredAbsence, status=201, also=(200,), may_fail=(404,),
 )  # fmt: skip
 def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
-    """Block time; what becomes of each visit inside is decided in the same request.
+    """Block time; what becomes of each visit inside is decided in the same request. One whose
+    patient has arrived can only be kept.
 
     `dry_run=true` enters nothing and answers 200 with the visits inside, and other times for
     each.

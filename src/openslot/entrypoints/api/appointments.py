@@ -6,8 +6,8 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Response, url_for
-from pydantic import AwareDatetime, Field, StringConstraints
+from flask import Response
+from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, queries, search
@@ -16,22 +16,13 @@ from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
 from openslot.core.errors import Invalid
-from openslot.core.fields import Instant, InstantOrDay
+from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
-from openslot.entrypoints.api.shapes import (
-    CentreRef,
-    Id,
-    PatientRef,
-    PractitionerRef,
-    ServiceRef,
-    centre_ref,
-    patient_ref,
-    practitioner_ref,
-    service_ref,
-)
+from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
+from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, services, settings, write
 from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
@@ -46,8 +37,9 @@ ONE = f"{PATH}/<uuid:appointment_id>"
 ETAG = {"ETag": "The version of the visit; send it as If-Match to change only that."}
 MADE = {"Location": "The address of the new visit.", **ETAG}
 
-Reason = Annotated[str, StringConstraints(max_length=2000)]
-Why = Annotated[str, StringConstraints(max_length=500)]
+Why = Annotated[
+    str | None, Prose(500, lines=True, optional=True), Field(description="Why it is cancelled.")
+]
 Minutes = Annotated[
     int, Field(ge=5, le=1440, multiple_of=5, description="By default one slot of the schedule.")
 ]
@@ -84,7 +76,7 @@ class NewAppointment(Given):
     referral: Annotated[
         UUID | None, Field(description="By default the patient's own that fits, if one is needed.")
     ] = None
-    reason: Reason | None = None
+    reason: OptionalText = None
     priority: Priority = Priority.ROUTINE
     second_visit: Annotated[
         bool, Field(description="Another visit with somebody on one day, by those who may.")
@@ -110,39 +102,10 @@ class AppointmentChange(Given):
     schedule: Annotated[
         Id | None, Field(description="Another schedule of the same practitioner.")
     ] = None
-    reason: Reason | None = None
+    reason: OptionalText = None
     priority: Priority | None = None
     status: Move | None = None
-    why: Annotated[Why | None, Field(description="Why it is cancelled.")] = None
-
-
-class Links(Shown):
-    """Where more is."""
-
-    self: str
-    page: Annotated[str, Field(description="For people.")]
-    calendar: Annotated[str, Field(description="The visit for calendar programs.")]
-
-
-class Appointment(Shown):
-    """A visit."""
-
-    id: UUID
-    schedule: int
-    patient: PatientRef | None
-    practitioner: PractitionerRef | None
-    centre: CentreRef
-    service: ServiceRef | None
-    start: AwareDatetime
-    end: AwareDatetime
-    status: Status
-    status_reason: str | None
-    reason: str | None
-    priority: Priority
-    referral: UUID | None
-    version: int
-    created: AwareDatetime
-    links: Links
+    why: Why = None
 
 
 class AppointmentList(Listing[Appointment]):
@@ -207,8 +170,9 @@ def create_appointment(body: NewAppointment) -> Answer:
 
     A time that somebody else has taken answers 409 slot-taken with the nearest that are free.
     """
+    minutes = body.minutes or _kept_minutes(body.hold)
     wish = _wish(
-        body.schedule, body.start, body.minutes, body.patient, reason=body.reason,
+        body.schedule, body.start, minutes, body.patient, reason=body.reason,
         priority=body.priority, second_visit=body.second_visit,
     )  # fmt: skip
 
@@ -261,7 +225,9 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """
     if not body.model_fields_set:
         raise Invalid("Name what is to change.")
-    version = sent_version()
+    version = sent_version(
+        lambda: visit_for(reader(), bearer.actor(), appointment_id)[0].appointment.version
+    )
 
     def work(session: Session) -> Visit:
         _change(session, appointment_id, body, version)
@@ -269,6 +235,12 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
         return visit_for(session, bearer.actor(), appointment_id)[0]
 
     return _answer(write(work))
+
+
+def _kept_minutes(hold_id: UUID | None) -> int | None:
+    """How long the time is that is kept, for who says nothing else."""
+    kept = queries.visit(reader(), hold_id) if hold_id else None
+    return kept.appointment.minutes if kept else None
 
 
 def _change(
@@ -288,7 +260,7 @@ def _change(
         reason = body.reason if "reason" in body.model_fields_set else known.reason
         commands.amend(
             session, actor, appointment_id, reason=reason, priority=body.priority, now=now(),
-            version=version,
+            cutoff=cutoff, version=version,
         )  # fmt: skip
         session.flush()
         version = None
@@ -373,28 +345,3 @@ def _hold(row: AppointmentRow) -> Hold:
 def _zone(schedule_id: int) -> ZoneInfo:
     places = schedules.places(reader(), Schedule.id == schedule_id, inactive=True)
     return places[schedule_id].zone
-
-
-def appointment_shown(visit: Visit) -> Appointment:
-    """A visit with its addresses."""
-    row = visit.appointment
-    page_url = url_for("visits.show", appointment_id=row.id, _external=True)
-    calendar = url_for("api_appointments.get_calendar", appointment_id=row.id, _external=True)
-    return Appointment(
-        id=row.id,
-        schedule=row.schedule_id,
-        patient=patient_ref(visit.patient),
-        practitioner=practitioner_ref(visit.practitioner),
-        centre=centre_ref(visit.centre),
-        service=service_ref(visit.service, visit.department),
-        start=row.starts_at.astimezone(visit.zone),
-        end=row.ends_at.astimezone(visit.zone),
-        status=visit.status,
-        status_reason=row.status_reason,
-        reason=row.reason,
-        priority=Priority(row.priority),
-        referral=row.referral_id,
-        version=row.version,
-        created=row.created_at,
-        links=Links(self=f"{PATH}/{row.id}", page=page_url, calendar=calendar),
-    )

@@ -13,6 +13,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.api.shapes import Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
 from openslot.requests.retire import retire_centre
 
@@ -51,7 +52,8 @@ class CentreQuery(Paged):
     """Which centres."""
 
     q: Annotated[str | None, Field(max_length=200, description="Part of name or suburb.")] = None
-    suburb: Annotated[str | None, Field(max_length=100)] = None
+    name: Annotated[str | None, Field(max_length=200)] = None
+    suburb: Suburb = None
     type: CentreType | None = None
 
 
@@ -61,7 +63,7 @@ CentreChange = Partial.of(CentreDetails, "CentreChange", "What is to change of a
 @service.operation("GET", PATH, scope="directory:read", query=CentreQuery, answer=CentreList)
 def list_centres(query: CentreQuery) -> Listing[Centre]:
     """List centres by name."""
-    wanted = [queries.holds(query.q or "", CentreRow.name, CentreRow.suburb)]
+    wanted = text_of(query.q, query.name, CentreRow.name, CentreRow.suburb)
     if query.suburb:
         wanted.append(queries.is_text(CentreRow.suburb, query.suburb))
     if query.type:

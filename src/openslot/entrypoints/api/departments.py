@@ -13,7 +13,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
-from openslot.entrypoints.api.shapes import Id, text_of
+from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
 from openslot.requests.retire import retire_department, retire_service
 
@@ -49,6 +49,7 @@ class DepartmentQuery(Paged):
     q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
     centre: Id | None = None
+    suburb: Suburb = None
 
 
 class NewDepartment(DepartmentDetails):
@@ -86,6 +87,8 @@ class ServiceQuery(Paged):
     q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
     department: Id | None = None
+    centre: Id | None = None
+    suburb: Suburb = None
 
 
 class NewService(ServiceDetails):
@@ -105,6 +108,8 @@ def list_departments(query: DepartmentQuery) -> Listing[Department]:
     wanted = text_of(query.q, query.name, DepartmentRow.name)
     if query.centre:
         wanted.append(DepartmentRow.centre_id == query.centre)
+    if query.suburb:
+        wanted.append(queries.in_suburb(query.suburb))
     after = read_cursor(query.after, str, int)
     rows = queries.listed(reader(), DepartmentRow, *wanted, after=after, limit=query.limit + 1)
     return page(DepartmentList, rows, query, _department, lambda row: (row.name, row.id))
@@ -164,6 +169,10 @@ def list_services(query: ServiceQuery) -> Listing[OfferedService]:
     wanted = text_of(query.q, query.name, ServiceRow.name)
     if query.department:
         wanted.append(ServiceRow.department_id == query.department)
+    if query.centre:
+        wanted.append(queries.of_departments(DepartmentRow.centre_id == query.centre))
+    if query.suburb:
+        wanted.append(queries.of_departments(queries.in_suburb(query.suburb)))
     after = read_cursor(query.after, str, int)
     rows = queries.listed(reader(), ServiceRow, *wanted, after=after, limit=query.limit + 1)
     return page(ServiceList, rows, query, _service, lambda row: (row.name, row.id))

@@ -67,6 +67,27 @@ class DoctorGiven(Given):
         return DoctorDetails(name=self.name, locations=self.locations, hours=tuple(hours))
 
 
+class DoctorChange(DoctorGiven):
+    """A doctor as reading gives it; ``id`` and ``location_ids`` may be sent back, unchanged."""
+
+    id: Annotated[Id | None, Field(description="That of the address.")] = None
+    location_ids: Annotated[
+        tuple[Id, ...] | None,
+        Field(description="As the doctor has them now; `locations` say which are to be."),
+    ] = None
+
+    def check(self, known: doctors.Doctor) -> None:
+        """Invalid where it names another doctor or other locations than these."""
+        if self.id not in (None, known.practitioner.id):
+            raise Invalid("This is not the doctor of this address.", field="id")
+        ids = tuple(centre.id for centre in known.locations)
+        if self.location_ids not in (None, ids):
+            raise Invalid(
+                "Send these as they are, or leave them out: locations are chosen by their names.",
+                field="location_ids",
+            )
+
+
 class Doctor(Shown):
     """A doctor."""
 
@@ -88,7 +109,9 @@ class AppointmentGiven(Given):
     location_id: Id
     date: Day
     time: Clock
-    patient_id: UUID | None = None
+    patient_id: Annotated[
+        UUID | None, Field(description="Whose visit it is; without one it is nobody's.")
+    ] = None
 
 
 class AppointmentNamed(Given):
@@ -108,6 +131,7 @@ class DoctorVisit(Shown):
     date: dt.date
     time: str
     minutes: int
+    patient_id: Annotated[UUID | None, Field(description="Null where none was named.")]
 
 
 class DoctorVisitList(RootModel[list[DoctorVisit]]):
@@ -138,18 +162,20 @@ def get_doctor(doctor_id: int) -> Doctor:
 
 
 @service.operation(
-    "PUT", "/doctors/<int:doctor_id>", scope="doctors", body=DoctorGiven, answer=Doctor,
+    "PUT", "/doctors/<int:doctor_id>", scope="doctors", body=DoctorChange, answer=Doctor,
     may_fail=(409,),
 )  # fmt: skip
-def change_doctor(doctor_id: int, body: DoctorGiven) -> Doctor:
-    """Put other details in the place of a doctor's."""
-    changed = write(
-        lambda session: doctors.change_doctor(
+def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
+    """Put other details in the place of a doctor's; what reading gives can be sent as it is."""
+
+    def work(session: Session) -> doctors.Doctor:
+        body.check(doctors.doctor(session, doctor_id))
+        return doctors.change_doctor(
             session, bearer.actor(), doctor_id, body.details(), zone=settings().time_zone,
             now=now(),
-        )
-    )  # fmt: skip
-    return _doctor(changed)
+        )  # fmt: skip
+
+    return _doctor(write(work))
 
 
 @service.operation(
@@ -241,6 +267,7 @@ def _appointment(visit: Visit) -> DoctorVisit:
         date=local.date(),
         time=f"{local:%H:%M}",
         minutes=int((ends - starts).total_seconds()) // 60,
+        patient_id=visit.appointment.patient_id,
     )
 
 

@@ -10,10 +10,10 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from openslot.core import idempotency as kept
-from openslot.core.errors import Conflict, DomainError, Invalid, Malformed
+from openslot.core.errors import Busy, Conflict, DomainError, Invalid, Malformed, RateLimited
 from openslot.entrypoints import bearer
 from openslot.entrypoints.failures import problem_of, render
-from openslot.entrypoints.request import now, write
+from openslot.entrypoints.request import alongside, now, write
 
 HEADER = "Idempotency-Key"
 PATTERN = "[!-~]{1,100}"
@@ -21,12 +21,22 @@ KEPT_HEADERS = ("Location", "ETag", "Content-Type", "Last-Modified")
 TAKEN_OVER = timedelta(minutes=1)
 """A request that has run for longer was broken off; its key may be tried again."""
 
+SEND_AGAIN = (Busy, RateLimited)
+"""Refusals that say to send the same again: kept, they would answer every later try."""
+
 
 class KeyReused(Invalid):
     """The key was sent before with something else."""
 
     code = "idempotency-key-reused"
     sentence = "This Idempotency-Key was used for another request. Choose a new one."
+
+
+class AnswerLost(Conflict):
+    """What was asked is done, and whoever did it died before the answer was kept."""
+
+    code = "answer-lost"
+    sentence = "This was done, but its answer was lost. Read what is there before you go on."
 
 
 class StillRunning(Conflict):
@@ -40,7 +50,9 @@ def once(work: Callable[[], Response]) -> Response:
     """Do ``work``, or answer as the first request with the same key was answered.
 
     Without the header it is simply done. The same key with another body is KeyReused, one that
-    is still running StillRunning. A fault of ours is not kept: the key can be tried again.
+    is still running StillRunning, one that was done and never answered AnswerLost. What changed
+    nothing and asks to be sent again, and a fault of ours, is not kept: the key can be tried
+    again, unless something was done already.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -54,11 +66,15 @@ def once(work: Callable[[], Response]) -> Response:
     if known is not None:
         return _again(known)
     try:
-        response = work()
+        with alongside(lambda session: _mark_done(session, owner, key)):
+            response = work()
     except DomainError as error:
+        if isinstance(error, SEND_AGAIN):
+            _forget(owner, key)
+            raise
         response = cast(Response, render(problem_of(error)))
     except BaseException:
-        write(lambda session: kept.forget(session, owner, key))
+        _forget(owner, key)
         raise
     _keep(owner, key, response)
     return response
@@ -71,12 +87,26 @@ def _begin(session: Session, owner: str, key: str, digest: str) -> kept.KeptAnsw
         return None
     if known.digest != digest:
         raise KeyReused(field=HEADER)
-    if known.status is None:
-        if now() - known.started_at < TAKEN_OVER:
-            raise StillRunning
-        known.started_at = now()
-        return None
-    return known
+    if known.status not in (None, kept.UNANSWERED):
+        return known
+    if now() - known.started_at < TAKEN_OVER:
+        raise StillRunning
+    if known.status == kept.UNANSWERED:
+        raise AnswerLost
+    if not kept.take_over(session, owner, key, started=known.started_at, now=now()):
+        raise StillRunning
+    return None
+
+
+def _mark_done(session: Session, owner: str, key: str) -> None:
+    """At the end of each transaction of the work: StillRunning, with nothing done, where the
+    key was taken over by another."""
+    if not kept.mark_done(session, owner, key, started=now()):
+        raise StillRunning
+
+
+def _forget(owner: str, key: str) -> None:
+    write(lambda session: kept.forget(session, owner, key, started=now()))
 
 
 def _again(known: kept.KeptAnswer) -> Response:
@@ -88,15 +118,22 @@ def _keep(owner: str, key: str, response: Response) -> None:
     body = response.get_data(as_text=True)
     write(
         lambda session: kept.finish(
-            session, owner, key, status=response.status_code, headers=headers, body=body
+            session,
+            owner,
+            key,
+            started=now(),
+            status=response.status_code,
+            headers=headers,
+            body=body,
         )
     )
 
 
 def _owner() -> str:
-    """Whose key it is: two callers may choose the same one."""
-    actor = bearer.actor()
-    return str(actor.account_id or actor.program or actor.address)[:100]
+    """Whose key it is: two callers may choose the same one, and two programs the same name."""
+    caller = bearer.caller()
+    known = caller.actor.account_id or caller.program_id
+    return str(known) if known else f"{caller.actor.program or ''} {caller.actor.address}"
 
 
 def _digest() -> str:

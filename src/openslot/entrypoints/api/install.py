@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, render_template, request
@@ -10,8 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from openslot.booking.errors import SlotTaken
-from openslot.core.errors import Unauthenticated
-from openslot.entrypoints import failures
+from openslot.entrypoints import bearer, failures
 from openslot.entrypoints.api import (
     absences,
     appointments,
@@ -39,7 +39,8 @@ from openslot.entrypoints.api import (
 )
 from openslot.entrypoints.api.naming import named
 from openslot.entrypoints.api.openapi import document
-from openslot.entrypoints.api.operations import Operation
+from openslot.entrypoints.api.operations import Operation, names_sent
+from openslot.entrypoints.api.shapes import Alternative
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import root
 
@@ -128,15 +129,22 @@ def show_problem(problem: Problem) -> Response:
     """An RFC 9457 problem; a taken slot names the nearest that are free."""
     more: dict[str, Any] = {}
     if isinstance(problem.cause, SlotTaken):
-        more["alternatives"] = [
-            {"start": start.isoformat()} for start in problem.cause.alternatives
-        ]
+        more["alternatives"] = _alternatives(problem.cause)
     response = jsonify(as_json(_in_our_words(problem), **more))
     response.status_code = problem.status
     response.content_type = "application/problem+json"
-    if isinstance(problem.cause, Unauthenticated):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="OpenSlot"'
+    response.headers.extend(bearer.challenge(problem.cause))
     return response
+
+
+def _alternatives(taken: SlotTaken) -> list[dict[str, Any]]:
+    """The nearest free times, as much of a slot as is known where the time was refused."""
+    return [
+        Alternative(
+            schedule=taken.schedule_id, start=start, end=start + timedelta(minutes=taken.minutes)
+        ).model_dump(mode="json")
+        for start in taken.alternatives
+    ]
 
 
 def _in_our_words(problem: Problem) -> Problem:
@@ -145,8 +153,6 @@ def _in_our_words(problem: Problem) -> Problem:
     operation = getattr(view, "operation", None)
     if not isinstance(operation, Operation) or not problem.fields:
         return problem
-    body = request.get_json(silent=True) if operation.body is not None else None
-    sent = {*request.args, *(body if isinstance(body, dict) else ())}
-    fields = tuple(named(problem.fields, operation, sent))
+    fields = tuple(named(problem.fields, operation, names_sent()))
     said = problem.sentence if fields else problem.fields[0][1]
     return replace(problem, sentence=said, fields=fields)

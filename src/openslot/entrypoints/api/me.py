@@ -5,21 +5,28 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
+from flask import request
 from pydantic import AwareDatetime, Field
+from sqlalchemy.orm import Session
 
-from openslot.booking.leaving import delete_own_account
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Details, Line, Name, OptionalZone
-from openslot.directory.rules import may_run_network
+from openslot.directory import own
+from openslot.directory import queries as directory
+from openslot.directory.details import PatientDetails
+from openslot.directory.rules import Actor, may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.api.tokens import Secret
+from openslot.entrypoints.request import database, now, reader, settings, write
 from openslot.identity import commands as identity
 from openslot.identity import keys, queries
 from openslot.identity.models import Account as AccountRow
 from openslot.identity.models import ApiKey, Role
+from openslot.identity.own import prove
+from openslot.offers.leaving import delete_own_account
 
 service = Service("me", "Own account", "Who the token stands for.")
 key_service = Service("keys", "Keys", "What trusted programs prove themselves with.")
@@ -51,6 +58,12 @@ class AccountDetails(Details):
 
 
 AccountChange = Partial.of(AccountDetails, "AccountChange", "What is to change of the account.")
+
+
+class Proof(Given):
+    """The password of the account, as before all that cannot be undone."""
+
+    password: Secret
 
 
 class Key(Shown):
@@ -91,23 +104,40 @@ def get_me() -> Account:
     "PATCH", "/api/v1/me", scope="directory:read", body=AccountChange, answer=Account
 )
 def change_me(body: Partial) -> Account:
-    """Change one's own name or time zone."""
+    """Change one's own name or time zone; a patient's record bears the same."""
     account = _account()
+    return _shown(write(lambda session: _change(session, bearer.actor(), account, body)))
+
+
+def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) -> AccountRow:
+    if actor.patient_id is not None:
+        patient = directory.patient(session, actor.patient_id)
+        own.change_own_patient(session, actor, merged(PatientDetails, patient, body), now=now())
+        return queries.by_id(session, account.id) or account
     details = merged(AccountDetails, account, body)
-    changed = write(
-        lambda session: identity.change_account(
-            session, account.id, by=bearer.actor().origin, now=now(), **details.model_dump()
-        )
+    return identity.change_account(
+        session, account.id, by=actor.origin, now=now(), **details.model_dump()
     )
-    return _shown(changed)
 
 
-@service.operation("DELETE", "/api/v1/me", scope="directory:read", status=204, may_fail=(409,))
-def delete_me() -> None:
-    """Delete one's own account, as a patient; visits to come are cancelled, records are kept."""
-    _account()
+@service.operation(
+    "DELETE", "/api/v1/me", scope="directory:read", body=Proof, status=204, may_fail=(409,)
+)
+def delete_me(body: Proof) -> None:
+    """Delete one's own account, as a patient; visits to come are cancelled, records are kept.
+
+    The password is asked for again; after some wrong ones the account has to wait, as on the
+    sign-in page.
+    """
+    account, actor = _account(), bearer.actor()
+    if not actor.is_a(Role.PATIENT):
+        raise Forbidden
+    prove(
+        database(), settings(), account, body.password, field="password",
+        address=request.remote_addr or "", now=now(),
+    )  # fmt: skip
     cutoff = timedelta(hours=settings().cancel_cutoff_hours)
-    write(lambda session: delete_own_account(session, bearer.actor(), now=now(), cutoff=cutoff))
+    write(lambda session: delete_own_account(session, actor, now=now(), cutoff=cutoff))
 
 
 @key_service.operation("GET", KEYS, scope="manage", answer=KeyList)

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from openslot.booking.commands import visit_for
 from openslot.booking.queries import Visit
 from openslot.entrypoints import bearer
-from openslot.entrypoints.api.appointments import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import (
@@ -22,6 +21,7 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
+from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.offers import answers

@@ -10,8 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from openslot.entrypoints import numbers
 from openslot.entrypoints.api import idempotency
-from openslot.entrypoints.api.operations import ETAG_PATTERN, JSON, Operation, Service
+from openslot.entrypoints.api.operations import ETAGS_PATTERN, JSON, Operation, Service
 from openslot.entrypoints.api.paging import Paged
+from openslot.entrypoints.api.shapes import Alternative
 from openslot.identity.scopes import EVERYTHING, SCOPES
 
 REF = "#/components/schemas/{model}"
@@ -41,10 +42,10 @@ _PROBLEM = {
     "required": ["type", "title", "status"],
     "properties": {
         "type": {"type": "string"},
-        "title": {"type": "string"},
+        "title": {"type": "string", "description": "What the code says, in words."},
         "status": {"type": "integer"},
         "code": {"type": "string", "description": "Stable; meant for programs."},
-        "detail": {"type": "string"},
+        "detail": {"type": "string", "description": "What is wrong this time, for people."},
         "errors": {
             "type": "array",
             "items": {
@@ -57,7 +58,7 @@ _PROBLEM = {
         "alternatives": {
             "type": "array",
             "description": "With slot-taken: the nearest free slots.",
-            "items": {"type": "object"},
+            "items": {"$ref": REF.format(model=Alternative.__name__)},
         },
     },
 }
@@ -97,6 +98,7 @@ def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
     for one in operations:
         wanted += [(one.body, "validation")] if one.body else []
         wanted += [(one.answer, "serialization")] if one.answer else []
+    wanted.append((Alternative, "serialization"))
     _, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template=REF)
     found = {name: _plain(one) for name, one in definitions.get("$defs", {}).items()}
     for model, _mode in wanted:
@@ -200,7 +202,12 @@ def _headers(one: Operation) -> Iterator[dict[str, Any]]:
     if one.if_match:
         yield {
             "name": "If-Match", "in": "header", "required": False,
-            "schema": {"type": "string", "pattern": f"^{ETAG_PATTERN}$"},
+            "schema": {"type": "string", "pattern": f"^{ETAGS_PATTERN}$"},
+        }  # fmt: skip
+    if one.revalidates:
+        yield {
+            "name": "If-None-Match", "in": "header", "required": False,
+            "schema": {"type": "string"}, "description": "The ETag of what one has already.",
         }  # fmt: skip
 
 
@@ -219,6 +226,8 @@ def _responses(one: Operation, everything: Sequence[Operation]) -> dict[str, Any
     if links := _links(one, everything):
         good["links"] = links
     responses = {str(status): good for status in (one.status, *one.also)}
+    if one.revalidates:
+        responses["304"] = {"description": "What If-None-Match names is still the newest."}
     for status in sorted(_may_fail(one)):
         responses[str(status)] = {
             "description": FAILURES[status],

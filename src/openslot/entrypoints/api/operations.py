@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, get_origin
+from typing import Any, cast, get_origin
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request
 from pydantic import BaseModel, ConfigDict
 
 from openslot.core.errors import Malformed
@@ -20,7 +20,9 @@ from openslot.entrypoints.failures import InvalidFields, checked
 from openslot.entrypoints.problems import UnsupportedMedia
 
 JSON = "application/json"
-ETAG_PATTERN = r'(W/)?"[0-9]{1,9}"'
+_ETAG = r'(W/)?"[0-9]{1,9}"'
+ETAGS_PATTERN = rf"(\*|{_ETAG}([ \t]*,[ \t]*{_ETAG})*)"
+"""What If-Match may hold: any version, or a list of some (RFC 9110, 13.1.1)."""
 
 
 class Given(BaseModel):
@@ -64,6 +66,11 @@ class Operation:
     secret: bool
     also: tuple[int, ...]
     media: str
+
+    @property
+    def revalidates(self) -> bool:
+        """Whether it answers 304 to who has the version already (RFC 9110, 13.1.2)."""
+        return self.method == "GET" and "ETag" in self.headers
 
 
 class SecretAnswer(Malformed):
@@ -134,7 +141,7 @@ def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
             raise SecretAnswer(field=idempotency.HEADER)
         given: dict[str, Any] = dict(path)
         if one.query is not None:
-            given["query"] = checked(one.query.model_validate, _query(one.query))
+            given["query"] = _checked_query(one.query)
         elif request.args:
             raise InvalidFields(
                 [(name, "This parameter is not known here.") for name in request.args]
@@ -146,6 +153,16 @@ def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
         return _respond(one, view(**given))
 
     return answering
+
+
+def _checked_query(model: type[BaseModel]) -> BaseModel:
+    """The query's parameters as the model. InvalidFields names each as it was sent: a parameter
+    that is repeated has one name."""
+    try:
+        return checked(model.model_validate, _query(model))
+    except InvalidFields as error:
+        named = [(name.partition(".")[0], sentence) for name, sentence in error.fields]
+        raise InvalidFields(list(dict.fromkeys(named))) from None
 
 
 def _query(model: type[BaseModel]) -> dict[str, Any]:
@@ -175,7 +192,13 @@ def _body(model: type[BaseModel]) -> BaseModel:
         raise Malformed("Send a JSON object.") from None
     if not isinstance(body, dict):
         raise Malformed("Send a JSON object.")
+    g.names_sent = frozenset(body)
     return checked(lambda text: model.model_validate_json(text, strict=True), sent)
+
+
+def names_sent() -> frozenset[str]:
+    """What this request names: its parameters, and the fields of its body if that was read."""
+    return frozenset(request.args) | cast(frozenset[str], g.get("names_sent", frozenset()))
 
 
 def _number(text: str) -> int | float:
@@ -189,6 +212,8 @@ def _respond(one: Operation, result: Any) -> Response:
         return result
     answer = result if isinstance(result, Answer) else Answer(result)
     status = answer.status or one.status
+    if one.revalidates and request.if_none_match.contains_weak(_opaque(answer.headers["ETag"])):
+        return Response(status=304, headers=answer.headers)
     if answer.body is None:
         response = Response(status=status)
         response.headers.pop("Content-Type", None)
@@ -197,3 +222,8 @@ def _respond(one: Operation, result: Any) -> Response:
         response.status_code = status
     response.headers.extend(answer.headers)
     return response
+
+
+def _opaque(tag: str) -> str:
+    """What stands between an ETag's quotes."""
+    return tag.removeprefix("W/").strip('"')

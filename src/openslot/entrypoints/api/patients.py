@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from openslot.core.errors import Conflict, Invalid, NotFound
+from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
@@ -18,8 +18,7 @@ from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.request import now, reader, write
-from openslot.identity.models import Role
-from openslot.records import access, finding
+from openslot.records import finding
 from openslot.records.queries import exactly
 
 service = Service("patients", "Patients", "Who receives care.")
@@ -79,13 +78,6 @@ class NewPatient(PatientDetails):
 PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change of a patient.")
 
 
-class PatientKnown(Conflict):
-    """Somebody like this is registered already, and nobody said that it is somebody else."""
-
-    code = "patient-known"
-    sentence = "Somebody of this name and date of birth is registered already."
-
-
 @service.operation(
     "GET", PATH, scope="patients:read", query=PatientQuery, answer=PatientList
 )  # fmt: skip
@@ -118,7 +110,9 @@ def get_patient(patient_id: UUID) -> Patient:
     """
     actor = bearer.actor()
     may_see_patient(actor, patient_id)
-    if not _is_known(reader(), actor, patient_id):
+    if not finding.knows(
+        reader(), actor, patient_id, now=now(), access_days=access_days()
+    ):  # fmt: skip
         refuse(patient_id)
     return _patient(queries.patient(reader(), patient_id))
 
@@ -134,15 +128,10 @@ def create_patient(body: NewPatient) -> Answer:
     first; `anyway` says that it is somebody else.
     """
     actor = bearer.actor()
-    finding.check_may_find(actor)
     details = PatientDetails(**body.model_dump(exclude={"anyway"}))
-
-    def work(session: Session) -> PatientRow:
-        if not body.anyway and finding.alike(session, actor, details):
-            raise PatientKnown(field="name")
-        return commands.add_patient(session, actor, details, now=now())
-
-    made = write(work)
+    made = write(
+        lambda session: finding.register(session, actor, details, anyway=body.anyway, now=now())
+    )
     return Answer(_patient(made), headers={"Location": f"{PATH}/{made.id}"})
 
 
@@ -152,7 +141,9 @@ def create_patient(body: NewPatient) -> Answer:
 def change_patient(patient_id: UUID, body: Partial) -> Patient:
     """Change some of a patient: of oneself, of whom one cares for, or with whom one works.
 
-    The address with which one signs in oneself is changed on its page, where the password is
+    Practitioners change those with whom they have a visit, and whom they have just registered;
+    emergency access is for reading and adding to the history, and changes nothing here. The
+    address with which one signs in oneself is changed on its page, where the password is
     asked for.
     """
     write(lambda session: _change(session, bearer.actor(), patient_id, body))
@@ -160,14 +151,13 @@ def change_patient(patient_id: UUID, body: Partial) -> Patient:
 
 
 def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> None:
-    may_see_patient(actor, patient_id)
-    if not _is_known(session, actor, patient_id):
+    if not finding.may_change(
+        session, actor, patient_id, now=now(), access_days=access_days()
+    ):  # fmt: skip
         raise NotFound
     known = queries.patient(session, patient_id)
     if actor.patient_id == patient_id:
         details = merged(PatientDetails, known, body)
-        if details.email != known.email:
-            raise Invalid("Change this on the page of your account.", field="email")
         own.change_own_patient(session, actor, details, now=now())
     elif actor.acts_for(patient_id):
         kept = merged(DependentDetails, known, body)
@@ -175,15 +165,6 @@ def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> 
     else:
         details = merged(PatientDetails, known, body)
         commands.change_patient(session, actor, patient_id, details, now=now())
-
-
-def _is_known(session: Session, actor: Actor, patient_id: UUID) -> bool:
-    """Whether somebody who works with patients has to do with this one."""
-    if not actor.is_a(Role.PRACTITIONER):
-        return True
-    if access.may_read(session, actor, patient_id, now=now(), access_days=access_days()):
-        return True
-    return finding.has_registered(session, actor, patient_id, now=now())
 
 
 def _exactly(name: str, query: PatientQuery) -> list[PatientRow]:

@@ -14,10 +14,10 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
-from openslot.entrypoints.api.shapes import Id, text_of
+from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
 from openslot.schedules.either_place import change_practitioner as change_with_hours
-from openslot.schedules.queries import works_at
+from openslot.schedules.queries import works_at, works_in
 
 service = Service("practitioners", "Practitioners", "People who give care.")
 
@@ -55,6 +55,7 @@ class PractitionerQuery(Paged):
     profession: Profession | None = None
     expertise: Annotated[str | None, Field(max_length=100)] = None
     centre: Id | None = None
+    suburb: Suburb = None
 
 
 PractitionerChange = Partial.of(
@@ -74,6 +75,8 @@ def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
         wanted.append(queries.is_text(PractitionerRow.expertise, query.expertise))
     if query.centre:
         wanted.append(works_at(query.centre))
+    if query.suburb:
+        wanted.append(works_in(query.suburb))
     after = read_cursor(query.after, str, int)
     rows = queries.listed(reader(), PractitionerRow, *wanted, after=after, limit=query.limit + 1)
     return page(PractitionerList, rows, query, _shown, lambda row: (row.name, row.id))

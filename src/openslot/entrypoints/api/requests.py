@@ -175,7 +175,7 @@ def create_request(body: NewRequest) -> Answer:
 )  # fmt: skip
 def amend_request(request_id: UUID, body: RequestChange) -> Answer:
     """Change what was asked for; a new time of an accepted request moves its visit."""
-    sent, version = body.model_dump(exclude_unset=True), sent_version()
+    sent, version = body.model_dump(exclude_unset=True), _sent_version(request_id)
     if not sent:
         raise Invalid("Name what is to change.")
     when = {name: sent.pop(name, None) for name in ("start", "minutes")}
@@ -256,9 +256,16 @@ def rate_consultation(request_id: UUID, body: Consultation) -> Answer:
 
 def _done(act: Callable[..., ServiceRequest], request_id: UUID, **given: object) -> Answer:
     """The request after one of the commands, for the version that If-Match names."""
-    actor, version = bearer.actor(), sent_version()
+    actor, version = bearer.actor(), _sent_version(request_id)
     write(lambda session: act(session, actor, request_id, **given, now=now(), version=version))
     return _answer(request_id)
+
+
+def _sent_version(request_id: UUID) -> int | None:
+    """The version of the request that If-Match demands."""
+    return sent_version(
+        lambda: request_for(reader(), bearer.actor(), request_id)[0].request.version
+    )
 
 
 def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:

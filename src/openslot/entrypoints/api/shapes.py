@@ -15,6 +15,10 @@ from openslot.schedules.queries import Subject
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """The id of something in the directory."""
 
+Suburb = Annotated[
+    str | None, Field(max_length=100, description="Where the centre is, in any case of letters.")
+]
+
 
 class PractitionerRef(Shown):
     """A practitioner in few words."""
@@ -57,6 +61,14 @@ class Slot(Shown):
     practitioner: PractitionerRef | None
     centre: CentreRef
     service: ServiceRef | None
+
+
+class Alternative(Shown):
+    """A free time near one that is taken: where to book it, and when."""
+
+    schedule: int
+    start: AwareDatetime
+    end: AwareDatetime
 
 
 def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.errors import Invalid
 from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
@@ -18,8 +19,9 @@ from openslot.entrypoints.request import now, reader, services, settings
 service = Service("slots", "Free times", "What can be booked now, computed when it is asked.")
 
 A_WEEK, MOST = timedelta(days=7), timedelta(days=31)
-A_SLICE = timedelta(days=28)
-"""The earliest time is looked for in slices of this length, until there are enough."""
+A_SLICE, DIARY_DAYS = 28, 100_000
+"""The earliest times are looked for in slices until there are enough: of few schedules as far as
+bookings go, of many so that a slice is about so many days of diaries, and no fewer days."""
 
 
 class SlotQuery(Given):
@@ -60,14 +62,14 @@ def list_slots(query: SlotQuery) -> SlotList:
     """
     known = services().offered.fresh(reader())
     chosen = [one for one in known.values() if _fits(one, query)]
+    found: list[FreeSlot] = []
     for starts, ends in _windows(query, chosen):
-        found = free_slots(
-            reader(), chosen, starts, ends, now=now(), minutes=query.minutes, limit=query.limit
-        )
-        if found:
+        found += free_slots(
+            reader(), chosen, starts, ends, now=now(), minutes=query.minutes,
+            limit=query.limit - len(found),
+        )  # fmt: skip
+        if len(found) == query.limit:
             break
-    else:
-        found = []
     return SlotList(items=[slot(one, known[one.schedule_id].subject) for one in found])
 
 
@@ -96,10 +98,11 @@ def _windows(query: SlotQuery, chosen: list[Bookable]) -> Iterator[tuple[datetim
         yield starts, ends
         return
     days = max((one.place.horizon_days for one in chosen), default=0)
-    last = now() + timedelta(days=days + 1)
+    starts, last = max(starts, now()), now() + timedelta(days=days + 1)
+    slice_ = timedelta(days=max(A_SLICE, DIARY_DAYS // max(len(chosen), 1)))
     while starts < last:
-        yield starts, starts + A_SLICE
-        starts += A_SLICE
+        yield starts, min(starts + slice_, last)
+        starts += slice_
 
 
 def _instant(given: datetime | date | None) -> datetime | None:

@@ -1,30 +1,22 @@
 """What a proof lets its bearer do here: scopes as SMART App Launch 2 writes them.
 
-``system/Appointment.cruds`` has a letter for create, read, update, delete, search; ``*`` stands
-for every resource. The words of version 1 (``read``, ``write``, ``*``) are understood as well.
+``system/Appointment.cruds`` has a letter for create, read, update, delete, search; see
+identity/scopes.py.
 Which rows somebody sees is another matter: see each resource's ``seen``.
 """
-
-import re
 
 from openslot.core.errors import Unauthenticated
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Kind
 from openslot.entrypoints.fhir.search import Query, Resources, knows
-from openslot.identity.scopes import EVERYTHING, ScopeMissing
-
-_SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
-_WORDS = {"read": "rs", "write": "cud", "*": "cruds"}
+from openslot.identity.scopes import EVERYTHING, ScopeMissing, read_fhir
 
 
 def grants(scope: str, kind: str, letter: str) -> bool:
     """Whether one scope is enough to do ``letter`` with a kind of resource."""
-    match = _SCOPE.fullmatch(scope)
-    if match is None:
-        return False
-    named, letters = match.groups()
-    return named in ("*", kind) and letter in _WORDS.get(letters, letters)
+    found = read_fhir(scope)
+    return found is not None and found.covers(kind) and letter in found.letters
 
 
 def allows(kind: str, letter: str) -> bool:

@@ -114,6 +114,9 @@ def _participants(visit: Visit) -> list[Json]:
 
 
 def _identified(system: str | None, value: str) -> Condition | None:
+    if not value:
+        return Appointment.id.is_not(None) if system == URN else (
+            Appointment.external_id.startswith(f"{system}|", autoescape=True))  # fmt: skip
     if system == URN or value.startswith("urn:uuid:"):
         key = read_uuid(value.removeprefix("urn:uuid:"))
         return None if key is None or system not in (None, URN) else Appointment.id == key

@@ -13,8 +13,10 @@ from openslot.entrypoints.fhir.search import (
     Resources,
     Term,
     knows,
+    no_modifier,
     no_such,
     parameter_of,
+    takes,
 )
 
 MOST = 200
@@ -23,7 +25,7 @@ MOST_TERMS = 50
 ABOUT_THE_ANSWER = frozenset({"_format", "_pretty"})
 """How the answer is written; said again with each request, so no part of a link."""
 
-_NAME = re.compile(r"([A-Za-z_-]+)(?::([A-Za-z]+))?(?:\.([A-Za-z_-]+))?", re.ASCII)
+_NAME = re.compile(r"([A-Za-z_-]+)(?::([A-Za-z]+))?(?:\.([A-Za-z_-]+)(?::([A-Za-z]+))?)?", re.ASCII)
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -98,26 +100,35 @@ class _Reading:
 
     def _term(self, name: str, value: str) -> Term | None:
         match = _NAME.fullmatch(name)
-        base, modifier, chained = match.groups("") if match else ("", "", "")
+        base, modifier, chained, inner = match.groups("") if match else (_base(name), "", "", "")
         parameter = parameter_of(self.resource, base)
         if parameter is None:
             self._unknown(name)
             return None
+        if match is None:
+            raise Malformed(
+                "{name} cannot be asked: follow one reference at most.",
+                field=name[:60], name=name[:60],
+            )  # fmt: skip
         values = _alternatives(value)
         if isinstance(parameter, Reference):
-            return self._reference(parameter, Term(name, base, modifier, chained, values))
-        if chained or (modifier and modifier not in parameter.modifiers):
-            raise Malformed("{name} has no such modifier.", field=name, name=name)
+            return self._reference(parameter, Term(name, base, modifier, chained, values, inner))
+        if chained or not takes(parameter, modifier):
+            raise no_modifier(name)
         return Term(name, base, modifier, "", values)
 
     def _reference(self, parameter: Reference, term: Term) -> Term | None:
-        if term.modifier and term.modifier not in parameter.targets:
-            raise Malformed("{name} has no such modifier.", field=term.sent, name=term.sent)
+        if not takes(parameter, term.modifier):
+            raise no_modifier(term.sent)
         if not term.chained:
             return term
         kinds = [term.modifier] if term.modifier else list(parameter.targets)
-        if any(knows(self.resources.get(kind), term.chained) for kind in kinds):
+        known = [parameter_of(self.resources[kind], term.chained) for kind in kinds
+                 if knows(self.resources.get(kind), term.chained)]  # fmt: skip
+        if any(takes(one, term.inner) for one in known):
             return term
+        if known:
+            raise no_modifier(term.sent)
         self._unknown(term.sent)
         return None
 
@@ -153,9 +164,14 @@ class _Reading:
         parameter = known.parameters.get(path) if known else None
         if not isinstance(parameter, Reference) or target not in ("", *parameter.targets):
             return False
-        if reverse:
-            return knows(known, path) and self.resource.name in parameter.targets
+        if reverse and not (knows(known, path) and self.resource.name in parameter.targets):
+            return False
         return bool(parameter.path)
+
+
+def _base(name: str) -> str:
+    """The parameter that a name begins with, whatever comes behind it."""
+    return re.split(r"[.:]", name, maxsplit=1)[0]
 
 
 def _count(value: str) -> int:

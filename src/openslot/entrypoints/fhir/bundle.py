@@ -26,10 +26,7 @@ def searchset(
     if matches:
         along.bring(resource, matches, query.includes)
     applied = [*query.applied, *found.applied]
-    links = [{"relation": "self", "url": _address(resource, applied, asked)}]
-    if found.after is not None:
-        following = [*applied, ("_after", found.after)]
-        links.append({"relation": "next", "url": _address(resource, following, asked)})
+    links = links_of(f"{asked.site.base}/{resource.name}", applied, found.after)
     entries = [_entry(one, "match", asked) for one in matches]
     entries += [_entry(one, "include", asked) for one in along.found.values()]
     entries += [{"resource": one, "search": {"mode": "outcome"}} for one in along.notes]
@@ -38,9 +35,13 @@ def searchset(
     return bundle | ({"entry": entries} if entries else {})
 
 
-def _address(resource: Kind, applied: Sequence[tuple[str, str]], asked: Asked) -> str:
-    address = f"{asked.site.base}/{resource.name}"
-    return f"{address}?{urlencode(applied)}" if applied else address
+def links_of(address: str, applied: Sequence[tuple[str, str]], after: str | None) -> list[Json]:
+    """The links to this page, and to the next where there is one."""
+    pages = {"self": applied} | ({"next": [*applied, ("_after", after)]} if after else {})
+    return [
+        {"relation": relation, "url": f"{address}?{urlencode(sent)}" if sent else address}
+        for relation, sent in pages.items()
+    ]
 
 
 def _entry(shown: Json, mode: str, asked: Asked) -> Json:

@@ -86,7 +86,7 @@ def _reverse(one: Kind, resources: Resources) -> list[str]:
         for source in resources.values()
         if isinstance(source, Resource)
         for name, parameter in source.parameters.items()
-        if isinstance(parameter, Reference) and one.name in parameter.targets
+        if isinstance(parameter, Reference) and parameter.path and one.name in parameter.targets
     ]
 
 

@@ -1,11 +1,11 @@
 """Wires FHIR into the app: its addresses, how its failures look, what may be asked of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
@@ -44,7 +44,7 @@ from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.outcome import render
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
-from openslot.entrypoints.fhir.slot import RESOURCE as SLOT
+from openslot.entrypoints.fhir.slot import PROPOSED
 from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.problems import UnsupportedMedia
@@ -75,6 +75,7 @@ def install(app: Flask) -> None:
     """Register all addresses; after the API, so that failures here look as FHIR has them."""
     app.register_blueprint(pages)
     app.register_blueprint(bulk_publish.pages)
+    app.after_request(_say_what_is_allowed)
     app.extensions["csrf"].exempt(pages)
     failures.register(app, is_ours, render)
     tokens.install(app)
@@ -93,6 +94,30 @@ def interaction(letter: str | None) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def _say_what_is_allowed(response: Response) -> Response:
+    """Allow names what the resource can do, where one address serves them all."""
+    parts = request.path.removeprefix("/fhir/").split("/")
+    if "Allow" in response.headers and is_ours() and parts[0] in RESOURCES:
+        methods = _methods(RESOURCES[parts[0]], parts[1:])
+        response.headers["Allow"] = ", ".join([*methods, "OPTIONS"])
+    return response
+
+
+def _methods(kind: Kind, rest: Sequence[str]) -> list[str]:
+    """How a kind of resource, or below it ``rest``, can be asked."""
+    own = [rule for rule in current_app.url_map.iter_rules() if rule.rule == request.path]
+    if own:
+        return sorted({method for rule in own for method in rule.methods or ()} - {"OPTIONS"})
+    if rest and rest[-1] in ("_search", "$cancel"):
+        return ["POST"]
+    read, write, method = ("search-type", "create", "POST") if not rest else (
+        "read", "update", "PUT")  # fmt: skip
+    if len(rest) > 1:
+        read, write = "vread", ""
+    readable = ["GET", "HEAD"] if read in kind.interactions else []
+    return [*readable, *([method] if write in kind.interactions else [])]
 
 
 @pages.before_request
@@ -144,10 +169,10 @@ def find_appointments() -> ResponseReturnValue:
     access.demand("Slot", "s")
     pairs = list(request.args.items(multi=True)) + operations.texts(operations.body())
     strict = preferences().get("handling") == "strict"
-    query = asking.read(SLOT, operations.slot_search(pairs), RESOURCES, strict=strict)
+    query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
     asked = _asked()
-    found = SLOT.find(reader(), query, RESOURCES, asked)
-    return answer(operations.proposals(found.rows, asked.site))
+    found = PROPOSED.find(reader(), query, RESOURCES, asked)
+    return answer(operations.proposals(pairs, query, found, asked.site))
 
 
 @pages.post("/fhir/Appointment/$hold", defaults={"status": "pending"})
@@ -157,11 +182,12 @@ def take(status: str) -> ResponseReturnValue:
     """Keep or book a proposal; change, book or cancel what is here already."""
     asked, context = _asked(), _context()
     access.demand("Appointment", "c")
-    wanted, key = operations.wanted(operations.body(), context.base)
+    parameters = operations.body()
+    wanted, key = operations.wanted(parameters, context.base)
     known = APPOINTMENT.read_id(key) if key else None
     if key is not None:
         access.demand("Appointment", "u")
-        wanted = wanted or _read(APPOINTMENT, key)
+        wanted = wanted or operations.for_patient(_read(APPOINTMENT, key), parameters)
     if known is None and key is not None:
         raise NotFound
     if wanted.get("status") != "cancelled" or status == "pending":
@@ -246,7 +272,8 @@ def update(kind: str, key: str) -> ResponseReturnValue:
         if found.gone(reader(), known, asked):
             raise Gone from None
         raise
-    return _written(of_version((found.whole or found.show)(row, asked.site)))
+    shown = (found.whole or found.show)(row, asked.site)
+    return _written(of_version(shown, created=shown["id"] != key))
 
 
 def _kind(name: str, code: str, letter: str) -> Kind:

@@ -54,9 +54,7 @@ def show(row: Centre, site: Site) -> Json:
 
 
 def _numbered(system: str | None, number: str) -> Condition | None:
-    if system not in (None, numbers.system_of(numbers.BUSINESS, number) or ""):
-        return None
-    return Centre.business_number == number
+    return numbers.fits(Centre.business_number, numbers.BUSINESS, system, number)
 
 
 STATUS = "http://hl7.org/fhir/location-status"

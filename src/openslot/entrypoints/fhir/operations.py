@@ -1,16 +1,19 @@
 """Operations on appointments (IHE ITI Scheduling): $find proposes, $hold and $book take what was
 proposed. A proposal is a free slot, and its id is that slot's."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import request
 
 from openslot.core.errors import Malformed
-from openslot.entrypoints.fhir import received, slot, subject
+from openslot.entrypoints.fhir import asking, received, slot, subject
 from openslot.entrypoints.fhir.answers import JSONS
+from openslot.entrypoints.fhir.bundle import links_of
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
 from openslot.entrypoints.fhir.outcome import issue, outcome
+from openslot.entrypoints.fhir.search import Found, Query
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.schedules.availability import instant_of
 
@@ -26,6 +29,8 @@ RENAMED: Mapping[str, tuple[str, str]] = {
     "visit-type": ("service-type", ""),
     "service-category": ("service-category", ""),
     "specialty": ("specialty", ""),
+    "organization": ("organization", "Organization"),
+    "location-string": ("location-string", ""),
     "_count": ("_count", ""),
 }
 """What $find is asked with, as a search for slots: the parameter, and the kind of a bare id."""
@@ -34,22 +39,36 @@ _TEXTS = ("valueDateTime", "valueInstant", "valueDate", "valueString", "valueUri
           "valueCode", "valueId", "valueCanonical")  # fmt: skip
 _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
-_PATIENTS = ("patient-reference", "patient", "patient-id")
+_PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
 
 
 def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
-    """The search for free slots that $find means; what it does not know stays as it is."""
-    found = [("status", "free")]
+    """The search for free slots that $find means; what it does not know stays as it is.
+
+    The same parameter again means or, unlike in a search (IHE ITI Scheduling, appointment-find).
+    """
+    found, either = [("status", "free")], defaultdict[tuple[str, str], list[str]](list)
     for name, value in pairs:
         if name in ("start", "end"):
             found.append(("start", _bound(name, value)))
-        elif name in RENAMED:
-            known, kind = RENAMED[name]
-            is_bare = kind and "/" not in value
-            found.append((known, f"{kind}/{value}" if is_bare else value))
-        elif name not in _PATIENTS:
+        elif name.startswith("_") or (name not in RENAMED and name not in _PATIENTS):
             found.append((name, value))
-    return found
+        elif name in RENAMED and value:
+            known, kind = RENAMED[name]
+            either[known, kind].append(_of_kind(kind, value) if kind else value)
+    return found + [(known, ",".join(values)) for (known, _), values in either.items()]
+
+
+def _of_kind(kind: str, value: str) -> str:
+    """References between commas, those to a bare id as ones to this kind."""
+    return ",".join(one if "/" in one else f"{kind}/{one}" for one in value.split(","))
+
+
+def ignored(pairs: Pairs, query: Query) -> list[str]:
+    """Of the parameters of $find those that changed nothing, as nothing here knows them."""
+    applied = {name for name, _ in query.applied if not name.startswith(("_include", "_rev"))}
+    own = {"start", "end", "_after", *RENAMED, *_PATIENTS, *asking.ABOUT_THE_ANSWER, *applied}
+    return list(dict.fromkeys(name for name, value in pairs if value and name not in own))
 
 
 def _bound(name: str, value: str) -> str:
@@ -61,28 +80,40 @@ def _bound(name: str, value: str) -> str:
     return f"lt{value}" if "T" in value else f"le{value}"
 
 
-def proposals(rows: Sequence[slot.Row], site: Site) -> Json:
-    """The Bundle of $find: free slots as proposed appointments, and always an outcome."""
-    count = len(rows)
-    said = issue("informational", f"{count} proposed.", severity="information")
-    if not rows:
+def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
+    """The Bundle of $find: free slots as proposed appointments, and always an outcome, which
+    also says what was asked for and not understood."""
+    count = len(found.rows)
+    said = issue("informational", f"{count} of {found.total} proposed.", severity="information")
+    if not found.total:
         said = issue("not-found", "No time is free. Ask for other days.", severity="warning")
-    return _bundle([_proposal(row, site) for row in rows], said, site)
+    unknown = ignored(pairs, query)
+    warnings = [
+        issue("not-supported", f"There is no parameter {name[:60]} here; it changed nothing.",
+              severity="warning")
+        for name in unknown[:20]
+    ]  # fmt: skip
+    applied = [(name, value) for name, value in pairs
+               if value and name not in (*unknown, "_after", *asking.ABOUT_THE_ANSWER)]  # fmt: skip
+    applied += [("end", value) for _, value in found.applied]
+    bundle = _bundle([_proposal(row, site) for row in found.rows], site, said, *warnings)
+    links = links_of(f"{site.base}/Appointment/$find", applied, found.after)
+    return bundle | {"total": found.total, "link": links}
 
 
 def done(appointment: Json, site: Site) -> Json:
     """The Bundle of $hold and $book."""
-    return _bundle([appointment], issue("informational", "Done.", severity="information"), site)
+    return _bundle([appointment], site, issue("informational", "Done.", severity="information"))
 
 
-def _bundle(appointments: Sequence[Json], said: Json, site: Site) -> Json:
+def _bundle(appointments: Sequence[Json], site: Site, *said: Json) -> Json:
     """Appointments and what there is to say about them."""
     entries: list[Json] = [
         {"fullUrl": f"{site.base}/Appointment/{one['id']}", "resource": one,
          "search": {"mode": "match"}}
         for one in appointments
     ]  # fmt: skip
-    entries.append({"resource": outcome(said), "search": {"mode": "outcome"}})
+    entries.append({"resource": outcome(*said), "search": {"mode": "outcome"}})
     return {"resourceType": "Bundle", "type": "searchset", "total": len(appointments),
             "entry": entries}  # fmt: skip
 
@@ -137,7 +168,8 @@ def parameters(found: Json) -> list[tuple[str, Any]]:
     for one in listed:
         if not isinstance(one, dict) or not isinstance(one.get("name"), str):
             raise Malformed("Give each parameter a name.", field="Parameters.parameter")
-        pairs.append((one["name"], one.get("resource") or _text(one)))
+        inner = one.get("resource")
+        pairs.append((one["name"], inner if isinstance(inner, dict) else _text(one)))
     return pairs
 
 
@@ -173,20 +205,21 @@ def texts(found: Json) -> list[tuple[str, str]]:
 def wanted(found: Json, base: str) -> tuple[Json, str | None]:
     """The appointment that $hold or $book is about, and the id where it stands here already.
 
-    It comes as it is, in Parameters, or as a reference to a proposal or an appointment.
+    It comes as it is, in Parameters, or as a reference to a proposal or an appointment. Of one
+    that is only referred to, {}: read it, and make it :func:`for_patient`.
     """
     if found.get("resourceType") == "Appointment":
         return _sorted_out(dict(found))
     given = dict(parameters(found))
     for name in _APPOINTMENTS:
         if isinstance(given.get(name), dict):
-            return _sorted_out(_for_patient(dict(given[name]), given))
+            return _sorted_out(for_patient(dict(given[name]), found))
     for name in _REFERENCES:
         if isinstance(given.get(name), str):
             key = given[name].removeprefix(f"{base}/").removeprefix("Appointment/")
             if slot.read_id(key) is None:
                 return {}, key
-            return _for_patient(_taking(key), given), None
+            return for_patient(_taking(key), found), None
     raise Malformed("Send the parameter appointment or appointment-reference.",
                     field="Parameters.parameter")  # fmt: skip
 
@@ -197,13 +230,20 @@ def _taking(key: str) -> Json:
             "slot": [{"reference": f"Slot/{key}"}]}  # fmt: skip
 
 
-def _for_patient(one: Json, given: Mapping[str, Any]) -> Json:
-    """With the patient as a participant, where one is named."""
-    patient = next((given[name] for name in _PATIENTS if isinstance(given.get(name), str)), None)
-    there = one.get("participant")
-    if patient is None or not isinstance(there, list):
+def for_patient(one: Json, found: Json) -> Json:
+    """With the patient whom the Parameters name as a participant, if they name one; should it
+    name another already, writing.py refuses the two."""
+    if found.get("resourceType") != "Parameters":
         return one
-    link = patient if "/" in patient else f"Patient/{patient}"
+    given = dict(parameters(found))
+    named = next((given[name] for name in _PATIENTS if name in given), None)
+    there = one.get("participant")
+    if named is None or not isinstance(there, list):
+        return one
+    key = named if isinstance(named, str) else named.get("id")
+    if not isinstance(key, str):
+        raise Malformed("Refer to a patient of this server.", field="Parameters.parameter")
+    link = key if "/" in key else f"Patient/{key}"
     return one | {"participant": [*there, {"actor": {"reference": link}, "status": "accepted"}]}
 
 

@@ -79,9 +79,7 @@ def _number(number: str | None) -> Json | None:
 
 
 def _numbered(system: str | None, number: str) -> Condition | None:
-    if system not in (None, numbers.system_of(numbers.BUSINESS, number) or ""):
-        return None
-    return _COLUMNS.business_number == number  # type: ignore[no-any-return]
+    return numbers.fits(_COLUMNS.business_number, numbers.BUSINESS, system, number)
 
 
 RESOURCE = Resource(

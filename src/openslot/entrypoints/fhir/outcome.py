@@ -1,12 +1,13 @@
 """OperationOutcome: how every failure under /fhir looks."""
 
+import re
 from collections.abc import Mapping
 
 from flask import request
 from werkzeug.wrappers import Response
 
 from openslot.booking.errors import SlotTaken
-from openslot.core.errors import Unauthenticated
+from openslot.entrypoints.bearer import challenge
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir.answers import answer
 from openslot.entrypoints.fhir.elements import Json, clean
@@ -65,8 +66,7 @@ def render(problem: Problem) -> Response:
         for field, sentence in said
     ]
     response = answer(outcome(*issues), problem.status)
-    if isinstance(problem.cause, Unauthenticated):
-        response.headers["WWW-Authenticate"] = 'Bearer realm="OpenSlot"'
+    response.headers.extend(challenge(problem.cause))
     return response
 
 
@@ -77,5 +77,12 @@ def _more(problem: Problem, field: str | None) -> Json:
         notes.append(f"free instead: {free}")
     return {
         "diagnostics": "; ".join(note for note in notes if note),
-        "expression": [ELEMENTS.get(field, field)] if field else None,
+        "expression": [_expression(field)] if field else None,
     }
+
+
+def _expression(field: str) -> str:
+    """The element to blame as FHIRPath writes it; in a search the parameter."""
+    if request.method == "GET" or request.path.endswith(("/_search", "/$find")):
+        return field
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ELEMENTS.get(field, field))

@@ -6,7 +6,7 @@ from typing import Any
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
-from openslot.entrypoints.fhir import dates
+from openslot.entrypoints.fhir import dates, folding
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
 LONGEST = 500
@@ -19,7 +19,7 @@ def read_number(text: str) -> int | None:
 
 
 class Text(Parameter):
-    """Words of columns that begin so; case does not matter."""
+    """Words of columns that begin so; case and accents do not matter."""
 
     kind = "string"
     modifiers = frozenset({"exact", "contains"})
@@ -40,12 +40,11 @@ class Text(Parameter):
         if modifier == "exact":
             whole: Condition = column == text
             return whole
-        if modifier == "contains":
-            inside: Condition = column.icontains(text, autoescape=True)
-            return inside
-        begins: Condition = column.istartswith(text, autoescape=True)
-        later: Condition = column.icontains(f" {text}", autoescape=True)
-        return begins | later
+        pattern = folding.pattern(text)
+        fits: Condition = column.regexp_match(
+            pattern if modifier == "contains" else f"(^| ){pattern}"
+        )
+        return fits
 
 
 def split(text: str) -> tuple[str | None, str]:
@@ -112,7 +111,8 @@ def flag(about: str, column: Any) -> Choice:
 
 
 class Identified(Parameter):
-    """An identifier: ``find`` gives the rows with the number in the system."""
+    """An identifier: ``find`` gives the rows with the number in the system, and for no number
+    those with any of that system."""
 
     def __init__(self, about: str, find: Callable[[str | None, str], Condition | None]):
         super().__init__(about)
@@ -121,7 +121,7 @@ class Identified(Parameter):
     def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
         """The number, in the system if one is said."""
         system, code = split(text)
-        return self.find(system, code) if code else None
+        return self.find(system, code) if code or system else None
 
 
 class Moment(Parameter):

@@ -54,12 +54,12 @@ def show(row: Patient, _site: Site) -> Json:
 
 
 def _identified(system: str | None, number: str) -> Condition | None:
+    if system == URN and not number:
+        return Patient.id.is_not(None)
     if system == URN or number.startswith("urn:uuid:"):
         key = read_uuid(number.removeprefix("urn:uuid:"))
         return None if key is None or system not in (None, URN) else Patient.id == key
-    if system not in (None, numbers.system_of(numbers.MEDICARE, number) or ""):
-        return None
-    return Patient.medicare_number == number
+    return numbers.fits(Patient.medicare_number, numbers.MEDICARE, system, number)
 
 
 def _seen(actor: Actor, now: datetime) -> Condition:

@@ -39,9 +39,7 @@ def show(row: Practitioner, _site: Site) -> Json:
 
 
 def _numbered(system: str | None, number: str) -> Condition | None:
-    if system not in (None, numbers.system_of(numbers.PROVIDER, number) or ""):
-        return None
-    return Practitioner.provider_number == number
+    return numbers.fits(Practitioner.provider_number, numbers.PROVIDER, system, number)
 
 
 RESOURCE = Resource(

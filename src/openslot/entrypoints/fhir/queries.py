@@ -20,6 +20,11 @@ def latest(first: Any, *others: Any) -> Any:
     return found
 
 
+def unspaced(column: Any) -> Any:
+    """A number as it is without the spaces and dashes that people put into it."""
+    return func.replace(func.replace(column, " ", ""), "-", "")
+
+
 SUBJECTS: Any = outerjoin(
     outerjoin(
         outerjoin(

@@ -106,6 +106,7 @@ class Received(BaseModel):
     comment: Words | None = None
     start: Instant | None = None
     end: Instant | None = None
+    minutesDuration: Annotated[int, Field(gt=0, le=2**31 - 1)] | None = None
     slot: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     basedOn: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     # What FHIR has and we do not keep.
@@ -120,7 +121,6 @@ class Received(BaseModel):
     appointmentType: Any = None
     reasonReference: Any = None
     supportingInformation: Any = None
-    minutesDuration: Any = None
     created: Any = None
     patientInstruction: Any = None
     requestedPeriod: Any = None

@@ -31,13 +31,15 @@ MOST_INCLUDED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One parameter as it was sent: ``patient:Patient.name=a,b``."""
+    """One parameter as it was sent: ``patient:Patient.name:exact=a,b``; ``inner`` is the
+    modifier behind the chain."""
 
     sent: str
     name: str
     modifier: str
     chained: str
     values: tuple[str, ...]
+    inner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,9 @@ def _chained(parameter: Parameter, term: Term, resources: Resources, asked: Aske
         if (
             term.modifier in ("", kind)
             and isinstance(target, Resource)
-            and (parameter_of(target, term.chained))
+            and takes(parameter_of(target, term.chained), term.inner)
         ):
-            inner = replace(term, name=term.chained, chained="", modifier="")
+            inner = replace(term, name=term.chained, chained="", modifier=term.inner)
             keys = (
                 select(target.key)
                 .select_from(target.rows)
@@ -144,6 +146,14 @@ def _chained(parameter: Parameter, term: Term, resources: Resources, asked: Aske
 def knows(resource: Kind | None, name: str) -> bool:
     """Whether a resource that stands in tables has the parameter."""
     return isinstance(resource, Resource) and parameter_of(resource, name) is not None
+
+
+def takes(parameter: Parameter | None, modifier: str) -> bool:
+    """Whether there is such a parameter, and it has the modifier, if one is given; modifiers of
+    references are the kinds that they refer to."""
+    if isinstance(parameter, Reference):
+        return modifier in ("", *parameter.targets)
+    return parameter is not None and modifier in ("", *parameter.modifiers)
 
 
 def _seen(resource: Resource, asked: Asked) -> list[Condition]:
@@ -267,6 +277,12 @@ def _kind(column: Any) -> type:
     """The Python type of a column's values."""
     found: type = getattr(column.type, "impl", column.type).python_type
     return found
+
+
+def no_modifier(name: str) -> Malformed:
+    """What is said of a parameter with a modifier that it does not have, whatever is preferred:
+    without it more would be found than was asked for."""
+    return Malformed("{name} has no such modifier.", field=name[:60], name=name[:60])
 
 
 def no_such(name: str) -> Malformed:

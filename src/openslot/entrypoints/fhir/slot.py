@@ -6,18 +6,22 @@ free can be read again once it is taken.
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.cells import Board, Cell, Use, free_board, full_board
+from openslot.booking.queries import Condition
 from openslot.booking.slots import free_starts
 from openslot.core.errors import Malformed
+from openslot.directory.models import Centre, Department
 from openslot.entrypoints import cursors
-from openslot.entrypoints.fhir import dates, subject
+from openslot.entrypoints.fhir import dates, organization, subject
 from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, resource
-from openslot.entrypoints.fhir.parameters import Reference, read_number, split
+from openslot.entrypoints.fhir.parameters import Reference, Text, read_number, split
+from openslot.entrypoints.fhir.queries import centre_key, department_key
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
 from openslot.entrypoints.fhir.search import (
     Found,
@@ -130,7 +134,7 @@ def find(session: Session, query: Query, resources: Resources, asked: Asked) -> 
             uses &= _STATUS.uses(term)
     keys = _keys(query.terms)
     periods, more = _periods(query.terms, keys, asked)
-    where = conditions(RESOURCE, others, resources, asked)
+    where = conditions(PROPOSED, others, resources, asked)
     board = _board(session, places(session, *where), periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
@@ -268,3 +272,30 @@ RESOURCE = Computed(
         **subject.CODES,
     },
 )
+
+
+class ByOrganization(Reference):
+    """Slots at a centre, or of a department's services."""
+
+    def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
+        """The schedules of the centre or of the department."""
+        at_centre = super().match(name, text, modifier, asked)
+        if at_centre is None:
+            return None
+        own = text.removeprefix(f"{asked.site.base}/").removeprefix("Organization/")
+        of_department: Condition = department_key(Department.id) == organization.read_id(own)
+        return at_centre | of_department
+
+
+PROPOSED = replace(
+    RESOURCE,
+    parameters={
+        **RESOURCE.parameters,
+        "organization": ByOrganization(
+            "The centre or department.",
+            {"Organization": (centre_key(Schedule.centre_id), organization.read_id)},
+        ),
+        "location-string": Text("Part of the address.", Centre.address, Centre.suburb),
+    },
+)
+"""What $find searches: slots, by what IHE's appointment-find has besides."""

@@ -71,7 +71,7 @@ def token() -> ResponseReturnValue:
     assertion = form.get("client_assertion", "")
     if len(assertion) > LONGEST:
         raise BadAssertion
-    keys, wanted = _keys(assertion), form.get("scope", "").split()
+    keys, wanted = _keys(assertion, form.get("client_id")), form.get("scope", "").split()
     audience, moment = address(), now()
     given = write(
         lambda session: grant(
@@ -97,9 +97,12 @@ def _form() -> Mapping[str, str]:
     return {name: values[0] for name, values in sent.items() if values[0]}
 
 
-def _keys(assertion: str) -> KeySet:
-    """The keys of the client that the assertion names; fetched outside any transaction."""
+def _keys(assertion: str, client_id: str | None) -> KeySet:
+    """The keys of the client that the assertion names; fetched outside any transaction. It is
+    also the one that ``client_id`` names, if that is sent (RFC 7521, 4.2)."""
     client = client_named(reader(), assertion)
+    if client_id not in (None, str(client.id)):
+        raise BadAssertion
     jwks, url = client.jwks, client.jwks_url
     close_reader()
     if url is None:

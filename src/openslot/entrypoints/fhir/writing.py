@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import commands, identifiers, queries
 from openslot.booking.commands import Wish, visit_for
-from openslot.booking.models import Priority, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Visit
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
@@ -94,13 +94,13 @@ def update(
     visit, _ = visit_for(session, context.actor, key)
     if version is not None and version != str(visit.appointment.version):
         raise StaleVersion
-    _check_same(visit, received, context)
     status = next((own for own, shown in STATUS.items()
                    if shown == received.status and own is not Status.LAPSED), None)  # fmt: skip
     if received.status == "checked-in":
         status = Status.ARRIVED
     if status is None:
         raise Unfitting("No appointment here has this status.", field="Appointment.status")
+    _check_same(visit, status, received, context)
     if status in (Status.HELD, Status.BOOKED) and visit.status in (Status.HELD, Status.BOOKED):
         _move(session, visit, received, context)
     _amend(session, visit, received, context)
@@ -150,23 +150,28 @@ def _amend(session: Session, visit: Visit, received: Received, context: Context)
     if is_open and (received.reason, priority) != (row.reason, row.priority):
         commands.amend(
             session, context.actor, row.id, reason=received.reason, priority=priority,
-            now=context.now,
+            now=context.now, cutoff=context.cutoff,
         )  # fmt: skip
 
 
 def _change_status(
     session: Session, visit: Visit, to: Status, received: Received, context: Context
 ) -> UUID:
-    """The id of the visit, which is another where what we offered is booked without its offer."""
+    """The id of the visit, which is another where what we offered is booked without its offer,
+    and where a time that was kept for nobody is booked for somebody."""
     row, actor, now = visit.appointment, context.actor, context.now
     if to is visit.status:
         return row.id
     if visit.status is Status.HELD and to is Status.BOOKED:
         wish = Wish(row.schedule_id, row.starts_at, _minutes(row.starts_at, row.ends_at),
-                    row.patient_id, reason=row.reason, priority=Priority(row.priority))  # fmt: skip
-        booked = referrals.book(
-            session, actor, wish, now=now, hold_id=row.id, referral_id=row.referral_id
+                    row.patient_id or _patient_id(_participants(received, context)),
+                    reason=row.reason, priority=Priority(row.priority))  # fmt: skip
+        booked = named(
+            lambda: referrals.book(
+                session, actor, wish, now=now, hold_id=row.id, referral_id=row.referral_id
+            )
         )
+        _hand_over(session, row, booked)
         return booked.id
     if visit.status is Status.HELD and to is Status.CANCELLED:
         commands.release_hold(session, actor, row.id, now=now)
@@ -179,13 +184,24 @@ def _change_status(
     return row.id
 
 
-def _check_same(visit: Visit, received: Received, context: Context) -> None:
-    """Whom a visit is for, and the number and letter it came with, stay as they are."""
+def _hand_over(session: Session, kept: Appointment, booked: Appointment) -> None:
+    """The identifier of another system goes over to a visit that took the place of the hold."""
+    number = kept.external_id
+    if booked.id != kept.id and number is not None:
+        kept.external_id = None
+        session.flush()
+        identifiers.name(session, booked, number)
+
+
+def _check_same(visit: Visit, to: Status, received: Received, context: Context) -> None:
+    """Whom a visit is for, and the number and letter it came with, stay as they are; a time that
+    was kept for nobody yet is booked for the patient who is named then."""
     if received.id != str(visit.appointment.id):
         raise Malformed("Send the id that stands in the address.", field="Appointment.id")
     patient = _participants(received, context).get("Patient")
     known = str(visit.patient.id) if visit.patient else None
-    if patient is not None and patient != known:
+    is_open = known is None and visit.status is Status.HELD and to is Status.BOOKED
+    if patient is not None and patient != known and not is_open:
         raise Unfitting("The patient of an appointment stays the same. Book another.",
                         field="Appointment.participant")  # fmt: skip
     if _letter(received, context) not in (None, visit.appointment.referral_id):
@@ -255,11 +271,19 @@ def _wanted(
         raise Unfitting("Give start and end, or a slot.", field="Appointment.start")
     if (ends - begins).total_seconds() % 60:
         raise Unfitting("Give whole minutes.", field="Appointment.end")
+    if (received.minutesDuration or 0) > _minutes(begins, ends):
+        raise Unfitting("Give no more minutes than there are from start to end, or leave them out.",
+                        field="Appointment.minutesDuration")  # fmt: skip
+    return Wanted(subject.schedule.id, begins, _minutes(begins, ends), _patient_id(named))
+
+
+def _patient_id(named: Mapping[str, str]) -> UUID | None:
+    """The patient among the participants; Unfitting for an id that is none."""
     patient = named.get("Patient")
-    patient_id = read_uuid(patient) if patient else None
+    patient_id = read_uuid(patient) if patient is not None else None
     if patient is not None and patient_id is None:
         raise Unfitting("There is no such patient.", field="patient")
-    return Wanted(subject.schedule.id, begins, _minutes(begins, ends), patient_id)
+    return patient_id
 
 
 def _is_old(told: tuple[int, datetime, datetime] | None, visit: Visit) -> bool:
@@ -352,6 +376,8 @@ def _participants(received: Received, context: Context) -> dict[str, str]:
                 "Location of this server.", field="Appointment.participant",
             )  # fmt: skip
         if found.setdefault(kind, key) != key:
-            raise Unfitting("Name one participant of each kind.",
-                            field="Appointment.participant")  # fmt: skip
+            sentence = "Name one participant of each kind."
+            if kind == "Patient":
+                sentence = "Name one patient: this is for another already."
+            raise Unfitting(sentence, field="Appointment.participant")
     return found

@@ -159,7 +159,7 @@ def _preview(details: AbsenceDetails) -> list[Hit]:
 def _listing(error: DomainError | None) -> Response:
     session, now, zone, person = context.reader(), context.now(), _zone(), _person()
     found = schedules.absences(session, person.diary_id, now, now + SHOWN)
-    undecided = rebooking.undecided(session, [person.id], now=now)
+    undecided = rebooking.undecided(session, context.actor(), [person.id], now=now)
     hits = rebooking.suggestions(session, undecided, now=now)
     page = render_template(
         "calendar/absences.html",

@@ -204,7 +204,14 @@ def _who(event: AuditEvent, account: Account | None) -> str:
         return account.name
     if event.account_id:
         return str(_("A deleted account"))
+    if program := _program(event):
+        return program
     return str(_("Somebody not signed in") if event.address else _("System"))
+
+
+def _program(event: AuditEvent) -> str:
+    """The program that did it with a key or as a client, by its name; empty for none."""
+    return str(event.details.get("program", ""))
 
 
 PAGES = {
@@ -254,7 +261,7 @@ def _cells(event: AuditEvent, people: dict[UUID, Account]) -> list[str]:
     account = people.get(event.account_id) if event.account_id else None
     return [
         event.at.isoformat(),
-        account.email if account else str(event.account_id or ""),
+        account.email if account else str(event.account_id or _program(event)),
         account.role if account else "",
         event.action,
         event.subject,

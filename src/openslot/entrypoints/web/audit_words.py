@@ -94,6 +94,7 @@ TITLES: Mapping[str, str] = {
     "rating.given": _l("Rated"),
     "rating.withdrawn": _l("Took a rating back"),
     "dependent.added": _l("Added somebody to care for"),
+    "dependent.removed": _l("Removed somebody added by mistake"),
     "dependent.invited": _l("Offered a record to its owner"),
     "dependent.invitation-withdrawn": _l("Took the offer of a record back"),
     "dependent.handed-over": _l("Took over a record"),

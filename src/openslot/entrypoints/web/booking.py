@@ -14,6 +14,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import Visit
 from openslot.booking.queries import visit as find_visit
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot
@@ -71,10 +72,13 @@ def confirm(schedule_id: int) -> BaseResponse:
     """Book the time, out of the hold or, if it ran out and is still free, without."""
     wish = _wish(schedule_id)
     try:
-        visit = context.write(lambda session: _book(session, wish))
+        visit_id = context.write(lambda session: _book(session, wish)).id
     except DomainError as error:
-        return _page(schedule_id, status=status_of(error), error=error)
-    return redirect(url_for("visits.show", appointment_id=visit.id, booked=1), 303)
+        booked = _booked_before(context.reader(), wish)
+        if booked is None:
+            return _page(schedule_id, status=status_of(error), error=error)
+        visit_id = booked
+    return redirect(url_for("visits.show", appointment_id=visit_id, booked=1), 303)
 
 
 def _hold(session: Session, wish: Wish) -> Appointment:
@@ -92,6 +96,27 @@ def _book(session: Session, wish: Wish) -> Appointment:
         session, actor, wish, now=now, hold_id=reading.optional_id("hold"),
         referral_id=reading.optional_id("referral"),
     )  # fmt: skip
+
+
+def _booked_before(session: Session, wish: Wish) -> UUID | None:
+    """The visit that the hold has become, where this very form was confirmed once before, as in
+    a second tab; None where the hold is, or was, for anything else."""
+    hold_id = reading.optional_id("hold")
+    visit = _visit_of(session, context.actor(), hold_id) if hold_id else None
+    if visit is None or visit.status is not Status.BOOKED:
+        return None
+    booked = visit.appointment
+    asked = (wish.schedule_id, wish.start, wish.patient_id)
+    same = (visit.schedule.id, booked.starts_at, booked.patient_id) == asked
+    return booked.id if same else None
+
+
+def _visit_of(session: Session, actor: Actor, hold_id: UUID) -> Visit | None:
+    """The visit, or hold, of this id, if the reader has a part in it."""
+    try:
+        return booking.visit_for(session, actor, hold_id)[0]
+    except NotFound:
+        return None
 
 
 def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) -> None:
@@ -323,10 +348,7 @@ def _chosen(session: Session, actor: Actor, place: Place) -> Chosen | None:
     """The hold that the address names, else the start that it names."""
     hold_id = reading.optional_id("hold")
     if hold_id is not None and actor.role is not None:
-        try:
-            visit, _part = booking.visit_for(session, actor, hold_id)
-        except NotFound:
-            visit = None
+        visit = _visit_of(session, actor, hold_id)
         if visit and visit.status is Status.HELD and visit.schedule.id == place.schedule_id:
             held = visit.appointment
             return Chosen(held.starts_at, held.ends_at, held)

@@ -8,13 +8,12 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import ValidationError
 
 from openslot.booking import queries as booking
-from openslot.booking.leaving import delete_own_account
-from openslot.core.errors import Malformed, NotFound
+from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
 from openslot.core.fields import first_problem
-from openslot.directory import commands as directory_commands
+from openslot.directory import own
 from openslot.directory import queries as directory
 from openslot.directory.details import PatientDetails
-from openslot.entrypoints.web import access, context, reading, sign_in
+from openslot.entrypoints.web import access, context, proof, reading, sign_in
 from openslot.entrypoints.web.overviews import (
     admin_page,
     patient_page,
@@ -23,6 +22,7 @@ from openslot.entrypoints.web.overviews import (
 )
 from openslot.identity import commands as identity
 from openslot.identity.models import Role
+from openslot.offers.leaving import delete_own_account
 
 pages = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
@@ -67,7 +67,10 @@ def past() -> str:
 @pages.put("")
 @access.allow(access.SIGNED_IN)
 def change() -> Response:
-    """Change some of one's own details, given as JSON; answers with all of them."""
+    """Change some of one's own details, given as JSON; answers with all of them.
+
+    The e-mail is changed on its page, where the password is asked for.
+    """
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
         raise Malformed('Send a JSON object of what is to change, such as {{"phone": "…"}}.')
@@ -79,14 +82,26 @@ def change() -> Response:
 @pages.delete("")
 @access.allow(access.SIGNED_IN)
 def delete() -> Response:
-    """Delete one's own account, as on the account page; visits to come are cancelled."""
+    """Delete one's own account, as on the account page: the JSON names the password; visits to
+    come are cancelled."""
     actor = context.actor()
+    if not actor.is_a(Role.PATIENT):
+        raise Forbidden
+    proof.prove(_password(), field="password")
     cutoff = timedelta(hours=context.settings().cancel_cutoff_hours)
     context.write(
         lambda session: delete_own_account(session, actor, now=context.now(), cutoff=cutoff)
     )
     sign_in.forget()
     return Response(status=204)
+
+
+def _password() -> str:
+    values = request.get_json(silent=True)
+    password = values.get("password") if isinstance(values, dict) else None
+    if not isinstance(password, str) or not password:
+        raise Invalid('Send your password, as in {{"password": "…"}}.', field="password")
+    return password
 
 
 def _change_patient(values: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +114,7 @@ def _change_patient(values: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise first_problem(error) from None
     changed = context.write(
-        lambda session: directory_commands.change_patient(
-            session, actor, patient.id, details, now=context.now()
-        )
+        lambda session: own.change_own_patient(session, actor, details, now=context.now())
     )
     return {name: _plain(getattr(changed, name)) for name in fields}
 

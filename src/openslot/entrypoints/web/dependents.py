@@ -1,4 +1,5 @@
-"""People whom a patient cares for: add them, change their details, hand their record over."""
+"""People whom a patient cares for: add them, change their details, hand their record over, and
+remove those who were added by mistake."""
 
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, StringField, TelField
 
 from openslot.booking import queries as booking
-from openslot.directory import dependents, queries
+from openslot.directory import dependents, letting_go, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
+from openslot.directory.errors import RecordKept
 from openslot.directory.models import Dependent, Patient
+from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, account_mail, context, hand_over
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
@@ -138,6 +141,24 @@ def withdraw(patient_id: UUID) -> Response:
     context.write(lambda session: dependents.withdraw(
         session, context.actor(), patient_id, now=context.now()))  # fmt: skip
     flash(_("The link that we sent no longer works."), "good")
+    return _to_list()
+
+
+@pages.route("/<uuid:patient_id>/remove", methods=["GET", "POST"])
+@access.allow(access.PATIENTS)
+def remove(patient_id: UUID) -> ResponseReturnValue:
+    """Stop looking after somebody who was added by mistake, after asking once."""
+    patient, _link = _one(patient_id)
+    try:
+        if request.method == "GET":
+            letting_go.to_let_go(context.reader(), context.actor(), patient_id)
+            return render_template("dependents/remove.html", patient=patient)
+        name = context.write(lambda session: letting_go.stop_caring(
+            session, context.actor(), patient_id, now=context.now()))  # fmt: skip
+    except RecordKept as error:
+        page = render_template("dependents/kept.html", patient=patient, sentence=sentence_of(error))
+        return page, status_of(error)
+    flash(_("You no longer look after %(name)s. The record is removed.", name=name), "good")
     return _to_list()
 
 

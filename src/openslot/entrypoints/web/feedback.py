@@ -6,7 +6,17 @@ from itertools import groupby
 from typing import Any
 
 from babel.dates import format_skeleton
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -14,8 +24,10 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from openslot.directory.rules import Actor
+from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.feedback import commands, queries
+from openslot.feedback.errors import BadStars
 from openslot.feedback.queries import FavouriteKind, Given, RatedKind, Summary
 
 pages = Blueprint("feedback", __name__)
@@ -23,16 +35,21 @@ pages = Blueprint("feedback", __name__)
 SHOWN_AT_ONCE = 5
 LAST_PAGE = 1000
 
+REFUSED = "rating_refused"
+"""Under what the profile finds why the stars that were just sent were not kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """What a profile shows of ratings; ``own`` are the reader's stars."""
+    """What a profile shows of ratings; ``own`` are the reader's stars, ``problem`` says why
+    those just sent were not kept."""
 
     summary: Summary
     given: list[Given]
     own: int | None
     more_href: str | None
     newest_href: str | None
+    problem: str | None = None
 
 
 def ratings_of(
@@ -59,6 +76,7 @@ def ratings_of(
         own.stars if own else None,
         f"{url(ratings=number + 1)}#ratings" if more else None,
         f"{url()}#ratings" if number > 1 else None,
+        g.get(REFUSED),
     )
 
 
@@ -70,14 +88,20 @@ def month_year(when: Any) -> str:
 
 @pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>")
 @access.allow(access.PATIENTS)
-def rate(kind: RatedKind, subject_id: int) -> Response:
-    """Give stars, or others than before."""
+def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
+    """Give stars, or others than before; without any the profile says so beside the form."""
     stars = reading.number("stars", 0)
-    context.write(
-        lambda session: commands.rate(
-            session, context.actor(), kind, subject_id, stars, now=context.now()
+    try:
+        context.write(
+            lambda session: commands.rate(
+                session, context.actor(), kind, subject_id, stars, now=context.now()
+            )
         )
-    )
+    except BadStars as error:
+        setattr(g, REFUSED, sentence_of(error))
+        profile = current_app.view_functions[f"profiles.{kind}"]
+        page = current_app.ensure_sync(profile)(**{f"{kind}_id": subject_id})
+        return make_response(page), status_of(error)
     flash(_("Your rating is saved."), "good")
     return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
 

@@ -13,12 +13,14 @@ from flask_babel import gettext as _
 
 from openslot.booking.queries import Visit
 from openslot.booking.slots import Slot
-from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
+from openslot.core.language import settled
 from openslot.discovery.queries import Entry
+from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.formats import day_part
 from openslot.entrypoints.web.looks import look
 from openslot.entrypoints.web.reading import instant_text
+from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
 from openslot.schedules.availability import Weekly
 
 MONDAY = date(2024, 1, 1)
@@ -28,11 +30,15 @@ def install(app: Flask, settings: Settings) -> None:
     """Make them known to all templates and macros."""
     app.jinja_env.filters.update(
         by_weekday=by_weekday,
-        event_title=event_title,
+        event_title=act,
         first_day=first_day,
         groupby_day=groupby_day,
         instant_text=instant_text,
+        language_name=language_name,
         look=look,
+        own_clock=own_clock,
+        zone_beside=zone_beside,
+        zone_differs=zone_differs,
         at_minute=at_minute,
         hour_text=hour_text,
         period_text=period_text,
@@ -96,20 +102,10 @@ def _clock(minutes: int) -> str:
     return str(format_time(time(minutes // 60, minutes % 60), "short", rebase=False))
 
 
-def event_title(event: AuditEvent) -> str:
-    """What the audit's word for an act reads as."""
-    titles = {
-        "appointment.held": _("Time kept"),
-        "appointment.booked": _("Booked"),
-        "appointment.moved": _("Moved"),
-        "appointment.amended": _("Changed"),
-        "appointment.arrived": _("Arrived"),
-        "appointment.fulfilled": _("Completed"),
-        "appointment.cancelled": _("Cancelled"),
-        "appointment.no-show": _("Marked as no-show"),
-        "appointment.entered-in-error": _("Marked as entered in error"),
-    }
-    return str(titles.get(event.action, event.action))
+def language_name(known: str) -> str:
+    """A language in the reader's own: ``zh`` reads as Chinese; what is no code stays as it was
+    typed, since people name languages that have none here, such as Auslan."""
+    return str(settled(get_locale()).languages.get(known.replace("-", "_"), known))
 
 
 def entry_url(entry: Entry, patient: str = "") -> str:

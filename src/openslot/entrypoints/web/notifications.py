@@ -52,10 +52,15 @@ def words_of(role: Role) -> dict[Kind, Words]:
     gives_care = role is Role.PRACTITIONER
     return {
         Kind.VISITS: Words(
-            _("Visits with you: booked, moved, cancelled")
+            _("Visits with your department: booked, moved, cancelled")
+            if role is Role.STAFF
+            else _("Visits with you: booked, moved, cancelled")
             if gives_care
             else _("Your visits: booked, moved, cancelled"),
-            _("With each mail comes the entry for your calendar."),
+            _("With each mail comes the entry for your calendar. If your department has an e-mail "
+              "address of its own, they go there, whatever you choose here.")
+            if role is Role.STAFF
+            else _("With each mail comes the entry for your calendar."),
         ),
         Kind.REMINDERS: Words(_("A reminder before each visit"), _reminder_hint()),
         Kind.OFFERS: Words(

@@ -9,6 +9,7 @@ from openslot.core.errors import DomainError
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.written import written_to
 from openslot.offers import answers
 from openslot.offers.errors import OfferOver
 from openslot.offers.links import read_token, token_of
@@ -107,6 +108,7 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
         is_open=open_,
         visit=(named.old or named.kept) if taken else named.kept,
         shown=open_ or (taken and now < named.offer.expires_at),
+        written=taken and written_to(named.kept),
         theirs=_is_theirs(context.actor(), named),
         problem=sentence_of(problem) if problem else None,
     )

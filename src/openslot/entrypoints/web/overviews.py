@@ -73,7 +73,9 @@ def practitioner_page(practitioner_id: int) -> str:
             context.reader(), person.diary_id, now, now + timedelta(days=60)
         ),
         closed=booking.visits(context.reader(), mine, booking.in_closures(now), limit=LISTED),
-        undecided=rebooking.undecided(context.reader(), [practitioner_id], now=now),
+        undecided=rebooking.undecided(
+            context.reader(), context.actor(), [practitioner_id], now=now
+        ),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import Visit
@@ -36,6 +37,7 @@ from openslot.records import access as histories
 from openslot.records import finding
 from openslot.records import queries as history
 from openslot.records.access import Access
+from openslot.records.errors import PatientKnown
 from openslot.records.models import EntryKind
 from openslot.referrals.rules import may_refer
 
@@ -135,25 +137,29 @@ def new() -> ResponseReturnValue:
     details = checked(form, PatientDetails)
     if details is None:
         return _form_page("patients/new.html", form, NOT_UNDERSTOOD)
-    if alike := _alike(details):
-        return _form_page(
-            "patients/new.html", form, CONFLICT, alike=alike, for_practitioner=_is_practitioner()
-        )
-    done = do(form, lambda session: commands.add_patient(
-        session, context.actor(), details, now=context.now()))  # fmt: skip
+    done = do(form, lambda session: _registered(session, details))
     if not isinstance(done, Done):
         return _form_page("patients/new.html", form, done)
+    if isinstance(done.value, PatientKnown):
+        return _form_page(
+            "patients/new.html", form, CONFLICT, alike=done.value.alike,
+            for_practitioner=_is_practitioner(),
+        )  # fmt: skip
     flash(_("%(name)s is registered.", name=details.name), "good")
     if _is_practitioner():
         return redirect(url_for("search.results", patient=done.value.id), 303)
     return redirect(url_for("patients.show", patient_id=done.value.id), 303)
 
 
-def _alike(details: PatientDetails) -> Sequence[Patient]:
-    """Who may be the same person, unless the reader has said that it is somebody else."""
-    if reading.text("anyway") == "yes":
-        return ()
-    return finding.alike(context.reader(), context.actor(), details)
+def _registered(session: Session, details: PatientDetails) -> Patient | PatientKnown:
+    """The new patient; or who may be the same person, which the form asks about."""
+    anyway = reading.text("anyway") == "yes"
+    try:
+        return finding.register(
+            session, context.actor(), details, anyway=anyway, now=context.now()
+        )  # fmt: skip
+    except PatientKnown as known:
+        return known
 
 
 # One patient
@@ -162,14 +168,14 @@ def _alike(details: PatientDetails) -> Sequence[Patient]:
 @pages.get("/patients/<uuid:patient_id>")
 @access.allow(access.SIGNED_IN)
 def show(patient_id: UUID) -> ResponseReturnValue:
-    """The history for practitioners who may read it; for staff and administrators contact
-    details, and the visits that they have a part in."""
+    """The history for practitioners who may read it; for staff, administrators and whoever has
+    just registered the patient contact details, and the visits that they have a part in."""
     actor = context.actor()
     if actor.patient_id == patient_id:
         return redirect(url_for("profile.show"), 303)
     if actor.acts_for(patient_id):
         return redirect(url_for("history.of", patient_id=patient_id), 303)
-    if _is_practitioner():
+    if _is_practitioner() and not _has_only_registered(patient_id):
         return _history_page(patient_id)
     may_see_patient(actor, patient_id)
     patient = queries.patient(context.reader(), patient_id)
@@ -180,6 +186,14 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         patient=patient,
         coming=_own_part(booking.visits(context.reader(), own, booking.to_come(now))),
         past=_own_part(past)[:PAST_SHOWN],
+    )
+
+
+def _has_only_registered(patient_id: UUID) -> bool:
+    """Whether a practitioner knows the details of somebody whose history is closed to them."""
+    session, actor, now = context.reader(), context.actor(), context.now()
+    return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
+        session, actor, patient_id, now=now, access_days=records.access_days()
     )
 
 
@@ -206,6 +220,7 @@ def _history_page(patient_id: UUID) -> str:
         ),
         until=_open_until(patient_id) if why is Access.EMERGENCY else None,
         forms={one: records.entry_form(one, patient_id) for one in EntryKind},
+        may_change=_may_change(patient_id),
         may_refer=may_refer(me.profession),
         me=me,
         zone=own_zone(),
@@ -221,9 +236,10 @@ def _open_until(patient_id: UUID) -> Any:
 @pages.route("/patients/<uuid:patient_id>/edit", methods=["GET", "POST"])
 @access.allow(access.CARERS)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change a patient's details; practitioners those of whom they treat."""
+    """Change a patient's details; practitioners those of whom they treat or have just
+    registered."""
     patient = queries.patient(context.reader(), patient_id)
-    if _is_practitioner() and patient_id not in _readable([patient]):
+    if not _may_change(patient_id):
         raise NotFound
     form = PatientForm(obj=patient)
     status: Done[object] | int = SHOWN
@@ -234,6 +250,13 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
         flash(_("The details are saved."), "good")
         return redirect(url_for("patients.show", patient_id=patient_id), 303)
     return _form_page("patients/edit.html", form, status, patient=patient)
+
+
+def _may_change(patient_id: UUID) -> bool:
+    return finding.may_change(
+        context.reader(), context.actor(), patient_id, now=context.now(),
+        access_days=records.access_days(),
+    )  # fmt: skip
 
 
 def _form_page(template: str, form: PatientForm, status: int, **more: Any) -> tuple[str, int]:

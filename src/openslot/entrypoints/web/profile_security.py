@@ -12,13 +12,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
-from openslot.booking.leaving import delete_own_account
 from openslot.booking.queries import Visit
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import own, queries
 from openslot.directory.own import NewEmail
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import access, account_mail, context, proof, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
@@ -29,6 +28,7 @@ from openslot.identity import own as identity_own
 from openslot.identity import passwords
 from openslot.identity import queries as identities
 from openslot.identity.commands import token_hash
+from openslot.offers.leaving import delete_own_account
 
 pages = Blueprint("profile_security", __name__)
 
@@ -86,7 +86,7 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
 def _unproven(form: Form) -> int | None:
     """The status of a refusal where the password that proves who one is does not fit."""
     try:
-        identity_own.prove(context.account(), form["current"].data or "", field="current")
+        proof.prove(form["current"].data or "", field="current")
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
@@ -121,7 +121,11 @@ def _change_email(session: Session, details: NewEmail) -> None:
 @access.allow(access.SIGNED_IN)
 def sessions() -> str:
     """The browsers that are signed in."""
-    found = identities.sessions_of(context.reader(), context.account().id, now=context.now())
+    now = context.now()
+    found = identities.sessions_of(
+        context.reader(), context.account().id, now=now,
+        unused_since=identity.unused_since(context.settings(), now),
+    )  # fmt: skip
     token = signing.current_token()
     return render_template(
         "profile/sessions.html",

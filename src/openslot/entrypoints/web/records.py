@@ -1,10 +1,9 @@
 """What practitioners write in a history: notes, medication, corrections; and emergency access."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NoReturn
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -309,13 +308,6 @@ def _to_history(patient_id: UUID) -> Response:
 
 
 pages.add_app_template_filter(place_before)
-
-
-@pages.app_template_filter("zone_differs")
-def zone_differs(at: datetime, zone: str | ZoneInfo, other: str | ZoneInfo) -> bool:
-    """Whether clocks show another time in the two zones at that instant."""
-    here, there = (at.astimezone(ZoneInfo(str(one))) for one in (zone, other))
-    return here.utcoffset() != there.utcoffset()
 
 
 def at_visit(visit: Visit) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Referrals: a GP writes them, a patient books with them, a specialist answers."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,10 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import RadioField, StringField, TextAreaField
 
+from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.directory import queries as directory
-from openslot.directory.models import Patient
+from openslot.directory.models import Patient, Practitioner
+from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
@@ -121,7 +124,9 @@ def new(patient_id: UUID) -> ResponseReturnValue:
 @access.allow(access.PRACTITIONERS)
 def edit(referral_id: UUID) -> ResponseReturnValue:
     """Change a draft, and perhaps send it."""
-    letter = _for_act(referral_id, Act.CHANGE)
+    letter = _letter_or_page(referral_id, Act.CHANGE)
+    if not isinstance(letter, Letter):
+        return letter
     form = ReferralForm(letter=letter.referral.letter, addressee=_value_of(letter.referral))
     if request.method == "GET" or _finds():
         return _letter_page(form, SHOWN, letter.patient, letter.referral)
@@ -251,11 +256,20 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
         letter=letter,
         state=letter.state(now),
         part=part,
-        acts=acts_now(letter.standing(now), part),
+        acts=acts_now(letter.standing(now), part, by=actor.practitioner_id),
+        author=_author(letter),
         places=_places(letter) if part is Part.PATIENT else [],
         form=form,
         zone=own_zone(),
     )
+
+
+def _author(letter: Letter) -> Practitioner | None:
+    """Who wrote the answer, or the newest of several."""
+    known = letter.referral.answered_by
+    if known is None:
+        return None
+    return directory.practitioner(context.reader(), known, inactive=True)
 
 
 def _places(letter: Letter) -> list[schedules.Subject]:
@@ -268,31 +282,35 @@ def _places(letter: Letter) -> list[schedules.Subject]:
 
 @pages.post("/referrals/<uuid:referral_id>/send")
 @access.allow(access.PRACTITIONERS)
-def send(referral_id: UUID) -> Response:
+def send(referral_id: UUID) -> ResponseReturnValue:
     """Send a draft as it stands."""
-    context.write(lambda session: _send(session, referral_id))
-    flash(_("The referral is sent. The patient can book with it."), "good")
-    return _to(referral_id)
+    said = _("The referral is sent. The patient can book with it.")
+    return _do(referral_id, lambda session: _send(session, referral_id), said)
 
 
 @pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def revoke(referral_id: UUID) -> ResponseReturnValue:
     """Take a letter back that nobody has used."""
+    letter = _letter_or_page(referral_id, Act.REVOKE)
+    if not isinstance(letter, Letter):
+        return letter
     if request.method == "GET":
-        return render_template("referrals/revoke.html", letter=_for_act(referral_id, Act.REVOKE))
-    context.write(lambda session: commands.revoke(
-        session, context.actor(), referral_id, now=context.now()))  # fmt: skip
-    flash(_("The referral is revoked. Nobody can book with it any more."), "good")
-    return _to(referral_id)
+        return render_template("referrals/revoke.html", letter=letter)
+    return _do(referral_id, lambda session: commands.revoke(
+        session, context.actor(), referral_id, now=context.now()),
+        _("The referral is revoked. Nobody can book with it any more."))  # fmt: skip
 
 
 @pages.route("/referrals/<uuid:referral_id>/discard", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def discard(referral_id: UUID) -> ResponseReturnValue:
     """Throw a draft away."""
+    letter = _letter_or_page(referral_id, Act.DISCARD)
+    if not isinstance(letter, Letter):
+        return letter
     if request.method == "GET":
-        return render_template("referrals/discard.html", letter=_for_act(referral_id, Act.DISCARD))
+        return render_template("referrals/discard.html", letter=letter)
     context.write(lambda session: commands.discard(
         session, context.actor(), referral_id, now=context.now()))  # fmt: skip
     flash(_("The draft is thrown away."), "good")
@@ -312,12 +330,36 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
     return _to(referral_id)
 
 
-def _for_act(referral_id: UUID, act: Act) -> Letter:
-    """A letter of the reader's with which this can be done now."""
-    now = context.now()
-    letter, part = commands.letter_for(context.reader(), context.actor(), referral_id, now=now)
-    check_act(act, letter.standing(now), part)
+def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
+    """A letter with which the reader can do this now; else its page, which says why not."""
+    actor, now = context.actor(), context.now()
+    letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
+    try:
+        check_act(act, letter.standing(now), part, by=actor.practitioner_id)
+    except Forbidden:
+        raise
+    except DomainError as error:
+        return _refused(referral_id, error)
     return letter
+
+
+def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> ResponseReturnValue:
+    """Do it and show the letter; a refusal stands on its page too."""
+    try:
+        context.write(work)
+    except (NotFound, Forbidden):
+        raise
+    except DomainError as error:
+        return _refused(referral_id, error)
+    flash(said, "good")
+    return _to(referral_id)
+
+
+def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
+    """The letter as it stands now, with the sentence why something cannot be done with it."""
+    form = AnswerForm(formdata=None)
+    form.form_errors.append(sentence_of(error))
+    return _show(referral_id, form), status_of(error)
 
 
 def _to(referral_id: UUID) -> Response:

@@ -1,7 +1,12 @@
 """Asking another department, changing what was asked, and proposing another time: a week of
-free starts, and a form beside it."""
+free starts, and a form beside it.
 
-from collections.abc import Callable
+Whatever is pressed on the page sends the form: a time, the length, the arrows of the week and
+the search for a patient only show the page again, with all that was typed. It goes in the body
+and not in addresses, which are kept in histories and logs.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,22 +14,26 @@ from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
-from wtforms import RadioField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
 
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Priority
 from openslot.booking.slots import Slot
-from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.fields import Details
+from openslot.core.language import settled
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.births import read_day
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.requests import seen_version
+from openslot.entrypoints.web.records import fresh_id
+from openslot.entrypoints.web.requests import asked_for, seen_version
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked
 from openslot.entrypoints.web.week import lengths, week
 from openslot.requests import commands
@@ -32,15 +41,23 @@ from openslot.requests.commands import asked_service, place_for, request_for
 from openslot.requests.details import ProposalDetails, RequestDetails
 from openslot.requests.models import ServiceRequest
 from openslot.requests.queries import Asked
-from openslot.requests.rules import Act, check_act
+from openslot.requests.rules import Act, Part
 from openslot.schedules.rules import Place
 
 pages = Blueprint("request_form", __name__)
 
+MOST_FOUND = 10
+"""So many patients are offered; who looks for more enters more."""
+
+LOOKS = ("look", "find", "whom")
+"""The buttons that only show the page again: another week or length, and the patient."""
+
 
 class RequestForm(Form):
-    """What is to be done, and how soon."""
+    """What is to be done, and how soon. ``request_id`` is what the request is to be called, so
+    that a form that is sent twice makes one."""
 
+    request_id = HiddenField(default=fresh_id)
     task = StringField(_l("What is to be done?"))
     description = TextAreaField(_l("Description"))
     priority = RadioField(_l("How soon?"), default=Priority.ROUTINE.value, validate_choice=False)
@@ -59,7 +76,8 @@ class ProposalForm(Form):
 
 @dataclass(slots=True)
 class Page:
-    """What the page shows and does: ``url`` is its own address with other arguments."""
+    """What the page shows and does: ``url`` is its own address, ``found`` are the patients that
+    were looked for, and ``is_stale`` says that the request was changed since it was opened."""
 
     kind: str
     service: Service
@@ -72,6 +90,8 @@ class Page:
     start: datetime | None = None
     minutes: int = 0
     alternatives: tuple[datetime, ...] = ()
+    found: Sequence[Patient] | None = None
+    is_stale: bool = False
 
     @property
     def kept(self) -> Slot | None:
@@ -94,23 +114,57 @@ def ask(service_id: int) -> ResponseReturnValue:
     if actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
     service, department = asked_service(session, actor, service_id)
-    patient_id = reading.optional_id("patient")
+    patient_id, request_id = _whom(), reading.optional_id("request_id")
     page = Page(
-        "ask", service, department, place_for(session, service_id), _request_form(),
-        _addresses("request_form.ask", service_id=service_id, patient=patient_id),
+        "ask", service, department, place_for(session, service_id),
+        _request_form(obj=_older(session, service_id)),
+        _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
+        found=None if patient_id else _people(session),
     )  # fmt: skip
     return _answer(page, RequestDetails, lambda session, details, start: commands.make(
         session, actor, service_id, details, start=start, minutes=page.minutes,
-        patient_id=patient_id, now=context.now()),
+        patient_id=patient_id, now=context.now(), request_id=request_id),
         _("We have asked %(department)s.", department=department.name))  # fmt: skip
+
+
+def _older(session: Session, service_id: int) -> ServiceRequest | None:
+    """The request of the reader's department that is asked again, where one is named."""
+    older_id = reading.optional_id("again")
+    if older_id is None:
+        return None
+    older, part = request_for(session, context.actor(), older_id)
+    if part is not Part.ASKING or older.service.id != service_id:
+        raise NotFound
+    return older.request
+
+
+def _whom() -> UUID | None:
+    """For which patient: the one just chosen, else the one chosen before."""
+    if reading.text("whom") == "none":
+        return None
+    return reading.optional_id("whom") or reading.optional_id("patient")
+
+
+def _people(session: Session) -> Sequence[Patient] | None:
+    """The patients that were looked for; None unless somebody looks for one."""
+    text = reading.text("who")[:200]
+    if not text:
+        return None
+    born = read_day(text, settled(get_locale()))
+    found, _total = directory.patients(
+        session, text="" if born else text, born=born, limit=MOST_FOUND, offset=0
+    )
+    return found
 
 
 @pages.route("/requests/<uuid:request_id>/amend", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def amend(request_id: UUID) -> ResponseReturnValue:
     """Change what was asked for, or when."""
-    found = _found(request_id, Act.AMEND)
+    found = asked_for(request_id, Act.AMEND)
+    if not isinstance(found, Asked):
+        return found
     page = _page_of("amend", found, _request_form(obj=found.request))
     page.start, version = found.starts_at, seen_version()
     return _answer(page, RequestDetails, lambda session, details, start: commands.amend(
@@ -122,18 +176,13 @@ def amend(request_id: UUID) -> ResponseReturnValue:
 @access.allow(access.STAFF)
 def propose(request_id: UUID) -> ResponseReturnValue:
     """Propose another time to the department that asks."""
-    found = _found(request_id, Act.PROPOSE)
+    found = asked_for(request_id, Act.PROPOSE)
+    if not isinstance(found, Asked):
+        return found
     page, version = _page_of("propose", found, ProposalForm()), seen_version()
     return _answer(page, ProposalDetails, lambda session, details, start: commands.propose(
         session, context.actor(), request_id, start, answer=details.answer, now=context.now(),
         version=version), _("The other time is proposed."))  # fmt: skip
-
-
-def _found(request_id: UUID, act: Act) -> Asked:
-    """A request that the reader may do this with now."""
-    found, part = request_for(context.reader(), context.actor(), request_id)
-    check_act(act, found.standing, part, now=context.now())
-    return found
 
 
 def _request_form(**values: Any) -> RequestForm:
@@ -152,9 +201,8 @@ def _page_of(kind: str, found: Asked, form: Form) -> Page:
 
 
 def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
-    """Addresses of a page for another week or length."""
-    shared = {**own, "minutes": reading.text("minutes") or None}
-    return lambda **changed: url_for(endpoint, **{**shared, **changed})
+    """The address of a page, with other arguments if need be."""
+    return lambda **changed: url_for(endpoint, **{**own, **changed})
 
 
 Command = Callable[[Session, Any, datetime], ServiceRequest]
@@ -169,7 +217,7 @@ def _answer(page: Page, kind: type[Details], command: Command, said: str) -> Res
     pressed = reading.optional_instant("start")
     page.start = pressed or reading.optional_instant("chosen") or page.start
     page.minutes = _minutes(page)
-    if request.method == "GET" or pressed:
+    if request.method == "GET" or pressed or any(name in request.form for name in LOOKS):
         return _render(page), SHOWN
     done = _do(page, kind, command)
     if isinstance(done, int):
@@ -183,14 +231,22 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
     details, start = checked(page.form, kind), page.start
     if start is None:
         page.form.refuse(_("Choose a time."))
-    if details is None or start is None:
+    if page.found is not None:
+        # Enter in the field sends the form too: nobody is to be asked without the patient.
+        page.form.refuse(_("Choose the patient whom you looked for, or empty that field."))
+    if details is None or start is None or page.found is not None:
         return NOT_UNDERSTOOD
     try:
         return context.write(lambda session: command(session, details, start))
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
-        page.form.refuse(error)
+        page.is_stale = isinstance(error, StaleVersion)
+        page.form.refuse(
+            _("The request was changed a moment ago, so nothing is sent yet.")
+            if page.is_stale
+            else error
+        )
         if isinstance(error, SlotTaken):
             page.alternatives, page.start = error.alternatives, None
         return status_of(error)
@@ -208,7 +264,7 @@ def _minutes(page: Page) -> int:
 
 
 def _render(page: Page) -> str:
-    day = reading.optional_day("week")
+    day = reading.optional_day("look") or reading.optional_day("week")
     near = page.start or reading.optional_instant("chosen")
     if day is None and near:
         day = near.astimezone(page.place.zone).date()
@@ -224,5 +280,12 @@ def _render(page: Page) -> str:
         ),
         lengths=[page.minutes] if page.kind == "propose" else lengths(page.place),
         end=page.start + timedelta(minutes=page.minutes) if page.start else None,
-        version=seen_version() or (page.asked.request.version if page.asked else 0),
+        version=_version(page),
+        who=reading.text("who"),
     )  # fmt: skip
+
+
+def _version(page: Page) -> int:
+    """The version that the reader has seen: the newest once the page shows how it stands."""
+    newest = page.asked.request.version if page.asked else 0
+    return newest if page.is_stale else seen_version() or newest

@@ -19,21 +19,20 @@ from openslot.booking.models import Priority
 from openslot.core import audit
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.directory import queries as directory
-from openslot.directory.models import Department, Service
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.departments import choices_for
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save
-from openslot.feedback.queries import favourites
 from openslot.identity.models import Role
 from openslot.requests import commands, queries
 from openslot.requests.commands import request_for
 from openslot.requests.details import ReasonDetails
 from openslot.requests.models import ServiceRequest
 from openslot.requests.queries import Asked, Figures
-from openslot.requests.rules import CLOSED, OPEN, Part, State, acts_now
+from openslot.requests.rules import CLOSED, OPEN, Act, Part, State, acts_now, check_act
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -272,6 +271,18 @@ def rate(request_id: UUID) -> ResponseReturnValue:
     )
 
 
+def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
+    """A request that the reader may do this with now; else its page, which says why not."""
+    found, part = request_for(context.reader(), context.actor(), request_id)
+    try:
+        check_act(act, found.standing, part, now=context.now())
+    except Forbidden:
+        raise
+    except DomainError as error:
+        return Response(_show(request_id, error), status_of(error))
+    return found
+
+
 class DeclineForm(Form):
     """Why a request is declined."""
 
@@ -282,7 +293,9 @@ class DeclineForm(Form):
 @access.allow(access.EDITORS)
 def decline(request_id: UUID) -> ResponseReturnValue:
     """Say no, and why."""
-    found = _for_page(request_id)
+    found = asked_for(request_id, Act.DECLINE)
+    if not isinstance(found, Asked):
+        return found
     form = DeclineForm()
     status: Done[ServiceRequest] | int = SHOWN
     version = seen_version()
@@ -300,7 +313,9 @@ def decline(request_id: UUID) -> ResponseReturnValue:
 @access.allow(access.EDITORS)
 def cancel(request_id: UUID) -> ResponseReturnValue:
     """Take the request back, after asking once."""
-    found = _for_page(request_id)
+    found = asked_for(request_id, Act.CANCEL)
+    if not isinstance(found, Asked):
+        return found
     if request.method == "GET":
         return render_template("requests/cancel.html", asked=found, zone=found.zone)
     return _do(
@@ -310,20 +325,7 @@ def cancel(request_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _for_page(request_id: UUID) -> Asked:
-    return request_for(context.reader(), context.actor(), request_id)[0]
-
-
 # Whom to ask
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A department that can be asked, with its services."""
-
-    department: Department
-    services: list[Service]
-    is_favourite: bool
 
 
 @pages.get("/departments")
@@ -334,7 +336,7 @@ def departments() -> ResponseReturnValue:
     if actor.centre_id is None:
         return redirect(url_for("dashboard.show"), 303)
     text = reading.text("q")[:200]
-    choices = _choices(session, actor, text)
+    found = choices_for(session, actor, text)
     bookable = schedules.subjects(
         session, Schedule.centre_id == actor.centre_id, Schedule.service_id.is_not(None),
         *schedules.bookable(),
@@ -342,31 +344,13 @@ def departments() -> ResponseReturnValue:
     return render_template(
         "requests/departments.html",
         centre=directory.centre(session, actor.centre_id, inactive=True),
-        choices=choices,
+        choices=found.choices,
+        own=directory.department(session, actor.department_id, inactive=True)
+        if text and found.is_own and actor.department_id
+        else None,
         bookable={one.service.id for one in bookable if one.service},
-        rated=queries.consultations(session, [one.department.id for one in choices]),
+        rated=queries.consultations(session, [one.department.id for one in found.choices]),
         may_ask=actor.is_a(Role.STAFF) and actor.department_id is not None,
         patient=reading.optional_id("patient"),
         text=text,
     )
-
-
-def _choices(session: Session, actor: Actor, text: str) -> list[Choice]:
-    """Departments that hold all words of ``text`` in their name, description or services."""
-    there = directory.departments(session, actor.centre_id or 0)
-    others = [one for one in there if one.id != actor.department_id]
-    offered: dict[int, list[Service]] = {one.id: [] for one in others}
-    for service in directory.services(session, list(offered)):
-        offered[service.department_id].append(service)
-    liked = favourites(session, actor.account_id)
-    found = [
-        Choice(one, offered[one.id], ("department", one.id) in liked)
-        for one in others
-        if _holds(text, one, offered[one.id])
-    ]
-    return sorted(found, key=lambda one: not one.is_favourite)
-
-
-def _holds(text: str, department: Department, services: list[Service]) -> bool:
-    names = " ".join([department.name, department.description or "", *(s.name for s in services)])
-    return all(word in names.casefold() for word in text.casefold().split())

@@ -9,7 +9,7 @@ not registered. See docs/adr/0006.
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, request, session
+from flask import Flask, Request, request, session
 from flask_security import (
     RoleMixin,
     Security,
@@ -67,6 +67,9 @@ def install(app: Flask, settings: Settings) -> None:
     )
     security = Security(app, AccountDatastore(), register_blueprint=False)
     security.login_manager.user_loader(_account_of_session)
+    # The library's own would take a token from any header, address or body, and reads each body
+    # for it, also one that was just refused as too large.
+    security.login_manager.request_loader(_account_of_request)
     security.login_manager.session_protection = None
 
 
@@ -83,6 +86,10 @@ def _account_of_session(_uniquifier: str) -> Account | None:
     if identity.is_stale(row, now=now):
         context.database().run(lambda session: identity.touch_session(session, token, now=now))
     return account
+
+
+def _account_of_request(_request: Request) -> None:
+    """Nobody: only the cookie signs in a browser, and programs prove themselves otherwise."""
 
 
 def begin(account: Account, *, address: str | None, agent: str | None) -> None:

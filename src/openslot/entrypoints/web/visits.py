@@ -23,6 +23,8 @@ from openslot.entrypoints.web.formats import day_time
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.records import at_visit
 from openslot.entrypoints.web.week import Week, lengths, week
+from openslot.entrypoints.web.written import written_to
+from openslot.entrypoints.web.zones import zone_beside
 from openslot.offers.queries import open_for_visit
 from openslot.referrals.commands import letter_of_visit, note_read
 from openslot.referrals.queries import Letter
@@ -55,8 +57,14 @@ def show(appointment_id: UUID) -> str:
         token=token,
         asked=_asked(visit),
         history=history if part is not Part.PATIENT else [],
-        just_booked=reading.text("booked") == "1" and visit.status is Status.BOOKED,
+        **_news(visit),
     )
+
+
+def _news(visit: Visit) -> dict[str, bool]:
+    """Whether the reader comes from booking the visit, and has mail about it."""
+    just_booked = reading.text("booked") == "1" and visit.status is Status.BOOKED
+    return {"just_booked": just_booked, "written": just_booked and written_to(visit)}
 
 
 @pages.get("/visit.ics")
@@ -121,6 +129,7 @@ def amend(appointment_id: UUID) -> BaseResponse:
             reason=reading.text("reason")[:LONGEST_REASON] or None,
             priority=None if by_patient else priority,
             now=context.now(),
+            cutoff=_cutoff(),
         )
     )
     flash(_("The visit is changed."), "good")
@@ -147,7 +156,7 @@ def move(appointment_id: UUID) -> BaseResponse:
         return _move_page(appointment_id, status_of(error), error)
     flash(
         _("Your visit was moved from %(old)s to %(new)s.", old=day_time(was, zone),
-          new=day_time(start, zone)),
+          new=day_time(start, zone) + zone_beside(start, zone)),
         "good",
     )  # fmt: skip
     return _to_visit(appointment_id)

@@ -1,6 +1,6 @@
 """The waiting list: what one waits for, and the form to wait for more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
@@ -20,11 +20,12 @@ from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
-from openslot.directory.models import Patient, Profession
+from openslot.directory.models import Centre, Patient, Profession
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.offers import token
+from openslot.entrypoints.web.zones import own_zone
 from openslot.identity.models import Role
 from openslot.offers import queries, search, waiting
 from openslot.offers.details import WaitingDetails
@@ -39,7 +40,7 @@ pages = Blueprint("waiting", __name__, url_prefix="/waiting")
 
 LISTED = 200
 USUAL_WAIT = timedelta(days=28)
-LENGTHS = (15, 30, 45, 60, 90, 120)
+USUAL_MINUTES = 30
 
 
 class Option(NamedTuple):
@@ -51,11 +52,13 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """What the form offers to wait for, where the page came from."""
+    """What the form offers to wait for, where the page came from: ``zone`` is whose days are
+    meant, ``lengths`` are those of the schedules."""
 
     options: Sequence[Option]
     zone: ZoneInfo
-    visit: Visit | None
+    lengths: Sequence[int]
+    visit: Visit | None = None
     centres: Sequence[Option] = ()
 
 
@@ -179,6 +182,8 @@ def _details() -> WaitingDetails:
     starts, ends = reading.optional_day("from_day"), reading.optional_day("until_day")
     if starts is None or ends is None:
         raise Invalid("Enter the first and the last day.", field="from_day")
+    if ends < starts:
+        raise Invalid("The last day is before the first one.", field="until_day")
     scopes = {
         "schedule": "schedule_id", "practitioner": "practitioner_id", "profession": "profession",
     }  # fmt: skip
@@ -191,7 +196,7 @@ def _details() -> WaitingDetails:
                 "appointment_id": offering.visit.appointment.id if offering.visit else None,
                 scopes[kind]: name,
                 "centre_ids": centres if kind == "profession" else [],
-                "minutes": reading.number("minutes", 30),
+                "minutes": reading.number("minutes", _usual(offering)),
                 "starts_from": _midnight(starts, offering.zone),
                 "starts_until": _midnight(ends + timedelta(days=1), offering.zone),
                 "priority": reading.option("priority", Priority, Priority.ROUTINE),
@@ -218,7 +223,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
         patient=_patient(),
         today=today,
         last=last.astimezone(offering.zone).date(),
-        lengths=LENGTHS,
+        usual=_usual(offering),
         found=found,
         subjects={one.schedule.id: one for one in subjects},
         typed=request.form,
@@ -276,7 +281,9 @@ def _around(schedule_id: int, visit: Visit | None) -> Offering:
     zone = ZoneInfo(centre.time_zone)
     if person is None:
         label = _("%(name)s at %(centre)s", name=subject.name, centre=centre.name)
-        return Offering([Option(f"schedule:{schedule_id}", label)], zone, visit)
+        return Offering(
+            [Option(f"schedule:{schedule_id}", label)], zone, _lengths([subject]), visit
+        )
     everywhere = _subjects(Schedule.practitioner_id == person.id)
     options = [
         Option(
@@ -292,7 +299,7 @@ def _around(schedule_id: int, visit: Visit | None) -> Offering:
         label = _("Any %(profession)s at %(centre)s", profession=_called(person.profession),
                   centre=centre.name)  # fmt: skip
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
-    return Offering(options, zone, visit)
+    return Offering(options, zone, _lengths(everywhere), visit)
 
 
 def _of_profession() -> Offering:
@@ -302,14 +309,44 @@ def _of_profession() -> Offering:
         raise NotFound from None
     found = _subjects(search.of_profession(profession))
     names = {one.centre.id: one.centre for one in found}
-    first = next(iter(names.values()))
-    label = _("Any %(profession)s", profession=_called(profession))
     return Offering(
-        [Option(f"profession:{profession}", label)],
-        ZoneInfo(first.time_zone),
-        None,
-        [Option(str(key), f"{one.name}, {one.suburb}") for key, one in names.items()],
+        [
+            Option(
+                f"profession:{profession}", _("Any %(profession)s", profession=_called(profession))
+            )
+        ],
+        _zone_at([centre.time_zone for centre in _chosen(names) or names.values()]),
+        _lengths(found),
+        centres=[Option(str(key), f"{one.name}, {one.suburb}") for key, one in names.items()],
     )
+
+
+def _chosen(names: Mapping[int, Centre]) -> list[Centre]:
+    """The centres that are ticked in the form; none means any."""
+    ticked = set(request.form.getlist("centre"))
+    return [centre for key, centre in names.items() if str(key) in ticked]
+
+
+def _zone_at(zones: Collection[str]) -> ZoneInfo:
+    """Whose days are meant: those of the centres, or the reader's where these differ."""
+    only = set(zones)
+    return ZoneInfo(only.pop()) if len(only) == 1 else own_zone()
+
+
+def _lengths(subjects: Collection[Subject]) -> list[int]:
+    """The lengths that a visit of one or another of the schedules can have."""
+    return sorted(
+        {
+            one.schedule.slot_minutes * count
+            for one in subjects
+            for count in range(1, one.schedule.max_slots + 1)
+        }
+    )
+
+
+def _usual(offering: Offering) -> int:
+    """The length that is chosen to begin with: half an hour, or the next longer one."""
+    return next((one for one in offering.lengths if one >= USUAL_MINUTES), offering.lengths[-1])
 
 
 def _called(profession: str) -> str:

@@ -19,13 +19,15 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.commands import sweep
 from openslot.booking.events import Topic
-from openslot.core import clock, outbox
+from openslot.core import clock, idempotency, outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, OutboxMessage, Overtaken, State
 from openslot.core.sealing import seal_next
 from openslot.entrypoints.worker import webhooks
+from openslot.identity import queries as identities
+from openslot.identity.commands import FAILURES_COUNT, unused_since
 from openslot.notifications import events as notifications
 from openslot.notifications import mail, telling
 from openslot.notifications.commands import (
@@ -259,8 +261,24 @@ def purge_outbox(database: Database, settings: Settings, now: Callable[[], datet
     """Delete messages that were finished long ago, with what they say of people."""
     before = now() - timedelta(days=settings.keep_messages_days)
     for purge in (outbox.purge, webhook_rows.purge):
-        while database.run(partial(purge, before=before, limit=AT_ONCE)) == AT_ONCE:
-            pass
+        _purge(database, partial(purge, before=before))
+
+
+def purge_run_out(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
+    """Delete what has run out and can never matter again: answers kept for retries, sessions,
+    tokens, ids of assertions, and wrong passwords that no longer count."""
+    at = now()
+    unused = unused_since(settings, at)
+    _purge(database, partial(idempotency.purge, before=at - idempotency.LASTS))
+    _purge(database, partial(identities.purge_sessions, before=at, unused_since=unused))
+    _purge(database, partial(identities.purge_tokens, before=at))
+    _purge(database, partial(identities.purge_assertions, before=at))
+    _purge(database, partial(identities.purge_failures, before=at - FAILURES_COUNT))
+
+
+def _purge(database: Database, purge: Callable[..., int]) -> None:
+    while database.run(partial(purge, limit=AT_ONCE)) == AT_ONCE:
+        pass
 
 
 DUTIES: tuple[Duty, ...] = (
@@ -268,6 +286,7 @@ DUTIES: tuple[Duty, ...] = (
     offer_free_times,
     seal_audit,
     purge_outbox,
+    purge_run_out,
 )
 
 

@@ -29,6 +29,12 @@ const warn = (box) => {
   for (const part of document.querySelectorAll("[data-when-soon]")) part.hidden = false;
 };
 
+// The words are the server's: one part of the page stands in for another.
+const end = () => {
+  for (const part of document.querySelectorAll("[data-when-soon], [data-while-kept]")) part.hidden = true;
+  for (const part of document.querySelectorAll("[data-when-over]")) part.hidden = false;
+};
+
 const runHold = (timer) => {
   const until = Date.parse(timer.dataset.until) + clockSkew(timer);
   const box = timer.closest(".os-hold");
@@ -43,7 +49,10 @@ const runHold = (timer) => {
       const said = steps.shift();
       if (!steps.length || rest > steps[0] * MINUTE) speak(timer.getAttribute(`data-say-${said}`));
     }
-    if (rest <= 0) clearInterval(interval);
+    if (rest > 0) return;
+    clearInterval(interval);
+    timer.hidden = true;
+    end();
   };
   for (const part of document.querySelectorAll("[data-when-soon]")) part.hidden = true;
   timer.hidden = false;

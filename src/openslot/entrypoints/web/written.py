@@ -1,0 +1,21 @@
+"""Who is written to, as far as pages say so."""
+
+from openslot.booking.queries import Visit
+from openslot.entrypoints.web import context
+from openslot.notifications.preferences import Kind, wants
+from openslot.notifications.recipients import patient_side
+
+
+def written_to(visit: Visit) -> bool:
+    """Whether what becomes of the visit is written to the reader: to its patient, or who cares
+    for them, at an address that they gave, unless they have switched that mail off.
+
+    Somebody who is not signed in has come by the link of such a mail.
+    """
+    to = (
+        patient_side(context.reader(), visit.patient, context.settings()) if visit.patient else None
+    )
+    if to is None or not wants(context.reader(), to.account_id, Kind.VISITS):
+        return False
+    known = context.account_or_none()
+    return known is None or to.account_id == known.id

@@ -1,0 +1,158 @@
+"""No page scrolls sideways, however narrow the window and however long a name; and what only a
+browser shows of a form: a choice that is not chosen, and a kept time that runs out."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy.orm import Session
+
+from browser.conftest import LiveServer
+from browser.steps import WIDTHS, sign_in, turn_week
+from entrypoints.world import SYDNEY, World
+from openslot.booking.models import Appointment
+from openslot.core.db import Database
+from openslot.directory.models import Department, Patient, Practitioner, Service
+from openslot.identity.models import Account
+
+LONG = "Llanfairpwllgwyngyll" * 7
+ADDRESS = f"{'conor.mac.carthaigh' * 3}@example.org"
+DEPARTMENT, SERVICE = "Injury/Orthopaedics/Emergency", "Musculoskeletal/Sports consultation"
+WINDOWS = (320, 390, 1024, 1280)
+
+PAGES = {
+    "patient-owner": ["/dashboard", "/account", "/history", "/search?q=wattle",
+                      "/appointments/{visit}", "/book/{schedule}", "/profile/dependents"],
+    "practitioner-owner": ["/dashboard", "/calendar", "/patients?q=llan", "/patients/{patient}",
+                           "/patients/{patient}/edit", "/appointments/{visit}"],
+    "staff-owner": ["/dashboard", "/requests", "/requests?tab=outgoing", "/requests?tab=closed",
+                    "/patients?q=llan", "/patients/{patient}", "/waiting"],
+    "network-admin": ["/dashboard", "/requests", "/admin/accounts", "/admin/practitioners",
+                      "/admin/audit", "/appointments/{visit}"],
+}  # fmt: skip
+
+
+def lengthen(database: Database, world: World) -> None:
+    """Give everybody and everything of ``owner`` a name that nothing breaks."""
+
+    def work(session: Session) -> None:
+        patient = session.get_one(Patient, world.patients["owner"])
+        practitioner = session.get_one(Practitioner, world.practitioners["owner"])
+        patient.name = practitioner.name = LONG
+        patient.email = practitioner.email = ADDRESS
+        for kind, key in ((Department, world.departments), (Service, world.services)):
+            session.get_one(kind, key["owner"]).name = LONG[:100]
+        for account in session.query(Account).filter(Account.name == "Aroha Owner"):
+            account.name = LONG
+
+    database.run(work)
+
+
+@pytest.mark.parametrize("person", PAGES)
+def test_no_page_scrolls_sideways(
+    desktop_page: Page, live_server: LiveServer, world: World, person: str
+) -> None:
+    lengthen(live_server.database, world)
+    page = desktop_page
+    sign_in(page, live_server.url, world.emails[person])
+    names = {
+        "visit": world.visits["owner"], "patient": world.patients["owner"],
+        "schedule": world.schedules["owner"],
+    }  # fmt: skip
+    wide = []
+    for path in PAGES[person]:
+        answer = page.goto(live_server.url + path.format(**names))
+        assert answer
+        assert answer.ok, path
+        for width in WINDOWS:
+            page.set_viewport_size({"width": width, "height": 800})
+            scroll, client = page.evaluate(WIDTHS)
+            if scroll > client:
+                wide.append((path, width, scroll))
+    assert not wide
+
+
+def name_at_length(database: Database, world: World) -> None:
+    """Names as long as those of real hospitals."""
+
+    def work(session: Session) -> None:
+        session.get_one(Department, world.departments["teammate"]).name = DEPARTMENT
+        session.get_one(Department, world.departments["owner"]).name = f"{DEPARTMENT} East"
+        session.get_one(Service, world.services["teammate"]).name = SERVICE
+
+    database.run(work)
+
+
+def test_the_table_of_requests_fits_every_window(
+    desktop_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = desktop_page
+    name_at_length(live_server.database, world)
+    sign_in(page, live_server.url, world.emails["staff-owner"])
+    page.goto(f"{live_server.url}/departments")
+    page.get_by_role("link", name=f"Ask for {SERVICE}").click()
+    page.get_by_label("What is to be done?").fill("Physiotherapy after an operation of the hip")
+    page.locator(".os-days .os-slot:visible").nth(1).click()
+    page.get_by_label("What is to be done?").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("We have asked")
+    sign_in(page, live_server.url, world.emails["network-admin"])
+    page.goto(f"{live_server.url}/requests")
+    expect(page.locator(".os-table tbody tr")).to_have_count(1)
+    for width in (1024, 1100, 1240, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        table = page.locator(".os-table").bounding_box()
+        main = page.locator("main").bounding_box()
+        assert table
+        assert main
+        assert table["x"] + table["width"] <= main["x"] + main["width"], width
+
+
+def test_another_time_looks_chosen_only_where_it_is(
+    desktop_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = desktop_page
+    sign_in(page, live_server.url, world.emails["practitioner-owner"])
+    day = visit_day(live_server.database, world)
+    page.goto(f"{live_server.url}/calendar/absences")
+    page.get_by_label("From, day").fill(day)
+    page.get_by_label("To, day").fill(day)
+    page.get_by_role("button", name="Block this time").click()
+    page.get_by_role("radio", name="Keep the visit").check()
+    other = page.locator(".os-choice", has_text="Offer another time")
+    plain = page.locator(".os-choice", has_text="Cancel the visit")
+    colour = "choice => getComputedStyle(choice).backgroundColor"
+    assert other.evaluate(colour) == plain.evaluate(colour)
+    page.get_by_role("radio", name="Offer another time").check()
+    assert other.evaluate(colour) != plain.evaluate(colour)
+
+
+def visit_day(database: Database, world: World) -> str:
+    def read(session: Session) -> datetime:
+        return session.get_one(Appointment, world.visits["owner"]).starts_at
+
+    return database.read(read).astimezone(SYDNEY).date().isoformat()
+
+
+def test_a_kept_time_that_runs_out_says_so(
+    phone_page: Page, live_server: LiveServer, world: World
+) -> None:
+    page = phone_page
+    page.clock.install()
+    sign_in(page, live_server.url, world.emails["patient-owner"])
+    page.goto(f"{live_server.url}/book/{world.schedules['teammate']}")
+    turn_week(page)
+    page.locator(".os-days .os-slot:visible").first.click()
+    expect(page.locator(".os-hold")).to_contain_text("Kept for you until")
+    page.get_by_label("Reason for the visit").fill("Sore knee")
+    page.clock.fast_forward(timedelta(minutes=9).total_seconds() * 1000)
+    more = page.get_by_role("button", name="Keep it 10 minutes more")
+    expect(more).to_be_visible()
+    page.clock.fast_forward(timedelta(minutes=2).total_seconds() * 1000)
+    expect(page.locator(".os-hold")).to_contain_text("We no longer keep this time for you.")
+    expect(page.get_by_text("Kept for you until")).to_be_hidden()
+    expect(page.get_by_text("Kept until")).to_be_hidden()
+    expect(page.locator(".os-bar")).to_contain_text("No longer kept")
+    expect(more).to_be_hidden()
+    expect(page.get_by_label("Reason for the visit")).to_have_value("Sore knee")
+    page.get_by_role("button", name="Confirm booking").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")

@@ -1,0 +1,140 @@
+"""Who looks whether somebody is known, or whether there is room, before they add: one of many who
+ask at once is let in, on every engine."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from entrypoints.programs import Program, with_key
+from openslot.app import create_app
+from openslot.core.audit import Origin
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.errors import DomainError
+from openslot.directory import dependents
+from openslot.directory.details import DependentDetails
+from openslot.directory.models import Dependent, Patient
+from openslot.directory.rules import Actor
+from openslot.feedback import commands as feedback
+from openslot.feedback import rules
+from openslot.feedback.models import Favourite
+from openslot.feedback.queries import FavouriteKind
+from openslot.identity.commands import NewAccount, create_account
+from openslot.identity.models import Role
+from racing import race
+from town import NOW, Town, build_town
+
+RACERS = 8
+MIA = DependentDetails(name="Mia", born=date(2019, 5, 4))
+
+
+@pytest.fixture
+def town(database: Database) -> Town:
+    return build_town(database)
+
+
+@pytest.fixture
+def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """The app on each engine."""
+    settings = Settings(
+        _env_file=None, data_dir=tmp_path, rate_limits=False,
+        database_url=database.engine.url.render_as_string(hide_password=False),
+    )  # fmt: skip
+    app = create_app(settings)
+    yield app
+    app.extensions["openslot"].database.close()
+
+
+def add(database: Database, carer: Actor, name: str) -> str:
+    """What became of adding somebody."""
+    details = MIA.model_copy(update={"name": name})
+    try:
+        database.run(lambda session: dependents.add(session, carer, details, now=NOW))
+    except DomainError as error:
+        return error.code
+    return "added"
+
+
+def test_of_equal_dependents_one_is_added(database: Database, town: Town) -> None:
+    outcomes = race(RACERS, lambda _: add(database, town.patient(), MIA.name))
+    assert Counter(outcomes) == {"added": 1, "dependent-known": RACERS - 1}
+    assert database.read(lambda session: session.query(Dependent).count()) == 1
+
+
+def test_nobody_cares_for_more_than_the_most(
+    database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependents, "MOST", 3)
+    outcomes = race(RACERS, lambda number: add(database, town.patient(), f"Mia {number}"))
+    assert Counter(outcomes) == {"added": 3, "too-many-dependents": RACERS - 3}
+
+
+def test_no_two_dependents_come_to_bear_one_name(database: Database, town: Town) -> None:
+    def fill(session: Session) -> list[UUID]:
+        made = [
+            dependents.add(
+                session, town.patient(), MIA.model_copy(update={"name": f"Mia {one}"}), now=NOW
+            )
+            for one in range(RACERS)
+        ]
+        return [one.id for one in made]
+
+    children = database.run(fill)
+    carer = replace(town.patient(), dependents=frozenset(children))
+
+    def rename(number: int) -> str:
+        child = children[number]
+        try:
+            database.run(lambda session: dependents.change(session, carer, child, MIA, now=NOW))
+        except DomainError as error:
+            return error.code
+        return "renamed"
+
+    assert Counter(race(RACERS, rename)) == {"renamed": 1, "dependent-known": RACERS - 1}
+
+
+def test_of_equal_patients_one_is_registered(app: Flask, database: Database) -> None:
+    token = with_key(app, database, "*").token
+    programs = [Program(app, token) for _ in range(RACERS)]
+    body = {"name": "Ilse Brandt", "born": "1990-01-01"}
+    answers: list[Any] = race(
+        RACERS, lambda number: programs[number].send("POST", "/api/v1/patients", body)
+    )
+    said = Counter(one.json.get("code", one.status_code) for one in answers)
+    assert said == {201: 1, "patient-known": RACERS - 1}
+    assert database.read(lambda session: session.query(Patient).count()) == 1
+
+
+def test_nobody_keeps_more_favourites_than_the_most(
+    database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MOST_FAVOURITES", 2)
+    new = NewAccount("ann@example.net", "Ann", "-", Role.PATIENT)
+    account = database.run(lambda session: create_account(session, new, by=Origin(), now=NOW))
+    ann = replace(town.patient(), account_id=account.id)
+    wanted: list[tuple[FavouriteKind, int]] = [
+        ("practitioner", town.gp), ("practitioner", town.physio),
+        ("practitioner", town.specialist), ("centre", town.hospital), ("centre", town.clinic),
+        ("department", town.department),
+    ]  # fmt: skip
+
+    def keep(number: int) -> str:
+        kind, subject = wanted[number]
+        try:
+            database.run(
+                lambda session: feedback.add_favourite(session, ann, kind, subject, now=NOW)
+            )
+        except DomainError as error:
+            return error.code
+        return "kept"
+
+    assert Counter(race(len(wanted), keep))["kept"] == 2
+    assert database.read(lambda session: session.query(Favourite).count()) == 2

@@ -1,0 +1,79 @@
+"""Which answers an Idempotency-Key brings back, and whose."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from entrypoints.programs import with_key
+from openslot.core import idempotency as kept
+from openslot.core.db import Database
+from openslot.core.errors import Busy, RateLimited
+from openslot.core.idempotency import KeptAnswer
+from openslot.directory import commands
+from openslot.directory.models import Patient
+from openslot.entrypoints.api import idempotency
+
+PATH = "/api/v1/patients"
+ANN = {"name": "Ann Lee"}
+
+
+def count(database: Database) -> int:
+    return database.read(lambda session: session.query(Patient).count())
+
+
+@pytest.mark.parametrize(("error", "status"), [(Busy, 503), (RateLimited, 429)])
+def test_what_says_to_try_again_is_tried_again(
+    app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch, error: Any, status: int
+) -> None:
+    program = with_key(app, network, "*")
+
+    def refuse(*_given: object, **_named: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "add_patient", refuse)
+        first = program.send("POST", PATH, ANN, Idempotency_Key="k")
+        assert first.status_code == status
+        assert first.headers["Retry-After"]
+    assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 201
+
+
+def test_a_refusal_by_a_rule_is_given_again(app: Flask, network: Database) -> None:
+    program, born = with_key(app, network, "*"), {"born": "1990-01-01"}
+    program.send("POST", PATH, ANN | born)
+    for _ in range(2):
+        answer: Any = program.send("POST", PATH, ANN | born, Idempotency_Key="k")
+        assert (answer.status_code, answer.json["code"]) == (409, "patient-known")
+
+
+def test_keys_of_one_name_share_no_answers(app: Flask, network: Database) -> None:
+    before = count(network)
+    answers: list[Any] = [
+        with_key(app, network, "*").send("POST", PATH, ANN, Idempotency_Key="k") for _ in range(2)
+    ]
+    assert [one.status_code for one in answers] == [201, 201]
+    assert answers[0].json["id"] != answers[1].json["id"]
+    assert count(network) == before + 2
+
+
+def test_a_server_that_dies_before_the_answer_is_kept_did_it_once(
+    app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, before = with_key(app, network, "*"), count(network)
+
+    def die(*_given: object, **_named: object) -> None:
+        raise Busy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "finish", die)
+        assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 503
+
+    def age(session: Session) -> None:
+        session.query(KeptAnswer).one().started_at -= idempotency.TAKEN_OVER
+
+    network.run(age)
+    again: Any = program.send("POST", PATH, ANN, Idempotency_Key="k")
+    assert (again.status_code, again.json["code"]) == (409, "answer-lost")
+    assert count(network) == before + 1

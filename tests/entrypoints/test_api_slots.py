@@ -1,0 +1,66 @@
+"""Free times through the API: of several schedules, and as far ahead as bookings go."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from engines import counting
+from entrypoints.programs import Program, with_key
+from entrypoints.world import World
+from openslot.core.db import Database
+from openslot.directory.rules import SYSTEM
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import set_hours
+
+
+@pytest.fixture
+def program(app: Flask, network: Database) -> Program:
+    return with_key(app, network, "*")
+
+
+def found(program: Program, query: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = program.get(f"/api/v1/slots?{query}")["items"]
+    return items
+
+
+def test_each_time_is_of_who_has_it(program: Program, network: Database, world: World) -> None:
+    for number, schedule in enumerate(world.schedules.values()):
+        hours = tuple(Weekly(day, (8 + number) * 60, (10 + number) * 60) for day in range(7))
+        network.run(
+            lambda session, schedule=schedule, hours=hours: set_hours(
+                session, SYSTEM, schedule, hours, now=datetime.now(UTC)
+            )
+        )
+    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    span = f"from={day}&to={day + timedelta(days=2)}&limit=500"
+    each = [
+        slot
+        for key in world.schedules.values()
+        for slot in found(program, f"schedule={key}&{span}")
+    ]
+    at_once = found(program, span)
+    assert len({slot["schedule"] for slot in at_once}) == len(world.schedules)
+    by_start = sorted(each, key=lambda one: (datetime.fromisoformat(one["start"]), one["schedule"]))
+    assert at_once == by_start
+
+
+def test_earliest_goes_on_until_there_are_enough(
+    app: Flask, program: Program, network: Database, world: World
+) -> None:
+    mondays = (Weekly(0, 9 * 60, 9 * 60 + 30),)
+    key = world.schedules["owner"]
+    network.run(lambda session: set_hours(session, SYSTEM, key, mondays, now=datetime.now(UTC)))
+    database: Database = app.extensions["openslot"].database
+    found(program, f"schedule={key}")
+    with counting(database) as a_week:
+        found(program, f"schedule={key}")
+    with counting(database) as counted:
+        slots = found(program, f"schedule={key}&earliest=true&limit=20")
+    starts = [datetime.fromisoformat(slot["start"]) for slot in slots]
+    assert len(starts) == 20
+    assert starts[-1] - starts[0] > timedelta(days=120)
+    assert counted.count == a_week.count
+    since = found(program, f"schedule={key}&earliest=true&limit=20&from=1900-01-01")
+    assert since == slots

@@ -1,0 +1,217 @@
+"""What the pages of booking and of visits say: for whom, by whose clock, and what was written."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from entrypoints.browsing import Client, ClientFor
+from entrypoints.world import SYDNEY, World
+from openslot.booking.models import Appointment, Status
+from openslot.core import audit
+from openslot.core.audit import Origin
+from openslot.core.db import Database
+from openslot.directory.models import Dependent
+from openslot.notifications.preferences import Kind, choose
+
+WRITTEN = "We have written to you with the details."
+
+
+@pytest.fixture
+def carer(client_for: ClientFor) -> Client:
+    return client_for("patient-owner")
+
+
+@pytest.fixture
+def child(carer: Client, network: Database) -> UUID:
+    """Somebody whom the patient ``owner`` cares for."""
+    carer.send("/profile/dependents/new", name="Tama Owner", born="2 April 2015")
+    return network.read(lambda session: session.query(Dependent).one().patient_id)
+
+
+def held(client: Client, schedule: int, **fields: object) -> tuple[str, dict[str, object]]:
+    """Press a free time, and give the page and what its form would send."""
+    path = f"/book/{schedule}"
+    page = client.get(path + (f"?patient={fields['patient']}" if fields else "")).text
+    start = re.findall(r'<button[^>]* name="start" value="([^"]+)"', page)[-1]
+    kept = client.send(f"{path}/hold", page=path, start=start, minutes=30, **fields)
+    assert kept.status_code == 303, kept.text
+    hold = re.search(r"hold=([0-9a-f-]+)", kept.location)
+    assert hold
+    return kept.location.partition("#")[0], {
+        "start": start, "minutes": 30, "hold": hold[1], **fields
+    }  # fmt: skip
+
+
+def booked(client: Client, schedule: int, **fields: object) -> str:
+    """Book a free time, and come to the page of the visit."""
+    page, form = held(client, schedule, **fields)
+    answer = client.send(f"/book/{schedule}", page=page, **form)
+    assert answer.status_code == 303, answer.text
+    return answer.location
+
+
+def set_visit(network: Database, visit_id: UUID, **values: object) -> None:
+    def work(session: object) -> None:
+        row = session.get(Appointment, visit_id)  # type: ignore[attr-defined]
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    network.run(work)
+
+
+def elsewhere(client: Client, zone: str = "Australia/Perth") -> None:
+    """The reader's device is in another time zone."""
+    client.http.set_cookie("tz", zone.replace("/", "%2F"))
+
+
+# For whom
+
+
+def test_booking_again_is_for_whom_the_visit_was(carer: Client, child: UUID, world: World) -> None:
+    schedule = world.schedules["teammate"]
+    visit = booked(carer, schedule, patient=child).partition("?")[0]
+    assert carer.send(f"{visit}/cancel").status_code == 303
+    again = f"/book/{schedule}?patient={child}"
+    for page in (visit, "/dashboard", "/dashboard/past"):
+        assert again in carer.get(page).text, page
+
+
+def test_booking_ones_own_visit_again_names_nobody(carer: Client, world: World) -> None:
+    visit = f"/appointments/{world.visits['owner']}"
+    assert carer.send(f"{visit}/cancel").status_code == 303
+    for page in (visit, "/dashboard"):
+        assert f'href="/book/{world.schedules["owner"]}"' in carer.get(page).text, page
+
+
+# Twice
+
+
+def test_confirming_in_a_second_tab_comes_to_the_visit(carer: Client, world: World) -> None:
+    schedule = world.schedules["teammate"]
+    page, form = held(carer, schedule)
+    first = carer.send(f"/book/{schedule}", page=page, **form)
+    second = carer.post(f"/book/{schedule}", **form)
+    assert (second.status_code, second.location) == (303, first.location)
+    assert "Your visit is booked" in carer.get(second.location).text
+
+
+@pytest.mark.parametrize("change", ["patient", "start", "status"])
+def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
+    carer: Client, child: UUID, network: Database, world: World, change: str
+) -> None:
+    schedule = world.schedules["teammate"]
+    page, form = held(carer, schedule, patient=world.patients["owner"])
+    first = carer.send(f"/book/{schedule}", page=page, **form)
+    visit_id = UUID(first.location.rpartition("/")[2].partition("?")[0])
+    if change == "patient":
+        form["patient"] = child
+    elif change == "start":
+        start = datetime.fromisoformat(str(form["start"]))
+        form["start"] = (start - timedelta(minutes=30)).isoformat()
+    else:
+        set_visit(network, visit_id, status=Status.ARRIVED)
+    assert carer.post(f"/book/{schedule}", **form).status_code == 409
+
+
+# What was written
+
+
+def test_mail_is_spoken_of_only_where_it_is_sent(
+    carer: Client, network: Database, world: World
+) -> None:
+    visit = booked(carer, world.schedules["teammate"])
+    assert WRITTEN in carer.get(visit).text
+    account = world.accounts["patient-owner"]
+    network.run(
+        lambda session: choose(
+            session, account, {Kind.VISITS: False}, by=Origin(account), now=datetime.now(UTC)
+        )
+    )
+    page = carer.get(visit).text
+    assert "Your visit is booked" in page
+    assert WRITTEN not in page
+
+
+def test_mail_about_a_dependent_goes_to_who_cares(carer: Client, child: UUID, world: World) -> None:
+    assert WRITTEN in carer.get(booked(carer, world.schedules["teammate"], patient=child)).text
+
+
+# By whose clock
+
+
+def test_a_kept_time_names_its_zone_where_the_reader_has_another(
+    carer: Client, world: World
+) -> None:
+    page, _form = held(carer, world.schedules["teammate"])
+    elsewhere(carer)
+    shown = carer.get(page).text
+    assert re.search(r"Kept for you until <b>[^<]+</b> \(Sydney time\)</p>", shown)
+    assert re.search(r"Kept until [^<]+ \(Sydney time\)<", shown)
+    assert re.search(r"You can move or cancel until [^<]+ \(Sydney time\)\.", shown)
+    elsewhere(carer, "Australia/Melbourne")
+    assert "(Sydney time)" not in carer.get(page).text
+
+
+def test_visits_name_their_zone_where_the_reader_has_another(carer: Client, world: World) -> None:
+    visit = booked(carer, world.schedules["teammate"])
+    elsewhere(carer)
+    coming = carer.get("/dashboard").text
+    assert re.search(r"</span>[^<]+ \(Sydney time\), <bdi>", coming)
+    shown = carer.get(visit).text
+    assert re.search(r"Your own clock, in Perth, is [23] hours behind\.", shown)
+    assert re.search(r"<h1>[^<]+ \(Sydney time\)</h1>", carer.get(visit.partition("?")[0]).text)
+    elsewhere(carer, "Australia/Melbourne")
+    for page in ("/dashboard", visit):
+        there = carer.get(page).text
+        assert "(Sydney time)" not in there, page
+        assert "Your own clock" not in there, page
+
+
+# What is over, and what happened
+
+
+def test_the_page_has_the_words_for_a_hold_that_runs_out(carer: Client, world: World) -> None:
+    page, _form = held(carer, world.schedules["teammate"])
+    shown = carer.get(page).text
+    assert re.search(r"<p data-when-over hidden>We no longer keep this time for you\.", shown)
+    assert "<p data-while-kept>Kept for you until" in shown
+
+
+def test_what_happened_is_told_in_the_words_of_the_audit(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    visit = world.visits["owner"]
+    network.run(
+        lambda session: audit.record(
+            session, "appointment.recorded", f"appointment:{visit}", by=Origin(),
+            now=datetime.now(UTC),
+        )
+    )  # fmt: skip
+    shown = client_for("practitioner-owner").get(f"/appointments/{visit}").text
+    assert "Recorded a past visit" in shown
+    assert "appointment.recorded" not in shown
+
+
+def test_leave_of_whole_days_is_shown_as_days(
+    client_for: ClientFor, network: Database, world: World
+) -> None:
+    day = (datetime.now(SYDNEY) + timedelta(days=9)).date()
+    client = client_for("practitioner-owner")
+    sent = client.send(
+        "/calendar/absences", from_day=day.isoformat(), to_day=day.isoformat(), kind="leave"
+    )
+    assert sent.status_code == 303, sent.text
+    shown = client.get("/dashboard").text
+    away = shown.partition('id="away"')[2].partition("</section>")[0]
+    assert day.strftime("%-d %B") in away
+    assert "12:00" not in away
+
+
+def test_the_day_of_a_practitioner_elsewhere_names_its_zone(client_for: ClientFor) -> None:
+    client = client_for("practitioner-owner")
+    elsewhere(client)
+    assert '<p class="quiet">Sydney time</p>' in client.get("/dashboard").text
+    elsewhere(client, "Australia/Melbourne")
+    assert '<p class="quiet">Sydney time</p>' not in client.get("/dashboard").text

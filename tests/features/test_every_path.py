@@ -1,0 +1,277 @@
+"""Rules that hold on every path to a visit: out of a hold, by moving, by amending, and of several
+schedules at once."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from openslot.booking import absences, check, errors, slots
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.db import Database
+from openslot.core.errors import Forbidden
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity.models import Role
+from openslot.schedules import commands as schedules
+from openslot.schedules import queries as schedule_queries
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import AlreadyWorksHere, ScheduleDetails, WorksElsewhere
+from openslot.schedules.models import AbsenceKind, Schedule
+from town import HALF_HOUR, MONDAY_9, NOW, Town
+
+NO_CUTOFF = timedelta(0)
+TEN_MINUTES = timedelta(minutes=10)
+
+
+def hold(database: Database, actor: Actor, wish: booking.Wish) -> Appointment:
+    return database.run(
+        lambda session: booking.hold(session, actor, wish, now=NOW, keep=TEN_MINUTES)
+    )
+
+
+def book(
+    database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW, **more: Any
+) -> Appointment:
+    return database.run(lambda session: booking.book(session, actor, wish, now=now, **more))
+
+
+def away(database: Database, town: Town) -> None:
+    details = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 2 * HALF_HOUR
+    )
+    database.run(lambda session: absences.enter_absence(session, SYSTEM, town.gp, details, now=NOW))
+
+
+def closed(database: Database, town: Town) -> None:
+    database.run(
+        lambda session: schedules.close_centre(
+            session, SYSTEM, town.hospital, starts=MONDAY_9, ends=MONDAY_9 + 2 * HALF_HOUR,
+            reason="Flood", now=NOW,
+        )
+    )  # fmt: skip
+
+
+def clean(database: Database) -> bool:
+    return database.read(check.faults) == []
+
+
+# Out of a hold
+
+
+@pytest.mark.parametrize(
+    ("happens", "refusal"), [(away, errors.Absent), (closed, errors.CentreClosed)]
+)
+def test_a_hold_does_not_outlive_what_keeps_everybody_away(
+    sqlite_database: Database, town: Town, happens: Any, refusal: type[Exception]
+) -> None:
+    kept = hold(sqlite_database, town.patient(), town.wish())
+    happens(sqlite_database, town)
+    with pytest.raises(refusal):
+        book(sqlite_database, town.patient(), town.wish(), hold_id=kept.id)
+    assert clean(sqlite_database)
+
+
+def test_a_hold_whose_time_has_begun_is_neither_stretched_nor_booked(
+    sqlite_database: Database, town: Town
+) -> None:
+    kept = hold(sqlite_database, town.patient(), town.wish())
+    later = MONDAY_9 + timedelta(minutes=1)
+    with pytest.raises(errors.HoldLapsed):
+        sqlite_database.run(
+            lambda session: booking.extend_hold(
+                session, town.patient(), kept.id, now=later, keep=TEN_MINUTES, limit=3
+            )
+        )
+    with pytest.raises(errors.InThePast):
+        book(sqlite_database, town.patient(), town.wish(), later, hold_id=kept.id)
+
+
+def test_a_hold_of_another_length_is_booked_as_long_as_is_wanted(
+    sqlite_database: Database, town: Town
+) -> None:
+    kept = hold(sqlite_database, town.patient(), town.wish())
+    visit = book(sqlite_database, town.patient(), town.wish(minutes=60), hold_id=kept.id)
+    assert visit.minutes == 60
+    assert clean(sqlite_database)
+
+
+def test_a_hold_for_nobody_is_booked_for_the_patient_who_is_named_then(
+    sqlite_database: Database, town: Town
+) -> None:
+    program = Actor(role=Role.NETWORK_ADMIN, program="pas")
+    kept = hold(sqlite_database, program, town.wish(patient=None))
+    visit = book(sqlite_database, program, town.wish(), hold_id=kept.id)
+    assert (visit.patient_id, visit.status) == (town.patients[0], Status.BOOKED)
+    assert clean(sqlite_database)
+    with pytest.raises(errors.PatientBusy):
+        book(sqlite_database, SYSTEM, town.wish(schedule=town.physio_at_hospital))
+
+
+# What is urgent, and until when
+
+
+def amend(database: Database, actor: Actor, visit: Appointment, **more: Any) -> Appointment:
+    arguments = {"reason": "Fever", "now": NOW, "cutoff": NO_CUTOFF, **more}
+    return database.run(lambda session: booking.amend(session, actor, visit.id, **arguments))
+
+
+def urgent(wish: booking.Wish) -> booking.Wish:
+    return booking.Wish(
+        wish.schedule_id, wish.start, wish.minutes, wish.patient_id, priority=Priority.URGENT
+    )
+
+
+def test_patients_do_not_say_that_they_are_urgent(sqlite_database: Database, town: Town) -> None:
+    wish = urgent(town.wish())
+    with pytest.raises(errors.NotYourPriority):
+        book(sqlite_database, town.patient(), wish)
+    kept = hold(sqlite_database, town.patient(), town.wish())
+    with pytest.raises(errors.NotYourPriority):
+        book(sqlite_database, town.patient(), wish, hold_id=kept.id)
+    visit = book(sqlite_database, town.clerk, wish)
+    for priority in Priority:
+        if priority != visit.priority:
+            with pytest.raises(errors.NotYourPriority):
+                amend(sqlite_database, town.patient(), visit, priority=priority)
+    kept_so = amend(sqlite_database, town.patient(), visit, priority=Priority.URGENT)
+    assert (kept_so.reason, kept_so.priority) == ("Fever", Priority.URGENT)
+
+
+def test_patients_amend_until_the_cut_off_and_carers_later(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
+    with pytest.raises(errors.TooLateToChange):
+        amend(sqlite_database, town.patient(), visit, **late)
+    assert amend(sqlite_database, town.doctor, visit, **late).reason == "Fever"
+
+
+# Moving, and missing
+
+
+def test_staff_move_visits_only_where_they_may_book(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+
+    def moved(actor: Actor) -> Appointment:
+        return sqlite_database.run(
+            lambda session: booking.move(
+                session, actor, visit.id, MONDAY_9 + 4 * HALF_HOUR, now=NOW, cutoff=NO_CUTOFF,
+                schedule_id=town.gp_at_clinic,
+            )
+        )  # fmt: skip
+
+    with pytest.raises(Forbidden):
+        moved(town.clerk)
+    assert moved(town.patient()).schedule_id == town.gp_at_clinic
+
+
+def becomes(database: Database, town: Town, visit: Appointment, to: Status) -> Appointment:
+    then = MONDAY_9 + timedelta(hours=1)
+    return database.run(
+        lambda session: booking.change_status(
+            session, town.doctor, visit.id, to, now=then, cutoff=NO_CUTOFF
+        )
+    )
+
+
+def test_a_missed_visit_leaves_the_day_free(sqlite_database: Database, town: Town) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    becomes(sqlite_database, town, visit, Status.NO_SHOW)
+    later = town.wish(MONDAY_9 + 6 * HALF_HOUR)
+    second = book(sqlite_database, town.patient(), later, MONDAY_9 + timedelta(hours=2))
+    assert second.status == Status.BOOKED
+    # Taken back, it is live beside the other, as a second visit that those who give care book.
+    assert becomes(sqlite_database, town, visit, Status.BOOKED).one_a_day is None
+    assert clean(sqlite_database)
+
+
+def test_a_miss_that_is_taken_back_keeps_the_day_again(
+    sqlite_database: Database, town: Town
+) -> None:
+    visit = book(sqlite_database, town.patient(), town.wish())
+    key = visit.one_a_day
+    assert becomes(sqlite_database, town, visit, Status.NO_SHOW).one_a_day is None
+    assert becomes(sqlite_database, town, visit, Status.BOOKED).one_a_day == key
+    with pytest.raises(errors.OneADay):
+        book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 6 * HALF_HOUR))
+
+
+# Several schedules at once
+
+
+def test_each_start_is_of_the_schedule_that_has_it(sqlite_database: Database, town: Town) -> None:
+    ids = (town.gp_at_hospital, town.physio_at_hospital, town.scan)
+    mornings = tuple(Weekly(day, 9 * 60, 11 * 60) for day in range(5))
+    sqlite_database.run(
+        lambda session: schedules.set_hours(
+            session, SYSTEM, town.physio_at_hospital, mornings, now=NOW
+        )
+    )
+
+    def found(*wanted: int) -> list[slots.Slot]:
+        return sqlite_database.read(
+            lambda session: slots.slots(
+                session, schedule_queries.places(session, Schedule.id.in_(wanted)),
+                MONDAY_9, MONDAY_9 + timedelta(days=2), now=NOW,
+            )
+        )  # fmt: skip
+
+    each = [one for key in ids for one in found(key)]
+    assert found(*ids) == sorted(each, key=lambda one: (one.start, one.schedule_id))
+    assert len({len(found(key)) for key in ids}) > 1
+
+
+# Who makes whom bookable where
+
+
+def runs(centre: int) -> Actor:
+    return Actor(role=Role.CENTRE_ADMIN, centre_id=centre)
+
+
+def opened(database: Database, actor: Actor, centre: int, practitioner: int) -> Schedule:
+    return database.run(
+        lambda session: schedules.open_schedule(
+            session, actor, centre_id=centre, practitioner_id=practitioner,
+            details=ScheduleDetails(), hours=(), now=NOW,
+        )
+    )  # fmt: skip
+
+
+def test_who_runs_a_centre_does_not_take_over_who_works_elsewhere(
+    sqlite_database: Database, town: Town
+) -> None:
+    with pytest.raises(WorksElsewhere):
+        opened(sqlite_database, runs(town.clinic), town.clinic, town.physio)
+    physio = Actor(role=Role.PRACTITIONER, practitioner_id=town.physio)
+    with pytest.raises(Forbidden):
+        opened(sqlite_database, physio, town.clinic, town.physio)
+    assert opened(sqlite_database, SYSTEM, town.clinic, town.physio).centre_id == town.clinic
+    with pytest.raises(AlreadyWorksHere):
+        opened(sqlite_database, runs(town.clinic), town.clinic, town.physio)
+
+
+def test_who_runs_one_centre_sees_of_an_absence_the_visits_there(
+    sqlite_database: Database, town: Town
+) -> None:
+    here = book(sqlite_database, town.patient(), town.wish())
+    there = book(
+        sqlite_database, town.patient(1),
+        town.wish(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
+    )  # fmt: skip
+    details = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR
+    )
+
+    def hit(actor: Actor) -> list[Any]:
+        return sqlite_database.read(
+            lambda session: [
+                one.appointment.id for one in absences.hit_by(session, actor, town.gp, details)
+            ]
+        )
+
+    assert hit(runs(town.hospital)) == [here.id]
+    assert hit(runs(town.clinic)) == [there.id]
+    assert hit(town.doctor) == [here.id, there.id]
