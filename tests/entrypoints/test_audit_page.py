@@ -136,7 +136,15 @@ def test_it_is_searched_by_person_kind_period_and_thing(
     assert len(found) == count
 
 
-@pytest.mark.parametrize("query", ["?before=yesterday", "?before=2021-05-03_x", "?since=May"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?before=yesterday",
+        "?before=2021-05-03_x",
+        "?since=May",
+        "?since=2021-05-03&until=2021-05-02",
+    ],
+)
 def test_an_address_that_says_nothing_is_refused(client_for: ClientFor, query: str) -> None:
     assert client_for("network-admin").get(f"/admin/audit{query}").status_code == 400
 

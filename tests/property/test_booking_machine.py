@@ -380,7 +380,7 @@ class Bookings(RuleBasedStateMachine):
             visit.patient == patient
             and visit.practitioner == practitioner
             and key != besides
-            and visit.status in (Status.BOOKED, Status.ARRIVED, Status.NO_SHOW)
+            and visit.status in (Status.BOOKED, Status.ARRIVED)
             and visit.starts.astimezone(SYDNEY).date() == starts.astimezone(SYDNEY).date()
             for key, visit in self.model.visits.items()
         )

@@ -67,7 +67,8 @@ class Care(Bookings):
     def offer(self) -> None:
         """The sweep makes the offers that the model expects, and no others."""
         for hold in self._open().values():
-            if (hold.held_until or self.now) <= self.now:
+            # What could only be refused, as the centre is closed then, is offered no longer.
+            if (hold.held_until or self.now) <= self.now or not self._time_is_there(hold):
                 hold.status = Status.LAPSED
         entries_before = {one.id for one in self._waiting()}
         waiting.sweep(self.database, QUICK, lambda: self.now)
@@ -111,7 +112,7 @@ class Care(Bookings):
                 and visit.practitioner == practitioner
                 and visit.starts.astimezone(SYDNEY).date() == start.date()
                 and (
-                    visit.status in (Status.BOOKED, Status.ARRIVED, Status.NO_SHOW)
+                    visit.status in (Status.BOOKED, Status.ARRIVED)
                     or (visit.status is Status.HELD and (visit.held_until or self.now) > self.now)
                 )
                 for visit in self.model.visits.values()

@@ -123,12 +123,15 @@ def download() -> Response:
 
 
 def _filter() -> Filter:
+    since, until = reading.optional_day("since"), reading.optional_day("until")
+    if since and until and until < since:
+        raise Malformed("Choose a last day that is not before the first.", field="until")
     return Filter(
         person=reading.text("person")[:200],
         group=reading.option("group", Group, Group.ALL),
         subject=reading.text("subject")[:80],
-        since=reading.optional_day("since"),
-        until=reading.optional_day("until"),
+        since=since,
+        until=until,
     )
 
 
