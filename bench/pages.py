@@ -40,7 +40,7 @@ PAGES = {
     None: ("/", "/search?q=randwick", "/search?kind=practitioner&sort=earliest", "/centres/1",
            "/practitioners/1", "/book/1"),
     PATIENT: ("/dashboard", "/history", "/history/reads", "/waiting"),
-    GP: ("/dashboard", "/calendar", "/patients", "/referrals", "{patient}"),
+    GP: ("/dashboard", "/calendar", "/patients", "/referrals", "/patients/{patient}"),
     STAFF: ("/dashboard", "/requests", "/requests?tab=outgoing", "/departments"),
     "centre@demo.example": ("/dashboard", "/reports"),
     "admin@demo.example": ("/admin/accounts", "/admin/audit", "/reports"),
@@ -62,7 +62,7 @@ def figures() -> Iterator[str]:
         for email, paths in PAGES.items():
             client = _client(app.test_client(), email)
             for path in paths:
-                took = _measured(client, path.format(patient=f"/patients/{patient}"))
+                took = _measured(client, path.format(patient=patient))
                 yield f"page {path} of {email or 'nobody'}: {took}"
         database.close()
 
