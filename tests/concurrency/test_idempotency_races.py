@@ -13,14 +13,13 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
-from openslot.app import create_app
 from openslot.core import idempotency as kept
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.idempotency import KeptAnswer
 from openslot.directory.models import Patient
 from openslot.entrypoints.api import idempotency
 from racing import barrier, race
+from serving import app_on
 from town import NOW
 
 RACERS = 6
@@ -32,13 +31,8 @@ LONG = timedelta(minutes=2)
 @pytest.fixture
 def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
     """The app on each engine."""
-    settings = Settings(
-        _env_file=None, data_dir=tmp_path, rate_limits=False,
-        database_url=database.engine.url.render_as_string(hide_password=False),
-    )  # fmt: skip
-    app = create_app(settings)
-    yield app
-    app.extensions["openslot"].database.close()
+    with app_on(database, tmp_path) as app:
+        yield app
 
 
 def send(program: Program, key: str = "once") -> Any:

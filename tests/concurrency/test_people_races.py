@@ -14,9 +14,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
-from openslot.app import create_app
 from openslot.core.audit import Origin
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.directory import dependents
@@ -30,6 +28,7 @@ from openslot.feedback.queries import FavouriteKind
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Role
 from racing import race
+from serving import app_on
 from town import NOW, Town, build_town
 
 RACERS = 8
@@ -44,13 +43,8 @@ def town(database: Database) -> Town:
 @pytest.fixture
 def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
     """The app on each engine."""
-    settings = Settings(
-        _env_file=None, data_dir=tmp_path, rate_limits=False,
-        database_url=database.engine.url.render_as_string(hide_password=False),
-    )  # fmt: skip
-    app = create_app(settings)
-    yield app
-    app.extensions["openslot"].database.close()
+    with app_on(database, tmp_path) as app:
+        yield app
 
 
 def add(database: Database, carer: Actor, name: str) -> str:

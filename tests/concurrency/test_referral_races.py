@@ -3,7 +3,6 @@
 The control takes the unique column away from the visits, and then there are two.
 """
 
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from sqlalchemy import event
 from entrypoints.programs import Program, signed_in
 from entrypoints.test_fhir_service_requests import PATH, give_professions, letter
 from entrypoints.world import build
-from openslot.app import create_app
 from openslot.booking import commands as booking
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.referrals import commands as referrals
@@ -27,6 +24,7 @@ from openslot.referrals.details import AnswerDetails
 from openslot.referrals.errors import AlreadyAnswered
 from racing import race
 from referring import TUESDAY_9, Dentists
+from serving import app_on
 from town import HALF_HOUR, NOW, build_town
 
 RACERS = 8
@@ -122,10 +120,7 @@ def test_of_equal_conditional_creates_one_makes_a_letter(
 ) -> None:
     world = build(database)
     give_professions(database, world)
-    url = database.engine.url.render_as_string(hide_password=False)
-    settings = Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    app = create_app(settings)
-    with closing(app.extensions["openslot"].database):
+    with app_on(database, tmp_path) as app:
         token = signed_in(app, world, "practitioner-owner").token
         unless = f"patient={world.patients['owner']}&status=active"
 

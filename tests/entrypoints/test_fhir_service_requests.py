@@ -1,6 +1,5 @@
 """Letters of referral through FHIR: written, read, searched, booked with, by whom they concern."""
 
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from werkzeug.test import TestResponse
 from engines import counting
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, build
-from openslot.app import create_app
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
-from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Practitioner, Profession
 from openslot.referrals.models import Referral
+from serving import app_on
 
 Json = dict[str, Any]
 
@@ -439,10 +437,7 @@ def test_statements_do_not_grow_with_the_answer(app: Flask, world: World, gp: Pr
 def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_path: Path) -> None:
     world = build(database)
     give_professions(database, world)
-    url = database.engine.url.render_as_string(hide_password=False)
-    settings = Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False)
-    app = create_app(settings)
-    with closing(app.extensions["openslot"].database):
+    with app_on(database, tmp_path) as app:
         gp, patient = (signed_in(app, world, who)
                        for who in ("practitioner-owner", "patient-owner"))  # fmt: skip
         made = [written(gp, world)["id"], to_area(gp, world)["id"]]

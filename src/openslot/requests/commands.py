@@ -167,7 +167,7 @@ def propose(
     place = place_for(session, request.service_id)
     _check_free(session, place, start, request.minutes, found.patient, now)
     request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
-    _changed(session, actor, request, Topic.PROPOSED, now)
+    _tell(session, actor, request, Topic.PROPOSED, now)
     return request
 
 
@@ -183,7 +183,7 @@ def decline(
     """Say no, and why."""
     request = _for_act(session, actor, request_id, Act.DECLINE, now, version).request
     request.status, request.answer = Kept.DECLINED, answer
-    _changed(session, actor, request, Topic.DECLINED, now)
+    _tell(session, actor, request, Topic.DECLINED, now)
     return request
 
 
@@ -213,7 +213,7 @@ def amend(
         _check_free(session, place, start, minutes, found.patient, now)
         request.starts_at, request.minutes = start, minutes
         request.status, request.proposed_at, request.answer = Kept.NEW, None, None
-    _changed(session, actor, request, Topic.AMENDED, now, moved=moved)
+    _tell(session, actor, request, Topic.AMENDED, now, moved=moved)
     return request
 
 
@@ -347,20 +347,6 @@ def _check_free(
         raise PatientBusy(field="start")
 
 
-def _changed(
-    session: Session,
-    actor: Actor,
-    request: ServiceRequest,
-    topic: Topic,
-    now: datetime,
-    *,
-    moved: bool = False,
-) -> None:
-    request.changed_at = now
-    session.flush()
-    _tell(session, actor, request, topic, now, moved=moved)
-
-
 def _tell(
     session: Session,
     actor: Actor,
@@ -370,7 +356,8 @@ def _tell(
     *,
     moved: bool = False,
 ) -> None:
-    """Into the audit and, through the outbox, to the other department."""
+    """Note when it was changed; into the audit and, through the outbox, to the other department."""
+    request.changed_at = now
     session.flush()
     audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)
     announce(session, topic, request, by=actor.account_id, now=now, moved=moved)
