@@ -100,4 +100,4 @@ def decline(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) 
 
 
 def assert_clean(database: Database) -> None:
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []

@@ -77,7 +77,7 @@ def ended_well(server: LiveServer) -> None:
     rows = server.database.read(lambda session: list(session.query(ServiceRequest)))
     assert [(one.task, one.priority, one.stars) for one in rows] == [("CT head", "urgent", 4)]
     assert rows[0].starts_at > datetime.now(UTC)
-    assert server.database.read(check.faults) == []
+    assert check.faults(server.database) == []
 
 
 def test_departments_ask_and_answer_on_a_desktop(

@@ -83,5 +83,5 @@ def test_of_32_browsers_one_books_and_the_others_get_the_nearest_times(
         lambda session: [one for one in session.query(Appointment) if one.starts_at == start]
     )
     assert len(booked) == 1
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
     app.extensions["openslot"].database.close()

@@ -61,7 +61,7 @@ def test_two_of_the_staff_who_accept_at_once_book_one_visit(database: Database) 
     assert (len(won), len(refused)) == (1, 3)
     assert [one.id for one in live_visits(database)] == [won[0].appointment_id]
     assert look(database, request).state is State.ACCEPTED
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_accepting_against_cancelling_ends_in_one_consistent_state(database: Database) -> None:
@@ -74,7 +74,7 @@ def test_accepting_against_cancelling_ends_in_one_consistent_state(database: Dat
         # Cancelled last, or accepted too late: a cancelled request never keeps a live visit.
         assert ended.state is State.CANCELLED
         assert live_visits(database) == []
-        assert database.read(check.faults) == []
+        assert check.faults(database) == []
 
 
 def test_two_requests_for_one_time_are_not_both_accepted(database: Database) -> None:
@@ -84,7 +84,7 @@ def test_two_requests_for_one_time_are_not_both_accepted(database: Database) -> 
     states = sorted(look(database, one).state for one in requests)
     assert states == [State.ACCEPTED, State.NEW]
     assert [one.starts_at for one in live_visits(database)] == [MONDAY_9]
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_a_form_that_is_sent_many_times_at_once_asks_once(database: Database) -> None:

@@ -85,7 +85,7 @@ def test_a_visit_is_kept_moved_or_cancelled(
     page = client.get(PAGE).text
     assert ("is asked whether another time suits" in page) == (choice is Choice.MOVE)
     assert "needs a decision" not in page
-    assert network.read(check.faults) == []
+    assert check.faults(network) == []
 
 
 def test_one_choice_for_all_is_shown_before_it_is_done(

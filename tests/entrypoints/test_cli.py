@@ -253,7 +253,7 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
     repaired = run("check", "--repair")
     assert repaired.exit_code == 0
     assert "Pages put right: 3." in repaired.stdout.splitlines()
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_check_finds_an_audit_that_was_changed(run: Run, database: Database) -> None:

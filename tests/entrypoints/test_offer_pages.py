@@ -103,7 +103,7 @@ def test_the_time_is_taken_without_signing_in(
     again = client.post(f"{link}/take")
     assert again.status_code == 410
     assert "Your visit has moved" in again.text
-    assert network.read(check.faults) == []
+    assert check.faults(network) == []
 
 
 def test_without_the_token_of_the_form_nothing_is_taken(

@@ -56,7 +56,7 @@ def set_status(
 
 
 def assert_clean(database: Database) -> None:
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_a_booked_visit_takes_its_time_and_tells_the_world(

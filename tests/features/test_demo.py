@@ -56,7 +56,7 @@ def test_it_is_loaded_on_each_engine_and_only_once(database: Database) -> None:
     assert not is_demo(database)
     load(database)
     assert is_demo(database)
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
     rows = counts(database)
     load(database, NOW + timedelta(days=3))
     assert counts(database) == rows
@@ -188,7 +188,7 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
     ]
     assert len(today) == 11  # 09:00 to 14:30 in half hours
     assert len([visit for visit in today if visit.status == "arrived"]) == 1
-    assert sqlite_database.read(check.faults) == []
+    assert check.faults(sqlite_database) == []
 
 
 def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> None:

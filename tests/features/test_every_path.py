@@ -54,7 +54,7 @@ def closed(database: Database, town: Town) -> None:
 
 
 def clean(database: Database) -> bool:
-    return database.read(check.faults) == []
+    return check.faults(database) == []
 
 
 # Out of a hold

@@ -117,7 +117,7 @@ def test_the_real_documents_on_each_engine_are_imported_whole_and_only_once(
     rows = counts(database)
     assert str(bring_in(database, DOCUMENTS, **DUBLIN)) == "0 created, 0 changed, 39 unchanged"
     assert counts(database) == rows
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_the_real_likes_and_appointments_become_favourites_and_accepted_requests(
@@ -301,7 +301,7 @@ def test_when_an_appointment_is(
     bring_in(sqlite_database, town(folder, appointment(date_time=date_time)), **DUBLIN)
     (visit,) = found(sqlite_database, Appointment)
     assert (visit.starts_at, visit.status) == (instant, status)
-    assert sqlite_database.read(check.faults) == []
+    assert check.faults(sqlite_database) == []
 
 
 def test_appointments_that_are_here_belong_to_this_system(

@@ -107,7 +107,7 @@ def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
         "request.made", "request.proposed", "request.accepted", "request.completed",
         "request.rated", "request.rated",
     ]  # fmt: skip
-    assert database.read(check.faults) == []
+    assert check.faults(database) == []
 
 
 def test_each_move_is_announced_to_the_other_department(
@@ -285,7 +285,7 @@ def test_a_new_time_of_an_accepted_request_moves_its_visit(
     assert visit is not None
     assert (visit.starts_at, visit.ends_at) == (TUESDAY_9, TUESDAY_9 + 2 * HALF_HOUR)
     assert (visit.task, visit.reason, visit.priority) == ("CT neck", "Also the neck", "urgent")
-    assert sqlite_database.read(check.faults) == []
+    assert check.faults(sqlite_database) == []
 
 
 def test_a_move_that_is_refused_leaves_words_and_time_as_they_were(

@@ -310,7 +310,7 @@ class Bookings(RuleBasedStateMachine):
     @invariant()
     def the_diaries_are_right(self) -> None:
         if hasattr(self, "database"):
-            assert self.database.read(check.faults) == []
+            assert check.faults(self.database) == []
 
     @invariant()
     def model_and_system_agree_on_every_visit(self) -> None:

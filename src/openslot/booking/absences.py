@@ -5,11 +5,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import queries
+from openslot.booking import claims, queries
 from openslot.booking.offered import let_go
 from openslot.booking.queries import Visit
 from openslot.booking.rules import part_in
 from openslot.core import audit
+from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, OptionalName
 from openslot.core.ids import new_id
@@ -62,8 +63,6 @@ def enter_absence(
     may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
     span = check_period(details.starts_at, details.ends_at)
-    let_go(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
-    diaries.change(session, cover=[(practitioner.diary_id, span)])
     absence = Absence(
         id=new_id(),
         diary_id=practitioner.diary_id,
@@ -72,6 +71,10 @@ def enter_absence(
         **details.model_dump(),
     )
     session.add(absence)
+    session.flush()
+    diaries.change(session, cover=[(practitioner.diary_id, span)])
+    # After the pages: an offer made meanwhile is seen here, or finds its page written.
+    let_go(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
     _record(session, actor, absence, "entered", now)
     return absence
 
@@ -86,11 +89,8 @@ def end_absence(
     if absence is None or absence.diary_id != practitioner.diary_id:
         raise NotFound
     span = check_period(absence.starts_at, absence.ends_at)
-    session.delete(absence)
-    session.flush()
-    kept = queries.live_claims(session, absence.diary_id, span)
-    kept += schedules.absent_spans(session, [absence.diary_id], span)
-    diaries.change(session, release=[(absence.diary_id, span)], cover=kept)
+    remove(session, absence)
+    claims.settle(session, absence.diary_id, span)
     _record(session, actor, absence, "ended", now)
 
 

@@ -123,7 +123,7 @@ def full_board(
     """The cells with one of ``uses``; two statements."""
     diary_ids = sorted({diary for place in places.values() for diary in _diaries(place)})
     taken = diaries.taken(session, diary_ids, window)
-    found = occupied(session, window, sorted(places), diary_ids, now=now)
+    found = occupied(session, window, diary_ids, now=now)
     by_diary = _masks_by_diary(found, window)
     board = Board(window)
     own = _visits(found, places, window)

@@ -1,14 +1,18 @@
 """Proof that the diaries are right: every page rebuilt from what claims it, and compared."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
+from openslot.booking.claims import settle
+from openslot.core.db import Database
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import Span, Window, instant_of, spans_of
+from openslot.schedules.availability import DAY, Span, Window, instant_of, spans_of
 from openslot.schedules.diaries import PageKey
 
 
@@ -30,8 +34,15 @@ NOT_TAKEN = "is booked and not taken"
 TAKEN_TWICE = "is booked twice"
 
 
-def faults(session: Session) -> list[Fault]:
-    """What is wrong; empty when every page holds exactly its visits, holds and absences."""
+def faults(database: Database) -> list[Fault]:
+    """What is wrong; empty when every page holds exactly its visits, holds and absences.
+
+    All is read from one snapshot: what is booked meanwhile is no fault.
+    """
+    return database.read(_faults, snapshot=True)
+
+
+def _faults(session: Session) -> list[Fault]:
     expected, found = _expected(session), diaries.all_pages(session)
     result = [_twice(one, other) for one, other in _doubles(queries.every_claim(session))]
     for key in sorted(expected.keys() | found.keys()):
@@ -41,20 +52,18 @@ def faults(session: Session) -> list[Fault]:
     return result
 
 
-def repair(session: Session) -> int:
-    """Write every wrong page as it should be, and say how many there were.
+def repair(database: Database, found: Iterable[Fault]) -> int:
+    """Write every page that has one of the faults as it should be, and say how many there were.
 
-    Two visits at one time are for people to part: they are reported, never repaired.
+    Each page is read and written in a transaction of its own, by the rule that booking keeps
+    too, so that a system may serve meanwhile. Two visits at one time are for people to part:
+    they are reported, never repaired.
     """
-    expected, found = _expected(session), diaries.all_pages(session)
-    wrong: dict[int, dict[int, int]] = {}
-    for diary_id, day in expected.keys() | found.keys():
-        key = (diary_id, day)
-        if expected.get(key, 0) != found.get(key, 0):
-            wrong.setdefault(diary_id, {})[day] = expected.get(key, 0)
-    for diary_id, days in wrong.items():
-        diaries.overwrite(session, diary_id, days)
-    return sum(len(days) for days in wrong.values())
+    wrong = {(one.diary_id, one.span.start // DAY) for one in found if one.kind != TAKEN_TWICE}
+    for diary_id, day in sorted(wrong):
+        whole_day = Span(day * DAY, (day + 1) * DAY)
+        database.run(partial(settle, diary_id=diary_id, span=whole_day))
+    return len(wrong)
 
 
 def _expected(session: Session) -> dict[PageKey, int]:

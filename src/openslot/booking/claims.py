@@ -6,6 +6,7 @@ worker.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,28 @@ from openslot.schedules.errors import DiaryTaken
 from openslot.schedules.rules import Place
 
 
+class Claimed(TypedDict):
+    """The diaries that an appointment claims its time in, as it keeps them."""
+
+    diary_id: int
+    room_diary_id: int | None
+    patient_diary_id: int | None
+
+
+def claimed(place: Place, patient: Patient | None) -> Claimed:
+    """The diaries that an appointment of the patient there claims its time in."""
+    return {
+        "diary_id": place.diary_id,
+        "room_diary_id": place.room_id,
+        "patient_diary_id": patient.diary_id if patient else None,
+    }
+
+
+def claims_in(diaries: Claimed, span: Span) -> list[Claim]:
+    """``span`` in each of the diaries."""
+    return [(one, span) for one in diaries.values() if isinstance(one, int)]
+
+
 def take(
     session: Session,
     place: Place,
@@ -35,23 +58,20 @@ def take(
     ``instead`` are visits whose time is given back: holds lapse, a visit that moves stays.
     Holds of others that ran out are swept away where they stand in the way.
     """
-    wanted = [(diary, span) for diary in place.claimed_ids]
-    if patient is not None:
-        wanted.append((patient.diary_id, span))
-    release, cover = _freed(session, instead)
+    wanted = claims_in(claimed(place, patient), span)
+    release = queries.claims_of(session, instead)
     _mark_lapsed([one for one in instead if one.status == Status.HELD], now)
     avoid = [(place.closures_id, span)]
     while True:
         try:
-            diaries.change(session, release=release, claim=wanted, cover=cover, avoid=avoid)
+            _change(session, release, claim=wanted, avoid=avoid)
             break
         except DiaryTaken as refused:
             lapsed = queries.lapsed_holds(session, refused.diary_ids, span, now=now)
             if not lapsed:
                 raise _refusal(session, place, span, refused.diary_ids, now) from None
-            more, more_cover = _freed(session, lapsed)
+            release = [*release, *queries.claims_of(session, lapsed)]
             _mark_lapsed(lapsed, now)
-            release, cover = [*release, *more], [*cover, *more_cover]
     # The old holder of a key must be written before the new one.
     session.flush()
 
@@ -90,8 +110,36 @@ def lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None
 
 def give_back(session: Session, appointments: Sequence[Appointment]) -> None:
     """Release what the visits claim, but for what absences keep taken."""
-    release, cover = _freed(session, appointments)
-    diaries.change(session, release=release, cover=cover)
+    _change(session, queries.claims_of(session, appointments))
+
+
+def settle(session: Session, diary_id: int, span: Span) -> None:
+    """Make the diary say of ``span`` just what claims it: appointments, holds, absences and
+    closures. What nothing claims is free again."""
+
+    def kept() -> list[Claim]:
+        return [
+            *queries.live_claims(session, diary_id, span),
+            *schedules.absent_spans(session, [diary_id], span),
+        ]
+
+    diaries.change(session, release=[(diary_id, span)], kept=kept)
+
+
+def _change(
+    session: Session,
+    release: Sequence[Claim],
+    *,
+    claim: Sequence[Claim] = (),
+    avoid: Sequence[Claim] = (),
+) -> None:
+    """Give back and take time of visits; absences keep theirs of what is given back."""
+
+    def absent() -> list[Claim]:
+        over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
+        return schedules.absent_spans(session, {diary_id for diary_id, _ in release}, over)
+
+    diaries.change(session, release=release, kept=absent, claim=claim, avoid=avoid)
 
 
 def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
@@ -100,27 +148,3 @@ def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
         one.one_a_day = None
         one.referral_use = None
         one.changed_at = now
-
-
-def _freed(
-    session: Session, appointments: Sequence[Appointment]
-) -> tuple[list[Claim], list[Claim]]:
-    """What the visits give back, and what of it absences keep taken."""
-    release = queries.claims_of(session, appointments)
-    if not release:
-        return [], []
-    over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
-    diary_ids = {diary_id for diary_id, _ in release}
-    absent = schedules.absent_spans(session, diary_ids, over)
-    return release, _overlaps(release, absent)
-
-
-def _overlaps(release: Sequence[Claim], absent: Sequence[Claim]) -> list[Claim]:
-    """The parts of ``absent`` that lie within what the same diary gives back."""
-    found = []
-    for diary_id, span in release:
-        for other_id, other in absent:
-            low, high = max(span.start, other.start), min(span.end, other.end)
-            if diary_id == other_id and low < high:
-                found.append((diary_id, Span(low, high)))
-    return found

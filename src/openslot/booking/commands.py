@@ -322,6 +322,7 @@ def make(
         created_at=now,
         created_by=actor.account_id,
         changed_at=now,
+        **claims.claimed(place, patient),
     )
     session.add(visit)
     return visit

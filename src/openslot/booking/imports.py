@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from openslot.booking import claims
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import CLAIMING, one_a_day_key
@@ -47,10 +48,10 @@ def record_appointment(
     rules. Nobody is told of it. Raises DiaryTaken where its time is taken.
     """
     may_run_network(actor)
+    claimed = claims.claimed(place, visit.patient)
     if visit.status in CLAIMING:
         span = span_between(visit.starts_at, visit.ends_at)
-        claimed = [*place.claimed_ids, *([visit.patient.diary_id] if visit.patient else [])]
-        diaries.change(session, claim=[(diary_id, span) for diary_id in claimed])
+        diaries.change(session, claim=claims.claims_in(claimed, span))
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,
@@ -69,6 +70,7 @@ def record_appointment(
         created_by=visit.created_by,
         changed_at=now,
         external_id=visit.external_id,
+        **claimed,
     )
     session.add(appointment)
     subject = subject_of(appointment.id)

@@ -32,7 +32,9 @@ class Priority(StrEnum):
 
 
 class Appointment(Base):
-    """A visit. It claims its ticks in the diary of its schedule and in the patient's.
+    """A visit. It claims its ticks in the diary of its schedule, of its room, and of its patient;
+    ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` keep which ones it claimed: a
+    schedule may get another room, and the appointment stays in its own.
 
     ``one_a_day`` is unique while the visit is live: patient, practitioner and local date, so
     that the rule of one visit a day holds under any race; null where it does not apply.
@@ -54,6 +56,9 @@ class Appointment(Base):
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"))
+    room_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
+    patient_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
     status: Mapped[str] = mapped_column(String(20))

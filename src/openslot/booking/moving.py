@@ -31,6 +31,8 @@ def move_onto(
     claims.take(session, place, span, visit.patient, [appointment, *set(kept)], now)
     was = former(appointment)
     appointment.schedule_id = place.schedule_id
+    for name, diary_id in claims.claimed(place, visit.patient).items():
+        setattr(appointment, name, diary_id)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
     appointment.one_a_day = key
     appointment.changed_at = now

@@ -73,6 +73,7 @@ def keep_for_move(
         version=1,
         created_at=now,
         changed_at=now,
+        **claims.claimed(place, visit.patient),
     )
     session.add(kept)
     return _recorded(session, kept, now)

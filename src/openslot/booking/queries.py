@@ -1,6 +1,6 @@
 """Reading visits, and the row-level writes that commands share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,13 +19,11 @@ from openslot.directory.models import (
     Diary,
     Patient,
     Practitioner,
-    Room,
     Service,
 )
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule
-from openslot.schedules.queries import DIARY
 
 Condition = ColumnElement[bool]
 """Which visits are wanted; the functions below make them."""
@@ -208,16 +206,9 @@ def lapsed_spans(
 ) -> tuple[list[Claim], list[Claim]]:
     """What holds that ran out still claim in ``window``, and the absences in their diaries,
     which keep it taken all the same; one statement."""
-    ran_out = (_lapsed(now), _touching(window))
-    holds = _with_diaries(
-        select(
-            literal(value=True),
-            DIARY,
-            Room.diary_id,
-            Patient.diary_id,
-            Appointment.starts_at,
-            Appointment.ends_at,
-        )
+    ran_out = (_lapsed(now), _over(Span(window.start, window.end)))
+    holds = select(
+        literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
     ).where(*ran_out)
     absences = select(
         literal(value=False),
@@ -229,7 +220,7 @@ def lapsed_spans(
     ).where(
         Absence.starts_at < instant_of(window.end),
         Absence.ends_at > instant_of(window.start),
-        Absence.diary_id.in_(_with_diaries(select(DIARY)).where(*ran_out)),
+        Absence.diary_id.in_(select(Appointment.diary_id).where(*ran_out)),
     )
     lapsed: list[Claim] = []
     absent: list[Claim] = []
@@ -243,22 +234,17 @@ def lapsed_holds(
     session: Session, diary_ids: Iterable[int], over: Span, *, now: datetime
 ) -> list[Appointment]:
     """The holds that ran out and still claim ticks of ``over`` in one of the diaries."""
-    wanted = set(diary_ids)
-    query = _with_diaries(select(Appointment)).where(
-        _lapsed(now),
-        between(instant_of(over.start), instant_of(over.end)),
-        or_(DIARY.in_(wanted), Room.diary_id.in_(wanted), Patient.diary_id.in_(wanted)),
-    )
+    query = select(Appointment).where(_lapsed(now), _over(over), claims_one_of(set(diary_ids)))
     return list(session.scalars(query))
 
 
 def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]:
     """Times of one diary that are kept for patients because they were offered to them."""
-    query = _with_diaries(select(Appointment)).where(
+    query = select(Appointment).where(
         Appointment.status == Status.HELD,
         Appointment.offered.is_(True),
-        between(instant_of(over.start), instant_of(over.end)),
-        diary_id == DIARY,
+        _over(over),
+        Appointment.diary_id == diary_id,
     )
     return list(session.scalars(query))
 
@@ -271,8 +257,7 @@ def all_lapsed(session: Session, *, now: datetime, limit: int) -> list[Appointme
 
 def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
     """What visits claim of ``over`` in one diary."""
-    among = or_(DIARY.in_([diary_id]), Room.diary_id == diary_id, Patient.diary_id == diary_id)
-    claims = _claims(session, between(instant_of(over.start), instant_of(over.end)), among)
+    claims = _claims(session, _over(over), claims_one_of([diary_id]))
     return [claim for claim in claims if claim[0] == diary_id]
 
 
@@ -281,34 +266,32 @@ def every_claim(session: Session) -> list[Claim]:
     return _claims(session)
 
 
+_DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient_diary_id)
+"""Where a visit claims its time."""
+
+
+def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
+    """Visits that claim, or claimed, their time in one of the diaries."""
+    return or_(*(column.in_(diary_ids) for column in _DIARIES))
+
+
 def _lapsed(now: datetime) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
 
 
-def _touching(window: Window) -> ColumnElement[bool]:
-    return between(instant_of(window.start), instant_of(window.end))
+def _over(span: Span) -> ColumnElement[bool]:
+    return between(instant_of(span.start), instant_of(span.end))
 
 
 def _claims(session: Session, *where: ColumnElement[bool]) -> list[Claim]:
-    query = _with_diaries(
-        select(DIARY, Room.diary_id, Patient.diary_id, Appointment.starts_at, Appointment.ends_at)
-    ).where(Appointment.status.in_(CLAIMING), *where)
-    claims: list[Claim] = []
-    for *diaries, starts, ends in session.execute(query):
-        span = span_between(starts, ends)
-        claims.extend((diary, span) for diary in diaries if diary is not None)
-    return claims
-
-
-def _with_diaries(query: Any) -> Any:
-    return (
-        query.select_from(Appointment)
-        .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
-        .outerjoin(Service, Service.id == Schedule.service_id)
-        .outerjoin(Room, Room.id == Schedule.room_id)
-        .outerjoin(Patient, Patient.id == Appointment.patient_id)
+    query = select(*_DIARIES, Appointment.starts_at, Appointment.ends_at).where(
+        Appointment.status.in_(CLAIMING), *where
     )
+    claims: list[Claim] = []
+    for *diary_ids, starts, ends in session.execute(query):
+        span = span_between(starts, ends)
+        claims.extend((one, span) for one in diary_ids if one is not None)
+    return claims
 
 
 def diary_names(session: Session) -> dict[int, str]:

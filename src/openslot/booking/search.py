@@ -8,16 +8,15 @@ from sqlalchemy import ColumnElement, and_, cast, false, null, or_, select, true
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Condition
+from openslot.booking.queries import Condition, claims_one_of
 from openslot.booking.rules import CLAIMING
 from openslot.core.db import Instant
-from openslot.directory.models import Centre, Patient, Practitioner, Room, Service
+from openslot.directory.models import Centre, Patient
 from openslot.directory.rules import Actor
 from openslot.identity.models import Role
 from openslot.schedules.availability import Span, Window, instant_of, span_between
 from openslot.schedules.diaries import MOST_IDS_NAMED
 from openslot.schedules.models import Absence, Closure, Schedule
-from openslot.schedules.queries import DIARY
 
 
 def seen_by(actor: Actor, now: datetime) -> Condition:
@@ -70,7 +69,7 @@ def bears(session: Session, external_id: str) -> bool:
 
 class Occupied(NamedTuple):
     """Time of some diaries that cannot be booked: by a visit, or, where ``status`` is None, by
-    an absence or a closure."""
+    an absence or a closure. The patient's is not among a visit's."""
 
     schedule_id: int | None
     diary_ids: tuple[int, ...]
@@ -82,12 +81,11 @@ class Occupied(NamedTuple):
 def occupied(
     session: Session,
     window: Window,
-    schedule_ids: Sequence[int],
     diary_ids: Sequence[int],
     *,
     now: datetime,
 ) -> list[Occupied]:
-    """What takes the time of the schedules and diaries in ``window``; one statement.
+    """What takes the time of the diaries in ``window``; one statement.
 
     Of very many it may return others too.
     """
@@ -96,38 +94,25 @@ def occupied(
     absences = _absences(starts, ends)
     closures = _closures(starts, ends)
     if len(diary_ids) <= MOST_IDS_NAMED:
-        visits = visits.where(
-            or_(
-                Appointment.schedule_id.in_(schedule_ids),
-                DIARY.in_(diary_ids),
-                Room.diary_id.in_(diary_ids),
-            )
-        )
+        visits = visits.where(claims_one_of(diary_ids))
         absences = absences.where(Absence.diary_id.in_(diary_ids))
         closures = closures.where(Centre.diary_id.in_(diary_ids))
     return [_occupied(row, now) for row in session.execute(visits.union_all(absences, closures))]
 
 
 def _visits(starts: datetime, ends: datetime) -> Any:
-    return (
-        select(
-            Appointment.schedule_id,
-            DIARY,
-            Room.diary_id,
-            Appointment.status,
-            Appointment.held_until,
-            Appointment.starts_at,
-            Appointment.ends_at,
-        )
-        .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
-        .outerjoin(Service, Service.id == Schedule.service_id)
-        .outerjoin(Room, Room.id == Schedule.room_id)
-        .where(
-            Appointment.status.in_(CLAIMING),
-            Appointment.ends_at > starts,
-            Appointment.starts_at < ends,
-        )
+    return select(
+        Appointment.schedule_id,
+        Appointment.diary_id,
+        Appointment.room_diary_id,
+        Appointment.status,
+        Appointment.held_until,
+        Appointment.starts_at,
+        Appointment.ends_at,
+    ).where(
+        Appointment.status.in_(CLAIMING),
+        Appointment.ends_at > starts,
+        Appointment.starts_at < ends,
     )
 
 

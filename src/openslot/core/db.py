@@ -24,7 +24,9 @@ from sqlalchemy import (
     Update,
     and_,
     create_engine,
+    delete,
     event,
+    inspect,
     make_url,
     or_,
 )
@@ -105,6 +107,11 @@ class Database:
     def __init__(self, url: str):
         self.engine = make_engine(url)
         self._reader = self.engine.execution_options(openslot_reads=True)
+        # A transaction of SQLite is a snapshot already.
+        whole = (
+            {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        )
+        self._snapshots = self._reader.execution_options(**whole)
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do ``work`` in one transaction and commit it; all of it happens, or nothing.
@@ -127,16 +134,20 @@ class Database:
             time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
 
-    def read(self, work: Callable[[Session], T]) -> T:
+    def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
         """Do ``work`` in one read transaction; whatever it changes is thrown away."""
-        with self.reading() as session:
+        with self.reading(snapshot=snapshot) as session:
             return work(session)
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session that reads and is rolled back at the end."""
+    def reading(self, *, snapshot: bool = False) -> Iterator[Session]:
+        """A session that reads and is rolled back at the end.
+
+        With ``snapshot`` all its statements see the database as it was at the first of them.
+        """
+        engine = self._snapshots if snapshot else self._reader
         # Closing rolls back without expiring what was loaded, so that it can still be shown.
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+        with Session(engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def close(self) -> None:
@@ -149,6 +160,15 @@ def changed(session: Session, statement: Update | Delete) -> int:
     as it was."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return cast(CursorResult[Any], result).rowcount
+
+
+def remove(session: Session, row: Base) -> None:
+    """Delete a row that was read; LostRace where another transaction has deleted it since."""
+    mapper = inspect(type(row))
+    key = zip(mapper.primary_key, mapper.primary_key_from_instance(row), strict=True)
+    if changed(session, delete(type(row)).where(*(column == value for column, value in key))) != 1:
+        raise LostRace
+    session.expunge(row)
 
 
 def behind(columns: Sequence[Any], key: Sequence[Any]) -> ColumnElement[bool]:

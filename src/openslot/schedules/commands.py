@@ -9,6 +9,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
+from openslot.core.db import remove
 from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
 from openslot.directory import queries as directory
@@ -141,10 +142,12 @@ def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datet
     may_run_centre(actor, closure.centre_id)
     centre = directory.centre(session, closure.centre_id, inactive=True)
     span = check_period(closure.starts_at, closure.ends_at)
-    session.delete(closure)
-    session.flush()
-    others = queries.absent_spans(session, [centre.diary_id], span)
-    diaries.change(session, release=[(centre.diary_id, span)], cover=others)
+    remove(session, closure)
+    diaries.change(
+        session,
+        release=[(centre.diary_id, span)],
+        kept=lambda: queries.absent_spans(session, [centre.diary_id], span),
+    )
     audit.record(session, "centre.reopened", f"centre:{centre.id}", by=actor.origin, now=now)
 
 

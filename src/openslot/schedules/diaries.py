@@ -1,15 +1,19 @@
 """Claim and release: the only code that writes diary pages.
 
-A page is read, changed in memory, and written by compare-and-set: the row must still hold
-the very bytes that were read. Where it does not, somebody else was faster, LostRace rolls the
-whole transaction back, and Database.run tries it again from the start. No lock is held while
-the program thinks, and a single-row compare-and-set by primary key holds on every engine.
+One rule holds for whatever writes a page, whether it books, cancels, blocks, opens or repairs:
+read the pages first, then what else claims them, and write by compare-and-set every page that
+was decided upon, also one whose bits stay as they are. Each write raises the page's version. So
+of two transactions that decide upon one page at once, the later finds another version than it
+read: LostRace rolls it back whole, and Database.run tries it again on what the first left. No
+lock is held while the program thinks, and a single-row compare-and-set by primary key holds on
+every engine.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core.db import LostRace, changed
@@ -28,6 +32,13 @@ PageKey = tuple[int, int]
 
 Claim = tuple[int, Span]
 """(diary id, ticks)"""
+
+
+class Page(NamedTuple):
+    """A page as it was read: its ticks as a mask, and its version."""
+
+    taken: int
+    version: int
 
 
 def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[int, int]:
@@ -60,42 +71,39 @@ def change(
     session: Session,
     *,
     release: Sequence[Claim] = (),
+    kept: Callable[[], Iterable[Claim]] = tuple,
     claim: Sequence[Claim] = (),
     cover: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
 ) -> None:
     """Give back ``release``, then take ``claim``, in all their pages at once.
 
-    ``cover`` is taken whether or not it is free, and before ``claim``: absences, and what they
-    keep taken of a release. ``avoid`` must be free and is not taken: a centre's closures.
+    ``kept`` reads what else claims the time of ``release`` and keeps it taken; it is called
+    after the pages are read, so that whatever it misses makes the compare-and-set fail.
+    ``cover`` is taken whether or not it is free, and before ``claim``: absences. ``avoid`` must
+    be free and is not taken: a centre's closures.
+
     Raises DiaryTaken, naming the diaries in the way, where a wanted tick stays taken after the
-    release; LostRace where a page changed since it was read. At most one SELECT, one UPDATE
-    and one INSERT, whatever the number of pages.
+    release; LostRace where a page was written since it was read. One SELECT, the statements of
+    ``kept``, and at most one UPDATE and one INSERT, whatever the number of pages.
     """
     freed, wanted, covered = _by_page(release), _by_page(claim), _by_page(cover)
     shunned = _by_page(avoid)
     written = freed.keys() | wanted.keys() | covered.keys()
     old = _pages(session, written | shunned.keys())
+    keeping = _by_page(kept()) if freed else {}
     new: dict[PageKey, int] = {}
-    blocked = {key[0] for key, mask in shunned.items() if old.get(key, 0) & mask}
+    blocked = {key[0] for key, mask in shunned.items() if key in old and old[key].taken & mask}
     for key in written:
-        left = old.get(key, 0) & ~freed.get(key, 0) | covered.get(key, 0)
+        before = old[key].taken if key in old else 0
+        free = freed.get(key, 0)
+        left = before & ~free | free & keeping.get(key, 0) | covered.get(key, 0)
         if left & wanted.get(key, 0):
             blocked.add(key[0])
         new[key] = left | wanted.get(key, 0)
     if blocked:
         raise DiaryTaken(frozenset(blocked))
     _compare_and_set(session, old, new)
-
-
-def overwrite(session: Session, diary_id: int, days: Mapping[int, int]) -> None:
-    """Write pages of one diary as they should be; only the repair of ``openslot check`` may."""
-    session.execute(
-        delete(DiaryPage).where(DiaryPage.diary_id == diary_id, DiaryPage.day.in_(days.keys()))
-    )
-    rows = [_row((diary_id, day), mask) for day, mask in days.items() if mask]
-    if rows:
-        session.execute(insert(DiaryPage), rows)
 
 
 def all_pages(session: Session) -> dict[PageKey, int]:
@@ -124,27 +132,31 @@ def _is_page(key: PageKey) -> ColumnElement[bool]:
     return and_(DiaryPage.diary_id == key[0], DiaryPage.day == key[1])
 
 
-def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, int]:
+def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
     if not keys:
         return {}
     found = session.execute(
-        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
+        select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version).where(
             or_(*(_is_page(key) for key in sorted(keys)))
         )
     )
-    return {(diary_id, day): int.from_bytes(page, "little") for diary_id, day, page in found}
+    return {
+        (diary_id, day): Page(int.from_bytes(page, "little"), version)
+        for diary_id, day, page, version in found
+    }
 
 
 def _compare_and_set(
-    session: Session, old: Mapping[PageKey, int], new: Mapping[PageKey, int]
+    session: Session, old: Mapping[PageKey, Page], new: Mapping[PageKey, int]
 ) -> None:
-    known = sorted(key for key in new if key in old and new[key] != old[key])
-    fresh = sorted(key for key in new if key not in old and new[key])
+    known = sorted(new.keys() & old.keys())
+    fresh = sorted(new.keys() - old.keys())
     if known:
-        unchanged = (and_(_is_page(key), DiaryPage.taken == _bytes(old[key])) for key in known)
-        values = case(*((_is_page(key), _bytes(new[key])) for key in known))
-        setting = update(DiaryPage).where(or_(*unchanged)).values(taken=values)
-        if changed(session, setting) != len(known):
+        as_read = (and_(_is_page(key), DiaryPage.version == old[key].version) for key in known)
+        masks = case(*((_is_page(key), _bytes(new[key])) for key in known))
+        setting = update(DiaryPage).where(or_(*as_read))
+        raised = setting.values(taken=masks, version=DiaryPage.version + 1)
+        if changed(session, raised) != len(known):
             raise LostRace
     if fresh:
         # A page that another transaction made meanwhile breaks the primary key: tried again.
@@ -152,7 +164,7 @@ def _compare_and_set(
 
 
 def _row(key: PageKey, mask: int) -> dict[str, object]:
-    return {"diary_id": key[0], "day": key[1], "taken": _bytes(mask)}
+    return {"diary_id": key[0], "day": key[1], "taken": _bytes(mask), "version": 1}
 
 
 def _bytes(mask: int) -> bytes:

@@ -30,7 +30,8 @@ class DiaryPage(Base):
     """The taken time of one diary on one UTC day (counted from 1 January 1970).
 
     Bit ``i`` of ``taken``, little-endian, is the tick that starts ``5 * i`` minutes after
-    midnight UTC. The bytes are their own version: see diaries.py.
+    midnight UTC. ``version`` rises with every write, also of one that leaves the bits as they
+    are: see diaries.py.
     """
 
     __tablename__ = "diary_page"
@@ -40,6 +41,7 @@ class DiaryPage(Base):
     )
     day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     taken: Mapped[bytes] = mapped_column(Bitmap)
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
 
 
 class Schedule(Base, Dated):

@@ -24,9 +24,6 @@ from openslot.schedules.availability import Span, Weekly, instant_of, span_betwe
 from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
 
-DIARY = func.coalesce(Practitioner.diary_id, Service.diary_id)
-"""The diary that a schedule's visits are claimed in."""
-
 
 def places(
     session: Session, *where: ColumnElement[bool], inactive: bool = False
@@ -43,7 +40,7 @@ def places(
             Practitioner.profession,
             Practitioner.expertise,
             Practitioner.email,
-            DIARY,
+            func.coalesce(Practitioner.diary_id, Service.diary_id),
             Room.diary_id,
             Centre.diary_id,
             Centre.time_zone,

@@ -19,7 +19,7 @@ def run_check(database: Database, *, repair: bool) -> None:
 
 def _check_diaries(database: Database, *, repair: bool) -> list[str]:
     """Print what is wrong with the diaries; what to do about what is left of it."""
-    found = database.read(check.faults)
+    found = check.faults(database)
     names = database.read(queries.diary_names) if found else {}
     for fault in found:
         click.echo(f"{names.get(fault.diary_id, 'unknown')}: {fault}")
@@ -28,9 +28,9 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
         return []
     left = found
     if repair:
-        pages = database.run(check.repair)
+        pages = check.repair(database, found)
         click.echo(f"Pages put right: {pages}.")
-        left = database.read(check.faults)
+        left = check.faults(database)
     if not left:
         return []
     advice = "Two visits at one time are for people to part." if repair else (
@@ -42,7 +42,7 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
 def _check_audit(database: Database) -> list[str]:
     """Print what is wrong with the seals, and how far the audit is sealed."""
     faults = 0
-    with database.reading() as session:
+    with database.reading(snapshot=True) as session:
         for fault in sealing.broken(session):
             click.echo(fault)
             faults += 1
