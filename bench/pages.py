@@ -69,12 +69,14 @@ def figures() -> Iterator[str]:
 
 def _fill(session: Session, now: datetime) -> str:
     """A busy day of the GP, with one patient, and a busy department; the patient's id."""
-    gp = _whose(session, Practitioner, GP).id
+    doctor = _whose(session, Practitioner, GP)
+    gp = doctor.id
     patient = _whose(session, Patient, PATIENT).id
     clerk = _whose(session, StaffMember, STAFF)
     schedule = session.scalars(select(Schedule).where(Schedule.practitioner_id == gp)).all()[0]
     session.execute(insert(Appointment), [
         _visit(schedule.id, patient, now + timedelta(minutes=10 * number - 200))
+        | {"diary_id": doctor.diary_id}
         for number in range(VISITS)
     ])  # fmt: skip
     session.add_all(

@@ -52,7 +52,8 @@ def _fill(session: Session) -> None:
     session.execute(insert(Appointment), [_visit(chance, schedules) for _ in range(VISITS)])
 
 
-def _schedule(session: Session, number: int) -> int:
+def _schedule(session: Session, number: int) -> tuple[int, int]:
+    """A schedule, and the diary that its visits are claimed in."""
     if number < CENTRES:
         details = CentreDetails(
             name=f"Centre {number}", type=CentreType.HOSPITAL, suburb="Randwick",
@@ -65,17 +66,20 @@ def _schedule(session: Session, number: int) -> int:
                             profession=(Profession.GP, Profession.DENTIST)[number % 2]),
         now=NOW,
     )  # fmt: skip
-    return open_schedule(
+    schedule = open_schedule(
         session, SYSTEM, centre_id=number % CENTRES + 1, practitioner_id=person.id,
         details=ScheduleDetails(), hours=HOURS, now=NOW,
-    ).id  # fmt: skip
+    )  # fmt: skip
+    return schedule.id, person.diary_id
 
 
-def _visit(chance: random.Random, schedules: list[int]) -> dict[str, object]:
+def _visit(chance: random.Random, schedules: list[tuple[int, int]]) -> dict[str, object]:
+    schedule_id, diary_id = chance.choice(schedules)
     starts = datetime(2026, 5, 18, tzinfo=UTC) + timedelta(minutes=30 * chance.randrange(8700))
     return {
         "id": new_id(),
-        "schedule_id": chance.choice(schedules),
+        "schedule_id": schedule_id,
+        "diary_id": diary_id,
         "starts_at": starts,
         "ends_at": starts + timedelta(minutes=30),
         "status": chance.choice([Status.FULFILLED, Status.NO_SHOW, Status.CANCELLED]),

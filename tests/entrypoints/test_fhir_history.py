@@ -21,6 +21,7 @@ from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, build
+from factories import claimed_by
 from openslot.app import create_app
 from openslot.booking.models import Appointment, Status
 from openslot.core.audit import AuditEvent
@@ -61,14 +62,22 @@ class Care:
         ago: timedelta = DAY, schedule: str = "",
     ) -> UUID:  # fmt: skip
         """A visit of the patient with the practitioner, which began so long ago."""
-        visit = Appointment(
-            id=uuid4(), schedule_id=self.world.schedules[schedule or who],
-            patient_id=self.world.patients[patient], starts_at=self.now - ago,
-            ends_at=self.now - ago + HALF_HOUR, status=status, version=1, created_at=self.now,
-            changed_at=self.now, reason="Sore knee",
-        )  # fmt: skip
-        self.database.run(lambda session: session.add(visit))
-        return visit.id
+        schedule_id, patient_id = (
+            self.world.schedules[schedule or who],
+            self.world.patients[patient],
+        )
+
+        def work(session: Session) -> UUID:
+            visit = Appointment(
+                id=uuid4(), schedule_id=schedule_id, patient_id=patient_id,
+                starts_at=self.now - ago, ends_at=self.now - ago + HALF_HOUR, status=status,
+                version=1, created_at=self.now, changed_at=self.now, reason="Sore knee",
+                **claimed_by(session, schedule_id, patient_id),
+            )  # fmt: skip
+            session.add(visit)
+            return visit.id
+
+        return self.database.run(work)
 
     def doctor(self, who: str) -> Actor:
         """A practitioner as one who acts."""

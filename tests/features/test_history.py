@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from factories import claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
 from openslot.core.audit import AuditEvent
@@ -55,6 +56,7 @@ class Surgery:
                 id=uuid4(), schedule_id=schedule, patient_id=self.town.patients[patient],
                 starts_at=MONDAY_9, ends_at=MONDAY_9 + HALF_HOUR, status=status, version=1,
                 created_at=NOW, changed_at=NOW,
+                **claimed_by(session, schedule, self.town.patients[patient]),
             )  # fmt: skip
             session.add(visit)
             return visit.id

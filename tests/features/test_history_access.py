@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from factories import claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.db import Database
@@ -102,7 +103,7 @@ class Network:
             visit = Appointment(
                 id=uuid4(), schedule_id=schedule, patient_id=self.town.patients[patient],
                 starts_at=at, ends_at=at + HALF_HOUR, status=status, version=1, created_at=NOW,
-                changed_at=NOW,
+                changed_at=NOW, **claimed_by(session, schedule, self.town.patients[patient]),
             )  # fmt: skip
             session.add(visit)
             return visit

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from engines import Counted
+from factories import claimed_by
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.models import Appointment, Status
@@ -149,10 +150,13 @@ def _retire(schedule_id: int) -> Callable[[Session], None]:
 
 def many(database: Database, town: Town, count: int) -> None:
     """Visits every half hour around the clock from the week ahead on, by bulk."""
+    schedules = (town.gp_at_hospital, town.physio_at_hospital)
+    diaries = database.read(lambda session: [claimed_by(session, one) for one in schedules])
     rows = [
         {
             "id": new_id(),
-            "schedule_id": (town.gp_at_hospital, town.physio_at_hospital)[number % 2],
+            "schedule_id": schedules[number % 2],
+            **diaries[number % 2],
             "patient_id": town.patients[number % 3],
             "starts_at": MONDAY_9 + timedelta(minutes=5 * number),
             "ends_at": MONDAY_9 + timedelta(minutes=5 * number + 5),

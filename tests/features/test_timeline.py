@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.entrypoints.timeline import SOURCES, Item, Kind, Place, timeline
@@ -29,7 +30,8 @@ def fill(session: Session, town: Town) -> None:
                       recorded_at=at),
                 Appointment(**same, schedule_id=town.gp_at_hospital, starts_at=at,
                             ends_at=at + HOUR, status=Status.FULFILLED, version=1,
-                            created_at=NOW, changed_at=NOW),
+                            created_at=NOW, changed_at=NOW,
+                            **claimed_by(session, town.gp_at_hospital, town.patients[0])),
                 Referral(**same, gp_id=town.gp, practitioner_id=town.specialist, letter="x",
                          status=Kept.SENT, created_at=at, sent_at=at, version=1),
                 EmergencyAccess(**same, practitioner_id=town.physio, reason="x", starts_at=at,

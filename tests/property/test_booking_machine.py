@@ -28,7 +28,10 @@ from openslot.directory.rules import SYSTEM
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.schedules import commands as schedule_commands
+from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
+from openslot.schedules.availability import DAY, Span
+from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schema import metadata
 from town import SYDNEY, Town, build_town
@@ -55,17 +58,20 @@ class ModelVisit:
     held_until: datetime | None = None
     referral: UUID | None = None
     offered: bool = False
+    room: str | None = None
 
 
 @dataclass
 class Model:
     """What ought to be: lists of visits, absences, closures and referrals, searched one by
-    one. A referral is known by its patient, and None once it is revoked."""
+    one. A referral is known by its patient, and None once it is revoked. ``rooms`` are those
+    that the schedules have now; a visit stays in the one that it was booked into."""
 
     visits: dict[UUID, ModelVisit] = field(default_factory=dict)
     absences: dict[UUID, tuple[int, datetime, datetime]] = field(default_factory=dict)
     closures: dict[int, tuple[int, datetime, datetime]] = field(default_factory=dict)
     referrals: dict[UUID, int | None] = field(default_factory=dict)
+    rooms: dict[int, str | None] = field(default_factory=dict)
 
     def in_the_way(
         self, now: datetime, starts: datetime, ends: datetime, *, besides: UUID | None
@@ -145,6 +151,7 @@ class Bookings(RuleBasedStateMachine):
             taken = ModelVisit(
                 schedule, self.places[schedule][0], patient, starts, ends,
                 Status(made.status), made.held_until, made.referral_use,
+                room=self.model.rooms.get(schedule),
             )  # fmt: skip
             self._let_go_for(taken)
             self.model.visits[made.id] = taken
@@ -165,7 +172,10 @@ class Bookings(RuleBasedStateMachine):
         others = self.model.usable(visit.patient) if not kept else set()
         # A hold keeps its time from others; what keeps the practitioner away comes all the same.
         there = self._time_is_offered(visit.schedule, visit.starts, visit.ends)
-        with self._expecting(there and (kept or bool(others))):
+        anew = bool(others) and self._free(
+            visit.schedule, visit.patient, visit.starts, visit.ends, besides=key
+        )
+        with self._expecting(there and (kept or anew)):
             made = self.database.run(
                 lambda session: referrals.book(session, actor, wish, now=self.now, hold_id=key)
             )
@@ -174,8 +184,9 @@ class Bookings(RuleBasedStateMachine):
                 visit.status = Status.BOOKED
             else:
                 taken = replace(
-                    visit, status=Status.BOOKED, held_until=None, referral=made.referral_use
-                )
+                    visit, status=Status.BOOKED, held_until=None, referral=made.referral_use,
+                    room=self.model.rooms.get(visit.schedule),
+                )  # fmt: skip
                 self._let_go_for(taken)
                 self.model.visits[made.id] = taken
 
@@ -196,6 +207,7 @@ class Bookings(RuleBasedStateMachine):
                 )
             )  # fmt: skip
             visit.starts, visit.ends = starts, ends
+            visit.room = self.model.rooms.get(visit.schedule)
             self._let_go_for(visit)
 
     @precondition(lambda self: self._some(Status.BOOKED))
@@ -294,6 +306,29 @@ class Bookings(RuleBasedStateMachine):
         )
         del self.model.closures[key]
 
+    @rule(place=st.integers(0, 3), room=st.sampled_from([None, "Room 1", "Room 2"]))
+    def change_the_room(self, place: int, room: str | None) -> None:
+        schedule = list(self.places)[place]
+        if self.places[schedule][1] == self.town.hospital:
+            details = ScheduleDetails(room=room)
+            self.database.run(
+                lambda session: schedule_commands.change_schedule(
+                    session, SYSTEM, schedule, details, now=self.now
+                )
+            )
+            self.model.rooms[schedule] = room
+
+    @rule()
+    def repair_what_is_right(self) -> None:
+        """Nothing changes, whatever is called a fault."""
+        pages = self.database.read(diaries.all_pages)
+        called = [
+            check.Fault(check.TAKEN_BY_NOTHING, diary_id, Span(day * DAY, day * DAY + 1))
+            for diary_id, day in pages
+        ]
+        check.repair(self.database, called)
+        assert self.database.read(diaries.all_pages) == pages
+
     @rule(minutes=st.sampled_from([1, 9, 10, 11, 180, 600, 1440]))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -376,6 +411,8 @@ class Bookings(RuleBasedStateMachine):
                 continue
             if visit.practitioner == practitioner or visit.patient == patient:
                 return False
+            if self._shares_room(schedule, visit):
+                return False
         same_day = any(
             visit.patient == patient
             and visit.practitioner == practitioner
@@ -389,10 +426,14 @@ class Bookings(RuleBasedStateMachine):
     def _time_is_free(self, schedule: int, starts: datetime, ends: datetime) -> bool:
         practitioner = self.places[schedule][0]
         taken = any(
-            visit.practitioner == practitioner
+            visit.practitioner == practitioner or self._shares_room(schedule, visit)
             for visit in self.model.in_the_way(self.now, starts, ends, besides=None)
         )
         return not taken and self._time_is_offered(schedule, starts, ends)
+
+    def _shares_room(self, schedule: int, visit: ModelVisit) -> bool:
+        room = self.model.rooms.get(schedule)
+        return room is not None and visit.room == room
 
     def _time_is_offered(self, schedule: int, starts: datetime, ends: datetime) -> bool:
         practitioner, centre = self.places[schedule]

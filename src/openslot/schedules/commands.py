@@ -12,6 +12,7 @@ from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
+from openslot.core.turns import take_turn
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Room
 from openslot.directory.rules import Actor, may_edit_department, may_run_centre, runs_every
@@ -196,6 +197,8 @@ def _set_hours(
     session: Session, schedule: Schedule, hours: Iterable[Weekly], zone: ZoneInfo
 ) -> None:
     kept = check_hours(hours)
+    # One after another: of two at once each would miss what the other adds, and both would stay.
+    take_turn(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:
         practitioner = directory.practitioner(session, schedule.practitioner_id, inactive=True)
         if not practitioner.either_place:
@@ -203,6 +206,12 @@ def _set_hours(
             elsewhere.pop(schedule.id, None)
             check_apart(kept, zone, elsewhere.values())
     queries.replace_hours(session, schedule.id, kept)
+
+
+def _owner(schedule: Schedule) -> str:
+    if schedule.practitioner_id is not None:
+        return f"practitioner {schedule.practitioner_id}"
+    return f"service {schedule.service_id}"
 
 
 def _existing(session: Session, schedule_id: int) -> Schedule:

@@ -1,0 +1,411 @@
+"""What writes diaries beside booking races with it and with its like, on every engine.
+
+Two transactions read all that they decide by before either writes: where an engine lets several
+write at once, they meet just before the compare-and-set. One of them loses it, and does its work
+again on what the other left. The control writes without comparing, and leaves wrong diaries.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+import engines
+from factories import claimed_by
+from openslot.booking import absences, check
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.errors import Absent, CentreClosed
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Database
+from openslot.core.errors import DomainError, NotFound
+from openslot.core.ids import new_id
+from openslot.directory.rules import SYSTEM
+from openslot.schedules import commands as schedules
+from openslot.schedules import diaries
+from openslot.schedules.availability import DAY, Span, Weekly, tick_at
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.diaries import Page, PageKey
+from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours
+from racing import PATIENCE, barrier, race
+from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+
+MORNING = MONDAY_9 + 6 * HALF_HOUR
+DAY_ENDS = MONDAY_9 + 16 * HALF_HOUR
+FEW = 8
+SERVERS = [name for name in engines.engine_names() if name != "sqlite"]
+
+
+@dataclass
+class Desk:
+    """What people do at one practice, each in a transaction of its own."""
+
+    database: Database
+    town: Town
+
+    def run(self, work: Callable[[Session], Any]) -> Any:
+        """What came of it, a refusal in words among it."""
+        try:
+            return self.database.run(work)
+        except DomainError as refusal:
+            return refusal
+
+    def book(self, start: Any = MONDAY_9, patient: int = 0, schedule: int | None = None) -> Any:
+        wish = self.town.wish(start, patient=patient, schedule=schedule)
+        return self.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+
+    def cancel(self, visit: UUID) -> Any:
+        return self.run(
+            lambda session: booking.change_status(
+                session, SYSTEM, visit, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+            )
+        )
+
+    def move(self, visit: UUID, start: Any) -> Any:
+        return self.run(
+            lambda session: booking.move(
+                session, SYSTEM, visit, start, now=NOW, cutoff=timedelta(0)
+            )
+        )
+
+    def away(self, ends: Any = DAY_ENDS, starts: Any = MONDAY_9) -> Any:
+        leave = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=ends)
+        return self.run(
+            lambda session: absences.enter_absence(session, SYSTEM, self.town.gp, leave, now=NOW)
+        )
+
+    def back(self, absence: UUID) -> Any:
+        return self.run(
+            lambda session: absences.end_absence(session, SYSTEM, self.town.gp, absence, now=NOW)
+        )
+
+    def close(self, ends: Any = DAY_ENDS) -> Any:
+        return self.run(
+            lambda session: schedules.close_centre(
+                session, SYSTEM, self.town.hospital, starts=MONDAY_9, ends=ends,
+                reason="Flood", now=NOW,
+            )
+        )  # fmt: skip
+
+    def reopen(self, closure: int) -> Any:
+        return self.run(lambda session: schedules.reopen_centre(session, SYSTEM, closure, now=NOW))
+
+    def give_room(self, schedule: int, room: str | None) -> Any:
+        details = ScheduleDetails(room=room)
+        return self.run(
+            lambda session: schedules.change_schedule(session, SYSTEM, schedule, details, now=NOW)
+        )
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database, build_town(database, patients=FEW))
+
+
+Steps = tuple[Callable[[], Any], ...]
+
+
+def end_of_leave_and_cancel(desk: Desk) -> Steps:
+    leave, visit = _leave_around_a_visit(desk)
+    return lambda: desk.back(leave.id), lambda: desk.cancel(visit.id)
+
+
+def end_of_leave_and_move(desk: Desk) -> Steps:
+    leave, visit = _leave_around_a_visit(desk)
+    later = MONDAY_9 + timedelta(days=1)
+    return lambda: desk.back(leave.id), lambda: desk.move(visit.id, later)
+
+
+def leave_exactly_over_a_visit_and_cancel(desk: Desk) -> Steps:
+    visit = desk.book()
+    return lambda: desk.away(MONDAY_9 + HALF_HOUR), lambda: desk.cancel(visit.id)
+
+
+def leave_of_a_day_and_cancel(desk: Desk) -> Steps:
+    visit = desk.book()
+    return desk.away, lambda: desk.cancel(visit.id)
+
+
+def leave_and_move_out_of_it(desk: Desk) -> Steps:
+    visit = desk.book()
+    return lambda: desk.away(MORNING), lambda: desk.move(visit.id, MORNING)
+
+
+def leave_and_end_of_an_older_one(desk: Desk) -> Steps:
+    older = desk.away()
+    return desk.away, lambda: desk.back(older.id)
+
+
+def closure_and_end_of_an_older_one(desk: Desk) -> Steps:
+    older = desk.close()
+    return desk.close, lambda: desk.reopen(older.id)
+
+
+def two_leaves_that_overlap_end(desk: Desk) -> Steps:
+    first, second = desk.away(), desk.away(MORNING)
+    return lambda: desk.back(first.id), lambda: desk.back(second.id)
+
+
+def _leave_around_a_visit(desk: Desk) -> tuple[Any, Any]:
+    visit = desk.book()
+    return desk.away(), visit
+
+
+CROSSINGS = [
+    end_of_leave_and_cancel,
+    end_of_leave_and_move,
+    leave_exactly_over_a_visit_and_cancel,
+    leave_of_a_day_and_cancel,
+    leave_and_move_out_of_it,
+    leave_and_end_of_an_older_one,
+    closure_and_end_of_an_older_one,
+    two_leaves_that_overlap_end,
+]
+
+
+@pytest.mark.parametrize("crossing", CROSSINGS)
+def test_crossing_changes_leave_the_diaries_right(
+    desk: Desk, crossing: Callable[[Desk], Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = crossing(desk)
+    if desk.database.engine.dialect.name != "sqlite":  # which lets one write at a time
+        meet_before_writing(monkeypatch, diaries._compare_and_set)
+    outcomes = race(2, lambda number: steps[number]())
+    assert not [one for one in outcomes if isinstance(one, Exception)]
+    assert check.faults(desk.database) == []
+
+
+@pytest.mark.parametrize("engine_name", SERVERS)
+@pytest.mark.parametrize("crossing", CROSSINGS)
+def test_control_without_comparing_crossing_changes_leave_them_wrong(
+    desk: Desk, crossing: Callable[[Desk], Steps], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second writes what it reckoned from what was there before the first."""
+    first, second = crossing(desk)
+    first_is_done, seconds = threading.Event(), list[threading.Thread]()
+
+    def work(number: int) -> None:
+        if number == 0:
+            first()
+            first_is_done.set()
+        else:
+            seconds.append(threading.current_thread())
+            second()
+
+    def write_late(session: Session, old: dict[PageKey, Page], new: dict[PageKey, int]) -> None:
+        if threading.current_thread() in seconds:
+            first_is_done.wait(PATIENCE)
+        write_blindly(session, old, new)
+
+    meet_before_writing(monkeypatch, write_late)
+    race(2, work)
+    assert check.faults(desk.database) != []
+
+
+def meet_before_writing(monkeypatch: pytest.MonkeyPatch, write: Callable[..., None]) -> None:
+    """Let each of two threads write its first pages when both have read theirs."""
+    together, met = barrier(2), threading.local()
+
+    def writing(session: Session, old: dict[PageKey, Page], new: dict[PageKey, int]) -> None:
+        if new and not hasattr(met, "once"):
+            met.once = True
+            together.wait()
+        write(session, old, new)
+
+    monkeypatch.setattr(diaries, "_compare_and_set", writing)
+
+
+def write_blindly(session: Session, old: dict[PageKey, Page], new: dict[PageKey, int]) -> None:
+    """Write the pages as if nobody else did, and only those whose bits change."""
+    for (diary_id, day), mask in sorted(new.items()):
+        page = old.get((diary_id, day))
+        if page is not None and page.taken == mask:
+            continue
+        taken = mask.to_bytes(diaries.PAGE_BYTES, "little")
+        where = (DiaryPage.diary_id == diary_id, DiaryPage.day == day)
+        written = session.execute(update(DiaryPage).where(*where).values(taken=taken))
+        if written.rowcount == 0:
+            session.execute(insert(DiaryPage).values(diary_id=diary_id, day=day, taken=taken))
+
+
+# What was ended is ended once
+
+
+def test_of_many_who_end_a_leave_one_does(desk: Desk) -> None:
+    """The others hear that it is no longer there, and what was booked meanwhile keeps its time."""
+    for number in range(3):
+        day = timedelta(days=number)
+        leave = desk.away(DAY_ENDS + day, MONDAY_9 + day)
+
+        def work(racer: int, leave: UUID = leave.id, start: Any = MONDAY_9 + day) -> Any:
+            return desk.back(leave) if racer < 4 else desk.book(start, patient=racer)
+
+        outcomes = race(FEW, work)
+        assert [type(one) for one in outcomes[:4] if one is not None] == [NotFound] * 3
+        booked = [one for one in outcomes[4:] if isinstance(one, Appointment)]
+        assert len(booked) <= 1
+        assert check.faults(desk.database) == []
+
+
+def test_of_many_who_open_a_centre_again_one_does(desk: Desk) -> None:
+    closure = desk.close()
+    outcomes = race(4, lambda _number: desk.reopen(closure.id))
+    assert [type(one) for one in outcomes if one is not None] == [NotFound] * 3
+    assert check.faults(desk.database) == []
+
+
+def test_after_a_crossing_nobody_books_into_what_stands(desk: Desk) -> None:
+    older_leave, older_closure = desk.away(), desk.close()
+    race(2, lambda number: (desk.away, lambda: desk.back(older_leave.id))[number]())
+    assert isinstance(desk.book(schedule=desk.town.gp_at_clinic), Absent)
+    race(2, lambda number: (desk.close, lambda: desk.reopen(older_closure.id))[number]())
+    assert isinstance(desk.book(schedule=desk.town.physio_at_hospital), CentreClosed)
+
+
+# Rooms and hours change under what is booked
+
+
+def test_an_appointment_stays_in_the_room_that_it_claimed(desk: Desk) -> None:
+    town = desk.town
+    for schedule in (town.gp_at_hospital, town.physio_at_hospital):
+        desk.give_room(schedule, "Room 1")
+    visit = desk.book()
+    desk.give_room(town.gp_at_hospital, "Room 2")
+    assert check.faults(desk.database) == []
+    # Room 1 is taken still, and room 2 is free for a third.
+    assert isinstance(desk.book(patient=1, schedule=town.physio_at_hospital), DomainError)
+    desk.give_room(town.specialist_at_hospital, "Room 2")
+    other = desk.move(visit.id, MONDAY_9 + HALF_HOUR)
+    assert isinstance(other, Appointment)
+    assert check.faults(desk.database) == []
+    # It moved into room 2, and gave room 1 back.
+    assert isinstance(desk.book(patient=1, schedule=town.physio_at_hospital), Appointment)
+    desk.cancel(visit.id)
+    assert check.faults(desk.database) == []
+
+
+def test_rooms_change_while_people_book_and_cancel(desk: Desk) -> None:
+    town = desk.town
+    places = (town.gp_at_hospital, town.physio_at_hospital)
+    for schedule in places:
+        desk.give_room(schedule, "Room 1")
+
+    def work(number: int) -> None:
+        for step in range(4):
+            if number < 2:
+                desk.give_room(places[number], f"Room {1 + (step + number) % 2}")
+                continue
+            visit = desk.book(MONDAY_9 + step * HALF_HOUR, number, places[number % 2])
+            if isinstance(visit, Appointment) and step % 2:
+                desk.cancel(visit.id)
+
+    race(FEW, work)
+    assert check.faults(desk.database) == []
+
+
+def test_of_two_who_change_hours_at_once_the_later_stands(desk: Desk) -> None:
+    """Not both, one beside the other."""
+    hours = [[weekly] for weekly in _mornings()]
+
+    def work(number: int) -> Any:
+        return desk.run(
+            lambda session: schedules.set_hours(
+                session, SYSTEM, desk.town.gp_at_hospital, hours[number % 2], now=NOW
+            )
+        )
+
+    race(FEW, work)
+    left = desk.database.read(
+        lambda session: (
+            session.query(OpeningHours)
+            .filter(OpeningHours.schedule_id == desk.town.gp_at_hospital)
+            .count()
+        )
+    )
+    assert left == 1
+
+
+def _mornings() -> list[Weekly]:
+    return [WEEKDAYS[0]._replace(ends=12 * 60), WEEKDAYS[0]._replace(ends=13 * 60)]
+
+
+# Looking and repairing while people book
+
+PAST = 30_000
+
+
+@pytest.fixture
+def old_practice(desk: Desk) -> Desk:
+    """With many past appointments, so that a look at all of them takes its time."""
+
+    def fill(session: Session) -> None:
+        place = claimed_by(session, desk.town.physio_at_hospital)
+        diary_id, now = place["diary_id"], tick_at(MONDAY_9)
+        for ends in range(now, now - PAST * 6, -100 * DAY):
+            starts = max(ends - 100 * DAY, now - PAST * 6)
+            diaries.change(session, claim=[(diary_id, Span(starts, ends))])
+        session.execute(insert(Appointment), [
+            {
+                "id": new_id(), "schedule_id": desk.town.physio_at_hospital, **place,
+                "starts_at": MONDAY_9 - number * HALF_HOUR, "status": Status.FULFILLED,
+                "ends_at": MONDAY_9 - (number - 1) * HALF_HOUR, "priority": "routine",
+                "extensions": 0, "offered": False, "version": 1, "created_at": NOW,
+                "changed_at": NOW,
+            }
+            for number in range(1, PAST + 1)
+        ])  # fmt: skip
+
+    desk.database.run(fill)
+    return desk
+
+
+@pytest.fixture
+def busy(old_practice: Desk) -> Iterator[Desk]:
+    """People book and cancel all the while."""
+    over = threading.Event()
+
+    def keep_booking(patient: int) -> None:
+        while not over.is_set():
+            for step in range(16):
+                if over.is_set():
+                    break
+                visit = old_practice.book(MONDAY_9 + step * HALF_HOUR, patient)
+                if isinstance(visit, Appointment):
+                    old_practice.cancel(visit.id)
+
+    clerks = [threading.Thread(target=keep_booking, args=(number,)) for number in range(3)]
+    for clerk in clerks:
+        clerk.start()
+    yield old_practice
+    over.set()
+    for clerk in clerks:
+        clerk.join()
+
+
+def test_a_check_of_a_busy_practice_raises_no_false_alarm(busy: Desk) -> None:
+    assert [check.faults(busy.database) for _ in range(10)] == [[]] * 10
+
+
+def test_a_repair_of_a_busy_practice_frees_nothing_that_is_booked(busy: Desk) -> None:
+    """Whatever is called a fault, a page is put right by what claims it when it is written."""
+    everything = busy.database.read(_all_called_a_fault)
+    for _ in range(20):
+        check.repair(busy.database, everything)
+        assert check.faults(busy.database) == []
+
+
+def _all_called_a_fault(session: Session) -> list[check.Fault]:
+    """Each page of the days that are booked, as if it were wrong."""
+    days = session.query(DiaryPage.diary_id, DiaryPage.day).filter(
+        DiaryPage.day >= tick_at(MONDAY_9) // DAY
+    )
+    return [
+        check.Fault(check.TAKEN_BY_NOTHING, diary_id, Span(day * DAY, day * DAY + 1))
+        for diary_id, day in days
+    ]
