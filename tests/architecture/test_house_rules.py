@@ -96,6 +96,13 @@ def sql_stays_in_its_files(module: Module) -> Iterator[str]:
             yield name
 
 
+def pages_are_written_in_one_file(module: Module) -> Iterator[str]:
+    """Nobody else touches the table of diary pages, and so none forgets the version."""
+    home = ("schedules/diaries.py", "schedules/models.py")
+    if module.path not in home and module.folders[:1] != ("migrations",):
+        yield from re.findall(r"\bDiaryPage\b|\bdiary_page\b", module.text)
+
+
 def entry_points_never_meet(module: Module) -> Iterator[str]:
     if len(module.folders) < 2 or module.folders[0] != "entrypoints":
         return
@@ -162,6 +169,7 @@ RULES: list[tuple[Rule, Module]] = [
     (flask_stays_in_entry_points, Module("identity/rules.py", "import flask_security")),
     (sql_stays_in_its_files, Module("booking/commands.py", "from sqlalchemy import select")),
     (sql_stays_in_its_files, Module("entrypoints/web/x.py", "import sqlalchemy")),
+    (pages_are_written_in_one_file, Module("booking/queries.py", "update(DiaryPage)")),
     (
         entry_points_never_meet,
         Module("entrypoints/api/x.py", "from openslot.entrypoints.web import forms"),

@@ -8,7 +8,7 @@ again on what the other left. The control writes without comparing, and leaves w
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -346,15 +346,16 @@ def old_practice(desk: Desk) -> Desk:
 
     def fill(session: Session) -> None:
         place = claimed_by(session, desk.town.physio_at_hospital)
-        diary_id, now = place["diary_id"], tick_at(MONDAY_9)
+        monday = MONDAY_9.astimezone(UTC)
+        diary_id, now = place["diary_id"], tick_at(monday)
         for ends in range(now, now - PAST * 6, -100 * DAY):
             starts = max(ends - 100 * DAY, now - PAST * 6)
             diaries.change(session, claim=[(diary_id, Span(starts, ends))])
         session.execute(insert(Appointment), [
             {
                 "id": new_id(), "schedule_id": desk.town.physio_at_hospital, **place,
-                "starts_at": MONDAY_9 - number * HALF_HOUR, "status": Status.FULFILLED,
-                "ends_at": MONDAY_9 - (number - 1) * HALF_HOUR, "priority": "routine",
+                "starts_at": monday - number * HALF_HOUR, "status": Status.FULFILLED,
+                "ends_at": monday - (number - 1) * HALF_HOUR, "priority": "routine",
                 "extensions": 0, "offered": False, "version": 1, "created_at": NOW,
                 "changed_at": NOW,
             }
@@ -389,13 +390,13 @@ def busy(old_practice: Desk) -> Iterator[Desk]:
 
 
 def test_a_check_of_a_busy_practice_raises_no_false_alarm(busy: Desk) -> None:
-    assert [check.faults(busy.database) for _ in range(10)] == [[]] * 10
+    assert [check.faults(busy.database) for _ in range(5)] == [[]] * 5
 
 
 def test_a_repair_of_a_busy_practice_frees_nothing_that_is_booked(busy: Desk) -> None:
     """Whatever is called a fault, a page is put right by what claims it when it is written."""
     everything = busy.database.read(_all_called_a_fault)
-    for _ in range(20):
+    for _ in range(5):
         check.repair(busy.database, everything)
         assert check.faults(busy.database) == []
 
