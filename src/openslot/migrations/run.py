@@ -14,6 +14,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from openslot.core.db import make_engine
+
 
 class BrokenReferences(Exception):
     """A migration of SQLite would leave rows that point to nothing; it was undone."""
@@ -61,9 +63,20 @@ def config_for(connection: Connection | None = None) -> Config:
 
 
 def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
-    with engine.connect() as connection, _foreign_keys_off(connection), connection.begin():
+    with (
+        _unhurried(engine).connect() as connection,
+        _foreign_keys_off(connection),
+        connection.begin(),
+    ):
         change(config_for(connection))
         _check_references(connection)
+
+
+def _unhurried(engine: Engine) -> Engine:
+    """The same database without limits: a table with many rows takes its time to change."""
+    if engine.dialect.name == "sqlite":
+        return engine
+    return make_engine(engine.url, hurried=False)
 
 
 @contextmanager
