@@ -145,7 +145,7 @@ class Database:
                 raise
             except Unavailable as error:
                 if not error.is_broken or time.monotonic() - began > REDIALS_WITHIN:
-                    raise Unavailable(NOTHING_SAVED) from error
+                    raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
             except (LostRace, StaleDataError, DBAPIError) as error:
                 _check_worth_retrying(error, met)
                 if time.monotonic() - began > PATIENCE:
@@ -164,7 +164,7 @@ class Database:
                 # Whether the server had it when the connection broke cannot be known, and who
                 # does it again might do it twice.
                 if error.is_broken:
-                    raise Uncertain from error
+                    raise Uncertain(reason=error.reason) from error
                 raise
             return done
 
@@ -238,9 +238,11 @@ def _explain(context: ExceptionContext) -> Exception | None:
     """What a driver says, in words of the domain, wherever nothing of it is to be tried again."""
     if context.is_pre_ping:
         return None  # the pool makes a new connection by itself
-    refusal = refusal_of(context.original_exception)
+    original = context.original_exception
+    refusal = refusal_of(original)
     if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
-        return Unavailable(is_broken=context.is_disconnect or _is_torn(context.original_exception))
+        reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
+        return Unavailable(reason=reason, is_broken=context.is_disconnect or _is_torn(original))
     reads = context.connection.get_execution_options().get("openslot_reads", False)
     if refusal is Refusal.SLOW or (reads and refusal is Refusal.CONTENDED):
         return Busy()

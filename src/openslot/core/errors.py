@@ -132,15 +132,18 @@ class Unavailable(Failure):
     """The database cannot work just now: it is away, starting, full, or only to be read.
 
     No DomainError, so that nobody who answers a refusal goes on to ask the database for more.
-    ``is_broken`` where the connection to it ended, so that another may be tried.
+    ``is_broken`` where the connection to it ended, so that another may be tried; ``reason`` is
+    what the driver said, for the log alone.
     """
 
     code = "unavailable"
     sentence = "The database cannot be reached just now. Try again in a minute."
     retry_after: ClassVar[int] = 5
 
-    def __init__(self, sentence: str | None = None, *, is_broken: bool = False):
-        self.is_broken = is_broken
+    def __init__(
+        self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False
+    ):
+        self.reason, self.is_broken = reason, is_broken
         super().__init__(sentence)
 
 

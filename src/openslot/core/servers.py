@@ -44,15 +44,13 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
     is_postgresql = url.get_backend_name() == "postgresql"
     engine = create_engine(
         url,
-        connect_args={} if is_postgresql else _MARIADB,
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_size=20,
         pool_timeout=FREE_WITHIN,
         hide_parameters=True,
     )
-    if is_postgresql:
-        event.listen(engine, "do_connect", _connect_postgresql)
+    event.listen(engine, "do_connect", _connect_postgresql if is_postgresql else _connect_mariadb)
     set_up = _set_up_postgresql if is_postgresql else _set_up_mariadb
     event.listen(engine, "connect", partial(set_up, hurried=hurried))
     return engine
@@ -94,14 +92,17 @@ def _set_up_postgresql(connection: _Connection, _record: Any, *, hurried: bool) 
     connection.autocommit = False
 
 
-_MARIADB = {
-    "charset": "utf8mb4",
+def _connect_mariadb(
+    dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]
+) -> Any:
     # A server may be set to cut off what is too long, or to read our statements in another way.
-    "sql_mode": "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION",
-    "connect_timeout": CONNECTS_WITHIN,
-    "read_timeout": CONNECTS_WITHIN,
-    "write_timeout": SILENT_AFTER,
-}
+    sql_mode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+    limits = {
+        "connect_timeout": CONNECTS_WITHIN,
+        "read_timeout": CONNECTS_WITHIN,
+        "write_timeout": SILENT_AFTER,
+    }
+    return dialect.connect(*positional, **{**named, **limits, "charset": "utf8mb4", "sql_mode": sql_mode})
 
 
 def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:

@@ -101,6 +101,8 @@ def problem_of(error: Failure) -> Problem:
 
 
 def _failure(error: Failure) -> Response:
+    if isinstance(error, Unavailable):
+        log.warning("database.unavailable", code=error.code, reason=error.reason)
     return render(problem_of(error))
 
 

@@ -21,13 +21,13 @@ class BrokenReferences(Exception):
     """A migration of SQLite would leave rows that point to nothing; it was undone."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest schema; nothing happens where it is there already.
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to ``revision``, by default the newest schema; nothing happens where it is there already.
 
     Raises BrokenReferences, with everything as before, where rows would lose what they
     point to.
     """
-    _migrate(engine, lambda config: command.upgrade(config, "head"))
+    _migrate(engine, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(engine: Engine, revision: str) -> None:

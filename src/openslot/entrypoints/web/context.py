@@ -32,6 +32,7 @@ __all__ = [
     "actor",
     "close_reader",
     "database",
+    "does_without_database",
     "forget_actor",
     "now",
     "reader",

@@ -205,7 +205,8 @@ def run(
             if once:
                 raise
             pause = min(pause * 2, LONGEST_PAUSE)
-            log.error("worker.waits", error=place_of(error), seconds=pause)
+            reason = error.reason if isinstance(error, Unavailable) else place_of(error)
+            log.error("worker.waits", error=reason, seconds=pause)
         else:
             if once:
                 return
