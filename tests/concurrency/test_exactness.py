@@ -1,7 +1,7 @@
 """Rule: exact means exact, letter by letter, on every engine and whatever a server's defaults."""
 
 import unicodedata
-from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, func, insert, inspect, select, text, update
@@ -93,17 +93,20 @@ def test_text_that_is_too_long_is_refused_and_never_cut_off(database: Database) 
 # A key that every try meets again
 
 
+def add_anyway(session: Session, *, tries: list[int], values: dict[str, object]) -> None:
+    tries.append(1)
+    add_centre(session, 2, **values)
+
+
 def test_a_key_that_is_taken_for_good_is_a_conflict_at_once(database: Database) -> None:
     database.run(lambda session: add_centre(session, 1, name="Here", business_number="12"))
-    for values, field in (({"name": "Here"}, "name"), ({"business_number": "12"}, "business_number")):
-        tries = []
-
-        def work(session: Session, values: dict[str, object] = values) -> None:
-            tries.append(1)
-            add_centre(session, 2, **values)
-
+    for values, field in (
+        ({"name": "Here"}, "name"),
+        ({"business_number": "12"}, "business_number"),
+    ):
+        tries: list[int] = []
         with pytest.raises(AlreadyThere) as refused:
-            database.run(work)
+            database.run(partial(add_anyway, tries=tries, values=values))
         assert len(tries) == 2
         assert refused.value.field == field
         assert "There is already one with this" in str(refused.value)
@@ -153,12 +156,12 @@ def test_every_unique_key_is_told_by_its_columns(database: Database) -> None:
 
 
 @pytest.fixture(params=["latin1", "utf8mb4 COLLATE utf8mb4_general_ci"])
-def odd_engine(blank_engine: Engine, request: pytest.FixtureRequest) -> Iterator[Engine]:
+def odd_engine(blank_engine: Engine, request: pytest.FixtureRequest) -> Engine:
     """A MariaDB database whose own default is another."""
     with blank_engine.begin() as connection:
         name = connection.scalar(text("SELECT DATABASE()"))
         connection.execute(text(f"ALTER DATABASE {name} CHARACTER SET {request.param}"))
-    yield blank_engine
+    return blank_engine
 
 
 FOLDING = text(
@@ -262,7 +265,12 @@ def test_the_connection_says_how_it_reads_whatever_the_address_or_the_server_say
 ) -> None:
     engine = make_engine(blank_engine.url.update_query_dict({"charset": "latin1"}))
     with engine.connect() as connection:
-        names = "character_set_client", "character_set_connection", "collation_connection", "sql_mode"
+        names = (
+            "character_set_client",
+            "character_set_connection",
+            "collation_connection",
+            "sql_mode",
+        )
         found = connection.execute(text(f"SELECT {', '.join(f'@@{name}' for name in names)}")).one()
     engine.dispose()
     assert found[:3] == ("utf8mb4", "utf8mb4", "utf8mb4_nopad_bin")

@@ -1,4 +1,4 @@
-"""Rule: what looks alike has the same answer on every engine, at once: 201, or 409 in a sentence."""
+"""Rule: what looks alike has the same answer on every engine, at once."""
 
 import time
 from collections.abc import Iterator

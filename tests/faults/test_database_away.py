@@ -65,12 +65,16 @@ class Place:
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     """A server of its own, and a database with all tables that is reached through the proxy."""
     folder = engines.scratch_folder()
     server = engines.STARTERS[request.param](folder)
     between = Between(server.listens)
-    direct = make_url(server.url.format(database="postgres" if request.param == "postgresql" else "mysql"))
+    direct = make_url(
+        server.url.format(database="postgres" if request.param == "postgresql" else "mysql")
+    )
     made = Database(direct.render_as_string(hide_password=False))
     with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("CREATE DATABASE away"))

@@ -35,6 +35,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.schema import SchemaItem
 
 from openslot.core import clock
 from openslot.core.errors import AlreadyThere, Busy, Unavailable, Uncertain
@@ -79,9 +80,11 @@ class Base(DeclarativeBase):
     )
 
     @classmethod
-    def __table_cls__(cls, *parts: Any, **options: Any) -> Table:
+    def __table_cls__(
+        cls, name: str, metadata: MetaData, *parts: SchemaItem, **options: Any
+    ) -> Table:
         """A table whose texts are compared byte by byte on every engine."""
-        return Table(*parts, **options, **_EXACT)
+        return Table(name, metadata, *parts, **{**options, **_EXACT})
 
 
 class Instant(TypeDecorator[datetime]):
@@ -222,7 +225,9 @@ def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, met: An
 
 def _is_torn(error: BaseException) -> bool:
     """Whether SQLite could not write on, so that it must look first what is in the file."""
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    return (
+        isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    )
 
 
 @contextmanager
@@ -281,7 +286,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _lower(value: object) -> object:
+def _lower(value: T) -> T | str:
     return value.lower() if isinstance(value, str) else value
 
 

@@ -140,9 +140,7 @@ class Unavailable(Failure):
     sentence = "The database cannot be reached just now. Try again in a minute."
     retry_after: ClassVar[int] = 5
 
-    def __init__(
-        self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False
-    ):
+    def __init__(self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False):
         self.reason, self.is_broken = reason, is_broken
         super().__init__(sentence)
 

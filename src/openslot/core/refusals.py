@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 import psycopg
-import pymysql
+import pymysql  # type: ignore[import-untyped] # it carries no types
 from sqlalchemy import MetaData, Table, UniqueConstraint
 from sqlalchemy.exc import DBAPIError
 

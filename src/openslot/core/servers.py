@@ -92,9 +92,7 @@ def _set_up_postgresql(connection: _Connection, _record: Any, *, hurried: bool) 
     connection.autocommit = False
 
 
-def _connect_mariadb(
-    dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]
-) -> Any:
+def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:
     # A server may be set to cut off what is too long, or to read our statements in another way.
     sql_mode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
     limits = {
@@ -102,12 +100,14 @@ def _connect_mariadb(
         "read_timeout": CONNECTS_WITHIN,
         "write_timeout": SILENT_AFTER,
     }
-    return dialect.connect(*positional, **{**named, **limits, "charset": "utf8mb4", "sql_mode": sql_mode})
+    return dialect.connect(
+        *positional, **{**named, **limits, "charset": "utf8mb4", "sql_mode": sql_mode}
+    )
 
 
 def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
     # The driver has no public way to wait longer for an answer than for a connection.
-    connection._read_timeout = SILENT_AFTER if hurried else None  # noqa: SLF001
+    connection._read_timeout = SILENT_AFTER if hurried else None
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:
         settings |= {

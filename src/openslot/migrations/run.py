@@ -22,7 +22,8 @@ class BrokenReferences(Exception):
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the database to ``revision``, by default the newest schema; nothing happens where it is there already.
+    """Bring the database to ``revision``, by default the newest schema; nothing happens where it
+    is there already.
 
     Raises BrokenReferences, with everything as before, where rows would lose what they
     point to.
@@ -64,7 +65,8 @@ def config_for(connection: Connection | None = None) -> Config:
 
 def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
     with (
-        _unhurried(engine).connect() as connection,
+        _unhurried(engine) as unhurried,
+        unhurried.connect() as connection,
         _foreign_keys_off(connection),
         connection.begin(),
     ):
@@ -72,11 +74,15 @@ def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
         _check_references(connection)
 
 
-def _unhurried(engine: Engine) -> Engine:
+@contextmanager
+def _unhurried(engine: Engine) -> Iterator[Engine]:
     """The same database without limits: a table with many rows takes its time to change."""
     if engine.dialect.name == "sqlite":
-        return engine
-    return make_engine(engine.url, hurried=False)
+        yield engine
+        return
+    unhurried = make_engine(engine.url, hurried=False)
+    yield unhurried
+    unhurried.dispose()
 
 
 @contextmanager

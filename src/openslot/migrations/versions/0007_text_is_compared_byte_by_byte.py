@@ -35,7 +35,9 @@ def upgrade() -> None:
         changes.setdefault(table, []).append(_change(*column))
     op.execute("SET SESSION foreign_key_checks = 0")  # or keys that are text could not change
     for table in (*changes, *_made_otherwise(set(changes))):
-        op.execute(f"ALTER TABLE `{table}` {', '.join([f'DEFAULT {EXACT}', *changes.get(table, [])])}")
+        op.execute(
+            f"ALTER TABLE `{table}` {', '.join([f'DEFAULT {EXACT}', *changes.get(table, [])])}"
+        )
     op.execute("SET SESSION foreign_key_checks = 1")
 
 
