@@ -84,11 +84,14 @@ def scratch_folder() -> Path:
 
 @dataclass
 class Server:
-    """A running server: a URL with ``{database}`` to fill in, and its process."""
+    """A running server: a URL with ``{database}`` to fill in, its process, and where it listens:
+    a path, or a host and a port. ``again`` starts it anew on its files once it has ended."""
 
     url: str
     process: subprocess.Popen[bytes]
     stop_signal: signal.Signals
+    listens: Any
+    again: Callable[[], "Server"]
 
     def stop(self) -> None:
         """End it, kindly first; its data are thrown away in any case."""
@@ -163,6 +166,11 @@ def start_postgresql(parent: Path) -> Server:
         program("initdb") or "initdb", "-D", data, "-U", "openslot", "-A", "trust",
         "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
     )  # fmt: skip
+    return _start_postgres(home, settings)
+
+
+def _start_postgres(home: Home, settings: dict[str, str]) -> Server:
+    data = str(home.folder / "data")
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     process = home.start(program("postgres") or "postgres", "-D", data, *options)
     url = f"postgresql+psycopg://openslot@/{{database}}?host={home.folder}"
@@ -171,7 +179,10 @@ def start_postgresql(parent: Path) -> Server:
         psycopg.connect(user="openslot", dbname="postgres", host=str(home.folder)).close()
 
     _wait_for(process, answers, home)
-    return Server(url, process, signal.SIGQUIT)
+    return Server(
+        url, process, signal.SIGQUIT, str(home.folder / ".s.PGSQL.5432"),
+        lambda: _start_postgres(home, settings),
+    )  # fmt: skip
 
 
 def start_mariadb(parent: Path) -> Server:
@@ -214,7 +225,9 @@ def _start_mariadbd(home: Home, password: str) -> Server:
         pymysql.connect(host="127.0.0.1", port=port, user="openslot", password=password).close()
 
     _wait_for(process, answers, home)
-    return Server(url, process, signal.SIGTERM)
+    return Server(
+        url, process, signal.SIGTERM, ("127.0.0.1", port), lambda: _start_mariadbd(home, password)
+    )
 
 
 def _free_port() -> int:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Delete,
     Engine,
     MetaData,
+    Table,
     TypeDecorator,
     Update,
     and_,
@@ -31,13 +32,17 @@ from sqlalchemy import (
     or_,
 )
 from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.schema import SchemaItem
 
 from openslot.core import clock
-from openslot.core.errors import Busy
+from openslot.core.errors import AlreadyThere, Busy, Unavailable, Uncertain
+from openslot.core.refusals import Refusal, refusal_of, taken_columns
+from openslot.core.servers import COLLATION, make_server_engine
 
 T = TypeVar("T")
 
@@ -47,10 +52,20 @@ PATIENCE = 8.0
 WAL_IS_SAFE_FROM = (3, 51, 3)
 """Older SQLite may corrupt a write-ahead log that is reset at the wrong moment."""
 
-# Serialization failures, deadlocks, lock time-outs, and broken unique constraints.
-_RETRIED_SQLSTATES = {"40001", "40P01", "23505"}
-_RETRIED_MYSQL_CODES = {1020, 1062, 1205, 1213}
-_RETRIED_SQLITE_WORDS = ("locked", "busy", "UNIQUE constraint failed")
+REDIALS_WITHIN = 1.0
+"""Seconds after its start that work is begun anew over a connection that broke: who has waited
+for longer is told."""
+
+NOTHING_SAVED = (
+    "The database cannot be reached just now, and nothing was saved. Try again in a minute."
+)
+
+_EXACT = {
+    f"{dialect}_{option}": value
+    for dialect in ("mysql", "mariadb")
+    for option, value in {"charset": "utf8mb4", "collate": COLLATION}.items()
+}
+"""How MariaDB makes each table, whatever the database was made with."""
 
 
 class Base(DeclarativeBase):
@@ -65,6 +80,13 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+    @classmethod
+    def __table_cls__(
+        cls, name: str, metadata: MetaData, *parts: SchemaItem, **options: Any
+    ) -> Table:
+        """A table whose texts are compared byte by byte on every engine."""
+        return Table(name, metadata, *parts, **{**options, **_EXACT})
 
 
 class Instant(TypeDecorator[datetime]):
@@ -104,8 +126,9 @@ class LostRace(Exception):
 class Database:
     """An engine, and the only ways to use it."""
 
-    def __init__(self, url: str):
-        self.engine = make_engine(url)
+    def __init__(self, url: str, *, hurried: bool = True):
+        """``hurried`` where somebody else waits meanwhile; see :func:`make_engine`."""
+        self.engine = make_engine(url, hurried=hurried)
         self._reader = self.engine.execution_options(openslot_reads=True)
         # A transaction of SQLite is a snapshot already.
         whole = (
@@ -118,21 +141,42 @@ class Database:
 
         A lost compare-and-set, deadlock, serialization failure or locked SQLite file rolls
         back and calls ``work`` again, with growing random waits, for up to PATIENCE seconds.
-        So ``work`` must do nothing outside the session. Raises Busy when the time is over.
+        So ``work`` must do nothing outside the session. Raises Busy when the time is over,
+        AlreadyThere where a unique key has a value already, Unavailable where the database is
+        away, and Uncertain where it went away while it was told to commit.
         """
-        gives_up = time.monotonic() + PATIENCE
+        began = time.monotonic()
         wait = 0.002
+        met: Exception | None = None
         while True:
             try:
-                with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                    return work(session)
+                return self._once(work)
+            except Uncertain:
+                raise
+            except Unavailable as error:
+                if not error.is_broken or time.monotonic() - began > REDIALS_WITHIN:
+                    raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
             except (LostRace, StaleDataError, DBAPIError) as error:
-                if not _is_worth_retrying(error):
-                    raise
-                if time.monotonic() > gives_up:
+                _check_worth_retrying(error, met)
+                if time.monotonic() - began > PATIENCE:
                     raise Busy from error
+                met = error
             time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
+
+    def _once(self, work: Callable[[Session], T]) -> T:
+        with _waiting_for_a_connection(), Session(self.engine, expire_on_commit=False) as session:
+            done = work(session)
+            session.flush()
+            try:
+                session.commit()
+            except Unavailable as error:
+                # Whether the server had it when the connection broke cannot be known, and who
+                # does it again might do it twice.
+                if error.is_broken:
+                    raise Uncertain(reason=error.reason) from error
+                raise
+            return done
 
     def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
         """Do ``work`` in one read transaction; whatever it changes is thrown away."""
@@ -148,6 +192,8 @@ class Database:
         engine = self._snapshots if snapshot else self._reader
         # Closing rolls back without expiring what was loaded, so that it can still be shown.
         with Session(engine, expire_on_commit=False, autoflush=False) as session:
+            with _waiting_for_a_connection():
+                session.connection()
             yield session
 
     def close(self) -> None:
@@ -180,34 +226,65 @@ def behind(columns: Sequence[Any], key: Sequence[Any]) -> ColumnElement[bool]:
     return or_(columns[0] > key[0], and_(columns[0] == key[0], rest))
 
 
-def _is_worth_retrying(error: Exception) -> bool:
-    """Whether another try may succeed.
+def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, met: Any) -> None:
+    """Raise what no other try will change.
 
-    A broken unique constraint counts: the command checked before it wrote, so it lost a race,
-    and the next try will find the other's row and say so in a sentence.
+    A key that is taken, or points to nothing, counts as a lost race at first: the command
+    checked before it wrote, so the next try will find the other's row and say so in a sentence.
+    What that try meets again, of the same words, is what the command does not look for.
     """
-    if isinstance(error, LostRace | StaleDataError):
-        return True
-    original = getattr(error, "orig", None)
-    if isinstance(original, sqlite3.Error):
-        return any(word in str(original) for word in _RETRIED_SQLITE_WORDS)
-    if getattr(original, "sqlstate", None) in _RETRIED_SQLSTATES:
-        return True
-    arguments: tuple[object, ...] = getattr(original, "args", ())
-    return bool(arguments) and arguments[0] in _RETRIED_MYSQL_CODES
+    if not isinstance(error, DBAPIError):
+        return
+    refusal = refusal_of(error.orig)
+    again = isinstance(met, DBAPIError) and str(met.orig) == str(error.orig)
+    if refusal is Refusal.TAKEN and again:
+        raise AlreadyThere.of(taken_columns(Base.metadata, error)) from error
+    if refusal is None or (refusal is Refusal.DANGLING and again):
+        raise error
 
 
-def make_engine(url: str) -> Engine:
-    """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/."""
+def _is_torn(error: BaseException) -> bool:
+    """Whether SQLite could not write on, so that it must look first what is in the file."""
+    return (
+        isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+    )
+
+
+@contextmanager
+def _waiting_for_a_connection() -> Iterator[None]:
+    """Busy where others keep all connections for too long."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Busy from error
+
+
+def _explain(context: ExceptionContext) -> Exception | None:
+    """What a driver says, in words of the domain, wherever nothing of it is to be tried again."""
+    if context.is_pre_ping:
+        return None  # the pool makes a new connection by itself
+    original = context.original_exception
+    refusal = refusal_of(original)
+    if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
+        reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
+        return Unavailable(reason=reason, is_broken=context.is_disconnect or _is_torn(original))
+    reads = context.connection.get_execution_options().get("openslot_reads", False)
+    if refusal is Refusal.SLOW or (reads and refusal is Refusal.CONTENDED):
+        return Busy()
+    return None
+
+
+def make_engine(url: str | URL, *, hurried: bool = True) -> Engine:
+    """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/. One
+    that is not ``hurried`` lets a statement take as long as it takes."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(
-            parsed,
-            isolation_level="READ COMMITTED",
-            pool_pre_ping=True,
-            pool_size=20,
-            hide_parameters=True,
-        )
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    engine = _sqlite_engine(parsed) if is_sqlite else make_server_engine(parsed, hurried=hurried)
+    event.listen(engine, "handle_error", _explain)
+    return engine
+
+
+def _sqlite_engine(parsed: URL) -> Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
@@ -220,10 +297,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA foreign_keys = ON")
+    # As the other engines do it: LIKE minds the case, and lower knows all letters.
+    connection.execute("PRAGMA case_sensitive_like = ON")
+    connection.create_function("lower", 1, _lower, deterministic=True)
     wanted = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "truncate"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] not in (wanted, "memory"):
         connection.execute(f"PRAGMA journal_mode = {wanted}")
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _lower(value: T) -> T | str:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

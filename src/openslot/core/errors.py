@@ -4,12 +4,13 @@ Each has a stable ``code`` for programs and a ``sentence`` for people. The sente
 gettext message id with ``{name}`` places, filled from ``params`` after translation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
-class DomainError(Exception):
-    """A refusal with a code, a sentence and, where one field is to blame, its name."""
+class Failure(Exception):
+    """What did not go through, with a code, a sentence and, where one field is to blame, its
+    name."""
 
     code: ClassVar[str] = "error"
     sentence: ClassVar[str] = ""
@@ -22,6 +23,10 @@ class DomainError(Exception):
 
     def __str__(self) -> str:
         return self.message.format(**self.params)
+
+
+class DomainError(Failure):
+    """A refusal of a rule, which the reader may be able to do something about."""
 
 
 class Malformed(DomainError):
@@ -72,6 +77,29 @@ class StaleVersion(Conflict):
     code = "stale-version"
 
 
+_FILLED_IN = {
+    "name": ("name", "name"),
+    "email": ("email", "e-mail address"),
+    "business_number": ("business_number", "business number"),
+    "external_id": ("identifier", "identifier"),
+}
+"""Field and words of the columns with unique values that people or programs choose."""
+
+
+class AlreadyThere(Conflict):
+    """A value that must be one of its kind is there already, and no rule said so before."""
+
+    code = "already-there"
+    sentence = "There is already one with this {what}. Choose another, or change that one."
+
+    @classmethod
+    def of(cls, columns: Sequence[str]) -> Conflict:
+        """The refusal of a unique key: AlreadyThere where it is of a column that is filled in,
+        else a Conflict, since somebody did the same."""
+        chosen = next((_FILLED_IN[name] for name in columns if name in _FILLED_IN), None)
+        return cls(field=chosen[0], what=chosen[1]) if chosen else Conflict()
+
+
 class Expired(DomainError):
     """It was there, for a time that is over."""
 
@@ -95,3 +123,30 @@ class Busy(DomainError):
 
     code = "busy"
     sentence = "So many people are booking just now that this did not go through. Try again."
+
+    retry_after: ClassVar[int] = 1
+    """Seconds after which it may be tried again."""
+
+
+class Unavailable(Failure):
+    """The database cannot work just now: it is away, starting, full, or only to be read.
+
+    No DomainError, so that nobody who answers a refusal goes on to ask the database for more.
+    ``is_broken`` where the connection to it ended, so that another may be tried; ``reason`` is
+    what the driver said, for the log alone.
+    """
+
+    code = "unavailable"
+    sentence = "The database cannot be reached just now. Try again in a minute."
+    retry_after: ClassVar[int] = 5
+
+    def __init__(self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False):
+        self.reason, self.is_broken = reason, is_broken
+        super().__init__(sentence)
+
+
+class Uncertain(Unavailable):
+    """The connection ended while the database was told to commit."""
+
+    code = "uncertain"
+    sentence = "It is not certain whether this was saved. Look before you try again."

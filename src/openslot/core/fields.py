@@ -75,6 +75,12 @@ _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 _UNSEEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 
 
+def composed(text: str) -> str:
+    """The text with letters and their accents in one sign (NFC), as texts are kept: they come
+    either way from keyboards and files, and are compared byte by byte."""
+    return unicodedata.normalize("NFC", text)
+
+
 @dataclass(frozen=True, slots=True)
 class Prose:
     """Metadata of a text: composed (NFC), trimmed, of at most ``longest`` characters, none of
@@ -91,7 +97,7 @@ class Prose:
         """The text as it is kept."""
         if value is None:
             return None
-        text = unicodedata.normalize("NFC", re.sub("\r\n?", "\n", value))
+        text = composed(re.sub("\r\n?", "\n", value))
         if self.lines:
             text = text.replace("\t", " ")
             if _UNSEEN.search(text.replace("\n", "")):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core.db import Base, behind, changed
 from openslot.core.errors import NotFound
+from openslot.core.fields import composed
 from openslot.directory.models import (
     Centre,
     Department,
@@ -116,14 +117,14 @@ def holds(text: str, *columns: Any) -> ColumnElement[bool]:
         true(),
         *(
             or_(*(column.icontains(word, autoescape=True) for column in columns))
-            for word in text.split()
+            for word in composed(text).split()
         ),
     )
 
 
 def is_text(column: Any, text: str) -> ColumnElement[bool]:
     """Rows whose column is ``text``, in any case."""
-    return func.lower(column) == text.strip().lower()
+    return func.lower(column) == func.lower(composed(text).strip())
 
 
 def in_suburb(suburb: str) -> ColumnElement[bool]:

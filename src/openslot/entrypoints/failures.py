@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from openslot.core.errors import Busy, DomainError, Invalid, RateLimited
+from openslot.core.errors import Busy, Failure, Invalid, RateLimited, Unavailable
 from openslot.core.fields import problems
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.request import close_reader
+from openslot.entrypoints.request import close_reader, do_without_database
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -63,7 +63,7 @@ Renderer = Callable[[Problem], Response]
 def install(app: Flask) -> None:
     """Catch every failure; pages and services register how theirs look."""
     app.extensions[RENDERERS] = []
-    app.register_error_handler(DomainError, _domain_error)
+    app.register_error_handler(Failure, _failure)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
 
@@ -84,8 +84,10 @@ def render(problem: Problem) -> Response:
     return response
 
 
-def problem_of(error: DomainError) -> Problem:
-    """A refusal of a rule as a problem."""
+def problem_of(error: Failure) -> Problem:
+    """A refusal of a rule, or an outage, as a problem."""
+    if isinstance(error, Unavailable):
+        do_without_database()
     sentence = sentence_of(error)
     fields: tuple[tuple[str, str], ...] = ((error.field, sentence),) if error.field else ()
     if isinstance(error, InvalidFields):
@@ -93,12 +95,14 @@ def problem_of(error: DomainError) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, Busy):
-        headers["Retry-After"] = "1"
+    if isinstance(error, Busy | Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
     return Problem(status_of(error), error.code, sentence, fields, headers=headers, cause=error)
 
 
-def _domain_error(error: DomainError) -> Response:
+def _failure(error: Failure) -> Response:
+    if isinstance(error, Unavailable):
+        log.warning("database.unavailable", code=error.code, reason=error.reason)
     return render(problem_of(error))
 
 

@@ -12,7 +12,7 @@ class UnsupportedMedia(errors.Malformed):
     sentence = "Send the body as application/json."
 
 
-STATUS: dict[type[errors.DomainError], int] = {
+STATUS: dict[type[errors.Failure], int] = {
     UnsupportedMedia: 415,
     errors.Malformed: 400,
     errors.Unauthenticated: 401,
@@ -24,11 +24,12 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.Invalid: 422,
     errors.RateLimited: 429,
     errors.Busy: 503,
+    errors.Unavailable: 503,
 }
 """A class of errors answers for all that are derived from it and not listed themselves."""
 
 
-def status_of(error: errors.DomainError) -> int:
+def status_of(error: errors.Failure) -> int:
     """The HTTP status of an error."""
     for kind in type(error).__mro__:
         if kind in STATUS:
@@ -36,6 +37,6 @@ def status_of(error: errors.DomainError) -> int:
     raise TypeError(f"{type(error).__name__} has no row in the table of problems")
 
 
-def sentence_of(error: errors.DomainError) -> str:
+def sentence_of(error: errors.Failure) -> str:
     """The error's sentence for a person, translated and filled in."""
     return str(gettext(error.message)).format(**error.params)

@@ -67,6 +67,16 @@ def close_reader(_error: BaseException | None = None) -> None:
         g.pop("reading").__exit__(None, None, None)
 
 
+def do_without_database() -> None:
+    """Ask the database for nothing more in this request, not even who the reader is."""
+    g.without_database = True
+
+
+def does_without_database() -> bool:
+    """Whether this request has met a database that is away."""
+    return bool(g.get("without_database"))
+
+
 def database() -> Database:
     """The database, for work that makes transactions of its own.
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -25,12 +24,6 @@ from openslot.core.ids import new_id
 
 Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
 """A SHA-256; MariaDB makes a key of bytes only where their number is fixed."""
-
-
-Address = String(254).with_variant(
-    mysql.VARCHAR(254, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
-)
-"""An e-mail address: josé@ and jose@ are two, though MariaDB takes the letters for one."""
 
 
 class Role(StrEnum):
@@ -56,7 +49,7 @@ class Account(Base, UserMixin):
     id: Mapped[UUID] = mapped_column(  # type: ignore[assignment]
         Uuid, primary_key=True, default=new_id
     )
-    email: Mapped[str] = mapped_column(Address, unique=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(String(255))
     role: Mapped[str] = mapped_column(String(20))

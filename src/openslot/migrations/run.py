@@ -14,18 +14,21 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from openslot.core.db import make_engine
+
 
 class BrokenReferences(Exception):
     """A migration of SQLite would leave rows that point to nothing; it was undone."""
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest schema; nothing happens where it is there already.
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to ``revision``, by default the newest schema; nothing happens where it
+    is there already.
 
     Raises BrokenReferences, with everything as before, where rows would lose what they
     point to.
     """
-    _migrate(engine, lambda config: command.upgrade(config, "head"))
+    _migrate(engine, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -61,9 +64,25 @@ def config_for(connection: Connection | None = None) -> Config:
 
 
 def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
-    with engine.connect() as connection, _foreign_keys_off(connection), connection.begin():
+    with (
+        _unhurried(engine) as unhurried,
+        unhurried.connect() as connection,
+        _foreign_keys_off(connection),
+        connection.begin(),
+    ):
         change(config_for(connection))
         _check_references(connection)
+
+
+@contextmanager
+def _unhurried(engine: Engine) -> Iterator[Engine]:
+    """The same database without limits: a table with many rows takes its time to change."""
+    if engine.dialect.name == "sqlite":
+        yield engine
+        return
+    unhurried = make_engine(engine.url, hurried=False)
+    yield unhurried
+    unhurried.dispose()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
@@ -10,7 +11,15 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from openslot.core import idempotency as kept
-from openslot.core.errors import Busy, Conflict, DomainError, Invalid, Malformed, RateLimited
+from openslot.core.errors import (
+    Busy,
+    Conflict,
+    DomainError,
+    Invalid,
+    Malformed,
+    RateLimited,
+    Unavailable,
+)
 from openslot.entrypoints import bearer
 from openslot.entrypoints.failures import problem_of, render
 from openslot.entrypoints.request import alongside, now, write
@@ -106,7 +115,9 @@ def _mark_done(session: Session, owner: str, key: str) -> None:
 
 
 def _forget(owner: str, key: str) -> None:
-    write(lambda session: kept.forget(session, owner, key, started=now()))
+    # What is to be told is why the request failed; a key that is left is taken over later.
+    with suppress(Busy, Unavailable):
+        write(lambda session: kept.forget(session, owner, key, started=now()))
 
 
 def _again(known: kept.KeptAnswer) -> Response:
@@ -116,8 +127,9 @@ def _again(known: kept.KeptAnswer) -> Response:
 def _keep(owner: str, key: str, response: Response) -> None:
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     body = response.get_data(as_text=True)
-    write(
-        lambda session: kept.finish(
+
+    def finish(session: Session) -> None:
+        kept.finish(
             session,
             owner,
             key,
@@ -126,7 +138,10 @@ def _keep(owner: str, key: str, response: Response) -> None:
             headers=headers,
             body=body,
         )
-    )
+
+    # It is done: whoever asked has its answer, though the next to ask is told AnswerLost.
+    with suppress(Busy, Unavailable):
+        write(finish)
 
 
 def _owner() -> str:

@@ -27,10 +27,10 @@ class Deployment:
         """The database, once it has answered; whether it has our tables is not asked."""
         url = self.settings.url
         try:
-            database = Database(url)
+            database = Database(url, hurried=False)
             migrations.current(database.engine)
         except Exception as error:  # drivers have too many kinds, and each means the same here
-            told = str(getattr(error, "orig", None) or error).strip().splitlines()
+            told = str(error.__cause__ or error).strip().splitlines()
             sentence = "The database does not answer. Check OPENSLOT_DATABASE_URL and that it runs."
             raise click.ClickException("\n".join([sentence, *told[:1]])) from None
         click.get_current_context().call_on_close(database.close)

@@ -8,7 +8,8 @@ from zoneinfo import available_timezones
 import click
 from alembic.util import CommandError
 
-from openslot.core.errors import DomainError
+from openslot.core.db import Database
+from openslot.core.errors import Failure
 from openslot.entrypoints.cli import (
     accounts,
     checking,
@@ -54,7 +55,7 @@ class Manual(click.Group):
         """Run a command; what the rules refuse is told without a traceback."""
         try:
             return super().invoke(ctx)
-        except DomainError as error:
+        except Failure as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -110,8 +111,9 @@ def worker(deployment: Deployment, once: bool, until_stdin_closes: bool) -> None
     Only needed where `openslot serve --no-worker` runs, for example on another machine. Any
     number of workers may run at once; no message is done by two of them.
     """
+    deployment.ready_database.close()
     serving.work(
-        deployment.ready_database,
+        Database(deployment.settings.url),
         deployment.settings,
         once=once,
         until_stdin_closes=until_stdin_closes,

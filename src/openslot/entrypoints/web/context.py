@@ -15,6 +15,7 @@ from openslot.directory.rules import Actor
 from openslot.entrypoints.request import (
     close_reader,
     database,
+    does_without_database,
     now,
     reader,
     services,
@@ -31,6 +32,7 @@ __all__ = [
     "actor",
     "close_reader",
     "database",
+    "does_without_database",
     "forget_actor",
     "now",
     "reader",
@@ -66,7 +68,9 @@ def forget_actor() -> None:
 
 
 def account_or_none() -> Account | None:
-    """The account that is signed in."""
+    """The account that is signed in; None where the database cannot be asked."""
+    if does_without_database():
+        return None
     return current_user if current_user.is_authenticated else None
 
 

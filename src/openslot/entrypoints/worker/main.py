@@ -22,6 +22,7 @@ from openslot.booking.events import Topic
 from openslot.core import clock, idempotency, outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, OutboxMessage, Overtaken, State
 from openslot.core.sealing import seal_next
@@ -204,7 +205,8 @@ def run(
             if once:
                 raise
             pause = min(pause * 2, LONGEST_PAUSE)
-            log.error("worker.waits", error=place_of(error), seconds=pause)
+            reason = error.reason if isinstance(error, Unavailable) else place_of(error)
+            log.error("worker.waits", error=reason, seconds=pause)
         else:
             if once:
                 return
@@ -234,6 +236,8 @@ def do_duties(
 def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     try:
         duty(database, settings, now)
+    except Unavailable:
+        raise  # the next would only wait for the database, too
     except Exception as error:
         log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
 
