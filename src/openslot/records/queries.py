@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Visit
+from openslot.booking.rules import LIVE
 from openslot.core.audit import AuditEvent
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
@@ -266,6 +267,22 @@ def visits_with(
         newest_first=True,
         limit=limit,
     )
+
+
+def self_made(
+    session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
+) -> Visit | None:
+    """The first visit to come of a patient that the practitioner made alone and that opens
+    nothing yet; one statement."""
+    found = booking.visits(
+        session,
+        booking.of_patient(patient_id),
+        booking.of_practitioner(practitioner_id),
+        Appointment.status.in_(LIVE),
+        Appointment.opens_record_at > now,
+        limit=1,
+    )
+    return next(iter(found), None)
 
 
 def emergencies(

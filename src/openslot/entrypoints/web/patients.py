@@ -47,6 +47,7 @@ PAGE_SIZE = 20
 LAST_PAGE = 1000
 PAST_SHOWN = 10
 CONFLICT = 409
+CLOSED = 403
 
 
 # Finding
@@ -201,10 +202,16 @@ def _own_part(visits: Sequence[Visit]) -> list[Visit]:
     return [visit for visit in visits if part_in(context.actor(), visit.standing)]
 
 
-def _history_page(patient_id: UUID) -> str:
-    """The whole history, and what a practitioner adds to it."""
+def _history_page(patient_id: UUID) -> ResponseReturnValue:
+    """The whole history, and what a practitioner adds to it; the way to it while the only visit
+    is one that they booked themselves."""
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
-    why = records.open_or_refuse(patient_id)
+    try:
+        why = records.open_or_refuse(patient_id)
+    except NotFound:
+        if records.waits_for(patient_id) is None:
+            raise
+        return records.emergency_page(patient_id), CLOSED
     session, actor = context.reader(), context.actor()
     me = queries.practitioner(session, actor.practitioner_id or 0)
     return render_template(
