@@ -24,6 +24,7 @@ from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
+from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
@@ -249,10 +250,11 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     if not _may_change(patient_id):
         raise NotFound
     form = PatientForm(obj=patient)
+    kept = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(form, PatientDetails, lambda session, details: commands.change_patient(
-            session, context.actor(), patient_id, details, now=context.now()))  # fmt: skip
+            session, context.actor(), patient_id, details, now=context.now()), **kept)  # fmt: skip
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("patients.show", patient_id=patient_id), 303)
