@@ -9,7 +9,6 @@ from openslot.booking import queries
 from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.offered import let_go
 from openslot.booking.queries import Visit
-from openslot.booking.rules import part_in
 from openslot.core import audit
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, OptionalName
@@ -35,17 +34,15 @@ class AbsenceDetails(Details):
 def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
 ) -> list[Visit]:
-    """The live visits inside an absence that is not entered yet, as far as the actor has a part
-    in them: who runs one centre decides nothing about visits at another."""
+    """The live visits inside an absence that is not entered yet."""
     may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)
-    found = queries.visits(
+    return queries.visits(
         session,
         queries.of_practitioner(practitioner_id),
         queries.between(details.starts_at, details.ends_at),
         queries.to_come(details.starts_at),
     )
-    return [one for one in found if part_in(actor, one.standing)]
 
 
 def enter_absence(

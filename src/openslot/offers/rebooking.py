@@ -143,7 +143,8 @@ def undecided(
 def _inside(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
 ) -> list[Inside]:
-    """Visits inside absences in which the actor has a part, as in absences.hit_by."""
+    """Visits inside absences in which the actor has a part: who runs one centre decides nothing
+    about visits at another."""
     found = queries.inside_absences(session, practitioner_ids, now=now)
     return [one for one in found if part_in(actor, one.visit.standing)]
 
