@@ -253,7 +253,7 @@ def test_who_runs_a_centre_does_not_take_over_who_works_elsewhere(
         opened(sqlite_database, runs(town.clinic), town.clinic, town.physio)
 
 
-def test_who_runs_one_centre_sees_of_an_absence_the_visits_there(
+def test_who_runs_one_of_two_centres_blocks_no_time_at_both(
     sqlite_database: Database, town: Town
 ) -> None:
     here = book(sqlite_database, town.patient(), town.wish())
@@ -272,6 +272,7 @@ def test_who_runs_one_centre_sees_of_an_absence_the_visits_there(
             ]
         )
 
-    assert hit(runs(town.hospital)) == [here.id]
-    assert hit(runs(town.clinic)) == [there.id]
+    for one_of_two in (town.hospital, town.clinic):
+        with pytest.raises(errors.BlocksElsewhere):
+            hit(runs(one_of_two))
     assert hit(town.doctor) == [here.id, there.id]

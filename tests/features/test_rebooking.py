@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from openslot.booking import commands as booking
-from openslot.booking.absences import AbsenceDetails
-from openslot.booking.errors import Absent
+from openslot.booking.absences import AbsenceDetails, may_block
+from openslot.booking.errors import Absent, BlocksElsewhere
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
 from openslot.core.db import Database
@@ -35,7 +35,6 @@ from openslot.offers.errors import (
     SameTimeTwice,
 )
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
-from openslot.offers.queries import Inside
 from openslot.offers.rebooking import Decided, Hit
 from openslot.offers.rules import nearest_bits
 from openslot.schedules import commands as schedules
@@ -120,19 +119,18 @@ def test_who_runs_one_centre_decides_about_visits_there_alone(
     here = book(sqlite_database, town, 0)
     there = book(sqlite_database, town, 1, MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic)
     manager = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
-    enter(sqlite_database, town, {here.id: Decided(Choice.KEEP)}, by=manager)
-    assert undecided(sqlite_database, town) == [there.id]
+    kept = Decided(Choice.KEEP)
+    enter(sqlite_database, town, {here.id: kept, there.id: kept})
 
-    def seen(session: Any) -> list[Inside]:
-        return rebooking.undecided(session, manager, [town.gp], now=NOW)
-
-    assert sqlite_database.read(seen) == []
-    with pytest.raises(NotInside):
-        sqlite_database.run(
-            lambda session: rebooking.decide(
-                session, manager, town.gp, {there.id: Decided(Choice.CANCEL)}, now=NOW
-            )
+    def decide(visit: Appointment) -> int:
+        decisions = {visit.id: Decided(Choice.CANCEL)}
+        return sqlite_database.run(
+            lambda session: rebooking.decide(session, manager, town.gp, decisions, now=NOW)
         )
+
+    with pytest.raises(NotInside):
+        decide(there)
+    assert decide(here) == 1
 
 
 # Looking first
@@ -366,8 +364,11 @@ def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, tow
 def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
     sqlite_database: Database, town: Town
 ) -> None:
-    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic)
-    assert enter(sqlite_database, town, {}, by=chief).reason is None
+    assert enter(sqlite_database, town, {}, by=SYSTEM).reason is None
+    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
+    with pytest.raises(BlocksElsewhere):
+        enter(sqlite_database, town, {}, by=chief)
+    sqlite_database.read(lambda session: may_block(session, chief, town.physio))
     others = [
         town.patient(),
         town.clerk,

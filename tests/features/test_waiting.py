@@ -10,6 +10,7 @@ import pytest
 
 from openslot.booking import commands as booking
 from openslot.booking import errors
+from openslot.booking.errors import NotYourPriority
 from openslot.booking.models import Priority, Status
 from openslot.core import audit, outbox
 from openslot.core.db import Database
@@ -60,7 +61,9 @@ def leave(database: Database, actor: Actor, entry_id: UUID) -> None:
 def test_a_patient_waits_for_themselves_and_never_as_urgent(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = wait(sqlite_database, town, priority=Priority.URGENT)
+    with pytest.raises(NotYourPriority):
+        wait(sqlite_database, town, priority=Priority.URGENT)
+    one = wait(sqlite_database, town)
     assert (one.patient_id, one.priority) == (town.patients[0], Priority.ROUTINE)
     urgent = wait(sqlite_database, town, 1, by=town.doctor, priority=Priority.URGENT)
     assert urgent.priority == Priority.URGENT

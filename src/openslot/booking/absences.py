@@ -6,16 +6,17 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
+from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.offered import let_go
 from openslot.booking.queries import Visit
-from openslot.booking.rules import part_in
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, OptionalName
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
-from openslot.directory.rules import Actor, may_edit_practitioner
+from openslot.directory.editing import Editor, editor_of_practitioner
+from openslot.directory.rules import Actor
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, AbsenceKind
@@ -34,17 +35,15 @@ class AbsenceDetails(Details):
 def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
 ) -> list[Visit]:
-    """The live visits inside an absence that is not entered yet, as far as the actor has a part
-    in them: who runs one centre decides nothing about visits at another."""
+    """The live visits inside an absence that is not entered yet."""
     may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)
-    found = queries.visits(
+    return queries.visits(
         session,
         queries.of_practitioner(practitioner_id),
         queries.between(details.starts_at, details.ends_at),
         queries.to_come(details.starts_at),
     )
-    return [one for one in found if part_in(actor, one.standing)]
 
 
 def enter_absence(
@@ -95,9 +94,24 @@ def end_absence(
 
 
 def may_block(session: Session, actor: Actor, practitioner_id: int) -> None:
-    """Practitioners block their own time, those who run a centre that of who works there;
-    Forbidden for others."""
-    may_edit_practitioner(actor, practitioner_id, schedules.centre_ids_of(session, practitioner_id))
+    """Practitioners block their own time, and those who run every centre where they work.
+
+    An absence holds at every centre: BlocksElsewhere for who runs one of several, Forbidden for
+    others.
+    """
+    if _editor(session, actor, practitioner_id) is Editor.ONE_CENTRE:
+        raise BlocksElsewhere
+
+
+def may_see_absences(session: Session, actor: Actor, practitioner_id: int) -> None:
+    """Who runs any centre of theirs sees when a practitioner is away, and decides about the visits
+    there; Forbidden for others."""
+    _editor(session, actor, practitioner_id)
+
+
+def _editor(session: Session, actor: Actor, practitioner_id: int) -> Editor:
+    centre_ids = schedules.centre_ids_of(session, practitioner_id)
+    return editor_of_practitioner(actor, practitioner_id, centre_ids)
 
 
 def _record(session: Session, actor: Actor, absence: Absence, act: str, now: datetime) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, queries
+from openslot.booking import claims, opening, queries
 from openslot.booking.errors import (
     HoldLapsed,
     NoMoreExtensions,
@@ -86,7 +86,7 @@ def book(
     """
     place = place or place_of(session, wish.schedule_id)
     if hold_id is not None:
-        kept = _confirm(session, actor, wish, place, hold_id, now)
+        kept = _confirm(session, actor, wish, place, hold_id, now, admission)
         if kept is not None:
             return kept
     visit = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
@@ -231,6 +231,9 @@ def change_status(
         appointment.one_a_day = _key_again(session, visit)
     if to not in CLAIMING:
         appointment.referral_use = None
+    appointment.opens_record_at = opening.when_marked(
+        actor, visit.standing, visit.zone, to, appointment.opens_record_at
+    )
     appointment.status = to
     appointment.status_reason = why
     appointment.changed_at = now
@@ -317,6 +320,7 @@ def make(
         offered=offered,
         referral_id=referral,
         referral_use=referral,
+        opens_record_at=opening.when_made(actor, place, wish.start, admission),
         one_a_day=key,
         version=1,
         created_at=now,
@@ -329,8 +333,9 @@ def make(
 
 
 def _confirm(
-    session: Session, actor: Actor, wish: Wish, place: Place, hold_id: UUID, now: datetime
-) -> Appointment | None:
+    session: Session, actor: Actor, wish: Wish, place: Place, hold_id: UUID, now: datetime,
+    admission: Admission | None,
+) -> Appointment | None:  # fmt: skip
     """The hold as a booked visit; None where it is gone, was for another time, or was kept for
     nobody yet: then it makes way for the visit."""
     visit = queries.visit(session, hold_id)
@@ -351,12 +356,13 @@ def _confirm(
     check_priority(actor, wish.priority)
     appointment.reason = wish.reason
     appointment.priority = wish.priority
-    return confirm(session, actor, appointment, place, now)
+    return confirm(session, actor, appointment, place, now, admission)
 
 
 def confirm(
-    session: Session, actor: Actor, appointment: Appointment, place: Place, now: datetime
-) -> Appointment:
+    session: Session, actor: Actor, appointment: Appointment, place: Place, now: datetime,
+    admission: Admission | None,
+) -> Appointment:  # fmt: skip
     """Make a hold a booked visit.
 
     One that ran out is still good as long as nobody has taken its time: its ticks are freed
@@ -367,6 +373,7 @@ def confirm(
     claims.check_there(session, place, span_between(appointment.starts_at, appointment.ends_at))
     appointment.status = Status.BOOKED
     appointment.held_until = None
+    appointment.opens_record_at = opening.when_made(actor, place, appointment.starts_at, admission)
     appointment.changed_at = now
     session.flush()
     tell(session, actor, appointment, Topic.BOOKED, now)

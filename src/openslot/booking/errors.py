@@ -180,3 +180,13 @@ class NotYourPriority(Invalid):
 
     code = "not-your-priority"
     sentence = "Those who give the care say what is urgent. Leave the priority out."
+
+
+class BlocksElsewhere(Forbidden):
+    """An absence entered for one centre would hold at the others too."""
+
+    code = "works-elsewhere"
+    sentence = (
+        "They work at another centre too, where this time would be blocked as well. Change their "
+        "hours at your centre, or ask them or an administrator of the network."
+    )

@@ -40,6 +40,9 @@ class Appointment(Base):
     that the rule of one visit a day holds under any race; null where it does not apply.
     ``referral_use`` is unique too, and names the referral that the visit uses up until it is
     cancelled. ``offered`` marks a hold that we made for the patient, to be taken or left.
+    ``opens_record_at`` is empty where the appointment opens the patient's health record to its
+    practitioner at once; where the practitioner made it alone, it is the start of its day at the
+    centre (records/access.py).
     ``version`` rises with every change: an UPDATE names the version that was read, so that of
     two changes at once the second is tried again on what the first left. It is also the
     SEQUENCE of the visit's calendar entries.
@@ -71,6 +74,7 @@ class Appointment(Base):
     offered: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
     referral_use: Mapped[UUID | None] = mapped_column(Uuid, unique=True)
+    opens_record_at: Mapped[datetime | None] = mapped_column(Instant)
     one_a_day: Mapped[str | None] = mapped_column(String(80), unique=True)
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(Instant)

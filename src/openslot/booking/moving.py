@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import claims, queries
+from openslot.booking import claims, opening, queries
 from openslot.booking.events import Topic, former, tell
 from openslot.booking.models import Appointment
 from openslot.booking.queries import Visit
@@ -29,6 +29,9 @@ def move_onto(
     key, holds = key_for_move(session, actor, place, appointment, span, now)
     kept = [one for one in (*holds, hold) if one is not None]
     claims.take(session, place, span, visit.patient, [appointment, *set(kept)], now)
+    appointment.opens_record_at = opening.when_moved(
+        actor, place, instant_of(span.start), visit.standing, appointment.opens_record_at, now
+    )
     was = former(appointment)
     appointment.schedule_id = place.schedule_id
     for name, diary_id in claims.claimed(place, visit.patient).items():

@@ -122,7 +122,7 @@ def take(
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
         _admit(session, place, hold, admission, now)
-        return confirm(session, actor, hold, place, now)
+        return confirm(session, actor, hold, place, now, admission)
     visit = _movable(session, instead_of)
     if visit.appointment.patient_id != hold.patient_id:
         raise NotFound

@@ -48,16 +48,19 @@ def _part_of(actor: Actor) -> Condition:
 
 
 def patients_seen_by(actor: Actor, now: datetime) -> Condition:
-    """Oneself, one's dependents, and the patients of visits that the actor may see."""
+    """Oneself, one's dependents, and for those who run a centre or work at its desk the patients
+    of visits that they may see; practitioners know whose record they may read, no others."""
+    own = {actor.patient_id} - {None} | actor.dependents
     if actor.is_a(Role.NETWORK_ADMIN):
         return true()
+    if actor.is_a(Role.PRACTITIONER):
+        return Patient.id.in_(own)
     visits = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(seen_by(actor, now), Appointment.patient_id.is_not(None))
         .correlate(None)
     )
-    own = {actor.patient_id} - {None} | actor.dependents
     return or_(Patient.id.in_(own), Patient.id.in_(visits))
 
 

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         12, ge=1, le=60, description="How long a referral can be used after it was sent."
     )
     history_access_days: int = Field(
-        0,
+        365,
         ge=0,
         le=36500,
         description="Days after the last visit until a practitioner's access to a history ends; "

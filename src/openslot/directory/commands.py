@@ -17,6 +17,13 @@ from openslot.directory.details import (
     ServiceDetails,
     SignUp,
 )
+from openslot.directory.editing import (
+    check_changes,
+    editor_of_centre,
+    editor_of_department,
+    editor_of_patient,
+    editor_of_practitioner,
+)
 from openslot.directory.errors import BusinessNumberTaken, NameTaken
 from openslot.directory.models import (
     Centre,
@@ -32,7 +39,6 @@ from openslot.directory.rules import (
     check_expertise,
     check_holiday_region,
     may_edit_department,
-    may_edit_practitioner,
     may_run_centre,
     may_run_network,
     may_see_patient,
@@ -75,8 +81,9 @@ def change_centre(
     session: Session, actor: Actor, centre_id: int, details: CentreDetails, *, now: datetime
 ) -> Centre:
     """Put new details in the place of a centre's old ones."""
-    may_run_centre(actor, centre_id)
+    editor = editor_of_centre(actor, centre_id)
     centre = queries.centre(session, centre_id, inactive=True)
+    check_changes(CentreDetails, editor, centre, details)
     _check_centre(session, details, besides=centre_id)
     return _changed(session, actor, centre, details.model_dump(), now=now)
 
@@ -112,7 +119,8 @@ def change_department(
 ) -> Department:
     """Put new details in the place of a department's old ones."""
     department = queries.department(session, department_id, inactive=True)
-    may_edit_department(actor, department.centre_id, department_id)
+    editor = editor_of_department(actor, department.centre_id, department_id)
+    check_changes(DepartmentDetails, editor, department, details)
     _check_department(session, department.centre_id, details.name, besides=department_id)
     return _changed(session, actor, department, details.model_dump(), now=now)
 
@@ -145,7 +153,8 @@ def change_service(
     """Put new details in the place of a service's old ones."""
     service = queries.service(session, service_id, inactive=True)
     department = queries.department(session, service.department_id, inactive=True)
-    may_edit_department(actor, department.centre_id, department.id)
+    editor = editor_of_department(actor, department.centre_id, department.id)
+    check_changes(ServiceDetails, editor, service, details)
     _check_service(session, department.id, details.name, besides=service_id)
     return _changed(session, actor, service, details.model_dump(), now=now)
 
@@ -182,10 +191,18 @@ def change_practitioner(
     centre_ids: frozenset[int],
     now: datetime,
 ) -> Practitioner:
-    """Put new details in the place of the old ones; ``centre_ids`` are where they work."""
+    """Put new details in the place of the old ones; ``centre_ids`` are where they work.
+
+    The account of the practitioner bears the same name.
+    """
     practitioner = queries.practitioner(session, practitioner_id, inactive=True)
-    may_edit_practitioner(actor, practitioner_id, centre_ids)
+    editor = editor_of_practitioner(actor, practitioner_id, centre_ids)
+    check_changes(PractitionerDetails, editor, practitioner, details)
     check_expertise(details.profession, details.expertise)
+    if practitioner.account_id is not None and practitioner.name != details.name:
+        identity.change_account(
+            session, practitioner.account_id, by=actor.origin, now=now, name=details.name
+        )
     return _changed(session, actor, practitioner, _practitioner_values(details), now=now)
 
 
@@ -237,8 +254,9 @@ def change_patient(
 ) -> Patient:
     """A patient's own details, changed by themselves or by those who work with patients."""
     may_see_patient(actor, patient_id)
-    check_born(details.born, now.date())
     patient = queries.patient(session, patient_id)
+    check_changes(PatientDetails, editor_of_patient(actor, patient), patient, details)
+    check_born(details.born, now.date())
     changed = _set(patient, details.model_dump())
     audit.record(
         session, "patient.changed", f"patient:{patient_id}", by=actor.origin, now=now,

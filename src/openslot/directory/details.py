@@ -110,6 +110,20 @@ class DependentDetails(Details):
     medicare_number: OptionalShortLine = None
 
 
+class AccountDetails(Details):
+    """What people keep of their own account, but for what their record in the directory says."""
+
+    name: Name
+    time_zone: OptionalZone = None
+
+
+class StaffOwnDetails(Details):
+    """What staff and administrators keep of themselves."""
+
+    name: Name
+    phone: OptionalPhone = None
+
+
 class SignUp(Details):
     """A patient who registers themselves."""
 

@@ -4,22 +4,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from openslot.core.errors import Forbidden, Invalid
-from openslot.core.fields import Details, Email, Name, OptionalPhone
+from openslot.core.errors import Forbidden
+from openslot.core.fields import Details, Email
 from openslot.directory import commands, queries
-from openslot.directory.details import PatientDetails
+from openslot.directory.details import AccountDetails, PatientDetails, StaffOwnDetails
+from openslot.directory.editing import NotYoursToChange, check_changes, editor_of_account
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
-
-
-class StaffOwnDetails(Details):
-    """What staff and administrators keep of themselves."""
-
-    name: Name
-    phone: OptionalPhone = None
 
 
 class NewEmail(Details):
@@ -33,12 +27,10 @@ def change_own_patient(
 ) -> Patient:
     """A patient's own record; the account bears the same name and time zone.
 
-    Invalid for another e-mail: that is changed by change_own_email, after the password.
+    NotYoursToChange for another e-mail: that is changed by change_own_email, after the password.
     """
     if actor.patient_id is None or actor.account_id is None:
         raise Forbidden
-    if details.email != queries.patient(session, actor.patient_id).email:
-        raise Invalid("Change this on the page of your account.", field="email")
     patient = commands.change_patient(session, actor, actor.patient_id, details, now=now)
     identity.change_account(
         session, actor.account_id, by=actor.origin, now=now,
@@ -47,16 +39,40 @@ def change_own_patient(
     return patient
 
 
+def change_own_account(
+    session: Session, actor: Actor, details: AccountDetails, *, now: datetime
+) -> Account:
+    """Change what the account says of its owner, who is no patient."""
+    account = _own_account(session, actor)
+    check_changes(AccountDetails, editor_of_account(actor), account, details)
+    return identity.change_account(
+        session, account.id, by=actor.origin, now=now, **details.model_dump()
+    )
+
+
 def change_own_staff(
     session: Session, actor: Actor, details: StaffOwnDetails, *, now: datetime
-) -> None:
-    """Name and telephone of somebody who works here."""
-    if actor.account_id is None:
-        raise Forbidden
-    identity.change_account(session, actor.account_id, by=actor.origin, now=now, name=details.name)
-    member = queries.staff_member(session, actor.account_id)
+) -> StaffOwnDetails:
+    """Change name and telephone of somebody who works here, and return them as they are then.
+
+    NotYoursToChange for the name of a practitioner, and for a telephone where there is none.
+    """
+    account = _own_account(session, actor)
+    more = {"name": details.name, "time_zone": account.time_zone}
+    change_own_account(session, actor, AccountDetails(**more), now=now)
+    member = queries.staff_member(session, account.id)
     if member is not None:
         member.phone = details.phone
+    elif details.phone is not None:
+        raise NotYoursToChange("No telephone is kept of your account.", field="phone")
+    return details
+
+
+def _own_account(session: Session, actor: Actor) -> Account:
+    account = identities.by_id(session, actor.account_id) if actor.account_id else None
+    if account is None or actor.patient_id is not None:
+        raise Forbidden
+    return account
 
 
 def change_own_email(session: Session, actor: Actor, email: str, *, now: datetime) -> Account:

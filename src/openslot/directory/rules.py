@@ -84,13 +84,6 @@ def may_edit_department(actor: Actor, centre_id: int, department_id: int) -> Non
         raise Forbidden
 
 
-def may_edit_practitioner(actor: Actor, practitioner_id: int, centre_ids: frozenset[int]) -> None:
-    """They themselves may, and whoever runs a centre that they work at; Forbidden otherwise."""
-    own = actor.practitioner_id == practitioner_id
-    if not (own or any(runs_centre(actor, centre) for centre in centre_ids)):
-        may_run_network(actor)
-
-
 def runs_every(actor: Actor, centre_ids: frozenset[int]) -> bool:
     """Whether the actor runs the network, or each of these centres and there is one."""
     every = bool(centre_ids) and all(runs_centre(actor, one) for one in centre_ids)

@@ -218,6 +218,7 @@ class _Paper:
         words = {
             Access.OWN.value: self.say("The patient, or who cares for them"),
             Access.CARE.value: self.say("Has or had a visit with the patient"),
+            Access.SELF_BOOKED.value: self.say("Made the visit with the patient themselves"),
             Access.EMERGENCY.value: self.say("Emergency access"),
         }
         return words.get(look.how or "", "")

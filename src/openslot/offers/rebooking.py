@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import absences, offered
 from openslot.booking import queries as booking
-from openslot.booking.absences import AbsenceDetails, hit_by, may_block
+from openslot.booking.absences import AbsenceDetails, hit_by, may_block, may_see_absences
 from openslot.booking.commands import change_status
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
@@ -118,7 +118,7 @@ def decide(
     """Decide anew about visits inside absences that stand; how many. What a patient was offered
     meanwhile is withdrawn. NotInside for a visit that lies in no absence of the practitioner,
     HasArrived and SameTimeTwice as for :func:`enter`."""
-    may_block(session, actor, practitioner_id)
+    may_see_absences(session, actor, practitioner_id)
     inside = {
         one.visit.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)
     }
@@ -143,7 +143,8 @@ def undecided(
 def _inside(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
 ) -> list[Inside]:
-    """Visits inside absences in which the actor has a part, as in absences.hit_by."""
+    """Visits inside absences in which the actor has a part: who runs one centre decides nothing
+    about visits at another."""
     found = queries.inside_absences(session, practitioner_ids, now=now)
     return [one for one in found if part_in(actor, one.visit.standing)]
 

@@ -16,7 +16,7 @@ from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, Wr
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
 from openslot.booking.queries import Visit
-from openslot.booking.rules import may_book_others, needs_referral
+from openslot.booking.rules import check_priority, may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core import audit
 from openslot.core.config import Settings
@@ -82,6 +82,7 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
 
 def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
     """The entry that :func:`join` would write, checked but for others of whoever waits."""
+    check_priority(actor, details.priority)
     visit = _visit_to_replace(session, actor, details)
     patient = visit.patient if visit else _patient(session, details)
     minutes = visit.appointment.minutes if visit else details.minutes
@@ -107,7 +108,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
             minutes=minutes,
             starts_from=starts,
             starts_until=ends,
-            priority=details.priority if works_with_patients(actor) else Priority.ROUTINE,
+            priority=details.priority,
             status=Waiting.WAITING,
             missed=0,
             version=1,

@@ -3,6 +3,10 @@
 Patients read their own history, and those of whom they care for. A practitioner reads one, and
 adds to it, from the moment that they have a visit with the patient, at whichever centre, or for
 as long as an emergency access runs. To everybody else it does not exist.
+
+A visit that the practitioner made alone opens nothing before its day at the centre
+(booking/opening.py), and nothing after that day unless the patient came. Earlier, it takes an
+emergency access, with a reason, which is told.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,9 +16,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 
-from openslot.booking.models import Status
+from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition
 from openslot.booking.rules import LIVE
 from openslot.core import audit
@@ -31,24 +36,33 @@ GIVING = LIVE | {Status.FULFILLED}
 entered in error, give nothing."""
 
 
+ATTENDED = frozenset({Status.ARRIVED, Status.FULFILLED})
+"""Visits of these statuses had their patient there."""
+
+DAY = timedelta(days=1)
+
+
 class Access(StrEnum):
-    """Why somebody may read a history."""
+    """Why somebody may read a history. SELF_BOOKED is a visit that the reader made alone, on its
+    day or where the patient came; once it is completed and its day is over, it is CARE."""
 
     OWN = "own"
     CARE = "care"
+    SELF_BOOKED = "self-booked"
     EMERGENCY = "emergency"
 
 
-WRITING = frozenset({Access.CARE, Access.EMERGENCY})
+WRITING = frozenset({Access.CARE, Access.SELF_BOOKED, Access.EMERGENCY})
 """Who reads for these reasons may add to the history; patients only read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What ties an active practitioner to a patient: when the last visit that gives access
-    ends, and when the last emergency access does."""
+    ends, the last of those that the practitioner made alone, and the last emergency access."""
 
     last_visit: datetime | None = None
+    self_booked: datetime | None = None
     emergency_until: datetime | None = None
 
 
@@ -69,6 +83,8 @@ def decide(
         return None
     if _lasts(facts.last_visit, now, access_days):
         return Access.CARE
+    if _lasts(facts.self_booked, now, access_days):
+        return Access.SELF_BOOKED
     if facts.emergency_until is not None and now < facts.emergency_until:
         return Access.EMERGENCY
     return None
@@ -78,6 +94,21 @@ def _lasts(last_visit: datetime | None, now: datetime, access_days: int) -> bool
     if last_visit is None:
         return False
     return access_days == 0 or now < last_visit + timedelta(days=access_days)
+
+
+def gives_care(now: datetime) -> Condition:
+    """Visits that somebody else had a part in making, or that are completed, their day over."""
+    day = Appointment.opens_record_at
+    completed = and_(Appointment.status == Status.FULFILLED, day <= now - DAY)
+    return and_(Appointment.status.in_(GIVING), or_(day.is_(None), completed))
+
+
+def gives_its_day(now: datetime) -> Condition:
+    """Visits that the practitioner made alone and whose day is now; of days before, those whose
+    patient came."""
+    day = Appointment.opens_record_at
+    lasts = or_(day > now - DAY, Appointment.ends_at > now, Appointment.status.in_(ATTENDED))
+    return and_(Appointment.status.in_(GIVING), day <= now, lasts)
 
 
 def may_read(
@@ -96,7 +127,7 @@ def readable(
     access_days: int,
 ) -> dict[UUID, Access]:
     """Those of the patients whose history the actor may read, and why; one statement."""
-    facts = _facts(session, actor, patient_ids)
+    facts = _facts(session, actor, patient_ids, now)
     decided = {
         one: decide(actor, one, facts.get(one, STRANGERS), now=now, access_days=access_days)
         for one in patient_ids
@@ -104,10 +135,13 @@ def readable(
     return {one: access for one, access in decided.items() if access is not None}
 
 
-def _facts(session: Session, actor: Actor, patient_ids: Iterable[UUID]) -> dict[UUID, Facts]:
+def _facts(
+    session: Session, actor: Actor, patient_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, Facts]:
     if actor.practitioner_id is None:
         return {}
-    ties = queries.ties(session, actor.practitioner_id, patient_ids, GIVING)
+    kinds = (gives_care(now), gives_its_day(now))
+    ties = queries.ties(session, actor.practitioner_id, patient_ids, kinds)
     return {one: Facts(*ends) for one, ends in ties.items()}
 
 
@@ -118,7 +152,8 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
     if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
         return own
     since = now - timedelta(days=access_days) if access_days else None
-    return own | queries.tied_to(patient, actor.practitioner_id, GIVING, since=since, now=now)
+    opens = or_(gives_care(now), gives_its_day(now))
+    return own | queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
 
 
 def open_history(

@@ -6,12 +6,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Visit
+from openslot.booking.rules import LIVE
 from openslot.core.audit import AuditEvent
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
@@ -85,54 +86,46 @@ def ties(
     session: Session,
     practitioner_id: int,
     patient_ids: Iterable[UUID],
-    statuses: Collection[Status],
-) -> dict[UUID, tuple[datetime | None, datetime | None]]:
-    """When the last visit of these statuses, and when the last emergency access, of an active
+    kinds: Sequence[ColumnElement[bool]],
+) -> dict[UUID, list[datetime | None]]:
+    """When the last visit of each kind, and then when the last emergency access, of an active
     practitioner ends, by patient; one statement."""
     wanted = set(patient_ids)
     active = _active(practitioner_id)
-    seen = (
-        select(literal(value=True), Appointment.patient_id, func.max(Appointment.ends_at))
+    seen = [
+        select(literal(number), Appointment.patient_id, func.max(Appointment.ends_at))
         .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .where(
-            Appointment.patient_id.in_(wanted),
-            Appointment.status.in_(statuses),
-            Schedule.practitioner_id.in_(active),
-        )
+        .where(Appointment.patient_id.in_(wanted), kind, Schedule.practitioner_id.in_(active))
         .group_by(Appointment.patient_id)
-    )
+        for number, kind in enumerate(kinds)
+    ]
     opened = (
-        select(literal(value=False), EmergencyAccess.patient_id, func.max(EmergencyAccess.ends_at))
+        select(literal(len(kinds)), EmergencyAccess.patient_id, func.max(EmergencyAccess.ends_at))
         .where(EmergencyAccess.patient_id.in_(wanted), EmergencyAccess.practitioner_id.in_(active))
         .group_by(EmergencyAccess.patient_id)
     )
-    found: dict[UUID, tuple[datetime | None, datetime | None]] = {}
-    rows: Any = session.execute(seen.union_all(opened))
-    for is_visit, patient_id, ends in rows:
-        visit, emergency = found.get(patient_id, (None, None))
-        found[patient_id] = (ends, emergency) if is_visit else (visit, ends)
+    found: dict[UUID, list[datetime | None]] = {}
+    rows: Any = session.execute(union_all(*seen, opened))
+    for number, patient_id, ends in rows:
+        found.setdefault(patient_id, [None] * (len(kinds) + 1))[number] = ends
     return found
 
 
 def tied_to(
     patient: Any,
     practitioner_id: int,
-    statuses: Collection[Status],
+    opens: ColumnElement[bool],
     *,
     since: datetime | None,
     now: datetime,
 ) -> ColumnElement[bool]:
-    """Whether an active practitioner is tied to the patient in a column: by a visit of these
-    statuses that ends after ``since``, if that is given, or by an emergency access that runs."""
+    """Whether an active practitioner is tied to the patient in a column: by a visit that ``opens``
+    the record and ends after ``since``, if that is given, or by an emergency access that runs."""
     active = _active(practitioner_id)
     seen = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .where(
-            Appointment.patient_id.is_not(None),
-            Appointment.status.in_(statuses),
-            Schedule.practitioner_id.in_(active),
-        )
+        .where(Appointment.patient_id.is_not(None), opens, Schedule.practitioner_id.in_(active))
     )
     if since is not None:
         seen = seen.where(Appointment.ends_at > since)
@@ -167,13 +160,18 @@ def patients_of(
 
 
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Patients who have, had or were to have a visit with a practitioner."""
+    """Patients who have, had or were to have a visit with a practitioner; one that the
+    practitioner made alone counts from its day on."""
     kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
+    opens = or_(Appointment.opens_record_at.is_(None), Appointment.opens_record_at <= now)
     own = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(
-            Schedule.practitioner_id == practitioner_id, Appointment.status != Status.LAPSED, kept
+            Schedule.practitioner_id == practitioner_id,
+            Appointment.status != Status.LAPSED,
+            kept,
+            opens,
         )
     )
     return Patient.id.in_(own)
@@ -269,6 +267,22 @@ def visits_with(
         newest_first=True,
         limit=limit,
     )
+
+
+def self_made(
+    session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
+) -> Visit | None:
+    """The first visit to come of a patient that the practitioner made alone and that opens
+    nothing yet; one statement."""
+    found = booking.visits(
+        session,
+        booking.of_patient(patient_id),
+        booking.of_practitioner(practitioner_id),
+        Appointment.status.in_(LIVE),
+        Appointment.opens_record_at > now,
+        limit=1,
+    )
+    return next(iter(found), None)
 
 
 def emergencies(

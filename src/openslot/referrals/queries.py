@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased, join
 
 from openslot.booking.models import Appointment, Status
+from openslot.booking.opening import has_come
 from openslot.booking.rules import Admission, admits
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
@@ -74,9 +75,13 @@ class Letter:
             state=self.state(now),
             gp_id=self.referral.gp_id,
             addressee_id=self.referral.practitioner_id,
-            seen_by_id=self.seen_by.id if self.seen_by else None,
+            seen_by_id=self.seen_by.id if self.seen_by and self._is_open(now) else None,
             answered_by_id=self.referral.answered_by,
         )
+
+    def _is_open(self, now: datetime) -> bool:
+        """Whether the visit that uses it opens the patient's record yet."""
+        return self.visit is None or has_come(self.visit.opens_record_at, now)
 
 
 def _letters() -> Any:
@@ -130,20 +135,22 @@ def by_gp(gp_id: int) -> ColumnElement[bool]:
     return Referral.gp_id == gp_id
 
 
-def to_specialist(practitioner_id: int) -> ColumnElement[bool]:
-    """Letters that name a specialist and are not revoked, that their visits use, or that they
-    answered."""
+def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
+    """Letters that name a specialist and are not revoked, that they answered, or that their
+    visits use, from when these open the patient's record."""
+    opens = Appointment.opens_record_at
+    is_open = or_(opens.is_(None), opens <= now)
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
-        and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id),
+        and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id, is_open),
         Referral.answered_by == practitioner_id,
     )
 
 
-def within_reach(actor: Actor) -> ColumnElement[bool]:
+def within_reach(actor: Actor, now: datetime) -> ColumnElement[bool]:
     """What somebody may read: as GP, as specialist, or for patients."""
     if actor.practitioner_id is not None:
-        return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id))
+        return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id, now))
     own = {actor.patient_id, *actor.dependents}
     return to_patients(one for one in own if one is not None)
 

@@ -46,7 +46,7 @@ class Part(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a rule needs to know of a referral: where it stands, who wrote it, whom it names,
-    whose visit uses it, and who answered it."""
+    whose visit uses it, from when that opens the patient's record, and who answered it."""
 
     state: State
     gp_id: int

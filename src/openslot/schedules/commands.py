@@ -14,6 +14,7 @@ from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
 from openslot.core.turns import take_turn
 from openslot.directory import queries as directory
+from openslot.directory.editing import NotYoursToChange, check_kept
 from openslot.directory.models import Department, Room
 from openslot.directory.rules import Actor, may_edit_department, may_run_centre, runs_every
 from openslot.schedules import diaries, queries
@@ -30,6 +31,11 @@ class ScheduleDetails(Details):
     notice_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 60)] = 0
     horizon_days: Annotated[int, Field(ge=1, le=730)] = 180
     room: OptionalLine = None
+
+
+OWN_SCHEDULE: frozenset[str] = frozenset()
+"""What practitioners change of their schedules besides the hours: nothing. Who runs the centre,
+and the department of a service, change everything."""
 
 
 class WorksElsewhere(Forbidden):
@@ -81,9 +87,14 @@ def open_schedule(
 def change_schedule(
     session: Session, actor: Actor, schedule_id: int, details: ScheduleDetails, *, now: datetime
 ) -> None:
-    """Set slot length, limits and room; visits that are booked stay as they are."""
+    """Set slot length, limits and room; visits that are booked stay as they are.
+
+    Practitioners keep their hours themselves and nothing else: NotYoursToChange.
+    """
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
+    if _is_own(actor, schedule):
+        check_kept(OWN_SCHEDULE, details_of(session, schedule), details, _CENTRE_KEEPS)
     _set_details(session, schedule, details)
     _record(session, actor, schedule, "changed", now)
 
@@ -106,6 +117,8 @@ def set_active(
     """Let a schedule be booked, or no longer; the caller has looked for live visits."""
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
+    if _is_own(actor, schedule) and schedule.active != active:
+        raise NotYoursToChange(_CENTRE_KEEPS, field="active")
     schedule.active = active
     _record(session, actor, schedule, "activated" if active else "deactivated", now)
 
@@ -163,7 +176,7 @@ def _may_add(session: Session, actor: Actor, practitioner_id: int, centre_id: in
 
 def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
     """Practitioners change their own hours, departments those of their services."""
-    if schedule.practitioner_id is not None and schedule.practitioner_id == actor.practitioner_id:
+    if _is_own(actor, schedule):
         return
     if schedule.service_id is not None:
         service = directory.service(session, schedule.service_id, inactive=True)
@@ -171,6 +184,23 @@ def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
         may_edit_department(actor, department.centre_id, department.id)
         return
     may_run_centre(actor, schedule.centre_id)
+
+
+_CENTRE_KEEPS = "Your centre keeps this. Ask its administrator to change it."
+
+
+def _is_own(actor: Actor, schedule: Schedule) -> bool:
+    return (
+        schedule.practitioner_id is not None and schedule.practitioner_id == actor.practitioner_id
+    )
+
+
+def details_of(session: Session, schedule: Schedule) -> ScheduleDetails:
+    """How a schedule may be booked now."""
+    values = {
+        name: getattr(schedule, name) for name in ScheduleDetails.model_fields if name != "room"
+    }
+    return ScheduleDetails(**values, room=queries.room_name(session, schedule.room_id))
 
 
 def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
-from openslot.booking.absences import AbsenceDetails, may_block
+from openslot.booking.absences import AbsenceDetails, may_see_absences
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName
 from openslot.directory import queries as directory
@@ -158,7 +158,7 @@ class AbsenceEnd(Given):
 def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     """List the absences of oneself, or of a practitioner of a centre that one runs."""
     who = _who(query.practitioner)
-    may_block(reader(), bearer.actor(), who)
+    may_see_absences(reader(), bearer.actor(), who)
     person = directory.practitioner(reader(), who, inactive=True)
     starts, after = query.from_ or now(), read_cursor(query.after, instant, UUID)
     rows = schedules.absences(
@@ -176,7 +176,7 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
 def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
     """List the visits inside absences that stand about which somebody has to decide."""
     who = _who(query.practitioner)
-    may_block(reader(), bearer.actor(), who)
+    may_see_absences(reader(), bearer.actor(), who)
     after = read_cursor(query.after, instant, UUID, UUID)
     found = sorted(rebooking.undecided(reader(), bearer.actor(), [who], now=now()), key=_place)
     rest = [one for one in found if after is None or _place(one) > tuple(after)]
@@ -209,6 +209,8 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
     """Block time; what becomes of each visit inside is decided in the same request. One whose
     patient has arrived can only be kept.
 
+    It holds at every centre, so it is done by the practitioner, or by who runs each of them.
+
     `dry_run=true` enters nothing and answers 200 with the visits inside, and other times for
     each.
     """
@@ -239,7 +241,7 @@ def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
         if who is None:
             raise NotFound
         try:
-            may_block(session, bearer.actor(), who)
+            may_see_absences(session, bearer.actor(), who)
         except Forbidden:
             raise NotFound from None
         rebooking.end(session, bearer.actor(), who, absence_id, withdraw=query.withdraw, now=now())

@@ -10,10 +10,10 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.core.errors import Forbidden
-from openslot.core.fields import Details, Line, Name, OptionalZone
+from openslot.core.fields import Line
 from openslot.directory import own
 from openslot.directory import queries as directory
-from openslot.directory.details import PatientDetails
+from openslot.directory.details import AccountDetails, PatientDetails
 from openslot.directory.rules import Actor, may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
@@ -21,7 +21,6 @@ from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.tokens import Secret
 from openslot.entrypoints.request import database, now, reader, settings, write
-from openslot.identity import commands as identity
 from openslot.identity import keys, queries
 from openslot.identity.models import Account as AccountRow
 from openslot.identity.models import ApiKey, Role
@@ -48,13 +47,6 @@ class Account(Shown):
     practitioner: int | None
     centre: int | None
     department: int | None
-
-
-class AccountDetails(Details):
-    """What the owner changes here; the rest of a patient's record is on its page."""
-
-    name: Name
-    time_zone: OptionalZone = None
 
 
 AccountChange = Partial.of(AccountDetails, "AccountChange", "What is to change of the account.")
@@ -104,7 +96,10 @@ def get_me() -> Account:
     "PATCH", "/api/v1/me", scope="directory:read", body=AccountChange, answer=Account
 )
 def change_me(body: Partial) -> Account:
-    """Change one's own name or time zone; a patient's record bears the same."""
+    """Change one's own name or time zone; a patient's record bears the same.
+
+    The name of a practitioner is the one in the directory, which administrators keep.
+    """
     account = _account()
     return _shown(write(lambda session: _change(session, bearer.actor(), account, body)))
 
@@ -115,9 +110,7 @@ def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) 
         own.change_own_patient(session, actor, merged(PatientDetails, patient, body), now=now())
         return queries.by_id(session, account.id) or account
     details = merged(AccountDetails, account, body)
-    return identity.change_account(
-        session, account.id, by=actor.origin, now=now(), **details.model_dump()
-    )
+    return own.change_own_account(session, actor, details, now=now())
 
 
 @service.operation(

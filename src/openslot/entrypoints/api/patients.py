@@ -10,6 +10,7 @@ from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
+from openslot.directory.editing import Editor, check_changes
 from openslot.directory.models import Patient as PatientRow
 from openslot.directory.rules import Actor, may_see_patient
 from openslot.entrypoints import bearer
@@ -17,6 +18,7 @@ from openslot.entrypoints.api.history import access_days, refuse
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
+from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import now, reader, write
 from openslot.records import finding
 from openslot.records.queries import exactly
@@ -156,14 +158,16 @@ def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> 
     ):  # fmt: skip
         raise NotFound
     known = queries.patient(session, patient_id)
+    details = merged(PatientDetails, known, body)
     if actor.patient_id == patient_id:
-        details = merged(PatientDetails, known, body)
         own.change_own_patient(session, actor, details, now=now())
     elif actor.acts_for(patient_id):
-        kept = merged(DependentDetails, known, body)
-        dependents.change(session, actor, patient_id, kept, now=now())
+        check_changes(PatientDetails, Editor.CARER, known, details)
+        kept = details.model_dump(include=set(DependentDetails.model_fields))
+        dependents.change(
+            session, actor, patient_id, checked(DependentDetails.model_validate, kept), now=now()
+        )
     else:
-        details = merged(PatientDetails, known, body)
         commands.change_patient(session, actor, patient_id, details, now=now())
 
 

@@ -105,7 +105,8 @@ def create_practitioner(body: PractitionerDetails) -> Answer:
     may_fail=(409,),
 )  # fmt: skip
 def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
-    """Change some of a practitioner, by themselves or those who run a centre of theirs."""
+    """Change some of a practitioner: telephone, e-mail, languages and the words about them by
+    themselves, everything by who runs each of their centres, or the network."""
 
     def work(session: Session) -> PractitionerRow:
         known = queries.practitioner(session, practitioner_id)

@@ -104,7 +104,7 @@ class ReferralChange(Given):
 )  # fmt: skip
 def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     """List what a GP wrote, a specialist was sent, or a patient can book with."""
-    where = [queries.within_reach(bearer.actor())]
+    where = [queries.within_reach(bearer.actor(), now())]
     if query.status:
         where.append(queries.stands(query.status, now()))
     if query.patient:

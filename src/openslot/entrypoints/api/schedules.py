@@ -1,7 +1,7 @@
 """Schedules: who or what can be booked where, and their weekly hours."""
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from sqlalchemy.orm import Session
@@ -181,7 +181,7 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
         known = _existing(session, schedule_id)
         changed = body.model_dump(exclude_unset=True, exclude={"hours"})
         if changed:
-            details = ScheduleDetails(**_now(session, known) | changed)
+            details = ScheduleDetails(**dict(commands.details_of(session, known)) | changed)
             commands.change_schedule(session, bearer.actor(), schedule_id, details, now=now())
         hours = getattr(body, "hours", None)
         if hours is not None:
@@ -199,11 +199,6 @@ def remove_schedule(schedule_id: int) -> None:
             session, bearer.actor(), schedule_id, active=False, now=now()
         )
     )
-
-
-def _now(session: Session, known: ScheduleRow) -> dict[str, Any]:
-    values = {name: getattr(known, name) for name in ScheduleDetails.model_fields if name != "room"}
-    return values | {"room": queries.room_name(session, known.room_id)}
 
 
 def _details(body: NewSchedule) -> ScheduleDetails:

@@ -132,8 +132,8 @@ _VALUES: Mapping[str, list[State]] = {
 _PATIENT = {"Patient": (Referral.patient_id, read_uuid)}
 
 
-def _seen(actor: Actor, _now: datetime) -> Condition:
-    return within_reach(actor)
+def _seen(actor: Actor, now: datetime) -> Condition:
+    return within_reach(actor, now)
 
 
 def _opened(session: Session, row: Row, asked: Asked) -> None:

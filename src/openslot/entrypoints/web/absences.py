@@ -11,7 +11,8 @@ from flask_babel import gettext as _
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking.absences import AbsenceDetails, may_block
+from openslot.booking.absences import AbsenceDetails, may_block, may_see_absences
+from openslot.booking.errors import BlocksElsewhere
 from openslot.core.errors import DomainError, Malformed, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
@@ -169,10 +170,20 @@ def _listing(error: DomainError | None) -> Response:
         zone=zone,
         today=now.astimezone(zone).date(),
         problem=sentence_of(error) if error else None,
+        blocked_by_others=_blocked_by_others(person),
         typed=request.form,
         **_common(person, hits),
     )
     return Response(page, status_of(error) if error else 200)
+
+
+def _blocked_by_others(person: Practitioner) -> str | None:
+    """Why the reader cannot block this person's time, where they cannot."""
+    try:
+        may_block(context.reader(), context.actor(), person.id)
+    except BlocksElsewhere as error:
+        return sentence_of(error)
+    return None
 
 
 def _decide_page(
@@ -243,7 +254,7 @@ def _who() -> int:
     who = reading.number("practitioner", actor.practitioner_id or 0)
     if not who:
         raise NotFound
-    may_block(context.reader(), actor, who)
+    may_see_absences(context.reader(), actor, who)
     return who
 
 

@@ -17,6 +17,7 @@ from openslot.core.errors import NotFound
 from openslot.core.outbox import OutboxMessage, State
 from openslot.directory import commands, queries, staff
 from openslot.directory.details import CentreDetails
+from openslot.directory.editing import editor_of_centre
 from openslot.directory.models import Centre, CentreType
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context, reading
@@ -111,13 +112,14 @@ def _create(session: Session, details: CentreDetails) -> Centre:
 @access.allow(access.ADMINS)
 def edit_centre(centre_id: int) -> ResponseReturnValue:
     """Change a centre's details."""
-    may_run_centre(context.actor(), centre_id)
+    editor = editor_of_centre(context.actor(), centre_id)
     found = queries.centre(context.reader(), centre_id, inactive=True)
     form = CentreForm(obj=found)
+    kept = form.leave_out(CentreDetails, editor, found)
     status: Done[Centre] | int = SHOWN
     if request.method == "POST":
         status = save(form, CentreDetails, lambda session, details: _change(
-            session, centre_id, details))  # fmt: skip
+            session, centre_id, details), **kept)  # fmt: skip
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin.centre", centre_id=centre_id), 303)

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from wtforms import BooleanField, EmailField, SelectField, StringField, TelField, TextAreaField
 
 from openslot.booking.retire import may_retire_practitioner, retire_practitioner
-from openslot.core.errors import Forbidden
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
+from openslot.directory.editing import SENTENCES, Editor, NotYoursToChange, editor_of_practitioner
 from openslot.directory.models import Centre, Practitioner, Profession
-from openslot.directory.rules import may_edit_practitioner
+from openslot.directory.rules import runs_every
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
@@ -95,26 +95,19 @@ def show(practitioner_id: int) -> str:
         person=person,
         subjects=schedules.subjects(session, Schedule.practitioner_id == practitioner_id),
         places=schedules.practitioner_places(session, practitioner_id),
-        may_retire=_may_retire(centre_ids),
+        runs_all=runs_every(actor, centre_ids),
         free_centres=[one for one in own_centres() if one.id not in centre_ids],
         runs=lambda centre_id: actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == centre_id,
     )
 
 
 def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
-    """A practitioner whom the reader may change, and where they work; Forbidden otherwise."""
+    """A practitioner of a centre that the reader runs, and where they work; Forbidden
+    otherwise."""
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     centre_ids = schedules.centre_ids_of(context.reader(), practitioner_id)
-    may_edit_practitioner(context.actor(), practitioner_id, centre_ids)
+    editor_of_practitioner(context.actor(), practitioner_id, centre_ids)
     return person, centre_ids
-
-
-def _may_retire(centre_ids: frozenset[int]) -> bool:
-    try:
-        may_retire_practitioner(context.actor(), centre_ids)
-    except Forbidden:
-        return False
-    return True
 
 
 def own_centres() -> list[Centre]:
@@ -171,7 +164,9 @@ def _centre_id(form: NewPractitionerForm) -> int | None:
 @access.allow(access.ADMINS)
 def edit(practitioner_id: int) -> ResponseReturnValue:
     """Change a practitioner's details."""
-    person, _centres = _editable(practitioner_id)
+    person, centre_ids = _editable(practitioner_id)
+    if not runs_every(context.actor(), centre_ids):
+        raise NotYoursToChange(SENTENCES[PractitionerDetails, Editor.ONE_CENTRE])
     form = PractitionerFields(obj=person)
     status: Done[Practitioner] | int = SHOWN
     if request.method == "POST":

@@ -1,18 +1,20 @@
 """What each role sees first, and HM System's way to change or delete oneself."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
-from openslot.core.fields import first_problem
+from openslot.core.fields import Details, first_problem
 from openslot.directory import own
 from openslot.directory import queries as directory
-from openslot.directory.details import PatientDetails
+from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
 from openslot.entrypoints.web import access, context, proof, reading, sign_in
 from openslot.entrypoints.web.overviews import (
     admin_page,
@@ -20,11 +22,13 @@ from openslot.entrypoints.web.overviews import (
     practitioner_page,
     staff_page,
 )
-from openslot.identity import commands as identity
 from openslot.identity.models import Role
 from openslot.offers.leaving import delete_own_account
+from openslot.schedules.either_place import change_practitioner
 
 pages = Blueprint("dashboard", __name__, url_prefix="/dashboard")
+
+D = TypeVar("D", bound=Details)
 
 PAST_SHOWN = 5
 PAST_PAGE = 20
@@ -74,9 +78,12 @@ def change() -> Response:
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
         raise Malformed('Send a JSON object of what is to change, such as {{"phone": "…"}}.')
-    if context.actor().patient_id is None:
-        return jsonify(_rename(values))
-    return jsonify(_change_patient(values))
+    actor = context.actor()
+    if actor.patient_id is not None:
+        return jsonify(_change_patient(actor.patient_id, values))
+    if actor.practitioner_id is not None:
+        return jsonify(_change_practitioner(actor.practitioner_id, values))
+    return jsonify(_change_staff(values))
 
 
 @pages.delete("")
@@ -104,39 +111,52 @@ def _password() -> str:
     return password
 
 
-def _change_patient(values: dict[str, Any]) -> dict[str, Any]:
-    actor = context.actor()
-    patient = directory.patient(context.reader(), _patient_id())
-    fields = PatientDetails.model_fields
-    known = {name: getattr(patient, name) for name in fields}
-    try:
-        details = PatientDetails(**{**known, **values})
-    except ValidationError as error:
-        raise first_problem(error) from None
-    changed = context.write(
-        lambda session: own.change_own_patient(session, actor, details, now=context.now())
+def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
+    known = directory.patient(context.reader(), patient_id)
+    details = _merged(PatientDetails, known, values)
+    return _written(
+        PatientDetails,
+        lambda session: own.change_own_patient(
+            session, context.actor(), details, now=context.now()
+        ),
     )
-    return {name: _plain(getattr(changed, name)) for name in fields}
 
 
-def _rename(values: dict[str, Any]) -> dict[str, Any]:
-    if set(values) != {"name"}:
-        raise Malformed("Only the name can be changed here.", field="name")
-    name = _name(values["name"])
+def _change_practitioner(practitioner_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    known = directory.practitioner(context.reader(), practitioner_id, inactive=True)
+    details = _merged(PractitionerDetails, known, values)
+    return _written(
+        PractitionerDetails,
+        lambda session: change_practitioner(
+            session, context.actor(), practitioner_id, details, now=context.now()
+        ),
+    )
+
+
+def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
     account = context.account()
-    context.write(
-        lambda session: identity.change_account(
-            session, account.id, by=context.actor().origin, now=context.now(), name=name
-        )
+    member = directory.staff_member(context.reader(), account.id)
+    phone = member.phone if member else None
+    details = _merged(StaffOwnDetails, StaffOwnDetails(name=account.name, phone=phone), values)
+    return _written(
+        StaffOwnDetails,
+        lambda session: own.change_own_staff(session, context.actor(), details, now=context.now()),
     )
-    return {"name": name, "email": account.email}
 
 
-def _name(value: object) -> str:
+def _merged(kind: type[D], known: object, values: dict[str, Any]) -> D:
+    """The details as they are, with what was sent in their place."""
+    now = {name: getattr(known, name) for name in kind.model_fields}
     try:
-        return PatientDetails(name=value).name
+        return kind(**{**now, **values})
     except ValidationError as error:
         raise first_problem(error) from None
+
+
+def _written(kind: type[Details], work: Callable[[Session], object]) -> dict[str, Any]:
+    """All details as they are once ``work`` is done."""
+    changed = context.write(work)
+    return {name: _plain(getattr(changed, name)) for name in kind.model_fields}
 
 
 def _plain(value: object) -> object:

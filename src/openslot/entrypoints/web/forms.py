@@ -8,6 +8,7 @@ from wtforms import Field
 
 from openslot.core.errors import DomainError
 from openslot.core.fields import Details, problems
+from openslot.directory.editing import MAY_CHANGE, Editor
 from openslot.entrypoints.problems import sentence_of
 
 D = TypeVar("D", bound=Details)
@@ -29,6 +30,15 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
             for name, sentence in problems(error):
                 self.refuse(sentence, name)
             return None
+
+    def leave_out(self, kind: type[Details], editor: Editor, known: object) -> dict[str, Any]:
+        """Take out the fields that are not the editor's to change, and return what stays of the
+        details; what is sent for them all the same is not read."""
+        own = MAY_CHANGE[kind][editor]
+        for name in kind.model_fields.keys() - own:
+            if name in self:
+                del self[name]
+        return {name: getattr(known, name) for name in kind.model_fields if name not in self}
 
     def refuse(self, problem: DomainError | str, field: str | None = None) -> None:
         """Set a refusal beside the field it names, or over the form where it names none."""

@@ -24,6 +24,7 @@ from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
+from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
@@ -47,6 +48,7 @@ PAGE_SIZE = 20
 LAST_PAGE = 1000
 PAST_SHOWN = 10
 CONFLICT = 409
+CLOSED = 403
 
 
 # Finding
@@ -201,10 +203,16 @@ def _own_part(visits: Sequence[Visit]) -> list[Visit]:
     return [visit for visit in visits if part_in(context.actor(), visit.standing)]
 
 
-def _history_page(patient_id: UUID) -> str:
-    """The whole history, and what a practitioner adds to it."""
+def _history_page(patient_id: UUID) -> ResponseReturnValue:
+    """The whole history, and what a practitioner adds to it; the way to it while the only visit
+    is one that they booked themselves."""
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
-    why = records.open_or_refuse(patient_id)
+    try:
+        why = records.open_or_refuse(patient_id)
+    except NotFound:
+        if records.waits_for(patient_id) is None:
+            raise
+        return records.emergency_page(patient_id), CLOSED
     session, actor = context.reader(), context.actor()
     me = queries.practitioner(session, actor.practitioner_id or 0)
     return render_template(
@@ -242,10 +250,11 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     if not _may_change(patient_id):
         raise NotFound
     form = PatientForm(obj=patient)
+    kept = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(form, PatientDetails, lambda session, details: commands.change_patient(
-            session, context.actor(), patient_id, details, now=context.now()))  # fmt: skip
+            session, context.actor(), patient_id, details, now=context.now()), **kept)  # fmt: skip
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("patients.show", patient_id=patient_id), 303)

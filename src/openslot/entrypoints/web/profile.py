@@ -13,8 +13,8 @@ from wtforms import EmailField, StringField, TelField, TextAreaField
 
 from openslot.core.errors import NotFound
 from openslot.directory import commands, own, queries
-from openslot.directory.details import PatientDetails, PractitionerDetails
-from openslot.directory.own import StaffOwnDetails
+from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
+from openslot.directory.editing import Editor
 from openslot.directory.rules import Actor
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.births import example
@@ -103,7 +103,7 @@ def details() -> ResponseReturnValue:
 def _patient_details(actor: Actor) -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
-    kept = {"email": patient and patient.email, "language": patient and patient.language}
+    kept = form.leave_out(PatientDetails, Editor.OWNER, patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -117,9 +117,7 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
 def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     form = PractitionerForm(obj=person)
-    kept = {
-        name: getattr(person, name) for name in PractitionerDetails.model_fields if name not in form
-    }
+    kept = form.leave_out(PractitionerDetails, Editor.OWNER, person)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(

@@ -251,29 +251,42 @@ def _history(patient_id: UUID) -> str:
 def emergency(patient_id: UUID) -> ResponseReturnValue:
     """What follows when a history is opened without a visit; with a reason it is opened.
 
-    Only who found the patient by name and birth comes here.
+    Only who found the patient by name and birth comes here, and who has booked a visit for them.
     """
-    if not _was_found(patient_id):
+    if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
-    form, settings = EmergencyForm(), context.settings()
+    form, hours = EmergencyForm(), context.settings().emergency_access_hours
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         status = save(form, EmergencyDetails, lambda session, details: commands.break_glass(
             session, context.actor(), patient_id, details, now=context.now(),
-            hours=settings.emergency_access_hours, access_days=access_days()))  # fmt: skip
+            hours=hours, access_days=access_days()))  # fmt: skip
     if isinstance(status, Done):
         flash(_("The history is open to you. The patient is told."), "good")
         return _to_history(patient_id)
     if _may_read(patient_id):
         return _to_history(patient_id)
-    page = render_template(
+    return emergency_page(patient_id, form), status
+
+
+def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
+    """The way to a history that is closed to the reader: why it is, and what opens it."""
+    return render_template(
         "history/emergency.html",
-        form=form,
+        form=form or EmergencyForm(),
         patient=directory.patient(context.reader(), patient_id),
         found=reading.text("found"),
-        hours=settings.emergency_access_hours,
+        hours=context.settings().emergency_access_hours,
+        visit=waits_for(patient_id),
+        zone=own_zone(),
     )
-    return page, status
+
+
+def waits_for(patient_id: UUID) -> Visit | None:
+    """The next visit of the patient that the reader made alone and that opens nothing yet."""
+    return queries.self_made(
+        context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
+    )
 
 
 def _may_read(patient_id: UUID) -> Access | None:
@@ -321,6 +334,8 @@ def at_visit(visit: Visit) -> dict[str, Any] | None:
     concerned = part_in(actor, visit.standing) in (Part.PATIENT, Part.PRACTITIONER)
     if patient_id is None or not concerned or visit.status not in GIVING:
         return None
+    if _may_read(patient_id) is None:
+        return {"closed": True, "patient_id": patient_id} if waits_for(patient_id) else None
     try:
         why = open_or_refuse(patient_id)
     except NotFound:

@@ -96,7 +96,11 @@ def _side() -> Side:
     person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
     if may_refer(person.profession):
         return Side(Part.GP, (queries.by_gp(person.id),), tuple(State))
-    return Side(Part.SPECIALIST, (queries.to_specialist(person.id),), (State.SENT, State.USED))
+    return Side(
+        Part.SPECIALIST,
+        (queries.to_specialist(person.id, context.now()),),
+        (State.SENT, State.USED),
+    )
 
 
 # Writing

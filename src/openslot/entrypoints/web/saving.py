@@ -71,12 +71,17 @@ def _named(label: str, sentence: str) -> str:
 def do(form: Form, work: Callable[[Session], T]) -> Done[T] | int:
     """Do ``work`` in a transaction; the status of a refusal, which then stands in the form.
 
-    Raises what no correction of the form would change: NotFound and Forbidden.
+    Raises what no correction of the form would change: NotFound, and Forbidden without a field.
     """
     try:
         return Done(context.write(work))
-    except (NotFound, Forbidden):
+    except NotFound:
         raise
+    except Forbidden as error:
+        if error.field is None:
+            raise
+        form.refuse(error)
+        return status_of(error)
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
