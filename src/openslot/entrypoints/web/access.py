@@ -11,9 +11,6 @@ from openslot.identity.models import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-STATIC = frozenset({"static", "bootstrap.static"})
-"""Files that are the same for everybody."""
-
 ANYONE = frozenset({None, *Role})
 """Also people who have not signed in."""
 
@@ -50,7 +47,7 @@ def check() -> None:
 
     Raises Unauthenticated or Forbidden; a view of ours that declares nothing is refused too.
     """
-    if request.endpoint is None or request.endpoint in STATIC:
+    if request.endpoint is None or request.endpoint in context.STATIC:
         return
     view = current_app.view_functions[request.endpoint]
     if hasattr(view, "operation"):

@@ -21,7 +21,7 @@ from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked
 from openslot.identity import commands as identity
-from openslot.identity import passwords, queries
+from openslot.identity import links, passwords, queries
 from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConfirmed
 from openslot.identity.models import Account
 
@@ -204,7 +204,7 @@ def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
 @access.allow(access.ANYONE)
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm an e-mail address; on a button, since programs that scan mail follow links."""
-    account = signing.confirmed_account(token)
+    account = links.account_to_confirm(context.reader(), context.settings().key(), token)
     if request.method == "GET":
         return render_template("accounts/confirm.html", email=account.email)
     account_id = account.id
@@ -254,7 +254,7 @@ def _send_reset(session: Session, email: str) -> None:
 def reset(token: str) -> ResponseReturnValue:
     """Set a new password with a link from a mail; all sessions of the account end."""
     try:
-        account = signing.account_to_reset(token)
+        account = links.account_to_reset(context.reader(), context.settings().key(), token)
     except LinkExpired as error:
         return render_template("accounts/link_expired.html"), status_of(error)
     form = NewPasswordForm()

@@ -55,7 +55,6 @@ from openslot.entrypoints.web import (
     request_form,
     requests,
     search,
-    sign_in,
     system,
     visits,
     waiting,
@@ -121,7 +120,6 @@ def install(app: Flask, settings: Settings) -> None:
     )
     Babel(app, locale_selector=lambda: _locale(settings))
     csrf = CSRFProtect(app)
-    sign_in.install(app, settings)
     formats.install(app)
     helpers.install(app, settings)
     errors.install(app)
@@ -206,7 +204,7 @@ def _limit(app: Flask) -> None:
     limiter = Limiter(get_remote_address, app=app, default_limits=["6000/minute"])
     # Its wrappers hold it weakly, and switched off it is not kept by the app either.
     app.extensions["openslot-limiter"] = limiter
-    for endpoint in access.STATIC:
+    for endpoint in context.STATIC:
         limiter.exempt(app.view_functions[endpoint])
     views: dict[str, Any] = app.view_functions
     for endpoint, limit in accounts.LIMITS.items():
