@@ -95,3 +95,5 @@ class Busy(DomainError):
 
     code = "busy"
     sentence = "So many people are booking just now that this did not go through. Try again."
+    retry_after: ClassVar[int] = 1
+    """Seconds after which it is worth trying again."""

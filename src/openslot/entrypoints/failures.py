@@ -90,12 +90,16 @@ def problem_of(error: DomainError) -> Problem:
     fields: tuple[tuple[str, str], ...] = ((error.field, sentence),) if error.field else ()
     if isinstance(error, InvalidFields):
         fields = error.fields
-    headers: dict[str, str] = {}
-    if isinstance(error, RateLimited):
-        headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, Busy):
-        headers["Retry-After"] = "1"
-    return Problem(status_of(error), error.code, sentence, fields, headers=headers, cause=error)
+    return Problem(
+        status_of(error), error.code, sentence, fields, headers=headers_of(error), cause=error
+    )
+
+
+def headers_of(error: DomainError) -> dict[str, str]:
+    """When to try again, where waiting helps."""
+    if isinstance(error, RateLimited | Busy):
+        return {"Retry-After": str(error.retry_after)}
+    return {}
 
 
 def _domain_error(error: DomainError) -> Response:

@@ -90,17 +90,16 @@ def sign_in(
     if not email.isprintable():
         raise WrongCredentials  # nobody has such an address, and not every engine can look for it
     account = database.read(lambda session: _may_try(session, settings, email, address, now))
-    stored = account.password if account else passwords.decoy()
-    is_right = passwords.is_right(stored, password)
+    cost = settings.password_iterations
+    is_right = passwords.proves(account.password if account else None, password, time_cost=cost)
     if not is_right or account is None or not account.active:
         database.run(lambda session: note_failure(session, email, address, now=now))
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
-    cost = settings.password_iterations
     better = (
         passwords.hash_password(password, time_cost=cost)
-        if passwords.wants_upgrade(stored, time_cost=cost)
+        if passwords.wants_upgrade(account.password, time_cost=cost)
         else None
     )
     return database.run(

@@ -40,7 +40,7 @@ def prove(
     """
     email = account.email
     database.read(lambda session: check_failures(session, settings, email, address, now=now))
-    if not passwords.is_right(account.password, password):
+    if not passwords.proves(account.password, password, time_cost=settings.password_iterations):
         database.run(lambda session: note_failure(session, email, address, now=now))
         raise WrongPassword(field=field)
 

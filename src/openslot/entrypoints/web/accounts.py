@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField, StringField, TelField
 
 from openslot.core.audit import Origin
-from openslot.core.errors import DomainError, RateLimited
+from openslot.core.errors import DomainError
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
 from openslot.directory.errors import StillWaits
@@ -102,8 +102,7 @@ def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> Response
         error = StillWaits()
     form.refuse(error)
     page, _status = _sign_in_page(form)
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return page, status_of(error), headers
+    return page, status_of(error)
 
 
 def _confirm_again(session: Session, email: str) -> None:
@@ -163,8 +162,7 @@ def sign_up() -> ResponseReturnValue:
 
 def _register(details: SignUp) -> None:
     """Make the account, or tell its owner that there is one; both take as long."""
-    password = passwords.check_new(details.password, details.name, details.email)
-    hashed = _hash(password)
+    hashed = _hash(details.password, details.name, details.email)
     try:
         context.write(lambda session: _sign_up(session, details, hashed))
     except EmailTaken:
@@ -184,9 +182,9 @@ def _tell_owner(session: Session, email: str) -> None:
         account_mail.send_known(session, account)
 
 
-def _hash(password: str) -> str:
+def _hash(password: str, *known: str) -> str:
     """Slow on purpose, so never inside a transaction."""
-    return passwords.hash_password(password, time_cost=context.settings().password_iterations)
+    return passwords.hash_new(password, *known, time_cost=context.settings().password_iterations)
 
 
 def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
@@ -261,18 +259,19 @@ def reset(token: str) -> ResponseReturnValue:
     if request.method == "GET":
         return _reset_page(form, account)
     try:
-        password = passwords.check_new(form.password.data or "", account.name, account.email)
+        hashed = _hash(form.password.data or "", account.name, account.email)
     except DomainError as error:
         form.refuse(error)
         return _reset_page(form, account, status_of(error))
-    hashed = _hash(password)
-    context.write(lambda session: _reset(session, account, hashed))
+    context.write(lambda session: _reset(session, token, hashed))
     flash(_("Your new password is set. Sign in with it."), "good")
     return redirect(url_for("accounts.sign_in", email=account.email), 303)
 
 
-def _reset(session: Session, account: Account, hashed: str) -> None:
-    """Whoever holds the link has read mail to the address, so that it is confirmed too."""
+def _reset(session: Session, token: str, hashed: str) -> None:
+    """Whoever holds the link has read mail to the address, so that it is confirmed too. Of two
+    who use it at once, the second finds it used."""
+    account = links.account_to_reset(session, context.settings().key(), token)
     origin = _origin(account)
     identity.set_password(session, account.id, hashed, by=origin, now=context.now())
     identity.confirm_email(session, account.id, by=origin, now=context.now())

@@ -39,8 +39,8 @@ __all__ = [
     "now",
     "reader",
     "reader_zone",
-    "set_account",
     "services",
+    "set_account",
     "settings",
     "write",
 ]

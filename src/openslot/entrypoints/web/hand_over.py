@@ -87,11 +87,13 @@ def take_over(token: str) -> ResponseReturnValue:
 def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[object] | int:
     """Hashing takes long on purpose, so it is done before the transaction begins."""
     try:
-        password = passwords.check_new(form.password.data or "", patient.name, offer.email)
+        hashed = passwords.hash_new(
+            form.password.data or "", patient.name, offer.email,
+            time_cost=context.settings().password_iterations,
+        )  # fmt: skip
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    hashed = passwords.hash_password(password, time_cost=context.settings().password_iterations)
     return do(form, lambda session: dependents.take_over(
         session, *offer, hashed, address=request.remote_addr, now=context.now()))  # fmt: skip
 
