@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from flask import current_app, request
 
 from openslot.core.errors import Forbidden, Unauthenticated
+from openslot.entrypoints import limits
 from openslot.entrypoints.web import context
 from openslot.identity.models import Role
 
@@ -55,6 +56,9 @@ def check() -> None:
     allowed = allowed_roles(view)
     if allowed is None:
         raise Forbidden
+    account = context.account_or_none()
+    if account is not None:
+        limits.by_account(account.id)
     if None in allowed:
         return
     role = context.actor().role

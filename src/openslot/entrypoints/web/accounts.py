@@ -14,8 +14,9 @@ from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
 from openslot.directory.errors import StillWaits
 from openslot.directory.registration import is_waiting
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import access, account_mail, context, known_device, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
@@ -26,22 +27,6 @@ from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConf
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
-
-LIMITS = {
-    "accounts.sign_in": "300/minute",
-    "accounts.sign_up": "1000/hour",
-    "accounts.forgot": "30/hour",
-    "accounts.reset": "60/hour",
-    "accounts.confirm": "120/hour",
-    "accounts.send_confirmation": "10/hour",
-    "dependents.offer": "30/hour",
-    "hand_over.take_over": "60/hour",
-    "profile_security.password": "30/hour",
-    "profile_security.email": "30/hour",
-    "profile_security.delete": "30/hour",
-    "registration.sign_up": "1000/hour",
-}
-"""How often an address may post to these; an office full of people may share one."""
 
 
 class SignInForm(Form):
@@ -86,16 +71,18 @@ def sign_in() -> ResponseReturnValue:
     try:
         account = identity.sign_in(
             context.database(), context.settings(), email, password,
-            address=request.remote_addr or "", now=context.now(),
+            source=known_device.source(email), address=request.remote_addr, now=context.now(),
         )  # fmt: skip
+        limits.sign_in(account.id)
     except DomainError as error:
         return _not_signed_in(form, email, error)
+    known_device.remember(account.email)
     signing.begin(account, address=request.remote_addr, agent=request.user_agent.string)
     return redirect(_target(), 303)
 
 
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
-    if isinstance(error, NotConfirmed):
+    if isinstance(error, NotConfirmed) and limits.may_mail(email):
         # The password was right: the owner has perhaps lost the mail, so here is another.
         context.write(lambda session: _confirm_again(session, email))
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
@@ -166,7 +153,8 @@ def _register(details: SignUp) -> None:
     try:
         context.write(lambda session: _sign_up(session, details, hashed))
     except EmailTaken:
-        context.write(lambda session: _tell_owner(session, details.email))
+        if limits.may_mail(details.email):
+            context.write(lambda session: _tell_owner(session, details.email))
 
 
 def _sign_up(session: Session, details: SignUp, hashed: str) -> None:
@@ -237,7 +225,8 @@ def forgot() -> ResponseReturnValue:
     if "@" not in email:
         form.refuse(_("Enter an e-mail address such as name@example.com."), "email")
         return render_template("accounts/forgot.html", form=form), 422
-    context.write(lambda session: _send_reset(session, email))
+    if limits.may_mail(email):
+        context.write(lambda session: _send_reset(session, email))
     return render_template("accounts/forgot_sent.html", email=email)
 
 

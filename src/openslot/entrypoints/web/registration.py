@@ -12,6 +12,7 @@ from wtforms import EmailField, PasswordField, SelectField, StringField
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries, registration
 from openslot.directory.registration import StaffSignUp
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context
 from openslot.entrypoints.web.forms import Form
@@ -96,7 +97,8 @@ def _register(details: StaffSignUp) -> None:
     try:
         context.write(lambda session: _make(session, details, hashed))
     except EmailTaken:
-        context.write(lambda session: _tell_owner(session, details.email))
+        if limits.may_mail(details.email):
+            context.write(lambda session: _tell_owner(session, details.email))
 
 
 def _make(session: Session, details: StaffSignUp, hashed: str) -> None:
