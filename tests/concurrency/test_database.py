@@ -1,5 +1,6 @@
 """Rules of core/db.py: what is tried again, what is not, and that times keep their meaning."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ import engines
 from openslot.core import audit, db
 from openslot.core.audit import AuditEvent, Origin
 from openslot.core.db import Database, LostRace
-from openslot.core.errors import Busy
+from openslot.core.errors import Busy, TookTooLong
 from openslot.directory.models import Diary
 from racing import barrier, race
 
@@ -242,3 +243,37 @@ def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     with pytest.raises(StatementError, match="needs a time zone"):
         database.run(lambda session: note(session, datetime(2026, 3, 1)))  # noqa: DTZ001
     assert notes(database) == 0
+
+
+# Reading that takes too long
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
+    " SELECT count(*) FROM n",
+    "postgresql": "SELECT count(*) FROM generate_series(1, 100000000000)",
+    "mariadb": "SELECT count(*) FROM information_schema.collations a, information_schema.collations b,"
+    " information_schema.collations c, information_schema.collations d",
+}
+
+
+def test_reading_is_stopped_when_its_time_is_over_and_others_go_on(database: Database) -> None:
+    began = time.monotonic()
+    endless = text(ENDLESS[database.engine.dialect.name])
+    with pytest.raises(TookTooLong), database.reading(seconds=0.5) as session:
+        session.execute(endless).all()
+    assert time.monotonic() - began < 5
+    database.run(note)
+    with database.reading() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    assert notes(database) == 1
+
+
+def test_time_counts_for_each_statement_and_for_readers_only(database: Database) -> None:
+    with database.reading(seconds=0.5) as session:
+        for _ in range(4):
+            assert session.scalar(text("SELECT 1")) == 1
+            time.sleep(0.2)
+    busy = {"sqlite": ENDLESS["sqlite"].replace("1000000000)", "10000000)"),
+            "postgresql": "SELECT pg_sleep(1.5)", "mariadb": "SELECT SLEEP(1.5)"}  # fmt: skip
+    statement = text(busy[database.engine.dialect.name])
+    assert database.run(lambda session: len(session.execute(statement).all())) == 1

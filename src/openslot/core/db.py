@@ -29,13 +29,13 @@ from sqlalchemy import (
     or_,
 )
 from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection, Dialect, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 
 from openslot.core import clock
-from openslot.core.errors import Busy
+from openslot.core.errors import Busy, TookTooLong
 
 T = TypeVar("T")
 
@@ -133,10 +133,12 @@ class Database:
             return work(session)
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session that reads and is rolled back at the end."""
+    def reading(self, *, seconds: float | None = None) -> Iterator[Session]:
+        """A session that reads and is rolled back at the end. A statement that takes longer than
+        ``seconds`` is stopped, and raises TookTooLong."""
+        reader = self._reader.execution_options(openslot_seconds=seconds)
         # Closing rolls back without expiring what was loaded, so that it can still be shown.
-        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+        with Session(reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def close(self) -> None:
@@ -179,6 +181,13 @@ def _is_worth_retrying(error: Exception) -> bool:
 
 def make_engine(url: str) -> Engine:
     """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/."""
+    engine = _engine_of_its_kind(url)
+    event.listen(engine, "before_cursor_execute", _bound_reading)
+    event.listen(engine, "handle_error", _say_what_took_too_long)
+    return engine
+
+
+def _engine_of_its_kind(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(
@@ -196,7 +205,48 @@ def make_engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _bound_reading(
+    connection: Connection, _cursor: Any, _statement: str, _parameters: Any, *_more: Any
+) -> None:
+    """Have the engine stop the statement where the reader has no more patience. What is set
+    holds for the connection, so it is set anew only where the last who had it wanted another."""
+    seconds = connection.get_execution_options().get("openslot_seconds")
+    raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        connection.info["deadline"] = time.monotonic() + seconds if seconds else None
+    elif connection.dialect.name == "postgresql" and seconds:
+        # Belongs to the transaction: nothing is left of it afterwards.
+        if connection.info.get("bounded") is not connection.get_transaction():
+            connection.info["bounded"] = connection.get_transaction()
+            raw.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+    elif connection.dialect.name in ("mysql", "mariadb"):
+        _bound_mariadb(connection, raw, seconds or 0)
+
+
+def _bound_mariadb(connection: Connection, raw: Any, seconds: float) -> None:
+    if connection.info.get("seconds", 0) != seconds:
+        connection.info["seconds"] = seconds
+        with raw.cursor() as cursor:
+            cursor.execute(f"SET SESSION max_statement_time = {seconds}")
+
+
+def _say_what_took_too_long(context: ExceptionContext) -> None:
+    error = context.original_exception
+    cut_short = (
+        str(error) == "interrupted"  # SQLite
+        or getattr(error, "sqlstate", None) == "57014"
+        or error.args[:1] == (1969,)  # MariaDB
+    )
+    if cut_short and context.connection is not None:
+        raise TookTooLong from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    def is_over() -> bool:
+        deadline = record.info.get("deadline")
+        return deadline is not None and time.monotonic() > deadline
+
+    connection.set_progress_handler(is_over, 10_000)  # steps: about a millisecond
     connection.isolation_level = None  # we say BEGIN ourselves
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA foreign_keys = ON")

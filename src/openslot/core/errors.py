@@ -100,3 +100,11 @@ class Busy(DomainError):
     sentence = "So many people are booking just now that this did not go through. Try again."
     retry_after: ClassVar[int] = 1
     """Seconds after which it is worth trying again."""
+
+
+class TookTooLong(Busy):
+    """Reading took so long that it was stopped, so that others are served."""
+
+    code = "took-too-long"
+    sentence = "This took too long and was stopped. Ask for less at once, or try again later."
+    retry_after = 5

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 EXTENSION = "openslot"
 
+PATIENCE = 5.0
+"""Seconds that one statement may take that reads for a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -61,7 +64,7 @@ def now() -> datetime:
 def reader() -> Session:
     """The request's one read transaction, begun at first use and thrown away at its end."""
     if "reader" not in g:
-        g.reading = services().database.reading()
+        g.reading = services().database.reading(seconds=PATIENCE)
         g.reader = g.reading.__enter__()
     return cast(Session, g.reader)
 
