@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure_cookies,
     )
     app.request_class = WholeRequest
-    app.json_provider_class = StrictJson  # Flask-Security makes the provider, out of this
+    app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)
     install_web(app, settings)

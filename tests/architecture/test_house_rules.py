@@ -81,8 +81,6 @@ def only_db_ends_transactions(module: Module) -> Iterator[str]:
 def flask_stays_in_entry_points(module: Module) -> Iterator[str]:
     for name in module.imports():
         root = name.partition(".")[0]
-        if module.path == "identity/models.py" and root == "flask_security":
-            continue
         web = root in ("flask", "werkzeug") or root.startswith("flask_")
         if web and module.path != "app.py" and module.folders[:1] != ("entrypoints",):
             yield name
@@ -166,7 +164,7 @@ RULES: list[tuple[Rule, Module]] = [
     (flask_stays_in_entry_points, Module("booking/rules.py", "from flask import g")),
     (flask_stays_in_entry_points, Module("core/db.py", "import werkzeug.exceptions")),
     (flask_stays_in_entry_points, Module("identity/models.py", "import flask_login")),
-    (flask_stays_in_entry_points, Module("identity/rules.py", "import flask_security")),
+    (flask_stays_in_entry_points, Module("identity/rules.py", "import flask_wtf")),
     (sql_stays_in_its_files, Module("booking/commands.py", "from sqlalchemy import select")),
     (sql_stays_in_its_files, Module("entrypoints/web/x.py", "import sqlalchemy")),
     (pages_are_written_in_one_file, Module("booking/queries.py", "update(DiaryPage)")),

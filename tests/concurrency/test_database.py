@@ -1,5 +1,7 @@
 """Rules of core/db.py: what is tried again, what is not, and that times keep their meaning."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,10 +12,10 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 import engines
-from openslot.core import audit, db
+from openslot.core import audit, db, servers
 from openslot.core.audit import AuditEvent, Origin
 from openslot.core.db import Database, LostRace
-from openslot.core.errors import Busy
+from openslot.core.errors import Busy, TookTooLong
 from openslot.directory.models import Diary
 from racing import barrier, race
 
@@ -242,3 +244,46 @@ def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     with pytest.raises(StatementError, match="needs a time zone"):
         database.run(lambda session: note(session, datetime(2026, 3, 1)))  # noqa: DTZ001
     assert notes(database) == 0
+
+
+# Reading that takes too long
+
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
+    " SELECT count(*) FROM n",
+    "postgresql": "SELECT count(*) FROM generate_series(1, 100000000000)",
+    "mariadb": "SELECT count(*) FROM information_schema.collations a, "
+    "information_schema.collations b, information_schema.collations c, "
+    "information_schema.collations d",
+}
+
+
+@pytest.fixture
+def impatient(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """The database, with half a second for a statement."""
+    for module in (db, servers):
+        monkeypatch.setattr(module, "ANSWERS_WITHIN", 0.5)
+    impatient = Database(database.engine.url.render_as_string(hide_password=False))
+    yield impatient
+    impatient.close()
+
+
+def test_reading_is_stopped_when_its_time_is_over_and_others_go_on(impatient: Database) -> None:
+    began = time.monotonic()
+    endless = text(ENDLESS[impatient.engine.dialect.name])
+    with pytest.raises(TookTooLong), impatient.reading() as session:
+        session.execute(endless).all()
+    assert time.monotonic() - began < 5
+    impatient.run(note)
+    with impatient.reading() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    assert notes(impatient) == 1
+
+
+def test_time_counts_for_each_statement(impatient: Database) -> None:
+    nap = {"postgresql": "SELECT pg_sleep(0.2)", "mariadb": "SELECT SLEEP(0.2)",
+           "sqlite": ENDLESS["sqlite"].replace("1000000000)", "1000000)")}  # fmt: skip
+    statement = text(nap[impatient.engine.dialect.name])
+    with impatient.reading() as session:
+        for _ in range(4):
+            assert len(session.execute(statement).all()) == 1

@@ -11,7 +11,7 @@ from entrypoints.browsing import ClientFor, link_in, mails
 from entrypoints.world import PASSWORD, World
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.entrypoints.web.accounts import LIMITS
+from openslot.entrypoints.limits import POSTS
 from openslot.identity import queries as identities
 
 NEW = "plum kettle orbit seven"
@@ -264,4 +264,4 @@ def test_where_addresses_must_be_confirmed_signing_in_sends_the_mail_again(
 
 
 def test_every_limit_names_a_route(app: Flask) -> None:
-    assert set(LIMITS) <= set(app.view_functions)
+    assert set(POSTS) <= set(app.view_functions)

@@ -114,10 +114,13 @@ class Settings(BaseSettings):
         False, description="Let people sign in only after they confirmed their e-mail address."
     )
     rate_limits: bool = Field(
-        True, description="Slow down addresses that ask for too much; off for load tests."
+        True,
+        description="Slow down addresses and accounts that ask for too much; off for load tests.",
     )
     sign_in_attempts: int = Field(
-        10, ge=1, description="Wrong passwords per account in 15 minutes before it must wait."
+        10,
+        ge=1,
+        description="Wrong passwords in 15 minutes before an account must wait at that address.",
     )
     password_iterations: int = Field(
         3, ge=1, le=20, description="Time cost of argon2id for new password hashes."

@@ -40,9 +40,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.schema import SchemaItem
 
 from openslot.core import clock
-from openslot.core.errors import AlreadyThere, Busy, Unavailable, Uncertain
+from openslot.core.errors import AlreadyThere, Busy, TookTooLong, Unavailable, Uncertain
 from openslot.core.refusals import Refusal, refusal_of, taken_columns
-from openslot.core.servers import COLLATION, make_server_engine
+from openslot.core.servers import ANSWERS_WITHIN, COLLATION, make_server_engine
 
 T = TypeVar("T")
 
@@ -269,31 +269,44 @@ def _explain(context: ExceptionContext) -> Exception | None:
         reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
         return Unavailable(reason=reason, is_broken=context.is_disconnect or _is_torn(original))
     reads = context.connection.get_execution_options().get("openslot_reads", False)
-    if refusal is Refusal.SLOW or (reads and refusal is Refusal.CONTENDED):
-        return Busy()
-    return None
+    if refusal is Refusal.SLOW:
+        return TookTooLong()
+    return Busy() if reads and refusal is Refusal.CONTENDED else None
 
 
 def make_engine(url: str | URL, *, hurried: bool = True) -> Engine:
     """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/. One
     that is not ``hurried`` lets a statement take as long as it takes."""
     parsed = make_url(url)
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    engine = _sqlite_engine(parsed) if is_sqlite else make_server_engine(parsed, hurried=hurried)
+    make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
+    engine = make(parsed, hurried=hurried)
     event.listen(engine, "handle_error", _explain)
     return engine
 
 
-def _sqlite_engine(parsed: URL) -> Engine:
+def _sqlite_engine(parsed: URL, *, hurried: bool) -> Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    if hurried:
+        event.listen(engine, "before_cursor_execute", _bound_reading)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def _bound_reading(connection: Connection, *_statement: Any) -> None:
+    """Give a statement that reads as long as servers give it."""
+    reads = connection.get_execution_options().get("openslot_reads", False)
+    connection.info["deadline"] = time.monotonic() + ANSWERS_WITHIN if reads else None
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
+    def is_over() -> bool:
+        deadline = record.info.get("deadline")
+        return deadline is not None and time.monotonic() > deadline
+
+    connection.set_progress_handler(is_over, 10_000)  # steps: about a millisecond
     connection.isolation_level = None  # we say BEGIN ourselves
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -108,14 +108,17 @@ class Expired(DomainError):
 
 
 class RateLimited(DomainError):
-    """Too many attempts; wait ``retry_after`` seconds."""
+    """Too many attempts; wait ``retry_after`` seconds, which the sentence rounds up."""
 
     code = "rate-limited"
-    sentence = "Too many attempts. Wait {retry_after} seconds and try again."
+    sentence = "Too many attempts. Try again in {minutes} minutes."
 
     def __init__(self, sentence: str | None = None, *, retry_after: int = 60, **params: Any):
         self.retry_after = retry_after
-        super().__init__(sentence, retry_after=retry_after, **params)
+        minutes = -(-retry_after // 60)
+        if sentence is None and minutes <= 1:
+            sentence = "Too many attempts. Try again in a minute."
+        super().__init__(sentence, minutes=minutes, **params)
 
 
 class Busy(DomainError):
@@ -125,7 +128,15 @@ class Busy(DomainError):
     sentence = "So many people are booking just now that this did not go through. Try again."
 
     retry_after: ClassVar[int] = 1
-    """Seconds after which it may be tried again."""
+    """Seconds after which it is worth trying again."""
+
+
+class TookTooLong(Busy):
+    """A statement took so long that it was stopped, so that others are served."""
+
+    code = "took-too-long"
+    sentence = "This took too long and was stopped. Ask for less at once, or try again later."
+    retry_after = 5
 
 
 class Unavailable(Failure):

@@ -77,6 +77,7 @@ _SQLITE_CODES: Mapping[int, Refusal] = {
         Refusal.TAKEN,
     ),
     sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: Refusal.DANGLING,
+    sqlite3.SQLITE_INTERRUPT: Refusal.SLOW,
     **dict.fromkeys(
         (
             sqlite3.SQLITE_CANTOPEN,

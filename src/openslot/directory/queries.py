@@ -111,13 +111,17 @@ def listed(
     return session.scalars(query.order_by(kind.name, kind.id).limit(limit)).all()
 
 
+MOST_WORDS = 12
+"""Of a text that is looked for; each is compared with each row."""
+
+
 def holds(text: str, *columns: Any) -> ColumnElement[bool]:
-    """Rows where each word of ``text`` stands in one of the columns."""
+    """Rows where each of the first MOST_WORDS of ``text`` stands in one of the columns."""
     return and_(
         true(),
         *(
             or_(*(column.icontains(word, autoescape=True) for column in columns))
-            for word in composed(text).split()
+            for word in composed(text).split()[:MOST_WORDS]
         ),
     )
 

@@ -9,6 +9,7 @@ from flask import g, request
 from openslot.core.errors import Unauthenticated
 from openslot.directory.commands import actor_of
 from openslot.directory.rules import Actor
+from openslot.entrypoints import limits
 from openslot.entrypoints.request import now, reader, settings
 from openslot.identity.keys import BadToken, is_inside, prove
 from openslot.identity.models import Role
@@ -69,7 +70,9 @@ def _caller() -> Caller:
         raise BadToken
     proof = prove(reader(), text.strip(), address=request.remote_addr, now=now())
     if proof.account is not None:
+        limits.by_account(proof.account.id)
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
+    limits.by_program(proof.program_id)
     return Caller(_program(proof.program or "program"), proof.scopes, proof.program_id)
 
 

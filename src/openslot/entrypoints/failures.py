@@ -92,12 +92,16 @@ def problem_of(error: Failure) -> Problem:
     fields: tuple[tuple[str, str], ...] = ((error.field, sentence),) if error.field else ()
     if isinstance(error, InvalidFields):
         fields = error.fields
-    headers: dict[str, str] = {}
-    if isinstance(error, RateLimited):
-        headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, Busy | Unavailable):
-        headers["Retry-After"] = str(error.retry_after)
-    return Problem(status_of(error), error.code, sentence, fields, headers=headers, cause=error)
+    return Problem(
+        status_of(error), error.code, sentence, fields, headers=headers_of(error), cause=error
+    )
+
+
+def headers_of(error: Failure) -> dict[str, str]:
+    """When to try again, where waiting helps."""
+    if isinstance(error, RateLimited | Busy | Unavailable):
+        return {"Retry-After": str(error.retry_after)}
+    return {}
 
 
 def _failure(error: Failure) -> Response:

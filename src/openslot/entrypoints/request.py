@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.limits import Counts
 from openslot.discovery.offered import Offered
 from openslot.discovery.search import Directory
 
@@ -28,6 +29,10 @@ class Services:
     database: Database
     network: Directory
     offered: Offered = field(default_factory=Offered)
+    counts: Counts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", Counts(_write_apart))  # the class is frozen
 
 
 def services() -> Services:
@@ -84,6 +89,10 @@ def database() -> Database:
     """
     close_reader()
     return services().database
+
+
+def _write_apart(work: Callable[[Session], int]) -> int:
+    return database().run(work)
 
 
 def write(work: Callable[[Session], T]) -> T:

@@ -1,6 +1,5 @@
 """The import: read and check everything, hash the new passwords, then write all or nothing."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -33,10 +32,7 @@ from openslot.exchange.writing_tables import (
     write_patients,
     write_providers,
 )
-from openslot.identity.passwords import hash_password
-
-LATE_COST = 3
-"""Time cost of the hashes of accounts that were deleted after the first look."""
+from openslot.identity.passwords import PLACES, hash_patiently
 
 NOT_HASHED = "!"
 """Stands for a hash in a rehearsal; it fits no password."""
@@ -54,6 +50,15 @@ STEPS = (
     write_appointments,
 )
 """Each stands on what those before it have written."""
+
+
+class Unhashed(Exception):
+    """Accounts with these e-mails were deleted after the first look: they are to be made anew,
+    and their passwords are still to be hashed, which no transaction waits for."""
+
+    def __init__(self, emails: Set[str]):
+        self.emails = emails
+        super().__init__()
 
 
 class _Rehearsed(Exception):
@@ -83,9 +88,8 @@ def import_paths(
     batch = read_paths(paths, problems, progress)
     new = database.read(lambda session: check_against(session, batch, problems))
     problems.refuse_if_any()
-    hashes = make_hashes(
-        batch, new, time_cost=None if rehearse else settings.password_iterations, progress=progress
-    )
+    cost = None if rehearse else settings.password_iterations
+    hashes = make_hashes(batch, new, time_cost=cost, progress=progress)
 
     def work(session: Session) -> Outcome:
         outcome = write_batch(Writing(session, now, zone, hashes, progress), batch)
@@ -93,10 +97,13 @@ def import_paths(
             raise _Rehearsed(outcome)
         return outcome
 
-    try:
-        return database.run(work)
-    except _Rehearsed as rehearsed:
-        return rehearsed.outcome
+    while True:
+        try:
+            return database.run(work)
+        except Unhashed as late:
+            hashes |= make_hashes(batch, late.emails, time_cost=cost, progress=progress)
+        except _Rehearsed as rehearsed:
+            return rehearsed.outcome
 
 
 def read_paths(paths: Sequence[Path], problems: Problems, progress: Progress) -> Batch:
@@ -142,7 +149,8 @@ def make_hashes(
 ) -> dict[str, str]:
     """The password hashes of new accounts; placeholders where ``time_cost`` is None.
 
-    Hashing lets other threads run, so threads use all processors.
+    Hashing lets other threads run, so threads use the processors; one place is left to those
+    who sign in meanwhile.
     """
     users = batch.of(UserDocument)
     ready = {found.row.email: found.row.password for found in users if found.row.email in emails}
@@ -151,21 +159,21 @@ def make_hashes(
     todo = {row.email: row.password or "" for row in new}
     if time_cost is None or not todo:
         return ready | dict.fromkeys(todo, NOT_HASHED)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = pool.map(lambda text: hash_password(text, time_cost=time_cost), todo.values())
+    with ThreadPoolExecutor(PLACES - 1) as pool:
+        made = pool.map(lambda text: hash_patiently(text, time_cost=time_cost), todo.values())
         tracked = progress.track("Hashing passwords", made, len(todo))
         return ready | dict(zip(todo, tracked, strict=True))
 
 
 def write_batch(writing: Writing, batch: Batch) -> Outcome:
-    """Write a checked batch in the caller's transaction; ImportRefused undoes it.
+    """Write a checked batch in the caller's transaction; ImportRefused and Unhashed undo it.
 
     What is there may have changed since the first look, so it is looked at again.
     """
     new = check_against(writing.session, batch, writing.problems)
     writing.problems.refuse_if_any()
-    late = new - writing.hashes.keys()
-    writing.hashes |= make_hashes(batch, late, time_cost=LATE_COST, progress=writing.progress)
+    if late := new - writing.hashes.keys():
+        raise Unhashed(late)
     writing.outcome.notices += batch.notices
     for step in STEPS:
         step(writing, batch)

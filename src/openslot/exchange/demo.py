@@ -23,7 +23,7 @@ from openslot.exchange.demo_visits import write_visits
 from openslot.exchange.problems import Problems
 from openslot.exchange.progress import Progress
 from openslot.exchange.writing import Writing
-from openslot.identity.passwords import hash_password
+from openslot.identity.passwords import hash_patiently
 
 DATA = Path(__file__).parent / "demo_data"
 PARTS = (("medisoft", "Australia/Sydney"), ("departments", "Europe/Dublin"))
@@ -66,7 +66,7 @@ def load_demo(
         return LOGINS
     batches = [(_batch(part, progress), zone) for part, zone in PARTS]
     cost = settings.password_iterations
-    shared = hash_password(PASSWORD, time_cost=cost)
+    shared = hash_patiently(PASSWORD, time_cost=cost)
     hashes = _hashes([batch for batch, _ in batches], cost)
 
     def work(session: Session) -> None:
@@ -89,7 +89,7 @@ def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
     @cache
     def hashed(password: str) -> str:
         is_hash = password.startswith("pbkdf2:")
-        return password if is_hash else hash_password(password, time_cost=time_cost)
+        return password if is_hash else hash_patiently(password, time_cost=time_cost)
 
     people = (found.row for batch in batches for found in batch.people())
     return {row.email: hashed(row.password or "") for row in people}

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,18 +15,36 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound, RateLimited
 from openslot.core.ids import new_id
+from openslot.core.limits import network_of
 from openslot.identity import passwords, queries
 from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongCredentials
 from openslot.identity.models import Account, AccountSession, Role, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
-"""For so long a wrong password counts against its e-mail and its address."""
+"""For so long a wrong password counts against its e-mail and where it came from."""
 
-FAILURES_PER_ADDRESS = 5
-"""An address, which many people may share, is allowed so many times what an e-mail is."""
+FAILURES_PER_SOURCE = 5
+"""An address, which many people may share, is allowed so many times what an account is there."""
+
+FAILURES_PER_EMAIL = 10
+"""From everywhere together an account is allowed so many times what it is from one address: after
+them it opens in known browsers only, so that guessing from many addresses is bounded, and its
+owner goes on."""
 
 SEEN_EVERY = timedelta(minutes=5)
 """A session's last use is written down no more often than this."""
+
+
+class Source(NamedTuple):
+    """Where a password came from: an address, or a browser that is known for the account."""
+
+    name: str
+    is_known: bool
+
+
+def source_of(address: str | None, *, device: str | None = None) -> Source:
+    """Return the source at an address, or, if it is known for the account, of a browser."""
+    return Source(f"device {device}", True) if device else Source(network_of(address), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,8 @@ def sign_in(
     email: str,
     password: str,
     *,
-    address: str,
+    source: Source,
+    address: str | None,
     now: datetime,
 ) -> Account:
     """The account that this e-mail and password open.
@@ -89,54 +109,65 @@ def sign_in(
     email = email.strip().lower()[:254]
     if not email.isprintable():
         raise WrongCredentials  # nobody has such an address, and not every engine can look for it
-    account = database.read(lambda session: _may_try(session, settings, email, address, now))
-    stored = account.password if account else passwords.decoy()
-    is_right = passwords.is_right(stored, password)
+    account = database.read(lambda session: _may_try(session, settings, email, source, now))
+    cost = settings.password_iterations
+    is_right = passwords.proves(account.password if account else None, password, time_cost=cost)
     if not is_right or account is None or not account.active:
-        database.run(lambda session: note_failure(session, email, address, now=now))
+        database.run(lambda session: note_failure(session, email, source, now=now))
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
-    cost = settings.password_iterations
     better = (
         passwords.hash_password(password, time_cost=cost)
-        if passwords.wants_upgrade(stored, time_cost=cost)
+        if passwords.wants_upgrade(account.password, time_cost=cost)
         else None
     )
     return database.run(
-        lambda session: _signed_in(session, account.id, better, address=address, now=now)
+        lambda session: _signed_in(session, account.id, better, source, address=address, now=now)
     )
 
 
 def _may_try(
-    session: Session, settings: Settings, email: str, address: str, now: datetime
+    session: Session, settings: Settings, email: str, source: Source, now: datetime
 ) -> Account | None:
-    check_failures(session, settings, email, address, now=now)
+    check_failures(session, settings, email, source, now=now)
     return queries.by_email(session, email)
 
 
 def check_failures(
-    session: Session, settings: Settings, email: str, address: str, *, now: datetime
+    session: Session, settings: Settings, email: str, source: Source, *, now: datetime
 ) -> None:
-    """RateLimited after too many wrong passwords for the e-mail or from the address."""
-    by_email, by_address = queries.failures_since(session, email, address, now - FAILURES_COUNT)
-    allowed = settings.sign_in_attempts
-    if by_email >= allowed or by_address >= allowed * FAILURES_PER_ADDRESS:
+    """RateLimited after too many wrong passwords for the e-mail from this source; unless that is
+    known, also for the e-mail from everywhere, or from the source for all e-mails."""
+    since, allowed = now - FAILURES_COUNT, settings.sign_in_attempts
+    both, by_source, by_email = queries.failures_since(session, email, source.name, since)
+    is_flooded = (
+        by_source >= allowed * FAILURES_PER_SOURCE or by_email >= allowed * FAILURES_PER_EMAIL
+    )
+    if both >= allowed or (is_flooded and not source.is_known):
         raise RateLimited(retry_after=int(FAILURES_COUNT.total_seconds()))
 
 
-def note_failure(session: Session, email: str, address: str, *, now: datetime) -> None:
-    """Count a wrong password against its e-mail and its address."""
-    session.add(SignInFailure(id=new_id(), email=email, address=address, at=now))
+def note_failure(session: Session, email: str, source: Source, *, now: datetime) -> None:
+    """Count a wrong password against its e-mail and its source."""
+    session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=now))
 
 
 def _signed_in(
-    session: Session, account_id: UUID, better: str | None, *, address: str, now: datetime
+    session: Session,
+    account_id: UUID,
+    better: str | None,
+    source: Source,
+    *,
+    address: str | None,
+    now: datetime,
 ) -> Account:
     account = _existing(session, account_id)
     if better:
         account.password = better
-    queries.forget_failures(session, email=account.email, before=now - FAILURES_COUNT)
+    queries.forget_failures(
+        session, email=account.email, address=source.name, before=now - FAILURES_COUNT
+    )
     origin = Origin(account.id, address)
     audit.record(session, "account.signed-in", subject_of(account.id), by=origin, now=now)
     return account

@@ -1,6 +1,6 @@
 """Why somebody cannot sign in or have an account."""
 
-from openslot.core.errors import Conflict, Expired, Invalid, Unauthenticated
+from openslot.core.errors import Busy, Conflict, Expired, Invalid, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
@@ -41,3 +41,11 @@ class LinkExpired(Expired):
 
     code = "link-expired"
     sentence = "This link was used or has run out. Ask for a new one."
+
+
+class HashingBusy(Busy):
+    """Too many passwords are being checked at once; nothing was looked at."""
+
+    code = "sign-in-busy"
+    sentence = "Many people are signing in just now. Try again in a few seconds."
+    retry_after = 3

@@ -104,7 +104,10 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
     """Whether an address lies in one of the ranges; in none of an empty list."""
     if not address:
         return False
-    one = ipaddress.ip_address(address)
+    try:
+        one = ipaddress.ip_address(address)
+    except ValueError:  # some proxies add a port
+        return False
     return any(one in ipaddress.ip_network(network) for network in networks)
 
 

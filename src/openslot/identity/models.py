@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from flask_security import RoleMixin, UserMixin
 from sqlalchemy import (
     BINARY,
     JSON,
@@ -36,19 +35,16 @@ class Role(StrEnum):
     NETWORK_ADMIN = "network-admin"
 
 
-class Account(Base, UserMixin):
+class Account(Base):
     """A login. ``email`` is kept in lower case; ``password`` is an argon2id hash.
 
-    ``fs_uniquifier`` is Flask-Security's name for the value that signed links carry; a new
-    one makes all links sent before useless.
+    ``fs_uniquifier`` is what signed links name the account by; a new one makes all links sent
+    before useless.
     """
 
     __tablename__ = "account"
 
-    # The mixin declares an int; ours is as good a key.
-    id: Mapped[UUID] = mapped_column(  # type: ignore[assignment]
-        Uuid, primary_key=True, default=new_id
-    )
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(String(255))
@@ -62,11 +58,6 @@ class Account(Base, UserMixin):
     theme: Mapped[str] = mapped_column(String(10), default="auto")
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
-
-    @property
-    def roles(self) -> list[RoleMixin]:  # type: ignore[override] # nobody assigns to it
-        """None for Flask-Security: what a role may do is said beside each route."""
-        return []
 
 
 class AccountSession(Base):

@@ -10,8 +10,9 @@ from openslot.core.audit import Origin
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
+from openslot.core.limits import network_of
 from openslot.identity import passwords, queries
-from openslot.identity.commands import check_failures, note_failure, subject_of, token_hash
+from openslot.identity.commands import Source, check_failures, note_failure, subject_of, token_hash
 from openslot.identity.models import Account
 
 
@@ -29,7 +30,7 @@ def prove(
     password: str,
     *,
     field: str,
-    address: str,
+    address: str | None,
     now: datetime,
 ) -> None:
     """WrongPassword, naming ``field``, unless the password is the account's.
@@ -39,9 +40,11 @@ def prove(
     purpose and the failure is written down although the act is refused.
     """
     email = account.email
-    database.read(lambda session: check_failures(session, settings, email, address, now=now))
-    if not passwords.is_right(account.password, password):
-        database.run(lambda session: note_failure(session, email, address, now=now))
+    # Whoever holds a session is known, however many guess elsewhere.
+    source = Source(network_of(address), is_known=True)
+    database.read(lambda session: check_failures(session, settings, email, source, now=now))
+    if not passwords.proves(account.password, password, time_cost=settings.password_iterations):
+        database.run(lambda session: note_failure(session, email, source, now=now))
         raise WrongPassword(field=field)
 
 

@@ -85,25 +85,26 @@ def end_sessions(
     session.execute(query)
 
 
-def failures_since(session: Session, email: str, address: str, since: datetime) -> tuple[int, int]:
-    """How many sign-ins failed for the e-mail and from the address."""
+def failures_since(
+    session: Session, email: str, address: str, since: datetime
+) -> tuple[int, int, int]:
+    """How many sign-ins failed for the e-mail from the address, from the address in all, and for
+    the e-mail in all; one statement."""
+    of_email, of_address = SignInFailure.email == email, SignInFailure.address == address
     counted = session.execute(
         select(
-            func.sum(case((SignInFailure.email == email, 1), else_=0)),
-            func.sum(case((SignInFailure.address == address, 1), else_=0)),
-        ).where(
-            SignInFailure.at > since,
-            or_(SignInFailure.email == email, SignInFailure.address == address),
-        )
-    ).one()
-    return int(counted[0] or 0), int(counted[1] or 0)
+            *(func.sum(case((fits, 1), else_=0))
+              for fits in (of_email & of_address, of_address, of_email))
+        ).where(SignInFailure.at > since, or_(of_email, of_address))
+    ).one()  # fmt: skip
+    return int(counted[0] or 0), int(counted[1] or 0), int(counted[2] or 0)
 
 
-def forget_failures(session: Session, *, email: str, before: datetime) -> None:
-    """Clear the count of an e-mail after a good sign-in, and all that no longer counts."""
-    session.execute(
-        delete(SignInFailure).where(or_(SignInFailure.email == email, SignInFailure.at < before))
-    )
+def forget_failures(session: Session, *, email: str, address: str, before: datetime) -> None:
+    """Clear the count of an e-mail from an address after a good sign-in, and all that no longer
+    counts. What others tried from elsewhere stays."""
+    own = (SignInFailure.email == email) & (SignInFailure.address == address)
+    session.execute(delete(SignInFailure).where(or_(own, SignInFailure.at < before)))
 
 
 def accounts(

@@ -5,13 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy.orm import Session
 
-from openslot.core import audit
+from openslot.core import audit, signing
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
 from openslot.core.errors import NotFound
+from openslot.core.signing import NotSigned
 from openslot.identity import queries as accounts
 from openslot.identity.commands import subject_of
 from openslot.identity.models import Account, Role
@@ -91,20 +91,16 @@ def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | 
 
 def stop_token(settings: Settings, account_id: UUID, kind: Kind) -> str:
     """What the link carries: account and kind, signed."""
-    return str(_signer(settings).dumps([account_id.hex, kind]))
+    return signing.sign(settings.key(), _PURPOSE, [account_id.hex, kind])
 
 
 def account_to_stop(session: Session, settings: Settings, token: str) -> tuple[Account, Kind]:
     """The account and the kind that a link names; NotFound where we did not sign it."""
     try:
-        account_id, kind = _signer(settings).loads(token)
-    except (BadSignature, ValueError):
+        account_id, kind = signing.read(settings.key(), _PURPOSE, token)
+    except NotSigned:
         raise NotFound from None
     account = accounts.by_id(session, UUID(account_id))
     if account is None:
         raise NotFound
     return account, Kind(kind)
-
-
-def _signer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.key(), salt=_PURPOSE)

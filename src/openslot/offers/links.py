@@ -5,9 +5,9 @@ A link is as good as the offer: its row says whether it is open, and until when.
 
 from uuid import UUID
 
-from itsdangerous import BadSignature, URLSafeSerializer
-
+from openslot.core import signing
 from openslot.core.errors import NotFound
+from openslot.core.signing import NotSigned
 
 PURPOSE = "offer"
 """Keeps links of other kinds, signed with the same key, from opening offers."""
@@ -15,16 +15,12 @@ PURPOSE = "offer"
 
 def token_of(key: str, offer_id: UUID) -> str:
     """What the link to an offer carries."""
-    return str(_signer(key).dumps(offer_id.hex))
+    return signing.sign(key, PURPOSE, offer_id.hex)
 
 
 def read_token(key: str, token: str) -> UUID:
     """The offer that a link names; NotFound for any text that we did not sign as one."""
     try:
-        return UUID(_signer(key).loads(token))
-    except (BadSignature, ValueError, AttributeError):
+        return UUID(signing.read(key, PURPOSE, token))
+    except NotSigned:
         raise NotFound from None
-
-
-def _signer(key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(key, salt=PURPOSE)

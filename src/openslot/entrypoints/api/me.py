@@ -127,7 +127,7 @@ def delete_me(body: Proof) -> None:
         raise Forbidden
     prove(
         database(), settings(), account, body.password, field="password",
-        address=request.remote_addr or "", now=now(),
+        address=request.remote_addr, now=now(),
     )  # fmt: skip
     cutoff = timedelta(hours=settings().cancel_cutoff_hours)
     write(lambda session: delete_own_account(session, actor, now=now(), cutoff=cutoff))

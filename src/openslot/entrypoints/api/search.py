@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from openslot.discovery.search import Order, Result, Search, find
+from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import Slot, slot
 from openslot.entrypoints.request import now, reader, services, settings
@@ -58,6 +59,7 @@ class SearchResults(Shown):
 )
 def search(query: SearchQuery) -> SearchResults:
     """Search the network, ranked; small typing errors still find."""
+    limits.search(bearer.actor())
     wanted = Search(
         text=query.q, name=query.name, centre=query.centre, suburb=query.suburb,
         service=query.service, expertise=query.expertise, kinds=frozenset(query.kind),

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from flask import request
 from pydantic import Field, StringConstraints
 
+from openslot.entrypoints import limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.request import database, now, settings, write
 from openslot.identity import keys
-from openslot.identity.commands import sign_in
+from openslot.identity.commands import sign_in, source_of
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
 
 service = Service("tokens", "Tokens", "Sign in for somebody, and stay signed in.")
@@ -50,8 +51,9 @@ def create(body: SignIn) -> Tokens:
     """
     account = sign_in(
         database(), settings(), body.email, body.password,
-        address=request.remote_addr or "", now=now(),
+        source=source_of(request.remote_addr), address=request.remote_addr, now=now(),
     )  # fmt: skip
+    limits.sign_in(account.id)
     return _shown(write(lambda session: keys.issue_pair(session, account, now=now())))
 
 

@@ -12,7 +12,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.core.errors import Expired, NotFound
-from openslot.entrypoints import bearer, failures
+from openslot.entrypoints import bearer, failures, limits
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir import (
     access,
@@ -167,6 +167,7 @@ def search_by_post(kind: str) -> ResponseReturnValue:
 def find_appointments() -> ResponseReturnValue:
     """Free times as proposed appointments."""
     access.demand("Slot", "s")
+    limits.search(bearer.actor())
     pairs = list(request.args.items(multi=True)) + operations.texts(operations.body())
     strict = preferences().get("handling") == "strict"
     query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
@@ -308,6 +309,7 @@ def _context() -> writing.Context:
 
 def _search(name: str, pairs: asking.Pairs) -> Response:
     kind = _kind(name, "search-type", "s")
+    limits.search(bearer.actor())
     strict = preferences().get("handling") == "strict"
     query = asking.read(kind, pairs, RESOURCES, strict=strict)
     access.demand_chained(kind, query, RESOURCES)

@@ -58,6 +58,8 @@ def render(problem: Problem) -> Response:
     """The failure as an OperationOutcome, one issue for each field that is to blame."""
     code = CODES.get(problem.status, "exception" if problem.status >= 500 else "processing")
     severity = "fatal" if problem.status == 500 else "error"
+    if problem.code == "too-costly":
+        code = problem.code
     if isinstance(problem.cause, SlotTaken) and "/$" in request.path:
         code, severity = "not-found", "fatal"  # as IHE ITI Scheduling has it for operations
     said = problem.fields or ((None, problem.sentence),)

@@ -36,6 +36,10 @@ class Text(Parameter):
             found = one if found is None else found | one
         return found
 
+    def cost(self, text: str) -> int:
+        """Each row is compared sign by sign, in each column."""
+        return _cost_of_words(text, self.columns)
+
     def _of(self, column: Any, text: str, modifier: str) -> Condition:
         if modifier == "exact":
             whole: Condition = column == text
@@ -72,6 +76,14 @@ class Code(Parameter):
             one = column.ilike(_escaped(code), escape="\\")
             found = one if found is None else found | one
         return found
+
+    def cost(self, text: str) -> int:
+        """Each row is compared sign by sign, in each column."""
+        return _cost_of_words(text, self.columns)
+
+
+def _cost_of_words(text: str, columns: Sequence[Any]) -> int:
+    return len(columns) * max(10, len(text))
 
 
 def _escaped(text: str) -> str:

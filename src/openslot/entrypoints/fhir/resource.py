@@ -40,6 +40,10 @@ class Parameter:
         """The rows that fit a value; None where none can. Malformed for what is no value."""
         raise NotImplementedError
 
+    def cost(self, text: str) -> int:  # noqa: ARG002 - a key costs the same whatever it is
+        """What looking for a value costs, beside a comparison with a key."""
+        return 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:

@@ -6,13 +6,11 @@ from typing import Any, TypeVar
 from flask import current_app, request
 
 from openslot.core.errors import Forbidden, Unauthenticated
+from openslot.entrypoints import limits
 from openslot.entrypoints.web import context
 from openslot.identity.models import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-STATIC = frozenset({"static", "bootstrap.static"})
-"""Files that are the same for everybody."""
 
 ANYONE = frozenset({None, *Role})
 """Also people who have not signed in."""
@@ -50,7 +48,7 @@ def check() -> None:
 
     Raises Unauthenticated or Forbidden; a view of ours that declares nothing is refused too.
     """
-    if request.endpoint is None or request.endpoint in STATIC:
+    if request.endpoint is None or request.endpoint in context.STATIC:
         return
     view = current_app.view_functions[request.endpoint]
     if hasattr(view, "operation"):
@@ -58,6 +56,9 @@ def check() -> None:
     allowed = allowed_roles(view)
     if allowed is None:
         raise Forbidden
+    account = context.account_or_none()
+    if account is not None:
+        limits.by_account(account.id)
     if None in allowed:
         return
     role = context.actor().role

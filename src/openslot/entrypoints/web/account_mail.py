@@ -6,7 +6,8 @@ from flask import request, url_for
 from sqlalchemy.orm import Session
 
 from openslot.core.language import language
-from openslot.entrypoints.web import context, sign_in
+from openslot.entrypoints.web import context
+from openslot.identity import links
 from openslot.identity.models import Account
 from openslot.notifications.account_messages import AccountNews, account_mail
 from openslot.notifications.commands import queue_account_mail, queue_mail
@@ -14,7 +15,8 @@ from openslot.notifications.commands import queue_account_mail, queue_mail
 
 def send_confirmation(session: Session, account: Account) -> None:
     """Ask the owner of an account to confirm its e-mail address."""
-    link = absolute("accounts.confirm", token=sign_in.confirmation_token(account))
+    token = links.confirmation_token(context.settings().key(), account)
+    link = absolute("accounts.confirm", token=token)
     _queue(session, AccountNews.CONFIRM, account, link)
 
 
@@ -64,7 +66,7 @@ def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
 
 def reset_link(account: Account) -> str:
     """The address at which the owner of the account sets a password."""
-    return absolute("accounts.reset", token=sign_in.reset_token(account))
+    return absolute("accounts.reset", token=links.reset_token(context.settings().key(), account))
 
 
 def absolute(endpoint: str, **values: Any) -> str:

@@ -9,39 +9,24 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField, StringField, TelField
 
 from openslot.core.audit import Origin
-from openslot.core.errors import DomainError, RateLimited
+from openslot.core.errors import DomainError
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
 from openslot.directory.errors import StillWaits
 from openslot.directory.registration import is_waiting
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
-from openslot.entrypoints.web import access, account_mail, context, reading
+from openslot.entrypoints.web import access, account_mail, context, known_device, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked
 from openslot.identity import commands as identity
-from openslot.identity import passwords, queries
+from openslot.identity import links, passwords, queries
 from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConfirmed
 from openslot.identity.models import Account
 
 pages = Blueprint("accounts", __name__)
-
-LIMITS = {
-    "accounts.sign_in": "300/minute",
-    "accounts.sign_up": "1000/hour",
-    "accounts.forgot": "30/hour",
-    "accounts.reset": "60/hour",
-    "accounts.confirm": "120/hour",
-    "accounts.send_confirmation": "10/hour",
-    "dependents.offer": "30/hour",
-    "hand_over.take_over": "60/hour",
-    "profile_security.password": "30/hour",
-    "profile_security.email": "30/hour",
-    "profile_security.delete": "30/hour",
-    "registration.sign_up": "1000/hour",
-}
-"""How often an address may post to these; an office full of people may share one."""
 
 
 class SignInForm(Form):
@@ -86,24 +71,25 @@ def sign_in() -> ResponseReturnValue:
     try:
         account = identity.sign_in(
             context.database(), context.settings(), email, password,
-            address=request.remote_addr or "", now=context.now(),
+            source=known_device.source(email), address=request.remote_addr, now=context.now(),
         )  # fmt: skip
+        limits.sign_in(account.id)
     except DomainError as error:
         return _not_signed_in(form, email, error)
+    known_device.remember(account.email)
     signing.begin(account, address=request.remote_addr, agent=request.user_agent.string)
     return redirect(_target(), 303)
 
 
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
-    if isinstance(error, NotConfirmed):
+    if isinstance(error, NotConfirmed) and limits.may_mail(email):
         # The password was right: the owner has perhaps lost the mail, so here is another.
         context.write(lambda session: _confirm_again(session, email))
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
         error = StillWaits()
     form.refuse(error)
     page, _status = _sign_in_page(form)
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, RateLimited) else {}
-    return page, status_of(error), headers
+    return page, status_of(error)
 
 
 def _confirm_again(session: Session, email: str) -> None:
@@ -163,12 +149,12 @@ def sign_up() -> ResponseReturnValue:
 
 def _register(details: SignUp) -> None:
     """Make the account, or tell its owner that there is one; both take as long."""
-    password = passwords.check_new(details.password, details.name, details.email)
-    hashed = _hash(password)
+    hashed = _hash(details.password, details.name, details.email)
     try:
         context.write(lambda session: _sign_up(session, details, hashed))
     except EmailTaken:
-        context.write(lambda session: _tell_owner(session, details.email))
+        if limits.may_mail(details.email):
+            context.write(lambda session: _tell_owner(session, details.email))
 
 
 def _sign_up(session: Session, details: SignUp, hashed: str) -> None:
@@ -184,9 +170,9 @@ def _tell_owner(session: Session, email: str) -> None:
         account_mail.send_known(session, account)
 
 
-def _hash(password: str) -> str:
+def _hash(password: str, *known: str) -> str:
     """Slow on purpose, so never inside a transaction."""
-    return passwords.hash_password(password, time_cost=context.settings().password_iterations)
+    return passwords.hash_new(password, *known, time_cost=context.settings().password_iterations)
 
 
 def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
@@ -204,7 +190,7 @@ def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
 @access.allow(access.ANYONE)
 def confirm(token: str) -> ResponseReturnValue:
     """Confirm an e-mail address; on a button, since programs that scan mail follow links."""
-    account = signing.confirmed_account(token)
+    account = links.account_to_confirm(context.reader(), context.settings().key(), token)
     if request.method == "GET":
         return render_template("accounts/confirm.html", email=account.email)
     account_id = account.id
@@ -239,7 +225,8 @@ def forgot() -> ResponseReturnValue:
     if "@" not in email:
         form.refuse(_("Enter an e-mail address such as name@example.com."), "email")
         return render_template("accounts/forgot.html", form=form), 422
-    context.write(lambda session: _send_reset(session, email))
+    if limits.may_mail(email):
+        context.write(lambda session: _send_reset(session, email))
     return render_template("accounts/forgot_sent.html", email=email)
 
 
@@ -254,25 +241,26 @@ def _send_reset(session: Session, email: str) -> None:
 def reset(token: str) -> ResponseReturnValue:
     """Set a new password with a link from a mail; all sessions of the account end."""
     try:
-        account = signing.account_to_reset(token)
+        account = links.account_to_reset(context.reader(), context.settings().key(), token)
     except LinkExpired as error:
         return render_template("accounts/link_expired.html"), status_of(error)
     form = NewPasswordForm()
     if request.method == "GET":
         return _reset_page(form, account)
     try:
-        password = passwords.check_new(form.password.data or "", account.name, account.email)
+        hashed = _hash(form.password.data or "", account.name, account.email)
     except DomainError as error:
         form.refuse(error)
         return _reset_page(form, account, status_of(error))
-    hashed = _hash(password)
-    context.write(lambda session: _reset(session, account, hashed))
+    context.write(lambda session: _reset(session, token, hashed))
     flash(_("Your new password is set. Sign in with it."), "good")
     return redirect(url_for("accounts.sign_in", email=account.email), 303)
 
 
-def _reset(session: Session, account: Account, hashed: str) -> None:
-    """Whoever holds the link has read mail to the address, so that it is confirmed too."""
+def _reset(session: Session, token: str, hashed: str) -> None:
+    """Whoever holds the link has read mail to the address, so that it is confirmed too. Of two
+    who use it at once, the second finds it used."""
+    account = links.account_to_reset(session, context.settings().key(), token)
     origin = _origin(account)
     identity.set_password(session, account.id, hashed, by=origin, now=context.now())
     identity.confirm_email(session, account.id, by=origin, now=context.now())

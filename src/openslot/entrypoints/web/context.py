@@ -5,8 +5,7 @@ from typing import TypeVar, cast
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from flask import g, request
-from flask_security import current_user
+from flask import g, request, session
 from sqlalchemy.orm import Session
 
 from openslot.core.fields import known_zones
@@ -22,9 +21,15 @@ from openslot.entrypoints.request import (
     settings,
 )
 from openslot.entrypoints.request import write as write_now
+from openslot.identity import commands as identity
 from openslot.identity.models import Account
 
 T = TypeVar("T")
+
+TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
+
+STATIC = frozenset({"static", "bootstrap.static"})
+"""Files that are the same for everybody."""
 
 __all__ = [
     "account",
@@ -33,11 +38,11 @@ __all__ = [
     "close_reader",
     "database",
     "does_without_database",
-    "forget_actor",
     "now",
     "reader",
     "reader_zone",
     "services",
+    "set_account",
     "settings",
     "write",
 ]
@@ -62,21 +67,38 @@ def actor() -> Actor:
     return cast(Actor, g.actor)
 
 
-def forget_actor() -> None:
-    """Ask anew who asks: signing in or out has just changed it."""
-    g.pop("actor", None)
-
-
 def account_or_none() -> Account | None:
     """The account that is signed in; None where the database cannot be asked."""
     if does_without_database():
         return None
-    return current_user if current_user.is_authenticated else None
+    if "account" not in g:
+        g.account = _account_of_session()
+    return cast(Account | None, g.account)
+
+
+def set_account(account: Account | None) -> None:
+    """Go on as this account, or as nobody: signing in or out has just changed it."""
+    g.account = account
+    g.pop("actor", None)
+
+
+def _account_of_session() -> Account | None:
+    """Whom the token in the cookie signs in; the cookie's own word is not believed."""
+    token = session.get(TOKEN)
+    if not isinstance(token, str) or request.endpoint in STATIC:
+        return None
+    found = identity.account_of_token(reader(), settings(), token, now=now())
+    if found is None:
+        return None
+    account, row = found
+    if identity.is_stale(row, now=now()):
+        database().run(lambda rows: identity.touch_session(rows, token, now=now()))
+    return account
 
 
 def account() -> Account:
     """The account that is signed in; only for views that are not open to anyone."""
-    return cast(Account, current_user)
+    return cast(Account, account_or_none())
 
 
 def reader_zone() -> ZoneInfo | None:

@@ -119,7 +119,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
     if not isinstance(status, Done):
         page = render_template(
             "dependents/hand_over.html",
-            form=form, patient=patient, link=link, days=hand_over.DAYS, zone=own_zone(),
+            form=form, patient=patient, link=link, days=hand_over.LASTS.days, zone=own_zone(),
         )  # fmt: skip
         return page, status
     flash(_("We have written to %(email)s.", email=form.email.data), "good")

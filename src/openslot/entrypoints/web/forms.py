@@ -2,13 +2,16 @@
 
 from typing import Any, TypeVar
 
+from flask import after_this_request
 from flask_wtf import FlaskForm
 from pydantic import ValidationError
+from werkzeug.wrappers import Response
 from wtforms import Field
 
 from openslot.core.errors import DomainError
 from openslot.core.fields import Details, problems
 from openslot.directory.editing import MAY_CHANGE, Editor
+from openslot.entrypoints.failures import headers_of
 from openslot.entrypoints.problems import sentence_of
 
 D = TypeVar("D", bound=Details)
@@ -41,7 +44,10 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
         return {name: getattr(known, name) for name in kind.model_fields if name not in self}
 
     def refuse(self, problem: DomainError | str, field: str | None = None) -> None:
-        """Set a refusal beside the field it names, or over the form where it names none."""
+        """Set a refusal beside the field it names, or over the form where it names none; the
+        answer says when to try again, where that helps."""
+        if isinstance(problem, DomainError):
+            _say_when_to_try_again(problem)
         sentence = problem if isinstance(problem, str) else sentence_of(problem)
         name = field or (problem.field if isinstance(problem, DomainError) else None)
         if name in self:
@@ -49,3 +55,11 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
             target.errors = [*target.errors, sentence]
         else:
             self.form_errors.append(sentence)
+
+
+def _say_when_to_try_again(refusal: DomainError) -> None:
+    def add(response: Response) -> Response:
+        response.headers.update(headers_of(refusal))
+        return response
+
+    after_this_request(add)

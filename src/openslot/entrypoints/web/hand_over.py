@@ -4,14 +4,15 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from wtforms import PasswordField
 
+from openslot.core import signing
 from openslot.core.errors import DomainError
+from openslot.core.signing import NotSigned
 from openslot.directory import dependents
 from openslot.directory.models import Patient
 from openslot.entrypoints.problems import status_of
@@ -23,8 +24,10 @@ from openslot.identity.errors import EmailTaken, LinkExpired
 
 pages = Blueprint("hand_over", __name__)
 
-DAYS = 14
+LASTS = timedelta(days=14)
 """How long a link works."""
+
+_PURPOSE = "hand-over"
 
 
 class Offer(NamedTuple):
@@ -43,22 +46,19 @@ class PasswordForm(Form):
 
 def token_for(patient_id: UUID, carer_id: UUID, email: str) -> str:
     """What the link in the mail carries, signed with the app's secret."""
-    return str(_signer().dumps([patient_id.hex, carer_id.hex, email]))
+    content = [patient_id.hex, carer_id.hex, email]
+    return signing.sign_dated(context.settings().key(), _PURPOSE, content)
 
 
 def _offer_in(token: str) -> Offer:
     """What a link of ours says; LinkExpired for any other, and for one that is too old."""
     try:
-        patient, carer, email = _signer().loads(
-            token, max_age=int(timedelta(days=DAYS).total_seconds())
+        patient, carer, email = signing.read_dated(
+            context.settings().key(), _PURPOSE, token, lasts=LASTS
         )
-    except BadSignature:
+    except NotSigned:
         raise LinkExpired from None
     return Offer(UUID(patient), UUID(carer), email)
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="hand-over")
 
 
 @pages.route("/hand-over/<token>", methods=["GET", "POST"])
@@ -87,11 +87,13 @@ def take_over(token: str) -> ResponseReturnValue:
 def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[object] | int:
     """Hashing takes long on purpose, so it is done before the transaction begins."""
     try:
-        password = passwords.check_new(form.password.data or "", patient.name, offer.email)
+        hashed = passwords.hash_new(
+            form.password.data or "", patient.name, offer.email,
+            time_cost=context.settings().password_iterations,
+        )  # fmt: skip
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    hashed = passwords.hash_password(password, time_cost=context.settings().password_iterations)
     return do(form, lambda session: dependents.take_over(
         session, *offer, hashed, address=request.remote_addr, now=context.now()))  # fmt: skip
 

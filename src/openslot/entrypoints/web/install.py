@@ -4,17 +4,14 @@ import hashlib
 import secrets
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, request, url_for
 from flask_babel import Babel, get_locale
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
 
 from openslot.core import logging
 from openslot.core.config import Settings
-from openslot.entrypoints import numbers
+from openslot.entrypoints import limits, numbers
 from openslot.entrypoints.web import (
     absences,
     access,
@@ -55,7 +52,6 @@ from openslot.entrypoints.web import (
     request_form,
     requests,
     search,
-    sign_in,
     system,
     visits,
     waiting,
@@ -114,19 +110,16 @@ def install(app: Flask, settings: Settings) -> None:
         # stopped by the browser, which asks us first and is told nothing.
         WTF_CSRF_METHODS={"POST", "PATCH"},
         WTF_CSRF_TIME_LIMIT=None,
-        RATELIMIT_ENABLED=settings.rate_limits,
-        # Each process counts for itself: enough to slow down, and nothing more to run.
-        RATELIMIT_STORAGE_URI="memory://",
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
     )
     Babel(app, locale_selector=lambda: _locale(settings))
     csrf = CSRFProtect(app)
-    sign_in.install(app, settings)
     formats.install(app)
     helpers.install(app, settings)
     errors.install(app)
     numbers.install(app)
     app.before_request(_name_request)
+    limits.install(app)
     app.before_request(access.check)
     app.after_request(headers.add_headers)
     app.teardown_request(context.close_reader)
@@ -137,7 +130,6 @@ def install(app: Flask, settings: Settings) -> None:
         app.register_blueprint(feature.pages)
     for endpoint in notifications.WITHOUT_TOKEN:
         csrf.exempt(app.view_functions[endpoint])
-    _limit(app)
 
 
 def _name_request() -> None:
@@ -198,16 +190,3 @@ def _here() -> str | None:
     if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
         return None
     return request.full_path.rstrip("?")
-
-
-def _limit(app: Flask) -> None:
-    """Limits by address; the database counts wrong passwords besides."""
-    # A whole hospital may share one address: these stop floods, not wards.
-    limiter = Limiter(get_remote_address, app=app, default_limits=["6000/minute"])
-    # Its wrappers hold it weakly, and switched off it is not kept by the app either.
-    app.extensions["openslot-limiter"] = limiter
-    for endpoint in access.STATIC:
-        limiter.exempt(app.view_functions[endpoint])
-    views: dict[str, Any] = app.view_functions
-    for endpoint, limit in accounts.LIMITS.items():
-        views[endpoint] = limiter.limit(limit, methods=["POST"])(views[endpoint])

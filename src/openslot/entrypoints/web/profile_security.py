@@ -73,11 +73,13 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
     if refused := _unproven(form):
         return refused
     try:
-        new = passwords.check_new(form.password.data or "", account.name, account.email)
+        hashed = passwords.hash_new(
+            form.password.data or "", account.name, account.email,
+            time_cost=context.settings().password_iterations,
+        )  # fmt: skip
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    hashed = passwords.hash_password(new, time_cost=context.settings().password_iterations)
     return do(form, lambda session: identity.set_password(
         session, account.id, hashed, keep_session=signing.current_token(),
         by=origin, now=context.now()))  # fmt: skip

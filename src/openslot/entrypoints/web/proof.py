@@ -12,5 +12,5 @@ def prove(password: str, *, field: str) -> None:
     context.actor()  # read before the reader is closed, which asking the database does
     own.prove(
         context.database(), context.settings(), account, password, field=field,
-        address=request.remote_addr or "", now=context.now(),
+        address=request.remote_addr, now=context.now(),
     )  # fmt: skip

@@ -5,19 +5,20 @@ from datetime import timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
 from openslot.booking.rules import Part, part_in
+from openslot.core import signing
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
+from openslot.core.signing import NotSigned
 from openslot.directory import queries as directory
 from openslot.entrypoints.timeline import place_before
 from openslot.entrypoints.web import access, context, reading
@@ -36,6 +37,8 @@ pages = Blueprint("records", __name__, url_prefix="/patients/<uuid:patient_id>")
 
 FOUND_FOR = timedelta(hours=1)
 """How long somebody who was found by name and birth can be opened in an emergency."""
+
+_FOUND = "found-patient"
 
 VISITS_OFFERED = 10
 EARLY = timedelta(hours=12)
@@ -298,19 +301,18 @@ def _may_read(patient_id: UUID) -> Access | None:
 
 def found_token(patient_id: UUID) -> str:
     """What shows for an hour that the reader found this patient by name and birth."""
-    return str(_signer().dumps([patient_id.hex, str(context.actor().practitioner_id)]))
+    content = [patient_id.hex, str(context.actor().practitioner_id)]
+    return signing.sign_dated(context.settings().key(), _FOUND, content)
 
 
 def _was_found(patient_id: UUID) -> bool:
     try:
-        found = _signer().loads(reading.text("found"), max_age=int(FOUND_FOR.total_seconds()))
-    except BadSignature:
+        found = signing.read_dated(
+            context.settings().key(), _FOUND, reading.text("found"), lasts=FOUND_FOR
+        )
+    except NotSigned:
         return False
     return bool(found == [patient_id.hex, str(context.actor().practitioner_id)])
-
-
-def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="found-patient")
 
 
 def _to_history(patient_id: UUID) -> Response:

@@ -12,6 +12,7 @@ from wtforms import EmailField, PasswordField, SelectField, StringField
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries, registration
 from openslot.directory.registration import StaffSignUp
+from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context
 from openslot.entrypoints.web.forms import Form
@@ -89,13 +90,15 @@ def _is_key(text: str) -> bool:
 
 def _register(details: StaffSignUp) -> None:
     """Make the account, or tell its owner that there is one; both take as long."""
-    password = passwords.check_new(details.password, details.name, details.email)
-    cost = context.settings().password_iterations
-    hashed = passwords.hash_password(password, time_cost=cost)
+    hashed = passwords.hash_new(
+        details.password, details.name, details.email,
+        time_cost=context.settings().password_iterations,
+    )  # fmt: skip
     try:
         context.write(lambda session: _make(session, details, hashed))
     except EmailTaken:
-        context.write(lambda session: _tell_owner(session, details.email))
+        if limits.may_mail(details.email):
+            context.write(lambda session: _tell_owner(session, details.email))
 
 
 def _make(session: Session, details: StaffSignUp, hashed: str) -> None:

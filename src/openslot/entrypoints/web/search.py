@@ -10,6 +10,7 @@ from openslot.directory import queries as directory
 from openslot.directory.rules import works_with_patients
 from openslot.discovery.queries import EntryKey, Kind
 from openslot.discovery.search import Order, Results, Search, When, find
+from openslot.entrypoints import limits
 from openslot.entrypoints.web import access, context, reading
 from openslot.feedback.queries import favourites
 from openslot.referrals.queries import admissions
@@ -39,6 +40,7 @@ def home() -> str:
 @access.allow(access.ANYONE)
 def results() -> str:
     """Ranked, paged results with ratings and the next free times."""
+    limits.search(context.actor())
     search = _search()
     found, patient_id = _find(search), _patient_id()
     return render_template(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.commands import sweep
 from openslot.booking.events import Topic
-from openslot.core import clock, idempotency, outbox
+from openslot.core import clock, idempotency, limits, outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
@@ -270,7 +270,7 @@ def purge_outbox(database: Database, settings: Settings, now: Callable[[], datet
 
 def purge_run_out(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """Delete what has run out and can never matter again: answers kept for retries, sessions,
-    tokens, ids of assertions, and wrong passwords that no longer count."""
+    tokens, ids of assertions, and what no longer counts against anybody."""
     at = now()
     unused = unused_since(settings, at)
     _purge(database, partial(idempotency.purge, before=at - idempotency.LASTS))
@@ -278,6 +278,7 @@ def purge_run_out(database: Database, settings: Settings, now: Callable[[], date
     _purge(database, partial(identities.purge_tokens, before=at))
     _purge(database, partial(identities.purge_assertions, before=at))
     _purge(database, partial(identities.purge_failures, before=at - FAILURES_COUNT))
+    _purge(database, partial(limits.purge, before=at))
 
 
 def _purge(database: Database, purge: Callable[..., int]) -> None:

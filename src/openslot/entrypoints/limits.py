@@ -1,0 +1,104 @@
+"""How much may be asked in a while: by an address, by an account or program, about an account.
+
+A whole hospital may share one address, so the limits by address stop floods, not wards.
+"""
+
+from collections.abc import Mapping
+
+from flask import Flask, request
+
+from openslot.core.errors import RateLimited
+from openslot.core.limits import Limit, network_of
+from openslot.directory.rules import Actor
+from openslot.entrypoints.request import now, services, settings
+
+MINUTE, HOUR = 60, 3600
+
+BY_ADDRESS = Limit(6000, MINUTE)
+"""Requests of any kind from one address."""
+
+BY_ACCOUNT = Limit(1200, MINUTE)
+"""Requests of one account, wherever they come from."""
+
+BY_PROGRAM = Limit(6000, MINUTE)
+"""Requests with one key, or of one registered client."""
+
+SEARCHES = Limit(600, MINUTE)
+"""Searches of one account, or from an address without one."""
+
+SIGN_INS = Limit(60, HOUR)
+"""Times that one account signs in: each leaves a session or tokens behind."""
+
+MAILS = Limit(5, HOUR)
+"""Mails about an account to one address that nobody who is signed in has asked for."""
+
+POSTS: Mapping[str, Limit] = {
+    "accounts.sign_in": Limit(300, MINUTE),
+    "accounts.sign_up": Limit(1000, HOUR),
+    "accounts.forgot": Limit(30, HOUR),
+    "accounts.reset": Limit(60, HOUR),
+    "accounts.confirm": Limit(120, HOUR),
+    "accounts.send_confirmation": Limit(10, HOUR),
+    "api_tokens.create": Limit(300, MINUTE),
+    "api_tokens.refresh": Limit(600, MINUTE),
+    "dependents.offer": Limit(30, HOUR),
+    "hand_over.take_over": Limit(60, HOUR),
+    "profile_security.password": Limit(30, HOUR),
+    "profile_security.email": Limit(30, HOUR),
+    "profile_security.delete": Limit(30, HOUR),
+    "registration.sign_up": Limit(1000, HOUR),
+    "smart.token": Limit(300, MINUTE),
+}
+"""How often an address may post to these; an office full of people may share one."""
+
+UNCOUNTED = frozenset({"static", "bootstrap.static", "system.alive", "system.ready"})
+
+
+def install(app: Flask) -> None:
+    """Count each request by its address, before anything else is done for it."""
+    app.before_request(_by_address)
+
+
+def _by_address() -> None:
+    if request.endpoint in UNCOUNTED:
+        return
+    who = network_of(request.remote_addr)
+    _take(f"address {who}", BY_ADDRESS)
+    limit = POSTS.get(request.endpoint or "")
+    if limit and request.method == "POST":
+        _take(f"{request.endpoint} {who}", limit)
+
+
+def by_account(account_id: object) -> None:
+    """Count a request of the account. Raises RateLimited."""
+    _take(f"account {account_id}", BY_ACCOUNT)
+
+
+def by_program(program: object) -> None:
+    """Count a request of a key or client. Raises RateLimited."""
+    _take(f"program {program}", BY_PROGRAM)
+
+
+def search(actor: Actor) -> None:
+    """Count a search of a person, or of somebody at this address. Raises RateLimited."""
+    if actor.program is None:
+        _take(f"search {actor.account_id or network_of(request.remote_addr)}", SEARCHES)
+
+
+def sign_in(account_id: object) -> None:
+    """Count that the account has proved itself. Raises RateLimited."""
+    _take(f"sign-in {account_id}", SIGN_INS)
+
+
+def may_mail(email: str) -> bool:
+    """Count a mail to this address; return whether it may still be sent."""
+    try:
+        _take(f"mail {email.strip().lower()}", MAILS)
+    except RateLimited:
+        return False
+    return True
+
+
+def _take(key: str, limit: Limit) -> None:
+    if settings().rate_limits:
+        services().counts.take(key, limit, now=now())

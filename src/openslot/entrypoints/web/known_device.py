@@ -1,0 +1,62 @@
+"""Browsers in which an account was signed in before, which nobody else's guessing locks out.
+
+A signed cookie carries a random name of the browser and digests of the e-mail addresses that
+have signed in there. It opens nothing: wrong passwords from it count for themselves.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from flask import after_this_request, request
+from werkzeug.wrappers import Response
+
+from openslot.core import signing
+from openslot.core.signing import NotSigned
+from openslot.entrypoints.web import context
+from openslot.identity.commands import Source, source_of
+
+COOKIE = "openslot-device"
+LASTS = timedelta(days=365)
+MOST = 50
+"""Accounts that one browser is known for; of a shared one, those that came last."""
+
+_PURPOSE = "known device"
+
+
+def source(email: str) -> Source:
+    """Return what a wrong password of this request counts against."""
+    device, emails = _read()
+    known = device if _digest(email) in emails else None
+    return source_of(request.remote_addr, device=known)
+
+
+def remember(email: str) -> None:
+    """Have the browser known for the account that has just signed in."""
+    device, emails = _read()
+    own = _digest(email)
+    kept = [*(one for one in emails if one != own), own][-MOST:]
+    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, kept])
+
+    def add(response: Response) -> Response:
+        response.set_cookie(
+            COOKIE, text, max_age=LASTS, secure=context.settings().secure_cookies,
+            httponly=True, samesite="Lax",
+        )  # fmt: skip
+        return response
+
+    after_this_request(add)
+
+
+def _read() -> tuple[str, list[str]]:
+    try:
+        device, emails = signing.read_dated(
+            context.settings().key(), _PURPOSE, request.cookies.get(COOKIE, ""), lasts=LASTS
+        )
+    except NotSigned:
+        return secrets.token_hex(12), []
+    return device, emails
+
+
+def _digest(email: str) -> str:
+    return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,62 @@
+"""The links in mails that confirm an address and set a password.
+
+A link names the account by its uniquifier and carries a digest of what makes it useless once it
+has changed: the password and the e-mail address, and for a confirmation whether it is done.
+"""
+
+import hashlib
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from openslot.core import signing
+from openslot.core.signing import NotSigned
+from openslot.identity import queries
+from openslot.identity.errors import LinkExpired
+from openslot.identity.models import Account
+
+CONFIRM_WITHIN = timedelta(days=5)
+RESET_WITHIN = timedelta(hours=2)
+
+_CONFIRM, _RESET = "confirm e-mail", "reset password"
+
+
+def confirmation_token(key: str, account: Account) -> str:
+    """Return what the link in the confirmation mail carries."""
+    return signing.sign_dated(key, _CONFIRM, _content(_CONFIRM, account))
+
+
+def reset_token(key: str, account: Account) -> str:
+    """Return what the link in the password mail carries."""
+    return signing.sign_dated(key, _RESET, _content(_RESET, account))
+
+
+def account_to_confirm(session: Session, key: str, token: str) -> Account:
+    """Return the account that a confirmation link names. Raises LinkExpired."""
+    return _account(session, key, _CONFIRM, token, CONFIRM_WITHIN)
+
+
+def account_to_reset(session: Session, key: str, token: str) -> Account:
+    """Return the account that a password link names. Raises LinkExpired, also where the account
+    is switched off."""
+    account = _account(session, key, _RESET, token, RESET_WITHIN)
+    if not account.active:
+        raise LinkExpired
+    return account
+
+
+def _content(purpose: str, account: Account) -> list[str]:
+    done = purpose == _CONFIRM and account.confirmed_at is not None
+    state = f"{account.password}\n{account.email}\n{done}"
+    return [account.fs_uniquifier, hashlib.sha256(state.encode()).hexdigest()[:24]]
+
+
+def _account(session: Session, key: str, purpose: str, token: str, lasts: timedelta) -> Account:
+    try:
+        content = signing.read_dated(key, purpose, token, lasts=lasts)
+    except NotSigned:
+        raise LinkExpired from None
+    account = queries.by_uniquifier(session, content[0])
+    if account is None or content != _content(purpose, account):
+        raise LinkExpired
+    return account

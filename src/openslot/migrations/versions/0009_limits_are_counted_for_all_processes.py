@@ -1,0 +1,32 @@
+"""limits are counted for all processes."""
+
+import sqlalchemy as sa
+from alembic import op
+
+import openslot.core.db
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the table of counts."""
+    op.create_table(
+        "limit_count",
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("hits", sa.Integer(), nullable=False),
+        sa.Column("ends_at", openslot.core.db.Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_limit_count")),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_nopad_bin",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_nopad_bin",
+    )
+    op.create_index(op.f("ix_limit_count_ends_at"), "limit_count", ["ends_at"])
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_table("limit_count")

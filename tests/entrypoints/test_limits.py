@@ -1,0 +1,355 @@
+"""Limits hold for all processes together, per account as well as per address; they stop floods
+and strangers, and neither wards nor owners."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import event
+
+from entrypoints.browsing import ClientFor, mails
+from entrypoints.programs import Program, signed_in, with_key
+from entrypoints.world import PASSWORD, World
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.errors import RateLimited
+from openslot.core.limits import Counts, Limit, LimitCount, network_of, purge
+from openslot.entrypoints import limits
+from openslot.identity import passwords
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SMALL = Limit(3, 60)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With limits."""
+    settings.rate_limits = True
+    return settings
+
+
+def taken(counts: Counts, limit: Limit, tries: int, now: datetime = NOON, key: str = "k") -> int:
+    """How many of so many tries are let through."""
+    passed = 0
+    for _ in range(tries):
+        try:
+            counts.take(key, limit, now=now)
+        except RateLimited:
+            continue
+        passed += 1
+    return passed
+
+
+def test_two_processes_share_a_small_limit_exactly(network: Database) -> None:
+    one, other = Counts(network.run), Counts(network.run)
+    assert [taken(one, SMALL, 2), taken(other, SMALL, 2), taken(one, SMALL, 2)] == [2, 1, 0]
+
+
+def test_a_large_limit_is_passed_by_a_fiftieth_for_each_process(network: Database) -> None:
+    limit = Limit(1000, 60)
+    one, other = Counts(network.run), Counts(network.run)
+    passed = sum(taken(counts, limit, 300) for counts in (one, other) * 3)
+    assert 1000 <= passed <= 1000 + 2 * limit.step
+
+
+def test_most_requests_cost_no_statement(network: Database) -> None:
+    statements: list[str] = []
+    event.listen(
+        network.engine, "before_cursor_execute", lambda *about: statements.append(about[2])
+    )
+    taken(Counts(network.run), limits.BY_ADDRESS, limits.BY_ADDRESS.step - 1)
+    assert statements == []
+    taken(Counts(network.run), limits.BY_ADDRESS, 2 * limits.BY_ADDRESS.step)
+    writes = [one for one in statements if one.startswith(("INSERT", "UPDATE"))]
+    assert len(writes) <= 4
+
+
+def test_the_next_window_begins_anew_and_says_when(network: Database) -> None:
+    counts = Counts(network.run)
+    assert taken(counts, SMALL, 4, NOON + timedelta(seconds=20)) == 3
+    with pytest.raises(RateLimited) as refused:
+        counts.take("k", SMALL, now=NOON + timedelta(seconds=20))
+    assert refused.value.retry_after == 40
+    assert taken(counts, SMALL, 1, NOON + timedelta(seconds=60)) == 1
+
+
+def test_windows_that_are_over_are_purged(network: Database) -> None:
+    counts = Counts(network.run)
+    taken(counts, Limit(3, 60), 1)
+    taken(counts, Limit(3, 3600), 1)
+    assert network.run(lambda session: purge(session, before=NOON, limit=9)) == 0
+    later = NOON + timedelta(minutes=5)
+    assert network.run(lambda session: purge(session, before=later, limit=9)) == 1
+    assert network.read(lambda session: session.query(LimitCount).count()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "stands_for"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7:5678", "203.0.113.7:5678"),
+        (None, "unknown"),
+    ],
+)
+def test_an_ipv6_network_counts_as_one_address(address: str | None, stands_for: str) -> None:
+    assert network_of(address) == stands_for
+
+
+def test_an_account_is_limited_wherever_it_comes_from(
+    app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BY_ACCOUNT", SMALL)
+    with time_machine.travel(NOON, tick=False):
+        program, other = (
+            signed_in(app, world, who) for who in ("patient-owner", "patient-stranger")
+        )
+        seen = [
+            program.client.get(
+                path, headers={"Authorization": f"Bearer {program.token}"},
+                environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
+            )
+            for number, path in enumerate([*("/api/v1/me", "/fhir/Location") * 2, "/api/v1/me"])
+        ]  # fmt: skip
+        assert [one.status_code for one in seen] == [200, 200, 200, 429, 429]
+        fhir, api = (one.json for one in seen[3:])
+        assert fhir["resourceType"] == "OperationOutcome"
+        assert fhir["issue"][0]["code"] == "throttled"
+        assert api["code"] == "rate-limited"
+        assert api["detail"] == "Too many attempts. Try again in a minute."
+        assert all(one.headers["Retry-After"] == "60" for one in seen[3:])
+        assert other.send("GET", "/api/v1/me").status_code == 200
+
+
+def test_pages_say_so_too(client_for: ClientFor, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_for("patient-owner")
+    monkeypatch.setattr(limits, "BY_ACCOUNT", Limit(1, 3600))
+    client.get("/account")
+    refused = client.get("/account")
+    assert refused.status_code == 429
+    assert "Try again in" in refused.text
+    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+
+
+def test_a_key_is_limited_by_itself(
+    app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BY_PROGRAM", Limit(2, 3600))
+    one, other = (with_key(app, network, "directory:read") for _ in range(2))
+    paths = ["/api/v1/centres"] * 3
+    assert [one.send("GET", path).status_code for path in paths] == [200, 200, 429]
+    assert other.send("GET", paths[0]).status_code == 200
+
+
+def test_anonymous_search_is_limited_by_address(
+    client_for: ClientFor, app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = client_for("patient-owner")
+    monkeypatch.setattr(limits, "SEARCHES", Limit(2, 3600))
+    stranger = client_for(None)
+    assert [stranger.get("/search?q=a").status_code for _ in range(3)] == [200, 200, 429]
+    assert signed.get("/search?q=a").status_code == 200, "a ward shares the address"
+    anonymous = Program(app)
+    assert anonymous.send("GET", "/api/v1/search?q=a").status_code in (401, 429)
+
+
+def test_the_health_of_a_process_is_never_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "BY_ADDRESS", Limit(1, 3600))
+    client = app.test_client()
+    assert {client.get("/healthz").status_code for _ in range(4)} == {200}
+
+
+# Signing in
+
+
+Try = Callable[[str, str, str], Any]
+
+
+def by_page(client_for: ClientFor) -> Try:
+    def send(email: str, password: str, address: str) -> Any:
+        client = client_for(None)
+        token = client.token_of("/login")
+        return client.http.post(
+            "/login", data={"csrf_token": token, "email": email, "password": password},
+            environ_base={"REMOTE_ADDR": address},
+        )  # fmt: skip
+
+    return send
+
+
+def by_token(app: Flask) -> Try:
+    def send(email: str, password: str, address: str) -> Any:
+        return app.test_client(use_cookies=False).post(
+            "/api/v1/tokens", json={"email": email, "password": password},
+            environ_base={"REMOTE_ADDR": address},
+        )  # fmt: skip
+
+    return send
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_a_stranger_does_not_lock_the_owner_out(
+    app: Flask, client_for: ClientFor, world: World, settings: Settings, way: str
+) -> None:
+    send = by_page(client_for) if way == "page" else by_token(app)
+    email = world.emails["practitioner-owner"]
+    tries = [send(email, "wrong", "203.0.113.66") for _ in range(settings.sign_in_attempts + 1)]
+    assert [one.status_code for one in tries] == [401] * settings.sign_in_attempts + [429]
+    assert int(tries[-1].headers["Retry-After"]) > 0
+    assert "Try again in 15 minutes" in tries[-1].text
+    assert send(email, PASSWORD, "203.0.113.66").status_code == 429
+    assert send(email, PASSWORD, "198.51.100.7").status_code in (201, 303)
+    assert send(email, "wrong", "203.0.113.66").status_code == 429, "still"
+
+
+def test_guessing_from_many_addresses_is_bounded_and_known_browsers_go_on(
+    app: Flask, client_for: ClientFor, world: World, settings: Settings
+) -> None:
+    settings.sign_in_attempts = 2
+    owner = client_for("practitioner-owner")  # now known
+    owner.send("/logout")
+    send, email = by_token(app), world.emails["practitioner-owner"]
+    tries = [send(email, "wrong", f"203.0.113.{number // 2}").status_code for number in range(30)]
+    assert tries.count(401) == 20
+    assert send(email, PASSWORD, "198.51.100.7").status_code == 429, "a guesser's would be so too"
+    answer = owner.send("/login", email=email, password=PASSWORD)
+    assert answer.status_code == 303
+    other = world.emails["patient-owner"]
+    assert send(other, PASSWORD, "198.51.100.7").status_code == 201, "nobody else is concerned"
+
+
+def test_a_known_browser_guesses_no_more_than_any_other(
+    client_for: ClientFor, world: World, settings: Settings
+) -> None:
+    settings.sign_in_attempts = 2
+    browser = client_for("practitioner-owner")
+    browser.send("/logout")
+    email = world.emails["practitioner-owner"]
+    tries = [browser.send("/login", email=email, password="wrong").status_code for _ in range(3)]
+    assert tries == [401, 401, 429]
+
+
+def test_a_forged_browser_is_not_known(
+    client_for: ClientFor, world: World, settings: Settings
+) -> None:
+    settings.sign_in_attempts = 1
+    email, client = world.emails["practitioner-owner"], client_for(None)
+    for forged in ("x", "WyJhIiwgWyJiIl1d.aaaa.bbbb"):
+        client.http.set_cookie("openslot-device", forged)
+        client.send("/login", email=email, password="wrong")
+    assert client.send("/login", email=email, password="wrong").status_code == 429
+
+
+def test_signing_in_without_end_is_limited_per_account(
+    app: Flask, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SIGN_INS", Limit(2, 3600))
+    send = by_token(app)
+    emails = [world.emails["patient-owner"]] * 3 + [world.emails["patient-stranger"]]
+    answers = [send(one, PASSWORD, f"203.0.113.{n}").status_code for n, one in enumerate(emails)]
+    assert answers == [201, 201, 429, 201]
+
+
+def test_nobody_is_flooded_with_mail(
+    app: Flask, client_for: ClientFor, network: Database, world: World
+) -> None:
+    email, person = world.emails["patient-owner"], client_for(None)
+    token = person.token_of("/forgot")
+    pages = set()
+    for number in range(8):
+        answer = person.http.post(
+            "/forgot", data={"csrf_token": token, "email": email},
+            environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
+        )  # fmt: skip
+        pages.add(answer.status_code)
+    assert pages == {200}, "the answer stays the same"
+    assert len([one for one in mails(network) if one["to"] == email]) == limits.MAILS.amount
+
+
+# Places for hashing
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """All places are taken."""
+    monkeypatch.setattr(passwords, "WAITS", 0.01)
+    for _ in range(passwords.PLACES):
+        assert passwords._running.acquire(blocking=False)
+    yield
+    for _ in range(passwords.PLACES):
+        passwords._running.release()
+
+
+def test_where_all_places_are_taken_each_door_says_so(
+    app: Flask, client_for: ClientFor, world: World, network: Database, full: None
+) -> None:
+    email = world.emails["patient-owner"]
+    person = {"name": "Mere Tane", "born": "31 3 1980", "phone": "", "email": "m@example.org"}
+    answers = [
+        by_page(client_for)(email, PASSWORD, "203.0.113.1"),
+        by_token(app)(email, PASSWORD, "203.0.113.1"),
+        client_for(None).send("/sign-up", **person, password="plum kettle orbit seven"),
+    ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "Try again in a few seconds" in answer.text
+    assert client_for(None).get("/healthz").status_code == 200
+
+
+def test_a_place_is_given_back_whatever_happens() -> None:
+    for _ in range(4 * passwords.PLACES):
+        assert passwords.proves("no hash at all", "x", time_cost=1) is False
+    assert passwords.proves(None, "x", time_cost=1) is False
+
+
+@pytest.mark.parametrize(
+    ("stored", "cost"),
+    [(None, 4), ("pbkdf2:sha256:1000$salt$00", 4), ("!", 4), ("cost 1", 4), ("cost 4", 4)],
+)
+def test_a_wrong_password_costs_what_the_settings_say(
+    stored: str | None, cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if stored and stored.startswith("cost"):
+        stored = passwords.hash_password("right", time_cost=int(stored[-1]))
+    paid: list[int] = []
+    real = passwords.is_right
+
+    def counting(known: str, password: str) -> bool:
+        paid.append(passwords._cost(known))
+        return real(known, password)
+
+    monkeypatch.setattr(passwords, "is_right", counting)
+    assert passwords.proves(stored, "wrong", time_cost=cost) is False
+    assert sum(paid) == cost
+
+
+def test_the_decoy_is_a_hash_that_is_really_verified() -> None:
+    decoy = passwords._decoy(2)
+    assert passwords._cost(decoy) == 2
+    with pytest.raises(passwords.VerificationError):
+        passwords._hasher(2).verify(decoy, "x")
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_a_password_too_long_to_be_one_is_refused_with_a_sentence(
+    app: Flask, client_for: ClientFor, world: World, way: str
+) -> None:
+    send = by_page(client_for) if way == "page" else by_token(app)
+    answer = send(world.emails["patient-owner"], "x" * 600, "203.0.113.1")
+    assert answer.status_code == 422
+    assert "at most 512 characters" in answer.text
+
+
+def test_a_password_of_lookalikes_is_scored_in_a_moment() -> None:
+    signs = "4@8({[<3691!|70$5+%2"
+    told = passwords._told_quickly(signs * 3 + "aaaa")
+    assert len({sign for sign in told if sign in signs}) == 8
+    assert len(told) == len(signs * 3 + "aaaa")
+    assert passwords.check_new(signs * 3)
