@@ -149,11 +149,13 @@ def test_an_absence_keeps_the_visits_inside(sqlite_database: Database) -> None:
     assert check.faults(sqlite_database) == []
 
 
-def test_absences_belong_to_the_practitioner_and_those_who_run_the_centre(
+def test_absences_belong_to_the_practitioner_and_who_runs_all_their_centres(
     sqlite_database: Database,
 ) -> None:
     town = build_town(sqlite_database)
+    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic)
     for stranger in (
+        chief,  # of one centre of two
         town.patient(),
         town.clerk,
         Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
@@ -164,9 +166,8 @@ def test_absences_belong_to_the_practitioner_and_those_who_run_the_centre(
                     session, stranger, town.gp, leave_on_monday(), now=NOW
                 )
             )
-    chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.clinic)
     made = sqlite_database.run(
-        lambda session: absences.enter_absence(session, chief, town.gp, leave_on_monday(), now=NOW)
+        lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave_on_monday(), now=NOW)
     )
     other = Actor(role=Role.PRACTITIONER, practitioner_id=town.physio)
     with pytest.raises(NotFound):

@@ -146,10 +146,8 @@ def move(
     schedule_id: int | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Claim the new time and release the old one; refused, the old stays.
-
-    ``schedule_id`` may name another schedule of the same practitioner.
-    """
+    """Claim the new time and release the old one; refused, the old stays. ``schedule_id`` may name
+    another schedule of the same practitioner."""
     visit, part = visit_for(session, actor, appointment_id)
     appointment = visit.appointment
     _check_version(appointment, version)

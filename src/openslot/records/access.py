@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
@@ -99,16 +98,17 @@ def _lasts(last_visit: datetime | None, now: datetime, access_days: int) -> bool
 def gives_care(now: datetime) -> Condition:
     """Visits that somebody else had a part in making, or that are completed, their day over."""
     day = Appointment.opens_record_at
-    completed = and_(Appointment.status == Status.FULFILLED, day <= now - DAY)
-    return and_(Appointment.status.in_(GIVING), or_(day.is_(None), completed))
+    completed = (Appointment.status == Status.FULFILLED) & (day <= now - DAY)
+    return Appointment.status.in_(GIVING) & (day.is_(None) | completed)
 
 
 def gives_its_day(now: datetime) -> Condition:
     """Visits that the practitioner made alone and whose day is now; of days before, those whose
     patient came."""
     day = Appointment.opens_record_at
-    lasts = or_(day > now - DAY, Appointment.ends_at > now, Appointment.status.in_(ATTENDED))
-    return and_(Appointment.status.in_(GIVING), day <= now, lasts)
+    attended = Appointment.status.in_(ATTENDED)
+    lasts = (day > now - DAY) | (Appointment.ends_at > now) | attended
+    return Appointment.status.in_(GIVING) & (day <= now) & lasts
 
 
 def may_read(
