@@ -34,7 +34,7 @@ SILENT_AFTER = 6
 IDLE_WITHIN = 30
 """Seconds until a server ends a transaction whose client has gone silent."""
 
-FREE_WITHIN = 3
+FREE_WITHIN = 8
 """Seconds that a request waits for a connection while others have all of them."""
 
 
