@@ -10,6 +10,7 @@ from openslot.core.db import Database
 from openslot.discovery.search import Directory
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.fhir.install import install as install_fhir
+from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.web.install import install as install_web
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_web(app, settings)
     install_api(app)
     install_fhir(app)
+    app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
     hops = settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way

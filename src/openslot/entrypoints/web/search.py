@@ -112,7 +112,10 @@ def _referred(found: Results, patient_id: UUID | None) -> frozenset[EntryKey]:
 def _page_url(**changed: Any) -> str:
     """This search with some arguments changed; another order begins at page 1."""
     arguments: dict[str, Any] = {
-        key: values for key, values in request.args.lists() if key not in ("page", *changed)
+        key: values
+        for key, values in request.args.lists()
+        # What begins so is no argument of ours, and would tell url_for how to write the address.
+        if key not in ("page", *changed) and not key.startswith("_")
     }
     return url_for("search.results", **arguments, **changed)
 
