@@ -13,6 +13,7 @@ from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
+from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
 from openslot.entrypoints.whole_bodies import WholeRequest
 
@@ -23,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application, on the database that the settings name."""
     settings = settings or Settings()
     logging.configure(settings)
-    app = Flask("openslot.entrypoints.web")
+    app = Ruled("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,

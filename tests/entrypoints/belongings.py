@@ -25,8 +25,8 @@ from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.directory import dependents, registration
 from openslot.directory.commands import actor_of
-from openslot.directory.details import DependentDetails
 from openslot.directory.dependents import HandOverDetails
+from openslot.directory.details import DependentDetails
 from openslot.directory.models import Practitioner, Profession
 from openslot.directory.registration import StaffSignUp
 from openslot.directory.rules import SYSTEM, Actor
@@ -49,7 +49,8 @@ from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from openslot.webhooks.models import Delivery, Endpoint
 
-SECRET = "zwieback"  # noqa: S105 - a word that nothing else bears
+SECRET = "zwieback"
+"""A word that nothing else bears."""
 DAY, HALF_HOUR = timedelta(days=1), timedelta(minutes=30)
 
 Parts = dict[str, object]

@@ -37,8 +37,7 @@ OVERRIDES = {
 
 @pytest.fixture
 def parts(network: Database, world: World) -> Parts:
-    found = furnish(network, world)
-    return found
+    return furnish(network, world)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, services, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
 from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
@@ -125,9 +126,15 @@ class AppointmentQuery(Paged):
 
 
 @service.operation(
-    "POST", HOLDS, scope="appointments:write", body=NewHold, answer=Hold, status=201,
+    "POST",
+    HOLDS,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=NewHold,
+    answer=Hold,
+    status=201,
     may_fail=(404,),
-)  # fmt: skip
+)
 def create_hold(body: NewHold) -> Hold:
     """Keep a time for some minutes; the patient's other holds are let go."""
     wish = _wish(body.schedule, body.start, body.minutes, body.patient)
@@ -141,9 +148,13 @@ def create_hold(body: NewHold) -> Hold:
 
 
 @service.operation(
-    "POST", f"{HOLDS}/<uuid:hold_id>/extend", scope="appointments:write", answer=Hold,
+    "POST",
+    f"{HOLDS}/<uuid:hold_id>/extend",
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    answer=Hold,
     may_fail=(410,),
-)  # fmt: skip
+)
 def extend_hold(hold_id: UUID) -> Hold:
     """Keep a time for some minutes more; how often, the network says."""
     keep, limit = timedelta(minutes=settings().hold_minutes), settings().hold_extensions
@@ -155,16 +166,25 @@ def extend_hold(hold_id: UUID) -> Hold:
     return _hold(kept)
 
 
-@service.operation("DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", status=204)
+@service.operation(
+    "DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", rule=Rule.RELATED, status=204
+)
 def release_hold(hold_id: UUID) -> None:
     """Let a kept time go; nothing happens where it is no longer kept."""
     write(lambda session: commands.release_hold(session, bearer.actor(), hold_id, now=now()))
 
 
 @service.operation(
-    "POST", PATH, scope="appointments:write", body=NewAppointment, answer=Appointment, status=201,
-    may_fail=(404, 410), headers=MADE,
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=NewAppointment,
+    answer=Appointment,
+    status=201,
+    may_fail=(404, 410),
+    headers=MADE,
+)
 def create_appointment(body: NewAppointment) -> Answer:
     """Book a visit.
 
@@ -188,7 +208,12 @@ def create_appointment(body: NewAppointment) -> Answer:
 
 
 @service.operation(
-    "GET", PATH, scope="appointments:read", query=AppointmentQuery, answer=AppointmentList
+    "GET",
+    PATH,
+    scope="appointments:read",
+    rule=Rule.RELATED,
+    query=AppointmentQuery,
+    answer=AppointmentList,
 )
 def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
@@ -201,13 +226,17 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
-@service.operation("GET", ONE, scope="appointments:read", answer=Appointment, headers=ETAG)
+@service.operation(
+    "GET", ONE, scope="appointments:read", rule=Rule.RELATED, answer=Appointment, headers=ETAG
+)
 def get_appointment(appointment_id: UUID) -> Answer:
     """Read a visit that one has a part in."""
     return _answer(visit_for(reader(), bearer.actor(), appointment_id)[0])
 
 
-@service.operation("GET", f"{ONE}/visit.ics", scope="appointments:read", media=MEDIA)
+@service.operation(
+    "GET", f"{ONE}/visit.ics", scope="appointments:read", rule=Rule.RELATED, media=MEDIA
+)
 def get_calendar(appointment_id: UUID) -> Response:
     """Get a visit as a file for calendar programs."""
     visit, _part = visit_for(reader(), bearer.actor(), appointment_id)
@@ -215,9 +244,16 @@ def get_calendar(appointment_id: UUID) -> Response:
 
 
 @service.operation(
-    "PATCH", ONE, scope="appointments:write", body=AppointmentChange, answer=Appointment,
-    may_fail=(409,), headers=ETAG, if_match=True,
-)  # fmt: skip
+    "PATCH",
+    ONE,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=AppointmentChange,
+    answer=Appointment,
+    may_fail=(409,),
+    headers=ETAG,
+    if_match=True,
+)
 def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """Move a visit, change its reason or priority, or its status.
 

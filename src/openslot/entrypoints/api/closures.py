@@ -14,6 +14,7 @@ from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.models import Closure as ClosureRow
 
@@ -53,7 +54,9 @@ class NewClosure(Given):
     reason: Name
 
 
-@service.operation("GET", PATH, scope="directory:write", query=Paged, answer=ClosureList)
+@service.operation(
+    "GET", PATH, scope="directory:write", rule=Rule.MANAGED, query=Paged, answer=ClosureList
+)
 def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
     """List the closures of a centre that one runs."""
     may_run_centre(bearer.actor(), centre_id)
@@ -65,7 +68,13 @@ def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
 
 
 @service.operation(
-    "POST", PATH, scope="directory:write", body=NewClosure, answer=EnteredClosure, status=201
+    "POST",
+    PATH,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=NewClosure,
+    answer=EnteredClosure,
+    status=201,
 )
 def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
     """Close a centre that one runs, for a period."""
@@ -82,7 +91,7 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
     return EnteredClosure(**_shown(row), visits=inside)
 
 
-@service.operation("DELETE", ONE, scope="directory:write", status=204)
+@service.operation("DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204)
 def delete_closure(closure_id: int) -> None:
     """Take a closure back; the time can be booked again."""
     write(lambda session: commands.reopen_centre(session, bearer.actor(), closure_id, now=now()))

@@ -24,6 +24,7 @@ from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.schedules import Clock
 from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands as referrals
 from openslot.schedules.availability import Weekly
 from openslot.schedules.rules import clock_text, parse_clock
@@ -138,13 +139,21 @@ class DoctorVisitList(RootModel[list[DoctorVisit]]):
     """Visits, the earliest first."""
 
 
-@service.operation("GET", "/doctors", scope="doctors", answer=DoctorList)
+@service.operation("GET", "/doctors", scope="doctors", rule=Rule.PROGRAMS, answer=DoctorList)
 def list_doctors() -> DoctorList:
     """List all doctors whose hours are the same wherever they work."""
     return DoctorList([_doctor(one) for one in doctors.doctors(reader())])
 
 
-@service.operation("POST", "/doctors", scope="doctors", body=DoctorGiven, answer=Doctor, status=201)
+@service.operation(
+    "POST",
+    "/doctors",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=DoctorGiven,
+    answer=Doctor,
+    status=201,
+)
 def create_doctor(body: DoctorGiven) -> Answer:
     """Make a doctor; addresses that are not known yet become centres."""
     made = write(
@@ -155,16 +164,23 @@ def create_doctor(body: DoctorGiven) -> Answer:
     return Answer(_doctor(made), headers={"Location": f"/doctors/{made.practitioner.id}"})
 
 
-@service.operation("GET", "/doctors/<int:doctor_id>", scope="doctors", answer=Doctor)
+@service.operation(
+    "GET", "/doctors/<int:doctor_id>", scope="doctors", rule=Rule.PROGRAMS, answer=Doctor
+)
 def get_doctor(doctor_id: int) -> Doctor:
     """Read a doctor."""
     return _doctor(doctors.doctor(reader(), doctor_id))
 
 
 @service.operation(
-    "PUT", "/doctors/<int:doctor_id>", scope="doctors", body=DoctorChange, answer=Doctor,
+    "PUT",
+    "/doctors/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=DoctorChange,
+    answer=Doctor,
     may_fail=(409,),
-)  # fmt: skip
+)
 def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     """Put other details in the place of a doctor's; what reading gives can be sent as it is."""
 
@@ -179,7 +195,12 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
 
 
 @service.operation(
-    "DELETE", "/doctors/<int:doctor_id>", scope="doctors", status=204, may_fail=(409,)
+    "DELETE",
+    "/doctors/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    status=204,
+    may_fail=(409,),
 )
 def remove_doctor(doctor_id: int) -> None:
     """Take a doctor out; refused while there are visits to come."""
@@ -191,9 +212,15 @@ def remove_doctor(doctor_id: int) -> None:
 
 
 @service.operation(
-    "POST", "/appointment", scope="doctors", body=AppointmentGiven, answer=DoctorVisit, status=201,
+    "POST",
+    "/appointment",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=AppointmentGiven,
+    answer=DoctorVisit,
+    status=201,
     may_fail=(404,),
-)  # fmt: skip
+)
 def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     """Book 15 minutes with a doctor; no patient is needed, one may be given."""
 
@@ -208,7 +235,13 @@ def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     return _appointment(write(work))
 
 
-@service.operation("GET", "/appointments/<int:doctor_id>", scope="doctors", answer=DoctorVisitList)
+@service.operation(
+    "GET",
+    "/appointments/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    answer=DoctorVisitList,
+)
 def list_appointments(doctor_id: int) -> DoctorVisitList:
     """List a doctor's visits that stand, wherever they were booked."""
     doctors.doctor(reader(), doctor_id)
@@ -216,8 +249,15 @@ def list_appointments(doctor_id: int) -> DoctorVisitList:
     return DoctorVisitList([_appointment(one) for one in found])
 
 
-@service.operation("DELETE", "/appointment", scope="doctors", body=AppointmentNamed, status=204,
-                   may_fail=(404, 409))  # fmt: skip
+@service.operation(
+    "DELETE",
+    "/appointment",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=AppointmentNamed,
+    status=204,
+    may_fail=(404, 409),
+)
 def cancel_appointment(body: AppointmentNamed) -> None:
     """Cancel a visit; its time is free at once."""
 

@@ -6,13 +6,11 @@ from typing import Any, TypeVar
 from flask import current_app, request
 
 from openslot.core.errors import Forbidden, Unauthenticated
+from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
 from openslot.identity.models import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-STATIC = frozenset({"static", "bootstrap.static"})
-"""Files that are the same for everybody."""
 
 ANYONE = frozenset({None, *Role})
 """Also people who have not signed in."""

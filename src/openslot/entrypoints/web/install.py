@@ -15,6 +15,7 @@ from flask_wtf import CSRFProtect
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.entrypoints import numbers
+from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import (
     absences,
     access,
@@ -206,7 +207,7 @@ def _limit(app: Flask) -> None:
     limiter = Limiter(get_remote_address, app=app, default_limits=["6000/minute"])
     # Its wrappers hold it weakly, and switched off it is not kept by the app either.
     app.extensions["openslot-limiter"] = limiter
-    for endpoint in access.STATIC:
+    for endpoint in STATIC:
         limiter.exempt(app.view_functions[endpoint])
     views: dict[str, Any] = app.view_functions
     for endpoint, limit in accounts.LIMITS.items():

@@ -21,7 +21,8 @@ from flask_security import (
 )
 
 from openslot.core.config import Settings
-from openslot.entrypoints.web import access, context
+from openslot.entrypoints.rules import STATIC
+from openslot.entrypoints.web import context
 from openslot.identity import commands as identity
 from openslot.identity import queries
 from openslot.identity.errors import LinkExpired
@@ -76,7 +77,7 @@ def install(app: Flask, settings: Settings) -> None:
 def _account_of_session(_uniquifier: str) -> Account | None:
     """Whom the token in the cookie signs in; the cookie's own word is not believed."""
     token = session.get(TOKEN)
-    if not isinstance(token, str) or request.endpoint in access.STATIC:
+    if not isinstance(token, str) or request.endpoint in STATIC:
         return None
     now = context.now()
     found = identity.account_of_token(context.reader(), context.settings(), token, now=now)
