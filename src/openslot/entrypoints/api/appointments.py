@@ -15,7 +15,7 @@ from openslot.booking.commands import Wish, visit_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
-from openslot.core.errors import Invalid
+from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -217,12 +217,11 @@ def create_appointment(body: NewAppointment) -> Answer:
 )
 def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
-    seen = search.seen_by(bearer.actor(), now())
-    where = [seen, AppointmentRow.status != Status.HELD, *_filters(query)]
+    where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     if after is not None:
         where.append(queries.after(*after))
-    rows = queries.visits(reader(), *where, limit=query.limit + 1)
+    rows = search.visits_for(reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1)
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
@@ -275,8 +274,12 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
 
 def _kept_minutes(hold_id: UUID | None) -> int | None:
     """How long the time is that is kept, for who says nothing else."""
-    kept = queries.visit(reader(), hold_id) if hold_id else None
-    return kept.appointment.minutes if kept else None
+    if hold_id is None:
+        return None
+    try:
+        return visit_for(reader(), bearer.actor(), hold_id)[0].appointment.minutes
+    except NotFound:
+        return None  # booking says what is wrong with it
 
 
 def _change(

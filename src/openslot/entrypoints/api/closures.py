@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from openslot.booking import queries as booking
+from openslot.booking.search import count_for
 from openslot.core.fields import Instant, Name
 from openslot.directory import queries as directory
 from openslot.directory.rules import may_run_centre
@@ -84,9 +85,9 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
             reason=body.reason, now=now(),
         )
     )  # fmt: skip
-    inside = booking.count(
-        reader(), booking.at_centre(centre_id), booking.between(row.starts_at, row.ends_at),
-        booking.to_come(now()),
+    inside = count_for(
+        reader(), bearer.actor(), booking.at_centre(centre_id),
+        booking.between(row.starts_at, row.ends_at), booking.to_come(now()), now=now(),
     )  # fmt: skip
     return EnteredClosure(**_shown(row), visits=inside)
 

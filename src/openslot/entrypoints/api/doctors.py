@@ -17,6 +17,7 @@ from openslot.booking.doctors import MINUTES, DoctorDetails
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
 from openslot.booking.retire import retire_practitioner
+from openslot.booking.search import visits_for
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name, refuse
 from openslot.entrypoints import bearer
@@ -245,7 +246,10 @@ def create_appointment(body: AppointmentGiven) -> DoctorVisit:
 def list_appointments(doctor_id: int) -> DoctorVisitList:
     """List a doctor's visits that stand, wherever they were booked."""
     doctors.doctor(reader(), doctor_id)
-    found = visits.visits(reader(), visits.of_practitioner(doctor_id), visits.live_or_done())
+    found = visits_for(
+        reader(), bearer.actor(), visits.of_practitioner(doctor_id), visits.live_or_done(),
+        now=now(),
+    )  # fmt: skip
     return DoctorVisitList([_appointment(one) for one in found])
 
 
@@ -276,9 +280,9 @@ def _named(session: Session, body: AppointmentNamed) -> Visit:
     day_before, day_after = (
         datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
     )
-    near = visits.visits(
-        session, visits.of_practitioner(body.doctor_id), visits.live(),
-        visits.between(day_before, day_after),
+    near = visits_for(
+        session, bearer.actor(), visits.of_practitioner(body.doctor_id), visits.live(),
+        visits.between(day_before, day_after), now=now(),
     )  # fmt: skip
     for visit in near:
         local = visit.appointment.starts_at.astimezone(visit.zone)

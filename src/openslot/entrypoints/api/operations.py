@@ -113,7 +113,8 @@ class Service:
         (``rule``), what it takes as the keyword arguments ``query`` and ``body``, what it answers,
         and how it may fail besides what follows from the rest. ``headers`` of the answer are named
         with their meaning. A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are
-        other statuses with which it succeeds. ``media`` is said of a view that returns a response of its own.
+        other statuses with which it succeeds. ``media`` is said of a view that returns a response
+        of its own.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.

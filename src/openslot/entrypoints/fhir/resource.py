@@ -52,7 +52,8 @@ class Resource:
     ids and ``key``; ``rule`` names who may know of which rows, ``seen`` picks them, and ``gone``
     tells whether there was one once that the actor might have known of. Where searches show less
     than there is, ``whole`` writes down what is read alone, and ``opened`` notes that it is.
-    ``whose`` is the column of the patient to whose history the rows belong: reading them leaves a trace, see histories.py.
+    ``whose`` is the column of the patient to whose history the rows belong: reading them leaves
+    a trace, see histories.py.
     """
 
     name: str

@@ -15,7 +15,6 @@ from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Visit
-from openslot.booking.queries import visit as find_visit
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, NotFound
@@ -123,7 +122,7 @@ def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) 
     """End the hold where the reader has since chosen somebody else of those they care for,
     or it would stand in their own way."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
-    held = find_visit(session, hold_id) if hold_id else None
+    held = _visit_of(session, actor, hold_id) if hold_id else None
     if hold_id and held and held.appointment.patient_id != wish.patient_id:
         booking.release_hold(session, actor, hold_id, now=now)
 

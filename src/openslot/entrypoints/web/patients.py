@@ -18,8 +18,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.queries import Visit
-from openslot.booking.rules import part_in
+from openslot.booking.search import visits_for
 from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
@@ -180,12 +179,15 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     may_see_patient(actor, patient_id)
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
-    past = booking.visits(context.reader(), own, booking.gone_by(now), newest_first=True)
+    past = visits_for(
+        context.reader(), actor, own, booking.gone_by(now), now=now, newest_first=True,
+        limit=PAST_SHOWN,
+    )  # fmt: skip
     return render_template(
         "patients/show.html",
         patient=patient,
-        coming=_own_part(booking.visits(context.reader(), own, booking.to_come(now))),
-        past=_own_part(past)[:PAST_SHOWN],
+        coming=visits_for(context.reader(), actor, own, booking.to_come(now), now=now),
+        past=past,
     )
 
 
@@ -195,10 +197,6 @@ def _has_only_registered(patient_id: UUID) -> bool:
     return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
         session, actor, patient_id, now=now, access_days=records.access_days()
     )
-
-
-def _own_part(visits: Sequence[Visit]) -> list[Visit]:
-    return [visit for visit in visits if part_in(context.actor(), visit.standing)]
 
 
 def _history_page(patient_id: UUID) -> str:
