@@ -23,7 +23,7 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, context, known, reading
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.identity.models import Role
 from openslot.referrals import commands as referrals
@@ -221,7 +221,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     """The booking page; after a refusal it keeps what was typed and says how to go on."""
     session, actor, now = context.reader(), context.actor(), context.now()
     place = _place(session, schedule_id)
-    patient = _patient(session, actor)
+    patient = _patient(actor)
     letter = _letter(session, actor, place, patient, now)
     may_book = letter is not None or not needs_referral(place)
     chosen = None if isinstance(error, SlotTaken) else _chosen(session, actor, place)
@@ -317,10 +317,10 @@ def _patient_id(actor: Actor) -> UUID | None:
     return named or actor.patient_id
 
 
-def _patient(session: Session, actor: Actor) -> Patient | None:
+def _patient(actor: Actor) -> Patient | None:
     """Whom the booking is for, as far as it is known."""
     patient_id = _patient_id(actor)
-    return directory.patient(session, patient_id) if patient_id else None
+    return known.patient(patient_id) if patient_id else None
 
 
 def _people(session: Session, actor: Actor) -> list[Patient]:

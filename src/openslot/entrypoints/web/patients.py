@@ -26,7 +26,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
-from openslot.entrypoints.web import access, context, reading, records
+from openslot.entrypoints.web import access, context, known, reading, records
 from openslot.entrypoints.web.births import example, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
@@ -96,14 +96,15 @@ def _by_birth() -> dict[str, Any]:
     """Whoever bears exactly this name and was born that day; nobody else, and no hint of any."""
     name, typed = reading.text("name")[:200], reading.text("born")[:60]
     born = read_day(typed, _locale())
-    known = history.exactly(context.reader(), name, born) if name and born else []
+    found = history.exactly(context.reader(), name, born) if name and born else []
+    known.remember(found)
     return {
         "name": name,
         "born": typed,
         "asked": bool(name or typed),
         "unread": bool(typed) and born is None,
-        "known": known,
-        "known_readable": _readable(known),
+        "known": found,
+        "known_readable": _readable(found),
     }
 
 
@@ -157,8 +158,8 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
         return finding.register(
             session, context.actor(), details, anyway=anyway, now=context.now()
         )  # fmt: skip
-    except PatientKnown as known:
-        return known
+    except PatientKnown as refused:
+        return refused
 
 
 # One patient
