@@ -213,7 +213,8 @@ def form(parts: Parts, now: datetime) -> dict[str, object]:
     return {
         "name": "Mine", "active": "no", "patient": parts["patient_id"], "yes": "1", "stars": 1,
         "practitioner": parts["practitioner_id"], "reason": "Mine, since I say so", "answer": "M",
-        "text": "Mine", "start": at(now, 8).isoformat(), "schedule": parts["schedule_id"], "letter": "Mine", "status": "cancelled", "keep": "yes",
+        "text": "Mine", "start": at(now, 8).isoformat(), "schedule": parts["schedule_id"],
+        "letter": "Mine", "status": "cancelled", "keep": "yes",
         "appointment": parts["appointment_id"], "department": parts["department_id"],
     }  # fmt: skip
 
