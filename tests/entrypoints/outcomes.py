@@ -25,9 +25,11 @@ POST absences.end                             401 403 403 403 403 403 403   -
 POST absences.enter                           401 403 403 403 403 403 403   -
 GET absences.listing                          401 403 403 200 403 403 404 404
 GET accounts.confirm                          200 200 200 200 200 200 200 200
+POST accounts.confirm                           -   -   -   -   -   -   -   -
 GET accounts.forgot                           200 200 200 200 200 200 200 200
 POST accounts.forgot                          422 422 422 422 422 422 422   -
 GET accounts.reset                            200 200 200 200 200 200 200 200
+POST accounts.reset                             -   -   -   -   -   -   -   -
 POST accounts.send_confirmation               401 303 303 303 303 303 303   -
 GET accounts.sign_in                          200 303 303 303 303 303 303 303
 POST accounts.sign_in                         401 303 303 303 303 303 303   -
@@ -218,9 +220,9 @@ DELETE api_webhooks.delete_webhook            401 403 403 403 403 403 403   -
 GET api_webhooks.list_deliveries              401 403 403 403 403 403 403 403
 GET api_webhooks.list_webhooks                401 403 403 403 403 403 403 403
 POST api_webhooks.send_again                  401 403 403 403 403 403 403   -
-POST booking.confirm                          401 404 404 403 403 303 403   -
+POST booking.confirm                          401 404 404 404 403 303 403   -
 POST booking.extend                           401 303 303 303 303 303 303   -
-POST booking.hold                             401 404 404 403 403 303 403   -
+POST booking.hold                             401 404 404 404 403 303 403   -
 POST booking.release                          401 404 404 404 404 404 404   -
 GET booking.week_page                         200 200 200 200 200 200 200 200
 GET calendar.edit_hours                       401 403 403 404 403 403 403 403
@@ -339,6 +341,7 @@ PUT fhir.update Slot                          401 405 405 405 405 405 405   -
 GET fhir_publish.file                         200 200 200 200 200 200 200 200
 GET fhir_publish.manifest $bulk-publish       200 200 200 200 200 200 200 200
 GET hand_over.take_over                       200 200 200 200 200 200 200 200
+POST hand_over.take_over                        -   -   -   -   -   -   -   -
 GET history.as_json                           401 404 404 403 403 403 403 403
 GET history.as_pdf                            401 404 404 403 403 403 403 403
 GET history.of                                401 404 404 403 403 403 403 403
@@ -352,8 +355,11 @@ GET notifications.kinds                       401 200 200 200 200 200 200 200
 POST notifications.kinds                      401 303 303 303 303 303 303   -
 POST notifications.make_calendar              401 200 200 200 200 200 403   -
 GET notifications.stop                        200 200 200 200 200 200 200 200
+POST notifications.stop                         -   -   -   -   -   -   -   -
+POST offers.decline                             -   -   -   -   -   -   -   -
 GET offers.listing                            401 200 200 200 200 200 200 200
 GET offers.show                               200 200 200 200 200 200 200 200
+POST offers.take                                -   -   -   -   -   -   -   -
 GET patients.edit                             401 403 403 404 200 200 200 200
 POST patients.edit                            401 403 403 404 303 303 303   -
 GET patients.find                             401 403 403 200 200 200 200 200
