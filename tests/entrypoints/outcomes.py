@@ -322,7 +322,7 @@ POST fhir.search_by_post Schedule             401 200 200 200 200 200 200   -
 POST fhir.search_by_post ServiceRequest       401 200 200 200 200 200 200   -
 POST fhir.search_by_post Slot                 401 400 400 400 400 400 400   -
 GET fhir.smart                                200 200 200 200 200 200 200 200
-POST fhir.take $book                          401 404 404 404 404 409 404   -
+POST fhir.take $book                          401 404 404 404 404 200 404   -
 POST fhir.take $hold                          401 404 404 404 404 409 404   -
 PUT fhir.update Appointment                   401 404 404 404 404 409 404   -
 PUT fhir.update AuditEvent                    401 405 405 405 405 405 405   -

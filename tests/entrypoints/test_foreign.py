@@ -55,7 +55,7 @@ AT_THE_CENTRE = frozenset({"department"})
 REGISTER = frozenset({
     "api_patients.list_patients", "api_patients.get_patient", "patients.show", "patients.edit",
     "booking.week_page", "waiting.ask", "search.results",
-    "api_patients.change_patient", "patients.find",
+    "api_patients.change_patient", "patients.find", "booking.hold", "booking.confirm",
 })  # fmt: skip
 """Where who works at a desk finds any patient of the network."""
 DESKS = frozenset({"staff", "department", "admin"})
