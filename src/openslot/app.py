@@ -10,8 +10,10 @@ from openslot.core.db import Database
 from openslot.discovery.search import Directory
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.fhir.install import install as install_fhir
+from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
+from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
 from openslot.entrypoints.whole_bodies import WholeRequest
 
@@ -22,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application, on the database that the settings name."""
     settings = settings or Settings()
     logging.configure(settings)
-    app = Flask("openslot.entrypoints.web")
+    app = Ruled("openslot.entrypoints.web")
     app.config.update(
         SECRET_KEY=settings.key(),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
@@ -40,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_web(app, settings)
     install_api(app)
     install_fhir(app)
+    app.wsgi_app = HeadAsGet(app.wsgi_app)  # type: ignore[method-assign] # Flask's documented way
     hops = settings.trusted_proxies
     if hops:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # Flask's documented way

@@ -1,13 +1,21 @@
 """Rule: every page says who may use it; one that does not is refused to everybody."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Blueprint, Flask
 
 from openslot.app import create_app
+from openslot.core import clock
 from openslot.core.config import Settings
+from openslot.directory.rules import Actor
+from openslot.entrypoints.api.operations import Service
+from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.rules import NoRule, Rule
 from openslot.entrypoints.web.access import ANYONE, allow, allowed_roles
 
 NOT_OURS = frozenset({"static", "bootstrap.static"})
@@ -80,7 +88,7 @@ def test_what_is_open_to_any_program_was_decided(app: Flask) -> None:
     opened = {
         endpoint
         for endpoint, view in app.view_functions.items()
-        if hasattr(view, "operation") and (view.operation is None or view.operation.scope is None)
+        if hasattr(view, "operation") and view.operation.scope is None
     }
     assert opened == OPEN_TO_PROGRAMS
 
@@ -94,9 +102,51 @@ def test_what_is_open_to_anyone_was_decided(app: Flask) -> None:
     assert opened == OPEN
 
 
-def test_a_view_that_declares_nothing_is_refused(app: Flask) -> None:
-    app.add_url_rule("/silent", "silent", lambda: "secret")
+def test_a_view_that_declares_nothing_is_not_registered(app: Flask) -> None:
+    for silent in (lambda: "secret", None):
+        with pytest.raises(NoRule, match="say who may use it"):
+            app.add_url_rule("/silent", "silent", silent)
+    later = Blueprint("later", __name__)
+    later.add_url_rule("/silent", "silent", lambda: "secret")
+    with pytest.raises(NoRule, match=r"later\.silent"):
+        app.register_blueprint(later)
     app.add_url_rule("/loud", "loud", allow(ANYONE)(lambda: "for all"))
     client = app.test_client()
-    assert client.get("/silent").status_code == 403
+    assert client.get("/silent").status_code == 404
     assert client.get("/loud").text == "for all"
+
+
+def test_a_view_that_slips_in_is_refused(app: Flask) -> None:
+    app.add_url_rule("/loud", "loud", allow(ANYONE)(lambda: "for all"))
+    app.view_functions["loud"] = lambda: "secret"
+    assert app.test_client().get("/loud").status_code == 403
+
+
+def test_an_operation_without_a_rule_cannot_be_declared() -> None:
+    service = Service("odd", "Odd", "Odd.")
+    declare: Any = service.operation
+    with pytest.raises(TypeError, match="rule"):
+        declare("GET", "/odd", scope="directory:read")
+    for scope, rule in (("doctors", Rule.RELATED), ("directory:read", Rule.PROGRAMS),
+                        (None, Rule.PUBLIC), ("directory:read", Rule.SENDER),
+                        ("directory:read", None)):  # fmt: skip
+        with pytest.raises(NoRule):
+            declare("GET", "/odd", scope=scope, rule=rule)
+
+
+@pytest.mark.parametrize("missing", ["rule", "seen"])
+def test_a_fhir_resource_without_a_rule_cannot_be_declared(missing: str) -> None:
+    known = RESOURCES["Patient"]
+    assert isinstance(known, Resource)
+    values = {one.name: getattr(known, one.name) for one in fields(known) if one.name != missing}
+    make: Any = Resource
+    with pytest.raises(TypeError, match=missing):
+        make(**values)
+
+
+def test_what_a_rule_leaves_to_anybody_is_public(app: Flask) -> None:
+    """Rows are picked by who asks wherever the rule does not say that they are public."""
+    with app.test_request_context():
+        for one in RESOURCES.values():
+            picks = isinstance(one, Resource) and one.seen(Actor(), clock.now()) is not None
+            assert picks or one.rule is Rule.PUBLIC, one.name

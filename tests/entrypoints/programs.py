@@ -26,6 +26,11 @@ class Program:
             sent["Authorization"] = f"Bearer {self.token}"
         return self.client.open(path, method=method, json=body, headers=sent)
 
+    def send_form(self, path: str, fields: dict[str, str]) -> TestResponse:
+        """Post a form."""
+        proof = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return self.client.post(path, data=fields, headers=proof)
+
     def get(self, path: str, **headers: str) -> Any:
         """The JSON of a page that is there."""
         answer = self.send("GET", path, **headers)

@@ -103,6 +103,16 @@ def test_a_trusted_network_needs_no_key(settings: Settings, world: World) -> Non
     app.extensions["openslot"].database.close()
 
 
+def test_nobody_says_that_they_come_from_a_trusted_network(
+    settings: Settings, world: World
+) -> None:
+    app = made(settings.model_copy(update={"doctor_networks": ("10.0.0.0/8",)}))
+    for name in ("X_Forwarded_For", "X_Real_IP", "Forwarded"):
+        answer = Program(app).send("GET", "/doctors", **{name: "10.1.2.3"})
+        assert answer.status_code == 401
+    app.extensions["openslot"].database.close()
+
+
 def test_without_key_or_network_nobody_is_served(app: Flask) -> None:
     for method, path in (("GET", "/doctors"), ("GET", "/appointments/1"), ("POST", "/appointment")):
         answer = Program(app).send(method, path, {} if method == "POST" else None)

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
@@ -36,14 +37,49 @@ def test_keys_are_made_by_who_runs_the_network_and_never_wider(
     assert (
         signed_in(app, world, "staff-owner").send("POST", "/api/v1/keys", body).status_code == 403
     )
-    admin = signed_in(app, world, "network-admin")
+    person = signed_in(app, world, "network-admin")
+    refused = person.send("POST", "/api/v1/keys", body)
+    assert (refused.status_code, refused.json["code"]) == (403, "scope-missing")
+    admin = with_key(app, network, "manage", "appointments:read")
     made = admin.send("POST", "/api/v1/keys", body).json
     assert made["key"].startswith("osk_")
-    assert [one["name"] for one in admin.get("/api/v1/keys")["items"]] == ["Kiosk"]
+    assert [one["name"] for one in admin.get("/api/v1/keys")["items"]] == ["Kiosk", "Test"]
     assert admin.send("DELETE", f"/api/v1/keys/{made['id']}").status_code == 204
     assert Program(app, made["key"]).send("GET", "/api/v1/slots").status_code == 401
     narrow = with_key(app, network, "manage")
     assert narrow.send("POST", "/api/v1/keys", body | {"scopes": ["*"]}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "status"),
+    [("system/*.rs", "system/Slot.r", 201), ("system/Slot.cruds", "system/Slot.rs", 201),
+     ("system/Slot.rs", "system/*.rs", 403), ("system/Slot.r", "system/Slot.rs", 403),
+     ("system/Slot.read", "system/Slot.write", 403), ("*", "*", 201), ("*", "doctors", 201),
+     ("system/*.cruds", "*", 403), ("appointments:read", "doctors", 403), ("*", "nope", 422),
+     ("*", "user/*.cruds", 422), ("directory:read", "nope", 422)],
+)  # fmt: skip
+def test_a_key_hands_on_what_it_has(
+    app: Flask, network: Database, held: str, wanted: str, status: int
+) -> None:
+    body = {"name": "Kiosk", "scopes": [wanted]}
+    answer = with_key(app, network, "manage", held).send("POST", "/api/v1/keys", body)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("networks", "status"),
+    [((), 422), (("127.0.0.0/8",), 201), (("127.0.0.1/32", "10.1.0.0/16"), 201),
+     (("0.0.0.0/0",), 422), (("127.0.0.0/8", "192.168.0.0/16"), 422), (("::/0",), 422)],
+)  # fmt: skip
+def test_a_key_that_works_from_some_networks_makes_none_for_others(
+    app: Flask, network: Database, networks: tuple[str, ...], status: int
+) -> None:
+    maker = with_key(app, network, "manage", networks=("127.0.0.0/8", "10.0.0.0/8"))
+    body = {"name": "Kiosk", "scopes": ["manage"], "networks": networks}
+    answer = maker.send("POST", "/api/v1/keys", body)
+    assert answer.status_code == status, answer.text
+    if status == 422:
+        assert answer.json["errors"][0]["field"] == "networks"  # type: ignore[index]
 
 
 def test_the_search_finds_with_a_typing_error(app: Flask, network: Database) -> None:

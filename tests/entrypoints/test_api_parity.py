@@ -101,6 +101,7 @@ LEFT_OUT = {
     "Handing a dependent": (
         "dependents.offer", "dependents.remove", "dependents.withdraw", "hand_over.take_over",
     ),
+    "Colours": ("profile.theme",),
     "Imports": ("admin_import.upload",),
     "Links in mails": ("notifications.stop",),
 }  # fmt: skip

@@ -2,9 +2,12 @@
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
-from entrypoints.programs import Program
+from entrypoints.programs import Program, signed_in
 from entrypoints.world import PASSWORD, World
+from openslot.core.db import Database
+from openslot.identity.models import ApiToken
 
 
 def tokens(app: Flask, world: World) -> dict[str, str]:
@@ -74,3 +77,40 @@ def test_the_openapi_document_is_there_for_anybody(app: Flask) -> None:
     document = Program(app).get("/api/v1/openapi.json")
     assert document["openapi"] == "3.1.0"
     assert app.test_client().get("/api/docs").status_code == 200
+
+
+FOR_PROGRAMS = [
+    ("GET", "/doctors"), ("GET", "/appointments/1"), ("POST", "/appointment"),
+    ("DELETE", "/appointment"), ("POST", "/doctors"), ("PUT", "/doctors/1"),
+    ("DELETE", "/doctors/1"), ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"),
+    ("GET", "/api/v1/webhooks"), ("POST", "/api/v1/webhooks"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kept", [None, "*", "doctors", "doctors manage system/*.cruds *"])
+@pytest.mark.parametrize("person", ["patient-stranger", "practitioner-owner", "network-admin"])
+def test_no_token_of_a_person_holds_what_is_for_programs(
+    app: Flask, world: World, network: Database, person: str, kept: str | None
+) -> None:
+    """Nor one that was issued when tokens held more, nor the next that follows it."""
+    credentials = {"email": world.emails[person], "password": PASSWORD}
+    first = Program(app).send("POST", "/api/v1/tokens", credentials).json
+    if kept is not None:
+        network.run(lambda session: session.execute(update(ApiToken).values(scopes=kept)))
+    body = {"refresh_token": first["refresh_token"]}  # type: ignore[index] # it is an object
+    asked = [("GET", "/api/v1/centres", 403 if kept == "doctors" else 200)]
+    asked += [(*way, 403) for way in FOR_PROGRAMS]
+    for text in (
+        first["access_token"],  # type: ignore[index]
+        Program(app).send("POST", "/api/v1/tokens/refresh", body).json["access_token"],  # type: ignore[index]
+    ):
+        for method, path, status in asked:
+            answer = Program(app, text).send(method, path, {} if method != "GET" else None)
+            assert answer.status_code == status, (method, path)
+            assert status == 200 or answer.json["code"] == "scope-missing"  # type: ignore[index]
+        asked[0] = ("GET", "/api/v1/centres", 200)
+
+
+def test_in_fhir_a_person_s_token_is_that_person_s(app: Flask, world: World) -> None:
+    found = signed_in(app, world, "patient-stranger").get("/fhir/Appointment")
+    assert [one["resource"]["id"] for one in found["entry"]] == [str(world.visits["stranger"])]

@@ -206,7 +206,7 @@ def test_a_deleted_account_leaves_the_record_without_login(
 def test_colours_are_chosen_and_lead_back_to_own_pages(
     client_for: ClientFor, referrer: str, back: str
 ) -> None:
-    answer = client_for(None).get("/theme/dark", Referer=referrer)
+    answer = client_for(None).http.post("/theme/dark", headers={"Referer": referrer})
     assert (answer.status_code, answer.location) == (303, back)
     assert "theme=dark" in answer.headers["Set-Cookie"]
 
@@ -214,8 +214,8 @@ def test_colours_are_chosen_and_lead_back_to_own_pages(
 def test_colours_are_kept_with_the_account(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
-    client_for("patient-owner").get("/theme/light")
+    client_for("patient-owner").http.post("/theme/light")
     kept = account(network, world, "patient-owner")
     assert kept
     assert kept.theme == "light"
-    assert client_for(None).get("/theme/pink").status_code == 404
+    assert client_for(None).http.post("/theme/pink").status_code == 404

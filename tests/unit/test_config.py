@@ -59,6 +59,14 @@ def test_a_wrong_setting_is_refused_by_name_with_a_sentence(
     assert sentence in error["msg"]
 
 
+@pytest.mark.parametrize("name", ["doctor_networks", "webhook_networks"])
+def test_networks_are_checked_at_the_start(name: str) -> None:
+    found = settings(**{name: "10.0.0.0/8, 192.168.1.7"})
+    assert getattr(found, name) == ("10.0.0.0/8", "192.168.1.7/32")
+    with pytest.raises(ValidationError, match=r"address ranges such as 10\.0\.0\.0/8"):
+        settings(**{name: "10.0.0.0/8, the ward"})
+
+
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     shown = repr(settings(secret_key="a-signing-key", smtp_password="a-password"))
     assert "a-signing-key" not in shown

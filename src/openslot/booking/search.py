@@ -1,4 +1,5 @@
-"""Which visits somebody may see, and what takes whose time: for programs that search."""
+"""Which visits somebody may see, and what takes whose time. Entry points read visits here, by
+who asks, and by no other way."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, cast, false, null, or_, select, true
 from sqlalchemy.orm import Session
 
+from openslot.booking import queries
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Condition, claims_one_of
+from openslot.booking.queries import Condition, Visit, claims_one_of
 from openslot.booking.rules import CLAIMING
 from openslot.core.db import Instant
 from openslot.directory.models import Centre, Patient
@@ -62,6 +64,26 @@ def patients_seen_by(actor: Actor, now: datetime) -> Condition:
         .correlate(None)
     )
     return or_(Patient.id.in_(own), Patient.id.in_(visits))
+
+
+def visits_for(
+    session: Session,
+    actor: Actor,
+    *where: Condition,
+    now: datetime,
+    newest_first: bool = False,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Visit]:
+    """The visits that fit and that the actor has a part in, by start; one statement."""
+    return queries.visits(
+        session, seen_by(actor, now), *where, newest_first=newest_first, limit=limit, offset=offset
+    )
+
+
+def count_for(session: Session, actor: Actor, *where: Condition, now: datetime) -> int:
+    """How many visits fit that the actor has a part in."""
+    return queries.count(session, seen_by(actor, now), *where)
 
 
 def bears(session: Session, external_id: str) -> bool:

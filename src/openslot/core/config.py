@@ -151,7 +151,9 @@ class Settings(BaseSettings):
         "OpenSlot <no-reply@openslot.example>", description="Sender of all mail."
     )
 
-    doctor_networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    doctor_networks: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_networks)
+    ] = Field(
         (),
         description="Address ranges, such as 10.0.0.0/8, that use the doctor-schedule service "
         "without a key; separated by commas.",

@@ -18,11 +18,13 @@ from openslot.identity.scopes import ScopeMissing, check_scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what the proof lets them do; ``program_id`` is the id of a key or client."""
+    """Who calls, and what the proof lets them do; ``program_id`` is the id of a key or client,
+    ``networks`` are the only ones that a key works from."""
 
     actor: Actor
     scopes: frozenset[str]
     program_id: UUID | None = None
+    networks: tuple[str, ...] = ()
 
 
 def caller() -> Caller:
@@ -73,7 +75,8 @@ def _caller() -> Caller:
         limits.by_account(proof.account.id)
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
     limits.by_program(proof.program_id)
-    return Caller(_program(proof.program or "program"), proof.scopes, proof.program_id)
+    program = _program(proof.program or "program")
+    return Caller(program, proof.scopes, proof.program_id, proof.networks)
 
 
 def _unproved() -> Caller:

@@ -1,10 +1,10 @@
 """Keys and tokens of programs: made, shown once, looked up by hash, ended."""
 
-import ipaddress
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from openslot.core.ids import new_id
 from openslot.identity import queries
 from openslot.identity.commands import token_hash
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
-from openslot.identity.scopes import EVERYTHING, check_scopes
+from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
 
 KEY, ACCESS, REFRESH = "osk_", "ost_", "osr_"
 """How keys, access tokens and refresh tokens begin, so that a leaked one is recognised."""
@@ -25,6 +25,9 @@ ACCESS_LASTS = timedelta(minutes=15)
 REFRESH_LASTS = timedelta(days=30)
 NETWORKS_LETTERS = 500
 SEEN_EVERY = timedelta(minutes=5)
+
+
+Network = IPv4Network | IPv6Network
 
 
 class BadToken(Unauthenticated):
@@ -38,13 +41,15 @@ class BadToken(Unauthenticated):
 class Proof:
     """Who a bearer token proves: an account, or a program by the name of its key or client.
 
-    ``program_id`` is the id of that, since two may bear one name.
+    ``program_id`` is the id of that, since two may bear one name; ``networks`` are the only ones
+    that a key works from.
     """
 
     scopes: frozenset[str]
     account: Account | None = None
     program: str | None = None
     program_id: UUID | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def revoke_key(session: Session, key_id: UUID, *, by: Origin, now: datetime) -> 
 def check_networks(networks: Iterable[str]) -> str:
     """Address ranges such as 10.0.0.0/8 as they are kept; Invalid for what is none."""
     try:
-        kept = ",".join(str(ipaddress.ip_network(one.strip(), strict=False)) for one in networks)
+        kept = ",".join(str(ip_network(one.strip(), strict=False)) for one in networks)
     except ValueError:
         raise Invalid("Write networks such as 10.0.0.0/8.", field="networks") from None
     if len(kept) > NETWORKS_LETTERS:
@@ -100,15 +105,38 @@ def check_networks(networks: Iterable[str]) -> str:
     return kept
 
 
+def check_hands_on(
+    held: frozenset[str], own: Sequence[str], scopes: Iterable[str], networks: Iterable[str]
+) -> None:
+    """Refuse a key that may do more than its maker, who holds the scopes ``held`` and works from
+    the networks ``own``, if there are any. Raises UnknownScope, ScopeMissing and Invalid."""
+    check_handed_on(held, check_scopes(scopes).split())
+    kept = check_networks(networks)
+    wanted = [ip_network(one) for one in kept.split(",")] if kept else []
+    outer = [ip_network(one) for one in own]
+    if outer and not (wanted and all(any(_covers(o, w) for o in outer) for w in wanted)):
+        raise Invalid(
+            "Name networks inside those of your own key: {own}.",
+            field="networks", own=", ".join(own),
+        )  # fmt: skip
+
+
+def _covers(outer: Network, inner: Network) -> bool:
+    return (
+        outer.version == inner.version
+        and int(outer.network_address) <= int(inner.network_address)
+        and int(inner.broadcast_address) <= int(outer.broadcast_address)
+    )
+
+
 def is_inside(address: str | None, networks: Sequence[str]) -> bool:
-    """Whether an address lies in one of the ranges; in none of an empty list."""
-    if not address:
-        return False
+    """Whether an address lies in one of the ranges; in none of an empty list, nor does what is no
+    address, as some proxies write it."""
     try:
-        one = ipaddress.ip_address(address)
-    except ValueError:  # some proxies add a port
+        one = ip_address(address or "")
+    except ValueError:
         return False
-    return any(one in ipaddress.ip_network(network) for network in networks)
+    return any(one in ip_network(network) for network in networks)
 
 
 def prove(session: Session, text: str, *, address: str | None, now: datetime) -> Proof:
@@ -119,18 +147,24 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
     digest = token_hash(text)
     if text.startswith(KEY):
         key = queries.key_of(session, digest)
-        if key is None or (key.networks and not is_inside(address, key.networks.split(","))):
+        if key is None:
             raise BadToken
-        return Proof(frozenset(key.scopes.split()), program=f"key {key.name}", program_id=key.id)
+        networks = tuple(key.networks.split(",")) if key.networks else ()
+        if networks and not is_inside(address, networks):
+            raise BadToken
+        return Proof(
+            frozenset(key.scopes.split()), program=f"key {key.name}", program_id=key.id,
+            networks=networks,
+        )  # fmt: skip
     found = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
     if found is None:
         raise BadToken
     token, account, client = found
     scopes = frozenset(token.scopes.split())
     if account is not None:
-        return Proof(scopes, account=account)
+        return Proof(for_person(scopes), account=account)
     if client is None:
-        return Proof(scopes)
+        raise BadToken
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 

@@ -1,4 +1,8 @@
-"""What programs may be allowed to do: the scopes of keys and tokens."""
+"""What programs may be allowed to do: the scopes of keys and tokens.
+
+Keys and registered clients act for the network and hold the scopes that they were given. A token
+acts for a person, as far as that person may: it never holds what is for programs only.
+"""
 
 import re
 from collections.abc import Iterable
@@ -27,6 +31,16 @@ SCOPES = {
 }
 """Each scope, and what it lets a program do. Those of FHIR are written as SMART does:
 ``system/Appointment.cruds``."""
+
+FOR_PROGRAMS = frozenset({"doctors", "manage"})
+"""What no person's token ever holds, nor any scope of FHIR that begins ``system/``."""
+
+AS_PERSON = "user/*.cruds"
+"""What a person's token holds of FHIR, as SMART writes it: whatever that person may. No key is
+given it."""
+
+FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
+"""All that a person's token can hold."""
 
 FHIR_RESOURCES = (
     "Appointment", "AuditEvent", "DocumentReference", "Encounter", "HealthcareService",
@@ -106,6 +120,20 @@ def check_scope(given: frozenset[str], wanted: str) -> None:
     """ScopeMissing unless ``wanted`` is among the scopes that were given."""
     if EVERYTHING not in given and wanted not in given:
         raise ScopeMissing(scope=wanted)
+
+
+def for_person(kept: Iterable[str]) -> frozenset[str]:
+    """What a person's token holds: of the scopes that are kept with it those for people;
+    EVERYTHING is all of these."""
+    held = frozenset(kept)
+    return FOR_PEOPLE if EVERYTHING in held else held & FOR_PEOPLE
+
+
+def check_handed_on(held: frozenset[str], wanted: Iterable[str]) -> None:
+    """ScopeMissing for a scope that one who holds ``held`` cannot give to another."""
+    for scope in wanted:
+        if narrowed([scope], held) != (scope,):
+            raise ScopeMissing(scope=scope[:100])
 
 
 def narrowed(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]:

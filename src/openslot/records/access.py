@@ -152,7 +152,7 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
     if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
         return own
     since = now - timedelta(days=access_days) if access_days else None
-    opens = or_(gives_care(now), gives_its_day(now))
+    opens = gives_care(now) | gives_its_day(now)
     return own | queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
 
 

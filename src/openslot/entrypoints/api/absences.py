@@ -18,6 +18,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.offers import rebooking
 from openslot.offers.models import Choice
 from openslot.offers.queries import Inside
@@ -154,7 +155,9 @@ class AbsenceEnd(Given):
     ] = False
 
 
-@service.operation("GET", PATH, scope="care:write", query=AbsenceQuery, answer=AbsenceList)
+@service.operation(
+    "GET", PATH, scope="care:write", rule=Rule.MANAGED, query=AbsenceQuery, answer=AbsenceList
+)
 def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     """List the absences of oneself, or of a practitioner of a centre that one runs."""
     who = _who(query.practitioner)
@@ -171,7 +174,13 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
 
 
 @service.operation(
-    "GET", VISITS, scope="care:write", query=UndecidedQuery, answer=UndecidedList, may_fail=(404,)
+    "GET",
+    VISITS,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    query=UndecidedQuery,
+    answer=UndecidedList,
+    may_fail=(404,),
 )
 def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
     """List the visits inside absences that stand about which somebody has to decide."""
@@ -188,7 +197,13 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
 
 
 @service.operation(
-    "POST", DECISIONS, scope="care:write", body=Decisions, status=204, may_fail=(404,)
+    "POST",
+    DECISIONS,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    body=Decisions,
+    status=204,
+    may_fail=(404,),
 )
 def decide(body: Decisions) -> None:
     """Decide about visits inside absences that stand: keep them, move them, cancel them.
@@ -202,7 +217,7 @@ def decide(body: Decisions) -> None:
 
 
 @service.operation(
-    "POST", PATH, scope="care:write", query=NewAbsenceQuery, body=NewAbsence,
+    "POST", PATH, scope="care:write", rule=Rule.MANAGED, query=NewAbsenceQuery, body=NewAbsence,
     answer=EnteredAbsence, status=201, also=(200,), may_fail=(404,),
 )  # fmt: skip
 def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
@@ -231,7 +246,8 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
 
 
 @service.operation(
-    "DELETE", ONE, scope="care:write", query=AbsenceEnd, status=204, may_fail=(409,)
+    "DELETE", ONE, scope="care:write", rule=Rule.MANAGED, query=AbsenceEnd, status=204,
+    may_fail=(409,),
 )  # fmt: skip
 def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
     """Let blocked time be booked again."""

@@ -15,7 +15,7 @@ from openslot.booking.commands import Wish, visit_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.booking.queries import Visit
-from openslot.core.errors import Invalid
+from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -25,6 +25,7 @@ from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, services, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
 from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
@@ -125,9 +126,15 @@ class AppointmentQuery(Paged):
 
 
 @service.operation(
-    "POST", HOLDS, scope="appointments:write", body=NewHold, answer=Hold, status=201,
+    "POST",
+    HOLDS,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=NewHold,
+    answer=Hold,
+    status=201,
     may_fail=(404,),
-)  # fmt: skip
+)
 def create_hold(body: NewHold) -> Hold:
     """Keep a time for some minutes; the patient's other holds are let go."""
     wish = _wish(body.schedule, body.start, body.minutes, body.patient)
@@ -141,9 +148,13 @@ def create_hold(body: NewHold) -> Hold:
 
 
 @service.operation(
-    "POST", f"{HOLDS}/<uuid:hold_id>/extend", scope="appointments:write", answer=Hold,
+    "POST",
+    f"{HOLDS}/<uuid:hold_id>/extend",
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    answer=Hold,
     may_fail=(410,),
-)  # fmt: skip
+)
 def extend_hold(hold_id: UUID) -> Hold:
     """Keep a time for some minutes more; how often, the network says."""
     keep, limit = timedelta(minutes=settings().hold_minutes), settings().hold_extensions
@@ -155,16 +166,25 @@ def extend_hold(hold_id: UUID) -> Hold:
     return _hold(kept)
 
 
-@service.operation("DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", status=204)
+@service.operation(
+    "DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", rule=Rule.RELATED, status=204
+)
 def release_hold(hold_id: UUID) -> None:
     """Let a kept time go; nothing happens where it is no longer kept."""
     write(lambda session: commands.release_hold(session, bearer.actor(), hold_id, now=now()))
 
 
 @service.operation(
-    "POST", PATH, scope="appointments:write", body=NewAppointment, answer=Appointment, status=201,
-    may_fail=(404, 410), headers=MADE,
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=NewAppointment,
+    answer=Appointment,
+    status=201,
+    may_fail=(404, 410),
+    headers=MADE,
+)
 def create_appointment(body: NewAppointment) -> Answer:
     """Book a visit.
 
@@ -188,26 +208,34 @@ def create_appointment(body: NewAppointment) -> Answer:
 
 
 @service.operation(
-    "GET", PATH, scope="appointments:read", query=AppointmentQuery, answer=AppointmentList
+    "GET",
+    PATH,
+    scope="appointments:read",
+    rule=Rule.RELATED,
+    query=AppointmentQuery,
+    answer=AppointmentList,
 )
 def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
-    seen = search.seen_by(bearer.actor(), now())
-    where = [seen, AppointmentRow.status != Status.HELD, *_filters(query)]
+    where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     if after is not None:
         where.append(queries.after(*after))
-    rows = queries.visits(reader(), *where, limit=query.limit + 1)
+    rows = search.visits_for(reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1)
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
-@service.operation("GET", ONE, scope="appointments:read", answer=Appointment, headers=ETAG)
+@service.operation(
+    "GET", ONE, scope="appointments:read", rule=Rule.RELATED, answer=Appointment, headers=ETAG
+)
 def get_appointment(appointment_id: UUID) -> Answer:
     """Read a visit that one has a part in."""
     return _answer(visit_for(reader(), bearer.actor(), appointment_id)[0])
 
 
-@service.operation("GET", f"{ONE}/visit.ics", scope="appointments:read", media=MEDIA)
+@service.operation(
+    "GET", f"{ONE}/visit.ics", scope="appointments:read", rule=Rule.RELATED, media=MEDIA
+)
 def get_calendar(appointment_id: UUID) -> Response:
     """Get a visit as a file for calendar programs."""
     visit, _part = visit_for(reader(), bearer.actor(), appointment_id)
@@ -215,9 +243,16 @@ def get_calendar(appointment_id: UUID) -> Response:
 
 
 @service.operation(
-    "PATCH", ONE, scope="appointments:write", body=AppointmentChange, answer=Appointment,
-    may_fail=(409,), headers=ETAG, if_match=True,
-)  # fmt: skip
+    "PATCH",
+    ONE,
+    scope="appointments:write",
+    rule=Rule.RELATED,
+    body=AppointmentChange,
+    answer=Appointment,
+    may_fail=(409,),
+    headers=ETAG,
+    if_match=True,
+)
 def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """Move a visit, change its reason or priority, or its status.
 
@@ -239,8 +274,12 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
 
 def _kept_minutes(hold_id: UUID | None) -> int | None:
     """How long the time is that is kept, for who says nothing else."""
-    kept = queries.visit(reader(), hold_id) if hold_id else None
-    return kept.appointment.minutes if kept else None
+    if hold_id is None:
+        return None
+    try:
+        return visit_for(reader(), bearer.actor(), hold_id)[0].appointment.minutes
+    except NotFound:
+        return None  # booking says what is wrong with it
 
 
 def _change(

@@ -15,6 +15,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.requests.retire import retire_centre
 
 service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies, laboratories.")
@@ -60,7 +61,9 @@ class CentreQuery(Paged):
 CentreChange = Partial.of(CentreDetails, "CentreChange", "What is to change of a centre.")
 
 
-@service.operation("GET", PATH, scope="directory:read", query=CentreQuery, answer=CentreList)
+@service.operation(
+    "GET", PATH, scope="directory:read", rule=Rule.PUBLIC, query=CentreQuery, answer=CentreList
+)
 def list_centres(query: CentreQuery) -> Listing[Centre]:
     """List centres by name."""
     wanted = text_of(query.q, query.name, CentreRow.name, CentreRow.suburb)
@@ -73,24 +76,37 @@ def list_centres(query: CentreQuery) -> Listing[Centre]:
     return page(CentreList, rows, query, shown, lambda row: (row.name, row.id))
 
 
-@service.operation("GET", ONE, scope="directory:read", answer=Centre)
+@service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Centre)
 def get_centre(centre_id: int) -> Centre:
     """Read a centre."""
     return shown(queries.centre(reader(), centre_id))
 
 
 @service.operation(
-    "POST", PATH, scope="directory:write", body=CentreDetails, answer=Centre, status=201,
+    "POST",
+    PATH,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=CentreDetails,
+    answer=Centre,
+    status=201,
     headers=LOCATION,
-)  # fmt: skip
+)
 def create_centre(body: CentreDetails) -> Answer:
     """Make a centre, by an administrator of the network."""
     centre = write(lambda session: commands.create_centre(session, bearer.actor(), body, now=now()))
     return Answer(shown(centre), headers={"Location": f"{PATH}/{centre.id}"})
 
 
-@service.operation("PATCH", ONE, scope="directory:write", body=CentreChange, answer=Centre,
-                   may_fail=(409,))  # fmt: skip
+@service.operation(
+    "PATCH",
+    ONE,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=CentreChange,
+    answer=Centre,
+    may_fail=(409,),
+)
 def change_centre(centre_id: int, body: Partial) -> Centre:
     """Change some of a centre, by those who run it."""
 
@@ -103,7 +119,9 @@ def change_centre(centre_id: int, body: Partial) -> Centre:
     return shown(write(work))
 
 
-@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
+)
 def retire(centre_id: int) -> None:
     """Take a centre out; refused while there are visits to come. Its past stays."""
     write(

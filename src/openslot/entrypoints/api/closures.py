@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from openslot.booking import queries as booking
+from openslot.booking.search import count_for
 from openslot.core.fields import Instant, Name
 from openslot.directory import queries as directory
 from openslot.directory.rules import may_run_centre
@@ -14,6 +15,7 @@ from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.models import Closure as ClosureRow
 
@@ -53,7 +55,9 @@ class NewClosure(Given):
     reason: Name
 
 
-@service.operation("GET", PATH, scope="directory:write", query=Paged, answer=ClosureList)
+@service.operation(
+    "GET", PATH, scope="directory:write", rule=Rule.MANAGED, query=Paged, answer=ClosureList
+)
 def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
     """List the closures of a centre that one runs."""
     may_run_centre(bearer.actor(), centre_id)
@@ -65,7 +69,13 @@ def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
 
 
 @service.operation(
-    "POST", PATH, scope="directory:write", body=NewClosure, answer=EnteredClosure, status=201
+    "POST",
+    PATH,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=NewClosure,
+    answer=EnteredClosure,
+    status=201,
 )
 def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
     """Close a centre that one runs, for a period."""
@@ -75,14 +85,14 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
             reason=body.reason, now=now(),
         )
     )  # fmt: skip
-    inside = booking.count(
-        reader(), booking.at_centre(centre_id), booking.between(row.starts_at, row.ends_at),
-        booking.to_come(now()),
+    inside = count_for(
+        reader(), bearer.actor(), booking.at_centre(centre_id),
+        booking.between(row.starts_at, row.ends_at), booking.to_come(now()), now=now(),
     )  # fmt: skip
     return EnteredClosure(**_shown(row), visits=inside)
 
 
-@service.operation("DELETE", ONE, scope="directory:write", status=204)
+@service.operation("DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204)
 def delete_closure(closure_id: int) -> None:
     """Take a closure back; the time can be booked again."""
     write(lambda session: commands.reopen_centre(session, bearer.actor(), closure_id, now=now()))

@@ -15,6 +15,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.requests.retire import retire_department, retire_service
 
 service = Service(
@@ -101,7 +102,12 @@ ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "What is to change o
 
 
 @service.operation(
-    "GET", DEPARTMENTS, scope="directory:read", query=DepartmentQuery, answer=DepartmentList
+    "GET",
+    DEPARTMENTS,
+    scope="directory:read",
+    rule=Rule.PUBLIC,
+    query=DepartmentQuery,
+    answer=DepartmentList,
 )
 def list_departments(query: DepartmentQuery) -> Listing[Department]:
     """List departments by name."""
@@ -115,16 +121,23 @@ def list_departments(query: DepartmentQuery) -> Listing[Department]:
     return page(DepartmentList, rows, query, _department, lambda row: (row.name, row.id))
 
 
-@service.operation("GET", DEPARTMENT, scope="directory:read", answer=Department)
+@service.operation("GET", DEPARTMENT, scope="directory:read", rule=Rule.PUBLIC, answer=Department)
 def get_department(department_id: int) -> Department:
     """Read a department."""
     return _department(queries.department(reader(), department_id))
 
 
 @service.operation(
-    "POST", DEPARTMENTS, scope="directory:write", body=NewDepartment, answer=Department,
-    status=201, may_fail=(404,), headers={"Location": "The address of the new department."},
-)  # fmt: skip
+    "POST",
+    DEPARTMENTS,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=NewDepartment,
+    answer=Department,
+    status=201,
+    may_fail=(404,),
+    headers={"Location": "The address of the new department."},
+)
 def create_department(body: NewDepartment) -> Answer:
     """Make a department, by those who run the centre."""
     details = DepartmentDetails(**body.model_dump(exclude={"centre_id"}))
@@ -137,9 +150,14 @@ def create_department(body: NewDepartment) -> Answer:
 
 
 @service.operation(
-    "PATCH", DEPARTMENT, scope="directory:write", body=DepartmentChange, answer=Department,
+    "PATCH",
+    DEPARTMENT,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=DepartmentChange,
+    answer=Department,
     may_fail=(409,),
-)  # fmt: skip
+)
 def change_department(department_id: int, body: Partial) -> Department:
     """Change some of a department, by its staff or those who run the centre."""
 
@@ -153,7 +171,9 @@ def change_department(department_id: int, body: Partial) -> Department:
     return _department(write(work))
 
 
-@service.operation("DELETE", DEPARTMENT, scope="directory:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", DEPARTMENT, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
+)
 def remove_department(department_id: int) -> None:
     """Take a department out; refused while its services have visits to come."""
     write(
@@ -163,7 +183,14 @@ def remove_department(department_id: int) -> None:
     )
 
 
-@service.operation("GET", SERVICES, scope="directory:read", query=ServiceQuery, answer=ServiceList)
+@service.operation(
+    "GET",
+    SERVICES,
+    scope="directory:read",
+    rule=Rule.PUBLIC,
+    query=ServiceQuery,
+    answer=ServiceList,
+)
 def list_services(query: ServiceQuery) -> Listing[OfferedService]:
     """List services by name."""
     wanted = text_of(query.q, query.name, ServiceRow.name)
@@ -178,16 +205,23 @@ def list_services(query: ServiceQuery) -> Listing[OfferedService]:
     return page(ServiceList, rows, query, _service, lambda row: (row.name, row.id))
 
 
-@service.operation("GET", SERVICE, scope="directory:read", answer=OfferedService)
+@service.operation("GET", SERVICE, scope="directory:read", rule=Rule.PUBLIC, answer=OfferedService)
 def get_service(service_id: int) -> OfferedService:
     """Read a service."""
     return _service(queries.service(reader(), service_id))
 
 
 @service.operation(
-    "POST", SERVICES, scope="directory:write", body=NewService, answer=OfferedService, status=201,
-    may_fail=(404,), headers={"Location": "The address of the new service."},
-)  # fmt: skip
+    "POST",
+    SERVICES,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=NewService,
+    answer=OfferedService,
+    status=201,
+    may_fail=(404,),
+    headers={"Location": "The address of the new service."},
+)
 def create_service(body: NewService) -> Answer:
     """Make a service, by the staff of its department or those who run the centre."""
     details = ServiceDetails(**body.model_dump(exclude={"department_id"}))
@@ -200,9 +234,14 @@ def create_service(body: NewService) -> Answer:
 
 
 @service.operation(
-    "PATCH", SERVICE, scope="directory:write", body=ServiceChange, answer=OfferedService,
+    "PATCH",
+    SERVICE,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=ServiceChange,
+    answer=OfferedService,
     may_fail=(409,),
-)  # fmt: skip
+)
 def change_service(service_id: int, body: Partial) -> OfferedService:
     """Change some of a service, by the staff of its department or those who run the centre."""
 
@@ -213,7 +252,9 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     return _service(write(work))
 
 
-@service.operation("DELETE", SERVICE, scope="directory:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", SERVICE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
+)
 def remove_service(service_id: int) -> None:
     """Take a service out; refused while it has visits to come."""
     write(

@@ -15,6 +15,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 
 service = Service("dependents", "Dependents", "Those whom a patient cares for.")
 
@@ -41,7 +42,9 @@ class NewDependent(DependentDetails):
     """Somebody whom one cares for from now on."""
 
 
-@service.operation("GET", PATH, scope="patients:read", query=Paged, answer=DependentList)
+@service.operation(
+    "GET", PATH, scope="patients:read", rule=Rule.OWN, query=Paged, answer=DependentList
+)
 def list_dependents(query: Paged) -> Listing[Dependent]:
     """List those whom one cares for."""
     after = read_cursor(query.after, str, UUID)
@@ -51,9 +54,15 @@ def list_dependents(query: Paged) -> Listing[Dependent]:
 
 
 @service.operation(
-    "POST", PATH, scope="patients:write", body=NewDependent, answer=Dependent, status=201,
+    "POST",
+    PATH,
+    scope="patients:write",
+    rule=Rule.OWN,
+    body=NewDependent,
+    answer=Dependent,
+    status=201,
     headers={"Location": "The address of the new patient."},
-)  # fmt: skip
+)
 def create_dependent(body: NewDependent) -> Answer:
     """Add somebody whom one cares for, as a patient; one can book for them at once."""
     details = DependentDetails(**body.model_dump())

@@ -17,6 +17,7 @@ from openslot.booking.doctors import MINUTES, DoctorDetails
 from openslot.booking.models import Status
 from openslot.booking.queries import Visit
 from openslot.booking.retire import retire_practitioner
+from openslot.booking.search import visits_for
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name, refuse
 from openslot.entrypoints import bearer
@@ -24,6 +25,7 @@ from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.schedules import Clock
 from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands as referrals
 from openslot.schedules.availability import Weekly
 from openslot.schedules.rules import clock_text, parse_clock
@@ -138,13 +140,21 @@ class DoctorVisitList(RootModel[list[DoctorVisit]]):
     """Visits, the earliest first."""
 
 
-@service.operation("GET", "/doctors", scope="doctors", answer=DoctorList)
+@service.operation("GET", "/doctors", scope="doctors", rule=Rule.PROGRAMS, answer=DoctorList)
 def list_doctors() -> DoctorList:
     """List all doctors whose hours are the same wherever they work."""
     return DoctorList([_doctor(one) for one in doctors.doctors(reader())])
 
 
-@service.operation("POST", "/doctors", scope="doctors", body=DoctorGiven, answer=Doctor, status=201)
+@service.operation(
+    "POST",
+    "/doctors",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=DoctorGiven,
+    answer=Doctor,
+    status=201,
+)
 def create_doctor(body: DoctorGiven) -> Answer:
     """Make a doctor; addresses that are not known yet become centres."""
     made = write(
@@ -155,16 +165,23 @@ def create_doctor(body: DoctorGiven) -> Answer:
     return Answer(_doctor(made), headers={"Location": f"/doctors/{made.practitioner.id}"})
 
 
-@service.operation("GET", "/doctors/<int:doctor_id>", scope="doctors", answer=Doctor)
+@service.operation(
+    "GET", "/doctors/<int:doctor_id>", scope="doctors", rule=Rule.PROGRAMS, answer=Doctor
+)
 def get_doctor(doctor_id: int) -> Doctor:
     """Read a doctor."""
     return _doctor(doctors.doctor(reader(), doctor_id))
 
 
 @service.operation(
-    "PUT", "/doctors/<int:doctor_id>", scope="doctors", body=DoctorChange, answer=Doctor,
+    "PUT",
+    "/doctors/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=DoctorChange,
+    answer=Doctor,
     may_fail=(409,),
-)  # fmt: skip
+)
 def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     """Put other details in the place of a doctor's; what reading gives can be sent as it is."""
 
@@ -179,7 +196,12 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
 
 
 @service.operation(
-    "DELETE", "/doctors/<int:doctor_id>", scope="doctors", status=204, may_fail=(409,)
+    "DELETE",
+    "/doctors/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    status=204,
+    may_fail=(409,),
 )
 def remove_doctor(doctor_id: int) -> None:
     """Take a doctor out; refused while there are visits to come."""
@@ -191,9 +213,15 @@ def remove_doctor(doctor_id: int) -> None:
 
 
 @service.operation(
-    "POST", "/appointment", scope="doctors", body=AppointmentGiven, answer=DoctorVisit, status=201,
+    "POST",
+    "/appointment",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=AppointmentGiven,
+    answer=DoctorVisit,
+    status=201,
     may_fail=(404,),
-)  # fmt: skip
+)
 def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     """Book 15 minutes with a doctor; no patient is needed, one may be given."""
 
@@ -208,16 +236,32 @@ def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     return _appointment(write(work))
 
 
-@service.operation("GET", "/appointments/<int:doctor_id>", scope="doctors", answer=DoctorVisitList)
+@service.operation(
+    "GET",
+    "/appointments/<int:doctor_id>",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    answer=DoctorVisitList,
+)
 def list_appointments(doctor_id: int) -> DoctorVisitList:
     """List a doctor's visits that stand, wherever they were booked."""
     doctors.doctor(reader(), doctor_id)
-    found = visits.visits(reader(), visits.of_practitioner(doctor_id), visits.live_or_done())
+    found = visits_for(
+        reader(), bearer.actor(), visits.of_practitioner(doctor_id), visits.live_or_done(),
+        now=now(),
+    )  # fmt: skip
     return DoctorVisitList([_appointment(one) for one in found])
 
 
-@service.operation("DELETE", "/appointment", scope="doctors", body=AppointmentNamed, status=204,
-                   may_fail=(404, 409))  # fmt: skip
+@service.operation(
+    "DELETE",
+    "/appointment",
+    scope="doctors",
+    rule=Rule.PROGRAMS,
+    body=AppointmentNamed,
+    status=204,
+    may_fail=(404, 409),
+)
 def cancel_appointment(body: AppointmentNamed) -> None:
     """Cancel a visit; its time is free at once."""
 
@@ -236,9 +280,9 @@ def _named(session: Session, body: AppointmentNamed) -> Visit:
     day_before, day_after = (
         datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
     )
-    near = visits.visits(
-        session, visits.of_practitioner(body.doctor_id), visits.live(),
-        visits.between(day_before, day_after),
+    near = visits_for(
+        session, bearer.actor(), visits.of_practitioner(body.doctor_id), visits.live(),
+        visits.between(day_before, day_after), now=now(),
     )  # fmt: skip
     for visit in near:
         local = visit.appointment.starts_at.astimezone(visit.zone)

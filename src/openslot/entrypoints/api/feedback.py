@@ -10,6 +10,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.feedback import commands, queries
 from openslot.feedback.queries import FavouriteKind, RatedKind
 from openslot.feedback.rules import keeper
@@ -49,7 +50,7 @@ class FavouriteList(Listing[Favourite]):
     """All that is kept at hand, by kind and name."""
 
 
-@service.operation("GET", RATING, scope="directory:read", answer=Rating)
+@service.operation("GET", RATING, scope="directory:read", rule=Rule.PUBLIC, answer=Rating)
 def get_rating(kind: str, subject_id: int) -> Rating:
     """Read the average, and one's own rating."""
     rated = _rated(kind)
@@ -60,7 +61,9 @@ def get_rating(kind: str, subject_id: int) -> Rating:
     return _rating(rated, subject_id)
 
 
-@service.operation("PUT", RATING, scope="care:write", body=Stars, answer=Rating, may_fail=(409,))
+@service.operation(
+    "PUT", RATING, scope="care:write", rule=Rule.OWN, body=Stars, answer=Rating, may_fail=(409,)
+)
 def put_rating(kind: str, subject_id: int, body: Stars) -> Rating:
     """Give stars, as a patient."""
     rated = _rated(kind)
@@ -72,7 +75,7 @@ def put_rating(kind: str, subject_id: int, body: Stars) -> Rating:
     return _rating(rated, subject_id)
 
 
-@service.operation("DELETE", RATING, scope="care:write", status=204)
+@service.operation("DELETE", RATING, scope="care:write", rule=Rule.OWN, status=204)
 def delete_rating(kind: str, subject_id: int) -> None:
     """Take one's stars back; nothing happens where there are none."""
     write(
@@ -82,13 +85,13 @@ def delete_rating(kind: str, subject_id: int) -> None:
     )
 
 
-@service.operation("GET", FAVOURITES, scope="care:write", answer=FavouriteList)
+@service.operation("GET", FAVOURITES, scope="care:write", rule=Rule.OWN, answer=FavouriteList)
 def list_favourites() -> FavouriteList:
     """List what one's account keeps at hand."""
     return FavouriteList(items=_favourites(), next=None)
 
 
-@service.operation("GET", FAVOURITE, scope="care:write", answer=Favourite)
+@service.operation("GET", FAVOURITE, scope="care:write", rule=Rule.OWN, answer=Favourite)
 def get_favourite(kind: FavouriteKind, subject_id: int) -> Favourite:
     """Read a favourite; 404 for what is none."""
     for one in _favourites():
@@ -97,7 +100,7 @@ def get_favourite(kind: FavouriteKind, subject_id: int) -> Favourite:
     raise NotFound
 
 
-@service.operation("PUT", FAVOURITE, scope="care:write", status=204, may_fail=(409,))
+@service.operation("PUT", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204, may_fail=(409,))
 def put_favourite(kind: FavouriteKind, subject_id: int) -> None:
     """Keep something at hand; once more changes nothing."""
     write(
@@ -105,7 +108,7 @@ def put_favourite(kind: FavouriteKind, subject_id: int) -> None:
     )
 
 
-@service.operation("DELETE", FAVOURITE, scope="care:write", status=204)
+@service.operation("DELETE", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204)
 def delete_favourite(kind: FavouriteKind, subject_id: int) -> None:
     """Keep it at hand no longer; nothing happens where it was not."""
     write(lambda session: commands.remove_favourite(session, bearer.actor(), kind, subject_id))

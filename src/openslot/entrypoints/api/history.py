@@ -16,6 +16,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import PractitionerRef, practitioner_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.timeline import Item, Kind, Place, timeline
 from openslot.exchange import history as exports
 from openslot.records import access
@@ -142,7 +143,14 @@ class HistoryReadList(Listing[HistoryRead]):
     """Some reads, the newest first."""
 
 
-@service.operation("GET", HISTORY, scope="records:read", query=HistoryQuery, answer=HistoryList)
+@service.operation(
+    "GET",
+    HISTORY,
+    scope="records:read",
+    rule=Rule.CONFIDENTIAL,
+    query=HistoryQuery,
+    answer=HistoryList,
+)
 def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
     """Read a history, newest first: notes, medication, visits, referrals, emergency accesses.
 
@@ -164,7 +172,7 @@ def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
 
 
 @service.operation(
-    "GET", READS, scope="records:read", query=Paged, answer=HistoryReadList
+    "GET", READS, scope="records:read", rule=Rule.CONFIDENTIAL, query=Paged, answer=HistoryReadList
 )  # fmt: skip
 def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
     """List who else read one's own history, or that of somebody one cares for."""

@@ -1,7 +1,6 @@
 """Wires the API into the app: its operations, how its failures look, its documentation."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -43,6 +42,7 @@ from openslot.entrypoints.api.operations import Operation, names_sent
 from openslot.entrypoints.api.shapes import Alternative
 from openslot.entrypoints.failures import Problem, as_json
 from openslot.entrypoints.request import root
+from openslot.entrypoints.rules import Rule, opened
 
 SERVICES = (
     tokens.service,
@@ -86,21 +86,15 @@ def install(app: Flask) -> None:
     failures.register(app, _is_ours, show_problem)
 
 
-def public(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Mark a view of this package that is no operation and open to anybody."""
-    view.operation = None  # type: ignore[attr-defined] # read by the check before each request
-    return view
-
-
 @pages.get("/api/v1/openapi.json")
-@public
+@opened(Rule.PUBLIC)
 def openapi() -> ResponseReturnValue:
     """The OpenAPI document."""
     return jsonify(_document())
 
 
 @pages.get("/api/docs")
-@public
+@opened(Rule.PUBLIC)
 def docs() -> ResponseReturnValue:
     """The same document for people."""
     return render_template("api/docs.html", api=_document())
@@ -113,7 +107,9 @@ def _document() -> dict[str, Any]:
 def _is_ours() -> bool:
     """Whether this request was meant for the API, also where no operation answers it."""
     view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "operation", None) is not None or request.path.startswith("/api/"):
+    if isinstance(getattr(view, "operation", None), Operation):
+        return True
+    if request.path.startswith("/api/"):
         return True
     return bool(DOCTOR_PATHS.fullmatch(request.path)) and _is_program()
 

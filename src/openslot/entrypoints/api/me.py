@@ -21,6 +21,7 @@ from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.tokens import Secret
 from openslot.entrypoints.request import database, now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.identity import keys, queries
 from openslot.identity.models import Account as AccountRow
 from openslot.identity.models import ApiKey, Role
@@ -86,14 +87,14 @@ class KeyList(Listing[Key]):
     """All keys that work."""
 
 
-@service.operation("GET", "/api/v1/me", scope="directory:read", answer=Account)
+@service.operation("GET", "/api/v1/me", scope="directory:read", rule=Rule.OWN, answer=Account)
 def get_me() -> Account:
     """Read who the token stands for; a key stands for nobody."""
     return _shown(_account())
 
 
 @service.operation(
-    "PATCH", "/api/v1/me", scope="directory:read", body=AccountChange, answer=Account
+    "PATCH", "/api/v1/me", scope="directory:read", rule=Rule.OWN, body=AccountChange, answer=Account
 )
 def change_me(body: Partial) -> Account:
     """Change one's own name or time zone; a patient's record bears the same.
@@ -114,7 +115,13 @@ def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) 
 
 
 @service.operation(
-    "DELETE", "/api/v1/me", scope="directory:read", body=Proof, status=204, may_fail=(409,)
+    "DELETE",
+    "/api/v1/me",
+    scope="directory:read",
+    rule=Rule.OWN,
+    body=Proof,
+    status=204,
+    may_fail=(409,),
 )
 def delete_me(body: Proof) -> None:
     """Delete one's own account, as a patient; visits to come are cancelled, records are kept.
@@ -133,7 +140,7 @@ def delete_me(body: Proof) -> None:
     write(lambda session: delete_own_account(session, actor, now=now(), cutoff=cutoff))
 
 
-@key_service.operation("GET", KEYS, scope="manage", answer=KeyList)
+@key_service.operation("GET", KEYS, scope="manage", rule=Rule.PROGRAMS, answer=KeyList)
 def list_keys() -> KeyList:
     """List the keys that work, the newest first."""
     may_run_network(bearer.actor())
@@ -141,13 +148,20 @@ def list_keys() -> KeyList:
 
 
 @key_service.operation(
-    "POST", KEYS, scope="manage", body=NewKey, answer=MadeKey, status=201, secret=True
+    "POST",
+    KEYS,
+    scope="manage",
+    rule=Rule.PROGRAMS,
+    body=NewKey,
+    answer=MadeKey,
+    status=201,
+    secret=True,
 )
 def create_key(body: NewKey) -> MadeKey:
-    """Make a key; nobody gives it more than they may do themselves."""
+    """Make a key; it may do no more, from nowhere else, than the key that makes it."""
     may_run_network(bearer.actor())
-    for scope in body.scopes:
-        bearer.demand(scope)
+    maker = bearer.caller()
+    keys.check_hands_on(maker.scopes, maker.networks, body.scopes, body.networks)
     row, text = write(
         lambda session: keys.create_key(
             session, body.name, body.scopes, body.networks, by=bearer.actor().origin, now=now()
@@ -156,7 +170,9 @@ def create_key(body: NewKey) -> MadeKey:
     return MadeKey(**_key(row).model_dump(), key=text)
 
 
-@key_service.operation("DELETE", f"{KEYS}/<uuid:key_id>", scope="manage", status=204)
+@key_service.operation(
+    "DELETE", f"{KEYS}/<uuid:key_id>", scope="manage", rule=Rule.PROGRAMS, status=204
+)
 def revoke_key(key_id: uuid.UUID) -> None:
     """End a key for good."""
     may_run_network(bearer.actor())

@@ -10,6 +10,7 @@ from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.request import now, reader, root, write
+from openslot.entrypoints.rules import Rule
 from openslot.identity.models import Role
 from openslot.notifications import feeds, preferences
 from openslot.notifications.preferences import KINDS, Kind
@@ -51,13 +52,15 @@ class CalendarAddress(Shown):
     address: Annotated[str, Field(description="An .ics file that is always up to date.")]
 
 
-@service.operation("GET", MAIL, scope="directory:read", answer=MailChoice)
+@service.operation("GET", MAIL, scope="directory:read", rule=Rule.OWN, answer=MailChoice)
 def get_mail() -> MailChoice:
     """Read which mail one wants."""
     return _choice()
 
 
-@service.operation("PATCH", MAIL, scope="directory:read", body=MailChange, answer=MailChoice)
+@service.operation(
+    "PATCH", MAIL, scope="directory:read", rule=Rule.OWN, body=MailChange, answer=MailChoice
+)
 def change_mail(body: MailChange) -> MailChoice:
     """Choose which mail one wants. What is about the account itself is always sent."""
     account_id, chosen = _account_id(), body.model_dump(exclude_none=True)
@@ -70,7 +73,9 @@ def change_mail(body: MailChange) -> MailChoice:
     return _choice()
 
 
-@service.operation("GET", CALENDAR, scope="appointments:read", answer=Calendar, may_fail=(404,))
+@service.operation(
+    "GET", CALENDAR, scope="appointments:read", rule=Rule.OWN, answer=Calendar, may_fail=(404,)
+)
 def get_calendar() -> Calendar:
     """Read whether one's calendar has an address; 404 where it has none."""
     feed = feeds.feed_of(reader(), _owner_id())
@@ -80,7 +85,13 @@ def get_calendar() -> Calendar:
 
 
 @service.operation(
-    "POST", CALENDAR, scope="appointments:read", answer=CalendarAddress, status=201, secret=True
+    "POST",
+    CALENDAR,
+    scope="appointments:read",
+    rule=Rule.OWN,
+    answer=CalendarAddress,
+    status=201,
+    secret=True,
 )
 def create_calendar() -> CalendarAddress:
     """Make an address for one's calendar; the one before no longer works."""
@@ -89,7 +100,7 @@ def create_calendar() -> CalendarAddress:
     return CalendarAddress(address=root() + url_for("notifications.feed", token=token))
 
 
-@service.operation("DELETE", CALENDAR, scope="appointments:read", status=204)
+@service.operation("DELETE", CALENDAR, scope="appointments:read", rule=Rule.OWN, status=204)
 def delete_calendar() -> None:
     """Switch the address off; nothing happens where there is none."""
     account_id, origin = _owner_id(), bearer.actor().origin

@@ -24,6 +24,7 @@ from openslot.entrypoints.api.shapes import (
 from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.offers import answers
 from openslot.offers.models import OfferStatus
 from openslot.offers.queries import Offered
@@ -59,7 +60,9 @@ class OfferList(Listing[Offer]):
     """What can be taken now, the soonest to end first."""
 
 
-@service.operation("GET", PATH, scope="care:write", query=Paged, answer=OfferList)
+@service.operation(
+    "GET", PATH, scope="care:write", rule=Rule.RELATED, query=Paged, answer=OfferList
+)
 def list_offers(query: Paged) -> Listing[Offer]:
     """List what one can take now: for oneself, whom one cares for, or one's department."""
     after = read_cursor(query.after, instant, UUID)
@@ -68,13 +71,20 @@ def list_offers(query: Paged) -> Listing[Offer]:
     return page(OfferList, rows, query, _shown, _place)
 
 
-@service.operation("GET", ONE, scope="care:write", answer=Offer)
+@service.operation("GET", ONE, scope="care:write", rule=Rule.RELATED, answer=Offer)
 def get_offer(offer_id: UUID) -> Offer:
     """Read an offer, and what became of it."""
     return _shown(answers.offer_for(reader(), bearer.actor(), offer_id))
 
 
-@service.operation("POST", f"{ONE}/accept", scope="care:write", answer=Appointment, may_fail=(410,))
+@service.operation(
+    "POST",
+    f"{ONE}/accept",
+    scope="care:write",
+    rule=Rule.RELATED,
+    answer=Appointment,
+    may_fail=(410,),
+)
 def accept_offer(offer_id: UUID) -> Appointment:
     """Take the time: it is booked, or the visit moves onto it."""
     actor = bearer.actor()
@@ -87,7 +97,9 @@ def accept_offer(offer_id: UUID) -> Appointment:
     return appointment_shown(write(work))
 
 
-@service.operation("POST", f"{ONE}/decline", scope="care:write", status=204, may_fail=(410,))
+@service.operation(
+    "POST", f"{ONE}/decline", scope="care:write", rule=Rule.RELATED, status=204, may_fail=(410,)
+)
 def decline_offer(offer_id: UUID) -> None:
     """Leave the time to others: who waits goes on waiting, and a visit keeps its time."""
     write(lambda session: answers.decline(session, bearer.actor(), offer_id, now=now()))

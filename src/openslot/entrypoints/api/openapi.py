@@ -143,6 +143,7 @@ def _operation(one: Operation, everything: Sequence[Operation]) -> dict[str, Any
     if one.scope is not None:
         described["security"] = [{"bearer": []}]
         described["x-scope"] = one.scope
+    described["x-rule"] = one.rule.value
     return described
 
 

@@ -18,6 +18,8 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api import idempotency
 from openslot.entrypoints.failures import InvalidFields, checked
 from openslot.entrypoints.problems import UnsupportedMedia
+from openslot.entrypoints.rules import NoRule, Rule
+from openslot.identity.scopes import FOR_PROGRAMS
 
 JSON = "application/json"
 _ETAG = r'(W/)?"[0-9]{1,9}"'
@@ -56,6 +58,7 @@ class Operation:
     about: str
     tag: str
     scope: str | None
+    rule: Rule
     query: type[BaseModel] | None
     body: type[BaseModel] | None
     answer: type[BaseModel] | None
@@ -94,6 +97,7 @@ class Service:
         path: str,
         *,
         scope: str | None,
+        rule: Rule,
         query: type[BaseModel] | None = None,
         body: type[BaseModel] | None = None,
         answer: type[BaseModel] | None = None,
@@ -105,19 +109,22 @@ class Service:
         also: tuple[int, ...] = (),
         media: str = JSON,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare a view: who may call it (``scope``; None is anybody), what it takes as the
-        keyword arguments ``query`` and ``body``, what it answers, and how it may fail besides
-        what follows from the rest. ``headers`` of the answer are named with their meaning.
-        A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are other statuses
-        with which it succeeds. ``media`` is said of a view that returns a response of its own.
+        """Declare a view: who may call it (``scope``; None is anybody), whose rows it gives them
+        (``rule``), what it takes as the keyword arguments ``query`` and ``body``, what it answers,
+        and how it may fail besides what follows from the rest. ``headers`` of the answer are named
+        with their meaning. A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are
+        other statuses with which it succeeds. ``media`` is said of a view that returns a response
+        of its own.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.
         """
 
+        _check_rule(scope, rule)
+
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
             one = Operation(
-                view.__name__, method, path, (view.__doc__ or "").strip(), self.tag, scope,
+                view.__name__, method, path, (view.__doc__ or "").strip(), self.tag, scope, rule,
                 query, body, answer, status, frozenset(may_fail), headers or {}, if_match,
                 secret, also, media,
             )  # fmt: skip
@@ -128,6 +135,14 @@ class Service:
             return view
 
         return register
+
+
+def _check_rule(scope: str | None, rule: Rule) -> None:
+    """NoRule for a rule that the scope does not bear out."""
+    is_for_programs, is_open = scope in FOR_PROGRAMS, scope is None
+    fits = (rule is Rule.PROGRAMS) == is_for_programs and (rule is Rule.SENDER) == is_open
+    if not (isinstance(rule, Rule) and fits):
+        raise NoRule(f"{rule!r} does not go with the scope {scope}")
 
 
 def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.records import finding
 from openslot.records.queries import exactly
 
@@ -81,7 +82,7 @@ PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change o
 
 
 @service.operation(
-    "GET", PATH, scope="patients:read", query=PatientQuery, answer=PatientList
+    "GET", PATH, scope="patients:read", rule=Rule.RELATED, query=PatientQuery, answer=PatientList
 )  # fmt: skip
 def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     """Find patients, as somebody who works with them.
@@ -103,7 +104,7 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
 
 
-@service.operation("GET", ONE, scope="patients:read", answer=Patient)
+@service.operation("GET", ONE, scope="patients:read", rule=Rule.RELATED, answer=Patient)
 def get_patient(patient_id: UUID) -> Patient:
     """Read a patient: oneself, whom one cares for, or with whom one works.
 
@@ -120,9 +121,15 @@ def get_patient(patient_id: UUID) -> Patient:
 
 
 @service.operation(
-    "POST", PATH, scope="patients:write", body=NewPatient, answer=Patient, status=201,
+    "POST",
+    PATH,
+    scope="patients:write",
+    rule=Rule.RELATED,
+    body=NewPatient,
+    answer=Patient,
+    status=201,
     headers={"Location": "The address of the new patient."},
-)  # fmt: skip
+)
 def create_patient(body: NewPatient) -> Answer:
     """Register a patient, as somebody who works with patients.
 
@@ -138,7 +145,13 @@ def create_patient(body: NewPatient) -> Answer:
 
 
 @service.operation(
-    "PATCH", ONE, scope="patients:write", body=PatientChange, answer=Patient, may_fail=(409,)
+    "PATCH",
+    ONE,
+    scope="patients:write",
+    rule=Rule.RELATED,
+    body=PatientChange,
+    answer=Patient,
+    may_fail=(409,),
 )
 def change_patient(patient_id: UUID, body: Partial) -> Patient:
     """Change some of a patient: of oneself, of whom one cares for, or with whom one works.

@@ -16,6 +16,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.either_place import change_practitioner as change_with_hours
 from openslot.schedules.queries import works_at, works_in
 
@@ -64,7 +65,12 @@ PractitionerChange = Partial.of(
 
 
 @service.operation(
-    "GET", PATH, scope="directory:read", query=PractitionerQuery, answer=PractitionerList
+    "GET",
+    PATH,
+    scope="directory:read",
+    rule=Rule.PUBLIC,
+    query=PractitionerQuery,
+    answer=PractitionerList,
 )
 def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
     """List practitioners by name."""
@@ -82,16 +88,22 @@ def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
     return page(PractitionerList, rows, query, _shown, lambda row: (row.name, row.id))
 
 
-@service.operation("GET", ONE, scope="directory:read", answer=Practitioner)
+@service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Practitioner)
 def get_practitioner(practitioner_id: int) -> Practitioner:
     """Read a practitioner."""
     return _shown(queries.practitioner(reader(), practitioner_id))
 
 
 @service.operation(
-    "POST", PATH, scope="directory:write", body=PractitionerDetails, answer=Practitioner,
-    status=201, headers={"Location": "The address of the new practitioner."},
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=PractitionerDetails,
+    answer=Practitioner,
+    status=201,
+    headers={"Location": "The address of the new practitioner."},
+)
 def create_practitioner(body: PractitionerDetails) -> Answer:
     """Make a practitioner, by an administrator; they can be booked once they have a schedule."""
     made = write(
@@ -101,9 +113,14 @@ def create_practitioner(body: PractitionerDetails) -> Answer:
 
 
 @service.operation(
-    "PATCH", ONE, scope="directory:write", body=PractitionerChange, answer=Practitioner,
+    "PATCH",
+    ONE,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=PractitionerChange,
+    answer=Practitioner,
     may_fail=(409,),
-)  # fmt: skip
+)
 def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     """Change some of a practitioner: telephone, e-mail, languages and the words about them by
     themselves, everything by who runs each of their centres, or the network."""
@@ -116,7 +133,9 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     return _shown(write(work))
 
 
-@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
+)
 def remove_practitioner(practitioner_id: int) -> None:
     """Take a practitioner out; refused while they have visits to come."""
     write(

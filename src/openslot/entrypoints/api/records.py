@@ -21,6 +21,7 @@ from openslot.entrypoints.api.history import (
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.failures import checked
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.identity.models import Role
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
@@ -74,7 +75,13 @@ class EmergencyAccess(Shown):
 
 
 @service.operation(
-    "POST", HISTORY, scope="records:write", body=NewNote, answer=HistoryEntry, status=201
+    "POST",
+    HISTORY,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewNote,
+    answer=HistoryEntry,
+    status=201,
 )
 def create_note(patient_id: UUID, body: NewNote) -> Answer:
     """Add a note, as a practitioner who may read the history."""
@@ -83,9 +90,14 @@ def create_note(patient_id: UUID, body: NewNote) -> Answer:
 
 
 @service.operation(
-    "POST", PRESCRIPTIONS, scope="records:write", body=NewPrescription, answer=HistoryEntry,
+    "POST",
+    PRESCRIPTIONS,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewPrescription,
+    answer=HistoryEntry,
     status=201,
-)  # fmt: skip
+)
 def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
     """Add medication, as a practitioner who may read the history."""
     details = PrescriptionDetails(medication=body.medication, dose=body.dose, text=body.text)
@@ -93,7 +105,13 @@ def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
 
 
 @service.operation(
-    "POST", CORRECTIONS, scope="records:write", body=Correction, answer=HistoryEntry, status=201
+    "POST",
+    CORRECTIONS,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=Correction,
+    answer=HistoryEntry,
+    status=201,
 )
 def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
     """Correct what one recorded: a new entry, which stands in the place of the old one."""
@@ -113,9 +131,14 @@ def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
 
 
 @service.operation(
-    "POST", EMERGENCY, scope="records:write", body=NewEmergencyAccess, answer=EmergencyAccess,
+    "POST",
+    EMERGENCY,
+    scope="records:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewEmergencyAccess,
+    answer=EmergencyAccess,
     status=201,
-)  # fmt: skip
+)
 def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
     """Open a history without a visit, as a practitioner; the patient is told, and why.
 

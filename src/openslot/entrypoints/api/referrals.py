@@ -22,6 +22,7 @@ from openslot.entrypoints.api.shapes import (
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral as ReferralRow
@@ -100,7 +101,8 @@ class ReferralChange(Given):
 
 
 @service.operation(
-    "GET", PATH, scope="referrals:read", query=ReferralQuery, answer=ReferralList, may_fail=(404,)
+    "GET", PATH, scope="referrals:read", rule=Rule.CONFIDENTIAL, query=ReferralQuery,
+    answer=ReferralList, may_fail=(404,),
 )  # fmt: skip
 def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     """List what a GP wrote, a specialist was sent, or a patient can book with."""
@@ -119,7 +121,7 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     )  # fmt: skip
 
 
-@service.operation("GET", ONE, scope="referrals:read", answer=Referral)
+@service.operation("GET", ONE, scope="referrals:read", rule=Rule.CONFIDENTIAL, answer=Referral)
 def get_referral(referral_id: UUID) -> Referral:
     """Read a referral that one has a part in; a specialist's read is written down."""
     write(lambda session: commands.note_read(session, bearer.actor(), referral_id, now=now()))
@@ -127,9 +129,16 @@ def get_referral(referral_id: UUID) -> Referral:
 
 
 @service.operation(
-    "POST", PATH, scope="referrals:write", body=NewReferral, answer=Referral, status=201,
-    may_fail=(404,), headers={"Location": "The address of the new referral."},
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="referrals:write",
+    rule=Rule.CONFIDENTIAL,
+    body=NewReferral,
+    answer=Referral,
+    status=201,
+    may_fail=(404,),
+    headers={"Location": "The address of the new referral."},
+)
 def create_referral(body: NewReferral) -> Answer:
     """Write a letter, as a GP, and send it if wished."""
     details = _details(body.practitioner, body.expertise, body.letter)
@@ -147,7 +156,13 @@ def create_referral(body: NewReferral) -> Answer:
 
 
 @service.operation(
-    "PATCH", ONE, scope="referrals:write", body=ReferralChange, answer=Referral, may_fail=(409,)
+    "PATCH",
+    ONE,
+    scope="referrals:write",
+    rule=Rule.CONFIDENTIAL,
+    body=ReferralChange,
+    answer=Referral,
+    may_fail=(409,),
 )
 def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
     """Change a draft, send it, take it back, or answer it: all that is named, or nothing."""
@@ -157,7 +172,9 @@ def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
     return _shown(referral_id)
 
 
-@service.operation("DELETE", ONE, scope="referrals:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", ONE, scope="referrals:write", rule=Rule.CONFIDENTIAL, status=204, may_fail=(409,)
+)
 def discard_referral(referral_id: UUID) -> None:
     """Throw a draft away."""
     write(lambda session: commands.discard(session, bearer.actor(), referral_id, now=now()))

@@ -20,6 +20,7 @@ from openslot.entrypoints.api.shapes import Id, PatientRef, ServiceRef, patient_
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.identity.models import Role
 from openslot.requests import commands, queries
 from openslot.requests.commands import own_department, request_for
@@ -124,7 +125,9 @@ class Consultation(Given):
     stars: Annotated[int, Field(ge=1, le=5)]
 
 
-@service.operation("GET", PATH, scope="requests:read", query=RequestQuery, answer=RequestList)
+@service.operation(
+    "GET", PATH, scope="requests:read", rule=Rule.RELATED, query=RequestQuery, answer=RequestList
+)
 def list_requests(query: RequestQuery) -> Listing[Request]:
     """List the requests to and from one's department, or of what one runs, the newest first."""
     where = [*_within(bearer.actor(), query.side)]
@@ -144,16 +147,25 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
     )  # fmt: skip
 
 
-@service.operation("GET", ONE, scope="requests:read", answer=Request, headers=ETAG)
+@service.operation(
+    "GET", ONE, scope="requests:read", rule=Rule.RELATED, answer=Request, headers=ETAG
+)
 def get_request(request_id: UUID) -> Answer:
     """Read a request that one has a part in."""
     return _answer(request_id)
 
 
 @service.operation(
-    "POST", PATH, scope="requests:write", body=NewRequest, answer=Request, status=201,
-    may_fail=(404,), headers={"Location": "The address of the new request.", **ETAG},
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="requests:write",
+    rule=Rule.RELATED,
+    body=NewRequest,
+    answer=Request,
+    status=201,
+    may_fail=(404,),
+    headers={"Location": "The address of the new request.", **ETAG},
+)
 def create_request(body: NewRequest) -> Answer:
     """Ask another department of one's centre, at a time that is free.
 
@@ -170,9 +182,16 @@ def create_request(body: NewRequest) -> Answer:
 
 
 @service.operation(
-    "PATCH", ONE, scope="requests:write", body=RequestChange, answer=Request, may_fail=(409,),
-    headers=ETAG, if_match=True,
-)  # fmt: skip
+    "PATCH",
+    ONE,
+    scope="requests:write",
+    rule=Rule.RELATED,
+    body=RequestChange,
+    answer=Request,
+    may_fail=(409,),
+    headers=ETAG,
+    if_match=True,
+)
 def amend_request(request_id: UUID, body: RequestChange) -> Answer:
     """Change what was asked for; a new time of an accepted request moves its visit."""
     sent, version = body.model_dump(exclude_unset=True), _sent_version(request_id)
@@ -194,7 +213,13 @@ def amend_request(request_id: UUID, body: RequestChange) -> Answer:
 
 
 @service.operation(
-    "POST", f"{ONE}/accept", scope="requests:write", answer=Request, headers=ETAG, if_match=True
+    "POST",
+    f"{ONE}/accept",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    answer=Request,
+    headers=ETAG,
+    if_match=True,
 )
 def accept_request(request_id: UUID) -> Answer:
     """Book the wanted time, as the department that is asked."""
@@ -202,16 +227,28 @@ def accept_request(request_id: UUID) -> Answer:
 
 
 @service.operation(
-    "POST", f"{ONE}/propose", scope="requests:write", body=Proposal, answer=Request, headers=ETAG,
+    "POST",
+    f"{ONE}/propose",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    body=Proposal,
+    answer=Request,
+    headers=ETAG,
     if_match=True,
-)  # fmt: skip
+)
 def propose_time(request_id: UUID, body: Proposal) -> Answer:
     """Propose another time, as the department that is asked."""
     return _done(commands.propose, request_id, start=body.start, answer=body.answer)
 
 
 @service.operation(
-    "POST", f"{ONE}/agree", scope="requests:write", answer=Request, headers=ETAG, if_match=True
+    "POST",
+    f"{ONE}/agree",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    answer=Request,
+    headers=ETAG,
+    if_match=True,
 )
 def agree(request_id: UUID) -> Answer:
     """Take the time that was proposed: it is booked."""
@@ -219,16 +256,28 @@ def agree(request_id: UUID) -> Answer:
 
 
 @service.operation(
-    "POST", f"{ONE}/decline", scope="requests:write", body=Refusal, answer=Request, headers=ETAG,
+    "POST",
+    f"{ONE}/decline",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    body=Refusal,
+    answer=Request,
+    headers=ETAG,
     if_match=True,
-)  # fmt: skip
+)
 def decline_request(request_id: UUID, body: Refusal) -> Answer:
     """Say no, and why."""
     return _done(commands.decline, request_id, answer=body.answer)
 
 
 @service.operation(
-    "POST", f"{ONE}/cancel", scope="requests:write", answer=Request, headers=ETAG, if_match=True
+    "POST",
+    f"{ONE}/cancel",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    answer=Request,
+    headers=ETAG,
+    if_match=True,
 )
 def cancel_request(request_id: UUID) -> Answer:
     """Take the request back, or what was promised; its visit is cancelled too."""
@@ -236,7 +285,13 @@ def cancel_request(request_id: UUID) -> Answer:
 
 
 @service.operation(
-    "POST", f"{ONE}/complete", scope="requests:write", answer=Request, headers=ETAG, if_match=True
+    "POST",
+    f"{ONE}/complete",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    answer=Request,
+    headers=ETAG,
+    if_match=True,
 )
 def complete_request(request_id: UUID) -> Answer:
     """The consultation took place."""
@@ -244,9 +299,15 @@ def complete_request(request_id: UUID) -> Answer:
 
 
 @service.operation(
-    "PUT", f"{ONE}/rating", scope="requests:write", body=Consultation, answer=Request,
-    may_fail=(409,), headers=ETAG,
-)  # fmt: skip
+    "PUT",
+    f"{ONE}/rating",
+    scope="requests:write",
+    rule=Rule.RELATED,
+    body=Consultation,
+    answer=Request,
+    may_fail=(409,),
+    headers=ETAG,
+)
 def rate_consultation(request_id: UUID, body: Consultation) -> Answer:
     """Give a completed consultation stars, as the department that asked."""
     actor = bearer.actor()

@@ -24,6 +24,7 @@ from openslot.entrypoints.api.shapes import (
     service_ref,
 )
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
@@ -127,7 +128,9 @@ class _Changeable(ScheduleDetails):
 ScheduleChange = Partial.of(_Changeable, "ScheduleChange", "What is to change of a schedule.")
 
 
-@service.operation("GET", PATH, scope="directory:read", query=ScheduleQuery, answer=ScheduleList)
+@service.operation(
+    "GET", PATH, scope="directory:read", rule=Rule.PUBLIC, query=ScheduleQuery, answer=ScheduleList
+)
 def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
     """List what can be booked."""
     wanted = [
@@ -147,16 +150,23 @@ def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
                 lambda pair: (pair[0].schedule.id,))  # fmt: skip
 
 
-@service.operation("GET", ONE, scope="directory:read", answer=Schedule)
+@service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Schedule)
 def get_schedule(schedule_id: int) -> Schedule:
     """Read a schedule with its hours."""
     return _one(reader(), schedule_id)
 
 
 @service.operation(
-    "POST", PATH, scope="directory:write", body=NewSchedule, answer=Schedule, status=201,
-    may_fail=(404,), headers={"Location": "The address of the new schedule."},
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=NewSchedule,
+    answer=Schedule,
+    status=201,
+    may_fail=(404,),
+    headers={"Location": "The address of the new schedule."},
+)
 def create_schedule(body: NewSchedule) -> Answer:
     """Let somebody, or something, be booked at a centre."""
 
@@ -172,7 +182,13 @@ def create_schedule(body: NewSchedule) -> Answer:
 
 
 @service.operation(
-    "PATCH", ONE, scope="directory:write", body=ScheduleChange, answer=Schedule, may_fail=(409,)
+    "PATCH",
+    ONE,
+    scope="directory:write",
+    rule=Rule.MANAGED,
+    body=ScheduleChange,
+    answer=Schedule,
+    may_fail=(409,),
 )
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
     """Change slot length, limits or hours; visits that are booked stay as they are."""
@@ -191,7 +207,9 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
     return _one(reader(), schedule_id)
 
 
-@service.operation("DELETE", ONE, scope="directory:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
+)
 def remove_schedule(schedule_id: int) -> None:
     """End a schedule; refused while it has visits to come."""
     write(

@@ -9,6 +9,7 @@ from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import Slot, slot
 from openslot.entrypoints.request import now, reader, services, settings
+from openslot.entrypoints.rules import Rule
 
 service = Service("search", "Search", "The whole network in one box, as on the start page.")
 
@@ -55,7 +56,12 @@ class SearchResults(Shown):
 
 
 @service.operation(
-    "GET", "/api/v1/search", scope="directory:read", query=SearchQuery, answer=SearchResults
+    "GET",
+    "/api/v1/search",
+    scope="directory:read",
+    rule=Rule.PUBLIC,
+    query=SearchQuery,
+    answer=SearchResults,
 )
 def search(query: SearchQuery) -> SearchResults:
     """Search the network, ranked; small typing errors still find."""

@@ -15,6 +15,7 @@ from openslot.discovery.offered import Bookable, free_slots
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import Id, Slot, slot
 from openslot.entrypoints.request import now, reader, services, settings
+from openslot.entrypoints.rules import Rule
 
 service = Service("slots", "Free times", "What can be booked now, computed when it is asked.")
 
@@ -53,7 +54,14 @@ class SlotList(Shown):
     items: list[Slot]
 
 
-@service.operation("GET", "/api/v1/slots", scope="directory:read", query=SlotQuery, answer=SlotList)
+@service.operation(
+    "GET",
+    "/api/v1/slots",
+    scope="directory:read",
+    rule=Rule.PUBLIC,
+    query=SlotQuery,
+    answer=SlotList,
+)
 def list_slots(query: SlotQuery) -> SlotList:
     """Find free starts, the earliest first.
 

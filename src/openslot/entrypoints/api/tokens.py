@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from openslot.entrypoints import limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.request import database, now, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.identity import keys
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
@@ -40,9 +41,16 @@ class Tokens(Shown):
 
 
 @service.operation(
-    "POST", "/api/v1/tokens", scope=None, body=SignIn, answer=Tokens, status=201, may_fail=(403,),
+    "POST",
+    "/api/v1/tokens",
+    scope=None,
+    rule=Rule.SENDER,
+    body=SignIn,
+    answer=Tokens,
+    status=201,
+    may_fail=(403,),
     secret=True,
-)  # fmt: skip
+)
 def create(body: SignIn) -> Tokens:
     """Sign in with e-mail and password.
 
@@ -58,9 +66,15 @@ def create(body: SignIn) -> Tokens:
 
 
 @service.operation(
-    "POST", "/api/v1/tokens/refresh", scope=None, body=Refresh, answer=Tokens, status=201,
+    "POST",
+    "/api/v1/tokens/refresh",
+    scope=None,
+    rule=Rule.SENDER,
+    body=Refresh,
+    answer=Tokens,
+    status=201,
     secret=True,
-)  # fmt: skip
+)
 def refresh(body: Refresh) -> Tokens:
     """Get the next pair of tokens.
 

@@ -16,6 +16,7 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.rules import Rule
 from openslot.offers import search, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Waiting
@@ -75,7 +76,9 @@ class NewWaitingEntry(Given):
     priority: Priority = Priority.ROUTINE
 
 
-@service.operation("GET", PATH, scope="care:write", query=WaitingQuery, answer=WaitingList)
+@service.operation(
+    "GET", PATH, scope="care:write", rule=Rule.RELATED, query=WaitingQuery, answer=WaitingList
+)
 def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     """List what one waits for, with what became of it, and who waits for what at one's place."""
     cursor = read_cursor(query.after, instant, UUID)
@@ -94,9 +97,15 @@ def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
 
 
 @service.operation(
-    "POST", PATH, scope="care:write", body=NewWaitingEntry, answer=WaitingEntry, status=201,
+    "POST",
+    PATH,
+    scope="care:write",
+    rule=Rule.RELATED,
+    body=NewWaitingEntry,
+    answer=WaitingEntry,
+    status=201,
     may_fail=(404,),
-)  # fmt: skip
+)
 def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
     """Wait for an earlier time; whoever waits is offered it when it comes free."""
     actor = bearer.actor()
@@ -122,7 +131,9 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
     return _shown(listed.entry, patient_ref(listed.patient), details.centre_ids)
 
 
-@service.operation("DELETE", ONE, scope="care:write", status=204, may_fail=(409,))
+@service.operation(
+    "DELETE", ONE, scope="care:write", rule=Rule.RELATED, status=204, may_fail=(409,)
+)
 def delete_waiting(entry_id: UUID) -> None:
     """Wait no longer; a time that is offered is let go."""
     write(lambda session: waiting.leave(session, bearer.actor(), entry_id, now=now()))

@@ -14,6 +14,7 @@ from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import close_reader, now, reader, settings, write
+from openslot.entrypoints.rules import Rule
 from openslot.webhooks import commands, queries
 from openslot.webhooks.delivering import find
 from openslot.webhooks.events import Event
@@ -84,7 +85,7 @@ class DeliveryList(Listing[Delivery]):
     """Some deliveries, the newest first."""
 
 
-@service.operation("GET", PATH, scope="manage", answer=WebhookList)
+@service.operation("GET", PATH, scope="manage", rule=Rule.PROGRAMS, answer=WebhookList)
 def list_webhooks() -> WebhookList:
     """List the addresses that are told of events, the newest first."""
     may_run_network(bearer.actor())
@@ -93,9 +94,15 @@ def list_webhooks() -> WebhookList:
 
 
 @service.operation(
-    "POST", PATH, scope="manage", body=NewWebhook, answer=WebhookWithSecret, status=201,
+    "POST",
+    PATH,
+    scope="manage",
+    rule=Rule.PROGRAMS,
+    body=NewWebhook,
+    answer=WebhookWithSecret,
+    status=201,
     secret=True,
-)  # fmt: skip
+)
 def create_webhook(body: NewWebhook) -> WebhookWithSecret:
     """Have an address told of events; the secret that signs them is shown this once."""
     may_run_network(bearer.actor())
@@ -108,7 +115,13 @@ def create_webhook(body: NewWebhook) -> WebhookWithSecret:
 
 
 @service.operation(
-    "PATCH", ONE, scope="manage", body=WebhookChange, answer=WebhookWithSecret, secret=True
+    "PATCH",
+    ONE,
+    scope="manage",
+    rule=Rule.PROGRAMS,
+    body=WebhookChange,
+    answer=WebhookWithSecret,
+    secret=True,
 )
 def change_webhook(webhook_id: uuid.UUID, body: WebhookChange) -> WebhookWithSecret:
     """Switch an address on or off, choose its events, or give it a new secret."""
@@ -129,13 +142,15 @@ def _change(session: Session, webhook_id: UUID, body: WebhookChange) -> Endpoint
     return row
 
 
-@service.operation("DELETE", ONE, scope="manage", status=204)
+@service.operation("DELETE", ONE, scope="manage", rule=Rule.PROGRAMS, status=204)
 def delete_webhook(webhook_id: uuid.UUID) -> None:
     """Take an address away for good, with its deliveries."""
     write(lambda session: commands.delete(session, bearer.actor(), webhook_id, now=now()))
 
 
-@service.operation("GET", DELIVERIES, scope="manage", query=Paged, answer=DeliveryList)
+@service.operation(
+    "GET", DELIVERIES, scope="manage", rule=Rule.PROGRAMS, query=Paged, answer=DeliveryList
+)
 def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
     """List what an address was told, the newest first."""
     may_run_network(bearer.actor())
@@ -146,7 +161,7 @@ def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
     return page(DeliveryList, rows, query, _delivery, lambda row: (row.created_at, row.id))
 
 
-@service.operation("POST", AGAIN, scope="manage", answer=Delivery)
+@service.operation("POST", AGAIN, scope="manage", rule=Rule.PROGRAMS, answer=Delivery)
 def send_again(webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
     """Send a delivery once more, now, with the id that it had."""
     row = write(

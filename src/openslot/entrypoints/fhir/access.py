@@ -1,7 +1,8 @@
 """What a proof lets its bearer do here: scopes as SMART App Launch 2 writes them.
 
 ``system/Appointment.cruds`` has a letter for create, read, update, delete, search; see
-identity/scopes.py.
+identity/scopes.py. Those are for keys and clients; a person's token has ``user/*.cruds`` and acts
+as that person.
 Which rows somebody sees is another matter: see each resource's ``seen``.
 """
 
@@ -10,7 +11,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir.parameters import Reference
 from openslot.entrypoints.fhir.resource import Kind
 from openslot.entrypoints.fhir.search import Query, Resources, knows
-from openslot.identity.scopes import EVERYTHING, ScopeMissing, read_fhir
+from openslot.identity.scopes import AS_PERSON, EVERYTHING, ScopeMissing, read_fhir
 
 
 def grants(scope: str, kind: str, letter: str) -> bool:
@@ -22,7 +23,9 @@ def grants(scope: str, kind: str, letter: str) -> bool:
 def allows(kind: str, letter: str) -> bool:
     """Whether the bearer may do ``letter`` with a kind of resource."""
     scopes = bearer.caller().scopes
-    return EVERYTHING in scopes or any(grants(scope, kind, letter) for scope in scopes)
+    return bool({EVERYTHING, AS_PERSON} & scopes) or any(
+        grants(scope, kind, letter) for scope in scopes
+    )
 
 
 def demand(kind: str, letter: str) -> None:

@@ -34,6 +34,7 @@ from openslot.entrypoints.fhir.parameters import (
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import VISITS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject
@@ -193,6 +194,7 @@ def _gone(session: Session, key: UUID, asked: Asked) -> bool:
 
 RESOURCE = Resource(
     name="Appointment",
+    rule=Rule.RELATED,
     about="Visits, as far as the reader has a part in them.",
     rows=VISITS,
     entities=(Appointment, *subject.ENTITIES, Patient),

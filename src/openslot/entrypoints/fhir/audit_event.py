@@ -9,6 +9,7 @@ from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, refere
 from openslot.entrypoints.fhir.parameters import Code, Moment
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.rules import Rule
 from openslot.identity.models import Role
 
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
@@ -64,6 +65,7 @@ def _seen(actor: Actor, _now: datetime) -> Condition | None:
 
 RESOURCE = Resource(
     name="AuditEvent",
+    rule=Rule.MANAGED,
     about="Who did what and when; for the network's administrators and their programs.",
     rows=AuditEvent,
     entities=(AuditEvent,),

@@ -15,6 +15,7 @@ from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.elements import Json, Site, instant
 from openslot.entrypoints.fhir.publishing import SLOT, Edition, File
 from openslot.entrypoints.request import now, reader, services, settings
+from openslot.entrypoints.rules import Rule, opened
 
 MAX_AGE = 300
 """Seconds that copies may be kept; the guide's own example of how often to ask."""
@@ -28,6 +29,7 @@ pages = Blueprint("fhir_publish", __name__)
 
 
 @pages.get("/fhir/$bulk-publish")
+@opened(Rule.PUBLIC)
 def manifest() -> ResponseReturnValue:
     """The files there are. No parameter is known: what is asked for besides changes nothing."""
     found = _edition().files(now(), settings().search_days)
@@ -45,6 +47,7 @@ def manifest() -> ResponseReturnValue:
 
 
 @pages.get("/fhir/$bulk-publish/<name>")
+@opened(Rule.PUBLIC)
 def file(name: str) -> ResponseReturnValue:
     """One file, written while it is sent: the request and its transaction are over by then, and
     what is free on that day is all that was read."""
@@ -58,10 +61,6 @@ def file(name: str) -> ResponseReturnValue:
     # Passed through, or werkzeug would gather all of it to count its bytes.
     answer = Response(lines, content_type=NDJSON, direct_passthrough=True)
     return _kept(answer, published.tag(found, board, site))
-
-
-# Open to anybody; read by the check of access.
-manifest.operation = file.operation = None  # type: ignore[attr-defined]
 
 
 @pages.after_request

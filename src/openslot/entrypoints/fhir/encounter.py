@@ -24,6 +24,7 @@ from openslot.entrypoints.fhir.parameters import Choice, Moment, Reference, read
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import MET, PROVIDER, VISITS
 from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.models import Schedule
 
 STATUS: Mapping[Status, str] = {Status.ARRIVED: "arrived", Status.FULFILLED: "finished"}
@@ -102,6 +103,7 @@ _PRACTITIONER = Reference(
 
 RESOURCE = Resource(
     name="Encounter",
+    rule=Rule.CONFIDENTIAL,
     about="Visits that somebody came to, for those who may read the patient's history.",
     rows=VISITS,
     entities=(Appointment, *subject.ENTITIES, Patient),

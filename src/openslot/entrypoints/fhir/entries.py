@@ -13,6 +13,7 @@ from openslot.entrypoints.fhir.parameters import Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import ENTRIES, ENTRY_CHANGED, MEETING, NEWER
 from openslot.entrypoints.fhir.resource import Parameter, Resource
+from openslot.entrypoints.rules import Rule
 from openslot.records.models import Entry, EntryKind
 
 
@@ -86,6 +87,7 @@ def resource(
     may_read = histories.seen_by(Entry.patient_id)
     return Resource(
         name=name,
+        rule=Rule.CONFIDENTIAL,
         about=about,
         rows=ENTRIES,
         entities=(Entry, Practitioner, Patient, Centre, NEWER.recorded_at, MEETING.id),

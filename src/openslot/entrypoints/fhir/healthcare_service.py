@@ -7,7 +7,8 @@ from openslot.entrypoints.fhir import organization
 from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Code, Reference, Text, flag, read_number
 from openslot.entrypoints.fhir.queries import SERVICE_CHANGED, SERVICES, department_key
-from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.fhir.resource import Resource, by_anybody
+from openslot.entrypoints.rules import Rule
 
 
 class Row(NamedTuple):
@@ -42,6 +43,8 @@ def show(row: Row, site: Site) -> Json:
 
 RESOURCE = Resource(
     name="HealthcareService",
+    rule=Rule.PUBLIC,
+    seen=by_anybody,
     about="Services of departments.",
     rows=SERVICES,
     entities=(Service, Department, Centre),

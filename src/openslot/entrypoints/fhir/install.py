@@ -49,6 +49,7 @@ from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.rules import Rule, opened
 
 SMART = "/.well-known/smart-configuration"
 
@@ -66,9 +67,10 @@ class Gone(Expired):
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """What a view does, as a letter of SMART's scopes; read by the check of access."""
+    """What a view does, as a letter of SMART's scopes; read by the check of access. Whose rows it
+    gives, each resource says by its ``rule``."""
 
-    scope: str | None
+    scope: str
 
 
 def install(app: Flask) -> None:
@@ -86,8 +88,8 @@ def is_ours() -> bool:
     return request.path in ("/fhir", SMART) or request.path.startswith("/fhir/")
 
 
-def interaction(letter: str | None) -> Callable[[View], View]:
-    """Mark a view with the letter of the scope that it demands; None is open to anybody."""
+def interaction(letter: str) -> Callable[[View], View]:
+    """Mark a view with the letter of the scope that it demands."""
 
     def mark(view: View) -> View:
         view.operation = Interaction(letter)  # type: ignore[attr-defined] # read by the check
@@ -130,7 +132,7 @@ def negotiate() -> BaseResponse | None:
 
 
 @pages.get("/fhir/metadata")
-@interaction(None)
+@opened(Rule.PUBLIC)
 def metadata() -> ResponseReturnValue:
     """The CapabilityStatement."""
     return answer(capability.statement(RESOURCES, _site(), settings().network_name))
@@ -138,7 +140,7 @@ def metadata() -> ResponseReturnValue:
 
 @pages.get(SMART)
 @pages.get(f"/fhir{SMART}")
-@interaction(None)
+@opened(Rule.PUBLIC)
 def smart() -> ResponseReturnValue:
     """How programs prove themselves."""
     return jsonify(capability.smart(RESOURCES, tokens.address()))

@@ -21,7 +21,8 @@ from openslot.entrypoints.fhir.parameters import (
     read_number,
 )
 from openslot.entrypoints.fhir.queries import centre_key
-from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.fhir.resource import Resource, by_anybody
+from openslot.entrypoints.rules import Rule
 
 TIME_ZONE = "http://hl7.org/fhir/StructureDefinition/timezone"
 """FHIR's own extension for the IANA zone that a place keeps."""
@@ -61,6 +62,8 @@ STATUS = "http://hl7.org/fhir/location-status"
 
 RESOURCE = Resource(
     name="Location",
+    rule=Rule.PUBLIC,
+    seen=by_anybody,
     about="Centres: hospitals, medical centres, pharmacies, laboratories.",
     rows=Centre,
     entities=(Centre,),

@@ -22,7 +22,8 @@ from openslot.entrypoints.fhir.parameters import (
     read_number,
 )
 from openslot.entrypoints.fhir.queries import ORGANIZATIONS, OrganizationRow
-from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.fhir.resource import Resource, by_anybody
+from openslot.entrypoints.rules import Rule
 
 _COLUMNS = ORGANIZATIONS.c
 
@@ -84,6 +85,8 @@ def _numbered(system: str | None, number: str) -> Condition | None:
 
 RESOURCE = Resource(
     name="Organization",
+    rule=Rule.PUBLIC,
+    seen=by_anybody,
     about="Centres (`centre-1`) and their departments (`department-1`).",
     rows=ORGANIZATIONS,
     entities=tuple(_COLUMNS),

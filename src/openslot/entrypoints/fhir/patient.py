@@ -22,6 +22,7 @@ from openslot.entrypoints.fhir.elements import (
 )
 from openslot.entrypoints.fhir.parameters import Day, Identified, Text, flag
 from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.rules import Rule
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -68,6 +69,7 @@ def _seen(actor: Actor, now: datetime) -> Condition:
 
 RESOURCE = Resource(
     name="Patient",
+    rule=Rule.RELATED,
     about="People who receive care, as far as the reader has a part in their visits or may read "
     "their history.",
     rows=Patient,

@@ -13,7 +13,8 @@ from openslot.entrypoints.fhir.elements import (
     resource,
 )
 from openslot.entrypoints.fhir.parameters import Identified, Text, flag, read_number
-from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.fhir.resource import Resource, by_anybody
+from openslot.entrypoints.rules import Rule
 
 
 def show(row: Practitioner, _site: Site) -> Json:
@@ -44,6 +45,8 @@ def _numbered(system: str | None, number: str) -> Condition | None:
 
 RESOURCE = Resource(
     name="Practitioner",
+    rule=Rule.PUBLIC,
+    seen=by_anybody,
     about="People who give care.",
     rows=Practitioner,
     entities=(Practitioner,),

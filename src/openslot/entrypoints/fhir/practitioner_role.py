@@ -14,6 +14,7 @@ from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, refer
 from openslot.entrypoints.fhir.parameters import Code, Reference, flag, read_number
 from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS, centre_key
 from openslot.entrypoints.fhir.resource import Resource
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject, places
@@ -90,6 +91,7 @@ def _of_practitioners(_actor: Actor, _now: datetime) -> Condition:
 
 RESOURCE = Resource(
     name="PractitionerRole",
+    rule=Rule.PUBLIC,
     about="Practitioners at the centres where they work, with profession and hours.",
     rows=SUBJECTS,
     entities=subject.ENTITIES,

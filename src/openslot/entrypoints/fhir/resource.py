@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.queries import Condition
 from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir.elements import Json, Site
+from openslot.entrypoints.rules import Rule
 
 Key = Any
 """What the table is keyed by: a whole number or a UUID."""
@@ -52,10 +53,11 @@ class Resource:
     ``rows`` are the joined tables that ``parameters`` speak of, ``entities`` what is read of
     them, ``make`` puts those together (and ``complete`` reads what a join cannot give, in one
     statement), ``show`` writes them down. ``read_id`` and ``write_id`` are the two ways between
-    ids and ``key``; ``seen`` says which rows an actor may know of, ``gone`` whether there was one
-    once that the actor might have known of. Where searches show less than there is, ``whole``
-    writes down what is read alone, and ``opened`` notes that it is. ``whose`` is the column of
-    the patient to whose history the rows belong: reading them leaves a trace, see histories.py.
+    ids and ``key``; ``rule`` names who may know of which rows, ``seen`` picks them, and ``gone``
+    tells whether there was one once that the actor might have known of. Where searches show less
+    than there is, ``whole`` writes down what is read alone, and ``opened`` notes that it is.
+    ``whose`` is the column of the patient to whose history the rows belong: reading them leaves
+    a trace, see histories.py.
     """
 
     name: str
@@ -68,12 +70,13 @@ class Resource:
     show: Callable[[Any, Site], Json]
     parameters: Mapping[str, Parameter]
     key_of: Callable[[Any], Key]
+    rule: Rule
+    seen: Callable[[Actor, datetime], Condition | None]
     make: Callable[..., Any]
     complete: Callable[[Session, Sequence[Any]], Sequence[Any]] = field(
         default=lambda _session, rows: rows
     )
     write_id: Callable[[Key], str] = str
-    seen: Callable[[Actor, datetime], Condition | None] = field(default=lambda _actor, _now: None)
     gone: Callable[[Session, Key, Asked], bool] = field(
         default=lambda _session, _key, _asked: False
     )
@@ -87,10 +90,11 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """A resource that no table holds: ``find`` and ``read`` work it out."""
+    """A resource that no table holds: ``find`` and ``read`` work it out, under the ``rule``."""
 
     name: str
     about: str
+    rule: Rule
     parameters: Mapping[str, Parameter]
     show: Callable[[Any, Site], Json]
     find: Callable[..., Any]
@@ -99,3 +103,7 @@ class Computed:
 
 
 Kind = Resource | Computed
+
+
+def by_anybody(_actor: Actor, _now: datetime) -> None:
+    """For a resource's ``seen``: all rows, which are public."""

@@ -9,7 +9,8 @@ from openslot.entrypoints.fhir import dates, subject
 from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Reference, flag, read_number
 from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS
-from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
+from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource, by_anybody
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject
 
@@ -68,6 +69,8 @@ class Horizon(Parameter):
 
 RESOURCE = Resource(
     name="Schedule",
+    rule=Rule.PUBLIC,
+    seen=by_anybody,
     about="What can be booked: a practitioner at a centre, or a department's service.",
     rows=SUBJECTS,
     entities=subject.ENTITIES,

@@ -22,6 +22,7 @@ from openslot.entrypoints.fhir.parameters import Choice, Code, Moment, Reference
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import LETTER_AUTHORED, LETTER_CHANGED
 from openslot.entrypoints.fhir.resource import Asked, Resource
+from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands
 from openslot.referrals.models import Referral
 from openslot.referrals.queries import LETTERS, PARTS, Letter, stands, within_reach
@@ -142,6 +143,7 @@ def _opened(session: Session, row: Row, asked: Asked) -> None:
 
 RESOURCE = Resource(
     name="ServiceRequest",
+    rule=Rule.CONFIDENTIAL,
     about="Letters of referral, as far as the reader has a part in them.",
     rows=LETTERS,
     entities=(*PARTS, LETTER_CHANGED),

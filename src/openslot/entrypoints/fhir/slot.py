@@ -30,6 +30,7 @@ from openslot.entrypoints.fhir.search import (
     Term,
     conditions,
 )
+from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import DAY, Span, Window, instant_of, window_over
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import Subject, places, subjects
@@ -258,6 +259,7 @@ def _rows(session: Session, cells: Sequence[Cell]) -> list[Row]:
 
 RESOURCE = Computed(
     name="Slot",
+    rule=Rule.PUBLIC,
     about="Times by the grid of each schedule, free or taken; busy ones do not say by whom.",
     show=show,
     find=find,

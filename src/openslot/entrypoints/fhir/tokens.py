@@ -16,6 +16,7 @@ from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.client_keys import ClientKeys
 from openslot.entrypoints.request import close_reader, now, reader, settings, write
+from openslot.entrypoints.rules import Rule, opened
 from openslot.identity.assertions import BadAssertion, client_named, grant, key_named, read_keys
 from openslot.identity.scopes import UnknownScope
 
@@ -59,6 +60,7 @@ def address() -> str:
 
 
 @pages.post("/oauth/token")
+@opened(Rule.SENDER)
 def token() -> ResponseReturnValue:
     """A token for a signed assertion."""
     form = _form()
@@ -82,9 +84,6 @@ def token() -> ResponseReturnValue:
     answer = {"access_token": given.token, "token_type": "bearer", "expires_in": given.seconds,
               "scope": " ".join(given.scopes)}  # fmt: skip
     return _unkept(jsonify(answer))
-
-
-token.operation = None  # type: ignore[attr-defined] # open to anybody; read by the check of access
 
 
 def _form() -> Mapping[str, str]:

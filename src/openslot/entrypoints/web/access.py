@@ -48,7 +48,7 @@ def check() -> None:
 
     Raises Unauthenticated or Forbidden; a view of ours that declares nothing is refused too.
     """
-    if request.endpoint is None or request.endpoint in context.STATIC:
+    if request.endpoint is None or request.endpoint in STATIC:
         return
     view = current_app.view_functions[request.endpoint]
     if hasattr(view, "operation"):

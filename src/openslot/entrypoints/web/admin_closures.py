@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import DateField, StringField
 
 from openslot.booking import queries as booking
+from openslot.booking.search import count_for
 from openslot.core.fields import Details, Name
 from openslot.directory import queries
 from openslot.directory.models import Centre
@@ -132,11 +133,13 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
 def _tell(closure: Closure) -> None:
     """Say what was done, and whether visits stand inside."""
     flash(_("The closure is entered. Nothing more can be booked inside it."), "good")
-    inside = booking.count(
+    inside = count_for(
         context.reader(),
+        context.actor(),
         booking.at_centre(closure.centre_id),
         booking.between(closure.starts_at, closure.ends_at),
         booking.to_come(context.now()),
+        now=context.now(),
     )
     if inside:
         flash(

@@ -15,7 +15,6 @@ from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Visit
-from openslot.booking.queries import visit as find_visit
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, NotFound
@@ -24,7 +23,7 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, context, known, reading
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.identity.models import Role
 from openslot.referrals import commands as referrals
@@ -123,7 +122,7 @@ def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) 
     """End the hold where the reader has since chosen somebody else of those they care for,
     or it would stand in their own way."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
-    held = find_visit(session, hold_id) if hold_id else None
+    held = _visit_of(session, actor, hold_id) if hold_id else None
     if hold_id and held and held.appointment.patient_id != wish.patient_id:
         booking.release_hold(session, actor, hold_id, now=now)
 
@@ -222,7 +221,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     """The booking page; after a refusal it keeps what was typed and says how to go on."""
     session, actor, now = context.reader(), context.actor(), context.now()
     place = _place(session, schedule_id)
-    patient = _patient(session, actor)
+    patient = _patient(actor)
     letter = _letter(session, actor, place, patient, now)
     may_book = letter is not None or not needs_referral(place)
     chosen = None if isinstance(error, SlotTaken) else _chosen(session, actor, place)
@@ -318,10 +317,10 @@ def _patient_id(actor: Actor) -> UUID | None:
     return named or actor.patient_id
 
 
-def _patient(session: Session, actor: Actor) -> Patient | None:
+def _patient(actor: Actor) -> Patient | None:
     """Whom the booking is for, as far as it is known."""
     patient_id = _patient_id(actor)
-    return directory.patient(session, patient_id) if patient_id else None
+    return known.patient(patient_id) if patient_id else None
 
 
 def _people(session: Session, actor: Actor) -> list[Patient]:

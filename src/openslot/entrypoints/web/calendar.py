@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import Visit
+from openslot.booking.search import visits_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
@@ -42,11 +43,13 @@ def show() -> str:
     view = reading.option("view", View, View.WEEK)
     days = [day] if view is View.DAY else _week_of(day)
     starts, ends = _midnight(days[0], zone), _midnight(days[-1] + timedelta(days=1), zone)
-    visits = booking.visits(
+    visits = visits_for(
         context.reader(),
+        context.actor(),
         booking.of_practitioner(_me()),
         booking.showing(now),
         booking.between(starts, ends),
+        now=now,
     )
     drawn = agenda(days, zone, places, visits, _absences(starts, ends))
     return render_template(

@@ -21,15 +21,13 @@ from openslot.entrypoints.request import (
     settings,
 )
 from openslot.entrypoints.request import write as write_now
+from openslot.entrypoints.rules import STATIC
 from openslot.identity import commands as identity
 from openslot.identity.models import Account
 
 T = TypeVar("T")
 
 TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
-
-STATIC = frozenset({"static", "bootstrap.static"})
-"""Files that are the same for everybody."""
 
 __all__ = [
     "account",

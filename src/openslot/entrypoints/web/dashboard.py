@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
+from openslot.booking.search import count_for, visits_for
 from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
 from openslot.core.fields import Details, first_problem
 from openslot.directory import own
@@ -58,11 +59,11 @@ def past() -> str:
     gone = booking.gone_by(context.now())
     return render_template(
         "dashboard/past.html",
-        visits=booking.visits(
-            context.reader(), mine, gone, newest_first=True, limit=PAST_PAGE,
-            offset=(page - 1) * PAST_PAGE,
+        visits=visits_for(
+            context.reader(), context.actor(), mine, gone, now=context.now(), newest_first=True,
+            limit=PAST_PAGE, offset=(page - 1) * PAST_PAGE,
         ),
-        total=booking.count(context.reader(), mine, gone),
+        total=count_for(context.reader(), context.actor(), mine, gone, now=context.now()),
         page=page,
         page_size=PAST_PAGE,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, StringField, TelField
 
 from openslot.booking import queries as booking
+from openslot.booking.search import visits_for
 from openslot.directory import dependents, letting_go, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
@@ -54,7 +55,9 @@ def listing() -> str:
     """Everybody whom the patient cares for, and what can be done for each."""
     session, actor, now = context.reader(), context.actor(), context.now()
     known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
-    visits = booking.visits(session, booking.of_patients(actor.dependents), booking.to_come(now))
+    visits = visits_for(
+        session, actor, booking.of_patients(actor.dependents), booking.to_come(now), now=now
+    )
     return render_template(
         "dependents/list.html",
         known=known,

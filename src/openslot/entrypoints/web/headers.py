@@ -4,7 +4,7 @@ import secrets
 
 from flask import Response, g, request
 
-from openslot.entrypoints.web import context
+from openslot.entrypoints.rules import STATIC
 
 STATIC_SECONDS = 365 * 24 * 3600
 """Static files bear a fingerprint in their address, so they may be kept for good."""
@@ -41,6 +41,6 @@ def add_headers(response: Response) -> Response:
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     if request.is_secure:
         headers["Strict-Transport-Security"] = "max-age=31536000"
-    if request.endpoint not in context.STATIC:
+    if request.endpoint not in STATIC:
         headers.setdefault("Cache-Control", "private, no-store")
     return response

@@ -128,7 +128,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for feature in FEATURES:
         app.register_blueprint(feature.pages)
-    for endpoint in notifications.WITHOUT_TOKEN:
+    for endpoint in (*notifications.WITHOUT_TOKEN, *profile.WITHOUT_TOKEN):
         csrf.exempt(app.view_functions[endpoint])
 
 

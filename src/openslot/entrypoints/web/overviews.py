@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from openslot.booking import queries as booking
+from openslot.booking.search import count_for, visits_for
 from openslot.core import outbox
 from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
@@ -36,9 +37,9 @@ def patient_page(patient_id: UUID) -> str:
     waiting = _waiting(search.entries_for(session, patient_ids=people, limit=LISTED))
     return render_template(
         "dashboard/patient.html",
-        coming=booking.visits(session, mine, booking.to_come(now), limit=LISTED),
-        past=booking.visits(session, mine, gone, newest_first=True, limit=PAST_SHOWN),
-        past_count=booking.count(session, mine, gone),
+        coming=visits_for(session, actor, mine, booking.to_come(now), now=now, limit=LISTED),
+        past=visits_for(session, actor, mine, gone, now=now, newest_first=True, limit=PAST_SHOWN),
+        past_count=count_for(session, actor, mine, gone, now=now),
         cutoff=timedelta(hours=context.settings().cancel_cutoff_hours),
         offers=offers.open_offers(session, now=now, patient_ids=people),
         token=token,
@@ -51,13 +52,13 @@ def patient_page(patient_id: UUID) -> str:
 
 def practitioner_page(practitioner_id: int) -> str:
     """Today, the days to come, and what needs a decision."""
-    now = context.now()
+    actor, now = context.actor(), context.now()
     places = schedules.practitioner_places(context.reader(), practitioner_id)
     zone = next((place.zone for place in places.values()), _own_zone())
     starts, ends = _day(now, zone)
     mine = booking.of_practitioner(practitioner_id)
-    today = booking.visits(
-        context.reader(), mine, booking.showing(now), booking.between(starts, ends)
+    today = visits_for(
+        context.reader(), actor, mine, booking.showing(now), booking.between(starts, ends), now=now
     )
     person = directory.practitioner(context.reader(), practitioner_id, inactive=True)
     return render_template(
@@ -65,14 +66,16 @@ def practitioner_page(practitioner_id: int) -> str:
         today=today,
         zone=zone,
         current=current_visit(today, now),
-        coming=booking.visits(
-            context.reader(), mine, booking.to_come(ends),
-            booking.between(ends, ends + timedelta(days=7)), limit=LISTED,
+        coming=visits_for(
+            context.reader(), actor, mine, booking.to_come(ends),
+            booking.between(ends, ends + timedelta(days=7)), now=now, limit=LISTED,
         ),
         absences=schedules.absences(
             context.reader(), person.diary_id, now, now + timedelta(days=60)
         ),
-        closed=booking.visits(context.reader(), mine, booking.in_closures(now), limit=LISTED),
+        closed=visits_for(
+            context.reader(), actor, mine, booking.in_closures(now), now=now, limit=LISTED
+        ),
         undecided=rebooking.undecided(
             context.reader(), context.actor(), [practitioner_id], now=now
         ),
@@ -108,10 +111,12 @@ def staff_page(actor: Actor) -> str:
             else None
         ),
         zone=zone,
-        own=booking.visits(context.reader(), own, booking.to_come(now), limit=LISTED),
-        today=booking.visits(
-            context.reader(), here, booking.showing(now), booking.between(starts, ends),
-            limit=LISTED,
+        own=visits_for(
+            context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED
+        ),
+        today=visits_for(
+            context.reader(), actor, here, booking.showing(now), booking.between(starts, ends),
+            now=now, limit=LISTED,
         ),
     )  # fmt: skip
 
@@ -126,11 +131,20 @@ def admin_page(actor: Actor) -> str:
     return render_template(
         "dashboard/admin.html",
         figures=directory.figures(context.reader()),
-        today=booking.count(context.reader(), *scope, live, booking.between(starts, ends)),
-        week=booking.count(
-            context.reader(), *scope, live, booking.between(starts, ends + timedelta(days=6))
+        today=count_for(
+            context.reader(), actor, *scope, live, booking.between(starts, ends), now=now
         ),
-        closed=booking.visits(context.reader(), *scope, booking.in_closures(now), limit=LISTED),
+        week=count_for(
+            context.reader(),
+            actor,
+            *scope,
+            live,
+            booking.between(starts, ends + timedelta(days=6)),
+            now=now,
+        ),
+        closed=visits_for(
+            context.reader(), actor, *scope, booking.in_closures(now), now=now, limit=LISTED
+        ),
         outbox=outbox.counts(context.reader()),
         lag=outbox.lag(context.reader(), now=now),
         requests=requests.figures_at(context.reader(), actor.centre_id),

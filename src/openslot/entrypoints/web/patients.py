@@ -18,8 +18,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.queries import Visit
-from openslot.booking.rules import part_in
+from openslot.booking.search import visits_for
 from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
@@ -28,7 +27,7 @@ from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
-from openslot.entrypoints.web import access, context, reading, records
+from openslot.entrypoints.web import access, context, known, reading, records
 from openslot.entrypoints.web.births import example, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
@@ -99,14 +98,15 @@ def _by_birth() -> dict[str, Any]:
     """Whoever bears exactly this name and was born that day; nobody else, and no hint of any."""
     name, typed = reading.text("name")[:200], reading.text("born")[:60]
     born = read_day(typed, _locale())
-    known = history.exactly(context.reader(), name, born) if name and born else []
+    found = history.exactly(context.reader(), name, born) if name and born else []
+    known.remember(found)
     return {
         "name": name,
         "born": typed,
         "asked": bool(name or typed),
         "unread": bool(typed) and born is None,
-        "known": known,
-        "known_readable": _readable(known),
+        "known": found,
+        "known_readable": _readable(found),
     }
 
 
@@ -160,8 +160,8 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
         return finding.register(
             session, context.actor(), details, anyway=anyway, now=context.now()
         )  # fmt: skip
-    except PatientKnown as known:
-        return known
+    except PatientKnown as refused:
+        return refused
 
 
 # One patient
@@ -182,12 +182,15 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     may_see_patient(actor, patient_id)
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
-    past = booking.visits(context.reader(), own, booking.gone_by(now), newest_first=True)
+    past = visits_for(
+        context.reader(), actor, own, booking.gone_by(now), now=now, newest_first=True,
+        limit=PAST_SHOWN,
+    )  # fmt: skip
     return render_template(
         "patients/show.html",
         patient=patient,
-        coming=_own_part(booking.visits(context.reader(), own, booking.to_come(now))),
-        past=_own_part(past)[:PAST_SHOWN],
+        coming=visits_for(context.reader(), actor, own, booking.to_come(now), now=now),
+        past=past,
     )
 
 
@@ -197,10 +200,6 @@ def _has_only_registered(patient_id: UUID) -> bool:
     return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
         session, actor, patient_id, now=now, access_days=records.access_days()
     )
-
-
-def _own_part(visits: Sequence[Visit]) -> list[Visit]:
-    return [visit for visit in visits if part_in(context.actor(), visit.standing)]
 
 
 def _history_page(patient_id: UUID) -> ResponseReturnValue:

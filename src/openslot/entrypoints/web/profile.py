@@ -30,6 +30,10 @@ from openslot.schedules import queries as schedules
 pages = Blueprint("profile", __name__)
 
 THEMES = ("auto", "light", "dark")
+
+WITHOUT_TOKEN = ("profile.theme",)
+"""Views that stand on every page, also where no session is kept; a form of another site is sent
+without ours, and can only change the colours of its own reader."""
 YEAR = 365 * 24 * 3600
 
 
@@ -160,7 +164,7 @@ def _saved() -> Response:
     return redirect(url_for("profile.show"), 303)
 
 
-@pages.get("/theme/<choice>")
+@pages.post("/theme/<choice>")
 @access.allow(access.ANYONE)
 def theme(choice: str) -> Response:
     """Choose light or dark colours, or those of the device, and come back."""

@@ -13,6 +13,7 @@ from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import Visit
+from openslot.booking.search import count_for, visits_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import own, queries
 from openslot.directory.own import NewEmail
@@ -195,7 +196,7 @@ def _own_data() -> dict[str, Any]:
     if actor.patient_id is not None:
         patient = queries.patient(session, actor.patient_id, inactive=True)
         data["details"] = {name: _plain(getattr(patient, name)) for name in _OF_PATIENTS}
-        visits = booking.visits(session, booking.of_patient(actor.patient_id))
+        visits = visits_for(session, actor, booking.of_patient(actor.patient_id), now=context.now())
         data["visits"] = [_visit(visit) for visit in visits]
     elif actor.practitioner_id is not None:
         person = queries.practitioner(session, actor.practitioner_id, inactive=True)
@@ -246,4 +247,7 @@ def _to_come() -> int:
     if patient_id is None:
         return 0
     own_visits = booking.of_patient(patient_id)
-    return booking.count(context.reader(), own_visits, booking.to_come(context.now()))
+    return count_for(
+        context.reader(), context.actor(), own_visits, booking.to_come(context.now()),
+        now=context.now(),
+    )  # fmt: skip

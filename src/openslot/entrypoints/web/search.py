@@ -7,11 +7,10 @@ from flask import Blueprint, render_template, request, url_for
 
 from openslot.booking.rules import admits
 from openslot.directory import queries as directory
-from openslot.directory.rules import works_with_patients
 from openslot.discovery.queries import EntryKey, Kind
 from openslot.discovery.search import Order, Results, Search, When, find
 from openslot.entrypoints import limits
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, context, known, reading
 from openslot.feedback.queries import favourites
 from openslot.referrals.queries import admissions
 
@@ -89,8 +88,9 @@ def _find(search: Search) -> Results:
 def _patient_id() -> UUID | None:
     """For whom care is looked for, where it is not the reader: links carry it on."""
     actor, named = context.actor(), reading.optional_id("patient")
-    others = actor.acts_for(named) or works_with_patients(actor)
-    return named if others and named != actor.patient_id else None
+    if named is None or named == actor.patient_id or not known.knows(named):
+        return None
+    return named
 
 
 def _referred(found: Results, patient_id: UUID | None) -> frozenset[EntryKey]:
@@ -114,22 +114,25 @@ def _referred(found: Results, patient_id: UUID | None) -> frozenset[EntryKey]:
 def _page_url(**changed: Any) -> str:
     """This search with some arguments changed; another order begins at page 1."""
     arguments: dict[str, Any] = {
-        key: values for key, values in request.args.lists() if key not in ("page", *changed)
+        key: values
+        for key, values in request.args.lists()
+        # What begins so is no argument of ours, and would tell url_for how to write the address.
+        if key not in ("page", *changed) and not key.startswith("_")
     }
     return url_for("search.results", **arguments, **changed)
 
 
 def _languages() -> list[str]:
-    known, _ = context.services().network.fresh(context.reader())
+    entries, _ = context.services().network.fresh(context.reader())
     spoken = {
-        name.strip() for entry in known.values() for name in entry.languages.split(",") if name
+        name.strip() for entry in entries.values() for name in entry.languages.split(",") if name
     }
     return sorted(spoken)
 
 
 def _professions() -> list[str]:
-    known, _ = context.services().network.fresh(context.reader())
-    return sorted({entry.subtitle for entry in known.values() if entry.kind == "practitioner"})
+    entries, _ = context.services().network.fresh(context.reader())
+    return sorted({entry.subtitle for entry in entries.values() if entry.kind == "practitioner"})
 
 
 def _zones(found: Results) -> list[str]:

@@ -21,9 +21,8 @@ from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Profession
-from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web import access, context, known, reading
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity.models import Role
@@ -256,8 +255,7 @@ def _patient() -> Patient | None:
     patient_id = _patient_id()
     if patient_id is None:
         return None
-    may_see_patient(context.actor(), patient_id)
-    return directory.patient(context.reader(), patient_id)
+    return known.patient(patient_id)
 
 
 def _offering() -> Offering:

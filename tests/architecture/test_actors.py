@@ -1,0 +1,121 @@
+"""Rule: entry points ask for rows by who asks. What they ask otherwise stands here, with what
+bounds it; a new query about people without an actor fails."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[2] / "src" / "openslot"
+ENTRIES = ("api", "fhir", "web")
+FEATURES = (
+    "booking", "directory", "exchange", "feedback", "identity", "notifications", "offers",
+    "records", "referrals", "reports", "requests",
+)  # fmt: skip
+"""Those that keep rows about people; schedules and what is free are public."""
+
+BOUND = {
+    "public: no row about a patient": """
+        booking.cells.free_board booking.cells.full_board booking.doctors.doctor
+        booking.doctors.doctors booking.doctors.schedule_at booking.slots.free_starts
+        booking.slots.slots directory.queries.centre directory.queries.centres
+        directory.queries.department directory.queries.departments
+        directory.queries.departments_of_all directory.queries.figures directory.queries.listed
+        directory.queries.practitioner directory.queries.practitioners directory.queries.service
+        directory.queries.services directory.queries.version feedback.queries.averages
+        feedback.queries.given feedback.queries.summary referrals.queries.areas
+        referrals.queries.specialist referrals.queries.specialists
+        requests.queries.consultations requests.commands.place_for
+        requests.queries.services_in""",
+    "one's own: the id is that of the actor, or of whom it cares for": """
+        directory.queries.dependents_of directory.queries.patient_of
+        directory.queries.practitioner_of directory.queries.staff_member
+        feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
+        identity.queries.by_id identity.queries.sessions_of notifications.feeds.feed_of
+        notifications.preferences.preferences notifications.preferences.wants
+        offers.queries.open_offers offers.search.entries_for records.queries.patients_of
+        records.queries.visits_with referrals.queries.admissions referrals.queries.waiting_for""",
+    "checked first: the actor knows the patient, history, visit or request that the id names": """
+        booking.identifiers.name booking.queries.visit directory.queries.patient
+        exchange.history.looks exchange.history.whole notifications.recipients.patient_side
+        offers.queries.open_for_visit offers.queries.open_of_absences
+        offers.queries.open_of_entries offers.rebooking.suggestions offers.search.centres_of
+        offers.search.entries_with offers.waiting.free_for records.queries.emergencies
+        records.queries.entries records.queries.entry records.queries.of_visit
+        records.queries.visits referrals.queries.letter_to referrals.queries.of_patient
+        requests.queries.of_visit""",
+    "conditions that are made of the actor": """
+        referrals.queries.count referrals.queries.letters reports.answers.answers
+        reports.queries.offers requests.queries.closed requests.queries.count
+        requests.queries.figures requests.queries.figures_at requests.queries.newest
+        requests.queries.page""",
+    "a desk's: pages and operations for those who work with patients": """
+        directory.queries.patients records.queries.exactly""",
+    "an administrator's": """
+        booking.oversight.things directory.queries.staff_accounts
+        directory.queries.waiting_staff directory.queries.without_account
+        identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
+    "proof: whoever holds the password, link, token or assertion": """
+        directory.commands.actor_of directory.commands.sign_up directory.dependents.invited
+        directory.dependents.take_over directory.registration.is_waiting
+        directory.registration.register identity.assertions.client_named identity.assertions.grant
+        identity.commands.account_of_token identity.commands.end_session
+        identity.commands.start_session identity.commands.touch_session
+        identity.keys.issue_pair identity.keys.prove identity.keys.refresh
+        identity.queries.by_email identity.queries.by_uniquifier notifications.feeds.read_feed
+        notifications.preferences.account_to_stop offers.answers.named""",
+    "written, not read": """
+        notifications.commands.queue_account_mail notifications.commands.queue_mail""",
+}
+
+
+def without_actor() -> set[str]:
+    """The functions of features that take a session and nobody who asks."""
+    found = set()
+    for feature in FEATURES:
+        for file in (SOURCE / feature).glob("*.py"):
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                    takes = {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
+                    if "session" in takes and not takes & {"actor", "by"}:
+                        found.add(f"{feature}.{file.stem}.{node.name}")
+    return found
+
+
+def called() -> Iterator[tuple[str, str]]:
+    """What entry points for people and programs name of the features, and where."""
+    files = [*(SOURCE / "entrypoints").glob("*.py")]
+    files += [file for one in ENTRIES for file in (SOURCE / "entrypoints" / one).glob("*.py")]
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = dict(_imported(tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in names:
+                yield names[node.id], f"{file.name}:{node.lineno}"
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = names.get(node.value.id)
+                if module is not None:
+                    yield f"{module}.{node.attr}", f"{file.name}:{node.lineno}"
+
+
+def _imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("openslot."):
+            for one in node.names:
+                known = f"{node.module}.{one.name}".removeprefix("openslot.")
+                yield one.asname or one.name, known
+
+
+def test_rows_are_asked_for_by_who_asks() -> None:
+    bound = {name for names in BOUND.values() for name in names.split()}
+    queries = without_actor()
+    places: dict[str, list[str]] = {}
+    for name, where in called():
+        if name in queries:
+            places.setdefault(name, []).append(where)
+    assert {name: where for name, where in places.items() if name not in bound} == {}
+    assert bound - places.keys() == set(), "no longer asked: take it out of the list"
+
+
+def test_visits_are_read_by_who_asks() -> None:
+    raw = {"booking.queries.visits", "booking.queries.count"}
+    assert [(name, where) for name, where in called() if name in raw] == []

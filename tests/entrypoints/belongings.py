@@ -1,0 +1,311 @@
+"""One of everything, belonging to the people called ``owner``, for tests that walk over all doors.
+
+Among the texts that people wrote each bears SECRET, so that a body that shows one can be found.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import cast
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from entrypoints.world import SYDNEY, World, password_hash
+from openslot.booking import absences
+from openslot.booking import commands as booking
+from openslot.booking.absences import AbsenceDetails
+from openslot.booking.commands import Wish
+from openslot.booking.models import Appointment, Status
+from openslot.core.audit import AuditEvent, Origin
+from openslot.core.config import Settings
+from openslot.core.db import Database
+from openslot.core.outbox import OutboxMessage
+from openslot.directory import dependents, registration
+from openslot.directory.commands import actor_of
+from openslot.directory.dependents import HandOverDetails
+from openslot.directory.details import DependentDetails
+from openslot.directory.models import Practitioner, Profession
+from openslot.directory.registration import StaffSignUp
+from openslot.directory.rules import SYSTEM, Actor
+from openslot.entrypoints.fhir.registry import RESOURCES
+from openslot.entrypoints.web import context, hand_over, sign_in
+from openslot.feedback import commands as feedback
+from openslot.identity.keys import create_key
+from openslot.identity.models import Account
+from openslot.notifications.feeds import make_feed
+from openslot.notifications.preferences import Kind, stop_token
+from openslot.offers import waiting
+from openslot.offers.details import WaitingDetails
+from openslot.offers.links import token_of
+from openslot.offers.models import Offer
+from openslot.records.models import EmergencyAccess, Entry, EntryKind
+from openslot.referrals.models import Kept, Referral
+from openslot.requests import commands as requests
+from openslot.requests.details import RequestDetails
+from openslot.schedules import commands as schedules
+from openslot.schedules.models import AbsenceKind
+from openslot.webhooks.models import Delivery, Endpoint
+
+SECRET = "zwieback"
+"""A word that nothing else bears."""
+DAY, HALF_HOUR = timedelta(days=1), timedelta(minutes=30)
+
+Parts = dict[str, object]
+"""Ids, by the names that addresses give them."""
+
+
+def furnish(database: Database, world: World) -> Parts:
+    """Give the owners of the world one of everything; its ids."""
+    now = datetime.now(UTC)
+    found = database.run(lambda session: _furnish(session, world, now))
+    assert waiting.sweep(database, Settings(_env_file=None), lambda: now) == 1
+    return found | database.read(_made_meanwhile)
+
+
+def _furnish(session: Session, world: World, now: datetime) -> Parts:
+    for who, values in (("owner", {"profession": Profession.GP}),
+                        ("teammate", {"profession": Profession.SPECIALIST,
+                                      "expertise": "Dental"})):  # fmt: skip
+        practitioner = session.get_one(Practitioner, world.practitioners[who])
+        for name, value in values.items():
+            setattr(practitioner, name, value)
+    session.flush()
+    return (
+        {
+            "centre_id": world.centres["own"],
+            "department_id": world.departments["owner"],
+            "service_id": world.services["owner"],
+            "schedule_id": world.schedules["owner"],
+            "practitioner_id": world.practitioners["owner"],
+            "doctor_id": world.practitioners["owner"],
+            "subject_id": world.practitioners["owner"],
+            "patient_id": world.patients["owner"],
+            "appointment_id": world.visits["owner"],
+            "staff_id": world.accounts["staff-owner"],
+        }
+        | _of_the_patient(session, world, now)
+        | _of_the_practitioner(session, world, now)
+        | _of_the_department(session, world, now)
+        | _of_the_network(session, world, now)
+    )
+
+
+def _actor(session: Session, world: World, person: str) -> Actor:
+    return actor_of(session, session.get_one(Account, world.accounts[person]), "127.0.0.1")
+
+
+def at(now: datetime, days: int, hour: int = 14) -> datetime:
+    """A whole hour in some days, in Sydney."""
+    return datetime.combine((now + days * DAY).astimezone(SYDNEY).date(), time(hour), SYDNEY)
+
+
+def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
+    actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
+    session.get_one(Appointment, world.visits["owner"]).reason = f"{SECRET} reason"
+    kept = Wish(world.schedules["owner-service"], at(now, 5), 30, patient)
+    hold = booking.hold(session, SYSTEM, kept, now=now, keep=HALF_HOUR)
+    child = dependents.add(
+        session, actor, DependentDetails(name="Mia Zwieback", born=now.date() - 3000 * DAY), now=now
+    )
+    dependents.invite(session, actor, child.id, HandOverDetails(email="mia@example.com"), now=now)
+    feedback.rate(session, actor, "practitioner", world.practitioners["owner"], 2, now=now)
+    feedback.add_favourite(session, actor, "practitioner", world.practitioners["owner"], now=now)
+    entry = waiting.join(
+        session, actor,
+        WaitingDetails(appointment_id=world.visits["owner"], schedule_id=world.schedules["owner"],
+                       starts_from=now, starts_until=now + 9 * DAY),
+        now=now,
+    )  # fmt: skip
+    return {
+        "hold_id": hold.id,
+        "child_id": child.id,
+        "waiting_id": entry.id,
+        "feed": make_feed(session, world.accounts["patient-owner"], by=actor.origin, now=now),
+    }
+
+
+def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts:
+    patient, own = world.patients["owner"], world.practitioners["owner"]
+    letter = Referral(
+        patient_id=patient, gp_id=own, practitioner_id=world.practitioners["teammate"],
+        letter=f"{SECRET} letter", status=Kept.SENT, created_at=now, sent_at=now,
+        expires_at=now + 90 * DAY,
+    )  # fmt: skip
+    over = Appointment(
+        schedule_id=world.schedules["owner"], patient_id=patient, status=Status.FULFILLED,
+        starts_at=at(now, -9), ends_at=at(now, -9) + HALF_HOUR, created_at=now, changed_at=now,
+    )  # fmt: skip
+    session.add_all([letter, over])
+    session.flush()
+    note = Entry(
+        patient_id=patient, practitioner_id=own, centre_id=world.centres["own"],
+        appointment_id=over.id, kind=EntryKind.NOTE, text=f"{SECRET} note", recorded_at=now,
+    )  # fmt: skip
+    pills = Entry(
+        patient_id=patient, practitioner_id=own, centre_id=world.centres["own"], text="",
+        appointment_id=over.id, kind=EntryKind.PRESCRIPTION, medication=f"{SECRET} pills",
+        dose="one", recorded_at=now,
+    )  # fmt: skip
+    access = EmergencyAccess(
+        patient_id=patient, practitioner_id=own, reason=f"{SECRET} glass", starts_at=now - 9 * DAY,
+        ends_at=now - 8 * DAY,
+    )  # fmt: skip
+    session.add_all([note, pills, access])
+    session.flush()
+    leave = AbsenceDetails(
+        kind=AbsenceKind.LEAVE, starts_at=at(now, 3, 9), ends_at=at(now, 3, 12),
+        reason=f"{SECRET} leave",
+    )  # fmt: skip
+    absence = absences.enter_absence(session, SYSTEM, own, leave, now=now)
+    return {
+        "referral_id": letter.id, "past_id": over.id, "entry_id": note.id, "pills_id": pills.id,
+        "absence_id": absence.id,
+    }  # fmt: skip
+
+
+def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
+    """Asked for by the teammate's department, of the owner's."""
+    made = requests.make(
+        session, _actor(session, world, "staff-teammate"), world.services["owner"],
+        RequestDetails(task=f"{SECRET} task"), start=at(now, 6), minutes=30,
+        patient_id=world.patients["owner"], now=now,
+    )  # fmt: skip
+    waits = registration.register(
+        session,
+        StaffSignUp(email="waits@example.com", name=f"Wanda {SECRET}", password="-" * 20,
+                    centre_id=world.centres["own"]),
+        password_hash(), address=None, now=now,
+    )  # fmt: skip
+    closure = schedules.close_centre(
+        session, SYSTEM, world.centres["own"], starts=at(now, 25), ends=at(now, 26),
+        reason=f"{SECRET} closed", now=now,
+    )  # fmt: skip
+    return {"request_id": made.id, "account_id": waits.id, "closure_id": closure.id}
+
+
+def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
+    key, _ = create_key(session, f"{SECRET} key", ["directory:read"], [], by=Origin(), now=now)
+    endpoint = Endpoint(
+        url=f"https://{SECRET}.example/", events="appointment.booked", secret="whsec_zwieback",
+        created_at=now, misses=0,
+    )  # fmt: skip
+    session.add(endpoint)
+    session.flush()
+    delivery = Delivery(
+        endpoint_id=endpoint.id, event="appointment.booked", payload={"id": SECRET}, attempts=1,
+        created_at=now, state="failed",
+    )  # fmt: skip
+    session.add(delivery)
+    session.flush()
+    return {
+        "key_id": key.id, "endpoint_id": endpoint.id, "webhook_id": endpoint.id,
+        "delivery_id": delivery.id,
+    }  # fmt: skip
+
+
+def _made_meanwhile(session: Session) -> dict[str, object]:
+    """The offer that the sweep made, and a mail that waits to be sent."""
+    offer: UUID = session.scalars(select(Offer.id)).one()
+    message = session.scalars(select(OutboxMessage.id)).first()
+    event = session.scalars(
+        select(AuditEvent.id).where(AuditEvent.action == "appointment.held")
+    ).first()
+    starts = session.get_one(Appointment, session.get_one(Offer, offer).appointment_id).starts_at
+    return {
+        "offer_id": offer, "message_id": message, "event_id": event,
+        "tick": int(starts.timestamp()) // 300,
+    }  # fmt: skip
+
+
+# Addresses
+
+STATIC = frozenset({"static", "bootstrap.static"})
+"""Files that are the same for everybody."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A method on an address that leads to what the owners have; of FHIR with the resource."""
+
+    endpoint: str
+    method: str
+    path: str
+    kind: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a table calls it: the method, and the address with names for its parts."""
+        return f"{self.endpoint} {self.kind}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} ({self.name})"
+
+
+def links(app: Flask, world: World, parts: Parts) -> dict[str, str]:
+    """What the links in mails carry, by the endpoint that they lead to."""
+    waits = app.extensions["openslot"].settings
+    account_id, offer = world.accounts["patient-owner"], cast(UUID, parts["offer_id"])
+    with app.test_request_context():
+        account = context.reader().get_one(Account, account_id)
+        return {
+            "accounts.confirm": sign_in.confirmation_token(account),
+            "accounts.reset": sign_in.reset_token(account),
+            "hand_over.take_over": hand_over.token_for(
+                cast(UUID, parts["child_id"]), world.patients["owner"], "mia@example.com"
+            ),
+            "notifications.feed": str(parts["feed"]),
+            "notifications.stop": stop_token(waits, account_id, Kind.REMINDERS),
+            **dict.fromkeys(
+                ("offers.show", "offers.take", "offers.decline"), token_of(waits.key(), offer)
+            ),
+        }
+
+
+def addresses(app: Flask, world: World, parts: Parts) -> Iterator[Address]:
+    """Every method on every address of the app, but for files."""
+    adapter, tokens = app.url_map.bind("localhost"), links(app, world, parts)
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in STATIC:
+            continue
+        own = parts | _others(rule.endpoint, parts) | {"token": tokens.get(rule.endpoint)}
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            for kind in RESOURCES if rule.rule.startswith("/fhir/<kind>") else ("",):
+                filled = own | ({"kind": kind, "key": fhir_key(kind, parts)} if kind else {})
+                defaults = dict(rule.defaults or {})
+                asked = {name: filled[name] for name in rule.arguments - defaults.keys()}
+                path = adapter.build(rule.endpoint, asked | defaults, method)
+                yield Address(rule.endpoint, method, path, kind)
+
+
+def _others(endpoint: str, parts: Parts) -> Parts:
+    """Parts of addresses that mean something of their own in some places."""
+    if endpoint.startswith("dependents."):
+        return {"patient_id": parts["child_id"]}
+    if endpoint in ("waiting.leave", "api_waitlist.delete_waiting"):
+        return {"entry_id": parts["waiting_id"]}
+    if endpoint.startswith("admin_accounts."):
+        return {"account_id": parts["staff_id"]}
+    return {
+        "choice": "dark", "kind": "practitioners" if "rating" in endpoint else "practitioner",
+        "report_kind": "bookings", "key": parts["appointment_id"], "version": "1",
+        "name": "locations.ndjson",
+    }  # fmt: skip
+
+
+def fhir_key(kind: str, parts: Parts) -> object:
+    """The id of something of the owners', as FHIR writes it."""
+    known = {
+        "AuditEvent": "event_id", "Encounter": "past_id", "DocumentReference": "entry_id",
+        "HealthcareService": "service_id", "Location": "centre_id",
+        "MedicationRequest": "pills_id", "Patient": "patient_id",
+        "Practitioner": "practitioner_id", "PractitionerRole": "schedule_id",
+        "Schedule": "schedule_id", "ServiceRequest": "referral_id",
+    }  # fmt: skip
+    if kind == "Organization":
+        return f"centre-{parts['centre_id']}"
+    if kind == "Slot":
+        return f"{parts['schedule_id']}-{parts['tick']}-30"
+    return parts[known.get(kind, "appointment_id")]
