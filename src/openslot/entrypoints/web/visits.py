@@ -12,8 +12,9 @@ from openslot.booking.commands import visit_for
 from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Priority, Status
-from openslot.booking.queries import Visit
-from openslot.booking.rules import Part, may_reschedule, moves_now
+from openslot.booking.queries import Visit, for_whom
+from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
+from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -229,8 +230,18 @@ def _week_for(visit: Visit, schedule_id: int) -> Week:
         minutes=reading.number("minutes", 0) or length,
         now=context.now(),
         days_ahead=place.horizon_days,
-        besides=[visit.patient.diary_id] if visit.patient else (),
+        whom=_whom(visit),
     )
+
+
+def _whom(visit: Visit) -> ForWhom | None:
+    """The patient, as if they had not this visit on its day: it goes to the new time."""
+    if visit.patient is None:
+        return None
+    found = for_whom(context.reader(), visit.patient.id)
+    if found is None or visit.appointment.one_a_day is None:
+        return found and found._replace(keys=frozenset())
+    return found.without(visit.appointment.one_a_day)
 
 
 def _elsewhere(visit: Visit) -> list[schedules.Subject]:
