@@ -1,6 +1,6 @@
 """Search over the whole network: matches, ranked, with ratings and the next free times."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum

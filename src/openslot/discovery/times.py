@@ -57,7 +57,9 @@ class FreeTimes:
         """Read them in three statements; without ``booker`` for anybody."""
         window = window_over(now, now + timedelta(days=days))
         known = _places(session, ids)
-        barriers = {key: why for key, one in known.items() if booker and (why := booker.barrier(one))}
+        barriers = {
+            key: why for key, one in known.items() if booker and (why := booker.barrier(one))
+        }
         places = {key: one for key, one in known.items() if key not in barriers}
         whom = booker.whom if booker else None
         masks = free_starts(session, places, window, now=now, whom=whom) if places else {}

@@ -157,8 +157,9 @@ def nearest_for(
     visits share it. Six statements, whatever the number of visits.
 
     First come those of the same practitioner at the same centre within REACH, then at other
-    centres, then, if there are none, others of the profession at the same centre; never what was offered instead of the visit before. ``away`` is time of
-    diaries that is about to be blocked.
+    centres, then, if there are none, others of the profession at the same centre; never what
+    was offered instead of the visit before. ``away`` is time of diaries that is about to be
+    blocked.
     """
     if not visits:
         return {}

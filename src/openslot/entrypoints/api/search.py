@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from openslot.discovery.asked import NoTimes
 from openslot.discovery.search import Order, Result, Search, find
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.shapes import Slot, slot
+from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 
 service = Service("search", "Search", "The whole network in one box, as on the start page.")
@@ -25,6 +26,7 @@ class SearchQuery(Given):
     service: Words = ""
     expertise: Words = ""
     kind: tuple[Kind, ...] = ("practitioner", "centre", "department")
+    patient: ForPatient = None
     order: Order = Order.BEST
     page: Annotated[int, Field(ge=1, le=500)] = 1
     limit: Annotated[int, Field(ge=1, le=50)] = 10
@@ -42,11 +44,22 @@ class Found(Shown):
     needs_referral: bool
     stars: Annotated[float | None, Field(description="Average of 1 to 5.")]
     ratings: int
-    next_free: list[Slot]
+    next_free: Annotated[
+        list[Slot], Field(description="Of what was asked for, such as whoever asks can book.")
+    ]
+    no_times: Annotated[
+        NoTimes | None,
+        Field(
+            description="Why next_free is empty: not booked online, several kinds of care to "
+            "choose from first, found by a guess at the spelling only, full, a referral or a "
+            "patient is missing, not the caller's to book, or the patient is the practitioner.",
+        ),
+    ]
 
 
 class SearchResults(Shown):
-    """One page of what fits; ``corrected`` is another spelling that was looked for instead."""
+    """One page of what fits; ``corrected`` is another spelling that may be meant: what it finds
+    has no times."""
 
     items: list[Found]
     total: int
@@ -57,15 +70,20 @@ class SearchResults(Shown):
     "GET", "/api/v1/search", scope="directory:read", query=SearchQuery, answer=SearchResults
 )
 def search(query: SearchQuery) -> SearchResults:
-    """Search the network, ranked; small typing errors still find."""
+    """Search the network, ranked; small typing errors still find.
+
+    The next free times of a result are those of what was asked for: of a centre found by a
+    profession the practitioners of that profession, and of one found by its name nobody's.
+    """
     wanted = Search(
         text=query.q, name=query.name, centre=query.centre, suburb=query.suburb,
         service=query.service, expertise=query.expertise, kinds=frozenset(query.kind),
         order=query.order, page=query.page, page_size=query.limit,
     )  # fmt: skip
     found = find(
-        reader(), services().network, wanted, now=now(), days=settings().search_days, times=3
-    )
+        reader(), services().network, wanted, now=now(), days=settings().search_days, times=3,
+        booker=booker(query.patient),
+    )  # fmt: skip
     return SearchResults(
         items=[_shown(one) for one in found.items], total=found.total, corrected=found.corrected
     )
@@ -83,5 +101,6 @@ def _shown(result: Result) -> Found:
         needs_referral=entry.needs_referral,
         stars=result.rating.stars if result.rating else None,
         ratings=result.rating.count if result.rating else 0,
+        no_times=result.no_times,
         next_free=[slot(one, known[one.schedule_id].subject) for one in result.slots],
     )

@@ -40,6 +40,7 @@ from openslot.schedules.rules import Place
 
 pages = Blueprint("booking", __name__)
 
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The time in the panel beside the week: held, or only looked at."""
@@ -266,9 +267,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     return Response(page, status)
 
 
-def _gone(
-    session: Session, place: Place, booker: Booker, error: DomainError | None
-) -> Gone | None:
+def _gone(session: Session, place: Place, booker: Booker, error: DomainError | None) -> Gone | None:
     """The time that was pressed and cannot be had, with the nearest that can."""
     start = form.pressed()
     if start is None or not (error is None or isinstance(error, SlotTaken)):

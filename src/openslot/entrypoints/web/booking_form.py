@@ -77,5 +77,3 @@ def chosen_minutes(place: Place) -> int:
 def week_url(schedule_id: int) -> Callable[..., str]:
     """Addresses of this page for another week or length."""
     return lambda **changed: address(schedule_id, **changed)
-
-

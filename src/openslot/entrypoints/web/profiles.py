@@ -8,7 +8,7 @@ from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.discovery.queries import Entry, EntryKey
 from openslot.discovery.times import FreeTimes
-from openslot.entrypoints.web import access, context, reading, whom
+from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
 from openslot.identity.models import Role

@@ -253,9 +253,7 @@ def _elsewhere(visit: Visit, part: Part) -> list[schedules.Subject]:
     actor, own = context.actor(), Schedule.id == visit.schedule.id
     if visit.practitioner is None:
         return schedules.subjects(context.reader(), own)
-    places = schedules.places(
-        context.reader(), Schedule.practitioner_id == visit.practitioner.id
-    )
+    places = schedules.places(context.reader(), Schedule.practitioner_id == visit.practitioner.id)
     able = [
         key for key, place in places.items()
         if key == visit.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
