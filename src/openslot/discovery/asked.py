@@ -1,7 +1,7 @@
 """Which schedules of a search result are what was asked for, so that only their times are shown.
 
 A result is found by the words of all that belongs to it: a centre by its name, its suburb, and
-what its practitioners are. Its times are those of the schedules that bear the words themselves.
+what its practitioners are. Its times are those of the schedules that bear words of their own.
 """
 
 from collections.abc import Iterable, Set
@@ -92,10 +92,11 @@ class Wanted:
         return Asked(found, None if found else NoTimes.CHOOSE)
 
     def _held(self, schedule_id: int) -> tuple[set[int], bool]:
-        """The words that a schedule holds, by number, and whether it bears one itself."""
+        """The words that a schedule holds, by number, and whether it bears one that its place
+        does not bear, too: the "general" of a hospital asks for no general practitioner."""
         own = {number for number, (own, _) in enumerate(self.words) if schedule_id in own}
         around = {number for number, (_, near) in enumerate(self.words) if schedule_id in near}
-        return own | around, bool(own)
+        return own | around, bool(own - around)
 
 
 def _own(place: Where) -> Iterable[Text]:
