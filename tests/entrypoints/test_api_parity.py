@@ -46,6 +46,7 @@ SAME = {
     "booking.confirm": "appointments.create_appointment",
     "booking.extend": "appointments.extend_hold",
     "booking.hold": "appointments.create_hold",
+    "booking.look": "slots.list_slots",
     "booking.release": "appointments.release_hold",
     "calendar.edit_hours": "schedules.change_schedule",
     "dependents.edit": "patients.change_patient",

@@ -113,7 +113,7 @@ def test_the_week_asks_who_it_is_for_and_the_choice_stays(
 ) -> None:
     book = f"/book/{world.schedules['stranger']}"
     own = carer.get(book).text
-    assert f"patient={child}" in own
+    assert re.search(rf'name="patient" value="{child}" ', own)
     start = starts(carer.get(f"{book}?patient={child}").text)[-1]
     held = carer.post(f"{book}/hold", start=start, minutes=30, patient=child).location
     assert f"patient={child}" in held

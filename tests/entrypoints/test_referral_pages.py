@@ -301,8 +301,8 @@ def test_without_a_referral_the_week_says_what_to_do(
     page = patient.get(book).text
     assert "You have no referral for this specialist" in page
     assert "/search?q=GP" in page
-    start = free_start(patient, world)
-    refused = patient.post(f"{book}/hold", start=start, minutes=30)
+    assert 'name="start"' not in page
+    refused = patient.post(f"{book}/hold", start="2199-11-23T09:00:00Z", minutes=30)
     assert refused.status_code == 403
     assert "Find a GP" in refused.text
     assert "If you have a referral, sign in" in client_for(None).get(book).text
@@ -348,7 +348,9 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
     patient = client_for("patient-owner")
     found = "/search?expertise=Cardiology"
     assert patient.get(found).text.count("Book with your referral") == 2
-    for other in ("patient-stranger", "staff-stranger", None):
+    stranger = client_for("patient-stranger")
+    assert stranger.get(f"{found}&patient={world.patients['owner']}").status_code == 404
+    for other in ("staff-stranger", None):
         text = client_for(other).get(f"{found}&patient={world.patients['owner']}").text
         assert "Book with" not in text
         assert text.count("Needs a referral") == 2

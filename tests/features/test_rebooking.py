@@ -575,3 +575,20 @@ def test_everything_is_in_the_audit(sqlite_database: Database, town: Town) -> No
     assert [event.action for event in events] == [
         "absence.entered", "absence.decided", "absence.move-done",
     ]  # fmt: skip
+
+
+def test_another_time_is_at_the_same_centre_where_there_is_one(
+    sqlite_database: Database, town: Town
+) -> None:
+    """Also where the practitioner is free sooner elsewhere; other centres come behind."""
+    at_clinic = town.wish(schedule=town.gp_at_clinic)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, at_clinic, now=NOW))
+    days = tuple(one for one in WEEKDAYS if one.weekday in (0, 4))
+    sqlite_database.run(
+        lambda session: schedules.set_hours(session, SYSTEM, town.gp_at_clinic, days, now=NOW)
+    )
+    [hit] = look(sqlite_database, town, leave())
+    assert hit.slots[0].schedule_id == town.gp_at_clinic
+    assert hit.slots[0].start == MONDAY_9 + 4 * DAY
+    places = [slot.schedule_id for slot in hit.slots]
+    assert places == sorted(places, key=lambda one: one != town.gp_at_clinic)

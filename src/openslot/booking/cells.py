@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.models import Status
 from openslot.booking.search import Occupied, occupied
 from openslot.booking.slots import free_starts
+from openslot.booking.whom import ForWhom
 from openslot.schedules import diaries
 from openslot.schedules.availability import (
     Span,
@@ -103,10 +104,15 @@ class Board:
 
 
 def free_board(
-    session: Session, places: Mapping[int, Place], window: Window, *, now: datetime
+    session: Session,
+    places: Mapping[int, Place],
+    window: Window,
+    *,
+    now: datetime,
+    whom: ForWhom | None = None,
 ) -> Board:
-    """Only the free cells; two statements."""
-    masks = free_starts(session, places, window, now=now)
+    """Only the free cells, for a patient those that are free for them; two statements."""
+    masks = free_starts(session, places, window, now=now, whom=whom)
     return Board(
         window, {(key, places[key].slot_minutes, Use.FREE): mask for key, mask in masks.items()}
     )

@@ -19,6 +19,7 @@ from openslot.booking.errors import (
     WrongMove,
 )
 from openslot.booking.events import Topic, announce, news_of, subject_of, tell
+from openslot.booking.instead import offering
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.moving import move_onto
 from openslot.booking.queries import Visit
@@ -303,7 +304,8 @@ def make(
             key = None
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
-    claims.take(session, place, span, patient, holds, now)
+    with offering(session, place, span, wish.patient_id, now):
+        claims.take(session, place, span, patient, holds, now)
     visit = Appointment(
         id=new_id(),
         schedule_id=wish.schedule_id,

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import claims, opening, queries
 from openslot.booking.events import Topic, former, tell
+from openslot.booking.instead import offering
 from openslot.booking.models import Appointment
 from openslot.booking.queries import Visit
 from openslot.booking.rules import Wanted, check_second, gives_way, one_a_day_key
@@ -28,7 +29,9 @@ def move_onto(
     appointment = visit.appointment
     key, holds = key_for_move(session, actor, place, appointment, span, now)
     kept = [one for one in (*holds, hold) if one is not None]
-    claims.take(session, place, span, visit.patient, [appointment, *set(kept)], now)
+    own = appointment.one_a_day
+    with offering(session, place, span, appointment.patient_id, now, besides=own):
+        claims.take(session, place, span, visit.patient, [appointment, *set(kept)], now)
     appointment.opens_record_at = opening.when_moved(
         actor, place, instant_of(span.start), visit.standing, appointment.opens_record_at, now
     )

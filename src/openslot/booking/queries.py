@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING, LIVE, Standing
+from openslot.booking.whom import ForWhom
 from openslot.core.db import behind
 from openslot.directory.models import (
     Centre,
@@ -194,6 +195,27 @@ def patient_with(
     return patient, [appointment for _, appointment in rows if appointment is not None]
 
 
+def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
+    """Return an active patient with the keys of their appointments, holds aside: these give way
+    to what the patient takes instead; one statement."""
+    rows = session.execute(
+        select(Patient.diary_id, Patient.email, Appointment.one_a_day)
+        .outerjoin(
+            Appointment,
+            and_(
+                Appointment.patient_id == Patient.id,
+                Appointment.one_a_day.is_not(None),
+                Appointment.status != Status.HELD,
+            ),
+        )
+        .where(Patient.id == patient_id, Patient.active.is_(True))
+    ).all()
+    if not rows:
+        return None
+    diary_id, email, _ = rows[0]
+    return ForWhom(patient_id, diary_id, email, frozenset(key for *_, key in rows if key))
+
+
 def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Claim]:
     """What the given visits claim, in all their diaries; one statement."""
     if not appointments:
@@ -202,11 +224,18 @@ def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Cla
 
 
 def lapsed_spans(
-    session: Session, window: Window, *, now: datetime
+    session: Session, window: Window, *, now: datetime, patient_id: UUID | None = None
 ) -> tuple[list[Claim], list[Claim]]:
     """What holds that ran out still claim in ``window``, and the absences in their diaries,
-    which keep it taken all the same; one statement."""
-    ran_out = (_lapsed(now), _over(Span(window.start, window.end)))
+    which keep it taken all the same; one statement.
+
+    With a patient also what their holds claim, which give way to what they take instead.
+    """
+    gone = _lapsed(now)
+    if patient_id is not None:
+        own = and_(Appointment.status == Status.HELD, Appointment.patient_id == patient_id)
+        gone = or_(gone, own)
+    ran_out = (gone, _over(Span(window.start, window.end)))
     holds = select(
         literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
     ).where(*ran_out)

@@ -327,7 +327,12 @@ def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None
 
 def day_key(patient_id: UUID, practitioner_id: int, zone: ZoneInfo, start: datetime) -> str:
     """The text of :func:`one_a_day_key`."""
-    return f"{patient_id.hex}/{practitioner_id}/{start.astimezone(zone).date().isoformat()}"
+    return day_prefix(patient_id, practitioner_id) + start.astimezone(zone).date().isoformat()
+
+
+def day_prefix(patient_id: UUID, practitioner_id: int) -> str:
+    """What a :func:`day_key` has before its date."""
+    return f"{patient_id.hex}/{practitioner_id}/"
 
 
 def local_date(place: Place, start: datetime) -> date:

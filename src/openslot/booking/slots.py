@@ -9,6 +9,7 @@ from itertools import islice
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
+from openslot.booking.whom import ForWhom
 from openslot.schedules import diaries
 from openslot.schedules.availability import (
     Span,
@@ -35,11 +36,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The taken time of some diaries over a window, read once and asked many times."""
+    """The taken time of some diaries over a window, read once and asked many times; where it
+    was read for a patient, what is free is free for them."""
 
     window: Window
     taken: dict[int, int]
     now: datetime
+    whom: ForWhom | None = None
 
     def free_starts(
         self, place: Place, minutes: int | None = None, besides: Sequence[int] = ()
@@ -50,8 +53,11 @@ class Board:
         if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
             return 0
         busy = 0
-        for diary_id in (*_diaries_of(place), *besides):
+        own = (self.whom.diary_id,) if self.whom else ()
+        for diary_id in (*_diaries_of(place), *besides, *own):
             busy |= self.taken.get(diary_id, 0)
+        if self.whom:
+            busy |= self.whom.taken_days(place, self.window)
         free = open_ticks(place, self.window) & ~busy
         wanted = mask_of([bookable_span(place, self.now)], self.window)
         on_grid = grid(place.slot_minutes, place.zone, self.window)
@@ -70,20 +76,26 @@ def board(
     *,
     now: datetime,
     besides: Iterable[int] = (),
+    whom: ForWhom | None = None,
 ) -> Board:
-    """What is taken of the places and of further diaries; two statements.
+    """What is taken of the places, of further diaries and of the patient's; two statements.
 
-    Holds that have run out count as free.
+    Holds that have run out count as free, and those of the patient, which give way.
     """
     wanted = {diary for place in places for diary in _diaries_of(place)} | set(besides)
+    wanted |= {whom.diary_id} if whom else set()
     taken = diaries.taken(session, wanted, window)
-    lapsed, absent = queries.lapsed_spans(session, window, now=now)
+    if whom and len(wanted) > diaries.MOST_IDS_NAMED:  # then no patient's diary is among them
+        taken |= diaries.taken(session, {whom.diary_id}, window)
+    lapsed, absent = queries.lapsed_spans(
+        session, window, now=now, patient_id=whom.patient_id if whom else None
+    )
     for diary_id, span in lapsed:
         if diary_id in taken:
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
-    return Board(window, taken, now)
+    return Board(window, taken, now, whom)
 
 
 def free_starts(
@@ -94,13 +106,14 @@ def free_starts(
     now: datetime,
     minutes: int | None = None,
     besides: Sequence[int] = (),
+    whom: ForWhom | None = None,
 ) -> dict[int, int]:
     """The free starts of each place as a mask over ``window``; two statements.
 
     ``minutes`` is the length wanted, by default one slot of each place. ``besides`` are
-    further diaries that must be free, such as the patient's.
+    further diaries that must be free; ``whom`` is the patient it must be free for.
     """
-    read = board(session, places.values(), window, now=now, besides=besides)
+    read = board(session, places.values(), window, now=now, besides=besides, whom=whom)
     return {key: read.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
@@ -118,11 +131,14 @@ def slots(
     minutes: int | None = None,
     limit: int | None = None,
     besides: Sequence[int] = (),
+    whom: ForWhom | None = None,
 ) -> list[Slot]:
     """The free starts from ``starts`` up to ``ends``, earliest first, ``limit`` at most."""
     # A visit may run on after the last start: one more day shows whether it is free.
     window = window_over(starts, ends + timedelta(days=1))
-    masks = free_starts(session, places, window, now=now, minutes=minutes, besides=besides)
+    masks = free_starts(
+        session, places, window, now=now, minutes=minutes, besides=besides, whom=whom
+    )
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
 
     def starts_of(key: int) -> Iterator[tuple[int, int]]:
@@ -132,18 +148,39 @@ def slots(
     return [slot_at(tick, places[key], minutes) for tick, key in islice(found, limit)]
 
 
+def is_free(
+    session: Session,
+    place: Place,
+    start: datetime,
+    *,
+    now: datetime,
+    minutes: int,
+    whom: ForWhom | None = None,
+) -> bool:
+    """Return whether a time can be booked at the place; two statements."""
+    only, ends = {place.schedule_id: place}, start + timedelta(minutes=5)
+    return bool(slots(session, only, start, ends, now=now, minutes=minutes, whom=whom))
+
+
 NEAREST = 3
 """So many other times are named where one cannot be had."""
 
 
 def nearest(
-    session: Session, place: Place, start: datetime, *, now: datetime, minutes: int
+    session: Session,
+    place: Place,
+    start: datetime,
+    *,
+    now: datetime,
+    minutes: int,
+    whom: ForWhom | None = None,
 ) -> list[datetime]:
-    """The NEAREST free starts around ``start`` within a week either way, earliest first."""
+    """The NEAREST free starts around ``start`` within a week either way, earliest first; free
+    for the patient, too, if one is given."""
     week = timedelta(days=7)
     around = slots(
         session, {place.schedule_id: place}, max(now, start - week), start + week,
-        now=now, minutes=minutes,
+        now=now, minutes=minutes, whom=whom,
     )  # fmt: skip
     closest = sorted(around, key=lambda slot: abs(slot.start - start))[:NEAREST]
     return sorted(slot.start for slot in closest)

@@ -18,6 +18,9 @@ Key = TypeVar("Key")
 EXACT, PREFIX, PART, TYPO = 1.0, 0.85, 0.6, 0.5
 """How much a word of the query is worth, by how it matches a word of the text."""
 
+SHORTEST_PART = 5
+"""Shorter parts lie inside words by chance: the "ent" of a dentist."""
+
 LINKING_WORDS = frozenset({"a", "an", "and", "at", "for", "in", "near", "of", "the", "with", "dr"})
 """People write them, and they tell nothing apart."""
 
@@ -70,11 +73,17 @@ class Match(Generic[Key]):
 @dataclass(frozen=True, slots=True)
 class Matches(Generic[Key]):
     """What fits, best first. ``corrected`` is the query as it seems to be meant where words
-    were misspelt; ``wider`` says that not all words were found."""
+    were misspelt; ``wider`` says that not all words were found.
+
+    ``most`` is how many words of the query each match holds; ``asked`` has for each of its words
+    the field, and the known words that it means for sure.
+    """
 
     found: list[Match[Key]]
     corrected: str | None = None
     wider: bool = False
+    most: int = 0
+    asked: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 @dataclass(slots=True)
@@ -108,9 +117,10 @@ class Index(Generic[Key]):
             return Matches([Match(key, 0.0) for key in self._keys])
         scores: dict[Key, float] = defaultdict(float)
         hits: dict[Key, int] = defaultdict(int)
-        corrected = []
+        corrected, sure = [], []
         for name, word in asked:
             alike = self._alike(word)
+            sure.append((name, _meant(word, alike)))
             for key, score in self._scored(alike, name).items():
                 scores[key] += score
                 hits[key] += 1
@@ -121,7 +131,17 @@ class Index(Generic[Key]):
         found.sort(key=lambda match: -match.score)
         meant = " ".join(corrected)
         changed = meant != " ".join(word for _, word in asked)
-        return Matches(found, meant if changed else None, most < len(asked))
+        wider = most < len(asked)
+        return Matches(found, meant if changed else None, wider, most, tuple(sure))
+
+    def holding(self, name: str, known: Iterable[str]) -> set[Key]:
+        """The keys with one of the known words in the field, or in any for the field ""."""
+        return {
+            key
+            for word in known
+            for key, fields in self._places.get(word, {}).items()
+            if not name or name in fields
+        }
 
     def _alike(self, word: str) -> dict[str, float]:
         """The known words that ``word`` may mean, with what each match is worth."""
@@ -154,6 +174,12 @@ class Index(Generic[Key]):
                 if weight and worth * weight > best.get(key, 0.0):
                     best[key] = worth * weight
         return best
+
+
+def _meant(word: str, alike: Mapping[str, float]) -> frozenset[str]:
+    """The known words that ``word`` is, begins, or is a long part of; no guesses."""
+    least = PART if len(word) >= SHORTEST_PART else PREFIX
+    return frozenset(known for known, worth in alike.items() if worth >= least)
 
 
 def _typos_allowed(word: str) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import slots as booking
 from openslot.booking.slots import Slot
+from openslot.booking.whom import Booker
 from openslot.directory import queries as directory
 from openslot.schedules import queries as schedules
 from openslot.schedules.queries import Subject
@@ -60,7 +61,18 @@ def free_slots(
     now: datetime,
     minutes: int | None,
     limit: int | None,
+    booker: Booker | None = None,
 ) -> list[Slot]:
-    """The free starts of the chosen schedules, earliest first; two statements."""
-    places = {one.place.schedule_id: one.place for one in chosen}
-    return booking.slots(session, places, starts, ends, now=now, minutes=minutes, limit=limit)
+    """The free starts of the chosen schedules, earliest first; two statements.
+
+    With ``booker`` only those that they can book for their patient.
+    """
+    places = {
+        one.place.schedule_id: one.place
+        for one in chosen
+        if booker is None or booker.barrier(one.place) is None
+    }
+    return booking.slots(
+        session, places, starts, ends, now=now, minutes=minutes, limit=limit,
+        whom=booker.whom if booker else None,
+    )  # fmt: skip

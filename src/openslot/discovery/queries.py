@@ -17,13 +17,21 @@ EntryKey = tuple[Kind, int]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A schedule of an entry, and the centre that it is at."""
+    """A schedule of an entry: where it is, and with whom or what.
+
+    ``name`` and ``about`` are the practitioner and their profession, or the service and its
+    department.
+    """
 
     schedule_id: int
     centre_id: int
     centre: str
+    centre_type: str
     suburb: str
     time_zone: str
+    name: str
+    about: str
+    expertise: str = ""
     practitioner_id: int | None = None
 
 
@@ -43,6 +51,10 @@ class Entry:
     centre: str = ""
     offers: tuple[str, ...] = ()
     needs_referral: bool = False
+
+    def place(self, schedule_id: int) -> Where:
+        """Return the place of one of its schedules."""
+        return next(one for one in self.places if one.schedule_id == schedule_id)
 
 
 def entries(session: Session) -> Iterator[Entry]:
@@ -67,8 +79,8 @@ def entries(session: Session) -> Iterator[Entry]:
             "department", department.id, department.name, centre.name,
             suburb=centre.suburb, centre=centre.name,
         )  # fmt: skip
-    for schedule, centre, practitioner, service in session.execute(
-        select(Schedule, Centre, Practitioner, Service)
+    for schedule, centre, practitioner, service, department in session.execute(
+        select(Schedule, Centre, Practitioner, Service, Department)
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
@@ -77,8 +89,11 @@ def entries(session: Session) -> Iterator[Entry]:
         .order_by(Practitioner.name, Service.name, Schedule.id)
     ):
         place = Where(
-            schedule.id, centre.id, centre.name, centre.suburb, centre.time_zone,
-            schedule.practitioner_id,
+            schedule.id, centre.id, centre.name, centre.type, centre.suburb, centre.time_zone,
+            name=practitioner.name if practitioner else service.name,
+            about=practitioner.profession if practitioner else department.name,
+            expertise=(practitioner.expertise if practitioner else None) or "",
+            practitioner_id=schedule.practitioner_id,
         )  # fmt: skip
         _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
         if service:

@@ -1,30 +1,22 @@
 """Search over the whole network: matches, ranked, with ratings and the next free times."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
-from heapq import merge
-from itertools import islice
 from threading import Lock
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.slots import Slot, free_starts, slot_at
+from openslot.booking.slots import Slot
+from openslot.booking.whom import Booker
 from openslot.directory import queries as directory
 from openslot.directory.search import OTHER_WORDS, Index, Text
+from openslot.discovery.asked import Asked, NoTimes, Schedules
 from openslot.discovery.queries import Entry, EntryKey, Kind, entries
+from openslot.discovery.times import FreeTimes, When
 from openslot.feedback.queries import Average, Rated, averages
-from openslot.schedules import queries as schedules
-from openslot.schedules.availability import Window, bits, mask_of, span_between, window_over
-from openslot.schedules.models import Schedule
-from openslot.schedules.rules import Place
-
-MOST_IDS_NAMED = 1000
-"""Above this, the places of the whole network are read instead of those found."""
-
-EVENING = time(17)
 
 
 class Order(StrEnum):
@@ -33,15 +25,6 @@ class Order(StrEnum):
     BEST = "best"
     EARLIEST = "earliest"
     RATING = "rating"
-
-
-class When(StrEnum):
-    """Which free times count."""
-
-    ANY = "any"
-    TODAY = "today"
-    WEEK = "week"
-    EVENING = "evening"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +60,14 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An entry with its rating, its first free times, and whether the reader keeps it at hand."""
+    """An entry with its rating, its first free times or why none are shown, and whether the
+    reader keeps it at hand."""
 
     entry: Entry
     rating: Average | None
     slots: tuple[Slot, ...]
     is_favourite: bool = False
+    no_times: NoTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +88,7 @@ class Directory:
     _version: int = -1
     _entries: dict[EntryKey, Entry] = field(default_factory=dict)
     _index: Index[EntryKey] = field(default_factory=Index)
+    _schedules: Schedules = field(default_factory=Schedules)
     _lock: Lock = field(default_factory=Lock)
 
     def fresh(self, session: Session) -> tuple[dict[EntryKey, Entry], Index[EntryKey]]:
@@ -112,8 +98,22 @@ class Directory:
             if version != self._version:
                 self._entries = {(entry.kind, entry.id): entry for entry in entries(session)}
                 self._index = _index(self._entries)
+                self._schedules = Schedules.of(self._entries.values())
                 self._version = version
             return self._entries, self._index
+
+    @property
+    def schedules(self) -> Schedules:
+        """The words of the schedules, as new as the entries last were."""
+        return self._schedules
+
+
+class _Fit(NamedTuple):
+    """An entry that fits, how well, and the schedules of it that were asked for."""
+
+    entry: Entry
+    score: float
+    asked: Asked
 
 
 def find(
@@ -125,15 +125,18 @@ def find(
     days: int,
     times: int,
     liked: Set[EntryKey] = frozenset(),
+    booker: Booker | None = None,
 ) -> Results:
     """One page of what fits ``search``, with up to ``times`` free starts each.
 
+    The times are of what was asked for, see asked.py, and such as ``booker`` can book.
     ``liked`` are the reader's favourites. Those among them that fit stand before all others where
     the best match comes first; other orders keep to what they are sorted by, and only mark them.
     At most five statements while the directory stays as it is, whatever the number of results.
     """
     known, index = network.fresh(session)
     matches = index.search(search.wanted)
+    wanted = network.schedules.asked(matches)
     fitting = [
         (known[match.key], match.score)
         for match in matches.found
@@ -142,112 +145,68 @@ def find(
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
     for entry, _ in fitting:
         counts[entry.kind] += 1
-    chosen = [(entry, score) for entry, score in fitting if entry.kind in search.kinds]
-    items, total = _page(session, chosen, search, liked, now=now, days=days, times=times)
+    chosen = [
+        _Fit(entry, score, wanted.of(entry))
+        for entry, score in fitting
+        if entry.kind in search.kinds
+    ]
+    items, total = _page(
+        session, chosen, search, liked, now=now, days=days, times=times, booker=booker
+    )
     return Results(items, total, counts, matches.corrected, matches.wider)
-
-
-def next_slots(
-    session: Session, entry_places: Sequence[int], *, now: datetime, days: int, times: int
-) -> list[Slot]:
-    """The first free starts over some schedules, for a profile page; three statements."""
-    free = _FreeTimes.read(session, entry_places, now=now, days=days, when=When.ANY)
-    return free.first(entry_places, times)
 
 
 def _page(
     session: Session,
-    chosen: list[tuple[Entry, float]],
+    chosen: list[_Fit],
     search: Search,
     liked: Set[EntryKey],
     *,
     now: datetime,
     days: int,
     times: int,
+    booker: Booker | None,
 ) -> tuple[list[Result], int]:
     """Sort, cut, and add what the page shows. Times are computed for all that was found only
     where the order or the filter needs them."""
     offset = (search.page - 1) * search.page_size
     cut = slice(offset, offset + search.page_size)
-    by_rating = averages(session, None if search.order is Order.RATING else _rated(chosen))
+    rated = [_rating_key(one.entry) for one in chosen]
+    by_rating = averages(session, None if search.order is Order.RATING else rated)
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
     if not by_time:
-        chosen.sort(key=lambda pair: _rank(pair[0], pair[1], by_rating, liked, search.order))
+        chosen.sort(key=lambda one: _rank(one.entry, one.score, by_rating, liked, search.order))
         total, chosen = len(chosen), chosen[cut]
-    ids = [place.schedule_id for entry, _ in chosen for place in entry.places]
-    free = _FreeTimes.read(session, ids, now=now, days=days, when=search.when)
+    ids = {key for one in chosen for key in one.asked.schedule_ids}
+    free = FreeTimes.read(session, ids, now=now, days=days, when=search.when, booker=booker)
     if by_time:
-        chosen = [pair for pair in chosen if free.earliest(pair[0]) is not None]
-        chosen.sort(key=lambda pair: (free.earliest(pair[0]), -pair[1], pair[0].name))
+        chosen = _by_time(chosen, free, search.when)
         total, chosen = len(chosen), chosen[cut]
     return [
-        Result(
-            entry,
-            by_rating.get(_rating_key(entry)),
-            tuple(free.first([place.schedule_id for place in entry.places], times)),
-            (entry.kind, entry.id) in liked,
-        )
-        for entry, _ in chosen
+        _result(one, free, times, by_rating, (one.entry.kind, one.entry.id) in liked)
+        for one in chosen
     ], total
 
 
-@dataclass(frozen=True, slots=True)
-class _FreeTimes:
-    """The free starts of some schedules over one window."""
-
-    window: Window
-    places: dict[int, Place]
-    masks: dict[int, int]
-
-    @classmethod
-    def read(
-        cls, session: Session, ids: Sequence[int], *, now: datetime, days: int, when: When
-    ) -> "_FreeTimes":
-        window = window_over(now, now + timedelta(days=days))
-        some = (Schedule.id.in_(set(ids)),) if len(ids) <= MOST_IDS_NAMED else ()
-        places = schedules.places(session, *some)
-        masks = free_starts(session, places, window, now=now)
-        for key, place in places.items():
-            masks[key] &= _counting(place.zone.key, window, now, when)
-        return cls(window, places, masks)
-
-    def earliest(self, entry: Entry) -> int | None:
-        """The bit of the first free start at any of the entry's places."""
-        masks = [self.masks.get(place.schedule_id, 0) for place in entry.places]
-        return min(((mask & -mask).bit_length() for mask in masks if mask), default=None)
-
-    def first(self, ids: Sequence[int], times: int) -> list[Slot]:
-        """The first starts over the given schedules, each instant once."""
-        streams = [self._starts(key, times) for key in ids if key in self.places]
-        found: dict[int, int] = {}
-        for bit, key in merge(*streams):
-            if bit not in found and len(found) == times:
-                break
-            found.setdefault(bit, key)
-        return [slot_at(self.window.start + bit, self.places[key]) for bit, key in found.items()]
-
-    def _starts(self, key: int, times: int) -> Iterator[tuple[int, int]]:
-        return ((bit, key) for bit in islice(bits(self.masks[key]), times))
+def _by_time(chosen: list[_Fit], free: FreeTimes, when: When) -> list[_Fit]:
+    """Those with the earliest times first, and last those without, which a filter drops."""
+    timed = [(free.earliest(one.asked.schedule_ids), one) for one in chosen]
+    if when is not When.ANY:
+        timed = [pair for pair in timed if pair[0] is not None]
+    timed.sort(key=lambda pair: (pair[0] is None, pair[0] or 0, -pair[1].score, pair[1].entry.name))
+    return [one for _, one in timed]
 
 
-def _counting(zone_key: str, window: Window, now: datetime, when: When) -> int:
-    """The ticks whose starts the filter lets through."""
-    everything = -1
-    if when is When.ANY:
-        return everything
-    if when is When.WEEK:
-        return mask_of([span_between(now, now + timedelta(days=7))], window)
-    zone = ZoneInfo(zone_key)
-    today = now.astimezone(zone).date()
-    days = 1 if when is When.TODAY else window.days
-    opens = time(0) if when is When.TODAY else EVENING
-    spans = []
-    for count in range(days):
-        day = today + timedelta(days=count)
-        begins = datetime.combine(day, opens, zone)
-        ends = datetime.combine(day + timedelta(days=1), time(0), zone)
-        spans.append(span_between(begins, ends))
-    return mask_of(spans, window)
+def _result(
+    one: _Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
+) -> Result:
+    ids = one.asked.schedule_ids
+    slots, no_times = tuple(free.first(ids, times)), one.asked.no_times
+    if not slots and no_times is None:
+        barrier = free.barrier(ids)
+        no_times = NoTimes(barrier) if barrier else NoTimes.FULL
+    rating = ratings.get(_rating_key(one.entry))
+    return Result(one.entry, rating, slots, is_favourite, no_times)
 
 
 def _index(known: dict[EntryKey, Entry]) -> Index[EntryKey]:
@@ -298,10 +257,6 @@ def _rank(
     if order is Order.RATING:
         return (stars, rounded, entry.name)
     return ((entry.kind, entry.id) not in liked, rounded, stars, entry.name)
-
-
-def _rated(chosen: list[tuple[Entry, float]]) -> list[Rated]:
-    return [_rating_key(entry) for entry, _ in chosen]
 
 
 def _rating_key(entry: Entry) -> Rated:

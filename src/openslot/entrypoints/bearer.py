@@ -13,7 +13,7 @@ from openslot.entrypoints import limits
 from openslot.entrypoints.request import now, reader, settings
 from openslot.identity.keys import BadToken, is_inside, prove
 from openslot.identity.models import Role
-from openslot.identity.scopes import ScopeMissing, check_scope
+from openslot.identity.scopes import EVERYTHING, ScopeMissing, check_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ def demand(scope: str) -> None:
     if known.actor.role is None:
         raise Unauthenticated("Send a key or a token: Authorization: Bearer …")
     check_scope(known.scopes, scope)
+
+
+def holds(scope: str) -> bool:
+    """Return whether the proof includes ``scope``."""
+    return not {EVERYTHING, scope}.isdisjoint(caller().scopes)
 
 
 def challenge(refusal: Exception | None) -> dict[str, str]:

@@ -156,9 +156,10 @@ def nearest_for(
     """For each visit the ``count`` free times nearest to it, the first of each its own: no two
     visits share it. Six statements, whatever the number of visits.
 
-    First come those of the same practitioner within REACH, then others of the profession at
-    the same centre; never what was offered instead of the visit before. ``away`` is time of
-    diaries that is about to be blocked.
+    First come those of the same practitioner at the same centre within REACH, then at other
+    centres, then, if there are none, others of the profession at the same centre; never what
+    was offered instead of the visit before. ``away`` is time of diaries that is about to be
+    blocked.
     """
     if not visits:
         return {}
@@ -217,19 +218,34 @@ def _scopes_of(visit: Visit) -> tuple[Scope, ...]:
 def _nearest(
     visit: Visit, market: Market, within: Span, tried: Collection[Tried], count: int
 ) -> list[Slot]:
-    """The nearest times with the same practitioner; with others where there are none."""
-    start = visit.appointment.starts_at
+    """The nearest times with the same practitioner, those at the same centre first; with others
+    where there are none."""
     in_reach = [place for place in market.places.values() if reaches(visit, place)]
     own = [place for place in in_reach if place.practitioner_id == visit.schedule.practitioner_id]
-    for group in (own, [place for place in in_reach if place not in own]):
-        found: list[Slot] = []
-        for place in group:
-            near = _near(visit, place, market, within, start)
-            new = (slot for slot in near if (slot.schedule_id, slot.start) not in tried)
-            found.extend(islice(new, count))
-        if found:
-            return sorted(found, key=lambda slot: (abs(slot.start - start), slot))[:count]
-    return []
+    same_place = [place for place in own if place.centre_id == visit.centre.id]
+    found = _nearest_of(visit, same_place, market, within, tried, count)
+    elsewhere = [place for place in own if place not in same_place]
+    found += _nearest_of(visit, elsewhere, market, within, tried, count - len(found))
+    others = [place for place in in_reach if place not in own]
+    return found or _nearest_of(visit, others, market, within, tried, count)
+
+
+def _nearest_of(
+    visit: Visit,
+    group: Sequence[Place],
+    market: Market,
+    within: Span,
+    tried: Collection[Tried],
+    count: int,
+) -> list[Slot]:
+    """The ``count`` times of some places that are nearest to a visit."""
+    start = visit.appointment.starts_at
+    found: list[Slot] = []
+    for place in group:
+        near = _near(visit, place, market, within, start)
+        new = (slot for slot in near if (slot.schedule_id, slot.start) not in tried)
+        found.extend(islice(new, count))
+    return sorted(found, key=lambda slot: (abs(slot.start - start), slot))[:count]
 
 
 def _near(

@@ -11,7 +11,10 @@ from sqlalchemy.orm import Session, aliased, join
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.opening import has_come
+from openslot.booking.queries import for_whom
 from openslot.booking.rules import Admission, admits
+from openslot.booking.whom import Booker
+from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
 from openslot.directory.rules import Actor
@@ -217,6 +220,20 @@ def admissions_of(
         own = found.setdefault(one.referral.patient_id, [])
         own.append(_admission(one.referral, one.visit, now))
     return found
+
+
+def booker(session: Session, actor: Actor, patient_id: UUID | None, *, now: datetime) -> Booker:
+    """Return who looks for times for a patient, with all that decides what they can book; two
+    statements, none without a patient. NotFound for a patient who is not there.
+
+    Whoever calls has made sure that the actor may know when the patient is busy.
+    """
+    if patient_id is None:
+        return Booker(actor)
+    whom = for_whom(session, patient_id)
+    if whom is None:
+        raise NotFound("There is no such patient.", field="patient")
+    return Booker(actor, whom, admissions(session, patient_id, now))
 
 
 class Found(NamedTuple):

@@ -14,7 +14,8 @@ from openslot.booking.commands import Wish
 from openslot.booking.errors import PatientBusy, SlotTaken
 from openslot.booking.models import Priority, Status
 from openslot.booking.rules import check_wish
-from openslot.booking.slots import nearest, slots
+from openslot.booking.slots import is_free, nearest
+from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import NotFound, StaleVersion
 from openslot.core.ids import new_id
@@ -338,12 +339,11 @@ def _check_free(
 ) -> None:
     """SlotTaken with the nearest times, or PatientBusy, unless it could be booked now."""
     check_wish(place, start, minutes, now)
-    own = {place.schedule_id: place}
-    if not slots(session, own, start, start + TICK, now=now, minutes=minutes):
-        free = nearest(session, place, start, now=now, minutes=minutes)
+    whom = ForWhom(patient.id, patient.diary_id) if patient else None
+    if not is_free(session, place, start, now=now, minutes=minutes):
+        free = nearest(session, place, start, now=now, minutes=minutes, whom=whom)
         raise SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
-    besides = [patient.diary_id] if patient else []
-    if not slots(session, own, start, start + TICK, now=now, minutes=minutes, besides=besides):
+    if not is_free(session, place, start, now=now, minutes=minutes, whom=whom):
         raise PatientBusy(field="start")
 
 

@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from openslot.discovery.asked import NoTimes
 from openslot.discovery.search import Order, Result, Search, find
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.shapes import Slot, slot
+from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule
 
@@ -27,6 +28,7 @@ class SearchQuery(Given):
     service: Words = ""
     expertise: Words = ""
     kind: tuple[Kind, ...] = ("practitioner", "centre", "department")
+    patient: ForPatient = None
     order: Order = Order.BEST
     page: Annotated[int, Field(ge=1, le=500)] = 1
     limit: Annotated[int, Field(ge=1, le=50)] = 10
@@ -44,11 +46,22 @@ class Found(Shown):
     needs_referral: bool
     stars: Annotated[float | None, Field(description="Average of 1 to 5.")]
     ratings: int
-    next_free: list[Slot]
+    next_free: Annotated[
+        list[Slot], Field(description="Of what was asked for, such as whoever asks can book.")
+    ]
+    no_times: Annotated[
+        NoTimes | None,
+        Field(
+            description="Why next_free is empty: not booked online, several kinds of care to "
+            "choose from first, found by a guess at the spelling only, full, a referral or a "
+            "patient is missing, not the caller's to book, or the patient is the practitioner.",
+        ),
+    ]
 
 
 class SearchResults(Shown):
-    """One page of what fits; ``corrected`` is another spelling that was looked for instead."""
+    """One page of what fits; ``corrected`` is another spelling that may be meant: what it finds
+    has no times."""
 
     items: list[Found]
     total: int
@@ -64,7 +77,11 @@ class SearchResults(Shown):
     answer=SearchResults,
 )
 def search(query: SearchQuery) -> SearchResults:
-    """Search the network, ranked; small typing errors still find."""
+    """Search the network, ranked; small typing errors still find.
+
+    The next free times of a result are those of what was asked for: of a centre found by a
+    profession the practitioners of that profession, and of one found by its name nobody's.
+    """
     limits.search(bearer.actor())
     wanted = Search(
         text=query.q, name=query.name, centre=query.centre, suburb=query.suburb,
@@ -72,8 +89,9 @@ def search(query: SearchQuery) -> SearchResults:
         order=query.order, page=query.page, page_size=query.limit,
     )  # fmt: skip
     found = find(
-        reader(), services().network, wanted, now=now(), days=settings().search_days, times=3
-    )
+        reader(), services().network, wanted, now=now(), days=settings().search_days, times=3,
+        booker=booker(query.patient),
+    )  # fmt: skip
     return SearchResults(
         items=[_shown(one) for one in found.items], total=found.total, corrected=found.corrected
     )
@@ -91,5 +109,6 @@ def _shown(result: Result) -> Found:
         needs_referral=entry.needs_referral,
         stars=result.rating.stars if result.rating else None,
         ratings=result.rating.count if result.rating else 0,
+        no_times=result.no_times,
         next_free=[slot(one, known[one.schedule_id].subject) for one in result.slots],
     )

@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field
 
 from openslot.booking.slots import Slot as FreeSlot
+from openslot.booking.whom import Booker
 from openslot.directory import queries
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Profession, Service
+from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
+from openslot.entrypoints.free_for import booker_for
 from openslot.schedules.queries import Subject
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -17,6 +20,16 @@ Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 Suburb = Annotated[
     str | None, Field(max_length=100, description="Where the centre is, in any case of letters.")
+]
+
+
+ForPatient = Annotated[
+    UUID | None,
+    Field(
+        description="For whom the times are to be free, such as can be booked for them; needs "
+        "the scope appointments:read. By default the patient whose token it is, if it has that "
+        "scope, else nobody: then they are those of the schedules.",
+    ),
 ]
 
 
@@ -69,6 +82,15 @@ class Alternative(Shown):
     schedule: int
     start: AwareDatetime
     end: AwareDatetime
+
+
+def booker(patient: UUID | None) -> Booker | None:
+    """Return who looks for times and for whom; ScopeMissing and NotFound as :data:`ForPatient`
+    says."""
+    if patient is not None:
+        bearer.demand("appointments:read")
+    reads = bearer.holds("appointments:read")
+    return booker_for(bearer.actor(), patient, reads_appointments=reads)
 
 
 def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:

@@ -13,7 +13,7 @@ from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
 from openslot.discovery.offered import Bookable, free_slots
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.api.shapes import Id, Slot, slot
+from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule
 
@@ -35,6 +35,7 @@ class SlotQuery(Given):
     profession: Profession | None = None
     expertise: Annotated[str | None, Field(max_length=100)] = None
     suburb: Annotated[str | None, Field(max_length=100)] = None
+    patient: ForPatient = None
     from_: Annotated[InstantOrDay | None, Field(alias="from", description="By default now.")] = None
     to: Annotated[
         InstantOrDay | None, Field(description="By default a week later, at most 31 days.")
@@ -66,15 +67,17 @@ def list_slots(query: SlotQuery) -> SlotList:
     """Find free starts, the earliest first.
 
     At most 31 days a call; with `earliest` until `limit` are found. A time without an offset is
-    refused, never guessed.
+    refused, never guessed. For a patient, times at which they are busy or see the practitioner
+    already are left out, and what cannot be booked for them by whoever asks.
     """
+    for_whom = booker(query.patient)
     known = services().offered.fresh(reader())
     chosen = [one for one in known.values() if _fits(one, query)]
     found: list[FreeSlot] = []
     for starts, ends in _windows(query, chosen):
         found += free_slots(
             reader(), chosen, starts, ends, now=now(), minutes=query.minutes,
-            limit=query.limit - len(found),
+            limit=query.limit - len(found), booker=for_whom,
         )  # fmt: skip
         if len(found) == query.limit:
             break

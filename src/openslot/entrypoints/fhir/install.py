@@ -1,8 +1,9 @@
 """Wires FHIR into the app: its addresses, how its failures look, what may be asked of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from openslot.booking.whom import Booker
 from openslot.core.errors import Expired, NotFound
 from openslot.entrypoints import bearer, failures, limits
 from openslot.entrypoints.failures import Problem
@@ -47,6 +49,7 @@ from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.slot import PROPOSED
 from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
+from openslot.entrypoints.free_for import booker_for
 from openslot.entrypoints.problems import UnsupportedMedia
 from openslot.entrypoints.request import now, reader, settings, write
 from openslot.entrypoints.rules import Rule, opened
@@ -167,15 +170,25 @@ def search_by_post(kind: str) -> ResponseReturnValue:
 @pages.route("/fhir/Appointment/$find", methods=["GET", "POST"])
 @interaction("s")
 def find_appointments() -> ResponseReturnValue:
-    """Free times as proposed appointments."""
+    """Free times as proposed appointments; for a patient, such as can be booked for them."""
     access.demand("Slot", "s")
     limits.search(bearer.actor())
-    pairs = list(request.args.items(multi=True)) + operations.texts(operations.body())
+    body = operations.body()
+    pairs = list(request.args.items(multi=True)) + operations.texts(body)
     strict = preferences().get("handling") == "strict"
     query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
     asked = _asked()
+    asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
     found = PROPOSED.find(reader(), query, RESOURCES, asked)
     return answer(operations.proposals(pairs, query, found, asked.site))
+
+
+def _booker(patient_id: UUID | None) -> Booker | None:
+    """Who looks for times, and for whom."""
+    if patient_id is not None:
+        access.demand("Appointment", "s")
+    reads = access.allows("Appointment", "s")
+    return booker_for(bearer.actor(), patient_id, reads_appointments=reads)
 
 
 @pages.post("/fhir/Appointment/$hold", defaults={"status": "pending"})

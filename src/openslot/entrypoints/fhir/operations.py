@@ -4,6 +4,7 @@ proposed. A proposal is a free slot, and its id is that slot's."""
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from flask import request
 
@@ -57,6 +58,18 @@ def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
             known, kind = RENAMED[name]
             either[known, kind].append(_of_kind(kind, value) if kind else value)
     return found + [(known, ",".join(values)) for (known, _), values in either.items()]
+
+
+def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
+    """The patient for whom $find looks, by reference or as a resource. Malformed for another."""
+    named = [value for name, value in (*pairs, *parameters(body)) if name in _PATIENTS and value]
+    if not named:
+        return None
+    key = named[0] if isinstance(named[0], str) else str(named[0].get("id", ""))
+    try:
+        return UUID(key.removeprefix(f"{base}/").removeprefix("Patient/"))
+    except ValueError:
+        raise Malformed("Refer to a patient of this server.", field="patient-reference") from None
 
 
 def _of_kind(kind: str, value: str) -> str:

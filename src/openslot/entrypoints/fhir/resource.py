@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
+from openslot.booking.whom import Booker
 from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.rules import Rule
@@ -19,11 +20,13 @@ Key = Any
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What parameters work with besides their values: who asks, when, and where."""
+    """What parameters work with besides their values: who asks, when, and where; with a
+    booker, free is what they can book for their patient."""
 
     site: Site
     zone: ZoneInfo
     actor: Actor
+    booker: Booker | None = None
 
 
 class Parameter:

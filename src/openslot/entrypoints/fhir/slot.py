@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.cells import Board, Cell, Use, free_board, full_board
 from openslot.booking.queries import Condition
 from openslot.booking.slots import free_starts
+from openslot.booking.whom import Booker
 from openslot.core.errors import Malformed
 from openslot.directory.models import Centre, Department
 from openslot.entrypoints import cursors
@@ -136,7 +137,8 @@ def find(session: Session, query: Query, resources: Resources, asked: Asked) -> 
     keys = _keys(query.terms)
     periods, more = _periods(query.terms, keys, asked)
     where = conditions(PROPOSED, others, resources, asked)
-    board = _board(session, places(session, *where), periods, uses, asked)
+    able = _bookable(places(session, *where), asked.booker)
+    board = _board(session, able, periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
@@ -229,10 +231,16 @@ def _board(
     # A slot may run on after the last start: one more day shows whether it is free.
     window = window_over(instant_of(first), instant_of(last + DAY))
     if uses == {Use.FREE}:
-        board = free_board(session, found, window, now=asked.site.now)
+        whom = asked.booker.whom if asked.booker else None
+        board = free_board(session, found, window, now=asked.site.now, whom=whom)
     else:
         board = full_board(session, found, window, now=asked.site.now, uses=uses)
     return board.within(spans)
+
+
+def _bookable(found: Mapping[int, Place], booker: Booker | None) -> Mapping[int, Place]:
+    """What the booker can book; all, without one."""
+    return {key: one for key, one in found.items() if not (booker and booker.barrier(one))}
 
 
 def _first_tick(at: datetime) -> int:

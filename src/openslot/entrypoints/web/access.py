@@ -7,6 +7,7 @@ from flask import current_app, request
 
 from openslot.core.errors import Forbidden, Unauthenticated
 from openslot.entrypoints import limits
+from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
 from openslot.identity.models import Role
 

@@ -1,8 +1,13 @@
-"""Choosing a time and booking it."""
+"""Choosing a time and booking it.
 
-from collections.abc import Callable
+All that is chosen and typed on the page is one form. Whatever is pressed sends it: a time keeps
+that time, the length, the arrows of the week and the person only show the page again.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
@@ -16,25 +21,23 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Visit
 from openslot.booking.rules import may_book_others, needs_referral
-from openslot.booking.slots import Slot
+from openslot.booking.slots import Slot, is_free, nearest
+from openslot.booking.whom import Booker
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import read_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, context, known, reading
+from openslot.entrypoints.web import access, context, reading, whom
+from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.week import Week, lengths, week
-from openslot.identity.models import Role
 from openslot.referrals import commands as referrals
 from openslot.referrals.queries import Letter, letter_to
 from openslot.schedules import queries as schedules
-from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 pages = Blueprint("booking", __name__)
-
-LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,19 @@ class Chosen:
     end: datetime
     hold: Appointment | None = None
 
+    @property
+    def minutes(self) -> int:
+        """Its length."""
+        return int((self.end - self.start).total_seconds()) // 60
+
+
+class Gone(NamedTuple):
+    """A time that cannot be had, and the nearest that can."""
+
+    start: datetime
+    nearest: Sequence[datetime]
+    was_taken: bool
+
 
 @pages.get("/book/<int:schedule_id>")
 @access.allow(access.ANYONE)
@@ -53,23 +69,46 @@ def week_page(schedule_id: int) -> BaseResponse:
     return _page(schedule_id, status=200)
 
 
+@pages.post("/book/<int:schedule_id>/look")
+@access.allow(access.SIGNED_IN)
+def look(schedule_id: int) -> BaseResponse:
+    """Show another week, another length, or the times for somebody else, with all that was typed.
+
+    A time that is kept for one person is kept for the other instead. What was typed goes with
+    the kept time. Where there is none the page itself is the answer: addresses are kept in
+    histories and logs.
+    """
+    hold_id = reading.optional_id("hold")
+    held = _visit_of(context.reader(), context.actor(), hold_id) if hold_id else None
+    if held and held.status is Status.HELD and held.schedule.id == schedule_id:
+        try:
+            kept = _kept_again(held.appointment)
+        except DomainError as error:
+            return _page(schedule_id, status=status_of(error), error=error)
+        return redirect(f"{form.address(schedule_id, hold=kept.id, start=None)}#week", 303)
+    if reading.text("reason") or reading.text("priority") == Priority.URGENT:
+        return _page(schedule_id, status=200)
+    return redirect(f"{form.address(schedule_id, hold=None)}#week", 303)
+
+
 @pages.post("/book/<int:schedule_id>/hold")
 @access.allow(access.SIGNED_IN)
 def hold(schedule_id: int) -> BaseResponse:
     """Keep the time that was pressed, and come back to the form."""
-    wish = _wish(schedule_id)
+    wish = form.wish(schedule_id)
     try:
         kept = context.write(lambda session: _hold(session, wish))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
-    return _back_to(schedule_id, wish, kept.id)
+    address = form.address(schedule_id, hold=kept.id, start=None, week=None, minutes=wish.minutes)
+    return redirect(f"{address}#booking", 303)
 
 
 @pages.post("/book/<int:schedule_id>")
 @access.allow(access.SIGNED_IN)
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the time, out of the hold or, if it ran out and is still free, without."""
-    wish = _wish(schedule_id)
+    wish = form.wish(schedule_id)
     try:
         visit_id = context.write(lambda session: _book(session, wish)).id
     except DomainError as error:
@@ -86,6 +125,14 @@ def _hold(session: Session, wish: Wish) -> Appointment:
     return referrals.hold(
         session, actor, wish, now=now, keep=_keep(), referral_id=reading.optional_id("referral")
     )
+
+
+def _kept_again(held: Appointment) -> Appointment:
+    """The kept time for whom the form names now, with the words that were typed."""
+    if held.patient_id == whom.patient_id():
+        return context.write(lambda session: _with_words(session, held.id))
+    wish = form.wish(held.schedule_id)
+    return context.write(lambda session: _hold(session, wish))
 
 
 def _book(session: Session, wish: Wish) -> Appointment:
@@ -130,22 +177,36 @@ def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) 
 @pages.post("/holds/<hold_id>/extend")
 @access.allow(access.SIGNED_IN)
 def extend(hold_id: str) -> BaseResponse:
-    """Keep the time for some minutes more."""
+    """Keep the time for some minutes more, with what was typed."""
     try:
-        kept = context.write(
-            lambda session: booking.extend_hold(
-                session,
-                context.actor(),
-                read_id(hold_id),
-                now=context.now(),
-                keep=_keep(),
-                limit=context.settings().hold_extensions,
-            )
-        )
+        kept = context.write(lambda session: _extended(session, read_id(hold_id)))
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
-    return redirect(_hold_url(kept), 303)
+    address = form.address(kept.schedule_id, hold=kept.id, start=None, week=None)
+    return redirect(f"{address}#booking", 303)
+
+
+def _extended(session: Session, hold_id: UUID) -> Appointment:
+    actor, now = context.actor(), context.now()
+    kept = booking.extend_hold(
+        session, actor, hold_id, now=now, keep=_keep(),
+        limit=context.settings().hold_extensions,
+    )  # fmt: skip
+    return _with_words(session, kept.id)
+
+
+def _with_words(session: Session, hold_id: UUID) -> Appointment:
+    """Write what was typed with the kept time, where the page finds it again."""
+    kept = booking.visit_for(session, context.actor(), hold_id)[0].appointment
+    reason = reading.text("reason")[: form.LONGEST_REASON] or None
+    priority = reading.option("priority", Priority, Priority(kept.priority))
+    if (reason or None, priority) == (kept.reason, kept.priority):
+        return kept
+    return booking.amend(
+        session, context.actor(), hold_id, reason=reason, priority=priority, now=context.now(),
+        cutoff=timedelta(0),
+    )  # fmt: skip
 
 
 @pages.post("/holds/<hold_id>/release")
@@ -165,127 +226,66 @@ def _keep() -> timedelta:
     return timedelta(minutes=context.settings().hold_minutes)
 
 
-def _wish(schedule_id: int) -> Wish:
-    """What the form asks for."""
-    return Wish(
-        schedule_id=schedule_id,
-        start=reading.instant("start"),
-        minutes=reading.number("minutes", 0) or _slot_minutes(schedule_id),
-        patient_id=_patient_id(context.actor()),
-        reason=reading.text("reason")[:LONGEST_REASON] or None,
-        priority=reading.option("priority", Priority, Priority.ROUTINE),
-        second_visit=reading.text("second") == "yes",
-    )
-
-
-def _slot_minutes(schedule_id: int) -> int:
-    return _place(context.reader(), schedule_id).slot_minutes
-
-
-def _place(session: Session, schedule_id: int) -> Place:
-    place = schedules.places(session, Schedule.id == schedule_id).get(schedule_id)
-    if place is None:
-        raise NotFound
-    return place
-
-
-def _back_to(schedule_id: int, wish: Wish, hold_id: UUID) -> BaseResponse:
-    target = url_for(
-        "booking.week_page",
-        schedule_id=schedule_id,
-        hold=hold_id,
-        minutes=wish.minutes,
-        patient=_named(context.actor(), wish.patient_id),
-        referral=reading.optional_id("referral"),
-    )
-    return redirect(f"{target}#booking", 303)
-
-
-def _hold_url(kept: Appointment) -> str:
-    target = url_for(
-        "booking.week_page",
-        schedule_id=kept.schedule_id,
-        hold=kept.id,
-        patient=_named(context.actor(), kept.patient_id),
-        referral=reading.optional_id("referral"),
-    )
-    return f"{target}#booking"
-
-
-def _named(actor: Actor, patient_id: UUID | None) -> UUID | None:
-    """What addresses say of whom the booking is for: nothing where it is the reader."""
-    return None if patient_id == actor.patient_id else patient_id
-
-
 def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
     """The booking page; after a refusal it keeps what was typed and says how to go on."""
     session, actor, now = context.reader(), context.actor(), context.now()
-    place = _place(session, schedule_id)
-    patient = _patient(actor)
+    place, booker = form.place_of(schedule_id), whom.booker()
+    patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
     letter = _letter(session, actor, place, patient, now)
-    may_book = letter is not None or not needs_referral(place)
-    chosen = None if isinstance(error, SlotTaken) else _chosen(session, actor, place)
+    booker = booker.for_second() if form.is_second(place) else booker
+    chosen = _chosen(session, booker, place)
+    held = chosen.hold if chosen else None
     page = render_template(
         "booking/week.html",
         place=place,
         subject=schedules.subject(session, schedule_id),
-        week=_week(session, place, patient, chosen, now),
+        barrier=booker.barrier(place),
+        week=_week(session, place, booker, chosen, now),
         lengths=lengths(place),
         chosen=chosen,
         patient=patient,
+        carried=whom.carried(),
         people=_people(session, actor),
         letter=letter,
         named_referral=reading.optional_id("referral") if letter else None,
+        hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
-        alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
-        taken=reading.optional_instant("start") if isinstance(error, SlotTaken) else None,
+        second=form.is_second(place),
+        gone=None if chosen else _gone(session, place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
-        reason=reading.text("reason") or (chosen and chosen.hold and chosen.hold.reason) or "",
+        reason=reading.text("reason") or (held.reason if held else None) or "",
+        priority=reading.text("priority") or (held.priority if held else Priority.ROUTINE.value),
         cutoff=_cutoff(chosen),
         extensions=context.settings().hold_extensions,
         hold_minutes=context.settings().hold_minutes,
-        needs_referral=needs_referral(place),
-        may_book=may_book,
-        keeps=patient is not None and may_book,
-        week_url=_week_url(schedule_id, actor, patient),
-        chosen_url=_chosen_url(schedule_id, chosen),
+        here=form.address(schedule_id),
+        let_go_url=form.address(schedule_id, start=None, hold=None),
+        week_url=form.week_url(schedule_id),
     )
     return Response(page, status)
 
 
-def _week_url(schedule_id: int, actor: Actor, patient: Patient | None) -> Callable[..., str]:
-    """Addresses of this page for another week or length."""
-    shared = {
-        "schedule_id": schedule_id,
-        "minutes": reading.text("minutes") or None,
-        "patient": _named(actor, patient.id) if patient else None,
-        "referral": reading.optional_id("referral"),
-    }
-    return lambda **changed: url_for("booking.week_page", **{**shared, **changed})
-
-
-def _chosen_url(schedule_id: int, chosen: Chosen | None) -> str | None:
-    """Where somebody who has to sign in first comes back to."""
-    if chosen is None:
+def _gone(session: Session, place: Place, booker: Booker, error: DomainError | None) -> Gone | None:
+    """The time that was pressed and cannot be had, with the nearest that can."""
+    start = form.pressed()
+    if start is None or not (error is None or isinstance(error, SlotTaken)):
         return None
-    return url_for(
-        "booking.week_page",
-        schedule_id=schedule_id,
-        start=reading.instant_text(chosen.start),
-        minutes=reading.text("minutes") or None,
-    )
+    if isinstance(error, SlotTaken):
+        return Gone(start, error.alternatives, was_taken=True)
+    minutes = form.chosen_minutes(place)
+    around = nearest(session, place, start, now=context.now(), minutes=minutes, whom=booker.whom)
+    return Gone(start, around, was_taken=False)
 
 
 def _week(
-    session: Session, place: Place, patient: Patient | None, chosen: Chosen | None, now: datetime
+    session: Session, place: Place, booker: Booker, chosen: Chosen | None, now: datetime
 ) -> Week:
-    day = reading.optional_day("week")
-    if day is None and chosen:
-        day = chosen.start.astimezone(place.zone).date()
-    minutes = reading.number("minutes", 0) or None
-    if chosen and chosen.hold:
-        minutes = int((chosen.end - chosen.start).total_seconds()) // 60
+    near = chosen.start if chosen else form.pressed()
+    day = reading.optional_day("look") or reading.optional_day("week")
+    if day is None and near:
+        day = near.astimezone(place.zone).date()
+    minutes = reading.number("minutes", 0) or (chosen.minutes if chosen else None)
     return week(
         session,
         place,
@@ -293,34 +293,17 @@ def _week(
         minutes=minutes,
         now=now,
         days_ahead=place.horizon_days,
-        besides=[patient.diary_id] if patient else (),
-        kept=_kept_slot(place, chosen),
+        whom=booker.whom,
+        kept=_kept_slot(place, chosen, minutes),
     )
 
 
-def _kept_slot(place: Place, chosen: Chosen | None) -> Slot | None:
-    """The patient's own hold, which the week shows among the free times."""
-    if chosen is None or chosen.hold is None:
+def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot | None:
+    """The hold, which the week of its length shows among the free times."""
+    if chosen is None or chosen.hold is None or minutes not in (None, chosen.minutes):
         return None
     start, end = (at.astimezone(place.zone) for at in (chosen.start, chosen.end))
     return Slot(start, end, place.schedule_id)
-
-
-def _patient_id(actor: Actor) -> UUID | None:
-    """Whom the booking is for: whoever is named, else the reader if they are a patient.
-
-    NotFound where a patient names somebody whom they do not care for.
-    """
-    named = reading.optional_id("patient") if actor.role is not None else None
-    if named is not None and actor.role is Role.PATIENT and not actor.acts_for(named):
-        raise NotFound
-    return named or actor.patient_id
-
-
-def _patient(actor: Actor) -> Patient | None:
-    """Whom the booking is for, as far as it is known."""
-    patient_id = _patient_id(actor)
-    return known.patient(patient_id) if patient_id else None
 
 
 def _people(session: Session, actor: Actor) -> list[Patient]:
@@ -343,21 +326,29 @@ def _letter(
     return letter_to(session, place, patient.id, now=now, referral_id=named)
 
 
-def _chosen(session: Session, actor: Actor, place: Place) -> Chosen | None:
-    """The hold that the address names, else the start that it names."""
-    hold_id = reading.optional_id("hold")
-    if hold_id is not None and actor.role is not None:
-        visit = _visit_of(session, actor, hold_id)
-        if visit and visit.status is Status.HELD and visit.schedule.id == place.schedule_id:
-            held = visit.appointment
-            return Chosen(held.starts_at, held.ends_at, held)
-    start = reading.optional_instant("start")
-    if start is None:
+def _chosen(session: Session, booker: Booker, place: Place) -> Chosen | None:
+    """The hold that the form or the address names, else the start, if it is free."""
+    held = _held(session, booker, place)
+    if held is not None:
+        return Chosen(held.starts_at, held.ends_at, held)
+    start, minutes = form.pressed(), form.chosen_minutes(place)
+    if start is None or not is_free(
+        session, place, start, now=context.now(), minutes=minutes, whom=booker.whom
+    ):
         return None
-    minutes = reading.number("minutes", 0)
-    if minutes not in lengths(place):
-        minutes = place.slot_minutes
     return Chosen(start, start + timedelta(minutes=minutes))
+
+
+def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
+    """The hold here that is named, if it keeps the time for the patient."""
+    hold_id = reading.optional_id("hold")
+    if hold_id is None or booker.whom is None:
+        return None
+    visit = _visit_of(session, booker.actor, hold_id)
+    if visit is None or visit.status is not Status.HELD or visit.schedule.id != place.schedule_id:
+        return None
+    whose = visit.appointment.patient_id
+    return visit.appointment if whose in (None, booker.whom.patient_id) else None
 
 
 def _cutoff(chosen: Chosen | None) -> datetime | None:

@@ -29,6 +29,7 @@ MONDAY = date(2024, 1, 1)
 def install(app: Flask, settings: Settings) -> None:
     """Make them known to all templates and macros."""
     app.jinja_env.filters.update(
+        by_schedule=by_schedule,
         by_weekday=by_weekday,
         event_title=act,
         first_day=first_day,
@@ -61,6 +62,14 @@ def first_day(slots: Sequence[Slot]) -> list[Slot]:
 def groupby_day(slots: Sequence[Slot]) -> list[tuple[date, list[Slot]]]:
     """Slots by local date."""
     return [(day, list(own)) for day, own in groupby(slots, lambda slot: slot.start.date())]
+
+
+def by_schedule(slots: Sequence[Slot]) -> list[tuple[int, list[Slot]]]:
+    """Slots by the schedule that has them, in the order of the first of each."""
+    found: dict[int, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(slot.schedule_id, []).append(slot)
+    return list(found.items())
 
 
 def visits_by_day(visits: Sequence[Visit], zone: ZoneInfo) -> list[tuple[date, list[Visit]]]:

@@ -7,8 +7,8 @@ from flask import Blueprint, render_template, request, url_for
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.discovery.queries import Entry, EntryKey
-from openslot.discovery.search import next_slots
-from openslot.entrypoints.web import access, context, reading
+from openslot.discovery.times import FreeTimes
+from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
 from openslot.identity.models import Role
@@ -18,7 +18,9 @@ from openslot.schedules.models import Schedule
 
 pages = Blueprint("profiles", __name__)
 
-TIMES_SHOWN = 8
+TIMES_SHOWN = 12
+TIMES_OF_EACH = 3
+"""Where a page shows the times of several people or services."""
 
 
 @pages.get("/practitioners/<int:practitioner_id>")
@@ -33,7 +35,7 @@ def practitioner(practitioner_id: int) -> str:
         hours=schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id),
         centres={one.id: one for one in directory.centres(context.reader())},
         **_rated("practitioner", practitioner_id),
-        **_common(entry),
+        **_common(entry, TIMES_SHOWN),
     )
 
 
@@ -55,7 +57,7 @@ def centre(centre_id: int) -> str:
         ratings=ratings,
         departments=directory.departments(context.reader(), centre_id),
         **_rated("centre", centre_id),
-        **_common(_entry(("centre", centre_id))),
+        **_common(_entry(("centre", centre_id)), 0),
     )
 
 
@@ -75,7 +77,7 @@ def department(department_id: int) -> str:
         schedule_ids=schedules.by_service(session, department_id),
         rated=consultations(session, [department_id]).get(department_id),
         may_ask=asks,
-        **_common(_entry(("department", department_id))),
+        **_common(_entry(("department", department_id)), 0),
     )
 
 
@@ -98,7 +100,7 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
 
     def address(**changed: object) -> str:
         own: dict[str, Any] = {
-            f"{kind}_id": subject_id, "patient": reading.text("patient") or None
+            f"{kind}_id": subject_id, "patient": whom.carried()
         }  # fmt: skip
         return url_for(f"profiles.{kind}", **{**own, **changed})
 
@@ -111,18 +113,23 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
     }
 
 
-def _common(entry: Entry) -> dict[str, object]:
-    """What every profile shows: the next free times, and whether the reader keeps it at hand."""
-    ids = [place.schedule_id for place in entry.places]
-    slots = next_slots(
+def _common(entry: Entry, together: int) -> dict[str, object]:
+    """What every profile shows: the first free times, so many of all its schedules ``together``
+    and those of each, or why there are none; and whether the reader keeps it at hand."""
+    ids, booker = [place.schedule_id for place in entry.places], whom.booker()
+    free = FreeTimes.read(
         context.reader(), ids, now=context.now(), days=context.settings().search_days,
-        times=TIMES_SHOWN,
+        booker=booker,
     )  # fmt: skip
     kept = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,
-        "slots": slots,
-        "patient": reading.text("patient"),
+        "slots": free.first(ids, together),
+        "slots_of": {key: free.first([key], TIMES_OF_EACH) for key in ids},
+        "barriers": free.barriers,
+        "barrier": free.barrier(ids),
+        "patient": whom.carried() or "",
+        "keeps": booker.whom is not None,
         "may_like": context.actor().account_id is not None,
         "is_favourite": (entry.kind, entry.id) in kept,
         "here": request.full_path.rstrip("?"),

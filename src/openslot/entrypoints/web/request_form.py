@@ -23,6 +23,7 @@ from wtforms import HiddenField, RadioField, StringField, TextAreaField
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Priority
 from openslot.booking.slots import Slot
+from openslot.booking.whom import ForWhom
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.fields import Details
 from openslot.core.language import settled
@@ -276,7 +277,8 @@ def _render(page: Page) -> str:
         week=week(
             context.reader(), page.place, day, minutes=page.minutes, now=context.now(),
             days_ahead=page.place.horizon_days,
-            besides=[page.patient.diary_id] if page.patient else (), kept=page.kept,
+            whom=ForWhom(page.patient.id, page.patient.diary_id) if page.patient else None,
+            kept=page.kept,
         ),
         lengths=[page.minutes] if page.kind == "propose" else lengths(page.place),
         end=page.start + timedelta(minutes=page.minutes) if page.start else None,

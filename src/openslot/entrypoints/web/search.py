@@ -1,23 +1,25 @@
 """The start page and the search."""
 
 from typing import Any, get_args
-from uuid import UUID
 
 from flask import Blueprint, render_template, request, url_for
 
 from openslot.booking.rules import admits
+from openslot.booking.whom import Booker
 from openslot.directory import queries as directory
 from openslot.discovery.queries import EntryKey, Kind
-from openslot.discovery.search import Order, Results, Search, When, find
+from openslot.discovery.search import Order, Results, Search, find
+from openslot.discovery.times import When
 from openslot.entrypoints import limits
-from openslot.entrypoints.web import access, context, known, reading
+from openslot.entrypoints.web import access, context, reading, whom
 from openslot.feedback.queries import favourites
-from openslot.referrals.queries import admissions
 
 pages = Blueprint("search", __name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-TIMES_SHOWN = 5
+TIMES_SHOWN = 12
+"""Over all that was asked for of a result; how many of each fit a card the page knows."""
+
 LAST_PAGE = 500
 
 
@@ -31,8 +33,15 @@ def home() -> str:
         without_referral=True,
         page_size=4,
     )
-    results = _find(soonest)
-    return render_template("search/home.html", results=results, professions=_professions())
+    booker = whom.booker()
+    results = _find(soonest, booker)
+    return render_template(
+        "search/home.html",
+        results=results,
+        professions=_professions(),
+        keeps=booker.whom is not None,
+        patient=whom.carried() or "",
+    )
 
 
 @pages.get("/search")
@@ -41,16 +50,19 @@ def results() -> str:
     """Ranked, paged results with ratings and the next free times."""
     limits.search(context.actor())
     search = _search()
-    found, patient_id = _find(search), _patient_id()
+    booker, carried = whom.booker(), whom.carried()
+    found, named = _find(search, booker), whom.named()
+    other = named if named != context.actor().patient_id else None
     return render_template(
         "search/results.html",
         search=search,
         results=found,
         languages=_languages(),
         zones=_zones(found),
-        patient=patient_id or "",
-        for_whom=directory.patient(context.reader(), patient_id).name if patient_id else "",
-        referred=_referred(found, patient_id),
+        patient=carried or "",
+        keeps=booker.whom is not None,
+        for_whom=directory.patient(context.reader(), other).name if other else "",
+        referred=_referred(found, booker),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
     )
@@ -73,7 +85,7 @@ def _search() -> Search:
     )
 
 
-def _find(search: Search) -> Results:
+def _find(search: Search, booker: Booker) -> Results:
     return find(
         context.reader(),
         context.services().network,
@@ -82,32 +94,22 @@ def _find(search: Search) -> Results:
         days=context.settings().search_days,
         times=TIMES_SHOWN,
         liked=favourites(context.reader(), context.actor().account_id),
+        booker=booker,
     )
 
 
-def _patient_id() -> UUID | None:
-    """For whom care is looked for, where it is not the reader: links carry it on."""
-    actor, named = context.actor(), reading.optional_id("patient")
-    if named is None or named == actor.patient_id or not known.knows(named):
-        return None
-    return named
-
-
-def _referred(found: Results, patient_id: UUID | None) -> frozenset[EntryKey]:
+def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
     """The results to whom the patient, or whom the patient cares for, has a usable referral.
 
     Those who work with patients do not learn of referrals here.
     """
-    actor = context.actor()
-    whose = patient_id or actor.patient_id
-    asking = [one.entry for one in found.items if one.entry.needs_referral]
-    if whose is None or not asking or not actor.acts_for(whose):
+    if booker.whom is None or not booker.actor.acts_for(booker.whom.patient_id):
         return frozenset()
-    usable = admissions(context.reader(), whose, context.now())
     return frozenset(
         (entry.kind, entry.id)
-        for entry in asking
-        if any(admits(one, entry.id, entry.expertise) for one in usable)
+        for entry in (one.entry for one in found.items)
+        if entry.needs_referral
+        and any(admits(one, entry.id, entry.expertise) for one in booker.admissions)
     )
 
 
@@ -136,6 +138,6 @@ def _professions() -> list[str]:
 
 
 def _zones(found: Results) -> list[str]:
-    """The time zones on the page; one of them is said once, several beside each result."""
-    zones = {place.time_zone for result in found.items for place in result.entry.places[:1]}
-    return sorted(zones)
+    """The time zones of the times on the page; one of them is said once, several beside each."""
+    zones = {slot.start.tzinfo for result in found.items for slot in result.slots}
+    return sorted(map(str, zones))

@@ -12,8 +12,9 @@ from openslot.booking.commands import visit_for
 from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Priority, Status
-from openslot.booking.queries import Visit
-from openslot.booking.rules import Part, may_reschedule, moves_now
+from openslot.booking.queries import Visit, for_whom
+from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
+from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -197,7 +198,8 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     visit, part = _visit(appointment_id)
     schedule_id = reading.number("schedule", 0) or visit.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
-    taken = isinstance(error, SlotTaken)
+    chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
+    elsewhere = _elsewhere(visit, part)
     page = render_template(
         "visits/move.html",
         **_common(visit, part),
@@ -207,12 +209,14 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
         week_url=lambda **changed: url_for(
             "visits.ask_move", **{"appointment_id": appointment_id,
                                   "schedule": reading.text("schedule") or None,
-                                  "minutes": reading.text("minutes") or None, **changed}
+                                  "minutes": reading.text("minutes") or None,
+                                  "start": chosen and reading.instant_text(chosen), **changed}
         ),
-        chosen=None if taken else reading.optional_instant("start"),
+        chosen=chosen,
+        place_of={one.schedule.id: one for one in elsewhere}.get(schedule_id),
         problem=sentence_of(error) if error else None,
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
-        elsewhere=_elsewhere(visit),
+        elsewhere=elsewhere,
     )  # fmt: skip
     return Response(page, status)
 
@@ -229,17 +233,32 @@ def _week_for(visit: Visit, schedule_id: int) -> Week:
         minutes=reading.number("minutes", 0) or length,
         now=context.now(),
         days_ahead=place.horizon_days,
-        besides=[visit.patient.diary_id] if visit.patient else (),
+        whom=_whom(visit),
     )
 
 
-def _elsewhere(visit: Visit) -> list[schedules.Subject]:
-    """The same practitioner's schedules at all of their centres."""
+def _whom(visit: Visit) -> ForWhom | None:
+    """The patient, as if they had not this visit on its day: it goes to the new time."""
+    if visit.patient is None:
+        return None
+    found = for_whom(context.reader(), visit.patient.id)
+    if found is None or visit.appointment.one_a_day is None:
+        return found and found._replace(keys=frozenset())
+    return found.without(visit.appointment.one_a_day)
+
+
+def _elsewhere(visit: Visit, part: Part) -> list[schedules.Subject]:
+    """The schedule of the visit, and those of its practitioner at other centres to which the
+    reader may move it."""
+    actor, own = context.actor(), Schedule.id == visit.schedule.id
     if visit.practitioner is None:
-        return []
-    return schedules.subjects(
-        context.reader(), Schedule.practitioner_id == visit.practitioner.id, *schedules.bookable()
-    )
+        return schedules.subjects(context.reader(), own)
+    places = schedules.places(context.reader(), Schedule.practitioner_id == visit.practitioner.id)
+    able = [
+        key for key, place in places.items()
+        if key == visit.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
+    ]  # fmt: skip
+    return schedules.subjects(context.reader(), Schedule.id.in_(able))
 
 
 def _change(appointment_id: UUID, to: Status) -> None:

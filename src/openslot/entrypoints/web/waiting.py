@@ -22,7 +22,7 @@ from openslot.core.ids import read_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Profession
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.web import access, context, known, reading
+from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity.models import Role
@@ -169,7 +169,17 @@ def leave(entry_id: str) -> BaseResponse:
 def _free_for(details: WaitingDetails) -> list[Slot]:
     session, actor, now = context.reader(), context.actor(), context.now()
     waiter = waiting.prepared(session, actor, details, now=now)
-    return waiting.free_for(session, waiter, now=now)
+    found = waiting.free_for(session, waiter, now=now)
+    return found if details.appointment_id else _bookable(found)
+
+
+def _bookable(found: Sequence[Slot]) -> list[Slot]:
+    """Those of the times that the reader can book themselves."""
+    booker, ids = whom.booker(), {slot.schedule_id for slot in found}
+    if not ids:
+        return []
+    places = schedules.places(context.reader(), Schedule.id.in_(ids))
+    return [slot for slot in found if booker.barrier(places[slot.schedule_id]) is None]
 
 
 def _details() -> WaitingDetails:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.slots import Slot, slots
+from openslot.booking.whom import ForWhom
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, Window, mask_of, whole_days, window_over
 from openslot.schedules.rules import Place, bookable_span, holiday_name, open_ticks
@@ -25,6 +27,14 @@ class Empty(StrEnum):
     AWAY = "away"
     LATER = "later"
     FULL = "full"
+    VISITED = "visited"
+
+
+class Taken(NamedTuple):
+    """The ticks of absences, and of days on which the patient has a visit here already."""
+
+    absent: int
+    visited: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +79,24 @@ def week(
     minutes: int | None,
     now: datetime,
     days_ahead: int,
-    besides: Sequence[int] = (),
+    whom: ForWhom | None = None,
     kept: Slot | None = None,
 ) -> Week:
     """The week that holds ``day``, by default that of the first free start.
 
-    ``besides`` are diaries that must be free too, such as the patient's; ``kept`` is a time
-    that is held for the reader and shown with the free ones. At most five statements.
+    The times are free for ``whom``, if one is given; ``kept`` is a time that is held for the
+    reader and shown with the free ones. At most five statements.
     """
     minutes = minutes if minutes in lengths(place) else place.slot_minutes
     only = {place.schedule_id: place}
     horizon = now + timedelta(days=min(days_ahead, place.horizon_days))
-    first = slots(session, only, now, horizon, now=now, minutes=minutes, limit=1, besides=besides)
+    first = slots(session, only, now, horizon, now=now, minutes=minutes, limit=1, whom=whom)
     next_free = first[0] if first else None
     day = day or (next_free.start if next_free else now.astimezone(place.zone)).date()
     monday = day - timedelta(days=day.weekday())
     starts = datetime.combine(monday, time(0), place.zone)
     ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
-    free = slots(session, only, starts, ends, now=now, minutes=minutes, besides=besides)
+    free = slots(session, only, starts, ends, now=now, minutes=minutes, whom=whom)
     if kept and kept.start not in {slot.start for slot in free}:
         free = sorted([*free, kept])
     window = window_over(starts, ends)
@@ -99,8 +109,10 @@ def week(
         ],
         window,
     )
+    visited = whom.taken_days(place, window) if whom else 0
     dates = [monday + timedelta(days=count) for count in range(7)]
-    return Week([_day(place, one, free, absent, window, now) for one in dates], next_free, minutes)
+    days = [_day(place, one, free, Taken(absent, visited), window, now) for one in dates]
+    return Week(days, next_free, minutes)
 
 
 def _diaries(place: Place) -> tuple[int, ...]:
@@ -108,7 +120,7 @@ def _diaries(place: Place) -> tuple[int, ...]:
 
 
 def _day(
-    place: Place, day: date, free: Sequence[Slot], absent: int, window: Window, now: datetime
+    place: Place, day: date, free: Sequence[Slot], taken: Taken, window: Window, now: datetime
 ) -> Day:
     own = [slot for slot in free if slot.start.date() == day]
     if own:
@@ -119,17 +131,17 @@ def _day(
     if place.holiday_region and (name := holiday_name(place.holiday_region, local)):
         return Day(day, [], Empty.HOLIDAY, name)
     opening = open_ticks(place, window) & whole_days([day], place.zone, window)
-    return Day(day, [], _why_empty(place, opening, absent, window, now))
+    return Day(day, [], _why_empty(place, opening, taken, window, now))
 
 
-def _why_empty(place: Place, opening: int, absent: int, window: Window, now: datetime) -> Empty:
+def _why_empty(place: Place, opening: int, taken: Taken, window: Window, now: datetime) -> Empty:
     if not opening:
         return Empty.CLOSED
-    if not opening & ~absent:
+    if not opening & ~taken.absent:
         return Empty.AWAY
     bookable = bookable_span(place, now)
     if not opening & mask_of([Span(bookable.start, window.end)], window):
         return Empty.OVER
     if not opening & mask_of([bookable], window):
         return Empty.LATER
-    return Empty.FULL
+    return Empty.VISITED if opening & taken.visited else Empty.FULL

@@ -154,6 +154,12 @@ const moveBetweenSlots = (event) => {
   next.focus();
 };
 
+// What decides which times are shown sends the form, as the button does that stands in for it.
+const showAgain = (event) => {
+  const button = document.getElementById(event.target.dataset?.showsAgain ?? "");
+  button?.form.requestSubmit(button);
+};
+
 // The server may then say how far the reader's clock is from the centre's.
 const rememberZone = () => {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -171,5 +177,7 @@ for (const line of document.querySelectorAll(".os-cal .now[data-start]")) {
 }
 document.addEventListener("keydown", moveBetweenSlots);
 document.addEventListener("click", openConfirm);
+document.addEventListener("change", showAgain);
+for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
 // The browser's own jump to a #fragment drops the focus, and comes with the load event.
 addEventListener("load", () => setTimeout(focusFirst));

@@ -1,0 +1,105 @@
+"""For whom times are looked for, and by whom: what decides which of them can be booked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple, Self
+from uuid import UUID
+
+from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
+from openslot.booking.rules import (
+    Admission,
+    admits,
+    check_booker,
+    day_prefix,
+    may_book_others,
+    needs_referral,
+)
+from openslot.core.errors import Forbidden
+from openslot.directory.rules import Actor
+from openslot.schedules.availability import Window, whole_days
+from openslot.schedules.rules import Place
+
+
+class ForWhom(NamedTuple):
+    """The patient a time is to be free for: their diary, and the keys of their appointments
+    (see :func:`openslot.booking.rules.day_key`)."""
+
+    patient_id: UUID
+    diary_id: int
+    email: str | None = None
+    keys: frozenset[str] = frozenset()
+
+    def taken_days(self, place: Place, window: Window) -> int:
+        """Return the ticks of the days on which the patient sees the practitioner already."""
+        if place.practitioner_id is None or not self.keys:
+            return 0
+        prefix = day_prefix(self.patient_id, place.practitioner_id)
+        days = [
+            date.fromisoformat(key.removeprefix(prefix))
+            for key in self.keys
+            if key.startswith(prefix)
+        ]
+        return whole_days(days, place.zone, window) if days else 0
+
+    def without(self, key: str | None) -> Self:
+        """Return the same patient as if they had not the appointment with this key."""
+        return self._replace(keys=self.keys - {key})
+
+
+class Barrier(StrEnum):
+    """Why a reader cannot book a place."""
+
+    REFERRAL = "referral"
+    PATIENT = "patient"
+    NOT_YOURS = "not-yours"
+    SELF = "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Booker:
+    """Who looks for times, and for whom, with the usable referrals of that patient."""
+
+    actor: Actor
+    whom: ForWhom | None = None
+    admissions: Sequence[Admission] = ()
+
+    def barrier(self, place: Place) -> Barrier | None:
+        """Return why this reader cannot book the place for this patient, or None.
+
+        It is what booking itself says, but for what the reader still chooses: visitors sign in,
+        and those who book for patients choose one.
+        """
+        if self.actor.role is None:
+            return Barrier.REFERRAL if needs_referral(place) else None
+        if self.whom is None:
+            return self._without_patient(place)
+        patient_id = self.whom.patient_id
+        try:
+            check_booker(self.actor, place, patient_id, self._admission(place))
+        except NeedsPatient:
+            return Barrier.PATIENT
+        except (ReferralRequired, ReferralSpent):
+            return Barrier.REFERRAL
+        except Forbidden:
+            return Barrier.NOT_YOURS
+        own = self.whom.email and self.whom.email == place.practitioner_email
+        return Barrier.SELF if own else None
+
+    def for_second(self) -> "Booker":
+        """Return the booker who books a second appointment on the same day on purpose."""
+        whom = self.whom._replace(keys=frozenset()) if self.whom else None
+        return replace(self, whom=whom)
+
+    def _without_patient(self, place: Place) -> Barrier | None:
+        if not may_book_others(self.actor, place):
+            return Barrier.NOT_YOURS
+        return Barrier.PATIENT if needs_referral(place) else None
+
+    def _admission(self, place: Place) -> Admission | None:
+        fitting = (
+            one for one in self.admissions
+            if admits(one, place.practitioner_id, place.expertise)
+        )  # fmt: skip
+        return next(fitting, None)

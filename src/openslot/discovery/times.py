@@ -1,0 +1,118 @@
+"""The free times of what was found: only of what was asked for, and of what the reader can book."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from heapq import merge
+from itertools import islice
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.slots import Slot, free_starts, slot_at
+from openslot.booking.whom import Barrier, Booker
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Window, bits, mask_of, span_between, window_over
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+MOST_IDS_NAMED = 1000
+"""Above this, the places of the whole network are read instead of those found."""
+
+EVENING = time(17)
+
+
+class When(StrEnum):
+    """Which free times count."""
+
+    ANY = "any"
+    TODAY = "today"
+    WEEK = "week"
+    EVENING = "evening"
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTimes:
+    """The free starts of some schedules over one window; of those that the reader cannot book
+    there are none, and ``barriers`` says why."""
+
+    window: Window
+    places: dict[int, Place]
+    masks: dict[int, int]
+    barriers: dict[int, Barrier]
+
+    @classmethod
+    def read(
+        cls,
+        session: Session,
+        ids: Collection[int],
+        *,
+        now: datetime,
+        days: int,
+        when: When = When.ANY,
+        booker: Booker | None = None,
+    ) -> Self:
+        """Read them in three statements; without ``booker`` for anybody."""
+        window = window_over(now, now + timedelta(days=days))
+        known = _places(session, ids)
+        barriers = {
+            key: why for key, one in known.items() if booker and (why := booker.barrier(one))
+        }
+        places = {key: one for key, one in known.items() if key not in barriers}
+        whom = booker.whom if booker else None
+        masks = free_starts(session, places, window, now=now, whom=whom) if places else {}
+        for key, place in places.items():
+            masks[key] &= _counting(place.zone.key, window, now, when)
+        return cls(window, places, masks, barriers)
+
+    def earliest(self, ids: Collection[int]) -> int | None:
+        """Return the bit of the first free start at any of the schedules."""
+        masks = [self.masks.get(key, 0) for key in ids]
+        return min(((mask & -mask).bit_length() for mask in masks if mask), default=None)
+
+    def first(self, ids: Sequence[int], times: int) -> list[Slot]:
+        """Return the first starts over the schedules, those of the same instant in their order."""
+        streams = [self._starts(key, place, times) for place, key in enumerate(ids)]
+        return [
+            slot_at(self.window.start + bit, self.places[key])
+            for bit, _, key in islice(merge(*streams), times)
+        ]
+
+    def barrier(self, ids: Collection[int]) -> Barrier | None:
+        """Return why none of the schedules can be booked; None where one can."""
+        found = [self.barriers.get(key) for key in ids]
+        return found[0] if found and None not in found else None
+
+    def _starts(self, key: int, order: int, times: int) -> Iterator[tuple[int, int, int]]:
+        return ((bit, order, key) for bit in islice(bits(self.masks.get(key, 0)), times))
+
+
+def _places(session: Session, ids: Collection[int]) -> dict[int, Place]:
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    some = (Schedule.id.in_(wanted),) if len(wanted) <= MOST_IDS_NAMED else ()
+    found = schedules.places(session, *some)
+    return {key: place for key, place in found.items() if key in wanted}
+
+
+def _counting(zone_key: str, window: Window, now: datetime, when: When) -> int:
+    """The ticks whose starts the filter lets through."""
+    everything = -1
+    if when is When.ANY:
+        return everything
+    if when is When.WEEK:
+        return mask_of([span_between(now, now + timedelta(days=7))], window)
+    zone = ZoneInfo(zone_key)
+    today = now.astimezone(zone).date()
+    days = 1 if when is When.TODAY else window.days
+    opens = time(0) if when is When.TODAY else EVENING
+    spans = []
+    for count in range(days):
+        day = today + timedelta(days=count)
+        begins = datetime.combine(day, opens, zone)
+        ends = datetime.combine(day + timedelta(days=1), time(0), zone)
+        spans.append(span_between(begins, ends))
+    return mask_of(spans, window)

@@ -1,0 +1,79 @@
+"""What the form of the booking page says, wherever it stands: in what was sent, or the address."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import url_for
+
+from openslot.booking.commands import Wish
+from openslot.booking.models import Priority
+from openslot.booking.rules import may_book_others
+from openslot.core.errors import NotFound
+from openslot.entrypoints.web import context, reading, whom
+from openslot.entrypoints.web.week import lengths
+from openslot.schedules import queries as schedules
+from openslot.schedules.models import Schedule
+from openslot.schedules.rules import Place
+
+LONGEST_REASON = 2000
+
+
+def wish(schedule_id: int) -> Wish:
+    """What the form asks for: the time that was pressed, else the one that it shows as chosen."""
+    now_pressed = reading.optional_instant("start")
+    minutes = reading.number("minutes" if now_pressed else "chosen_minutes", 0)
+    return Wish(
+        schedule_id=schedule_id,
+        start=now_pressed or reading.optional_instant("chosen") or reading.instant("start"),
+        minutes=minutes or place_of(schedule_id).slot_minutes,
+        patient_id=whom.patient_id(),
+        reason=reading.text("reason")[:LONGEST_REASON] or None,
+        priority=reading.option("priority", Priority, Priority.ROUTINE),
+        second_visit=reading.text("second") == "yes",
+    )
+
+
+def place_of(schedule_id: int) -> Place:
+    """Return what is booked; NotFound where it cannot be."""
+    place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
+    if place is None:
+        raise NotFound
+    return place
+
+
+def address(schedule_id: int, **changed: object) -> str:
+    """This page as an address: all that was chosen, and nothing that was typed."""
+    start = pressed()
+    day = reading.optional_day("look") or reading.optional_day("week")
+    shown: dict[str, Any] = {
+        "start": reading.instant_text(start) if start else None,
+        "minutes": reading.number("minutes", 0) or None,
+        "week": day,
+        "patient": whom.carried(),
+        "referral": reading.optional_id("referral"),
+        "hold": reading.optional_id("hold"),
+        "second": "yes" if reading.text("second") == "yes" else None,
+    }
+    return url_for("booking.week_page", schedule_id=schedule_id, **{**shown, **changed})
+
+
+def pressed() -> datetime | None:
+    """Return the time that was pressed, else the one that the form shows as chosen."""
+    return reading.optional_instant("start") or reading.optional_instant("chosen")
+
+
+def is_second(place: Place) -> bool:
+    """Whether those who book for patients here want days on which the patient has a visit."""
+    return reading.text("second") == "yes" and may_book_others(context.actor(), place)
+
+
+def chosen_minutes(place: Place) -> int:
+    """The length that was chosen, by default one slot."""
+    minutes = reading.number("minutes", 0)
+    return minutes if minutes in lengths(place) else place.slot_minutes
+
+
+def week_url(schedule_id: int) -> Callable[..., str]:
+    """Addresses of this page for another week or length."""
+    return lambda **changed: address(schedule_id, **changed)
