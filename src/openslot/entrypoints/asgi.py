@@ -9,7 +9,7 @@ import contextvars
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
@@ -82,11 +82,11 @@ class AsgiApp:
             body = await self._body(scope, receive)
         except TimeoutError:
             await _send(_refusal(LATE, scope, {"Connection": "close"}), send)
+            return
         except Gone:
-            pass
-        else:
-            with body:
-                await self._answer(scope, body, receive, send)
+            return
+        with body, suppress(Gone):
+            await self._answer(scope, body, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> Body:
         """The body, or TimeoutError, or Gone."""
@@ -97,7 +97,9 @@ class AsgiApp:
 
     async def _answer(self, scope: Scope, body: Body, receive: Receive, send: Send) -> None:
         context = contextvars.copy_context()
-        if not await self._take_place():
+        try:
+            await self._take_place(receive)
+        except TimeoutError:
             log.warning("request.no-thread")
             await _send(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
             return
@@ -108,15 +110,16 @@ class AsgiApp:
         if answer.rest is not None:
             await self._send_rest(context, answer.rest, receive, send)
 
-    async def _take_place(self) -> bool:
-        """Take a thread's place; false where none comes free in time."""
+    async def _take_place(self, receive: Receive) -> None:
+        """Take a thread's place, or TimeoutError; Gone where the client did not wait so long."""
         if not self._places.locked():
-            return await self._places.acquire()
-        try:
-            async with asyncio.timeout(WAITS):
-                return await self._places.acquire()
-        except TimeoutError:
-            return False
+            await self._places.acquire()
+            return
+        async with asyncio.timeout(WAITS), _watch(receive) as is_gone:
+            await self._places.acquire()
+            if is_gone():
+                self._places.release()
+                raise Gone
 
     async def _send_rest(
         self,

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from logging import ERROR, getLogger
 from typing import Any
 
 import click
@@ -111,6 +112,7 @@ def answer(host: str, port: int) -> None:
     """Answer requests in this process, until SIGTERM or until its parent ends."""
     _allow_many_connections()
     sys.setswitchinterval(SWITCHES_AFTER)
+    getLogger("asyncio").setLevel(ERROR)  # it warns of each client that is gone
     make: Callable[..., Any] = pkgutil.resolve_name(APPLICATION)
     server = uvicorn.Server(
         uvicorn.Config(
