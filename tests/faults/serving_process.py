@@ -72,7 +72,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], within: float = 60) -> None:
+def until(condition: Callable[[], bool], within: float = 180) -> None:
     """Wait until ``condition`` holds."""
     gives_up = time.monotonic() + within
     while not condition():
