@@ -135,11 +135,12 @@ def answer(host: str, port: int) -> None:
     def end() -> None:
         server.should_exit = True
         time.sleep(STOPS_WITHIN)
-        os._exit(1)  # whatever a thread still waits for
+        os._exit(1)
 
     when_parent_ends(end)
     server.config.load()
     server.run([_listener(host, port, shared=True)])
+    os._exit(0)  # not waiting for threads that wait, such as for a database
 
 
 def _allow_many_connections() -> None:
