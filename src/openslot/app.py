@@ -9,13 +9,13 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.discovery.search import Directory
 from openslot.entrypoints.api.install import install as install_api
+from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
 from openslot.entrypoints.heads import HeadAsGet
 from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
-from openslot.entrypoints.whole_bodies import WholeRequest
 
 LARGEST_REQUEST = 2 * 1024 * 1024
 
@@ -35,7 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
     )
-    app.request_class = WholeRequest
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = Services(settings, Database(settings.url), Directory())
     Bootstrap5(app)
@@ -49,3 +48,14 @@ def create_app(settings: Settings | None = None) -> Flask:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     return app
+
+
+def create_asgi_app(*, threads: int) -> AsgiApp:
+    """The same for a server with an event loop, in ``threads`` threads."""
+    settings = Settings()
+    return AsgiApp(
+        create_app(settings),
+        threads=threads,
+        largest_body=LARGEST_REQUEST,
+        body_seconds=settings.body_seconds,
+    )

@@ -20,6 +20,7 @@ from rich.console import Console
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from faults.serving_process import children
 from importing import DOCUMENTS, MEDISOFT, NOW, QUICK
 from openslot.booking import check
 from openslot.core import clock, sealing
@@ -34,6 +35,7 @@ from openslot.directory.models import (
     StaffMember,
 )
 from openslot.entrypoints.cli import demonstration, progress, serving
+from openslot.entrypoints.cli.attending import Attendant
 from openslot.entrypoints.cli.main import cli
 from openslot.exchange import documents, tables
 from openslot.exchange.demo import LOGINS, MARKER
@@ -461,7 +463,10 @@ def test_starting_over_empties_every_engine(blank_engine: Engine) -> None:
 # Serving
 
 
-def test_a_busy_port_is_a_sentence(run: Run, database: Database) -> None:
+def test_a_busy_port_is_a_sentence(
+    run: Run, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "FREED_WITHIN", 0.2)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -503,7 +508,7 @@ def test_serving_answers_with_a_worker_beside_it_and_stops_when_asked(
     ) as server:  # fmt: skip
         try:
             assert _answer(f"http://127.0.0.1:{port}/healthz", within=60) == 200
-            beside = _children(server.pid, "worker")
+            beside = children(server.pid, "worker")
             assert len(beside) == 1
             server.send_signal(signal.SIGTERM)
             output, _ = server.communicate(timeout=30)
@@ -527,20 +532,6 @@ def _answer(url: str, *, within: float) -> int:
             time.sleep(0.2)
 
 
-def _children(parent: int, word: str) -> list[int]:
-    """The processes that ``parent`` started with ``word`` among their arguments."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            mother = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:  # it has ended meanwhile
-            continue
-        if mother == parent and word.encode() in words:
-            found.append(int(folder.name))
-    return found
-
-
 def _listens_for(pid: int, number: signal.Signals) -> bool:
     """Whether the process handles a signal, so that it has come far enough to be sent it."""
     caught = re.search(r"^SigCgt:\t(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
@@ -562,7 +553,7 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 def test_a_process_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]) -> None:
-    attendant = serving.Attendant(_waits(), pause=0.01)
+    attendant = Attendant("worker", _waits(), pause=0.01)
     attendant.start()
     _until(lambda: attendant.pid is not None)
     first = attendant.pid
@@ -574,7 +565,7 @@ def test_a_process_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_process_is_ended_for_good() -> None:
-    attendant = serving.Attendant(_waits(), pause=0.01)
+    attendant = Attendant("worker", _waits(), pause=0.01)
     attendant.start()
     _until(lambda: attendant.pid is not None)
     attendant.stop()

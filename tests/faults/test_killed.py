@@ -1,28 +1,21 @@
 """The server is killed under load, again and again: what it confirmed is there, and the
 diaries are right."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPException
 from http.cookiejar import CookieJar
 from pathlib import Path
 from random import Random
-from socket import socket
 from threading import Event, Thread
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener
 from uuid import UUID
 
 from entrypoints.browsing import TOKEN
 from entrypoints.world import PASSWORD, World, build
+from faults.serving_process import GONE, free_port, kill, serving
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.booking.slots import slots
@@ -35,8 +28,6 @@ from openslot.schedules.models import Schedule
 
 ROUNDS = 4
 CLERKS = 3
-GONE = (URLError, HTTPException, OSError)
-"""What a client of a killed server sees."""
 
 
 class NoRedirect(HTTPRedirectHandler):
@@ -85,38 +76,6 @@ class Clerk:
             found = re.search(TOKEN, page.read().decode())
         assert found
         return found[1]
-
-
-def free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(data: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """``openslot serve`` in a group of its own, which is killed at the end."""
-    environment = {
-        **os.environ, "OPENSLOT_DATA_DIR": str(data), "OPENSLOT_RATE_LIMITS": "false",
-        "OPENSLOT_PASSWORD_ITERATIONS": "1",
-    }  # fmt: skip
-    command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "serve"]
-    with (data / "serve.log").open("ab") as log:
-        server = subprocess.Popen(
-            [*command, "--port", str(port)],
-            env=environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        try:
-            yield server
-        finally:
-            kill(server)
-
-
-def kill(server: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for the server and everything that it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(server.pid, signal.SIGKILL)
-    server.wait(timeout=10)
 
 
 def clerk_when_ready(url: str, world: World) -> Clerk:

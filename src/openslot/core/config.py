@@ -59,6 +59,13 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         0, ge=0, le=5, description="How many reverse proxies in front may be believed."
     )
+    body_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds in which the body of a request must have arrived; the largest, 2 MiB, "
+        "needs 70 KB/s to do so in 30.",
+    )
     secure_cookies: bool = Field(
         False, description="Send cookies over HTTPS only; set it wherever HTTPS is used."
     )

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, render_template, request
@@ -101,7 +102,13 @@ def docs() -> ResponseReturnValue:
 
 
 def _document() -> dict[str, Any]:
-    return document(SERVICES, root())
+    return {**_for_any_server(), "servers": [{"url": root()}]}
+
+
+@cache
+def _for_any_server() -> dict[str, Any]:
+    """Made once, as it takes a quarter of a second and anybody may ask for it."""
+    return document(SERVICES, "")
 
 
 def _is_ours() -> bool:

@@ -101,6 +101,14 @@ def serve(deployment: Deployment, host: str, port: int, workers: int, no_worker:
     serving.serve(host, port, workers=workers, beside=not no_worker)
 
 
+@cli.command(hidden=True)
+@host_option
+@port_option
+def web(host: str, port: int) -> None:
+    """Answer requests as one process of `openslot serve`, which starts it; ends with it."""
+    serving.answer(host, port)
+
+
 @cli.command()
 @click.option("--once", is_flag=True, help="Do what is due, then end.")
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)

@@ -1,29 +1,30 @@
-"""The server, and the worker that runs beside it.
+"""The server: its web processes, and the worker that runs beside them.
 
 Entry points never import each other: the web application and the worker are started by name.
 """
 
 import os
 import pkgutil
+import resource
 import signal
 import socket
-import subprocess  # nosec B404 - starts our own program only
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from logging import ERROR, getLogger
+from typing import Any
 
 import click
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
+import uvicorn
 
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.entrypoints.cli.attending import STOPS_WITHIN, Attendant, attend, when_parent_ends
+from openslot.entrypoints.connections import Connection
 
-APPLICATION = "openslot.app:create_app"
+APPLICATION = "openslot.app:create_asgi_app"
 WORKER = "openslot.entrypoints.worker.main:run"
 
 OURSELVES = (sys.executable, "-m", "openslot.entrypoints.cli.main")
@@ -31,36 +32,60 @@ OURSELVES = (sys.executable, "-m", "openslot.entrypoints.cli.main")
 THREADS = min(16, 2 * (os.cpu_count() or 1) + 1)
 """Requests that one process works on at a time; each may need one of its 20 connections."""
 
-HEADERS_WITHIN = 10_000
-"""Milliseconds in which a client must have sent the headers of its request."""
+KEPT_OPEN = 75
+"""Seconds that a connection stays open without a request; proxies keep theirs for 60."""
 
-STOPS_WITHIN = 15
-"""Seconds that requests under way, and the worker, are given to end."""
+FINISHES_WITHIN = STOPS_WITHIN - 3
+"""Seconds that requests under way are given to end, before their process is ended."""
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds before a worker that died is started anew; longer where it dies again and again."""
+FREED_WITHIN = 3.0
+"""Seconds that a server which was just killed may still take to leave its port."""
+
+SWITCHES_AFTER = 0.0005
+"""Seconds after which a thread at work lets the event loop go on, ten times as soon as usual: the
+loop needs that for each of hundreds of connections."""
+
+MOST_FILES = 65_536
+"""Open files that a process asks for: each connection is one."""
 
 
 def check_address(host: str, port: int) -> None:
     """A sentence, in a ClickException, where nothing can listen at this address."""
+    gives_up = time.monotonic() + FREED_WITHIN
+    while True:
+        try:
+            return _listener(host, port).close()
+        except PermissionError:
+            sentence = f"Port {port} is for administrators. Choose one above 1023 with --port."
+            raise click.ClickException(sentence) from None
+        except socket.gaierror:
+            raise click.ClickException(
+                f"There is no host {host}. Choose another with --host."
+            ) from None
+        except OSError as error:
+            if time.monotonic() > gives_up:
+                sentence = f"Nothing can listen at {host}, port {port}: {error.strerror}."
+                raise click.ClickException(
+                    f"{sentence} Choose another with --port or --host."
+                ) from None
+        time.sleep(0.1)
+
+
+def _listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens; several ``shared`` ones, of one user, may have the same port."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen()
-    except PermissionError:
-        sentence = f"Port {port} is for administrators. Choose one above 1023 with --port."
-        raise click.ClickException(sentence) from None
-    except socket.gaierror:
-        raise click.ClickException(
-            f"There is no host {host}. Choose another with --host."
-        ) from None
-    except OSError as error:
-        sentence = f"Nothing can listen at {host}, port {port}: {error.strerror}."
-        raise click.ClickException(f"{sentence} Choose another with --port or --host.") from None
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def address_of(host: str, port: int) -> str:
@@ -73,27 +98,56 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     if not Settings().public_url:
         # So that mails carry links that lead here.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
-    server = Granian(
-        APPLICATION,
-        factory=True,
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=workers,
-        blocking_threads=THREADS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN),
-        respawn_failed_workers=True,
-        workers_kill_timeout=STOPS_WITHIN,
-        log_level=LogLevels.warning,
-    )
-    server.on_startup(lambda: click.echo(f"Serving {address_of(host, port)}  Ctrl-C stops it."))
+    command = [*OURSELVES, "web", "--host", host, "--port", str(port)]
+    attendants = [
+        Attendant("web process", command, pause=0.1, longest=3.0, tries=3) for _ in range(workers)
+    ]
     if beside:
-        attendant = Attendant([*OURSELVES, "worker", "--until-stdin-closes"])
-        server.on_startup(attendant.start)
-        server.on_shutdown(attendant.stop)
-    server.serve()
+        attendants.append(Attendant("worker", [*OURSELVES, "worker", "--until-stdin-closes"]))
+    click.echo(f"Serving {address_of(host, port)}  Ctrl-C stops it.")
+    attend(attendants)
+
+
+def answer(host: str, port: int) -> None:
+    """Answer requests in this process, until SIGTERM or until its parent ends."""
+    _allow_many_connections()
+    sys.setswitchinterval(SWITCHES_AFTER)
+    getLogger("asyncio").setLevel(ERROR)  # it warns of each client that is gone
+    make: Callable[..., Any] = pkgutil.resolve_name(APPLICATION)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            lambda: make(threads=THREADS),
+            factory=True,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,  # the application knows whom to believe
+            server_header=False,
+            timeout_keep_alive=KEPT_OPEN,
+            timeout_graceful_shutdown=FINISHES_WITHIN,
+        )
+    )
+
+    def end() -> None:
+        server.should_exit = True
+        time.sleep(STOPS_WITHIN)
+        os._exit(1)
+
+    when_parent_ends(end)
+    server.config.load()
+    server.run([_listener(host, port, shared=True)])
+    os._exit(0)  # not waiting for threads that wait, such as for a database
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def work(database: Database, settings: Settings, *, once: bool, until_stdin_closes: bool) -> None:
@@ -102,73 +156,7 @@ def work(database: Database, settings: Settings, *, once: bool, until_stdin_clos
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if until_stdin_closes:
-        threading.Thread(target=_wait_for_end, args=(stop,), daemon=True).start()
+        when_parent_ends(stop.set)
     logging.configure(settings)
     run: Callable[..., None] = pkgutil.resolve_name(WORKER)
     run(database, settings, once=once, stop=stop)
-
-
-def _wait_for_end(stop: threading.Event) -> None:
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    stop.set()
-
-
-class Attendant:
-    """Keeps one process running until told to stop, and starts it again where it dies.
-
-    The process has a pipe from us for its input: should we be killed, it notices and ends. It
-    has a session of its own, so that Ctrl-C reaches us alone, and we end it.
-    """
-
-    def __init__(self, command: Sequence[str], *, pause: float = SHORTEST_PAUSE):
-        self._command = command
-        self._pause = pause
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._attend, daemon=True)
-
-    @property
-    def pid(self) -> int | None:
-        """The process that runs now, or ran last."""
-        return self._process.pid if self._process else None
-
-    def start(self) -> None:
-        """Start the process."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the process, kindly first."""
-        with self._lock:
-            self._stopping.set()
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOPS_WITHIN)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._thread.join(STOPS_WITHIN)
-
-    def _attend(self) -> None:
-        pause = self._pause
-        while process := self._begin():
-            began = time.monotonic()
-            with process:
-                code = process.wait()
-            if self._stopping.is_set():
-                return
-            click.echo(f"The worker ended with code {code} and is started again.", err=True)
-            pause = self._pause if time.monotonic() - began > LONGEST_PAUSE else pause
-            self._stopping.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    def _begin(self) -> subprocess.Popen[bytes] | None:
-        """Start the process, unless all is to end."""
-        with self._lock:
-            if self._stopping.is_set():
-                return None
-            self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program
-                self._command, stdin=subprocess.PIPE, start_new_session=True
-            )
-            return self._process

@@ -1,0 +1,233 @@
+"""The application behind an event loop, where no client can hold one of its threads.
+
+A body is read, within a time, before a thread is taken, and an answer is handed over piece by
+piece: threads only work, and never wait for a client.
+"""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from wsgiref.types import WSGIApplication
+
+import structlog
+
+from openslot.entrypoints.bodies import (
+    Body,
+    Gone,
+    Receive,
+    Scope,
+    environ_of,
+    has_body,
+    header,
+    read,
+)
+from openslot.entrypoints.failures import Problem, as_json
+
+T = TypeVar("T")
+
+Send = Callable[[dict[str, Any]], Any]
+
+ALIVE = "/healthz"
+
+PIECE = 64 * 1024
+"""Bytes of an answer that are handed over at once."""
+
+WAITS = 10.0
+"""Seconds that a request waits for a thread, at most."""
+
+BUSY = Problem(503, "busy", "Too many requests at this moment. Try again in a few seconds.")
+LATE = Problem(408, "too-slow", "Your request did not arrive in time. Send it again.")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Answer:
+    """An answer, or its beginning: ``rest`` makes further pieces, as :func:`pieces` does."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    rest: Generator[bytes, None, None] | None = None
+
+
+class AsgiApp:
+    """Run a WSGI application in ``threads`` threads of its own.
+
+    A body has ``body_seconds`` to arrive. Of one with more than ``largest_body`` bytes only its
+    size is passed on, so that the application refuses it as it does elsewhere.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, *, threads: int, largest_body: int, body_seconds: float
+    ) -> None:
+        self._application = application
+        self._largest_body = largest_body
+        self._body_seconds = body_seconds
+        self._places = asyncio.Semaphore(threads)
+        self._pool = ThreadPoolExecutor(threads, "request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
+            # Here, as it says that the process lives, whatever its threads wait for.
+            await _send(_alive(), send)
+            return
+        try:
+            body = await self._body(scope, receive)
+        except TimeoutError:
+            await _send(_refusal(LATE, scope, {"Connection": "close"}), send)
+            return
+        except Gone:
+            return
+        with body, suppress(Gone):
+            await self._answer(scope, body, receive, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> Body:
+        """The body, or TimeoutError, or Gone."""
+        if not has_body(scope):
+            return Body()
+        async with asyncio.timeout(self._body_seconds):
+            return await read(scope, receive, self._largest_body)
+
+    async def _answer(self, scope: Scope, body: Body, receive: Receive, send: Send) -> None:
+        context = contextvars.copy_context()
+        try:
+            await self._take_place(receive)
+        except TimeoutError:
+            log.warning("request.no-thread")
+            await _send(_refusal(BUSY, scope, {"Retry-After": "2"}), send)
+            return
+        answer = await self._work(context, begin, self._application, environ_of(scope, body))
+        if not body.is_read:
+            answer.headers.append(("Connection", "close"))
+        await _send(answer, send)
+        if answer.rest is not None:
+            await self._send_rest(context, answer.rest, receive, send)
+
+    async def _take_place(self, receive: Receive) -> None:
+        """Take a thread's place, or TimeoutError; Gone where the client did not wait so long."""
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        async with asyncio.timeout(WAITS), _watch(receive) as is_gone:
+            await self._places.acquire()
+            if is_gone():
+                self._places.release()
+                raise Gone
+
+    async def _send_rest(
+        self,
+        context: contextvars.Context,
+        rest: Generator[bytes, None, None],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Send the pieces that follow, each made when the one before was taken."""
+        async with _watch(receive) as is_gone:
+            more = True
+            while more and not is_gone():
+                await self._places.acquire()
+                piece = await self._work(context, next, rest)
+                more = len(piece) >= PIECE
+                await _send_body(piece, send, more=more)
+        await self._places.acquire()
+        await self._work(context, rest.close)
+
+    async def _work(
+        self, context: contextvars.Context, work: Callable[..., T], *arguments: Any
+    ) -> T:
+        """What ``work`` returns, in a thread; the place that was acquired for it is released."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, context.run, work, *arguments)
+        finally:
+            self._places.release()
+
+
+def begin(application: WSGIApplication, environ: dict[str, Any]) -> Answer:
+    """Call the application, and make the first piece of its answer."""
+    answer = Answer(500, [], b"")
+
+    def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
+        answer.status, answer.headers = int(status.split(" ", 1)[0]), list(headers)
+
+    made = pieces(application(environ, start))
+    answer.body = next(made)
+    if len(answer.body) < PIECE:
+        made.close()
+    else:
+        answer.rest = made
+    return answer
+
+
+def pieces(parts: Iterable[bytes]) -> Generator[bytes, None, None]:
+    """Put parts together to pieces of PIECE bytes and more; a shorter one is the last."""
+    gathered = bytearray()
+    try:
+        for part in parts:
+            gathered += part
+            if len(gathered) >= PIECE:
+                yield bytes(gathered)
+                gathered.clear()
+        yield bytes(gathered)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+
+
+@asynccontextmanager
+async def _watch(receive: Receive) -> AsyncIterator[Callable[[], bool]]:
+    """Give a function that returns whether the client has gone."""
+
+    async def until_gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    task = asyncio.ensure_future(until_gone())
+    try:
+        yield task.done
+    finally:
+        task.cancel()
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await _send_body(answer.body, send, more=answer.rest is not None)
+
+
+async def _send_body(body: bytes, send: Send, *, more: bool) -> None:
+    """Hand over ``body``; each part waits until the client has taken the one before."""
+    last = max(len(body) - 1, 0) // PIECE * PIECE
+    for start in range(0, last + 1, PIECE):
+        part = body[start : start + PIECE]
+        await send({"type": "http.response.body", "body": part, "more_body": more or start < last})
+
+
+def _alive() -> Answer:
+    return _json(200, {"status": "alive"}, "application/json", {"Cache-Control": "no-store"})
+
+
+def _refusal(problem: Problem, scope: Scope, headers: dict[str, str]) -> Answer:
+    """A problem in plain words for browsers, and as JSON for programs."""
+    if b"text/html" in header(scope, b"accept"):
+        said = f"{problem.sentence}\n".encode()
+        return _answer(problem.status, said, "text/plain; charset=utf-8", headers)
+    return _json(problem.status, as_json(problem), "application/problem+json", headers)
+
+
+def _json(status: int, value: dict[str, Any], kind: str, headers: dict[str, str]) -> Answer:
+    return _answer(status, json.dumps(value).encode() + b"\n", kind, headers)
+
+
+def _answer(status: int, body: bytes, kind: str, headers: dict[str, str]) -> Answer:
+    always = {"Content-Type": kind, "Content-Length": str(len(body))}
+    return Answer(status, [*always.items(), *headers.items()], body)

@@ -1,0 +1,137 @@
+"""Processes that are kept running: started again where they die, ended where we end.
+
+Each has a pipe from us for its input, which nobody else holds: should we be killed, it notices
+and ends. It has a session of its own, so that Ctrl-C reaches us alone, and we end it.
+"""
+
+import os
+import signal
+import subprocess  # nosec B404 - starts our own program only
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import click
+
+STOPS_WITHIN = 15
+"""Seconds that a process is given to end what it has under way."""
+
+LIVES = 30.0
+"""Seconds after which a process counts as well: what comes later is a new trouble."""
+
+
+class Attendant:
+    """Keeps one process running until told to stop, and starts it again where it dies.
+
+    The pause before that is ``pause`` seconds, doubled from one death to the next up to
+    ``longest``. With ``tries``, as many ends in a row by itself, with an error and soon, are
+    taken to mean that it can never run.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        pause: float = 1.0,
+        longest: float = 30.0,
+        tries: int | None = None,
+    ):
+        self.name = name
+        self.has_given_up = False
+        self._command = command
+        self._pause = pause
+        self._longest = longest
+        self._tries = tries
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._attend, daemon=True)
+        self._when_given_up: Callable[[], None] = lambda: None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now, or ran last."""
+        return self._process.pid if self._process else None
+
+    def start(self, when_given_up: Callable[[], None] = lambda: None) -> None:
+        """Start the process; ``when_given_up`` is called should it never run."""
+        self._when_given_up = when_given_up
+        self._thread.start()
+
+    def ask_to_end(self) -> None:
+        """Ask the process to end, and start no other."""
+        with self._lock:
+            self._stopping.set()
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self) -> None:
+        """End the process, kindly first."""
+        self.ask_to_end()
+        if self._process is not None:
+            try:
+                self._process.wait(STOPS_WITHIN)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._thread.join(STOPS_WITHIN)
+
+    def _attend(self) -> None:
+        pause, failures = self._pause, 0
+        while process := self._begin():
+            began = time.monotonic()
+            with process:
+                code = process.wait()
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - began > LIVES:
+                pause, failures = self._pause, 0
+            failures = failures + 1 if code > 0 else 0
+            if failures == self._tries:
+                self.has_given_up = True
+                self._when_given_up()
+                return
+            click.echo(f"The {self.name} ended with code {code} and is started again.", err=True)
+            self._stopping.wait(pause)
+            pause = min(pause * 2, self._longest)
+
+    def _begin(self) -> subprocess.Popen[bytes] | None:
+        """Start the process, unless all is to end."""
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program
+                self._command, stdin=subprocess.PIPE, start_new_session=True
+            )
+            return self._process
+
+
+def attend(attendants: Sequence[Attendant]) -> None:
+    """Keep processes running until SIGTERM or SIGINT; a ClickException where one never runs."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for attendant in attendants:
+        attendant.start(stop.set)
+    stop.wait()
+    for attendant in attendants:
+        attendant.ask_to_end()
+    for attendant in attendants:
+        attendant.stop()
+    for attendant in attendants:
+        if attendant.has_given_up:
+            raise click.ClickException(
+                f"The {attendant.name} cannot run; the lines above say why. Nothing is served."
+            )
+
+
+def when_parent_ends(act: Callable[[], None]) -> None:
+    """Call ``act`` in a thread of its own once the process that attends to us has ended."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        act()
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,152 @@
+"""The application behind an event loop: its threads work, and wait for no client."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from threading import Event
+from typing import Any
+
+import pytest
+
+from openslot.entrypoints import asgi
+from openslot.entrypoints.asgi import PIECE, AsgiApp
+from openslot.entrypoints.bodies import Body, environ_of
+
+SCOPE = {
+    "type": "http", "method": "GET", "path": "/page", "raw_path": b"/page", "query_string": b"",
+    "http_version": "1.1", "scheme": "http", "headers": [], "client": ("192.0.2.1", 5000),
+    "server": ("127.0.0.1", 8000),
+}  # fmt: skip
+
+
+class Client:
+    """A client that takes what it is sent, and each further message only after ``takes``."""
+
+    def __init__(self, *, takes: Awaitable[object] | None = None, gone: bool = False) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self._takes = takes
+        self._gone = gone
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._gone:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.sent.append(message)
+        if self._takes is not None and message["type"] == "http.response.body":
+            await self._takes
+            self._takes = None
+
+    @property
+    def status(self) -> int:
+        return int(self.sent[0]["status"])
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(one["body"] for one in self.sent[1:])
+
+
+def app_of(answer: Callable[[], Iterable[bytes]]) -> AsgiApp:
+    """One thread, and an application that answers with ``answer``."""
+
+    def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [("Content-Type", "text/plain")])
+        return answer() if environ["PATH_INFO"] == "/page" else [b"other"]
+
+    return AsgiApp(application, threads=1, largest_body=100, body_seconds=5)
+
+
+async def ask(app: AsgiApp, client: Client, **scope: object) -> Client:
+    await app({**SCOPE, **scope}, client.receive, client.send)
+    return client
+
+
+def test_it_is_alive_while_all_threads_wait_and_busy_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asgi, "WAITS", 0.05)
+    goes_on = Event()
+
+    def answer() -> list[bytes]:
+        goes_on.wait(20)
+        return [b"done"]
+
+    async def ask_all() -> tuple[Client, Client, Client, Client]:
+        app = app_of(answer)
+        first = asyncio.create_task(ask(app, Client()))
+        await asyncio.sleep(0)  # it has the thread
+        alive = await ask(app, Client(), path="/healthz")
+        program = await ask(app, Client())
+        browser = await ask(app, Client(), headers=[(b"accept", b"text/html")])
+        goes_on.set()
+        return await first, alive, program, browser
+
+    first, alive, program, browser = asyncio.run(ask_all())
+    assert (first.status, alive.status, program.status, browser.status) == (200, 200, 503, 503)
+    assert (b"retry-after", b"2") in program.sent[0]["headers"]
+    assert b'"code": "busy"' in program.body
+    assert b"Try again" in browser.body
+    assert b"{" not in browser.body
+
+
+def test_an_answer_that_is_not_taken_holds_no_thread() -> None:
+    made: list[int] = []
+
+    def answer() -> Iterable[bytes]:
+        for number in range(4):
+            made.append(number)
+            yield b"x" * PIECE
+
+    async def ask_both() -> tuple[Client, Client, int]:
+        app, taken = app_of(answer), asyncio.Event()
+        slow = asyncio.create_task(ask(app, Client(takes=taken.wait())))
+        await asyncio.sleep(0)  # it has the thread
+        other = await ask(app, Client(), raw_path=b"/other")
+        made_untaken = len(made)
+        taken.set()
+        return await slow, other, made_untaken
+
+    slow, other, made_untaken = asyncio.run(ask_both())
+    assert other.body == b"other"
+    assert made_untaken == 1
+    assert slow.body == b"x" * PIECE * 4
+    assert [one["more_body"] for one in slow.sent[1:]] == [True, True, True, True, False]
+
+
+def test_no_more_is_made_for_a_client_that_is_gone() -> None:
+    ended = Event()
+
+    def answer() -> Iterable[bytes]:
+        try:
+            while True:
+                yield b"x" * PIECE
+        finally:
+            ended.set()
+
+    client = asyncio.run(ask(app_of(answer), Client(gone=True)))
+    assert len(client.body) < 10 * PIECE
+    assert ended.is_set()
+
+
+def test_a_large_answer_is_handed_over_in_parts() -> None:
+    client = asyncio.run(ask(app_of(lambda: [b"x" * (PIECE + 1), b"y"]), Client()))
+    assert client.body == b"x" * (PIECE + 1) + b"y"
+    assert max(len(one["body"]) for one in client.sent[1:]) == PIECE
+    assert client.sent[-1]["more_body"] is False
+
+
+def test_the_application_sees_the_request_as_it_came() -> None:
+    headers = [
+        (b"host", b"example.org"), (b"cookie", b"a=1"), (b"cookie", b"b=2"),
+        (b"x-forwarded-for", b"192.0.2.7"), (b"x-forwarded-for", b"192.0.2.8"),
+        (b"x_forwarded_for", b"10.0.0.1"), (b"content-type", b"text/plain"),
+        (b"transfer-encoding", b"chunked"),
+    ]  # fmt: skip
+    scope = {**SCOPE, "headers": headers, "raw_path": b"/caf%C3%A9%2Fx", "query_string": b"q=%20"}
+    environ = environ_of(scope, Body(size=7))
+    assert environ["PATH_INFO"].encode("latin-1").decode() == "/café/x"
+    assert environ["HTTP_COOKIE"] == "a=1; b=2"
+    assert environ["HTTP_X_FORWARDED_FOR"] == "192.0.2.7,192.0.2.8"
+    assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/plain", "7")
+    assert (environ["REMOTE_ADDR"], environ["QUERY_STRING"]) == ("192.0.2.1", "q=%20")
+    assert "HTTP_TRANSFER_ENCODING" not in environ

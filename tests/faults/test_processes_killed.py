@@ -1,0 +1,77 @@
+"""Processes of ``openslot serve`` are killed: it goes on, or ends whole and can start anew."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from socket import create_connection
+
+import click
+import pytest
+
+from faults.serving_process import children, free_port, runs, serving, status, until, until_ready
+from openslot.entrypoints.cli.attending import Attendant, attend
+
+DEATHS = 5
+
+
+def test_dead_web_processes_are_started_again_and_requests_finished(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, "--workers", "2", "--no-worker") as server:
+        until_ready(port)
+        for _ in range(DEATHS):
+            until(lambda: len(children(server.pid, "web")) == 2)
+            for pid in children(server.pid, "web"):
+                os.kill(pid, signal.SIGKILL)
+        until_ready(port)
+        assert server.poll() is None
+        with create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+            server.send_signal(signal.SIGINT)
+            until(lambda: status(port) is None)
+            client.sendall(b"b")
+            assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        assert server.wait(30) == 0
+
+
+def test_all_ends_with_a_killed_parent_and_starts_again_at_the_same_port(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, "--workers", "2") as server:
+        until_ready(port)
+        orphans = children(server.pid)
+        assert len(orphans) == 3
+        with create_connection(("127.0.0.1", port)):
+            server.kill()
+            server.wait(10)
+            with serving(tmp_path, port, "--workers", "1", "--no-worker") as anew:
+                until(lambda: not any(map(runs, orphans)))
+                until_ready(port)
+                assert anew.poll() is None
+
+
+def test_a_process_that_can_never_run_ends_the_server_with_a_sentence(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('No settings.')"]
+    attendant = Attendant("web process", command, pause=0.01, tries=3)
+    other = Attendant("worker", [sys.executable, "-c", "import time; time.sleep(60)"])
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        with pytest.raises(click.ClickException, match="The web process cannot run"):
+            attend([attendant, other])
+    finally:
+        for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+            signal.signal(number, handler)
+    assert capfd.readouterr().err.count("No settings.") == 3
+    assert other.pid is not None
+    assert not runs(other.pid)
+
+
+def test_a_process_that_is_killed_is_never_given_up() -> None:
+    command = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    attendant = Attendant("web process", command, pause=0.01, longest=0.01, tries=3)
+    attendant.start()
+    pids: set[int | None] = set()
+    until(lambda: pids.add(attendant.pid) or len(pids) > DEATHS)
+    assert not attendant.has_given_up
+    attendant.stop()
