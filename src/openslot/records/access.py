@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
@@ -99,16 +98,17 @@ def _lasts(last_visit: datetime | None, now: datetime, access_days: int) -> bool
 def gives_care(now: datetime) -> Condition:
     """Visits that somebody else had a part in making, or that are completed, their day over."""
     day = Appointment.opens_record_at
-    completed = and_(Appointment.status == Status.FULFILLED, day <= now - DAY)
-    return and_(Appointment.status.in_(GIVING), or_(day.is_(None), completed))
+    completed: Condition = (Appointment.status == Status.FULFILLED) & (day <= now - DAY)
+    return Appointment.status.in_(GIVING) & (day.is_(None) | completed)
 
 
 def gives_its_day(now: datetime) -> Condition:
     """Visits that the practitioner made alone and whose day is now; of days before, those whose
     patient came."""
     day = Appointment.opens_record_at
-    lasts = or_(day > now - DAY, Appointment.ends_at > now, Appointment.status.in_(ATTENDED))
-    return and_(Appointment.status.in_(GIVING), day <= now, lasts)
+    lasts: Condition = (day > now - DAY) | (Appointment.ends_at > now)
+    came = Appointment.status.in_(ATTENDED)
+    return Appointment.status.in_(GIVING) & (day <= now) & (lasts | came)
 
 
 def may_read(
@@ -152,7 +152,7 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
     if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
         return own
     since = now - timedelta(days=access_days) if access_days else None
-    opens = or_(gives_care(now), gives_its_day(now))
+    opens = gives_care(now) | gives_its_day(now)
     return own | queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
 
 
