@@ -227,7 +227,7 @@ def test_times_that_are_free_are_offered_instead_of_a_wait(
     answer = client_for("patient-owner").send(path, **form(world, day_ahead()))
     assert answer.status_code == 200
     assert "You need not wait" in answer.text
-    assert f"/book/{world.schedules['owner']}?start=" in answer.text
+    assert f'action="/book/{world.schedules["owner"]}/hold"' in answer.text
     assert network.read(lambda session: session.query(WaitingEntry).count()) == 0
 
 
