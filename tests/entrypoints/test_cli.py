@@ -507,7 +507,7 @@ def test_serving_answers_with_a_worker_beside_it_and_stops_when_asked(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as server:  # fmt: skip
         try:
-            assert _answer(f"http://127.0.0.1:{port}/healthz", within=60) == 200
+            assert _answer(f"http://127.0.0.1:{port}/healthz", within=180) == 200
             beside = children(server.pid, "worker")
             assert len(beside) == 1
             server.send_signal(signal.SIGTERM)
@@ -579,7 +579,7 @@ def test_the_worker_ends_when_its_server_is_killed(run: Run, database: Database)
     with subprocess.Popen([*command, "--until-stdin-closes"], stdin=subprocess.PIPE) as worker:
         assert worker.stdin
         worker.stdin.close()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
 
 
 def test_the_worker_stops_when_asked(run: Run, database: Database) -> None:
@@ -587,7 +587,7 @@ def test_the_worker_stops_when_asked(run: Run, database: Database) -> None:
     with subprocess.Popen(command) as worker:
         _until(lambda: _listens_for(worker.pid, signal.SIGTERM))
         worker.terminate()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
 
 
 # Progress
