@@ -251,8 +251,9 @@ ENDLESS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
     " SELECT count(*) FROM n",
     "postgresql": "SELECT count(*) FROM generate_series(1, 100000000000)",
-    "mariadb": "SELECT count(*) FROM information_schema.collations a, information_schema.collations b,"
-    " information_schema.collations c, information_schema.collations d",
+    "mariadb": "SELECT count(*) FROM information_schema.collations a,"
+    " information_schema.collations b, information_schema.collations c,"
+    " information_schema.collations d",
 }
 
 
