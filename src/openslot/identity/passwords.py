@@ -26,7 +26,7 @@ LONGEST = 512
 PLACES = max(2, min(4, os.cpu_count() or 1))
 """How many hashes one process computes at a time, each in 64 MiB; as many more may wait."""
 
-WAITS = 1.0
+WAITS = 2.0
 """Seconds that somebody waits for a place."""
 
 _WEAKEST_SCORE = 2
