@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import Base, behind, changed
+from openslot.core.db import Base, behind, changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import composed
 from openslot.directory.models import (
@@ -273,7 +273,7 @@ def add_dependent(session: Session, link: Dependent) -> None:
 
 def remove_dependent(session: Session, link: Dependent) -> None:
     """End the care for a patient, whose record stays."""
-    session.delete(link)
+    remove(session, link)
 
 
 def has_records(session: Session, patient_id: UUID) -> bool:
@@ -294,9 +294,7 @@ def has_records(session: Session, patient_id: UUID) -> bool:
 
 def remove_patient(session: Session, patient: Patient) -> None:
     """Forget a patient of whom nothing is recorded; the empty diary stays."""
-    session.flush()
-    session.delete(patient)
-    session.flush()
+    remove(session, patient)
 
 
 def figures(session: Session) -> dict[str, int]:

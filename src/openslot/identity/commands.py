@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
-from openslot.core.db import Database
+from openslot.core.db import Database, remove
 from openslot.core.errors import NotFound, RateLimited
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
@@ -233,7 +233,7 @@ def end_session(session: Session, token: str) -> None:
     """Sign out one browser for good: its cookie opens nothing any more."""
     row = session.get(AccountSession, token_hash(token))
     if row is not None:
-        session.delete(row)
+        remove(session, row)
 
 
 def set_password(
@@ -303,7 +303,7 @@ def delete_account(session: Session, account_id: UUID, *, by: Origin, now: datet
     account = _existing(session, account_id)
     queries.end_sessions(session, account_id)
     audit.record(session, "account.deleted", subject_of(account_id), by=by, now=now)
-    session.delete(account)
+    remove(session, account)
 
 
 def _existing(session: Session, account_id: UUID) -> Account:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
+from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.language import language
 from openslot.directory import queries as directory
@@ -44,7 +45,7 @@ def end_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -
     """From now on nobody can read the calendar at its address."""
     feed = session.get(CalendarFeed, account_id)
     if feed is not None:
-        session.delete(feed)
+        remove(session, feed)
         audit.record(session, "account.calendar-ended", subject_of(account_id), by=by, now=now)
 
 

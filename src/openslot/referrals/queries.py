@@ -14,6 +14,7 @@ from openslot.booking.opening import has_come
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import Admission, admits
 from openslot.booking.whom import Booker
+from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
@@ -364,4 +365,4 @@ def add(session: Session, referral: Referral) -> None:
 
 def discard(session: Session, referral: Referral) -> None:
     """Forget a draft."""
-    session.delete(referral)
+    remove(session, referral)

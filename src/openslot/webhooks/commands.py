@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
+from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
 from openslot.directory.rules import Actor, may_run_network
@@ -85,7 +86,7 @@ def set_active(
 def delete(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> None:
     """Take an endpoint away for good, with its deliveries."""
     endpoint = _endpoint(session, actor, endpoint_id)
-    session.delete(endpoint)
+    remove(session, endpoint)
     _record(session, actor, endpoint, "deleted", now)
 
 
