@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from entrypoints.programs import with_key
 from openslot.core import idempotency as kept
 from openslot.core.db import Database
-from openslot.core.errors import Busy, RateLimited
+from openslot.core.errors import Busy, RateLimited, Unavailable
 from openslot.core.idempotency import KeptAnswer
 from openslot.directory import commands
 from openslot.directory.models import Patient
@@ -58,17 +58,17 @@ def test_keys_of_one_name_share_no_answers(app: Flask, network: Database) -> Non
     assert count(network) == before + 2
 
 
-def test_a_server_that_dies_before_the_answer_is_kept_did_it_once(
+def test_an_answer_that_cannot_be_kept_is_given_and_the_work_is_done_once(
     app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, before = with_key(app, network, "*"), count(network)
 
-    def die(*_given: object, **_named: object) -> None:
-        raise Busy
+    def go_away(*_given: object, **_named: object) -> None:
+        raise Unavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "finish", die)
-        assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 503
+        patch.setattr(kept, "finish", go_away)
+        assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 201
 
     def age(session: Session) -> None:
         session.query(KeptAnswer).one().started_at -= idempotency.TAKEN_OVER
