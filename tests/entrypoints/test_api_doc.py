@@ -18,6 +18,7 @@ from openslot.core import clock
 from openslot.core.db import Database
 from openslot.directory.models import Practitioner, Profession
 from openslot.directory.rules import SYSTEM
+from openslot.entrypoints.rules import Rule
 from openslot.identity.scopes import SCOPES
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
@@ -27,9 +28,18 @@ HOURS = {"owner": (0, 24), "teammate": (9, 12), "stranger": (7, 16)}
 """Of the clock, on every day: those of a physiotherapist, who is free the earliest, and two GPs."""
 
 
+def table(heading: str) -> dict[str, str]:
+    """The rows of the table under a heading, by what stands in their first column."""
+    rows = PAGE.text.partition(f"| {heading} |")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `(.+?)` \| (.+) \|$", rows, re.MULTILINE))
+
+
 def test_the_page_lists_every_scope_in_its_own_words() -> None:
-    table = re.findall(r"^\| `([a-z]+(?::[a-z]+)?)` \| (.+) \|$", PAGE.text, re.MULTILINE)
-    assert dict(table) == SCOPES
+    assert table("Scope") == SCOPES
+
+
+def test_the_page_lists_every_rule() -> None:
+    assert table("Rule").keys() == set(Rule)
 
 
 @pytest.fixture

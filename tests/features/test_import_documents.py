@@ -19,7 +19,7 @@ from openslot.directory.models import Centre, Department, Service, StaffMember
 from openslot.exchange.outcome import Effect
 from openslot.exchange.problems import ImportRefused
 from openslot.feedback.models import Favourite
-from openslot.identity.commands import sign_in
+from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
 from openslot.requests.models import ServiceRequest
 from openslot.schedules import queries as schedules
@@ -213,7 +213,10 @@ def test_staff_sign_in_with_the_old_hash_which_is_then_upgraded(
     assert (account.role, account.password, account.must_change_password) == (
         "staff", werkzeug_hash("secret"), False,
     )  # fmt: skip
-    sign_in(sqlite_database, QUICK, "john@mail.example", "secret", address="x", now=NOW)
+    sign_in(
+        sqlite_database, QUICK, "john@mail.example", "secret",
+        source=source_of("x"), address="x", now=NOW,
+    )  # fmt: skip
     assert found(sqlite_database, Account)[0].password.startswith("$argon2id$")
     assert str(bring_in(sqlite_database, folder)) == "0 created, 0 changed, 5 unchanged"
     assert found(sqlite_database, Account)[0].password.startswith("$argon2id$")

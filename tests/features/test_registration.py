@@ -17,7 +17,7 @@ from openslot.directory.registration import StaffSignUp
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.directory.staff import AlreadyPlaced
 from openslot.directory.templates import TEMPLATES
-from openslot.identity.commands import sign_in
+from openslot.identity.commands import sign_in, source_of
 from openslot.identity.errors import EmailTaken, NotActive, WrongCredentials
 from openslot.identity.models import Account, Role
 from openslot.identity.passwords import hash_password
@@ -48,7 +48,11 @@ def register(database: Database, town: Town, **changes: object) -> Account:
 
 
 def enter(database: Database, password: str = PASSWORD) -> Account:
-    return sign_in(database, QUICK, "ned@example.org", password, address="10.0.0.1", now=NOW)
+    address = "10.0.0.1"
+    return sign_in(
+        database, QUICK, "ned@example.org", password,
+        source=source_of(address), address=address, now=NOW,
+    )  # fmt: skip
 
 
 def admin(town: Town) -> Actor:
