@@ -39,7 +39,7 @@ from openslot.entrypoints.cli.attending import Attendant
 from openslot.entrypoints.cli.main import cli
 from openslot.exchange import documents, tables
 from openslot.exchange.demo import LOGINS, MARKER
-from openslot.identity.commands import sign_in
+from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
 from openslot.migrations import run as migrations
 from openslot.schedules.models import DiaryPage
@@ -308,7 +308,10 @@ def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: D
     assert result.exit_code == 0
     password = re.search(r"^Password: (\S{20})$", result.stdout, re.MULTILINE)
     assert password
-    account = sign_in(database, QUICK, "ada@example.org", password[1], address="x", now=clock.now())
+    account = sign_in(
+        database, QUICK, "ada@example.org", password[1],
+        source=source_of("x"), address="x", now=clock.now(),
+    )  # fmt: skip
     assert (account.role, account.name, account.must_change_password) == (
         "network-admin", "Ada Best", True,
     )  # fmt: skip
@@ -329,8 +332,9 @@ def test_account_create_reads_a_password(run: Run, database: Database) -> None:
         0, "Created the patient account pat@example.com.\n",
     )  # fmt: skip
     account = sign_in(
-        database, QUICK, "pat@example.com", "seven swans swim", address="x", now=clock.now()
-    )
+        database, QUICK, "pat@example.com", "seven swans swim",
+        source=source_of("x"), address="x", now=clock.now(),
+    )  # fmt: skip
     assert not account.must_change_password
     patients = database.read(lambda session: list(session.scalars(select(Patient))))
     assert [(one.name, one.account_id) for one in patients] == [("Pat", account.id)]
@@ -405,7 +409,10 @@ def test_account_list_and_password(run: Run, database: Database) -> None:
         "account", "password", "JACK@gmail.com", "--password-stdin", input="seven swans swim"
     )
     assert result.exit_code == 0
-    sign_in(database, QUICK, "jack@gmail.com", "seven swans swim", address="x", now=clock.now())
+    sign_in(
+        database, QUICK, "jack@gmail.com", "seven swans swim",
+        source=source_of("x"), address="x", now=clock.now(),
+    )  # fmt: skip
     unknown = run("account", "password", "nobody@example.org")
     assert (unknown.exit_code, unknown.stderr) == (
         1, "Error: There is no account nobody@example.org.\n",

@@ -118,8 +118,8 @@ def address(pattern: str, world: World) -> str:
 
 
 def forms(page: str) -> list[tuple[str, list[str]]]:
-    """Where each form of a page is sent, and the names of its fields."""
-    main = page[page.index("<main") :]
+    """Where each form of what a page is about is sent, and the names of its fields."""
+    main = page[page.index("<main") : page.index("</main>")]
     return [
         (unescape(found[1]), sorted(set(NAME.findall(form)) - {"csrf_token"}))
         for form in FORM.findall(main)

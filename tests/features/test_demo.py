@@ -29,7 +29,7 @@ from openslot.exchange import demo
 from openslot.exchange.demo import LOGINS, PASSWORD, is_demo, load_demo
 from openslot.exchange.progress import Silent
 from openslot.feedback.models import Favourite, Rating
-from openslot.identity.commands import sign_in
+from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account, Role
 from openslot.offers.models import WaitingEntry
 from openslot.records.models import Entry
@@ -97,7 +97,10 @@ def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: An
 def test_each_login_opens_an_account_of_its_role(
     demo_database: Database, login: demo.Login
 ) -> None:
-    account = sign_in(demo_database, QUICK, login.email, login.password, address="test", now=NOW)
+    account = sign_in(
+        demo_database, QUICK, login.email, login.password,
+        source=source_of("test"), address="test", now=NOW,
+    )  # fmt: skip
     actor = demo_database.read(lambda session: actor_of(session, account, None))
     expected = {
         "Patient": Role.PATIENT,
