@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from entrypoints.browsing import Client, ClientFor
+from entrypoints.browsing import ClientFor
 from entrypoints.world import SYDNEY, World
 from openslot.booking import check
 from openslot.booking.absences import AbsenceDetails
@@ -237,7 +237,9 @@ def test_a_patient_waits_and_leaves_the_list(
     blocked(network, world, day_ahead())
     client = client_for("patient-owner")
     path = f"/waiting/new?practitioner={world.practitioners['owner']}"
-    answer = client.send(path, **form(world, day_ahead(), priority="urgent"))
+    # What is urgent those say who give the care.
+    assert client.send(path, **form(world, day_ahead(), priority="urgent")).status_code == 422
+    answer = client.send(path, **form(world, day_ahead()))
     assert (answer.status_code, answer.location) == (303, "/waiting")
     entry = only(network, WaitingEntry)
     assert (entry.patient_id, entry.priority) == (world.patients["owner"], "routine")
@@ -258,13 +260,13 @@ def test_who_gives_the_care_puts_a_patient_on_the_list_as_urgent(
     blocked(network, world, day_ahead())
     path = f"/waiting/new?schedule={world.schedules['owner']}"
     assert "Find the patient" in client_for("practitioner-owner").get(path).text
-    path += f"&patient={world.patients['stranger']}"
+    path += f"&patient={world.patients['owner']}"
     typed = form(world, day_ahead(), priority="urgent")
     answer = client_for("practitioner-owner").send(path, **typed)
     assert answer.status_code == 303
     assert only(network, WaitingEntry).priority == "urgent"
-    other: Client = client_for("practitioner-stranger")
-    assert other.send(path, **typed).status_code == 403
+    # To somebody who does not know the patient there is none.
+    assert client_for("practitioner-stranger").get(path).status_code == 404
 
 
 def test_nobody_waits_for_other_patients_or_with_their_visits(
