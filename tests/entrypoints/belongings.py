@@ -31,8 +31,9 @@ from openslot.directory.models import Practitioner, Profession
 from openslot.directory.registration import StaffSignUp
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.fhir.registry import RESOURCES
-from openslot.entrypoints.web import context, hand_over, sign_in
+from openslot.entrypoints.web import context, hand_over
 from openslot.feedback import commands as feedback
+from openslot.identity import links as account_links
 from openslot.identity.keys import create_key
 from openslot.identity.models import Account
 from openslot.notifications.feeds import make_feed
@@ -137,6 +138,7 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
     over = Appointment(
         schedule_id=world.schedules["owner"], patient_id=patient, status=Status.FULFILLED,
         starts_at=at(now, -9), ends_at=at(now, -9) + HALF_HOUR, created_at=now, changed_at=now,
+        diary_id=session.get_one(Practitioner, own).diary_id,
     )  # fmt: skip
     session.add_all([letter, over])
     session.flush()
@@ -251,8 +253,8 @@ def links(app: Flask, world: World, parts: Parts) -> dict[str, str]:
     with app.test_request_context():
         account = context.reader().get_one(Account, account_id)
         return {
-            "accounts.confirm": sign_in.confirmation_token(account),
-            "accounts.reset": sign_in.reset_token(account),
+            "accounts.confirm": account_links.confirmation_token(waits.key(), account),
+            "accounts.reset": account_links.reset_token(waits.key(), account),
             "hand_over.take_over": hand_over.token_for(
                 cast(UUID, parts["child_id"]), world.patients["owner"], "mia@example.com"
             ),

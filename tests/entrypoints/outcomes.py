@@ -223,6 +223,7 @@ POST api_webhooks.send_again                  401 403 403 403 403 403 403   -
 POST booking.confirm                          401 404 404 404 403 303 403   -
 POST booking.extend                           401 303 303 303 303 303 303   -
 POST booking.hold                             401 404 404 404 403 303 403   -
+POST booking.look                             401 404 404 404 200 200 200 200
 POST booking.release                          401 404 404 404 404 404 404   -
 GET booking.week_page                         200 200 200 200 200 200 200 200
 GET calendar.edit_hours                       401 403 403 404 403 403 403 403

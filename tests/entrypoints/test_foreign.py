@@ -56,6 +56,7 @@ REGISTER = frozenset({
     "api_patients.list_patients", "api_patients.get_patient", "patients.show", "patients.edit",
     "booking.week_page", "waiting.ask", "search.results",
     "api_patients.change_patient", "patients.find", "booking.hold", "booking.confirm",
+    "booking.look",
 })  # fmt: skip
 """Where who works at a desk finds any patient of the network."""
 DESKS = frozenset({"staff", "department", "admin"})

@@ -350,11 +350,29 @@ def test_a_database_that_is_only_read_still_answers_and_says_that_nothing_is_sav
             assert refused.value.message == NOTHING_SAVED
         finally:
             connection.execute(text(ways[1]))
+    reader.run(note)
+    assert notes(reader) == 2
     reader.close()
-    again = Database(reader_url(place, database))
-    again.run(note)
-    assert notes(again) == 2
-    again.close()
+
+
+def test_a_connection_to_what_only_reads_is_not_kept(place: Place, database: Database) -> None:
+    """As after a failover: the connections that there are still lead to the server that led."""
+    database.run(note)
+    database.close()
+    only_reads = {
+        "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        "mariadb": "SET SESSION TRANSACTION READ ONLY",
+    }[database.engine.dialect.name]
+    followers = [database.engine.raw_connection() for _ in range(2)]
+    for one in followers:
+        one.cursor().execute(only_reads)
+        one.commit()
+        one.close()
+    with pytest.raises(Unavailable, match="nothing was saved"):
+        database.run(note)
+    for _ in range(2):
+        database.run(note)
+    assert notes(database) == 3
 
 
 def reader_url(place: Place, database: Database) -> str:
@@ -398,14 +416,15 @@ def test_the_worker_outlives_it_and_goes_on(
 # The embedded database
 
 
-def on_connect(database: Database, pragma: str) -> None:
-    """Have each new connection be told something."""
+def on_connect(database: Database, pragma: str) -> Callable[..., None]:
+    """Have each new connection be told something; what tells it."""
     database.engine.dispose()
 
     def tell(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(pragma)
 
     event.listen(database.engine, "connect", tell)
+    return tell
 
 
 def test_a_full_disk_saves_nothing_and_says_so(sqlite_database: Database) -> None:
@@ -428,10 +447,13 @@ def test_a_full_disk_saves_nothing_and_says_so(sqlite_database: Database) -> Non
 def test_a_file_that_is_only_read_answers_and_saves_nothing(sqlite_database: Database) -> None:
     sqlite_database.run(note)
     locked = Database(str(sqlite_database.engine.url))
-    on_connect(locked, "PRAGMA query_only = ON")
+    tell = on_connect(locked, "PRAGMA query_only = ON")
     assert notes(locked) == 1
     with pytest.raises(Unavailable, match="nothing was saved"):
         locked.run(note)
+    event.remove(locked.engine, "connect", tell)
+    locked.run(note)
+    assert notes(locked) == 2
     locked.close()
 
 

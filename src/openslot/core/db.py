@@ -267,7 +267,11 @@ def _explain(context: ExceptionContext) -> Exception | None:
     refusal = refusal_of(original)
     if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
         reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
-        return Unavailable(reason=reason, is_broken=context.is_disconnect or _is_torn(original))
+        is_broken = context.is_disconnect or _is_torn(original)
+        # Also where it did not break: it may lead to a server that no longer leads, or stay
+        # read-only for as long as it lives. The next work begins on a new one.
+        context.is_disconnect = True
+        return Unavailable(reason=reason, is_broken=is_broken)
     reads = context.connection.get_execution_options().get("openslot_reads", False)
     if refusal is Refusal.SLOW:
         return TookTooLong()
