@@ -33,6 +33,7 @@ from openslot.schedules.availability import DAY, Span, Weekly, tick_at
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.diaries import Page, PageKey
 from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours
+from openslot.schema import metadata
 from racing import PATIENCE, barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
 
@@ -337,12 +338,13 @@ def _mornings() -> list[Weekly]:
 
 # Looking and repairing while people book
 
-PAST = 30_000
+PAST = 5_000
 
 
 @pytest.fixture
-def old_practice(desk: Desk) -> Desk:
-    """With many past appointments, so that a look at all of them takes its time."""
+def old_practice(desk: Desk) -> Iterator[Desk]:
+    """With many past appointments, so that a look at all of them takes its time, as much as
+    `openslot check` has."""
 
     def fill(session: Session) -> None:
         place = claimed_by(session, desk.town.physio_at_hospital)
@@ -362,8 +364,12 @@ def old_practice(desk: Desk) -> Desk:
             for number in range(1, PAST + 1)
         ])  # fmt: skip
 
-    desk.database.run(fill)
-    return desk
+    url = desk.database.engine.url.render_as_string(hide_password=False)
+    unhurried = Database(url, hurried=False)
+    unhurried.run(fill)
+    yield Desk(unhurried, desk.town)
+    engines.empty(unhurried.engine, metadata)
+    unhurried.close()
 
 
 @pytest.fixture

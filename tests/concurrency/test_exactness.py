@@ -211,7 +211,7 @@ def test_a_database_of_the_release_before_is_brought_over_with_its_data(
             )
         )
     before = keys(odd_engine)
-    run.upgrade(odd_engine)
+    run.upgrade(odd_engine, "0007")
     assert keys(odd_engine) == before
     database = Database(odd_engine.url.render_as_string(hide_password=False))
     database.run(lambda session: add_another(session, "Cafe"))
@@ -223,7 +223,7 @@ def test_a_database_of_the_release_before_is_brought_over_with_its_data(
     assert tuple(kept) == ("Zürich", "Größe")
     database.close()
     run.downgrade(odd_engine, "0006")
-    run.upgrade(odd_engine)
+    run.upgrade(odd_engine, "0007")
     assert keys(odd_engine) == before
 
 

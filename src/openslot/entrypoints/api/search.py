@@ -75,6 +75,7 @@ class SearchResults(Shown):
     rule=Rule.PUBLIC,
     query=SearchQuery,
     answer=SearchResults,
+    may_fail=(404,),
 )
 def search(query: SearchQuery) -> SearchResults:
     """Search the network, ranked; small typing errors still find.

@@ -62,6 +62,7 @@ class SlotList(Shown):
     rule=Rule.PUBLIC,
     query=SlotQuery,
     answer=SlotList,
+    may_fail=(404,),
 )
 def list_slots(query: SlotQuery) -> SlotList:
     """Find free starts, the earliest first.
