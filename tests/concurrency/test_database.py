@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
@@ -113,6 +113,26 @@ def test_writers_of_sqlite_wait_at_the_start_and_none_has_to_try_again(
     race(8, lambda _number: [sqlite_database.run(add_one) for _ in range(5)])
     assert sqlite_database.read(lambda session: session.get_one(Diary, 1).kind) == "40"
     assert len(tries) == 40
+
+
+def test_a_commit_that_waits_too_long_for_a_reader_of_sqlite_is_tried_again(
+    sqlite_database: Database,
+) -> None:
+    event.listen(
+        sqlite_database.engine, "checkout", lambda one, *_: one.execute("PRAGMA busy_timeout = 50")
+    )
+    tries = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        if len(tries) == 3:
+            reading.close()
+        note(session)
+
+    with sqlite_database.reading() as reading:
+        reading.scalar(select(func.count()).select_from(AuditEvent))
+        sqlite_database.run(work)
+    assert notes(sqlite_database) == 1
 
 
 def diaries(*kinds: str) -> list[dict[str, object]]:

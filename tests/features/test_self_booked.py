@@ -23,6 +23,7 @@ from openslot.records.access import Access, may_read, open_to
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import letters, within_reach
+from referring import Dentists
 from town import MONDAY_9, NOW, SYDNEY, Town, build_town
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -246,13 +247,22 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
     sqlite_database.run(book)
     expected = CARE if names else None
     assert _access(sqlite_database, specialist, town.patients[0], NOW) is expected
-    for now, is_open in ((NOW, names), (MONDAY, True)):
+    for now, is_open in ((NOW, names), (MONDAY, True), (TUESDAY, names)):
         with sqlite_database.reading() as session:
             listed = letters(session, within_reach(specialist, now))
             assert bool(listed) is is_open
             [known] = letters(session)
             with nullcontext() if is_open else pytest.raises(NotFound):
                 referrals.letter_for(session, specialist, known.referral.id, now=now)
+
+
+def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, town: Town) -> None:
+    dentists = Dentists(sqlite_database, town)
+    letter, own = dentists.sent(), dentists.actor()
+    visit = dentists.book(by=own)
+    dentists.becomes(visit, Status.ARRIVED, Status.FULFILLED, now=TUESDAY_9)
+    with sqlite_database.reading() as session:
+        assert referrals.letter_for(session, own, letter, now=WEDNESDAY + DAY)
 
 
 def test_the_system_s_own_work_counts_as_somebody_else_s(

@@ -63,11 +63,6 @@ def when_marked(
     return known
 
 
-def has_come(opens_at: datetime | None, now: datetime) -> bool:
-    """Whether the instant is over, if there is one."""
-    return opens_at is None or opens_at <= now
-
-
 def _practises(actor: Actor, practitioner_id: int | None) -> bool:
     return practitioner_id is not None and practitioner_id == actor.practitioner_id
 

@@ -294,6 +294,7 @@ def _sqlite_engine(parsed: URL, *, hurried: bool) -> Engine:
     engine = create_engine(parsed, connect_args={"timeout": 10}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "reset", _end_sqlite)
     if hurried:
         event.listen(engine, "before_cursor_execute", _bound_reading)
     return engine
@@ -331,3 +332,10 @@ def _begin_sqlite(connection: Connection) -> None:
     """Writers queue up at the start, where waiting is safe; readers wait for nobody."""
     reads = connection.get_execution_options().get("openslot_reads", False)
     connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
+
+
+def _end_sqlite(connection: sqlite3.Connection, *_record: Any) -> None:
+    """A commit that had to wait for a reader for too long leaves its transaction open, with its
+    locks, though the pool takes it for ended."""
+    if connection.in_transaction:
+        connection.rollback()

@@ -8,7 +8,8 @@ HEADERS_WITHIN = 10.0
 """Seconds in which a client must have sent the headers of a request that it began."""
 
 LARGEST_HEADERS = 64 * 1024
-"""Bytes of headers that are waited for."""
+"""Bytes of headers that are waited for; also of what stands between the parts of a body that comes
+in chunks, and after it, where a client may write headers once more."""
 
 TAKEN_WITHIN = 30.0
 """Seconds in which a client must have taken what was written, at most some 64 KiB."""
@@ -19,7 +20,7 @@ class Connection(HttpToolsProtocol):
 
     _headers_late: asyncio.TimerHandle | None = None
     _answer_late: asyncio.TimerHandle | None = None
-    _headers_size = 0
+    _unread_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request."""
@@ -31,15 +32,22 @@ class Connection(HttpToolsProtocol):
         """Take what was sent; headers have their time from their first byte."""
         if self._headers_late is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_headers()
+        self._unread_size += len(data)
         super().data_received(data)
-        self._headers_size += len(data)
-        if self._headers_late is not None and self._headers_size > LARGEST_HEADERS:
+        if self._unread_size > LARGEST_HEADERS:
             self.transport.abort()
 
     def on_headers_complete(self) -> None:
-        """Begin with the request."""
+        """Begin with the request; headers that come after its body are none of its own."""
         self._forget_headers()
+        self._unread_size = 0
         super().on_headers_complete()
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._unread_size = 0
+        super().on_body(body)
 
     def pause_writing(self) -> None:
         """Note that the client has not taken what was written."""
@@ -58,7 +66,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _expect_headers(self) -> None:
-        self._headers_size = 0
+        self._unread_size = 0
         self._headers_late = self.loop.call_later(HEADERS_WITHIN, self.transport.abort)
 
     def _forget_headers(self) -> None:

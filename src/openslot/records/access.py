@@ -103,12 +103,25 @@ def gives_care(now: datetime) -> Condition:
 
 
 def gives_its_day(now: datetime) -> Condition:
-    """Visits that the practitioner made alone and whose day is now; of days before, those whose
-    patient came."""
+    """Visits that the practitioner made alone, at such a time as :func:`is_its_day` says."""
+    return Appointment.status.in_(GIVING) & on_its_day(now)
+
+
+def on_its_day(now: datetime) -> Condition:
+    """The same, whatever became of the visit."""
     day = Appointment.opens_record_at
     attended = Appointment.status.in_(ATTENDED)
     lasts = (day > now - DAY) | (Appointment.ends_at > now) | attended
-    return Appointment.status.in_(GIVING) & (day <= now) & lasts
+    return (day <= now) & lasts
+
+
+def is_its_day(visit: Appointment, now: datetime) -> bool:
+    """Whether the day of a visit that the practitioner made alone is now; or was, if the patient
+    came. :func:`on_its_day` says the same in SQL."""
+    day = visit.opens_record_at
+    if day is None or day > now:
+        return False
+    return day > now - DAY or visit.ends_at > now or visit.status in ATTENDED
 
 
 def may_read(

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased, join
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.opening import has_come
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import Admission, admits
 from openslot.booking.whom import Booker
@@ -19,6 +18,7 @@ from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
 from openslot.directory.rules import Actor
+from openslot.records import access
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.rules import Standing, State, state
 from openslot.schedules.models import Schedule
@@ -84,8 +84,10 @@ class Letter:
         )
 
     def _is_open(self, now: datetime) -> bool:
-        """Whether the visit that uses it opens the patient's record yet."""
-        return self.visit is None or has_come(self.visit.opens_record_at, now)
+        """Whether the visit that uses it gives its specialist the letter: one that they made alone
+        does on its day, and later if the patient came."""
+        visit = self.visit
+        return visit is None or visit.opens_record_at is None or access.is_its_day(visit, now)
 
 
 def _letters() -> Any:
@@ -141,9 +143,8 @@ def by_gp(gp_id: int) -> ColumnElement[bool]:
 
 def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
     """Letters that name a specialist and are not revoked, that they answered, or that their
-    visits use, from when these open the patient's record."""
-    opens = Appointment.opens_record_at
-    is_open = or_(opens.is_(None), opens <= now)
+    visits use: of visits that they made alone on the day, and later if the patient came."""
+    is_open = or_(Appointment.opens_record_at.is_(None), access.on_its_day(now))
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
         and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id, is_open),
