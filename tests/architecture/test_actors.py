@@ -17,7 +17,8 @@ BOUND = {
     "public: no row about a patient": """
         booking.cells.free_board booking.cells.full_board booking.doctors.doctor
         booking.doctors.doctors booking.doctors.schedule_at booking.slots.free_starts
-        booking.slots.slots directory.queries.centre directory.queries.centres
+        booking.slots.is_free booking.slots.nearest booking.slots.slots
+        directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
         directory.queries.departments_of_all directory.queries.figures directory.queries.listed
         directory.queries.practitioner directory.queries.practitioners directory.queries.service
@@ -33,9 +34,11 @@ BOUND = {
         identity.queries.by_id identity.queries.sessions_of notifications.feeds.feed_of
         notifications.preferences.preferences notifications.preferences.wants
         offers.queries.open_offers offers.search.entries_for records.queries.patients_of
-        records.queries.visits_with referrals.queries.admissions referrals.queries.waiting_for""",
+        records.queries.self_made
+        records.queries.visits_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, visit or request that the id names": """
-        booking.identifiers.name booking.queries.visit directory.queries.patient
+        booking.identifiers.name booking.queries.for_whom booking.queries.visit
+        directory.queries.patient
         exchange.history.looks exchange.history.whole notifications.recipients.patient_side
         offers.queries.open_for_visit offers.queries.open_of_absences
         offers.queries.open_of_entries offers.rebooking.suggestions offers.search.centres_of
@@ -60,8 +63,9 @@ BOUND = {
         directory.registration.register identity.assertions.client_named identity.assertions.grant
         identity.commands.account_of_token identity.commands.end_session
         identity.commands.start_session identity.commands.touch_session
+        identity.links.account_to_confirm identity.links.account_to_reset
         identity.keys.issue_pair identity.keys.prove identity.keys.refresh
-        identity.queries.by_email identity.queries.by_uniquifier notifications.feeds.read_feed
+        identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop offers.answers.named""",
     "written, not read": """
         notifications.commands.queue_account_mail notifications.commands.queue_mail""",

@@ -265,10 +265,8 @@ def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Vis
 
 
 def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
-    """Put away up to ``limit`` holds that ran out, and say how many.
-
-    Nothing depends on it: what ran out counts as free everywhere. It keeps the tables small.
-    """
+    """Put away up to ``limit`` holds that ran out, and say how many. Nothing depends on it: what
+    ran out counts as free everywhere. It keeps the tables small."""
     lapsed = queries.all_lapsed(session, now=now, limit=limit)
     claims.lapse(session, lapsed, now)
     return len(lapsed)
