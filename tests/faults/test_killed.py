@@ -80,7 +80,7 @@ class Clerk:
 
 def clerk_when_ready(url: str, world: World) -> Clerk:
     """A clerk who is signed in, as soon as the server answers."""
-    gives_up = time.monotonic() + 30
+    gives_up = time.monotonic() + 120
     while True:
         try:
             return Clerk(url, world)
