@@ -130,11 +130,18 @@ class Prose:
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
+def address_key(typed: str) -> str:
+    """What is the same of an e-mail address however somebody types it: as addresses are kept."""
+    return composed(typed.strip()).lower()
+
+
 def _email(value: str) -> str:
     try:
-        return validate_email(
-            value.strip(), check_deliverability=False, test_environment=True
-        ).normalized.lower()
+        return address_key(
+            validate_email(
+                value.strip(), check_deliverability=False, test_environment=True
+            ).normalized
+        )
     except EmailNotValidError:
         raise refuse("Enter an e-mail address such as name@example.com.") from None
 

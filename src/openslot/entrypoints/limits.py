@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flask import Flask, request
 
 from openslot.core.errors import RateLimited
+from openslot.core.fields import address_key
 from openslot.core.limits import Limit, network_of
 from openslot.directory.rules import Actor
 from openslot.entrypoints.request import now, services, settings
@@ -93,7 +94,7 @@ def sign_in(account_id: object) -> None:
 def may_mail(email: str) -> bool:
     """Count a mail to this address; return whether it may still be sent."""
     try:
-        _take(f"mail {email.strip().lower()}", MAILS)
+        _take(f"mail {address_key(email)}", MAILS)
     except RateLimited:
         return False
     return True

@@ -14,6 +14,7 @@ from openslot.core.audit import Origin
 from openslot.core.config import Settings
 from openslot.core.db import Database, remove
 from openslot.core.errors import NotFound, RateLimited
+from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
 from openslot.identity import passwords, queries
@@ -106,7 +107,7 @@ def sign_in(
     the sign-in is refused. Raises WrongCredentials (NotActive after the right
     password of an account that is off), NotConfirmed or RateLimited.
     """
-    email = email.strip().lower()[:254]
+    email = address_key(email)[:254]
     if not email.isprintable():
         raise WrongCredentials  # nobody has such an address, and not every engine can look for it
     account = database.read(lambda session: _may_try(session, settings, email, source, now))

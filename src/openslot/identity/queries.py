@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.db import changed
+from openslot.core.fields import address_key
 from openslot.identity.models import (
     Account,
     AccountSession,
@@ -21,8 +22,11 @@ from openslot.identity.models import (
 
 
 def by_email(session: Session, email: str) -> Account | None:
-    """The account with this e-mail, in any case."""
-    return session.scalar(select(Account).where(Account.email == email.strip().lower()))
+    """The account with this e-mail, however it is typed."""
+    key = address_key(email)
+    if not key.isprintable():
+        return None  # nobody has such an address, and not every engine can look for it
+    return session.scalar(select(Account).where(Account.email == key))
 
 
 def by_id(session: Session, account_id: UUID) -> Account | None:

@@ -12,6 +12,7 @@ from flask import after_this_request, request
 from werkzeug.wrappers import Response
 
 from openslot.core import signing
+from openslot.core.fields import address_key
 from openslot.core.signing import NotSigned
 from openslot.entrypoints.web import context
 from openslot.identity.commands import Source, source_of
@@ -59,4 +60,5 @@ def _read() -> tuple[str, list[str]]:
 
 
 def _digest(email: str) -> str:
-    return hashlib.sha256(email.strip().lower().encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    key = address_key(email).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(key).hexdigest()[:16]
