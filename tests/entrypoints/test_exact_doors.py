@@ -1,6 +1,7 @@
 """Rule: what looks alike has the same answer on every engine, at once."""
 
 import time
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
-from entrypoints.world import World, build
+from entrypoints.world import PASSWORD, World, build, password_hash
+from openslot.core import clock
+from openslot.core.audit import Origin
 from openslot.core.db import Database
+from openslot.identity import queries
+from openslot.identity.commands import NewAccount, create_account
+from openslot.identity.models import Role
 from serving import app_on
 
 PAIRS = [
@@ -81,6 +88,21 @@ def test_a_patient_of_any_letters_is_kept_as_written(program: Program) -> None:
         assert answer.json["name"] == name  # type: ignore[index]
         patient = program.get(f"/fhir/Patient/{answer.json['id']}")  # type: ignore[index]
         assert patient["name"][0]["text"] == name
+
+
+def test_an_address_is_the_same_however_its_accents_are_typed(
+    app: Flask, program: Program, database: Database
+) -> None:
+    """Both forms of an accent, and capitals, at every way in."""
+    now = clock.now()
+    new = NewAccount("édith@example.org", "Édith", password_hash(), Role.PATIENT, confirmed_at=now)
+    database.run(lambda session: create_account(session, new, by=Origin(), now=now))
+    apart = unicodedata.normalize("NFD", "ÉDITH@example.org")
+    answer = program.send("POST", "/api/v1/tokens", {"email": apart, "password": PASSWORD})
+    assert answer.status_code == 201, answer.text
+    assert Client(app).send("/login", email=apart, password=PASSWORD).status_code == 303
+    for odd in ("a\x00@example.org", "a\udc80@example.org"):
+        assert database.read(lambda session, odd=odd: queries.by_email(session, odd)) is None
 
 
 def test_if_none_exist_finds_no_identifier_that_only_looks_alike(
