@@ -259,6 +259,23 @@ def test_an_upgrade_that_was_broken_off_goes_on(odd_engine: Engine) -> None:
         assert {tuple(row) for row in connection.execute(FOLDING)} == opaque()
 
 
+@pytest.mark.parametrize(
+    "engine_name", [name for name in engines.engine_names() if name == "postgresql"], indirect=True
+)
+def test_a_database_that_cannot_keep_every_letter_is_refused(blank_engine: Engine) -> None:
+    """PostgreSQL's tables have the encoding of their database, which nothing changes later."""
+    name = f"{blank_engine.url.database}_latin1"
+    with blank_engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(
+            text(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        )
+    latin = make_engine(blank_engine.url.set(database=name))
+    with pytest.raises(run.CannotKeepText, match="LATIN1, which cannot keep every name"):
+        run.upgrade(latin)
+    assert inspect(latin).get_table_names() == []
+    latin.dispose()
+
+
 @on_mariadb
 def test_the_connection_says_how_it_reads_whatever_the_address_or_the_server_says(
     blank_engine: Engine,

@@ -15,19 +15,31 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from openslot.core.db import make_engine
+from openslot.core.errors import Failure
 
 
 class BrokenReferences(Exception):
     """A migration of SQLite would leave rows that point to nothing; it was undone."""
 
 
+class CannotKeepText(Failure):
+    """The database was made for the letters of some languages only."""
+
+    code = "cannot-keep-text"
+    sentence = (
+        "The database was made with the encoding {encoding}, which cannot keep every name."
+        " Make it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+    )
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to ``revision``, by default the newest schema; nothing happens where it
     is there already.
 
-    Raises BrokenReferences, with everything as before, where rows would lose what they
-    point to.
+    Raises CannotKeepText, and BrokenReferences where rows would lose what they point to; then
+    everything is as before.
     """
+    _check_encoding(engine)
     _migrate(engine, lambda config: command.upgrade(config, revision))
 
 
@@ -100,6 +112,16 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
     finally:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.close()
+
+
+def _check_encoding(engine: Engine) -> None:
+    """SQLite keeps every letter, and so do our tables on MariaDB, whatever the database does."""
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.execution_options(openslot_reads=True).connect() as connection:
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise CannotKeepText(encoding=encoding)
 
 
 def _check_references(connection: Connection) -> None:
