@@ -1,0 +1,204 @@
+"""Rule: a database of the release before is brought to the newest schema with its data, and back.
+
+Its rows are written through the tables as that release has them, on every engine and whatever a
+server's defaults.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, Engine, MetaData, Uuid, select, text
+
+import engines
+from openslot.booking import check
+from openslot.core.db import Database, Instant
+from openslot.migrations import run
+from openslot.schedules import diaries
+from openslot.schedules.availability import span_between
+from town import NOW
+
+BEFORE = "0006"
+
+NINE = NOW.replace(hour=22) + timedelta(days=1)
+"""When the appointments begin, half an hour apart; the last go past midnight UTC."""
+
+PRACTITIONER, SERVICE, ROOM, CENTRE, PATIENT = 1, 2, 3, 4, 10
+"""Diaries; each patient has one of their own, from PATIENT on."""
+
+FOLDING = ["Cafe", "Café", "cafe", "Cafe ", "ÄRZTE", "Arzte", "Straße", "Strasse"]
+"""What MariaDB takes for the same with its defaults, and any of its character sets can hold."""
+
+BEYOND = ["😀", "😁", "王小明", "Łódź"]
+"""What latin1 cannot hold."""
+
+DEFAULTS = {
+    "utf8mb4": "utf8mb4",
+    "utf8mb4_general_ci": "utf8mb4 COLLATE utf8mb4_general_ci",
+    "latin1": "latin1",
+}
+
+
+@dataclass(frozen=True)
+class Past:
+    """A database of the release before, and what its patients are called."""
+
+    engine: Engine
+    names: list[str]
+
+
+on_each_engine = pytest.mark.parametrize(
+    ("engine_name", "default"),
+    [
+        (name, default)
+        for name in engines.engine_names()
+        for default in (DEFAULTS if name == "mariadb" else [""])
+    ],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def default(request: pytest.FixtureRequest) -> str:
+    """What the database was made with; nothing where that makes no difference."""
+    return str(request.param)
+
+
+@pytest.fixture
+def past(blank_engine: Engine, default: str) -> Past:
+    """Appointments in all their states with a practitioner in a room, and of a service without."""
+    if default:
+        with blank_engine.begin() as connection:
+            name = connection.scalar(text("SELECT DATABASE()"))
+            connection.execute(text(f"ALTER DATABASE {name} CHARACTER SET {DEFAULTS[default]}"))
+    run.upgrade(blank_engine, BEFORE)
+    names = FOLDING if default == "latin1" else [*FOLDING, *BEYOND]
+    with blank_engine.begin() as connection:
+        _Writer(connection).write(names)
+    return Past(blank_engine, names)
+
+
+class _Writer:
+    """Writes rows into the tables as they are, and fills in what they demand."""
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+        self.tables = MetaData()
+        self.tables.reflect(connection)
+        for table in self.tables.tables.values():
+            for column in table.columns:
+                if "CHAR(32)" in str(column.type).upper() or "UUID" in str(column.type).upper():
+                    column.type = Uuid()
+                elif "DATETIME" in str(column.type).upper() or "TIMESTAMP" in str(column.type):
+                    column.type = Instant()
+
+    def add(self, table_name: str, /, **values: Any) -> None:
+        table = self.tables.tables[table_name]
+        given = {column.name: _something(column) for column in table.columns if _is_asked(column)}
+        self.connection.execute(table.insert().values({**given, **values}))
+
+    def write(self, names: list[str]) -> None:
+        for diary, kind in (
+            (PRACTITIONER, "practitioner"), (SERVICE, "service"), (ROOM, "room"), (CENTRE, "centre")
+        ):  # fmt: skip
+            self.add("diary", id=diary, kind=kind)
+        account = uuid4()
+        self.add("account", id=account, name="Ärzte ", email="straße@example.org")
+        self.add("centre", id=1, diary_id=CENTRE, name="Café ", time_zone="Australia/Sydney")
+        self.add("department", id=1, centre_id=1, name="Röntgen")
+        self.add("service", id=1, diary_id=SERVICE, department_id=1, name="CT")
+        self.add("practitioner", id=1, diary_id=PRACTITIONER, account_id=account, name="Zoë")
+        self.add("room", id=1, centre_id=1, diary_id=ROOM, name="Zimmer 1")
+        self.add("schedule", id=1, centre_id=1, practitioner_id=1, service_id=None, room_id=1)
+        self.add("schedule", id=2, centre_id=1, practitioner_id=None, service_id=1, room_id=None)
+        claims = []
+        for number, name in enumerate(names):
+            patient, own = uuid4(), PATIENT + number
+            self.add("diary", id=own, kind="patient")
+            self.add("patient", id=patient, diary_id=own, name=name)
+            claims += self._visit(number, patient, own, account, name)
+        claims += self._visit(len(names), None, None, account, "nobody yet")
+        for (diary, day), mask in diaries.pages_of(claims).items():
+            taken = mask.to_bytes(diaries.PAGE_BYTES, "little")
+            self.add("diary_page", diary_id=diary, day=day, taken=taken)
+
+    def _visit(
+        self, number: int, patient: UUID | None, own: int | None, account: UUID, reason: str
+    ) -> list[diaries.Claim]:
+        status = ("booked", "cancelled", "held", "arrived", "no-show", "fulfilled")[number % 6]
+        schedule = 1 if number % 2 == 0 else 2
+        starts = NINE + timedelta(minutes=30 * number)
+        ends = starts + timedelta(minutes=30)
+        self.add(
+            "appointment", id=uuid4(), schedule_id=schedule, patient_id=patient, starts_at=starts,
+            ends_at=ends, status=status, reason=reason, created_by=account,
+            external_id=f"{reason}{number}",
+            held_until=ends if status == "held" else None,
+        )  # fmt: skip
+        if status == "cancelled":
+            return []
+        claimed = [PRACTITIONER, ROOM] if schedule == 1 else [SERVICE]
+        return [(diary, span_between(starts, ends)) for diary in (*claimed, own) if diary]
+
+
+def _is_asked(column: Any) -> bool:
+    return not column.nullable and column.server_default is None
+
+
+def _something(column: Any) -> Any:
+    if isinstance(column.type, Uuid):
+        return uuid4()
+    if isinstance(column.type, Instant):
+        return NOW
+    kind = column.type.python_type
+    return {str: "x", bytes: b"", bool: True, int: 1, datetime: NOW}[kind]
+
+
+def words(engine: Engine) -> dict[str, list[Any]]:
+    """Every text of every row, by table and column."""
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        return {
+            f"{table.name}.{column.name}": sorted(connection.scalars(select(column)), key=str)
+            for table in tables.sorted_tables
+            for column in table.columns
+            if table.name != "alembic_version" and "CHAR" in str(column.type).upper()
+        }
+
+
+def claimed(engine: Engine) -> dict[str, tuple[int, int | None, int | None]]:
+    """The diaries of each appointment, by its reason, which is its patient's name."""
+    query = "SELECT reason, diary_id, room_diary_id, patient_diary_id FROM appointment"
+    with engine.connect() as connection:
+        return {row[0]: tuple(row[1:]) for row in connection.execute(text(query))}
+
+
+def check_whole(past: Past) -> None:
+    """Each appointment claims the diaries that it had all along, and every page agrees."""
+    expected: dict[str, tuple[int, int | None, int | None]] = {}
+    for number, name in enumerate([*past.names, "nobody yet"]):
+        own = PATIENT + number if number < len(past.names) else None
+        place = (PRACTITIONER, ROOM) if number % 2 == 0 else (SERVICE, None)
+        expected[name] = (*place, own)
+    assert claimed(past.engine) == expected
+    database = Database(past.engine.url.render_as_string(hide_password=False))
+    assert check.faults(database) == []
+    database.close()
+
+
+@on_each_engine
+def test_appointments_keep_their_time_and_every_text_its_letters(past: Past) -> None:
+    before = words(past.engine)
+    run.upgrade(past.engine)
+    assert run.is_current(past.engine)
+    check_whole(past)
+    after = words(past.engine)
+    assert {name: after[name] for name in before} == before
+    run.downgrade(past.engine, BEFORE)
+    assert words(past.engine) == before
+    run.upgrade(past.engine)
+    check_whole(past)
+    assert {name: words(past.engine)[name] for name in before} == before
