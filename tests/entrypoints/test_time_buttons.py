@@ -499,3 +499,19 @@ def test_pages_name_no_stranger(
     address = path.format(gp_here=table.gp_here, gp=table.gp)
     stranger = client_for("patient-stranger")
     assert stranger.get(f"{address}?patient={world.patients['owner']}").status_code == 404
+
+
+def test_programs_of_practitioners_see_no_times_of_patients_whom_they_do_not_know(
+    app: Flask, world: World, table: Timetable
+) -> None:
+    """What is missing among the times would say when the patient is busy."""
+    stranger, own = signed_in(app, world, "practitioner-stranger"), world.patients["owner"]
+    treats = signed_in(app, world, "practitioner-owner")
+    day = f"start={_ten(3).date()}&end={_ten(3).date()}"
+    for address in (
+        f"/api/v1/slots?schedule={table.bloods}&patient={own}",
+        f"/api/v1/search?q=gp&patient={own}",
+        f"/fhir/Appointment/$find?schedule={table.bloods}&{day}&patient-reference=Patient/{own}",
+    ):
+        assert stranger.send("GET", address).status_code == 404, address
+        assert treats.send("GET", address).status_code == 200, address

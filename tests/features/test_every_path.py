@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
@@ -12,7 +13,12 @@ from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden
+from openslot.directory import commands as directory
+from openslot.directory.details import PractitionerDetails
+from openslot.directory.models import Profession
 from openslot.directory.rules import SYSTEM, Actor
+from openslot.identity import commands as identity
+from openslot.identity.commands import NewAccount
 from openslot.identity.models import Role
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
@@ -251,6 +257,26 @@ def test_who_runs_a_centre_does_not_take_over_who_works_elsewhere(
     assert opened(sqlite_database, SYSTEM, town.clinic, town.physio).centre_id == town.clinic
     with pytest.raises(AlreadyWorksHere):
         opened(sqlite_database, runs(town.clinic), town.clinic, town.physio)
+
+
+def test_who_signs_in_and_works_nowhere_yet_is_added_by_the_network(
+    sqlite_database: Database, town: Town
+) -> None:
+    details = PractitionerDetails(name="Nell New", profession=Profession.GP)
+    nell = NewAccount("nell@example.org", "Nell New", "", Role.PRACTITIONER)
+
+    def create(session: Session) -> tuple[int, int]:
+        account = identity.create_account(session, nell, by=SYSTEM.origin, now=NOW).id
+        return (
+            directory.create_practitioner(session, SYSTEM, details, account_id=account, now=NOW).id,
+            directory.create_practitioner(session, SYSTEM, details, now=NOW).id,
+        )
+
+    invited, drafted = sqlite_database.run(create)
+    with pytest.raises(WorksElsewhere):
+        opened(sqlite_database, runs(town.clinic), town.clinic, invited)
+    assert opened(sqlite_database, SYSTEM, town.clinic, invited).centre_id == town.clinic
+    assert opened(sqlite_database, runs(town.clinic), town.clinic, drafted).active
 
 
 def test_who_runs_one_of_two_centres_blocks_no_time_at_both(

@@ -53,13 +53,14 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
     **dict.fromkeys((1020, 1205, 1213), Refusal.CONTENDED),
     **dict.fromkeys((1062, 1586), Refusal.TAKEN),
     **dict.fromkeys((1216, 1217, 1451, 1452), Refusal.DANGLING),
-    **dict.fromkeys((1969, 3024), Refusal.SLOW),
+    **dict.fromkeys((1317, 1969, 3024), Refusal.SLOW),
     # 3, 28, 1021, 1030, 1114, 1878: the disk is full or broken; 1040, 1041, 1203, 1226: too many
     # connections or too little memory; 1290, 1792, 1836: read-only; 1047: a node of a cluster
-    # that is not ready; the rest: a server that ends, or a connection that it ended.
+    # that is not ready; 1180: a commit that failed; the rest: a server that ends, or a connection
+    # that it ended.
     **dict.fromkeys(
         (0, 3, 28, 1021, 1030, 1040, 1041, 1047, 1053, 1077, 1079, 1114, 1152, 1153, 1158, 1159,
-         1160, 1161, 1184, 1194, 1195, 1203, 1226, 1290, 1792, 1836, 1878, 1927, 4031),
+         1160, 1161, 1180, 1184, 1194, 1195, 1203, 1226, 1290, 1792, 1836, 1878, 1927, 4031),
         Refusal.AWAY,
     ),
 }  # fmt: skip
@@ -117,7 +118,8 @@ def _of_postgresql(error: psycopg.Error) -> Refusal | None:
 
 
 _SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")
-_MYSQL_KEY = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'")
+_MYSQL_KEY = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'$")
+"""At the end, since the value stands before it, which may hold anything."""
 
 
 def taken_columns(metadata: MetaData, error: DBAPIError) -> tuple[str, ...]:
@@ -125,7 +127,7 @@ def taken_columns(metadata: MetaData, error: DBAPIError) -> tuple[str, ...]:
     original = error.orig
     if isinstance(original, psycopg.Error):
         return _columns_of(metadata, original.diag.constraint_name or "")
-    told = str(original)
+    told = str(original.args[-1] if original and original.args else original)
     if found := _SQLITE_COLUMNS.search(told):
         return tuple(column.rpartition(".")[2] for column in found[1].split(", "))
     key = _MYSQL_KEY.search(told)

@@ -4,8 +4,10 @@ busy."""
 from uuid import UUID
 
 from openslot.booking.whom import Booker
-from openslot.directory.rules import Actor, may_see_patient
-from openslot.entrypoints.request import now, reader
+from openslot.core.errors import NotFound
+from openslot.directory.rules import Actor
+from openslot.entrypoints.request import now, reader, settings
+from openslot.records import finding
 from openslot.referrals import queries as referrals
 
 
@@ -21,6 +23,8 @@ def booker_for(actor: Actor, patient_id: UUID | None, *, reads_appointments: boo
     wanted = patient_id or own
     if wanted is None:
         return None
-    if patient_id is not None:
-        may_see_patient(actor, patient_id)
+    if patient_id is not None and not finding.knows(
+        reader(), actor, patient_id, now=now(), access_days=settings().history_access_days
+    ):
+        raise NotFound
     return referrals.booker(reader(), actor, wanted, now=now())

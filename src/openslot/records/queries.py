@@ -161,9 +161,13 @@ def patients_of(
 
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
     """Patients who have, had or were to have a visit with a practitioner; one that the
-    practitioner made alone counts from its day on."""
+    practitioner made alone counts from its day on, and not once it was cancelled or missed."""
     kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
-    opens = or_(Appointment.opens_record_at.is_(None), Appointment.opens_record_at <= now)
+    opens = or_(
+        Appointment.opens_record_at.is_(None),
+        (Appointment.opens_record_at <= now)
+        & Appointment.status.in_(LIVE | {Status.FULFILLED}),
+    )
     own = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)

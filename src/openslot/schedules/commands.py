@@ -39,10 +39,13 @@ and the department of a service, change everything."""
 
 
 class WorksElsewhere(Forbidden):
-    """Who runs one centre would come to manage a practitioner of others."""
+    """Who runs one centre would come to manage a practitioner of others, or of none, who signs in
+    already."""
 
     code = "works-elsewhere"
-    sentence = "They work at another centre. Ask an administrator of the network to add them here."
+    sentence = (
+        "They are not only yours to manage. Ask an administrator of the network to add them here."
+    )
 
 
 class AlreadyWorksHere(Conflict):
@@ -66,7 +69,7 @@ def open_schedule(
     """Make a practitioner bookable at a centre, by who runs it, or a service at its own.
 
     WorksElsewhere, but for administrators of the network, where the practitioner works at
-    another centre; AlreadyWorksHere.
+    another centre, or has an account and works at none; AlreadyWorksHere.
     """
     schedule = Schedule(
         centre_id=centre_id, practitioner_id=practitioner_id, service_id=service_id, active=True
@@ -170,7 +173,8 @@ def _may_add(session: Session, actor: Actor, practitioner_id: int, centre_id: in
     known = queries.centre_ids_of(session, practitioner_id)
     if centre_id in known:
         raise AlreadyWorksHere(field="centre_id")
-    if known and not runs_every(actor, known):
+    signs_in = directory.practitioner(session, practitioner_id, inactive=True).account_id
+    if (known or signs_in) and not runs_every(actor, known):
         raise WorksElsewhere(field="practitioner_id")
 
 
