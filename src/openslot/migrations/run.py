@@ -18,8 +18,11 @@ from openslot.core.db import make_engine
 from openslot.core.errors import Failure
 
 
-class BrokenReferences(Exception):
+class BrokenReferences(Failure):
     """A migration of SQLite would leave rows that point to nothing; it was undone."""
+
+    code = "broken-references"
+    sentence = "{rows} rows of {tables} would point to nothing. The database is as it was before."
 
 
 class CannotKeepText(Failure):
@@ -130,4 +133,4 @@ def _check_references(connection: Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if broken:
         tables = sorted({str(row[0]) for row in broken})
-        raise BrokenReferences(f"{len(broken)} rows of {', '.join(tables)} point to nothing")
+        raise BrokenReferences(rows=len(broken), tables=", ".join(tables))

@@ -165,8 +165,7 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
     kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
     opens = or_(
         Appointment.opens_record_at.is_(None),
-        (Appointment.opens_record_at <= now)
-        & Appointment.status.in_(LIVE | {Status.FULFILLED}),
+        (Appointment.opens_record_at <= now) & Appointment.status.in_(LIVE | {Status.FULFILLED}),
     )
     own = (
         select(Appointment.patient_id)

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable
 from logging import ERROR, getLogger
-from typing import Any
 
 import click
 import uvicorn
@@ -113,10 +112,9 @@ def answer(host: str, port: int) -> None:
     _allow_many_connections()
     sys.setswitchinterval(SWITCHES_AFTER)
     getLogger("asyncio").setLevel(ERROR)  # it warns of each client that is gone
-    make: Callable[..., Any] = pkgutil.resolve_name(APPLICATION)
     server = uvicorn.Server(
         uvicorn.Config(
-            lambda: make(threads=THREADS),
+            lambda: pkgutil.resolve_name(APPLICATION)(threads=THREADS),
             factory=True,
             http=Connection,
             ws="none",
@@ -137,7 +135,7 @@ def answer(host: str, port: int) -> None:
         time.sleep(STOPS_WITHIN)
         os._exit(1)
 
-    when_parent_ends(end)
+    when_parent_ends(end)  # before the application is loaded, which takes seconds
     server.config.load()
     server.run([_listener(host, port, shared=True)])
     os._exit(0)  # not waiting for threads that wait, such as for a database
