@@ -37,14 +37,20 @@ VISITS, NOTES, REQUESTS = 40, 1_000, 500
 PATIENT, GP, STAFF = "jack@gmail.com", "samuel@gmail.com", "staff@demo.example"
 T = TypeVar("T", Practitioner, Patient, StaffMember)
 PAGES = {
-    None: ("/", "/search?q=randwick", "/search?kind=practitioner&sort=earliest", "/centres/1",
-           "/practitioners/1", "/book/1"),
+    None: (
+        "/",
+        "/search?q=randwick",
+        "/search?kind=practitioner&sort=earliest",
+        "/centres/1",
+        "/practitioners/1",
+        "/book/1",
+    ),
     PATIENT: ("/dashboard", "/history", "/history/reads", "/waiting"),
     GP: ("/dashboard", "/calendar", "/patients", "/referrals", "/patients/{patient}"),
     STAFF: ("/dashboard", "/requests", "/requests?tab=outgoing", "/departments"),
     "centre@demo.example": ("/dashboard", "/reports"),
     "admin@demo.example": ("/admin/accounts", "/admin/audit", "/reports"),
-}  # fmt: skip
+}
 
 
 def figures() -> Iterator[str]:
@@ -74,27 +80,48 @@ def _fill(session: Session, now: datetime) -> str:
     patient = _whose(session, Patient, PATIENT).id
     clerk = _whose(session, StaffMember, STAFF)
     schedule = session.scalars(select(Schedule).where(Schedule.practitioner_id == gp)).all()[0]
-    session.execute(insert(Appointment), [
-        _visit(schedule.id, patient, now + timedelta(minutes=10 * number - 200))
-        | {"diary_id": doctor.diary_id}
-        for number in range(VISITS)
-    ])  # fmt: skip
+    session.execute(
+        insert(Appointment),
+        [
+            _visit(schedule.id, patient, now + timedelta(minutes=10 * number - 200))
+            | {"diary_id": doctor.diary_id}
+            for number in range(VISITS)
+        ],
+    )
     session.add_all(
-        Entry(patient_id=patient, practitioner_id=gp, kind=EntryKind.NOTE,
-              centre_id=schedule.centre_id, text="What was found, said and done. " * 8,
-              recorded_at=now - timedelta(days=number))
+        Entry(
+            patient_id=patient,
+            practitioner_id=gp,
+            kind=EntryKind.NOTE,
+            centre_id=schedule.centre_id,
+            text="What was found, said and done. " * 8,
+            recorded_at=now - timedelta(days=number),
+        )
         for number in range(NOTES)
-    )  # fmt: skip
+    )
     theirs = Service.department_id == clerk.department_id
     service = session.scalars(select(Service).where(theirs)).all()[0]
     asking = session.scalars(select(Service).where(~theirs)).all()[0]
-    session.execute(insert(ServiceRequest), [
-        {"id": new_id(), "service_id": service.id, "department_id": asking.department_id,
-         "task": f"Task {number}", "priority": ("routine", "urgent")[number % 2],
-         "starts_at": now + timedelta(hours=number), "minutes": 30, "status": Kept.NEW,
-         "version": 1, "created_at": now, "changed_at": now, "created_by": clerk.account_id}
-        for number in range(REQUESTS)
-    ])  # fmt: skip
+    session.execute(
+        insert(ServiceRequest),
+        [
+            {
+                "id": new_id(),
+                "service_id": service.id,
+                "department_id": asking.department_id,
+                "task": f"Task {number}",
+                "priority": ("routine", "urgent")[number % 2],
+                "starts_at": now + timedelta(hours=number),
+                "minutes": 30,
+                "status": Kept.NEW,
+                "version": 1,
+                "created_at": now,
+                "changed_at": now,
+                "created_by": clerk.account_id,
+            }
+            for number in range(REQUESTS)
+        ],
+    )
     return str(patient)
 
 
@@ -106,11 +133,19 @@ def _whose(session: Session, table: type[T], email: str) -> T:
 
 def _visit(schedule: int, patient: object, starts: datetime) -> dict[str, object]:
     return {
-        "id": new_id(), "schedule_id": schedule, "patient_id": patient, "starts_at": starts,
-        "ends_at": starts + timedelta(minutes=10), "status": Status.BOOKED, "priority": "routine",
-        "extensions": 0, "offered": False, "version": 1, "created_at": starts,
+        "id": new_id(),
+        "schedule_id": schedule,
+        "patient_id": patient,
+        "starts_at": starts,
+        "ends_at": starts + timedelta(minutes=10),
+        "status": Status.BOOKED,
+        "priority": "routine",
+        "extensions": 0,
+        "offered": False,
+        "version": 1,
+        "created_at": starts,
         "changed_at": starts,
-    }  # fmt: skip
+    }
 
 
 def _client(client: FlaskClient, email: str | None) -> FlaskClient:

@@ -56,20 +56,29 @@ def _schedule(session: Session, number: int) -> tuple[int, int]:
     """A schedule, and the diary that its visits are claimed in."""
     if number < CENTRES:
         details = CentreDetails(
-            name=f"Centre {number}", type=CentreType.HOSPITAL, suburb="Randwick",
+            name=f"Centre {number}",
+            type=CentreType.HOSPITAL,
+            suburb="Randwick",
             time_zone=("Australia/Sydney", "Australia/Perth")[number % 2],
-        )  # fmt: skip
+        )
         directory.create_centre(session, SYSTEM, details, now=NOW)
     person = directory.create_practitioner(
-        session, SYSTEM,
-        PractitionerDetails(name=f"Person {number}",
-                            profession=(Profession.GP, Profession.DENTIST)[number % 2]),
+        session,
+        SYSTEM,
+        PractitionerDetails(
+            name=f"Person {number}", profession=(Profession.GP, Profession.DENTIST)[number % 2]
+        ),
         now=NOW,
-    )  # fmt: skip
+    )
     schedule = open_schedule(
-        session, SYSTEM, centre_id=number % CENTRES + 1, practitioner_id=person.id,
-        details=ScheduleDetails(), hours=HOURS, now=NOW,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=number % CENTRES + 1,
+        practitioner_id=person.id,
+        details=ScheduleDetails(),
+        hours=HOURS,
+        now=NOW,
+    )
     return schedule.id, person.diary_id
 
 

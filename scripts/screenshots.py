@@ -89,8 +89,12 @@ SHOTS = (
     Shot("practitioner-dashboard", "practitioner", "/dashboard"),
     Shot("practitioner-calendar", "practitioner", "/calendar"),
     Shot("practitioner-absence", "practitioner", "/calendar/absences"),
-    Shot("practitioner-history", "practitioner", "/dashboard",
-         follow("main a[href*='/appointments/']", "main a[href*='/patients/']")),
+    Shot(
+        "practitioner-history",
+        "practitioner",
+        "/dashboard",
+        follow("main a[href*='/appointments/']", "main a[href*='/patients/']"),
+    ),
     Shot("practitioner-hours", "practitioner", "/calendar/hours"),
     Shot("practitioner-referrals", "gp", "/referrals"),
     Shot("practitioner-figures-phone", "practitioner", "/reports?weeks=12", phone=True),
@@ -98,13 +102,17 @@ SHOTS = (
     Shot("staff-requests", "staff", "/requests"),
     Shot("staff-departments", "staff", "/departments"),
     Shot("administrator-dashboard", "network", "/dashboard"),
-    Shot("administrator-centre", "centre", "/admin/centres",
-         follow("main a[href*='/admin/centres/']")),
+    Shot(
+        "administrator-centre",
+        "centre",
+        "/admin/centres",
+        follow("main a[href*='/admin/centres/']"),
+    ),
     Shot("administrator-accounts", "network", "/admin/accounts"),
     Shot("administrator-audit", "network", "/admin/audit"),
     Shot("administrator-reports", "network", "/reports?weeks=12"),
     Shot("administrator-import", "network", "/admin/import"),
-)  # fmt: skip
+)
 
 
 def main() -> int:
@@ -141,9 +149,12 @@ def served() -> Iterator[str]:
     clock.now = lambda: MOMENT + timedelta(seconds=time.monotonic() - began)
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
-            _env_file=None, data_dir=Path(folder), rate_limits=False, password_iterations=1,
+            _env_file=None,
+            data_dir=Path(folder),
+            rate_limits=False,
+            password_iterations=1,
             log_level="error",
-        )  # fmt: skip
+        )
         app = create_app(settings)
         database = app.extensions["openslot"].database
         migrations.upgrade(database.engine)
@@ -271,9 +282,11 @@ def _rows(data: bytes, stride: int, height: int) -> Iterator[bytes]:
 def _unfilter(kind: int, line: bytearray, above: bytes) -> None:
     for at, value in enumerate(line) if kind else ():
         left = line[at - 3] if at >= 3 else 0
-        guess = (0, left, above[at], (left + above[at]) // 2)[kind] if kind < 4 else _paeth(
-            left, above[at], above[at - 3] if at >= 3 else 0
-        )  # fmt: skip
+        guess = (
+            (0, left, above[at], (left + above[at]) // 2)[kind]
+            if kind < 4
+            else _paeth(left, above[at], above[at - 3] if at >= 3 else 0)
+        )
         line[at] = (value + guess) & 0xFF
 
 

@@ -163,9 +163,19 @@ def start_postgresql(parent: Path) -> Server:
         "timezone": "Australia/Lord_Howe",
     }
     home.run(
-        program("initdb") or "initdb", "-D", data, "-U", "openslot", "-A", "trust",
-        "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
-    )  # fmt: skip
+        program("initdb") or "initdb",
+        "-D",
+        data,
+        "-U",
+        "openslot",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "--no-sync",
+        "--no-instructions",
+    )
     return _start_postgres(home, settings)
 
 
@@ -180,9 +190,12 @@ def _start_postgres(home: Home, settings: dict[str, str]) -> Server:
 
     _wait_for(process, answers, home)
     return Server(
-        url, process, signal.SIGQUIT, str(home.folder / ".s.PGSQL.5432"),
+        url,
+        process,
+        signal.SIGQUIT,
+        str(home.folder / ".s.PGSQL.5432"),
         lambda: _start_postgres(home, settings),
-    )  # fmt: skip
+    )
 
 
 def start_mariadb(parent: Path) -> Server:
@@ -190,10 +203,14 @@ def start_mariadb(parent: Path) -> Server:
     home = Home.make(parent, "mysql")
     data, password = str(home.folder / "data"), secrets.token_hex(16)
     home.run(
-        program("mariadb-install-db") or "mariadb-install-db", "--no-defaults",
-        f"--datadir={data}", "--skip-test-db", "--skip-name-resolve",
-        "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0",
-    )  # fmt: skip
+        program("mariadb-install-db") or "mariadb-install-db",
+        "--no-defaults",
+        f"--datadir={data}",
+        "--skip-test-db",
+        "--skip-name-resolve",
+        "--innodb-log-file-size=16M",
+        "--innodb-flush-log-at-trx-commit=0",
+    )
     first = home.folder / "first.sql"
     first.write_text(
         f"CREATE OR REPLACE USER openslot@'127.0.0.1' IDENTIFIED BY '{password}';\n"
@@ -209,16 +226,28 @@ def start_mariadb(parent: Path) -> Server:
 def _start_mariadbd(home: Home, password: str) -> Server:
     port = _free_port()
     process = home.start(
-        program("mariadbd") or "mariadbd", "--no-defaults", f"--datadir={home.folder / 'data'}",
-        f"--socket={home.folder / 'socket'}", f"--pid-file={home.folder / 'pid'}",
-        "--bind-address=127.0.0.1", f"--port={port}", "--skip-name-resolve",
+        program("mariadbd") or "mariadbd",
+        "--no-defaults",
+        f"--datadir={home.folder / 'data'}",
+        f"--socket={home.folder / 'socket'}",
+        f"--pid-file={home.folder / 'pid'}",
+        "--bind-address=127.0.0.1",
+        f"--port={port}",
+        "--skip-name-resolve",
         f"--init-file={home.folder / 'first.sql'}",
-        "--character-set-server=utf8mb4", "--default-time-zone=+05:45",
-        "--max-connections=300", "--skip-log-bin", "--performance-schema=OFF",
-        "--innodb-buffer-pool-size=128M", "--innodb-log-file-size=16M",
-        "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
-        "--innodb-use-native-aio=0", "--innodb-lock-wait-timeout=20", "--lock-wait-timeout=30",
-    )  # fmt: skip
+        "--character-set-server=utf8mb4",
+        "--default-time-zone=+05:45",
+        "--max-connections=300",
+        "--skip-log-bin",
+        "--performance-schema=OFF",
+        "--innodb-buffer-pool-size=128M",
+        "--innodb-log-file-size=16M",
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-doublewrite=0",
+        "--innodb-use-native-aio=0",
+        "--innodb-lock-wait-timeout=20",
+        "--lock-wait-timeout=30",
+    )
     url = f"mariadb+pymysql://openslot:{password}@127.0.0.1:{port}/{{database}}?charset=utf8mb4"
 
     def answers() -> None:
@@ -325,8 +354,10 @@ class Run:
             number = listening.fileno()
             process = subprocess.Popen(
                 [sys.executable, __file__, str(folder), str(number)],
-                stdin=subprocess.PIPE, pass_fds=[number], start_new_session=True,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                pass_fds=[number],
+                start_new_session=True,
+            )
         return cls(folder, process)
 
     def stop(self) -> None:

@@ -89,19 +89,26 @@ class Dentists:
         """Book as every entry point does."""
         return self.database.run(
             lambda session: referrals.book(
-                session, by or self.town.patient(), wish or self.wish(), now=now, hold_id=hold,
+                session,
+                by or self.town.patient(),
+                wish or self.wish(),
+                now=now,
+                hold_id=hold,
                 referral_id=referral,
             )
-        )  # fmt: skip
+        )
 
     def hold(self, wish: Wish | None = None, *, now: datetime = NOW) -> Appointment:
         """Keep a time as every entry point does."""
         return self.database.run(
             lambda session: referrals.hold(
-                session, self.town.patient(), wish or self.wish(), now=now,
+                session,
+                self.town.patient(),
+                wish or self.wish(),
+                now=now,
                 keep=timedelta(minutes=10),
             )
-        )  # fmt: skip
+        )
 
     def becomes(self, visit: Appointment, *steps: Status, now: datetime = NOW) -> None:
         """Take a visit through its statuses, by the network's administrator."""
@@ -123,9 +130,14 @@ def _another(session: Session, centre: int) -> tuple[int, int]:
     )
     person: Practitioner = directory.create_practitioner(session, SYSTEM, details, now=NOW)
     schedule = open_schedule(
-        session, SYSTEM, centre_id=centre, practitioner_id=person.id, details=ScheduleDetails(),
-        hours=WEEKDAYS, now=NOW,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=centre,
+        practitioner_id=person.id,
+        details=ScheduleDetails(),
+        hours=WEEKDAYS,
+        now=NOW,
+    )
     return person.id, schedule.id
 
 

@@ -67,9 +67,14 @@ def _person(session: Session, name: str, profession: Profession, **more: str) ->
 def _opened(session: Session, centre: int, *, later: bool = False, **whom: int) -> int:
     hours = tuple(Weekly(day, 1080, 1260) for day in range(7)) if later else OFFICE
     return open_schedule(
-        session, SYSTEM, centre_id=centre, details=ScheduleDetails(), hours=hours,
-        now=datetime.now(UTC), **whom,
-    ).id  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=centre,
+        details=ScheduleDetails(),
+        hours=hours,
+        now=datetime.now(UTC),
+        **whom,
+    ).id
 
 
 def _service(session: Session, world: World, department: int, name: str) -> int:

@@ -92,9 +92,14 @@ def _department(session: Session, centre: int, name: str) -> tuple[int, tuple[in
         session, SYSTEM, made.id, ServiceDetails(name=f"{name} scan"), now=NOW
     )
     schedule = open_schedule(
-        session, SYSTEM, centre_id=centre, service_id=service.id, details=ScheduleDetails(),
-        hours=WEEKDAYS, now=NOW,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=centre,
+        service_id=service.id,
+        details=ScheduleDetails(),
+        hours=WEEKDAYS,
+        now=NOW,
+    )
     return made.id, (service.id, schedule.id)
 
 
@@ -123,10 +128,16 @@ def ask(
     details = RequestDetails(task="CT head", description="After a fall", priority=priority)
     return database.run(
         lambda session: commands.make(
-            session, by or wards.surgery, wards.scan, details, start=start, minutes=30,
-            patient_id=wards.patient if patient else None, now=now,
+            session,
+            by or wards.surgery,
+            wards.scan,
+            details,
+            start=start,
+            minutes=30,
+            patient_id=wards.patient if patient else None,
+            now=now,
         )
-    )  # fmt: skip
+    )
 
 
 def look(database: Database, request: ServiceRequest) -> Asked:

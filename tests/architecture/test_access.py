@@ -127,9 +127,13 @@ def test_an_operation_without_a_rule_cannot_be_declared() -> None:
     declare: Any = service.operation
     with pytest.raises(TypeError, match="rule"):
         declare("GET", "/odd", scope="directory:read")
-    for scope, rule in (("doctors", Rule.RELATED), ("directory:read", Rule.PROGRAMS),
-                        (None, Rule.PUBLIC), ("directory:read", Rule.SENDER),
-                        ("directory:read", None)):  # fmt: skip
+    for scope, rule in (
+        ("doctors", Rule.RELATED),
+        ("directory:read", Rule.PROGRAMS),
+        (None, Rule.PUBLIC),
+        ("directory:read", Rule.SENDER),
+        ("directory:read", None),
+    ):
         with pytest.raises(NoRule):
             declare("GET", "/odd", scope=scope, rule=rule)
 

@@ -8,9 +8,18 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "openslot"
 ENTRIES = ("api", "fhir", "web")
 FEATURES = (
-    "booking", "directory", "exchange", "feedback", "identity", "notifications", "offers",
-    "records", "referrals", "reports", "requests",
-)  # fmt: skip
+    "booking",
+    "directory",
+    "exchange",
+    "feedback",
+    "identity",
+    "notifications",
+    "offers",
+    "records",
+    "referrals",
+    "reports",
+    "requests",
+)
 """Those that keep rows about people; schedules and what is free are public."""
 
 BOUND = {

@@ -31,11 +31,16 @@ def world(live_server: LiveServer) -> World:
     for who in ("teammate", "stranger"):
         patients = {**world.patients, "owner": world.patients[who]}
         world.visits[f"{who}-here"] = live_server.database.run(
-            lambda session, patients=patients, days={"teammate": 4, "stranger": 5}[who]: book_for(
-                session, World(schedules=world.schedules, patients=patients), "owner",
-                now=now, days=days,
-            ).id
-        )  # fmt: skip
+            lambda session, patients=patients, days={"teammate": 4, "stranger": 5}[who]: (
+                book_for(
+                    session,
+                    World(schedules=world.schedules, patients=patients),
+                    "owner",
+                    now=now,
+                    days=days,
+                ).id
+            )
+        )
     return world
 
 

@@ -21,15 +21,41 @@ DEPARTMENT, SERVICE = "Injury/Orthopaedics/Emergency", "Musculoskeletal/Sports c
 WINDOWS = (320, 390, 1024, 1280)
 
 PAGES = {
-    "patient-owner": ["/dashboard", "/account", "/history", "/search?q=wattle",
-                      "/appointments/{visit}", "/book/{schedule}", "/profile/dependents"],
-    "practitioner-owner": ["/dashboard", "/calendar", "/patients?q=llan", "/patients/{patient}",
-                           "/patients/{patient}/edit", "/appointments/{visit}"],
-    "staff-owner": ["/dashboard", "/requests", "/requests?tab=outgoing", "/requests?tab=closed",
-                    "/patients?q=llan", "/patients/{patient}", "/waiting"],
-    "network-admin": ["/dashboard", "/requests", "/admin/accounts", "/admin/practitioners",
-                      "/admin/audit", "/appointments/{visit}"],
-}  # fmt: skip
+    "patient-owner": [
+        "/dashboard",
+        "/account",
+        "/history",
+        "/search?q=wattle",
+        "/appointments/{visit}",
+        "/book/{schedule}",
+        "/profile/dependents",
+    ],
+    "practitioner-owner": [
+        "/dashboard",
+        "/calendar",
+        "/patients?q=llan",
+        "/patients/{patient}",
+        "/patients/{patient}/edit",
+        "/appointments/{visit}",
+    ],
+    "staff-owner": [
+        "/dashboard",
+        "/requests",
+        "/requests?tab=outgoing",
+        "/requests?tab=closed",
+        "/patients?q=llan",
+        "/patients/{patient}",
+        "/waiting",
+    ],
+    "network-admin": [
+        "/dashboard",
+        "/requests",
+        "/admin/accounts",
+        "/admin/practitioners",
+        "/admin/audit",
+        "/appointments/{visit}",
+    ],
+}
 
 
 def lengthen(database: Database, world: World) -> None:
@@ -56,9 +82,10 @@ def test_no_page_scrolls_sideways(
     page = desktop_page
     sign_in(page, live_server.url, world.emails[person])
     names = {
-        "visit": world.visits["owner"], "patient": world.patients["owner"],
+        "visit": world.visits["owner"],
+        "patient": world.patients["owner"],
         "schedule": world.schedules["owner"],
-    }  # fmt: skip
+    }
     wide = []
     for path in PAGES[person]:
         answer = page.goto(live_server.url + path.format(**names))

@@ -227,11 +227,15 @@ def test_booking_against_cancelling_leaves_one_visit_at_most(database: Database)
             return attempt(
                 lambda: database.run(
                     lambda session: booking.change_status(
-                        session, SYSTEM, visit.id, Status.CANCELLED,
-                        now=NOW, cutoff=timedelta(0),
+                        session,
+                        SYSTEM,
+                        visit.id,
+                        Status.CANCELLED,
+                        now=NOW,
+                        cutoff=timedelta(0),
                     )
                 )
-            )  # fmt: skip
+            )
         return attempt(lambda: book(database, town, town.wish(patient=number)))
 
     race(FEW, work)

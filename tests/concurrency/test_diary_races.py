@@ -89,10 +89,15 @@ class Desk:
     def close(self, ends: Any = DAY_ENDS) -> Any:
         return self.run(
             lambda session: schedules.close_centre(
-                session, SYSTEM, self.town.hospital, starts=MONDAY_9, ends=ends,
-                reason="Flood", now=NOW,
+                session,
+                SYSTEM,
+                self.town.hospital,
+                starts=MONDAY_9,
+                ends=ends,
+                reason="Flood",
+                now=NOW,
             )
-        )  # fmt: skip
+        )
 
     def reopen(self, closure: int) -> Any:
         return self.run(lambda session: schedules.reopen_centre(session, SYSTEM, closure, now=NOW))
@@ -353,16 +358,26 @@ def old_practice(desk: Desk) -> Iterator[Desk]:
         for ends in range(now, now - PAST * 6, -100 * DAY):
             starts = max(ends - 100 * DAY, now - PAST * 6)
             diaries.change(session, claim=[(diary_id, Span(starts, ends))])
-        session.execute(insert(Appointment), [
-            {
-                "id": new_id(), "schedule_id": desk.town.physio_at_hospital, **place,
-                "starts_at": monday - number * HALF_HOUR, "status": Status.FULFILLED,
-                "ends_at": monday - (number - 1) * HALF_HOUR, "priority": "routine",
-                "extensions": 0, "offered": False, "version": 1, "created_at": NOW,
-                "changed_at": NOW,
-            }
-            for number in range(1, PAST + 1)
-        ])  # fmt: skip
+        session.execute(
+            insert(Appointment),
+            [
+                {
+                    "id": new_id(),
+                    "schedule_id": desk.town.physio_at_hospital,
+                    **place,
+                    "starts_at": monday - number * HALF_HOUR,
+                    "status": Status.FULFILLED,
+                    "ends_at": monday - (number - 1) * HALF_HOUR,
+                    "priority": "routine",
+                    "extensions": 0,
+                    "offered": False,
+                    "version": 1,
+                    "created_at": NOW,
+                    "changed_at": NOW,
+                }
+                for number in range(1, PAST + 1)
+            ],
+        )
 
     url = desk.database.engine.url.render_as_string(hide_password=False)
     unhurried = Database(url, hurried=False)

@@ -17,8 +17,23 @@ from openslot.directory.models import Centre, Diary
 from openslot.migrations import run
 from openslot.schema import metadata
 
-ALIKE = ["Cafe", "Café", "cafe", "CAFE", "Cafe ", " Cafe", "Strasse", "Straße", "😀", "😁",
-         "Ärzte", "ärzte", "Łódź", "Lodz", unicodedata.normalize("NFD", "Café")]  # fmt: skip
+ALIKE = [
+    "Cafe",
+    "Café",
+    "cafe",
+    "CAFE",
+    "Cafe ",
+    " Cafe",
+    "Strasse",
+    "Straße",
+    "😀",
+    "😁",
+    "Ärzte",
+    "ärzte",
+    "Łódź",
+    "Lodz",
+    unicodedata.normalize("NFD", "Café"),
+]
 """What one engine or another takes for the same, with its defaults."""
 
 on_mariadb = pytest.mark.parametrize(
@@ -28,8 +43,14 @@ on_mariadb = pytest.mark.parametrize(
 
 def add_centre(session: Session, number: int, **values: object) -> None:
     session.execute(insert(Diary).values(id=number, kind="centre"))
-    given = {"name": f"Centre {number}", "type": "Hospital", "suburb": "Randwick",
-             "time_zone": "UTC", "active": True, **values}  # fmt: skip
+    given = {
+        "name": f"Centre {number}",
+        "type": "Hospital",
+        "suburb": "Randwick",
+        "time_zone": "UTC",
+        "active": True,
+        **values,
+    }
     session.execute(insert(Centre).values(id=number, diary_id=number, **given))
 
 

@@ -46,9 +46,12 @@ def free_start(database: Database, world: World) -> datetime:
         lambda session: slots(
             session,
             schedules.places(session, Schedule.id == world.schedules["owner"]),
-            tomorrow, tomorrow + timedelta(days=1), now=now, limit=1,
+            tomorrow,
+            tomorrow + timedelta(days=1),
+            now=now,
+            limit=1,
         )
-    )  # fmt: skip
+    )
     return found[0].start
 
 

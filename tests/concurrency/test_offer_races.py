@@ -101,11 +101,16 @@ def test_of_a_department_that_joins_twice_at_once_one_counts(database: Database)
         RACERS,
         lambda _: attempt(
             lambda: wait(
-                database, town, by=town.clerk, patient_id=None, schedule_id=town.scan,
-                appointment_id=later.id, starts_from=NOW,
+                database,
+                town,
+                by=town.clerk,
+                patient_id=None,
+                schedule_id=town.scan,
+                appointment_id=later.id,
+                starts_from=NOW,
             )
         ),
-    )  # fmt: skip
+    )
     assert sum(isinstance(one, AlreadyWaiting) for one in outcomes) == RACERS - 1
 
 
@@ -143,12 +148,19 @@ def test_one_entry_gets_one_offer_though_times_come_free_elsewhere_meanwhile(
     """Two sweeps look at different free times, so that no diary page decides between them."""
     town = build_town(database)
     one = wait(
-        database, town, schedule_id=None, practitioner_id=None, profession="GP",
-        centre_ids={town.hospital, town.clinic}, starts_until=MONDAY_9 + DAY + HALF_HOUR,
-    )  # fmt: skip
-    first = [(one.id, schedule, MONDAY_9 + number * HALF_HOUR)
-             for schedule in (town.gp_at_hospital, town.gp_at_clinic)
-             for number in range(16)]  # fmt: skip
+        database,
+        town,
+        schedule_id=None,
+        practitioner_id=None,
+        profession="GP",
+        centre_ids={town.hospital, town.clinic},
+        starts_until=MONDAY_9 + DAY + HALF_HOUR,
+    )
+    first = [
+        (one.id, schedule, MONDAY_9 + number * HALF_HOUR)
+        for schedule in (town.gp_at_hospital, town.gp_at_clinic)
+        for number in range(16)
+    ]
 
     def look(number: int) -> Any:
         passed = first if number % 2 else []

@@ -115,10 +115,13 @@ def test_nobody_keeps_more_favourites_than_the_most(
     account = database.run(lambda session: create_account(session, new, by=Origin(), now=NOW))
     ann = replace(town.patient(), account_id=account.id)
     wanted: list[tuple[FavouriteKind, int]] = [
-        ("practitioner", town.gp), ("practitioner", town.physio),
-        ("practitioner", town.specialist), ("centre", town.hospital), ("centre", town.clinic),
+        ("practitioner", town.gp),
+        ("practitioner", town.physio),
+        ("practitioner", town.specialist),
+        ("centre", town.hospital),
+        ("centre", town.clinic),
         ("department", town.department),
-    ]  # fmt: skip
+    ]
 
     def keep(number: int) -> str:
         kind, subject = wanted[number]

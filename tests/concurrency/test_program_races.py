@@ -86,8 +86,11 @@ class Clinic:
 
     def wish(self, number: int) -> Json:
         """The time for a patient, as /api/v1 has it."""
-        return {"schedule": self.schedule, "start": self.start.isoformat(),
-                "patient": self.patients[number]}  # fmt: skip
+        return {
+            "schedule": self.schedule,
+            "start": self.start.isoformat(),
+            "patient": self.patients[number],
+        }
 
     def the_only_visit(self) -> Appointment:
         """The one visit that there is, in diaries without a fault."""
@@ -114,8 +117,11 @@ def clinic(database: Database, tmp_path: Path) -> Iterator[Clinic]:
 
 
 def opened(program: Program, database: Database, port: int) -> Clinic:
-    given = {"name": "Dr Ann Lee", "locations": ["12 High St"],
-             "schedule": {day: [["09:00", "17:00"]] for day in WEEK}}  # fmt: skip
+    given = {
+        "name": "Dr Ann Lee",
+        "locations": ["12 High St"],
+        "schedule": {day: [["09:00", "17:00"]] for day in WEEK},
+    }
     doctor: Any = program.send("POST", "/doctors", given).json
     now = datetime.now(UTC)
 
@@ -130,9 +136,16 @@ def opened(program: Program, database: Database, port: int) -> Clinic:
     query = "&".join(f"{name}={quote(at.isoformat())}" for name, at in period.items())
     found = program.get(f"/fhir/Appointment/$find?schedule={schedule}&{query}")
     return Clinic(
-        port, str(program.token), database, doctor["id"], doctor["location_ids"][0], schedule,
-        patients, start, found["entry"][0]["resource"]["id"],
-    )  # fmt: skip
+        port,
+        str(program.token),
+        database,
+        doctor["id"],
+        doctor["location_ids"][0],
+        schedule,
+        patients,
+        start,
+        found["entry"][0]["resource"]["id"],
+    )
 
 
 # One time, every way to book it
@@ -164,15 +177,26 @@ def by_hold_and_book(clinic: Clinic, number: int) -> Reply:
 
 
 def by_doctor(clinic: Clinic, number: int) -> Reply:
-    body = {"doctor_id": clinic.doctor, "location_id": clinic.centre, "time": "10:00",
-            "date": f"{clinic.start:%Y-%m-%d}", "patient_id": clinic.patients[number]}  # fmt: skip
+    body = {
+        "doctor_id": clinic.doctor,
+        "location_id": clinic.centre,
+        "time": "10:00",
+        "date": f"{clinic.start:%Y-%m-%d}",
+        "patient_id": clinic.patients[number],
+    }
     return clinic.post("/appointment", body)
 
 
 WAYS = (
-    by_api, by_operation, by_api, by_doctor,
-    by_api, by_hold_and_book, by_api, by_doctor,
-)  # fmt: skip
+    by_api,
+    by_operation,
+    by_api,
+    by_doctor,
+    by_api,
+    by_hold_and_book,
+    by_api,
+    by_doctor,
+)
 
 
 def test_of_32_programs_one_books_whichever_way_they_come(clinic: Clinic) -> None:
@@ -211,8 +235,12 @@ def test_a_request_with_a_key_is_done_once_however_often_it_is_sent(
 ) -> None:
     body = clinic.wish(0)
     if path == "/appointment":
-        body = {"doctor_id": clinic.doctor, "location_id": clinic.centre, "time": "10:00",
-                "date": clinic.start.date().isoformat()}  # fmt: skip
+        body = {
+            "doctor_id": clinic.doctor,
+            "location_id": clinic.centre,
+            "time": "10:00",
+            "date": clinic.start.date().isoformat(),
+        }
 
     def send(_number: int) -> Reply:
         return clinic.post(path, body, Idempotency_Key="3f0c-once")

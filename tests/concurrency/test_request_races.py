@@ -90,11 +90,23 @@ def test_two_requests_for_one_time_are_not_both_accepted(database: Database) -> 
 def test_a_form_that_is_sent_many_times_at_once_asks_once(database: Database) -> None:
     wards, name = build_wards(database), new_id()
     details = RequestDetails(task="CT head")
-    made = race(4, lambda _number: attempt(lambda: database.run(
-        lambda session: commands.make(
-            session, wards.surgery, wards.scan, details, start=MONDAY_9, minutes=30, now=NOW,
-            request_id=name,
-        ))))  # fmt: skip
+    made = race(
+        4,
+        lambda _number: attempt(
+            lambda: database.run(
+                lambda session: commands.make(
+                    session,
+                    wards.surgery,
+                    wards.scan,
+                    details,
+                    start=MONDAY_9,
+                    minutes=30,
+                    now=NOW,
+                    request_id=name,
+                )
+            )
+        ),
+    )
     assert {one.id for one in made if isinstance(one, ServiceRequest)} == {name}
     assert len([one for one in made if isinstance(one, ServiceRequest)]) == 4
     assert database.read(lambda session: session.query(ServiceRequest).count()) == 1

@@ -101,8 +101,11 @@ class _Writer:
 
     def write(self, names: list[str]) -> None:
         for diary, kind in (
-            (PRACTITIONER, "practitioner"), (SERVICE, "service"), (ROOM, "room"), (CENTRE, "centre")
-        ):  # fmt: skip
+            (PRACTITIONER, "practitioner"),
+            (SERVICE, "service"),
+            (ROOM, "room"),
+            (CENTRE, "centre"),
+        ):
             self.add("diary", id=diary, kind=kind)
         account = uuid4()
         self.add("account", id=account, name="Ärzte ", email="straße@example.org")
@@ -132,11 +135,18 @@ class _Writer:
         starts = NINE + timedelta(minutes=30 * number)
         ends = starts + timedelta(minutes=30)
         self.add(
-            "appointment", id=uuid4(), schedule_id=schedule, patient_id=patient, starts_at=starts,
-            ends_at=ends, status=status, reason=reason, created_by=account,
+            "appointment",
+            id=uuid4(),
+            schedule_id=schedule,
+            patient_id=patient,
+            starts_at=starts,
+            ends_at=ends,
+            status=status,
+            reason=reason,
+            created_by=account,
             external_id=f"{reason}{number}",
             held_until=ends if status == "held" else None,
-        )  # fmt: skip
+        )
         if status == "cancelled":
             return []
         claimed = [PRACTITIONER, ROOM] if schedule == 1 else [SERVICE]

@@ -67,9 +67,10 @@ def furnish(database: Database, world: World) -> Parts:
 
 
 def _furnish(session: Session, world: World, now: datetime) -> Parts:
-    for who, values in (("owner", {"profession": Profession.GP}),
-                        ("teammate", {"profession": Profession.SPECIALIST,
-                                      "expertise": "Dental"})):  # fmt: skip
+    for who, values in (
+        ("owner", {"profession": Profession.GP}),
+        ("teammate", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
+    ):
         practitioner = session.get_one(Practitioner, world.practitioners[who])
         for name, value in values.items():
             setattr(practitioner, name, value)
@@ -115,11 +116,16 @@ def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     feedback.rate(session, actor, "practitioner", world.practitioners["owner"], 2, now=now)
     feedback.add_favourite(session, actor, "practitioner", world.practitioners["owner"], now=now)
     entry = waiting.join(
-        session, actor,
-        WaitingDetails(appointment_id=world.visits["owner"], schedule_id=world.schedules["owner"],
-                       starts_from=now, starts_until=now + 9 * DAY),
+        session,
+        actor,
+        WaitingDetails(
+            appointment_id=world.visits["owner"],
+            schedule_id=world.schedules["owner"],
+            starts_from=now,
+            starts_until=now + 9 * DAY,
+        ),
         now=now,
-    )  # fmt: skip
+    )
     return {
         "hold_id": hold.id,
         "child_id": child.id,
@@ -131,81 +137,135 @@ def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
 def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts:
     patient, own = world.patients["owner"], world.practitioners["owner"]
     letter = Referral(
-        patient_id=patient, gp_id=own, practitioner_id=world.practitioners["teammate"],
-        letter=f"{SECRET} letter", status=Kept.SENT, created_at=now, sent_at=now,
+        patient_id=patient,
+        gp_id=own,
+        practitioner_id=world.practitioners["teammate"],
+        letter=f"{SECRET} letter",
+        status=Kept.SENT,
+        created_at=now,
+        sent_at=now,
         expires_at=now + 90 * DAY,
-    )  # fmt: skip
+    )
     over = Appointment(
-        schedule_id=world.schedules["owner"], patient_id=patient, status=Status.FULFILLED,
-        starts_at=at(now, -9), ends_at=at(now, -9) + HALF_HOUR, created_at=now, changed_at=now,
+        schedule_id=world.schedules["owner"],
+        patient_id=patient,
+        status=Status.FULFILLED,
+        starts_at=at(now, -9),
+        ends_at=at(now, -9) + HALF_HOUR,
+        created_at=now,
+        changed_at=now,
         diary_id=session.get_one(Practitioner, own).diary_id,
-    )  # fmt: skip
+    )
     session.add_all([letter, over])
     session.flush()
     note = Entry(
-        patient_id=patient, practitioner_id=own, centre_id=world.centres["own"],
-        appointment_id=over.id, kind=EntryKind.NOTE, text=f"{SECRET} note", recorded_at=now,
-    )  # fmt: skip
+        patient_id=patient,
+        practitioner_id=own,
+        centre_id=world.centres["own"],
+        appointment_id=over.id,
+        kind=EntryKind.NOTE,
+        text=f"{SECRET} note",
+        recorded_at=now,
+    )
     pills = Entry(
-        patient_id=patient, practitioner_id=own, centre_id=world.centres["own"], text="",
-        appointment_id=over.id, kind=EntryKind.PRESCRIPTION, medication=f"{SECRET} pills",
-        dose="one", recorded_at=now,
-    )  # fmt: skip
+        patient_id=patient,
+        practitioner_id=own,
+        centre_id=world.centres["own"],
+        text="",
+        appointment_id=over.id,
+        kind=EntryKind.PRESCRIPTION,
+        medication=f"{SECRET} pills",
+        dose="one",
+        recorded_at=now,
+    )
     access = EmergencyAccess(
-        patient_id=patient, practitioner_id=own, reason=f"{SECRET} glass", starts_at=now - 9 * DAY,
+        patient_id=patient,
+        practitioner_id=own,
+        reason=f"{SECRET} glass",
+        starts_at=now - 9 * DAY,
         ends_at=now - 8 * DAY,
-    )  # fmt: skip
+    )
     session.add_all([note, pills, access])
     session.flush()
     leave = AbsenceDetails(
-        kind=AbsenceKind.LEAVE, starts_at=at(now, 3, 9), ends_at=at(now, 3, 12),
+        kind=AbsenceKind.LEAVE,
+        starts_at=at(now, 3, 9),
+        ends_at=at(now, 3, 12),
         reason=f"{SECRET} leave",
-    )  # fmt: skip
+    )
     absence = absences.enter_absence(session, SYSTEM, own, leave, now=now)
     return {
-        "referral_id": letter.id, "past_id": over.id, "entry_id": note.id, "pills_id": pills.id,
+        "referral_id": letter.id,
+        "past_id": over.id,
+        "entry_id": note.id,
+        "pills_id": pills.id,
         "absence_id": absence.id,
-    }  # fmt: skip
+    }
 
 
 def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
     """Asked for by the teammate's department, of the owner's."""
     made = requests.make(
-        session, _actor(session, world, "staff-teammate"), world.services["owner"],
-        RequestDetails(task=f"{SECRET} task"), start=at(now, 6), minutes=30,
-        patient_id=world.patients["owner"], now=now,
-    )  # fmt: skip
+        session,
+        _actor(session, world, "staff-teammate"),
+        world.services["owner"],
+        RequestDetails(task=f"{SECRET} task"),
+        start=at(now, 6),
+        minutes=30,
+        patient_id=world.patients["owner"],
+        now=now,
+    )
     waits = registration.register(
         session,
-        StaffSignUp(email="waits@example.com", name=f"Wanda {SECRET}", password="-" * 20,
-                    centre_id=world.centres["own"]),
-        password_hash(), address=None, now=now,
-    )  # fmt: skip
+        StaffSignUp(
+            email="waits@example.com",
+            name=f"Wanda {SECRET}",
+            password="-" * 20,
+            centre_id=world.centres["own"],
+        ),
+        password_hash(),
+        address=None,
+        now=now,
+    )
     closure = schedules.close_centre(
-        session, SYSTEM, world.centres["own"], starts=at(now, 25), ends=at(now, 26),
-        reason=f"{SECRET} closed", now=now,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        world.centres["own"],
+        starts=at(now, 25),
+        ends=at(now, 26),
+        reason=f"{SECRET} closed",
+        now=now,
+    )
     return {"request_id": made.id, "account_id": waits.id, "closure_id": closure.id}
 
 
 def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
     key, _ = create_key(session, f"{SECRET} key", ["directory:read"], [], by=Origin(), now=now)
     endpoint = Endpoint(
-        url=f"https://{SECRET}.example/", events="appointment.booked", secret="whsec_zwieback",
-        created_at=now, misses=0,
-    )  # fmt: skip
+        url=f"https://{SECRET}.example/",
+        events="appointment.booked",
+        secret="whsec_zwieback",
+        created_at=now,
+        misses=0,
+    )
     session.add(endpoint)
     session.flush()
     delivery = Delivery(
-        endpoint_id=endpoint.id, event="appointment.booked", payload={"id": SECRET}, attempts=1,
-        created_at=now, state="failed",
-    )  # fmt: skip
+        endpoint_id=endpoint.id,
+        event="appointment.booked",
+        payload={"id": SECRET},
+        attempts=1,
+        created_at=now,
+        state="failed",
+    )
     session.add(delivery)
     session.flush()
     return {
-        "key_id": key.id, "endpoint_id": endpoint.id, "webhook_id": endpoint.id,
+        "key_id": key.id,
+        "endpoint_id": endpoint.id,
+        "webhook_id": endpoint.id,
         "delivery_id": delivery.id,
-    }  # fmt: skip
+    }
 
 
 def _made_meanwhile(session: Session) -> dict[str, object]:
@@ -217,9 +277,11 @@ def _made_meanwhile(session: Session) -> dict[str, object]:
     ).first()
     starts = session.get_one(Appointment, session.get_one(Offer, offer).appointment_id).starts_at
     return {
-        "offer_id": offer, "message_id": message, "event_id": event,
+        "offer_id": offer,
+        "message_id": message,
+        "event_id": event,
         "tick": int(starts.timestamp()) // 300,
-    }  # fmt: skip
+    }
 
 
 # Addresses
@@ -291,21 +353,30 @@ def _others(endpoint: str, parts: Parts) -> Parts:
     if endpoint.startswith("admin_accounts."):
         return {"account_id": parts["staff_id"]}
     return {
-        "choice": "dark", "kind": "practitioners" if "rating" in endpoint else "practitioner",
-        "report_kind": "bookings", "key": parts["appointment_id"], "version": "1",
+        "choice": "dark",
+        "kind": "practitioners" if "rating" in endpoint else "practitioner",
+        "report_kind": "bookings",
+        "key": parts["appointment_id"],
+        "version": "1",
         "name": "locations.ndjson",
-    }  # fmt: skip
+    }
 
 
 def fhir_key(kind: str, parts: Parts) -> object:
     """The id of something of the owners', as FHIR writes it."""
     known = {
-        "AuditEvent": "event_id", "Encounter": "past_id", "DocumentReference": "entry_id",
-        "HealthcareService": "service_id", "Location": "centre_id",
-        "MedicationRequest": "pills_id", "Patient": "patient_id",
-        "Practitioner": "practitioner_id", "PractitionerRole": "schedule_id",
-        "Schedule": "schedule_id", "ServiceRequest": "referral_id",
-    }  # fmt: skip
+        "AuditEvent": "event_id",
+        "Encounter": "past_id",
+        "DocumentReference": "entry_id",
+        "HealthcareService": "service_id",
+        "Location": "centre_id",
+        "MedicationRequest": "pills_id",
+        "Patient": "patient_id",
+        "Practitioner": "practitioner_id",
+        "PractitionerRole": "schedule_id",
+        "Schedule": "schedule_id",
+        "ServiceRequest": "referral_id",
+    }
     if kind == "Organization":
         return f"centre-{parts['centre_id']}"
     if kind == "Slot":

@@ -49,9 +49,14 @@ class Served:
     def run(self, *words: str, **more: str) -> str:
         """What a command says that succeeds; ``more`` are further variables."""
         done = subprocess.run(
-            words, cwd=self.folder, env=self.environment | more, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
+            words,
+            cwd=self.folder,
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 0, f"{done.stdout} {done.stderr}"
         return done.stdout
 

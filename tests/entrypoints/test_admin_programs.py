@@ -58,8 +58,13 @@ def endpoint_of(database: Database) -> Endpoint:
 def test_a_key_is_made_shown_once_used_and_ended(
     app: Flask, admin: Client, network: Database
 ) -> None:
-    made = admin.send("/admin/keys/new", name="Kiosk <hall>", networks="127.0.0.0/8, ::1/128",
-                      scopes=["directory:read"], fhir="system/Slot.rs")  # fmt: skip
+    made = admin.send(
+        "/admin/keys/new",
+        name="Kiosk <hall>",
+        networks="127.0.0.0/8, ::1/128",
+        scopes=["directory:read"],
+        fhir="system/Slot.rs",
+    )
     text = value_of(made.text, "key")
     assert "no-store" in made.headers["Cache-Control"]
     assert Program(app, text).send("GET", "/api/v1/centres").status_code == 200
@@ -215,13 +220,23 @@ def test_an_odd_place_in_the_list_takes_no_page_down(
     assert admin.get(page).status_code in (200, 400)
 
 
-@pytest.mark.parametrize("who", ["patient-owner", "practitioner-owner", "staff-owner",
-                                 "centre-admin-owner"])  # fmt: skip
-def test_nobody_else_comes_near(client_for: ClientFor, network: Database, there: Receiver,
-                                who: str) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "who", ["patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner"]
+)
+def test_nobody_else_comes_near(
+    client_for: ClientFor, network: Database, there: Receiver, who: str
+) -> None:
     client, one = client_for(who), f"/admin/webhooks/{tell(network, there.url).id}"
-    for path in ("/admin/keys", "/admin/keys/new", "/admin/webhooks", "/admin/webhooks/new", one,
-                 f"{one}/secret", f"{one}/active", f"{one}/delete"):  # fmt: skip
+    for path in (
+        "/admin/keys",
+        "/admin/keys/new",
+        "/admin/webhooks",
+        "/admin/webhooks/new",
+        one,
+        f"{one}/secret",
+        f"{one}/active",
+        f"{one}/delete",
+    ):
         assert client.get(path).status_code == 403
     for path in ("/admin/keys/new", "/admin/webhooks/new", one, f"{one}/secret", f"{one}/delete"):
         assert client.post(path).status_code == 403

@@ -141,9 +141,10 @@ def standing(network: Database, world: World) -> str:
     actor = Actor(role=Role.PRACTITIONER, practitioner_id=world.practitioners["owner"])
     given = away()
     details = AbsenceDetails(
-        kind=AbsenceKind.LEAVE, starts_at=datetime.fromisoformat(given["start"]),
+        kind=AbsenceKind.LEAVE,
+        starts_at=datetime.fromisoformat(given["start"]),
         ends_at=datetime.fromisoformat(given["end"]),
-    )  # fmt: skip
+    )
     return str(
         network.run(
             lambda session: (

@@ -48,8 +48,9 @@ def test_a_hold_keeps_the_time_and_becomes_the_visit(
     app: Flask, world: World, patient: Program
 ) -> None:
     start = starts(patient, world)[0]
-    kept = patient.send("POST", "/api/v1/holds",
-                        {"schedule": world.schedules["teammate"], "start": start}).json  # fmt: skip
+    kept = patient.send(
+        "POST", "/api/v1/holds", {"schedule": world.schedules["teammate"], "start": start}
+    ).json
     other = signed_in(app, world, "patient-stranger")
     body = {"schedule": world.schedules["teammate"], "start": start}
     taken = other.send("POST", PATH, body)
@@ -103,8 +104,11 @@ def test_booking_takes_eight_statements(
     app: Flask, world: World, network: Database, statements: Callable[..., Any]
 ) -> None:
     program = with_key(app, network, "*")
-    body = {"schedule": world.schedules["teammate"], "patient": str(world.patients["owner"]),
-            "start": starts(program, world)[0]}  # fmt: skip
+    body = {
+        "schedule": world.schedules["teammate"],
+        "patient": str(world.patients["owner"]),
+        "start": starts(program, world)[0],
+    }
     with statements(app.extensions["openslot"].database) as counted:
         assert program.send("POST", PATH, body).status_code == 201
     assert counted.count <= 8 + 3, counted.texts
@@ -116,8 +120,11 @@ def test_of_many_programs_one_gets_the_time(app: Flask, world: World, network: D
     people = list(world.patients.values())
 
     def attempt(number: int) -> int:
-        body = {"schedule": world.schedules["teammate"], "start": start,
-                "patient": str(people[number % len(people)])}  # fmt: skip
+        body = {
+            "schedule": world.schedules["teammate"],
+            "start": start,
+            "patient": str(people[number % len(people)]),
+        }
         return Program(app, token).send("POST", PATH, body).status_code
 
     with ThreadPoolExecutor(8) as pool:

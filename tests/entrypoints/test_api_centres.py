@@ -10,8 +10,12 @@ from openslot.core.db import Database
 def test_pages_follow_each_other_without_gaps_or_doubles(app: Flask, network: Database) -> None:
     program = with_key(app, network, "directory:read", "directory:write")
     for number in range(5):
-        body = {"name": f"Centre {number}", "type": "Pharmacy", "suburb": "Coogee",
-                "time_zone": "Australia/Sydney"}  # fmt: skip
+        body = {
+            "name": f"Centre {number}",
+            "type": "Pharmacy",
+            "suburb": "Coogee",
+            "time_zone": "Australia/Sydney",
+        }
         assert program.send("POST", "/api/v1/centres", body).status_code == 201
     found, address = [], "/api/v1/centres?limit=2&suburb=coogee"
     while address:
@@ -52,8 +56,7 @@ def test_a_key_works_from_its_networks_only(app: Flask, network: Database) -> No
 
 def test_one_idempotency_key_makes_one_centre(app: Flask, network: Database) -> None:
     program = with_key(app, network, "*")
-    body = {"name": "Once", "type": "Pharmacy", "suburb": "Coogee",
-            "time_zone": "Australia/Sydney"}  # fmt: skip
+    body = {"name": "Once", "type": "Pharmacy", "suburb": "Coogee", "time_zone": "Australia/Sydney"}
     first = program.send("POST", "/api/v1/centres", body, Idempotency_Key="a")
     again = program.send("POST", "/api/v1/centres", body, Idempotency_Key="a")
     assert (first.status_code, first.json) == (again.status_code, again.json)

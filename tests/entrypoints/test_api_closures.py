@@ -56,9 +56,13 @@ def test_others_close_nothing(app: Flask, world: World, admin: Program, person: 
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"end": "2020-01-01T00:00:00Z"}, "end"), ({"start": "tomorrow"}, "start"),
-     ({"reason": ""}, "reason"), ({"why": "x"}, "why")],
-)  # fmt: skip
+    [
+        ({"end": "2020-01-01T00:00:00Z"}, "end"),
+        ({"start": "tomorrow"}, "start"),
+        ({"reason": ""}, "reason"),
+        ({"why": "x"}, "why"),
+    ],
+)
 def test_odd_closures_are_refused_by_field(
     world: World, admin: Program, change: dict[str, Any], field: str
 ) -> None:

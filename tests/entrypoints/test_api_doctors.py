@@ -37,8 +37,12 @@ def next_monday() -> str:
 
 
 def visit(doctor: Any, time: str = "11:00", place: int = 0) -> dict[str, Any]:
-    return {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][place],
-            "date": next_monday(), "time": time}  # fmt: skip
+    return {
+        "doctor_id": doctor["id"],
+        "location_id": doctor["location_ids"][place],
+        "date": next_monday(),
+        "time": time,
+    }
 
 
 def test_a_doctor_comes_back_as_given(program: Program, doctor: Any) -> None:
@@ -57,8 +61,9 @@ def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any)
     assert program.send("POST", "/appointment", visit(doctor, "11:15", 1)).status_code == 201
     listed = program.get(f"/appointments/{doctor['id']}")
     assert [(one["time"], one["location_id"]) for one in listed] == [
-        ("11:00", doctor["location_ids"][0]), ("11:15", doctor["location_ids"][1]),
-    ]  # fmt: skip
+        ("11:00", doctor["location_ids"][0]),
+        ("11:15", doctor["location_ids"][1]),
+    ]
 
 
 def test_a_cancelled_visit_frees_its_time(program: Program, doctor: Any) -> None:
@@ -84,10 +89,17 @@ def test_changing_a_doctor_moves_hours_and_places(program: Program, doctor: Any)
 
 @pytest.mark.parametrize(
     ("change", "status"),
-    [({"time": "11:05"}, 422), ({"time": "18:00"}, 422), ({"date": "2019-02-01"}, 422),
-     ({"time": "25:00"}, 422), ({"date": "soon"}, 422), ({"location_id": 999}, 404),
-     ({"doctor_id": 0}, 422), ({"room": 3}, 422)],
-)  # fmt: skip
+    [
+        ({"time": "11:05"}, 422),
+        ({"time": "18:00"}, 422),
+        ({"date": "2019-02-01"}, 422),
+        ({"time": "25:00"}, 422),
+        ({"date": "soon"}, 422),
+        ({"location_id": 999}, 404),
+        ({"doctor_id": 0}, 422),
+        ({"room": 3}, 422),
+    ],
+)
 def test_what_cannot_be_booked_is_refused_and_named(
     program: Program, doctor: Any, change: dict[str, Any], status: int
 ) -> None:

@@ -46,16 +46,35 @@ def filled(network: Database, world: World) -> None:
             whose = {"patient_id": world.patients["owner"]}
             session.add_all(
                 [
-                    Entry(id=uuid4(), **whose, practitioner_id=me, kind=EntryKind.NOTE,
-                          text="Swollen knee.", recorded_at=at),
-                    Referral(id=uuid4(), **whose, gp_id=me, practitioner_id=you,
-                             letter="Pain since May.", status=Kept.SENT, created_at=at, sent_at=at,
-                             version=1),
-                    EmergencyAccess(id=uuid4(), **whose, practitioner_id=you,
-                                    reason="Fell in the street", starts_at=at,
-                                    ends_at=at + timedelta(hours=4)),
+                    Entry(
+                        id=uuid4(),
+                        **whose,
+                        practitioner_id=me,
+                        kind=EntryKind.NOTE,
+                        text="Swollen knee.",
+                        recorded_at=at,
+                    ),
+                    Referral(
+                        id=uuid4(),
+                        **whose,
+                        gp_id=me,
+                        practitioner_id=you,
+                        letter="Pain since May.",
+                        status=Kept.SENT,
+                        created_at=at,
+                        sent_at=at,
+                        version=1,
+                    ),
+                    EmergencyAccess(
+                        id=uuid4(),
+                        **whose,
+                        practitioner_id=you,
+                        reason="Fell in the street",
+                        starts_at=at,
+                        ends_at=at + timedelta(hours=4),
+                    ),
                 ]
-            )  # fmt: skip
+            )
 
     network.run(work)
 
@@ -65,8 +84,14 @@ def filled(network: Database, world: World) -> None:
 def test_a_history_holds_what_the_page_shows(app: Flask, world: World, person: str) -> None:
     found = signed_in(app, world, person).get(path(world, "/history"))["items"]
     assert [one["kind"] for one in found] == [
-        "visit", "note", "note", "referral", "referral", "emergency", "emergency",
-    ]  # fmt: skip
+        "visit",
+        "note",
+        "note",
+        "referral",
+        "referral",
+        "emergency",
+        "emergency",
+    ]
     visit, referral, emergency = found[0], found[3], found[5]
     assert (visit["id"], visit["reason"]) == (str(world.visits["owner"]), "Sore knee")
     assert (visit["status"], visit["centre"]) == ("booked", "Banksia General Hospital")

@@ -52,12 +52,21 @@ def test_keys_are_made_by_who_runs_the_network_and_never_wider(
 
 @pytest.mark.parametrize(
     ("held", "wanted", "status"),
-    [("system/*.rs", "system/Slot.r", 201), ("system/Slot.cruds", "system/Slot.rs", 201),
-     ("system/Slot.rs", "system/*.rs", 403), ("system/Slot.r", "system/Slot.rs", 403),
-     ("system/Slot.read", "system/Slot.write", 403), ("*", "*", 201), ("*", "doctors", 201),
-     ("system/*.cruds", "*", 403), ("appointments:read", "doctors", 403), ("*", "nope", 422),
-     ("*", "user/*.cruds", 422), ("directory:read", "nope", 422)],
-)  # fmt: skip
+    [
+        ("system/*.rs", "system/Slot.r", 201),
+        ("system/Slot.cruds", "system/Slot.rs", 201),
+        ("system/Slot.rs", "system/*.rs", 403),
+        ("system/Slot.r", "system/Slot.rs", 403),
+        ("system/Slot.read", "system/Slot.write", 403),
+        ("*", "*", 201),
+        ("*", "doctors", 201),
+        ("system/*.cruds", "*", 403),
+        ("appointments:read", "doctors", 403),
+        ("*", "nope", 422),
+        ("*", "user/*.cruds", 422),
+        ("directory:read", "nope", 422),
+    ],
+)
 def test_a_key_hands_on_what_it_has(
     app: Flask, network: Database, held: str, wanted: str, status: int
 ) -> None:
@@ -68,9 +77,15 @@ def test_a_key_hands_on_what_it_has(
 
 @pytest.mark.parametrize(
     ("networks", "status"),
-    [((), 422), (("127.0.0.0/8",), 201), (("127.0.0.1/32", "10.1.0.0/16"), 201),
-     (("0.0.0.0/0",), 422), (("127.0.0.0/8", "192.168.0.0/16"), 422), (("::/0",), 422)],
-)  # fmt: skip
+    [
+        ((), 422),
+        (("127.0.0.0/8",), 201),
+        (("127.0.0.1/32", "10.1.0.0/16"), 201),
+        (("0.0.0.0/0",), 422),
+        (("127.0.0.0/8", "192.168.0.0/16"), 422),
+        (("::/0",), 422),
+    ],
+)
 def test_a_key_that_works_from_some_networks_makes_none_for_others(
     app: Flask, network: Database, networks: tuple[str, ...], status: int
 ) -> None:

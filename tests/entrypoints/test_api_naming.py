@@ -19,16 +19,26 @@ from openslot.entrypoints.api.naming import SAID_AS, named, names_of
 from openslot.entrypoints.api.operations import Operation
 
 SOURCE = Path(openslot.__file__).parent
-ELSEWHERE = ("entrypoints/web", "entrypoints/fhir", "entrypoints/cli", "entrypoints/worker",
-             "exchange", "reports")  # fmt: skip
+ELSEWHERE = (
+    "entrypoints/web",
+    "entrypoints/fhir",
+    "entrypoints/cli",
+    "entrypoints/worker",
+    "exchange",
+    "reports",
+)
 """What no operation calls."""
 
 BEHIND_OTHER_DOORS = frozenset(
     {
-        "jwks", "identifier",  # FHIR
-        "template", "place", "role", "department_id",  # pages of administrators
+        "jwks",
+        "identifier",  # FHIR
+        "template",
+        "place",
+        "role",
+        "department_id",  # pages of administrators
     }
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -89,34 +99,50 @@ Case = tuple[str, str, dict[str, Any], list[str]]
 CASES: dict[str, Case] = {
     "absence": ("practitioner-owner", "absences", {"start": later(9), "end": later(8)}, ["end"]),
     "nothing to wait for": (
-        "patient-owner", "waitlist", wait(), ["schedule", "practitioner", "profession"]
+        "patient-owner",
+        "waitlist",
+        wait(),
+        ["schedule", "practitioner", "profession"],
     ),
     "two things to wait for": (
-        "patient-owner", "waitlist", wait(schedule=1, profession="GP"), ["schedule", "profession"]
+        "patient-owner",
+        "waitlist",
+        wait(schedule=1, profession="GP"),
+        ["schedule", "profession"],
     ),
     "nobody to wait for": ("patient-owner", "waitlist", wait(practitioner=99999), ["practitioner"]),
     "a wait that is over": (
-        "patient-owner", "waitlist", wait(schedule=1, to="2020-01-01T00:00:00Z"), ["to"]
+        "patient-owner",
+        "waitlist",
+        wait(schedule=1, to="2020-01-01T00:00:00Z"),
+        ["to"],
     ),
     "a letter to nobody": (
-        "practitioner-owner", "referrals", {"letter": "Pain."}, ["practitioner", "expertise"]
+        "practitioner-owner",
+        "referrals",
+        {"letter": "Pain."},
+        ["practitioner", "expertise"],
     ),
     "a letter to somebody who is none": (
-        "practitioner-owner", "referrals", {"letter": "Pain.", "practitioner": 99999},
+        "practitioner-owner",
+        "referrals",
+        {"letter": "Pain.", "practitioner": 99999},
         ["practitioner"],
     ),
     "a visit of somebody else": (
-        "practitioner-owner", "patients/{patient}/history",
-        {"text": "Pain.", "appointment": "0190b0c0-0000-7000-8000-000000000000"}, ["appointment"],
+        "practitioner-owner",
+        "patients/{patient}/history",
+        {"text": "Pain.", "appointment": "0190b0c0-0000-7000-8000-000000000000"},
+        ["appointment"],
     ),
     "a closure": (
-        "centre-admin-owner", "centres/{centre}/closures",
-        {"start": later(9), "end": later(8), "reason": "Painting"}, ["end"],
+        "centre-admin-owner",
+        "centres/{centre}/closures",
+        {"start": later(9), "end": later(8), "reason": "Painting"},
+        ["end"],
     ),
-    "what nobody knows": (
-        "patient-owner", "waitlist", wait(schedule=1, colour="red"), ["colour"]
-    ),
-}  # fmt: skip
+    "what nobody knows": ("patient-owner", "waitlist", wait(schedule=1, colour="red"), ["colour"]),
+}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -150,8 +176,12 @@ def test_a_doctor_s_time_is_its_date_and_its_time(
     app: Flask, network: Database, world: World
 ) -> None:
     doctor = world.practitioners["owner"]
-    body = {"doctor_id": doctor, "location_id": world.centres["own"], "date": "2020-02-01",
-            "time": "11:00"}  # fmt: skip
+    body = {
+        "doctor_id": doctor,
+        "location_id": world.centres["own"],
+        "date": "2020-02-01",
+        "time": "11:00",
+    }
     answer: Any = with_key(app, network, "doctors").send("POST", "/appointment", body)
     assert (answer.status_code, answer.json["code"]) == (422, "in-the-past")
     assert [one["field"] for one in answer.json["errors"]] == ["date", "time"]
@@ -159,8 +189,11 @@ def test_a_doctor_s_time_is_its_date_and_its_time(
 
 def test_what_has_no_name_is_left_to_the_sentence(app: Flask, world: World) -> None:
     program: Program = signed_in(app, world, "practitioner-owner")
-    taken = {"practitioner": world.practitioners["owner"], "centre": world.centres["own"],
-             "hours": []}  # fmt: skip
+    taken = {
+        "practitioner": world.practitioners["owner"],
+        "centre": world.centres["own"],
+        "hours": [],
+    }
     answer: Any = signed_in(app, world, "centre-admin-owner").send(
         "POST", "/api/v1/schedules", taken
     )
@@ -170,8 +203,12 @@ def test_what_has_no_name_is_left_to_the_sentence(app: Flask, world: World) -> N
 
 
 def test_a_refusal_of_the_whole_says_its_sentence(app: Flask, world: World) -> None:
-    both = {"practitioner": world.practitioners["owner"], "service": world.services["owner"],
-            "centre": world.centres["own"], "hours": []}  # fmt: skip
+    both = {
+        "practitioner": world.practitioners["owner"],
+        "service": world.services["owner"],
+        "centre": world.centres["own"],
+        "hours": [],
+    }
     answer: Any = signed_in(app, world, "centre-admin-owner").send(
         "POST", "/api/v1/schedules", both
     )

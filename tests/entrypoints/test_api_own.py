@@ -47,9 +47,14 @@ def test_dependents_are_read_page_by_page_and_known_once(patient: Program) -> No
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"born": "2999-01-01"}, "born"), ({"born": None}, "born"), ({"name": " "}, "name"),
-     ({"email": "mia"}, "email"), ({"mother": 1}, "mother")],
-)  # fmt: skip
+    [
+        ({"born": "2999-01-01"}, "born"),
+        ({"born": None}, "born"),
+        ({"name": " "}, "name"),
+        ({"email": "mia"}, "email"),
+        ({"mother": 1}, "mother"),
+    ],
+)
 def test_odd_dependents_are_refused_by_field(
     patient: Program, change: dict[str, Any], field: str
 ) -> None:

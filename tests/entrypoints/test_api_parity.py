@@ -93,19 +93,33 @@ SAME = {
 
 LEFT_OUT = {
     "Accounts": (
-        "accounts.confirm", "accounts.forgot", "accounts.reset", "accounts.send_confirmation",
-        "accounts.sign_out", "accounts.sign_up", "admin.choose_department", "admin_accounts.new",
-        "admin_accounts.send_link", "admin_accounts.switch", "profile_security.email",
-        "profile_security.end_session", "profile_security.password", "registration.admit",
-        "registration.decline", "registration.sign_up",
+        "accounts.confirm",
+        "accounts.forgot",
+        "accounts.reset",
+        "accounts.send_confirmation",
+        "accounts.sign_out",
+        "accounts.sign_up",
+        "admin.choose_department",
+        "admin_accounts.new",
+        "admin_accounts.send_link",
+        "admin_accounts.switch",
+        "profile_security.email",
+        "profile_security.end_session",
+        "profile_security.password",
+        "registration.admit",
+        "registration.decline",
+        "registration.sign_up",
     ),
     "Handing a dependent": (
-        "dependents.offer", "dependents.remove", "dependents.withdraw", "hand_over.take_over",
+        "dependents.offer",
+        "dependents.remove",
+        "dependents.withdraw",
+        "hand_over.take_over",
     ),
     "Colours": ("profile.theme",),
     "Imports": ("admin_import.upload",),
     "Links in mails": ("notifications.stop",),
-}  # fmt: skip
+}
 """What has no operation, by the words with which the page says why."""
 
 

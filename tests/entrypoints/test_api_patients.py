@@ -237,17 +237,22 @@ def test_one_s_own_name_is_also_the_account_s_and_one_s_address_stays(
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"name": ""}, "name"), ({"born": "1700-01-01"}, "born"), ({"born": "2999-01-01"}, "born"),
-        ({"email": "x"}, "email"), ({"time_zone": "Mars"}, "time_zone"), ({"diary": 1}, "diary"),
+        ({"name": ""}, "name"),
+        ({"born": "1700-01-01"}, "born"),
+        ({"born": "2999-01-01"}, "born"),
+        ({"email": "x"}, "email"),
+        ({"time_zone": "Mars"}, "time_zone"),
+        ({"diary": 1}, "diary"),
     ],
-)  # fmt: skip
+)
 def test_odd_patients_are_refused_by_field(
     app: Flask, world: World, change: dict[str, object], field: str
 ) -> None:
     program = signed_in(app, world, "staff-owner")
     for answer in (
-        program.send("POST", PATIENTS, NEW | change), program.send("PATCH", path(world), change),
-    ):  # fmt: skip
+        program.send("POST", PATIENTS, NEW | change),
+        program.send("PATCH", path(world), change),
+    ):
         assert answer.status_code == 422, answer.text
         assert answer.json["errors"][0]["field"] == field  # type: ignore[index] # an object
 

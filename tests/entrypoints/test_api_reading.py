@@ -31,9 +31,12 @@ def test_a_number_is_a_number(program: Program, minutes: object) -> None:
 def test_a_whole_number_may_have_a_point(program: Program, world: World) -> None:
     path = f"/api/v1/schedules/{world.schedules['owner']}"
     answer = program.client.open(
-        path, method="PATCH", data='{"max_slots": 3.0}', content_type="application/json",
+        path,
+        method="PATCH",
+        data='{"max_slots": 3.0}',
+        content_type="application/json",
         headers={"Authorization": f"Bearer {program.token}"},
-    )  # fmt: skip
+    )
     assert answer.json["max_slots"] == 3
 
 
@@ -44,9 +47,12 @@ def test_a_whole_number_may_have_a_point(program: Program, world: World) -> None
 )
 def test_what_is_no_json_object_is_malformed(program: Program, body: bytes) -> None:
     answer = program.client.open(
-        "/api/v1/centres", method="POST", data=body, content_type="application/json",
+        "/api/v1/centres",
+        method="POST",
+        data=body,
+        content_type="application/json",
         headers={"Authorization": f"Bearer {program.token}"},
-    )  # fmt: skip
+    )
     refused(answer, 400)
 
 

@@ -119,9 +119,13 @@ def test_each_does_what_is_theirs(world: World, surgery: Program, radiology: Pro
 
 @pytest.mark.parametrize(
     ("person", "status"),
-    [("staff-stranger", 200), ("centre-admin-stranger", 200), ("practitioner-owner", 403),
-     ("patient-owner", 403)],
-)  # fmt: skip
+    [
+        ("staff-stranger", 200),
+        ("centre-admin-stranger", 200),
+        ("practitioner-owner", 403),
+        ("patient-owner", 403),
+    ],
+)
 def test_strangers_do_not_learn_of_a_request(
     app: Flask, world: World, surgery: Program, person: str, status: int
 ) -> None:

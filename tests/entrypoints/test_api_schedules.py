@@ -15,12 +15,15 @@ def test_a_practitioner_is_made_bookable_and_found_free(
     app: Flask, world: World, network: Database
 ) -> None:
     program = with_key(app, network, "*")
-    person = program.send("POST", "/api/v1/practitioners",
-                          {"name": "Ada Doe", "profession": "GP"}).json  # fmt: skip
+    person = program.send(
+        "POST", "/api/v1/practitioners", {"name": "Ada Doe", "profession": "GP"}
+    ).json
     body = {
-        "centre": world.centres["own"], "practitioner": person["id"], "slot_minutes": 15,
+        "centre": world.centres["own"],
+        "practitioner": person["id"],
+        "slot_minutes": 15,
         "hours": [{"weekday": day, "starts": "09:00", "ends": "10:00"} for day in range(7)],
-    }  # fmt: skip
+    }
     made = program.send("POST", "/api/v1/schedules", body)
     assert made.status_code == 201, made.text
     assert made.json["practitioner"] == {"id": person["id"], "name": "Ada Doe", "profession": "GP"}
@@ -36,8 +39,9 @@ def test_changing_hours_leaves_the_rest_and_the_other_way_round(app: Flask, worl
     program = signed_in(app, world, "practitioner-owner")
     path = f"/api/v1/schedules/{world.schedules['owner']}"
     before = program.get(path)
-    hours = [{"weekday": 0, "starts": "22:00", "ends": "02:00", "valid_from": None,
-              "valid_until": None}]  # fmt: skip
+    hours = [
+        {"weekday": 0, "starts": "22:00", "ends": "02:00", "valid_from": None, "valid_until": None}
+    ]
     changed = program.send("PATCH", path, {"hours": hours}).json
     assert changed == before | {"hours": hours}
     chief = signed_in(app, world, "centre-admin-owner")

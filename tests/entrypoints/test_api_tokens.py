@@ -53,9 +53,12 @@ def test_a_refresh_token_works_once_and_its_copy_ends_the_family(app: Flask, wor
 
 @pytest.mark.parametrize(
     ("body", "fields"),
-    [({}, {"email", "password"}), ({"email": "a@b.c", "password": "x", "role": "admin"}, {"role"}),
-     ({"email": 7, "password": None}, {"email", "password"})],
-)  # fmt: skip
+    [
+        ({}, {"email", "password"}),
+        ({"email": "a@b.c", "password": "x", "role": "admin"}, {"role"}),
+        ({"email": 7, "password": None}, {"email", "password"}),
+    ],
+)
 def test_every_bad_field_is_named(app: Flask, body: object, fields: set[str]) -> None:
     answer = Program(app).send("POST", "/api/v1/tokens", body)
     assert answer.status_code == 422
@@ -64,9 +67,13 @@ def test_every_bad_field_is_named(app: Flask, body: object, fields: set[str]) ->
 
 @pytest.mark.parametrize(
     ("data", "kind", "status"),
-    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b"{}", "text/plain", 415),
-     (b"\xff", "application/json", 400)],
-)  # fmt: skip
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"{}", "text/plain", 415),
+        (b"\xff", "application/json", 400),
+    ],
+)
 def test_what_is_no_json_object_is_refused(app: Flask, data: bytes, kind: str, status: int) -> None:
     answer = app.test_client().post("/api/v1/tokens", data=data, content_type=kind)
     assert answer.status_code == status
@@ -80,11 +87,18 @@ def test_the_openapi_document_is_there_for_anybody(app: Flask) -> None:
 
 
 FOR_PROGRAMS = [
-    ("GET", "/doctors"), ("GET", "/appointments/1"), ("POST", "/appointment"),
-    ("DELETE", "/appointment"), ("POST", "/doctors"), ("PUT", "/doctors/1"),
-    ("DELETE", "/doctors/1"), ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"),
-    ("GET", "/api/v1/webhooks"), ("POST", "/api/v1/webhooks"),
-]  # fmt: skip
+    ("GET", "/doctors"),
+    ("GET", "/appointments/1"),
+    ("POST", "/appointment"),
+    ("DELETE", "/appointment"),
+    ("POST", "/doctors"),
+    ("PUT", "/doctors/1"),
+    ("DELETE", "/doctors/1"),
+    ("GET", "/api/v1/keys"),
+    ("POST", "/api/v1/keys"),
+    ("GET", "/api/v1/webhooks"),
+    ("POST", "/api/v1/webhooks"),
+]
 
 
 @pytest.mark.parametrize("kept", [None, "*", "doctors", "doctors manage system/*.cruds *"])

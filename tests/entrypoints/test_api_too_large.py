@@ -19,7 +19,7 @@ ADDRESSES = [
     ("/fhir/Appointment/_search", FORM, OUTCOME),
     ("/login", FORM, "text/html"),
     ("/login", "application/json", PROBLEM),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

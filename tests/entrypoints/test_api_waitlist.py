@@ -93,11 +93,13 @@ def test_a_key_books_into_the_list_for_patients(
         {"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:00:00Z"},
         {"to": "2020-01-01T00:00:00Z"},
         {"centres": [0]},
-        {"patient": "0190b0c0-0000-7000-8000-000000000000",
-         "appointment": "0190b0c0-0000-7000-8000-000000000000"},
+        {
+            "patient": "0190b0c0-0000-7000-8000-000000000000",
+            "appointment": "0190b0c0-0000-7000-8000-000000000000",
+        },
         {"other": 1},
     ],
-)  # fmt: skip
+)
 def test_odd_entries_are_refused(world: World, patient: Program, change: dict[str, Any]) -> None:
     answer = patient.send("POST", PATH, wish(world) | change)
     assert answer.status_code == 422, answer.text

@@ -14,8 +14,12 @@ from openslot.entrypoints.api.operations import Operation
 from openslot.identity.scopes import SCOPES
 
 PEOPLE = (
-    "patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner", "network-admin",
-)  # fmt: skip
+    "patient-owner",
+    "practitioner-owner",
+    "staff-owner",
+    "centre-admin-owner",
+    "network-admin",
+)
 
 
 def ways(app: Flask) -> Iterator[tuple[Operation, str]]:

@@ -113,11 +113,13 @@ def test_what_cannot_be_is_refused_by_its_field(
 
 def test_nobody_else_comes_near(app: Flask, world: World, network: Database) -> None:
     ways = [
-        ("GET", PATH, None), ("POST", PATH, BODY),
-        ("PATCH", f"{PATH}/{uuid4()}", {"rotate": True}), ("DELETE", f"{PATH}/{uuid4()}", None),
+        ("GET", PATH, None),
+        ("POST", PATH, BODY),
+        ("PATCH", f"{PATH}/{uuid4()}", {"rotate": True}),
+        ("DELETE", f"{PATH}/{uuid4()}", None),
         ("GET", f"{PATH}/{uuid4()}/deliveries", None),
         ("POST", f"{PATH}/{uuid4()}/deliveries/{uuid4()}/again", None),
-    ]  # fmt: skip
+    ]
     others = [with_key(app, network, "appointments:read", "directory:write")]
     others += [signed_in(app, world, who) for who in ("patient-owner", "centre-admin-owner")]
     for method, path, body in ways:

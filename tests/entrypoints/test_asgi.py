@@ -12,10 +12,17 @@ from openslot.entrypoints.asgi import PIECE, AsgiApp
 from openslot.entrypoints.bodies import Body, environ_of
 
 SCOPE = {
-    "type": "http", "method": "GET", "path": "/page", "raw_path": b"/page", "query_string": b"",
-    "http_version": "1.1", "scheme": "http", "headers": [], "client": ("192.0.2.1", 5000),
+    "type": "http",
+    "method": "GET",
+    "path": "/page",
+    "raw_path": b"/page",
+    "query_string": b"",
+    "http_version": "1.1",
+    "scheme": "http",
+    "headers": [],
+    "client": ("192.0.2.1", 5000),
     "server": ("127.0.0.1", 8000),
-}  # fmt: skip
+}
 
 
 class Client:
@@ -137,11 +144,15 @@ def test_a_large_answer_is_handed_over_in_parts() -> None:
 
 def test_the_application_sees_the_request_as_it_came() -> None:
     headers = [
-        (b"host", b"example.org"), (b"cookie", b"a=1"), (b"cookie", b"b=2"),
-        (b"x-forwarded-for", b"192.0.2.7"), (b"x-forwarded-for", b"192.0.2.8"),
-        (b"x_forwarded_for", b"10.0.0.1"), (b"content-type", b"text/plain"),
+        (b"host", b"example.org"),
+        (b"cookie", b"a=1"),
+        (b"cookie", b"b=2"),
+        (b"x-forwarded-for", b"192.0.2.7"),
+        (b"x-forwarded-for", b"192.0.2.8"),
+        (b"x_forwarded_for", b"10.0.0.1"),
+        (b"content-type", b"text/plain"),
         (b"transfer-encoding", b"chunked"),
-    ]  # fmt: skip
+    ]
     scope = {**SCOPE, "headers": headers, "raw_path": b"/caf%C3%A9%2Fx", "query_string": b"q=%20"}
     environ = environ_of(scope, Body(size=7))
     assert environ["PATH_INFO"].encode("latin-1").decode() == "/café/x"

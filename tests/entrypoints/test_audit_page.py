@@ -35,9 +35,14 @@ LONG_AGO = datetime(2021, 5, 3, 2, 30, tzinfo=UTC)
 
 
 def record(
-    network: Database, action: str, subject: str, *, by: Origin = SYSTEM,
-    at: datetime | None = None, **details: object,
-) -> None:  # fmt: skip
+    network: Database,
+    action: str,
+    subject: str,
+    *,
+    by: Origin = SYSTEM,
+    at: datetime | None = None,
+    **details: object,
+) -> None:
     when = at or datetime.now(UTC)
     network.run(lambda session: audit.record(session, action, subject, by=by, now=when, **details))
 
@@ -183,11 +188,14 @@ def test_a_centre_sees_its_own_people_and_what_was_done_to_it(
         ("mail.read", "mail:2", stranger),
         ("centre.changed", f"centre:{other}", world.accounts["network-admin"]),
         ("department.changed", f"department:{world.departments['stranger']}", None),
-        ("appointment.moved", f"appointment:{world.visits['owner']}",
-         world.accounts["patient-owner"]),
+        (
+            "appointment.moved",
+            f"appointment:{world.visits['owner']}",
+            world.accounts["patient-owner"],
+        ),
         ("account.changed", f"account:{world.accounts['patient-owner']}", None),
         ("record.emergency-access", "patient:2", world.accounts["practitioner-stranger"]),
-    ]  # fmt: skip
+    ]
     for action, subject, account_id in [*seen, *unseen]:
         record(network, action, subject, by=Origin(account_id), at=LONG_AGO)
     text = client_for("centre-admin-owner").get("/admin/audit.csv?until=2021-12-31").text
@@ -260,9 +268,13 @@ def test_others_have_no_audit(client_for: ClientFor, person: str) -> None:
 
 @pytest.mark.parametrize("person", ["network-admin", "centre-admin-owner"])
 def test_it_takes_as_many_statements_however_much_happened(
-    client_for: ClientFor, app: Flask, network: Database, world: World, person: str,
+    client_for: ClientFor,
+    app: Flask,
+    network: Database,
+    world: World,
+    person: str,
     statements: Callable[[Database], AbstractContextManager[Counted]],
-) -> None:  # fmt: skip
+) -> None:
     client, used = client_for(person), app.extensions["openslot"].database
 
     def happen(days: int) -> None:

@@ -76,9 +76,14 @@ def asked_everywhere(database: Database, tmp_path: Path) -> Iterator[Asked]:
     world = build(database)
     url = database.engine.url.render_as_string(hide_password=False)
     app = create_app(
-        Settings(_env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False,
-                 password_iterations=1)
-    )  # fmt: skip
+        Settings(
+            _env_file=None,
+            data_dir=tmp_path,
+            database_url=url,
+            rate_limits=False,
+            password_iterations=1,
+        )
+    )
     yield made(app, database, world)
     app.extensions["openslot"].database.close()
 
@@ -90,13 +95,19 @@ def methods(rule: Rule) -> list[str]:
 def known(world: World, name: str) -> list[str]:
     """What is there under the name of a part of an address, or of a field."""
     own = {
-        "centre": world.centres["own"], "location": world.centres["own"],
-        "department": world.departments["owner"], "service": world.services["owner"],
-        "schedule": world.schedules["owner"], "practitioner": world.practitioners["owner"],
-        "doctor": world.practitioners["owner"], "subject": world.practitioners["owner"],
-        "patient": world.patients["owner"], "appointment": world.visits["owner"],
-        "key": world.visits["owner"], "hold": world.visits["owner"],
-    }  # fmt: skip
+        "centre": world.centres["own"],
+        "location": world.centres["own"],
+        "department": world.departments["owner"],
+        "service": world.services["owner"],
+        "schedule": world.schedules["owner"],
+        "practitioner": world.practitioners["owner"],
+        "doctor": world.practitioners["owner"],
+        "subject": world.practitioners["owner"],
+        "patient": world.patients["owner"],
+        "appointment": world.visits["owner"],
+        "key": world.visits["owner"],
+        "hold": world.visits["owner"],
+    }
     plain = name.removesuffix("_id")
     return [str(own[plain])] if plain in own else []
 
@@ -173,8 +184,16 @@ def test_no_search_meets_a_fault_on_any_engine(asked_everywhere: Asked) -> None:
     assert [(one, why) for one in sent if (why := asked_everywhere.ask(one))] == []
 
 
-DOORS = ("/fhir/Appointment", "/fhir/Appointment/$book", "/appointment", "/doctors",
-         "/api/v1/appointments", "/oauth/token", "/calendars/x.ics", "/login")  # fmt: skip
+DOORS = (
+    "/fhir/Appointment",
+    "/fhir/Appointment/$book",
+    "/appointment",
+    "/doctors",
+    "/api/v1/appointments",
+    "/oauth/token",
+    "/calendars/x.ics",
+    "/login",
+)
 """An address or two of each entry point."""
 
 
@@ -196,9 +215,11 @@ def test_no_whole_body_and_no_header_meets_a_fault(asked: Asked, path: str) -> N
 
 def test_no_form_for_a_token_meets_a_fault(asked: Asked) -> None:
     good = {
-        "grant_type": "client_credentials", "client_assertion": "a.b.c", "scope": "x",
+        "grant_type": "client_credentials",
+        "client_assertion": "a.b.c",
+        "scope": "x",
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-    }  # fmt: skip
+    }
     for name in good:
         for value in odd.VALUES:
             form = "&".join(f"{key}={value if key == name else own}" for key, own in good.items())
@@ -226,8 +247,13 @@ def example(schema: Any, models: Any, world: World, name: str = "") -> Any:
     there = next(iter(known(world, name)), None)
     if kind == "integer":
         return int(there) if there and there.isdigit() else schema.get("minimum", 30)
-    texts = {"uuid": there or odd.NOBODY, "date": day(), "date-time": f"{day()}T10:00:00+11:00",
-             "email": "a@example.com", "uri": "https://example.com/"}  # fmt: skip
+    texts = {
+        "uuid": there or odd.NOBODY,
+        "date": day(),
+        "date-time": f"{day()}T10:00:00+11:00",
+        "email": "a@example.com",
+        "uri": "https://example.com/",
+    }
     clock = "09:00" if "24:00" in schema.get("pattern", "") else "Some words"
     return {"boolean": True, "number": 1.5}.get(kind, texts.get(schema.get("format", ""), clock))
 
@@ -235,27 +261,40 @@ def example(schema: Any, models: Any, world: World, name: str = "") -> Any:
 def appointment(world: World) -> Any:
     actors = (f"Patient/{world.patients['owner']}", f"Practitioner/{world.practitioners['owner']}")
     return {
-        "resourceType": "Appointment", "id": str(world.visits["owner"]), "status": "booked",
+        "resourceType": "Appointment",
+        "id": str(world.visits["owner"]),
+        "status": "booked",
         "identifier": [{"system": "urn:example:pas", "value": "A-1"}],
-        "cancelationReason": {"text": "Rain"}, "priority": 5, "description": "Knee", "comment": "x",
+        "cancelationReason": {"text": "Rain"},
+        "priority": 5,
+        "description": "Knee",
+        "comment": "x",
         "reasonCode": [{"text": "Sore knee", "coding": [{"code": "1", "display": "Knee"}]}],
         "participant": [{"actor": {"reference": one}, "status": "accepted"} for one in actors],
-        "start": f"{day()}T10:00:00+11:00", "end": f"{day()}T10:30:00+11:00",
+        "start": f"{day()}T10:00:00+11:00",
+        "end": f"{day()}T10:30:00+11:00",
         "slot": [{"reference": f"Slot/{world.schedules['owner']}-5000000-30"}],
-        "basedOn": [{"reference": f"ServiceRequest/{odd.NOBODY}"}], "meta": {"versionId": "1"},
-    }  # fmt: skip
+        "basedOn": [{"reference": f"ServiceRequest/{odd.NOBODY}"}],
+        "meta": {"versionId": "1"},
+    }
 
 
 def letter(world: World) -> Any:
     return {
-        "resourceType": "ServiceRequest", "id": odd.NOBODY, "status": "active", "intent": "order",
+        "resourceType": "ServiceRequest",
+        "id": odd.NOBODY,
+        "status": "active",
+        "intent": "order",
         "subject": {"reference": f"Patient/{world.patients['owner']}"},
         "requester": {"reference": f"Practitioner/{world.practitioners['owner']}"},
         "performer": [{"reference": f"HealthcareService/{world.services['owner']}"}],
-        "priority": "routine", "reasonCode": [{"text": "Sore knee"}], "note": [{"text": "Please"}],
+        "priority": "routine",
+        "reasonCode": [{"text": "Sore knee"}],
+        "note": [{"text": "Please"}],
         "code": {"coding": [{"system": "urn:x", "code": "GP"}], "text": "Physiotherapist"},
-        "occurrencePeriod": {"start": day(), "end": "2099-01-01"}, "authoredOn": day(),
-    }  # fmt: skip
+        "occurrencePeriod": {"start": day(), "end": "2099-01-01"},
+        "authoredOn": day(),
+    }
 
 
 def parameters(world: World) -> Any:

@@ -40,8 +40,11 @@ def held(client: Client, schedule: int, **fields: object) -> tuple[str, dict[str
     hold = re.search(r"hold=([0-9a-f-]+)", kept.location)
     assert hold
     return kept.location.partition("#")[0], {
-        "start": start, "minutes": 30, "hold": hold[1], **fields
-    }  # fmt: skip
+        "start": start,
+        "minutes": 30,
+        "hold": hold[1],
+        **fields,
+    }
 
 
 def booked(client: Client, schedule: int, **fields: object) -> str:
@@ -185,10 +188,13 @@ def test_what_happened_is_told_in_the_words_of_the_audit(
     visit = world.visits["owner"]
     network.run(
         lambda session: audit.record(
-            session, "appointment.recorded", f"appointment:{visit}", by=Origin(),
+            session,
+            "appointment.recorded",
+            f"appointment:{visit}",
+            by=Origin(),
             now=datetime.now(UTC),
         )
-    )  # fmt: skip
+    )
     shown = client_for("practitioner-owner").get(f"/appointments/{visit}").text
     assert "Recorded a past visit" in shown
     assert "appointment.recorded" not in shown

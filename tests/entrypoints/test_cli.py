@@ -95,12 +95,24 @@ def test_the_manual_names_every_command(run: Run) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["serve"], ["worker"], ["demo"], ["db"], ["db", "upgrade"], ["db", "downgrade"],
-        ["db", "status"], ["import"], ["check"], ["account"], ["account", "create"],
-        ["account", "list"], ["account", "password"], ["key", "create"], ["key", "list"],
+        ["serve"],
+        ["worker"],
+        ["demo"],
+        ["db"],
+        ["db", "upgrade"],
+        ["db", "downgrade"],
+        ["db", "status"],
+        ["import"],
+        ["check"],
+        ["account"],
+        ["account", "create"],
+        ["account", "list"],
+        ["account", "password"],
+        ["key", "create"],
+        ["key", "list"],
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_each_command_has_a_page_of_the_manual(run: Run, words: list[str]) -> None:
     result = run(*words, "--help")
     assert result.exit_code == 0
@@ -239,8 +251,9 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
     good = run("check")
     diaries, seals, unsealed = good.stdout.splitlines()
     assert (good.exit_code, diaries) == (
-        0, "Every diary holds exactly its visits, holds and absences.",
-    )  # fmt: skip
+        0,
+        "Every diary holds exactly its visits, holds and absences.",
+    )
     assert seals == "The audit has no seal yet; the worker seals it."
     assert re.fullmatch(r"Events of the audit .* not sealed yet: \d+, the oldest of .*", unsealed)
     database.run(lambda session: session.execute(delete(DiaryPage)))
@@ -309,32 +322,47 @@ def test_account_create_makes_a_password_and_shows_it_once(run: Run, database: D
     password = re.search(r"^Password: (\S{20})$", result.stdout, re.MULTILINE)
     assert password
     account = sign_in(
-        database, QUICK, "ada@example.org", password[1],
-        source=source_of("x"), address="x", now=clock.now(),
-    )  # fmt: skip
+        database,
+        QUICK,
+        "ada@example.org",
+        password[1],
+        source=source_of("x"),
+        address="x",
+        now=clock.now(),
+    )
     assert (account.role, account.name, account.must_change_password) == (
-        "network-admin", "Ada Best", True,
-    )  # fmt: skip
+        "network-admin",
+        "Ada Best",
+        True,
+    )
     again = run("account", "create", *words)
     assert (again.exit_code, again.stderr) == (
-        1, "Error: Another account has this e-mail address. Enter a different one.\n",
-    )  # fmt: skip
+        1,
+        "Error: Another account has this e-mail address. Enter a different one.\n",
+    )
 
 
 def test_account_create_reads_a_password(run: Run, database: Database) -> None:
     words = ["--role", "patient", "--email", "pat@example.com", "--name", "Pat", "--password-stdin"]
     weak = run("account", "create", *words, input="short\n")
     assert (weak.exit_code, weak.stderr) == (
-        1, "Error: Choose a password of at least 12 characters.\n",
-    )  # fmt: skip
+        1,
+        "Error: Choose a password of at least 12 characters.\n",
+    )
     result = run("account", "create", *words, input="seven swans swim\n")
     assert (result.exit_code, result.stdout) == (
-        0, "Created the patient account pat@example.com.\n",
-    )  # fmt: skip
+        0,
+        "Created the patient account pat@example.com.\n",
+    )
     account = sign_in(
-        database, QUICK, "pat@example.com", "seven swans swim",
-        source=source_of("x"), address="x", now=clock.now(),
-    )  # fmt: skip
+        database,
+        QUICK,
+        "pat@example.com",
+        "seven swans swim",
+        source=source_of("x"),
+        address="x",
+        now=clock.now(),
+    )
     assert not account.must_change_password
     patients = database.read(lambda session: list(session.scalars(select(Patient))))
     assert [(one.name, one.account_id) for one in patients] == [("Pat", account.id)]
@@ -386,10 +414,12 @@ def test_account_create_gives_a_practitioner_a_login(run: Run, database: Databas
         (["--role", "wizard", "--email", "a@example.org", "--name", "A"], "'wizard' is not one of"),
         (["--role", "patient", "--email", "nobody", "--name", "A"], "--email: Enter an e-mail"),
         (["--role", "patient", "--email", "a@example.org", "--name", " "], "--name: Fill in this"),
-        (["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],
-         "A patient account has no such place of work."),
+        (
+            ["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],
+            "A patient account has no such place of work.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_account_create_refuses_with_a_sentence(
     run: Run, database: Database, words: list[str], sentence: str
 ) -> None:
@@ -410,13 +440,19 @@ def test_account_list_and_password(run: Run, database: Database) -> None:
     )
     assert result.exit_code == 0
     sign_in(
-        database, QUICK, "jack@gmail.com", "seven swans swim",
-        source=source_of("x"), address="x", now=clock.now(),
-    )  # fmt: skip
+        database,
+        QUICK,
+        "jack@gmail.com",
+        "seven swans swim",
+        source=source_of("x"),
+        address="x",
+        now=clock.now(),
+    )
     unknown = run("account", "password", "nobody@example.org")
     assert (unknown.exit_code, unknown.stderr) == (
-        1, "Error: There is no account nobody@example.org.\n",
-    )  # fmt: skip
+        1,
+        "Error: There is no account nobody@example.org.\n",
+    )
 
 
 # The worker and the demonstration
@@ -511,8 +547,10 @@ def test_serving_answers_with_a_worker_beside_it_and_stops_when_asked(
     command = [sys.executable, "-m", "openslot.entrypoints.cli.main", "serve"]
     with subprocess.Popen(
         [*command, "--port", str(port), "--workers", "1"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as server:  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
         try:
             assert _answer(f"http://127.0.0.1:{port}/healthz", within=180) == 200
             beside = children(server.pid, "worker")
@@ -664,8 +702,9 @@ def test_the_commands_of_the_page_about_importing_work(
 
 
 def test_a_key_is_made_shown_once_listed_and_ended(run: Run) -> None:
-    made = run("key", "create", "Front desk", "--scope", "appointments:read",
-               "--network", "10.1.2.3/16")  # fmt: skip
+    made = run(
+        "key", "create", "Front desk", "--scope", "appointments:read", "--network", "10.1.2.3/16"
+    )
     assert made.exit_code == 0
     assert made.output.startswith("osk_")
     listed = run("key", "list").output
@@ -678,9 +717,11 @@ def test_a_key_is_made_shown_once_listed_and_ended(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--scope", "everything"], "There is no scope everything."),
-     (["--scope", "*", "--network", "here"], "Write networks such as 10.0.0.0/8.")],
-)  # fmt: skip
+    [
+        (["--scope", "everything"], "There is no scope everything."),
+        (["--scope", "*", "--network", "here"], "Write networks such as 10.0.0.0/8."),
+    ],
+)
 def test_a_key_of_unknown_scope_or_network_is_refused(
     run: Run, words: list[str], said: str
 ) -> None:

@@ -45,34 +45,60 @@ from openslot.schedules.models import Schedule
 CONTACT = {"phone": "02 9999 0000", "email": "new@example.test"}
 OTHER: Mapping[type[Details], Mapping[str, Any]] = {
     CentreDetails: {
-        "name": "St Elsewhere", "type": "Pharmacy", "suburb": "Elsewhere", **CONTACT,
-        "time_zone": "Europe/Dublin", "address": "2 Low Street", "business_number": "99 999",
-        "description": "Another.", "holiday_region": "IE", "picture_url": "https://a.example/b.png",
-        "latitude": 1.5, "longitude": 2.5,
+        "name": "St Elsewhere",
+        "type": "Pharmacy",
+        "suburb": "Elsewhere",
+        **CONTACT,
+        "time_zone": "Europe/Dublin",
+        "address": "2 Low Street",
+        "business_number": "99 999",
+        "description": "Another.",
+        "holiday_region": "IE",
+        "picture_url": "https://a.example/b.png",
+        "latitude": 1.5,
+        "longitude": 2.5,
     },
     DepartmentDetails: {
-        "name": "Elsewhere", "description": "Another.", **CONTACT,
+        "name": "Elsewhere",
+        "description": "Another.",
+        **CONTACT,
         "picture_url": "https://a.example/b.png",
     },
     ServiceDetails: {
-        "name": "Elsewhere", "category": "Others", "minutes": 45, "description": "Another.",
+        "name": "Elsewhere",
+        "category": "Others",
+        "minutes": 45,
+        "description": "Another.",
         **CONTACT,
     },
     PractitionerDetails: {
-        "name": "Dr Evil", "profession": "Nurse", "expertise": "Everything",
-        "provider_number": "2426621B", **CONTACT, "languages": "Latin", "about": "Nothing.",
+        "name": "Dr Evil",
+        "profession": "Nurse",
+        "expertise": "Everything",
+        "provider_number": "2426621B",
+        **CONTACT,
+        "languages": "Latin",
+        "about": "Nothing.",
         "either_place": True,
     },
     PatientDetails: {
-        "name": "Somebody Else", "born": "1999-09-09", **CONTACT, "medicare_number": "5444130921",
-        "time_zone": "Europe/Dublin", "language": "Irish",
+        "name": "Somebody Else",
+        "born": "1999-09-09",
+        **CONTACT,
+        "medicare_number": "5444130921",
+        "time_zone": "Europe/Dublin",
+        "language": "Irish",
     },
     AccountDetails: {"name": "Dr Evil", "time_zone": "Europe/Dublin"},
     StaffOwnDetails: {"name": "Somebody Else", "phone": "02 9999 0000"},
     ScheduleDetails: {
-        "slot_minutes": 15, "max_slots": 1, "notice_minutes": 60, "horizon_days": 10, "room": "7",
+        "slot_minutes": 15,
+        "max_slots": 1,
+        "notice_minutes": 60,
+        "horizon_days": 10,
+        "room": "7",
     },
-}  # fmt: skip
+}
 """Another value for each field that there is."""
 
 Cast = tuple[type[Details], Editor, str]
@@ -113,10 +139,13 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
         assert values.keys() == kind.model_fields.keys()
     changes = {kind.__name__: set(kind.model_fields) for kind in Partial.__subclasses__()}
     known = {
-        "CentreChange": CentreDetails, "DepartmentChange": DepartmentDetails,
-        "ServiceChange": ServiceDetails, "PractitionerChange": PractitionerDetails,
-        "PatientChange": PatientDetails, "AccountChange": AccountDetails,
-    }  # fmt: skip
+        "CentreChange": CentreDetails,
+        "DepartmentChange": DepartmentDetails,
+        "ServiceChange": ServiceDetails,
+        "PractitionerChange": PractitionerDetails,
+        "PatientChange": PatientDetails,
+        "AccountChange": AccountDetails,
+    }
     expected = {name: set(kind.model_fields) for name, kind in known.items()}
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours"}
     assert changes == expected
@@ -165,11 +194,15 @@ class Stage:
     def _work_elsewhere(self, session: Session) -> None:
         session.add(
             Schedule(
-                centre_id=self.world.centres["other"], active=True, slot_minutes=30, max_slots=4,
-                practitioner_id=self.world.practitioners["teammate"], notice_minutes=0,
+                centre_id=self.world.centres["other"],
+                active=True,
+                slot_minutes=30,
+                max_slots=4,
+                practitioner_id=self.world.practitioners["teammate"],
+                notice_minutes=0,
                 horizon_days=180,
             )
-        )  # fmt: skip
+        )
 
     def values(self, kind: type[Details], row: tuple[type, Any]) -> dict[str, Any]:
         """The fields as they are, in JSON's words."""
@@ -289,9 +322,18 @@ def test_pages_go_by_the_table_whatever_else_is_posted(
     client = client_for(person)
     row = stage.key(kind, editor, person)
     before, rest = stage.values(kind, row), stage.rest(kind, row)
-    hidden = {"role": "network-admin", "active": "", "account_id": "", "centre_id": "2",
-              "department_id": "2", "must_change_password": "", "waits": "", "email": "",
-              "confirmed_at": "2020-01-01", "password_hash": "x"}  # fmt: skip
+    hidden = {
+        "role": "network-admin",
+        "active": "",
+        "account_id": "",
+        "centre_id": "2",
+        "department_id": "2",
+        "must_change_password": "",
+        "waits": "",
+        "email": "",
+        "confirmed_at": "2020-01-01",
+        "password_hash": "x",
+    }
     given = {**hidden, **OTHER[kind], **hours()}
     client.send(page(kind, editor, row[1]), page="/account", **given)
     now = stage.values(kind, row)

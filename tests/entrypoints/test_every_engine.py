@@ -13,27 +13,57 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 
 PAGES: dict[str, list[str]] = {
-    "patient-owner": ["/dashboard", "/dashboard/past", "/account", "/account/sessions",
-                      "/account/export", "/search?q=physio&sort=earliest&when=evening",
-                      "/search?sort=rating", "/centres/{centre}", "/departments/{department}",
-                      "/practitioners/{practitioner}", "/book/{schedule}",
-                      "/appointments/{visit}", "/appointments/{visit}/move",
-                      "/profile/notifications", "/profile/calendar", "/waiting", "/offers",
-                      "/waiting/new?appointment={visit}"],
-    "practitioner-owner": ["/dashboard", "/calendar", "/calendar?view=day", "/calendar/hours",
-                           "/calendar/absences", "/waiting", "/patients?q=aroha",
-                           "/patients/{patient}"],
+    "patient-owner": [
+        "/dashboard",
+        "/dashboard/past",
+        "/account",
+        "/account/sessions",
+        "/account/export",
+        "/search?q=physio&sort=earliest&when=evening",
+        "/search?sort=rating",
+        "/centres/{centre}",
+        "/departments/{department}",
+        "/practitioners/{practitioner}",
+        "/book/{schedule}",
+        "/appointments/{visit}",
+        "/appointments/{visit}/move",
+        "/profile/notifications",
+        "/profile/calendar",
+        "/waiting",
+        "/offers",
+        "/waiting/new?appointment={visit}",
+    ],
+    "practitioner-owner": [
+        "/dashboard",
+        "/calendar",
+        "/calendar?view=day",
+        "/calendar/hours",
+        "/calendar/absences",
+        "/waiting",
+        "/patients?q=aroha",
+        "/patients/{patient}",
+    ],
     "staff-owner": ["/dashboard", "/patients", "/admin/department"],
-    "centre-admin-owner": ["/dashboard", "/admin/centres", "/admin/practitioners",
-                           "/admin/accounts", "/admin/audit?group=visits",
-                           "/admin/audit.csv"],
-    "network-admin": ["/dashboard", "/admin/centres/{centre}",
-                      "/admin/practitioners/{practitioner}",
-                      "/admin/accounts?q=a&role=patient", "/admin/outbox",
-                      "/admin/audit?person=a&since=2026-01-01&until=2100-01-01",
-                      "/admin/audit?before=2100-01-01T00:00:00_00000000000000000000000000000000",
-                      "/admin/audit.csv", "/readyz"],
-}  # fmt: skip
+    "centre-admin-owner": [
+        "/dashboard",
+        "/admin/centres",
+        "/admin/practitioners",
+        "/admin/accounts",
+        "/admin/audit?group=visits",
+        "/admin/audit.csv",
+    ],
+    "network-admin": [
+        "/dashboard",
+        "/admin/centres/{centre}",
+        "/admin/practitioners/{practitioner}",
+        "/admin/accounts?q=a&role=patient",
+        "/admin/outbox",
+        "/admin/audit?person=a&since=2026-01-01&until=2100-01-01",
+        "/admin/audit?before=2100-01-01T00:00:00_00000000000000000000000000000000",
+        "/admin/audit.csv",
+        "/readyz",
+    ],
+}
 
 
 @pytest.fixture
@@ -46,10 +76,13 @@ def app(database: Database, world: World, tmp_path: Path) -> Iterator[Flask]:
     url = database.engine.url.render_as_string(hide_password=False)
     app = create_app(
         Settings(
-            _env_file=None, data_dir=tmp_path, database_url=url, rate_limits=False,
+            _env_file=None,
+            data_dir=tmp_path,
+            database_url=url,
+            rate_limits=False,
             password_iterations=1,
         )
-    )  # fmt: skip
+    )
     yield app
     app.extensions["openslot"].database.close()
 

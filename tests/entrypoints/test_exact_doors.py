@@ -118,16 +118,20 @@ def test_if_none_exist_finds_no_identifier_that_only_looks_alike(
         ("owner", "teammate", "stranger"), slots[::3], ("ab1", "AB1", "äb1"), strict=False
     ):
         resource = {
-            "resourceType": "Appointment", "status": "booked", "start": slot["start"],
+            "resourceType": "Appointment",
+            "status": "booked",
+            "start": slot["start"],
             "end": slot["end"],
             "identifier": [{"system": "urn:example:ward", "value": value}],
             "participant": [
                 {"actor": {"reference": f"Patient/{world.patients[who]}"}, "status": "accepted"},
-                {"actor": {"reference": f"Practitioner/{world.practitioners['owner']}"},
-                 "status": "accepted"},
+                {
+                    "actor": {"reference": f"Practitioner/{world.practitioners['owner']}"},
+                    "status": "accepted",
+                },
                 {"actor": {"reference": f"Location/{world.centres['own']}"}, "status": "accepted"},
             ],
-        }  # fmt: skip
+        }
         query = f"identifier=urn:example:ward|{value}"
         answer = program.send("POST", "/fhir/Appointment", resource, If_None_Exist=query)
         assert answer.status_code == 201, answer.text

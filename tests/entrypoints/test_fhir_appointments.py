@@ -62,9 +62,16 @@ def test_a_visit_is_booked_read_moved_and_cancelled(program: Program, world: Wor
     slot = one["slot"][0]["reference"]
     assert program.get(f"/fhir/{slot}")["status"] == "busy"
 
-    moved = program.send("PUT", f"/fhir/Appointment/{one['id']}", one | {
-        "start": at(11).isoformat(), "end": (at(11) + timedelta(minutes=60)).isoformat(),
-    }, If_Match='W/"1"')  # fmt: skip
+    moved = program.send(
+        "PUT",
+        f"/fhir/Appointment/{one['id']}",
+        one
+        | {
+            "start": at(11).isoformat(),
+            "end": (at(11) + timedelta(minutes=60)).isoformat(),
+        },
+        If_Match='W/"1"',
+    )
     assert moved.status_code == 200, moved.text
     two: Json = moved.json  # type: ignore[assignment] # an object
     assert (two["meta"]["versionId"], two["minutesDuration"], len(two["slot"])) == ("2", 60, 2)
@@ -153,16 +160,34 @@ def test_a_taken_slot_is_a_conflict_that_names_others(program: Program, world: W
 @pytest.mark.parametrize(
     "more",
     [
-        {"status": None}, {"status": "nonsense"}, {"participant": None}, {"participant": []},
-        {"participant": [{"status": "accepted"}]}, {"participant": [{"actor": {"reference": "x"}}]},
-        {"participant": "me"}, {"start": None}, {"end": None}, {"start": "2027-03-08"},
-        {"start": "2027-03-08T09:00:00"}, {"start": 7}, {"start": "2027-02-30T09:00:00Z"},
-        {"end": "2020-01-01T09:00:00Z"}, {"cancelationReason": {"text": "x"}}, {"colour": "red"},
-        {"resourceType": "Patient"}, {"slot": "x"}, {"description": ""}, {"comment": "a\x00b"},
-        {"comment": "\ud800"}, {"identifier": [{"system": "urn:a"}]}, {"priority": "high"},
-        {"implicitRules": "http://example.org"}, {"reasonCode": [None]}, {"x\ud800": 1},
+        {"status": None},
+        {"status": "nonsense"},
+        {"participant": None},
+        {"participant": []},
+        {"participant": [{"status": "accepted"}]},
+        {"participant": [{"actor": {"reference": "x"}}]},
+        {"participant": "me"},
+        {"start": None},
+        {"end": None},
+        {"start": "2027-03-08"},
+        {"start": "2027-03-08T09:00:00"},
+        {"start": 7},
+        {"start": "2027-02-30T09:00:00Z"},
+        {"end": "2020-01-01T09:00:00Z"},
+        {"cancelationReason": {"text": "x"}},
+        {"colour": "red"},
+        {"resourceType": "Patient"},
+        {"slot": "x"},
+        {"description": ""},
+        {"comment": "a\x00b"},
+        {"comment": "\ud800"},
+        {"identifier": [{"system": "urn:a"}]},
+        {"priority": "high"},
+        {"implicitRules": "http://example.org"},
+        {"reasonCode": [None]},
+        {"x\ud800": 1},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_appointment_is_malformed(program: Program, world: World, more: Json) -> None:
     body = {name: value for name, value in (wished(world) | more).items() if value is not None}
     refused = create(program, body)
@@ -175,7 +200,8 @@ def test_what_is_no_appointment_is_malformed(program: Program, world: World, mor
 @pytest.mark.parametrize(
     "more",
     [
-        {"status": "arrived"}, {"status": "proposed"},
+        {"status": "arrived"},
+        {"status": "proposed"},
         {"start": "2020-01-01T09:00:00Z", "end": "2020-01-01T09:30:00Z"},
         {"start": "2199-01-01T09:00:00Z", "end": "2199-01-01T09:30:00Z"},
         {"start": at(9).isoformat(), "end": at(23).isoformat()},
@@ -187,7 +213,7 @@ def test_what_is_no_appointment_is_malformed(program: Program, world: World, mor
         {"participant": [{"actor": {"reference": "Location/1"}, "status": "accepted"}]},
         {"identifier": [{"value": "a"}, {"value": "b"}]},
     ],
-)  # fmt: skip
+)
 def test_what_a_rule_refuses_is_unprocessable(program: Program, world: World, more: Json) -> None:
     body = {name: value for name, value in (wished(world) | more).items() if value is not None}
     refused = create(program, body)
@@ -206,17 +232,22 @@ def test_other_media_methods_and_addresses_are_refused_as_outcomes(
     assert client.get("/fhir/Patient?_format=json", headers=auth).status_code == 200
     sent = {"data": "<Appointment/>", "headers": auth, "content_type": "application/fhir+xml"}
     assert client.post("/fhir/Appointment", **sent).status_code == 415
-    broken = client.post("/fhir/Appointment", data="{", headers=auth,
-                         content_type="application/fhir+json")  # fmt: skip
+    broken = client.post(
+        "/fhir/Appointment", data="{", headers=auth, content_type="application/fhir+json"
+    )
     assert (broken.status_code, outcome(broken)["code"]) == (400, "invalid")
     for method, path, status in (
-        ("GET", "/fhir", 404), ("GET", "/fhir/Nothing", 404), ("GET", "/fhir/Patient/nobody", 404),
-        ("GET", "/fhir/Slot/7-1-30", 404), ("GET", "/fhir/a/b/c/d", 404),
+        ("GET", "/fhir", 404),
+        ("GET", "/fhir/Nothing", 404),
+        ("GET", "/fhir/Patient/nobody", 404),
+        ("GET", "/fhir/Slot/7-1-30", 404),
+        ("GET", "/fhir/a/b/c/d", 404),
         ("DELETE", f"/fhir/Appointment/{world.visits['owner']}", 405),
-        ("POST", "/fhir/Patient", 405), ("PUT", "/fhir/Patient/1", 405),
+        ("POST", "/fhir/Patient", 405),
+        ("PUT", "/fhir/Patient/1", 405),
         ("GET", "/fhir/Organization/centre-99999999999", 404),
         ("GET", f"/fhir/Appointment/{world.visits['owner']}/_history/9", 404),
-    ):  # fmt: skip
+    ):
         answer = client.open(path, method=method, headers=auth)
         assert answer.status_code == status, path
         outcome(answer)
@@ -229,9 +260,11 @@ def test_what_is_known_is_not_sent_again(program: Program, world: World) -> None
     schedule = world.schedules["owner"]
     slot = program.get(f"/fhir/Slot?schedule={schedule}&start={at(9).date()}&_count=1")
     for name in (
-        f"Appointment/{world.visits['owner']}", f"Patient/{world.patients['owner']}",
-        "Organization/centre-1", f"Slot/{slot['entry'][0]['resource']['id']}",
-    ):  # fmt: skip
+        f"Appointment/{world.visits['owner']}",
+        f"Patient/{world.patients['owner']}",
+        "Organization/centre-1",
+        f"Slot/{slot['entry'][0]['resource']['id']}",
+    ):
         first = program.send("GET", f"/fhir/{name}")
         tag = first.headers["ETag"]
         again = program.send("GET", f"/fhir/{name}", If_None_Match=tag)
@@ -305,9 +338,11 @@ def test_a_patient_books_for_themselves_only(app: Flask, world: World) -> None:
 def test_whom_a_visit_is_for_stays(program: Program, world: World) -> None:
     path = f"/fhir/Appointment/{world.visits['owner']}"
     one = program.get(path)
-    other = one | {"participant": [
-        {"actor": {"reference": f"Patient/{world.patients['stranger']}"}, "status": "accepted"}
-    ]}  # fmt: skip
+    other = one | {
+        "participant": [
+            {"actor": {"reference": f"Patient/{world.patients['stranger']}"}, "status": "accepted"}
+        ]
+    }
     assert program.send("PUT", path, other).status_code == 422
     assert program.send("PUT", path, one | {"id": "x"}).status_code == 400
     assert program.send("PUT", path, one, If_Match="x").status_code == 400
@@ -327,8 +362,12 @@ def test_the_capability_statement_names_what_there_is(app: Flask, program: Progr
     statement = open_to_all.get("/fhir/metadata")
     kinds = {one["type"]: one for one in statement["rest"][0]["resource"]}
     assert {one["code"] for one in kinds["Appointment"]["interaction"]} == {
-        "read", "vread", "search-type", "create", "update",
-    }  # fmt: skip
+        "read",
+        "vread",
+        "search-type",
+        "create",
+        "update",
+    }
     for name, one in kinds.items():
         window = "start=2027-03-08" if name == "Slot" else "_count=1"
         for include in one.get("searchInclude", ()):
@@ -343,9 +382,9 @@ def test_the_capability_statement_names_what_there_is(app: Flask, program: Progr
 
 
 @pytest.mark.parametrize(
-    ("minutes", "status"), [(-5, 400), (0, 400), ("30", 400), (30.5, 400), (True, 400), (31, 422),
-                            (30, 201), (20, 201)],
-)  # fmt: skip
+    ("minutes", "status"),
+    [(-5, 400), (0, 400), ("30", 400), (30.5, 400), (True, 400), (31, 422), (30, 201), (20, 201)],
+)
 def test_minutes_are_as_many_as_there_are(
     program: Program, world: World, minutes: Any, status: int
 ) -> None:
@@ -369,14 +408,20 @@ def test_the_element_to_blame_is_written_as_a_path(program: Program, world: Worl
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("Location", {"GET", "HEAD"}), ("Location/1", {"GET", "HEAD"}),
-        ("Location/1/_history/1", {"GET", "HEAD"}), ("Location/_search", {"POST"}),
-        ("Slot", {"GET", "HEAD"}), ("Slot/1-2-30", {"GET", "HEAD"}),
-        ("Slot/1-2-30/_history/1", set()), ("Appointment", {"GET", "HEAD", "POST"}),
-        ("Appointment/x", {"GET", "HEAD", "PUT"}), ("Appointment/$hold", {"POST"}),
-        ("Appointment/$find", {"GET", "HEAD", "POST"}), ("Appointment/x/$cancel", {"POST"}),
+        ("Location", {"GET", "HEAD"}),
+        ("Location/1", {"GET", "HEAD"}),
+        ("Location/1/_history/1", {"GET", "HEAD"}),
+        ("Location/_search", {"POST"}),
+        ("Slot", {"GET", "HEAD"}),
+        ("Slot/1-2-30", {"GET", "HEAD"}),
+        ("Slot/1-2-30/_history/1", set()),
+        ("Appointment", {"GET", "HEAD", "POST"}),
+        ("Appointment/x", {"GET", "HEAD", "PUT"}),
+        ("Appointment/$hold", {"POST"}),
+        ("Appointment/$find", {"GET", "HEAD", "POST"}),
+        ("Appointment/x/$cancel", {"POST"}),
     ],
-)  # fmt: skip
+)
 def test_what_is_allowed_is_what_can_be_done(
     program: Program, path: str, methods: set[str]
 ) -> None:
@@ -399,6 +444,9 @@ def test_includes_that_are_listed_one_way_are_listed_the_other(program: Program)
     assert "PractitionerRole:service" not in reverse
     for name in ("PractitionerRole:service", "Appointment:slot"):
         assert name not in forward
-    answer = program.send("GET", "/fhir/HealthcareService?_revinclude=PractitionerRole:service",
-                          Prefer="handling=strict")  # fmt: skip
+    answer = program.send(
+        "GET",
+        "/fhir/HealthcareService?_revinclude=PractitionerRole:service",
+        Prefer="handling=strict",
+    )
     assert answer.status_code == 400

@@ -48,8 +48,9 @@ def reader(app: Flask, at: list[datetime]) -> Program:
 
 
 def wish(world: World, start: str = "2027-04-02T12:00:00+11:00") -> Wish:
-    return Wish(world.schedules["owner"], datetime.fromisoformat(start), 30,
-                world.patients["owner"])  # fmt: skip
+    return Wish(
+        world.schedules["owner"], datetime.fromisoformat(start), 30, world.patients["owner"]
+    )
 
 
 def tag(reader: Program, path: str = DAY) -> str:
@@ -72,8 +73,10 @@ def test_times_bear_the_offset_of_their_place_in_summer_and_winter(
             assert link_of(one).endswith(f"start={start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
         offsets[day] = {one["start"][-6:] for one in own}
     assert offsets == {
-        "2027-04-02": {"+11:00"}, "2027-04-03": {"+11:00", "+10:00"}, "2027-04-04": {"+10:00"},
-    }  # fmt: skip
+        "2027-04-02": {"+11:00"},
+        "2027-04-03": {"+11:00", "+10:00"},
+        "2027-04-04": {"+10:00"},
+    }
 
 
 def test_a_link_leads_through_signing_in_to_the_form(
@@ -84,8 +87,9 @@ def test_a_link_leads_through_signing_in_to_the_form(
     client = client_for(None)
     page = unescape(client.get(path).text)
     back = parse_qs(urlsplit(re.findall(r'href="(/login\?next=[^"]+)"', page)[-1]).query)["next"][0]
-    answer = client.send("/login", email=world.emails["patient-owner"], password=PASSWORD,
-                         next=back)  # fmt: skip
+    answer = client.send(
+        "/login", email=world.emails["patient-owner"], password=PASSWORD, next=back
+    )
     assert answer.status_code == 303
     form = client.get(answer.location).text
     start = datetime.fromisoformat(slot["start"]).astimezone(UTC)
@@ -118,10 +122,8 @@ def test_a_kept_time_comes_back_by_itself(
 ) -> None:
     before = tag(reader)
     network.run(
-        lambda session: hold(
-            session, SYSTEM, wish(world), now=MOMENT, keep=timedelta(minutes=10)
-        )
-    )  # fmt: skip
+        lambda session: hold(session, SYSTEM, wish(world), now=MOMENT, keep=timedelta(minutes=10))
+    )
     assert tag(reader) != before
     at[0] = MOMENT + timedelta(minutes=11)
     assert tag(reader) == before
@@ -147,9 +149,14 @@ def test_a_change_of_the_directory_changes_the_tag(
     before = tag(reader, path)
     assert tag(reader, path) == before
     details = CentreDetails(
-        name="Renamed", type=CentreType.HOSPITAL, suburb="Randwick", phone="02 5550 9999",
-        time_zone="Australia/Sydney", latitude=-33.92, longitude=151.24,
-    )  # fmt: skip
+        name="Renamed",
+        type=CentreType.HOSPITAL,
+        suburb="Randwick",
+        phone="02 5550 9999",
+        time_zone="Australia/Sydney",
+        latitude=-33.92,
+        longitude=151.24,
+    )
     network.run(
         lambda session: directory.change_centre(
             session, SYSTEM, world.centres["own"], details, now=MOMENT
@@ -248,8 +255,15 @@ def test_the_statements_do_not_grow(
 def _another(session: Session, world: World, number: int) -> None:
     details = PractitionerDetails(name=f"Another {number}", profession=Profession.GP)
     person = directory.create_practitioner(session, SYSTEM, details, now=MOMENT)
-    open_schedule(session, SYSTEM, centre_id=world.centres["own"], practitioner_id=person.id,
-                  details=ScheduleDetails(), hours=ALL_DAY, now=MOMENT)  # fmt: skip
+    open_schedule(
+        session,
+        SYSTEM,
+        centre_id=world.centres["own"],
+        practitioner_id=person.id,
+        details=ScheduleDetails(),
+        hours=ALL_DAY,
+        now=MOMENT,
+    )
 
 
 def test_a_slow_client_keeps_no_connection(

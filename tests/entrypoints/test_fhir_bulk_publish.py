@@ -38,9 +38,12 @@ def demo(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     file = folder / "demo.sqlite3"
     file.write_bytes(sqlite_template.read_bytes())
     settings = Settings(
-        _env_file=None, data_dir=folder, database_url=f"sqlite:///{file}", rate_limits=False,
+        _env_file=None,
+        data_dir=folder,
+        database_url=f"sqlite:///{file}",
+        rate_limits=False,
         public_url=f"{PLACE}/",
-    )  # fmt: skip
+    )
     app = create_app(settings)
     load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
     with pytest.MonkeyPatch.context() as patched:

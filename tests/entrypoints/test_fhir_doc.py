@@ -46,8 +46,13 @@ def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
     assert "Palpitations since May." in said
     lines = said.splitlines()
     assert [one for one in lines if one in ("booked", "cancelled", "revoked", "1")] == [
-        "cancelled", "booked", "cancelled", "1", "cancelled", "revoked",
-    ]  # fmt: skip
+        "cancelled",
+        "booked",
+        "cancelled",
+        "1",
+        "cancelled",
+        "revoked",
+    ]
     assert "/book/" in lines[-1], "the link of a free time"
 
 

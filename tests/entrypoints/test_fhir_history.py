@@ -58,9 +58,13 @@ class Care:
     now: datetime
 
     def visit(
-        self, who: str = "owner", patient: str = "owner", status: Status = Status.FULFILLED,
-        ago: timedelta = DAY, schedule: str = "",
-    ) -> UUID:  # fmt: skip
+        self,
+        who: str = "owner",
+        patient: str = "owner",
+        status: Status = Status.FULFILLED,
+        ago: timedelta = DAY,
+        schedule: str = "",
+    ) -> UUID:
         """A visit of the patient with the practitioner, which began so long ago."""
         schedule_id, patient_id = (
             self.world.schedules[schedule or who],
@@ -69,11 +73,18 @@ class Care:
 
         def work(session: Session) -> UUID:
             visit = Appointment(
-                id=uuid4(), schedule_id=schedule_id, patient_id=patient_id,
-                starts_at=self.now - ago, ends_at=self.now - ago + HALF_HOUR, status=status,
-                version=1, created_at=self.now, changed_at=self.now, reason="Sore knee",
+                id=uuid4(),
+                schedule_id=schedule_id,
+                patient_id=patient_id,
+                starts_at=self.now - ago,
+                ends_at=self.now - ago + HALF_HOUR,
+                status=status,
+                version=1,
+                created_at=self.now,
+                changed_at=self.now,
+                reason="Sore knee",
                 **claimed_by(session, schedule_id, patient_id),
-            )  # fmt: skip
+            )
             session.add(visit)
             return visit.id
 
@@ -84,16 +95,24 @@ class Care:
         return Actor(role=Role.PRACTITIONER, practitioner_id=self.world.practitioners[who])
 
     def note(
-        self, who: str = "owner", patient: str = "owner", visit: UUID | None = None,
+        self,
+        who: str = "owner",
+        patient: str = "owner",
+        visit: UUID | None = None,
         details: NoteDetails | PrescriptionDetails = NOTE,
-    ) -> UUID:  # fmt: skip
+    ) -> UUID:
         """What the practitioner recorded."""
         return self.database.run(
             lambda session: commands.add(
-                session, self.doctor(who), self.world.patients[patient], details, now=self.now,
-                access_days=0, appointment_id=visit,
+                session,
+                self.doctor(who),
+                self.world.patients[patient],
+                details,
+                now=self.now,
+                access_days=0,
+                appointment_id=visit,
             )
-        ).id  # fmt: skip
+        ).id
 
     def correct(self, entry: UUID, details: NoteDetails | PrescriptionDetails) -> UUID:
         """The owner's correction, an hour later."""
@@ -115,10 +134,13 @@ class Care:
     def emergency(self, who: str, ends: timedelta, patient: str = "owner") -> None:
         """An emergency access that ends so long from now."""
         row = EmergencyAccess(
-            id=uuid4(), patient_id=self.world.patients[patient],
-            practitioner_id=self.world.practitioners[who], reason=REASON.reason,
-            starts_at=self.now + ends - DAY, ends_at=self.now + ends,
-        )  # fmt: skip
+            id=uuid4(),
+            patient_id=self.world.patients[patient],
+            practitioner_id=self.world.practitioners[who],
+            reason=REASON.reason,
+            starts_at=self.now + ends - DAY,
+            ends_at=self.now + ends,
+        )
         self.database.run(lambda session: session.add(row))
 
     def acts(self, patient: UUID | None = None) -> list[str]:
@@ -170,8 +192,11 @@ def seen_and_left(care: Care) -> None:
 
 
 def carer(care: Care) -> None:
-    link = Dependent(patient_id=care.world.patients["owner"],
-                     carer_id=care.world.patients["teammate"], since=care.now)  # fmt: skip
+    link = Dependent(
+        patient_id=care.world.patients["owner"],
+        carer_id=care.world.patients["teammate"],
+        since=care.now,
+    )
     care.database.run(lambda session: session.add(link))
 
 
@@ -202,14 +227,17 @@ SCENARIOS = {
     "a visit long ago": (TEAMMATE, seen_before(800), 0, Access.CARE),
     "an emergency": (TEAMMATE, glass(HOUR), 0, Access.EMERGENCY),
     "an emergency long after a visit": (
-        TEAMMATE, lambda care: (seen_before(8)(care), glass(HOUR)(care)), 7, Access.EMERGENCY,
+        TEAMMATE,
+        lambda care: (seen_before(8)(care), glass(HOUR)(care)),
+        7,
+        Access.EMERGENCY,
     ),
     "an emergency that is over": (TEAMMATE, glass(-HOUR), 0, None),
     "staff": ("staff-owner", served, 0, None),
     "an administrator of the centre": ("centre-admin-owner", served, 0, None),
     "an administrator of the network": ("network-admin", served, 0, None),
     "a key": ("", nothing, 0, None),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -238,8 +266,12 @@ def test_fhir_decides_as_the_rule_of_histories_does(
     app = app_with(days)
     program = signed_in(app, world, person) if person else with_key(app, network, "*")
     for kind, key in ids.items():
-        for query in (f"{kind}?patient={patient}", f"{kind}?subject=Patient/{patient}",
-                      f"{kind}?_id={key}", kind):  # fmt: skip
+        for query in (
+            f"{kind}?patient={patient}",
+            f"{kind}?subject=Patient/{patient}",
+            f"{kind}?_id={key}",
+            kind,
+        ):
             assert (str(key) in found(program, query)) is (expected is not None), query
         for path in (f"/fhir/{kind}/{key}", f"/fhir/{kind}/{key}/_history/x"):
             wanted = 200 if expected and "_history" not in path else 404
@@ -259,8 +291,9 @@ def decided(care: Care, person: str, days: int) -> Access | None:
     def ask(session: Session) -> Access | None:
         account = session.get(Account, care.world.accounts[person]) if person else None
         actor = actor_of(session, account, None) if account else Actor(role=Role.NETWORK_ADMIN)
-        return may_read(session, actor, care.world.patients["owner"], now=care.now,
-                        access_days=days)  # fmt: skip
+        return may_read(
+            session, actor, care.world.patients["owner"], now=care.now, access_days=days
+        )
 
     return care.database.read(ask)
 
@@ -326,14 +359,17 @@ def test_each_request_is_written_down_once_for_each_patient(app: Flask, care: Ca
         ("DocumentReference?_count=0", 2),
         ("Encounter?patient.name=aroha%20owner&_count=0", 1),
         ("Encounter?date=lt2020&_count=0", 0),
-        ("MedicationRequest?_include=MedicationRequest:encounter&_include=MedicationRequest:patient"
-         "&_revinclude=DocumentReference:encounter", 2),
+        (
+            "MedicationRequest?_include=MedicationRequest:encounter&_include=MedicationRequest:patient"
+            "&_revinclude=DocumentReference:encounter",
+            2,
+        ),
         ("Patient?_revinclude=Encounter:patient", 2),
         ("Appointment?_revinclude=Encounter:appointment", 2),
         ("Patient", 0),
         ("Appointment", 0),
         (f"Encounter?date=lt2020&patient={care.world.patients['owner']}", 1),
-    ):  # fmt: skip
+    ):
         before = len(care.acts())
         program.get(f"/fhir/{query}")
         assert len(care.acts()) - before == patients, query
@@ -435,9 +471,11 @@ def test_a_correction_replaces_what_it_corrects(app: Flask, care: Care) -> None:
     old, new = (check(program.get(f"/fhir/DocumentReference/{one}")) for one in (note, newer))
     assert (old["status"], new["status"]) == ("superseded", "current")
     assert new["relatesTo"] == [
-        {"code": "replaces",
-         "target": {"reference": f"DocumentReference/{note}", "type": "DocumentReference"}}
-    ]  # fmt: skip
+        {
+            "code": "replaces",
+            "target": {"reference": f"DocumentReference/{note}", "type": "DocumentReference"},
+        }
+    ]
     assert "relatesTo" not in old
     assert old["meta"]["lastUpdated"] == new["meta"]["lastUpdated"] > old["date"]
     assert "context" not in new
@@ -531,8 +569,10 @@ def test_what_was_a_visit_in_error_is_no_encounter(app: Flask, care: Care) -> No
 def test_medication_is_no_note_and_a_note_no_medication(app: Flask, care: Care) -> None:
     ids = care.whole()
     program = signed_in(app, care.world, "patient-owner")
-    for kind, other in (("MedicationRequest", "DocumentReference"),
-                        ("DocumentReference", "MedicationRequest")):  # fmt: skip
+    for kind, other in (
+        ("MedicationRequest", "DocumentReference"),
+        ("DocumentReference", "MedicationRequest"),
+    ):
         assert program.send("GET", f"/fhir/{kind}/{ids[other]}").status_code == 404
     assert care.acts() == []
 
@@ -552,21 +592,29 @@ SEARCHES = [
     ("_lastUpdated=lt2020", ()),
 ]
 OWN_SEARCHES = [
-    ("Encounter?date=ge{day}", True), ("Encounter?date=lt{day}", False),
-    ("Encounter?status=finished", True), ("Encounter?status=in-progress,planned", False),
-    ("Encounter?status:not=finished", False), ("Encounter?class=AMB", True),
+    ("Encounter?date=ge{day}", True),
+    ("Encounter?date=lt{day}", False),
+    ("Encounter?status=finished", True),
+    ("Encounter?status=in-progress,planned", False),
+    ("Encounter?status:not=finished", False),
+    ("Encounter?class=AMB", True),
     ("Encounter?class=http://terminology.hl7.org/CodeSystem/v3-ActCode|AMB", True),
-    ("Encounter?class=IMP", False), ("Encounter?class:not=AMB", False),
+    ("Encounter?class=IMP", False),
+    ("Encounter?class:not=AMB", False),
     ("Encounter?practitioner=Practitioner/{doctor}", True),
-    ("Encounter?participant={doctor}", True), ("Encounter?practitioner=999", False),
+    ("Encounter?participant={doctor}", True),
+    ("Encounter?practitioner=999", False),
     ("Encounter?practitioner.name=priya", True),
     ("Encounter?appointment=Appointment/{Encounter}", True),
-    ("Encounter?appointment.status=booked", False), ("Encounter?appointment={nobody}", False),
-    ("Encounter?location=Location/{centre}", True), ("Encounter?location=999", False),
+    ("Encounter?appointment.status=booked", False),
+    ("Encounter?appointment={nobody}", False),
+    ("Encounter?location=Location/{centre}", True),
+    ("Encounter?location=999", False),
     ("Encounter?service-provider=centre-{centre}", True),
     ("Encounter?service-provider=department-{centre}", False),
     ("Encounter?service-provider:Organization.name=banksia", True),
-    ("DocumentReference?date=ge{day}", True), ("DocumentReference?date=lt{day}", False),
+    ("DocumentReference?date=ge{day}", True),
+    ("DocumentReference?date=lt{day}", False),
     ("DocumentReference?status=current", True),
     ("DocumentReference?status=superseded,entered-in-error", False),
     ("DocumentReference?encounter=Encounter/{Encounter}", True),
@@ -577,27 +625,32 @@ OWN_SEARCHES = [
     ("DocumentReference?author.name=stranger", False),
     ("DocumentReference?custodian=centre-{centre}", True),
     ("DocumentReference?type=http://loinc.org|11506-3", True),
-    ("DocumentReference?type=11506-3", True), ("DocumentReference?type=34133-9", False),
+    ("DocumentReference?type=11506-3", True),
+    ("DocumentReference?type=34133-9", False),
     ("MedicationRequest?authoredon=ge{day}", True),
     ("MedicationRequest?authoredon=lt{day}", False),
     ("MedicationRequest?status=active", True),
     ("MedicationRequest?status=stopped,completed", False),
-    ("MedicationRequest?intent=order", True), ("MedicationRequest?intent=plan", False),
+    ("MedicationRequest?intent=order", True),
+    ("MedicationRequest?intent=plan", False),
     ("MedicationRequest?encounter={Encounter}", True),
     ("MedicationRequest?requester=Practitioner/{doctor}", True),
     ("MedicationRequest?requester.name=priya&encounter.class=AMB", True),
     ("MedicationRequest?requester=999", False),
-]  # fmt: skip
+]
 
 
 def test_every_parameter_finds_what_it_says(app: Flask, care: Care) -> None:
     ids = care.whole()
     program = signed_in(app, care.world, "practitioner-owner")
     filled = {
-        "patient": care.world.patients["owner"], "doctor": care.world.practitioners["owner"],
-        "centre": care.world.centres["own"], "nobody": uuid4(), "Encounter": ids["Encounter"],
+        "patient": care.world.patients["owner"],
+        "doctor": care.world.practitioners["owner"],
+        "centre": care.world.centres["own"],
+        "nobody": uuid4(),
+        "Encounter": ids["Encounter"],
         "day": f"{care.now - 3 * DAY:%Y-%m-%d}",
-    }  # fmt: skip
+    }
     for query, kinds in SEARCHES:
         for kind in KINDS:
             wanted = [str(ids[kind])] if kind in kinds else []
@@ -605,8 +658,12 @@ def test_every_parameter_finds_what_it_says(app: Flask, care: Care) -> None:
     for query, fits in OWN_SEARCHES:
         wanted = [str(ids[query.partition("?")[0]])] if fits else []
         assert found(program, query.format(**filled)) == wanted, query
-    for query in ("Encounter?status=booked", "DocumentReference?status=active",
-                  "MedicationRequest?status=current", "Encounter?date=x"):  # fmt: skip
+    for query in (
+        "Encounter?status=booked",
+        "DocumentReference?status=active",
+        "MedicationRequest?status=current",
+        "Encounter?date=x",
+    ):
         assert program.send("GET", f"/fhir/{query}").status_code == 400, query
 
 
@@ -654,8 +711,15 @@ def test_includes_bring_what_belongs_together(app: Flask, care: Care) -> None:
         "/fhir/DocumentReference?_include=DocumentReference:*&_include:iterate=Encounter:*"
     )
     kinds = sorted(one["resource"]["resourceType"] for one in bundle["entry"])
-    assert kinds == ["Appointment", "DocumentReference", "Encounter", "Location", "Organization",
-                     "Patient", "Practitioner"]  # fmt: skip
+    assert kinds == [
+        "Appointment",
+        "DocumentReference",
+        "Encounter",
+        "Location",
+        "Organization",
+        "Patient",
+        "Practitioner",
+    ]
     back = program.get(
         "/fhir/Encounter?_revinclude=DocumentReference:encounter"
         "&_revinclude=MedicationRequest:encounter"
@@ -669,8 +733,11 @@ def test_statements_do_not_grow_with_the_answer(app: Flask, network: Database, c
             care.whole("owner", who)
     program = signed_in(app, care.world, "practitioner-owner")
     for kind in KINDS:
-        for query, most in ((f"{kind}?", 6), (f"{kind}?_include={kind}:patient", 7),
-                            (f"{kind}?patient={care.world.patients['owner']}", 6)):  # fmt: skip
+        for query, most in (
+            (f"{kind}?", 6),
+            (f"{kind}?_include={kind}:patient", 7),
+            (f"{kind}?patient={care.world.patients['owner']}", 6),
+        ):
             counts = []
             for count in (1, 50):
                 with counting(network) as counted:

@@ -41,13 +41,17 @@ def proposed(program: Program, world: World, count: int = 2) -> list[Json]:
 
 
 def patient(world: World) -> Json:
-    return {"name": "patient-reference",
-            "valueReference": {"reference": f"Patient/{world.patients['owner']}"}}  # fmt: skip
+    return {
+        "name": "patient-reference",
+        "valueReference": {"reference": f"Patient/{world.patients['owner']}"},
+    }
 
 
 def by_reference(one: Json) -> Json:
-    return {"name": "appointment-reference",
-            "valueReference": {"reference": f"Appointment/{one['id']}"}}  # fmt: skip
+    return {
+        "name": "appointment-reference",
+        "valueReference": {"reference": f"Appointment/{one['id']}"},
+    }
 
 
 def test_times_are_proposed_by_get_and_by_post(program: Program, world: World) -> None:
@@ -58,12 +62,13 @@ def test_times_are_proposed_by_get_and_by_post(program: Program, world: World) -
         assert program.get(f"/fhir/Slot/{one['id']}")["status"] == "free"
     own = {"reference": f"Schedule/{world.schedules['owner']}"}
     answer = send(
-        program, "$find",
+        program,
+        "$find",
         {"name": "start", "valueDateTime": f"{DAY}T00:00:00Z"},
         {"name": "end", "valueDateTime": f"{DAY}T04:00:00Z"},
         {"name": "schedule", "valueReference": own},
         {"name": "specialty", "valueCodeableConcept": {"coding": [{"code": "physiotherapist"}]}},
-    )  # fmt: skip
+    )
     assert resources(answer, "Appointment") == by_get
 
 
@@ -115,8 +120,10 @@ def test_a_time_that_is_taken_is_fatal_and_not_found(program: Program, world: Wo
         answer = send(program, operation, by_reference(one), second)
         issue = answer.json["issue"][0]  # type: ignore[index] # an object
         assert (answer.status_code, issue["severity"], issue["code"]) == (
-            409, "fatal", "not-found",
-        )  # fmt: skip
+            409,
+            "fatal",
+            "not-found",
+        )
 
 
 def test_nobody_touches_what_is_not_theirs(
@@ -135,12 +142,16 @@ def test_nobody_touches_what_is_not_theirs(
 
 @pytest.mark.parametrize(
     "body",
-    [[], {"resourceType": "Patient"}, {"resourceType": "Parameters", "parameter": [7]},
-     {"resourceType": "Parameters", "parameter": [{"name": "start", "valueRange": {"low": 1}}]},
-     {"resourceType": "Parameters", "parameter": [{"name": "appt-id", "valueString": None}]},
-     {"resourceType": "Parameters", "parameter": {"name": "x"}}],
+    [
+        [],
+        {"resourceType": "Patient"},
+        {"resourceType": "Parameters", "parameter": [7]},
+        {"resourceType": "Parameters", "parameter": [{"name": "start", "valueRange": {"low": 1}}]},
+        {"resourceType": "Parameters", "parameter": [{"name": "appt-id", "valueString": None}]},
+        {"resourceType": "Parameters", "parameter": {"name": "x"}},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_bodies_that_make_no_sense_are_refused(program: Program, body: Any) -> None:
     for operation in ("$find", "$hold", "$book"):
         answer = program.send("POST", f"/fhir/Appointment/{operation}", body)
@@ -185,8 +196,9 @@ def test_the_same_parameter_again_means_or_and_another_one_and(
     assert found(program, ("practitioner", f"{own[1]},{other[1]}")) == {mine, theirs}
     assert found(program, own, other, ("location", "2")) == {theirs}
     assert found(program, own, other, ("location", "2"), ("location", "Location/1")) == {
-        mine, theirs,
-    }  # fmt: skip
+        mine,
+        theirs,
+    }
 
 
 def test_times_are_proposed_of_an_organization_and_near_an_address(
@@ -223,8 +235,9 @@ def test_proposals_are_counted_and_go_on_page_by_page(program: Program, world: W
     page = finding(program, own, ("_count", "2"))
     seen: list[str] = []
     for _ in range(20):
-        links = {one["relation"]: one["url"].removeprefix("http://localhost")
-                 for one in page["link"]}  # fmt: skip
+        links = {
+            one["relation"]: one["url"].removeprefix("http://localhost") for one in page["link"]
+        }
         assert page["total"] == len(everything)
         assert program.get(links["self"])["total"] == page["total"]
         seen += [entry["resource"]["id"] for entry in page["entry"][:-1]]
@@ -239,8 +252,10 @@ def test_proposals_are_counted_and_go_on_page_by_page(program: Program, world: W
 
 
 def other_patient(world: World) -> Json:
-    return {"name": "patient-reference",
-            "valueReference": {"reference": f"Patient/{world.patients['teammate']}"}}  # fmt: skip
+    return {
+        "name": "patient-reference",
+        "valueReference": {"reference": f"Patient/{world.patients['teammate']}"},
+    }
 
 
 def actors(one: Json) -> list[str]:
@@ -259,10 +274,12 @@ def test_a_time_kept_for_nobody_is_booked_for_the_patient_who_is_sent(
     who = {
         "reference": patient(world),
         "id": {"name": "patient-id", "valueString": key},
-        "resource": {"name": "patient-resource",
-                     "resource": {"resourceType": "Patient", "id": key}},
+        "resource": {
+            "name": "patient-resource",
+            "resource": {"resourceType": "Patient", "id": key},
+        },
         "whole address": {"name": "patient", "valueUri": f"http://localhost/fhir/Patient/{key}"},
-    }[form]  # fmt: skip
+    }[form]
     booked = send(program, "$book", by_reference(kept), who)
     assert booked.status_code == 200, booked.text
     (visit,) = resources(booked, "Appointment")

@@ -39,21 +39,39 @@ Json = dict[str, Any]
 
 WINDOW = "start=ge2026-11-23&start=lt2026-11-25"
 CODES = {
-    "Appointment": {"proposed", "pending", "booked", "arrived", "fulfilled", "cancelled",
-                    "noshow", "entered-in-error", "checked-in", "waitlist"},
+    "Appointment": {
+        "proposed",
+        "pending",
+        "booked",
+        "arrived",
+        "fulfilled",
+        "cancelled",
+        "noshow",
+        "entered-in-error",
+        "checked-in",
+        "waitlist",
+    },
     "Slot": {"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"},
     "Location": {"active", "suspended", "inactive"},
-    "ServiceRequest": {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error",
-                       "unknown"},
+    "ServiceRequest": {
+        "draft",
+        "active",
+        "on-hold",
+        "revoked",
+        "completed",
+        "entered-in-error",
+        "unknown",
+    },
     "Encounter": {"arrived", "finished"},
     "DocumentReference": {"current", "superseded"},
     "MedicationRequest": {"active", "entered-in-error"},
     "CapabilityStatement": {"active"},
-}  # fmt: skip
+}
 PERSONAL = [
-    name for name, kind in RESOURCES.items()
+    name
+    for name, kind in RESOURCES.items()
     if isinstance(kind, Resource) and (kind.opened or kind.whose is not None)
-]  # fmt: skip
+]
 HISTORIES = {"Encounter", "DocumentReference", "MedicationRequest"}
 PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
 
@@ -65,9 +83,12 @@ def app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     file = folder / "demo.sqlite3"
     file.write_bytes(sqlite_template.read_bytes())
     settings = Settings(
-        _env_file=None, data_dir=folder, database_url=f"sqlite:///{file}", rate_limits=False,
+        _env_file=None,
+        data_dir=folder,
+        database_url=f"sqlite:///{file}",
+        rate_limits=False,
         public_url="https://book.example",
-    )  # fmt: skip
+    )
     app = create_app(settings)
     load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
     with pytest.MonkeyPatch.context() as patched:
@@ -263,9 +284,10 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
     person = int(role["practitioner"]["reference"].split("/")[1])
     details = AbsenceDetails(
-        kind="leave", starts_at=datetime.fromisoformat(later["start"]),
+        kind="leave",
+        starts_at=datetime.fromisoformat(later["start"]),
         ends_at=datetime.fromisoformat(later["end"]),
-    )  # fmt: skip
+    )
     database.run(lambda s: enter_absence(s, SYSTEM, person, details, now=NOW))
     assert program.get(f"/fhir/Slot/{first['id']}")["status"] == "busy-tentative"
     assert program.get(f"/fhir/Slot/{later['id']}")["status"] == "busy-unavailable"

@@ -137,11 +137,24 @@ def test_the_words_of_the_first_version_stand_for_letters(app: Flask, network: D
 
 @pytest.mark.parametrize(
     "scope",
-    ["system/appointment.cruds", "system/Appointment.sdurc", "system/Appointment",
-     "system/Appointment.", "system/.cruds", "system/App*.cruds", "system/system/*.cruds",
-     "system/Appointment.cruds?patient=1", "system/Appointment.READ", "system/Nope.rs",
-     "system/Slot.zz", "system/", "system/Observation.read", "nonsense:foo", "patient/Slot.rs"],
-)  # fmt: skip
+    [
+        "system/appointment.cruds",
+        "system/Appointment.sdurc",
+        "system/Appointment",
+        "system/Appointment.",
+        "system/.cruds",
+        "system/App*.cruds",
+        "system/system/*.cruds",
+        "system/Appointment.cruds?patient=1",
+        "system/Appointment.READ",
+        "system/Nope.rs",
+        "system/Slot.zz",
+        "system/",
+        "system/Observation.read",
+        "nonsense:foo",
+        "patient/Slot.rs",
+    ],
+)
 def test_what_only_looks_like_a_scope_is_refused_and_grants_nothing(
     app: Flask, network: Database, scope: str
 ) -> None:
@@ -171,8 +184,10 @@ def test_scopes_are_about_the_resources_that_there_are() -> None:
 def test_changing_a_visit_by_an_operation_needs_the_letter_of_changes(
     app: Flask, network: Database, world: World
 ) -> None:
-    visit = {"name": "appointment-reference",
-             "valueReference": {"reference": f"Appointment/{world.visits['owner']}"}}  # fmt: skip
+    visit = {
+        "name": "appointment-reference",
+        "valueReference": {"reference": f"Appointment/{world.visits['owner']}"},
+    }
     body = {"resourceType": "Parameters", "parameter": [visit]}
     for operation in ("$hold", "$book"):
         path = f"/fhir/Appointment/{operation}"
@@ -186,10 +201,12 @@ def test_a_condition_is_a_search(app: Flask, network: Database) -> None:
     condition = {"If_None_Exist": "identifier=A-1"}
     maker = with_key(app, network, *all_but("Appointment", "s"))
     body = {
-        "resourceType": "Appointment", "status": "booked", "start": "2099-01-01T00:00:00Z",
+        "resourceType": "Appointment",
+        "status": "booked",
+        "start": "2099-01-01T00:00:00Z",
         "end": "2099-01-01T00:30:00Z",
         "participant": [{"type": [{"text": "x"}], "status": "accepted"}],
-    }  # fmt: skip
+    }
     assert maker.send("POST", "/fhir/Appointment", body, **condition).status_code == 403
     assert maker.send("POST", "/fhir/Appointment", body).status_code == 422
     both = with_key(app, network, "system/Appointment.cs")

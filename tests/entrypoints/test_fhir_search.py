@@ -223,20 +223,39 @@ def test_an_error_of_a_search_names_the_parameter(program: Program) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "Appointment?date=yesterday", "Appointment?date=2027-13-01", "Appointment?date=2027-02-30",
-        "Appointment?date=zz2027", "Appointment?date=ap2027", "Appointment?date=2027-03-08T10:00",
-        "Appointment?date=9999-12-31", "Appointment?date=0001", "Appointment?status=nonsense",
-        "Appointment?status:exact=booked", "Appointment?patient:Practitioner=1",
-        "Appointment?date:exact=2027", "Practitioner?active=maybe", "Practitioner?_count=-1",
-        "Practitioner?_count=x", "Practitioner?name=%00", "Slot?", "Slot?status=free",
-        "Slot?start=lt2027", "Slot?start=ge2027-01-01&start=lt2027-02-02", "Slot?start=2027",
-        "Slot?start=2027-03-08&status=open", "Patient?name=" + "x" * 600,
-        "Appointment?patient.name:not=a", "Appointment?actor.birthdate:exact=1980",
-        "Appointment?patient.name:exact:contains=a", "Appointment?patient:exact:x=1",
+        "Appointment?date=yesterday",
+        "Appointment?date=2027-13-01",
+        "Appointment?date=2027-02-30",
+        "Appointment?date=zz2027",
+        "Appointment?date=ap2027",
+        "Appointment?date=2027-03-08T10:00",
+        "Appointment?date=9999-12-31",
+        "Appointment?date=0001",
+        "Appointment?status=nonsense",
+        "Appointment?status:exact=booked",
+        "Appointment?patient:Practitioner=1",
+        "Appointment?date:exact=2027",
+        "Practitioner?active=maybe",
+        "Practitioner?_count=-1",
+        "Practitioner?_count=x",
+        "Practitioner?name=%00",
+        "Slot?",
+        "Slot?status=free",
+        "Slot?start=lt2027",
+        "Slot?start=ge2027-01-01&start=lt2027-02-02",
+        "Slot?start=2027",
+        "Slot?start=2027-03-08&status=open",
+        "Patient?name=" + "x" * 600,
+        "Appointment?patient.name:not=a",
+        "Appointment?actor.birthdate:exact=1980",
+        "Appointment?patient.name:exact:contains=a",
+        "Appointment?patient:exact:x=1",
         "Slot?schedule.actor:Patient=1&start=2027-03-08",
-        "Slot?schedule.actor.name=a&start=2027-03-08", "Location?name:=a", "Location?name:x-y=a",
+        "Slot?schedule.actor.name=a&start=2027-03-08",
+        "Location?name:=a",
+        "Location?name:x-y=a",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: str) -> None:
     answer = program.send("GET", f"/fhir/{query}")
     assert answer.status_code == 400
@@ -246,10 +265,15 @@ def test_what_is_no_value_is_refused_with_an_outcome(program: Program, query: st
 
 @pytest.mark.parametrize(
     "query",
-    ["Patient?colour=red", "Patient?_sort=colour", "Patient?_include=Patient:colour",
-     "Appointment?patient.colour=red", "Slot?start=2027-03-08&_sort=-start",
-     "Patient?_revinclude=Slot:schedule"],
-)  # fmt: skip
+    [
+        "Patient?colour=red",
+        "Patient?_sort=colour",
+        "Patient?_include=Patient:colour",
+        "Appointment?patient.colour=red",
+        "Slot?start=2027-03-08&_sort=-start",
+        "Patient?_revinclude=Slot:schedule",
+    ],
+)
 def test_the_unknown_is_left_out_of_the_self_link_or_refused_if_strict(
     program: Program, query: str
 ) -> None:

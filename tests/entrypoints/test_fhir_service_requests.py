@@ -116,8 +116,11 @@ def found(program: Program, query: str) -> list[str]:
 
 def along(program: Program, query: str) -> list[str]:
     bundle = program.get(f"/fhir/{query}")
-    return [f"{one['resource']['resourceType']}/{one['resource']['id']}"
-            for one in bundle["entry"] if one["search"]["mode"] == "include"]  # fmt: skip
+    return [
+        f"{one['resource']['resourceType']}/{one['resource']['id']}"
+        for one in bundle["entry"]
+        if one["search"]["mode"] == "include"
+    ]
 
 
 def reads(network: Database) -> int:
@@ -148,8 +151,9 @@ def test_a_letter_is_sent_read_and_taken_back(world: World, gp: Program, patient
     assert change(gp, one).json == one
     stale = gp.send("PUT", f"{PATH}/{one['id']}", one | {"status": "revoked"}, If_Match='W/"1"')
     assert (stale.status_code, issue(stale)["code"]) == (412, "conflict")
-    ended = gp.send("PUT", f"{PATH}/{one['id']}", one | {"status": "revoked"},
-                    If_Match=made.headers["ETag"])  # fmt: skip
+    ended = gp.send(
+        "PUT", f"{PATH}/{one['id']}", one | {"status": "revoked"}, If_Match=made.headers["ETag"]
+    )
     assert (ended.status_code, ended.json["status"]) == (200, "revoked")  # type: ignore[index]
     assert ended.headers["ETag"] != made.headers["ETag"]
     again = change(gp, one)
@@ -239,9 +243,13 @@ def test_scopes_say_what_a_key_may(app: Flask, world: World, network: Database) 
 
 @pytest.mark.parametrize(
     ("person", "code"),
-    [("practitioner-stranger", "only-gps"), ("patient-owner", "only-gps"),
-     ("staff-owner", "only-gps"), ("network-admin", "only-gps")],
-)  # fmt: skip
+    [
+        ("practitioner-stranger", "only-gps"),
+        ("patient-owner", "only-gps"),
+        ("staff-owner", "only-gps"),
+        ("network-admin", "only-gps"),
+    ],
+)
 def test_only_gps_write(app: Flask, world: World, person: str, code: str) -> None:
     refused = signed_in(app, world, person).send("POST", PATH, letter(world))
     assert (refused.status_code, code in issue(refused)["diagnostics"]) == (403, True)
@@ -251,8 +259,9 @@ def test_a_gp_refers_whom_they_may_read_and_learns_of_nobody_else(
     world: World, gp: Program
 ) -> None:
     subjects = (world.patients["stranger"], uuid4(), "nobody")
-    answers = [gp.send("POST", PATH, letter(world, subject=link("Patient", one)))
-               for one in subjects]  # fmt: skip
+    answers = [
+        gp.send("POST", PATH, letter(world, subject=link("Patient", one))) for one in subjects
+    ]
     assert {one.status_code for one in answers} == {422}
     assert len({one.text for one in answers}) == 1
     assert issue(answers[0])["expression"] == ["ServiceRequest.subject"]
@@ -261,13 +270,24 @@ def test_a_gp_refers_whom_they_may_read_and_learns_of_nobody_else(
 @pytest.mark.parametrize(
     "more",
     [
-        {"resourceType": "Patient"}, {"status": None}, {"status": "sent"}, {"intent": None},
-        {"intent": "wish"}, {"subject": None}, {"subject": "me"}, {"note": "x"}, {"note": [{}]},
-        {"note": []}, {"colour": "red"}, {"doNotPerform": "no"}, {"modifierExtension": [{}]},
-        {"orderDetail": [{"text": "Left"}]}, {"note": [{"text": "a\x00b"}]},
+        {"resourceType": "Patient"},
+        {"status": None},
+        {"status": "sent"},
+        {"intent": None},
+        {"intent": "wish"},
+        {"subject": None},
+        {"subject": "me"},
+        {"note": "x"},
+        {"note": [{}]},
+        {"note": []},
+        {"colour": "red"},
+        {"doNotPerform": "no"},
+        {"modifierExtension": [{}]},
+        {"orderDetail": [{"text": "Left"}]},
+        {"note": [{"text": "a\x00b"}]},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_no_service_request_is_malformed(world: World, gp: Program, more: Json) -> None:
     refused = gp.send("POST", PATH, letter(world, **more))
     assert (refused.status_code, issue(refused)["code"]) == (400, "invalid"), refused.text
@@ -283,8 +303,10 @@ def test_what_is_no_service_request_is_malformed(world: World, gp: Program, more
         ({"requester": {"reference": "Practitioner/999"}}, "requester"),
         ({"performer": None}, "performer"),
         ({"performer": [{"reference": "Practitioner/x"}]}, "performer"),
-        ({"performer": [{"reference": "Practitioner/1"}, {"reference": "Practitioner/3"}]},
-         "performer"),
+        (
+            {"performer": [{"reference": "Practitioner/1"}, {"reference": "Practitioner/3"}]},
+            "performer",
+        ),
         ({"performer": [{"reference": "Practitioner/1"}]}, "performer"),
         ({"performerType": {"text": "x" * 101}, "performer": None}, "performerType"),
         ({"note": None}, "note"),
@@ -293,7 +315,7 @@ def test_what_is_no_service_request_is_malformed(world: World, gp: Program, more
         ({"note": [{"text": " "}]}, "note"),
     ],
     ids=lambda value: str(value)[:60],
-)  # fmt: skip
+)
 def test_what_a_rule_refuses_is_unprocessable(
     world: World, gp: Program, more: Json, element: str
 ) -> None:
@@ -307,8 +329,9 @@ def test_nobody_in_the_area_is_a_conflict(world: World, gp: Program) -> None:
         "POST", PATH, letter(world, performer=None, performerType={"text": "Astrology"})
     )
     assert (refused.status_code, issue(refused)["expression"]) == (
-        409, ["ServiceRequest.performer"],
-    )  # fmt: skip
+        409,
+        ["ServiceRequest.performer"],
+    )
 
 
 def test_a_conditional_create_makes_one(world: World, gp: Program) -> None:
@@ -346,8 +369,10 @@ def test_a_parameter_finds_what_it_says(
     app: Flask, network: Database, world: World, gp: Program
 ) -> None:
     draft, named, area = (
-        written(gp, world, status="draft"), written(gp, world), to_area(gp, world),
-    )  # fmt: skip
+        written(gp, world, status="draft"),
+        written(gp, world),
+        to_area(gp, world),
+    )
     ended = written(gp, world)
     change(gp, ended, status="revoked")
     every = {one["id"] for one in (draft, named, area, ended)}
@@ -411,9 +436,9 @@ def test_what_runs_out_is_revoked_and_says_why(
 def run_out(network: Database, key: str) -> None:
     then = datetime.now(UTC) - timedelta(minutes=1)
     mine = Referral.id == UUID(key)
-    network.run(lambda session: session.execute(
-        update(Referral).where(mine).values(expires_at=then)
-    ))  # fmt: skip
+    network.run(
+        lambda session: session.execute(update(Referral).where(mine).values(expires_at=then))
+    )
 
 
 def test_statements_do_not_grow_with_the_answer(app: Flask, world: World, gp: Program) -> None:
@@ -438,8 +463,9 @@ def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_
     world = build(database)
     give_professions(database, world)
     with app_on(database, tmp_path) as app:
-        gp, patient = (signed_in(app, world, who)
-                       for who in ("practitioner-owner", "patient-owner"))  # fmt: skip
+        gp, patient = (
+            signed_in(app, world, who) for who in ("practitioner-owner", "patient-owner")
+        )
         made = [written(gp, world)["id"], to_area(gp, world)["id"]]
         assert book(patient, visit(free(patient, world)[0], world, made[0])).status_code == 201
         for sort in ("authored", "_lastUpdated", "performer-type", "_id"):
@@ -461,8 +487,9 @@ def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_
 def free(program: Program, world: World, count: int = 2) -> list[Json]:
     """Times of the dentist as $find proposes them."""
     query = f"start={DAY}T00:00:00Z&end={DAY}T04:00:00Z"
-    answer = program.get(f"/fhir/Appointment/$find?{query}"
-                         f"&practitioner={world.practitioners['stranger']}")  # fmt: skip
+    answer = program.get(
+        f"/fhir/Appointment/$find?{query}&practitioner={world.practitioners['stranger']}"
+    )
     found = [entry["resource"] for entry in answer["entry"]]
     return [one for one in found if one["resourceType"] == "Appointment"][:count]
 
@@ -540,8 +567,9 @@ def test_a_visit_finds_its_letter_and_a_letter_its_visit(
     assert along(ward, query) == []
     back = f"ServiceRequest?_id={key}&_revinclude=Appointment:based-on"
     assert along(patient, back) == [f"Appointment/{made['id']}"]
-    forth = "&".join(f"_include=ServiceRequest:{name}"
-                     for name in ("patient", "requester", "performer"))  # fmt: skip
+    forth = "&".join(
+        f"_include=ServiceRequest:{name}" for name in ("patient", "requester", "performer")
+    )
     assert set(along(gp, f"ServiceRequest?{forth}")) == {
         f"Patient/{world.patients['owner']}",
         f"Practitioner/{world.practitioners['owner']}",
@@ -554,9 +582,11 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
 ) -> None:
     (time,) = free(ward, world, 1)
     mine, ended, over, draft = (
-        written(gp, world), written(gp, world), written(gp, world),
+        written(gp, world),
+        written(gp, world),
+        written(gp, world),
         written(gp, world, status="draft"),
-    )  # fmt: skip
+    )
     change(gp, ended, status="revoked")
     run_out(network, over["id"])
     stranger = signed_in(app, world, "patient-stranger")
@@ -652,8 +682,12 @@ def test_it_is_declared(ward: Program) -> None:
     kinds = {one["type"]: one for one in ward.get("/fhir/metadata")["rest"][0]["resource"]}
     one = kinds["ServiceRequest"]
     assert {each["code"] for each in one["interaction"]} == {
-        "create", "read", "search-type", "update", "vread",
-    }  # fmt: skip
+        "create",
+        "read",
+        "search-type",
+        "update",
+        "vread",
+    }
     assert "ServiceRequest:requester" in one["searchInclude"]
     assert "Appointment:based-on" in one["searchRevInclude"]
     assert "Appointment:based-on" in kinds["Appointment"]["searchInclude"]

@@ -43,21 +43,39 @@ SIGNING = frozenset({"accounts.sign_out", "system.ready"})
 FORMS = frozenset({"fhir.search_by_post", "smart.token"})
 """Where programs send a form."""
 
-LEADS = frozenset({
-    "accounts.confirm", "accounts.reset", "hand_over.take_over", "notifications.feed",
-    "notifications.stop", "offers.show", "offers.take", "offers.decline",
-})  # fmt: skip
+LEADS = frozenset(
+    {
+        "accounts.confirm",
+        "accounts.reset",
+        "hand_over.take_over",
+        "notifications.feed",
+        "notifications.stop",
+        "offers.show",
+        "offers.take",
+        "offers.decline",
+    }
+)
 """Whoever has the link has read the owner's mail: it is the proof."""
 
 AT_THE_CENTRE = frozenset({"department"})
 """Callers who may know of the visits at the owner's centre, and so of who comes."""
 
-REGISTER = frozenset({
-    "api_patients.list_patients", "api_patients.get_patient", "patients.show", "patients.edit",
-    "booking.week_page", "waiting.ask", "search.results",
-    "api_patients.change_patient", "patients.find", "booking.hold", "booking.confirm",
-    "booking.look",
-})  # fmt: skip
+REGISTER = frozenset(
+    {
+        "api_patients.list_patients",
+        "api_patients.get_patient",
+        "patients.show",
+        "patients.edit",
+        "booking.week_page",
+        "waiting.ask",
+        "search.results",
+        "api_patients.change_patient",
+        "patients.find",
+        "booking.hold",
+        "booking.confirm",
+        "booking.look",
+    }
+)
 """Where who works at a desk finds any patient of the network."""
 DESKS = frozenset({"staff", "department", "admin"})
 
@@ -98,20 +116,29 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
         "api_me.delete_me": {"password": "wrong"},
         "api_dependents.create_dependent": {"name": "Ned", "born": "2019-01-01"},
         "api_notifications.change_mail": {},
-        "api_centres.create_centre": {"name": "X", "type": "Hospital", "suburb": "Y",
-                                      "time_zone": "Australia/Sydney"},
+        "api_centres.create_centre": {
+            "name": "X",
+            "type": "Hospital",
+            "suburb": "Y",
+            "time_zone": "Australia/Sydney",
+        },
         "api_centres.change_centre": {"name": "Mine"},
-        "api_closures.create_closure": {"start": start, "end": at(now, 9).isoformat(),
-                                        "reason": "Mine"},
+        "api_closures.create_closure": {
+            "start": start,
+            "end": at(now, 9).isoformat(),
+            "reason": "Mine",
+        },
         "api_departments.create_department": {"name": "Mine", "centre_id": parts["centre_id"]},
         "api_departments.change_department": {"name": "Mine"},
-        "api_departments.create_service": {"name": "Mine",
-                                           "department_id": parts["department_id"]},
+        "api_departments.create_service": {"name": "Mine", "department_id": parts["department_id"]},
         "api_departments.change_service": {"name": "Mine"},
         "api_practitioners.create_practitioner": {"name": "Mine", "profession": "GP"},
         "api_practitioners.change_practitioner": {"phone": "02 9999 9999"},
-        "api_schedules.create_schedule": {"centre": parts["centre_id"], "hours": [],
-                                          "practitioner": practitioner},
+        "api_schedules.create_schedule": {
+            "centre": parts["centre_id"],
+            "hours": [],
+            "practitioner": practitioner,
+        },
         "api_schedules.change_schedule": {"max_slots": 2},
         "api_appointments.create_hold": booked,
         "api_appointments.create_appointment": booked,
@@ -121,36 +148,63 @@ def bodies(parts: Parts, now: datetime) -> dict[str, Any]:
         "api_records.create_note": {"text": "Mine"},
         "api_records.create_prescription": {"medication": "Mine", "dose": "1"},
         "api_records.correct_entry": {"text": "Mine"},
-        "api_records.open_in_emergency": {"name": "Aroha Owner", "born": "1990-01-01",
-                                          "reason": "I have no idea"},
-        "api_referrals.create_referral": {"patient": patient, "expertise": "Dental",
-                                          "letter": "Mine"},
+        "api_records.open_in_emergency": {
+            "name": "Aroha Owner",
+            "born": "1990-01-01",
+            "reason": "I have no idea",
+        },
+        "api_referrals.create_referral": {
+            "patient": patient,
+            "expertise": "Dental",
+            "letter": "Mine",
+        },
         "api_referrals.change_referral": {"letter": "Mine"},
-        "api_requests.create_request": {"task": "Mine", "service": service, "start": start,
-                                        "minutes": 30},
+        "api_requests.create_request": {
+            "task": "Mine",
+            "service": service,
+            "start": start,
+            "minutes": 30,
+        },
         "api_requests.amend_request": {"task": "Mine"},
         "api_requests.propose_time": {"start": start},
         "api_requests.decline_request": {"answer": "Mine"},
         "api_requests.rate_consultation": {"stars": 1},
-        "api_waitlist.create_waiting": {"patient": patient, "schedule": schedule, "from": start,
-                                        "to": at(now, 9).isoformat()},
-        "api_absences.decide": {"practitioner": practitioner, "decisions": [
-            {"appointment": str(parts["appointment_id"]), "decision": "cancel"}]},
-        "api_absences.create_absence": {"practitioner": practitioner, "start": start,
-                                        "end": at(now, 9).isoformat()},
+        "api_waitlist.create_waiting": {
+            "patient": patient,
+            "schedule": schedule,
+            "from": start,
+            "to": at(now, 9).isoformat(),
+        },
+        "api_absences.decide": {
+            "practitioner": practitioner,
+            "decisions": [{"appointment": str(parts["appointment_id"]), "decision": "cancel"}],
+        },
+        "api_absences.create_absence": {
+            "practitioner": practitioner,
+            "start": start,
+            "end": at(now, 9).isoformat(),
+        },
         "api_feedback.put_rating": {"stars": 1},
         "api_keys.create_key": {"name": "Mine", "scopes": ["manage"]},
-        "api_webhooks.create_webhook": {"url": "https://mine.example/",
-                                        "events": ["appointment.booked"]},
+        "api_webhooks.create_webhook": {
+            "url": "https://mine.example/",
+            "events": ["appointment.booked"],
+        },
         "api_webhooks.change_webhook": {"active": False},
-        "api_doctors.create_doctor": {"name": "Mine", "locations": ["1 Mine St"],
-                                      "schedule": hours},
-        "api_doctors.change_doctor": {"name": "Mine", "locations": ["1 Mine St"],
-                                      "schedule": hours},
-        "api_doctors.create_appointment": doctor | {"location_id": parts["centre_id"],
-                                                    "patient_id": patient},
+        "api_doctors.create_doctor": {
+            "name": "Mine",
+            "locations": ["1 Mine St"],
+            "schedule": hours,
+        },
+        "api_doctors.change_doctor": {
+            "name": "Mine",
+            "locations": ["1 Mine St"],
+            "schedule": hours,
+        },
+        "api_doctors.create_appointment": doctor
+        | {"location_id": parts["centre_id"], "patient_id": patient},
         "api_doctors.cancel_appointment": doctor,
-    }  # fmt: skip
+    }
 
 
 def resources(parts: Parts, now: datetime) -> dict[str, Any]:
@@ -158,14 +212,19 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
     tick = int(at(now, 8).timestamp()) // 300
     slot, patient = f"Slot/{parts['schedule_id']}-{tick}-30", f"Patient/{parts['patient_id']}"
     visit = {
-        "resourceType": "Appointment", "status": "booked", "slot": [{"reference": slot}],
+        "resourceType": "Appointment",
+        "status": "booked",
+        "slot": [{"reference": slot}],
         "participant": [{"actor": {"reference": patient}, "status": "accepted"}],
-    }  # fmt: skip
+    }
     letter = {
-        "resourceType": "ServiceRequest", "status": "active", "intent": "order",
-        "subject": {"reference": patient}, "performerType": {"text": "Dental"},
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": patient},
+        "performerType": {"text": "Dental"},
         "note": [{"text": "Mine"}],
-    }  # fmt: skip
+    }
     named = {
         "name": "appointment-reference",
         "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
@@ -179,7 +238,7 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
         "fhir.take": {"resourceType": "Parameters", "parameter": [named]},
         "fhir.cancel": {"resourceType": "Parameters", "parameter": []},
         "fhir.find_appointments": {"resourceType": "Parameters", "parameter": []},
-    }  # fmt: skip
+    }
 
 
 def queries(parts: Parts) -> dict[str, list[str]]:
@@ -191,13 +250,19 @@ def queries(parts: Parts) -> dict[str, list[str]]:
         "api_referrals.list_referrals": [f"patient={patient}"],
         "api_absences.list_absences": [f"practitioner={practitioner}"],
         "api_absences.list_undecided": [f"practitioner={practitioner}"],
-        "fhir.search_by_get": [f"patient={patient}", f"_id={patient}", "_count=0",
-                               "_include=*&_revinclude=*"],
+        "fhir.search_by_get": [
+            f"patient={patient}",
+            f"_id={patient}",
+            "_count=0",
+            "_include=*&_revinclude=*",
+        ],
         "patients.find": ["q=aroha", "name=Aroha+Owner&born=30+3+1980"],
         "search.results": [f"patient={patient}"],
         "booking.week_page": [f"patient={patient}", f"hold={parts['hold_id']}"],
-        "waiting.ask": [f"schedule={parts['schedule_id']}&patient={patient}",
-                        f"appointment={parts['appointment_id']}"],
+        "waiting.ask": [
+            f"schedule={parts['schedule_id']}&patient={patient}",
+            f"appointment={parts['appointment_id']}",
+        ],
         "request_form.ask": [f"who=aroha&patient={patient}"],
         "admin_audit.listing": [f"subject=patient:{patient}"],
         "admin_audit.download": [f"subject=patient:{patient}"],
@@ -206,18 +271,29 @@ def queries(parts: Parts) -> dict[str, list[str]]:
         "referrals.listing": [f"patient={patient}"],
         "profiles.practitioner": [f"patient={patient}"],
         "dashboard.show": [f"patient={patient}"],
-    }  # fmt: skip
+    }
 
 
 def form(parts: Parts, now: datetime) -> dict[str, object]:
     """Fields of forms: one for all, since each view takes the ones it knows."""
     return {
-        "name": "Mine", "active": "no", "patient": parts["patient_id"], "yes": "1", "stars": 1,
-        "practitioner": parts["practitioner_id"], "reason": "Mine, since I say so", "answer": "M",
-        "text": "Mine", "start": at(now, 8).isoformat(), "schedule": parts["schedule_id"],
-        "letter": "Mine", "status": "cancelled", "keep": "yes",
-        "appointment": parts["appointment_id"], "department": parts["department_id"],
-    }  # fmt: skip
+        "name": "Mine",
+        "active": "no",
+        "patient": parts["patient_id"],
+        "yes": "1",
+        "stars": 1,
+        "practitioner": parts["practitioner_id"],
+        "reason": "Mine, since I say so",
+        "answer": "M",
+        "text": "Mine",
+        "start": at(now, 8).isoformat(),
+        "schedule": parts["schedule_id"],
+        "letter": "Mine",
+        "status": "cancelled",
+        "keep": "yes",
+        "appointment": parts["appointment_id"],
+        "department": parts["department_id"],
+    }
 
 
 # Walking
@@ -260,9 +336,25 @@ def line(one: Address) -> str:
 
 def foreign(parts: Parts) -> re.Pattern[str]:
     """What only the owners, and who has to do with them, may read."""
-    private = ("patient_id", "appointment_id", "hold_id", "child_id", "waiting_id", "offer_id",
-               "referral_id", "past_id", "entry_id", "pills_id", "request_id", "feed", "key_id",
-               "endpoint_id", "delivery_id", "account_id", "absence_id")  # fmt: skip
+    private = (
+        "patient_id",
+        "appointment_id",
+        "hold_id",
+        "child_id",
+        "waiting_id",
+        "offer_id",
+        "referral_id",
+        "past_id",
+        "entry_id",
+        "pills_id",
+        "request_id",
+        "feed",
+        "key_id",
+        "endpoint_id",
+        "delivery_id",
+        "account_id",
+        "absence_id",
+    )
     words = (SECRET, "Aroha Owner", "Mia Zwieback", "patient-owner@example")
     return re.compile("|".join([*words, *(re.escape(str(parts[name])) for name in private)]), re.I)
 
@@ -297,9 +389,15 @@ def doors(app: Flask, world: World, parts: Parts) -> list[Address]:
 
 @pytest.mark.parametrize("who", CALLERS)
 def test_what_belongs_to_others_is_closed(
-    app: Flask, network: Database, world: World, parts: Parts, newcomer: None,
-    client_for: ClientFor, doors: list[Address], who: str,
-) -> None:  # fmt: skip
+    app: Flask,
+    network: Database,
+    world: World,
+    parts: Parts,
+    newcomer: None,
+    client_for: ClientFor,
+    doors: list[Address],
+    who: str,
+) -> None:
     person = CALLERS[who]
     program = signed_in(app, world, person) if person else Program(app)
     walk = Walk(who, program, client_for(person), parts)

@@ -121,8 +121,11 @@ def test_reads_and_refusals_are_written_down(
     client_for("practitioner-stranger").get(f"{page}/notes/new")
     client_for("patient-owner").get("/history")
     assert events(network, world.patients["owner"]) == [
-        "record.read", "record.refused", "record.refused", "record.read",
-    ]  # fmt: skip
+        "record.read",
+        "record.refused",
+        "record.refused",
+        "record.read",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -267,10 +270,21 @@ def test_practitioners_find_their_own_patients_by_a_part_of_the_name(
 
 @pytest.mark.parametrize(
     "query",
-    ["q=aroha", "q=owner", "q=31+3+1980", "q=0400", "q=patient-owner", "name=aroha+owner",
-     "born=31+3+1980", "name=aroha&born=31+3+1980", "name=aroha+owne&born=31+3+1980",
-     "name=aroha+owner&born=30+3+1980", "name=%25&born=31+3+1980", "name=aroha+owner&born=x"],
-)  # fmt: skip
+    [
+        "q=aroha",
+        "q=owner",
+        "q=31+3+1980",
+        "q=0400",
+        "q=patient-owner",
+        "name=aroha+owner",
+        "born=31+3+1980",
+        "name=aroha&born=31+3+1980",
+        "name=aroha+owne&born=31+3+1980",
+        "name=aroha+owner&born=30+3+1980",
+        "name=%25&born=31+3+1980",
+        "name=aroha+owner&born=x",
+    ],
+)
 def test_nobody_else_is_hinted_at(client_for: ClientFor, world: World, query: str) -> None:
     shown = client_for("practitioner-stranger").get(f"/patients?{query}").text
     assert "Aroha Owner" not in shown
@@ -454,19 +468,26 @@ def fill(session: Session, world: World) -> None:
     begin = datetime.now(UTC) - timedelta(days=MANY)
     session.add_all(
         Entry(
-            id=uuid4(), patient_id=world.patients["owner"], kind=EntryKind.NOTE,
-            practitioner_id=world.practitioners["owner"], centre_id=world.centres["own"],
+            id=uuid4(),
+            patient_id=world.patients["owner"],
+            kind=EntryKind.NOTE,
+            practitioner_id=world.practitioners["owner"],
+            centre_id=world.centres["own"],
             text=f"Number {number}. " + "What was found, said and done. " * 8,
             recorded_at=begin + timedelta(days=number // 2),
         )
         for number in range(MANY)
-    )  # fmt: skip
+    )
 
 
 def test_a_long_history_takes_as_many_statements_as_a_short_one_and_is_quick(
-    doctor: Client, app: Flask, network: Database, world: World, page: str,
+    doctor: Client,
+    app: Flask,
+    network: Database,
+    world: World,
+    page: str,
     statements: Callable[..., object],
-) -> None:  # fmt: skip
+) -> None:
     database: Database = app.extensions["openslot"].database
     write(doctor, page)
     doctor.get(page)
@@ -481,8 +502,10 @@ def test_a_long_history_takes_as_many_statements_as_a_short_one_and_is_quick(
         begin = time.perf_counter()
         doctor.get(page)
         times.append(time.perf_counter() - begin)
-    print(f"{MANY} notes: {long.count} statements, {len(shown.data)} bytes, "
-          f"median {sorted(times)[4] * 1000:.0f} ms, best {min(times) * 1000:.0f} ms")  # fmt: skip
+    print(
+        f"{MANY} notes: {long.count} statements, {len(shown.data)} bytes, "
+        f"median {sorted(times)[4] * 1000:.0f} ms, best {min(times) * 1000:.0f} ms"
+    )
     assert len(shown.data) < 100_000
 
 
@@ -548,9 +571,15 @@ def test_names_and_texts_are_shown_as_they_are_written(
     ],
 )
 def test_what_was_recorded_at_a_visit_stands_on_its_page(
-    app: Flask, doctor: Client, network: Database, world: World, page: str, role: Role,
-    reads: bool, writes: bool,
-) -> None:  # fmt: skip
+    app: Flask,
+    doctor: Client,
+    network: Database,
+    world: World,
+    page: str,
+    role: Role,
+    reads: bool,
+    writes: bool,
+) -> None:
     write(doctor, page, appointment_id=world.visits["owner"])
     actor = Actor(
         role=role,
@@ -564,8 +593,10 @@ def test_what_was_recorded_at_a_visit_stands_on_its_page(
         g.actor = actor
         shown = render_template_string(
             "{% from 'history/_visit.html' import at_visit %}{{ at_visit(at, zone, '/x', me) }}",
-            at=records.at_visit(visit), zone=visit.zone, me=None,
-        )  # fmt: skip
+            at=records.at_visit(visit),
+            zone=visit.zone,
+            me=None,
+        )
     assert (NOTE in shown) is reads
     assert ("<textarea" in shown) is writes
     assert (f'value="{world.visits["owner"]}"' in shown) is writes

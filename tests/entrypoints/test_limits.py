@@ -137,11 +137,12 @@ def test_an_account_is_limited_wherever_it_comes_from(
         )
         seen = [
             program.client.get(
-                path, headers={"Authorization": f"Bearer {program.token}"},
+                path,
+                headers={"Authorization": f"Bearer {program.token}"},
                 environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
             )
             for number, path in enumerate([*("/api/v1/me", "/fhir/Location") * 2, "/api/v1/me"])
-        ]  # fmt: skip
+        ]
         assert [one.status_code for one in seen] == [200, 200, 200, 429, 429]
         fhir, api = (one.json for one in seen[3:])
         assert fhir["resourceType"] == "OperationOutcome"
@@ -203,9 +204,10 @@ def by_page(client_for: ClientFor) -> Try:
         client = client_for(None)
         token = client.token_of("/login")
         return client.http.post(
-            "/login", data={"csrf_token": token, "email": email, "password": password},
+            "/login",
+            data={"csrf_token": token, "email": email, "password": password},
             environ_base={"REMOTE_ADDR": address},
-        )  # fmt: skip
+        )
 
     return send
 
@@ -213,9 +215,10 @@ def by_page(client_for: ClientFor) -> Try:
 def by_token(app: Flask) -> Try:
     def send(email: str, password: str, address: str) -> Any:
         return app.test_client(use_cookies=False).post(
-            "/api/v1/tokens", json={"email": email, "password": password},
+            "/api/v1/tokens",
+            json={"email": email, "password": password},
             environ_base={"REMOTE_ADDR": address},
-        )  # fmt: skip
+        )
 
     return send
 
@@ -291,9 +294,10 @@ def test_nobody_is_flooded_with_mail(
     pages = set()
     for number in range(8):
         answer = person.http.post(
-            "/forgot", data={"csrf_token": token, "email": email},
+            "/forgot",
+            data={"csrf_token": token, "email": email},
             environ_base={"REMOTE_ADDR": f"203.0.113.{number}"},
-        )  # fmt: skip
+        )
         pages.add(answer.status_code)
     assert pages == {200}, "the answer stays the same"
     assert len([one for one in mails(network) if one["to"] == email]) == limits.MAILS.amount

@@ -31,8 +31,10 @@ LEADING = "email=patient-owner@example.com&name=X&yes=1&confirm=1&_method=DELETE
 """Parameters that forms send, and those by which some frameworks take another method."""
 
 OVERRIDES = {
-    "X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE", "X-Method-Override": "POST",
-}  # fmt: skip
+    "X-HTTP-Method-Override": "DELETE",
+    "X-HTTP-Method": "DELETE",
+    "X-Method-Override": "POST",
+}
 
 
 @pytest.fixture
@@ -147,9 +149,11 @@ def _unused_for_an_hour(session: Any) -> None:
 def test_looking_by_programs_writes_nothing(
     app: Flask, network: Database, world: World, looked_at: list[Address], person: str | None
 ) -> None:
-    program = with_key(app, network, "*") if person == "key" else (
-        signed_in(app, world, person) if person else Program(app)
-    )  # fmt: skip
+    program = (
+        with_key(app, network, "*")
+        if person == "key"
+        else (signed_in(app, world, person) if person else Program(app))
+    )
     ours = [one for one in looked_at if _is_for_programs(one)]
 
     def ask(method: str, one: Address) -> TestResponse:

@@ -26,8 +26,13 @@ from openslot.directory.rules import SYSTEM
 from openslot.notifications.preferences import Kind, preferences, stop_token
 from readers import agreed, agreed_entry, check_form
 
-PEOPLE = ["patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner",
-          "network-admin"]  # fmt: skip
+PEOPLE = [
+    "patient-owner",
+    "practitioner-owner",
+    "staff-owner",
+    "centre-admin-owner",
+    "network-admin",
+]
 
 
 def wanted(network: Database, world: World, person: str) -> set[Kind]:
@@ -64,8 +69,10 @@ def test_a_choice_is_kept_and_shown(client_for: ClientFor, network: Database, wo
     answer = client.send("/profile/notifications", visits="y", referrals="y", requests="")
     assert answer.status_code == 303
     assert wanted(network, world, "patient-owner") == {
-        Kind.VISITS, Kind.REFERRALS, Kind.REQUESTS,
-    }, "what was not asked is left alone"  # fmt: skip
+        Kind.VISITS,
+        Kind.REFERRALS,
+        Kind.REQUESTS,
+    }, "what was not asked is left alone"
     page = client.get("/profile/notifications").text
     assert page.count(" checked") == 2
     assert "Your choice is saved." in page
@@ -229,9 +236,12 @@ def test_a_new_address_and_switching_off_end_the_old_one(client_for: ClientFor) 
 
 
 def test_its_page_takes_as_many_statements_whatever_is_in_it(
-    client_for: ClientFor, network: Database, app: Flask, world: World,
+    client_for: ClientFor,
+    network: Database,
+    app: Flask,
+    world: World,
     statements: Callable[[Database], AbstractContextManager[Counted]],
-) -> None:  # fmt: skip
+) -> None:
     del network
     used = app.extensions["openslot"].database
     reader, counts = client_for(None), set()

@@ -34,7 +34,7 @@ READ = [
     ("patient-owner", "/appointments/{visit}/move", ["week", "start", "minutes", "schedule"]),
     ("patient-owner", "/dashboard/past", ["page"]),
     ("practitioner-owner", "/calendar", ["day", "view"]),
-]  # fmt: skip
+]
 
 WRITTEN = [
     ("patient-owner", "/book/{schedule}", ["start", "minutes", "hold", "patient", "priority"]),
@@ -42,9 +42,12 @@ WRITTEN = [
     ("staff-owner", "/book/{schedule}", ["start", "minutes", "patient", "second"]),
     ("patient-owner", "/appointments/{visit}/move", ["start", "minutes", "schedule"]),
     ("practitioner-owner", "/appointments/{visit}/status", ["to", "back"]),
-    ("practitioner-owner", "/calendar/absences", ["from_day", "from_time", "to_day", "to_time",
-                                                  "kind", "reason"]),
-]  # fmt: skip
+    (
+        "practitioner-owner",
+        "/calendar/absences",
+        ["from_day", "from_time", "to_day", "to_time", "kind", "reason"],
+    ),
+]
 
 
 def filled(path: str, world: World) -> str:
@@ -96,9 +99,21 @@ def test_odd_forms_change_nothing(
     assert booked_time(network) == before
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"name": 7}', b'{"born": "soon"}',
-                                  b'{"id": "x"}', b'{"name": "\\u0000"}', b'"text"', b"null",
-                                  b'{"name": "' + b"x" * 5000 + b'"}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"name": 7}',
+        b'{"born": "soon"}',
+        b'{"id": "x"}',
+        b'{"name": "\\u0000"}',
+        b'"text"',
+        b"null",
+        b'{"name": "' + b"x" * 5000 + b'"}',
+    ],
+)
 def test_odd_json_is_refused_and_changes_nothing(
     client_for: ClientFor, world: World, body: bytes
 ) -> None:

@@ -354,6 +354,12 @@ def test_a_department_may_wait_with_a_visit_without_a_patient(
 
 def test_unknown_things_are_not_waited_for(client_for: ClientFor) -> None:
     client = client_for("patient-owner")
-    for query in ("", "?schedule=999999", "?practitioner=999999", "?profession=Wizard",
-                  "?schedule=x", "?appointment=x"):  # fmt: skip
+    for query in (
+        "",
+        "?schedule=999999",
+        "?practitioner=999999",
+        "?profession=Wizard",
+        "?schedule=x",
+        "?appointment=x",
+    ):
         assert client.get(f"/waiting/new{query}").status_code in (400, 404)

@@ -20,9 +20,14 @@ EXAMPLES = os.environ.get("API_EXAMPLES")
 any number given, everything is tried as every caller."""
 
 CALLERS = (
-    "nobody", "patient-owner", "practitioner-owner", "staff-owner", "centre-admin-owner",
-    "network-admin", "key",
-)  # fmt: skip
+    "nobody",
+    "patient-owner",
+    "practitioner-owner",
+    "staff-owner",
+    "centre-admin-owner",
+    "network-admin",
+    "key",
+)
 AT_LENGTH = CALLERS if EXAMPLES else ("patient-owner", "practitioner-owner", "key")
 RUNS = [
     *((caller, "fuzzing,stateful", 1) for caller in CALLERS),
@@ -52,12 +57,27 @@ def test_the_service_does_what_the_document_says(
         run = subprocess.run(
             [
                 str(Path(sys.executable).with_name("st")),
-                "--config-file", str(HERE / "schemathesis.toml"),
-                "run", f"{address}/api/v1/openapi.json", *proof,
-                "--checks", "all", "--continue-on-failure", "--phases", phases,
-                "--seed", str(seed), "--max-examples", EXAMPLES or "4", "--no-color",
+                "--config-file",
+                str(HERE / "schemathesis.toml"),
+                "run",
+                f"{address}/api/v1/openapi.json",
+                *proof,
+                "--checks",
+                "all",
+                "--continue-on-failure",
+                "--phases",
+                phases,
+                "--seed",
+                str(seed),
+                "--max-examples",
+                EXAMPLES or "4",
+                "--no-color",
             ],
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(HERE.parent), "NO_PROXY": "*"},
-            capture_output=True, text=True, timeout=900, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(HERE.parent), "NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -153,9 +153,11 @@ def test_only_the_patients_own_gp_writes(
     for unseen in (world.patients["stranger"], uuid4()):
         assert doctor.get(f"/patients/{unseen}/referrals/new").status_code == 404
         answer = doctor.post(
-            f"/patients/{unseen}/referrals/new", act="send", letter=LETTER,
+            f"/patients/{unseen}/referrals/new",
+            act="send",
+            letter=LETTER,
             addressee="area:Cardiology",
-        )  # fmt: skip
+        )
         assert answer.status_code == 404
     assert "/login" in client_for(None).get(page).location
 
@@ -223,8 +225,11 @@ def test_what_can_no_longer_be_done_is_said_on_the_letters_own_page(
     client_for: ClientFor, network: Database, world: World, sent: str
 ) -> None:
     doctor = client_for("practitioner-owner")
-    for answer in (doctor.get(f"{sent}/edit"), doctor.post(f"{sent}/send"),
-                   doctor.post(f"{sent}/edit", act="draft", letter="New")):  # fmt: skip
+    for answer in (
+        doctor.get(f"{sent}/edit"),
+        doctor.post(f"{sent}/send"),
+        doctor.post(f"{sent}/edit", act="draft", letter="New"),
+    ):
         assert answer.status_code == 409
         assert "stands differently now" in answer.text
         assert LETTER in answer.text
@@ -342,9 +347,12 @@ def test_a_named_referral_is_kept_on_the_way(
 
 
 def test_results_say_whom_the_patient_can_book_with_the_letter(
-    client_for: ClientFor, network: Database, world: World, sent: str,
+    client_for: ClientFor,
+    network: Database,
+    world: World,
+    sent: str,
     statements: Callable[[Database], AbstractContextManager[Any]],
-) -> None:  # fmt: skip
+) -> None:
     patient = client_for("patient-owner")
     found = "/search?expertise=Cardiology"
     assert patient.get(found).text.count("Book with your referral") == 2
@@ -357,9 +365,10 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
 
     def dependent(session: Session) -> None:
         link = Dependent(
-            patient_id=world.patients["owner"], carer_id=world.patients["teammate"],
+            patient_id=world.patients["owner"],
+            carer_id=world.patients["teammate"],
             since=datetime.now(UTC),
-        )  # fmt: skip
+        )
         session.add(link)
 
     network.run(dependent)

@@ -37,12 +37,24 @@ def test_looking_at_other_times_or_for_a_patient_keeps_what_was_typed(
     client_for: ClientFor, world: World, network: Database, pressed: dict[str, str]
 ) -> None:
     client, path = client_for("staff-teammate"), f"/services/{world.services['owner']}/request"
-    typed = {"task": "CT head", "description": "Ward 3", "priority": "urgent", "chosen": soon(),
-             "minutes": "60", "request_id": str(new_id())}  # fmt: skip
+    typed = {
+        "task": "CT head",
+        "description": "Ward 3",
+        "priority": "urgent",
+        "chosen": soon(),
+        "minutes": "60",
+        "request_id": str(new_id()),
+    }
     page = client.send(path, **typed, **pressed)
     assert page.status_code == 200
-    for shown in ('value="CT head"', ">Ward 3<", 'value="urgent" checked', f'value="{soon()}"',
-                  'value="60" selected', typed["request_id"]):  # fmt: skip
+    for shown in (
+        'value="CT head"',
+        ">Ward 3<",
+        'value="urgent" checked',
+        f'value="{soon()}"',
+        'value="60" selected',
+        typed["request_id"],
+    ):
         assert shown in page.text.replace("\n", "").replace("\r", ""), shown
     assert "?" not in re.findall(r'formaction="([^"]*)"', page.text)[0]
     assert network.read(lambda session: session.scalar(select(ServiceRequest.id))) is None
@@ -73,8 +85,11 @@ def test_a_form_that_is_out_of_date_shows_what_changed_and_can_be_sent_again(
     path = ask(surgery, world)
     surgery.send(f"{path}/amend", task="CT neck", chosen=soon(), minutes=30)
     late = radiology.send(f"{path}/propose", chosen=soon(3), answer="Busy", version=1)
-    assert (late.status_code, "CT neck" in late.text, ">Busy<" in late.text.replace("\n", "")
-            .replace("\r", "")) == (412, True, True)  # fmt: skip
+    assert (
+        late.status_code,
+        "CT neck" in late.text,
+        ">Busy<" in late.text.replace("\n", "").replace("\r", ""),
+    ) == (412, True, True)
     version = re.search(r'name="version" value="(\d+)"', late.text)
     assert version
     again = radiology.send(f"{path}/propose", chosen=soon(3), answer="Busy", version=version[1])

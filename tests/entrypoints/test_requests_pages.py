@@ -34,8 +34,13 @@ def shortly() -> str:
 def ask(client: Client, world: World, **fields: object) -> str:
     """Surgery asks Radiology; the path of the request."""
     path = f"/services/{world.services['owner']}/request"
-    typed = {"task": "CT head", "description": "After a fall", "priority": "urgent",
-             "chosen": soon(), "minutes": 30}  # fmt: skip
+    typed = {
+        "task": "CT head",
+        "description": "After a fall",
+        "priority": "urgent",
+        "chosen": soon(),
+        "minutes": 30,
+    }
     answer = client.send(path, **{**typed, **fields})
     assert answer.status_code == 303, answer.text
     return str(answer.location)
@@ -201,12 +206,22 @@ def test_a_list_of_500_takes_as_many_statements_as_a_short_one(
         radiology.get("/requests")
     now = datetime.now(UTC)
     rows = [
-        {"id": new_id(), "service_id": world.services["owner"],
-         "department_id": world.departments["teammate"], "task": f"Task {number}",
-         "priority": "routine", "starts_at": now, "minutes": 30, "status": Kept.NEW, "version": 1,
-         "created_at": now, "changed_at": now, "created_by": world.accounts["staff-teammate"]}
+        {
+            "id": new_id(),
+            "service_id": world.services["owner"],
+            "department_id": world.departments["teammate"],
+            "task": f"Task {number}",
+            "priority": "routine",
+            "starts_at": now,
+            "minutes": 30,
+            "status": Kept.NEW,
+            "version": 1,
+            "created_at": now,
+            "changed_at": now,
+            "created_by": world.accounts["staff-teammate"],
+        }
         for number in range(500)
-    ]  # fmt: skip
+    ]
     network.run(lambda session: session.execute(insert(ServiceRequest), rows))
     with counting(database) as long:
         page = radiology.get("/requests?page=2").text
@@ -262,8 +277,9 @@ def test_search_results_of_favourites_are_marked(client_for: ClientFor, world: W
     client = client_for("patient-owner")
     client.send(
         f"/favourites/practitioner/{world.practitioners['stranger']}",
-        page="/search?q=physio", keep="yes",
-    )  # fmt: skip
+        page="/search?q=physio",
+        keep="yes",
+    )
     page = client.get("/search?q=physio").text
     assert page.index("Priya Stranger") < page.index("Priya Owner")
     assert page.count("Your favourite<") == 1
@@ -304,8 +320,12 @@ def test_only_patients_see_the_form_and_may_send_it(client_for: ClientFor, world
 
 def register(client: Client, world: World, **fields: object) -> str:
     place = f"{world.centres['own']}:{world.departments['owner']}"
-    typed = {"name": "Ned New", "email": "ned@example.org", "place": place,
-             "password": "orchard lantern velvet seven"}  # fmt: skip
+    typed = {
+        "name": "Ned New",
+        "email": "ned@example.org",
+        "place": place,
+        "password": "orchard lantern velvet seven",
+    }
     answer = client.send("/sign-up/staff", **{**typed, **fields})
     assert answer.status_code == 200, answer.text
     return answer.text

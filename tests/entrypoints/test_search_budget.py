@@ -31,14 +31,22 @@ TOO_MUCH = [
     ("PractitionerRole", [("practitioner.name", WORDS)]),
     ("Schedule", [("actor:Practitioner.name", WORDS)]),
     ("Appointment", [("_sort", ",".join(["date"] * 60))]),
-    ("Appointment", [("_include", "Appointment:*"), ("_include:iterate", "Slot:*"),
-                     ("_include:iterate", "Schedule:*"), ("_include:iterate", "Encounter:*"),
-                     ("_include:iterate", "PractitionerRole:*"), ("_include", "ServiceRequest:*"),
-                     ("_include:iterate", "HealthcareService:*"),
-                     ("_include:iterate", "DocumentReference:*"),
-                     ("_include:iterate", "MedicationRequest:*")]),
+    (
+        "Appointment",
+        [
+            ("_include", "Appointment:*"),
+            ("_include:iterate", "Slot:*"),
+            ("_include:iterate", "Schedule:*"),
+            ("_include:iterate", "Encounter:*"),
+            ("_include:iterate", "PractitionerRole:*"),
+            ("_include", "ServiceRequest:*"),
+            ("_include:iterate", "HealthcareService:*"),
+            ("_include:iterate", "DocumentReference:*"),
+            ("_include:iterate", "MedicationRequest:*"),
+        ],
+    ),
     ("Slot", [("specialty", WORDS), ("start", "2099-01-01")]),
-]  # fmt: skip
+]
 
 
 def is_too_costly(answer: Any) -> bool:
@@ -62,9 +70,10 @@ def test_a_search_that_costs_too_much_is_refused(
 def test_the_free_times_of_find_have_the_same_budget(program: Program) -> None:
     asked = [("location-string", ",".join("abcdefghijklmnopqrstuvwxyz")), ("start", "2099-01-01")]
     answer = program.client.get(
-        "/fhir/Appointment/$find", query_string=MultiDict(asked),
+        "/fhir/Appointment/$find",
+        query_string=MultiDict(asked),
         headers={"Authorization": f"Bearer {program.token}"},
-    )  # fmt: skip
+    )
     assert is_too_costly(answer)
 
 
@@ -74,10 +83,13 @@ def test_the_free_times_of_find_have_the_same_budget(program: Program) -> None:
         ("Practitioner", "name=pri&name:contains=own&_sort=name&_count=5"),
         ("Practitioner", f"_id={KEYS}"),
         ("Schedule", f"actor={','.join(f'Practitioner/{n}' for n in range(1, 26))}"),
-        ("PractitionerRole", "practitioner.name=pri&role=physiotherapist&_include="
-                             "PractitionerRole:practitioner&_include=PractitionerRole:location"),
+        (
+            "PractitionerRole",
+            "practitioner.name=pri&role=physiotherapist&_include="
+            "PractitionerRole:practitioner&_include=PractitionerRole:location",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_people_ask_fits_the_budget(program: Program, kind: str, asked: str) -> None:
     assert program.send("GET", f"/fhir/{kind}?{asked}").status_code == 200
 

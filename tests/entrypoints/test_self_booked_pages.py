@@ -33,10 +33,13 @@ def patient(world: World, network: Database) -> str:
         session.get_one(Practitioner, world.practitioners["stranger"]).profession = Profession.GP
         session.add(
             Entry(
-                patient_id=world.patients["owner"], practitioner_id=world.practitioners["owner"],
-                kind=EntryKind.NOTE, text=NOTE, recorded_at=clock.now(),
+                patient_id=world.patients["owner"],
+                practitioner_id=world.practitioners["owner"],
+                kind=EntryKind.NOTE,
+                text=NOTE,
+                recorded_at=clock.now(),
             )
-        )  # fmt: skip
+        )
 
     network.run(prepare)
     return str(world.patients["owner"])
@@ -58,8 +61,12 @@ def doctor(client_for: ClientFor) -> Client:
 def visit(program: Program, patient: str, world: World) -> str:
     """What the stranger books for the patient, in five days; its id."""
     start = (clock.now() + timedelta(days=5)).replace(minute=0, second=0, microsecond=0)
-    body = {"schedule": world.schedules["stranger"], "patient": patient, "minutes": 30,
-            "start": start.isoformat()}  # fmt: skip
+    body = {
+        "schedule": world.schedules["stranger"],
+        "patient": patient,
+        "minutes": 30,
+        "start": start.isoformat(),
+    }
     made = program.send("POST", "/api/v1/appointments", body)
     assert made.status_code == 201, made.text
     return str(made.json["id"])
@@ -176,8 +183,12 @@ def test_a_new_patient_who_is_booked_for_today_is_treated_like_any(
     made = program.send("POST", "/api/v1/patients", new).json["id"]
     assert program.get(f"/api/v1/patients/{made}")["name"] == "Ilse Brandt"
     start = (clock.now() + timedelta(days=5)).replace(minute=0, second=0, microsecond=0)
-    body = {"schedule": world.schedules["stranger"], "patient": made, "minutes": 30,
-            "start": start.isoformat()}  # fmt: skip
+    body = {
+        "schedule": world.schedules["stranger"],
+        "patient": made,
+        "minutes": 30,
+        "start": start.isoformat(),
+    }
     booked = program.send("POST", "/api/v1/appointments", body).json["id"]
     comes(network, booked)
     assert program.get(f"/api/v1/patients/{made}/history")["items"]

@@ -117,9 +117,13 @@ def give(network: Database, world: World, who: str, **values: object) -> None:
 
 @pytest.mark.parametrize("old", [OLD_HASH, None])
 def test_signing_in(
-    client_for: ClientFor, app: Flask, network: Database, world: World, watch: Watch,
+    client_for: ClientFor,
+    app: Flask,
+    network: Database,
+    world: World,
+    watch: Watch,
     old: str | None,
-) -> None:  # fmt: skip
+) -> None:
     for attempt in ("page", "api"):
         if old:
             give(network, world, "patient-owner", password=old)
@@ -193,9 +197,12 @@ def test_accounts_that_administrators_make(
 ) -> None:
     client = client_for("network-admin")
     made = client.send(
-        "/admin/accounts/new", name="Nora Field", email="nora@example.org", role="staff",
+        "/admin/accounts/new",
+        name="Nora Field",
+        email="nora@example.org",
+        role="staff",
         centre_id=str(world.centres["own"]),
-    )  # fmt: skip
+    )
     assert "/reset/" in made.text
     link = f"/admin/accounts/{world.accounts['staff-owner']}/link"
     assert "/reset/" in client.post(link).text
@@ -208,24 +215,32 @@ ROW = b"lena@example.org,Lena Marsh,0400 000 111,3333444455551,plum kettle orbit
 
 def test_imports_by_page(client_for: ClientFor, watch: Watch) -> None:
     answer = client_for("network-admin").send(
-        "/admin/import", files=(io.BytesIO(TABLE + ROW), "patient.csv"),
+        "/admin/import",
+        files=(io.BytesIO(TABLE + ROW), "patient.csv"),
         time_zone="Australia/Sydney",
-    )  # fmt: skip
+    )
     assert answer.status_code == 200
     assert "hash" in watch.called
 
 
 def test_an_import_whose_account_goes_away_meanwhile(
-    network: Database, settings: Settings, tmp_path: Any, watch: Watch,
+    network: Database,
+    settings: Settings,
+    tmp_path: Any,
+    watch: Watch,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     (tmp_path / "patient.csv").write_bytes(TABLE + ROW)
 
     def load() -> None:
         import_paths(
-            network, settings, [tmp_path], zone="Australia/Sydney", now=clock.now(),
+            network,
+            settings,
+            [tmp_path],
+            zone="Australia/Sydney",
+            now=clock.now(),
             progress=Silent(),
-        )  # fmt: skip
+        )
 
     real = Database.read
     monkeypatch.setattr(Database, "read", lambda self, work: real(self, work) and frozenset())
@@ -244,9 +259,14 @@ def test_accounts_by_command(
     monkeypatch.setattr(migrations, "is_current", lambda _engine: True)
     with click.Context(click.Command("account")):
         by_command.create(
-            deployment, Role.NETWORK_ADMIN, "root@example.org", "Root Field",
-            from_stdin=False, centre_id=None, department_id=None,
-        )  # fmt: skip
+            deployment,
+            Role.NETWORK_ADMIN,
+            "root@example.org",
+            "Root Field",
+            from_stdin=False,
+            centre_id=None,
+            department_id=None,
+        )
         by_command.set_password(deployment, "root@example.org", from_stdin=False)
     assert watch.called.count("hash") == 2
 

@@ -44,10 +44,15 @@ def registered(database: Database, jwks_url: str | None = None) -> str:
     jwks = None if jwks_url else public(EC, RSA)
     client = database.run(
         lambda session: create_client(
-            session, "Booking hub", ["system/Slot.rs", "system/Schedule.rs"], jwks=jwks,
-            jwks_url=jwks_url, by=Origin(), now=datetime.now(UTC),
+            session,
+            "Booking hub",
+            ["system/Slot.rs", "system/Schedule.rs"],
+            jwks=jwks,
+            jwks_url=jwks_url,
+            by=Origin(),
+            now=datetime.now(UTC),
         )
-    )  # fmt: skip
+    )
     return str(client.id)
 
 
@@ -56,16 +61,25 @@ def client(network: Database) -> str:
     return registered(network)
 
 
-def signed(client: str, key: Any = EC, alg: str = "ES384", kid: str | None = None,
-           **changes: Any) -> str:  # fmt: skip
-    claims = {"iss": client, "sub": client, "aud": URL, "jti": str(uuid4()),
-              "exp": int(datetime.now(UTC).timestamp()) + 240} | changes  # fmt: skip
+def signed(
+    client: str, key: Any = EC, alg: str = "ES384", kid: str | None = None, **changes: Any
+) -> str:
+    claims = {
+        "iss": client,
+        "sub": client,
+        "aud": URL,
+        "jti": str(uuid4()),
+        "exp": int(datetime.now(UTC).timestamp()) + 240,
+    } | changes
     return jwt.encode({"alg": alg, "kid": kid or key.kid}, claims, key, algorithms=[alg])
 
 
 def ask(app: Flask, assertion: str | None, **more: str) -> TestResponse:
-    form = {"grant_type": "client_credentials", "client_assertion_type": TYPE,
-            "client_assertion": assertion or ""} | more  # fmt: skip
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": TYPE,
+        "client_assertion": assertion or "",
+    } | more
     return app.test_client(use_cookies=False).post("/oauth/token", data=form)
 
 
@@ -87,8 +101,10 @@ def test_a_signed_assertion_gets_a_token_that_works(
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json  # type: ignore[assignment] # an object
     assert (body["token_type"], body["expires_in"], body["scope"]) == (
-        "bearer", 300, "system/Slot.rs",
-    )  # fmt: skip
+        "bearer",
+        300,
+        "system/Slot.rs",
+    )
     assert answer.headers["Cache-Control"] == "no-store"
     program = Program(app, body["access_token"])
     day = (datetime.now(UTC) + timedelta(days=2)).date()
@@ -108,11 +124,21 @@ def test_the_audience_is_the_public_address(
 
 @pytest.mark.parametrize(
     "change",
-    [{"aud": "https://elsewhere.example/token"}, {"exp": 1}, {"exp": 4_000_000_000},
-     {"sub": "x"}, {"iss": "x"}, {"jti": ""}, {"key": OTHER}, {"kid": "unknown"},
-     {"key": RSA, "alg": "RS384", "kid": "ec"}, {"jti": 7}, {"aud": None}],
+    [
+        {"aud": "https://elsewhere.example/token"},
+        {"exp": 1},
+        {"exp": 4_000_000_000},
+        {"sub": "x"},
+        {"iss": "x"},
+        {"jti": ""},
+        {"key": OTHER},
+        {"kid": "unknown"},
+        {"key": RSA, "alg": "RS384", "kid": "ec"},
+        {"jti": 7},
+        {"aud": None},
+    ],
     ids=lambda change: " ".join(change),
-)  # fmt: skip
+)
 def test_assertions_that_do_not_hold_are_refused(
     app: Flask, client: str, change: dict[str, Any]
 ) -> None:
@@ -129,10 +155,13 @@ def test_a_client_id_names_the_client_of_the_assertion(app: Flask, client: str) 
 
 @pytest.mark.parametrize(
     ("asked", "given"),
-    [("system/Slot.r", "system/Slot.r"), ("system/Slot.read", "system/Slot.read"),
-     ("system/*.rs", "system/Schedule.rs system/Slot.rs"),
-     ("system/Slot.cruds", "system/Slot.rs")],
-)  # fmt: skip
+    [
+        ("system/Slot.r", "system/Slot.r"),
+        ("system/Slot.read", "system/Slot.read"),
+        ("system/*.rs", "system/Schedule.rs system/Slot.rs"),
+        ("system/Slot.cruds", "system/Slot.rs"),
+    ],
+)
 def test_less_than_what_is_registered_is_given(
     app: Flask, client: str, asked: str, given: str
 ) -> None:
@@ -156,8 +185,9 @@ def test_a_refused_token_is_told_why(app: Flask, client: str, path: str) -> None
     if path != "/api/v1/me":
         wanted = "system/Patient.s" if "fhir" in path else "manage"
         assert (status, said) == (
-            403, f'Bearer realm="OpenSlot", error="insufficient_scope", scope="{wanted}"',
-        )  # fmt: skip
+            403,
+            f'Bearer realm="OpenSlot", error="insufficient_scope", scope="{wanted}"',
+        )
 
 
 def test_an_assertion_works_once(app: Flask, client: str) -> None:
@@ -188,8 +218,13 @@ def written(header: dict[str, Any], claims: Any, key: Any = None, sign: str = ""
 
 def claims_of(client: str, **changes: Any) -> dict[str, Any]:
     """Good claims but for ``changes``; None takes one out."""
-    claims = {"iss": client, "sub": client, "aud": URL, "jti": str(uuid4()),
-              "exp": int(datetime.now(UTC).timestamp()) + 240} | changes  # fmt: skip
+    claims = {
+        "iss": client,
+        "sub": client,
+        "aud": URL,
+        "jti": str(uuid4()),
+        "exp": int(datetime.now(UTC).timestamp()) + 240,
+    } | changes
     return {name: value for name, value in claims.items() if value is not None}
 
 
@@ -199,9 +234,11 @@ def test_a_public_key_is_no_secret(app: Flask, client: str, key: Any, form: str)
     """Whoever signs with HS256 and our copy of the public key proves nothing."""
     known = key.as_dict(private=False)
     secret = {
-        "pem": key.as_pem(private=False), "der": key.as_der(private=False),
-        "jwk": json.dumps(known).encode(), "n": known.get("n", known.get("x")).encode(),
-    }  # fmt: skip
+        "pem": key.as_pem(private=False),
+        "der": key.as_der(private=False),
+        "jwk": json.dumps(known).encode(),
+        "n": known.get("n", known.get("x")).encode(),
+    }
     header = {"alg": "HS256", "kid": key.kid}
     forged = written(header, claims_of(client), secret[form])
     assert refusal(ask(app, forged)) == (401, "invalid_client")
@@ -224,15 +261,41 @@ def test_a_key_that_comes_along_proves_nothing(app: Flask, client: str, name: st
 
 @pytest.mark.parametrize(
     "change",
-    [{"jti": None}, {"exp": None}, {"aud": None}, {"iss": None}, {"sub": None}, {"exp": True},
-     {"exp": "4000000000"}, {"exp": 10**400}, {"exp": -(10**400)}, {"exp": 1e300}, {"exp": 1.5},
-     {"exp": float("nan")}, {"exp": float("inf")}, {"exp": []}, {"aud": []}, {"aud": {}},
-     {"aud": [URL + "x"]}, {"aud": URL + "/"}, {"aud": URL.upper()}, {"jti": "x" * 201},
-     {"jti": ["a"]}, {"jti": {}}, {"sub": "0190b3c2-8c53-7000-8000-000000000000"},
-     {"iss": {}}, {"iss": 10**30}, {"iss": "\ud800"}, {"sub": ["x"]}],
-    ids=lambda change: " ".join(f"{name} {str(value)[:12]}" for name, value in change.items())
-    .encode("ascii", "backslashreplace").decode(),
-)  # fmt: skip
+    [
+        {"jti": None},
+        {"exp": None},
+        {"aud": None},
+        {"iss": None},
+        {"sub": None},
+        {"exp": True},
+        {"exp": "4000000000"},
+        {"exp": 10**400},
+        {"exp": -(10**400)},
+        {"exp": 1e300},
+        {"exp": 1.5},
+        {"exp": float("nan")},
+        {"exp": float("inf")},
+        {"exp": []},
+        {"aud": []},
+        {"aud": {}},
+        {"aud": [URL + "x"]},
+        {"aud": URL + "/"},
+        {"aud": URL.upper()},
+        {"jti": "x" * 201},
+        {"jti": ["a"]},
+        {"jti": {}},
+        {"sub": "0190b3c2-8c53-7000-8000-000000000000"},
+        {"iss": {}},
+        {"iss": 10**30},
+        {"iss": "\ud800"},
+        {"sub": ["x"]},
+    ],
+    ids=lambda change: (
+        " ".join(f"{name} {str(value)[:12]}" for name, value in change.items())
+        .encode("ascii", "backslashreplace")
+        .decode()
+    ),
+)
 def test_signed_claims_that_do_not_hold_are_refused(
     app: Flask, client: str, change: dict[str, Any]
 ) -> None:
@@ -241,8 +304,11 @@ def test_signed_claims_that_do_not_hold_are_refused(
     assert refusal(ask(app, assertion)) == (401, "invalid_client")
 
 
-@pytest.mark.parametrize("later", [600, 600.5, 10**400, float("inf"), "soon"], ids=["600", "600.5",
-                         "huge", "inf", "soon"])  # fmt: skip
+@pytest.mark.parametrize(
+    "later",
+    [600, 600.5, 10**400, float("inf"), "soon"],
+    ids=["600", "600.5", "huge", "inf", "soon"],
+)
 def test_an_assertion_for_later_is_refused(app: Flask, client: str, later: Any) -> None:
     begins = later if isinstance(later, str) else int(datetime.now(UTC).timestamp()) + later
     assertion = written({"alg": "ES384", "kid": "ec"}, claims_of(client, nbf=begins), EC)
@@ -251,12 +317,21 @@ def test_an_assertion_for_later_is_refused(app: Flask, client: str, later: Any) 
 
 @pytest.mark.parametrize(
     "header",
-    [{"alg": "ES384"}, {"alg": "ES384", "kid": 7}, {"alg": "ES384", "kid": ["ec"]},
-     {"alg": "ES384", "kid": {}}, {"alg": "ES384", "kid": "ec", "crit": ["exp"]},
-     {"alg": "ES384", "kid": "ec", "crit": "x"}, {"alg": "ES384", "kid": "ec", "b64": False},
-     {"alg": "ES384", "kid": "\ud800"}, {"kid": "ec"}, {"alg": "RS384", "kid": "ec"}, {}],
+    [
+        {"alg": "ES384"},
+        {"alg": "ES384", "kid": 7},
+        {"alg": "ES384", "kid": ["ec"]},
+        {"alg": "ES384", "kid": {}},
+        {"alg": "ES384", "kid": "ec", "crit": ["exp"]},
+        {"alg": "ES384", "kid": "ec", "crit": "x"},
+        {"alg": "ES384", "kid": "ec", "b64": False},
+        {"alg": "ES384", "kid": "\ud800"},
+        {"kid": "ec"},
+        {"alg": "RS384", "kid": "ec"},
+        {},
+    ],
     ids=lambda header: json.dumps(header),
-)  # fmt: skip
+)
 def test_odd_headers_are_refused(app: Flask, client: str, header: dict[str, Any]) -> None:
     for sign in ("", "AAAA", "A" * 128, "\u00e9", "="):
         forged = written(header, claims_of(client), sign=sign)
@@ -271,8 +346,13 @@ def test_claims_that_are_none_are_refused(app: Flask, claims: Any) -> None:
 
 
 def test_a_jti_of_odd_letters_is_only_a_jti(app: Flask, client: str) -> None:
-    claims = {"iss": client, "sub": client, "aud": URL, "jti": "\ud800",
-              "exp": int(datetime.now(UTC).timestamp()) + 240}  # fmt: skip
+    claims = {
+        "iss": client,
+        "sub": client,
+        "aud": URL,
+        "jti": "\ud800",
+        "exp": int(datetime.now(UTC).timestamp()) + 240,
+    }
     header = {"alg": "ES384", "kid": "ec"}
     written = json.dumps(claims)  # half a character, as an escape
     assertion = jws.serialize_compact(header, written, EC, algorithms=["ES384"])
@@ -281,12 +361,14 @@ def test_a_jti_of_odd_letters_is_only_a_jti(app: Flask, client: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "error"),
-    [({"grant_type": "password"}, "unsupported_grant_type"),
-     ({"grant_type": ""}, "invalid_request"),
-     ({"client_assertion_type": "x"}, "invalid_request"),
-     ({"scope": "system/Patient.rs"}, "invalid_scope")],
+    [
+        ({"grant_type": "password"}, "unsupported_grant_type"),
+        ({"grant_type": ""}, "invalid_request"),
+        ({"client_assertion_type": "x"}, "invalid_request"),
+        ({"scope": "system/Patient.rs"}, "invalid_scope"),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_other_requests_are_refused_in_words_of_oauth(
     app: Flask, client: str, change: dict[str, str], error: str
 ) -> None:

@@ -68,9 +68,15 @@ def test_free_times_take_three_statements(busy: Busy) -> None:
     own = f"schedule={busy.world.schedules['owner']}"
     found = [
         busy.count(f"/api/v1/slots?{query}")
-        for query in (f"{own}&limit=1", f"{own}&limit=500", "limit=1", "limit=500",
-                      f"limit=500&to={day(20)}", "limit=500&earliest=true")
-    ]  # fmt: skip
+        for query in (
+            f"{own}&limit=1",
+            f"{own}&limit=500",
+            "limit=1",
+            "limit=500",
+            f"limit=500&to={day(20)}",
+            "limit=500&earliest=true",
+        )
+    ]
     assert {statements for statements, _ in found} <= {1, 2, 3}
     assert (found[0][1], found[-1][1]) == (1, 500)
 
@@ -104,8 +110,11 @@ def test_booking_takes_as_many_statements_in_a_full_diary(busy: Busy) -> None:
     """At most eight for the booking, one for the proof and two to show what was booked."""
     for days in (3, 10, 15):
         start = f"{day(days)}T05:00:00Z"
-        body = {"schedule": busy.world.schedules["stranger"], "start": start,
-                "patient": str(busy.world.patients["owner"])}  # fmt: skip
+        body = {
+            "schedule": busy.world.schedules["stranger"],
+            "start": start,
+            "patient": str(busy.world.patients["owner"]),
+        }
         with busy.statements(busy.database) as counted:
             answer = busy.program.send("POST", "/api/v1/appointments", body)
         assert answer.status_code == 201, answer.text

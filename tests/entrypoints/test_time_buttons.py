@@ -120,7 +120,7 @@ PAGES: list[tuple[str, str]] = [
     ("/centres/{own}?", "at Banksia General Hospital"),
     ("/departments/{department}?", "Radiology"),
     ("/practitioners/{gp}?", "Noor Aziz, GP"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("person", "whose"), READERS)

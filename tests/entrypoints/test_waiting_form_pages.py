@@ -54,8 +54,11 @@ def test_days_are_those_of_the_centres_that_are_chosen(
 def test_lengths_are_those_of_the_schedules(client_for: ClientFor, world: World) -> None:
     page = client_for("patient-owner").get(f"/waiting/new?schedule={world.schedules['owner']}").text
     assert re.findall(r'<option value="(\d+)"', page.partition('id="minutes"')[2]) == [
-        "30", "60", "90", "120"
-    ]  # fmt: skip
+        "30",
+        "60",
+        "90",
+        "120",
+    ]
 
 
 def test_an_end_before_the_start_is_called_that(client_for: ClientFor, world: World) -> None:

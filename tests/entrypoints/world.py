@@ -80,14 +80,24 @@ def _centre(
     session: Session, world: World, which: str, name: str, zone: str, now: datetime
 ) -> None:
     centre = directory.create_centre(
-        session, SYSTEM,
-        CentreDetails(name=name, type=CentreType.HOSPITAL, suburb="Randwick", time_zone=zone,
-                      address="1 High Street", phone="02 9382 1111", email="desk@example.org"),
+        session,
+        SYSTEM,
+        CentreDetails(
+            name=name,
+            type=CentreType.HOSPITAL,
+            suburb="Randwick",
+            time_zone=zone,
+            address="1 High Street",
+            phone="02 9382 1111",
+            email="desk@example.org",
+        ),
         now=now,
-    )  # fmt: skip
+    )
     world.centres[which] = centre.id
-    names = {"own": (("owner", "Radiology"), ("teammate", "Surgery")),
-             "other": (("stranger", "Pathology"),)}[which]  # fmt: skip
+    names = {
+        "own": (("owner", "Radiology"), ("teammate", "Surgery")),
+        "other": (("stranger", "Pathology"),),
+    }[which]
     for who, title in names:
         _department(session, world, centre, who, title, now)
 
@@ -102,9 +112,14 @@ def _department(
         session, SYSTEM, department.id, ServiceDetails(name=f"{title} visit"), now=now
     )
     schedule = open_schedule(
-        session, SYSTEM, centre_id=centre.id, service_id=service.id,
-        details=ScheduleDetails(), hours=ALL_DAY, now=now,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=centre.id,
+        service_id=service.id,
+        details=ScheduleDetails(),
+        hours=ALL_DAY,
+        now=now,
+    )
     world.departments[who] = department.id
     world.services[who] = service.id
     world.schedules[f"{who}-service"] = schedule.id
@@ -139,16 +154,28 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
     key = f"practitioner-{who}"
     account = _account(session, world, key, f"Priya {who.title()}", Role.PRACTITIONER, now)
     person: Practitioner = directory.create_practitioner(
-        session, SYSTEM,
-        PractitionerDetails(name=account.name, profession=Profession.PHYSIOTHERAPIST,
-                            languages="English, Hindi", email=f"{key}@example.org",
-                            phone="02 9382 2222", about="Sports injuries."),
-        now=now, account_id=account.id,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        PractitionerDetails(
+            name=account.name,
+            profession=Profession.PHYSIOTHERAPIST,
+            languages="English, Hindi",
+            email=f"{key}@example.org",
+            phone="02 9382 2222",
+            about="Sports injuries.",
+        ),
+        now=now,
+        account_id=account.id,
+    )
     schedule = open_schedule(
-        session, SYSTEM, centre_id=centre_id, practitioner_id=person.id,
-        details=ScheduleDetails(), hours=ALL_DAY, now=now,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=centre_id,
+        practitioner_id=person.id,
+        details=ScheduleDetails(),
+        hours=ALL_DAY,
+        now=now,
+    )
     world.practitioners[who] = person.id
     world.schedules[who] = schedule.id
 
@@ -156,11 +183,14 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
 def _patient(session: Session, world: World, who: str, now: datetime) -> None:
     account = _account(session, world, f"patient-{who}", f"Aroha {who.title()}", Role.PATIENT, now)
     patient = directory.add_patient(
-        session, SYSTEM,
-        PatientDetails(name=account.name, born=date(1980, 3, 31), email=account.email,
-                       phone="0400 123 456"),
-        now=now, account_id=account.id,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        PatientDetails(
+            name=account.name, born=date(1980, 3, 31), email=account.email, phone="0400 123 456"
+        ),
+        now=now,
+        account_id=account.id,
+    )
     world.patients[who] = patient.id
 
 

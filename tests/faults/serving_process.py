@@ -28,14 +28,20 @@ def serving(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """``openslot serve`` with ``words``; everything that it started is killed at the end."""
     environment = {
-        **os.environ, "OPENSLOT_DATA_DIR": str(data), "OPENSLOT_RATE_LIMITS": "false",
-        "OPENSLOT_PASSWORD_ITERATIONS": "1", **settings,
-    }  # fmt: skip
+        **os.environ,
+        "OPENSLOT_DATA_DIR": str(data),
+        "OPENSLOT_RATE_LIMITS": "false",
+        "OPENSLOT_PASSWORD_ITERATIONS": "1",
+        **settings,
+    }
     with (data / "serve.log").open("ab") as log:
         server = subprocess.Popen(
             [*OPENSLOT, "serve", "--port", str(port), *words],
-            env=environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             yield server
         finally:

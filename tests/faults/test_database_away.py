@@ -336,10 +336,12 @@ def test_a_database_that_is_only_read_still_answers_and_says_that_nothing_is_sav
 ) -> None:
     database.run(note)
     ways = {
-        "postgresql": ("ALTER DATABASE away SET default_transaction_read_only = on",
-                       "ALTER DATABASE away SET default_transaction_read_only = off"),
+        "postgresql": (
+            "ALTER DATABASE away SET default_transaction_read_only = on",
+            "ALTER DATABASE away SET default_transaction_read_only = off",
+        ),
         "mariadb": ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0"),
-    }[database.engine.dialect.name]  # fmt: skip
+    }[database.engine.dialect.name]
     reader = Database(reader_url(place, database))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(ways[0]))

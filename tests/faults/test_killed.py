@@ -46,8 +46,10 @@ class Clerk:
         self.token = self._token("/login")
         email = world.emails["staff-owner"]
         self.send("/login", email=email, password=PASSWORD)
-        self.token = self._token(f"/book/{world.schedules['owner']}?patient={self.patient}"
-                                 f"&start={instant_text(datetime.now(UTC))}")  # fmt: skip
+        self.token = self._token(
+            f"/book/{world.schedules['owner']}?patient={self.patient}"
+            f"&start={instant_text(datetime.now(UTC))}"
+        )
 
     @property
     def patient(self) -> UUID:
@@ -57,8 +59,11 @@ class Clerk:
         """The id of the visit that the server confirmed; None where it refused."""
         status, location = self.send(
             f"/book/{self.world.schedules['owner']}",
-            start=instant_text(start), minutes="30", patient=str(self.patient), second="yes",
-        )  # fmt: skip
+            start=instant_text(start),
+            minutes="30",
+            patient=str(self.patient),
+            second="yes",
+        )
         assert status in (303, 409), status
         return UUID(urlsplit(location).path.rsplit("/", 1)[1]) if status == 303 else None
 
@@ -144,7 +149,9 @@ def free_starts(database: Database, world: World) -> list[datetime]:
         lambda session: slots(
             session,
             schedules.places(session, Schedule.id == world.schedules["owner"]),
-            now + timedelta(hours=1), now + timedelta(days=30), now=now,
+            now + timedelta(hours=1),
+            now + timedelta(days=30),
+            now=now,
         )
-    )  # fmt: skip
+    )
     return [slot.start for slot in found]

@@ -35,17 +35,25 @@ PUBLIC = {"keys": [EC.as_dict(private=False), RSA.as_dict(private=False)]}
 def client(database: Database) -> ApiClient:
     return database.run(
         lambda session: create_client(
-            session, "Booking hub", ["system/Slot.rs", "system/Appointment.cruds"], jwks=PUBLIC,
-            jwks_url=None, by=Origin(), now=NOW,
+            session,
+            "Booking hub",
+            ["system/Slot.rs", "system/Appointment.cruds"],
+            jwks=PUBLIC,
+            jwks_url=None,
+            by=Origin(),
+            now=NOW,
         )
-    )  # fmt: skip
+    )
 
 
 def signed(client: ApiClient, key: Any = EC, alg: str = "ES384", **changes: Any) -> str:
     claims = {
-        "iss": str(client.id), "sub": str(client.id), "aud": URL, "jti": str(uuid4()),
+        "iss": str(client.id),
+        "sub": str(client.id),
+        "aud": URL,
+        "jti": str(uuid4()),
         "exp": int(NOW.timestamp()) + 240,
-    }  # fmt: skip
+    }
     claims |= changes
     kept = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode({"alg": alg, "kid": key.kid or "ec"}, kept, key, algorithms=[alg])
@@ -75,11 +83,20 @@ def test_a_good_assertion_gets_a_token_of_five_minutes(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"aud": "https://elsewhere.example/token"}, {"aud": None}, {"exp": int(NOW.timestamp()) - 60},
-     {"exp": int(NOW.timestamp()) + 3600}, {"exp": None}, {"exp": "soon"}, {"jti": None},
-     {"jti": 7}, {"sub": "somebody"}, {"nbf": int(NOW.timestamp()) + 600}],
+    [
+        {"aud": "https://elsewhere.example/token"},
+        {"aud": None},
+        {"exp": int(NOW.timestamp()) - 60},
+        {"exp": int(NOW.timestamp()) + 3600},
+        {"exp": None},
+        {"exp": "soon"},
+        {"jti": None},
+        {"jti": 7},
+        {"sub": "somebody"},
+        {"nbf": int(NOW.timestamp()) + 600},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_wrong_claims_are_refused(
     database: Database, client: ApiClient, changes: dict[str, Any]
 ) -> None:
@@ -138,10 +155,16 @@ def test_no_scope_beyond_what_is_registered(database: Database, client: ApiClien
         ("system/Slot.*", "system/*.cr", "system/Slot.cr"),
         ("system/Appointment.write", "system/Appointment.cruds", "system/Appointment.write"),
         ("system/Appointment.cruds", "system/Appointment.c system/*.rs", "system/Appointment.crs"),
-        ("system/*.rs", "system/Slot.rs system/Appointment.cruds",
-         "system/Appointment.rs system/Slot.rs"),
-        ("system/*.cruds", "system/*.rs system/Appointment.cu system/Slot.r",
-         "system/*.rs system/Appointment.crus"),
+        (
+            "system/*.rs",
+            "system/Slot.rs system/Appointment.cruds",
+            "system/Appointment.rs system/Slot.rs",
+        ),
+        (
+            "system/*.cruds",
+            "system/*.rs system/Appointment.cu system/Slot.r",
+            "system/*.rs system/Appointment.crus",
+        ),
         ("system/*.read", "*", "system/*.read"),
         ("directory:read nonsense", "*", "directory:read"),
         ("directory:read system/Slot.s", "directory:read", "directory:read"),
@@ -150,7 +173,7 @@ def test_no_scope_beyond_what_is_registered(database: Database, client: ApiClien
         ("system/Nope.rs", "system/*.rs", ""),
         ("*", "system/*.rs", ""),
     ],
-)  # fmt: skip
+)
 def test_of_scopes_what_is_asked_for_and_registered(
     asked: str, registered: str, given: str
 ) -> None:
@@ -159,9 +182,15 @@ def test_of_scopes_what_is_asked_for_and_registered(
 
 @pytest.mark.parametrize(
     "jwks",
-    [{}, {"keys": []}, {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]},
-     {"keys": [EC.as_dict(private=True)]}, {"keys": [{"kty": "EC"}]}, {"keys": "x"}],
-)  # fmt: skip
+    [
+        {},
+        {"keys": []},
+        {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]},
+        {"keys": [EC.as_dict(private=True)]},
+        {"keys": [{"kty": "EC"}]},
+        {"keys": "x"},
+    ],
+)
 def test_bad_keys_are_refused(jwks: Any) -> None:
     with pytest.raises(BadKeys):
         read_keys(jwks)

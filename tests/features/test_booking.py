@@ -331,9 +331,12 @@ def test_a_visit_moves_to_another_place_of_the_same_practitioner_only(
     assert moved.schedule_id == town.gp_at_clinic
     with pytest.raises(NotFound):
         move(
-            sqlite_database, town.patient(), visit.id, MONDAY_9,
+            sqlite_database,
+            town.patient(),
+            visit.id,
+            MONDAY_9,
             schedule_id=town.physio_at_hospital,
-        )  # fmt: skip
+        )
 
 
 def test_a_stale_change_is_refused(sqlite_database: Database, town: Town) -> None:
@@ -582,9 +585,12 @@ def test_a_hold_that_ran_out_inside_an_absence_is_not_free(
         lambda session: slots.slots(
             session,
             schedule_queries.places(session, Schedule.id == town.gp_at_hospital),
-            MONDAY_9, MONDAY_9 + timedelta(hours=8), now=later, limit=1,
+            MONDAY_9,
+            MONDAY_9 + timedelta(hours=8),
+            now=later,
+            limit=1,
         )
-    )  # fmt: skip
+    )
     assert found[0].start == MONDAY_9 + 4 * HALF_HOUR
     with pytest.raises(errors.Absent):
         book(sqlite_database, town.patient(1), town.wish(patient=1), later)
@@ -600,10 +606,13 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
         with statements(database) as counted:
             database.read(
                 lambda session, ids=ids: slots.slots(
-                    session, schedule_queries.places(session, Schedule.id.in_(ids)),
-                    later, later + timedelta(days=30), now=later,
+                    session,
+                    schedule_queries.places(session, Schedule.id.in_(ids)),
+                    later,
+                    later + timedelta(days=30),
+                    now=later,
                 )
-            )  # fmt: skip
+            )
         assert counted.count <= 3, counted.texts
 
 

@@ -78,9 +78,13 @@ def test_both_sides_see_one_visit_from_booking_to_cancellation(
 @pytest.mark.parametrize("days", [0, 150], ids=["november", "april"])
 @pytest.mark.parametrize("zone", ["Australia/Sydney", "Europe/London"])
 def test_the_entry_is_at_the_time_that_the_mail_says(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice,
-    zone: str, days: int,
-) -> None:  # fmt: skip
+    sqlite_database: Database,
+    clinic: Clinic,
+    settings: Settings,
+    post: PostOffice,
+    zone: str,
+    days: int,
+) -> None:
     change(sqlite_database, Centre, 1, time_zone=zone)
     start = START + timedelta(days=days)
     book(sqlite_database, clinic, at=start)

@@ -135,9 +135,11 @@ def test_a_dependent_with_an_address_is_written_to_directly(
 @pytest.fixture
 def specialist(sqlite_database: Database) -> int:
     details = PractitionerDetails(
-        name="Amy Winehouse", profession=Profession.SPECIALIST, expertise="Oncology",
+        name="Amy Winehouse",
+        profession=Profession.SPECIALIST,
+        expertise="Oncology",
         email="amy@example.org",
-    )  # fmt: skip
+    )
     return sqlite_database.run(
         lambda session: directory.create_practitioner(session, SYSTEM, details, now=NOW).id
     )
@@ -145,10 +147,16 @@ def specialist(sqlite_database: Database) -> int:
 
 def refer(database: Database, clinic: Clinic, **more: Any) -> Referral:
     values = {
-        "id": new_id(), "patient_id": clinic.patient, "gp_id": 1, "letter": SECRET,
-        "status": Letter.SENT, "created_at": NOW, "sent_at": NOW,
-        "expires_at": NOW + timedelta(days=365), **more,
-    }  # fmt: skip
+        "id": new_id(),
+        "patient_id": clinic.patient,
+        "gp_id": 1,
+        "letter": SECRET,
+        "status": Letter.SENT,
+        "created_at": NOW,
+        "sent_at": NOW,
+        "expires_at": NOW + timedelta(days=365),
+        **more,
+    }
     return add(database, Referral(**values))
 
 
@@ -251,10 +259,19 @@ def account_of(database: Database, email: str) -> UUID:
 
 def ask(database: Database, asking: int, **more: Any) -> ServiceRequest:
     values = {
-        "id": new_id(), "service_id": 1, "department_id": asking, "task": SECRET,
-        "description": SECRET, "starts_at": START, "minutes": 30, "created_at": NOW,
-        "changed_at": NOW, "status": Kept.NEW, "priority": Priority.ROUTINE, **more,
-    }  # fmt: skip
+        "id": new_id(),
+        "service_id": 1,
+        "department_id": asking,
+        "task": SECRET,
+        "description": SECRET,
+        "starts_at": START,
+        "minutes": 30,
+        "created_at": NOW,
+        "changed_at": NOW,
+        "status": Kept.NEW,
+        "priority": Priority.ROUTINE,
+        **more,
+    }
     return add(database, ServiceRequest(**values))
 
 
@@ -363,10 +380,15 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
         kept = booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(hours=12))
         decision = _decision(session, old) if decided else None
         made = Offer(
-            id=new_id(), hold_id=kept.id, status=OfferStatus.OPEN, made_at=NOW,
-            expires_at=NOW + timedelta(hours=12), appointment_id=old.id if old else None,
-            decision_id=decision, **more,
-        )  # fmt: skip
+            id=new_id(),
+            hold_id=kept.id,
+            status=OfferStatus.OPEN,
+            made_at=NOW,
+            expires_at=NOW + timedelta(hours=12),
+            appointment_id=old.id if old else None,
+            decision_id=decision,
+            **more,
+        )
         session.add(made)
         session.flush()
         offers.announce_offer(session, made, now=NOW)
@@ -377,15 +399,23 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
 
 def _decision(session: Session, old: Any) -> UUID:
     absence = Absence(
-        id=new_id(), diary_id=1, kind=AbsenceKind.LEAVE, starts_at=START, ends_at=LATER,
+        id=new_id(),
+        diary_id=1,
+        kind=AbsenceKind.LEAVE,
+        starts_at=START,
+        ends_at=LATER,
         created_at=NOW,
-    )  # fmt: skip
+    )
     session.add(absence)
     session.flush()
     decision = AbsenceDecision(
-        id=new_id(), absence_id=absence.id, appointment_id=old.id, choice=Choice.MOVE,
-        progress=Progress.DONE, decided_at=NOW,
-    )  # fmt: skip
+        id=new_id(),
+        absence_id=absence.id,
+        appointment_id=old.id,
+        choice=Choice.MOVE,
+        progress=Progress.DONE,
+        decided_at=NOW,
+    )
     session.add(decision)
     session.flush()
     return decision.id
@@ -442,9 +472,14 @@ def test_an_offer_for_a_department_goes_to_its_staff(
     sqlite_database: Database, clinic: Clinic, mails: Mails, asking: int
 ) -> None:
     entry = WaitingEntry(
-        id=new_id(), department_id=asking, schedule_id=clinic.service_schedule, minutes=30,
-        starts_from=START, starts_until=LATER, created_at=NOW,
-    )  # fmt: skip
+        id=new_id(),
+        department_id=asking,
+        schedule_id=clinic.service_schedule,
+        minutes=30,
+        starts_from=START,
+        starts_until=LATER,
+        created_at=NOW,
+    )
     add(sqlite_database, entry)
     offer(sqlite_database, clinic, patient=None, entry_id=entry.id)
     assert mails.new().keys() == {"sam@example.org", "kim@example.org"}
@@ -467,9 +502,13 @@ def test_an_offer_that_is_over_is_not_told(
 
 def open_record(database: Database, patient: UUID) -> EmergencyAccess:
     access = EmergencyAccess(
-        id=new_id(), patient_id=patient, practitioner_id=1, reason=SECRET,
-        starts_at=NOW, ends_at=NOW + timedelta(hours=24),
-    )  # fmt: skip
+        id=new_id(),
+        patient_id=patient,
+        practitioner_id=1,
+        reason=SECRET,
+        starts_at=NOW,
+        ends_at=NOW + timedelta(hours=24),
+    )
     add(database, access)
     database.run(lambda session: records.announce_emergency(session, access, now=NOW))
     return access
@@ -540,16 +579,34 @@ def test_what_is_switched_off_is_not_written(
     sqlite_database: Database, clinic: Clinic, mails: Mails, asking: int
 ) -> None:
     cases: list[tuple[str, UUID, Callable[[], object], set[str]]] = [
-        ("visits", clinic.patient_account, lambda: book(sqlite_database, clinic),
-         {"toby@example.org"}),
+        (
+            "visits",
+            clinic.patient_account,
+            lambda: book(sqlite_database, clinic),
+            {"toby@example.org"},
+        ),
         ("offers", clinic.patient_account, lambda: offer(sqlite_database, clinic), set()),
-        ("referrals", clinic.patient_account,
-         lambda: announce(sqlite_database, referrals.Topic.SENT,
-                          refer(sqlite_database, clinic, expertise="Dental")), set()),
-        ("requests", account_of(sqlite_database, "sam@example.org"),
-         lambda: tell(sqlite_database, requests.Topic.DECLINED,
-                      ask(sqlite_database, asking, status="declined")), {"kim@example.org"}),
-    ]  # fmt: skip
+        (
+            "referrals",
+            clinic.patient_account,
+            lambda: announce(
+                sqlite_database,
+                referrals.Topic.SENT,
+                refer(sqlite_database, clinic, expertise="Dental"),
+            ),
+            set(),
+        ),
+        (
+            "requests",
+            account_of(sqlite_database, "sam@example.org"),
+            lambda: tell(
+                sqlite_database,
+                requests.Topic.DECLINED,
+                ask(sqlite_database, asking, status="declined"),
+            ),
+            {"kim@example.org"},
+        ),
+    ]
     for kind, account_id, act, told in cases:
         _switch_off(sqlite_database, account_id, kind)
         act()

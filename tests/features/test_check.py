@@ -40,9 +40,14 @@ def a_visit_a_hold_and_an_absence(database: Database) -> Town:
         )
         absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
         schedules.close_centre(
-            session, SYSTEM, town.clinic, starts=MONDAY_9, ends=MONDAY_9 + 4 * HALF_HOUR,
-            reason="Flood", now=NOW,
-        )  # fmt: skip
+            session,
+            SYSTEM,
+            town.clinic,
+            starts=MONDAY_9,
+            ends=MONDAY_9 + 4 * HALF_HOUR,
+            reason="Flood",
+            now=NOW,
+        )
 
     database.run(fill)
     return town

@@ -79,10 +79,15 @@ def test_it_is_all_or_nothing(sqlite_database: Database, monkeypatch: pytest.Mon
 def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: Any) -> None:
     def story(database: Database) -> list[tuple[object, ...]]:
         return [
-            (visit.appointment.starts_at, visit.status, visit.with_whom,
-             visit.patient.name if visit.patient else None, visit.appointment.reason)
+            (
+                visit.appointment.starts_at,
+                visit.status,
+                visit.with_whom,
+                visit.patient.name if visit.patient else None,
+                visit.appointment.reason,
+            )
             for visit in visits(database)
-        ]  # fmt: skip
+        ]
 
     load(sqlite_database)
     again = Database(f"sqlite:///{tmp_path}/again.sqlite3")
@@ -98,9 +103,14 @@ def test_each_login_opens_an_account_of_its_role(
     demo_database: Database, login: demo.Login
 ) -> None:
     account = sign_in(
-        demo_database, QUICK, login.email, login.password,
-        source=source_of("test"), address="test", now=NOW,
-    )  # fmt: skip
+        demo_database,
+        QUICK,
+        login.email,
+        login.password,
+        source=source_of("test"),
+        address="test",
+        now=NOW,
+    )
     actor = demo_database.read(lambda session: actor_of(session, account, None))
     expected = {
         "Patient": Role.PATIENT,
@@ -144,8 +154,11 @@ def test_the_network_is_large_and_varied(demo_database: Database) -> None:
     assert len(centres) == 20
     assert len({centre.suburb for centre in centres}) > 10
     assert {centre.time_zone for centre in centres} == {
-        "Australia/Sydney", "Australia/Perth", "Australia/Adelaide", "Europe/Dublin",
-    }  # fmt: skip
+        "Australia/Sydney",
+        "Australia/Perth",
+        "Australia/Adelaide",
+        "Europe/Dublin",
+    }
     assert {"AU-NSW", "AU-WA", "AU-SA", "IE", None} == {one.holiday_region for one in centres}
     practitioners = found(demo_database, Practitioner)
     assert {one.profession for one in practitioners} == set(Profession)

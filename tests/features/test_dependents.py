@@ -114,9 +114,11 @@ def test_only_patients_care_for_others(sqlite_database: Database, town: Town) ->
     ],
 )
 def test_nobody_is_added_twice_or_before_they_are_born(
-    sqlite_database: Database, carer: Actor, details: DependentDetails,
+    sqlite_database: Database,
+    carer: Actor,
+    details: DependentDetails,
     refusal: type[DomainError],
-) -> None:  # fmt: skip
+) -> None:
     add(sqlite_database, carer)
     with pytest.raises(refusal):
         add(sqlite_database, carer, details)
@@ -224,9 +226,11 @@ def test_a_link_is_for_this_carer_this_patient_and_this_address(
     invite(sqlite_database, carer, child)
     assert carer.patient_id
     for named in (
-        (child, uuid4(), EMAIL), (carer.patient_id, carer.patient_id, EMAIL),
-        (child, carer.patient_id, "other@example.net"), (uuid4(), carer.patient_id, EMAIL),
-    ):  # fmt: skip
+        (child, uuid4(), EMAIL),
+        (carer.patient_id, carer.patient_id, EMAIL),
+        (child, carer.patient_id, "other@example.net"),
+        (uuid4(), carer.patient_id, EMAIL),
+    ):
         with pytest.raises(LinkExpired):
             sqlite_database.run(
                 lambda s, named=named: dependents.take_over(s, *named, "-", address=None, now=NOW)

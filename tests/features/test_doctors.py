@@ -25,11 +25,14 @@ def known(sqlite_database: Database) -> list[Doctor]:
     def work(session: Session) -> list[Doctor]:
         return [
             doctors.open_doctor(
-                session, SYSTEM, DoctorDetails(name=name, locations=("12 High St",), hours=HOURS),
-                zone="Australia/Sydney", now=NOW,
+                session,
+                SYSTEM,
+                DoctorDetails(name=name, locations=("12 High St",), hours=HOURS),
+                zone="Australia/Sydney",
+                now=NOW,
             )
             for name in ("Ann Lee", "Bo Lin", "Cy Low")
-        ]  # fmt: skip
+        ]
 
     return sqlite_database.run(work)
 

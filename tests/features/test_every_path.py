@@ -53,10 +53,15 @@ def away(database: Database, town: Town) -> None:
 def closed(database: Database, town: Town) -> None:
     database.run(
         lambda session: schedules.close_centre(
-            session, SYSTEM, town.hospital, starts=MONDAY_9, ends=MONDAY_9 + 2 * HALF_HOUR,
-            reason="Flood", now=NOW,
+            session,
+            SYSTEM,
+            town.hospital,
+            starts=MONDAY_9,
+            ends=MONDAY_9 + 2 * HALF_HOUR,
+            reason="Flood",
+            now=NOW,
         )
-    )  # fmt: skip
+    )
 
 
 def clean(database: Database) -> bool:
@@ -164,10 +169,15 @@ def test_staff_move_visits_only_where_they_may_book(sqlite_database: Database, t
     def moved(actor: Actor) -> Appointment:
         return sqlite_database.run(
             lambda session: booking.move(
-                session, actor, visit.id, MONDAY_9 + 4 * HALF_HOUR, now=NOW, cutoff=NO_CUTOFF,
+                session,
+                actor,
+                visit.id,
+                MONDAY_9 + 4 * HALF_HOUR,
+                now=NOW,
+                cutoff=NO_CUTOFF,
                 schedule_id=town.gp_at_clinic,
             )
-        )  # fmt: skip
+        )
 
     with pytest.raises(Forbidden):
         moved(town.clerk)
@@ -220,10 +230,13 @@ def test_each_start_is_of_the_schedule_that_has_it(sqlite_database: Database, to
     def found(*wanted: int) -> list[slots.Slot]:
         return sqlite_database.read(
             lambda session: slots.slots(
-                session, schedule_queries.places(session, Schedule.id.in_(wanted)),
-                MONDAY_9, MONDAY_9 + timedelta(days=2), now=NOW,
+                session,
+                schedule_queries.places(session, Schedule.id.in_(wanted)),
+                MONDAY_9,
+                MONDAY_9 + timedelta(days=2),
+                now=NOW,
             )
-        )  # fmt: skip
+        )
 
     each = [one for key in ids for one in found(key)]
     assert found(*ids) == sorted(each, key=lambda one: (one.start, one.schedule_id))
@@ -240,10 +253,15 @@ def runs(centre: int) -> Actor:
 def opened(database: Database, actor: Actor, centre: int, practitioner: int) -> Schedule:
     return database.run(
         lambda session: schedules.open_schedule(
-            session, actor, centre_id=centre, practitioner_id=practitioner,
-            details=ScheduleDetails(), hours=(), now=NOW,
+            session,
+            actor,
+            centre_id=centre,
+            practitioner_id=practitioner,
+            details=ScheduleDetails(),
+            hours=(),
+            now=NOW,
         )
-    )  # fmt: skip
+    )
 
 
 def test_who_runs_a_centre_does_not_take_over_who_works_elsewhere(
@@ -284,9 +302,10 @@ def test_who_runs_one_of_two_centres_blocks_no_time_at_both(
 ) -> None:
     here = book(sqlite_database, town.patient(), town.wish())
     there = book(
-        sqlite_database, town.patient(1),
+        sqlite_database,
+        town.patient(1),
         town.wish(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
-    )  # fmt: skip
+    )
     details = AbsenceDetails(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR
     )

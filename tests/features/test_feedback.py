@@ -104,8 +104,11 @@ def test_it_is_marked_who_had_a_visit_that_took_place_on_each_engine(
     assert counted.count == 2
     assert (sums.ratings, sums.stars, sums.after_visits) == (4, 2.5, 1)
     assert sorted((one.stars, one.is_after_visit) for one in given) == [
-        (1, True), (2, False), (3, False), (4, False),
-    ]  # fmt: skip
+        (1, True),
+        (2, False),
+        (3, False),
+        (4, False),
+    ]
 
 
 def test_a_visit_to_a_centre_marks_its_rating_whoever_gave_the_care(
@@ -239,9 +242,7 @@ def test_favourites_that_fit_come_first_among_the_best_matches_and_elsewhere_are
     last = usual[-1]
     by_id = {"Samuel Jackson": town.gp, "Ian Baker": town.physio, "Amy Winehouse": town.specialist}
     favourite = ("practitioner", by_id[last])
-    assert names(Order.BEST, favourite) == [
-        (last, True), *((name, False) for name in usual[:-1])
-    ]  # fmt: skip
+    assert names(Order.BEST, favourite) == [(last, True), *((name, False) for name in usual[:-1])]
     for order in (Order.EARLIEST, Order.RATING):
         plain = [name for name, _marked in names(order)]
         assert names(order, favourite) == [(name, name == last) for name in plain]

@@ -124,10 +124,17 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
             session, SYSTEM, radiology.centre_id, DepartmentDetails(name="Emergency"), now=NOW
         )
         request = ServiceRequest(
-            id=new_id(), service_id=service.id, department_id=emergency.id, task="Scan",
-            starts_at=START, minutes=30, created_at=NOW, changed_at=NOW, status=Kept.ACCEPTED,
+            id=new_id(),
+            service_id=service.id,
+            department_id=emergency.id,
+            task="Scan",
+            starts_at=START,
+            minutes=30,
+            created_at=NOW,
+            changed_at=NOW,
+            status=Kept.ACCEPTED,
             appointment_id=own.id,
-        )  # fmt: skip
+        )
         session.add(request)
         return emergency.id
 

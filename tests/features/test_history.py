@@ -53,41 +53,66 @@ class Surgery:
 
         def work(session: Session) -> UUID:
             visit = Appointment(
-                id=uuid4(), schedule_id=schedule, patient_id=self.town.patients[patient],
-                starts_at=MONDAY_9, ends_at=MONDAY_9 + HALF_HOUR, status=status, version=1,
-                created_at=NOW, changed_at=NOW,
+                id=uuid4(),
+                schedule_id=schedule,
+                patient_id=self.town.patients[patient],
+                starts_at=MONDAY_9,
+                ends_at=MONDAY_9 + HALF_HOUR,
+                status=status,
+                version=1,
+                created_at=NOW,
+                changed_at=NOW,
                 **claimed_by(session, schedule, self.town.patients[patient]),
-            )  # fmt: skip
+            )
             session.add(visit)
             return visit.id
 
         return self.database.run(work)
 
     def note(
-        self, actor: Actor | None = None, *, visit: UUID | None = None, now: datetime = NOW,
-        text: str = NOTE.text, patient: UUID | None = None, entry_id: UUID | None = None,
-    ) -> Entry:  # fmt: skip
+        self,
+        actor: Actor | None = None,
+        *,
+        visit: UUID | None = None,
+        now: datetime = NOW,
+        text: str = NOTE.text,
+        patient: UUID | None = None,
+        entry_id: UUID | None = None,
+    ) -> Entry:
         """Write a note."""
         return self.database.run(
             lambda session: commands.add(
-                session, actor or self.gp, patient or self.patient, NoteDetails(text=text),
-                now=now, access_days=0, appointment_id=visit, entry_id=entry_id,
+                session,
+                actor or self.gp,
+                patient or self.patient,
+                NoteDetails(text=text),
+                now=now,
+                access_days=0,
+                appointment_id=visit,
+                entry_id=entry_id,
             )
-        )  # fmt: skip
+        )
 
     def prescribe(self, details: PrescriptionDetails = PILLS) -> Entry:
         """Record medication."""
         return self.database.run(
             lambda session: commands.add(
-                session, self.gp, self.patient, details, now=NOW, access_days=0,
+                session,
+                self.gp,
+                self.patient,
+                details,
+                now=NOW,
+                access_days=0,
                 appointment_id=self.visit,
             )
-        )  # fmt: skip
+        )
 
     def correct(
-        self, entry: Entry, actor: Actor | None = None,
+        self,
+        entry: Entry,
+        actor: Actor | None = None,
         details: NoteDetails | PrescriptionDetails = NOTE,
-    ) -> Entry:  # fmt: skip
+    ) -> Entry:
         """Correct an entry."""
         return self.database.run(
             lambda session: commands.correct(
@@ -101,10 +126,15 @@ class Surgery:
         """Open the history without a visit."""
         return self.database.run(
             lambda session: commands.break_glass(
-                session, actor or self.physio, patient or self.patient, REASON, now=NOW,
-                hours=24, access_days=0,
+                session,
+                actor or self.physio,
+                patient or self.patient,
+                REASON,
+                now=NOW,
+                hours=24,
+                access_days=0,
             )
-        )  # fmt: skip
+        )
 
     def entries(self) -> list[queries.Record]:
         """What the history holds, newest first."""
@@ -379,9 +409,14 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
     for number in range(60):
         assert f"Number {number}:" in text
     for words in (
-        "Zażółć γλώσσα Привет", "<b>&amp;</b> 50 %", "Amoxicillin 500 mg, 1 capsule",
-        "Samuel Jackson, GP", REASON.reason.split()[0], "Prince of Wales Hospital", "Arrived",
-    ):  # fmt: skip
+        "Zażółć γλώσσα Привет",
+        "<b>&amp;</b> 50 %",
+        "Amoxicillin 500 mg, 1 capsule",
+        "Samuel Jackson, GP",
+        REASON.reason.split()[0],
+        "Prince of Wales Hospital",
+        "Arrived",
+    ):
         assert words in text
 
 

@@ -51,8 +51,13 @@ OPENED = Facts(emergency_until=NOW + DAY)
 DECISIONS = [
     # who asks, what ties them to the patient, days after the last visit, when; why they may
     (Actor(role=Role.PATIENT, patient_id=WHO), Facts(), 0, NOW, OWN),
-    (Actor(role=Role.PATIENT, patient_id=uuid4(), dependents=frozenset({WHO})), Facts(), 0, NOW,
-     OWN),
+    (
+        Actor(role=Role.PATIENT, patient_id=uuid4(), dependents=frozenset({WHO})),
+        Facts(),
+        0,
+        NOW,
+        OWN,
+    ),
     (Actor(role=Role.PATIENT, patient_id=uuid4()), Facts(), 0, NOW, None),
     (Actor(), Facts(), 0, NOW, None),
     (Actor(role=Role.STAFF, centre_id=1, department_id=1), SEEN, 0, NOW, None),
@@ -69,7 +74,7 @@ DECISIONS = [
     (DOCTOR, OPENED, 0, NOW + DAY, None),
     (DOCTOR, Facts(last_visit=NOW, emergency_until=NOW + DAY), 0, NOW, CARE),
     (DOCTOR, Facts(last_visit=NOW - 2 * DAY, emergency_until=NOW + DAY), 1, NOW, EMERGENCY),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("actor", "facts", "days", "now", "expected"), DECISIONS)
@@ -90,8 +95,12 @@ class Network:
         self.town = build_town(database)
         self.patient = self.town.patients[0]
         self.gp = self.town.doctor
-        made = database.run(lambda session: [_another(session, self.town, one) for one in (
-            Profession.RADIOGRAPHER, Profession.GP, Profession.PHYSIOTHERAPIST)])  # fmt: skip
+        made = database.run(
+            lambda session: [
+                _another(session, self.town, one)
+                for one in (Profession.RADIOGRAPHER, Profession.GP, Profession.PHYSIOTHERAPIST)
+            ]
+        )
         (self.radiographer, self.imaging), (self.other_gp, self.surgery), (self.stranger, _) = made
 
     def visit(
@@ -101,10 +110,17 @@ class Network:
 
         def work(session: Session) -> Appointment:
             visit = Appointment(
-                id=uuid4(), schedule_id=schedule, patient_id=self.town.patients[patient],
-                starts_at=at, ends_at=at + HALF_HOUR, status=status, version=1, created_at=NOW,
-                changed_at=NOW, **claimed_by(session, schedule, self.town.patients[patient]),
-            )  # fmt: skip
+                id=uuid4(),
+                schedule_id=schedule,
+                patient_id=self.town.patients[patient],
+                starts_at=at,
+                ends_at=at + HALF_HOUR,
+                status=status,
+                version=1,
+                created_at=NOW,
+                changed_at=NOW,
+                **claimed_by(session, schedule, self.town.patients[patient]),
+            )
             session.add(visit)
             return visit
 
@@ -141,13 +157,20 @@ class Network:
 
 def _another(session: Session, town: Town, profession: Profession) -> tuple[Actor, int]:
     person = directory.create_practitioner(
-        session, SYSTEM, PractitionerDetails(name=f"Another {profession}", profession=profession),
+        session,
+        SYSTEM,
+        PractitionerDetails(name=f"Another {profession}", profession=profession),
         now=NOW,
-    )  # fmt: skip
+    )
     schedule: Schedule = open_schedule(
-        session, SYSTEM, centre_id=town.clinic, practitioner_id=person.id,
-        details=ScheduleDetails(), hours=WEEKDAYS, now=NOW,
-    )  # fmt: skip
+        session,
+        SYSTEM,
+        centre_id=town.clinic,
+        practitioner_id=person.id,
+        details=ScheduleDetails(),
+        hours=WEEKDAYS,
+        now=NOW,
+    )
     return Actor(role=Role.PRACTITIONER, practitioner_id=person.id), schedule.id
 
 
@@ -273,9 +296,11 @@ def test_every_read_and_every_refusal_is_written_down(net: Network) -> None:
     net.visit(net.town.gp_at_hospital, Status.BOOKED)
     nobody = uuid4()
     for actor, patient in (
-        (net.gp, net.patient), (net.town.patient(0), net.patient), (net.stranger, net.patient),
+        (net.gp, net.patient),
+        (net.town.patient(0), net.patient),
+        (net.stranger, net.patient),
         (net.stranger, nobody),
-    ):  # fmt: skip
+    ):
         net.database.run(
             lambda session, actor=actor, patient=patient: open_history(  # type: ignore[misc]
                 session, actor, patient, now=NOW, access_days=0

@@ -134,18 +134,23 @@ def test_the_real_likes_and_appointments_become_favourites_and_accepted_requests
     assert set(requests) == {"CT", "Wound care management"}
     scan = requests["CT"]
     assert (names[scan.department_id], scan.priority, scan.status) == (
-        "Peri-operative", "urgent", "accepted",
-    )  # fmt: skip
-    visit = one(sqlite_database, lambda: select(Appointment).where(
-        Appointment.id == scan.appointment_id))  # fmt: skip
+        "Peri-operative",
+        "urgent",
+        "accepted",
+    )
+    visit = one(
+        sqlite_database, lambda: select(Appointment).where(Appointment.id == scan.appointment_id)
+    )
     assert (visit.reason, visit.starts_at) == ("Head CT after a fall", scan.starts_at)
 
 
 def test_a_like_of_a_department_that_nobody_knows_is_left_out_and_told(
     sqlite_database: Database, folder: Path
 ) -> None:
-    files = write(folder, {"town.json": lines(
-        facility(), department(), user(likes=["d1", {"$oid": "gone"}, "d1"]))})  # fmt: skip
+    files = write(
+        folder,
+        {"town.json": lines(facility(), department(), user(likes=["d1", {"$oid": "gone"}, "d1"]))},
+    )
     outcome = bring_in(sqlite_database, files)
     assert outcome.notices == ["1 favourites of users were left out: there is no such department."]
     assert len(found(sqlite_database, Favourite)) == 1
@@ -165,13 +170,19 @@ def test_the_real_documents_become_centres_departments_and_bookable_services(
     centres = {centre.name: centre for centre in found(sqlite_database, Centre)}
     naas = centres["Naas General Hospital"]
     assert (naas.type, naas.suburb, naas.phone, naas.time_zone) == (
-        "Hospital", "Naas", "045-29 209000", "Europe/Dublin",
-    )  # fmt: skip
+        "Hospital",
+        "Naas",
+        "045-29 209000",
+        "Europe/Dublin",
+    )
     assert centres["St. Example's Hospital"].suburb == "Dublin 8"
     podiatry = next(one for one in found(sqlite_database, Department) if one.name == "Podiatry")
     assert (podiatry.centre_id, podiatry.phone, podiatry.email, podiatry.description) == (
-        naas.id, "01-29 209300", "podiatry@hospital.example", "Foot and lower limb care",
-    )  # fmt: skip
+        naas.id,
+        "01-29 209300",
+        "podiatry@hospital.example",
+        "Foot and lower limb care",
+    )
     places = sqlite_database.read(schedules.places)
     assert len(places) == len(found(sqlite_database, Service)) == 27
     weekdays = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
@@ -186,8 +197,11 @@ def test_the_real_appointments_are_written_at_the_wall_clock_of_their_centre(
     assert wound.starts_at == datetime(2019, 2, 23, 20, 30, tzinfo=UTC)
     assert wound.ends_at - wound.starts_at == timedelta(minutes=30)
     assert (wound.task, wound.reason, wound.priority, wound.status) == (
-        "John", "Testing UTC date time", "routine", "fulfilled",
-    )  # fmt: skip
+        "John",
+        "Testing UTC date time",
+        "routine",
+        "fulfilled",
+    )
     assert (head.reason, head.priority) == ("Head CT after a fall", "urgent")
     john = found(sqlite_database, Account)[0]
     assert {wound.created_by, head.created_by} == {john.id}
@@ -211,12 +225,19 @@ def test_staff_sign_in_with_the_old_hash_which_is_then_upgraded(
     bring_in(sqlite_database, town(folder))
     account = found(sqlite_database, Account)[0]
     assert (account.role, account.password, account.must_change_password) == (
-        "staff", werkzeug_hash("secret"), False,
-    )  # fmt: skip
+        "staff",
+        werkzeug_hash("secret"),
+        False,
+    )
     sign_in(
-        sqlite_database, QUICK, "john@mail.example", "secret",
-        source=source_of("x"), address="x", now=NOW,
-    )  # fmt: skip
+        sqlite_database,
+        QUICK,
+        "john@mail.example",
+        "secret",
+        source=source_of("x"),
+        address="x",
+        now=NOW,
+    )
     assert found(sqlite_database, Account)[0].password.startswith("$argon2id$")
     assert str(bring_in(sqlite_database, folder)) == "0 created, 0 changed, 5 unchanged"
     assert found(sqlite_database, Account)[0].password.startswith("$argon2id$")
@@ -226,8 +247,10 @@ def test_staff_belong_to_their_department(sqlite_database: Database, folder: Pat
     bring_in(sqlite_database, town(folder))
     member, place = found(sqlite_database, StaffMember)[0], found(sqlite_database, Department)[0]
     assert (member.centre_id, member.department_id, member.phone) == (
-        place.centre_id, place.id, "0123456",
-    )  # fmt: skip
+        place.centre_id,
+        place.id,
+        "0123456",
+    )
 
 
 def test_staff_are_known_by_the_id_of_their_document(
@@ -353,52 +376,128 @@ BAD_DOCUMENTS = [
     ("an id is needed", facility(_id=None), "_id", NO_ID),
     ("an id is text", facility(_id={"$oid": 7}), "_id", NO_ID),
     ("a site has a name", facility(site_name=" "), "site_name", "Fill in this field."),
-    ("a site's town has a longest length", facility(site_info="n" * 101), "site_info",
-     "Shorten this to 100 characters."),
-    ("names have no NUL", facility(site_name="A\0B"), "site_name",
-     "Take out characters that cannot be seen, such as tabs."),
+    (
+        "a site's town has a longest length",
+        facility(site_info="n" * 101),
+        "site_info",
+        "Shorten this to 100 characters.",
+    ),
+    (
+        "names have no NUL",
+        facility(site_name="A\0B"),
+        "site_name",
+        "Take out characters that cannot be seen, such as tabs.",
+    ),
     ("a department has a site", department(site=[]), "site", "Enter at least one."),
-    ("a department's site is known", department(site=[{"location": "Moon"}]), "site.0.location",
-     "There is no site Moon. Add it to the file of facilities."),
-    ("a phone is one", department(main_contact=[{"phone": "call"}]), "main_contact.0.phone",
-     "Enter a telephone number such as 02 9382 1111."),
-    ("an e-mail is one", department(main_contact=[{"email": "me"}]), "main_contact.0.email",
-     "Enter an e-mail address such as name@example.com."),
-    ("a picture has an address", department(img_url="radiology.png"), "img_url",
-     "Enter an address that begins with https://."),
+    (
+        "a department's site is known",
+        department(site=[{"location": "Moon"}]),
+        "site.0.location",
+        "There is no site Moon. Add it to the file of facilities.",
+    ),
+    (
+        "a phone is one",
+        department(main_contact=[{"phone": "call"}]),
+        "main_contact.0.phone",
+        "Enter a telephone number such as 02 9382 1111.",
+    ),
+    (
+        "an e-mail is one",
+        department(main_contact=[{"email": "me"}]),
+        "main_contact.0.email",
+        "Enter an e-mail address such as name@example.com.",
+    ),
+    (
+        "a picture has an address",
+        department(img_url="radiology.png"),
+        "img_url",
+        "Enter an address that begins with https://.",
+    ),
     ("services have names", department(service=["CT", ""]), "service.1", "Fill in this field."),
-    ("names have a longest length", department(service=["s" * 201]), "service.0",
-     "Shorten this to 200 characters."),
+    (
+        "names have a longest length",
+        department(service=["s" * 201]),
+        "service.0",
+        "Shorten this to 200 characters.",
+    ),
     ("services are a list", department(service=7), "service", "Check this field."),
     ("a user has a contact", user(user_contact=[]), "user_contact", "Enter at least one."),
-    ("a user has an e-mail", user(user_contact=[{"phone": "0123456"}]), "user_contact.0.email",
-     "Fill in this field."),
+    (
+        "a user has an e-mail",
+        user(user_contact=[{"phone": "0123456"}]),
+        "user_contact.0.email",
+        "Fill in this field.",
+    ),
     ("a password is a hash", user(password="secret"), "password", NO_HASH),
     ("a hash is of a known kind", user(password="pbkdf2:sha999:1$s$00"), "password", NO_HASH),
-    ("a hash is not endless work", user(password="pbkdf2:sha256:999999999$s$00"), "password",
-     NO_HASH),
-    ("a user's site is known", user(site_name="Moon"), "site_name",
-     "There is no site Moon. Add it to the file of facilities."),
-    ("a user's department is known", user(dept_name="Magic"), "dept_name",
-     "Town has no department Magic. Add it to the file of departments."),
-    ("an appointment's site is known", appointment(site_name="Moon"), "site_name",
-     "There is no site Moon. Add it to the file of facilities."),
-    ("an appointment's department is known", appointment(dept_name="Magic"), "dept_name",
-     "Town has no department Magic. Add it to the file of departments."),
-    ("an appointment's service is known", appointment(service="Spell"), "service",
-     "Radiology has no service Spell."),
-    ("a date is one", appointment(date_time="30-02-2019 20:30"), "date_time",
-     "Enter a date and time such as 23-02-2019 20:30."),
-    ("a date is not in another order", appointment(date_time="2019-02-23 20:30"), "date_time",
-     "Enter a date and time such as 23-02-2019 20:30."),
-    ("a date is of our time", appointment(date_time="23-02-0001 20:30"), "date_time",
-     "Enter a date between 1970 and 2200."),
-    ("a start is a whole tick", appointment(date_time="23-02-2019 20:31"), "date_time",
-     "Enter a time in steps of 5 minutes."),
-    ("a creation date is one", appointment(created={"$date": "soon"}), "created",
-     'Enter a date such as {"$date": "2019-02-22T20:33:15Z"}.'),
+    (
+        "a hash is not endless work",
+        user(password="pbkdf2:sha256:999999999$s$00"),
+        "password",
+        NO_HASH,
+    ),
+    (
+        "a user's site is known",
+        user(site_name="Moon"),
+        "site_name",
+        "There is no site Moon. Add it to the file of facilities.",
+    ),
+    (
+        "a user's department is known",
+        user(dept_name="Magic"),
+        "dept_name",
+        "Town has no department Magic. Add it to the file of departments.",
+    ),
+    (
+        "an appointment's site is known",
+        appointment(site_name="Moon"),
+        "site_name",
+        "There is no site Moon. Add it to the file of facilities.",
+    ),
+    (
+        "an appointment's department is known",
+        appointment(dept_name="Magic"),
+        "dept_name",
+        "Town has no department Magic. Add it to the file of departments.",
+    ),
+    (
+        "an appointment's service is known",
+        appointment(service="Spell"),
+        "service",
+        "Radiology has no service Spell.",
+    ),
+    (
+        "a date is one",
+        appointment(date_time="30-02-2019 20:30"),
+        "date_time",
+        "Enter a date and time such as 23-02-2019 20:30.",
+    ),
+    (
+        "a date is not in another order",
+        appointment(date_time="2019-02-23 20:30"),
+        "date_time",
+        "Enter a date and time such as 23-02-2019 20:30.",
+    ),
+    (
+        "a date is of our time",
+        appointment(date_time="23-02-0001 20:30"),
+        "date_time",
+        "Enter a date between 1970 and 2200.",
+    ),
+    (
+        "a start is a whole tick",
+        appointment(date_time="23-02-2019 20:31"),
+        "date_time",
+        "Enter a time in steps of 5 minutes.",
+    ),
+    (
+        "a creation date is one",
+        appointment(created={"$date": "soon"}),
+        "created",
+        'Enter a date such as {"$date": "2019-02-22T20:33:15Z"}.',
+    ),
     ("urgency is a check box", appointment(is_urgent="very"), "is_urgent", 'Enter "on" or null.'),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -425,15 +524,25 @@ NO_JSON = "This is not a JSON document. Export one document a line."
         ("numbers have an end", b'{"a": ' + b"9" * 5000 + b"}", f"line 1: {NO_JSON}"),
         ("JSON has no NaN", b'{"site_name": NaN}', f"line 1: {NO_JSON}"),
         ("documents are not nested without end", b"[" * 100_000, f"line 1: {NO_JSON}"),
-        ("documents are not in a list", b'[{"site_name": "Town"}]',
-         "line 1: Export one document a line, each in braces, not a list of them."),
-        ("a document must be known", b'{"a": 1}',
-         "line 1: This document has none of the fields date_time, task_name, username, "
-         "site_info, dept_name, so it is not known."),
-        ("text must be UTF-8", b'{"site_name": "\xff"}',
-         "line 1: This is not written in UTF-8. Save the file as UTF-8 text and import it again."),
+        (
+            "documents are not in a list",
+            b'[{"site_name": "Town"}]',
+            "line 1: Export one document a line, each in braces, not a list of them.",
+        ),
+        (
+            "a document must be known",
+            b'{"a": 1}',
+            "line 1: This document has none of the fields date_time, task_name, username, "
+            "site_info, dept_name, so it is not known.",
+        ),
+        (
+            "text must be UTF-8",
+            b'{"site_name": "\xff"}',
+            "line 1: This is not written in UTF-8. "
+            "Save the file as UTF-8 text and import it again.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_json(
     sqlite_database: Database, folder: Path, rule: str, content: bytes, problem: str
 ) -> None:
@@ -476,10 +585,36 @@ def test_one_bad_document_keeps_everything_out_on_each_engine(
 
 REAL = [file.read_bytes() for file in (*MEDISOFT.iterdir(), *DOCUMENTS.iterdir())]
 BITS = st.sampled_from(
-    [b"", b"\0", b"\xff", b'"', b",", b"\n", b"\r", b"{", b"}", b"[", b"]", b":", b"\\ud800",
-     b"1e999", b"null", b"true", b"-", b"9" * 30, b"\xed\xa0\x80", b"\xef\xbb\xbf", b"=1+1",
-     b"\xe2\x80\xa8", b"a" * 300, b'{"$oid": {}}', b'{"$date": -1e300}', b"99:99", b"http://["]
-)  # fmt: skip
+    [
+        b"",
+        b"\0",
+        b"\xff",
+        b'"',
+        b",",
+        b"\n",
+        b"\r",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b":",
+        b"\\ud800",
+        b"1e999",
+        b"null",
+        b"true",
+        b"-",
+        b"9" * 30,
+        b"\xed\xa0\x80",
+        b"\xef\xbb\xbf",
+        b"=1+1",
+        b"\xe2\x80\xa8",
+        b"a" * 300,
+        b'{"$oid": {}}',
+        b'{"$date": -1e300}',
+        b"99:99",
+        b"http://[",
+    ]
+)
 
 
 @st.composite

@@ -83,8 +83,10 @@ def test_the_real_files_say_who_works_when_and_where(sqlite_database: Database) 
     bring_in(sqlite_database, MEDISOFT)
     michael = practitioner(sqlite_database, "michael@gmail.com")
     assert (michael.name, michael.phone, michael.provider_number) == (
-        "Michael Jordan", "0466901134", "1982431245",
-    )  # fmt: skip
+        "Michael Jordan",
+        "0466901134",
+        "1982431245",
+    )
     assert michael.either_place
     every_day = tuple(Weekly(day, 8 * 60 + 30, 16 * 60 + 30) for day in range(7))
     assert hours(sqlite_database, "michael@gmail.com") == [every_day]
@@ -96,8 +98,11 @@ def test_the_real_files_say_who_works_when_and_where(sqlite_database: Database) 
         ).one()
     )
     assert (unsw.type, unsw.suburb, unsw.time_zone, unsw.holiday_region) == (
-        "Medical centre", "Kensington", "Australia/Sydney", None,
-    )  # fmt: skip
+        "Medical centre",
+        "Kensington",
+        "Australia/Sydney",
+        None,
+    )
 
 
 def test_people_sign_in_with_the_password_of_the_file_and_are_asked_to_change_it(
@@ -172,7 +177,7 @@ def test_a_name_is_made_of_the_email(email: str, name: str) -> None:
         ("fields may be quoted", b'"patient_email","password"\n"ann@example.com","x"\n'),
         ("rows may be repeated", b"patient_email,password\nann@example.com,x\nann@example.com,x\n"),
     ],
-)  # fmt: skip
+)
 def test_what_is_accepted(
     sqlite_database: Database, folder: Path, rule: str, content: bytes
 ) -> None:
@@ -202,9 +207,14 @@ def test_text_like_a_formula_is_stored_as_it_stands(
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("MedicalCentre", "Medical centre"), ("medical centre", "Medical centre"),
-     ("HOSPITAL", "Hospital"), ("Pharmacy", "Pharmacy"), ("laboratory", "Laboratory")],
-)  # fmt: skip
+    [
+        ("MedicalCentre", "Medical centre"),
+        ("medical centre", "Medical centre"),
+        ("HOSPITAL", "Hospital"),
+        ("Pharmacy", "Pharmacy"),
+        ("laboratory", "Laboratory"),
+    ],
+)
 def test_types_of_centres_are_read_however_they_are_spaced(
     sqlite_database: Database, folder: Path, written: str, meant: str
 ) -> None:
@@ -241,43 +251,122 @@ def test_an_end_of_24_00_is_midnight(sqlite_database: Database, folder: Path) ->
 
 BAD_TIME = "Enter a time such as 09:00, in steps of 5 minutes."
 BAD_ROWS = [
-    ("an e-mail must be one", PATIENTS, "not-an-email,x", "patient_email",
-     "Enter an e-mail address such as name@example.com."),
+    (
+        "an e-mail must be one",
+        PATIENTS,
+        "not-an-email,x",
+        "patient_email",
+        "Enter an e-mail address such as name@example.com.",
+    ),
     ("an e-mail must be there", PATIENTS, ",x", "patient_email", "Fill in this field."),
-    ("a new account needs a password", PATIENTS, "ann@example.com,", "password",
-     "Enter a password for the new account."),
-    ("a password has a longest length", PATIENTS, "ann@example.com," + "x" * 513, "password",
-     "Shorten this to 512 characters."),
-    ("a password has no NUL", PATIENTS, "ann@example.com,x\0y", "password",
-     "Take out characters that cannot be seen, such as tabs."),
-    ("a phone must be one", "patient_email,password,phone\n", "ann@example.com,x,call me", "phone",
-     "Enter a telephone number such as 02 9382 1111."),
-    ("a phone has no formula", "patient_email,password,phone\n", "ann@example.com,x,=1+1", "phone",
-     "Enter a telephone number such as 02 9382 1111."),
-    ("names have a longest length", "patient_email,password,first_name\n",
-     "ann@example.com,x," + "n" * 101, "first_name", "Shorten this to 100 characters."),
-    ("both names together have a longest length", "patient_email,password,first_name,last_name\n",
-     f"ann@example.com,x,{'n' * 100},{'m' * 100}", "last_name",
-     "Shorten both names to 200 characters."),
-    ("names have no NUL", "patient_email,password,last_name\n", "ann@example.com,x,A\0B",
-     "last_name", "Take out characters that cannot be seen, such as tabs."),
-    ("rows are not longer than the header", PATIENTS, "ann@example.com,x,Ann, of the hill", None,
-     "This line has more columns than the first. Put text with commas in quotes."),
-    ("quotation marks are closed", PATIENTS, '"ann@example.com,x', None,
-     "This line cannot be split into columns. Look for a stray quotation mark."),
-    ("a profession must be known", PROVIDERS, "gil@example.com,x,Wizard", "provider_type",
-     "Enter one of GP, Specialist, Physiotherapist, Pathologist, Pharmacist, Radiographer, "
-     "Nurse, Dentist, Psychologist, Dietitian."),
-    ("a specialist has an expertise", PROVIDERS, "gil@example.com,x,Specialist", "expertise",
-     "Enter the area of expertise of a specialist."),
-    ("a centre has a known type", CENTRES, "Castle,1,A,,Randwick", "centre_type",
-     "Enter one of Hospital, Medical centre, Pharmacy, Laboratory."),
+    (
+        "a new account needs a password",
+        PATIENTS,
+        "ann@example.com,",
+        "password",
+        "Enter a password for the new account.",
+    ),
+    (
+        "a password has a longest length",
+        PATIENTS,
+        "ann@example.com," + "x" * 513,
+        "password",
+        "Shorten this to 512 characters.",
+    ),
+    (
+        "a password has no NUL",
+        PATIENTS,
+        "ann@example.com,x\0y",
+        "password",
+        "Take out characters that cannot be seen, such as tabs.",
+    ),
+    (
+        "a phone must be one",
+        "patient_email,password,phone\n",
+        "ann@example.com,x,call me",
+        "phone",
+        "Enter a telephone number such as 02 9382 1111.",
+    ),
+    (
+        "a phone has no formula",
+        "patient_email,password,phone\n",
+        "ann@example.com,x,=1+1",
+        "phone",
+        "Enter a telephone number such as 02 9382 1111.",
+    ),
+    (
+        "names have a longest length",
+        "patient_email,password,first_name\n",
+        "ann@example.com,x," + "n" * 101,
+        "first_name",
+        "Shorten this to 100 characters.",
+    ),
+    (
+        "both names together have a longest length",
+        "patient_email,password,first_name,last_name\n",
+        f"ann@example.com,x,{'n' * 100},{'m' * 100}",
+        "last_name",
+        "Shorten both names to 200 characters.",
+    ),
+    (
+        "names have no NUL",
+        "patient_email,password,last_name\n",
+        "ann@example.com,x,A\0B",
+        "last_name",
+        "Take out characters that cannot be seen, such as tabs.",
+    ),
+    (
+        "rows are not longer than the header",
+        PATIENTS,
+        "ann@example.com,x,Ann, of the hill",
+        None,
+        "This line has more columns than the first. Put text with commas in quotes.",
+    ),
+    (
+        "quotation marks are closed",
+        PATIENTS,
+        '"ann@example.com,x',
+        None,
+        "This line cannot be split into columns. Look for a stray quotation mark.",
+    ),
+    (
+        "a profession must be known",
+        PROVIDERS,
+        "gil@example.com,x,Wizard",
+        "provider_type",
+        "Enter one of GP, Specialist, Physiotherapist, Pathologist, Pharmacist, Radiographer, "
+        "Nurse, Dentist, Psychologist, Dietitian.",
+    ),
+    (
+        "a specialist has an expertise",
+        PROVIDERS,
+        "gil@example.com,x,Specialist",
+        "expertise",
+        "Enter the area of expertise of a specialist.",
+    ),
+    (
+        "a centre has a known type",
+        CENTRES,
+        "Castle,1,A,,Randwick",
+        "centre_type",
+        "Enter one of Hospital, Medical centre, Pharmacy, Laboratory.",
+    ),
     ("a centre has a suburb", CENTRES, "Hospital,1,A,,", "suburb", "Fill in this field."),
-    ("a business number has a longest length", CENTRES, f"Hospital,{'1' * 41},A,,Randwick", "abn",
-     "Shorten this to 40 characters."),
-    ("a link needs its provider", LINKS, "nobody@example.com,A", "provider_email",
-     "There is no provider nobody@example.com. Add one to the file of providers."),
-]  # fmt: skip
+    (
+        "a business number has a longest length",
+        CENTRES,
+        f"Hospital,{'1' * 41},A,,Randwick",
+        "abn",
+        "Shorten this to 40 characters.",
+    ),
+    (
+        "a link needs its provider",
+        LINKS,
+        "nobody@example.com,A",
+        "provider_email",
+        "There is no provider nobody@example.com. Add one to the file of providers.",
+    ),
+]
 
 
 @pytest.mark.parametrize(
@@ -309,12 +398,20 @@ def test_bad_row(
         ("24:05", "24:10", "startWorkingHours", BAD_TIME),
         ("17:00", "09:00", "endWorkingHours", "Enter an end that is after the start."),
         ("09:00", "09:00", "endWorkingHours", "Enter an end that is after the start."),
-        ("", "17:00", "startWorkingHours",
-         "Enter both the start and the end of the working hours, or neither."),
-        ("09:00", "", "endWorkingHours",
-         "Enter both the start and the end of the working hours, or neither."),
+        (
+            "",
+            "17:00",
+            "startWorkingHours",
+            "Enter both the start and the end of the working hours, or neither.",
+        ),
+        (
+            "09:00",
+            "",
+            "endWorkingHours",
+            "Enter both the start and the end of the working hours, or neither.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_hours(
     sqlite_database: Database, folder: Path, starts: str, ends: str, column: str, sentence: str
 ) -> None:
@@ -326,16 +423,25 @@ def test_bad_hours(
 @pytest.mark.parametrize(
     ("rule", "header", "sentence"),
     [
-        ("the file must be known", "a,b,c",
-         "rows.csv, line 1: This is none of the files that can be imported. The first line must "
-         "name the columns, one of them patient_email, health_centre_name, provider_email, "
-         "centre_type, with commas between them."),
-        ("required columns must be there", "centre_type,abn,phone",
-         "rows.csv, line 1, column name: This column is missing."),
-        ("columns occur once", "patient_email,password,Password",
-         "rows.csv, line 1, column password: This column occurs twice."),
+        (
+            "the file must be known",
+            "a,b,c",
+            "rows.csv, line 1: This is none of the files that can be imported. The first line must "
+            "name the columns, one of them patient_email, health_centre_name, provider_email, "
+            "centre_type, with commas between them.",
+        ),
+        (
+            "required columns must be there",
+            "centre_type,abn,phone",
+            "rows.csv, line 1, column name: This column is missing.",
+        ),
+        (
+            "columns occur once",
+            "patient_email,password,Password",
+            "rows.csv, line 1, column password: This column occurs twice.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_header(
     sqlite_database: Database, folder: Path, rule: str, header: str, sentence: str
 ) -> None:
@@ -542,8 +648,10 @@ def test_changed_rows_update_details_and_never_the_password(
     assert (jack.name, jack.password) == ("John Black", old)
     found = patient(sqlite_database, "jack@gmail.com")
     assert (found.name, found.phone, found.medicare_number) == (
-        "John Black", "0491570156", "6771653701",
-    )  # fmt: skip
+        "John Black",
+        "0491570156",
+        "6771653701",
+    )
     toby = practitioner(sqlite_database, "toby@gmail.com")
     assert (toby.profession, toby.name) == ("Nurse", "Toby Turner")
     assert set(hours(sqlite_database, "toby@gmail.com")) == {

@@ -80,8 +80,9 @@ def test_an_earlier_time_for_a_visit_goes_with_the_visit(
     database: Database, town: Town, leaver: Actor
 ) -> None:
     own = book(database, town, 0, TUESDAY_9)
-    wait(database, town, by=leaver, schedule_id=None, appointment_id=own.id,
-         practitioner_id=town.gp)  # fmt: skip
+    wait(
+        database, town, by=leaver, schedule_id=None, appointment_id=own.id, practitioner_id=town.gp
+    )
     assert sweep(database) == 1
     leave(database, leaver)
     assert visit(database, own.id).status == Status.CANCELLED

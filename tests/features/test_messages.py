@@ -132,9 +132,13 @@ def test_a_move_tells_the_old_time_and_the_new(
     ],
 )
 def test_a_cancellation_tells_who_and_why(
-    sqlite_database: Database, clinic: Clinic, mails: Mails,
-    by: str, ann_reads: str, toby_reads: str,
-) -> None:  # fmt: skip
+    sqlite_database: Database,
+    clinic: Clinic,
+    mails: Mails,
+    by: str,
+    ann_reads: str,
+    toby_reads: str,
+) -> None:
     visit = book(sqlite_database, clinic)
     mails.new()
     cancel(sqlite_database, visit, by=getattr(clinic, by), why="The train is not running")

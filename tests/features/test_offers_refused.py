@@ -29,9 +29,13 @@ ACCEPTANCE = NOW + timedelta(hours=3)
 def offered_dentist(dentists: Dentists, **more: Any) -> tuple[WaitingEntry, Offer]:
     """A patient waits for a specialist, and is offered Tuesday at nine."""
     one = wait(
-        dentists.database, dentists.town, schedule_id=dentists.first_schedule,
-        starts_from=TUESDAY_9, starts_until=TUESDAY_9 + HALF_HOUR, **more,
-    )  # fmt: skip
+        dentists.database,
+        dentists.town,
+        schedule_id=dentists.first_schedule,
+        starts_from=TUESDAY_9,
+        starts_until=TUESDAY_9 + HALF_HOUR,
+        **more,
+    )
     sweep(dentists.database)
     [offer] = offers(dentists.database)
     return one, offer
@@ -135,9 +139,14 @@ def test_a_letter_that_another_hold_bears_is_taken_from_it(database: Database) -
 
 def close(session: Any, town: Town) -> None:
     schedules.close_centre(
-        session, SYSTEM, town.hospital, starts=MONDAY_9, ends=MONDAY_9 + DAY, reason="Flood",
+        session,
+        SYSTEM,
+        town.hospital,
+        starts=MONDAY_9,
+        ends=MONDAY_9 + DAY,
+        reason="Flood",
         now=NOW,
-    )  # fmt: skip
+    )
 
 
 def retired(verb: Callable[..., None], what: str) -> Callable[[Any, Town], None]:

@@ -116,8 +116,9 @@ def test_a_link_that_we_did_not_write_is_refused(
     good = stop_token(settings, clinic.patient_account, Kind.VISITS)
     of_other_key = stop_token(
         settings.model_copy(update={"secret_key": Settings(secret_key="x").secret_key}),
-        clinic.patient_account, Kind.VISITS,
-    )  # fmt: skip
+        clinic.patient_account,
+        Kind.VISITS,
+    )
     changed = good[:5] + ("A" if good[5] != "A" else "B") + good[6:]
     of_nobody = stop_token(settings, new_id(), Kind.VISITS)
     of_other_use = token_of(settings.key(), clinic.patient_account)

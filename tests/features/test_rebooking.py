@@ -163,9 +163,14 @@ def other_gp(database: Database, town: Town) -> int:
         details = PractitionerDetails(name="Noor Haddad", profession=Profession.GP)
         person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
         return schedules.open_schedule(
-            session, SYSTEM, centre_id=town.hospital, practitioner_id=person.id,
-            details=ScheduleDetails(), hours=WEEKDAYS, now=NOW,
-        ).id  # fmt: skip
+            session,
+            SYSTEM,
+            centre_id=town.hospital,
+            practitioner_id=person.id,
+            details=ScheduleDetails(),
+            hours=WEEKDAYS,
+            now=NOW,
+        ).id
 
     return database.run(make)
 
@@ -573,8 +578,10 @@ def test_everything_is_in_the_audit(sqlite_database: Database, town: Town) -> No
     work_off(sqlite_database)
     events = sqlite_database.read(lambda session: audit.events_of(session, f"absence:{absence.id}"))
     assert [event.action for event in events] == [
-        "absence.entered", "absence.decided", "absence.move-done",
-    ]  # fmt: skip
+        "absence.entered",
+        "absence.decided",
+        "absence.move-done",
+    ]
 
 
 def test_another_time_is_at_the_same_centre_where_there_is_one(

@@ -185,8 +185,10 @@ def test_a_draft_can_be_changed_and_thrown_away_and_a_sent_letter_cannot(
     row = dentists.row(drafted)
     assert row is not None
     assert (row.practitioner_id, row.expertise, row.letter) == (
-        dentists.second, None, "Since June.",
-    )  # fmt: skip
+        dentists.second,
+        None,
+        "Since June.",
+    )
     do(dentists, referrals.send, doctor, drafted, months=1, access_days=0)
     for verb, more in ((referrals.change, (other,)), (referrals.discard, ())):
         with pytest.raises(WrongState):
@@ -344,9 +346,10 @@ def test_others_than_specialists_need_none_and_have_none(dentists: Dentists) -> 
 def test_the_carer_books_with_the_letter_of_the_one_they_care_for(dentists: Dentists) -> None:
     sent = dentists.sent(patient=1)
     carer = Actor(
-        Role.PATIENT, patient_id=dentists.town.patients[0],
+        Role.PATIENT,
+        patient_id=dentists.town.patients[0],
         dependents=frozenset({dentists.town.patients[1]}),
-    )  # fmt: skip
+    )
     assert dentists.book(dentists.wish(patient=1), by=carer).referral_use == sent
 
 
@@ -357,10 +360,14 @@ def test_strangers_find_no_letter(dentists: Dentists) -> None:
     sent = dentists.sent(to=dentists.first)
     town = dentists.town
     strangers = [
-        town.patient(1), town.clerk, SYSTEM, dentists.actor(dentists.second), Actor(),
+        town.patient(1),
+        town.clerk,
+        SYSTEM,
+        dentists.actor(dentists.second),
+        Actor(),
         Actor(Role.PRACTITIONER, practitioner_id=town.physio),
         Actor(Role.CENTRE_ADMIN, centre_id=town.hospital),
-    ]  # fmt: skip
+    ]
     for stranger in strangers:
         for asked in (sent, uuid4()):
             with pytest.raises(NotFound):

@@ -32,9 +32,12 @@ QUICK = Settings(_env_file=None, password_iterations=1)
 
 def details(town: Town, **changes: object) -> StaffSignUp:
     values = {
-        "name": "Ned New", "email": "ned@example.org", "password": PASSWORD,
-        "centre_id": town.hospital, "department_id": town.department,
-    }  # fmt: skip
+        "name": "Ned New",
+        "email": "ned@example.org",
+        "password": PASSWORD,
+        "centre_id": town.hospital,
+        "department_id": town.department,
+    }
     return StaffSignUp.model_validate(values | changes)
 
 
@@ -50,9 +53,14 @@ def register(database: Database, town: Town, **changes: object) -> Account:
 def enter(database: Database, password: str = PASSWORD) -> Account:
     address = "10.0.0.1"
     return sign_in(
-        database, QUICK, "ned@example.org", password,
-        source=source_of(address), address=address, now=NOW,
-    )  # fmt: skip
+        database,
+        QUICK,
+        "ned@example.org",
+        password,
+        source=source_of(address),
+        address=address,
+        now=NOW,
+    )
 
 
 def admin(town: Town) -> Actor:
@@ -111,10 +119,12 @@ def test_only_who_runs_the_centre_sees_who_waits_there_and_decides(
             )
         ]
         for name, actor in (
-            ("own", admin(town)), ("network", SYSTEM), ("foreign", foreign_admin(town)),
+            ("own", admin(town)),
+            ("network", SYSTEM),
+            ("foreign", foreign_admin(town)),
             ("clerk", town.clerk),
         )
-    }  # fmt: skip
+    }
     assert seen == {"own": [account.id], "network": [account.id], "foreign": [], "clerk": []}
     for actor in (foreign_admin(town), town.clerk, Actor()):
         for act in (registration.admit, registration.decline):

@@ -117,10 +117,14 @@ def test_who_is_here_already_is_not_reminded(
     work(sqlite_database, settings)
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit.id, Status.ARRIVED,
-            now=START - timedelta(hours=1), cutoff=timedelta(hours=2),
+            session,
+            SYSTEM,
+            visit.id,
+            Status.ARRIVED,
+            now=START - timedelta(hours=1),
+            cutoff=timedelta(hours=2),
         )
-    )  # fmt: skip
+    )
     work(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
 
@@ -175,9 +179,13 @@ LONDONS_MORNING = DAY_BEFORE + timedelta(hours=7, minutes=30)
     ],
 )
 def test_it_is_the_patients_clock_that_decides_what_is_night(
-    sqlite_database: Database, clinic: Clinic, settings: Settings,
-    patient_zone: str | None, account_zone: str | None, due: datetime,
-) -> None:  # fmt: skip
+    sqlite_database: Database,
+    clinic: Clinic,
+    settings: Settings,
+    patient_zone: str | None,
+    account_zone: str | None,
+    due: datetime,
+) -> None:
     change(sqlite_database, Patient, clinic.patient, time_zone=patient_zone)
     change(sqlite_database, Account, clinic.patient_account, time_zone=account_zone)
     book(sqlite_database, clinic)
@@ -205,9 +213,12 @@ class Killed(BaseException):
 
 
 def test_a_worker_killed_over_a_reminder_has_it_sent_once_by_the_next(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice,
+    sqlite_database: Database,
+    clinic: Clinic,
+    settings: Settings,
+    post: PostOffice,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     book(sqlite_database, clinic)
     work(sqlite_database, settings)
 

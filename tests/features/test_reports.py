@@ -87,11 +87,15 @@ def test_leave_and_closures_shorten_open_time_and_lengthen_the_wait(database: Da
     second = MONDAY_9 + timedelta(days=1)
     database.run(
         lambda session: schedules.close_centre(
-            session, SYSTEM, town.hospital, starts=second, ends=second + timedelta(hours=4),
+            session,
+            SYSTEM,
+            town.hospital,
+            starts=second,
+            ends=second + timedelta(hours=4),
             reason="Painting",
             now=NOW,
         )
-    )  # fmt: skip
+    )
     found = asked(database, scope)
     assert found.uses.total == Use(5 * 480 - 480 - 240, 0)
     assert found.waits.total == Wait(2, 2, 1)

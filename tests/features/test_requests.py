@@ -104,9 +104,13 @@ def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
         lambda session: [event.action for event in events_of(session, f"request:{request.id}")]
     )
     assert done == [
-        "request.made", "request.proposed", "request.accepted", "request.completed",
-        "request.rated", "request.rated",
-    ]  # fmt: skip
+        "request.made",
+        "request.proposed",
+        "request.accepted",
+        "request.completed",
+        "request.rated",
+        "request.rated",
+    ]
     assert check.faults(database) == []
 
 
@@ -180,11 +184,17 @@ def test_a_patient_who_is_elsewhere_then_is_not_asked_for(
     refused(
         sqlite_database,
         lambda session: commands.make(
-            session, wards.radiology, surgery_scan, DETAILS, start=MONDAY_9, minutes=30,
-            patient_id=wards.patient, now=NOW,
+            session,
+            wards.radiology,
+            surgery_scan,
+            DETAILS,
+            start=MONDAY_9,
+            minutes=30,
+            patient_id=wards.patient,
+            now=NOW,
         ),
         PatientBusy,
-    )  # fmt: skip
+    )
 
 
 def test_departments_ask_others_of_their_centre_and_nobody_else_asks(
@@ -427,9 +437,12 @@ def test_lists_are_urgent_first_then_longest_waiting_on_each_engine(database: Da
     def one(priority: Priority) -> ServiceRequest:
         number = next(minutes)
         return ask(
-            database, wards, priority=priority, start=MONDAY_9 + number * HALF_HOUR,
+            database,
+            wards,
+            priority=priority,
+            start=MONDAY_9 + number * HALF_HOUR,
             now=NOW + timedelta(minutes=number),
-        )  # fmt: skip
+        )
 
     old, urgent = one(Priority.ROUTINE), one(Priority.URGENT)
     proposed, accepted, newer = (one(Priority.ROUTINE) for _ in range(3))
@@ -462,13 +475,20 @@ def test_a_list_of_500_requests_takes_one_statement(
 ) -> None:
     rows = [
         {
-            "id": new_id(), "service_id": wards.scan, "department_id": wards.surgery.department_id,
-            "task": f"Task {number}", "priority": "urgent" if number % 7 == 0 else "routine",
-            "starts_at": MONDAY_9, "minutes": 30, "status": Kept.NEW, "version": 1,
-            "created_at": NOW + timedelta(minutes=number), "changed_at": NOW,
+            "id": new_id(),
+            "service_id": wards.scan,
+            "department_id": wards.surgery.department_id,
+            "task": f"Task {number}",
+            "priority": "urgent" if number % 7 == 0 else "routine",
+            "starts_at": MONDAY_9,
+            "minutes": 30,
+            "status": Kept.NEW,
+            "version": 1,
+            "created_at": NOW + timedelta(minutes=number),
+            "changed_at": NOW,
         }
         for number in range(500)
-    ]  # fmt: skip
+    ]
     sqlite_database.run(lambda session: session.execute(insert(ServiceRequest), rows))
     mine = queries.asked_of(wards.radiology.department_id or 0)
     with statements(sqlite_database) as counted:

@@ -69,10 +69,14 @@ def test_cancelled_and_past_visits_do_not(
 ) -> None:
     sqlite_database.run(
         lambda session: change_status(
-            session, SYSTEM, world.visits["owner"], Status.CANCELLED,
-            now=NOW, cutoff=timedelta(0),
+            session,
+            SYSTEM,
+            world.visits["owner"],
+            Status.CANCELLED,
+            now=NOW,
+            cutoff=timedelta(0),
         )
-    )  # fmt: skip
+    )
     ask(sqlite_database, command, SYSTEM, key(world), now=NOW + timedelta(days=5))
     assert world.schedules["owner"] not in bookable(sqlite_database)
     ask(sqlite_database, command, SYSTEM, key(world), active=True)
@@ -148,10 +152,15 @@ def test_nobody_takes_a_practitioner_from_a_centre_of_others(
     person = world.practitioners["stranger"]
     sqlite_database.run(
         lambda session: open_schedule(
-            session, SYSTEM, centre_id=world.centres["own"], practitioner_id=person,
-            details=ScheduleDetails(), hours=(), now=NOW,
+            session,
+            SYSTEM,
+            centre_id=world.centres["own"],
+            practitioner_id=person,
+            details=ScheduleDetails(),
+            hours=(),
+            now=NOW,
         )
-    )  # fmt: skip
+    )
     later = NOW + timedelta(days=30)
     admin = actor(sqlite_database, world, "centre-admin-stranger")
     with pytest.raises(Forbidden):

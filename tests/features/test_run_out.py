@@ -54,9 +54,14 @@ def browser(account: Account, *, seen: datetime = NOW, ends: datetime = NOW + HO
 
 def token(account: Account, ends: datetime, *, refresh: bool = False) -> Base:
     return ApiToken(
-        token_hash=digest(), account_id=account.id, scopes="*", is_refresh=refresh,
-        family=new_id(), created_at=NOW - HOUR, ends_at=ends,
-    )  # fmt: skip
+        token_hash=digest(),
+        account_id=account.id,
+        scopes="*",
+        is_refresh=refresh,
+        family=new_id(),
+        created_at=NOW - HOUR,
+        ends_at=ends,
+    )
 
 
 def answer(at: datetime) -> Base:

@@ -31,8 +31,14 @@ def record(database: Database, count: int, *, at: datetime = NOW) -> None:
         for number in range(count):
             when = at + timedelta(milliseconds=number)
             origin = Origin(new_id(), "192.0.2.7")
-            audit.record(session, "patient.changed", f"patient:{number}", by=origin, now=when,
-                         fields=["näme", number])  # fmt: skip
+            audit.record(
+                session,
+                "patient.changed",
+                f"patient:{number}",
+                by=origin,
+                now=when,
+                fields=["näme", number],
+            )
 
     database.run(work)
 
@@ -172,9 +178,14 @@ def close_the_gap(session: Session) -> None:
     session.flush()
     first, third = seal(session, 1), seal(session, 3)
     session.add(
-        AuditSeal(number=2, digest=third.digest, previous=first.digest, events=third.events,
-                  sealed_at=third.sealed_at)
-    )  # fmt: skip
+        AuditSeal(
+            number=2,
+            digest=third.digest,
+            previous=first.digest,
+            events=third.events,
+            sealed_at=third.sealed_at,
+        )
+    )
     session.flush()
     moved = update(AuditEvent).where(AuditEvent.seal_number == 3).values(seal_number=2)
     session.execute(moved)

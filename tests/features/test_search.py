@@ -159,9 +159,14 @@ def _more_people(database: Database, town: Town, count: int) -> None:
             details = PractitionerDetails(name=f"Person {number}", profession="GP")
             person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
             open_schedule(
-                session, SYSTEM, centre_id=town.hospital, practitioner_id=person.id,
-                details=ScheduleDetails(), hours=[Weekly(number % 5, 540, 600)], now=NOW,
-            )  # fmt: skip
+                session,
+                SYSTEM,
+                centre_id=town.hospital,
+                practitioner_id=person.id,
+                details=ScheduleDetails(),
+                hours=[Weekly(number % 5, 540, 600)],
+                now=NOW,
+            )
 
     database.run(add)
 

@@ -234,12 +234,18 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
     def book(session: Session) -> None:
         session.add(
             Referral(
-                patient_id=town.patients[0], gp_id=town.gp, letter="Please see.", status=Kept.SENT,
+                patient_id=town.patients[0],
+                gp_id=town.gp,
+                letter="Please see.",
+                status=Kept.SENT,
                 practitioner_id=town.specialist if names else None,
                 expertise=None if names else "Dental",
-                created_at=NOW, sent_at=NOW, expires_at=NOW + 90 * DAY, version=1,
+                created_at=NOW,
+                sent_at=NOW,
+                expires_at=NOW + 90 * DAY,
+                version=1,
             )
-        )  # fmt: skip
+        )
         session.flush()
         wish = Wish(town.specialist_at_hospital, MONDAY_9, 30, town.patients[0])
         referrals.book(session, specialist, wish, now=NOW)

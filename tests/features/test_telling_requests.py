@@ -106,10 +106,8 @@ def move(database: Database, request: ServiceRequest, by: Actor) -> None:
     """On the page of the visit."""
     visit_id = visit_of(database, request)
     database.run(
-        lambda session: booking.move(
-            session, by, visit_id, TUESDAY_9, now=NOW, cutoff=NO_CUTOFF
-        )
-    )  # fmt: skip
+        lambda session: booking.move(session, by, visit_id, TUESDAY_9, now=NOW, cutoff=NO_CUTOFF)
+    )
 
 
 def end(
@@ -127,10 +125,8 @@ def end(
 def amend(database: Database, wards: Wards, request: ServiceRequest, **more: Any) -> None:
     details = RequestDetails(task="CT neck", priority=Priority.URGENT)
     database.run(
-        lambda session: commands.amend(
-            session, wards.surgery, request.id, details, now=NOW, **more
-        )
-    )  # fmt: skip
+        lambda session: commands.amend(session, wards.surgery, request.id, details, now=NOW, **more)
+    )
 
 
 def cancel(database: Database, request: ServiceRequest, by: Actor) -> None:

@@ -26,18 +26,35 @@ def fill(session: Session, town: Town) -> None:
         same = {name: make() for name, make in who.items()}
         session.add_all(
             [
-                Entry(**same, practitioner_id=town.gp, kind=EntryKind.NOTE, text="x",
-                      recorded_at=at),
-                Appointment(**same, schedule_id=town.gp_at_hospital, starts_at=at,
-                            ends_at=at + HOUR, status=Status.FULFILLED, version=1,
-                            created_at=NOW, changed_at=NOW,
-                            **claimed_by(session, town.gp_at_hospital, town.patients[0])),
-                Referral(**same, gp_id=town.gp, practitioner_id=town.specialist, letter="x",
-                         status=Kept.SENT, created_at=at, sent_at=at, version=1),
-                EmergencyAccess(**same, practitioner_id=town.physio, reason="x", starts_at=at,
-                                ends_at=at + HOUR),
+                Entry(
+                    **same, practitioner_id=town.gp, kind=EntryKind.NOTE, text="x", recorded_at=at
+                ),
+                Appointment(
+                    **same,
+                    schedule_id=town.gp_at_hospital,
+                    starts_at=at,
+                    ends_at=at + HOUR,
+                    status=Status.FULFILLED,
+                    version=1,
+                    created_at=NOW,
+                    changed_at=NOW,
+                    **claimed_by(session, town.gp_at_hospital, town.patients[0]),
+                ),
+                Referral(
+                    **same,
+                    gp_id=town.gp,
+                    practitioner_id=town.specialist,
+                    letter="x",
+                    status=Kept.SENT,
+                    created_at=at,
+                    sent_at=at,
+                    version=1,
+                ),
+                EmergencyAccess(
+                    **same, practitioner_id=town.physio, reason="x", starts_at=at, ends_at=at + HOUR
+                ),
             ]
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7])

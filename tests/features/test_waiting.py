@@ -130,11 +130,17 @@ def test_a_specialist_is_waited_for_with_a_referral_only(
     sqlite_database.run(
         lambda session: session.add(
             Referral(
-                patient_id=town.patients[0], gp_id=town.gp, expertise="Dental", letter="Teeth",
-                status=Kept.SENT, created_at=NOW, sent_at=NOW, expires_at=NOW + 50 * WEEK,
+                patient_id=town.patients[0],
+                gp_id=town.gp,
+                expertise="Dental",
+                letter="Teeth",
+                status=Kept.SENT,
+                created_at=NOW,
+                sent_at=NOW,
+                expires_at=NOW + 50 * WEEK,
             )
         )
-    )  # fmt: skip
+    )
     one = wait(sqlite_database, town, schedule_id=town.specialist_at_hospital)
     assert sweep(sqlite_database) == 1
     offer = open_offer(sqlite_database, one)
@@ -165,9 +171,14 @@ def test_a_department_waits_with_a_visit_that_has_no_patient(
 ) -> None:
     later = book(sqlite_database, town, None, TUESDAY_9, schedule=town.scan)  # type: ignore[arg-type]
     one = wait(
-        sqlite_database, town, by=town.clerk, patient_id=None, schedule_id=town.scan,
-        appointment_id=later.id, starts_from=NOW,
-    )  # fmt: skip
+        sqlite_database,
+        town,
+        by=town.clerk,
+        patient_id=None,
+        schedule_id=town.scan,
+        appointment_id=later.id,
+        starts_from=NOW,
+    )
     assert one.department_id == town.department
     assert sweep(sqlite_database) == 1
     offer = open_offer(sqlite_database, one)
@@ -193,9 +204,14 @@ def test_a_department_waits_once_with_each_visit(sqlite_database: Database, town
 def wait_with(database: Database, town: Town, appointment_id: UUID) -> WaitingEntry:
     """The department waits for an earlier time than that of its visit."""
     return wait(
-        database, town, by=town.clerk, patient_id=None, schedule_id=town.scan,
-        appointment_id=appointment_id, starts_from=NOW,
-    )  # fmt: skip
+        database,
+        town,
+        by=town.clerk,
+        patient_id=None,
+        schedule_id=town.scan,
+        appointment_id=appointment_id,
+        starts_from=NOW,
+    )
 
 
 # Who is offered what
@@ -207,9 +223,13 @@ def test_urgent_goes_first_and_then_who_waits_longest(
     first = wait(sqlite_database, town, 0, now=NOW)
     wait(sqlite_database, town, 1, now=NOW + timedelta(minutes=1))
     urgent = wait(
-        sqlite_database, town, 2, by=town.doctor, priority=Priority.URGENT,
+        sqlite_database,
+        town,
+        2,
+        by=town.doctor,
+        priority=Priority.URGENT,
         now=NOW + timedelta(minutes=2),
-    )  # fmt: skip
+    )
     assert sweep(sqlite_database) == 1
     [offer] = offers(sqlite_database)
     assert offer.entry_id == urgent.id
@@ -420,9 +440,13 @@ def test_an_offer_for_a_visit_that_is_not_there_any_more_is_withdrawn(
 ) -> None:
     later = book(sqlite_database, town, 0, TUESDAY_9)
     one = wait(
-        sqlite_database, town, appointment_id=later.id, patient_id=None,
-        starts_from=MONDAY_9 + HALF_HOUR, starts_until=TUESDAY_9,
-    )  # fmt: skip
+        sqlite_database,
+        town,
+        appointment_id=later.id,
+        patient_id=None,
+        starts_from=MONDAY_9 + HALF_HOUR,
+        starts_until=TUESDAY_9,
+    )
     sweep(sqlite_database)
     [offer] = offers(sqlite_database)
     if how == "cancelled":

@@ -75,10 +75,16 @@ def test_on_every_engine_a_visit_is_told_in_ids_and_times(
     work(database, settings())
     cancel(database, visit, why="Fährt weg")
     work(database, settings())
-    old = {"schedule": clinic.schedule, "start": START.isoformat(),
-           "end": (START + timedelta(minutes=30)).isoformat()}  # fmt: skip
-    new = {"schedule": clinic.schedule, "start": later.isoformat(),
-           "end": (later + timedelta(minutes=30)).isoformat()}  # fmt: skip
+    old = {
+        "schedule": clinic.schedule,
+        "start": START.isoformat(),
+        "end": (START + timedelta(minutes=30)).isoformat(),
+    }
+    new = {
+        "schedule": clinic.schedule,
+        "start": later.isoformat(),
+        "end": (later + timedelta(minutes=30)).isoformat(),
+    }
     told = sorted(
         ((one.payload["type"], one.payload["data"]) for one in there.taken), key=lambda one: one[0]
     )
@@ -138,8 +144,11 @@ def test_a_visit_in_error_frees_its_time_though_its_patient_had_arrived(
             )
         )
     work(sqlite_database, settings(), at=early)
-    span = {"schedule": clinic.schedule, "start": START.isoformat(),
-            "end": (START + timedelta(minutes=30)).isoformat()}  # fmt: skip
+    span = {
+        "schedule": clinic.schedule,
+        "start": START.isoformat(),
+        "end": (START + timedelta(minutes=30)).isoformat(),
+    }
     [told] = deliveries(sqlite_database, endpoint)
     assert (told.payload["type"], told.payload["data"]) == ("slot.freed", span)
     assert len(rows(sqlite_database, "mail")) == mails
@@ -295,8 +304,10 @@ def test_410_switches_the_endpoint_off_and_ends_what_waits(
     assert (found.active, found.stopped_at) == (False, NOW)
     states = [(one.state, one.answer) for one in deliveries(sqlite_database, endpoint)]
     assert sorted(states, key=str) == [
-        ("failed", "410"), ("failed", telling.OFF), ("failed", telling.OFF),
-    ]  # fmt: skip
+        ("failed", "410"),
+        ("failed", telling.OFF),
+        ("failed", telling.OFF),
+    ]
     with pytest.raises(SwitchedOff):
         _send_again(sqlite_database, endpoint)
     there.status = 200
@@ -410,10 +421,13 @@ def test_a_worker_killed_between_sending_and_marking_sends_again_with_the_same_i
     book(database, open_clinic(database))
     worker = subprocess.Popen(
         [sys.executable, "-m", "openslot.entrypoints.cli.main", "worker", "--once"],
-        env={**os.environ, "OPENSLOT_DATA_DIR": str(tmp_path),
-             "OPENSLOT_WEBHOOK_NETWORKS": ",".join(LOOPBACK)},
+        env={
+            **os.environ,
+            "OPENSLOT_DATA_DIR": str(tmp_path),
+            "OPENSLOT_WEBHOOK_NETWORKS": ",".join(LOOPBACK),
+        },
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     there.before = worker.kill  # it has the message, and never hears that it was taken
     assert worker.wait(60) == -signal.SIGKILL
     there.before = lambda: None
@@ -456,11 +470,22 @@ def test_while_secrets_change_both_sign_for_a_day(
 
 @pytest.mark.parametrize(
     "url",
-    ["https://127.0.0.1/", "https://localhost/", "https://[::1]/", "https://10.0.0.1/",
-     "https://169.254.169.254/latest/meta-data", "https://[::ffff:127.0.0.1]/", "https://0/",
-     "https://2130706433/", "https://0x7f.1/", "https://127.1/", "https://[fe80::1]/",
-     "https://224.0.0.1/", "http://127.0.0.1/"],
-)  # fmt: skip
+    [
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://[::1]/",
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::ffff:127.0.0.1]/",
+        "https://0/",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://[fe80::1]/",
+        "https://224.0.0.1/",
+        "http://127.0.0.1/",
+    ],
+)
 def test_inner_addresses_are_refused_however_they_are_written(url: str) -> None:
     with pytest.raises(InnerAddress):
         find(url, ())
@@ -494,8 +519,9 @@ def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(
     url = f"http://rebinding.example:{there.port}/"
     assert send(parcel(url), ["127.0.0.1/32"], now=NOW).is_good
     assert (len(asked), there.taken[0].headers["Host"]) == (
-        1, f"rebinding.example:{there.port}",
-    )  # fmt: skip
+        1,
+        f"rebinding.example:{there.port}",
+    )
     assert send(parcel(url), ["127.0.0.1/32"], now=NOW) == Answer(None, str(InnerAddress()))
 
 
@@ -574,8 +600,9 @@ def test_only_administrators_of_the_network_may_do_anything(
 
 def test_what_is_not_there_is_not_found(sqlite_database: Database, there: Receiver) -> None:
     endpoint, other = tell(sqlite_database, there.url), tell(sqlite_database, there.url)
-    delivery = Delivery(endpoint_id=other.id, event="x", payload={}, state="done", attempts=1,
-                        created_at=NOW)  # fmt: skip
+    delivery = Delivery(
+        endpoint_id=other.id, event="x", payload={}, state="done", attempts=1, created_at=NOW
+    )
     sqlite_database.run(lambda session: session.add(delivery))
     for act in (
         lambda session: commands.rotate(session, SYSTEM, uuid4(), now=NOW),

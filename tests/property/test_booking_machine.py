@@ -127,9 +127,13 @@ class Bookings(RuleBasedStateMachine):
     # What can happen
 
     @rule(
-        place=st.integers(0, 3), patient=st.integers(0, 2), day=st.integers(0, DAYS),
-        slot=st.integers(16, 36), count=st.integers(1, 3), keep=st.booleans(),
-    )  # fmt: skip
+        place=st.integers(0, 3),
+        patient=st.integers(0, 2),
+        day=st.integers(0, DAYS),
+        slot=st.integers(16, 36),
+        count=st.integers(1, 3),
+        keep=st.booleans(),
+    )
     def take(self, place: int, patient: int, day: int, slot: int, count: int, keep: bool) -> None:
         schedule = list(self.places)[place]
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
@@ -149,10 +153,16 @@ class Bookings(RuleBasedStateMachine):
             )
             assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
             taken = ModelVisit(
-                schedule, self.places[schedule][0], patient, starts, ends,
-                Status(made.status), made.held_until, made.referral_use,
+                schedule,
+                self.places[schedule][0],
+                patient,
+                starts,
+                ends,
+                Status(made.status),
+                made.held_until,
+                made.referral_use,
                 room=self.model.rooms.get(schedule),
-            )  # fmt: skip
+            )
             self._let_go_for(taken)
             self.model.visits[made.id] = taken
 
@@ -162,9 +172,11 @@ class Bookings(RuleBasedStateMachine):
         own = self._own_holds()
         key, visit = own[pick % len(own)]
         wish = self.town.wish(
-            visit.starts, schedule=visit.schedule, patient=visit.patient,
+            visit.starts,
+            schedule=visit.schedule,
+            patient=visit.patient,
             minutes=int((visit.ends - visit.starts).total_seconds()) // 60,
-        )  # fmt: skip
+        )
         actor = self.town.patient(visit.patient)
         # Nobody has taken its time, or it would no longer be held here.
         # So is its letter, unless the GP has taken that back meanwhile.
@@ -184,9 +196,12 @@ class Bookings(RuleBasedStateMachine):
                 visit.status = Status.BOOKED
             else:
                 taken = replace(
-                    visit, status=Status.BOOKED, held_until=None, referral=made.referral_use,
+                    visit,
+                    status=Status.BOOKED,
+                    held_until=None,
+                    referral=made.referral_use,
                     room=self.model.rooms.get(visit.schedule),
-                )  # fmt: skip
+                )
                 self._let_go_for(taken)
                 self.model.visits[made.id] = taken
 
@@ -202,10 +217,14 @@ class Bookings(RuleBasedStateMachine):
         with self._expecting(allowed):
             self.database.run(
                 lambda session: booking.move(
-                    session, self.town.patient(visit.patient), key, starts,
-                    now=self.now, cutoff=CUTOFF,
+                    session,
+                    self.town.patient(visit.patient),
+                    key,
+                    starts,
+                    now=self.now,
+                    cutoff=CUTOFF,
                 )
-            )  # fmt: skip
+            )
             visit.starts, visit.ends = starts, ends
             visit.room = self.model.rooms.get(visit.schedule)
             self._let_go_for(visit)
@@ -239,10 +258,15 @@ class Bookings(RuleBasedStateMachine):
     @rule(patient=st.integers(0, 2))
     def refer(self, patient: int) -> None:
         letter = Referral(
-            patient_id=self.town.patients[patient], gp_id=self.town.gp, expertise="dental",
-            letter="Please see.", status=Kept.SENT, created_at=self.now, sent_at=self.now,
+            patient_id=self.town.patients[patient],
+            gp_id=self.town.gp,
+            expertise="dental",
+            letter="Please see.",
+            status=Kept.SENT,
+            created_at=self.now,
+            sent_at=self.now,
             expires_at=self.now + timedelta(days=365),
-        )  # fmt: skip
+        )
         self.database.run(lambda session: session.add(letter))
         self.model.referrals[letter.id] = patient
 
@@ -291,10 +315,15 @@ class Bookings(RuleBasedStateMachine):
         ends = starts + timedelta(hours=hours)
         made = self.database.run(
             lambda session: schedule_commands.close_centre(
-                session, SYSTEM, self.town.hospital,
-                starts=starts, ends=ends, reason="Flood", now=self.now,
+                session,
+                SYSTEM,
+                self.town.hospital,
+                starts=starts,
+                ends=ends,
+                reason="Flood",
+                now=self.now,
             )
-        )  # fmt: skip
+        )
         self.model.closures[made.id] = (self.town.hospital, starts, ends)
 
     @precondition(lambda self: bool(self.model.closures))
@@ -381,10 +410,13 @@ class Bookings(RuleBasedStateMachine):
         for schedule in self.places:
             found = self.database.read(
                 lambda session, schedule=schedule: slots(
-                    session, schedules.places(session, Schedule.id == schedule),
-                    starts, ends, now=self.now,
+                    session,
+                    schedules.places(session, Schedule.id == schedule),
+                    starts,
+                    ends,
+                    now=self.now,
                 )
-            )  # fmt: skip
+            )
             expected = []
             for slot in range((DAYS + 1) * 48):
                 at = starts + slot * SLOT

@@ -42,17 +42,23 @@ class Care(Bookings):
         self.tried: set[Try] = set()
 
     @rule(
-        place=st.integers(0, 2), patient=st.integers(0, 2), day=st.integers(0, DAYS),
-        days=st.integers(1, 3), urgent=st.booleans(),
-    )  # fmt: skip
+        place=st.integers(0, 2),
+        patient=st.integers(0, 2),
+        day=st.integers(0, DAYS),
+        days=st.integers(1, 3),
+        urgent=st.booleans(),
+    )
     def wait(self, place: int, patient: int, day: int, days: int, urgent: bool) -> None:
         schedule = list(self.places)[place]
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day)
         ends = starts + timedelta(days=days)
         details = WaitingDetails(
-            patient_id=self.town.patients[patient], schedule_id=schedule, starts_from=starts,
-            starts_until=ends, priority=Priority.URGENT if urgent else Priority.ROUTINE,
-        )  # fmt: skip
+            patient_id=self.town.patients[patient],
+            schedule_id=schedule,
+            starts_from=starts,
+            starts_until=ends,
+            priority=Priority.URGENT if urgent else Priority.ROUTINE,
+        )
         again = any(
             one.schedule_id == schedule and one.patient_id == details.patient_id
             for one in self._waiting()
@@ -133,9 +139,15 @@ class Care(Bookings):
         assert offer.expires_at == until
         patient = self.town.patients.index(entry.patient_id)
         self.model.visits[offer.hold_id] = ModelVisit(
-            entry.schedule_id, self.places[entry.schedule_id][0], patient, start, start + SLOT,
-            Status.HELD, until, offered=True,
-        )  # fmt: skip
+            entry.schedule_id,
+            self.places[entry.schedule_id][0],
+            patient,
+            start,
+            start + SLOT,
+            Status.HELD,
+            until,
+            offered=True,
+        )
         self._note_what_lapsed()
         self.offers[offer.id] = offer.hold_id
         self.entry_of[offer.hold_id] = entry.id

@@ -76,11 +76,16 @@ def play(database: Database, town: Town, people: list[Player], busy: set[int]) -
             {"schedule_id": None, "practitioner_id": town.gp},
         ][one.where]
         entry = wait(
-            database, town, number, by=town.doctor, **scope,
+            database,
+            town,
+            number,
+            by=town.doctor,
+            **scope,
             priority=Priority.URGENT if one.urgent else Priority.ROUTINE,
-            starts_from=start(one.first), starts_until=start(one.first + one.slots),
+            starts_from=start(one.first),
+            starts_until=start(one.first + one.slots),
             now=NOW + timedelta(seconds=one.since),
-        )  # fmt: skip
+        )
         entries[entry.id] = number
     sweep(database, NOW + timedelta(minutes=1))
     slots = {start(slot): slot for slot in range(2 * SLOTS)}

@@ -15,9 +15,16 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 ZONES = st.sampled_from(
-    ["Australia/Sydney", "Australia/Lord_Howe", "Europe/London", "America/St_Johns",
-     "Asia/Kathmandu", "Pacific/Apia", "UTC"]
-).map(ZoneInfo)  # fmt: skip
+    [
+        "Australia/Sydney",
+        "Australia/Lord_Howe",
+        "Europe/London",
+        "America/St_Johns",
+        "Asia/Kathmandu",
+        "Pacific/Apia",
+        "UTC",
+    ]
+).map(ZoneInfo)
 CHANGES = [
     datetime(2026, 4, 4, 15, tzinfo=UTC),  # Sydney goes back, Lord Howe too, by half an hour
     datetime(2026, 10, 3, 16, tzinfo=UTC),  # and forth

@@ -33,11 +33,12 @@ offers = st.lists(
     max_size=4,
 ).map(lambda found: dict(enumerate(found, 1)))
 periods = st.builds(
-    lambda start, days: Period(date(2026, 3, 23) + timedelta(days=start),
-                               date(2026, 3, 23) + timedelta(days=start + days)),
+    lambda start, days: Period(
+        date(2026, 3, 23) + timedelta(days=start), date(2026, 3, 23) + timedelta(days=start + days)
+    ),
     st.integers(0, 60),
     st.integers(0, 60),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -121,17 +122,28 @@ def test_open_minutes_are_those_of_an_oracle_that_looks_at_each_tick(
 def _is_open(local: datetime) -> bool:
     minute = local.hour * 60 + local.minute
     return any(
-        (
-            local.weekday() == weekday
-            and starts <= minute < (ends if ends > starts else 1440)
-        )
+        (local.weekday() == weekday and starts <= minute < (ends if ends > starts else 1440))
         or (ends <= starts and local.weekday() == (weekday + 1) % 7 and minute < ends)
         for weekday, starts, ends, _, _ in HOURS
-    )  # fmt: skip
+    )
 
 
 def _place(key: int, offer: Offer) -> Place:
     return Place(
-        key, offer.centre_id, key, offer.kind, None, None, key, None, 99, offer.zone, None,
-        5, 4, 0, 180, HOURS,
-    )  # fmt: skip
+        key,
+        offer.centre_id,
+        key,
+        offer.kind,
+        None,
+        None,
+        key,
+        None,
+        99,
+        offer.zone,
+        None,
+        5,
+        4,
+        0,
+        180,
+        HOURS,
+    )

@@ -36,9 +36,15 @@ def test_a_date_is_as_wide_as_it_is_precise(text: str, low: str, seconds: float)
 
 def test_prefixes_are_periods() -> None:
     for prefix, expected in {
-        "eq": [(8, 9)], "ne": [(None, 8), (9, None)], "gt": [(9, None)], "sa": [(9, None)],
-        "ge": [(8, None)], "lt": [(None, 8)], "eb": [(None, 8)], "le": [(None, 9)],
-    }.items():  # fmt: skip
+        "eq": [(8, 9)],
+        "ne": [(None, 8), (9, None)],
+        "gt": [(9, None)],
+        "sa": [(9, None)],
+        "ge": [(8, None)],
+        "lt": [(None, 8)],
+        "eb": [(None, 8)],
+        "le": [(None, 9)],
+    }.items():
         periods = read("date", f"{prefix}2027-03-08", SYDNEY).periods()
         days = [tuple(at.day if at else None for at in period) for period in periods]
         assert days == expected, prefix
@@ -47,11 +53,25 @@ def test_prefixes_are_periods() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "today", "27-03-08", "2027-3-8", "2027-00", "2027-13", "2027-02-30", "1799", "2200",
-        "2027-03-08T24:00Z", "2027-03-08T09:00", "2027-03-08T09", "ap2027", "xx2027",
-        "2027-03-08T09:00+99:00", "２０２７", "2027-03-08T09:00:61Z",
+        "",
+        "today",
+        "27-03-08",
+        "2027-3-8",
+        "2027-00",
+        "2027-13",
+        "2027-02-30",
+        "1799",
+        "2200",
+        "2027-03-08T24:00Z",
+        "2027-03-08T09:00",
+        "2027-03-08T09",
+        "ap2027",
+        "xx2027",
+        "2027-03-08T09:00+99:00",
+        "２０２７",
+        "2027-03-08T09:00:61Z",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(Malformed):
         read("date", text, SYDNEY)
@@ -70,6 +90,7 @@ def test_periods_meet_where_both_are() -> None:
     assert within([(begin, None)], [(None, later)]) == [(begin, later)]
     assert within([(later, None)], [(None, begin)]) == []
     assert within([(None, None)], [(begin, later), (later, None)]) == [
-        (begin, later), (later, None),
-    ]  # fmt: skip
+        (begin, later),
+        (later, None),
+    ]
     assert Given("eq", begin, later).periods() == [(begin, later)]

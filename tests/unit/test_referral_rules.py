@@ -46,9 +46,12 @@ def test_where_a_referral_stands_follows_from_row_visit_and_clock() -> None:
 
 
 def standing(
-    at: State, *, addressee: int | None = NAMED, seen_by: int | None = None,
+    at: State,
+    *,
+    addressee: int | None = NAMED,
+    seen_by: int | None = None,
     answered_by: int | None = None,
-) -> Standing:  # fmt: skip
+) -> Standing:
     return Standing(at, GP, addressee, seen_by, answered_by)
 
 

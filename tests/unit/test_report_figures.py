@@ -63,9 +63,23 @@ def place(schedule: int, diary: int, hours: tuple[Weekly, ...] = NINE_TO_FIVE) -
     """A schedule that is open from nine to five on weekdays."""
     offer = OFFERS[schedule]
     return Place(
-        schedule, offer.centre_id, diary, offer.kind, None, None, diary, None,
-        100 + offer.centre_id, offer.zone, None, 30, 4, 0, 180, hours,
-    )  # fmt: skip
+        schedule,
+        offer.centre_id,
+        diary,
+        offer.kind,
+        None,
+        None,
+        diary,
+        None,
+        100 + offer.centre_id,
+        offer.zone,
+        None,
+        30,
+        4,
+        0,
+        180,
+        hours,
+    )
 
 
 # Visits
@@ -171,10 +185,22 @@ def test_open_time_is_the_hours_and_what_is_booked_of_them() -> None:
 
 def test_absences_and_closures_are_not_open() -> None:
     window = figures.window_of(NOVEMBER)
-    monday = mask_of([span_between(datetime(2026, 11, 2, 0, tzinfo=SYDNEY),
-                                   datetime(2026, 11, 3, 0, tzinfo=SYDNEY))], window)  # fmt: skip
-    morning = mask_of([span_between(datetime(2026, 11, 3, 9, tzinfo=SYDNEY),
-                                    datetime(2026, 11, 3, 12, tzinfo=SYDNEY))], window)  # fmt: skip
+    monday = mask_of(
+        [
+            span_between(
+                datetime(2026, 11, 2, 0, tzinfo=SYDNEY), datetime(2026, 11, 3, 0, tzinfo=SYDNEY)
+            )
+        ],
+        window,
+    )
+    morning = mask_of(
+        [
+            span_between(
+                datetime(2026, 11, 3, 9, tzinfo=SYDNEY), datetime(2026, 11, 3, 12, tzinfo=SYDNEY)
+            )
+        ],
+        window,
+    )
     visits = [booked(1, 2), booked(1, 3, 11), booked(1, 3, 13)]
     found = uses(visits, [place(1, 5)], away={110: monday, 5: morning})
     assert found.total == Use(4800 - 480 - 180, 30)
@@ -192,9 +218,13 @@ def test_cancelled_visits_use_nothing_and_missed_ones_do() -> None:
 def test_time_at_either_place_counts_at_both_and_once_in_the_whole() -> None:
     offers_at_two = {1: OFFERS[1], 2: OFFERS[2]._replace(centre_id=20, centre="acacia")}
     found = figures.uses(
-        [booked(1, 3), booked(2, 4)], {1: place(1, 5), 2: place(2, 5)}, offers_at_two, {},
-        NOVEMBER, Group.CENTRE,
-    )  # fmt: skip
+        [booked(1, 3), booked(2, 4)],
+        {1: place(1, 5), 2: place(2, 5)},
+        offers_at_two,
+        {},
+        NOVEMBER,
+        Group.CENTRE,
+    )
     assert found.rows == {10: Use(4800, 30), 20: Use(4800, 30)}
     assert found.total == Use(4800, 60)
 

@@ -24,13 +24,39 @@ from openslot.webhooks.rules import (
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 
 INNER = [
-    "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-    "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "239.255.255.250", "240.0.0.1",
-    "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12:3456::1",
-    "fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
-    "2002:a00:1::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "::127.0.0.1",
-]  # fmt: skip
+    "127.0.0.1",
+    "127.9.9.9",
+    "0.0.0.0",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.2.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd12:3456::1",
+    "fec0::1",
+    "ff02::1",
+    "2001:db8::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "2002:7f00:1::",
+    "2002:a00:1::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "::127.0.0.1",
+]
 OPEN = ["1.1.1.1", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
 
 
@@ -66,14 +92,35 @@ def test_plain_http_goes_nowhere_else(leads_to: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "https://", "https:///x", "example.org", "ftp://a.example", "file:///etc/passwd",
-     "https://user:pass@a.example", "https://a.example@127.0.0.1", "https://a.example:0",
-     "https://a.example:99999", "https://a.example:x", "https://[::1", "https://[::zz]/",
-     "https://a b.example", "https://a.example/\r\nX: y", "https://a.example/#part",
-     "https://a.example\\@b.example", "https://ä.example", "https://a.example/ä",
-     "https://a..example", f"https://{'a' * 64}.example", f"https://a.example/{'x' * 500}",
-     "javascript:alert(1)", "https://%31.example", "\x00", "https://a.example/\ud800"],
-)  # fmt: skip
+    [
+        "",
+        "https://",
+        "https:///x",
+        "example.org",
+        "ftp://a.example",
+        "file:///etc/passwd",
+        "https://user:pass@a.example",
+        "https://a.example@127.0.0.1",
+        "https://a.example:0",
+        "https://a.example:99999",
+        "https://a.example:x",
+        "https://[::1",
+        "https://[::zz]/",
+        "https://a b.example",
+        "https://a.example/\r\nX: y",
+        "https://a.example/#part",
+        "https://a.example\\@b.example",
+        "https://ä.example",
+        "https://a.example/ä",
+        "https://a..example",
+        f"https://{'a' * 64}.example",
+        f"https://a.example/{'x' * 500}",
+        "javascript:alert(1)",
+        "https://%31.example",
+        "\x00",
+        "https://a.example/\ud800",
+    ],
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(BadAddress) as refused:
         read_address(text)
@@ -83,8 +130,11 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 def test_an_address_is_taken_apart_as_it_is_asked_for() -> None:
     parts = read_address(" https://Hooks.Example:8443/a/b?c=d ")
     assert (parts.secure, parts.host, parts.port, parts.path) == (
-        True, "hooks.example", 8443, "/a/b?c=d",
-    )  # fmt: skip
+        True,
+        "hooks.example",
+        8443,
+        "/a/b?c=d",
+    )
     assert read_address("https://a.example").path == "/"
     assert read_address("https://[2606:4700::1111]:1/").host == "2606:4700::1111"
 

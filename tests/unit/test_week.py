@@ -65,8 +65,14 @@ def test_empty_days_say_why(sqlite_database: Database, town: Town) -> None:
     monday_noon = datetime(2026, 11, 23, 12, tzinfo=SYDNEY)
     before = shown(sqlite_database, town, MONDAY_9.date())
     assert [day.empty for day in before.days] == [
-        None, Empty.FULL, Empty.AWAY, None, Empty.LATER, Empty.CLOSED, Empty.CLOSED,
-    ]  # fmt: skip
+        None,
+        Empty.FULL,
+        Empty.AWAY,
+        None,
+        Empty.LATER,
+        Empty.CLOSED,
+        Empty.CLOSED,
+    ]
     after = shown(sqlite_database, town, MONDAY_9.date(), monday_noon)
     assert after.days[0].empty is Empty.OVER
     past = shown(sqlite_database, town, MONDAY_9.date() - timedelta(days=7))

@@ -116,6 +116,11 @@ def _editor(session: Session, actor: Actor, practitioner_id: int) -> Editor:
 
 def _record(session: Session, actor: Actor, absence: Absence, act: str, now: datetime) -> None:
     audit.record(
-        session, f"absence.{act}", f"absence:{absence.id}", by=actor.origin, now=now,
-        starts=absence.starts_at.isoformat(), ends=absence.ends_at.isoformat(),
-    )  # fmt: skip
+        session,
+        f"absence.{act}",
+        f"absence:{absence.id}",
+        by=actor.origin,
+        now=now,
+        starts=absence.starts_at.isoformat(),
+        ends=absence.ends_at.isoformat(),
+    )

@@ -93,8 +93,10 @@ class Board:
     def page(self, limit: int, after: tuple[int, int, int] | None = None) -> list[Cell]:
         """The first cells in order, or those behind ``after``."""
         past = ones(after[0] - self.window.start) if after else 0
-        rows = heapq.merge(*(self._cells(key, mask & ~past) for key, mask in self.masks.items()),
-                           iter(sorted(self.visits)))  # fmt: skip
+        rows = heapq.merge(
+            *(self._cells(key, mask & ~past) for key, mask in self.masks.items()),
+            iter(sorted(self.visits)),
+        )
         wanted = (one for one in rows if after is None or one.key > after)
         return list(islice(wanted, limit))
 
@@ -167,11 +169,14 @@ def _masks_by_diary(found: Iterable[Occupied], window: Window) -> dict[int, _Tak
     for one in found:
         mask = mask_of([one.span], window)
         name = (
-            "absent" if one.status is None
-            else "lapsed" if one.lapsed
-            else "held" if one.status is Status.HELD
+            "absent"
+            if one.status is None
+            else "lapsed"
+            if one.lapsed
+            else "held"
+            if one.status is Status.HELD
             else "visited"
-        )  # fmt: skip
+        )
         for diary_id in one.diary_ids:
             known = masks.get(diary_id, _Taken())
             masks[diary_id] = known._replace(**{name: getattr(known, name) | mask})

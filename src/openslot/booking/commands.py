@@ -331,9 +331,14 @@ def make(
 
 
 def _confirm(
-    session: Session, actor: Actor, wish: Wish, place: Place, hold_id: UUID, now: datetime,
+    session: Session,
+    actor: Actor,
+    wish: Wish,
+    place: Place,
+    hold_id: UUID,
+    now: datetime,
     admission: Admission | None,
-) -> Appointment | None:  # fmt: skip
+) -> Appointment | None:
     """The hold as a booked visit; None where it is gone, was for another time, or was kept for
     nobody yet: then it makes way for the visit."""
     visit = queries.visit(session, hold_id)
@@ -347,8 +352,12 @@ def _confirm(
         claims.lapse(session, [appointment], now)
         return None
     wanted = (wish.schedule_id, wish.start, wish.minutes, wish.patient_id)
-    known = (appointment.schedule_id, appointment.starts_at, appointment.minutes,
-             appointment.patient_id)  # fmt: skip
+    known = (
+        appointment.schedule_id,
+        appointment.starts_at,
+        appointment.minutes,
+        appointment.patient_id,
+    )
     if wanted != known:
         return None
     check_priority(actor, wish.priority)
@@ -358,9 +367,13 @@ def _confirm(
 
 
 def confirm(
-    session: Session, actor: Actor, appointment: Appointment, place: Place, now: datetime,
+    session: Session,
+    actor: Actor,
+    appointment: Appointment,
+    place: Place,
+    now: datetime,
     admission: Admission | None,
-) -> Appointment:  # fmt: skip
+) -> Appointment:
     """Make a hold a booked visit.
 
     One that ran out is still good as long as nobody has taken its time: its ticks are freed

@@ -161,9 +161,12 @@ def _centres(
         if centre is None:
             street, _, suburb = address.rpartition(",")
             details = CentreDetails(
-                name=address, address=address, suburb=(suburb.strip() if street else address)[:100],
-                type=CentreType.MEDICAL_CENTRE, time_zone=zone,
-            )  # fmt: skip
+                name=address,
+                address=address,
+                suburb=(suburb.strip() if street else address)[:100],
+                type=CentreType.MEDICAL_CENTRE,
+                time_zone=zone,
+            )
             centre = directory.create_centre(session, actor, details, now=now)
         found[centre.id] = centre
     return list(found.values())
@@ -178,6 +181,11 @@ def _open(
     now: datetime,
 ) -> None:
     schedules.open_schedule(
-        session, actor, centre_id=centre.id, practitioner_id=practitioner_id,
-        details=ScheduleDetails(slot_minutes=MINUTES), hours=hours, now=now,
-    )  # fmt: skip
+        session,
+        actor,
+        centre_id=centre.id,
+        practitioner_id=practitioner_id,
+        details=ScheduleDetails(slot_minutes=MINUTES),
+        hours=hours,
+        now=now,
+    )

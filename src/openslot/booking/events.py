@@ -108,9 +108,14 @@ def subject_of(appointment_id: UUID) -> str:
 
 
 def tell(
-    session: Session, actor: Actor, visit: Appointment, topic: Topic, now: datetime,
-    *, was: Former | None = None,
-) -> None:  # fmt: skip
+    session: Session,
+    actor: Actor,
+    visit: Appointment,
+    topic: Topic,
+    now: datetime,
+    *,
+    was: Former | None = None,
+) -> None:
     """Of the visit, into the audit and, through the outbox, to whom it concerns."""
     details = {"was": was.start.isoformat()} if was else {}
     audit.record(session, topic, subject_of(visit.id), by=actor.origin, now=now, **details)

@@ -33,7 +33,11 @@ def offering(
     except SlotTaken as taken:
         whom = queries.for_whom(session, patient_id) if patient_id else None
         free = nearest(
-            session, place, instant_of(span.start), now=now, minutes=taken.minutes,
+            session,
+            place,
+            instant_of(span.start),
+            now=now,
+            minutes=taken.minutes,
             whom=whom.without(besides) if whom else None,
-        )  # fmt: skip
+        )
         raise SlotTaken(free, schedule_id=place.schedule_id, minutes=taken.minutes) from None

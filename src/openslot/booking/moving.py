@@ -48,9 +48,13 @@ def move_onto(
 
 
 def key_for_move(
-    session: Session, actor: Actor, place: Place, appointment: Appointment, span: Span,
+    session: Session,
+    actor: Actor,
+    place: Place,
+    appointment: Appointment,
+    span: Span,
     now: datetime,
-) -> tuple[str | None, list[Appointment]]:  # fmt: skip
+) -> tuple[str | None, list[Appointment]]:
     """What is unique of the visit at its new time, and the patient's holds that give way."""
     patient_id = appointment.patient_id
     if patient_id is None:

@@ -143,18 +143,30 @@ def _visits(starts: datetime, ends: datetime) -> Any:
 
 def _absences(starts: datetime, ends: datetime) -> Any:
     return select(
-        null(), Absence.diary_id, null(), null(), cast(null(), Instant),
-        Absence.starts_at, Absence.ends_at,
-    ).where(Absence.ends_at > starts, Absence.starts_at < ends)  # fmt: skip
+        null(),
+        Absence.diary_id,
+        null(),
+        null(),
+        cast(null(), Instant),
+        Absence.starts_at,
+        Absence.ends_at,
+    ).where(Absence.ends_at > starts, Absence.starts_at < ends)
 
 
 def _closures(starts: datetime, ends: datetime) -> Any:
     return (
-        select(null(), Centre.diary_id, null(), null(), cast(null(), Instant),
-               Closure.starts_at, Closure.ends_at)
+        select(
+            null(),
+            Centre.diary_id,
+            null(),
+            null(),
+            cast(null(), Instant),
+            Closure.starts_at,
+            Closure.ends_at,
+        )
         .join(Centre, Centre.id == Closure.centre_id)
         .where(Closure.ends_at > starts, Closure.starts_at < ends)
-    )  # fmt: skip
+    )
 
 
 def _occupied(row: Sequence[Any], now: datetime) -> Occupied:

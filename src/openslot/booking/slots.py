@@ -179,9 +179,14 @@ def nearest(
     for the patient, too, if one is given."""
     week = timedelta(days=7)
     around = slots(
-        session, {place.schedule_id: place}, max(now, start - week), start + week,
-        now=now, minutes=minutes, whom=whom,
-    )  # fmt: skip
+        session,
+        {place.schedule_id: place},
+        max(now, start - week),
+        start + week,
+        now=now,
+        minutes=minutes,
+        whom=whom,
+    )
     closest = sorted(around, key=lambda slot: abs(slot.start - start))[:NEAREST]
     return sorted(slot.start for slot in closest)
 

@@ -99,7 +99,6 @@ class Booker:
 
     def _admission(self, place: Place) -> Admission | None:
         fitting = (
-            one for one in self.admissions
-            if admits(one, place.practitioner_id, place.expertise)
-        )  # fmt: skip
+            one for one in self.admissions if admits(one, place.practitioner_id, place.expertise)
+        )
         return next(fitting, None)

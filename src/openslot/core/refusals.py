@@ -59,11 +59,41 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
     # that is not ready; 1180: a commit that failed; the rest: a server that ends, or a connection
     # that it ended.
     **dict.fromkeys(
-        (0, 3, 28, 1021, 1030, 1040, 1041, 1047, 1053, 1077, 1079, 1114, 1152, 1153, 1158, 1159,
-         1160, 1161, 1180, 1184, 1194, 1195, 1203, 1226, 1290, 1792, 1836, 1878, 1927, 4031),
+        (
+            0,
+            3,
+            28,
+            1021,
+            1030,
+            1040,
+            1041,
+            1047,
+            1053,
+            1077,
+            1079,
+            1114,
+            1152,
+            1153,
+            1158,
+            1159,
+            1160,
+            1161,
+            1180,
+            1184,
+            1194,
+            1195,
+            1203,
+            1226,
+            1290,
+            1792,
+            1836,
+            1878,
+            1927,
+            4031,
+        ),
         Refusal.AWAY,
     ),
-}  # fmt: skip
+}
 _MYSQL_CLIENT_CODES = range(2000, 3000)
 """What the driver says by itself: no connection, or none any more."""
 

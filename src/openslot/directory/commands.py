@@ -62,9 +62,13 @@ def actor_of(session: Session, account: Account, address: str | None) -> Actor:
 
 
 def create_centre(
-    session: Session, actor: Actor, details: CentreDetails, *, now: datetime,
+    session: Session,
+    actor: Actor,
+    details: CentreDetails,
+    *,
+    now: datetime,
     external_id: str | None = None,
-) -> Centre:  # fmt: skip
+) -> Centre:
     """A new centre, by an administrator of the network."""
     may_run_network(actor)
     _check_centre(session, details, besides=None)
@@ -101,9 +105,14 @@ def _check_centre(session: Session, details: CentreDetails, *, besides: int | No
 
 
 def create_department(
-    session: Session, actor: Actor, centre_id: int, details: DepartmentDetails, *, now: datetime,
+    session: Session,
+    actor: Actor,
+    centre_id: int,
+    details: DepartmentDetails,
+    *,
+    now: datetime,
     external_id: str | None = None,
-) -> Department:  # fmt: skip
+) -> Department:
     """A new department of a centre, by whoever runs the centre."""
     may_run_centre(actor, centre_id)
     queries.centre(session, centre_id, inactive=True)
@@ -166,9 +175,13 @@ def _check_service(session: Session, department_id: int, name: str, *, besides: 
 
 
 def create_practitioner(
-    session: Session, actor: Actor, details: PractitionerDetails, *, now: datetime,
+    session: Session,
+    actor: Actor,
+    details: PractitionerDetails,
+    *,
+    now: datetime,
     account_id: UUID | None = None,
-) -> Practitioner:  # fmt: skip
+) -> Practitioner:
     """A new practitioner, by an administrator of the network or of a centre."""
     if not actor.is_a(Role.CENTRE_ADMIN):
         may_run_network(actor)
@@ -230,9 +243,13 @@ def sign_up(
 
 
 def add_patient(
-    session: Session, actor: Actor, details: PatientDetails, *, now: datetime,
+    session: Session,
+    actor: Actor,
+    details: PatientDetails,
+    *,
+    now: datetime,
     account_id: UUID | None = None,
-) -> Patient:  # fmt: skip
+) -> Patient:
     """A new patient's record."""
     check_born(details.born, now.date())
     patient = Patient(
@@ -259,9 +276,13 @@ def change_patient(
     check_born(details.born, now.date())
     changed = _set(patient, details.model_dump())
     audit.record(
-        session, "patient.changed", f"patient:{patient_id}", by=actor.origin, now=now,
+        session,
+        "patient.changed",
+        f"patient:{patient_id}",
+        by=actor.origin,
+        now=now,
         fields=changed,
-    )  # fmt: skip
+    )
     return patient
 
 

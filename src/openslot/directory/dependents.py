@@ -149,8 +149,13 @@ def _as_patient(details: DependentDetails, **kept: str | None) -> PatientDetails
 
 
 def _record(
-    session: Session, patient_id: UUID, act: str, *, by: Origin, now: datetime,
+    session: Session,
+    patient_id: UUID,
+    act: str,
+    *,
+    by: Origin,
+    now: datetime,
     carer: UUID | None = None,
-) -> None:  # fmt: skip
+) -> None:
     details = {"carer": str(carer)} if carer else {}
     audit.record(session, f"dependent.{act}", f"patient:{patient_id}", by=by, now=now, **details)

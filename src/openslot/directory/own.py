@@ -33,9 +33,13 @@ def change_own_patient(
         raise Forbidden
     patient = commands.change_patient(session, actor, actor.patient_id, details, now=now)
     identity.change_account(
-        session, actor.account_id, by=actor.origin, now=now,
-        name=details.name, time_zone=details.time_zone,
-    )  # fmt: skip
+        session,
+        actor.account_id,
+        by=actor.origin,
+        now=now,
+        name=details.name,
+        time_zone=details.time_zone,
+    )
     return patient
 
 

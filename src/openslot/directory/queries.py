@@ -164,9 +164,11 @@ def practitioners(
     query = select(Practitioner)
     if text:
         query = query.where(
-            or_(Practitioner.name.icontains(text, autoescape=True),
-                Practitioner.email.icontains(text, autoescape=True))
-        )  # fmt: skip
+            or_(
+                Practitioner.name.icontains(text, autoescape=True),
+                Practitioner.email.icontains(text, autoescape=True),
+            )
+        )
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Practitioner.name, Practitioner.id).limit(limit).offset(offset)
     return session.scalars(page).all(), count
@@ -322,9 +324,11 @@ def staff_accounts(
     )
     if text:
         query = query.where(
-            or_(Account.name.icontains(text, autoescape=True),
-                Account.email.icontains(text, autoescape=True))
-        )  # fmt: skip
+            or_(
+                Account.name.icontains(text, autoescape=True),
+                Account.email.icontains(text, autoescape=True),
+            )
+        )
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Account.name, Account.email).limit(limit).offset(offset)
     return session.scalars(page).all(), count

@@ -73,6 +73,12 @@ def free_slots(
         if booker is None or booker.barrier(one.place) is None
     }
     return booking.slots(
-        session, places, starts, ends, now=now, minutes=minutes, limit=limit,
+        session,
+        places,
+        starts,
+        ends,
+        now=now,
+        minutes=minutes,
+        limit=limit,
         whom=booker.whom if booker else None,
-    )  # fmt: skip
+    )

@@ -66,9 +66,13 @@ def entries(session: Session) -> Iterator[Entry]:
         select(Centre).where(Centre.active.is_(True)).order_by(Centre.name)
     ):
         centres[centre.id] = Entry(
-            "centre", centre.id, centre.name, centre.type,
-            address=centre.address or "", suburb=centre.suburb,
-        )  # fmt: skip
+            "centre",
+            centre.id,
+            centre.name,
+            centre.type,
+            address=centre.address or "",
+            suburb=centre.suburb,
+        )
     for department, centre in session.execute(
         select(Department, Centre)
         .join(Centre, Centre.id == Department.centre_id)
@@ -76,9 +80,13 @@ def entries(session: Session) -> Iterator[Entry]:
         .order_by(Department.name)
     ):
         departments[department.id] = Entry(
-            "department", department.id, department.name, centre.name,
-            suburb=centre.suburb, centre=centre.name,
-        )  # fmt: skip
+            "department",
+            department.id,
+            department.name,
+            centre.name,
+            suburb=centre.suburb,
+            centre=centre.name,
+        )
     for schedule, centre, practitioner, service, department in session.execute(
         select(Schedule, Centre, Practitioner, Service, Department)
         .join(Centre, Centre.id == Schedule.centre_id)
@@ -89,12 +97,17 @@ def entries(session: Session) -> Iterator[Entry]:
         .order_by(Practitioner.name, Service.name, Schedule.id)
     ):
         place = Where(
-            schedule.id, centre.id, centre.name, centre.type, centre.suburb, centre.time_zone,
+            schedule.id,
+            centre.id,
+            centre.name,
+            centre.type,
+            centre.suburb,
+            centre.time_zone,
             name=practitioner.name if practitioner else service.name,
             about=practitioner.profession if practitioner else department.name,
             expertise=(practitioner.expertise if practitioner else None) or "",
             practitioner_id=schedule.practitioner_id,
-        )  # fmt: skip
+        )
         _extend(centres, centre.id, place, practitioner.profession if practitioner else "")
         if service:
             _extend(departments, service.department_id, place, service.name)

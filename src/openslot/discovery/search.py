@@ -261,6 +261,8 @@ def _rank(
 
 def _rating_key(entry: Entry) -> Rated:
     """Departments have no ratings of their own; their key finds none."""
-    return ("practitioner", entry.id) if entry.kind == "practitioner" else (
-        "centre", entry.id if entry.kind == "centre" else -1
-    )  # fmt: skip
+    return (
+        ("practitioner", entry.id)
+        if entry.kind == "practitioner"
+        else ("centre", entry.id if entry.kind == "centre" else -1)
+    )

@@ -126,8 +126,9 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     sentence = sentences.get(status, _("Something went wrong. Try again."))
     kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
-    return render(Problem(status, codes.get(status, "malformed"), sentence, headers=kept,
-                          cause=error))  # fmt: skip
+    return render(
+        Problem(status, codes.get(status, "malformed"), sentence, headers=kept, cause=error)
+    )
 
 
 def _unexpected_error(error: Exception) -> Response:

@@ -200,8 +200,9 @@ def _ask_openly(scene: Scene, offered: Mapping[int, Subject]) -> None:
 def _keep(scene: Scene, request: ServiceRequest) -> None:
     """Write a request down, with the beginning of its story."""
     scene.session.add(request)
-    audit.record(scene.session, Topic.MADE, subject_of(request.id), by=SYSTEM.origin,
-                 now=request.created_at)  # fmt: skip
+    audit.record(
+        scene.session, Topic.MADE, subject_of(request.id), by=SYSTEM.origin, now=request.created_at
+    )
 
 
 def _others(asked: Subject, offered: Mapping[int, Subject]) -> list[int]:
@@ -248,9 +249,13 @@ def _write_family(scene: Scene, patient: Patient) -> None:
     place = scene.place_of("samuel@gmail.com")
     begins = scene.now + timedelta(days=6)
     found = slots(
-        scene.session, {place.schedule_id: place}, begins, begins + timedelta(days=7),
-        now=scene.now, limit=1,
-    )  # fmt: skip
+        scene.session,
+        {place.schedule_id: place},
+        begins,
+        begins + timedelta(days=7),
+        now=scene.now,
+        limit=1,
+    )
     wish = Wish(place.schedule_id, found[0].start, place.slot_minutes, child.id, "School vaccines")
     book(scene.session, SYSTEM, wish, now=scene.now - timedelta(days=3))
 
@@ -260,18 +265,22 @@ def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
     departments = {
         one.department.id
         for one in _offered(scene.session).values()
-        if one.department and one.centre.name == STAFF_AT[0]
+        if one.department
+        and one.centre.name == STAFF_AT[0]
         and one.department.name in ("Physiotherapy", "Podiatry")
-    }  # fmt: skip
+    }
     scene.session.add_all(
         [
-            Favourite(account_id=patient.account_id, practitioner_id=gp.practitioner_id,
-                      since=scene.now),
+            Favourite(
+                account_id=patient.account_id, practitioner_id=gp.practitioner_id, since=scene.now
+            ),
             Favourite(account_id=patient.account_id, centre_id=gp.centre_id, since=scene.now),
-            *(Favourite(account_id=staff.id, department_id=one, since=scene.now)
-              for one in sorted(departments)),
+            *(
+                Favourite(account_id=staff.id, department_id=one, since=scene.now)
+                for one in sorted(departments)
+            ),
         ]
-    )  # fmt: skip
+    )
 
 
 def _wait_for_earlier(scene: Scene, patient: Patient) -> None:

@@ -152,9 +152,14 @@ def _write_department(
             session, SYSTEM, department.id, ServiceDetails(name=name), now=now
         )
         schedules.open_schedule(
-            session, SYSTEM, centre_id=centre.id, service_id=service.id,
-            details=ScheduleDetails(), hours=USUAL_HOURS, now=now,
-        )  # fmt: skip
+            session,
+            SYSTEM,
+            centre_id=centre.id,
+            service_id=service.id,
+            details=ScheduleDetails(),
+            hours=USUAL_HOURS,
+            now=now,
+        )
 
 
 def _write_practitioner(
@@ -182,10 +187,14 @@ def _write_practitioner(
     person = directory.create_practitioner(session, SYSTEM, details, now=now, account_id=account.id)
     for centre, pattern in one.places.items():
         schedules.open_schedule(
-            session, SYSTEM, centre_id=centres[centre].id, practitioner_id=person.id,
+            session,
+            SYSTEM,
+            centre_id=centres[centre].id,
+            practitioner_id=person.id,
             details=ScheduleDetails(slot_minutes=one.slot, notice_minutes=one.notice),
-            hours=_hours(invented.patterns[pattern]), now=now,
-        )  # fmt: skip
+            hours=_hours(invented.patterns[pattern]),
+            now=now,
+        )
 
 
 def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:

@@ -92,9 +92,14 @@ def _write_absences(session: Session, places: Sequence[Place], now: datetime) ->
     centre = directory.centre_by(session, Centre.name == name)
     if centre is not None:
         schedules.close_centre(
-            session, SYSTEM, centre.id, starts=_midnight(now, day), ends=_midnight(now, day + 1),
-            reason=reason, now=now,
-        )  # fmt: skip
+            session,
+            SYSTEM,
+            centre.id,
+            starts=_midnight(now, day),
+            ends=_midnight(now, day + 1),
+            reason=reason,
+            now=now,
+        )
 
 
 def _midnight(now: datetime, days: int, zone: ZoneInfo = SYDNEY) -> datetime:
@@ -179,9 +184,13 @@ def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> Appo
     needs_referral = visit.place.profession == Profession.SPECIALIST
     if visit.status is Status.BOOKED and not needs_referral:
         wish = Wish(
-            visit.place.schedule_id, visit.starts_at, visit.minutes,
-            visit.patient.id if visit.patient else None, visit.reason, priority,
-        )  # fmt: skip
+            visit.place.schedule_id,
+            visit.starts_at,
+            visit.minutes,
+            visit.patient.id if visit.patient else None,
+            visit.reason,
+            priority,
+        )
         return book(session, SYSTEM, wish, now=booked)
     recorded = Recorded(
         starts_at=visit.starts_at,

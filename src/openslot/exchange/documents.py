@@ -229,8 +229,10 @@ def _refusals(error: ValidationError) -> Iterator[tuple[str, str]]:
 
     A list whose only entry is refused counts as too short besides, which helps nobody.
     """
-    found = [(item["type"] == "too_short", *refusal)
-             for item, refusal in zip(error.errors(), refusals(error), strict=True)]  # fmt: skip
+    found = [
+        (item["type"] == "too_short", *refusal)
+        for item, refusal in zip(error.errors(), refusals(error), strict=True)
+    ]
     for too_short, field, sentence in found:
         if not too_short:
             yield field, sentence

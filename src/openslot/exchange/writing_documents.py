@@ -65,9 +65,12 @@ def _department(
 ) -> Effect:
     session, now = writing.session, writing.now
     values = given(
-        name=row.name, description=row.description, picture_url=row.picture_url,
-        phone=row.contact.phone, email=row.contact.email,
-    )  # fmt: skip
+        name=row.name,
+        description=row.description,
+        picture_url=row.picture_url,
+        phone=row.contact.phone,
+        email=row.contact.email,
+    )
     if known is None:
         details = DepartmentDetails.model_validate(values)
         directory.create_department(
@@ -154,9 +157,13 @@ def _user(
     known = account
     if account is None:
         account = open_account(
-            writing, row.email, row.name, Role.STAFF,
-            must_change_password=False, external_id=row.external_id,
-        )  # fmt: skip
+            writing,
+            row.email,
+            row.name,
+            Role.STAFF,
+            must_change_password=False,
+            external_id=row.external_id,
+        )
     phone = row.contacts[0].phone
     was = (member.centre_id, member.department_id, member.phone) if member else None
     now_at = (*place, phone or (member.phone if member else None))

@@ -65,9 +65,12 @@ def _phones(batch: Batch) -> dict[str, str]:
 
 def _centre(writing: Writing, row: CentreRow, known: Centre | None) -> Effect:
     values = given(
-        name=row.name, type=row.type, suburb=row.suburb, phone=row.phone,
+        name=row.name,
+        type=row.type,
+        suburb=row.suburb,
+        phone=row.phone,
         business_number=row.number,
-    )  # fmt: skip
+    )
     return _lay_centre(writing, known, values, None)
 
 
@@ -107,9 +110,13 @@ def write_providers(writing: Writing, batch: Batch) -> None:
     for found in writing.progress.track("Writing practitioners", rows, len(rows)):
         account, person = known.get(found.row.email, (None, None))
         writing.attempt(
-            found.source, "practitioners",
-            _provider, found.row, account, person,
-        )  # fmt: skip
+            found.source,
+            "practitioners",
+            _provider,
+            found.row,
+            account,
+            person,
+        )
 
 
 def write_links(writing: Writing, batch: Batch) -> None:
@@ -129,9 +136,13 @@ def _provider(
     person: Practitioner | None,
 ) -> Effect:
     values = given(
-        name=row.name, profession=row.profession, expertise=row.expertise, phone=row.phone,
-        provider_number=row.provider_number, email=row.email,
-    )  # fmt: skip
+        name=row.name,
+        profession=row.profession,
+        expertise=row.expertise,
+        phone=row.phone,
+        provider_number=row.provider_number,
+        email=row.email,
+    )
     if person is not None and account is not None:
         renamed = rename(writing, account, name=row.name)
         return effect(
@@ -212,9 +223,13 @@ def write_patients(writing: Writing, batch: Batch) -> None:
             if found.row.email in known:
                 account, patient = known[found.row.email]
                 writing.attempt(
-                    found.source, "patients",
-                    _patient, found.row, account, patient,
-                )  # fmt: skip
+                    found.source,
+                    "patients",
+                    _patient,
+                    found.row,
+                    account,
+                    patient,
+                )
 
 
 def _new_patient(writing: Writing, row: PatientRow) -> NewPatient:

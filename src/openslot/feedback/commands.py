@@ -32,9 +32,12 @@ def rate(
     rating = queries.rating_by(session, patient_id, kind, subject_id)
     if rating is None:
         rating = Rating(
-            id=new_id(), patient_id=patient_id, stars=stars, rated_at=now,
+            id=new_id(),
+            patient_id=patient_id,
+            stars=stars,
+            rated_at=now,
             **{f"{kind}_id": subject_id},
-        )  # fmt: skip
+        )
         queries.keep(session, rating)
     rating.stars, rating.rated_at = stars, now
     _record(session, actor, "rating.given", kind, subject_id, now)

@@ -47,9 +47,10 @@ def averages(session: Session, wanted: Iterable[Rated] | None = None) -> dict[Ra
     result: dict[Rated, Average] = {}
     for practitioner_id, centre_id, stars, count in session.execute(query):
         key: Rated = (
-            ("practitioner", practitioner_id) if practitioner_id is not None
+            ("practitioner", practitioner_id)
+            if practitioner_id is not None
             else ("centre", centre_id)
-        )  # fmt: skip
+        )
         result[key] = Average(float(stars), count)
     return result
 

@@ -79,8 +79,9 @@ def create_client(
         created_at=now,
     )
     session.add(client)
-    audit.record(session, "client.created", f"client:{client.id}", by=by, now=now,
-                 scopes=client.scopes)  # fmt: skip
+    audit.record(
+        session, "client.created", f"client:{client.id}", by=by, now=now, scopes=client.scopes
+    )
     return client
 
 

@@ -117,8 +117,9 @@ def check_hands_on(
     if outer and not (wanted and all(any(_covers(o, w) for o in outer) for w in wanted)):
         raise Invalid(
             "Name networks inside those of your own key: {own}.",
-            field="networks", own=", ".join(own),
-        )  # fmt: skip
+            field="networks",
+            own=", ".join(own),
+        )
 
 
 def _covers(outer: Network, inner: Network) -> bool:
@@ -153,9 +154,11 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
         if networks and not is_inside(address, networks):
             raise BadToken
         return Proof(
-            frozenset(key.scopes.split()), program=f"key {key.name}", program_id=key.id,
+            frozenset(key.scopes.split()),
+            program=f"key {key.name}",
+            program_id=key.id,
             networks=networks,
-        )  # fmt: skip
+        )
     found = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
     if found is None:
         raise BadToken

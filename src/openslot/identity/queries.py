@@ -97,10 +97,12 @@ def failures_since(
     of_email, of_address = SignInFailure.email == email, SignInFailure.address == address
     counted = session.execute(
         select(
-            *(func.sum(case((fits, 1), else_=0))
-              for fits in (of_email & of_address, of_address, of_email))
+            *(
+                func.sum(case((fits, 1), else_=0))
+                for fits in (of_email & of_address, of_address, of_email)
+            )
         ).where(SignInFailure.at > since, or_(of_email, of_address))
-    ).one()  # fmt: skip
+    ).one()
     return int(counted[0] or 0), int(counted[1] or 0), int(counted[2] or 0)
 
 
@@ -118,9 +120,11 @@ def accounts(
     query = select(Account)
     if text:
         query = query.where(
-            or_(Account.name.icontains(text, autoescape=True),
-                Account.email.icontains(text, autoescape=True))
-        )  # fmt: skip
+            or_(
+                Account.name.icontains(text, autoescape=True),
+                Account.email.icontains(text, autoescape=True),
+            )
+        )
     if role:
         query = query.where(Account.role == role)
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0

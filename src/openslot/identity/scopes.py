@@ -43,10 +43,21 @@ FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
 """All that a person's token can hold."""
 
 FHIR_RESOURCES = (
-    "Appointment", "AuditEvent", "DocumentReference", "Encounter", "HealthcareService",
-    "Location", "MedicationRequest", "Organization", "Patient", "Practitioner",
-    "PractitionerRole", "Schedule", "ServiceRequest", "Slot",
-)  # fmt: skip
+    "Appointment",
+    "AuditEvent",
+    "DocumentReference",
+    "Encounter",
+    "HealthcareService",
+    "Location",
+    "MedicationRequest",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Schedule",
+    "ServiceRequest",
+    "Slot",
+)
 """What scopes of FHIR are about. The resources themselves are declared by the entry point, which
 a test holds against these names."""
 

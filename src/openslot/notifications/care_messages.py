@@ -130,9 +130,15 @@ def emergency_mail(
     ]
     told = _("They had to give a reason, which is kept. If this should not have been, tell us.")
     return _mail(
-        EMERGENCY[to.side], facts, [Sentence(told)], _reads(access, to), to, settings,
-        key=f"{access.id}.emergency.{to.mark}", kind=None,
-    )  # fmt: skip
+        EMERGENCY[to.side],
+        facts,
+        [Sentence(told)],
+        _reads(access, to),
+        to,
+        settings,
+        key=f"{access.id}.emergency.{to.mark}",
+        kind=None,
+    )
 
 
 def _reads(access: EmergencyAccess, to: Recipient) -> str:

@@ -108,9 +108,13 @@ def request_mail(
         button=(to.language.gettext(_("See the request")), address) if address else None,
     )
     return compose(
-        letter, to, settings, subject=Sentence(words.heading),
-        key=f"{request.id}.{request.version}.{act}.{told.id}.{to.mark}", kind=Kind.REQUESTS,
-    )  # fmt: skip
+        letter,
+        to,
+        settings,
+        subject=Sentence(words.heading),
+        key=f"{request.id}.{request.version}.{act}.{told.id}.{to.mark}",
+        kind=Kind.REQUESTS,
+    )
 
 
 def visit_of_request_mail(news: News, asked: Asked, to: Recipient, settings: Settings) -> Mail:
@@ -126,9 +130,13 @@ def visit_of_request_mail(news: News, asked: Asked, to: Recipient, settings: Set
         button=(to.language.gettext(_("See the request")), address) if address else None,
     )
     return compose(
-        letter, to, settings, subject=Sentence(words.heading),
-        key=f"{asked.request.id}.visit.{news.event.version}.{act}.{to.mark}", kind=Kind.REQUESTS,
-    )  # fmt: skip
+        letter,
+        to,
+        settings,
+        subject=Sentence(words.heading),
+        key=f"{asked.request.id}.visit.{news.event.version}.{act}.{to.mark}",
+        kind=Kind.REQUESTS,
+    )
 
 
 def _what(asked: Asked, to: Recipient) -> Iterator[Fact]:
@@ -163,18 +171,24 @@ def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:
         sentences=[greeting(to.name), Sentence(words.opening)],
         facts=[*_offered(offered, to), *place_facts(visit, to, settings)],
         closing=[
-            Sentence(_("We keep this time for you until %(until)s. Then it goes to others."),
-                     {"until": when_there(to.language, offer.expires_at, visit)}),
+            Sentence(
+                _("We keep this time for you until %(until)s. Then it goes to others."),
+                {"until": when_there(to.language, offer.expires_at, visit)},
+            ),
             *own_clock(visit, to),
         ],
         button=(say(_("Take the time, or leave it")), address) if address else None,
-    )  # fmt: skip
+    )
     when = formats.day_time(to.language, visit.appointment.starts_at, visit.zone, year=True)
     kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
     return compose(
-        letter, to, settings, subject=Sentence(words.subject, {"when": when}),
-        key=f"{offer.id}.offer.{to.mark}", kind=kind,
-    )  # fmt: skip
+        letter,
+        to,
+        settings,
+        subject=Sentence(words.subject, {"when": when}),
+        key=f"{offer.id}.offer.{to.mark}",
+        kind=kind,
+    )
 
 
 def _offer_words(offered: Offered, to: Recipient) -> Words:

@@ -72,10 +72,14 @@ def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> 
     place = place_of(session, found.kept.schedule.id)
     try:
         visit = offered.take(
-            session, actor, found.offer.hold_id, now=now,
-            instead_of=found.offer.appointment_id, place=place,
+            session,
+            actor,
+            found.offer.hold_id,
+            now=now,
+            instead_of=found.offer.appointment_id,
+            place=place,
             admission=_admission(session, found, place, now),
-        )  # fmt: skip
+        )
     except HoldLapsed:
         raise OfferOver from None
     close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
@@ -88,9 +92,13 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
     """Leave the time to others; whoever waits goes on waiting, and a visit keeps its time."""
     found = _open(session, actor, offer_id, now)
     close_offer(
-        session, found.offer, found.kept.appointment, OfferStatus.DECLINED, now=now,
+        session,
+        found.offer,
+        found.kept.appointment,
+        OfferStatus.DECLINED,
+        now=now,
         by=actor.origin,
-    )  # fmt: skip
+    )
     return found.offer
 
 

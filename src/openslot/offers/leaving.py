@@ -27,8 +27,12 @@ def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff:
 def _wait_no_longer(session: Session, actor: Actor, patient_id: UUID, now: datetime) -> None:
     for one in queries.open_offers(session, now=now, patient_ids=[patient_id]):
         close_offer(
-            session, one.offer, one.kept.appointment, OfferStatus.WITHDRAWN, now=now,
+            session,
+            one.offer,
+            one.kept.appointment,
+            OfferStatus.WITHDRAWN,
+            now=now,
             by=actor.origin,
-        )  # fmt: skip
+        )
     for entry in search.open_entries(session, patient_id):
         end_entry(session, entry, Waiting.LEFT, now=now, by=actor.origin)

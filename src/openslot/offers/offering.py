@@ -44,9 +44,15 @@ def make_offer(
     )
     queries.add_offer(session, offer)
     audit.record(
-        session, "offer.made", subject_of(offer.id), by=by, now=now,
-        schedule=kept.schedule_id, start=kept.starts_at.isoformat(), **why,
-    )  # fmt: skip
+        session,
+        "offer.made",
+        subject_of(offer.id),
+        by=by,
+        now=now,
+        schedule=kept.schedule_id,
+        start=kept.starts_at.isoformat(),
+        **why,
+    )
     announce_offer(session, offer, now=now)
     return offer
 

@@ -154,12 +154,10 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
     named = booking.visits(session, Appointment.id.in_(ids)) if ids else []
     visits = {visit.appointment.id: visit for visit in named}
     return [
-        Offered(
-            offer, visits[offer.hold_id], visits.get(cast(UUID, offer.appointment_id)), entry
-        )
+        Offered(offer, visits[offer.hold_id], visits.get(cast(UUID, offer.appointment_id)), entry)
         for offer, entry in rows
         if offer.hold_id in visits
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,13 +317,15 @@ def inside_absences(
     offers = _last_offers(session, ids)
     return [
         Inside(
-            visit, absence, decisions.get((absence.id, visit.appointment.id)),
+            visit,
+            absence,
+            decisions.get((absence.id, visit.appointment.id)),
             offers.get(visit.appointment.id),
         )
         for visit in hit
         for absence in absences
         if _lies_in(visit, absence)
-    ]  # fmt: skip
+    ]
 
 
 def _within(absence: Absence) -> Condition:

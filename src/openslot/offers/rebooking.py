@@ -194,9 +194,14 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
     _check_waits(visit)
     if decision.choice == Choice.CANCEL:
         change_status(
-            session, _decider(decision), decision.appointment_id, Status.CANCELLED,
-            now=now, cutoff=timedelta(0), why=absence.reason,
-        )  # fmt: skip
+            session,
+            _decider(decision),
+            decision.appointment_id,
+            Status.CANCELLED,
+            now=now,
+            cutoff=timedelta(0),
+            why=absence.reason,
+        )
         _done(session, decision, Progress.DONE, None, now)
     else:
         _propose(session, decision, visit, now, length)
@@ -237,11 +242,17 @@ def _propose(
     )
     decision.schedule_id, decision.starts_at = slot.schedule_id, kept.starts_at
     make_offer(
-        session, kept, now=now, until=until, decision_id=decision.id,
-        appointment_id=visit.appointment.id, by=_decider(decision).origin,
-        absence=str(decision.absence_id), appointment=str(visit.appointment.id),
+        session,
+        kept,
+        now=now,
+        until=until,
+        decision_id=decision.id,
+        appointment_id=visit.appointment.id,
+        by=_decider(decision).origin,
+        absence=str(decision.absence_id),
+        appointment=str(visit.appointment.id),
         why="the visit lies inside an absence",
-    )  # fmt: skip
+    )
     _done(session, decision, Progress.DONE, None, now)
 
 
@@ -265,14 +276,22 @@ def _is_due(visit: Visit, absence: Absence) -> bool:
 
 
 def _done(
-    session: Session, decision: AbsenceDecision, progress: Progress, problem: str | None,
+    session: Session,
+    decision: AbsenceDecision,
+    progress: Progress,
+    problem: str | None,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     decision.progress, decision.problem, decision.done_at = progress, problem, now
     audit.record(
-        session, f"absence.{decision.choice}-{progress}", _subject(decision.absence_id),
-        by=SYSTEM.origin, now=now, appointment=str(decision.appointment_id), problem=problem,
-    )  # fmt: skip
+        session,
+        f"absence.{decision.choice}-{progress}",
+        _subject(decision.absence_id),
+        by=SYSTEM.origin,
+        now=now,
+        appointment=str(decision.appointment_id),
+        problem=problem,
+    )
 
 
 def _decider(decision: AbsenceDecision) -> Actor:
@@ -325,9 +344,13 @@ def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]
 
 
 def _write(
-    session: Session, actor: Actor, absence: Absence, appointment_id: UUID, decided: Decided,
+    session: Session,
+    actor: Actor,
+    absence: Absence,
+    appointment_id: UUID,
+    decided: Decided,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """Write a decision, or write it anew, and have it carried out; keeping is done at once."""
     moves = decided.choice is Choice.MOVE
     decision = queries.decision_about(session, absence.id, appointment_id) or AbsenceDecision(
@@ -339,9 +362,14 @@ def _write(
     decision.progress, decision.problem, decision.done_at = Progress.PLANNED, None, None
     decision.decided_at, decision.decided_by = now, actor.account_id
     audit.record(
-        session, "absence.decided", _subject(absence.id), by=actor.origin, now=now,
-        appointment=str(appointment_id), choice=decided.choice,
-    )  # fmt: skip
+        session,
+        "absence.decided",
+        _subject(absence.id),
+        by=actor.origin,
+        now=now,
+        appointment=str(appointment_id),
+        choice=decided.choice,
+    )
     if decided.choice is Choice.KEEP:
         decision.progress, decision.done_at = Progress.DONE, now
     queries.add_decision(session, decision)

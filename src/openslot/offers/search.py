@@ -87,11 +87,15 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
             opened.add(entry_id)
     return [
         Waiter(
-            entry, patient, visit, centres.get(entry.id, frozenset()), tried[entry.id],
+            entry,
+            patient,
+            visit,
+            centres.get(entry.id, frozenset()),
+            tried[entry.id],
             entry.id in opened,
         )
         for entry, patient, visit in rows
-    ]  # fmt: skip
+    ]
 
 
 def centres_of(session: Session, entry_ids: Any) -> dict[UUID, frozenset[int]]:

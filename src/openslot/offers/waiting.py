@@ -74,9 +74,13 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
     _check_others(session, entry)
     search.add_entry(session, entry, waiter.centres)
     audit.record(
-        session, "waiting.joined", entry_subject(entry.id), by=actor.origin, now=now,
+        session,
+        "waiting.joined",
+        entry_subject(entry.id),
+        by=actor.origin,
+        now=now,
         priority=entry.priority,
-    )  # fmt: skip
+    )
     return entry
 
 
@@ -137,9 +141,13 @@ def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> N
         raise NotWaiting
     for one in queries.open_of_entries(session, [entry_id], now=now).values():
         close_offer(
-            session, one.offer, one.kept.appointment, OfferStatus.WITHDRAWN, now=now,
+            session,
+            one.offer,
+            one.kept.appointment,
+            OfferStatus.WITHDRAWN,
+            now=now,
             by=actor.origin,
-        )  # fmt: skip
+        )
     end_entry(session, entry, Waiting.LEFT, now=now, by=actor.origin)
 
 
@@ -203,9 +211,12 @@ def _check_access(
 
 
 def _check_patient(
-    session: Session, places: list[Place], patient: Patient | None, visit: Visit | None,
+    session: Session,
+    places: list[Place],
+    patient: Patient | None,
+    visit: Visit | None,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     if patient is None:
         return
     if patient.email and all(place.practitioner_email == patient.email for place in places):
@@ -277,9 +288,15 @@ def _may_be_served(waiter: Waiter) -> bool:
 
 
 def _offer(
-    session: Session, waiter: Waiter, slot: Slot, market: Market, position: int, of: int,
-    now: datetime, length: timedelta,
-) -> None:  # fmt: skip
+    session: Session,
+    waiter: Waiter,
+    slot: Slot,
+    market: Market,
+    position: int,
+    of: int,
+    now: datetime,
+    length: timedelta,
+) -> None:
     entry, visit = waiter.entry, waiter.visit
     starts = [slot.start, *([visit.starts_at] if visit else [])]
     until = offer_ends(now, length, *starts)
@@ -291,12 +308,19 @@ def _offer(
     except DomainError:
         raise Passed((entry.id, slot.schedule_id, slot.start)) from None
     make_offer(
-        session, kept, now=now, until=until, entry_id=entry.id,
+        session,
+        kept,
+        now=now,
+        until=until,
+        entry_id=entry.id,
         appointment_id=visit.id if visit else None,
-        entry=str(entry.id), position=position, of=of, priority=entry.priority,
+        entry=str(entry.id),
+        position=position,
+        of=of,
+        priority=entry.priority,
         waiting_since=entry.created_at.isoformat(),
         why="the first in order of priority and waiting time whom a free time fits",
-    )  # fmt: skip
+    )
 
 
 def _kept(
@@ -308,9 +332,12 @@ def _kept(
         )
     place = market.places[slot.schedule_id]
     wish = Wish(
-        slot.schedule_id, slot.start, waiter.entry.minutes, waiter.entry.patient_id,
+        slot.schedule_id,
+        slot.start,
+        waiter.entry.minutes,
+        waiter.entry.patient_id,
         priority=Priority(waiter.entry.priority),
-    )  # fmt: skip
+    )
     admission = market.admission(place, waiter.entry.patient_id)
     return offered.keep_new(session, wish, now=now, until=until, admission=admission, place=place)
 

@@ -141,9 +141,14 @@ def break_glass(
     )
     queries.add(session, opened)
     audit.record(
-        session, Topic.EMERGENCY, subject_of(patient_id), by=actor.origin, now=now,
-        access=str(opened.id), hours=hours,
-    )  # fmt: skip
+        session,
+        Topic.EMERGENCY,
+        subject_of(patient_id),
+        by=actor.origin,
+        now=now,
+        access=str(opened.id),
+        hours=hours,
+    )
     announce_emergency(session, opened, now=now)
     return opened
 
@@ -190,7 +195,11 @@ def _same(old: Entry, new: Entry) -> Entry:
 def _kept(session: Session, actor: Actor, entry: Entry, act: str) -> Entry:
     queries.add(session, entry)
     audit.record(
-        session, f"record.{act}", subject_of(entry.patient_id), by=actor.origin,
-        now=entry.recorded_at, entry=str(entry.id),
-    )  # fmt: skip
+        session,
+        f"record.{act}",
+        subject_of(entry.patient_id),
+        by=actor.origin,
+        now=entry.recorded_at,
+        entry=str(entry.id),
+    )
     return entry

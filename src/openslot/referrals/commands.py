@@ -293,6 +293,10 @@ def _told(session: Session, actor: Actor, referral: Referral, topic: Topic, now:
 
 def _record(session: Session, actor: Actor, referral: Referral, act: str, now: datetime) -> None:
     audit.record(
-        session, f"referral.{act}", subject_of(referral.id), by=actor.origin, now=now,
+        session,
+        f"referral.{act}",
+        subject_of(referral.id),
+        by=actor.origin,
+        now=now,
         patient=str(referral.patient_id),
-    )  # fmt: skip
+    )

@@ -233,10 +233,14 @@ def _taken(visits: Iterable[Booked], window: Window) -> dict[int, int]:
 def _weeks(period: Period, zone: ZoneInfo, window: Window) -> list[tuple[date, int]]:
     """Each week's first day and its ticks, from local midnight to local midnight."""
     return [
-        (week.first, mask_of([Span(_midnight(week.first, zone),
-                                   _midnight(week.last + ONE_DAY, zone))], window))
+        (
+            week.first,
+            mask_of(
+                [Span(_midnight(week.first, zone), _midnight(week.last + ONE_DAY, zone))], window
+            ),
+        )
         for week in period.weeks()
-    ]  # fmt: skip
+    ]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> int:

@@ -319,9 +319,14 @@ def _amend_visit(
     request.starts_at, request.minutes, request.changed_at = start, minutes, now
     session.flush()
     booking.amend(
-        session, actor, visit.id, reason=request.description,
-        priority=Priority(request.priority), now=now, cutoff=AT_ANY_TIME,
-    )  # fmt: skip
+        session,
+        actor,
+        visit.id,
+        reason=request.description,
+        priority=Priority(request.priority),
+        now=now,
+        cutoff=AT_ANY_TIME,
+    )
     visit.task = request.task
     if (start, minutes) == was:
         return False

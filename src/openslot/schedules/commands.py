@@ -145,9 +145,14 @@ def close_centre(
     session.add(closure)
     session.flush()
     audit.record(
-        session, "centre.closed", f"centre:{centre_id}", by=actor.origin, now=now,
-        starts=starts.isoformat(), ends=ends.isoformat(),
-    )  # fmt: skip
+        session,
+        "centre.closed",
+        f"centre:{centre_id}",
+        by=actor.origin,
+        now=now,
+        starts=starts.isoformat(),
+        ends=ends.isoformat(),
+    )
     return closure
 
 

@@ -120,8 +120,9 @@ def check_period(starts: datetime, ends: datetime) -> Span:
     if ends <= starts or not (is_whole_tick(starts) and is_whole_tick(ends)):
         raise BadPeriod(field="ends_at")
     if (ends - starts).days > LONGEST_ABSENCE_DAYS:
-        raise BadPeriod("Enter a period of at most {days} days.", field="ends_at",
-                        days=LONGEST_ABSENCE_DAYS)  # fmt: skip
+        raise BadPeriod(
+            "Enter a period of at most {days} days.", field="ends_at", days=LONGEST_ABSENCE_DAYS
+        )
     return span_between(starts, ends)
 
 

@@ -122,6 +122,11 @@ def _record(
 ) -> None:
     told = {"events": endpoint.events} if act in ("created", "changed") else {}
     audit.record(
-        session, f"webhook.{act}", f"webhook:{endpoint.id}", by=actor.origin, now=now,
-        **told, **details,
-    )  # fmt: skip
+        session,
+        f"webhook.{act}",
+        f"webhook:{endpoint.id}",
+        by=actor.origin,
+        now=now,
+        **told,
+        **details,
+    )

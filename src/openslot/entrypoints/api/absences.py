@@ -165,9 +165,13 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     person = directory.practitioner(reader(), who, inactive=True)
     starts, after = query.from_ or now(), read_cursor(query.after, instant, UUID)
     rows = schedules.absences(
-        reader(), person.diary_id, starts, query.to or _later(starts),
-        after=(after[0], after[1]) if after else None, limit=query.limit + 1,
-    )  # fmt: skip
+        reader(),
+        person.diary_id,
+        starts,
+        query.to or _later(starts),
+        after=(after[0], after[1]) if after else None,
+        limit=query.limit + 1,
+    )
     return page(
         AbsenceList, rows, query, lambda row: _shown(row, who), lambda row: (row.starts_at, row.id)
     )
@@ -217,9 +221,17 @@ def decide(body: Decisions) -> None:
 
 
 @service.operation(
-    "POST", PATH, scope="care:write", rule=Rule.MANAGED, query=NewAbsenceQuery, body=NewAbsence,
-    answer=EnteredAbsence, status=201, also=(200,), may_fail=(404,),
-)  # fmt: skip
+    "POST",
+    PATH,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    query=NewAbsenceQuery,
+    body=NewAbsence,
+    answer=EnteredAbsence,
+    status=201,
+    also=(200,),
+    may_fail=(404,),
+)
 def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
     """Block time; what becomes of each visit inside is decided in the same request. One whose
     patient has arrived can only be kept.
@@ -246,9 +258,14 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
 
 
 @service.operation(
-    "DELETE", ONE, scope="care:write", rule=Rule.MANAGED, query=AbsenceEnd, status=204,
+    "DELETE",
+    ONE,
+    scope="care:write",
+    rule=Rule.MANAGED,
+    query=AbsenceEnd,
+    status=204,
     may_fail=(409,),
-)  # fmt: skip
+)
 def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
     """Let blocked time be booked again."""
 
@@ -289,18 +306,27 @@ def _decided(one: Decision) -> Decided:
 
 def _shown(row: AbsenceRow, who: int) -> Absence:
     return Absence(
-        id=row.id, practitioner=who, kind=AbsenceKind(row.kind), start=row.starts_at,
-        end=row.ends_at, reason=row.reason,
-    )  # fmt: skip
+        id=row.id,
+        practitioner=who,
+        kind=AbsenceKind(row.kind),
+        start=row.starts_at,
+        end=row.ends_at,
+        reason=row.reason,
+    )
 
 
 def _entered(
     key: UUID | None, who: int, details: AbsenceDetails, hits: list[AbsenceHit]
 ) -> EnteredAbsence:
     return EnteredAbsence(
-        id=key, practitioner=who, kind=details.kind, start=details.starts_at,
-        end=details.ends_at, reason=details.reason, hits=hits,
-    )  # fmt: skip
+        id=key,
+        practitioner=who,
+        kind=details.kind,
+        start=details.starts_at,
+        end=details.ends_at,
+        reason=details.reason,
+        hits=hits,
+    )
 
 
 def _place(one: Inside) -> tuple[datetime, UUID, UUID]:

@@ -192,15 +192,24 @@ def create_appointment(body: NewAppointment) -> Answer:
     """
     minutes = body.minutes or _kept_minutes(body.hold)
     wish = _wish(
-        body.schedule, body.start, minutes, body.patient, reason=body.reason,
-        priority=body.priority, second_visit=body.second_visit,
-    )  # fmt: skip
+        body.schedule,
+        body.start,
+        minutes,
+        body.patient,
+        reason=body.reason,
+        priority=body.priority,
+        second_visit=body.second_visit,
+    )
 
     def work(session: Session) -> Visit:
         made = referrals.book(
-            session, bearer.actor(), wish, now=now(), hold_id=body.hold,
+            session,
+            bearer.actor(),
+            wish,
+            now=now(),
+            hold_id=body.hold,
             referral_id=body.referral,
-        )  # fmt: skip
+        )
         session.flush()
         return visit_for(session, bearer.actor(), made.id)[0]
 
@@ -290,24 +299,43 @@ def _change(
     if body.start is not None or body.minutes is not None or body.schedule is not None:
         known = visit_for(session, actor, appointment_id)[0].appointment
         commands.move(
-            session, actor, appointment_id, body.start or known.starts_at, now=now(),
-            cutoff=cutoff, minutes=body.minutes, schedule_id=body.schedule, version=version,
-        )  # fmt: skip
+            session,
+            actor,
+            appointment_id,
+            body.start or known.starts_at,
+            now=now(),
+            cutoff=cutoff,
+            minutes=body.minutes,
+            schedule_id=body.schedule,
+            version=version,
+        )
         version = None
     if body.model_fields_set & {"reason", "priority"}:
         known = visit_for(session, actor, appointment_id)[0].appointment
         reason = body.reason if "reason" in body.model_fields_set else known.reason
         commands.amend(
-            session, actor, appointment_id, reason=reason, priority=body.priority, now=now(),
-            cutoff=cutoff, version=version,
-        )  # fmt: skip
+            session,
+            actor,
+            appointment_id,
+            reason=reason,
+            priority=body.priority,
+            now=now(),
+            cutoff=cutoff,
+            version=version,
+        )
         session.flush()
         version = None
     if body.status is not None:
         commands.change_status(
-            session, actor, appointment_id, Status(body.status), now=now(), cutoff=cutoff,
-            why=body.why, version=version,
-        )  # fmt: skip
+            session,
+            actor,
+            appointment_id,
+            Status(body.status),
+            now=now(),
+            cutoff=cutoff,
+            why=body.why,
+            version=version,
+        )
 
 
 def _wish(

@@ -81,14 +81,23 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
     """Close a centre that one runs, for a period."""
     row = write(
         lambda session: commands.close_centre(
-            session, bearer.actor(), centre_id, starts=body.start, ends=body.end,
-            reason=body.reason, now=now(),
+            session,
+            bearer.actor(),
+            centre_id,
+            starts=body.start,
+            ends=body.end,
+            reason=body.reason,
+            now=now(),
         )
-    )  # fmt: skip
+    )
     inside = count_for(
-        reader(), bearer.actor(), booking.at_centre(centre_id),
-        booking.between(row.starts_at, row.ends_at), booking.to_come(now()), now=now(),
-    )  # fmt: skip
+        reader(),
+        bearer.actor(),
+        booking.at_centre(centre_id),
+        booking.between(row.starts_at, row.ends_at),
+        booking.to_come(now()),
+        now=now(),
+    )
     return EnteredClosure(**_shown(row), visits=inside)
 
 

@@ -88,6 +88,9 @@ def _place(one: tuple[PatientRow, Link]) -> tuple[str, UUID]:
 
 def _shown(row: PatientRow, link: Link) -> Dependent:
     return Dependent(
-        id=row.id, name=row.name, born=row.born.isoformat() if row.born else None,
-        since=link.since, invited=link.invited,
-    )  # fmt: skip
+        id=row.id,
+        name=row.name,
+        born=row.born.isoformat() if row.born else None,
+        since=link.since,
+        invited=link.invited,
+    )

@@ -188,9 +188,13 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     def work(session: Session) -> doctors.Doctor:
         body.check(doctors.doctor(session, doctor_id))
         return doctors.change_doctor(
-            session, bearer.actor(), doctor_id, body.details(), zone=settings().time_zone,
+            session,
+            bearer.actor(),
+            doctor_id,
+            body.details(),
+            zone=settings().time_zone,
             now=now(),
-        )  # fmt: skip
+        )
 
     return _doctor(write(work))
 
@@ -247,9 +251,12 @@ def list_appointments(doctor_id: int) -> DoctorVisitList:
     """List a doctor's visits that stand, wherever they were booked."""
     doctors.doctor(reader(), doctor_id)
     found = visits_for(
-        reader(), bearer.actor(), visits.of_practitioner(doctor_id), visits.live_or_done(),
+        reader(),
+        bearer.actor(),
+        visits.of_practitioner(doctor_id),
+        visits.live_or_done(),
         now=now(),
-    )  # fmt: skip
+    )
     return DoctorVisitList([_appointment(one) for one in found])
 
 
@@ -268,9 +275,13 @@ def cancel_appointment(body: AppointmentNamed) -> None:
     def work(session: Session) -> None:
         visit = _named(session, body)
         booking.change_status(
-            session, bearer.actor(), visit.appointment.id, Status.CANCELLED,
-            now=now(), cutoff=CUTOFF,
-        )  # fmt: skip
+            session,
+            bearer.actor(),
+            visit.appointment.id,
+            Status.CANCELLED,
+            now=now(),
+            cutoff=CUTOFF,
+        )
 
     write(work)
 
@@ -281,9 +292,13 @@ def _named(session: Session, body: AppointmentNamed) -> Visit:
         datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
     )
     near = visits_for(
-        session, bearer.actor(), visits.of_practitioner(body.doctor_id), visits.live(),
-        visits.between(day_before, day_after), now=now(),
-    )  # fmt: skip
+        session,
+        bearer.actor(),
+        visits.of_practitioner(body.doctor_id),
+        visits.live(),
+        visits.between(day_before, day_after),
+        now=now(),
+    )
     for visit in near:
         local = visit.appointment.starts_at.astimezone(visit.zone)
         if (local.date(), f"{local:%H:%M}") == (body.date, body.time):

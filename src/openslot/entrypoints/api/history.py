@@ -165,15 +165,18 @@ def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
     if why is None:
         raise NotFound
     found = timeline(
-        reader(), patient_id, kind=_LISTS[query.kind], after=cursor[0] if cursor else None,
+        reader(),
+        patient_id,
+        kind=_LISTS[query.kind],
+        after=cursor[0] if cursor else None,
         size=query.limit + 1,
-    )  # fmt: skip
+    )
     return page(HistoryList, found.items, query, _item, lambda item: [Place(*item[:3])])
 
 
 @service.operation(
     "GET", READS, scope="records:read", rule=Rule.CONFIDENTIAL, query=Paged, answer=HistoryReadList
-)  # fmt: skip
+)
 def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
     """List who else read one's own history, or that of somebody one cares for."""
     after = read_cursor(query.after, instant, UUID)
@@ -181,9 +184,12 @@ def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
     if actor.account_id is None or not actor.acts_for(patient_id):
         refuse(patient_id)
     rows = exports.looks(
-        reader(), patient_id, besides=actor.account_id, after=Mark(*after) if after else None,
+        reader(),
+        patient_id,
+        besides=actor.account_id,
+        after=Mark(*after) if after else None,
         limit=query.limit + 1,
-    )  # fmt: skip
+    )
     return page(HistoryReadList, rows, query, _look, lambda one: (one.event.at, one.event.id))
 
 
@@ -254,18 +260,27 @@ def _visit(visit: Visit) -> HistoryVisit:
 def _referral(at: datetime, letter: Letter) -> HistoryReferral:
     row = letter.referral
     return HistoryReferral(
-        id=row.id, at=at, gp=practitioner_ref(letter.gp),
-        practitioner=practitioner_ref(letter.addressee), expertise=row.expertise,
-        status=letter.state(now()), sent=row.sent_at, expires=row.expires_at,
-    )  # fmt: skip
+        id=row.id,
+        at=at,
+        gp=practitioner_ref(letter.gp),
+        practitioner=practitioner_ref(letter.addressee),
+        expertise=row.expertise,
+        status=letter.state(now()),
+        sent=row.sent_at,
+        expires=row.expires_at,
+    )
 
 
 def _emergency(opened: Opened) -> HistoryEmergency:
     row = opened.access
     return HistoryEmergency(
-        id=row.id, at=row.starts_at, practitioner=practitioner_ref(opened.practitioner),
-        reason=row.reason, start=row.starts_at, end=row.ends_at,
-    )  # fmt: skip
+        id=row.id,
+        at=row.starts_at,
+        practitioner=practitioner_ref(opened.practitioner),
+        reason=row.reason,
+        start=row.starts_at,
+        end=row.ends_at,
+    )
 
 
 def _look(look: Look) -> HistoryRead:

@@ -133,9 +133,14 @@ def delete_me(body: Proof) -> None:
     if not actor.is_a(Role.PATIENT):
         raise Forbidden
     prove(
-        database(), settings(), account, body.password, field="password",
-        address=request.remote_addr, now=now(),
-    )  # fmt: skip
+        database(),
+        settings(),
+        account,
+        body.password,
+        field="password",
+        address=request.remote_addr,
+        now=now(),
+    )
     cutoff = timedelta(hours=settings().cancel_cutoff_hours)
     write(lambda session: delete_own_account(session, actor, now=now(), cutoff=cutoff))
 

@@ -197,19 +197,26 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 def _headers(one: Operation) -> Iterator[dict[str, Any]]:
     if one.method == "POST" and not one.secret:
         yield {
-            "name": idempotency.HEADER, "in": "header", "required": False,
+            "name": idempotency.HEADER,
+            "in": "header",
+            "required": False,
             "schema": {"type": "string", "pattern": f"^{idempotency.PATTERN}$"},
-        }  # fmt: skip
+        }
     if one.if_match:
         yield {
-            "name": "If-Match", "in": "header", "required": False,
+            "name": "If-Match",
+            "in": "header",
+            "required": False,
             "schema": {"type": "string", "pattern": f"^{ETAGS_PATTERN}$"},
-        }  # fmt: skip
+        }
     if one.revalidates:
         yield {
-            "name": "If-None-Match", "in": "header", "required": False,
-            "schema": {"type": "string"}, "description": "The ETag of what one has already.",
-        }  # fmt: skip
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "The ETag of what one has already.",
+        }
 
 
 def _responses(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:

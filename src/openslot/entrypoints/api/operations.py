@@ -124,10 +124,24 @@ class Service:
 
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
             one = Operation(
-                view.__name__, method, path, (view.__doc__ or "").strip(), self.tag, scope, rule,
-                query, body, answer, status, frozenset(may_fail), headers or {}, if_match,
-                secret, also, media,
-            )  # fmt: skip
+                view.__name__,
+                method,
+                path,
+                (view.__doc__ or "").strip(),
+                self.tag,
+                scope,
+                rule,
+                query,
+                body,
+                answer,
+                status,
+                frozenset(may_fail),
+                headers or {},
+                if_match,
+                secret,
+                also,
+                media,
+            )
             self.operations.append(one)
             answering = _answering(one, view)
             answering.operation = one  # type: ignore[attr-defined] # read by guards and by errors

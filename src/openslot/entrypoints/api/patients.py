@@ -83,7 +83,7 @@ PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change o
 
 @service.operation(
     "GET", PATH, scope="patients:read", rule=Rule.RELATED, query=PatientQuery, answer=PatientList
-)  # fmt: skip
+)
 def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     """Find patients, as somebody who works with them.
 
@@ -98,9 +98,14 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
         raise Invalid("Say whom to find.", field="q")
     after = read_cursor(query.after, str, UUID)
     rows = finding.found(
-        reader(), actor, text=f"{query.q or ''} {query.name or ''}".strip(), born=query.born,
-        after=(after[0], after[1]) if after else None, now=now(), limit=query.limit + 1,
-    )  # fmt: skip
+        reader(),
+        actor,
+        text=f"{query.q or ''} {query.name or ''}".strip(),
+        born=query.born,
+        after=(after[0], after[1]) if after else None,
+        now=now(),
+        limit=query.limit + 1,
+    )
     return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
 
 
@@ -113,9 +118,7 @@ def get_patient(patient_id: UUID) -> Patient:
     """
     actor = bearer.actor()
     may_see_patient(actor, patient_id)
-    if not finding.knows(
-        reader(), actor, patient_id, now=now(), access_days=access_days()
-    ):  # fmt: skip
+    if not finding.knows(reader(), actor, patient_id, now=now(), access_days=access_days()):
         refuse(patient_id)
     return _patient(queries.patient(reader(), patient_id))
 
@@ -166,9 +169,7 @@ def change_patient(patient_id: UUID, body: Partial) -> Patient:
 
 
 def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> None:
-    if not finding.may_change(
-        session, actor, patient_id, now=now(), access_days=access_days()
-    ):  # fmt: skip
+    if not finding.may_change(session, actor, patient_id, now=now(), access_days=access_days()):
         raise NotFound
     known = queries.patient(session, patient_id)
     details = merged(PatientDetails, known, body)

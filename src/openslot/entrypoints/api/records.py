@@ -164,12 +164,19 @@ def _added(patient_id: UUID, details: commands.Written, appointment: UUID | None
     check_may_read(patient_id)
     return _written(
         write(
-            lambda session: commands.add(
-                session, bearer.actor(), patient_id, details, now=now(), access_days=access_days(),
-                appointment_id=appointment,
-            ).id
+            lambda session: (
+                commands.add(
+                    session,
+                    bearer.actor(),
+                    patient_id,
+                    details,
+                    now=now(),
+                    access_days=access_days(),
+                    appointment_id=appointment,
+                ).id
+            )
         )
-    )  # fmt: skip
+    )
 
 
 def _written(entry_id: UUID) -> Answer:

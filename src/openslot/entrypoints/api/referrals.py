@@ -101,9 +101,14 @@ class ReferralChange(Given):
 
 
 @service.operation(
-    "GET", PATH, scope="referrals:read", rule=Rule.CONFIDENTIAL, query=ReferralQuery,
-    answer=ReferralList, may_fail=(404,),
-)  # fmt: skip
+    "GET",
+    PATH,
+    scope="referrals:read",
+    rule=Rule.CONFIDENTIAL,
+    query=ReferralQuery,
+    answer=ReferralList,
+    may_fail=(404,),
+)
 def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     """List what a GP wrote, a specialist was sent, or a patient can book with."""
     where = [queries.within_reach(bearer.actor(), now())]
@@ -116,9 +121,12 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
         where.append(queries.older_than(*after))
     rows = queries.letters(reader(), *where, limit=query.limit + 1)
     return page(
-        ReferralList, rows, query, lambda one: ReferralSummary(**_summary(one)),
+        ReferralList,
+        rows,
+        query,
+        lambda one: ReferralSummary(**_summary(one)),
         lambda one: (one.referral.created_at, one.referral.id),
-    )  # fmt: skip
+    )
 
 
 @service.operation("GET", ONE, scope="referrals:read", rule=Rule.CONFIDENTIAL, answer=Referral)
@@ -202,9 +210,13 @@ def _change(session: Session, referral_id: UUID, body: ReferralChange) -> None:
 
 def _send(session: Session, referral_id: UUID) -> None:
     commands.send(
-        session, bearer.actor(), referral_id, now=now(), months=settings().referral_months,
+        session,
+        bearer.actor(),
+        referral_id,
+        now=now(),
+        months=settings().referral_months,
         access_days=_days(),
-    )  # fmt: skip
+    )
 
 
 def _days() -> int:

@@ -142,9 +142,12 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
         reader(), *where, after=(after[0], after[1]) if after else None, limit=query.limit + 1
     )
     return page(
-        RequestList, rows, query, _listed,
+        RequestList,
+        rows,
+        query,
+        _listed,
         lambda one: (one.request.created_at, one.request.id),
-    )  # fmt: skip
+    )
 
 
 @service.operation(
@@ -173,11 +176,19 @@ def create_request(body: NewRequest) -> Answer:
     """
     details = RequestDetails(task=body.task, description=body.description, priority=body.priority)
     made = write(
-        lambda session: commands.make(
-            session, bearer.actor(), body.service, details, start=body.start,
-            minutes=body.minutes, patient_id=body.patient, now=now(),
-        ).id
-    )  # fmt: skip
+        lambda session: (
+            commands.make(
+                session,
+                bearer.actor(),
+                body.service,
+                details,
+                start=body.start,
+                minutes=body.minutes,
+                patient_id=body.patient,
+                now=now(),
+            ).id
+        )
+    )
     return _answer(made, status=201)
 
 
@@ -204,9 +215,14 @@ def amend_request(request_id: UUID, body: RequestChange) -> Answer:
         kept = {name: getattr(known.request, name) for name in RequestDetails.model_fields}
         named = {name: value for name, value in sent.items() if value or name == "description"}
         return commands.amend(
-            session, bearer.actor(), request_id, RequestDetails.model_validate(kept | named),
-            **when, now=now(), version=version,
-        )  # fmt: skip
+            session,
+            bearer.actor(),
+            request_id,
+            RequestDetails.model_validate(kept | named),
+            **when,
+            now=now(),
+            version=version,
+        )
 
     write(work)
     return _answer(request_id)

@@ -146,8 +146,9 @@ def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
     if after:
         wanted.append(ScheduleRow.id > after[0])
     rows = queries.bookable_page(reader(), *wanted, limit=query.limit + 1)
-    return page(ScheduleList, rows, query, lambda pair: _shown(*pair),
-                lambda pair: (pair[0].schedule.id,))  # fmt: skip
+    return page(
+        ScheduleList, rows, query, lambda pair: _shown(*pair), lambda pair: (pair[0].schedule.id,)
+    )
 
 
 @service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Schedule)
@@ -173,9 +174,15 @@ def create_schedule(body: NewSchedule) -> Answer:
     def work(session: Session) -> ScheduleRow:
         _check_subject(session, body)
         return commands.open_schedule(
-            session, bearer.actor(), centre_id=body.centre, practitioner_id=body.practitioner,
-            service_id=body.service, details=_details(body), hours=_weekly(body.hours), now=now(),
-        )  # fmt: skip
+            session,
+            bearer.actor(),
+            centre_id=body.centre,
+            practitioner_id=body.practitioner,
+            service_id=body.service,
+            details=_details(body),
+            hours=_weekly(body.hours),
+            now=now(),
+        )
 
     made = write(work)
     return Answer(_one(reader(), made.id), headers={"Location": f"{PATH}/{made.id}"})
@@ -225,10 +232,15 @@ def _details(body: NewSchedule) -> ScheduleDetails:
 
 def _weekly(hours: list[Hours]) -> list[Weekly]:
     return [
-        Weekly(one.weekday, parse_clock(one.starts), parse_clock(one.ends), one.valid_from,
-               one.valid_until)
+        Weekly(
+            one.weekday,
+            parse_clock(one.starts),
+            parse_clock(one.ends),
+            one.valid_from,
+            one.valid_until,
+        )
         for one in hours
-    ]  # fmt: skip
+    ]
 
 
 def _check_subject(session: Session, body: NewSchedule) -> None:
@@ -270,9 +282,12 @@ def _shown(subject: Subject, place: Place) -> Schedule:
         horizon_days=place.horizon_days,
         hours=[
             WeeklyHours(
-                weekday=one.weekday, starts=clock_text(one.starts), ends=clock_text(one.ends),
-                valid_from=one.valid_from, valid_until=one.valid_until,
+                weekday=one.weekday,
+                starts=clock_text(one.starts),
+                ends=clock_text(one.ends),
+                valid_from=one.valid_from,
+                valid_until=one.valid_until,
             )
             for one in place.hours
         ],
-    )  # fmt: skip
+    )

@@ -85,14 +85,26 @@ def search(query: SearchQuery) -> SearchResults:
     """
     limits.search(bearer.actor())
     wanted = Search(
-        text=query.q, name=query.name, centre=query.centre, suburb=query.suburb,
-        service=query.service, expertise=query.expertise, kinds=frozenset(query.kind),
-        order=query.order, page=query.page, page_size=query.limit,
-    )  # fmt: skip
+        text=query.q,
+        name=query.name,
+        centre=query.centre,
+        suburb=query.suburb,
+        service=query.service,
+        expertise=query.expertise,
+        kinds=frozenset(query.kind),
+        order=query.order,
+        page=query.page,
+        page_size=query.limit,
+    )
     found = find(
-        reader(), services().network, wanted, now=now(), days=settings().search_days, times=3,
+        reader(),
+        services().network,
+        wanted,
+        now=now(),
+        days=settings().search_days,
+        times=3,
         booker=booker(query.patient),
-    )  # fmt: skip
+    )
     return SearchResults(
         items=[_shown(one) for one in found.items], total=found.total, corrected=found.corrected
     )

@@ -77,9 +77,15 @@ def list_slots(query: SlotQuery) -> SlotList:
     found: list[FreeSlot] = []
     for starts, ends in _windows(query, chosen):
         found += free_slots(
-            reader(), chosen, starts, ends, now=now(), minutes=query.minutes,
-            limit=query.limit - len(found), booker=for_whom,
-        )  # fmt: skip
+            reader(),
+            chosen,
+            starts,
+            ends,
+            now=now(),
+            minutes=query.minutes,
+            limit=query.limit - len(found),
+            booker=for_whom,
+        )
         if len(found) == query.limit:
             break
     return SlotList(items=[slot(one, known[one.schedule_id].subject) for one in found])

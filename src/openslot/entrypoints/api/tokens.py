@@ -58,9 +58,14 @@ def create(body: SignIn) -> Tokens:
     the account has to wait, as on the sign-in page.
     """
     account = sign_in(
-        database(), settings(), body.email, body.password,
-        source=source_of(request.remote_addr), address=request.remote_addr, now=now(),
-    )  # fmt: skip
+        database(),
+        settings(),
+        body.email,
+        body.password,
+        source=source_of(request.remote_addr),
+        address=request.remote_addr,
+        now=now(),
+    )
     limits.sign_in(account.id)
     return _shown(write(lambda session: keys.issue_pair(session, account, now=now())))
 

@@ -88,12 +88,14 @@ def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     )
     centres = search.centres_of(reader(), [one.entry.id for one in rows])
     return page(
-        WaitingList, rows, query,
+        WaitingList,
+        rows,
+        query,
         lambda one: _shown(
             one.entry, patient_ref(one.patient), centres.get(one.entry.id, frozenset())
         ),
         lambda one: (one.entry.created_at, one.entry.id),
-    )  # fmt: skip
+    )
 
 
 @service.operation(

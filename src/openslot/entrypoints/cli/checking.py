@@ -33,9 +33,11 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
         left = check.faults(database)
     if not left:
         return []
-    advice = "Two visits at one time are for people to part." if repair else (
-        "Run: openslot check --repair"
-    )  # fmt: skip
+    advice = (
+        "Two visits at one time are for people to part."
+        if repair
+        else ("Run: openslot check --repair")
+    )
     return [f"Faults left: {len(left)}. {advice}"]
 
 

@@ -59,8 +59,9 @@ PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
 def show(visit: Visit, site: Site) -> Json:
     """The visit, in the time of its centre."""
     row, zone = visit.appointment, visit.zone
-    known = Subject(visit.schedule, visit.centre, visit.practitioner, visit.service,
-                    visit.department)  # fmt: skip
+    known = Subject(
+        visit.schedule, visit.centre, visit.practitioner, visit.service, visit.department
+    )
     is_off = visit.status in (Status.CANCELLED, Status.NO_SHOW)
     return resource(
         "Appointment",
@@ -97,8 +98,10 @@ def _slots(visit: Visit) -> list[Json | None]:
     row = visit.appointment
     span = span_between(row.starts_at, row.ends_at)
     cells = visit_cells(*span, visit.schedule.slot_minutes // 5)
-    return [reference("Slot", slot.write_id((tick, row.schedule_id, minutes)))
-            for tick, minutes in cells]  # fmt: skip
+    return [
+        reference("Slot", slot.write_id((tick, row.schedule_id, minutes)))
+        for tick, minutes in cells
+    ]
 
 
 def _participants(visit: Visit) -> list[Json]:
@@ -110,14 +113,20 @@ def _participants(visit: Visit) -> list[Json]:
         (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
         (reference("Location", visit.centre.id, visit.centre.name), "accepted"),
     )
-    return [{"actor": actor, "required": "required", "status": status}
-            for actor, status in actors if actor]  # fmt: skip
+    return [
+        {"actor": actor, "required": "required", "status": status}
+        for actor, status in actors
+        if actor
+    ]
 
 
 def _identified(system: str | None, value: str) -> Condition | None:
     if not value:
-        return Appointment.id.is_not(None) if system == URN else (
-            Appointment.external_id.startswith(f"{system}|", autoescape=True))  # fmt: skip
+        return (
+            Appointment.id.is_not(None)
+            if system == URN
+            else (Appointment.external_id.startswith(f"{system}|", autoescape=True))
+        )
     if system == URN or value.startswith("urn:uuid:"):
         key = read_uuid(value.removeprefix("urn:uuid:"))
         return None if key is None or system not in (None, URN) else Appointment.id == key
@@ -153,20 +162,32 @@ _ACTOR = ("participant", "actor")
 
 _VALUES: Mapping[str, list[Status]] = {
     code: [status for status, shown in STATUS.items() if shown == code and status != Status.LAPSED]
-    for code in ("proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow",
-                 "entered-in-error", "checked-in", "waitlist")
-}  # fmt: skip
+    for code in (
+        "proposed",
+        "pending",
+        "booked",
+        "arrived",
+        "fulfilled",
+        "cancelled",
+        "noshow",
+        "entered-in-error",
+        "checked-in",
+        "waitlist",
+    )
+}
 
 PARAMETERS: dict[str, Parameter] = {
     "patient": Reference("The patient.", {"Patient": _PATIENT}, path=_ACTOR),
-    "practitioner": Reference(
-        "The practitioner.", {"Practitioner": _PRACTITIONER}, path=_ACTOR
-    ),
+    "practitioner": Reference("The practitioner.", {"Practitioner": _PRACTITIONER}, path=_ACTOR),
     "location": Reference("The centre.", {"Location": _LOCATION}, path=_ACTOR),
     "actor": Reference(
         "Anybody or anything that takes part.",
-        {"Patient": _PATIENT, "Practitioner": _PRACTITIONER, "HealthcareService": _SERVICE,
-         "Location": _LOCATION},
+        {
+            "Patient": _PATIENT,
+            "Practitioner": _PRACTITIONER,
+            "HealthcareService": _SERVICE,
+            "Location": _LOCATION,
+        },
         path=_ACTOR,
     ),
     "date": Moment("The start.", Appointment.starts_at),
@@ -179,7 +200,7 @@ PARAMETERS: dict[str, Parameter] = {
     "slot": BySlot("The slot that it takes.", {"Slot": (Appointment.id, read_uuid)}),
     "identifier": Identified("Its id as urn:uuid:…, or the one you gave it.", _identified),
     **subject.CODES,
-}  # fmt: skip
+}
 
 
 def _gone(session: Session, key: UUID, asked: Asked) -> bool:

@@ -67,8 +67,10 @@ def _check_text(name: str, value: str) -> None:
     if len(value) > LONGEST or not value.isprintable():
         raise Malformed(
             "Shorten {name} to {longest} characters that can be seen.",
-            field=name[:60], name=name[:60], longest=LONGEST,
-        )  # fmt: skip
+            field=name[:60],
+            name=name[:60],
+            longest=LONGEST,
+        )
 
 
 class _Reading:
@@ -86,9 +88,13 @@ class _Reading:
 
     def query(self) -> Query:
         return Query(
-            tuple(self.terms), self.count, self.after, tuple(self.sort),
-            tuple(self.includes), tuple(self.applied),
-        )  # fmt: skip
+            tuple(self.terms),
+            self.count,
+            self.after,
+            tuple(self.sort),
+            tuple(self.includes),
+            tuple(self.applied),
+        )
 
     def _spend(self, cost: int, name: str) -> None:
         self.left -= cost
@@ -132,8 +138,9 @@ class _Reading:
         if match is None:
             raise Malformed(
                 "{name} cannot be asked: follow one reference at most.",
-                field=name[:60], name=name[:60],
-            )  # fmt: skip
+                field=name[:60],
+                name=name[:60],
+            )
         values = _alternatives(value)
         if isinstance(parameter, Reference):
             term = Term(name, base, modifier, chained, values, inner)
@@ -150,10 +157,14 @@ class _Reading:
             self._spend(len(term.values) * len(parameter.targets), term.sent)
             return term
         kinds = [term.modifier] if term.modifier else list(parameter.targets)
-        known = [parameter_of(self.resources[kind], term.chained) for kind in kinds
-                 if knows(self.resources.get(kind), term.chained)]  # fmt: skip
-        self._spend(sum(one.cost(value) for one in known if one for value in term.values),
-                    term.sent)  # fmt: skip
+        known = [
+            parameter_of(self.resources[kind], term.chained)
+            for kind in kinds
+            if knows(self.resources.get(kind), term.chained)
+        ]
+        self._spend(
+            sum(one.cost(value) for one in known if one for value in term.values), term.sent
+        )
         if any(takes(one, term.inner) for one in known):
             return term
         if known:

@@ -78,7 +78,8 @@ RESOURCE = Resource(
     seen=_seen,
     parameters={
         "date": Moment("When it happened.", AuditEvent.at),
-        "subtype": Code("What was done, such as appointment.booked.", AuditEvent.action,
-                        system="audit-action"),
+        "subtype": Code(
+            "What was done, such as appointment.booked.", AuditEvent.action, system="audit-action"
+        ),
     },
-)  # fmt: skip
+)

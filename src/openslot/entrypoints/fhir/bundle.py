@@ -30,8 +30,12 @@ def searchset(
     entries = [_entry(one, "match", asked) for one in matches]
     entries += [_entry(one, "include", asked) for one in along.found.values()]
     entries += [{"resource": one, "search": {"mode": "outcome"}} for one in along.notes]
-    bundle: Json = {"resourceType": "Bundle", "type": "searchset", "total": found.total,
-                    "link": links}  # fmt: skip
+    bundle: Json = {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": found.total,
+        "link": links,
+    }
     return bundle | ({"entry": entries} if entries else {})
 
 
@@ -86,8 +90,9 @@ class _Along:
                 continue
             parameter = source.parameters[one.parameter]
             if isinstance(parameter, Reference) and access.allows(one.source, "r"):
-                rows = search.referring(self.session, source, parameter, resource.name, keys,
-                                        asked=self.asked)  # fmt: skip
+                rows = search.referring(
+                    self.session, source, parameter, resource.name, keys, asked=self.asked
+                )
                 added += self._add(source, rows[:MOST_INCLUDED], known)
                 if len(rows) > MOST_INCLUDED:
                     self.notes.append(_too_many(one))

@@ -92,8 +92,10 @@ def _refusal(name: str) -> Malformed:
     return Malformed(
         "Give {name} as a date such as 2027-03-08, or with a time and its offset such as "
         "2027-03-08T09:00:00+11:00, after one of {prefixes} or nothing.",
-        field=name, name=name, prefixes=", ".join(PREFIXES),
-    )  # fmt: skip
+        field=name,
+        name=name,
+        prefixes=", ".join(PREFIXES),
+    )
 
 
 def within(one: Sequence[Period], other: Sequence[Period]) -> list[Period]:

@@ -78,10 +78,13 @@ RESOURCE = entries.resource(
         ),
         "date": Moment("When it was recorded.", Entry.recorded_at),
         "status": Choice(
-            "current, or superseded by a correction.", ENTRY_STANDING, STATUS,
+            "current, or superseded by a correction.",
+            ENTRY_STANDING,
+            STATUS,
             {"current": (STANDS,), "superseded": (CORRECTED,), "entered-in-error": ()},
         ),
-        "type": histories.Always("11506-3 of LOINC, as all are.", Entry.id.is_not(None),
-                                 system=LOINC, code="11506-3"),
+        "type": histories.Always(
+            "11506-3 of LOINC, as all are.", Entry.id.is_not(None), system=LOINC, code="11506-3"
+        ),
     },
-)  # fmt: skip
+)

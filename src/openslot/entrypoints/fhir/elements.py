@@ -29,8 +29,10 @@ class Site:
         """A CodeableConcept of such a code, which is its own text."""
         if not code:
             return None
-        return {"coding": [{"system": self.system(name), "code": code, "display": code}],
-                "text": code}  # fmt: skip
+        return {
+            "coding": [{"system": self.system(name), "code": code, "display": code}],
+            "text": code,
+        }
 
 
 def resource(kind: str, key: object, meta: Json | None, **elements: Any) -> Json:
@@ -86,13 +88,20 @@ def person_name(name: str) -> list[Json]:
     return [{"text": name, "family": family, "given": given}]
 
 
-def identifier(value: str | None, *, system: str | None = None, kind: str | None = None,
-               text: str | None = None) -> Json | None:  # fmt: skip
+def identifier(
+    value: str | None,
+    *,
+    system: str | None = None,
+    kind: str | None = None,
+    text: str | None = None,
+) -> Json | None:
     """An Identifier; ``kind`` is a code of HL7's table 0203, ``text`` its meaning."""
     if not value:
         return None
-    type_ = {"coding": [{"system": f"{TERMINOLOGY}/v2-0203", "code": kind}] if kind else None,
-             "text": text}  # fmt: skip
+    type_ = {
+        "coding": [{"system": f"{TERMINOLOGY}/v2-0203", "code": kind}] if kind else None,
+        "text": text,
+    }
     return {"system": system, "value": value, "type": type_}
 
 

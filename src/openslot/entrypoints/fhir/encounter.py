@@ -31,14 +31,26 @@ STATUS: Mapping[Status, str] = {Status.ARRIVED: "arrived", Status.FULFILLED: "fi
 CODES = "http://hl7.org/fhir/encounter-status"
 ACTS = f"{TERMINOLOGY}/v3-ActCode"
 AMBULATORY = {"system": ACTS, "code": "AMB", "display": "ambulatory"}
-PERFORMER = {"system": f"{TERMINOLOGY}/v3-ParticipationType", "code": "PPRF",
-             "display": "primary performer"}  # fmt: skip
+PERFORMER = {
+    "system": f"{TERMINOLOGY}/v3-ParticipationType",
+    "code": "PPRF",
+    "display": "primary performer",
+}
 
 _VALUES: Mapping[str, Sequence[Status]] = {
     code: [status for status, shown in STATUS.items() if shown == code]
-    for code in ("planned", "arrived", "triaged", "in-progress", "onleave", "finished",
-                 "cancelled", "entered-in-error", "unknown")
-}  # fmt: skip
+    for code in (
+        "planned",
+        "arrived",
+        "triaged",
+        "in-progress",
+        "onleave",
+        "finished",
+        "cancelled",
+        "entered-in-error",
+        "unknown",
+    )
+}
 
 
 def show(visit: Visit, site: Site) -> Json:
@@ -56,8 +68,10 @@ def show(visit: Visit, site: Site) -> Json:
         serviceType=site.concept("service-type", visit.service.name if visit.service else None),
         subject=reference("Patient", patient.id, patient.name) if patient else None,
         participant=[
-            {"type": [{"coding": [PERFORMER]}],
-             "individual": reference("Practitioner", person.id, person.name)}
+            {
+                "type": [{"coding": [PERFORMER]}],
+                "individual": reference("Practitioner", person.id, person.name),
+            }
         ]
         if person
         else None,
@@ -68,11 +82,13 @@ def show(visit: Visit, site: Site) -> Json:
         },
         reasonCode=[{"text": row.reason}],
         location=[
-            {"location": reference("Location", centre.id, centre.name),
-             "status": "completed" if is_over else "active"}
+            {
+                "location": reference("Location", centre.id, centre.name),
+                "status": "completed" if is_over else "active",
+            }
         ],
         serviceProvider=_provider(visit),
-    )  # fmt: skip
+    )
 
 
 def _appointment(visit: Visit) -> Json | None:
@@ -137,9 +153,11 @@ RESOURCE = Resource(
             path=("serviceProvider",),
         ),
         "date": Moment("The start.", Appointment.starts_at),
-        "status": Choice("Where it stands: arrived or finished.", Appointment.status, CODES,
-                         _VALUES),
-        "class": histories.Always("AMB, as all are.", Appointment.id.is_not(None), system=ACTS,
-                                  code="AMB"),
+        "status": Choice(
+            "Where it stands: arrived or finished.", Appointment.status, CODES, _VALUES
+        ),
+        "class": histories.Always(
+            "AMB, as all are.", Appointment.id.is_not(None), system=ACTS, code="AMB"
+        ),
     },
-)  # fmt: skip
+)

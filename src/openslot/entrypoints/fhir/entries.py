@@ -59,9 +59,7 @@ class Row(NamedTuple):
         return reference("Encounter", self.encounter_id)
 
 
-PATIENT = Reference(
-    "The patient.", {"Patient": (Entry.patient_id, read_uuid)}, path=("subject",)
-)  # fmt: skip
+PATIENT = Reference("The patient.", {"Patient": (Entry.patient_id, read_uuid)}, path=("subject",))
 
 
 def by_author(about: str, *path: str) -> Reference:

@@ -103,9 +103,7 @@ def note_missed(resource: Resource, keys: Collection[Key]) -> None:
     patients = search.whose(reader(), resource, resource.key.in_(keys)) or set(keys)
 
     def work(session: Session) -> None:
-        opened = access.readable(
-            session, bearer.actor(), patients, now=now(), access_days=_days()
-        )  # fmt: skip
+        opened = access.readable(session, bearer.actor(), patients, now=now(), access_days=_days())
         for one in sorted(patients - opened.keys()):
             access.note_refusal(session, bearer.actor(), one, now=now())
 

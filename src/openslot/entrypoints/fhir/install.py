@@ -117,8 +117,9 @@ def _methods(kind: Kind, rest: Sequence[str]) -> list[str]:
         return sorted({method for rule in own for method in rule.methods or ()} - {"OPTIONS"})
     if rest and rest[-1] in ("_search", "$cancel"):
         return ["POST"]
-    read, write, method = ("search-type", "create", "POST") if not rest else (
-        "read", "update", "PUT")  # fmt: skip
+    read, write, method = (
+        ("search-type", "create", "POST") if not rest else ("read", "update", "PUT")
+    )
     if len(rest) > 1:
         read, write = "vread", ""
     readable = ["GET", "HEAD"] if read in kind.interactions else []

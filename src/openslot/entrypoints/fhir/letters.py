@@ -47,9 +47,16 @@ class Received(BaseModel):
         "draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"
     ]
     intent: Literal[
-        "proposal", "plan", "directive", "order", "original-order", "reflex-order",
-        "filler-order", "instance-order", "option",
-    ]  # fmt: skip
+        "proposal",
+        "plan",
+        "directive",
+        "order",
+        "original-order",
+        "reflex-order",
+        "filler-order",
+        "instance-order",
+        "option",
+    ]
     subject: Ref
     id: str | None = None
     doNotPerform: bool = False
@@ -121,8 +128,9 @@ def create(session: Session, received: Received, context: Context) -> Row:
             session, actor, patient_id, details, now=now, access_days=_days(context)
         )
     except NotFound:
-        raise Unfitting("This is no patient whom you may refer.",
-                        field="ServiceRequest.subject") from None  # fmt: skip
+        raise Unfitting(
+            "This is no patient whom you may refer.", field="ServiceRequest.subject"
+        ) from None
     if received.status == "active":
         _send(session, row.id, context)
     return _again(session, row.id, context)
@@ -151,8 +159,9 @@ def _check_meaning(received: Received) -> None:
     if received.intent != "order":
         raise Unfitting("A letter of referral is an order.", field="ServiceRequest.intent")
     if received.doNotPerform:
-        raise Unfitting("A letter of referral asks for something.",
-                        field="ServiceRequest.doNotPerform")  # fmt: skip
+        raise Unfitting(
+            "A letter of referral asks for something.", field="ServiceRequest.doNotPerform"
+        )
 
 
 def _check_requester(received: Received, gp_id: int | None, context: Context) -> None:
@@ -160,8 +169,9 @@ def _check_requester(received: Received, gp_id: int | None, context: Context) ->
         return
     named = _id(received.requester, "Practitioner", "requester", context)
     if gp_id is not None and named != str(gp_id):
-        raise Unfitting("A letter is requested by the GP who writes it.",
-                        field="ServiceRequest.requester")  # fmt: skip
+        raise Unfitting(
+            "A letter is requested by the GP who writes it.", field="ServiceRequest.requester"
+        )
 
 
 def _check_same(row: Referral, received: Received, context: Context) -> None:
@@ -171,11 +181,13 @@ def _check_same(row: Referral, received: Received, context: Context) -> None:
     _check_meaning(received)
     _check_requester(received, row.gp_id, context)
     if _id(received.subject, "Patient", "subject", context) != str(row.patient_id):
-        raise Unfitting("The patient of a letter stays the same. Write another.",
-                        field="ServiceRequest.subject")  # fmt: skip
+        raise Unfitting(
+            "The patient of a letter stays the same. Write another.", field="ServiceRequest.subject"
+        )
     if len(received.note) > 2:
-        raise Unfitting("Give the letter as one note, and its answer as another.",
-                        field="ServiceRequest.note")  # fmt: skip
+        raise Unfitting(
+            "Give the letter as one note, and its answer as another.", field="ServiceRequest.note"
+        )
 
 
 def _rewrite(session: Session, row: Referral, received: Received, context: Context) -> None:
@@ -210,9 +222,13 @@ def _change_status(session: Session, key: UUID, received: Received, context: Con
 
 def _send(session: Session, key: UUID, context: Context) -> None:
     commands.send(
-        session, context.actor, key, now=context.now, months=context.settings.referral_months,
+        session,
+        context.actor,
+        key,
+        now=context.now,
+        months=context.settings.referral_months,
         access_days=_days(context),
-    )  # fmt: skip
+    )
 
 
 def _details(received: Received, text: str, context: Context) -> ReferralDetails:
@@ -220,8 +236,10 @@ def _details(received: Received, text: str, context: Context) -> ReferralDetails
     named = [_id(one, "Practitioner", "performer", context) for one in received.performer]
     expertise = received.performerType.words if received.performerType else None
     if len(named) > 1 or not (named or expertise):
-        raise Unfitting("Name one specialist as performer, or an area as performerType.",
-                        field="ServiceRequest.performer")  # fmt: skip
+        raise Unfitting(
+            "Name one specialist as performer, or an area as performerType.",
+            field="ServiceRequest.performer",
+        )
     specialist = read_number(named[0]) if named else None
     if named and specialist is None:
         raise Unfitting("There is no such practitioner.", field="ServiceRequest.performer")
@@ -234,8 +252,9 @@ def _details(received: Received, text: str, context: Context) -> ReferralDetails
 
 
 def _fields(error: ValidationError) -> InvalidFields:
-    return InvalidFields([(ELEMENTS.get(name, "ServiceRequest"), said)
-                          for name, said in problems(error)])  # fmt: skip
+    return InvalidFields(
+        [(ELEMENTS.get(name, "ServiceRequest"), said) for name, said in problems(error)]
+    )
 
 
 def _id(link: Ref, kind: str, element: str, context: Context) -> str:
@@ -253,8 +272,9 @@ def _days(context: Context) -> int:
 def _again(session: Session, key: UUID, context: Context) -> Row:
     """The letter as it is now."""
     session.flush()
-    asked = Asked(Site(context.base, context.now), ZoneInfo(context.settings.time_zone),
-                  context.actor)  # fmt: skip
+    asked = Asked(
+        Site(context.base, context.now), ZoneInfo(context.settings.time_zone), context.actor
+    )
     rows = search.by_keys(session, service_request.RESOURCE, [key], asked=asked)
     if not rows:
         raise NotFound

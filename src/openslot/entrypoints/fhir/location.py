@@ -37,8 +37,9 @@ def show(row: Centre, site: Site) -> Json:
         meta(row.changed_at),
         extension=[{"url": TIME_ZONE, "valueCode": row.time_zone}],
         identifier=[
-            identifier(number, system=numbers.system_of(numbers.BUSINESS, number),
-                       text="Business number")
+            identifier(
+                number, system=numbers.system_of(numbers.BUSINESS, number), text="Business number"
+            )
         ],
         status="active" if row.active else "inactive",
         name=row.name,
@@ -51,7 +52,7 @@ def show(row: Centre, site: Site) -> Json:
         if row.longitude is not None and row.latitude is not None
         else None,
         managingOrganization=reference("Organization", organization.centre_id(row.id), row.name),
-    )  # fmt: skip
+    )
 
 
 def _numbered(system: str | None, number: str) -> Condition | None:
@@ -78,14 +79,19 @@ RESOURCE = Resource(
         "address": Text("Part of the address.", Centre.address, Centre.suburb),
         "address-city": Text("The suburb.", Centre.suburb),
         "identifier": Identified("The business number.", _numbered),
-        "type": Code(f"Kind of centre: {', '.join(CentreType)}.", Centre.type,
-                     system="centre-type"),
-        "status": Choice("Whether it can be booked.", Centre.active, STATUS,
-                         {"active": (True,), "inactive": (False,), "suspended": ()}),
+        "type": Code(
+            f"Kind of centre: {', '.join(CentreType)}.", Centre.type, system="centre-type"
+        ),
+        "status": Choice(
+            "Whether it can be booked.",
+            Centre.active,
+            STATUS,
+            {"active": (True,), "inactive": (False,), "suspended": ()},
+        ),
         "organization": Reference(
             "The centre as an organisation.",
             {"Organization": (centre_key(Centre.id), organization.read_id)},
             path=("managingOrganization",),
         ),
     },
-)  # fmt: skip
+)

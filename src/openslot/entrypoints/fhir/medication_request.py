@@ -57,9 +57,11 @@ RESOURCE = entries.resource(
         "requester": entries.by_author("Who prescribed it.", "requester"),
         "encounter": entries.by_encounter("encounter"),
         "authoredon": Moment("When it was recorded.", Entry.recorded_at),
-        "status": Choice("active, or entered-in-error where it was corrected.", ENTRY_STANDING,
-                         STATUS, _VALUES),
-        "intent": histories.Always("order, as all are.", Entry.id.is_not(None), system=INTENT,
-                                   code="order"),
+        "status": Choice(
+            "active, or entered-in-error where it was corrected.", ENTRY_STANDING, STATUS, _VALUES
+        ),
+        "intent": histories.Always(
+            "order, as all are.", Entry.id.is_not(None), system=INTENT, code="order"
+        ),
     },
-)  # fmt: skip
+)

@@ -36,8 +36,17 @@ RENAMED: Mapping[str, tuple[str, str]] = {
 }
 """What $find is asked with, as a search for slots: the parameter, and the kind of a bare id."""
 
-_TEXTS = ("valueDateTime", "valueInstant", "valueDate", "valueString", "valueUri", "valueUrl",
-          "valueCode", "valueId", "valueCanonical")  # fmt: skip
+_TEXTS = (
+    "valueDateTime",
+    "valueInstant",
+    "valueDate",
+    "valueString",
+    "valueUri",
+    "valueUrl",
+    "valueCode",
+    "valueId",
+    "valueCanonical",
+)
 _APPOINTMENTS = ("appointment", "appt-resource", "appointment-resource")
 _REFERENCES = ("appointment-reference", "appt-id")
 _PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
@@ -102,12 +111,18 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
         said = issue("not-found", "No time is free. Ask for other days.", severity="warning")
     unknown = ignored(pairs, query)
     warnings = [
-        issue("not-supported", f"There is no parameter {name[:60]} here; it changed nothing.",
-              severity="warning")
+        issue(
+            "not-supported",
+            f"There is no parameter {name[:60]} here; it changed nothing.",
+            severity="warning",
+        )
         for name in unknown[:20]
-    ]  # fmt: skip
-    applied = [(name, value) for name, value in pairs
-               if value and name not in (*unknown, "_after", *asking.ABOUT_THE_ANSWER)]  # fmt: skip
+    ]
+    applied = [
+        (name, value)
+        for name, value in pairs
+        if value and name not in (*unknown, "_after", *asking.ABOUT_THE_ANSWER)
+    ]
     applied += [("end", value) for _, value in found.applied]
     bundle = _bundle([_proposal(row, site) for row in found.rows], site, said, *warnings)
     links = links_of(f"{site.base}/Appointment/$find", applied, found.after)
@@ -122,13 +137,20 @@ def done(appointment: Json, site: Site) -> Json:
 def _bundle(appointments: Sequence[Json], site: Site, *said: Json) -> Json:
     """Appointments and what there is to say about them."""
     entries: list[Json] = [
-        {"fullUrl": f"{site.base}/Appointment/{one['id']}", "resource": one,
-         "search": {"mode": "match"}}
+        {
+            "fullUrl": f"{site.base}/Appointment/{one['id']}",
+            "resource": one,
+            "search": {"mode": "match"},
+        }
         for one in appointments
-    ]  # fmt: skip
+    ]
     entries.append({"resource": outcome(*said), "search": {"mode": "outcome"}})
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(appointments),
-            "entry": entries}  # fmt: skip
+    return {
+        "resourceType": "Bundle",
+        "type": "searchset",
+        "total": len(appointments),
+        "entry": entries,
+    }
 
 
 def _proposal(row: slot.Row, site: Site) -> Json:
@@ -152,9 +174,12 @@ def _proposal(row: slot.Row, site: Site) -> Json:
         end=instant(instant_of(cell.tick + cell.minutes // 5), zone),
         minutesDuration=cell.minutes,
         slot=[reference("Slot", key)],
-        participant=[{"actor": actor, "required": "required", "status": "needs-action"}
-                     for actor in actors if actor],
-    )  # fmt: skip
+        participant=[
+            {"actor": actor, "required": "required", "status": "needs-action"}
+            for actor in actors
+            if actor
+        ],
+    )
 
 
 def body() -> Json:
@@ -193,8 +218,9 @@ def _text(one: Json) -> str:
             return str(one[name])
     if isinstance(one.get("valueInteger"), int):
         return str(one["valueInteger"])
-    link, coding, concept = (one.get(f"value{kind}") for kind in
-                             ("Reference", "Coding", "CodeableConcept"))  # fmt: skip
+    link, coding, concept = (
+        one.get(f"value{kind}") for kind in ("Reference", "Coding", "CodeableConcept")
+    )
     if isinstance(link, dict) and isinstance(link.get("reference"), str):
         return str(link["reference"])
     if isinstance(concept, dict):
@@ -206,8 +232,9 @@ def _text(one: Json) -> str:
             system = coding.get("system")
             plain = code.replace("\\", "\\\\").replace(",", "\\,")
             return f"{system}|{plain}" if isinstance(system, str) else plain
-    raise Malformed("The value of {name} cannot be read.", field=one["name"][:60],
-                    name=one["name"][:60])  # fmt: skip
+    raise Malformed(
+        "The value of {name} cannot be read.", field=one["name"][:60], name=one["name"][:60]
+    )
 
 
 def texts(found: Json) -> list[tuple[str, str]]:
@@ -233,14 +260,19 @@ def wanted(found: Json, base: str) -> tuple[Json, str | None]:
             if slot.read_id(key) is None:
                 return {}, key
             return for_patient(_taking(key), found), None
-    raise Malformed("Send the parameter appointment or appointment-reference.",
-                    field="Parameters.parameter")  # fmt: skip
+    raise Malformed(
+        "Send the parameter appointment or appointment-reference.", field="Parameters.parameter"
+    )
 
 
 def _taking(key: str) -> Json:
     place = {"type": [{"text": "The place of the slot"}], "status": "needs-action"}
-    return {"resourceType": "Appointment", "status": "proposed", "participant": [place],
-            "slot": [{"reference": f"Slot/{key}"}]}  # fmt: skip
+    return {
+        "resourceType": "Appointment",
+        "status": "proposed",
+        "participant": [place],
+        "slot": [{"reference": f"Slot/{key}"}],
+    }
 
 
 def for_patient(one: Json, found: Json) -> Json:

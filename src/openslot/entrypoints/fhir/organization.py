@@ -55,8 +55,9 @@ def department_id(key: int) -> str:
 def show(row: OrganizationRow, site: Site) -> Json:
     """A centre, or a department as a part of it."""
     is_department = row.key % 2 == 1
-    code, display = ("dept", "Hospital Department") if is_department else (
-        "prov", "Healthcare Provider")  # fmt: skip
+    code, display = (
+        ("dept", "Hospital Department") if is_department else ("prov", "Healthcare Provider")
+    )
     kind = {"system": f"{TERMINOLOGY}/organization-type", "code": code, "display": display}
     return resource(
         "Organization",

@@ -111,8 +111,10 @@ class Choice(Parameter):
         if code not in self.values:
             raise Malformed(
                 "Give {name} as one of: {codes}.",
-                field=name, name=name, codes=", ".join(self.values),
-            )  # fmt: skip
+                field=name,
+                name=name,
+                codes=", ".join(self.values),
+            )
         return self.values[code] if system in (None, self.system) else None
 
 

@@ -41,8 +41,12 @@ def show(row: Patient, _site: Site) -> Json:
         meta(row.changed_at),
         identifier=[
             own_identifier(row.id),
-            identifier(number, system=numbers.system_of(numbers.MEDICARE, number), kind="MC",
-                       text="Medicare number"),
+            identifier(
+                number,
+                system=numbers.system_of(numbers.MEDICARE, number),
+                kind="MC",
+                text="Medicare number",
+            ),
         ],
         active=row.active,
         name=person_name(row.name),
@@ -51,7 +55,7 @@ def show(row: Patient, _site: Site) -> Json:
         communication=[{"language": {"text": row.language}, "preferred": True}]
         if row.language
         else None,
-    )  # fmt: skip
+    )
 
 
 def _identified(system: str | None, number: str) -> Condition | None:

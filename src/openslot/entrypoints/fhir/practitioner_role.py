@@ -68,8 +68,11 @@ def _available(starts: int, ends: int, days: list[str]) -> Json:
         return {"daysOfWeek": days, "allDay": True}
     # FHIR's time knows no 24:00.
     last = "23:59:59" if ends == MINUTES_A_DAY else f"{clock_text(ends)}:00"
-    return {"daysOfWeek": days, "availableStartTime": f"{clock_text(starts)}:00",
-            "availableEndTime": last}  # fmt: skip
+    return {
+        "daysOfWeek": days,
+        "availableStartTime": f"{clock_text(starts)}:00",
+        "availableEndTime": last,
+    }
 
 
 def _in_words(period: Weekly) -> str:

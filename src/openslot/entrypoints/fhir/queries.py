@@ -173,10 +173,20 @@ def _organizations() -> Any:
         .correlate(None)
     )
     centres = select(
-        centre_key(Centre.id), cast(null(), Integer), no_words, Centre.name, Centre.type,
-        Centre.description, Centre.phone, Centre.email, Centre.business_number, Centre.address,
-        Centre.suburb, Centre.active, Centre.changed_at,
-    )  # fmt: skip
+        centre_key(Centre.id),
+        cast(null(), Integer),
+        no_words,
+        Centre.name,
+        Centre.type,
+        Centre.description,
+        Centre.phone,
+        Centre.email,
+        Centre.business_number,
+        Centre.address,
+        Centre.suburb,
+        Centre.active,
+        Centre.changed_at,
+    )
     return union_all(departments, centres).subquery("organization")
 
 

@@ -93,9 +93,17 @@ class Received(BaseModel):
 
     resourceType: Literal["Appointment"]
     status: Literal[
-        "proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow",
-        "entered-in-error", "checked-in", "waitlist",
-    ]  # fmt: skip
+        "proposed",
+        "pending",
+        "booked",
+        "arrived",
+        "fulfilled",
+        "cancelled",
+        "noshow",
+        "entered-in-error",
+        "checked-in",
+        "waitlist",
+    ]
     participant: Annotated[tuple[Participant, ...], Field(min_length=1, strict=False)]
     id: str | None = None
     identifier: Annotated[tuple[Identifier, ...], Field(strict=False)] = ()
@@ -178,8 +186,13 @@ def check_json(value: Any, path: str, *, depth: int = 0) -> None:
         raise Malformed("Leave {path} out, or say something in it.", field=path, path=path)
     if isinstance(value, str) and _UNSEEN.search(value):
         raise Malformed("Take out characters that cannot be seen.", field=path)
-    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(
-        value, list) else ()  # fmt: skip
+    parts = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for name, part in parts:
         if isinstance(name, str) and not name.isprintable():
             raise Malformed("Take out characters that cannot be seen.")

@@ -221,9 +221,14 @@ def by_keys(
 
 
 def referring(
-    session: Session, resource: Resource, parameter: Reference, kind: str,
-    keys: Sequence[Key], *, asked: Asked,
-) -> Sequence[Any]:  # fmt: skip
+    session: Session,
+    resource: Resource,
+    parameter: Reference,
+    kind: str,
+    keys: Sequence[Key],
+    *,
+    asked: Asked,
+) -> Sequence[Any]:
     """The rows that refer to one of the keys: at most MOST_INCLUDED, and one that says so."""
     column, _ = parameter.targets[kind]
     return fetch(session, resource, column.in_(keys), asked=asked, limit=MOST_INCLUDED + 1)

@@ -109,8 +109,10 @@ def _notes(letter: Letter) -> list[Json]:
     notes = [(referral.gp_id, referral.sent_at or referral.created_at, referral.letter)]
     if referral.answer and referral.answered_by and referral.answered_at:
         notes.append((referral.answered_by, referral.answered_at, referral.answer))
-    return [{"authorReference": reference("Practitioner", who), "time": instant(at), "text": text}
-            for who, at, text in notes]  # fmt: skip
+    return [
+        {"authorReference": reference("Practitioner", who), "time": instant(at), "text": text}
+        for who, at, text in notes
+    ]
 
 
 class Stands(Choice):
@@ -127,9 +129,16 @@ class Stands(Choice):
 
 _VALUES: Mapping[str, list[State]] = {
     code: [state for state, shown in STATUS.items() if shown == code]
-    for code in ("draft", "active", "on-hold", "revoked", "completed", "entered-in-error",
-                 "unknown")
-}  # fmt: skip
+    for code in (
+        "draft",
+        "active",
+        "on-hold",
+        "revoked",
+        "completed",
+        "entered-in-error",
+        "unknown",
+    )
+}
 _PATIENT = {"Patient": (Referral.patient_id, read_uuid)}
 
 

@@ -186,8 +186,11 @@ def _periods(
         periods = [(instant_of(tick), instant_of(tick + 1)) for tick, *_ in sorted(keys)]
     for term in terms:
         if term.name == "start":
-            one = [period for value in term.values
-                   for period in dates.read("start", value, asked.zone).periods()]  # fmt: skip
+            one = [
+                period
+                for value in term.values
+                for period in dates.read("start", value, asked.zone).periods()
+            ]
             periods = dates.within(periods, one)
     if not periods:
         return [], ()
@@ -212,8 +215,9 @@ def _bound(
         raise Malformed(
             "Say from when and until when slots are to start, at most {days} days, such as "
             "start=ge2027-03-08&start=lt2027-03-15.",
-            field="start", days=MOST_DAYS,
-        )  # fmt: skip
+            field="start",
+            days=MOST_DAYS,
+        )
     return (low, high), ()
 
 

@@ -14,13 +14,19 @@ from openslot.schedules.queries import Subject
 ENTITIES = (Schedule, Centre, Practitioner, Service, Department)
 
 CODES: Mapping[str, Any] = {
-    "service-type": Code("The name of a department's service.", Service.name,
-                         system="service-type"),
-    "service-category": Code("The category of a department's service.", Service.category,
-                             system="service-category"),
-    "specialty": Code("Profession, or a specialist's area of expertise.",
-                      Practitioner.profession, Practitioner.expertise, system="specialty"),
-}  # fmt: skip
+    "service-type": Code(
+        "The name of a department's service.", Service.name, system="service-type"
+    ),
+    "service-category": Code(
+        "The category of a department's service.", Service.category, system="service-category"
+    ),
+    "specialty": Code(
+        "Profession, or a specialist's area of expertise.",
+        Practitioner.profession,
+        Practitioner.expertise,
+        system="specialty",
+    ),
+}
 
 
 def service_type(subject: Subject, site: Site) -> list[Json | None]:
@@ -54,6 +60,11 @@ def changed(subject: Subject) -> datetime:
 
 def is_bookable(subject: Subject) -> bool:
     """Whether the schedule and all that it belongs to is active."""
-    parts = (subject.schedule, subject.centre, subject.practitioner, subject.service,
-             subject.department)  # fmt: skip
+    parts = (
+        subject.schedule,
+        subject.centre,
+        subject.practitioner,
+        subject.service,
+        subject.department,
+    )
     return all(part.active for part in parts if part is not None)

@@ -77,12 +77,21 @@ def token() -> ResponseReturnValue:
     audience, moment = address(), now()
     given = write(
         lambda session: grant(
-            session, client_named(session, assertion), assertion, keys, wanted,
-            audience=audience, now=moment,
+            session,
+            client_named(session, assertion),
+            assertion,
+            keys,
+            wanted,
+            audience=audience,
+            now=moment,
         )
-    )  # fmt: skip
-    answer = {"access_token": given.token, "token_type": "bearer", "expires_in": given.seconds,
-              "scope": " ".join(given.scopes)}  # fmt: skip
+    )
+    answer = {
+        "access_token": given.token,
+        "token_type": "bearer",
+        "expires_in": given.seconds,
+        "scope": " ".join(given.scopes),
+    }
     return _unkept(jsonify(answer))
 
 

@@ -51,8 +51,9 @@ def condition(resource: Resource) -> Query | None:
     access.demand(resource.name, "s")
     query = asking.read(resource, parse_qsl(text.lstrip("?")), RESOURCES, strict=True)
     if not query.terms:
-        raise Malformed("Give If-None-Exist as a search such as identifier=system|value.",
-                        field="If-None-Exist")  # fmt: skip
+        raise Malformed(
+            "Give If-None-Exist as a search such as identifier=system|value.", field="If-None-Exist"
+        )
     access.demand_chained(resource, query, RESOURCES)
     return Query(terms=query.terms, count=2)
 

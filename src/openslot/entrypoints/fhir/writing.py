@@ -94,8 +94,14 @@ def update(
     visit, _ = visit_for(session, context.actor, key)
     if version is not None and version != str(visit.appointment.version):
         raise StaleVersion
-    status = next((own for own, shown in STATUS.items()
-                   if shown == received.status and own is not Status.LAPSED), None)  # fmt: skip
+    status = next(
+        (
+            own
+            for own, shown in STATUS.items()
+            if shown == received.status and own is not Status.LAPSED
+        ),
+        None,
+    )
     if received.status == "checked-in":
         status = Status.ARRIVED
     if status is None:
@@ -127,8 +133,10 @@ def _move(session: Session, visit: Visit, received: Received, context: Context) 
     wanted = _wanted(session, received, context, visit)
     row = visit.appointment
     if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
-        row.schedule_id, row.starts_at, row.ends_at,
-    ):  # fmt: skip
+        row.schedule_id,
+        row.starts_at,
+        row.ends_at,
+    ):
         named(
             lambda: commands.move(
                 session,
@@ -149,9 +157,14 @@ def _amend(session: Session, visit: Visit, received: Received, context: Context)
     is_open = visit.status in (Status.HELD, Status.BOOKED)
     if is_open and (received.reason, priority) != (row.reason, row.priority):
         commands.amend(
-            session, context.actor, row.id, reason=received.reason, priority=priority,
-            now=context.now, cutoff=context.cutoff,
-        )  # fmt: skip
+            session,
+            context.actor,
+            row.id,
+            reason=received.reason,
+            priority=priority,
+            now=context.now,
+            cutoff=context.cutoff,
+        )
 
 
 def _change_status(
@@ -163,9 +176,14 @@ def _change_status(
     if to is visit.status:
         return row.id
     if visit.status is Status.HELD and to is Status.BOOKED:
-        wish = Wish(row.schedule_id, row.starts_at, _minutes(row.starts_at, row.ends_at),
-                    row.patient_id or _patient_id(_participants(received, context)),
-                    reason=row.reason, priority=Priority(row.priority))  # fmt: skip
+        wish = Wish(
+            row.schedule_id,
+            row.starts_at,
+            _minutes(row.starts_at, row.ends_at),
+            row.patient_id or _patient_id(_participants(received, context)),
+            reason=row.reason,
+            priority=Priority(row.priority),
+        )
         booked = named(
             lambda: referrals.book(
                 session, actor, wish, now=now, hold_id=row.id, referral_id=row.referral_id
@@ -178,8 +196,9 @@ def _change_status(
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
         if why is not None and len(why) > 500:
-            raise Unfitting("Shorten this to 500 characters.",
-                            field="Appointment.cancelationReason")  # fmt: skip
+            raise Unfitting(
+                "Shorten this to 500 characters.", field="Appointment.cancelationReason"
+            )
         commands.change_status(session, actor, row.id, to, now=now, cutoff=context.cutoff, why=why)
     return row.id
 
@@ -202,15 +221,20 @@ def _check_same(visit: Visit, to: Status, received: Received, context: Context) 
     known = str(visit.patient.id) if visit.patient else None
     is_open = known is None and visit.status is Status.HELD and to is Status.BOOKED
     if patient is not None and patient != known and not is_open:
-        raise Unfitting("The patient of an appointment stays the same. Book another.",
-                        field="Appointment.participant")  # fmt: skip
+        raise Unfitting(
+            "The patient of an appointment stays the same. Book another.",
+            field="Appointment.participant",
+        )
     if _letter(received, context) not in (None, visit.appointment.referral_id):
-        raise Unfitting("The letter of an appointment stays the same. Book another.",
-                        field="Appointment.basedOn")  # fmt: skip
+        raise Unfitting(
+            "The letter of an appointment stays the same. Book another.",
+            field="Appointment.basedOn",
+        )
     external_id = _external_id(received)
     if external_id not in (None, visit.appointment.external_id):
-        raise Unfitting("The identifier of an appointment stays the same.",
-                        field="Appointment.identifier")  # fmt: skip
+        raise Unfitting(
+            "The identifier of an appointment stays the same.", field="Appointment.identifier"
+        )
 
 
 def _letter(received: Received, context: Context) -> UUID | None:
@@ -259,8 +283,9 @@ def _wanted(
     if told and not own:
         schedule_id, first, last = told
         if begins is not None and (begins, ends) != (first, last):
-            raise Unfitting("Give the start and end of the slots, or leave them out.",
-                            field="Appointment.start")  # fmt: skip
+            raise Unfitting(
+                "Give the start and end of the slots, or leave them out.", field="Appointment.start"
+            )
         begins, ends = first, last
         chosen: Sequence[Subject] = subjects(session, Schedule.id == schedule_id)
     else:
@@ -272,8 +297,10 @@ def _wanted(
     if (ends - begins).total_seconds() % 60:
         raise Unfitting("Give whole minutes.", field="Appointment.end")
     if (received.minutesDuration or 0) > _minutes(begins, ends):
-        raise Unfitting("Give no more minutes than there are from start to end, or leave them out.",
-                        field="Appointment.minutesDuration")  # fmt: skip
+        raise Unfitting(
+            "Give no more minutes than there are from start to end, or leave them out.",
+            field="Appointment.minutesDuration",
+        )
     return Wanted(subject.schedule.id, begins, _minutes(begins, ends), _patient_id(named))
 
 
@@ -305,8 +332,7 @@ def _slots(received: Received, context: Context) -> tuple[int, datetime, datetim
     end = known[0][0]
     for tick, schedule_id, minutes in known:
         if schedule_id != known[0][1] or tick != end:
-            raise Unfitting("Give slots of one schedule that follow each other.",
-                            field="schedule")  # fmt: skip
+            raise Unfitting("Give slots of one schedule that follow each other.", field="schedule")
         end = tick + minutes // 5
     return known[0][1], instant_of(known[0][0]), instant_of(end)
 
@@ -358,8 +384,7 @@ def _check_participants(subject: Subject, named: Mapping[str, str]) -> None:
         "Location": schedule.centre_id,
     }
     if any(named[kind] != str(known[kind]) for kind in named.keys() & known.keys()):
-        raise Unfitting("This slot is not with that participant.",
-                        field="Appointment.participant")  # fmt: skip
+        raise Unfitting("This slot is not with that participant.", field="Appointment.participant")
 
 
 def _participants(received: Received, context: Context) -> dict[str, str]:
@@ -373,8 +398,9 @@ def _participants(received: Received, context: Context) -> dict[str, str]:
         if kind not in ("Patient", *_KINDS):
             raise Unfitting(
                 "Refer to a Patient, Practitioner, PractitionerRole, HealthcareService or "
-                "Location of this server.", field="Appointment.participant",
-            )  # fmt: skip
+                "Location of this server.",
+                field="Appointment.participant",
+            )
         if found.setdefault(kind, key) != key:
             sentence = "Name one participant of each kind."
             if kind == "Patient":

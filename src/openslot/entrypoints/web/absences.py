@@ -95,10 +95,14 @@ def end(absence_id: str) -> BaseResponse:
     who, withdraw = _who(), reading.text("withdraw") == "yes"
     context.write(
         lambda session: rebooking.end(
-            session, context.actor(), who, read_id(absence_id), withdraw=withdraw,
+            session,
+            context.actor(),
+            who,
+            read_id(absence_id),
+            withdraw=withdraw,
             now=context.now(),
         )
-    )  # fmt: skip
+    )
     flash(_("This time can be booked again."), "good")
     return _back()
 

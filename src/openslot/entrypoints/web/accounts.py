@@ -70,9 +70,14 @@ def sign_in() -> ResponseReturnValue:
     email, password = reading.text("email"), form.password.data or ""
     try:
         account = identity.sign_in(
-            context.database(), context.settings(), email, password,
-            source=known_device.source(email), address=request.remote_addr, now=context.now(),
-        )  # fmt: skip
+            context.database(),
+            context.settings(),
+            email,
+            password,
+            source=known_device.source(email),
+            address=request.remote_addr,
+            now=context.now(),
+        )
         limits.sign_in(account.id)
     except DomainError as error:
         return _not_signed_in(form, email, error)
@@ -140,10 +145,12 @@ def sign_up() -> ResponseReturnValue:
         form.refuse(error)
         return _sign_up_page(form, status_of(error))
     flash(
-        _("We have written to %(email)s. Sign in with the password you chose.",
-          email=details.email),
+        _(
+            "We have written to %(email)s. Sign in with the password you chose.",
+            email=details.email,
+        ),
         "good",
-    )  # fmt: skip
+    )
     return redirect(url_for("accounts.sign_in", email=details.email, next=_next() or None), 303)
 
 

@@ -98,8 +98,13 @@ def new_centre() -> ResponseReturnValue:
     if request.method == "POST":
         status = save(form, CentreDetails, _create)
     if isinstance(status, Done):
-        flash(_("%(name)s is added. Add its departments, and who works there.",
-                name=status.value.name), "good")  # fmt: skip
+        flash(
+            _(
+                "%(name)s is added. Add its departments, and who works there.",
+                name=status.value.name,
+            ),
+            "good",
+        )
         return redirect(url_for("admin.centre", centre_id=status.value.id), 303)
     return _centre_page(form, status, heading=_("Add a centre"))
 
@@ -118,8 +123,12 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
     kept = form.leave_out(CentreDetails, editor, found)
     status: Done[Centre] | int = SHOWN
     if request.method == "POST":
-        status = save(form, CentreDetails, lambda session, details: _change(
-            session, centre_id, details), **kept)  # fmt: skip
+        status = save(
+            form,
+            CentreDetails,
+            lambda session, details: _change(session, centre_id, details),
+            **kept,
+        )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin.centre", centre_id=centre_id), 303)

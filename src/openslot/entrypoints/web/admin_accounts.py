@@ -156,8 +156,13 @@ def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Say that the mail is on its way; where no server takes it, show the link this once."""
     if context.settings().smtp_host:
-        flash(_("We have written to %(email)s, with a link that sets the password.",
-                email=account.email), "good")  # fmt: skip
+        flash(
+            _(
+                "We have written to %(email)s, with a link that sets the password.",
+                email=account.email,
+            ),
+            "good",
+        )
         return redirect(url_for("admin_accounts.show", account_id=account.id), 303)
     return render_template("admin/account_link.html", account=account, link=link)
 
@@ -185,10 +190,16 @@ def switch(account_id: UUID) -> ResponseReturnValue:
     wanted = reading.text("active") == "yes"
     status: Done[None] | int = SHOWN
     if request.method == "POST":
-        status = do(form, lambda session: staff.set_account_active(
-            session, context.actor(), account_id, active=wanted, now=context.now()))  # fmt: skip
+        status = do(
+            form,
+            lambda session: staff.set_account_active(
+                session, context.actor(), account_id, active=wanted, now=context.now()
+            ),
+        )
     if isinstance(status, Done):
-        flash(_("The account is switched on.") if wanted else _("The account is switched off."),
-              "good")  # fmt: skip
+        flash(
+            _("The account is switched on.") if wanted else _("The account is switched off."),
+            "good",
+        )
         return redirect(url_for("admin_accounts.show", account_id=account_id), 303)
     return render_template("admin/account_switch.html", form=form, account=account), status

@@ -123,9 +123,14 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
 
     def close(session: Session) -> Closure:
         return commands.close_centre(
-            session, context.actor(), centre.id, starts=period[0], ends=period[1],
-            reason=details.reason, now=context.now(),
-        )  # fmt: skip
+            session,
+            context.actor(),
+            centre.id,
+            starts=period[0],
+            ends=period[1],
+            reason=details.reason,
+            now=context.now(),
+        )
 
     return do(form, close)
 

@@ -75,8 +75,9 @@ def new(centre_id: int) -> ResponseReturnValue:
     form = DepartmentForm()
     status: Done[Department] | int = SHOWN
     if request.method == "POST":
-        status = save(form, DepartmentDetails, lambda session, details: _create(
-            session, centre_id, details))  # fmt: skip
+        status = save(
+            form, DepartmentDetails, lambda session, details: _create(session, centre_id, details)
+        )
     if isinstance(status, Done):
         flash(_("%(name)s is added. Add its services.", name=status.value.name), "good")
         return redirect(url_for("admin_departments.show", department_id=status.value.id), 303)
@@ -98,8 +99,13 @@ def edit(department_id: int) -> ResponseReturnValue:
     form = DepartmentForm(obj=found)
     status: Done[Department] | int = SHOWN
     if request.method == "POST":
-        status = save(form, DepartmentDetails, lambda session, details: commands.change_department(
-            session, context.actor(), department_id, details, now=context.now()))  # fmt: skip
+        status = save(
+            form,
+            DepartmentDetails,
+            lambda session, details: commands.change_department(
+                session, context.actor(), department_id, details, now=context.now()
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin_departments.show", department_id=department_id), 303)
@@ -133,10 +139,13 @@ class TemplateForm(Form):
     def offer(self) -> None:
         """Set the choices."""
         self.template.choices = {"": _("Choose a kind")} | {
-            one.key: _("%(name)s, with %(services)s", name=one.name,
-                       services=listing([service.name for service in one.services]))
+            one.key: _(
+                "%(name)s, with %(services)s",
+                name=one.name,
+                services=listing([service.name for service in one.services]),
+            )
             for one in TEMPLATES.values()
-        }  # fmt: skip
+        }
 
 
 class TemplateDetails(Details):
@@ -165,11 +174,16 @@ def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> Respon
 def found() -> ResponseReturnValue:
     """Make one's department from a template, where no list has it."""
     form = TemplateForm()
-    status = save(form, TemplateDetails, lambda session, details: found_from_template(
-        session, context.actor(), details.template, name=details.name, now=context.now()
-    ))  # fmt: skip
+    status = save(
+        form,
+        TemplateDetails,
+        lambda session, details: found_from_template(
+            session, context.actor(), details.template, name=details.name, now=context.now()
+        ),
+    )
     if isinstance(status, int):
         return choose_page(form, status)
-    flash(_("%(name)s is made. Look through its services and hours.", name=status.value.name),
-          "good")  # fmt: skip
+    flash(
+        _("%(name)s is made. Look through its services and hours.", name=status.value.name), "good"
+    )
     return redirect(url_for("admin.own_department"), 303)

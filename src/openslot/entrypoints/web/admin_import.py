@@ -72,9 +72,14 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
     with tempfile.TemporaryDirectory() as folder:
         paths = [_kept(file, Path(folder), number) for number, file in enumerate(files)]
         return import_paths(
-            context.database(), context.settings(), paths,
-            zone=zone, now=context.now(), progress=Silent(), rehearse=rehearse,
-        )  # fmt: skip
+            context.database(),
+            context.settings(),
+            paths,
+            zone=zone,
+            now=context.now(),
+            progress=Silent(),
+            rehearse=rehearse,
+        )
 
 
 def _kept(file: FileStorage, folder: Path, number: int) -> Path:

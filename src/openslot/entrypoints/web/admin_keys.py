@@ -85,9 +85,13 @@ def _create(form: KeyForm) -> Done[tuple[ApiKey, str]] | int:
 
 def _make(session: Session, details: KeyDetails) -> tuple[ApiKey, str]:
     return keys.create_key(
-        session, details.name, details.scopes, details.networks,
-        by=context.actor().origin, now=context.now(),
-    )  # fmt: skip
+        session,
+        details.name,
+        details.scopes,
+        details.networks,
+        by=context.actor().origin,
+        now=context.now(),
+    )
 
 
 @pages.route("/admin/keys/<uuid:key_id>/end", methods=["GET", "POST"])
@@ -98,8 +102,11 @@ def end(key_id: UUID) -> ResponseReturnValue:
     if key is None:
         raise NotFound
     if request.method == "POST":
-        context.write(lambda session: keys.revoke_key(
-            session, key_id, by=context.actor().origin, now=context.now()))  # fmt: skip
+        context.write(
+            lambda session: keys.revoke_key(
+                session, key_id, by=context.actor().origin, now=context.now()
+            )
+        )
         flash(_("The key %(name)s opens nothing any more.", name=key.name), "good")
         return redirect(url_for("admin_keys.listing"), 303)
     return render_template(

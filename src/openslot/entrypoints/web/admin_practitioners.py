@@ -145,9 +145,14 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
         actor, now = context.actor(), context.now()
         person = commands.create_practitioner(session, actor, details, now=now)
         schedule_commands.open_schedule(
-            session, actor, centre_id=centre_id, practitioner_id=person.id,
-            details=limits, hours=weekly, now=now,
-        )  # fmt: skip
+            session,
+            actor,
+            centre_id=centre_id,
+            practitioner_id=person.id,
+            details=limits,
+            hours=weekly,
+            now=now,
+        )
         return person
 
     return do(form, both)
@@ -170,8 +175,13 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
     form = PractitionerFields(obj=person)
     status: Done[Practitioner] | int = SHOWN
     if request.method == "POST":
-        status = save(form, PractitionerDetails, lambda session, details: change_practitioner(
-            session, context.actor(), practitioner_id, details, now=context.now()))  # fmt: skip
+        status = save(
+            form,
+            PractitionerDetails,
+            lambda session, details: change_practitioner(
+                session, context.actor(), practitioner_id, details, now=context.now()
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(_home(practitioner_id), 303)

@@ -59,9 +59,18 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
-    return do(form, lambda session: commands.open_schedule(
-        session, context.actor(), centre_id=int(chosen), practitioner_id=practitioner_id,
-        details=details, hours=weekly, now=context.now()))  # fmt: skip
+    return do(
+        form,
+        lambda session: commands.open_schedule(
+            session,
+            context.actor(),
+            centre_id=int(chosen),
+            practitioner_id=practitioner_id,
+            details=details,
+            hours=weekly,
+            now=context.now(),
+        ),
+    )
 
 
 @pages.route("/admin/schedules/<int:schedule_id>", methods=["GET", "POST"])

@@ -59,8 +59,13 @@ def new(department_id: int) -> ResponseReturnValue:
     form.offer_minutes(30)
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
-        status = _save(form, hours, lambda session, details: commands.create_service(
-            session, context.actor(), department_id, details, now=context.now()))  # fmt: skip
+        status = _save(
+            form,
+            hours,
+            lambda session, details: commands.create_service(
+                session, context.actor(), department_id, details, now=context.now()
+            ),
+        )
     if isinstance(status, Done):
         flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
         return redirect(url_for("admin_departments.show", department_id=department_id), 303)
@@ -80,8 +85,13 @@ def edit(service_id: int) -> ResponseReturnValue:
     hours = _hours(schedules.hours_of(context.reader(), schedule.id) if schedule else ())
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
-        status = _save(form, hours, lambda session, details: commands.change_service(
-            session, context.actor(), service_id, details, now=context.now()))  # fmt: skip
+        status = _save(
+            form,
+            hours,
+            lambda session, details: commands.change_service(
+                session, context.actor(), service_id, details, now=context.now()
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The service is saved."), "good")
         return redirect(url_for("admin_departments.show", department_id=department.id), 303)
@@ -130,9 +140,14 @@ def _set_schedule(
     if schedule is None:
         department = queries.department(session, service.department_id, inactive=True)
         schedule_commands.open_schedule(
-            session, actor, centre_id=department.centre_id, service_id=service.id,
-            details=details, hours=hours, now=now,
-        )  # fmt: skip
+            session,
+            actor,
+            centre_id=department.centre_id,
+            service_id=service.id,
+            details=details,
+            hours=hours,
+            now=now,
+        )
         return
     schedule_commands.change_schedule(session, actor, schedule.id, details, now=now)
     schedule_commands.set_hours(session, actor, schedule.id, hours, now=now)

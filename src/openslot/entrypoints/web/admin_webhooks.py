@@ -50,9 +50,11 @@ def event_names() -> dict[str, str]:
 def listing() -> str:
     """All addresses."""
     return render_template(
-        "admin/webhooks.html", endpoints=queries.endpoints(context.reader()), zone=own_zone(),
+        "admin/webhooks.html",
+        endpoints=queries.endpoints(context.reader()),
+        zone=own_zone(),
         now=context.now(),
-    )  # fmt: skip
+    )
 
 
 @pages.route("/admin/webhooks/new", methods=["GET", "POST"])
@@ -78,8 +80,12 @@ def _create(form: WebhookForm) -> Done[Endpoint] | int:
         form.refuse(error)
         return status_of(error)
     chosen = form.events.data or ()
-    return do(form, lambda session: commands.create(
-        session, context.actor(), target, chosen, now=context.now()))  # fmt: skip
+    return do(
+        form,
+        lambda session: commands.create(
+            session, context.actor(), target, chosen, now=context.now()
+        ),
+    )
 
 
 def _secret_page(endpoint: Endpoint, *, is_new: bool) -> str:
@@ -94,9 +100,16 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
     form = EventsForm(events=endpoint.events.split())
     status: Done[Endpoint] | int = SHOWN
     if request.method == "POST":
-        status = do(form, lambda session: commands.choose_events(
-            session, context.actor(), endpoint_id, form.events.data or (), now=context.now(),
-        ))  # fmt: skip
+        status = do(
+            form,
+            lambda session: commands.choose_events(
+                session,
+                context.actor(),
+                endpoint_id,
+                form.events.data or (),
+                now=context.now(),
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The events are saved."), "good")
         return redirect(_page_of(endpoint_id), 303)
@@ -135,18 +148,23 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
     """Make a new secret, and show it this once; asks first."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
-        endpoint = context.write(lambda session: commands.rotate(
-            session, context.actor(), endpoint_id, now=context.now()))  # fmt: skip
+        endpoint = context.write(
+            lambda session: commands.rotate(
+                session, context.actor(), endpoint_id, now=context.now()
+            )
+        )
         return _secret_page(endpoint, is_new=False)
     return _ask(
         endpoint_id,
         heading=_("Make a new secret?"),
-        sentence=_("For 24 hours the old secret signs as well, so that the receiver can change "
-                   "over without missing anything."),
+        sentence=_(
+            "For 24 hours the old secret signs as well, so that the receiver can change "
+            "over without missing anything."
+        ),
         yes=_("Make a new secret"),
         no=_("Keep the old one"),
         danger=False,
-    )  # fmt: skip
+    )
 
 
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/active", methods=["GET", "POST"])
@@ -156,25 +174,38 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     wanted = reading.text("active") == "yes"
     if request.method == "POST":
-        context.write(lambda session: commands.set_active(
-            session, context.actor(), endpoint_id, active=wanted, now=context.now()))  # fmt: skip
-        flash(_("The address is switched on.") if wanted else _("The address is switched off."),
-              "good")  # fmt: skip
+        context.write(
+            lambda session: commands.set_active(
+                session, context.actor(), endpoint_id, active=wanted, now=context.now()
+            )
+        )
+        flash(
+            _("The address is switched on.") if wanted else _("The address is switched off."),
+            "good",
+        )
         return redirect(_page_of(endpoint_id), 303)
     if endpoint.active:
         return _ask(
             endpoint_id,
             heading=_("Switch this address off?"),
-            sentence=_("Nothing is sent until you switch it on again, and what happens meanwhile "
-                       "is not told later."),
-            yes=_("Switch it off"), no=_("Keep it on"), active="no", danger=True,
-        )  # fmt: skip
+            sentence=_(
+                "Nothing is sent until you switch it on again, and what happens meanwhile "
+                "is not told later."
+            ),
+            yes=_("Switch it off"),
+            no=_("Keep it on"),
+            active="no",
+            danger=True,
+        )
     return _ask(
         endpoint_id,
         heading=_("Switch this address on?"),
         sentence=_("It is told of what happens from now on. What failed can be sent again."),
-        yes=_("Switch it on"), no=_("Leave it off"), active="yes", danger=False,
-    )  # fmt: skip
+        yes=_("Switch it on"),
+        no=_("Leave it off"),
+        active="yes",
+        danger=False,
+    )
 
 
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/delete", methods=["GET", "POST"])
@@ -183,16 +214,21 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
     """Take an address away for good; asks first."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
-        context.write(lambda session: commands.delete(
-            session, context.actor(), endpoint_id, now=context.now()))  # fmt: skip
+        context.write(
+            lambda session: commands.delete(
+                session, context.actor(), endpoint_id, now=context.now()
+            )
+        )
         flash(_("The address is deleted."), "good")
         return redirect(url_for("admin_webhooks.listing"), 303)
     return _ask(
         endpoint_id,
         heading=_("Delete this address?"),
         sentence=_("The list of what it was told goes too. This cannot be undone."),
-        yes=_("Delete it"), no=_("Keep it"), danger=True,
-    )  # fmt: skip
+        yes=_("Delete it"),
+        no=_("Keep it"),
+        danger=True,
+    )
 
 
 @pages.post("/admin/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/again")
@@ -200,8 +236,12 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
 def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
     """Try a delivery now."""
     form = Form()
-    status = do(form, lambda session: commands.send_again(
-        session, context.actor(), endpoint_id, delivery_id, now=context.now()))  # fmt: skip
+    status = do(
+        form,
+        lambda session: commands.send_again(
+            session, context.actor(), endpoint_id, delivery_id, now=context.now()
+        ),
+    )
     if isinstance(status, Done):
         flash(_("It is sent again in a moment. Load the page again to see how that went."), "good")
     else:

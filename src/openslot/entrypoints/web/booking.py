@@ -139,9 +139,13 @@ def _book(session: Session, wish: Wish) -> Appointment:
     actor, now = context.actor(), context.now()
     _let_go_of_other(session, actor, wish, now)
     return referrals.book(
-        session, actor, wish, now=now, hold_id=reading.optional_id("hold"),
+        session,
+        actor,
+        wish,
+        now=now,
+        hold_id=reading.optional_id("hold"),
         referral_id=reading.optional_id("referral"),
-    )  # fmt: skip
+    )
 
 
 def _booked_before(session: Session, wish: Wish) -> UUID | None:
@@ -190,9 +194,13 @@ def extend(hold_id: str) -> BaseResponse:
 def _extended(session: Session, hold_id: UUID) -> Appointment:
     actor, now = context.actor(), context.now()
     kept = booking.extend_hold(
-        session, actor, hold_id, now=now, keep=_keep(),
+        session,
+        actor,
+        hold_id,
+        now=now,
+        keep=_keep(),
         limit=context.settings().hold_extensions,
-    )  # fmt: skip
+    )
     return _with_words(session, kept.id)
 
 
@@ -204,9 +212,14 @@ def _with_words(session: Session, hold_id: UUID) -> Appointment:
     if (reason or None, priority) == (kept.reason, kept.priority):
         return kept
     return booking.amend(
-        session, context.actor(), hold_id, reason=reason, priority=priority, now=context.now(),
+        session,
+        context.actor(),
+        hold_id,
+        reason=reason,
+        priority=priority,
+        now=context.now(),
         cutoff=timedelta(0),
-    )  # fmt: skip
+    )
 
 
 @pages.post("/holds/<hold_id>/release")

@@ -60,13 +60,19 @@ def past() -> str:
     return render_template(
         "dashboard/past.html",
         visits=visits_for(
-            context.reader(), context.actor(), mine, gone, now=context.now(), newest_first=True,
-            limit=PAST_PAGE, offset=(page - 1) * PAST_PAGE,
+            context.reader(),
+            context.actor(),
+            mine,
+            gone,
+            now=context.now(),
+            newest_first=True,
+            limit=PAST_PAGE,
+            offset=(page - 1) * PAST_PAGE,
         ),
         total=count_for(context.reader(), context.actor(), mine, gone, now=context.now()),
         page=page,
         page_size=PAST_PAGE,
-    )  # fmt: skip
+    )
 
 
 @pages.put("")

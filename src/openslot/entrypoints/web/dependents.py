@@ -77,8 +77,13 @@ def new() -> ResponseReturnValue:
     form = NewDependentForm()
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
-        status = save(form, DependentDetails, lambda session, details: dependents.add(
-            session, context.actor(), details, now=context.now()))  # fmt: skip
+        status = save(
+            form,
+            DependentDetails,
+            lambda session, details: dependents.add(
+                session, context.actor(), details, now=context.now()
+            ),
+        )
     if not isinstance(status, Done):
         page = render_template("dependents/new.html", form=form, birth_example=example())
         return page, status
@@ -94,8 +99,13 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     form = DependentForm(obj=patient)
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
-        status = save(form, DependentDetails, lambda session, details: dependents.change(
-            session, context.actor(), patient_id, details, now=context.now()))  # fmt: skip
+        status = save(
+            form,
+            DependentDetails,
+            lambda session, details: dependents.change(
+                session, context.actor(), patient_id, details, now=context.now()
+            ),
+        )
     if not isinstance(status, Done):
         page = render_template(
             "dependents/edit.html", form=form, patient=patient, birth_example=example()
@@ -122,8 +132,12 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
     if not isinstance(status, Done):
         page = render_template(
             "dependents/hand_over.html",
-            form=form, patient=patient, link=link, days=hand_over.LASTS.days, zone=own_zone(),
-        )  # fmt: skip
+            form=form,
+            patient=patient,
+            link=link,
+            days=hand_over.LASTS.days,
+            zone=own_zone(),
+        )
         return page, status
     flash(_("We have written to %(email)s.", email=form.email.data), "good")
     return _to_list()
@@ -141,8 +155,9 @@ def _offer(session: Session, patient_id: UUID, details: HandOverDetails) -> None
 @access.allow(access.PATIENTS)
 def withdraw(patient_id: UUID) -> Response:
     """Make the link that was sent useless."""
-    context.write(lambda session: dependents.withdraw(
-        session, context.actor(), patient_id, now=context.now()))  # fmt: skip
+    context.write(
+        lambda session: dependents.withdraw(session, context.actor(), patient_id, now=context.now())
+    )
     flash(_("The link that we sent no longer works."), "good")
     return _to_list()
 
@@ -156,8 +171,11 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
         if request.method == "GET":
             letting_go.to_let_go(context.reader(), context.actor(), patient_id)
             return render_template("dependents/remove.html", patient=patient)
-        name = context.write(lambda session: letting_go.stop_caring(
-            session, context.actor(), patient_id, now=context.now()))  # fmt: skip
+        name = context.write(
+            lambda session: letting_go.stop_caring(
+                session, context.actor(), patient_id, now=context.now()
+            )
+        )
     except RecordKept as error:
         page = render_template("dependents/kept.html", patient=patient, sentence=sentence_of(error))
         return page, status_of(error)

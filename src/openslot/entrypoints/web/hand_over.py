@@ -78,9 +78,12 @@ def take_over(token: str) -> ResponseReturnValue:
         flash(_("Your account is ready. Sign in with the password you chose."), "good")
         return redirect(url_for("accounts.sign_in", email=offer.email), 303)
     page = render_template(
-        "dependents/take_over.html", form=form, patient=patient, email=offer.email,
+        "dependents/take_over.html",
+        form=form,
+        patient=patient,
+        email=offer.email,
         shortest=passwords.SHORTEST,
-    )  # fmt: skip
+    )
     return page, status
 
 
@@ -88,14 +91,20 @@ def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[objec
     """Hashing takes long on purpose, so it is done before the transaction begins."""
     try:
         hashed = passwords.hash_new(
-            form.password.data or "", patient.name, offer.email,
+            form.password.data or "",
+            patient.name,
+            offer.email,
             time_cost=context.settings().password_iterations,
-        )  # fmt: skip
+        )
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    return do(form, lambda session: dependents.take_over(
-        session, *offer, hashed, address=request.remote_addr, now=context.now()))  # fmt: skip
+    return do(
+        form,
+        lambda session: dependents.take_over(
+            session, *offer, hashed, address=request.remote_addr, now=context.now()
+        ),
+    )
 
 
 def _known(offer: Offer) -> ResponseReturnValue:

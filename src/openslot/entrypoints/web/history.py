@@ -122,9 +122,12 @@ def _reads_page(patient_id: UUID) -> str:
     if not context.actor().acts_for(patient_id):
         records.refuse(patient_id)
     looks = exports.looks(
-        context.reader(), patient_id, besides=context.account().id,
-        after=after.mark(0) if after else None, limit=READS_SHOWN + 1,
-    )  # fmt: skip
+        context.reader(),
+        patient_id,
+        besides=context.account().id,
+        after=after.mark(0) if after else None,
+        limit=READS_SHOWN + 1,
+    )
     shown = looks[:READS_SHOWN]
     last = shown[-1].event if len(looks) > READS_SHOWN else None
     return render_template(
@@ -143,10 +146,13 @@ def _by_day(looks: Sequence[Look]) -> list[Reading]:
     groups = groupby(
         looks,
         lambda one: (
-            one.event.at.astimezone(zone).date(), one.event.account_id, one.event.action, one.how,
+            one.event.at.astimezone(zone).date(),
+            one.event.account_id,
+            one.event.action,
+            one.how,
             one.reason,
         ),
-    )  # fmt: skip
+    )
     return [Reading(own[0], len(own)) for _key, found in groups for own in [list(found)]]
 
 
@@ -167,9 +173,11 @@ def as_pdf(patient_id: UUID) -> Response:
     """Everything in a history, to print or to show to somebody."""
     language = Language(settled(get_locale()), get_translations())
     made = history_pdf.pdf(
-        _whole(patient_id), language=language, zone=own_zone(),
+        _whole(patient_id),
+        language=language,
+        zone=own_zone(),
         network=context.settings().network_name,
-    )  # fmt: skip
+    )
     return _file(made, "pdf", "application/pdf")
 
 

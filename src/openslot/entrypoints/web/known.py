@@ -27,9 +27,12 @@ def remember(patients: Iterable[Patient]) -> None:
 def knows(patient_id: UUID) -> bool:
     """Whether the reader may be told who this is: they know the patient, or found them just now."""
     known = finding.knows(
-        context.reader(), context.actor(), patient_id, now=context.now(),
+        context.reader(),
+        context.actor(),
+        patient_id,
+        now=context.now(),
         access_days=context.settings().history_access_days,
-    )  # fmt: skip
+    )
     return known or str(patient_id) in session.get(_FOUND, ())
 
 

@@ -41,9 +41,13 @@ def remember(email: str) -> None:
 
     def add(response: Response) -> Response:
         response.set_cookie(
-            COOKIE, text, max_age=LASTS, secure=context.settings().secure_cookies,
-            httponly=True, samesite="Lax",
-        )  # fmt: skip
+            COOKIE,
+            text,
+            max_age=LASTS,
+            secure=context.settings().secure_cookies,
+            httponly=True,
+            samesite="Lax",
+        )
         return response
 
     after_this_request(add)

@@ -57,16 +57,20 @@ def words_of(role: Role) -> dict[Kind, Words]:
             else _("Visits with you: booked, moved, cancelled")
             if gives_care
             else _("Your visits: booked, moved, cancelled"),
-            _("With each mail comes the entry for your calendar. If your department has an e-mail "
-              "address of its own, they go there, whatever you choose here.")
+            _(
+                "With each mail comes the entry for your calendar. If your department has an "
+                "e-mail address of its own, they go there, whatever you choose here."
+            )
             if role is Role.STAFF
             else _("With each mail comes the entry for your calendar."),
         ),
         Kind.REMINDERS: Words(_("A reminder before each visit"), _reminder_hint()),
         Kind.OFFERS: Words(
             _("Times that come free"),
-            _("While you are on the waiting list. If you do not hear of a time, it goes to the "
-              "next who waits."),
+            _(
+                "While you are on the waiting list. If you do not hear of a time, it goes to the "
+                "next who waits."
+            ),
         ),
         Kind.REFERRALS: Words(
             _("Referrals to you, and answers to yours")
@@ -75,10 +79,12 @@ def words_of(role: Role) -> dict[Kind, Words]:
         ),
         Kind.REQUESTS: Words(
             _("Requests between departments"),
-            _("If your department has an e-mail address of its own, they go there, whatever you "
-              "choose here."),
+            _(
+                "If your department has an e-mail address of its own, they go there, whatever you "
+                "choose here."
+            ),
         ),
-    }  # fmt: skip
+    }
 
 
 def _reminder_hint() -> str:
@@ -112,8 +118,11 @@ def kinds() -> ResponseReturnValue:
 
 def _choose(choices: dict[Kind, bool]) -> BaseResponse:
     account_id, origin = context.account().id, context.actor().origin
-    context.write(lambda session: preferences.choose(
-        session, account_id, choices, by=origin, now=context.now()))  # fmt: skip
+    context.write(
+        lambda session: preferences.choose(
+            session, account_id, choices, by=origin, now=context.now()
+        )
+    )
     flash(_("Your choice is saved. It holds for every mail from now on."), "good")
     return redirect(url_for("notifications.kinds"), 303)
 
@@ -130,8 +139,11 @@ def stop(token: str) -> ResponseReturnValue:
     if request.method == "POST":
         is_on = reading.text("again") == "yes"
         origin = Origin(account.id, request.remote_addr)
-        context.write(lambda session: preferences.choose(
-            session, account.id, {kind: is_on}, by=origin, now=context.now()))  # fmt: skip
+        context.write(
+            lambda session: preferences.choose(
+                session, account.id, {kind: is_on}, by=origin, now=context.now()
+            )
+        )
     return render_template(
         "notifications/stop.html",
         token=token,
@@ -183,9 +195,12 @@ def feed(token: str) -> BaseResponse:
     """A calendar for programs that have its address; unchanged, only that is said."""
     settings = context.settings()
     written = feeds.read_feed(
-        context.reader(), token, now=context.now(), settings=settings,
+        context.reader(),
+        token,
+        now=context.now(),
+        settings=settings,
         public_url=settings.public_url or request.url_root,
-    )  # fmt: skip
+    )
     response = Response(written, content_type="text/calendar; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-cache"
     response.add_etag()

@@ -67,8 +67,13 @@ def practitioner_page(practitioner_id: int) -> str:
         zone=zone,
         current=current_visit(today, now),
         coming=visits_for(
-            context.reader(), actor, mine, booking.to_come(ends),
-            booking.between(ends, ends + timedelta(days=7)), now=now, limit=LISTED,
+            context.reader(),
+            actor,
+            mine,
+            booking.to_come(ends),
+            booking.between(ends, ends + timedelta(days=7)),
+            now=now,
+            limit=LISTED,
         ),
         absences=schedules.absences(
             context.reader(), person.diary_id, now, now + timedelta(days=60)
@@ -79,7 +84,7 @@ def practitioner_page(practitioner_id: int) -> str:
         undecided=rebooking.undecided(
             context.reader(), context.actor(), [practitioner_id], now=now
         ),
-    )  # fmt: skip
+    )
 
 
 def staff_page(actor: Actor) -> str:
@@ -111,14 +116,17 @@ def staff_page(actor: Actor) -> str:
             else None
         ),
         zone=zone,
-        own=visits_for(
-            context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED
-        ),
+        own=visits_for(context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED),
         today=visits_for(
-            context.reader(), actor, here, booking.showing(now), booking.between(starts, ends),
-            now=now, limit=LISTED,
+            context.reader(),
+            actor,
+            here,
+            booking.showing(now),
+            booking.between(starts, ends),
+            now=now,
+            limit=LISTED,
         ),
-    )  # fmt: skip
+    )
 
 
 def admin_page(actor: Actor) -> str:

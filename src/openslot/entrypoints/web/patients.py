@@ -89,9 +89,14 @@ def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient]
             context.reader(), text=text, born=born, limit=PAGE_SIZE, offset=offset
         )
     return history.patients_of(
-        context.reader(), own or 0, now=context.now(), text=text, born=born, limit=PAGE_SIZE,
+        context.reader(),
+        own or 0,
+        now=context.now(),
+        text=text,
+        born=born,
+        limit=PAGE_SIZE,
         offset=offset,
-    )  # fmt: skip
+    )
 
 
 def _by_birth() -> dict[str, Any]:
@@ -113,9 +118,12 @@ def _by_birth() -> dict[str, Any]:
 def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
     """Why the reader may see the histories of some of the patients."""
     return histories.readable(
-        context.reader(), context.actor(), [one.id for one in patients], now=context.now(),
+        context.reader(),
+        context.actor(),
+        [one.id for one in patients],
+        now=context.now(),
         access_days=records.access_days(),
-    )  # fmt: skip
+    )
 
 
 def _is_practitioner() -> bool:
@@ -144,9 +152,12 @@ def new() -> ResponseReturnValue:
         return _form_page("patients/new.html", form, done)
     if isinstance(done.value, PatientKnown):
         return _form_page(
-            "patients/new.html", form, CONFLICT, alike=done.value.alike,
+            "patients/new.html",
+            form,
+            CONFLICT,
+            alike=done.value.alike,
             for_practitioner=_is_practitioner(),
-        )  # fmt: skip
+        )
     flash(_("%(name)s is registered.", name=details.name), "good")
     if _is_practitioner():
         return redirect(url_for("search.results", patient=done.value.id), 303)
@@ -157,9 +168,7 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
     """The new patient; or who may be the same person, which the form asks about."""
     anyway = reading.text("anyway") == "yes"
     try:
-        return finding.register(
-            session, context.actor(), details, anyway=anyway, now=context.now()
-        )  # fmt: skip
+        return finding.register(session, context.actor(), details, anyway=anyway, now=context.now())
     except PatientKnown as refused:
         return refused
 
@@ -183,9 +192,14 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
     past = visits_for(
-        context.reader(), actor, own, booking.gone_by(now), now=now, newest_first=True,
+        context.reader(),
+        actor,
+        own,
+        booking.gone_by(now),
+        now=now,
+        newest_first=True,
         limit=PAST_SHOWN,
-    )  # fmt: skip
+    )
     return render_template(
         "patients/show.html",
         patient=patient,
@@ -252,8 +266,14 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     kept = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = save(form, PatientDetails, lambda session, details: commands.change_patient(
-            session, context.actor(), patient_id, details, now=context.now()), **kept)  # fmt: skip
+        status = save(
+            form,
+            PatientDetails,
+            lambda session, details: commands.change_patient(
+                session, context.actor(), patient_id, details, now=context.now()
+            ),
+            **kept,
+        )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("patients.show", patient_id=patient_id), 303)
@@ -262,9 +282,12 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
 
 def _may_change(patient_id: UUID) -> bool:
     return finding.may_change(
-        context.reader(), context.actor(), patient_id, now=context.now(),
+        context.reader(),
+        context.actor(),
+        patient_id,
+        now=context.now(),
         access_days=records.access_days(),
-    )  # fmt: skip
+    )
 
 
 def _form_page(template: str, form: PatientForm, status: int, **more: Any) -> tuple[str, int]:

@@ -111,10 +111,13 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
-            form, PatientDetails, lambda session, values: own.change_own_patient(
+            form,
+            PatientDetails,
+            lambda session, values: own.change_own_patient(
                 session, actor, values, now=context.now()
-            ), **kept,
-        )  # fmt: skip
+            ),
+            **kept,
+        )
     return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
 
@@ -125,11 +128,18 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
-            form, PractitionerDetails, lambda session, values: commands.change_practitioner(
-                session, actor, practitioner_id, values,
-                centre_ids=schedules.centre_ids_of(session, practitioner_id), now=context.now(),
-            ), **kept,
-        )  # fmt: skip
+            form,
+            PractitionerDetails,
+            lambda session, values: commands.change_practitioner(
+                session,
+                actor,
+                practitioner_id,
+                values,
+                centre_ids=schedules.centre_ids_of(session, practitioner_id),
+                now=context.now(),
+            ),
+            **kept,
+        )
     return (
         _saved() if isinstance(status, Done) else _page("profile/practitioner.html", form, status)
     )
@@ -144,18 +154,21 @@ def _staff_details(actor: Actor) -> ResponseReturnValue:
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
-            form, StaffOwnDetails, lambda session, values: own.change_own_staff(
-                session, actor, values, now=context.now()
-            ),
-        )  # fmt: skip
+            form,
+            StaffOwnDetails,
+            lambda session, values: own.change_own_staff(session, actor, values, now=context.now()),
+        )
     return _saved() if isinstance(status, Done) else _page("profile/staff.html", form, status)
 
 
 def _page(template: str, form: Form, status: int) -> tuple[str, int]:
     page = render_template(
-        template, form=form, birth_example=example(), zone_names=zone_names(),
+        template,
+        form=form,
+        birth_example=example(),
+        zone_names=zone_names(),
         email=context.account().email,
-    )  # fmt: skip
+    )
     return page, status
 
 
@@ -180,9 +193,13 @@ def theme(choice: str) -> Response:
         )
     response = redirect(_came_from(), 303)
     response.set_cookie(
-        "theme", choice, max_age=YEAR, samesite="Lax", httponly=True,
+        "theme",
+        choice,
+        max_age=YEAR,
+        samesite="Lax",
+        httponly=True,
         secure=context.settings().secure_cookies,
-    )  # fmt: skip
+    )
     return response
 
 

@@ -75,15 +75,25 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
         return refused
     try:
         hashed = passwords.hash_new(
-            form.password.data or "", account.name, account.email,
+            form.password.data or "",
+            account.name,
+            account.email,
             time_cost=context.settings().password_iterations,
-        )  # fmt: skip
+        )
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    return do(form, lambda session: identity.set_password(
-        session, account.id, hashed, keep_session=signing.current_token(),
-        by=origin, now=context.now()))  # fmt: skip
+    return do(
+        form,
+        lambda session: identity.set_password(
+            session,
+            account.id,
+            hashed,
+            keep_session=signing.current_token(),
+            by=origin,
+            now=context.now(),
+        ),
+    )
 
 
 def _unproven(form: Form) -> int | None:
@@ -105,8 +115,13 @@ def email() -> ResponseReturnValue:
     if request.method == "POST":
         status = _unproven(form) or save(form, NewEmail, _change_email)
     if isinstance(status, Done):
-        flash(_("Your e-mail address is changed. We have written to it: follow the link there "
-                "to confirm it."), "good")  # fmt: skip
+        flash(
+            _(
+                "Your e-mail address is changed. We have written to it: follow the link there "
+                "to confirm it."
+            ),
+            "good",
+        )
         return redirect(url_for("profile.show"), 303)
     now = context.account().email
     return render_template("profile/email.html", form=form, now_email=now), status
@@ -126,9 +141,11 @@ def sessions() -> str:
     """The browsers that are signed in."""
     now = context.now()
     found = identities.sessions_of(
-        context.reader(), context.account().id, now=now,
+        context.reader(),
+        context.account().id,
+        now=now,
         unused_since=identity.unused_since(context.settings(), now),
-    )  # fmt: skip
+    )
     token = signing.current_token()
     return render_template(
         "profile/sessions.html",
@@ -146,13 +163,19 @@ def end_session() -> BaseResponse:
     origin, now, account_id = context.actor().origin, context.now(), context.account().id
     if reading.text("session") == "others":
         token = signing.current_token()
-        context.write(lambda session: identity_own.end_other_sessions(
-            session, account_id, token, by=origin, now=now))  # fmt: skip
+        context.write(
+            lambda session: identity_own.end_other_sessions(
+                session, account_id, token, by=origin, now=now
+            )
+        )
         flash(_("All other browsers are signed out."), "good")
     else:
         hashed = _session_hash()
-        context.write(lambda session: identity_own.end_one_session(
-            session, account_id, hashed, by=origin, now=now))  # fmt: skip
+        context.write(
+            lambda session: identity_own.end_one_session(
+                session, account_id, hashed, by=origin, now=now
+            )
+        )
         flash(_("That browser is signed out."), "good")
     return redirect(url_for("profile_security.sessions"), 303)
 
@@ -177,8 +200,15 @@ def export() -> Response:
 
 _OF_PATIENTS = ("name", "born", "email", "phone", "medicare_number", "time_zone", "language")
 _OF_PRACTITIONERS = (
-    "name", "profession", "expertise", "provider_number", "phone", "email", "languages", "about",
-)  # fmt: skip
+    "name",
+    "profession",
+    "expertise",
+    "provider_number",
+    "phone",
+    "email",
+    "languages",
+    "about",
+)
 
 
 def _own_data() -> dict[str, Any]:
@@ -229,8 +259,12 @@ def delete() -> ResponseReturnValue:
     form = ProofForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _unproven(form) or do(form, lambda session: delete_own_account(
-            session, context.actor(), now=context.now(), cutoff=_cutoff()))  # fmt: skip
+        status = _unproven(form) or do(
+            form,
+            lambda session: delete_own_account(
+                session, context.actor(), now=context.now(), cutoff=_cutoff()
+            ),
+        )
     if isinstance(status, Done):
         signing.end()
         flash(_("Your account is deleted."), "good")
@@ -248,6 +282,9 @@ def _to_come() -> int:
         return 0
     own_visits = booking.of_patient(patient_id)
     return count_for(
-        context.reader(), context.actor(), own_visits, booking.to_come(context.now()),
+        context.reader(),
+        context.actor(),
+        own_visits,
+        booking.to_come(context.now()),
         now=context.now(),
-    )  # fmt: skip
+    )

@@ -99,9 +99,7 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
     actor = context.actor()
 
     def address(**changed: object) -> str:
-        own: dict[str, Any] = {
-            f"{kind}_id": subject_id, "patient": whom.carried()
-        }  # fmt: skip
+        own: dict[str, Any] = {f"{kind}_id": subject_id, "patient": whom.carried()}
         return url_for(f"profiles.{kind}", **{**own, **changed})
 
     ratings = ratings_of(context.reader(), actor, kind, subject_id, address)
@@ -118,9 +116,12 @@ def _common(entry: Entry, together: int) -> dict[str, object]:
     and those of each, or why there are none; and whether the reader keeps it at hand."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
     free = FreeTimes.read(
-        context.reader(), ids, now=context.now(), days=context.settings().search_days,
+        context.reader(),
+        ids,
+        now=context.now(),
+        days=context.settings().search_days,
         booker=booker,
-    )  # fmt: skip
+    )
     kept = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,

@@ -11,6 +11,11 @@ def prove(password: str, *, field: str) -> None:
     account = context.account()
     context.actor()  # read before the reader is closed, which asking the database does
     own.prove(
-        context.database(), context.settings(), account, password, field=field,
-        address=request.remote_addr, now=context.now(),
-    )  # fmt: skip
+        context.database(),
+        context.settings(),
+        account,
+        password,
+        field=field,
+        address=request.remote_addr,
+        now=context.now(),
+    )

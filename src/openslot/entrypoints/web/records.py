@@ -131,10 +131,12 @@ WRITINGS = {
         NoteForm, NoteDetails, _l("The note is in the history."), _l("The note is corrected.")
     ),
     EntryKind.PRESCRIPTION: Writing(
-        PrescriptionForm, PrescriptionDetails,
-        _l("The medication is in the history."), _l("The medication is corrected."),
+        PrescriptionForm,
+        PrescriptionDetails,
+        _l("The medication is in the history."),
+        _l("The medication is corrected."),
     ),
-}  # fmt: skip
+}
 
 
 @pages.route("/notes/new", methods=["GET", "POST"])
@@ -158,9 +160,20 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         visit, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
-        status = save(form, writing.details, lambda session, details: commands.add(
-            session, context.actor(), patient_id, details, now=context.now(),
-            access_days=access_days(), appointment_id=visit, entry_id=entry))  # fmt: skip
+        status = save(
+            form,
+            writing.details,
+            lambda session, details: commands.add(
+                session,
+                context.actor(),
+                patient_id,
+                details,
+                now=context.now(),
+                access_days=access_days(),
+                appointment_id=visit,
+                entry_id=entry,
+            ),
+        )
     if not isinstance(status, Done):
         return _entry_page(form, kind, patient_id, status)
     flash(str(writing.said), "good")
@@ -177,17 +190,22 @@ def entry_form(kind: EntryKind, patient_id: UUID, visit: Visit | None = None) ->
         # Forms for both kinds may stand on one page.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
-        *((str(one.appointment.id), _named(one)) for one in own), ("", _("No visit")),
-    ]  # fmt: skip
+        *((str(one.appointment.id), _named(one)) for one in own),
+        ("", _("No visit")),
+    ]
     return form
 
 
 def own_visits(patient_id: UUID) -> list[Visit]:
     """The latest visits of the patient with the reader, those that have begun or soon will."""
     return queries.visits_with(
-        context.reader(), patient_id, context.actor().practitioner_id or 0, GIVING,
-        until=context.now() + EARLY, limit=VISITS_OFFERED,
-    )  # fmt: skip
+        context.reader(),
+        patient_id,
+        context.actor().practitioner_id or 0,
+        GIVING,
+        until=context.now() + EARLY,
+        limit=VISITS_OFFERED,
+    )
 
 
 def _likely(own: list[Visit]) -> UUID | None:
@@ -233,9 +251,21 @@ def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         details = checked(form, writing.details)
-        status = NOT_UNDERSTOOD if details is None else do(form, lambda session: commands.correct(
-            session, context.actor(), entry_id, details, now=context.now(),
-            access_days=access_days()))  # fmt: skip
+        status = (
+            NOT_UNDERSTOOD
+            if details is None
+            else do(
+                form,
+                lambda session: commands.correct(
+                    session,
+                    context.actor(),
+                    entry_id,
+                    details,
+                    now=context.now(),
+                    access_days=access_days(),
+                ),
+            )
+        )
     if not isinstance(status, Done):
         return _entry_page(form, old.kind, patient_id, status, old)
     flash(str(writing.corrected), "good")
@@ -261,9 +291,19 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
     form, hours = EmergencyForm(), context.settings().emergency_access_hours
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
-        status = save(form, EmergencyDetails, lambda session, details: commands.break_glass(
-            session, context.actor(), patient_id, details, now=context.now(),
-            hours=hours, access_days=access_days()))  # fmt: skip
+        status = save(
+            form,
+            EmergencyDetails,
+            lambda session, details: commands.break_glass(
+                session,
+                context.actor(),
+                patient_id,
+                details,
+                now=context.now(),
+                hours=hours,
+                access_days=access_days(),
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The history is open to you. The patient is told."), "good")
         return _to_history(patient_id)
@@ -294,9 +334,12 @@ def waits_for(patient_id: UUID) -> Visit | None:
 
 def _may_read(patient_id: UUID) -> Access | None:
     return histories.may_read(
-        context.reader(), context.actor(), patient_id, now=context.now(),
+        context.reader(),
+        context.actor(),
+        patient_id,
+        now=context.now(),
         access_days=access_days(),
-    )  # fmt: skip
+    )
 
 
 def found_token(patient_id: UUID) -> str:

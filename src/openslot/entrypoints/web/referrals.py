@@ -119,8 +119,15 @@ def new(patient_id: UUID) -> ResponseReturnValue:
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
     if details is not None:
-        done = do(form, lambda session: _sent_if_wanted(session, commands.write(
-            session, actor, patient_id, details, now=now, access_days=_access_days())))  # fmt: skip
+        done = do(
+            form,
+            lambda session: _sent_if_wanted(
+                session,
+                commands.write(
+                    session, actor, patient_id, details, now=now, access_days=_access_days()
+                ),
+            ),
+        )
     return _after(done) if isinstance(done, Done) else _letter_page(form, done, patient)
 
 
@@ -137,8 +144,13 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
     if details is not None:
-        done = do(form, lambda session: _sent_if_wanted(session, commands.change(
-            session, context.actor(), referral_id, details, now=context.now())))  # fmt: skip
+        done = do(
+            form,
+            lambda session: _sent_if_wanted(
+                session,
+                commands.change(session, context.actor(), referral_id, details, now=context.now()),
+            ),
+        )
     if isinstance(done, Done):
         return _after(done)
     return _letter_page(form, done, letter.patient, letter.referral)
@@ -158,9 +170,13 @@ def _sent_if_wanted(session: Session, referral: Referral) -> Referral:
 
 def _send(session: Session, referral_id: UUID) -> Referral:
     return commands.send(
-        session, context.actor(), referral_id, now=context.now(),
-        months=context.settings().referral_months, access_days=_access_days(),
-    )  # fmt: skip
+        session,
+        context.actor(),
+        referral_id,
+        now=context.now(),
+        months=context.settings().referral_months,
+        access_days=_access_days(),
+    )
 
 
 def _access_days() -> int:
@@ -186,9 +202,11 @@ def _addressee(value: str) -> dict[str, str]:
 
 def _value_of(referral: Referral) -> str:
     """The form's word for to whom a draft is."""
-    return f"{AREA}{referral.expertise}" if referral.expertise else (
-        f"{PERSON}{referral.practitioner_id}"
-    )  # fmt: skip
+    return (
+        f"{AREA}{referral.expertise}"
+        if referral.expertise
+        else (f"{PERSON}{referral.practitioner_id}")
+    )
 
 
 def _letter_page(
@@ -301,9 +319,11 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
         return letter
     if request.method == "GET":
         return render_template("referrals/revoke.html", letter=letter)
-    return _do(referral_id, lambda session: commands.revoke(
-        session, context.actor(), referral_id, now=context.now()),
-        _("The referral is revoked. Nobody can book with it any more."))  # fmt: skip
+    return _do(
+        referral_id,
+        lambda session: commands.revoke(session, context.actor(), referral_id, now=context.now()),
+        _("The referral is revoked. Nobody can book with it any more."),
+    )
 
 
 @pages.route("/referrals/<uuid:referral_id>/discard", methods=["GET", "POST"])
@@ -315,8 +335,9 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
         return letter
     if request.method == "GET":
         return render_template("referrals/discard.html", letter=letter)
-    context.write(lambda session: commands.discard(
-        session, context.actor(), referral_id, now=context.now()))  # fmt: skip
+    context.write(
+        lambda session: commands.discard(session, context.actor(), referral_id, now=context.now())
+    )
     flash(_("The draft is thrown away."), "good")
     return redirect(url_for("referrals.listing"), 303)
 
@@ -326,8 +347,13 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
 def answer(referral_id: UUID) -> ResponseReturnValue:
     """Write back to the GP."""
     form = AnswerForm()
-    done = save(form, AnswerDetails, lambda session, details: commands.answer(
-        session, context.actor(), referral_id, details, now=context.now()))  # fmt: skip
+    done = save(
+        form,
+        AnswerDetails,
+        lambda session, details: commands.answer(
+            session, context.actor(), referral_id, details, now=context.now()
+        ),
+    )
     if not isinstance(done, Done):
         return _show(referral_id, form), done
     flash(_("Your answer is sent to the GP."), "good")

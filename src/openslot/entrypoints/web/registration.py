@@ -91,9 +91,11 @@ def _is_key(text: str) -> bool:
 def _register(details: StaffSignUp) -> None:
     """Make the account, or tell its owner that there is one; both take as long."""
     hashed = passwords.hash_new(
-        details.password, details.name, details.email,
+        details.password,
+        details.name,
+        details.email,
         time_cost=context.settings().password_iterations,
-    )  # fmt: skip
+    )
     try:
         context.write(lambda session: _make(session, details, hashed))
     except EmailTaken:

@@ -98,11 +98,12 @@ def _bookings(found: Answers) -> Report:
     weeks = ((period.last - period.first).days + 1) / 7
     average = total.visits / weeks
     words = {
-        "visits": ngettext("%(count)s visit", "%(count)s visits", total.visits,
-                           count=number(total.visits)),
+        "visits": ngettext(
+            "%(count)s visit", "%(count)s visits", total.visits, count=number(total.visits)
+        ),
         "average": number(average, 0 if average >= 10 else 1),
         "cancelled": number(total.cancelled),
-    }  # fmt: skip
+    }
     return Report(
         kind=Kind.BOOKINGS,
         heading=_("How many visits are booked?"),
@@ -186,8 +187,10 @@ def _no_shows(found: Answers) -> Report:
 
 def _lead_time(found: Answers) -> Report:
     total = found.tallies.total
-    rows = [(key, one.lead(0.5), one.lead(0.9), len(one.leads))
-            for key, one in found.tallies.rows.items()]  # fmt: skip
+    rows = [
+        (key, one.lead(0.5), one.lead(0.9), len(one.leads))
+        for key, one in found.tallies.rows.items()
+    ]
     return Report(
         kind=Kind.LEAD_TIME,
         heading=_("How long before a visit is it booked?"),

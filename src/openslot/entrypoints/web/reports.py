@@ -153,8 +153,10 @@ def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]
     """What can be chosen between; a practitioner has one profession only."""
     if scope.practitioner_id is not None:
         return []
-    return sorted(((one, kind_name(one)) for one in {offer.kind for offer in offers}),
-                  key=lambda choice: choice[1])  # fmt: skip
+    return sorted(
+        ((one, kind_name(one)) for one in {offer.kind for offer in offers}),
+        key=lambda choice: choice[1],
+    )
 
 
 def _groups(scope: Scope) -> dict[Group, str]:

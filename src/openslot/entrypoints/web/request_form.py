@@ -65,8 +65,10 @@ class RequestForm(Form):
 
     def offer(self) -> None:
         """Set the choices."""
-        self.priority.choices = [(Priority.ROUTINE.value, _("Routine")),
-                                 (Priority.URGENT.value, _("Urgent"))]  # fmt: skip
+        self.priority.choices = [
+            (Priority.ROUTINE.value, _("Routine")),
+            (Priority.URGENT.value, _("Urgent")),
+        ]
 
 
 class ProposalForm(Form):
@@ -102,9 +104,10 @@ class Page:
             return None
         zone = self.place.zone
         return Slot(
-            visit.starts_at.astimezone(zone), visit.ends_at.astimezone(zone),
+            visit.starts_at.astimezone(zone),
+            visit.ends_at.astimezone(zone),
             self.place.schedule_id,
-        )  # fmt: skip
+        )
 
 
 @pages.route("/services/<int:service_id>/request", methods=["GET", "POST"])
@@ -117,16 +120,31 @@ def ask(service_id: int) -> ResponseReturnValue:
     service, department = asked_service(session, actor, service_id)
     patient_id, request_id = _whom(), reading.optional_id("request_id")
     page = Page(
-        "ask", service, department, place_for(session, service_id),
+        "ask",
+        service,
+        department,
+        place_for(session, service_id),
         _request_form(obj=_older(session, service_id)),
         _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
         found=None if patient_id else _people(session),
-    )  # fmt: skip
-    return _answer(page, RequestDetails, lambda session, details, start: commands.make(
-        session, actor, service_id, details, start=start, minutes=page.minutes,
-        patient_id=patient_id, now=context.now(), request_id=request_id),
-        _("We have asked %(department)s.", department=department.name))  # fmt: skip
+    )
+    return _answer(
+        page,
+        RequestDetails,
+        lambda session, details, start: commands.make(
+            session,
+            actor,
+            service_id,
+            details,
+            start=start,
+            minutes=page.minutes,
+            patient_id=patient_id,
+            now=context.now(),
+            request_id=request_id,
+        ),
+        _("We have asked %(department)s.", department=department.name),
+    )
 
 
 def _older(session: Session, service_id: int) -> ServiceRequest | None:
@@ -168,9 +186,21 @@ def amend(request_id: UUID) -> ResponseReturnValue:
         return found
     page = _page_of("amend", found, _request_form(obj=found.request))
     page.start, version = found.starts_at, seen_version()
-    return _answer(page, RequestDetails, lambda session, details, start: commands.amend(
-        session, context.actor(), request_id, details, start=start, minutes=page.minutes,
-        now=context.now(), version=version), _("The request is changed."))  # fmt: skip
+    return _answer(
+        page,
+        RequestDetails,
+        lambda session, details, start: commands.amend(
+            session,
+            context.actor(),
+            request_id,
+            details,
+            start=start,
+            minutes=page.minutes,
+            now=context.now(),
+            version=version,
+        ),
+        _("The request is changed."),
+    )
 
 
 @pages.route("/requests/<uuid:request_id>/propose", methods=["GET", "POST"])
@@ -181,9 +211,20 @@ def propose(request_id: UUID) -> ResponseReturnValue:
     if not isinstance(found, Asked):
         return found
     page, version = _page_of("propose", found, ProposalForm()), seen_version()
-    return _answer(page, ProposalDetails, lambda session, details, start: commands.propose(
-        session, context.actor(), request_id, start, answer=details.answer, now=context.now(),
-        version=version), _("The other time is proposed."))  # fmt: skip
+    return _answer(
+        page,
+        ProposalDetails,
+        lambda session, details, start: commands.propose(
+            session,
+            context.actor(),
+            request_id,
+            start,
+            answer=details.answer,
+            now=context.now(),
+            version=version,
+        ),
+        _("The other time is proposed."),
+    )
 
 
 def _request_form(**values: Any) -> RequestForm:
@@ -194,11 +235,16 @@ def _request_form(**values: Any) -> RequestForm:
 
 def _page_of(kind: str, found: Asked, form: Form) -> Page:
     return Page(
-        kind, found.service, found.department,
-        place_for(context.reader(), found.service.id), form,
+        kind,
+        found.service,
+        found.department,
+        place_for(context.reader(), found.service.id),
+        form,
         _addresses(f"request_form.{kind}", request_id=found.request.id),
-        patient=found.patient, asked=found, minutes=found.request.minutes,
-    )  # fmt: skip
+        patient=found.patient,
+        asked=found,
+        minutes=found.request.minutes,
+    )
 
 
 def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
@@ -275,7 +321,11 @@ def _render(page: Page) -> str:
         form=page.form,
         zone=page.place.zone,
         week=week(
-            context.reader(), page.place, day, minutes=page.minutes, now=context.now(),
+            context.reader(),
+            page.place,
+            day,
+            minutes=page.minutes,
+            now=context.now(),
             days_ahead=page.place.horizon_days,
             whom=ForWhom(page.patient.id, page.patient.diary_id) if page.patient else None,
             kept=page.kept,
@@ -284,7 +334,7 @@ def _render(page: Page) -> str:
         end=page.start + timedelta(minutes=page.minutes) if page.start else None,
         version=_version(page),
         who=reading.text("who"),
-    )  # fmt: skip
+    )
 
 
 def _version(page: Page) -> int:

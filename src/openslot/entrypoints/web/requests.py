@@ -300,9 +300,18 @@ def decline(request_id: UUID) -> ResponseReturnValue:
     status: Done[ServiceRequest] | int = SHOWN
     version = seen_version()
     if request.method == "POST":
-        status = save(form, ReasonDetails, lambda session, details: commands.decline(
-            session, context.actor(), request_id, answer=details.answer, now=context.now(),
-            version=version))  # fmt: skip
+        status = save(
+            form,
+            ReasonDetails,
+            lambda session, details: commands.decline(
+                session,
+                context.actor(),
+                request_id,
+                answer=details.answer,
+                now=context.now(),
+                version=version,
+            ),
+        )
     if isinstance(status, Done):
         flash(_("The request is declined."), "good")
         return redirect(url_for("requests.show", request_id=request_id), 303)
@@ -338,9 +347,11 @@ def departments() -> ResponseReturnValue:
     text = reading.text("q")[:200]
     found = choices_for(session, actor, text)
     bookable = schedules.subjects(
-        session, Schedule.centre_id == actor.centre_id, Schedule.service_id.is_not(None),
+        session,
+        Schedule.centre_id == actor.centre_id,
+        Schedule.service_id.is_not(None),
         *schedules.bookable(),
-    )  # fmt: skip
+    )
     return render_template(
         "requests/departments.html",
         centre=directory.centre(session, actor.centre_id, inactive=True),

@@ -156,10 +156,13 @@ def move(appointment_id: UUID) -> BaseResponse:
     except DomainError as error:
         return _move_page(appointment_id, status_of(error), error)
     flash(
-        _("Your visit was moved from %(old)s to %(new)s.", old=day_time(was, zone),
-          new=day_time(start, zone) + zone_beside(start, zone)),
+        _(
+            "Your visit was moved from %(old)s to %(new)s.",
+            old=day_time(was, zone),
+            new=day_time(start, zone) + zone_beside(start, zone),
+        ),
         "good",
-    )  # fmt: skip
+    )
     return _to_visit(appointment_id)
 
 
@@ -207,17 +210,21 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
         week=_week_for(visit, schedule_id) if place else None,
         lengths=lengths(place) if place else [],
         week_url=lambda **changed: url_for(
-            "visits.ask_move", **{"appointment_id": appointment_id,
-                                  "schedule": reading.text("schedule") or None,
-                                  "minutes": reading.text("minutes") or None,
-                                  "start": chosen and reading.instant_text(chosen), **changed}
+            "visits.ask_move",
+            **{
+                "appointment_id": appointment_id,
+                "schedule": reading.text("schedule") or None,
+                "minutes": reading.text("minutes") or None,
+                "start": chosen and reading.instant_text(chosen),
+                **changed,
+            },
         ),
         chosen=chosen,
         place_of={one.schedule.id: one for one in elsewhere}.get(schedule_id),
         problem=sentence_of(error) if error else None,
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
         elsewhere=elsewhere,
-    )  # fmt: skip
+    )
     return Response(page, status)
 
 
@@ -255,9 +262,10 @@ def _elsewhere(visit: Visit, part: Part) -> list[schedules.Subject]:
         return schedules.subjects(context.reader(), own)
     places = schedules.places(context.reader(), Schedule.practitioner_id == visit.practitioner.id)
     able = [
-        key for key, place in places.items()
+        key
+        for key, place in places.items()
         if key == visit.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
-    ]  # fmt: skip
+    ]
     return schedules.subjects(context.reader(), Schedule.id.in_(able))
 
 

@@ -194,8 +194,10 @@ def _details() -> WaitingDetails:
     if ends < starts:
         raise Invalid("The last day is before the first one.", field="until_day")
     scopes = {
-        "schedule": "schedule_id", "practitioner": "practitioner_id", "profession": "profession",
-    }  # fmt: skip
+        "schedule": "schedule_id",
+        "practitioner": "practitioner_id",
+        "profession": "profession",
+    }
     if kind not in scopes:
         raise Invalid("Choose what to wait for.", field="scope")
     try:
@@ -221,9 +223,11 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     today = now.astimezone(offering.zone).date()
     visit = offering.visit
     last = visit.appointment.starts_at if visit else now + USUAL_WAIT
-    subjects = schedules.subjects(
-        context.reader(), Schedule.id.in_({slot.schedule_id for slot in found})
-    ) if found else []  # fmt: skip
+    subjects = (
+        schedules.subjects(context.reader(), Schedule.id.in_({slot.schedule_id for slot in found}))
+        if found
+        else []
+    )
     page = render_template(
         "waiting/new.html",
         offering=offering,
@@ -304,8 +308,11 @@ def _around(schedule_id: int, visit: Visit | None) -> Offering:
         label = _("%(name)s at any of their centres", name=person.name)
         options.append(Option(f"practitioner:{person.id}", label))
     if not person.is_specialist:
-        label = _("Any %(profession)s at %(centre)s", profession=_called(person.profession),
-                  centre=centre.name)  # fmt: skip
+        label = _(
+            "Any %(profession)s at %(centre)s",
+            profession=_called(person.profession),
+            centre=centre.name,
+        )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
     return Offering(options, zone, _lengths(everywhere), visit)
 

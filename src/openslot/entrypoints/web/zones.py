@@ -8,9 +8,16 @@ from openslot.entrypoints.web import context
 from openslot.entrypoints.web.formats import zone_city, zone_difference
 
 _REGIONS = (
-    "Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian",
+    "Africa",
+    "America",
+    "Antarctica",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
     "Pacific",
-)  # fmt: skip
+)
 
 
 @cache
