@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from openslot.core.db import Base
+from openslot.core.db import Base, Word
 from openslot.schema import metadata
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,6 +133,8 @@ def _type(kind: TypeEngine) -> str:
     name = type(kind).__name__
     if isinstance(kind, String) and kind.length:
         return f"text up to {kind.length}"
+    if isinstance(kind, Word):
+        return "one of " + ", ".join(kind.words)
     if isinstance(kind, LargeBinary):
         return f"{kind.length or ''} bytes".strip()
     return TYPES.get(name) or _plain(type(kind).__doc__ or name).split(".")[0]

@@ -37,7 +37,7 @@ def test_the_board_agrees_with_the_slots_and_with_the_visits(database: Database)
         assert seen == sorted(seen)
         assert full.page(7, seen[9].key) == seen[10:17]
         for visit in queries.visits(session, queries.showing(NOW)):
-            row, length = visit.appointment, visit.schedule.slot_minutes // 5
+            row, length = visit, visit.schedule.slot_minutes // 5
             for tick, minutes in visit_cells(*span_between(row.starts_at, row.ends_at), length):
                 if window.start <= tick < window.end and row.schedule_id in places:
                     found = full.only([(tick, row.schedule_id, minutes)]).page(2)
@@ -60,12 +60,12 @@ def test_what_the_search_shows_is_what_the_rules_give(sqlite_database: Database)
         everything = queries.visits(session)
         for account in session.scalars(select(Account)):
             actor = actor_of(session, account, None)
-            given = [one for one in everything if part_in(actor, one.standing)]
+            given = [one for one in everything if part_in(actor, one)]
             shown = _ids(session, seen_by(actor, NOW))
-            assert shown == {one.appointment.id for one in given}, account.email
+            assert shown == {one.id for one in given}, account.email
             own = {actor.patient_id} - {None} | actor.dependents
             whose = () if actor.is_a(Role.PRACTITIONER) else given
-            patients = {one.appointment.patient_id for one in whose} - {None} | own
+            patients = {one.patient_id for one in whose} - {None} | own
             found = set(session.scalars(select(Patient.id).where(patients_seen_by(actor, NOW))))
             if account.role != "network-admin":
                 assert found == patients, account.email

@@ -137,7 +137,7 @@ def test_an_absence_keeps_the_visits_inside(sqlite_database: Database) -> None:
     hit = sqlite_database.read(
         lambda session: absences.hit_by(session, town.doctor, town.gp, leave_on_monday())
     )
-    assert {visit.appointment.id for visit in hit} == inside
+    assert {visit.id for visit in hit} == inside
     made = sqlite_database.run(
         lambda session: absences.enter_absence(
             session, town.doctor, town.gp, leave_on_monday(), now=NOW

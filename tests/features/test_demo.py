@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from importing import NOW, QUICK, counts
 from openslot.booking import check, queries
 from openslot.booking.models import Appointment
-from openslot.booking.queries import Visit
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.directory.commands import actor_of
@@ -48,7 +47,7 @@ def found(database: Database, kind: Any) -> list[Any]:
     return database.read(lambda session: list(session.scalars(select(kind))))
 
 
-def visits(database: Database) -> list[Visit]:
+def visits(database: Database) -> list[Appointment]:
     return database.read(queries.visits)
 
 
@@ -80,11 +79,11 @@ def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: An
     def story(database: Database) -> list[tuple[object, ...]]:
         return [
             (
-                visit.appointment.starts_at,
+                visit.starts_at,
                 visit.status,
                 visit.with_whom,
                 visit.patient.name if visit.patient else None,
-                visit.appointment.reason,
+                visit.reason,
             )
             for visit in visits(database)
         ]
@@ -183,10 +182,10 @@ def test_calendars_are_alive(demo_database: Database) -> None:
 def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Database) -> None:
     for visit in visits(demo_database):
         if visit.status == "booked":
-            assert visit.appointment.starts_at >= NOW
+            assert visit.starts_at >= NOW
         if visit.status in ("fulfilled", "no-show"):
-            assert visit.appointment.starts_at <= NOW
-        assert visit.appointment.created_at < visit.appointment.starts_at
+            assert visit.starts_at <= NOW
+        assert visit.created_at < visit.starts_at
 
 
 @pytest.mark.parametrize("hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney")
@@ -198,7 +197,7 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
     today = [
         visit
         for visit in visits(sqlite_database)
-        if visit.appointment.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
+        if visit.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
         and visit.practitioner
         and visit.practitioner.email == "toby@gmail.com"
     ]
@@ -208,7 +207,7 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
 
 
 def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> None:
-    def own(session: Session) -> list[Visit]:
+    def own(session: Session) -> list[Appointment]:
         return queries.visits(session, Patient.email == "jack@gmail.com")
 
     statuses = [visit.status for visit in demo_database.read(own)]
@@ -222,12 +221,8 @@ def test_nobody_is_told_of_what_was_only_invented(demo_database: Database) -> No
 
 
 def test_departments_have_urgent_and_routine_requests_to_come(demo_database: Database) -> None:
-    coming = [
-        visit
-        for visit in visits(demo_database)
-        if visit.service and visit.appointment.starts_at > NOW
-    ]
-    assert {visit.appointment.priority for visit in coming} == {"routine", "urgent"}
+    coming = [visit for visit in visits(demo_database) if visit.service and visit.starts_at > NOW]
+    assert {visit.priority for visit in coming} == {"routine", "urgent"}
     assert {bool(visit.patient) for visit in coming} == {True, False}
 
 
@@ -245,7 +240,7 @@ def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) ->
 
 def test_every_visit_to_a_specialist_used_a_referral_of_its_own(demo_database: Database) -> None:
     to_specialists = [
-        visit.appointment
+        visit
         for visit in visits(demo_database)
         if visit.practitioner and visit.practitioner.is_specialist
     ]

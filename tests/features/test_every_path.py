@@ -312,9 +312,7 @@ def test_who_runs_one_of_two_centres_blocks_no_time_at_both(
 
     def hit(actor: Actor) -> list[Any]:
         return sqlite_database.read(
-            lambda session: [
-                one.appointment.id for one in absences.hit_by(session, actor, town.gp, details)
-            ]
+            lambda session: [one.id for one in absences.hit_by(session, actor, town.gp, details)]
         )
 
     for one_of_two in (town.hospital, town.clinic):

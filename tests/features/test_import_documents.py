@@ -325,8 +325,8 @@ def test_when_an_appointment_is(
     sqlite_database: Database, folder: Path, date_time: str, instant: datetime, status: str
 ) -> None:
     bring_in(sqlite_database, town(folder, appointment(date_time=date_time)), **DUBLIN)
-    (visit,) = found(sqlite_database, Appointment)
-    assert (visit.starts_at, visit.status) == (instant, status)
+    (written,) = found(sqlite_database, Appointment)
+    assert (written.starts_at, written.status) == (instant, status)
     assert check.faults(sqlite_database) == []
 
 

@@ -245,7 +245,7 @@ def test_without_a_public_address_no_link_is_made_up(
 def test_the_link_leads_to_the_page_of_the_visit(tmp_path: Path) -> None:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path))
     pages = {f"{URL}{rule.rule}" for rule in app.url_map.iter_rules(endpoint="visits.show")}
-    visit = Mock(appointment=Mock(id="<uuid:appointment_id>"))
+    visit = Mock(id="<uuid:appointment_id>")
     assert pages == {page_of(visit, f"{URL}/")}
     app.extensions["openslot"].database.close()
 

@@ -99,7 +99,7 @@ def work_off(database: Database, now: datetime = NOW) -> None:
 
 def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
     found = database.read(lambda session: rebooking.undecided(session, SYSTEM, [town.gp], now=now))
-    return [one.visit.appointment.id for one in found]
+    return [one.visit.id for one in found]
 
 
 def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
@@ -140,7 +140,7 @@ def test_the_nearest_times_are_proposed_and_never_one_twice(database: Database) 
     town = build_town(database)
     hit = [book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)]
     found = look(database, town, leave())
-    assert [one.visit.appointment.id for one in found] == [one.id for one in hit]
+    assert [one.visit.id for one in found] == [one.id for one in hit]
     first = [one.slots[0] for one in found]
     assert len({slot.start for slot in first}) == 3
     assert all(slot.start >= MONDAY_9 + DAY for slot in first)

@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Visit
 from openslot.core.language import language
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
 from openslot.notifications.ics import Attendee, Method, calendar_entry, calendar_feed
@@ -46,9 +45,9 @@ def visit(
     whom: str = "Toby Turner",
     centre: str = "Royal Randwick Hospital",
     street: str | None = "Barker St",
-) -> Visit:
+) -> Appointment:
     """A visit of half an hour, without a database."""
-    appointment = Appointment(
+    return Appointment(
         id=ID,
         starts_at=start.astimezone(UTC),
         ends_at=start.astimezone(UTC) + timedelta(minutes=30),
@@ -58,19 +57,16 @@ def visit(
         status_reason="Feels better",
         created_at=NOW,
         changed_at=NOW,
-    )
-    return Visit(
-        appointment=appointment,
-        schedule=Schedule(id=7),
-        centre=Centre(name=centre, address=street, suburb="Randwick", time_zone=zone),
-        practitioner=Practitioner(name=whom),
-        service=None,
-        department=None,
+        schedule=Schedule(
+            id=7,
+            centre=Centre(name=centre, address=street, suburb="Randwick", time_zone=zone),
+            practitioner=Practitioner(name=whom),
+        ),
         patient=Patient(name="Ann Example", email="ann@example.org"),
     )
 
 
-def entry(one: Visit, method: Method = "REQUEST", **more: Any) -> bytes:
+def entry(one: Appointment, method: Method = "REQUEST", **more: Any) -> bytes:
     invited = None if method == "PUBLISH" else Attendee("Ann Example", "ann@example.org")
     given = {
         "organizer": ORGANIZER,
@@ -146,11 +142,9 @@ def test_a_suburb_that_the_street_names_is_not_said_twice() -> None:
 
 
 def test_it_never_says_why_somebody_comes() -> None:
-    service = Service(name="Methadone clinic")
-    one = visit()
-    at_service = Visit(
-        one.appointment, one.schedule, one.centre, None, service, Department(name="D"), one.patient
-    )
+    one, at_service = visit(), visit()
+    at_service.schedule.practitioner = None
+    at_service.schedule.service = Service(name="Methadone clinic", department=Department(name="D"))
     for written in (entry(one), entry(one, "CANCEL"), entry(at_service, "PUBLISH")):
         assert not re.search("Cough|Feels better|Methadone", written.decode())
     assert event_of(entry(at_service))["summary"] == "Visit with Royal Randwick Hospital"

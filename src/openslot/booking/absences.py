@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
 from openslot.booking.errors import BlocksElsewhere
+from openslot.booking.models import Appointment
 from openslot.booking.offered import let_go
-from openslot.booking.queries import Visit
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
@@ -34,7 +34,7 @@ class AbsenceDetails(Details):
 
 def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
-) -> list[Visit]:
+) -> list[Appointment]:
     """The live visits inside an absence that is not entered yet."""
     may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)

@@ -22,7 +22,6 @@ from openslot.booking.events import Topic, announce, news_of, subject_of, tell
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.moving import move_onto
-from openslot.booking.queries import Visit
 from openslot.booking.rules import (
     CLAIMING,
     FREES_DAY,
@@ -117,22 +116,21 @@ def extend_hold(
 ) -> Appointment:
     """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
     visit, _ = visit_for(session, actor, hold_id)
-    appointment = visit.appointment
-    if visit.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
+    if visit.status is not Status.HELD or visit.offered or visit.starts_at < now:
         raise HoldLapsed
-    if appointment.extensions >= limit:
+    if visit.extensions >= limit:
         raise NoMoreExtensions
-    appointment.extensions += 1
-    appointment.held_until = now + keep
-    appointment.changed_at = now
-    return appointment
+    visit.extensions += 1
+    visit.held_until = now + keep
+    visit.changed_at = now
+    return visit
 
 
 def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime) -> None:
     """Let a kept time go; nothing happens where it is no longer kept."""
     visit, _ = visit_for(session, actor, hold_id)
     if visit.status is Status.HELD:
-        claims.lapse(session, [visit.appointment], now)
+        claims.lapse(session, [visit], now)
 
 
 def move(
@@ -150,19 +148,18 @@ def move(
     """Claim the new time and release the old one; refused, the old stays. ``schedule_id`` may name
     another schedule of the same practitioner."""
     visit, part = visit_for(session, actor, appointment_id)
-    appointment = visit.appointment
-    _check_version(appointment, version)
+    _check_version(visit, version)
     if visit.status is not Status.BOOKED:
         raise WrongMove
-    check_change_time(part, visit.standing, now=now, cutoff=cutoff)
-    place = place_of(session, schedule_id or appointment.schedule_id)
-    if place.schedule_id != appointment.schedule_id:
+    check_change_time(part, visit, now=now, cutoff=cutoff)
+    place = place_of(session, schedule_id or visit.schedule_id)
+    if place.schedule_id != visit.schedule_id:
         _check_goes(actor, part, visit, place)
-    span = check_wish(place, start, minutes or appointment.minutes, now)
+    span = check_wish(place, start, minutes or visit.minutes, now)
     return move_onto(session, actor, visit, place, span, now)
 
 
-def _check_goes(actor: Actor, part: Part, visit: Visit, place: Place) -> None:
+def _check_goes(actor: Actor, part: Part, visit: Appointment, place: Place) -> None:
     """A visit goes to other schedules of its practitioner, and there as who books there may."""
     if place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id:
         raise NotFound
@@ -183,21 +180,20 @@ def amend(
 ) -> Appointment:
     """Change the reason, and the priority if one is given, of a visit still to come."""
     visit, part = visit_for(session, actor, appointment_id)
-    appointment = visit.appointment
-    _check_version(appointment, version)
+    _check_version(visit, version)
     if visit.status not in (Status.HELD, Status.BOOKED):
         raise WrongMove
     if visit.status is Status.BOOKED:
-        check_change_time(part, visit.standing, now=now, cutoff=cutoff)
-    if priority is not None and priority != appointment.priority:
+        check_change_time(part, visit, now=now, cutoff=cutoff)
+    if priority is not None and priority != visit.priority:
         check_may_prioritise(actor)
-        appointment.priority = priority
-    appointment.reason = reason
-    appointment.changed_at = now
+        visit.priority = priority
+    visit.reason = reason
+    visit.changed_at = now
     audit.record(
         session, "appointment.amended", subject_of(appointment_id), by=actor.origin, now=now
     )
-    return appointment
+    return visit
 
 
 def change_status(
@@ -216,49 +212,46 @@ def change_status(
     What leaves the statuses that claim time gives its ticks back.
     """
     visit, part = visit_for(session, actor, appointment_id)
-    appointment = visit.appointment
-    _check_version(appointment, version)
-    check_move(part, visit.standing, to, now=now, cutoff=cutoff)
+    _check_version(visit, version)
+    check_move(part, visit, to, now=now, cutoff=cutoff)
     if visit.status is Status.HELD and to is Status.BOOKED:
         raise WrongMove
-    topic = news_of(visit.status, to, is_over=appointment.ends_at <= now)
+    topic = news_of(visit.status, to, is_over=visit.ends_at <= now)
     if visit.status in CLAIMING and to not in CLAIMING:
-        claims.give_back(session, [appointment])
+        claims.give_back(session, [visit])
     if to in FREES_DAY:
-        appointment.one_a_day = None
+        visit.one_a_day = None
     elif visit.status is Status.NO_SHOW:
-        appointment.one_a_day = _key_again(session, visit)
+        visit.one_a_day = _key_again(session, visit)
     if to not in CLAIMING:
-        appointment.referral_use = None
-    appointment.opens_record_at = opening.when_marked(
-        actor, visit.standing, visit.zone, to, appointment.opens_record_at
-    )
-    appointment.status = to
-    appointment.status_reason = why
-    appointment.changed_at = now
+        visit.referral_use = None
+    visit.opens_record_at = opening.when_marked(actor, visit, visit.zone, to, visit.opens_record_at)
+    visit.status = to
+    visit.status_reason = why
+    visit.changed_at = now
     session.flush()
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
     if topic:
-        announce(session, topic, appointment, by=actor.account_id, now=now)
-    return appointment
+        announce(session, topic, visit, by=actor.account_id, now=now)
+    return visit
 
 
-def _key_again(session: Session, visit: Visit) -> str | None:
+def _key_again(session: Session, visit: Appointment) -> str | None:
     """What is unique of a visit that was missed and is live again; nothing where the patient
     has another by now, as when those who give the care book a second one."""
-    appointment, practitioner_id = visit.appointment, visit.schedule.practitioner_id
-    if appointment.patient_id is None or practitioner_id is None:
+    practitioner_id = visit.schedule.practitioner_id
+    if visit.patient_id is None or practitioner_id is None:
         return None
-    key = day_key(appointment.patient_id, practitioner_id, visit.zone, appointment.starts_at)
-    _, others = queries.patient_with(session, appointment.patient_id, key)
+    key = day_key(visit.patient_id, practitioner_id, visit.zone, visit.starts_at)
+    _, others = queries.patient_with(session, visit.patient_id, key)
     return None if any(other.one_a_day == key for other in others) else key
 
 
-def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Visit, Part]:
+def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Appointment, Part]:
     """A visit and what the actor is to it; NotFound for strangers as for what is not there."""
     visit = queries.visit(session, appointment_id)
-    part = part_in(actor, visit.standing) if visit else None
+    part = part_in(actor, visit) if visit else None
     if visit is None or part is None or visit.status is Status.LAPSED:
         raise NotFound
     return visit, part
@@ -343,27 +336,26 @@ def _confirm(
     nobody yet: then it makes way for the visit."""
     visit = queries.visit(session, hold_id)
     # What we offered is taken through its offer; here it gives way like any such hold.
-    if visit is None or visit.status is not Status.HELD or visit.appointment.offered:
+    if visit is None or visit.status is not Status.HELD or visit.offered:
         return None
-    appointment = visit.appointment
-    if part_in(actor, visit.standing) is None:
+    if part_in(actor, visit) is None:
         raise NotFound
-    if appointment.patient_id is None and wish.patient_id is not None:
-        claims.lapse(session, [appointment], now)
+    if visit.patient_id is None and wish.patient_id is not None:
+        claims.lapse(session, [visit], now)
         return None
     wanted = (wish.schedule_id, wish.start, wish.minutes, wish.patient_id)
     known = (
-        appointment.schedule_id,
-        appointment.starts_at,
-        appointment.minutes,
-        appointment.patient_id,
+        visit.schedule_id,
+        visit.starts_at,
+        visit.minutes,
+        visit.patient_id,
     )
     if wanted != known:
         return None
     check_priority(actor, wish.priority)
-    appointment.reason = wish.reason
-    appointment.priority = wish.priority
-    return confirm(session, actor, appointment, place, now, admission)
+    visit.reason = wish.reason
+    visit.priority = wish.priority
+    return confirm(session, actor, visit, place, now, admission)
 
 
 def confirm(

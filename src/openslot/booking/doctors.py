@@ -25,7 +25,6 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.either_place import change_practitioner
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
 from openslot.schedules.rules import Place, check_hours
 
 MINUTES = 15
@@ -57,10 +56,10 @@ def doctors(session: Session, *, after: int = 0, limit: int | None = None) -> li
 
 
 def _doctors(session: Session, *of_people: Condition) -> list[Doctor]:
-    people: dict[int, list[tuple[Subject, Place]]] = {}
+    people: dict[int, list[tuple[Schedule, Place]]] = {}
     places = schedule_queries.places(session, *of_people)
     for subject in schedule_queries.subjects(session, *schedule_queries.bookable(), *of_people):
-        place = places.get(subject.schedule.id)
+        place = places.get(subject.id)
         if subject.practitioner is not None and place is not None:
             people.setdefault(subject.practitioner.id, []).append((subject, place))
     found = (_doctor(pairs) for _, pairs in sorted(people.items()))
@@ -130,7 +129,7 @@ def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place
     raise NotFound("This doctor does not work there.", field="location_id")
 
 
-def _doctor(pairs: Sequence[tuple[Subject, Place]]) -> Doctor | None:
+def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
     hours = {place.hours for _, place in pairs}
     person = pairs[0][0].practitioner
     if len(hours) != 1 or person is None:

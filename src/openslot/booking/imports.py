@@ -40,36 +40,36 @@ class Recorded:
 
 
 def record_appointment(
-    session: Session, actor: Actor, place: Place, visit: Recorded, *, now: datetime
+    session: Session, actor: Actor, place: Place, recorded: Recorded, *, now: datetime
 ) -> Appointment:
-    """Write a visit down, past or coming, and claim its time as every visit does.
+    """Write an appointment down, past or coming, and claim its time as every appointment does.
 
-    Opening hours, notice and horizon are not asked for: the visit was agreed under other
+    Opening hours, notice and horizon are not asked for: it was agreed under other
     rules. Nobody is told of it. Raises DiaryTaken where its time is taken.
     """
     may_run_network(actor)
-    claimed = claims.claimed(place, visit.patient)
-    if visit.status in CLAIMING:
-        span = span_between(visit.starts_at, visit.ends_at)
+    claimed = claims.claimed(place, recorded.patient)
+    if recorded.status in CLAIMING:
+        span = span_between(recorded.starts_at, recorded.ends_at)
         diaries.change(session, claim=claims.claims_in(claimed, span))
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,
-        patient_id=visit.patient.id if visit.patient else None,
-        starts_at=visit.starts_at,
-        ends_at=visit.ends_at,
-        status=visit.status,
-        priority=visit.priority,
-        task=visit.task,
-        reason=visit.reason,
-        status_reason=visit.status_reason,
+        patient_id=recorded.patient.id if recorded.patient else None,
+        starts_at=recorded.starts_at,
+        ends_at=recorded.ends_at,
+        status=recorded.status,
+        priority=recorded.priority,
+        task=recorded.task,
+        reason=recorded.reason,
+        status_reason=recorded.status_reason,
         extensions=0,
-        one_a_day=_key(place, visit),
+        one_a_day=_key(place, recorded),
         version=1,
-        created_at=visit.created_at or now,
-        created_by=visit.created_by,
+        created_at=recorded.created_at or now,
+        created_by=recorded.created_by,
         changed_at=now,
-        external_id=visit.external_id,
+        external_id=recorded.external_id,
         **claimed,
     )
     session.add(appointment)
@@ -78,7 +78,7 @@ def record_appointment(
     return appointment
 
 
-def _key(place: Place, visit: Recorded) -> str | None:
-    if visit.patient is None or visit.status not in _KEYED:
+def _key(place: Place, recorded: Recorded) -> str | None:
+    if recorded.patient is None or recorded.status not in _KEYED:
         return None
-    return one_a_day_key(place, visit.patient.id, visit.starts_at)
+    return one_a_day_key(place, recorded.patient.id, recorded.starts_at)

@@ -40,8 +40,6 @@ def _cancel_all(
 ) -> None:
     own = queries.of_patient(patient_id)
     for visit in queries.visits(session, own, queries.to_come(now)):
-        possible = moves_now(Part.PATIENT, visit.standing, now=now, cutoff=cutoff)
+        possible = moves_now(Part.PATIENT, visit, now=now, cutoff=cutoff)
         if Status.CANCELLED in possible:
-            change_status(
-                session, actor, visit.appointment.id, Status.CANCELLED, now=now, cutoff=cutoff
-            )
+            change_status(session, actor, visit.id, Status.CANCELLED, now=now, cutoff=cutoff)

@@ -3,12 +3,15 @@
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, Uuid, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
+from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.schedules.models import Schedule
 
 
 class Status(StrEnum):
@@ -64,8 +67,8 @@ class Appointment(Base):
     patient_diary_id: Mapped[int | None] = mapped_column(ForeignKey("diary.id"))
     starts_at: Mapped[datetime] = mapped_column(Instant)
     ends_at: Mapped[datetime] = mapped_column(Instant)
-    status: Mapped[str] = mapped_column(String(20))
-    priority: Mapped[str] = mapped_column(String(10), default=Priority.ROUTINE)
+    status: Mapped[Status] = mapped_column(Word(Status, 20))
+    priority: Mapped[Priority] = mapped_column(Word(Priority, 10), default=Priority.ROUTINE)
     task: Mapped[str | None] = mapped_column(String(200))
     reason: Mapped[str | None] = mapped_column(Text)
     status_reason: Mapped[str | None] = mapped_column(String(500))
@@ -82,9 +85,42 @@ class Appointment(Base):
     changed_at: Mapped[datetime] = mapped_column(Instant)
     external_id: Mapped[str | None] = mapped_column(String(300), unique=True)
 
+    schedule: Mapped[Schedule] = relationship(lazy="raise")
+    patient: Mapped[Patient | None] = relationship(lazy="raise")
+
     @property
     def minutes(self) -> int:
-        """How long it is."""
+        """Its length."""
         return int((self.ends_at - self.starts_at).total_seconds()) // 60
+
+    @property
+    def centre(self) -> Centre:
+        """The centre where it takes place."""
+        return self.schedule.centre
+
+    @property
+    def practitioner(self) -> Practitioner | None:
+        """The practitioner whom it is with; None for a service of a department."""
+        return self.schedule.practitioner
+
+    @property
+    def service(self) -> Service | None:
+        """The service that is given; None for a practitioner."""
+        return self.schedule.service
+
+    @property
+    def department(self) -> Department | None:
+        """The department of the service."""
+        return self.schedule.department
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The centre's time zone."""
+        return self.schedule.zone
+
+    @property
+    def with_whom(self) -> str:
+        """The name of the practitioner or the service."""
+        return self.schedule.name
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

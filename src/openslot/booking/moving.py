@@ -8,7 +8,6 @@ from openslot.booking import claims, opening, queries
 from openslot.booking.events import Topic, former, tell
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment
-from openslot.booking.queries import Visit
 from openslot.booking.rules import Wanted, check_second, gives_way, one_a_day_key
 from openslot.directory.rules import Actor, works_with_patients
 from openslot.schedules.availability import Span, instant_of
@@ -18,7 +17,7 @@ from openslot.schedules.rules import Place
 def move_onto(
     session: Session,
     actor: Actor,
-    visit: Visit,
+    appointment: Appointment,
     place: Place,
     span: Span,
     now: datetime,
@@ -26,18 +25,19 @@ def move_onto(
     hold: Appointment | None = None,
 ) -> Appointment:
     """Claim the new time, which ``hold`` may keep, and release the old one; tell of it."""
-    appointment = visit.appointment
     key, holds = key_for_move(session, actor, place, appointment, span, now)
     kept = [one for one in (*holds, hold) if one is not None]
     own = appointment.one_a_day
     with offering(session, place, span, appointment.patient_id, now, besides=own):
-        claims.take(session, place, span, visit.patient, [appointment, *set(kept)], now)
+        claims.take(session, place, span, appointment.patient, [appointment, *set(kept)], now)
     appointment.opens_record_at = opening.when_moved(
-        actor, place, instant_of(span.start), visit.standing, appointment.opens_record_at, now
+        actor, place, instant_of(span.start), appointment, appointment.opens_record_at, now
     )
     was = former(appointment)
-    appointment.schedule_id = place.schedule_id
-    for name, diary_id in claims.claimed(place, visit.patient).items():
+    if appointment.schedule_id != place.schedule_id:
+        appointment.schedule_id = place.schedule_id
+        session.expire(appointment, ["schedule"])
+    for name, diary_id in claims.claimed(place, appointment.patient).items():
         setattr(appointment, name, diary_id)
     appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
     appointment.one_a_day = key

@@ -17,7 +17,6 @@ from openslot.booking.errors import HoldLapsed, WrongMove
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
 from openslot.booking.moving import key_for_move, move_onto
-from openslot.booking.queries import Visit
 from openslot.booking.rules import (
     Admission,
     check_admission,
@@ -52,21 +51,21 @@ def keep_for_move(
     place = place_of(session, schedule_id)
     if not reaches(visit, place):
         raise NotFound
-    span = check_wish(place, start, visit.appointment.minutes, now)
+    span = check_wish(place, start, visit.minutes, now)
     if visit.patient is not None:
         check_patient(visit.patient, place)
     # Whoever takes it has no say: a day with another visit is never offered.
-    key_for_move(session, _NOBODY, place, visit.appointment, span, now)
+    key_for_move(session, _NOBODY, place, visit, span, now)
     claims.take(session, place, span, visit.patient, [], now)
     kept = Appointment(
         id=new_id(),
         schedule_id=schedule_id,
-        patient_id=visit.appointment.patient_id,
+        patient_id=visit.patient_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
         status=Status.HELD,
-        priority=visit.appointment.priority,
-        task=visit.appointment.task,
+        priority=visit.priority,
+        task=visit.task,
         held_until=until,
         extensions=0,
         offered=True,
@@ -117,14 +116,14 @@ def take(
     Absent or CentreClosed where nobody will be there.
     """
     kept = _kept(session, actor, hold_id, now)
-    hold = kept.appointment
+    hold = kept
     place = place or place_of(session, hold.schedule_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
         _admit(session, place, hold, admission, now)
         return confirm(session, actor, hold, place, now, admission)
     visit = _movable(session, instead_of)
-    if visit.appointment.patient_id != hold.patient_id:
+    if visit.patient_id != hold.patient_id:
         raise NotFound
     return move_onto(session, actor, visit, place, span, now, hold=hold)
 
@@ -134,7 +133,7 @@ def let_go(session: Session, holds: Sequence[Appointment], *, now: datetime) -> 
     claims.lapse(session, [one for one in holds if one.status == Status.HELD], now)
 
 
-def reaches(visit: Visit, place: Place) -> bool:
+def reaches(visit: Appointment, place: Place) -> bool:
     """Whether a visit may be offered a time there: with the same practitioner anywhere, or
     another of the profession at the same centre; of a service, with the service.
 
@@ -153,7 +152,7 @@ _NOBODY = Actor()
 """May override nothing."""
 
 
-def _movable(session: Session, appointment_id: UUID) -> Visit:
+def _movable(session: Session, appointment_id: UUID) -> Appointment:
     visit = queries.visit(session, appointment_id)
     if visit is None:
         raise NotFound
@@ -162,11 +161,11 @@ def _movable(session: Session, appointment_id: UUID) -> Visit:
     return visit
 
 
-def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Visit:
+def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appointment:
     visit = queries.visit(session, hold_id)
-    if visit is None or part_in(actor, visit.standing) is None:
+    if visit is None or part_in(actor, visit) is None:
         raise NotFound
-    until = visit.appointment.held_until
+    until = visit.held_until
     if visit.status is not Status.HELD or until is None or until <= now:
         raise HoldLapsed
     return visit

@@ -7,8 +7,8 @@ or than somebody else checks the patient in. What the day opens, records/access.
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
-from openslot.booking.models import Status
-from openslot.booking.rules import Admission, Standing
+from openslot.booking.models import Appointment, Status
+from openslot.booking.rules import Admission
 from openslot.directory.rules import Actor
 from openslot.schedules.rules import Place
 
@@ -32,7 +32,7 @@ def when_moved(
     actor: Actor,
     place: Place,
     start: datetime,
-    before: Standing,
+    before: Appointment,
     known: datetime | None,
     now: datetime,
 ) -> datetime | None:
@@ -43,19 +43,19 @@ def when_moved(
     """
     if not _practises(actor, place.practitioner_id):
         return None
-    goes_on = before.practitioner_id == place.practitioner_id and before.starts_at > now
+    goes_on = before.schedule.practitioner_id == place.practitioner_id and before.starts_at > now
     return None if goes_on and known is None else _day_start(start, place.zone)
 
 
 def when_marked(
-    actor: Actor, visit: Standing, zone: ZoneInfo, to: Status, known: datetime | None
+    actor: Actor, visit: Appointment, zone: ZoneInfo, to: Status, known: datetime | None
 ) -> datetime | None:
     """Return the same for an appointment whose status changes.
 
     Somebody else who checks the patient in has seen them. Of one that its practitioner takes
     back from no-show nobody has.
     """
-    own = _practises(actor, visit.practitioner_id)
+    own = _practises(actor, visit.schedule.practitioner_id)
     if to is Status.ARRIVED and not own:
         return None
     if own and visit.status is Status.NO_SHOW and to is Status.BOOKED:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.models import Appointment
-from openslot.booking.queries import Visit
 from openslot.core.errors import Forbidden
 from openslot.core.trail import Scope
 from openslot.directory import queries as directory
@@ -71,7 +70,7 @@ class Thing:
     kind: str
     id: int | UUID
     name: str
-    visit: Visit | None = None
+    visit: Appointment | None = None
 
 
 PEOPLES = frozenset({"account", "appointment", "patient"})
@@ -102,10 +101,10 @@ def _things(session: Session, kind: str, names: list[str]) -> Iterator[Thing]:
             yield Thing(kind, account.id, account.name)
     elif kind == "appointment":
         for visit in queries.visits(session, Appointment.id.in_(_read(UUID, names))):
-            yield Thing(kind, visit.appointment.id, visit.with_whom, visit)
+            yield Thing(kind, visit.id, visit.with_whom, visit)
     elif kind == "schedule":
         for offered in schedules.subjects(session, Schedule.id.in_(_read(int, names))):
-            yield Thing(kind, offered.schedule.id, offered.name)
+            yield Thing(kind, offered.id, offered.name)
     elif kind in DIRECTORY:
         ids = _read(UUID, names) if kind in PEOPLES else _read(int, names)
         known = directory.names(session, DIRECTORY[kind], ids)

@@ -1,17 +1,14 @@
 """Reading visits, and the row-level writes that commands share."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, literal, null, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, literal, null, or_, select
+from sqlalchemy.orm import Session, contains_eager
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CLAIMING, LIVE, Standing
+from openslot.booking.rules import CLAIMING, LIVE
 from openslot.booking.whom import ForWhom
 from openslot.core.db import behind
 from openslot.directory.models import (
@@ -30,64 +27,33 @@ Condition = ColumnElement[bool]
 """Which visits are wanted; the functions below make them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """An appointment with all that a page or a message shows of it."""
-
-    appointment: Appointment
-    schedule: Schedule
-    centre: Centre
-    practitioner: Practitioner | None
-    service: Service | None
-    department: Department | None
-    patient: Patient | None
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The centre's time zone."""
-        return ZoneInfo(self.centre.time_zone)
-
-    @property
-    def with_whom(self) -> str:
-        """Whom or what the visit is with."""
-        if self.practitioner:
-            return self.practitioner.name
-        return self.service.name if self.service else self.centre.name
-
-    @property
-    def status(self) -> Status:
-        """Where the visit stands."""
-        return Status(self.appointment.status)
-
-    @property
-    def standing(self) -> Standing:
-        """What the rules need to know."""
-        return Standing(
-            status=self.status,
-            starts_at=self.appointment.starts_at,
-            patient_id=self.appointment.patient_id,
-            practitioner_id=self.schedule.practitioner_id,
-            centre_id=self.schedule.centre_id,
-        )
+_schedule = contains_eager(Appointment.schedule)
+LOADED = (
+    _schedule.contains_eager(Schedule.centre),
+    _schedule.contains_eager(Schedule.practitioner),
+    _schedule.contains_eager(Schedule.service).contains_eager(Service.department),
+    contains_eager(Appointment.patient),
+)
+"""Fills an appointment with all that a page or a message shows of it, from a select that joins
+these tables."""
 
 
-def _visits() -> Any:
-    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+def _appointments() -> Select[Appointment]:
     return (
-        select(Appointment, Schedule, Centre, Practitioner, Service, Department, Patient)
+        select(Appointment)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
         .outerjoin(Patient, Patient.id == Appointment.patient_id)
+        .options(*LOADED)
     )
 
 
-def visit(session: Session, appointment_id: UUID) -> Visit | None:
+def visit(session: Session, appointment_id: UUID) -> Appointment | None:
     """One visit; one statement."""
-    row = session.execute(_visits().where(Appointment.id == appointment_id)).first()
-    return Visit(*row) if row else None
+    return session.scalar(_appointments().where(Appointment.id == appointment_id))
 
 
 def visits(
@@ -96,12 +62,12 @@ def visits(
     newest_first: bool = False,
     limit: int | None = None,
     offset: int = 0,
-) -> list[Visit]:
+) -> list[Appointment]:
     """The visits that fit, by start; one statement. Lapsed holds are left out."""
     order = (Appointment.starts_at, Appointment.id)
-    query = _visits().where(Appointment.status != Status.LAPSED, *where)
+    query = _appointments().where(Appointment.status != Status.LAPSED, *where)
     query = query.order_by(*(column.desc() for column in order) if newest_first else order)
-    return [Visit(*row) for row in session.execute(query.limit(limit).offset(offset or None))]
+    return list(session.scalars(query.limit(limit).offset(offset or None)))
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:

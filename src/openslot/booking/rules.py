@@ -88,32 +88,24 @@ ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a rule needs to know of a visit to say who is what to it."""
-
-    status: Status
-    starts_at: datetime
-    patient_id: UUID | None
-    practitioner_id: int | None
-    centre_id: int
-
-
-def part_in(actor: Actor, visit: Standing) -> Part | None:
+def part_in(actor: Actor, visit: Appointment) -> Part | None:
     """What the actor is to the visit; None for a stranger, who may not know that it exists."""
     if actor.acts_for(visit.patient_id):
         return Part.PATIENT
-    if actor.practitioner_id is not None and actor.practitioner_id == visit.practitioner_id:
+    if (
+        actor.practitioner_id is not None
+        and actor.practitioner_id == visit.schedule.practitioner_id
+    ):
         return Part.PRACTITIONER
     if actor.is_a(Role.NETWORK_ADMIN):
         return Part.ADMIN
-    if actor.centre_id is not None and actor.centre_id == visit.centre_id:
+    if actor.centre_id is not None and actor.centre_id == visit.schedule.centre_id:
         return Part.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Part.STAFF
     return None
 
 
 def check_move(
-    part: Part, visit: Standing, to: Status, *, now: datetime, cutoff: timedelta
+    part: Part, visit: Appointment, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
     allowed = MOVES.get((visit.status, to))
@@ -129,14 +121,14 @@ def check_move(
         raise TooEarly
 
 
-def check_change_time(part: Part, visit: Standing, *, now: datetime, cutoff: timedelta) -> None:
+def check_change_time(part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta) -> None:
     """Patients move and cancel until the cut-off; those who give the care at any time."""
     if part is Part.PATIENT and now > visit.starts_at - cutoff:
         raise TooLateToChange(hours=int(cutoff / timedelta(hours=1)))
 
 
 def moves_now(
-    part: Part, visit: Standing, *, now: datetime, cutoff: timedelta
+    part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta
 ) -> frozenset[Status]:
     """The statuses that this part may give the visit at this moment."""
     possible = set()
@@ -149,7 +141,7 @@ def moves_now(
     return frozenset(possible)
 
 
-def may_reschedule(part: Part, visit: Standing, *, now: datetime, cutoff: timedelta) -> bool:
+def may_reschedule(part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta) -> bool:
     """Whether this part may move or amend the visit now."""
     late = part is Part.PATIENT and now > visit.starts_at - cutoff
     return visit.status is Status.BOOKED and not late

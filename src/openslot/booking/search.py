@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Condition, Visit, claims_one_of
+from openslot.booking.queries import Condition, claims_one_of
 from openslot.booking.rules import CLAIMING
 from openslot.core.db import Instant
 from openslot.directory.models import Centre, Patient
@@ -74,7 +74,7 @@ def visits_for(
     newest_first: bool = False,
     limit: int | None = None,
     offset: int = 0,
-) -> list[Visit]:
+) -> list[Appointment]:
     """The visits that fit and that the actor has a part in, by start; one statement."""
     return queries.visits(
         session, seen_by(actor, now), *where, newest_first=newest_first, limit=limit, offset=offset

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Delete,
     Engine,
     MetaData,
+    String,
     Table,
     TypeDecorator,
     Update,
@@ -45,6 +47,7 @@ from openslot.core.refusals import Refusal, refusal_of, taken_columns
 from openslot.core.servers import ANSWERS_WITHIN, COLLATION, make_server_engine
 
 T = TypeVar("T")
+StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 PATIENCE = 8.0
 """Seconds that one unit of work is tried again before it is given up as Busy."""
@@ -109,6 +112,23 @@ class Instant(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Word(TypeDecorator[StrEnumT]):
+    """A member of a StrEnum, kept as its value."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnumT], length: int):
+        super().__init__(length)
+        self.words = words
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> StrEnumT | None:
+        return None if value is None else self.words(value)
 
 
 class Dated:

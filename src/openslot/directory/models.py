@@ -17,7 +17,7 @@ from sqlalchemy import (
     Uuid,
     false,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.db import Base, Dated, Instant
 from openslot.core.ids import new_id
@@ -126,6 +126,8 @@ class Service(Base, Dated):
     phone: Mapped[str | None] = mapped_column(String(40))
     email: Mapped[str | None] = mapped_column(String(254))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+    department: Mapped[Department] = relationship(lazy="raise")
 
 
 class Practitioner(Base, Dated):

@@ -13,7 +13,7 @@ from openslot.booking.slots import Slot
 from openslot.booking.whom import Booker
 from openslot.directory import queries as directory
 from openslot.schedules import queries as schedules
-from openslot.schedules.queries import Subject
+from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 
@@ -21,7 +21,7 @@ class Bookable(NamedTuple):
     """A schedule that can be booked, and whom or what it books where."""
 
     place: Place
-    subject: Subject
+    subject: Schedule
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Offered:
 
 
 def _read(session: Session) -> dict[int, Bookable]:
-    subjects = {one.schedule.id: one for one in schedules.subjects(session, *schedules.bookable())}
+    subjects = {one.id: one for one in schedules.subjects(session, *schedules.bookable())}
     session.expunge_all()
     return {
         key: Bookable(place, subjects[key])

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.records import queries
 from openslot.records.models import EntryKind
 from openslot.records.queries import Mark, Opened, Record
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     EMERGENCIES = "emergencies"
 
 
-Thing = Record | Visit | Letter | Opened
+Thing = Record | Appointment | Letter | Opened
 Row = tuple[datetime, UUID, Thing]
 """When it was, the id of its row, and what it is."""
 
@@ -51,7 +51,7 @@ def _visits(
     session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
 ) -> list[Row]:
     found = queries.visits(session, patient_id, after=after, limit=limit)
-    return [(one.appointment.starts_at, one.appointment.id, one) for one in found]
+    return [(one.starts_at, one.id, one) for one in found]
 
 
 def _referrals(

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import Response
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.core.language import language
 from openslot.entrypoints.request import now, root, settings
 from openslot.notifications.ics import calendar_entry
@@ -13,7 +13,7 @@ from openslot.notifications.titles import side_of, title
 MEDIA = "text/calendar"
 
 
-def visit_calendar(visit: Visit, patient_id: UUID | None, locale: str | None) -> Response:
+def visit_calendar(visit: Appointment, patient_id: UUID | None, locale: str | None) -> Response:
     """The file (RFC 5545) for a patient or, without one, for those who give care; ``locale`` is
     the reader's, if it is known."""
     tongue = language(locale, settings().locale)

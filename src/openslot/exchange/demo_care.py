@@ -33,7 +33,6 @@ from openslot.requests.events import Topic
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
 from openslot.schedules.rules import Place
 
 FILE = Path(__file__).parent / "demo_data" / "care.json"
@@ -158,7 +157,7 @@ def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Ref
     )
 
 
-def _write_requests(scene: Scene, offered: Mapping[int, Subject]) -> None:
+def _write_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
     """Visits of services were asked for by other departments of the centre."""
     for planned, visit in scene.visits:
         asked = offered.get(planned.place.schedule_id)
@@ -174,7 +173,7 @@ def _write_requests(scene: Scene, offered: Mapping[int, Subject]) -> None:
         _keep(scene, request)
 
 
-def _ask_openly(scene: Scene, offered: Mapping[int, Subject]) -> None:
+def _ask_openly(scene: Scene, offered: Mapping[int, Schedule]) -> None:
     """What waits for an answer in the department that the demonstration signs in to, and what
     that department asked of others."""
     centre, name = STAFF_AT
@@ -205,7 +204,7 @@ def _keep(scene: Scene, request: ServiceRequest) -> None:
     )
 
 
-def _others(asked: Subject, offered: Mapping[int, Subject]) -> list[int]:
+def _others(asked: Schedule, offered: Mapping[int, Schedule]) -> list[int]:
     """The other departments of the centre that offer something."""
     there = {
         one.department.id
@@ -215,23 +214,23 @@ def _others(asked: Subject, offered: Mapping[int, Subject]) -> list[int]:
     return sorted(there - {asked.department.id if asked.department else 0})
 
 
-def _request(scene: Scene, asked: Subject, asker: int, starts: datetime) -> ServiceRequest:
+def _request(scene: Scene, asked: Schedule, asker: int, starts: datetime) -> ServiceRequest:
     task, description = scene.rng.choice(scene.care.requests)
     return ServiceRequest(
         id=new_id(),
-        service_id=asked.schedule.service_id,
+        service_id=asked.service_id,
         department_id=asker,
         task=task,
         description=description,
         starts_at=starts,
-        minutes=asked.schedule.slot_minutes,
+        minutes=asked.slot_minutes,
     )
 
 
-def _first_free(scene: Scene, asked: Subject, *, days: int) -> datetime | None:
+def _first_free(scene: Scene, asked: Schedule, *, days: int) -> datetime | None:
     """The first free start of a service from so many days on."""
     places = {place.schedule_id: place for place in scene.places}
-    own = {asked.schedule.id: places[asked.schedule.id]}
+    own = {asked.id: places[asked.id]}
     begins = scene.now + timedelta(days=days)
     week = timedelta(days=7)
     found = slots(scene.session, own, begins, begins + week, now=scene.now, limit=1)
@@ -306,7 +305,7 @@ def _wait_for_earlier(scene: Scene, patient: Patient) -> None:
     )
 
 
-def _offered(session: Session) -> dict[int, Subject]:
+def _offered(session: Session) -> dict[int, Schedule]:
     """The bookable services of departments by their schedule."""
     found = schedules.subjects(session, Schedule.service_id.is_not(None))
-    return {one.schedule.id: one for one in found}
+    return {one.id: one for one in found}

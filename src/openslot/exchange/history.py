@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
-from openslot.booking.queries import Visit
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.records import queries
@@ -38,7 +37,7 @@ class History:
 
     patient: Patient
     records: Sequence[Record]
-    visits: Sequence[Visit]
+    visits: Sequence[Appointment]
     letters: Sequence[Letter]
     emergencies: Sequence[Opened]
     looks: Sequence[Look]
@@ -119,8 +118,8 @@ def _entry(record: Record) -> Document:
     }
 
 
-def _visit(visit: Visit) -> Document:
-    one = visit.appointment
+def _visit(visit: Appointment) -> Document:
+    one = visit
     return {
         "id": str(one.id),
         "status": one.status,

@@ -11,8 +11,7 @@ from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
 from fpdf.fonts import FontFace
 
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.core import formats
 from openslot.core.language import Language
 from openslot.exchange.history import LETTER_READ, History
@@ -138,7 +137,7 @@ class _Paper:
             (self._visit(one) for one in self.history.visits),
         )
 
-    def _visit(self, visit: Visit) -> list[str]:
+    def _visit(self, visit: Appointment) -> list[str]:
         words = {
             Status.BOOKED: self.say("Booked"),
             Status.ARRIVED: self.say("Arrived"),
@@ -148,9 +147,9 @@ class _Paper:
         }
         profession = visit.practitioner.profession if visit.practitioner else None
         department = visit.department.name if visit.department else None
-        reason = visit.appointment.reason
+        reason = visit.reason
         return [
-            self._when(visit.appointment.starts_at, visit.centre.time_zone),
+            self._when(visit.starts_at, visit.centre.time_zone),
             ", ".join(filter(None, [visit.with_whom, profession or department])),
             visit.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
             words.get(visit.status, visit.status.value),

@@ -156,9 +156,9 @@ def queue_reminder(
 def _news(session: Session, topic: str, event: Mapping[str, Any], now: datetime) -> News | None:
     changed = AppointmentChanged(**event)
     visit, known = booking.visit(session, UUID(changed.appointment)), visit_topic(topic)
-    if visit is None or not is_still_news(known, changed, visit.appointment, now=now):
+    if visit is None or not is_still_news(known, changed, visit, now=now):
         return None
-    asked = requests.of_visit(session, visit.appointment.id) if visit.service else None
+    asked = requests.of_visit(session, visit.id) if visit.service else None
     acted = department_of(session, changed.by) if asked else None
     return News(known, changed, visit, asked, acted)
 
@@ -172,7 +172,7 @@ def _remind_later(
     settings: Settings,
 ) -> None:
     due = reminder_due(
-        news.visit.appointment.starts_at,
+        news.visit.starts_at,
         hours=settings.reminder_hours,
         quiet=quiet_hours(settings.quiet_hours),
         zone=ZoneInfo(to.zone) if to.zone else news.visit.zone,

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from openslot.booking import events as booking
-from openslot.booking.models import Priority
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Priority
 from openslot.core import formats
 from openslot.core.config import Settings
 from openslot.directory.models import Department
@@ -36,8 +35,8 @@ class Offered:
     """An offered time, and the visit that it would replace."""
 
     offer: Offer
-    visit: Visit
-    instead_of: Visit | None
+    visit: Appointment
+    instead_of: Appointment | None
     token: str
 
     @property
@@ -179,7 +178,7 @@ def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:
         ],
         button=(say(_("Take the time, or leave it")), address) if address else None,
     )
-    when = formats.day_time(to.language, visit.appointment.starts_at, visit.zone, year=True)
+    when = formats.day_time(to.language, visit.starts_at, visit.zone, year=True)
     kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
     return compose(
         letter,
@@ -225,7 +224,7 @@ def _offered(offered: Offered, to: Recipient) -> Iterator[Fact]:
         yield say(_("Service")), visit.service.name
     elif to.side is not Side.PRACTICE:
         yield say(_("With")), visit.with_whom
-    yield say(_("When")), when_there(to.language, visit.appointment.starts_at, visit)
+    yield say(_("When")), when_there(to.language, visit.starts_at, visit)
     if offered.instead_of:
         old = offered.instead_of
-        yield say(_("Instead of")), when_there(to.language, old.appointment.starts_at, old)
+        yield say(_("Instead of")), when_there(to.language, old.starts_at, old)

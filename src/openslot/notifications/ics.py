@@ -14,8 +14,7 @@ from urllib.parse import quote
 
 from icalendar import Calendar, Event, Timezone, TimezoneStandard, vCalAddress, vText
 
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.directory.models import Centre
 
 Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
@@ -45,7 +44,7 @@ class Attendee:
 
 
 def calendar_entry(
-    visit: Visit,
+    visit: Appointment,
     *,
     method: Method,
     public_url: str,
@@ -73,7 +72,9 @@ def calendar_entry(
     return written
 
 
-def calendar_feed(entries: Iterable[tuple[Visit, str]], *, name: str, public_url: str) -> bytes:
+def calendar_feed(
+    entries: Iterable[tuple[Appointment, str]], *, name: str, public_url: str
+) -> bytes:
     """Visits, each with what it is called, as a calendar to subscribe to (RFC 7986).
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
@@ -87,7 +88,7 @@ def calendar_feed(entries: Iterable[tuple[Visit, str]], *, name: str, public_url
     calendar.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
     for visit, called in entries:
-        calendar.add_component(_event(visit, called, public_url, visit.appointment.changed_at))
+        calendar.add_component(_event(visit, called, public_url, visit.changed_at))
     if not calendar.subcomponents:
         calendar.add_component(_utc())
     written: bytes = calendar.to_ical()
@@ -101,10 +102,10 @@ def place_of(centre: Centre) -> str:
     return place if said else f"{place}, {centre.suburb}"
 
 
-def page_of(visit: Visit, public_url: str) -> str | None:
+def page_of(visit: Appointment, public_url: str) -> str | None:
     """The address of the visit's page; None where no public address is set."""
     base = public_url.rstrip("/")
-    return f"{base}/appointments/{visit.appointment.id}" if base else None
+    return f"{base}/appointments/{visit.id}" if base else None
 
 
 def _calendar() -> Calendar:
@@ -114,18 +115,17 @@ def _calendar() -> Calendar:
     return calendar
 
 
-def _event(visit: Visit, summary: str, public_url: str, now: datetime) -> Event:
-    appointment, centre = visit.appointment, visit.centre
+def _event(visit: Appointment, summary: str, public_url: str, now: datetime) -> Event:
     event = Event()
-    event.add("uid", str(appointment.id))
-    event.add("sequence", appointment.version - 1)
+    event.add("uid", str(visit.id))
+    event.add("sequence", visit.version - 1)
     event.add("dtstamp", now)
-    event.add("created", appointment.created_at)
-    event.add("last-modified", appointment.changed_at)
-    event.add("dtstart", appointment.starts_at)
-    event.add("dtend", appointment.ends_at)
+    event.add("created", visit.created_at)
+    event.add("last-modified", visit.changed_at)
+    event.add("dtstart", visit.starts_at)
+    event.add("dtend", visit.ends_at)
     event.add("summary", _text(summary))
-    event.add("location", _text(place_of(centre)))
+    event.add("location", _text(place_of(visit.centre)))
     event.add("status", STATUSES.get(visit.status, "CONFIRMED"))
     page = page_of(visit, public_url)
     if page:

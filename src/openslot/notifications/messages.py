@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from openslot.booking.events import AppointmentChanged, Topic
-from openslot.booking.models import Priority
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Priority
 from openslot.core import formats
 from openslot.core.config import Settings
 from openslot.core.language import Language
@@ -43,7 +42,7 @@ class News:
 
     topic: VisitTopic
     event: AppointmentChanged
-    visit: Visit
+    visit: Appointment
     asked: Asked | None = None
     acted: Department | None = None
 
@@ -120,9 +119,7 @@ def visit_mail(news: News, to: Recipient, settings: Settings, *, now: datetime) 
     """What ``to`` is told of the news, with the visit for their calendar (RFC 6047), where it
     stands already when they are reminded."""
     words, reminds = WORDS[to.side, news.topic], news.topic is REMINDER
-    when = formats.day_time(
-        to.language, news.visit.appointment.starts_at, news.visit.zone, year=True
-    )
+    when = formats.day_time(to.language, news.visit.starts_at, news.visit.zone, year=True)
     return compose(
         _letter(news, words, to, settings),
         to,
@@ -175,7 +172,7 @@ def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Lett
     )
 
 
-def _people(visit: Visit, to: Recipient) -> Iterator[Fact]:
+def _people(visit: Appointment, to: Recipient) -> Iterator[Fact]:
     say = to.language.gettext
     if to.side is Side.PRACTICE and visit.patient:
         yield say(_("Patient")), visit.patient.name
@@ -202,7 +199,7 @@ def how_soon(asked: Asked, to: Recipient) -> Fact:
 
 def times(news: News, to: Recipient) -> Iterator[Fact]:
     """When a visit is, when it was before it moved, and how long it takes."""
-    say, appointment = to.language.gettext, news.visit.appointment
+    say, appointment = to.language.gettext, news.visit
     yield say(_("When")), when_there(to.language, appointment.starts_at, news.visit)
     if news.topic is Topic.MOVED and news.event.was:
         before = datetime.fromisoformat(news.event.was)
@@ -211,7 +208,7 @@ def times(news: News, to: Recipient) -> Iterator[Fact]:
     yield say(_("How long")), formats.duration(to.language, minutes)
 
 
-def when_there(language: Language, start: datetime, visit: Visit) -> str:
+def when_there(language: Language, start: datetime, visit: Appointment) -> str:
     """Day and time at the centre: "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"."""
     return language.gettext(
         _("%(time)s, %(zone)s (%(offset)s)"),
@@ -221,7 +218,7 @@ def when_there(language: Language, start: datetime, visit: Visit) -> str:
     )
 
 
-def place_facts(visit: Visit, to: Recipient, settings: Settings) -> Iterator[Fact]:
+def place_facts(visit: Appointment, to: Recipient, settings: Settings) -> Iterator[Fact]:
     """Where the visit takes place and, for patients, the nearest telephone."""
     say, centre = to.language.gettext, visit.centre
     yield say(_("Where")), ics.place_of(centre)
@@ -238,8 +235,8 @@ def by_whom(news: News, to: Recipient) -> Iterator[Fact]:
         yield say(_("Cancelled by")), who
     elif who and news.topic is Topic.MOVED and _between_departments(news, to):
         yield say(_("Moved by")), who
-    if news.topic is Topic.CANCELLED and news.visit.appointment.status_reason:
-        yield say(_("Why")), news.visit.appointment.status_reason
+    if news.topic is Topic.CANCELLED and news.visit.status_reason:
+        yield say(_("Why")), news.visit.status_reason
 
 
 def _between_departments(news: News, to: Recipient) -> bool:
@@ -271,9 +268,9 @@ def _department_or_patient(news: News, account_id: UUID, to: Recipient) -> str |
     return to.language.gettext(_("The patient")) if is_theirs else None
 
 
-def own_clock(visit: Visit, to: Recipient) -> Iterator[Sentence]:
+def own_clock(visit: Appointment, to: Recipient) -> Iterator[Sentence]:
     """How far the reader's clock is from that of the centre."""
-    start = visit.appointment.starts_at
+    start = visit.starts_at
     said = formats.zone_difference(to.language, to.zone or visit.zone, visit.zone, start)
     if said:
         yield Sentence(said)

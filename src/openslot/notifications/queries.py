@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Visit
 from openslot.directory.models import StaffMember
 from openslot.directory.queries import Standing
 from openslot.identity.models import Account, Role
@@ -74,7 +73,7 @@ def owner_of(session: Session, token_hash: bytes) -> Owner | None:
     return Owner(row[0], row[1]) if row else None
 
 
-def calendar_of(session: Session, standing: Standing, *, since: datetime) -> list[Visit]:
+def calendar_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
     """The visits that somebody's calendar shows; one statement."""
     whose = _whose(standing)
     if whose is None:

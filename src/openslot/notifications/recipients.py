@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.directory import queries as directory
@@ -68,7 +68,7 @@ def practitioner_side(
 
 
 def practice_side(
-    session: Session, visit: Visit, settings: Settings, *, by: UUID | None = None
+    session: Session, visit: Appointment, settings: Settings, *, by: UUID | None = None
 ) -> list[Recipient]:
     """The practitioner of a visit, or for a service whom :func:`department_side` names.
 
@@ -84,7 +84,7 @@ def practice_side(
 
 
 def visit_sides(
-    session: Session, visit: Visit, settings: Settings, *, by: UUID | None
+    session: Session, visit: Appointment, settings: Settings, *, by: UUID | None
 ) -> Iterator[Recipient]:
     """Everybody whom what ``by`` did to a visit concerns, and who has an address."""
     patient = patient_side(session, visit.patient, settings) if visit.patient else None

@@ -53,9 +53,7 @@ def visit_topic(topic: str) -> VisitTopic:
 def _visit(session: Session, topic: str, event: Event, now: datetime) -> bool:
     changed = AppointmentChanged(**event)
     visit = visits.visit(session, UUID(changed.appointment))
-    return visit is not None and is_still_news(
-        visit_topic(topic), changed, visit.appointment, now=now
-    )
+    return visit is not None and is_still_news(visit_topic(topic), changed, visit, now=now)
 
 
 def _referral(session: Session, topic: str, event: Event, now: datetime) -> bool:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as visits
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.core.config import Settings
 from openslot.directory import queries as directory
 from openslot.directory.models import Department
@@ -140,7 +140,9 @@ def queue_offer(
         tell(session, to, kind, mail, now=now, about={**event, "topic": topic})
 
 
-def _of_offer(session: Session, offer: Offer, kept: Visit, settings: Settings) -> list[Recipient]:
+def _of_offer(
+    session: Session, offer: Offer, kept: Appointment, settings: Settings
+) -> list[Recipient]:
     if kept.patient:
         to = patient_side(session, kept.patient, settings)
         return [to] if to else []

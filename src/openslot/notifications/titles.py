@@ -3,13 +3,13 @@ mail, for those that are downloaded, and for the calendars that programs subscri
 
 from uuid import UUID
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.core.language import Language
 from openslot.notifications.letters import marked as _
 from openslot.notifications.recipients import Side
 
 
-def title(visit: Visit, side: Side, language: Language) -> str:
+def title(visit: Appointment, side: Side, language: Language) -> str:
     """For those who give care the patient's initials, for patients with whom it is, for carers
     also whose it is; never a service, never why."""
     say, patient = language.gettext, visit.patient
@@ -22,11 +22,11 @@ def title(visit: Visit, side: Side, language: Language) -> str:
     return say(_("Visit with %(name)s"), name=whom)
 
 
-def side_of(visit: Visit, patient_id: UUID | None) -> Side:
+def side_of(visit: Appointment, patient_id: UUID | None) -> Side:
     """The side of somebody who may see the visit: of this patient, or None who gives care."""
     if patient_id is None:
         return Side.PRACTICE
-    return Side.PATIENT if patient_id == visit.appointment.patient_id else Side.CARER
+    return Side.PATIENT if patient_id == visit.patient_id else Side.CARER
 
 
 def initials(name: str) -> str:

@@ -94,7 +94,7 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
     close_offer(
         session,
         found.offer,
-        found.kept.appointment,
+        found.kept,
         OfferStatus.DECLINED,
         now=now,
         by=actor.origin,
@@ -104,7 +104,7 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
 
 def _admission(session: Session, found: Offered, place: Place, now: datetime) -> Admission | None:
     """The referral with which the patient books the time; a visit that moves brings its own."""
-    hold = found.kept.appointment
+    hold = found.kept
     if found.old is not None or hold.patient_id is None or not needs_referral(place):
         return None
     return referrals.admission_for(
@@ -124,4 +124,4 @@ def may_answer(actor: Actor, found: Offered) -> bool:
     if found.entry is not None and found.entry.department_id is not None:
         waits = found.entry.department_id == actor.department_id
         return waits and actor.is_a(Role.STAFF)
-    return part_in(actor, found.kept.standing) is not None
+    return part_in(actor, found.kept) is not None

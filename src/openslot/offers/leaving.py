@@ -29,7 +29,7 @@ def _wait_no_longer(session: Session, actor: Actor, patient_id: UUID, now: datet
         close_offer(
             session,
             one.offer,
-            one.kept.appointment,
+            one.kept,
             OfferStatus.WITHDRAWN,
             now=now,
             by=actor.origin,

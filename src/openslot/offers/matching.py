@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import slots
+from openslot.booking.models import Appointment
 from openslot.booking.offered import reaches
-from openslot.booking.queries import Visit
 from openslot.booking.rules import Admission, admits, needs_referral, one_a_day_key
 from openslot.booking.slots import Board, Slot, slot_at
 from openslot.offers import queries, search
@@ -147,7 +147,7 @@ def _is_admitted(waiter: Waiter, market: Market, place: Place) -> bool:
 
 def nearest_for(
     session: Session,
-    visits: Sequence[Visit],
+    visits: Sequence[Appointment],
     away: Sequence[tuple[int, Span]],
     *,
     now: datetime,
@@ -164,7 +164,7 @@ def nearest_for(
     if not visits:
         return {}
     places = search.places_in(session, [one for visit in visits for one in _scopes_of(visit)])
-    first, last = visits[0].appointment.starts_at, visits[-1].appointment.starts_at
+    first, last = visits[0].starts_at, visits[-1].starts_at
     window = window_over(max(now, first - REACH), last + REACH + ONE_DAY)
     patients = {one.patient.id: one.patient for one in visits if one.patient}
     busy = {one.diary_id for one in patients.values()}
@@ -172,21 +172,21 @@ def nearest_for(
     for diary_id, span in away:
         board.take([diary_id], span)
     market = Market(places, board, search.live_keys(session, patients, now=now), {})
-    before = queries.offered_before(session, [one.appointment.id for one in visits])
+    before = queries.offered_before(session, [one.id for one in visits])
     found: dict[UUID, list[Slot]] = {}
     for visit in visits:
-        tried = before.get(visit.appointment.id, set())
-        start = visit.appointment.starts_at
+        tried = before.get(visit.id, set())
+        start = visit.starts_at
         within = startable(start - REACH, start + REACH, now)
         own = _nearest(visit, market, within, tried, count)
-        found[visit.appointment.id] = own
+        found[visit.id] = own
         if own:
             _reserve(market, own[0], visit)
     return found
 
 
 def exactly(
-    session: Session, visit: Visit, schedule_id: int, start: datetime, *, now: datetime
+    session: Session, visit: Appointment, schedule_id: int, start: datetime, *, now: datetime
 ) -> Slot | None:
     """That very time for a visit, if it is free and may be offered; four statements."""
     places = search.places_in(session, [Scope(schedule_id, None, None, frozenset())])
@@ -206,7 +206,7 @@ def exactly(
     return next(found, None)
 
 
-def _scopes_of(visit: Visit) -> tuple[Scope, ...]:
+def _scopes_of(visit: Appointment) -> tuple[Scope, ...]:
     """Where to look for what :func:`reaches` allows."""
     person = visit.practitioner
     if person is None:
@@ -216,7 +216,7 @@ def _scopes_of(visit: Visit) -> tuple[Scope, ...]:
 
 
 def _nearest(
-    visit: Visit, market: Market, within: Span, tried: Collection[Tried], count: int
+    visit: Appointment, market: Market, within: Span, tried: Collection[Tried], count: int
 ) -> list[Slot]:
     """The nearest times with the same practitioner, those at the same centre first; with others
     where there are none."""
@@ -231,7 +231,7 @@ def _nearest(
 
 
 def _nearest_of(
-    visit: Visit,
+    visit: Appointment,
     group: Sequence[Place],
     market: Market,
     within: Span,
@@ -239,7 +239,7 @@ def _nearest_of(
     count: int,
 ) -> list[Slot]:
     """The ``count`` times of some places that are nearest to a visit."""
-    start = visit.appointment.starts_at
+    start = visit.starts_at
     found: list[Slot] = []
     for place in group:
         near = _near(visit, place, market, within, start)
@@ -249,10 +249,10 @@ def _nearest_of(
 
 
 def _near(
-    visit: Visit, place: Place, market: Market, within: Span, wanted: datetime
+    visit: Appointment, place: Place, market: Market, within: Span, wanted: datetime
 ) -> Iterator[Slot]:
     """The free times of a place for a visit, the nearest to ``wanted`` first."""
-    one, board, minutes = visit.appointment, market.board, visit.appointment.minutes
+    one, board, minutes = visit, market.board, visit.minutes
     busy = [visit.patient.diary_id] if visit.patient else []
     free = board.free_starts(place, minutes, busy) & mask_of([within], board.window)
     for bit in nearest_bits(free, tick_at(wanted) - board.window.start):
@@ -261,13 +261,13 @@ def _near(
             yield slot_at(tick, place, minutes)
 
 
-def _reserve(market: Market, slot: Slot, visit: Visit) -> None:
+def _reserve(market: Market, slot: Slot, visit: Appointment) -> None:
     """From now on this time is somebody's."""
     place = market.places[slot.schedule_id]
     start = tick_at(slot.start)
-    span = Span(start, start + visit.appointment.minutes // 5)
+    span = Span(start, start + visit.minutes // 5)
     busy = (visit.patient.diary_id,) if visit.patient else ()
     market.board.take((*place.claimed_ids, *busy), span)
-    if visit.patient and visit.appointment.one_a_day:
+    if visit.patient and visit.one_a_day:
         key = one_a_day_key(place, visit.patient.id, slot.start)
         market.keys.setdefault(visit.patient.id, set()).update({key} if key else ())

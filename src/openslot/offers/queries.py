@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Visit
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.offers.models import (
     AbsenceDecision,
@@ -43,8 +42,8 @@ class Offered:
     the waiting list that it comes from."""
 
     offer: Offer
-    kept: Visit
-    old: Visit | None
+    kept: Appointment
+    old: Appointment | None
     entry: WaitingEntry | None
 
     def is_open(self, now: datetime) -> bool:
@@ -152,7 +151,7 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
     ).all()
     ids = {one for offer, _ in rows for one in (offer.hold_id, offer.appointment_id) if one}
     named = booking.visits(session, Appointment.id.in_(ids)) if ids else []
-    visits = {visit.appointment.id: visit for visit in named}
+    visits = {visit.id: visit for visit in named}
     return [
         Offered(offer, visits[offer.hold_id], visits.get(cast(UUID, offer.appointment_id)), entry)
         for offer, entry in rows
@@ -273,7 +272,7 @@ class Inside:
     """A visit that lies inside an absence, with what was decided about it and what the patient
     was offered last."""
 
-    visit: Visit
+    visit: Appointment
     absence: Absence
     decision: AbsenceDecision | None
     offer: Offer | None
@@ -312,15 +311,15 @@ def inside_absences(
         booking.to_come(now),
         or_(*(_within(one) for one in absences)),
     )
-    ids = [visit.appointment.id for visit in hit]
+    ids = [visit.id for visit in hit]
     decisions = _decisions(session, ids)
     offers = _last_offers(session, ids)
     return [
         Inside(
             visit,
             absence,
-            decisions.get((absence.id, visit.appointment.id)),
-            offers.get(visit.appointment.id),
+            decisions.get((absence.id, visit.id)),
+            offers.get(visit.id),
         )
         for visit in hit
         for absence in absences
@@ -335,8 +334,8 @@ def _within(absence: Absence) -> Condition:
     )
 
 
-def _lies_in(visit: Visit, absence: Absence) -> bool:
-    one = visit.appointment
+def _lies_in(visit: Appointment, absence: Absence) -> bool:
+    one = visit
     same = visit.practitioner is not None and visit.practitioner.diary_id == absence.diary_id
     return same and one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
 

@@ -16,8 +16,7 @@ from openslot.booking import absences, offered
 from openslot.booking import queries as booking
 from openslot.booking.absences import AbsenceDetails, hit_by, may_block, may_see_absences
 from openslot.booking.commands import change_status
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE, part_in
 from openslot.booking.slots import Slot
 from openslot.core import audit
@@ -66,7 +65,7 @@ class Decided:
 class Hit:
     """A visit inside a time that is to be blocked, and the times that it could move to."""
 
-    visit: Visit
+    visit: Appointment
     slots: Sequence[Slot]
 
 
@@ -79,7 +78,7 @@ def preview(
     person = directory.practitioner(session, practitioner_id, inactive=True)
     away = [(person.diary_id, check_period(details.starts_at, details.ends_at))]
     found = matching.nearest_for(session, _movable(hit, now), away, now=now, count=SUGGESTED)
-    return [Hit(visit, found.get(visit.appointment.id, ())) for visit in hit]
+    return [Hit(visit, found.get(visit.id, ())) for visit in hit]
 
 
 def enter(
@@ -96,7 +95,7 @@ def enter(
     OtherVisits where those inside are not those decided about; HasArrived for anything but
     keeping a visit whose patient is there; SameTimeTwice.
     """
-    hit = {one.appointment.id: one for one in hit_by(session, actor, practitioner_id, details)}
+    hit = {one.id: one for one in hit_by(session, actor, practitioner_id, details)}
     if hit.keys() != decisions.keys():
         raise OtherVisits
     _check_can_be(decisions, hit)
@@ -119,9 +118,7 @@ def decide(
     meanwhile is withdrawn. NotInside for a visit that lies in no absence of the practitioner,
     HasArrived and SameTimeTwice as for :func:`enter`."""
     may_see_absences(session, actor, practitioner_id)
-    inside = {
-        one.visit.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)
-    }
+    inside = {one.visit.id: one for one in _inside(session, actor, [practitioner_id], now)}
     if not decisions.keys() <= inside.keys():
         raise NotInside
     _check_can_be(decisions, {key: one.visit for key, one in inside.items()})
@@ -146,14 +143,14 @@ def _inside(
     """Visits inside absences in which the actor has a part: who runs one centre decides nothing
     about visits at another."""
     found = queries.inside_absences(session, practitioner_ids, now=now)
-    return [one for one in found if part_in(actor, one.visit.standing)]
+    return [one for one in found if part_in(actor, one.visit)]
 
 
 def suggestions(session: Session, inside: Sequence[Inside], *, now: datetime) -> list[Hit]:
     """Other times for visits inside absences that stand; six statements."""
     visits = [one.visit for one in inside]
     found = matching.nearest_for(session, _movable(visits, now), (), now=now, count=SUGGESTED)
-    return [Hit(visit, found.get(visit.appointment.id, ())) for visit in visits]
+    return [Hit(visit, found.get(visit.id, ())) for visit in visits]
 
 
 def end(
@@ -230,15 +227,19 @@ def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: 
 
 
 def _propose(
-    session: Session, decision: AbsenceDecision, visit: Visit, now: datetime, length: timedelta
+    session: Session,
+    decision: AbsenceDecision,
+    visit: Appointment,
+    now: datetime,
+    length: timedelta,
 ) -> None:
     slot = _still_free(session, decision, visit, now)
-    until = offer_ends(now, length, slot.start, visit.appointment.starts_at) if slot else None
+    until = offer_ends(now, length, slot.start, visit.starts_at) if slot else None
     if slot is None or until is None:
         _done(session, decision, Progress.FAILED, NO_TIME, now)
         return
     kept = offered.keep_for_move(
-        session, visit.appointment.id, slot.schedule_id, slot.start, now=now, until=until
+        session, visit.id, slot.schedule_id, slot.start, now=now, until=until
     )
     decision.schedule_id, decision.starts_at = slot.schedule_id, kept.starts_at
     make_offer(
@@ -247,17 +248,17 @@ def _propose(
         now=now,
         until=until,
         decision_id=decision.id,
-        appointment_id=visit.appointment.id,
+        appointment_id=visit.id,
         by=_decider(decision).origin,
         absence=str(decision.absence_id),
-        appointment=str(visit.appointment.id),
+        appointment=str(visit.id),
         why="the visit lies inside an absence",
     )
     _done(session, decision, Progress.DONE, None, now)
 
 
 def _still_free(
-    session: Session, decision: AbsenceDecision, visit: Visit, now: datetime
+    session: Session, decision: AbsenceDecision, visit: Appointment, now: datetime
 ) -> Slot | None:
     """The time that was decided on, if it can be had; else the nearest to the visit."""
     if decision.schedule_id is not None and decision.starts_at is not None:
@@ -265,12 +266,12 @@ def _still_free(
         if wanted is not None:
             return wanted
     found = matching.nearest_for(session, [visit], (), now=now)
-    return next(iter(found[visit.appointment.id]), None)
+    return next(iter(found[visit.id]), None)
 
 
-def _is_due(visit: Visit, absence: Absence) -> bool:
+def _is_due(visit: Appointment, absence: Absence) -> bool:
     """Whether the visit still stands and lies inside."""
-    one = visit.appointment
+    one = visit
     touches = one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
     return touches and visit.status in LIVE
 
@@ -302,16 +303,12 @@ def _decider(decision: AbsenceDecision) -> Actor:
 # Deciding
 
 
-def _movable(visits: Sequence[Visit], now: datetime) -> list[Visit]:
+def _movable(visits: Sequence[Appointment], now: datetime) -> list[Appointment]:
     """Those whose patients can still be asked."""
-    return [
-        one
-        for one in visits
-        if one.status is Status.BOOKED and one.appointment.starts_at >= now + SOONEST
-    ]
+    return [one for one in visits if one.status is Status.BOOKED and one.starts_at >= now + SOONEST]
 
 
-def _check_can_be(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]) -> None:
+def _check_can_be(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Appointment]) -> None:
     """HasArrived, SameTimeTwice, or Invalid where a visit is to move and no time is named."""
     for key, one in decisions.items():
         if one.choice is not Choice.KEEP:
@@ -319,14 +316,14 @@ def _check_can_be(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit
     _check_apart(decisions, visits)
 
 
-def _check_waits(visit: Visit) -> None:
+def _check_waits(visit: Appointment) -> None:
     """HasArrived where the patient is there already."""
     if visit.status is Status.ARRIVED:
-        start = visit.appointment.starts_at.astimezone(visit.zone)
+        start = visit.starts_at.astimezone(visit.zone)
         raise HasArrived(field="decisions", day=start.date().isoformat(), time=f"{start:%H:%M}")
 
 
-def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]) -> None:
+def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Appointment]) -> None:
     """SameTimeTwice where two visits would overlap on one schedule."""
     taken: list[tuple[int, datetime, datetime]] = []
     for key, one in decisions.items():
@@ -334,7 +331,7 @@ def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Visit]
             continue
         if one.schedule_id is None or one.start is None:
             raise Invalid("Choose a time to move each visit to.", field="decisions")
-        ends = one.start + timedelta(minutes=visits[key].appointment.minutes)
+        ends = one.start + timedelta(minutes=visits[key].minutes)
         if any(
             other == one.schedule_id and one.start < until and ends > since
             for other, since, until in taken

@@ -15,7 +15,6 @@ from openslot.booking.commands import Wish, visit_for
 from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, WrongMove
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
-from openslot.booking.queries import Visit
 from openslot.booking.rules import check_priority, may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core import audit
@@ -89,8 +88,8 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
     check_priority(actor, details.priority)
     visit = _visit_to_replace(session, actor, details)
     patient = visit.patient if visit else _patient(session, details)
-    minutes = visit.appointment.minutes if visit else details.minutes
-    before = min(details.starts_until, visit.appointment.starts_at) if visit else None
+    minutes = visit.minutes if visit else details.minutes
+    before = min(details.starts_until, visit.starts_at) if visit else None
     if before is not None and before <= now + SOONEST:
         raise NothingEarlier(field="starts_until")
     starts, ends = check_window(details.starts_from, before or details.starts_until, now)
@@ -120,7 +119,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
             created_by=actor.account_id,
         ),
         patient,
-        visit.appointment if visit else None,
+        visit if visit else None,
         scope.centre_ids,
     )
 
@@ -143,7 +142,7 @@ def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> N
         close_offer(
             session,
             one.offer,
-            one.kept.appointment,
+            one.kept,
             OfferStatus.WITHDRAWN,
             now=now,
             by=actor.origin,
@@ -163,7 +162,9 @@ def entry_for(session: Session, actor: Actor, entry_id: UUID) -> WaitingEntry:
     return entry
 
 
-def _visit_to_replace(session: Session, actor: Actor, details: WaitingDetails) -> Visit | None:
+def _visit_to_replace(
+    session: Session, actor: Actor, details: WaitingDetails
+) -> Appointment | None:
     if details.appointment_id is None:
         return None
     visit, _part = visit_for(session, actor, details.appointment_id)
@@ -180,7 +181,7 @@ def _patient(session: Session, details: WaitingDetails) -> Patient:
     return directory.patient(session, details.patient_id)
 
 
-def _places(session: Session, scope: Scope, visit: Visit | None, minutes: int) -> list[Place]:
+def _places(session: Session, scope: Scope, visit: Appointment | None, minutes: int) -> list[Place]:
     """Where somebody with this scope might be seen; NobodyOffersThis where nowhere."""
     named = (scope.schedule_id, scope.practitioner_id, scope.profession)
     if sum(one is not None for one in named) != 1:
@@ -201,7 +202,7 @@ def _takes(place: Place, minutes: int) -> bool:
 
 
 def _check_access(
-    actor: Actor, places: Iterable[Place], patient: Patient | None, visit: Visit | None
+    actor: Actor, places: Iterable[Place], patient: Patient | None, visit: Appointment | None
 ) -> None:
     """Whose visit it is decides about visits; otherwise as with booking."""
     if visit is not None or actor.acts_for(patient.id if patient else None):
@@ -214,7 +215,7 @@ def _check_patient(
     session: Session,
     places: list[Place],
     patient: Patient | None,
-    visit: Visit | None,
+    visit: Appointment | None,
     now: datetime,
 ) -> None:
     if patient is None:

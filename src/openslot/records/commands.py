@@ -177,7 +177,7 @@ def _at_visit(session: Session, entry: Entry, appointment_id: UUID | None) -> No
     visit = booking.visit(session, appointment_id)
     if (
         visit is None
-        or visit.appointment.patient_id != entry.patient_id
+        or visit.patient_id != entry.patient_id
         or visit.schedule.practitioner_id != entry.practitioner_id
         or visit.status not in GIVING
     ):

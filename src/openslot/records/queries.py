@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Visit
 from openslot.booking.rules import LIVE
 from openslot.core.audit import AuditEvent
 from openslot.directory import queries as directory
@@ -241,7 +240,7 @@ def _records() -> Any:
 
 def visits(
     session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
-) -> list[Visit]:
+) -> list[Appointment]:
     """A patient's visits at all centres, the latest first, but for what was entered in error;
     one statement."""
     where = [booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR]
@@ -258,7 +257,7 @@ def visits_with(
     *,
     until: datetime,
     limit: int,
-) -> list[Visit]:
+) -> list[Appointment]:
     """The visits of these statuses of a patient with a practitioner that began before
     ``until``, the latest first; one statement."""
     return booking.visits(
@@ -274,7 +273,7 @@ def visits_with(
 
 def self_made(
     session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
-) -> Visit | None:
+) -> Appointment | None:
     """The first visit to come of a patient that the practitioner made alone and that opens
     nothing yet; one statement."""
     found = booking.visits(

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BINARY,
@@ -17,10 +18,11 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.db import Base, Dated, Instant
 from openslot.core.ids import new_id
+from openslot.directory.models import Centre, Department, Practitioner, Service
 
 Bitmap = LargeBinary(36).with_variant(BINARY(36), "mysql", "mariadb")
 """288 bits, one a tick; bytes, so that no engine compares them as text."""
@@ -68,6 +70,34 @@ class Schedule(Base, Dated):
     notice_minutes: Mapped[int] = mapped_column(Integer, default=0)
     horizon_days: Mapped[int] = mapped_column(Integer, default=180)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+    centre: Mapped[Centre] = relationship(lazy="raise")
+    practitioner: Mapped[Practitioner | None] = relationship(lazy="raise")
+    service: Mapped[Service | None] = relationship(lazy="raise")
+
+    @property
+    def department(self) -> Department | None:
+        """The department of its service."""
+        return self.service.department if self.service else None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The centre's time zone."""
+        return ZoneInfo(self.centre.time_zone)
+
+    @property
+    def name(self) -> str:
+        """The name of the practitioner or the service."""
+        owner = self.practitioner or self.service
+        return owner.name if owner else self.centre.name
+
+    @property
+    def kind(self) -> str:
+        """The profession with the expertise, or the name of the department."""
+        if self.practitioner:
+            parts = (self.practitioner.profession, self.practitioner.expertise)
+            return ", ".join(part for part in parts if part)
+        return self.department.name if self.department else ""
 
 
 class OpeningHours(Base):

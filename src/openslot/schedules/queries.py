@@ -1,14 +1,13 @@
 """Reading schedules with all that decides when they can be booked."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, delete, func, select
+from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core.db import behind
 from openslot.directory import queries as directory
@@ -94,14 +93,13 @@ def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
 
 def bookable_page(
     session: Session, *where: ColumnElement[bool], limit: int
-) -> list[tuple["Subject", Place]]:
+) -> list[tuple[Schedule, Place]]:
     """Some schedules that can be booked, by id; two statements."""
-    found = session.execute(
+    page = session.scalars(
         _subjects().where(*bookable(), *where).order_by(Schedule.id).limit(limit)
-    )
-    page = [Subject(*row) for row in found]
-    known = places(session, Schedule.id.in_([one.schedule.id for one in page]))
-    return [(one, known[one.schedule.id]) for one in page if one.schedule.id in known]
+    ).all()
+    known = places(session, Schedule.id.in_([one.id for one in page]))
+    return [(one, known[one.id]) for one in page if one.id in known]
 
 
 def room_name(session: Session, room_id: int | None) -> str | None:
@@ -245,51 +243,33 @@ def by_service(session: Session, department_id: int) -> dict[int, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whom or what a schedule books, and where."""
-
-    schedule: Schedule
-    centre: Centre
-    practitioner: Practitioner | None
-    service: Service | None
-    department: Department | None
-
-    @property
-    def name(self) -> str:
-        """The name of the practitioner or the service."""
-        named = self.practitioner or self.service
-        return named.name if named else self.centre.name
-
-    @property
-    def kind(self) -> str:
-        """The profession with the expertise, or the department."""
-        if self.practitioner:
-            parts = (self.practitioner.profession, self.practitioner.expertise)
-            return ", ".join(part for part in parts if part)
-        return self.department.name if self.department else ""
-
-
-def subject(session: Session, schedule_id: int) -> Subject | None:
+def subject(session: Session, schedule_id: int) -> Schedule | None:
     """Whom or what a schedule books; one statement."""
-    row = session.execute(_subjects().where(Schedule.id == schedule_id)).first()
-    return Subject(*row) if row else None
+    return session.scalar(_subjects().where(Schedule.id == schedule_id))
 
 
-def subjects(session: Session, *where: ColumnElement[bool]) -> list[Subject]:
+def subjects(session: Session, *where: ColumnElement[bool]) -> list[Schedule]:
     """The schedules that fit, in order of centre and name; one statement."""
     query = _subjects().where(*where).order_by(Centre.name, Practitioner.name, Service.name)
-    return [Subject(*row) for row in session.execute(query)]
+    return list(session.scalars(query))
 
 
-def _subjects() -> Any:
-    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
+LOADED = (
+    contains_eager(Schedule.centre),
+    contains_eager(Schedule.practitioner),
+    contains_eager(Schedule.service).contains_eager(Service.department),
+)
+"""Fills a schedule with whom or what it books, and where, from a select that joins these tables."""
+
+
+def _subjects() -> Select[Schedule]:
     return (
-        select(Schedule, Centre, Practitioner, Service, Department)
+        select(Schedule)
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
         .outerjoin(Service, Service.id == Schedule.service_id)
         .outerjoin(Department, Department.id == Service.department_id)
+        .options(*LOADED)
     )
 
 

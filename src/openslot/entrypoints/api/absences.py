@@ -194,9 +194,7 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
     found = sorted(rebooking.undecided(reader(), bearer.actor(), [who], now=now()), key=_place)
     rest = [one for one in found if after is None or _place(one) > tuple(after)]
     rows = rest[: query.limit + 1]
-    slots = {
-        hit.visit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())
-    }
+    slots = {hit.visit.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
     return page(UndecidedList, rows, query, lambda one: _undecided(one, slots), _place)
 
 
@@ -330,12 +328,12 @@ def _entered(
 
 
 def _place(one: Inside) -> tuple[datetime, UUID, UUID]:
-    row = one.visit.appointment
+    row = one.visit
     return row.starts_at, row.id, one.absence.id
 
 
 def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedVisit:
-    hit, decision = _hit(hits[one.visit.appointment.id]), one.decision
+    hit, decision = _hit(hits[one.visit.id]), one.decision
     return UndecidedVisit(
         **dict(hit),
         absence=one.absence.id,
@@ -347,10 +345,10 @@ def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedVisit:
 def _hit(hit: HitRow) -> AbsenceHit:
     zone = hit.visit.zone
     return AbsenceHit(
-        appointment=hit.visit.appointment.id,
+        appointment=hit.visit.id,
         patient=patient_ref(hit.visit.patient),
-        start=hit.visit.appointment.starts_at.astimezone(zone),
-        end=hit.visit.appointment.ends_at.astimezone(zone),
+        start=hit.visit.starts_at.astimezone(zone),
+        end=hit.visit.ends_at.astimezone(zone),
         alternatives=[
             AbsenceAlternative(
                 schedule=slot.schedule_id,

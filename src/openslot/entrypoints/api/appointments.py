@@ -14,7 +14,6 @@ from openslot.booking import commands, queries, search
 from openslot.booking.commands import Wish, visit_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
-from openslot.booking.queries import Visit
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.entrypoints import bearer
@@ -201,7 +200,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         second_visit=body.second_visit,
     )
 
-    def work(session: Session) -> Visit:
+    def work(session: Session) -> AppointmentRow:
         made = referrals.book(
             session,
             bearer.actor(),
@@ -269,11 +268,9 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """
     if not body.model_fields_set:
         raise Invalid("Name what is to change.")
-    version = sent_version(
-        lambda: visit_for(reader(), bearer.actor(), appointment_id)[0].appointment.version
-    )
+    version = sent_version(lambda: visit_for(reader(), bearer.actor(), appointment_id)[0].version)
 
-    def work(session: Session) -> Visit:
+    def work(session: Session) -> AppointmentRow:
         _change(session, appointment_id, body, version)
         session.flush()
         return visit_for(session, bearer.actor(), appointment_id)[0]
@@ -286,7 +283,7 @@ def _kept_minutes(hold_id: UUID | None) -> int | None:
     if hold_id is None:
         return None
     try:
-        return visit_for(reader(), bearer.actor(), hold_id)[0].appointment.minutes
+        return visit_for(reader(), bearer.actor(), hold_id)[0].minutes
     except NotFound:
         return None  # booking says what is wrong with it
 
@@ -297,7 +294,7 @@ def _change(
     """Each kind of change by its command; the version is that of before the first."""
     actor, cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
     if body.start is not None or body.minutes is not None or body.schedule is not None:
-        known = visit_for(session, actor, appointment_id)[0].appointment
+        known = visit_for(session, actor, appointment_id)[0]
         commands.move(
             session,
             actor,
@@ -311,7 +308,7 @@ def _change(
         )
         version = None
     if body.model_fields_set & {"reason", "priority"}:
-        known = visit_for(session, actor, appointment_id)[0].appointment
+        known = visit_for(session, actor, appointment_id)[0]
         reason = body.reason if "reason" in body.model_fields_set else known.reason
         commands.amend(
             session,
@@ -387,14 +384,14 @@ def _instant(given: datetime | date) -> datetime:
     return datetime.combine(given, time(0), ZoneInfo(settings().time_zone))
 
 
-def _key(visit: Visit) -> tuple[str, UUID]:
-    return visit.appointment.starts_at.isoformat(), visit.appointment.id
+def _key(visit: AppointmentRow) -> tuple[str, UUID]:
+    return visit.starts_at.isoformat(), visit.id
 
 
-def _answer(visit: Visit, *, status: int = 200) -> Answer:
-    headers = {"ETag": etag(visit.appointment.version)}
+def _answer(visit: AppointmentRow, *, status: int = 200) -> Answer:
+    headers = {"ETag": etag(visit.version)}
     if status == 201:
-        headers["Location"] = f"{PATH}/{visit.appointment.id}"
+        headers["Location"] = f"{PATH}/{visit.id}"
     return Answer(appointment_shown(visit), status=status, headers=headers)
 
 

@@ -14,8 +14,7 @@ from openslot.booking import doctors
 from openslot.booking import queries as visits
 from openslot.booking.commands import Wish
 from openslot.booking.doctors import MINUTES, DoctorDetails
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.booking.retire import retire_practitioner
 from openslot.booking.search import visits_for
 from openslot.core.errors import Invalid, NotFound
@@ -229,7 +228,7 @@ def remove_doctor(doctor_id: int) -> None:
 def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     """Book 15 minutes with a doctor; no patient is needed, one may be given."""
 
-    def work(session: Session) -> Visit:
+    def work(session: Session) -> Appointment:
         place = doctors.schedule_at(session, body.doctor_id, body.location_id)
         start = _instant(body.date, body.time, place.zone)
         wish = Wish(place.schedule_id, start, MINUTES, body.patient_id)
@@ -277,7 +276,7 @@ def cancel_appointment(body: AppointmentNamed) -> None:
         booking.change_status(
             session,
             bearer.actor(),
-            visit.appointment.id,
+            visit.id,
             Status.CANCELLED,
             now=now(),
             cutoff=CUTOFF,
@@ -286,7 +285,7 @@ def cancel_appointment(body: AppointmentNamed) -> None:
     write(work)
 
 
-def _named(session: Session, body: AppointmentNamed) -> Visit:
+def _named(session: Session, body: AppointmentNamed) -> Appointment:
     """The doctor's visit that starts then, on the clocks of where it is."""
     day_before, day_after = (
         datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
@@ -300,7 +299,7 @@ def _named(session: Session, body: AppointmentNamed) -> Visit:
         now=now(),
     )
     for visit in near:
-        local = visit.appointment.starts_at.astimezone(visit.zone)
+        local = visit.starts_at.astimezone(visit.zone)
         if (local.date(), f"{local:%H:%M}") == (body.date, body.time):
             return visit
     raise NotFound("This doctor has no visit at that time.", field="time")
@@ -316,17 +315,17 @@ def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
     return found
 
 
-def _appointment(visit: Visit) -> DoctorVisit:
-    starts, ends = visit.appointment.starts_at, visit.appointment.ends_at
+def _appointment(visit: Appointment) -> DoctorVisit:
+    starts, ends = visit.starts_at, visit.ends_at
     local = starts.astimezone(visit.zone)
     return DoctorVisit(
-        id=visit.appointment.id,
+        id=visit.id,
         doctor_id=visit.schedule.practitioner_id or 0,
         location_id=visit.centre.id,
         date=local.date(),
         time=f"{local:%H:%M}",
         minutes=int((ends - starts).total_seconds()) // 60,
-        patient_id=visit.appointment.patient_id,
+        patient_id=visit.patient_id,
     )
 
 

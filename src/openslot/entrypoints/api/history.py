@@ -7,8 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.core.errors import NotFound
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Service, Shown
@@ -215,7 +214,7 @@ def _item(item: Item) -> Shown:
     match item.thing:
         case Record():
             return entry_shown(item.thing)
-        case Visit():
+        case Appointment():
             return _visit(item.thing)
         case Letter():
             return _referral(item.at, item.thing)
@@ -242,8 +241,8 @@ def entry_shown(record: Record) -> HistoryEntry:
     )
 
 
-def _visit(visit: Visit) -> HistoryVisit:
-    row, zone = visit.appointment, visit.zone
+def _visit(visit: Appointment) -> HistoryVisit:
+    row, zone = visit, visit.zone
     return HistoryVisit(
         id=row.id,
         at=row.starts_at,

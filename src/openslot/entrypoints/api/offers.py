@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.booking.commands import visit_for
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment as AppointmentRow
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -89,7 +89,7 @@ def accept_offer(offer_id: UUID) -> Appointment:
     """Take the time: it is booked, or the visit moves onto it."""
     actor = bearer.actor()
 
-    def work(session: Session) -> Visit:
+    def work(session: Session) -> AppointmentRow:
         visit = answers.accept(session, actor, offer_id, now=now())
         session.flush()
         return visit_for(session, actor, visit.id)[0]
@@ -111,7 +111,7 @@ def _place(one: Offered) -> tuple[object, UUID]:
 
 def _shown(one: Offered) -> Offer:
     offer, kept = one.offer, one.kept
-    row, zone = kept.appointment, kept.zone
+    row, zone = kept, kept.zone
     return Offer(
         id=offer.id,
         status=OfferStatus(offer.status),

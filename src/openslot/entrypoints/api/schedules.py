@@ -29,7 +29,6 @@ from openslot.schedules import commands, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule as ScheduleRow
-from openslot.schedules.queries import Subject
 from openslot.schedules.rules import Place, clock_text, parse_clock
 
 service = Service(
@@ -146,9 +145,7 @@ def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
     if after:
         wanted.append(ScheduleRow.id > after[0])
     rows = queries.bookable_page(reader(), *wanted, limit=query.limit + 1)
-    return page(
-        ScheduleList, rows, query, lambda pair: _shown(*pair), lambda pair: (pair[0].schedule.id,)
-    )
+    return page(ScheduleList, rows, query, lambda pair: _shown(*pair), lambda pair: (pair[0].id,))
 
 
 @service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Schedule)
@@ -270,7 +267,7 @@ def _one(session: Session, schedule_id: int) -> Schedule:
     return _shown(*found[0])
 
 
-def _shown(subject: Subject, place: Place) -> Schedule:
+def _shown(subject: ScheduleRow, place: Place) -> Schedule:
     return Schedule(
         id=place.schedule_id,
         centre=centre_ref(subject.centre),

@@ -13,7 +13,7 @@ from openslot.directory.models import Centre, Department, Patient, Practitioner,
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.free_for import booker_for
-from openslot.schedules.queries import Subject
+from openslot.schedules.models import Schedule
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
 """The id of something in the directory."""
@@ -117,7 +117,7 @@ def patient_ref(row: Patient | None) -> PatientRef | None:
     return PatientRef(id=row.id, name=row.name) if row else None
 
 
-def slot(free: FreeSlot, subject: Subject) -> Slot:
+def slot(free: FreeSlot, subject: Schedule) -> Slot:
     """A free start with whom and where it is."""
     zone = ZoneInfo(subject.centre.time_zone)
     return Slot(

@@ -92,7 +92,7 @@ def list_slots(query: SlotQuery) -> SlotList:
 
 
 def _fits(one: Bookable, query: SlotQuery) -> bool:
-    schedule, person = one.subject.schedule, one.subject.practitioner
+    schedule, person = one.subject, one.subject.practitioner
     expertise = (person.expertise or "").casefold() if person else ""
     return (
         query.schedule in (None, schedule.id)

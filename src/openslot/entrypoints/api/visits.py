@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import url_for
 from pydantic import AwareDatetime, Field
 
+from openslot.booking import models
 from openslot.booking.models import Priority, Status
-from openslot.booking.queries import Visit
 from openslot.entrypoints.api.operations import Shown
 from openslot.entrypoints.api.shapes import (
     CentreRef,
@@ -51,9 +51,9 @@ class Appointment(Shown):
     links: Links
 
 
-def appointment_shown(visit: Visit) -> Appointment:
+def appointment_shown(visit: models.Appointment) -> Appointment:
     """A visit with its addresses."""
-    row = visit.appointment
+    row = visit
     return Appointment(
         id=row.id,
         schedule=row.schedule_id,

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries
 from openslot.booking.cells import visit_cells
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import Condition, Visit
+from openslot.booking.queries import Condition
 from openslot.booking.rules import CLAIMING, part_in
 from openslot.booking.search import seen_by
-from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import slot, subject
 from openslot.entrypoints.fhir.elements import (
     URN,
@@ -37,7 +36,6 @@ from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
 
 STATUS: Mapping[Status, str] = {
     Status.HELD: "pending",
@@ -56,12 +54,9 @@ PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
 """Of 1 to 9, as in calendars (RFC 5545, 3.8.1.9); 1 is the most urgent."""
 
 
-def show(visit: Visit, site: Site) -> Json:
+def show(visit: Appointment, site: Site) -> Json:
     """The visit, in the time of its centre."""
-    row, zone = visit.appointment, visit.zone
-    known = Subject(
-        visit.schedule, visit.centre, visit.practitioner, visit.service, visit.department
-    )
+    row, zone, known = visit, visit.zone, visit.schedule
     is_off = visit.status in (Status.CANCELLED, Status.NO_SHOW)
     return resource(
         "Appointment",
@@ -78,7 +73,7 @@ def show(visit: Visit, site: Site) -> Json:
         description=row.task,
         start=instant(row.starts_at, zone),
         end=instant(row.ends_at, zone),
-        minutesDuration=int((row.ends_at - row.starts_at).total_seconds()) // 60,
+        minutesDuration=row.minutes,
         slot=_slots(visit),
         basedOn=[reference("ServiceRequest", row.referral_id)],
         created=instant(row.created_at, zone),
@@ -91,11 +86,11 @@ def _foreign(external_id: str | None) -> Json | None:
     return identifier(value, system=system or None)
 
 
-def _slots(visit: Visit) -> list[Json | None]:
+def _slots(visit: Appointment) -> list[Json | None]:
     """The slots that the visit keeps taken."""
     if visit.status not in CLAIMING:
         return []
-    row = visit.appointment
+    row = visit
     span = span_between(row.starts_at, row.ends_at)
     cells = visit_cells(*span, visit.schedule.slot_minutes // 5)
     return [
@@ -104,7 +99,7 @@ def _slots(visit: Visit) -> list[Json | None]:
     ]
 
 
-def _participants(visit: Visit) -> list[Json]:
+def _participants(visit: Appointment) -> list[Json]:
     accepts = "needs-action" if visit.status is Status.HELD else "accepted"
     patient, person, service = visit.patient, visit.practitioner, visit.service
     actors = (
@@ -209,7 +204,7 @@ def _gone(session: Session, key: UUID, asked: Asked) -> bool:
     return (
         visit is not None
         and visit.status in (Status.HELD, Status.LAPSED)
-        and part_in(asked.actor, visit.standing) is not None
+        and part_in(asked.actor, visit) is not None
     )
 
 
@@ -218,10 +213,9 @@ RESOURCE = Resource(
     rule=Rule.RELATED,
     about="Visits, as far as the reader has a part in them.",
     rows=VISITS,
-    entities=(Appointment, *subject.ENTITIES, Patient),
-    make=Visit,
+    entities=(Appointment,),
+    options=queries.LOADED,
     key=Appointment.id,
-    key_of=lambda visit: visit.appointment.id,
     read_id=read_uuid,
     changed=Appointment.changed_at,
     show=show,

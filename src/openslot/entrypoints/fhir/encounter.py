@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.queries import Condition, Visit
+from openslot.booking.queries import LOADED, Condition
 from openslot.booking.rules import part_in
-from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 from openslot.entrypoints import bearer
-from openslot.entrypoints.fhir import histories, organization, subject
+from openslot.entrypoints.fhir import histories, organization
 from openslot.entrypoints.fhir.elements import (
     TERMINOLOGY,
     Json,
@@ -53,9 +52,9 @@ _VALUES: Mapping[str, Sequence[Status]] = {
 }
 
 
-def show(visit: Visit, site: Site) -> Json:
+def show(visit: Appointment, site: Site) -> Json:
     """The visit, in the time of its centre; one that goes on has no end yet."""
-    row, zone, patient = visit.appointment, visit.zone, visit.patient
+    row, zone, patient = visit, visit.zone, visit.patient
     person, centre = visit.practitioner, visit.centre
     is_over = visit.status is Status.FULFILLED
     return resource(
@@ -91,14 +90,14 @@ def show(visit: Visit, site: Site) -> Json:
     )
 
 
-def _appointment(visit: Visit) -> Json | None:
+def _appointment(visit: Appointment) -> Json | None:
     """The appointment, for those who can read that too: others read the history alone."""
-    if part_in(bearer.actor(), visit.standing) is None:
+    if part_in(bearer.actor(), visit) is None:
         return None
-    return reference("Appointment", visit.appointment.id)
+    return reference("Appointment", visit.id)
 
 
-def _provider(visit: Visit) -> Json | None:
+def _provider(visit: Appointment) -> Json | None:
     department, centre = visit.department, visit.centre
     if department is not None:
         key = organization.department_id(department.id)
@@ -122,10 +121,9 @@ RESOURCE = Resource(
     rule=Rule.CONFIDENTIAL,
     about="Visits that somebody came to, for those who may read the patient's history.",
     rows=VISITS,
-    entities=(Appointment, *subject.ENTITIES, Patient),
-    make=Visit,
+    entities=(Appointment,),
+    options=LOADED,
     key=Appointment.id,
-    key_of=lambda visit: visit.appointment.id,
     read_id=read_uuid,
     changed=Appointment.changed_at,
     show=show,

@@ -91,7 +91,6 @@ def resource(
         entities=(Entry, Practitioner, Patient, Centre, NEWER.recorded_at, MEETING.id),
         make=Row,
         key=Entry.id,
-        key_of=lambda row: row.entry.id,
         read_id=read_uuid,
         changed=ENTRY_CHANGED,
         show=show,

@@ -50,7 +50,6 @@ RESOURCE = Resource(
     entities=(Service, Department, Centre),
     make=Row,
     key=Service.id,
-    key_of=lambda row: row.service.id,
     read_id=read_number,
     changed=SERVICE_CHANGED,
     show=show,

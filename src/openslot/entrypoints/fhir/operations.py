@@ -155,7 +155,7 @@ def _bundle(appointments: Sequence[Json], site: Site, *said: Json) -> Json:
 
 def _proposal(row: slot.Row, site: Site) -> Json:
     cell, known = row
-    zone, key = subject.zone(known), slot.write_id(cell.key)
+    zone, key = known.zone, slot.write_id(cell.key)
     person, service = known.practitioner, known.service
     actors = (
         reference("Practitioner", person.id, person.name) if person else None,

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
+from openslot.directory.models import Practitioner
 from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir import organization, subject
 from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, reference, resource
@@ -17,7 +18,7 @@ from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject, places
+from openslot.schedules.queries import LOADED, places
 from openslot.schedules.rules import MINUTES_A_DAY, clock_text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -27,7 +28,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 class Row:
     """A practitioner's schedule with its weekly hours."""
 
-    subject: Subject
+    subject: Schedule
     hours: tuple[Weekly, ...] = ()
 
 
@@ -38,7 +39,7 @@ def show(row: Row, site: Site) -> Json:
     limited = [period for period in row.hours if period.valid_from or period.valid_until]
     return resource(
         "PractitionerRole",
-        known.schedule.id,
+        known.id,
         meta(subject.changed(known)),
         active=subject.is_bookable(known),
         practitioner=reference("Practitioner", person.id, person.name) if person else None,
@@ -83,9 +84,9 @@ def _in_words(period: Weekly) -> str:
 
 
 def _with_hours(session: Session, rows: Sequence[Row]) -> Sequence[Row]:
-    ids = [row.subject.schedule.id for row in rows]
+    ids = [row.subject.id for row in rows]
     found = places(session, Schedule.id.in_(ids), inactive=True)
-    return [Row(row.subject, found[row.subject.schedule.id].hours) for row in rows]
+    return [Row(row.subject, found[row.subject.id].hours) for row in rows]
 
 
 def _of_practitioners(_actor: Actor, _now: datetime) -> Condition:
@@ -97,11 +98,11 @@ RESOURCE = Resource(
     rule=Rule.PUBLIC,
     about="Practitioners at the centres where they work, with profession and hours.",
     rows=SUBJECTS,
-    entities=subject.ENTITIES,
-    make=lambda *parts: Row(Subject(*parts)),
+    entities=(Schedule,),
+    options=LOADED,
+    make=Row,
     complete=_with_hours,
     key=Schedule.id,
-    key_of=lambda row: row.subject.schedule.id,
     read_id=read_number,
     changed=SUBJECT_CHANGED,
     show=show,
@@ -125,7 +126,7 @@ RESOURCE = Resource(
             {"HealthcareService": (Schedule.service_id, read_number)},
         ),
         "specialty": subject.CODES["specialty"],
-        "role": Code("The profession.", subject.ENTITIES[2].profession, system="specialty"),
+        "role": Code("The profession.", Practitioner.profession, system="specialty"),
         "active": flag("Whether this schedule can be booked.", Schedule.active),
     },
 )

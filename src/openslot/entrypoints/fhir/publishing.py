@@ -26,7 +26,7 @@ from openslot.entrypoints.fhir import (
 )
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site
 from openslot.schedules.availability import DAY, EPOCH, Span, Window, bits, instant_of
-from openslot.schedules.queries import Subject
+from openslot.schedules.models import Schedule
 
 SLOT = "Slot"
 
@@ -166,7 +166,7 @@ def _todays(known: Iterable[Bookable], site: Site) -> list[tuple[str, date]]:
     return sorted((zone.key, site.now.astimezone(zone).date()) for zone in zones)
 
 
-def _phone(subject: Subject) -> str | None:
+def _phone(subject: Schedule) -> str | None:
     """Whom to call to book."""
     service, department = subject.service, subject.department
     own = (service and service.phone) or (department and department.phone)
@@ -210,7 +210,7 @@ def _actors(shown: Iterable[Json], name: str) -> list[Json]:
     return sorted(named, key=lambda one: str(one["type"]) != "Location")
 
 
-def _profession(subject: Subject, site: Site) -> list[Json]:
+def _profession(subject: Schedule, site: Site) -> list[Json]:
     """What a practitioner offers, by HL7's code where there is one, and by ours."""
     profession = subject.practitioner.profession if subject.practitioner else ""
     own = site.concept("specialty", profession)

@@ -53,14 +53,14 @@ class Parameter:
 class Resource:
     """A resource that stands in tables.
 
-    ``rows`` are the joined tables that ``parameters`` speak of, ``entities`` what is read of
-    them, ``make`` puts those together (and ``complete`` reads what a join cannot give, in one
-    statement), ``show`` writes them down. ``read_id`` and ``write_id`` are the two ways between
-    ids and ``key``; ``rule`` names who may know of which rows, ``seen`` picks them, and ``gone``
-    tells whether there was one once that the actor might have known of. Where searches show less
-    than there is, ``whole`` writes down what is read alone, and ``opened`` notes that it is.
-    ``whose`` is the column of the patient to whose history the rows belong: reading them leaves
-    a trace, see histories.py.
+    ``rows`` are the joined tables that ``parameters`` speak of, ``entities`` what is read of them,
+    with the ``options`` that fill it, ``make`` puts it together where it is several (and
+    ``complete`` reads what a join cannot give, in one statement), ``show`` writes it down.
+    ``read_id`` gives the ``key`` of an id; ``rule`` names who may know of which rows, ``seen``
+    picks them, and ``gone`` tells whether there was one once that the actor might have known of.
+    Where searches show less than there is, ``whole`` writes down what is read alone, and ``opened``
+    notes that it is. ``whose`` is the column of the patient to whose history the rows belong:
+    reading them leaves a trace, see histories.py.
     """
 
     name: str
@@ -72,14 +72,13 @@ class Resource:
     changed: Any
     show: Callable[[Any, Site], Json]
     parameters: Mapping[str, Parameter]
-    key_of: Callable[[Any], Key]
     rule: Rule
     seen: Callable[[Actor, datetime], Condition | None]
-    make: Callable[..., Any]
+    options: Sequence[Any] = ()
+    make: Callable[..., Any] = field(default=lambda entity: entity)
     complete: Callable[[Session, Sequence[Any]], Sequence[Any]] = field(
         default=lambda _session, rows: rows
     )
-    write_id: Callable[[Key], str] = str
     gone: Callable[[Session, Key, Asked], bool] = field(
         default=lambda _session, _key, _asked: False
     )

@@ -12,12 +12,12 @@ from openslot.entrypoints.fhir.queries import SUBJECT_CHANGED, SUBJECTS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
+from openslot.schedules.queries import LOADED
 
 
-def show(row: Subject, site: Site) -> Json:
+def show(row: Schedule, site: Site) -> Json:
     """The schedule; its horizon begins with today at its centre, so each day has a version."""
-    schedule, centre = row.schedule, row.centre
+    schedule, centre = row, row.centre
     today = _today(site.now, ZoneInfo(centre.time_zone))
     changed = subject.changed(row)
     version = f"{meta(changed)['versionId']}-{today:%Y%m%d}"
@@ -73,10 +73,9 @@ RESOURCE = Resource(
     seen=by_anybody,
     about="What can be booked: a practitioner at a centre, or a department's service.",
     rows=SUBJECTS,
-    entities=subject.ENTITIES,
-    make=Subject,
+    entities=(Schedule,),
+    options=LOADED,
     key=Schedule.id,
-    key_of=lambda row: row.schedule.id,
     read_id=read_number,
     changed=SUBJECT_CHANGED,
     show=show,

@@ -177,6 +177,7 @@ def run(
     rows = session.execute(
         select(*columns, *resource.entities)
         .select_from(resource.rows)
+        .options(*resource.options)
         .where(*wanted)
         .order_by(*(column.desc() if down else column for column, down in order))
         .limit(query.count + 1)
@@ -208,7 +209,7 @@ def fetch(
     limit: int | None = None,
 ) -> Sequence[Any]:
     """The rows that fit and that the reader may see."""
-    query = select(*resource.entities).select_from(resource.rows)
+    query = select(*resource.entities).select_from(resource.rows).options(*resource.options)
     query = query.where(*where, *_seen(resource, asked)).order_by(resource.key).limit(limit)
     return _made(session, resource, session.execute(query).all())
 

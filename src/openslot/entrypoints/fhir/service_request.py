@@ -158,7 +158,6 @@ RESOURCE = Resource(
     entities=(*PARTS, LETTER_CHANGED),
     make=lambda *parts: Row(Letter(*parts[:-1]), parts[-1]),
     key=Referral.id,
-    key_of=lambda row: row.letter.referral.id,
     read_id=read_uuid,
     changed=LETTER_CHANGED,
     show=show,

@@ -34,7 +34,7 @@ from openslot.entrypoints.fhir.search import (
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import DAY, Span, Window, instant_of, window_over
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject, places, subjects
+from openslot.schedules.queries import places, subjects
 from openslot.schedules.rules import Place
 
 MOST_DAYS = 31
@@ -50,7 +50,7 @@ class Row(NamedTuple):
     """A slot with whom or what it books."""
 
     cell: Cell
-    subject: Subject
+    subject: Schedule
 
 
 def read_id(text: str) -> Key | None:
@@ -72,7 +72,7 @@ def write_id(key: Sequence[int]) -> str:
 def show(row: Row, site: Site) -> Json:
     """The slot; of what is taken it is not said what for."""
     cell, known = row
-    zone = subject.zone(known)
+    zone = known.zone
     start = instant_of(cell.tick)
     is_free = cell.use is Use.FREE
     return resource(
@@ -265,7 +265,7 @@ def _rows(session: Session, cells: Sequence[Cell]) -> list[Row]:
     if not cells:
         return []
     ids = {cell.schedule_id for cell in cells}
-    known = {one.schedule.id: one for one in subjects(session, Schedule.id.in_(ids))}
+    known = {one.id: one for one in subjects(session, Schedule.id.in_(ids))}
     return [Row(cell, known[cell.schedule_id]) for cell in cells]
 
 

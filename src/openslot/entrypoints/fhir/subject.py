@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from openslot.directory.models import Centre, Department, Practitioner, Service
+from openslot.directory.models import Practitioner, Service
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import Code
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
-
-ENTITIES = (Schedule, Centre, Practitioner, Service, Department)
 
 CODES: Mapping[str, Any] = {
     "service-type": Code(
@@ -29,39 +25,34 @@ CODES: Mapping[str, Any] = {
 }
 
 
-def service_type(subject: Subject, site: Site) -> list[Json | None]:
+def service_type(subject: Schedule, site: Site) -> list[Json | None]:
     """The service of a department."""
     return [site.concept("service-type", subject.service.name if subject.service else None)]
 
 
-def service_category(subject: Subject, site: Site) -> list[Json | None]:
+def service_category(subject: Schedule, site: Site) -> list[Json | None]:
     """Its category."""
     category = subject.service.category if subject.service else None
     return [site.concept("service-category", category)]
 
 
-def specialty(subject: Subject, site: Site) -> list[Json | None]:
+def specialty(subject: Schedule, site: Site) -> list[Json | None]:
     """Profession and area of expertise of a practitioner."""
     person = subject.practitioner
     words = (person.profession, person.expertise) if person else ()
     return [site.concept("specialty", word) for word in words]
 
 
-def zone(subject: Subject) -> ZoneInfo:
-    """The centre's time zone."""
-    return ZoneInfo(subject.centre.time_zone)
-
-
-def changed(subject: Subject) -> datetime:
+def changed(subject: Schedule) -> datetime:
     """When anything that shows was changed last."""
-    parts = (subject.schedule, subject.centre, subject.practitioner, subject.service)
+    parts = (subject, subject.centre, subject.practitioner, subject.service)
     return max(part.changed_at for part in parts if part is not None)
 
 
-def is_bookable(subject: Subject) -> bool:
+def is_bookable(subject: Schedule) -> bool:
     """Whether the schedule and all that it belongs to is active."""
     parts = (
-        subject.schedule,
+        subject,
         subject.centre,
         subject.practitioner,
         subject.service,

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands, identifiers, queries
 from openslot.booking.commands import Wish, visit_for
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import Visit
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
 from openslot.directory.rules import Actor
@@ -24,7 +23,7 @@ from openslot.entrypoints.fhir.received import Received
 from openslot.referrals import commands as referrals
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject, subjects
+from openslot.schedules.queries import subjects
 
 T = TypeVar("T")
 
@@ -60,7 +59,7 @@ class Wanted:
     patient_id: UUID | None
 
 
-def create(session: Session, received: Received, context: Context) -> Visit:
+def create(session: Session, received: Received, context: Context) -> Appointment:
     """Book a visit, or keep its time where it is to be pending."""
     if received.status not in ("booked", "pending"):
         raise Unfitting("A new appointment is booked or pending.", field="Appointment.status")
@@ -89,10 +88,10 @@ def create(session: Session, received: Received, context: Context) -> Visit:
 
 def update(
     session: Session, key: UUID, received: Received, version: str | None, context: Context
-) -> Visit:
+) -> Appointment:
     """Move, amend, and change the status, as far as it differs from what is there."""
     visit, _ = visit_for(session, context.actor, key)
-    if version is not None and version != str(visit.appointment.version):
+    if version is not None and version != str(visit.version):
         raise StaleVersion
     status = next(
         (
@@ -121,7 +120,7 @@ def named(work: Callable[[], T]) -> T:
         raise Unfitting(missing.message, field=missing.field) from None
 
 
-def _again(session: Session, key: UUID) -> Visit:
+def _again(session: Session, key: UUID) -> Appointment:
     session.flush()
     visit = queries.visit(session, key)
     if visit is None:
@@ -129,9 +128,9 @@ def _again(session: Session, key: UUID) -> Visit:
     return visit
 
 
-def _move(session: Session, visit: Visit, received: Received, context: Context) -> None:
+def _move(session: Session, visit: Appointment, received: Received, context: Context) -> None:
     wanted = _wanted(session, received, context, visit)
-    row = visit.appointment
+    row = visit
     if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
         row.schedule_id,
         row.starts_at,
@@ -151,8 +150,8 @@ def _move(session: Session, visit: Visit, received: Received, context: Context) 
         )
 
 
-def _amend(session: Session, visit: Visit, received: Received, context: Context) -> None:
-    row = visit.appointment
+def _amend(session: Session, visit: Appointment, received: Received, context: Context) -> None:
+    row = visit
     priority = _priority(received) if received.priority is not None else Priority(row.priority)
     is_open = visit.status in (Status.HELD, Status.BOOKED)
     if is_open and (received.reason, priority) != (row.reason, row.priority):
@@ -168,11 +167,11 @@ def _amend(session: Session, visit: Visit, received: Received, context: Context)
 
 
 def _change_status(
-    session: Session, visit: Visit, to: Status, received: Received, context: Context
+    session: Session, visit: Appointment, to: Status, received: Received, context: Context
 ) -> UUID:
     """The id of the visit, which is another where what we offered is booked without its offer,
     and where a time that was kept for nobody is booked for somebody."""
-    row, actor, now = visit.appointment, context.actor, context.now
+    row, actor, now = visit, context.actor, context.now
     if to is visit.status:
         return row.id
     if visit.status is Status.HELD and to is Status.BOOKED:
@@ -212,10 +211,10 @@ def _hand_over(session: Session, kept: Appointment, booked: Appointment) -> None
         identifiers.name(session, booked, number)
 
 
-def _check_same(visit: Visit, to: Status, received: Received, context: Context) -> None:
+def _check_same(visit: Appointment, to: Status, received: Received, context: Context) -> None:
     """Whom a visit is for, and the number and letter it came with, stay as they are; a time that
     was kept for nobody yet is booked for the patient who is named then."""
-    if received.id != str(visit.appointment.id):
+    if received.id != str(visit.id):
         raise Malformed("Send the id that stands in the address.", field="Appointment.id")
     patient = _participants(received, context).get("Patient")
     known = str(visit.patient.id) if visit.patient else None
@@ -225,13 +224,13 @@ def _check_same(visit: Visit, to: Status, received: Received, context: Context) 
             "The patient of an appointment stays the same. Book another.",
             field="Appointment.participant",
         )
-    if _letter(received, context) not in (None, visit.appointment.referral_id):
+    if _letter(received, context) not in (None, visit.referral_id):
         raise Unfitting(
             "The letter of an appointment stays the same. Book another.",
             field="Appointment.basedOn",
         )
     external_id = _external_id(received)
-    if external_id not in (None, visit.appointment.external_id):
+    if external_id not in (None, visit.external_id):
         raise Unfitting(
             "The identifier of an appointment stays the same.", field="Appointment.identifier"
         )
@@ -269,7 +268,7 @@ def _minutes(start: datetime, end: datetime) -> int:
 
 
 def _wanted(
-    session: Session, received: Received, context: Context, visit: Visit | None = None
+    session: Session, received: Received, context: Context, visit: Appointment | None = None
 ) -> Wanted:
     """The schedule and the time, from slots or from participants, which must not differ.
 
@@ -287,7 +286,7 @@ def _wanted(
                 "Give the start and end of the slots, or leave them out.", field="Appointment.start"
             )
         begins, ends = first, last
-        chosen: Sequence[Subject] = subjects(session, Schedule.id == schedule_id)
+        chosen: Sequence[Schedule] = subjects(session, Schedule.id == schedule_id)
     else:
         chosen = _of_participants(session, named, visit)
     subject = _only(chosen)
@@ -301,7 +300,7 @@ def _wanted(
             "Give no more minutes than there are from start to end, or leave them out.",
             field="Appointment.minutesDuration",
         )
-    return Wanted(subject.schedule.id, begins, _minutes(begins, ends), _patient_id(named))
+    return Wanted(subject.id, begins, _minutes(begins, ends), _patient_id(named))
 
 
 def _patient_id(named: Mapping[str, str]) -> UUID | None:
@@ -313,8 +312,8 @@ def _patient_id(named: Mapping[str, str]) -> UUID | None:
     return patient_id
 
 
-def _is_old(told: tuple[int, datetime, datetime] | None, visit: Visit) -> bool:
-    row = visit.appointment
+def _is_old(told: tuple[int, datetime, datetime] | None, visit: Appointment) -> bool:
+    row = visit
     return told == (row.schedule_id, row.starts_at, row.ends_at)
 
 
@@ -347,13 +346,13 @@ _KINDS: Mapping[str, Any] = {
 
 
 def _of_participants(
-    session: Session, named: Mapping[str, str], visit: Visit | None
-) -> Sequence[Subject]:
+    session: Session, named: Mapping[str, str], visit: Appointment | None
+) -> Sequence[Schedule]:
     """The schedules of the practitioner or service, at the centre if one is named."""
     if not named.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
         if visit is None:
             raise Unfitting("Name a slot, a practitioner or a service.", field="schedule")
-        return subjects(session, Schedule.id == visit.appointment.schedule_id)
+        return subjects(session, Schedule.id == visit.schedule_id)
     where = [
         column == (read_number(named[kind]) or 0)
         for kind, column in _KINDS.items()
@@ -361,12 +360,12 @@ def _of_participants(
     ]
     found = subjects(session, *where)
     if visit is not None and "Location" not in named:
-        here = [one for one in found if one.schedule.id == visit.appointment.schedule_id]
+        here = [one for one in found if one.id == visit.schedule_id]
         return here or found
     return found
 
 
-def _only(found: Sequence[Subject]) -> Subject:
+def _only(found: Sequence[Schedule]) -> Schedule:
     if not found:
         raise Unfitting("Nothing can be booked with these participants.", field="schedule")
     if len(found) > 1:
@@ -374,9 +373,9 @@ def _only(found: Sequence[Subject]) -> Subject:
     return found[0]
 
 
-def _check_participants(subject: Subject, named: Mapping[str, str]) -> None:
+def _check_participants(subject: Schedule, named: Mapping[str, str]) -> None:
     """Participants that are named are those of the schedule."""
-    schedule = subject.schedule
+    schedule = subject
     known = {
         "Practitioner": schedule.practitioner_id,
         "HealthcareService": schedule.service_id,

@@ -111,7 +111,7 @@ def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
     """The time is blocked, or the page that asks about the visits inside."""
     if found and (reading.text("decided") != "yes" or reading.text("preset")):
         return _decide_page(details, found, 409)
-    who, hit = _who(), [one.visit.appointment.id for one in found]
+    who, hit = _who(), [one.visit.id for one in found]
     try:
         decisions = _decisions(hit)
         context.write(
@@ -215,7 +215,7 @@ def _common(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
         "person": person,
         "own": own,
         "practitioner": None if own else person.id,
-        "subjects": {one.schedule.id: one for one in subjects},
+        "subjects": {one.id: one for one in subjects},
     }
 
 

@@ -21,7 +21,6 @@ from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
 
 pages = Blueprint("admin_schedules", __name__)
 
@@ -79,7 +78,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     """Change hours, slot length and limits at one centre."""
     subject = _editable(schedule_id)
     form = ScheduleFields()
-    form.offer(subject.schedule, room_name(context.reader(), subject.schedule))
+    form.offer(subject, room_name(context.reader(), subject))
     posted = request.method == "POST"
     hours = (
         HoursForm.typed()
@@ -96,7 +95,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     return page, status
 
 
-def _editable(schedule_id: int) -> Subject:
+def _editable(schedule_id: int) -> Schedule:
     """A practitioner's schedule that the reader may change."""
     subject = schedules.subject(context.reader(), schedule_id)
     if subject is None or subject.practitioner is None:
@@ -126,7 +125,7 @@ def retire(schedule_id: int) -> ResponseReturnValue:
     name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
     return confirm_active(
         name,
-        subject.schedule.active,
+        subject.active,
         _back(subject),
         lambda session, active: retire_schedule(
             session, context.actor(), schedule_id, active=active, now=context.now()
@@ -134,8 +133,8 @@ def retire(schedule_id: int) -> ResponseReturnValue:
     )
 
 
-def _back(subject: Subject) -> str:
-    return _home(subject.schedule.practitioner_id)
+def _back(subject: Schedule) -> str:
+    return _home(subject.practitioner_id)
 
 
 def _home(practitioner_id: int | None) -> str:

@@ -155,7 +155,7 @@ def _set_schedule(
 
 def _schedule_of(session: Session, service_id: int) -> Schedule | None:
     found = schedules.subjects(session, Schedule.service_id == service_id)
-    return found[0].schedule if found else None
+    return found[0] if found else None
 
 
 def _hours(now: Iterable[Period]) -> HoursForm:

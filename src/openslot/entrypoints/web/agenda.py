@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.schedules.availability import instant_of, opening, spans_of, whole_days, window_over
 from openslot.schedules.models import Absence
 from openslot.schedules.rules import Place
@@ -25,7 +24,7 @@ class Block:
 
     start: int
     end: int
-    visit: Visit | None = None
+    visit: Appointment | None = None
     absence: Absence | None = None
 
     @property
@@ -99,7 +98,7 @@ def agenda(
     days: Sequence[date],
     zone: ZoneInfo,
     places: Iterable[tuple[Place, str]],
-    visits: Sequence[Visit],
+    visits: Sequence[Appointment],
     absences: Sequence[Absence],
 ) -> Agenda:
     """Draw ``days`` in the wall-clock time of ``zone``.
@@ -119,14 +118,13 @@ def agenda(
     return Agenda(kept, first, last)
 
 
-def current_visit(visits: Sequence[Visit], now: datetime) -> Visit | None:
+def current_visit(visits: Sequence[Appointment], now: datetime) -> Appointment | None:
     """The patient who is here, else whoever's time it is."""
     here = [visit for visit in visits if visit.status is Status.ARRIVED]
     due = [
         visit
         for visit in visits
-        if visit.status is Status.BOOKED
-        and visit.appointment.starts_at <= now < visit.appointment.ends_at
+        if visit.status is Status.BOOKED and visit.starts_at <= now < visit.ends_at
     ]
     return next(iter(here + due), None)
 
@@ -135,14 +133,14 @@ def _day(
     day: date,
     zone: ZoneInfo,
     places: Sequence[tuple[Place, str]],
-    visits: Sequence[Visit],
+    visits: Sequence[Appointment],
     absences: Sequence[Absence],
 ) -> AgendaDay:
     parts, centres = _open_parts(day, zone, places)
     blocks = [
-        Block(*_minutes(day, zone, one.appointment.starts_at, one.appointment.ends_at), visit=one)
+        Block(*_minutes(day, zone, one.starts_at, one.ends_at), visit=one)
         for one in visits
-        if one.appointment.starts_at.astimezone(zone).date() == day
+        if one.starts_at.astimezone(zone).date() == day
     ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)

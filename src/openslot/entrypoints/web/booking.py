@@ -19,7 +19,6 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import Wish
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import Visit
 from openslot.booking.rules import may_book_others, needs_referral
 from openslot.booking.slots import Slot, is_free, nearest
 from openslot.booking.whom import Booker
@@ -82,7 +81,7 @@ def look(schedule_id: int) -> BaseResponse:
     held = _visit_of(context.reader(), context.actor(), hold_id) if hold_id else None
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
-            kept = _kept_again(held.appointment)
+            kept = _kept_again(held)
         except DomainError as error:
             return _page(schedule_id, status=status_of(error), error=error)
         return redirect(f"{form.address(schedule_id, hold=kept.id, start=None)}#week", 303)
@@ -155,13 +154,13 @@ def _booked_before(session: Session, wish: Wish) -> UUID | None:
     visit = _visit_of(session, context.actor(), hold_id) if hold_id else None
     if visit is None or visit.status is not Status.BOOKED:
         return None
-    booked = visit.appointment
+    booked = visit
     asked = (wish.schedule_id, wish.start, wish.patient_id)
     same = (visit.schedule.id, booked.starts_at, booked.patient_id) == asked
     return booked.id if same else None
 
 
-def _visit_of(session: Session, actor: Actor, hold_id: UUID) -> Visit | None:
+def _visit_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
     """The visit, or hold, of this id, if the reader has a part in it."""
     try:
         return booking.visit_for(session, actor, hold_id)[0]
@@ -174,7 +173,7 @@ def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) 
     or it would stand in their own way."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
     held = _visit_of(session, actor, hold_id) if hold_id else None
-    if hold_id and held and held.appointment.patient_id != wish.patient_id:
+    if hold_id and held and held.patient_id != wish.patient_id:
         booking.release_hold(session, actor, hold_id, now=now)
 
 
@@ -206,7 +205,7 @@ def _extended(session: Session, hold_id: UUID) -> Appointment:
 
 def _with_words(session: Session, hold_id: UUID) -> Appointment:
     """Write what was typed with the kept time, where the page finds it again."""
-    kept = booking.visit_for(session, context.actor(), hold_id)[0].appointment
+    kept = booking.visit_for(session, context.actor(), hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
     priority = reading.option("priority", Priority, Priority(kept.priority))
     if (reason or None, priority) == (kept.reason, kept.priority):
@@ -360,8 +359,8 @@ def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
     visit = _visit_of(session, booker.actor, hold_id)
     if visit is None or visit.status is not Status.HELD or visit.schedule.id != place.schedule_id:
         return None
-    whose = visit.appointment.patient_id
-    return visit.appointment if whose in (None, booker.whom.patient_id) else None
+    whose = visit.patient_id
+    return visit if whose in (None, booker.whom.patient_id) else None
 
 
 def _cutoff(chosen: Chosen | None) -> datetime | None:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.booking.search import visits_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
@@ -76,7 +76,7 @@ def hours() -> str:
 @access.allow(access.PRACTITIONERS)
 def edit_hours(schedule_id: int) -> ResponseReturnValue:
     """Change one's own weekly hours at one centre; visits that are booked stay."""
-    subject = next((one for one in _subjects() if one.schedule.id == schedule_id), None)
+    subject = next((one for one in _subjects() if one.id == schedule_id), None)
     if subject is None:
         raise NotFound
     if request.method == "GET":
@@ -99,7 +99,7 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     return redirect(url_for("calendar.hours"), 303)
 
 
-def _hours_page(subject: schedules.Subject, form: HoursForm) -> str:
+def _hours_page(subject: Schedule, form: HoursForm) -> str:
     return render_template("calendar/edit_hours.html", subject=subject, hours=form)
 
 
@@ -112,11 +112,11 @@ def _me() -> int:
 
 def _places() -> list[tuple[Place, str]]:
     places = schedules.practitioner_places(context.reader(), _me())
-    names = {subject.schedule.id: subject.centre.name for subject in _subjects()}
+    names = {subject.id: subject.centre.name for subject in _subjects()}
     return [(place, names[key]) for key, place in places.items()]
 
 
-def _subjects() -> list[schedules.Subject]:
+def _subjects() -> list[Schedule]:
     return schedules.subjects(context.reader(), Schedule.practitioner_id == _me())
 
 
@@ -147,6 +147,6 @@ def _shown(drawn: Agenda, view: View) -> Sequence[AgendaDay]:
     return [day for index, day in enumerate(drawn.days) if index < 5 or day.is_used]
 
 
-def _today(visits: list[Visit], zone: ZoneInfo, now: datetime) -> list[Visit]:
+def _today(visits: list[Appointment], zone: ZoneInfo, now: datetime) -> list[Appointment]:
     today = now.astimezone(zone).date()
-    return [one for one in visits if one.appointment.starts_at.astimezone(zone).date() == today]
+    return [one for one in visits if one.starts_at.astimezone(zone).date() == today]

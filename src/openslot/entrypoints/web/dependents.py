@@ -62,7 +62,7 @@ def listing() -> str:
         "dependents/list.html",
         known=known,
         coming={
-            patient.id: [one for one in visits if one.appointment.patient_id == patient.id]
+            patient.id: [one for one in visits if one.patient_id == patient.id]
             for patient, _link in known
         },
         most=dependents.MOST,

@@ -11,7 +11,7 @@ from flask import Flask, url_for
 from flask_babel import format_time, get_locale
 from flask_babel import gettext as _
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.booking.slots import Slot
 from openslot.core.config import Settings
 from openslot.core.language import settled
@@ -72,9 +72,11 @@ def by_schedule(slots: Sequence[Slot]) -> list[tuple[int, list[Slot]]]:
     return list(found.items())
 
 
-def visits_by_day(visits: Sequence[Visit], zone: ZoneInfo) -> list[tuple[date, list[Visit]]]:
+def visits_by_day(
+    visits: Sequence[Appointment], zone: ZoneInfo
+) -> list[tuple[date, list[Appointment]]]:
     """Visits, in order, by the date of their start in ``zone``."""
-    days = groupby(visits, lambda visit: visit.appointment.starts_at.astimezone(zone).date())
+    days = groupby(visits, lambda visit: visit.starts_at.astimezone(zone).date())
     return [(day, list(own)) for day, own in days]
 
 

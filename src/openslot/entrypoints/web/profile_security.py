@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.booking.search import count_for, visits_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import own, queries
@@ -234,8 +234,8 @@ def _own_data() -> dict[str, Any]:
     return data
 
 
-def _visit(visit: Visit) -> dict[str, Any]:
-    one = visit.appointment
+def _visit(visit: Appointment) -> dict[str, Any]:
+    one = visit
     return {
         "id": str(one.id),
         "start": one.starts_at.astimezone(visit.zone).isoformat(),

@@ -12,8 +12,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
-from openslot.booking.models import Status
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import Part, part_in
 from openslot.core import signing
 from openslot.core.errors import NotFound
@@ -180,23 +179,23 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     return redirect(reading.own_path("back", _history(patient_id)), 303)
 
 
-def entry_form(kind: EntryKind, patient_id: UUID, visit: Visit | None = None) -> Form:
+def entry_form(kind: EntryKind, patient_id: UUID, visit: Appointment | None = None) -> Form:
     """A form for an entry, with the reader's visits to choose from and the one that is most
     likely meant; for ``visit`` alone where one is given."""
-    chosen = visit.appointment.id if visit else None
+    chosen = visit.id if visit else None
     own = [visit] if visit else own_visits(patient_id)
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
     for field in form:
         # Forms for both kinds may stand on one page.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
-        *((str(one.appointment.id), _named(one)) for one in own),
+        *((str(one.id), _named(one)) for one in own),
         ("", _("No visit")),
     ]
     return form
 
 
-def own_visits(patient_id: UUID) -> list[Visit]:
+def own_visits(patient_id: UUID) -> list[Appointment]:
     """The latest visits of the patient with the reader, those that have begun or soon will."""
     return queries.visits_with(
         context.reader(),
@@ -208,15 +207,15 @@ def own_visits(patient_id: UUID) -> list[Visit]:
     )
 
 
-def _likely(own: list[Visit]) -> UUID | None:
+def _likely(own: list[Appointment]) -> UUID | None:
     """Who has arrived is there; else it is the visit of these hours."""
     here = [one for one in own if one.status is Status.ARRIVED]
-    recent = [one for one in own if one.appointment.ends_at > context.now() - EARLY]
-    return next((one.appointment.id for one in (*here, *recent)), None)
+    recent = [one for one in own if one.ends_at > context.now() - EARLY]
+    return next((one.id for one in (*here, *recent)), None)
 
 
-def _named(visit: Visit) -> str:
-    when = day_time(visit.appointment.starts_at, visit.zone)
+def _named(visit: Appointment) -> str:
+    when = day_time(visit.starts_at, visit.zone)
     return str(_("%(when)s, %(centre)s", when=when, centre=visit.centre.name))
 
 
@@ -325,7 +324,7 @@ def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
     )
 
 
-def waits_for(patient_id: UUID) -> Visit | None:
+def waits_for(patient_id: UUID) -> Appointment | None:
     """The next visit of the patient that the reader made alone and that opens nothing yet."""
     return queries.self_made(
         context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
@@ -368,15 +367,15 @@ def _to_history(patient_id: UUID) -> Response:
 pages.add_app_template_filter(place_before)
 
 
-def at_visit(visit: Visit) -> dict[str, Any] | None:
+def at_visit(visit: Appointment) -> dict[str, Any] | None:
     """What history/_visit.html shows on the page of a visit; None for whom it is nothing.
 
     The patient, and who cares for them, read what was recorded at it; the practitioner writes
     there too. It is written down as a read of the history.
     """
-    patient_id = visit.appointment.patient_id
+    patient_id = visit.patient_id
     actor = context.actor()
-    concerned = part_in(actor, visit.standing) in (Part.PATIENT, Part.PRACTITIONER)
+    concerned = part_in(actor, visit) in (Part.PATIENT, Part.PRACTITIONER)
     if patient_id is None or not concerned or visit.status not in GIVING:
         return None
     if _may_read(patient_id) is None:
@@ -385,7 +384,7 @@ def at_visit(visit: Visit) -> dict[str, Any] | None:
         why = open_or_refuse(patient_id)
     except NotFound:
         return None
-    recorded = queries.of_visit(context.reader(), visit.appointment.id)
+    recorded = queries.of_visit(context.reader(), visit.id)
     of_whom = "history.of" if why is Access.OWN else "patients.show"
     return {
         "records": recorded,

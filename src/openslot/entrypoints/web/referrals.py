@@ -294,7 +294,7 @@ def _author(letter: Letter) -> Practitioner | None:
     return directory.practitioner(context.reader(), known, inactive=True)
 
 
-def _places(letter: Letter) -> list[schedules.Subject]:
+def _places(letter: Letter) -> list[Schedule]:
     """Where the patient can book the specialist whom the letter names."""
     if letter.addressee is None or letter.state(context.now()) is not State.SENT:
         return []

@@ -11,8 +11,8 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import visit_for
 from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
-from openslot.booking.models import Priority, Status
-from openslot.booking.queries import Visit, for_whom
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.queries import for_whom
 from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
 from openslot.booking.whom import ForWhom
 from openslot.core import audit
@@ -48,13 +48,13 @@ def show(appointment_id: UUID) -> str:
     recorded = at_visit(visit)
     letter = _letter(visit, part)
     session, now = context.reader(), context.now()
-    history = audit.events_of(session, subject_of(visit.appointment.id))
+    history = audit.events_of(session, subject_of(visit.id))
     return render_template(
         "visits/show.html",
         **_common(visit, part),
         recorded=recorded,
         letter=letter,
-        offers=open_for_visit(session, visit.appointment.id, now=now),
+        offers=open_for_visit(session, visit.id, now=now),
         token=token,
         asked=_asked(visit),
         history=history if part is not Part.PATIENT else [],
@@ -62,7 +62,7 @@ def show(appointment_id: UUID) -> str:
     )
 
 
-def _news(visit: Visit) -> dict[str, bool]:
+def _news(visit: Appointment) -> dict[str, bool]:
     """Whether the reader comes from booking the visit, and has mail about it."""
     just_booked = reading.text("booked") == "1" and visit.status is Status.BOOKED
     return {"just_booked": just_booked, "written": just_booked and written_to(visit)}
@@ -150,7 +150,7 @@ def move(appointment_id: UUID) -> BaseResponse:
     """Take the new time and give back the old, or keep the old."""
     start = reading.instant("start")
     visit, _part = _visit(appointment_id)
-    was, zone = visit.appointment.starts_at, visit.zone
+    was, zone = visit.starts_at, visit.zone
     try:
         _move_to(appointment_id, start, reading.number("minutes", 0) or None)
     except DomainError as error:
@@ -166,16 +166,16 @@ def move(appointment_id: UUID) -> BaseResponse:
     return _to_visit(appointment_id)
 
 
-def _asked(visit: Visit) -> Asked | None:
+def _asked(visit: Appointment) -> Asked | None:
     """The request of another department that the visit is for, if the reader may see it."""
-    asked = of_visit(context.reader(), visit.appointment.id) if visit.service else None
+    asked = of_visit(context.reader(), visit.id) if visit.service else None
     return asked if asked and request_part(context.actor(), asked.standing) else None
 
 
-def _letter(visit: Visit, part: Part) -> Letter | None:
+def _letter(visit: Appointment, part: Part) -> Letter | None:
     """The referral that the reader may see with the visit; specialists who do are noted."""
     actor, now = context.actor(), context.now()
-    letter = letter_of_visit(context.reader(), actor, visit.appointment, now=now)
+    letter = letter_of_visit(context.reader(), actor, visit, now=now)
     if letter and part is Part.PRACTITIONER:
         referral_id = letter.referral.id
         context.write(lambda session: note_read(session, actor, referral_id, now=now))
@@ -220,7 +220,7 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
             },
         ),
         chosen=chosen,
-        place_of={one.schedule.id: one for one in elsewhere}.get(schedule_id),
+        place_of={one.id: one for one in elsewhere}.get(schedule_id),
         problem=sentence_of(error) if error else None,
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
         elsewhere=elsewhere,
@@ -228,11 +228,11 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     return Response(page, status)
 
 
-def _week_for(visit: Visit, schedule_id: int) -> Week:
+def _week_for(visit: Appointment, schedule_id: int) -> Week:
     place = schedules.places(context.reader(), Schedule.id == schedule_id)[schedule_id]
     start = reading.optional_instant("start")
     day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
-    length = int((visit.appointment.ends_at - visit.appointment.starts_at).total_seconds()) // 60
+    length = int((visit.ends_at - visit.starts_at).total_seconds()) // 60
     return week(
         context.reader(),
         place,
@@ -244,17 +244,17 @@ def _week_for(visit: Visit, schedule_id: int) -> Week:
     )
 
 
-def _whom(visit: Visit) -> ForWhom | None:
+def _whom(visit: Appointment) -> ForWhom | None:
     """The patient, as if they had not this visit on its day: it goes to the new time."""
     if visit.patient is None:
         return None
     found = for_whom(context.reader(), visit.patient.id)
-    if found is None or visit.appointment.one_a_day is None:
+    if found is None or visit.one_a_day is None:
         return found and found._replace(keys=frozenset())
-    return found.without(visit.appointment.one_a_day)
+    return found.without(visit.one_a_day)
 
 
-def _elsewhere(visit: Visit, part: Part) -> list[schedules.Subject]:
+def _elsewhere(visit: Appointment, part: Part) -> list[Schedule]:
     """The schedule of the visit, and those of its practitioner at other centres to which the
     reader may move it."""
     actor, own = context.actor(), Schedule.id == visit.schedule.id
@@ -283,22 +283,21 @@ def _change(appointment_id: UUID, to: Status) -> None:
     )
 
 
-def _visit(appointment_id: UUID) -> tuple[Visit, Part]:
+def _visit(appointment_id: UUID) -> tuple[Appointment, Part]:
     return visit_for(context.reader(), context.actor(), appointment_id)
 
 
-def _common(visit: Visit, part: Part) -> dict[str, object]:
+def _common(visit: Appointment, part: Part) -> dict[str, object]:
     """What every page of a visit shows."""
     now, cutoff = context.now(), _cutoff()
     return {
         "visit": visit,
         "part": part,
         "zone": visit.zone,
-        "minutes": int((visit.appointment.ends_at - visit.appointment.starts_at).total_seconds())
-        // 60,
-        "moves": {str(to) for to in moves_now(part, visit.standing, now=now, cutoff=cutoff)},
-        "may_move": may_reschedule(part, visit.standing, now=now, cutoff=cutoff),
-        "until": visit.appointment.starts_at - cutoff,
+        "minutes": int((visit.ends_at - visit.starts_at).total_seconds()) // 60,
+        "moves": {str(to) for to in moves_now(part, visit, now=now, cutoff=cutoff)},
+        "may_move": may_reschedule(part, visit, now=now, cutoff=cutoff),
+        "until": visit.starts_at - cutoff,
     }
 
 

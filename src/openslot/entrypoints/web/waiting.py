@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.commands import visit_for
-from openslot.booking.models import Priority
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment, Priority
 from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
@@ -33,7 +32,6 @@ from openslot.offers.queries import Offered
 from openslot.offers.search import Listed
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
-from openslot.schedules.queries import Subject
 
 pages = Blueprint("waiting", __name__, url_prefix="/waiting")
 
@@ -57,7 +55,7 @@ class Offering:
     options: Sequence[Option]
     zone: ZoneInfo
     lengths: Sequence[int]
-    visit: Visit | None = None
+    visit: Appointment | None = None
     centres: Sequence[Option] = ()
 
 
@@ -86,7 +84,7 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
     entries = [one.entry for one in listed]
     offers: dict[UUID, Offered] = {}
     centres: dict[UUID, frozenset[int]] = {}
-    subjects: list[Subject] = []
+    subjects: list[Schedule] = []
     if entries:
         ids = [one.id for one in entries]
         offers = queries.open_of_entries(session, ids, now=context.now())
@@ -95,7 +93,7 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
     names = {one.centre.id: one.centre.name for one in subjects}
     return {
         "offers": offers,
-        "by_schedule": {one.schedule.id: one for one in subjects},
+        "by_schedule": {one.id: one for one in subjects},
         "by_person": {one.practitioner.id: one for one in subjects if one.practitioner},
         "zones": {one.entry.id: _zone_of(one, subjects, centres) for one in listed},
         "centres": {
@@ -105,14 +103,14 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
 
 
 def _zone_of(
-    one: Listed, subjects: Sequence[Subject], centres: Mapping[UUID, frozenset[int]]
+    one: Listed, subjects: Sequence[Schedule], centres: Mapping[UUID, frozenset[int]]
 ) -> ZoneInfo:
     """The time zone of the first place that an entry is for."""
     entry = one.entry
     for subject in subjects:
         person = subject.practitioner.id if subject.practitioner else None
         if (
-            subject.schedule.id == entry.schedule_id
+            subject.id == entry.schedule_id
             or (person is not None and person == entry.practitioner_id)
             or subject.centre.id in centres.get(entry.id, ())
         ):
@@ -204,7 +202,7 @@ def _details() -> WaitingDetails:
         return WaitingDetails.model_validate(
             {
                 "patient_id": None if offering.visit else _patient_id(),
-                "appointment_id": offering.visit.appointment.id if offering.visit else None,
+                "appointment_id": offering.visit.id if offering.visit else None,
                 scopes[kind]: name,
                 "centre_ids": centres if kind == "profession" else [],
                 "minutes": reading.number("minutes", _usual(offering)),
@@ -222,7 +220,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     actor, now = context.actor(), context.now()
     today = now.astimezone(offering.zone).date()
     visit = offering.visit
-    last = visit.appointment.starts_at if visit else now + USUAL_WAIT
+    last = visit.starts_at if visit else now + USUAL_WAIT
     subjects = (
         schedules.subjects(context.reader(), Schedule.id.in_({slot.schedule_id for slot in found}))
         if found
@@ -238,7 +236,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
         last=last.astimezone(offering.zone).date(),
         usual=_usual(offering),
         found=found,
-        subjects={one.schedule.id: one for one in subjects},
+        subjects={one.id: one for one in subjects},
         typed=request.form,
         works_with_patients=actor.patient_id is None,
         problem=sentence_of(error) if error else None,
@@ -282,11 +280,11 @@ def _offering() -> Offering:
         return _around(schedule_id, None)
     if practitioner_id := reading.number("practitioner", 0):
         found = _subjects(Schedule.practitioner_id == practitioner_id)
-        return _around(found[0].schedule.id, None)
+        return _around(found[0].id, None)
     return _of_profession()
 
 
-def _around(schedule_id: int, visit: Visit | None) -> Offering:
+def _around(schedule_id: int, visit: Appointment | None) -> Offering:
     """A schedule, its practitioner anywhere, and others of the profession at the centre."""
     [subject] = _subjects(Schedule.id == schedule_id)
     person, centre = subject.practitioner, subject.centre
@@ -299,10 +297,10 @@ def _around(schedule_id: int, visit: Visit | None) -> Offering:
     everywhere = _subjects(Schedule.practitioner_id == person.id)
     options = [
         Option(
-            f"schedule:{one.schedule.id}",
+            f"schedule:{one.id}",
             _("%(name)s at %(centre)s", name=person.name, centre=one.centre.name),
         )
-        for one in sorted(everywhere, key=lambda one: one.schedule.id != schedule_id)
+        for one in sorted(everywhere, key=lambda one: one.id != schedule_id)
     ]
     if len(everywhere) > 1:
         label = _("%(name)s at any of their centres", name=person.name)
@@ -348,14 +346,10 @@ def _zone_at(zones: Collection[str]) -> ZoneInfo:
     return ZoneInfo(only.pop()) if len(only) == 1 else own_zone()
 
 
-def _lengths(subjects: Collection[Subject]) -> list[int]:
+def _lengths(subjects: Collection[Schedule]) -> list[int]:
     """The lengths that a visit of one or another of the schedules can have."""
     return sorted(
-        {
-            one.schedule.slot_minutes * count
-            for one in subjects
-            for count in range(1, one.schedule.max_slots + 1)
-        }
+        {one.slot_minutes * count for one in subjects for count in range(1, one.max_slots + 1)}
     )
 
 
@@ -368,7 +362,7 @@ def _called(profession: str) -> str:
     return profession if profession.isupper() else profession.lower()
 
 
-def _subjects(where: search.Condition) -> list[Subject]:
+def _subjects(where: search.Condition) -> list[Schedule]:
     found = schedules.subjects(context.reader(), where, *schedules.bookable())
     if not found:
         raise NotFound

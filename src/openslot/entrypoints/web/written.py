@@ -1,12 +1,12 @@
 """Who is written to, as far as pages say so."""
 
-from openslot.booking.queries import Visit
+from openslot.booking.models import Appointment
 from openslot.entrypoints.web import context
 from openslot.notifications.preferences import Kind, wants
 from openslot.notifications.recipients import patient_side
 
 
-def written_to(visit: Visit) -> bool:
+def written_to(visit: Appointment) -> bool:
     """Whether what becomes of the visit is written to the reader: to its patient, or who cares
     for them, at an address that they gave, unless they have switched that mail off.
 
