@@ -1,5 +1,5 @@
 """Pages of the demonstration network, each as who opens it, and the long ones of a busy place:
-a day of 40 visits, a history of 1,000 notes, 500 requests to a department.
+a day of 40 appointments, a history of 1,000 notes, 500 requests to a department.
 
 What is counted is the time of the processor, since other work may share it.
 """
@@ -32,7 +32,7 @@ from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
 
 ROUNDS = 15
-VISITS, NOTES, REQUESTS = 40, 1_000, 500
+APPOINTMENTS, NOTES, REQUESTS = 40, 1_000, 500
 
 PATIENT, GP, STAFF = "jack@gmail.com", "samuel@gmail.com", "staff@demo.example"
 T = TypeVar("T", Practitioner, Patient, StaffMember)
@@ -83,9 +83,9 @@ def _fill(session: Session, now: datetime) -> str:
     session.execute(
         insert(Appointment),
         [
-            _visit(schedule.id, patient, now + timedelta(minutes=10 * number - 200))
+            _appointment(schedule.id, patient, now + timedelta(minutes=10 * number - 200))
             | {"diary_id": doctor.diary_id}
-            for number in range(VISITS)
+            for number in range(APPOINTMENTS)
         ],
     )
     session.add_all(
@@ -131,7 +131,7 @@ def _whose(session: Session, table: type[T], email: str) -> T:
     return session.scalars(query.where(Account.email == email)).one()
 
 
-def _visit(schedule: int, patient: object, starts: datetime) -> dict[str, object]:
+def _appointment(schedule: int, patient: object, starts: datetime) -> dict[str, object]:
     return {
         "id": new_id(),
         "schedule_id": schedule,

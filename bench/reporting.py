@@ -1,4 +1,4 @@
-"""The reports of a network with 10,000 visits in 26 weeks, read from an embedded database.
+"""The reports of a network with 10,000 appointments in 26 weeks, read from an embedded database.
 
 What is counted is the time of the processor, since other work may share it.
 """
@@ -28,7 +28,7 @@ from openslot.reports.rules import Group, Period, Question, Scope
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 
-VISITS, PRACTITIONERS, CENTRES, ROUNDS = 10_000, 60, 6, 7
+APPOINTMENTS, PRACTITIONERS, CENTRES, ROUNDS = 10_000, 60, 6, 7
 PERIOD = Period(date(2026, 5, 18), date(2026, 11, 15))
 NOW = datetime(2026, 11, 18, tzinfo=UTC)
 HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
@@ -42,18 +42,20 @@ def figures() -> Iterator[str]:
         database.run(_fill)
         for group in Group:
             spread = _measured(database, Question(Scope(), PERIOD, group))
-            yield f"all reports of {VISITS:,} visits by {group}: {spread}"
+            yield f"all reports of {APPOINTMENTS:,} appointments by {group}: {spread}"
         database.close()
 
 
 def _fill(session: Session) -> None:
     chance = random.Random(1)
     schedules = [_schedule(session, number) for number in range(PRACTITIONERS)]
-    session.execute(insert(Appointment), [_visit(chance, schedules) for _ in range(VISITS)])
+    session.execute(
+        insert(Appointment), [_appointment(chance, schedules) for _ in range(APPOINTMENTS)]
+    )
 
 
 def _schedule(session: Session, number: int) -> tuple[int, int]:
-    """A schedule, and the diary that its visits are claimed in."""
+    """A schedule, and the diary that its appointments are claimed in."""
     if number < CENTRES:
         details = CentreDetails(
             name=f"Centre {number}",
@@ -82,7 +84,7 @@ def _schedule(session: Session, number: int) -> tuple[int, int]:
     return schedule.id, person.diary_id
 
 
-def _visit(chance: random.Random, schedules: list[tuple[int, int]]) -> dict[str, object]:
+def _appointment(chance: random.Random, schedules: list[tuple[int, int]]) -> dict[str, object]:
     schedule_id, diary_id = chance.choice(schedules)
     starts = datetime(2026, 5, 18, tzinfo=UTC) + timedelta(minutes=30 * chance.randrange(8700))
     return {
@@ -108,6 +110,6 @@ def _measured(database: Database, question: Question) -> str:
     took = []
     for _ in range(ROUNDS):
         began = time.process_time()
-        assert database.read(ask).tallies.total.visits > 0
+        assert database.read(ask).tallies.total.appointments > 0
         took.append((time.process_time() - began) * 1000)
     return f"median {median(took):.0f} ms ({min(took):.0f} to {max(took):.0f})"

@@ -39,18 +39,18 @@ class Service:
 
 
 def book(service: Service, patient: str) -> str | None:
-    """The start of the visit that was booked through the JSON API."""
+    """The start of the appointment that was booked through the JSON API."""
     wanted = urlencode({"profession": "GP", "earliest": "true", "limit": TRIES})
     for slot in service.send("GET", f"/api/v1/slots?{wanted}")["items"]:
         body = {"schedule": slot["schedule"], "start": slot["start"], "patient": patient}
-        visit = service.send("POST", "/api/v1/appointments", body)
-        if visit is not None:
-            return str(visit["start"])
+        appointment = service.send("POST", "/api/v1/appointments", body)
+        if appointment is not None:
+            return str(appointment["start"])
     return None
 
 
 def book_by_fhir(service: Service, patient: str) -> str | None:
-    """The start of the visit that was booked through FHIR, in the next 31 days."""
+    """The start of the appointment that was booked through FHIR, in the next 31 days."""
     now = datetime.now(UTC)
     wanted = urlencode(
         [
@@ -68,9 +68,9 @@ def book_by_fhir(service: Service, patient: str) -> str | None:
             "slot": [{"reference": f"Slot/{entry['resource']['id']}"}],
             "participant": [{"actor": {"reference": f"Patient/{patient}"}, "status": "accepted"}],
         }
-        visit = service.send("POST", "/fhir/Appointment", body, FHIR)
-        if visit is not None:
-            return str(visit["start"])
+        appointment = service.send("POST", "/fhir/Appointment", body, FHIR)
+        if appointment is not None:
+            return str(appointment["start"])
     return None
 
 

@@ -140,28 +140,28 @@ def _patient(session: Session, name: str, account_id: UUID) -> UUID:
 def book(
     database: Database, clinic: Clinic, *, at: datetime = START, schedule: int | None = None
 ) -> Appointment:
-    """Book Ann a visit, by default with Toby."""
+    """Book Ann an appointment, by default with Toby."""
     wish = Wish(schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON)
     return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
 
 
-def move(database: Database, visit: Appointment, to: datetime) -> None:
-    """Move a visit."""
+def move(database: Database, appointment: Appointment, to: datetime) -> None:
+    """Move an appointment."""
     database.run(
         lambda session: booking.move(
-            session, SYSTEM, visit.id, to, now=NOW, cutoff=timedelta(hours=2)
+            session, SYSTEM, appointment.id, to, now=NOW, cutoff=timedelta(hours=2)
         )
     )
 
 
 def cancel(
     database: Database,
-    visit: Appointment,
+    appointment: Appointment,
     *,
     by: UUID | None = None,
     why: str | None = None,
 ) -> None:
-    """Cancel a visit; ``by`` names the account that does it."""
+    """Cancel an appointment; ``by`` names the account that does it."""
 
     def work(session: Session) -> None:
         account = session.get(Account, by) if by else None
@@ -169,7 +169,7 @@ def cancel(
         booking.change_status(
             session,
             actor,
-            visit.id,
+            appointment.id,
             Status.CANCELLED,
             now=NOW,
             cutoff=timedelta(hours=2),
@@ -214,7 +214,7 @@ def both(mail: dict[str, Any]) -> Iterator[str]:
 
 
 def event_of(mail: dict[str, Any]) -> Any:
-    """The visit in the calendar of a mail."""
+    """The appointment in the calendar of a mail."""
     return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
 
 

@@ -72,7 +72,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Entry:
-    """A visit as a reader sees it."""
+    """An appointment as a reader sees it."""
 
     uid: str
     sequence: int

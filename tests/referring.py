@@ -73,7 +73,7 @@ class Dentists:
         return drafted
 
     def wish(self, start: datetime = TUESDAY_9, *, second: bool = False, patient: int = 0) -> Wish:
-        """A visit with one of them."""
+        """An appointment with one of them."""
         schedule = self.second_schedule if second else self.first_schedule
         return self.town.wish(start, schedule=schedule, patient=patient)
 
@@ -110,12 +110,12 @@ class Dentists:
             )
         )
 
-    def becomes(self, visit: Appointment, *steps: Status, now: datetime = NOW) -> None:
-        """Take a visit through its statuses, by the network's administrator."""
+    def becomes(self, appointment: Appointment, *steps: Status, now: datetime = NOW) -> None:
+        """Take an appointment through its statuses, by the network's administrator."""
         for to in steps:
             self.database.run(
                 lambda session, to=to: booking.change_status(  # type: ignore[misc]
-                    session, SYSTEM, visit.id, to, now=now, cutoff=NO_CUTOFF
+                    session, SYSTEM, appointment.id, to, now=now, cutoff=NO_CUTOFF
                 )
             )
 
@@ -142,7 +142,7 @@ def _another(session: Session, centre: int) -> tuple[int, int]:
 
 
 def _seen_by_gp(session: Session, town: Town) -> None:
-    """Each patient has a visit with the GP, so that the GP may read their history."""
+    """Each patient has an appointment with the GP, so that the GP may read their history."""
     for number in range(len(town.patients)):
         start = MONDAY_9 + number * HALF_HOUR
         booking.book(session, SYSTEM, town.wish(start, patient=number), now=NOW)

@@ -1,5 +1,6 @@
 """The network of entrypoints/world.py with more in it: a GP at two centres, a specialist, two
-services of one department, a child whom a patient cares for, and visits that make people busy."""
+services of one department, a child whom a patient cares for, and appointments that make people
+busy."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

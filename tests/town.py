@@ -75,15 +75,15 @@ class Town:
         schedule: int | None = None,
         patient: int | None = 0,
         minutes: int = 30,
-        second_visit: bool = False,
+        second_appointment: bool = False,
     ) -> Wish:
-        """A visit with the GP at the hospital, unless told otherwise."""
+        """An appointment with the GP at the hospital, unless told otherwise."""
         return Wish(
             schedule_id=self.gp_at_hospital if schedule is None else schedule,
             start=start,
             minutes=minutes,
             patient_id=None if patient is None else self.patients[patient],
-            second_visit=second_visit,
+            second_appointment=second_appointment,
         )
 
 

@@ -26,10 +26,10 @@ def book(
     return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
 
 
-def cancel(database: Database, visit: UUID, now: datetime = NOW) -> None:
+def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit, Status.CANCELLED, now=now, cutoff=timedelta(0)
+            session, SYSTEM, appointment, Status.CANCELLED, now=now, cutoff=timedelta(0)
         )
     )
 
@@ -85,7 +85,7 @@ def entry(database: Database, one: WaitingEntry) -> WaitingEntry:
     return found
 
 
-def visit(database: Database, appointment_id: UUID) -> Appointment:
+def appointment(database: Database, appointment_id: UUID) -> Appointment:
     found = database.read(lambda session: session.get(Appointment, appointment_id))
     assert found is not None
     return found

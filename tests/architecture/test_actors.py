@@ -44,17 +44,17 @@ BOUND = {
         notifications.preferences.preferences notifications.preferences.wants
         offers.queries.open_offers offers.search.entries_for records.queries.patients_of
         records.queries.self_made
-        records.queries.visits_with referrals.queries.waiting_for""",
-    "checked first: the actor knows the patient, history, visit or request that the id names": """
-        booking.identifiers.name booking.queries.for_whom booking.queries.visit
+        records.queries.appointments_with referrals.queries.waiting_for""",
+    "checked first: the actor knows the patient, history, appointment or request that the id names": """
+        booking.identifiers.name booking.queries.for_whom booking.queries.appointment
         directory.queries.patient
         exchange.history.looks exchange.history.whole notifications.recipients.patient_side
-        offers.queries.open_for_visit offers.queries.open_of_absences
+        offers.queries.open_for_appointment offers.queries.open_of_absences
         offers.queries.open_of_entries offers.rebooking.suggestions offers.search.centres_of
         offers.search.entries_with offers.waiting.free_for records.queries.emergencies
-        records.queries.entries records.queries.entry records.queries.of_visit
-        records.queries.visits referrals.queries.letter_to referrals.queries.of_patient
-        requests.queries.of_visit""",
+        records.queries.entries records.queries.entry records.queries.of_appointment
+        records.queries.appointments referrals.queries.letter_to referrals.queries.of_patient
+        requests.queries.of_appointment""",
     "conditions that are made of the actor": """
         referrals.queries.count referrals.queries.letters reports.answers.answers
         reports.queries.offers requests.queries.closed requests.queries.count
@@ -129,6 +129,6 @@ def test_rows_are_asked_for_by_who_asks() -> None:
     assert bound - places.keys() == set(), "no longer asked: take it out of the list"
 
 
-def test_visits_are_read_by_who_asks() -> None:
-    raw = {"booking.queries.visits", "booking.queries.count"}
+def test_appointments_are_read_by_who_asks() -> None:
+    raw = {"booking.queries.appointments", "booking.queries.count"}
     assert [(name, where) for name, where in called() if name in raw] == []

@@ -61,7 +61,7 @@ def test_from_a_gps_letter_to_the_specialists_answer(
     turn_week(patient)
     patient.locator(".os-days .os-slot:visible").first.click()
     patient.get_by_role("button", name="Confirm booking").click()
-    expect(patient.get_by_role("heading", name="Your visit is booked")).to_be_visible()
+    expect(patient.get_by_role("heading", name="Your appointment is booked")).to_be_visible()
 
     sign_in(specialist, live_server.url, world.emails["practitioner-stranger"])
     specialist.goto(f"{live_server.url}/referrals")

@@ -21,7 +21,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
-    page.get_by_role("link", name="Ask for Radiology visit").click()
+    page.get_by_role("link", name="Ask for Radiology appointment").click()
     page.get_by_label("What is to be done?").fill("CT head")
     page.locator(".os-days .os-slot:visible").nth(1).click()
     expect(page.get_by_label("What is to be done?")).to_have_value("CT head")
@@ -46,7 +46,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
 
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/requests?tab=outgoing")
-    page.locator(".os-table").get_by_role("link", name="Radiology visit", exact=True).click()
+    page.locator(".os-table").get_by_role("link", name="Radiology appointment", exact=True).click()
     look(page)
     page.get_by_role("button", name="Take this time").click()
     expect(page.locator(".is-accepted")).to_be_visible()

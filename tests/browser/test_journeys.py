@@ -32,7 +32,7 @@ def sign_up(page: Page, server: LiveServer) -> None:
     expect(page).to_have_url(f"{server.url}/dashboard")
 
 
-def visits_of(database: Database, status: Status) -> list[Appointment]:
+def appointments_of(database: Database, status: Status) -> list[Appointment]:
     return database.read(
         lambda session: [one for one in session.query(Appointment) if one.status == status]
     )
@@ -40,7 +40,7 @@ def visits_of(database: Database, status: Status) -> list[Appointment]:
 
 def journey(page: Page, server: LiveServer, look: Look) -> None:
     """Sign up, search, hold, book, move, cancel."""
-    before = len(visits_of(server.database, Status.BOOKED))
+    before = len(appointments_of(server.database, Status.BOOKED))
     page.goto(server.url)
     look(page)
     sign_up(page, server)
@@ -54,28 +54,28 @@ def journey(page: Page, server: LiveServer, look: Look) -> None:
     page.locator(".os-days .os-slot:visible").nth(1).click()
     expect(page.locator("#booking")).to_contain_text("Kept for you")
     look(page)
-    page.get_by_label("Reason for the visit").fill("Sore knee after running")
+    page.get_by_label("Reason for the appointment").fill("Sore knee after running")
     page.get_by_role("button", name="Confirm booking").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     look(page)
-    assert len(visits_of(server.database, Status.BOOKED)) == before + 1
+    assert len(appointments_of(server.database, Status.BOOKED)) == before + 1
 
     page.get_by_role("link", name="Move").click()
     look(page)
     turn_week(page)
     page.locator(".os-days .os-slot:visible").nth(3).click()
     look(page)
-    page.get_by_role("button", name="Move the visit").click()
-    expect(page.get_by_text("Your visit was moved")).to_be_visible()
+    page.get_by_role("button", name="Move the appointment").click()
+    expect(page.get_by_text("Your appointment was moved")).to_be_visible()
     look(page)
 
     page.goto(f"{server.url}/dashboard")
     look(page)
-    page.get_by_role("link", name="Open visit").click()
-    page.get_by_role("link", name="Cancel the visit").click()
-    page.get_by_role("button", name="Cancel the visit").click()
-    expect(page.get_by_text("The visit is cancelled")).to_be_visible()
-    assert len(visits_of(server.database, Status.BOOKED)) == before
+    page.get_by_role("link", name="Open appointment").click()
+    page.get_by_role("link", name="Cancel the appointment").click()
+    page.get_by_role("button", name="Cancel the appointment").click()
+    expect(page.get_by_text("The appointment is cancelled")).to_be_visible()
+    assert len(appointments_of(server.database, Status.BOOKED)) == before
     assert check.faults(server.database) == []
 
 
@@ -103,7 +103,7 @@ def test_a_practitioners_day(desktop_page: Page, live_server: LiveServer, world:
     checked(page)
     page.get_by_role("link", name="Week after").click()
     checked(page)
-    page.goto(f"{live_server.url}/appointments/{world.visits['owner']}")
+    page.goto(f"{live_server.url}/appointments/{world.appointments['owner']}")
     checked(page)
     page.goto(f"{live_server.url}/calendar/hours")
     checked(page)
@@ -112,23 +112,23 @@ def test_a_practitioners_day(desktop_page: Page, live_server: LiveServer, world:
 
     page.goto(f"{live_server.url}/calendar/absences")
     checked(page)
-    visit = live_server.database.read(
-        lambda session: session.get_one(Appointment, world.visits["owner"])
+    appointment = live_server.database.read(
+        lambda session: session.get_one(Appointment, world.appointments["owner"])
     )
-    day = visit.starts_at.astimezone(SYDNEY).date().isoformat()
+    day = appointment.starts_at.astimezone(SYDNEY).date().isoformat()
     page.get_by_label("From, day").fill(day)
     page.get_by_label("To, day").fill(day)
     page.get_by_role("button", name="Block this time").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("in the time you block")
     checked(page)
-    page.get_by_label("Cancel the visit").check()
+    page.get_by_label("Cancel the appointment").check()
     page.get_by_role("button", name="Block the time").click()
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
     checked(page)
     settings = live_server.app.extensions["openslot"].settings
     while handle_next(live_server.database, settings):
         pass
-    assert len(visits_of(live_server.database, Status.CANCELLED)) == 1
+    assert len(appointments_of(live_server.database, Status.CANCELLED)) == 1
     assert check.faults(live_server.database) == []
 
 
@@ -279,7 +279,7 @@ def test_booking_by_keyboard_alone(
         if page.evaluate("document.activeElement.textContent.trim()") == "Confirm booking":
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
 
 
 def test_two_patients_press_the_same_time(
@@ -297,7 +297,7 @@ def test_two_patients_press_the_same_time(
     expect(phone_page.get_by_role("alert")).to_contain_text("nearest free times")
     phone_page.get_by_role("alert").locator(".os-slot").first.click()
     phone_page.get_by_role("button", name="Confirm booking").click()
-    expect(phone_page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(phone_page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     desktop_page.get_by_role("button", name="Confirm booking").click()
-    expect(desktop_page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(desktop_page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     assert check.faults(live_server.database) == []

@@ -22,7 +22,7 @@ def table(live_server: LiveServer, world: World) -> Timetable:
 def is_kept(page: Page, person: str) -> None:
     """The person and the reason stand in the form, and a time is kept."""
     expect(page.get_by_role("radio", name=person)).to_be_checked()
-    expect(page.get_by_label("Reason for the visit")).to_have_value(REASON)
+    expect(page.get_by_label("Reason for the appointment")).to_have_value(REASON)
     expect(page.locator("#booking")).to_contain_text("Kept for you")
 
 
@@ -56,13 +56,13 @@ def test_person_and_reason_stay_whatever_else_is_chosen(
         page.get_by_role("button", name="Show the times for this person").click()
     expect(page.get_by_role("radio", name="Tama Owner")).to_be_checked()
     expect(page.locator("#booking")).to_contain_text("Kept for you")
-    page.get_by_label("Reason for the visit").fill(REASON)
+    page.get_by_label("Reason for the appointment").fill(REASON)
 
     page.locator(".os-days .os-slot:visible").nth(1).click()
     is_kept(page, "Tama Owner")
     turn_week(page)
     is_kept(page, "Tama Owner")
-    page.get_by_label("Visit length").select_option("60")
+    page.get_by_label("Appointment length").select_option("60")
     page.get_by_role("button", name="Show times").click()
     is_kept(page, "Tama Owner")
     if kind != "noscript":
@@ -71,7 +71,7 @@ def test_person_and_reason_stay_whatever_else_is_chosen(
     is_kept(page, "Tama Owner")
 
     page.get_by_role("button", name="Confirm booking").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     for words in ("Tama Owner", "Noor Aziz", "Banksia General Hospital", REASON):
         expect(page.locator("main")).to_contain_text(words)
     assert booked_for(live_server, table.gp_here) == [table.child]
@@ -90,18 +90,18 @@ def test_a_time_that_is_gone_keeps_week_person_and_reason(
     week = (datetime.now(UTC) + timedelta(days=14)).date()
     page.goto(f"{live_server.url}/book/{table.gp_here}?week={week}&patient={table.child}")
     shown = page.locator("h2#week").text_content()
-    page.get_by_label("Reason for the visit").fill(REASON)
+    page.get_by_label("Reason for the appointment").fill(REASON)
     occupy(live_server.database, table.gp_here, world.patients["teammate"], days=14, hour=10)
     day = page.locator(f"#d{_sydney_day(14)}")
     day.get_by_role("button", name="10:00 am").click()
     expect(page.get_by_role("alert")).to_contain_text("nearest free times")
     expect(page.locator("h2#week")).to_have_text(shown or "")
     expect(page.get_by_role("radio", name="Tama Owner")).to_be_checked()
-    expect(page.get_by_label("Reason for the visit")).to_have_value(REASON)
+    expect(page.get_by_label("Reason for the appointment")).to_have_value(REASON)
     page.get_by_role("alert").locator(".os-slot").first.click()
     is_kept(page, "Tama Owner")
     page.get_by_role("button", name="Confirm booking").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")
     assert sorted(map(str, booked_for(live_server, table.gp_here))) == sorted(
         map(str, [table.child, world.patients["teammate"]])
     )

@@ -45,7 +45,7 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
     address = page.locator(".os-copy").inner_text()
     with urlopen(address) as answer:
         (event,) = icalendar.Calendar.from_ical(answer.read()).walk("VEVENT")
-    assert event["uid"] == str(world.visits["owner"])
+    assert event["uid"] == str(world.appointments["owner"])
     page.get_by_role("button", name="Switch it off").click()
     expect(page.get_by_role("button", name="Make an address")).to_be_visible()
 

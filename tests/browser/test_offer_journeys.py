@@ -25,12 +25,12 @@ from openslot.schedules.commands import set_hours
 
 @pytest.fixture
 def world(live_server: LiveServer) -> World:
-    """The network, and two more visits with the practitioner ``owner``."""
+    """The network, and two more appointments with the practitioner ``owner``."""
     world = build(live_server.database)
     now = datetime.now(UTC)
     for who in ("teammate", "stranger"):
         patients = {**world.patients, "owner": world.patients[who]}
-        world.visits[f"{who}-here"] = live_server.database.run(
+        world.appointments[f"{who}-here"] = live_server.database.run(
             lambda session, patients=patients, days={"teammate": 4, "stranger": 5}[who]: (
                 book_for(
                     session,
@@ -63,11 +63,13 @@ def offered(server: LiveServer) -> list[str]:
     return [token_of(key, one.id) for one in rows if one.status == OfferStatus.OPEN]
 
 
-def status(database: Database, world: World, visit: str) -> str:
-    return database.read(lambda session: session.get_one(Appointment, world.visits[visit]).status)
+def status(database: Database, world: World, appointment: str) -> str:
+    return database.read(
+        lambda session: session.get_one(Appointment, world.appointments[appointment]).status
+    )
 
 
-def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_link(
+def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_the_link(
     desktop_page: Page,
     phone_page: Page,
     live_server: LiveServer,
@@ -79,9 +81,11 @@ def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_lin
     page.get_by_label("From, day").fill(day(3))
     page.get_by_label("To, day").fill(day(5))
     page.get_by_role("button", name="Block this time").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("3 visits lie")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 appointments lie")
     checked(page)
-    for number, choice in enumerate(("Keep the visit", "Offer another time", "Cancel the visit")):
+    for number, choice in enumerate(
+        ("Keep the appointment", "Offer another time", "Cancel the appointment")
+    ):
         page.locator(".os-decide").nth(number).get_by_label(choice, exact=True).check()
     page.get_by_role("button", name="Block the time").click()
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
@@ -97,7 +101,7 @@ def test_leave_over_three_visits_and_the_patient_takes_the_new_time_from_the_lin
     checked(phone_page)
     phone_page.get_by_role("button", name="Take this time").click()
     expect(phone_page.get_by_role("heading", level=1)).to_have_text(
-        "Your visit has moved to the new time"
+        "Your appointment has moved to the new time"
     )
     checked(phone_page)
     assert status(live_server.database, world, "teammate-here") == Status.BOOKED
@@ -112,10 +116,10 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
 ) -> None:
     page, database = desktop_page, live_server.database
     only_then = database.read(
-        lambda session: session.get_one(Appointment, world.visits["owner"]).starts_at
+        lambda session: session.get_one(Appointment, world.appointments["owner"]).starts_at
     )
     close_but(database, world, only_then)
-    cancel(database, world.visits["stranger"])  # at that very time, elsewhere
+    cancel(database, world.appointments["stranger"])  # at that very time, elsewhere
     sign_in(page, live_server.url, world.emails["patient-stranger"])
     page.goto(f"{live_server.url}/waiting")
     checked(page)
@@ -129,7 +133,7 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     work(live_server)
     assert offered(live_server) == []
 
-    cancel(database, world.visits["owner"])
+    cancel(database, world.appointments["owner"])
     work(live_server)
     page.goto(f"{live_server.url}/offers")
     checked(page)
@@ -153,9 +157,14 @@ def close_but(database: Database, world: World, start: datetime) -> None:
     )
 
 
-def cancel(database: Database, visit: UUID) -> None:
+def cancel(database: Database, appointment: UUID) -> None:
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit, Status.CANCELLED, now=datetime.now(UTC), cutoff=timedelta(0)
+            session,
+            SYSTEM,
+            appointment,
+            Status.CANCELLED,
+            now=datetime.now(UTC),
+            cutoff=timedelta(0),
         )
     )

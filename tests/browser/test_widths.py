@@ -26,7 +26,7 @@ PAGES = {
         "/account",
         "/history",
         "/search?q=wattle",
-        "/appointments/{visit}",
+        "/appointments/{appointment}",
         "/book/{schedule}",
         "/profile/dependents",
     ],
@@ -36,7 +36,7 @@ PAGES = {
         "/patients?q=llan",
         "/patients/{patient}",
         "/patients/{patient}/edit",
-        "/appointments/{visit}",
+        "/appointments/{appointment}",
     ],
     "staff-owner": [
         "/dashboard",
@@ -53,7 +53,7 @@ PAGES = {
         "/admin/accounts",
         "/admin/practitioners",
         "/admin/audit",
-        "/appointments/{visit}",
+        "/appointments/{appointment}",
     ],
 }
 
@@ -82,7 +82,7 @@ def test_no_page_scrolls_sideways(
     page = desktop_page
     sign_in(page, live_server.url, world.emails[person])
     names = {
-        "visit": world.visits["owner"],
+        "appointment": world.appointments["owner"],
         "patient": world.patients["owner"],
         "schedule": world.schedules["owner"],
     }
@@ -139,23 +139,23 @@ def test_another_time_looks_chosen_only_where_it_is(
 ) -> None:
     page = desktop_page
     sign_in(page, live_server.url, world.emails["practitioner-owner"])
-    day = visit_day(live_server.database, world)
+    day = appointment_day(live_server.database, world)
     page.goto(f"{live_server.url}/calendar/absences")
     page.get_by_label("From, day").fill(day)
     page.get_by_label("To, day").fill(day)
     page.get_by_role("button", name="Block this time").click()
-    page.get_by_role("radio", name="Keep the visit").check()
+    page.get_by_role("radio", name="Keep the appointment").check()
     other = page.locator(".os-choice", has_text="Offer another time")
-    plain = page.locator(".os-choice", has_text="Cancel the visit")
+    plain = page.locator(".os-choice", has_text="Cancel the appointment")
     colour = "choice => getComputedStyle(choice).backgroundColor"
     assert other.evaluate(colour) == plain.evaluate(colour)
     page.get_by_role("radio", name="Offer another time").check()
     assert other.evaluate(colour) != plain.evaluate(colour)
 
 
-def visit_day(database: Database, world: World) -> str:
+def appointment_day(database: Database, world: World) -> str:
     def read(session: Session) -> datetime:
-        return session.get_one(Appointment, world.visits["owner"]).starts_at
+        return session.get_one(Appointment, world.appointments["owner"]).starts_at
 
     return database.read(read).astimezone(SYDNEY).date().isoformat()
 
@@ -170,7 +170,7 @@ def test_a_kept_time_that_runs_out_says_so(
     turn_week(page)
     page.locator(".os-days .os-slot:visible").first.click()
     expect(page.locator(".os-hold")).to_contain_text("Kept for you until")
-    page.get_by_label("Reason for the visit").fill("Sore knee")
+    page.get_by_label("Reason for the appointment").fill("Sore knee")
     page.clock.fast_forward(timedelta(minutes=9).total_seconds() * 1000)
     more = page.get_by_role("button", name="Keep it 10 minutes more")
     expect(more).to_be_visible()
@@ -180,6 +180,6 @@ def test_a_kept_time_that_runs_out_says_so(
     expect(page.get_by_text("Kept until")).to_be_hidden()
     expect(page.locator(".os-bar")).to_contain_text("No longer kept")
     expect(more).to_be_hidden()
-    expect(page.get_by_label("Reason for the visit")).to_have_value("Sore knee")
+    expect(page.get_by_label("Reason for the appointment")).to_have_value("Sore knee")
     page.get_by_role("button", name="Confirm booking").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your visit is booked")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your appointment is booked")

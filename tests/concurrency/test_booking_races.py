@@ -53,10 +53,10 @@ def book(database: Database, town: Town, wish: booking.Wish) -> Appointment:
 
 
 def live(database: Database) -> int:
-    return len([one for one in visits(database) if one.status == Status.BOOKED])
+    return len([one for one in appointments(database) if one.status == Status.BOOKED])
 
 
-def visits(database: Database) -> list[Appointment]:
+def appointments(database: Database) -> list[Appointment]:
     return database.read(lambda session: list(session.query(Appointment)))
 
 
@@ -125,7 +125,7 @@ def test_neighbours_on_one_page_all_get_their_slot(database: Database) -> None:
     assert check.faults(database) == []
 
 
-def test_one_patient_at_two_practitioners_gets_one_visit(database: Database) -> None:
+def test_one_patient_at_two_practitioners_gets_one_appointment(database: Database) -> None:
     town = build_town(database)
     wishes = [town.wish(), town.wish(schedule=town.physio_at_hospital)] * (FEW // 2)
     outcomes = race(FEW, lambda number: attempt(lambda: book(database, town, wishes[number])))
@@ -135,7 +135,7 @@ def test_one_patient_at_two_practitioners_gets_one_visit(database: Database) -> 
     assert check.faults(database) == []
 
 
-def test_one_practitioner_at_either_place_gets_one_visit(database: Database) -> None:
+def test_one_practitioner_at_either_place_gets_one_appointment(database: Database) -> None:
     town = build_town(database, patients=FEW)
     places = [town.gp_at_hospital, town.gp_at_clinic]
     outcomes = race(
@@ -148,7 +148,7 @@ def test_one_practitioner_at_either_place_gets_one_visit(database: Database) -> 
     assert check.faults(database) == []
 
 
-def test_one_visit_a_day_also_under_a_race(database: Database) -> None:
+def test_one_appointment_a_day_also_under_a_race(database: Database) -> None:
     """Morning and afternoon lie on two pages, so no page decides: the key of the day does."""
     town = build_town(database)
     starts = [MONDAY_9, MONDAY_9 + timedelta(hours=6)] * (FEW // 2)
@@ -179,19 +179,19 @@ def test_two_practitioners_in_one_room_take_turns(database: Database) -> None:
     assert check.faults(database) == []
 
 
-def test_crossing_moves_lose_no_visit(database: Database) -> None:
-    """Two visits change places by way of free times, both ways at once."""
+def test_crossing_moves_lose_no_appointment(database: Database) -> None:
+    """Two appointments change places by way of free times, both ways at once."""
     town = build_town(database, patients=2)
     first = book(database, town, town.wish(patient=0))
     second = book(database, town, town.wish(MONDAY_9 + HALF_HOUR, patient=1))
     targets = [(first, second.starts_at), (second, first.starts_at)] * (FEW // 2)
 
     def move(number: int) -> Outcome:
-        visit, start = targets[number]
+        appointment, start = targets[number]
         return attempt(
             lambda: database.run(
                 lambda session: booking.move(
-                    session, SYSTEM, visit.id, start, now=NOW, cutoff=timedelta(0)
+                    session, SYSTEM, appointment.id, start, now=NOW, cutoff=timedelta(0)
                 )
             )
         )
@@ -218,9 +218,9 @@ def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
     assert check.faults(database) == []
 
 
-def test_booking_against_cancelling_leaves_one_visit_at_most(database: Database) -> None:
+def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Database) -> None:
     town = build_town(database, patients=FEW)
-    visit = book(database, town, town.wish(patient=0))
+    appointment = book(database, town, town.wish(patient=0))
 
     def work(number: int) -> Outcome:
         if number == 0:
@@ -229,7 +229,7 @@ def test_booking_against_cancelling_leaves_one_visit_at_most(database: Database)
                     lambda session: booking.change_status(
                         session,
                         SYSTEM,
-                        visit.id,
+                        appointment.id,
                         Status.CANCELLED,
                         now=NOW,
                         cutoff=timedelta(0),

@@ -61,17 +61,17 @@ class Desk:
         wish = self.town.wish(start, patient=patient, schedule=schedule)
         return self.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
 
-    def cancel(self, visit: UUID) -> Any:
+    def cancel(self, appointment: UUID) -> Any:
         return self.run(
             lambda session: booking.change_status(
-                session, SYSTEM, visit, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+                session, SYSTEM, appointment, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
             )
         )
 
-    def move(self, visit: UUID, start: Any) -> Any:
+    def move(self, appointment: UUID, start: Any) -> Any:
         return self.run(
             lambda session: booking.move(
-                session, SYSTEM, visit, start, now=NOW, cutoff=timedelta(0)
+                session, SYSTEM, appointment, start, now=NOW, cutoff=timedelta(0)
             )
         )
 
@@ -118,29 +118,29 @@ Steps = tuple[Callable[[], Any], ...]
 
 
 def end_of_leave_and_cancel(desk: Desk) -> Steps:
-    leave, visit = _leave_around_a_visit(desk)
-    return lambda: desk.back(leave.id), lambda: desk.cancel(visit.id)
+    leave, appointment = _leave_around_an_appointment(desk)
+    return lambda: desk.back(leave.id), lambda: desk.cancel(appointment.id)
 
 
 def end_of_leave_and_move(desk: Desk) -> Steps:
-    leave, visit = _leave_around_a_visit(desk)
+    leave, appointment = _leave_around_an_appointment(desk)
     later = MONDAY_9 + timedelta(days=1)
-    return lambda: desk.back(leave.id), lambda: desk.move(visit.id, later)
+    return lambda: desk.back(leave.id), lambda: desk.move(appointment.id, later)
 
 
-def leave_exactly_over_a_visit_and_cancel(desk: Desk) -> Steps:
-    visit = desk.book()
-    return lambda: desk.away(MONDAY_9 + HALF_HOUR), lambda: desk.cancel(visit.id)
+def leave_exactly_over_an_appointment_and_cancel(desk: Desk) -> Steps:
+    appointment = desk.book()
+    return lambda: desk.away(MONDAY_9 + HALF_HOUR), lambda: desk.cancel(appointment.id)
 
 
 def leave_of_a_day_and_cancel(desk: Desk) -> Steps:
-    visit = desk.book()
-    return desk.away, lambda: desk.cancel(visit.id)
+    appointment = desk.book()
+    return desk.away, lambda: desk.cancel(appointment.id)
 
 
 def leave_and_move_out_of_it(desk: Desk) -> Steps:
-    visit = desk.book()
-    return lambda: desk.away(MORNING), lambda: desk.move(visit.id, MORNING)
+    appointment = desk.book()
+    return lambda: desk.away(MORNING), lambda: desk.move(appointment.id, MORNING)
 
 
 def leave_and_end_of_an_older_one(desk: Desk) -> Steps:
@@ -158,15 +158,15 @@ def two_leaves_that_overlap_end(desk: Desk) -> Steps:
     return lambda: desk.back(first.id), lambda: desk.back(second.id)
 
 
-def _leave_around_a_visit(desk: Desk) -> tuple[Any, Any]:
-    visit = desk.book()
-    return desk.away(), visit
+def _leave_around_an_appointment(desk: Desk) -> tuple[Any, Any]:
+    appointment = desk.book()
+    return desk.away(), appointment
 
 
 CROSSINGS = [
     end_of_leave_and_cancel,
     end_of_leave_and_move,
-    leave_exactly_over_a_visit_and_cancel,
+    leave_exactly_over_an_appointment_and_cancel,
     leave_of_a_day_and_cancel,
     leave_and_move_out_of_it,
     leave_and_end_of_an_older_one,
@@ -281,18 +281,18 @@ def test_an_appointment_stays_in_the_room_that_it_claimed(desk: Desk) -> None:
     town = desk.town
     for schedule in (town.gp_at_hospital, town.physio_at_hospital):
         desk.give_room(schedule, "Room 1")
-    visit = desk.book()
+    appointment = desk.book()
     desk.give_room(town.gp_at_hospital, "Room 2")
     assert check.faults(desk.database) == []
     # Room 1 is taken still, and room 2 is free for a third.
     assert isinstance(desk.book(patient=1, schedule=town.physio_at_hospital), DomainError)
     desk.give_room(town.specialist_at_hospital, "Room 2")
-    other = desk.move(visit.id, MONDAY_9 + HALF_HOUR)
+    other = desk.move(appointment.id, MONDAY_9 + HALF_HOUR)
     assert isinstance(other, Appointment)
     assert check.faults(desk.database) == []
     # It moved into room 2, and gave room 1 back.
     assert isinstance(desk.book(patient=1, schedule=town.physio_at_hospital), Appointment)
-    desk.cancel(visit.id)
+    desk.cancel(appointment.id)
     assert check.faults(desk.database) == []
 
 
@@ -307,9 +307,9 @@ def test_rooms_change_while_people_book_and_cancel(desk: Desk) -> None:
             if number < 2:
                 desk.give_room(places[number], f"Room {1 + (step + number) % 2}")
                 continue
-            visit = desk.book(MONDAY_9 + step * HALF_HOUR, number, places[number % 2])
-            if isinstance(visit, Appointment) and step % 2:
-                desk.cancel(visit.id)
+            appointment = desk.book(MONDAY_9 + step * HALF_HOUR, number, places[number % 2])
+            if isinstance(appointment, Appointment) and step % 2:
+                desk.cancel(appointment.id)
 
     race(FEW, work)
     assert check.faults(desk.database) == []
@@ -397,9 +397,9 @@ def busy(old_practice: Desk) -> Iterator[Desk]:
             for step in range(16):
                 if over.is_set():
                     break
-                visit = old_practice.book(MONDAY_9 + step * HALF_HOUR, patient)
-                if isinstance(visit, Appointment):
-                    old_practice.cancel(visit.id)
+                appointment = old_practice.book(MONDAY_9 + step * HALF_HOUR, patient)
+                if isinstance(appointment, Appointment):
+                    old_practice.cancel(appointment.id)
 
     clerks = [threading.Thread(target=keep_booking, args=(number,)) for number in range(3)]
     for clerk in clerks:

@@ -23,6 +23,7 @@ from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     SETTINGS,
     accept,
+    appointment,
     assert_clean,
     book,
     cancel,
@@ -30,7 +31,6 @@ from waitroom import (
     entry,
     offers,
     sweep,
-    visit,
     wait,
 )
 
@@ -47,7 +47,7 @@ def attempt(work: Callable[[], Any]) -> Any:
 
 
 def offered_move(database: Database, town: Town) -> tuple[Appointment, Offer]:
-    """A visit on Tuesday, and an open offer of Monday at nine instead."""
+    """An appointment on Tuesday, and an open offer of Monday at nine instead."""
     later = book(database, town, 0, MONDAY_9 + DAY)
     wait(database, town, appointment_id=later.id, patient_id=None)
     sweep(database)
@@ -61,7 +61,7 @@ def test_a_patient_who_presses_twice_takes_it_once(database: Database) -> None:
     outcomes = race(RACERS, lambda _: attempt(lambda: accept(database, town.patient(), offer.id)))
     assert sum(isinstance(one, Appointment) for one in outcomes) == 1
     assert sum(isinstance(one, OfferOver) for one in outcomes) == RACERS - 1
-    assert visit(database, later.id).starts_at == MONDAY_9
+    assert appointment(database, later.id).starts_at == MONDAY_9
     assert_clean(database)
 
 
@@ -78,8 +78,8 @@ def test_an_answer_its_expiry_and_a_cancellation_end_in_one_of_them(database: Da
     sweep(database)
     after = database.read(lambda session: session.get_one(Offer, offer.id))
     assert after.status != OfferStatus.OPEN
-    assert visit(database, offer.hold_id).status == Status.LAPSED
-    left = visit(database, later.id)
+    assert appointment(database, offer.hold_id).status == Status.LAPSED
+    left = appointment(database, later.id)
     if after.status == OfferStatus.ACCEPTED:
         assert left.starts_at == MONDAY_9
     else:
@@ -137,7 +137,7 @@ def test_workers_that_sweep_at_once_offer_each_time_and_each_entry_once(
         wait(database, town, number, starts_until=MONDAY_9 + 4 * HALF_HOUR)
     race(4, lambda _: sweep(database))
     made = offers(database)
-    starts = {visit(database, one.hold_id).starts_at for one in made}
+    starts = {appointment(database, one.hold_id).starts_at for one in made}
     assert (len(made), len(starts), len({one.entry_id for one in made})) == (4, 4, 4)
     assert_clean(database)
 
@@ -231,7 +231,7 @@ def test_a_decision_that_changes_while_it_is_carried_out_is_not_lost(database: D
     ]
     race(2, lambda number: attempt(works[number]))
     rebooking.work_off(database, SETTINGS, decision, now=NOW)
-    assert visit(database, row.appointment_id).status == Status.CANCELLED
+    assert appointment(database, row.appointment_id).status == Status.CANCELLED
     sweep(database)
     assert offers(database) == []
     assert_clean(database)
@@ -254,12 +254,12 @@ def test_taking_a_proposal_against_its_withdrawal(database: Database) -> None:
     outcomes = race(2, lambda number: attempt(works[number]))
     assert not isinstance(outcomes[0], WrongMove)
     taken = isinstance(outcomes[0], Appointment)
-    assert (visit(database, row.appointment_id).starts_at == MONDAY_9) == (not taken)
+    assert (appointment(database, row.appointment_id).starts_at == MONDAY_9) == (not taken)
     assert_clean(database)
 
 
 def decided(database: Database, town: Town, choices: dict[int, Choice]) -> list[UUID]:
-    """Leave on Monday over visits of patients by number; the ids of what was decided."""
+    """Leave on Monday over appointments of patients by number; the ids of what was decided."""
     hit = {
         book(database, town, number, MONDAY_9 + number * HALF_HOUR).id: choice
         for number, choice in choices.items()

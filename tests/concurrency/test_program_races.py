@@ -1,7 +1,7 @@
 """Programs race for one time, over HTTP on a running server, on every engine.
 
 Whatever entry point they come through, one wins, the others are told that the time is taken,
-and the database has one visit.
+and the database has one appointment.
 """
 
 import json
@@ -92,12 +92,12 @@ class Clinic:
             "patient": self.patients[number],
         }
 
-    def the_only_visit(self) -> Appointment:
-        """The one visit that there is, in diaries without a fault."""
-        (visit,) = self.database.read(lambda session: list(session.query(Appointment)))
-        assert visit.starts_at == self.start
+    def the_only_appointment(self) -> Appointment:
+        """The one appointment that there is, in diaries without a fault."""
+        (appointment,) = self.database.read(lambda session: list(session.query(Appointment)))
+        assert appointment.starts_at == self.start
         assert check.faults(self.database) == []
-        return visit
+        return appointment
 
 
 @pytest.fixture
@@ -202,9 +202,12 @@ WAYS = (
 def test_of_32_programs_one_books_whichever_way_they_come(clinic: Clinic) -> None:
     replies = race(RACERS, lambda number: WAYS[number % len(WAYS)](clinic, number))
     assert Counter(one.status for one in replies) == {201: 1, 409: RACERS - 1}
-    visit = clinic.the_only_visit()
+    appointment = clinic.the_only_appointment()
     (winner,) = (number for number, one in enumerate(replies) if one.status == 201)
-    assert (str(visit.patient_id), visit.status) == (clinic.patients[winner], Status.BOOKED)
+    assert (str(appointment.patient_id), appointment.status) == (
+        clinic.patients[winner],
+        Status.BOOKED,
+    )
     for number, one in enumerate(replies):
         if one.status == 409:
             way = WAYS[number % len(WAYS)]
@@ -216,14 +219,14 @@ def test_of_32_programs_one_books_whichever_way_they_come(clinic: Clinic) -> Non
 def test_each_way_is_a_race_of_its_own(clinic: Clinic, way: Any) -> None:
     replies = race(SENT_AGAIN, lambda number: way(clinic, number))
     assert Counter(one.status for one in replies) == {201: 1, 409: SENT_AGAIN - 1}
-    assert clinic.the_only_visit().status == Status.BOOKED
+    assert clinic.the_only_appointment().status == Status.BOOKED
 
 
 def test_of_32_holds_one_is_kept(clinic: Clinic) -> None:
     replies = race(RACERS, lambda number: clinic.post("/api/v1/holds", clinic.wish(number)))
     assert Counter(one.status for one in replies) == {201: 1, 409: RACERS - 1}
     assert {one.json["code"] for one in replies if one.status == 409} == {"slot-taken"}
-    assert clinic.the_only_visit().status == Status.HELD
+    assert clinic.the_only_appointment().status == Status.HELD
 
 
 # One request, sent again and again
@@ -250,9 +253,9 @@ def test_a_request_with_a_key_is_done_once_however_often_it_is_sent(
     refused = [one for one in replies if one.status != 201]
     assert done
     assert {(one.status, one.json["code"]) for one in refused} <= {(409, "still-running")}
-    visit = clinic.the_only_visit()
+    appointment = clinic.the_only_appointment()
     assert {one.body for one in done} == {done[0].body}
-    assert done[0].json["id"] == str(visit.id)
+    assert done[0].json["id"] == str(appointment.id)
     assert send(0) == done[0]
 
 
@@ -273,5 +276,5 @@ def test_a_conditional_create_sent_often_makes_one(clinic: Clinic) -> None:
 
     replies = race(SENT_AGAIN, send)
     assert Counter(one.status for one in replies) == {201: 1, 200: SENT_AGAIN - 1}
-    visit = clinic.the_only_visit()
-    assert {one.json["id"] for one in replies} == {str(visit.id)}
+    appointment = clinic.the_only_appointment()
+    assert {one.json["id"] for one in replies} == {str(appointment.id)}

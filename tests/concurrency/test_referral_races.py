@@ -1,6 +1,6 @@
-"""Races for one referral, on every engine: one letter, one visit.
+"""Races for one referral, on every engine: one letter, one appointment.
 
-The control takes the unique column away from the visits, and then there are two.
+The control takes the unique column away from the appointments, and then there are two.
 """
 
 from datetime import timedelta
@@ -67,7 +67,7 @@ def test_of_bookings_with_one_letter_exactly_one_wins(database: Database) -> Non
 def test_control_without_the_unique_use_several_win(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everybody believes what was seen before the first booking, and visits name no use."""
+    """Everybody believes what was seen before the first booking, and appointments name no use."""
     dentists = Dentists(database, build_town(database))
     dentists.sent()
     seen = database.read(
@@ -134,7 +134,9 @@ def test_of_equal_conditional_creates_one_makes_a_letter(
     assert len({key for _, key in replies}) == 1
 
 
-def test_a_cancelled_visit_gives_its_letter_to_the_next_and_no_second(database: Database) -> None:
+def test_a_cancelled_appointment_gives_its_letter_to_the_next_and_no_second(
+    database: Database,
+) -> None:
     dentists = Dentists(database, build_town(database))
     dentists.sent()
     dentists.becomes(dentists.book(), Status.CANCELLED)

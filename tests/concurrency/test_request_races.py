@@ -45,21 +45,21 @@ def cancel(database: Database, wards: Wards, request: ServiceRequest) -> Outcome
     )
 
 
-def live_visits(database: Database) -> list[Appointment]:
+def live_appointments(database: Database) -> list[Appointment]:
     return database.read(
         lambda session: [one for one in session.query(Appointment) if one.status == Status.BOOKED]
     )
 
 
-def test_two_of_the_staff_who_accept_at_once_book_one_visit(database: Database) -> None:
+def test_two_of_the_staff_who_accept_at_once_book_one_appointment(database: Database) -> None:
     wards = build_wards(database)
     request = ask(database, wards, patient=True)
     outcomes = race(4, lambda _number: accept(database, wards, request))
     won = [one for one in outcomes if isinstance(one, ServiceRequest)]
     refused = [one for one in outcomes if isinstance(one, WrongState)]
-    # Nobody hears that the time is taken: it is their own department's visit that took it.
+    # Nobody hears that the time is taken: it is their own department's appointment that took it.
     assert (len(won), len(refused)) == (1, 3)
-    assert [one.id for one in live_visits(database)] == [won[0].appointment_id]
+    assert [one.id for one in live_appointments(database)] == [won[0].appointment_id]
     assert look(database, request).state is State.ACCEPTED
     assert check.faults(database) == []
 
@@ -71,9 +71,9 @@ def test_accepting_against_cancelling_ends_in_one_consistent_state(database: Dat
         request = ask(database, wards)
         race(2, lambda number, request=request: moves[number](database, wards, request))
         ended = look(database, request)
-        # Cancelled last, or accepted too late: a cancelled request never keeps a live visit.
+        # Cancelled last, or accepted too late: a cancelled request never keeps a live appointment.
         assert ended.state is State.CANCELLED
-        assert live_visits(database) == []
+        assert live_appointments(database) == []
         assert check.faults(database) == []
 
 
@@ -83,7 +83,7 @@ def test_two_requests_for_one_time_are_not_both_accepted(database: Database) -> 
     race(2, lambda number: accept(database, wards, requests[number]))
     states = sorted(look(database, one).state for one in requests)
     assert states == [State.ACCEPTED, State.NEW]
-    assert [one.starts_at for one in live_visits(database)] == [MONDAY_9]
+    assert [one.starts_at for one in live_appointments(database)] == [MONDAY_9]
     assert check.faults(database) == []
 
 

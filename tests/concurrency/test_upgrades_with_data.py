@@ -121,13 +121,13 @@ class _Writer:
             patient, own = uuid4(), PATIENT + number
             self.add("diary", id=own, kind="patient")
             self.add("patient", id=patient, diary_id=own, name=name)
-            claims += self._visit(number, patient, own, account, name)
-        claims += self._visit(len(names), None, None, account, "nobody yet")
+            claims += self._appointment(number, patient, own, account, name)
+        claims += self._appointment(len(names), None, None, account, "nobody yet")
         for (diary, day), mask in diaries.pages_of(claims).items():
             taken = mask.to_bytes(diaries.PAGE_BYTES, "little")
             self.add("diary_page", diary_id=diary, day=day, taken=taken)
 
-    def _visit(
+    def _appointment(
         self, number: int, patient: UUID | None, own: int | None, account: UUID, reason: str
     ) -> list[diaries.Claim]:
         status = ("booked", "cancelled", "held", "arrived", "no-show", "fulfilled")[number % 6]

@@ -85,7 +85,7 @@ def _furnish(session: Session, world: World, now: datetime) -> Parts:
             "doctor_id": world.practitioners["owner"],
             "subject_id": world.practitioners["owner"],
             "patient_id": world.patients["owner"],
-            "appointment_id": world.visits["owner"],
+            "appointment_id": world.appointments["owner"],
             "staff_id": world.accounts["staff-owner"],
         }
         | _of_the_patient(session, world, now)
@@ -106,7 +106,7 @@ def at(now: datetime, days: int, hour: int = 14) -> datetime:
 
 def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
-    session.get_one(Appointment, world.visits["owner"]).reason = f"{SECRET} reason"
+    session.get_one(Appointment, world.appointments["owner"]).reason = f"{SECRET} reason"
     kept = Wish(world.schedules["owner-service"], at(now, 5), 30, patient)
     hold = booking.hold(session, SYSTEM, kept, now=now, keep=HALF_HOUR)
     child = dependents.add(
@@ -119,7 +119,7 @@ def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
         session,
         actor,
         WaitingDetails(
-            appointment_id=world.visits["owner"],
+            appointment_id=world.appointments["owner"],
             schedule_id=world.schedules["owner"],
             starts_from=now,
             starts_until=now + 9 * DAY,

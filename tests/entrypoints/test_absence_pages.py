@@ -1,4 +1,4 @@
-"""Blocking time: the visits inside are seen first, and what becomes of each is chosen."""
+"""Blocking time: the appointments inside are seen first, and what becomes of each is chosen."""
 
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -20,12 +20,17 @@ from openslot.schedules.models import Absence, AbsenceKind
 PAGE = "/calendar/absences"
 
 
-def day_of_visit(days: int = 3) -> str:
+def day_of_appointment(days: int = 3) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).astimezone(SYDNEY).date().isoformat()
 
 
 def days(days: int = 3, **more: object) -> dict[str, object]:
-    return {"kind": "leave", "from_day": day_of_visit(days), "to_day": day_of_visit(days), **more}
+    return {
+        "kind": "leave",
+        "from_day": day_of_appointment(days),
+        "to_day": day_of_appointment(days),
+        **more,
+    }
 
 
 def every(network: Database, kind: type[Any]) -> list[Any]:
@@ -33,7 +38,7 @@ def every(network: Database, kind: type[Any]) -> list[Any]:
 
 
 def hidden_fields(page: str) -> dict[str, str]:
-    """What the page that asks about visits carries along, and what it proposes."""
+    """What the page that asks about appointments carries along, and what it proposes."""
     found = findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
     fields = {name: unescape(value) for name, value in found}
     for name, value in findall(r'name="(slot-[\w-]+)">\s*<option value="([^"]+)"', page):
@@ -47,7 +52,7 @@ def asked(client: Client, path: str = PAGE, **typed: object) -> dict[str, str]:
     return hidden_fields(page.text)
 
 
-def test_time_without_visits_is_blocked_and_opened_again(
+def test_time_without_appointments_is_blocked_and_opened_again(
     client_for: ClientFor, network: Database
 ) -> None:
     client = client_for("practitioner-owner")
@@ -58,28 +63,33 @@ def test_time_without_visits_is_blocked_and_opened_again(
     assert every(network, Absence) == []
 
 
-def test_the_visits_inside_are_asked_about_before_anything_is_blocked(
+def test_the_appointments_inside_are_asked_about_before_anything_is_blocked(
     client_for: ClientFor, network: Database
 ) -> None:
     client = client_for("practitioner-owner")
     page = client.send(PAGE, **days())
     assert page.status_code == 409
-    for words in ("1 visit lies", "Aroha Owner", "Keep the visit", "Offer another time"):
+    for words in (
+        "1 appointment lies",
+        "Aroha Owner",
+        "Keep the appointment",
+        "Offer another time",
+    ):
         assert words in page.text
     assert every(network, Absence) == []
 
 
 @pytest.mark.parametrize("choice", list(Choice))
-def test_a_visit_is_kept_moved_or_cancelled(
+def test_an_appointment_is_kept_moved_or_cancelled(
     client_for: ClientFor, network: Database, world: World, settings: Settings, choice: Choice
 ) -> None:
-    client, visit = client_for("practitioner-owner"), world.visits["owner"]
+    client, appointment = client_for("practitioner-owner"), world.appointments["owner"]
     fields = asked(client, **days())
-    answer = client.send(PAGE, **{**fields, f"visit-{visit}": choice.value})
+    answer = client.send(PAGE, **{**fields, f"appointment-{appointment}": choice.value})
     assert answer.status_code == 303, answer.text
     while handle_next(network, settings):
         pass
-    status = network.read(lambda session: session.get_one(Appointment, visit).status)
+    status = network.read(lambda session: session.get_one(Appointment, appointment).status)
     assert status == (Status.CANCELLED if choice is Choice.CANCEL else Status.BOOKED)
     assert len(every(network, Offer)) == (choice is Choice.MOVE)
     page = client.get(PAGE).text
@@ -94,44 +104,46 @@ def test_one_choice_for_all_is_shown_before_it_is_done(
     now = datetime.now(UTC)
     network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
     client = client_for("practitioner-owner")
-    fields = asked(client, **{**days(), "to_day": day_of_visit(4)})
+    fields = asked(client, **{**days(), "to_day": day_of_appointment(4)})
     page = client.send(PAGE, **{**fields, "preset": "cancel"})
     assert page.status_code == 409
     assert len(findall(r'value="cancel" checked', page.text)) == 2
     assert every(network, Absence) == []
 
 
-def test_a_visit_that_was_booked_meanwhile_is_asked_about_too(
+def test_an_appointment_that_was_booked_meanwhile_is_asked_about_too(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
     client = client_for("practitioner-owner")
-    fields = asked(client, **{**days(), "to_day": day_of_visit(4)})
+    fields = asked(client, **{**days(), "to_day": day_of_appointment(4)})
     now = datetime.now(UTC)
     network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
-    page = client.send(PAGE, **{**fields, f"visit-{world.visits['owner']}": "cancel"})
+    page = client.send(PAGE, **{**fields, f"appointment-{world.appointments['owner']}": "cancel"})
     assert page.status_code == 409
-    assert "Other visits lie in this time by now" in page.text
-    assert "2 visits lie" in page.text
-    assert f'name="visit-{world.visits["owner"]}" value="cancel" checked' in page.text
+    assert "Other appointments lie in this time by now" in page.text
+    assert "2 appointments lie" in page.text
+    assert f'name="appointment-{world.appointments["owner"]}" value="cancel" checked' in page.text
 
 
 @pytest.mark.parametrize("slot", ["", "x", "1/x", "1/2026-13-45T00:00:00Z", "9999999999/z"])
 def test_a_time_that_is_none_is_refused_in_words(
     client_for: ClientFor, network: Database, world: World, slot: str
 ) -> None:
-    client, visit = client_for("practitioner-owner"), world.visits["owner"]
+    client, appointment = client_for("practitioner-owner"), world.appointments["owner"]
     fields = asked(client, **days())
-    page = client.send(PAGE, **{**fields, f"visit-{visit}": "move", f"slot-{visit}": slot})
+    page = client.send(
+        PAGE, **{**fields, f"appointment-{appointment}": "move", f"slot-{appointment}": slot}
+    )
     assert page.status_code == 400
-    assert "Choose a time to move each visit to" in page.text
+    assert "Choose a time to move each appointment to" in page.text
     assert every(network, Absence) == []
 
 
 def test_what_nobody_answered_is_decided_again(
     client_for: ClientFor, network: Database, world: World, settings: Settings
 ) -> None:
-    client, visit = client_for("practitioner-owner"), world.visits["owner"]
-    client.send(PAGE, **{**asked(client, **days()), f"visit-{visit}": "move"})
+    client, appointment = client_for("practitioner-owner"), world.appointments["owner"]
+    client.send(PAGE, **{**asked(client, **days()), f"appointment-{appointment}": "move"})
     while handle_next(network, settings):
         pass
     later = datetime.now(UTC) - timedelta(minutes=1)
@@ -141,9 +153,9 @@ def test_what_nobody_answered_is_decided_again(
 
     network.run(run_out)
     page = client.get(PAGE).text
-    assert "1 visit inside blocked time needs a decision" in page
+    assert "1 appointment inside blocked time needs a decision" in page
     assert "The patient has not answered." in page
-    answer = client.send(f"{PAGE}/decide", page=PAGE, **{f"visit-{visit}": "keep"})
+    answer = client.send(f"{PAGE}/decide", page=PAGE, **{f"appointment-{appointment}": "keep"})
     assert answer.status_code == 303
     assert "needs a decision" not in client.get(PAGE).text
     [decision] = every(network, AbsenceDecision)
@@ -171,7 +183,7 @@ def test_who_runs_the_centre_blocks_for_its_practitioners(
     assert path in client.get(f"/admin/practitioners/{who}").text
     assert "Priya Owner" in client.get(path).text
     fields = asked(client, path, **days())
-    answer = client.send(path, **{**fields, f"visit-{world.visits['owner']}": "keep"})
+    answer = client.send(path, **{**fields, f"appointment-{world.appointments['owner']}": "keep"})
     assert (answer.status_code, answer.location) == (303, path)
     [absence] = every(network, Absence)
     assert absence.created_by == world.accounts["centre-admin-owner"]

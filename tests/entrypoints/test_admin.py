@@ -81,11 +81,13 @@ def test_an_administrator_of_a_centre_sees_that_one_only(client_for: ClientFor) 
     assert "/admin/centres/new" not in page
 
 
-def test_a_centre_with_visits_to_come_is_not_taken_out(client_for: ClientFor, world: World) -> None:
+def test_a_centre_with_appointments_to_come_is_not_taken_out(
+    client_for: ClientFor, world: World
+) -> None:
     client, path = client_for("network-admin"), f"/admin/centres/{world.centres['own']}/active"
     answer = client.send(path, active="no")
     assert answer.status_code == 409
-    assert "Visits to come stand against it: 2" in answer.text
+    assert "Appointments to come stand against it: 2" in answer.text
 
 
 def test_a_department_is_added_taken_out_and_taken_back(
@@ -169,7 +171,7 @@ def test_hours_that_cannot_be_kept_are_refused_beside_their_day(
     assert answer.status_code == 422
     assert sentence in answer.text
     assert [f'value="{text}"' in answer.text for text in typed.values()] == [True] * len(typed)
-    assert list(services(network, department)) == ["Radiology visit"]
+    assert list(services(network, department)) == ["Radiology appointment"]
 
 
 def test_hours_for_a_season_are_kept_and_shown(
@@ -189,7 +191,7 @@ def test_a_service_is_taken_out_by_its_staff(
     client = client_for("staff-owner")
     path = f"/admin/services/{world.services['owner']}/active"
     assert client.send(path, active="no").status_code == 303
-    found = services(network, world.departments["owner"])["Radiology visit"]
+    found = services(network, world.departments["owner"])["Radiology appointment"]
     assert not found.active
 
 
@@ -231,11 +233,11 @@ def test_a_closure_that_cannot_be_is_refused(
     assert sentence in answer.text
 
 
-def test_visits_inside_a_closure_are_pointed_out(client_for: ClientFor, world: World) -> None:
+def test_appointments_inside_a_closure_are_pointed_out(client_for: ClientFor, world: World) -> None:
     client, path = client_for("network-admin"), f"/admin/centres/{world.centres['own']}/closures"
     today = datetime.now(UTC).date()
     client.send(path, first=today.isoformat(), last=f"{today.year + 1}-01-31", reason="Flood")
-    assert "Visits that stand inside it: 2" in client.get(path).text
+    assert "Appointments that stand inside it: 2" in client.get(path).text
 
 
 def test_staff_without_a_department_choose_one_of_their_centre(

@@ -90,7 +90,7 @@ def test_hours_at_two_centres_may_not_meet_unless_marked(
     assert unmarked.status_code == 422, "the hours need the mark now"
 
 
-def test_hours_are_changed_and_visits_stay(
+def test_hours_are_changed_and_appointments_stay(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
     client, schedule = client_for("centre-admin-owner"), world.schedules["owner"]
@@ -100,7 +100,7 @@ def test_hours_are_changed_and_visits_stay(
     assert (period.weekday, period.starts, period.ends) == (0, 540, 1020)
 
 
-def test_work_with_visits_to_come_is_not_ended(client_for: ClientFor, world: World) -> None:
+def test_work_with_appointments_to_come_is_not_ended(client_for: ClientFor, world: World) -> None:
     client = client_for("centre-admin-owner")
     schedule = f"/admin/schedules/{world.schedules['owner']}/active"
     person = f"/admin/practitioners/{world.practitioners['owner']}/active"

@@ -41,15 +41,15 @@ def test_a_dry_run_tells_what_lies_inside_and_enters_nothing(
     assert answer.status_code == 200, answer.text
     found: Any = answer.json
     [hit] = found["hits"]
-    assert (found["id"], hit["appointment"]) == (None, str(world.visits["owner"]))
+    assert (found["id"], hit["appointment"]) == (None, str(world.appointments["owner"]))
     assert hit["alternatives"]
     assert away_from.get(PATH) == {"items": [], "next": None}
 
 
-def test_every_visit_inside_is_decided(world: World, away_from: Program) -> None:
+def test_every_appointment_inside_is_decided(world: World, away_from: Program) -> None:
     refused = away_from.send("POST", PATH, away())
-    assert (refused.status_code, refused.json["code"]) == (409, "other-visits")
-    keep = {"appointment": str(world.visits["owner"]), "choice": "keep"}
+    assert (refused.status_code, refused.json["code"]) == (409, "other-appointments")
+    keep = {"appointment": str(world.appointments["owner"]), "choice": "keep"}
     made = away_from.send("POST", PATH, away(decisions=[keep]))
     assert made.status_code == 201, made.text
     [listed] = away_from.get(PATH)["items"]
@@ -137,7 +137,7 @@ def test_absences_are_read_page_by_page(away_from: Program) -> None:
 
 @pytest.fixture
 def standing(network: Database, world: World) -> str:
-    """An absence over the visit, about which nobody has decided."""
+    """An absence over the appointment, about which nobody has decided."""
     actor = Actor(role=Role.PRACTITIONER, practitioner_id=world.practitioners["owner"])
     given = away()
     details = AbsenceDetails(
@@ -156,23 +156,23 @@ def standing(network: Database, world: World) -> str:
     )
 
 
-def test_visits_inside_an_absence_that_stands_are_listed_until_somebody_decides(
+def test_appointments_inside_an_absence_that_stands_are_listed_until_somebody_decides(
     world: World, away_from: Program, standing: str
 ) -> None:
-    [hit] = pages(away_from, f"{PATH}/visits?limit=1")
-    assert (hit["absence"], hit["appointment"]) == (standing, str(world.visits["owner"]))
+    [hit] = pages(away_from, f"{PATH}/appointments?limit=1")
+    assert (hit["absence"], hit["appointment"]) == (standing, str(world.appointments["owner"]))
     assert (hit["choice"], hit["problem"]) == (None, None)
     assert hit["alternatives"]
     keep = {"decisions": [{"appointment": hit["appointment"], "choice": "keep"}]}
     assert away_from.send("POST", f"{PATH}/decisions", keep).status_code == 204
-    assert pages(away_from, f"{PATH}/visits") == []
+    assert pages(away_from, f"{PATH}/appointments") == []
 
 
 @pytest.mark.parametrize("choice", ["move", "cancel"])
 def test_a_decision_is_carried_out_as_the_page_has_it_done(
     app: Flask, network: Database, world: World, away_from: Program, standing: str, choice: str
 ) -> None:
-    [hit] = away_from.get(f"{PATH}/visits")["items"]
+    [hit] = away_from.get(f"{PATH}/appointments")["items"]
     slot = hit["alternatives"][0]
     where = {"schedule": slot["schedule"], "start": slot["start"]} if choice == "move" else {}
     decision = {"appointment": hit["appointment"], "choice": choice, **where}
@@ -181,12 +181,12 @@ def test_a_decision_is_carried_out_as_the_page_has_it_done(
     while handle_next(network, Settings(_env_file=None)):
         pass
     patient = signed_in(app, world, "patient-owner")
-    visit = patient.get(f"/api/v1/appointments/{hit['appointment']}")
+    appointment = patient.get(f"/api/v1/appointments/{hit['appointment']}")
     offers = patient.get("/api/v1/offers")["items"]
     if choice == "cancel":
-        assert (visit["status"], offers) == ("cancelled", [])
+        assert (appointment["status"], offers) == ("cancelled", [])
     else:
-        assert visit["status"] == "booked"
+        assert appointment["status"] == "booked"
         assert [(one["start"], one["rebooking"]) for one in offers] == [(slot["start"], True)]
 
 
@@ -194,14 +194,14 @@ def test_a_decision_is_carried_out_as_the_page_has_it_done(
 @pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-teammate"])
 def test_others_decide_nothing(app: Flask, world: World, person: str) -> None:
     other, who = signed_in(app, world, person), world.practitioners["owner"]
-    keep = [{"appointment": str(world.visits["owner"]), "choice": "keep"}]
+    keep = [{"appointment": str(world.appointments["owner"]), "choice": "keep"}]
     body = {"practitioner": who, "decisions": keep}
     assert other.send("POST", f"{PATH}/decisions", body).status_code == 403
-    assert other.send("GET", f"{PATH}/visits?practitioner={who}").status_code == 403
+    assert other.send("GET", f"{PATH}/appointments?practitioner={who}").status_code == 403
 
 
-def test_a_visit_outside_is_not_decided_about(world: World, away_from: Program) -> None:
-    keep = {"decisions": [{"appointment": str(world.visits["owner"]), "choice": "keep"}]}
+def test_an_appointment_outside_is_not_decided_about(world: World, away_from: Program) -> None:
+    keep = {"decisions": [{"appointment": str(world.appointments["owner"]), "choice": "keep"}]}
     answer: Any = away_from.send("POST", f"{PATH}/decisions", keep)
     assert (answer.status_code, answer.json["code"]) == (409, "not-inside")
     assert away_from.send("POST", f"{PATH}/decisions", {"decisions": []}).status_code == 422

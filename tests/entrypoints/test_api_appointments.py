@@ -1,4 +1,4 @@
-"""Visits through the API: held, booked, moved, changed, cancelled, never twice."""
+"""Appointments through the API: held, booked, moved, changed, cancelled, never twice."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ def test_a_patient_books_for_themselves_and_reads_it_back(patient: Program, worl
     assert answer.headers["ETag"] == 'W/"1"'
 
 
-def test_a_hold_keeps_the_time_and_becomes_the_visit(
+def test_a_hold_keeps_the_time_and_becomes_the_appointment(
     app: Flask, world: World, patient: Program
 ) -> None:
     start = starts(patient, world)[0]
@@ -80,7 +80,9 @@ def test_all_that_is_named_changes_or_nothing(patient: Program, world: World) ->
     assert (cancelled["status"], cancelled["status_reason"]) == ("cancelled", "Better")
 
 
-def test_strangers_do_not_learn_of_a_visit(app: Flask, patient: Program, world: World) -> None:
+def test_strangers_do_not_learn_of_an_appointment(
+    app: Flask, patient: Program, world: World
+) -> None:
     made = booked(patient, world, starts(patient, world)[0])
     for who in ("patient-stranger", "practitioner-stranger", "staff-stranger"):
         other = signed_in(app, world, who)
@@ -133,7 +135,9 @@ def test_of_many_programs_one_gets_the_time(app: Flask, world: World, network: D
     assert answers.count(201) == 1
 
 
-def test_a_visit_can_be_put_into_a_calendar(app: Flask, patient: Program, world: World) -> None:
+def test_an_appointment_can_be_put_into_a_calendar(
+    app: Flask, patient: Program, world: World
+) -> None:
     made = booked(patient, world, starts(patient, world)[0])
     found = patient.send("GET", made["links"]["calendar"])
     assert found.content_type == "text/calendar; charset=utf-8; method=PUBLISH"
@@ -155,7 +159,7 @@ def test_links_lead_to_the_public_address(patient: Program, world: World) -> Non
     assert made["links"] == {
         "self": f"https://book.example{one}",
         "page": f"https://book.example/appointments/{made['id']}",
-        "calendar": f"https://book.example{one}/visit.ics",
+        "calendar": f"https://book.example{one}/appointment.ics",
     }
 
 

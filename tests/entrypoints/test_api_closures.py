@@ -28,7 +28,7 @@ def test_a_closed_centre_has_no_free_times_until_it_opens_again(
     slots = f"/api/v1/slots?schedule={world.schedules['owner']}&limit=500"
     free = admin.get(slots)
     made: Any = admin.send("POST", there, closing())
-    assert (made.status_code, made.json["visits"]) == (201, 2), made.text
+    assert (made.status_code, made.json["appointments"]) == (201, 2), made.text
     assert [one["id"] for one in admin.get(there)["items"]] == [made.json["id"]]
     assert len(admin.get(slots)["items"]) < len(free["items"])
     one = f"/api/v1/closures/{made.json['id']}"

@@ -66,7 +66,7 @@ def documented_key(served: Served) -> str:
 
 
 def statuses(served: Served) -> list[str]:
-    """How the patient's visits with the GP stand."""
+    """How the patient's appointments with the GP stand."""
     path = f"/api/v1/appointments?patient={served.environment['PATIENT']}&limit=100"
     items = served.program.get(path)["items"]
     return [one["status"] for one in items if one["practitioner"]["profession"] == "GP"]

@@ -1,4 +1,4 @@
-"""Doctors and their visits can be sent back as they were read, and what is wrong is named."""
+"""Doctors and their appointments can be sent back as they were read, and what is wrong is named."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from openslot.core.db import Database
 
 WEEK = {day: [["09:00", "17:00"]] for day in ("monday", "tuesday", "wednesday")}
 GIVEN = {"name": "Dr Ann Lee", "locations": ["12 High St", "3 Sea Road, Coogee"], "schedule": WEEK}
-VISIT = {"date": "2027-02-01", "time": "11:00"}
+APPOINTMENT = {"date": "2027-02-01", "time": "11:00"}
 
 
 @pytest.fixture
@@ -45,16 +45,16 @@ def test_another_doctor_or_other_locations_are_refused(
 
 @pytest.mark.parametrize("field", ["doctor_id", "location_id"])
 def test_whoever_or_whatever_is_unknown_is_named(program: Program, doctor: Any, field: str) -> None:
-    wish = VISIT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
+    wish = APPOINTMENT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
     answer = program.send("POST", "/appointment", wish | {field: 999_999})
     assert answer.status_code == 404
     assert [one["field"] for one in (answer.json or {})["errors"]] == [field]
 
 
-def test_a_visit_names_its_patient(program: Program, doctor: Any, world: World) -> None:
-    wish = VISIT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
+def test_an_appointment_names_its_patient(program: Program, doctor: Any, world: World) -> None:
+    wish = APPOINTMENT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
     patient = str(world.patients["owner"])
     program.send("POST", "/appointment", wish)
     program.send("POST", "/appointment", wish | {"time": "12:00", "patient_id": patient})
-    visits = program.get(f"/appointments/{doctor['id']}")
-    assert [one["patient_id"] for one in visits] == [None, patient]
+    appointments = program.get(f"/appointments/{doctor['id']}")
+    assert [one["patient_id"] for one in appointments] == [None, patient]

@@ -36,7 +36,7 @@ def next_monday() -> str:
     return (today + timedelta(days=14 - today.weekday())).isoformat()
 
 
-def visit(doctor: Any, time: str = "11:00", place: int = 0) -> dict[str, Any]:
+def appointment(doctor: Any, time: str = "11:00", place: int = 0) -> dict[str, Any]:
     return {
         "doctor_id": doctor["id"],
         "location_id": doctor["location_ids"][place],
@@ -52,13 +52,13 @@ def test_a_doctor_comes_back_as_given(program: Program, doctor: Any) -> None:
 
 
 def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any) -> None:
-    first = program.send("POST", "/appointment", visit(doctor))
+    first = program.send("POST", "/appointment", appointment(doctor))
     assert first.status_code == 201, first.text
     assert first.json["minutes"] == 15
-    again = program.send("POST", "/appointment", visit(doctor, place=1))
+    again = program.send("POST", "/appointment", appointment(doctor, place=1))
     assert (again.status_code, again.json["code"]) == (409, "slot-taken")
     assert again.json["alternatives"]
-    assert program.send("POST", "/appointment", visit(doctor, "11:15", 1)).status_code == 201
+    assert program.send("POST", "/appointment", appointment(doctor, "11:15", 1)).status_code == 201
     listed = program.get(f"/appointments/{doctor['id']}")
     assert [(one["time"], one["location_id"]) for one in listed] == [
         ("11:00", doctor["location_ids"][0]),
@@ -66,13 +66,13 @@ def test_fifteen_minutes_are_booked_once_wherever(program: Program, doctor: Any)
     ]
 
 
-def test_a_cancelled_visit_frees_its_time(program: Program, doctor: Any) -> None:
-    program.send("POST", "/appointment", visit(doctor))
-    named = {key: value for key, value in visit(doctor).items() if key != "location_id"}
+def test_a_cancelled_appointment_frees_its_time(program: Program, doctor: Any) -> None:
+    program.send("POST", "/appointment", appointment(doctor))
+    named = {key: value for key, value in appointment(doctor).items() if key != "location_id"}
     assert program.send("DELETE", "/appointment", named).status_code == 204
     assert program.get(f"/appointments/{doctor['id']}") == []
     assert program.send("DELETE", "/appointment", named).status_code == 404
-    assert program.send("POST", "/appointment", visit(doctor, place=1)).status_code == 201
+    assert program.send("POST", "/appointment", appointment(doctor, place=1)).status_code == 201
 
 
 def test_changing_a_doctor_moves_hours_and_places(program: Program, doctor: Any) -> None:
@@ -82,7 +82,7 @@ def test_changing_a_doctor_moves_hours_and_places(program: Program, doctor: Any)
     }
     changed = program.send("PUT", f"/doctors/{doctor['id']}", given).json
     assert {key: changed[key] for key in given} == given
-    assert program.send("POST", "/appointment", visit(doctor)).status_code == 404
+    assert program.send("POST", "/appointment", appointment(doctor)).status_code == 404
     assert program.send("DELETE", f"/doctors/{doctor['id']}").status_code == 204
     assert program.send("GET", f"/doctors/{doctor['id']}").status_code == 404
 
@@ -103,7 +103,7 @@ def test_changing_a_doctor_moves_hours_and_places(program: Program, doctor: Any)
 def test_what_cannot_be_booked_is_refused_and_named(
     program: Program, doctor: Any, change: dict[str, Any], status: int
 ) -> None:
-    answer = program.send("POST", "/appointment", visit(doctor) | change)
+    answer = program.send("POST", "/appointment", appointment(doctor) | change)
     assert answer.status_code == status, answer.text
     assert answer.json["errors"][0]["field"]
 

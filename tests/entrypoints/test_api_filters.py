@@ -29,7 +29,7 @@ def found(program: Program, address: str) -> set[str]:
         ("centres?name=wattle", set()),
         ("departments?suburb=glenelg", {"Pathology"}),
         ("departments?suburb=Randwick&name=surgery", {"Surgery"}),
-        ("services?suburb=GLENELG", {"Pathology visit"}),
+        ("services?suburb=GLENELG", {"Pathology appointment"}),
         ("services?suburb=Perth", set()),
         ("practitioners?suburb=glenelg", {"Priya Stranger"}),
         ("practitioners?suburb=randwick", {"Priya Owner", "Priya Teammate"}),
@@ -41,6 +41,9 @@ def test_lists_are_sifted(program: Program, address: str, names: set[str]) -> No
 
 def test_services_are_sifted_by_centre(program: Program, world: World) -> None:
     own, other = world.centres["own"], world.centres["other"]
-    assert found(program, f"services?centre={other}") == {"Pathology visit"}
-    assert found(program, f"services?centre={own}") == {"Radiology visit", "Surgery visit"}
+    assert found(program, f"services?centre={other}") == {"Pathology appointment"}
+    assert found(program, f"services?centre={own}") == {
+        "Radiology appointment",
+        "Surgery appointment",
+    }
     assert found(program, f"services?centre={own}&suburb=Glenelg") == set()

@@ -37,7 +37,7 @@ def treating(app: Flask, world: World) -> Program:
 
 @pytest.fixture
 def filled(network: Database, world: World) -> None:
-    """Besides the visit, two of each other kind, all of them at one instant."""
+    """Besides the appointment, two of each other kind, all of them at one instant."""
     at = datetime.now(UTC) - timedelta(days=1)
     me, you = world.practitioners["owner"], world.practitioners["stranger"]
 
@@ -84,7 +84,7 @@ def filled(network: Database, world: World) -> None:
 def test_a_history_holds_what_the_page_shows(app: Flask, world: World, person: str) -> None:
     found = signed_in(app, world, person).get(path(world, "/history"))["items"]
     assert [one["kind"] for one in found] == [
-        "visit",
+        "appointment",
         "note",
         "note",
         "referral",
@@ -92,9 +92,12 @@ def test_a_history_holds_what_the_page_shows(app: Flask, world: World, person: s
         "emergency",
         "emergency",
     ]
-    visit, referral, emergency = found[0], found[3], found[5]
-    assert (visit["id"], visit["reason"]) == (str(world.visits["owner"]), "Sore knee")
-    assert (visit["status"], visit["centre"]) == ("booked", "Banksia General Hospital")
+    appointment, referral, emergency = found[0], found[3], found[5]
+    assert (appointment["id"], appointment["reason"]) == (
+        str(world.appointments["owner"]),
+        "Sore knee",
+    )
+    assert (appointment["status"], appointment["centre"]) == ("booked", "Banksia General Hospital")
     assert referral["practitioner"]["id"] == world.practitioners["stranger"]
     assert "letter" not in referral
     assert emergency["reason"] == "Fell in the street"
@@ -117,7 +120,7 @@ def test_the_pages_of_a_history_lose_and_repeat_nothing(
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [("note", 2), ("prescription", 0), ("visit", 1), ("referral", 2), ("emergency", 2)],
+    [("note", 2), ("prescription", 0), ("appointment", 1), ("referral", 2), ("emergency", 2)],
 )
 def test_a_history_is_sifted_by_kind(
     world: World, treating: Program, kind: str, count: int
@@ -179,7 +182,7 @@ def test_who_knows_name_and_birth_opens_a_history_in_an_emergency(
     opened: Any = stranger.send("POST", path(world, "/emergency-accesses"), EMERGENCY)
     assert opened.status_code == 201, opened.text
     history = stranger.get(path(world, "/history"))["items"]
-    assert {one["kind"] for one in history} == {"visit", "emergency"}
+    assert {one["kind"] for one in history} == {"appointment", "emergency"}
     assert acts(network, "record.emergency-access") == 1
     again = stranger.send("POST", path(world, "/emergency-accesses"), EMERGENCY)
     assert (again.status_code, again.json["code"]) == (409, "already-open")

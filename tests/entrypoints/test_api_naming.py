@@ -129,7 +129,7 @@ CASES: dict[str, Case] = {
         {"letter": "Pain.", "practitioner": 99999},
         ["practitioner"],
     ),
-    "a visit of somebody else": (
+    "an appointment of somebody else": (
         "practitioner-owner",
         "patients/{patient}/history",
         {"text": "Pain.", "appointment": "0190b0c0-0000-7000-8000-000000000000"},
@@ -161,11 +161,11 @@ def test_the_fields_to_blame_are_those_that_were_sent(
     assert [one["field"] for one in answer.json["errors"]] == fields
 
 
-def test_two_visits_that_move_to_one_time_are_blamed_on_the_decisions(
+def test_two_appointments_that_move_to_one_time_are_blamed_on_the_decisions(
     app: Flask, world: World
 ) -> None:
     move = {"choice": "move", "schedule": world.schedules["owner"]}
-    body = {"decisions": [{"appointment": str(world.visits["owner"]), **move}]}
+    body = {"decisions": [{"appointment": str(world.appointments["owner"]), **move}]}
     answer: Any = signed_in(app, world, "practitioner-owner").send(
         "POST", "/api/v1/absences", {"start": later(2), "end": later(5), **body}
     )
@@ -198,7 +198,7 @@ def test_what_has_no_name_is_left_to_the_sentence(app: Flask, world: World) -> N
         "POST", "/api/v1/schedules", taken
     )
     assert [one["field"] for one in answer.json["errors"]] == ["centre"]
-    gone: Any = program.send("DELETE", f"/api/v1/absences/{world.visits['owner']}")
+    gone: Any = program.send("DELETE", f"/api/v1/absences/{world.appointments['owner']}")
     assert (gone.status_code, gone.json.get("errors")) == (404, None)
 
 

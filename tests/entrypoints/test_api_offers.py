@@ -26,9 +26,9 @@ def patient(app: Flask, world: World) -> Program:
 
 @pytest.fixture
 def offer(network: Database, world: World, patient: Program) -> Any:
-    """An earlier time for the visit of the patient ``owner``."""
+    """An earlier time for the appointment of the patient ``owner``."""
     body = {
-        "appointment": str(world.visits["owner"]),
+        "appointment": str(world.appointments["owner"]),
         "schedule": world.schedules["owner"],
         "from": now().isoformat(),
         "to": (now() + timedelta(days=9)).isoformat(),
@@ -45,17 +45,19 @@ def test_an_offer_says_what_it_is_and_until_when(
     world: World, patient: Program, offer: Any
 ) -> None:
     assert (offer["open"], offer["status"], offer["rebooking"]) == (True, "open", False)
-    assert offer["appointment"] == str(world.visits["owner"])
+    assert offer["appointment"] == str(world.appointments["owner"])
     assert now() < datetime.fromisoformat(offer["answer_by"])
     assert datetime.fromisoformat(offer["answer_by"]) < datetime.fromisoformat(offer["start"])
     assert patient.get(f"{PATH}/{offer['id']}") == offer
 
 
-def test_taking_an_offer_moves_the_visit_once(world: World, patient: Program, offer: Any) -> None:
+def test_taking_an_offer_moves_the_appointment_once(
+    world: World, patient: Program, offer: Any
+) -> None:
     there = f"{PATH}/{offer['id']}/accept"
     taken = patient.send("POST", there, Idempotency_Key="once")
     assert (taken.status_code, taken.json["start"]) == (200, offer["start"]), taken.text
-    assert taken.json["id"] == str(world.visits["owner"])
+    assert taken.json["id"] == str(world.appointments["owner"])
     assert patient.send("POST", there, Idempotency_Key="once").json == taken.json
     late = patient.send("POST", there)
     assert (late.status_code, late.json["code"]) == (410, "offer-over")
@@ -63,10 +65,12 @@ def test_taking_an_offer_moves_the_visit_once(world: World, patient: Program, of
     assert patient.get(f"{PATH}/{offer['id']}")["status"] == "accepted"
 
 
-def test_declining_an_offer_leaves_the_visit(world: World, patient: Program, offer: Any) -> None:
-    was = patient.get(f"/api/v1/appointments/{world.visits['owner']}")
+def test_declining_an_offer_leaves_the_appointment(
+    world: World, patient: Program, offer: Any
+) -> None:
+    was = patient.get(f"/api/v1/appointments/{world.appointments['owner']}")
     assert patient.send("POST", f"{PATH}/{offer['id']}/decline").status_code == 204
-    assert patient.get(f"/api/v1/appointments/{world.visits['owner']}") == was
+    assert patient.get(f"/api/v1/appointments/{world.appointments['owner']}") == was
     assert patient.send("POST", f"{PATH}/{offer['id']}/accept").status_code == 410
 
 

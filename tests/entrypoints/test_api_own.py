@@ -69,7 +69,7 @@ def test_only_patients_care_for_others(app: Flask, network: Database, world: Wor
 
 
 def test_one_chooses_which_mail_one_wants(app: Flask, world: World, patient: Program) -> None:
-    everything = {"visits": True, "reminders": True, "offers": True, "referrals": True}
+    everything = {"appointments": True, "reminders": True, "offers": True, "referrals": True}
     assert patient.get(f"{ME}/mail") == everything | {"requests": None}
     changed = patient.send("PATCH", f"{ME}/mail", {"reminders": False})
     assert changed.json == everything | {"reminders": False, "requests": None}
@@ -97,7 +97,9 @@ def test_a_calendar_s_address_is_shown_once_renewed_and_ended(
     assert anybody.send("GET", paths[1]).status_code == 404
 
 
-def test_who_has_no_visits_has_no_calendar(app: Flask, network: Database, world: World) -> None:
+def test_who_has_no_appointments_has_no_calendar(
+    app: Flask, network: Database, world: World
+) -> None:
     for program in (signed_in(app, world, "network-admin"), with_key(app, network, "*")):
         for method in ("GET", "POST", "DELETE"):
             assert program.send(method, f"{ME}/calendar").status_code == 403

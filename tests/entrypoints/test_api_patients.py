@@ -56,15 +56,15 @@ def test_a_patient_has_contact_details_and_no_history(app: Flask, world: World) 
 def test_a_note_and_a_prescription_are_read_back_newest_first(
     app: Flask, world: World, treating: Program
 ) -> None:
-    visit = str(world.visits["owner"])
-    note = treating.send("POST", path(world, rest="/history"), NOTE | {"appointment": visit})
+    appointment = str(world.appointments["owner"])
+    note = treating.send("POST", path(world, rest="/history"), NOTE | {"appointment": appointment})
     assert note.status_code == 201, note.text
     given = {"medication": "Ibuprofen", "dose": "400 mg"}
     drug = treating.send("POST", path(world, rest="/prescriptions"), given)
     assert drug.status_code == 201, drug.text
     own = signed_in(app, world, "patient-owner")
     found = own.get(path(world, rest="/history"))["items"]
-    assert [one["kind"] for one in found] == ["visit", "prescription", "note"]
+    assert [one["kind"] for one in found] == ["appointment", "prescription", "note"]
     assert found[2] == note.json
     assert found[2]["centre"] == "Banksia General Hospital"
     only = own.get(path(world, rest="/history?kind=note"))["items"]
@@ -126,7 +126,7 @@ def test_a_key_of_a_program_reads_no_history(app: Flask, network: Database, worl
         ("/history", {"text": ""}),
         ("/history", {"text": 5}),
         ("/history", {"text": "x" * 10_001}),
-        ("/history", NOTE | {"visit": 1}),
+        ("/history", NOTE | {"appointment": 1}),
         ("/history", NOTE | {"appointment": "7"}),
         ("/history", NOTE | {"appointment": str(UUID(int=7))}),
         ("/prescriptions", {"medication": "Ibuprofen"}),

@@ -73,7 +73,7 @@ def test_a_number_is_no_instant(program: Program, path: str) -> None:
 
 @pytest.mark.parametrize("version", ["3", '"x"', 'W/"1', '"1" "2"', '*, "1"'])
 def test_a_version_is_an_etag_of_ours(program: Program, world: World, version: str) -> None:
-    path = f"/api/v1/appointments/{world.visits['owner']}"
+    path = f"/api/v1/appointments/{world.appointments['owner']}"
     refused(program.send("PATCH", path, {"reason": "x"}, If_Match=version), 400, "If-Match")
 
 
@@ -83,7 +83,7 @@ def test_a_version_is_an_etag_of_ours(program: Program, world: World, version: s
 def test_a_list_of_versions_holds_where_one_of_them_is_the_newest(
     program: Program, world: World, versions: str, status: int
 ) -> None:
-    path = f"/api/v1/appointments/{world.visits['owner']}"
+    path = f"/api/v1/appointments/{world.appointments['owner']}"
     answer = program.send("PATCH", path, {"reason": "x"}, If_Match=versions)
     assert answer.status_code == status, answer.text
 
@@ -95,14 +95,14 @@ def test_a_list_of_versions_holds_where_one_of_them_is_the_newest(
 def test_what_one_has_already_is_not_sent_again(
     program: Program, world: World, known: str, status: int
 ) -> None:
-    path = f"/api/v1/appointments/{world.visits['owner']}"
+    path = f"/api/v1/appointments/{world.appointments['owner']}"
     answer = program.send("GET", path, If_None_Match=known)
     assert (answer.status_code, answer.headers["ETag"]) == (status, 'W/"1"')
     assert bool(answer.get_data()) == (status == 200)
 
 
 def test_any_version_will_do_with_a_star(program: Program, world: World) -> None:
-    path = f"/api/v1/appointments/{world.visits['owner']}"
+    path = f"/api/v1/appointments/{world.appointments['owner']}"
     assert program.send("PATCH", path, {"reason": "x"}, If_Match="*").status_code == 200
 
 
@@ -122,18 +122,18 @@ def test_who_bears_a_token_may_sign_in_anew(app: Flask, world: World) -> None:
 
 
 class TestAddressesBesidePages:
-    """/appointments is the doctor-schedule service's, and that of the pages of visits."""
+    """/appointments is the doctor-schedule service's, and that of the pages of appointments."""
 
     def test_a_program_is_told_in_json(self, app: Flask, program: Program, world: World) -> None:
         refused(program.send("GET", "/appointments/none"), 404)
         refused(Program(app).send("GET", "/appointments/none", Accept="*/*"), 404)
-        refused(program.send("GET", f"/appointments/{world.visits['owner']}"), 401)
+        refused(program.send("GET", f"/appointments/{world.appointments['owner']}"), 401)
 
     def test_a_browser_gets_a_page(self, app: Flask, world: World) -> None:
         browser = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
         gone = Program(app).send("GET", "/appointments/none", **browser)
         assert (gone.status_code, gone.mimetype) == (404, "text/html")
-        page = Program(app).send("GET", f"/appointments/{world.visits['owner']}", **browser)
+        page = Program(app).send("GET", f"/appointments/{world.appointments['owner']}", **browser)
         assert page.status_code == 303
 
 

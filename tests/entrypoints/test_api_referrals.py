@@ -75,7 +75,9 @@ def test_a_specialist_s_read_is_written_down(
     assert network.read(lambda session: session.scalar(query)) == 1
 
 
-def test_a_visit_uses_it_and_its_specialist_answers(app: Flask, world: World, gp: Program) -> None:
+def test_an_appointment_uses_it_and_its_specialist_answers(
+    app: Flask, world: World, gp: Program
+) -> None:
     made = written(gp, world, practitioner=None, expertise="Dental", send=True)
     patient = signed_in(app, world, "patient-owner")
     schedule = world.schedules["stranger"]

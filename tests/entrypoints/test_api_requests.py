@@ -46,7 +46,7 @@ def act(program: Program, asked: Any, name: str, body: Any = None, **headers: st
 
 
 def over(network: Database, appointment: str) -> None:
-    """Let the visit be today, so that it can be completed."""
+    """Let the appointment be today, so that it can be completed."""
 
     def work(session: Any) -> None:
         for row in session.query(Appointment):
@@ -65,8 +65,8 @@ def test_a_request_is_accepted_completed_and_rated(
     [seen] = radiology.get(f"{PATH}?side=asked&status=new&priority=urgent")["items"]
     assert (seen["id"], seen["acts"]) == (asked["id"], ["accept", "decline", "propose"])
     accepted = act(radiology, asked, "accept")
-    visit = surgery.get(f"/api/v1/appointments/{accepted['appointment']}")
-    assert visit["patient"]["id"] == str(world.patients["owner"])
+    appointment = surgery.get(f"/api/v1/appointments/{accepted['appointment']}")
+    assert appointment["patient"]["id"] == str(world.patients["owner"])
     over(network, accepted["appointment"])
     assert act(radiology, asked, "complete")["status"] == "completed"
     rated = surgery.send("PUT", f"{PATH}/{asked['id']}/rating", {"stars": 4})

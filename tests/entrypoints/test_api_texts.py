@@ -33,7 +33,7 @@ def program(app: Flask, network: Database) -> Program:
 def test_characters_that_cannot_be_seen_are_refused(
     program: Program, world: World, sent: dict[str, str]
 ) -> None:
-    answer = program.send("PATCH", f"{PATH}/{world.visits['owner']}", sent)
+    answer = program.send("PATCH", f"{PATH}/{world.appointments['owner']}", sent)
     assert answer.status_code == 422, answer.text
     said = (answer.json or {})["errors"]
     assert [one["field"] for one in said] == [list(sent)[-1]]
@@ -41,7 +41,7 @@ def test_characters_that_cannot_be_seen_are_refused(
 
 
 def test_lines_and_tabs_are_taken(program: Program, world: World) -> None:
-    path = f"{PATH}/{world.visits['owner']}"
+    path = f"{PATH}/{world.appointments['owner']}"
     answer = program.send("PATCH", path, {"reason": "Knee:\tsore\r\nBack: well "})
     assert (answer.json or {})["reason"] == "Knee: sore\nBack: well"
 

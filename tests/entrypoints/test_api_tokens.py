@@ -127,4 +127,6 @@ def test_no_token_of_a_person_holds_what_is_for_programs(
 
 def test_in_fhir_a_person_s_token_is_that_person_s(app: Flask, world: World) -> None:
     found = signed_in(app, world, "patient-stranger").get("/fhir/Appointment")
-    assert [one["resource"]["id"] for one in found["entry"]] == [str(world.visits["stranger"])]
+    assert [one["resource"]["id"] for one in found["entry"]] == [
+        str(world.appointments["stranger"])
+    ]

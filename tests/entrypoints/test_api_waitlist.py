@@ -45,8 +45,12 @@ def test_one_waits_once_for_one_thing(world: World, patient: Program) -> None:
     assert (again.status_code, again.json["code"]) == (409, "already-waiting")
 
 
-def test_a_visit_is_waited_for_with_its_patient_and_length(world: World, patient: Program) -> None:
-    body = wish(world, schedule=world.schedules["owner"], appointment=str(world.visits["owner"]))
+def test_an_appointment_is_waited_for_with_its_patient_and_length(
+    world: World, patient: Program
+) -> None:
+    body = wish(
+        world, schedule=world.schedules["owner"], appointment=str(world.appointments["owner"])
+    )
     made = patient.send("POST", PATH, body)
     assert made.status_code == 201, made.text
     assert made.json["patient"]["id"] == str(world.patients["owner"])

@@ -62,11 +62,11 @@ def test_the_network_reads_who_did_what_to_what_and_from_where(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
     origin = Origin(world.accounts["staff-owner"], "203.0.113.9")
-    subject = f"appointment:{world.visits['owner']}"
+    subject = f"appointment:{world.appointments['owner']}"
     record(network, "appointment.cancelled", subject, by=origin, why="Her migraine is back")
-    newest = rows(client_for, "network-admin", "?group=visits")[0]
-    assert "Sami Owner Department staff Cancelled a visit" in newest
-    assert "10:00 am Visit" in newest
+    newest = rows(client_for, "network-admin", "?group=appointments")[0]
+    assert "Sami Owner Department staff Cancelled an appointment" in newest
+    assert "10:00 am Appointment" in newest
     assert newest.endswith("203.0.113.9")
     assert "migraine" not in newest
 
@@ -190,7 +190,7 @@ def test_a_centre_sees_its_own_people_and_what_was_done_to_it(
         ("department.changed", f"department:{world.departments['stranger']}", None),
         (
             "appointment.moved",
-            f"appointment:{world.visits['owner']}",
+            f"appointment:{world.appointments['owner']}",
             world.accounts["patient-owner"],
         ),
         ("account.changed", f"account:{world.accounts['patient-owner']}", None),
@@ -223,10 +223,10 @@ def test_who_works_at_two_centres_is_watched_by_neither_but_in_emergencies(
 
 
 @pytest.mark.parametrize(("who", "count"), [("owner", True), ("stranger", False)])
-def test_all_about_a_visit_is_for_its_centre(
+def test_all_about_an_appointment_is_for_its_centre(
     client_for: ClientFor, network: Database, world: World, who: str, count: bool
 ) -> None:
-    subject = f"appointment:{world.visits[who]}"
+    subject = f"appointment:{world.appointments[who]}"
     record(network, "appointment.moved", subject, by=Origin(world.accounts["patient-owner"]))
     found = rows(client_for, "centre-admin-owner", f"?subject={subject}")
     assert bool(found) is count
@@ -246,8 +246,8 @@ def test_links_lead_only_where_the_reader_may_go(
         f"schedule:{world.schedules['stranger']}",
         f"account:{world.accounts['staff-teammate']}",
         f"account:{world.accounts['patient-stranger']}",
-        f"appointment:{world.visits['owner']}",
-        f"appointment:{world.visits['stranger']}",
+        f"appointment:{world.appointments['owner']}",
+        f"appointment:{world.appointments['stranger']}",
         f"practitioner:{world.practitioners['stranger']}",
     ):
         record(network, "centre.changed", subject, by=staff, at=LONG_AGO)
@@ -278,10 +278,10 @@ def test_it_takes_as_many_statements_however_much_happened(
     client, used = client_for(person), app.extensions["openslot"].database
 
     def happen(days: int) -> None:
-        visit = network.run(
+        appointment = network.run(
             lambda session: book_for(session, world, "owner", now=datetime.now(UTC), days=days)
         )
-        for subject in (f"appointment:{visit.id}", f"centre:{world.centres['own']}"):
+        for subject in (f"appointment:{appointment.id}", f"centre:{world.centres['own']}"):
             record(network, "centre.changed", subject, by=Origin(world.accounts["staff-owner"]))
 
     counts = []

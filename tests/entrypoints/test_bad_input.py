@@ -104,9 +104,9 @@ def known(world: World, name: str) -> list[str]:
         "doctor": world.practitioners["owner"],
         "subject": world.practitioners["owner"],
         "patient": world.patients["owner"],
-        "appointment": world.visits["owner"],
-        "key": world.visits["owner"],
-        "hold": world.visits["owner"],
+        "appointment": world.appointments["owner"],
+        "key": world.appointments["owner"],
+        "hold": world.appointments["owner"],
     }
     plain = name.removesuffix("_id")
     return [str(own[plain])] if plain in own else []
@@ -262,7 +262,7 @@ def appointment(world: World) -> Any:
     actors = (f"Patient/{world.patients['owner']}", f"Practitioner/{world.practitioners['owner']}")
     return {
         "resourceType": "Appointment",
-        "id": str(world.visits["owner"]),
+        "id": str(world.appointments["owner"]),
         "status": "booked",
         "identifier": [{"system": "urn:example:pas", "value": "A-1"}],
         "cancelationReason": {"text": "Rain"},

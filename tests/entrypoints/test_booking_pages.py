@@ -1,4 +1,5 @@
-"""What the pages of booking and of visits say: for whom, by whose clock, and what was written."""
+"""What the pages of booking and of appointments say: for whom, by whose clock, and what was
+written."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -48,16 +49,16 @@ def held(client: Client, schedule: int, **fields: object) -> tuple[str, dict[str
 
 
 def booked(client: Client, schedule: int, **fields: object) -> str:
-    """Book a free time, and come to the page of the visit."""
+    """Book a free time, and come to the page of the appointment."""
     page, form = held(client, schedule, **fields)
     answer = client.send(f"/book/{schedule}", page=page, **form)
     assert answer.status_code == 303, answer.text
     return answer.location
 
 
-def set_visit(network: Database, visit_id: UUID, **values: object) -> None:
+def set_appointment(network: Database, appointment_id: UUID, **values: object) -> None:
     def work(session: object) -> None:
-        row = session.get(Appointment, visit_id)  # type: ignore[attr-defined]
+        row = session.get(Appointment, appointment_id)  # type: ignore[attr-defined]
         for name, value in values.items():
             setattr(row, name, value)
 
@@ -72,32 +73,34 @@ def elsewhere(client: Client, zone: str = "Australia/Perth") -> None:
 # For whom
 
 
-def test_booking_again_is_for_whom_the_visit_was(carer: Client, child: UUID, world: World) -> None:
+def test_booking_again_is_for_whom_the_appointment_was(
+    carer: Client, child: UUID, world: World
+) -> None:
     schedule = world.schedules["teammate"]
-    visit = booked(carer, schedule, patient=child).partition("?")[0]
-    assert carer.send(f"{visit}/cancel").status_code == 303
+    appointment = booked(carer, schedule, patient=child).partition("?")[0]
+    assert carer.send(f"{appointment}/cancel").status_code == 303
     again = f"/book/{schedule}?patient={child}"
-    for page in (visit, "/dashboard", "/dashboard/past"):
+    for page in (appointment, "/dashboard", "/dashboard/past"):
         assert again in carer.get(page).text, page
 
 
-def test_booking_ones_own_visit_again_names_nobody(carer: Client, world: World) -> None:
-    visit = f"/appointments/{world.visits['owner']}"
-    assert carer.send(f"{visit}/cancel").status_code == 303
-    for page in (visit, "/dashboard"):
+def test_booking_ones_own_appointment_again_names_nobody(carer: Client, world: World) -> None:
+    appointment = f"/appointments/{world.appointments['owner']}"
+    assert carer.send(f"{appointment}/cancel").status_code == 303
+    for page in (appointment, "/dashboard"):
         assert f'href="/book/{world.schedules["owner"]}"' in carer.get(page).text, page
 
 
 # Twice
 
 
-def test_confirming_in_a_second_tab_comes_to_the_visit(carer: Client, world: World) -> None:
+def test_confirming_in_a_second_tab_comes_to_the_appointment(carer: Client, world: World) -> None:
     schedule = world.schedules["teammate"]
     page, form = held(carer, schedule)
     first = carer.send(f"/book/{schedule}", page=page, **form)
     second = carer.post(f"/book/{schedule}", **form)
     assert (second.status_code, second.location) == (303, first.location)
-    assert "Your visit is booked" in carer.get(second.location).text
+    assert "Your appointment is booked" in carer.get(second.location).text
 
 
 @pytest.mark.parametrize("change", ["patient", "start", "status"])
@@ -107,14 +110,14 @@ def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
     schedule = world.schedules["teammate"]
     page, form = held(carer, schedule, patient=world.patients["owner"])
     first = carer.send(f"/book/{schedule}", page=page, **form)
-    visit_id = UUID(first.location.rpartition("/")[2].partition("?")[0])
+    appointment_id = UUID(first.location.rpartition("/")[2].partition("?")[0])
     if change == "patient":
         form["patient"] = child
     elif change == "start":
         start = datetime.fromisoformat(str(form["start"]))
         form["start"] = (start - timedelta(minutes=30)).isoformat()
     else:
-        set_visit(network, visit_id, status=Status.ARRIVED)
+        set_appointment(network, appointment_id, status=Status.ARRIVED)
     assert carer.post(f"/book/{schedule}", **form).status_code == 409
 
 
@@ -124,16 +127,16 @@ def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
 def test_mail_is_spoken_of_only_where_it_is_sent(
     carer: Client, network: Database, world: World
 ) -> None:
-    visit = booked(carer, world.schedules["teammate"])
-    assert WRITTEN in carer.get(visit).text
+    appointment = booked(carer, world.schedules["teammate"])
+    assert WRITTEN in carer.get(appointment).text
     account = world.accounts["patient-owner"]
     network.run(
         lambda session: choose(
-            session, account, {Kind.VISITS: False}, by=Origin(account), now=datetime.now(UTC)
+            session, account, {Kind.APPOINTMENTS: False}, by=Origin(account), now=datetime.now(UTC)
         )
     )
-    page = carer.get(visit).text
-    assert "Your visit is booked" in page
+    page = carer.get(appointment).text
+    assert "Your appointment is booked" in page
     assert WRITTEN not in page
 
 
@@ -157,16 +160,20 @@ def test_a_kept_time_names_its_zone_where_the_reader_has_another(
     assert "(Sydney time)" not in carer.get(page).text
 
 
-def test_visits_name_their_zone_where_the_reader_has_another(carer: Client, world: World) -> None:
-    visit = booked(carer, world.schedules["teammate"])
+def test_appointments_name_their_zone_where_the_reader_has_another(
+    carer: Client, world: World
+) -> None:
+    appointment = booked(carer, world.schedules["teammate"])
     elsewhere(carer)
     coming = carer.get("/dashboard").text
     assert re.search(r"</span>[^<]+ \(Sydney time\), <bdi>", coming)
-    shown = carer.get(visit).text
+    shown = carer.get(appointment).text
     assert re.search(r"Your own clock, in Perth, is [23] hours behind\.", shown)
-    assert re.search(r"<h1>[^<]+ \(Sydney time\)</h1>", carer.get(visit.partition("?")[0]).text)
+    assert re.search(
+        r"<h1>[^<]+ \(Sydney time\)</h1>", carer.get(appointment.partition("?")[0]).text
+    )
     elsewhere(carer, "Australia/Melbourne")
-    for page in ("/dashboard", visit):
+    for page in ("/dashboard", appointment):
         there = carer.get(page).text
         assert "(Sydney time)" not in there, page
         assert "Your own clock" not in there, page
@@ -185,18 +192,18 @@ def test_the_page_has_the_words_for_a_hold_that_runs_out(carer: Client, world: W
 def test_what_happened_is_told_in_the_words_of_the_audit(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    visit = world.visits["owner"]
+    appointment = world.appointments["owner"]
     network.run(
         lambda session: audit.record(
             session,
             "appointment.recorded",
-            f"appointment:{visit}",
+            f"appointment:{appointment}",
             by=Origin(),
             now=datetime.now(UTC),
         )
     )
-    shown = client_for("practitioner-owner").get(f"/appointments/{visit}").text
-    assert "Recorded a past visit" in shown
+    shown = client_for("practitioner-owner").get(f"/appointments/{appointment}").text
+    assert "Recorded a past appointment" in shown
     assert "appointment.recorded" not in shown
 
 

@@ -252,7 +252,7 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
     diaries, seals, unsealed = good.stdout.splitlines()
     assert (good.exit_code, diaries) == (
         0,
-        "Every diary holds exactly its visits, holds and absences.",
+        "Every diary holds exactly its appointments, holds and absences.",
     )
     assert seals == "The audit has no seal yet; the worker seals it."
     assert re.fullmatch(r"Events of the audit .* not sealed yet: \d+, the oldest of .*", unsealed)
@@ -295,7 +295,7 @@ def test_check_leaves_double_bookings_to_people(run: Run, database: Database) ->
     result = run("check", "--repair")
     assert result.exit_code == 1
     assert "is booked twice" in result.stdout
-    assert result.stderr.endswith("Two visits at one time are for people to part.\n")
+    assert result.stderr.endswith("Two appointments at one time are for people to part.\n")
 
 
 def _book_twice(database: Database) -> None:
@@ -468,7 +468,7 @@ def test_demo_is_loaded_shown_kept_and_started_over(run: Run, tmp_path: Path) ->
     assert "The demonstration network is at http://127.0.0.1:8765/" in first.stdout
     for login in LOGINS:
         assert re.search(rf"{re.escape(login.role)} +{login.email} +{login.password}", first.stdout)
-    assert "Writing visits" in first.stderr
+    assert "Writing appointments" in first.stderr
     words = ["--role", "patient", "--email", "me@example.com", "--name", "Me"]
     assert run("account", "create", *words).exit_code == 0
     second = run("demo", "--no-serve")

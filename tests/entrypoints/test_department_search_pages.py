@@ -9,7 +9,7 @@ from openslot.core.db import Database
 from openslot.directory.models import Service
 
 
-@pytest.mark.parametrize("text", ["surgrey", "SURGERY.", "visit surgery"])
+@pytest.mark.parametrize("text", ["surgrey", "SURGERY.", "appointment surgery"])
 def test_departments_are_found_in_spite_of_typing_errors(
     client_for: ClientFor, world: World, text: str
 ) -> None:

@@ -35,7 +35,7 @@ def child(carer: Client, network: Database) -> UUID:
     return network.read(lambda session: session.query(Dependent).one().patient_id)
 
 
-def visits_of(network: Database, patient: UUID) -> list[Appointment]:
+def appointments_of(network: Database, patient: UUID) -> list[Appointment]:
     return network.read(
         lambda session: (
             session.query(Appointment)
@@ -120,10 +120,10 @@ def test_the_week_asks_who_it_is_for_and_the_choice_stays(
     page = carer.get(held).text
     assert "Who is it for?" in page
     assert re.search(rf'name="patient" value="{child}" checked', page)
-    [kept] = visits_of(network, child)
+    [kept] = appointments_of(network, child)
     answer = carer.post(book, start=start, minutes=30, patient=child, hold=kept.id)
     assert answer.status_code == 303
-    assert [one.status for one in visits_of(network, child)] == [Status.BOOKED]
+    assert [one.status for one in appointments_of(network, child)] == [Status.BOOKED]
     assert "Tama" in carer.get(LIST).text
     assert carer.get(answer.location).status_code == 200
 
@@ -138,8 +138,8 @@ def test_who_is_chosen_last_is_whom_it_is_booked_for(
     assert hold
     answer = carer.post(book, start=start, minutes=30, patient=child, hold=hold[1])
     assert answer.status_code == 303, answer.text
-    assert [one.status for one in visits_of(network, child)] == [Status.BOOKED]
-    mine = visits_of(network, world.patients["owner"])
+    assert [one.status for one in appointments_of(network, child)] == [Status.BOOKED]
+    mine = appointments_of(network, world.patients["owner"])
     assert [one.status for one in mine] == [Status.BOOKED]  # the one that was there before
 
 
@@ -273,12 +273,12 @@ def test_a_record_with_something_in_it_is_kept_and_the_page_says_so(
 ) -> None:
     page = f"{LIST}/{child}/remove"
 
-    def give_visit(session: Session) -> None:
-        visit = session.get(Appointment, world.visits["owner"])
-        assert visit
-        visit.patient_id = child
+    def give_appointment(session: Session) -> None:
+        appointment = session.get(Appointment, world.appointments["owner"])
+        assert appointment
+        appointment.patient_id = child
 
-    network.run(give_visit)
+    network.run(give_appointment)
     for answer in (carer.get(page), carer.post(page)):
         assert answer.status_code == 409
         assert "in the record of Tama Ngata" in answer.text

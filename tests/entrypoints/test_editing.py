@@ -149,7 +149,7 @@ def test_the_table_has_a_row_and_another_value_for_whatever_can_be_changed() -> 
     expected = {name: set(kind.model_fields) for name, kind in known.items()}
     expected["ScheduleChange"] = {*ScheduleDetails.model_fields, "hours"}
     assert changes == expected
-    # FHIR writes nothing of the directory; who a letter or a visit is about stays as it is.
+    # FHIR writes nothing of the directory; who a letter or an appointment is about stays as it is.
     assert WRITERS.keys() == {"Appointment", "ServiceRequest"}
 
 

@@ -25,13 +25,13 @@ PAGES: dict[str, list[str]] = {
         "/departments/{department}",
         "/practitioners/{practitioner}",
         "/book/{schedule}",
-        "/appointments/{visit}",
-        "/appointments/{visit}/move",
+        "/appointments/{appointment}",
+        "/appointments/{appointment}/move",
         "/profile/notifications",
         "/profile/calendar",
         "/waiting",
         "/offers",
-        "/waiting/new?appointment={visit}",
+        "/waiting/new?appointment={appointment}",
     ],
     "practitioner-owner": [
         "/dashboard",
@@ -49,7 +49,7 @@ PAGES: dict[str, list[str]] = {
         "/admin/centres",
         "/admin/practitioners",
         "/admin/accounts",
-        "/admin/audit?group=visits",
+        "/admin/audit?group=appointments",
         "/admin/audit.csv",
     ],
     "network-admin": [
@@ -94,7 +94,7 @@ def test_pages_answer(app: Flask, world: World) -> None:
         assert signed_in.status_code == 303, person
         for path in paths:
             filled = path.format(
-                visit=world.visits["owner"],
+                appointment=world.appointments["owner"],
                 patient=world.patients["owner"],
                 centre=world.centres["own"],
                 department=world.departments["owner"],

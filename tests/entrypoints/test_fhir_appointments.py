@@ -51,7 +51,7 @@ def create(program: Program, body: Json, **headers: str) -> TestResponse:
     return program.send("POST", "/fhir/Appointment", body, **headers)
 
 
-def test_a_visit_is_booked_read_moved_and_cancelled(program: Program, world: World) -> None:
+def test_an_appointment_is_booked_read_moved_and_cancelled(program: Program, world: World) -> None:
     made = create(program, wished(world))
     assert made.status_code == 201
     one: Json = made.json  # type: ignore[assignment] # an object
@@ -86,7 +86,7 @@ def test_a_visit_is_booked_read_moved_and_cancelled(program: Program, world: Wor
 
 
 def test_putting_back_what_was_read_changes_nothing(program: Program, world: World) -> None:
-    path = f"/fhir/Appointment/{world.visits['owner']}"
+    path = f"/fhir/Appointment/{world.appointments['owner']}"
     one = program.get(path)
     answer = program.send("PUT", path, one)
     assert (answer.status_code, answer.json) == (200, one)
@@ -94,7 +94,7 @@ def test_putting_back_what_was_read_changes_nothing(program: Program, world: Wor
     assert (other.json["priority"], other.json["meta"]["versionId"]) == (1, "2")  # type: ignore[index]
 
 
-def test_a_visit_is_booked_by_its_slots(program: Program, world: World) -> None:
+def test_an_appointment_is_booked_by_its_slots(program: Program, world: World) -> None:
     path = f"/fhir/Slot?schedule={world.schedules['owner']}&start={at(9).date()}&status=free"
     free = program.get(path)["entry"]
     slots = [{"reference": f"Slot/{one['resource']['id']}"} for one in free[2:4]]
@@ -242,11 +242,11 @@ def test_other_media_methods_and_addresses_are_refused_as_outcomes(
         ("GET", "/fhir/Patient/nobody", 404),
         ("GET", "/fhir/Slot/7-1-30", 404),
         ("GET", "/fhir/a/b/c/d", 404),
-        ("DELETE", f"/fhir/Appointment/{world.visits['owner']}", 405),
+        ("DELETE", f"/fhir/Appointment/{world.appointments['owner']}", 405),
         ("POST", "/fhir/Patient", 405),
         ("PUT", "/fhir/Patient/1", 405),
         ("GET", "/fhir/Organization/centre-99999999999", 404),
-        ("GET", f"/fhir/Appointment/{world.visits['owner']}/_history/9", 404),
+        ("GET", f"/fhir/Appointment/{world.appointments['owner']}/_history/9", 404),
     ):
         answer = client.open(path, method=method, headers=auth)
         assert answer.status_code == status, path
@@ -260,7 +260,7 @@ def test_what_is_known_is_not_sent_again(program: Program, world: World) -> None
     schedule = world.schedules["owner"]
     slot = program.get(f"/fhir/Slot?schedule={schedule}&start={at(9).date()}&_count=1")
     for name in (
-        f"Appointment/{world.visits['owner']}",
+        f"Appointment/{world.appointments['owner']}",
         f"Patient/{world.patients['owner']}",
         "Organization/centre-1",
         f"Slot/{slot['entry'][0]['resource']['id']}",
@@ -270,7 +270,7 @@ def test_what_is_known_is_not_sent_again(program: Program, world: World) -> None
         again = program.send("GET", f"/fhir/{name}", If_None_Match=tag)
         assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
         assert program.send("GET", f"/fhir/{name}", If_None_Match='W/"0"').status_code == 200
-    version = program.get(f"/fhir/Appointment/{world.visits['owner']}/_history/1")
+    version = program.get(f"/fhir/Appointment/{world.appointments['owner']}/_history/1")
     assert version["meta"]["versionId"] == "1"
 
 
@@ -279,13 +279,13 @@ def test_scopes_say_what_a_key_may(app: Flask, network: Database, world: World) 
         program = with_key(app, network, scope)
         return program.send("POST" if body else "GET", f"/fhir/{path}", body).status_code
 
-    visit = f"Appointment/{world.visits['owner']}"
-    assert status("system/*.rs", visit) == 200
-    assert status("system/Appointment.r", visit) == 200
+    appointment = f"Appointment/{world.appointments['owner']}"
+    assert status("system/*.rs", appointment) == 200
+    assert status("system/Appointment.r", appointment) == 200
     assert status("system/Appointment.r", "Appointment") == 403
     assert status("system/Appointment.read", "Appointment") == 200
-    assert status("system/Patient.cruds", visit) == 403
-    assert status("appointments:read", visit) == 403
+    assert status("system/Patient.cruds", appointment) == 403
+    assert status("appointments:read", appointment) == 403
     assert status("system/*.rs", "Appointment", wished(world)) == 403
     assert status("system/Appointment.c", "Appointment", wished(world)) == 201
     assert status("system/Appointment.rs", "Appointment?patient.name=a") == 403
@@ -295,7 +295,7 @@ def test_scopes_say_what_a_key_may(app: Flask, network: Database, world: World) 
 
 
 @pytest.mark.parametrize(
-    ("person", "visits"),
+    ("person", "appointments"),
     [
         ("patient-owner", {"owner"}),
         ("practitioner-owner", {"owner"}),
@@ -305,21 +305,21 @@ def test_scopes_say_what_a_key_may(app: Flask, network: Database, world: World) 
     ],
 )
 def test_everybody_sees_their_own_and_learns_of_nothing_else(
-    app: Flask, world: World, person: str, visits: set[str]
+    app: Flask, world: World, person: str, appointments: set[str]
 ) -> None:
     program = signed_in(app, world, person)
-    for kind, keys in (("Appointment", world.visits), ("Patient", world.patients)):
+    for kind, keys in (("Appointment", world.appointments), ("Patient", world.patients)):
         bundle = program.get(f"/fhir/{kind}")
         shown = {one["resource"]["id"] for one in bundle["entry"]}
-        assert shown == {str(keys[who]) for who in visits}
-        assert bundle["total"] == len(visits)
+        assert shown == {str(keys[who]) for who in appointments}
+        assert bundle["total"] == len(appointments)
         for who in ("owner", "teammate", "stranger"):
             answer = program.send("GET", f"/fhir/{kind}/{keys[who]}")
-            assert answer.status_code == (200 if who in visits else 404)
+            assert answer.status_code == (200 if who in appointments else 404)
             one = program.get(f"/fhir/{kind}?_id={keys[who]}")
-            assert one["total"] == (1 if who in visits else 0)
+            assert one["total"] == (1 if who in appointments else 0)
     named = program.get("/fhir/Appointment?patient.name=aroha")
-    assert named["total"] == len(visits)
+    assert named["total"] == len(appointments)
     events = program.get("/fhir/AuditEvent")
     assert (events["total"] > 0) == (person == "network-admin")
     assert program.get("/fhir/Practitioner")["total"] == 3
@@ -330,13 +330,13 @@ def test_a_patient_books_for_themselves_only(app: Flask, world: World) -> None:
     assert create(program, wished(world, hour=13)).status_code == 201
     other = create(program, wished(world, hour=14, who="stranger"))
     assert (other.status_code, outcome(other)["code"]) == (403, "forbidden")
-    path = f"/fhir/Appointment/{world.visits['stranger']}"
-    hidden = program.send("PUT", path, wished(world) | {"id": str(world.visits["stranger"])})
+    path = f"/fhir/Appointment/{world.appointments['stranger']}"
+    hidden = program.send("PUT", path, wished(world) | {"id": str(world.appointments["stranger"])})
     assert hidden.status_code == 404
 
 
-def test_whom_a_visit_is_for_stays(program: Program, world: World) -> None:
-    path = f"/fhir/Appointment/{world.visits['owner']}"
+def test_whom_an_appointment_is_for_stays(program: Program, world: World) -> None:
+    path = f"/fhir/Appointment/{world.appointments['owner']}"
     one = program.get(path)
     other = one | {
         "participant": [

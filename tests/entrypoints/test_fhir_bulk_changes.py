@@ -103,14 +103,16 @@ def test_a_booked_time_disappears_and_comes_back(
     other = DAY.replace("04-02", "04-05")
     before, elsewhere = tag(reader), tag(reader, other)
     known = {one["id"] for one in lines(reader.send("GET", DAY))}
-    visit = network.run(lambda session: book(session, SYSTEM, wish(world), now=MOMENT))
+    appointment = network.run(lambda session: book(session, SYSTEM, wish(world), now=MOMENT))
     gone = known - {one["id"] for one in lines(reader.send("GET", DAY))}
-    assert gone == {f"{world.schedules['owner']}-{int(visit.starts_at.timestamp()) // 300}-30"}
+    assert gone == {
+        f"{world.schedules['owner']}-{int(appointment.starts_at.timestamp()) // 300}-30"
+    }
     assert tag(reader) != before
     assert tag(reader, other) == elsewhere
     network.run(
         lambda session: change_status(
-            session, SYSTEM, visit.id, Status.CANCELLED, now=MOMENT, cutoff=timedelta(0)
+            session, SYSTEM, appointment.id, Status.CANCELLED, now=MOMENT, cutoff=timedelta(0)
         )
     )
     assert {one["id"] for one in lines(reader.send("GET", DAY))} == known

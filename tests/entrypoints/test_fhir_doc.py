@@ -58,5 +58,5 @@ def test_the_examples_for_the_shell_hold(served: Served, world: World) -> None:
 
 def test_the_examples_for_python_hold(served: Served) -> None:
     served.run(sys.executable, "-c", PAGE.examples("python"))
-    visits = served.program.get("/api/v1/appointments?limit=100")["items"]
-    assert sum(one["status"] == "cancelled" for one in visits) == 1
+    appointments = served.program.get("/api/v1/appointments?limit=100")["items"]
+    assert sum(one["status"] == "cancelled" for one in appointments) == 1

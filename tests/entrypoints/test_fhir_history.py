@@ -57,7 +57,7 @@ class Care:
     world: World
     now: datetime
 
-    def visit(
+    def appointment(
         self,
         who: str = "owner",
         patient: str = "owner",
@@ -65,14 +65,14 @@ class Care:
         ago: timedelta = DAY,
         schedule: str = "",
     ) -> UUID:
-        """A visit of the patient with the practitioner, which began so long ago."""
+        """An appointment of the patient with the practitioner, which began so long ago."""
         schedule_id, patient_id = (
             self.world.schedules[schedule or who],
             self.world.patients[patient],
         )
 
         def work(session: Session) -> UUID:
-            visit = Appointment(
+            appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule_id,
                 patient_id=patient_id,
@@ -85,8 +85,8 @@ class Care:
                 reason="Sore knee",
                 **claimed_by(session, schedule_id, patient_id),
             )
-            session.add(visit)
-            return visit.id
+            session.add(appointment)
+            return appointment.id
 
         return self.database.run(work)
 
@@ -98,7 +98,7 @@ class Care:
         self,
         who: str = "owner",
         patient: str = "owner",
-        visit: UUID | None = None,
+        appointment: UUID | None = None,
         details: NoteDetails | PrescriptionDetails = NOTE,
     ) -> UUID:
         """What the practitioner recorded."""
@@ -110,7 +110,7 @@ class Care:
                 details,
                 now=self.now,
                 access_days=0,
-                appointment_id=visit,
+                appointment_id=appointment,
             )
         ).id
 
@@ -123,12 +123,12 @@ class Care:
         ).id
 
     def whole(self, who: str = "owner", patient: str = "owner") -> dict[str, UUID]:
-        """A visit with a note and medication, by kind."""
-        visit = self.visit(who, patient)
+        """An appointment with a note and medication, by kind."""
+        appointment = self.appointment(who, patient)
         return {
-            "Encounter": visit,
-            "DocumentReference": self.note(who, patient, visit),
-            "MedicationRequest": self.note(who, patient, visit, PILLS),
+            "Encounter": appointment,
+            "DocumentReference": self.note(who, patient, appointment),
+            "MedicationRequest": self.note(who, patient, appointment, PILLS),
         }
 
     def emergency(self, who: str, ends: timedelta, patient: str = "owner") -> None:
@@ -171,11 +171,11 @@ def nothing(_care: Care) -> None:
 
 
 def seen(status: Status, who: str = "teammate") -> Callable[[Care], object]:
-    return lambda care: care.visit(who, status=status)
+    return lambda care: care.appointment(who, status=status)
 
 
 def seen_before(days: int) -> Callable[[Care], object]:
-    return lambda care: care.visit("teammate", ago=days * DAY + HALF_HOUR)
+    return lambda care: care.appointment("teammate", ago=days * DAY + HALF_HOUR)
 
 
 def glass(ends: timedelta) -> Callable[[Care], object]:
@@ -183,7 +183,7 @@ def glass(ends: timedelta) -> Callable[[Care], object]:
 
 
 def seen_and_left(care: Care) -> None:
-    care.visit("teammate")
+    care.appointment("teammate")
 
     def leave(session: Session) -> None:
         session.get_one(Practitioner, care.world.practitioners["teammate"]).active = False
@@ -201,8 +201,8 @@ def carer(care: Care) -> None:
 
 
 def served(care: Care) -> None:
-    """A visit to the department at which the person works."""
-    care.visit(schedule="owner-service")
+    """An appointment to the department at which the person works."""
+    care.appointment(schedule="owner-service")
 
 
 TEAMMATE = "practitioner-teammate"
@@ -213,20 +213,20 @@ SCENARIOS = {
     "who treats them": ("practitioner-owner", nothing, 0, Access.CARE),
     "a practitioner of the centre": (TEAMMATE, nothing, 0, None),
     "a practitioner of another": ("practitioner-stranger", nothing, 0, None),
-    "a visit to come": (TEAMMATE, seen(Status.BOOKED), 0, Access.CARE),
-    "a visit that goes on": (TEAMMATE, seen(Status.ARRIVED), 0, Access.CARE),
-    "a visit that is over": (TEAMMATE, seen(Status.FULFILLED), 0, Access.CARE),
+    "an appointment to come": (TEAMMATE, seen(Status.BOOKED), 0, Access.CARE),
+    "an appointment that goes on": (TEAMMATE, seen(Status.ARRIVED), 0, Access.CARE),
+    "an appointment that is over": (TEAMMATE, seen(Status.FULFILLED), 0, Access.CARE),
     "a time that is kept": (TEAMMATE, seen(Status.HELD), 0, None),
     "a time that lapsed": (TEAMMATE, seen(Status.LAPSED), 0, None),
-    "a visit that is off": (TEAMMATE, seen(Status.CANCELLED), 0, None),
-    "a visit that was missed": (TEAMMATE, seen(Status.NO_SHOW), 0, None),
-    "a visit in error": (TEAMMATE, seen(Status.ENTERED_IN_ERROR), 0, None),
+    "an appointment that is off": (TEAMMATE, seen(Status.CANCELLED), 0, None),
+    "an appointment that was missed": (TEAMMATE, seen(Status.NO_SHOW), 0, None),
+    "an appointment in error": (TEAMMATE, seen(Status.ENTERED_IN_ERROR), 0, None),
     "who has left": (TEAMMATE, seen_and_left, 0, None),
-    "a visit within the days": (TEAMMATE, seen_before(6), 7, Access.CARE),
-    "a visit before the days": (TEAMMATE, seen_before(8), 7, None),
-    "a visit long ago": (TEAMMATE, seen_before(800), 0, Access.CARE),
+    "an appointment within the days": (TEAMMATE, seen_before(6), 7, Access.CARE),
+    "an appointment before the days": (TEAMMATE, seen_before(8), 7, None),
+    "an appointment long ago": (TEAMMATE, seen_before(800), 0, Access.CARE),
     "an emergency": (TEAMMATE, glass(HOUR), 0, Access.EMERGENCY),
-    "an emergency long after a visit": (
+    "an emergency long after an appointment": (
         TEAMMATE,
         lambda care: (seen_before(8)(care), glass(HOUR)(care)),
         7,
@@ -242,7 +242,7 @@ SCENARIOS = {
 
 @pytest.fixture
 def app_with(settings: Settings) -> Iterator[Callable[[int], Flask]]:
-    """The app, with an end of access some days after the last visit."""
+    """The app, with an end of access some days after the last appointment."""
     made: list[Flask] = []
 
     def make(days: int) -> Flask:
@@ -302,8 +302,8 @@ def test_a_search_over_patients_shows_exactly_the_histories_that_are_open(
     app: Flask, care: Care
 ) -> None:
     ids = {who: care.whole(who, who) for who in ("owner", "teammate", "stranger")}
-    care.visit("owner", "stranger", Status.BOOKED, ago=-DAY)
-    care.visit("owner", "teammate", Status.CANCELLED)
+    care.appointment("owner", "stranger", Status.BOOKED, ago=-DAY)
+    care.appointment("owner", "teammate", Status.CANCELLED)
     program = signed_in(app, care.world, "practitioner-owner")
     for kind in KINDS:
         wanted = {str(ids[who][kind]) for who in ("owner", "stranger")}
@@ -447,8 +447,8 @@ def check(one: Json) -> Json:
 
 
 def test_a_note_carries_its_text_and_its_corrections(app: Flask, care: Care) -> None:
-    visit = care.visit("stranger", patient="owner")
-    first = care.note("stranger", visit=visit)
+    appointment = care.appointment("stranger", patient="owner")
+    first = care.note("stranger", appointment=appointment)
     program = signed_in(app, care.world, "patient-owner")
     one = check(program.get(f"/fhir/DocumentReference/{first}"))
     attachment = one["content"][0]["attachment"]
@@ -456,7 +456,7 @@ def test_a_note_carries_its_text_and_its_corrections(app: Flask, care: Care) -> 
     assert b64decode(attachment["data"]).decode() == NOTE.text
     assert attachment["size"] == len(NOTE.text.encode())
     assert (one["status"], one["docStatus"]) == ("current", "final")
-    assert one["context"]["encounter"][0]["reference"] == f"Encounter/{visit}"
+    assert one["context"]["encounter"][0]["reference"] == f"Encounter/{appointment}"
     assert one["author"][0]["display"] == "Priya Stranger"
     assert datetime.fromisoformat(one["date"]) == care.now
     assert one["date"][-6:] in ("+09:30", "+10:30")  # Adelaide's
@@ -496,9 +496,9 @@ def test_a_correction_replaces_what_it_corrects(app: Flask, care: Care) -> None:
     assert set(found(program, f"DocumentReference?{changed}")) == {str(note), str(newer)}
 
 
-def test_a_visit_that_goes_on_has_no_end(app: Flask, care: Care) -> None:
-    over = care.visit("stranger", patient="owner")
-    here = care.visit(status=Status.ARRIVED, ago=HALF_HOUR)
+def test_an_appointment_that_goes_on_has_no_end(app: Flask, care: Care) -> None:
+    over = care.appointment("stranger", patient="owner")
+    here = care.appointment(status=Status.ARRIVED, ago=HALF_HOUR)
     program = signed_in(app, care.world, "patient-owner")
     one = check(program.get(f"/fhir/Encounter/{over}"))
     assert (one["status"], one["class"]["code"]) == ("finished", "AMB")
@@ -515,12 +515,14 @@ def test_a_visit_that_goes_on_has_no_end(app: Flask, care: Care) -> None:
     assert set(goes_on["period"]) == {"start"}
 
 
-def test_a_visit_to_a_department_is_provided_by_it(app: Flask, care: Care) -> None:
-    visit = care.visit(schedule="owner-service")
-    one = check(signed_in(app, care.world, "practitioner-owner").get(f"/fhir/Encounter/{visit}"))
+def test_an_appointment_to_a_department_is_provided_by_it(app: Flask, care: Care) -> None:
+    appointment = care.appointment(schedule="owner-service")
+    one = check(
+        signed_in(app, care.world, "practitioner-owner").get(f"/fhir/Encounter/{appointment}")
+    )
     department = care.world.departments["owner"]
     assert one["serviceProvider"]["reference"] == f"Organization/department-{department}"
-    assert one["serviceType"]["text"] == "Radiology visit"
+    assert one["serviceType"]["text"] == "Radiology appointment"
     assert "participant" not in one
 
 
@@ -541,9 +543,9 @@ def references(value: Any) -> Iterator[str]:
 def test_every_reference_resolves_for_its_reader(app: Flask, care: Care, person: str) -> None:
     ids = care.whole()
     care.correct(ids["DocumentReference"], NoteDetails(text="The left knee."))
-    care.visit(schedule="owner-service")
-    care.note(visit=care.visit(status=Status.BOOKED, ago=-2 * DAY))
-    care.visit("teammate", ago=2 * DAY)
+    care.appointment(schedule="owner-service")
+    care.note(appointment=care.appointment(status=Status.BOOKED, ago=-2 * DAY))
+    care.appointment("teammate", ago=2 * DAY)
     care.emergency("stranger", HOUR)
     program = signed_in(app, care.world, person)
     for kind in KINDS:
@@ -552,7 +554,7 @@ def test_every_reference_resolves_for_its_reader(app: Flask, care: Care, person:
                 assert program.send("GET", f"/fhir/{reference}").status_code == 200, reference
 
 
-def test_what_was_a_visit_in_error_is_no_encounter(app: Flask, care: Care) -> None:
+def test_what_was_an_appointment_in_error_is_no_encounter(app: Flask, care: Care) -> None:
     ids = care.whole()
 
     def take_back(session: Session) -> None:

@@ -88,13 +88,13 @@ def test_a_proposal_is_held_booked_changed_and_cancelled(program: Program, world
     assert program.get(f"/fhir/Slot/{one['id']}")["status"] == "busy-tentative"
     booked = send(program, "$book", by_reference(kept))
     assert booked.status_code == 200, booked.text
-    (visit,) = resources(booked, "Appointment")
-    assert (visit["id"], visit["status"]) == (kept["id"], "booked")
-    moved = visit | {"start": other["start"], "end": other["end"]}
+    (appointment,) = resources(booked, "Appointment")
+    assert (appointment["id"], appointment["status"]) == (kept["id"], "booked")
+    moved = appointment | {"start": other["start"], "end": other["end"]}
     changed = send(program, "$book", {"name": "appointment", "resource": moved})
     assert resources(changed, "Appointment")[0]["slot"][0]["reference"] == f"Slot/{other['id']}"
     why = {"name": "reason", "valueString": "Feeling better"}
-    ended = send(program, f"{visit['id']}/$cancel", why)
+    ended = send(program, f"{appointment['id']}/$cancel", why)
     assert ended.status_code == 200, ended.text
     assert ended.json["cancelationReason"] == {"text": "Feeling better"}  # type: ignore[index]
     assert program.get(f"/fhir/Slot/{other['id']}")["status"] == "free"
@@ -102,8 +102,10 @@ def test_a_proposal_is_held_booked_changed_and_cancelled(program: Program, world
 
 def test_book_also_cancels_and_lets_a_kept_time_go(program: Program, world: World) -> None:
     one, other = proposed(program, world)
-    (visit,) = resources(send(program, "$book", by_reference(one), patient(world)), "Appointment")
-    off = visit | {"status": "cancelled"}
+    (appointment,) = resources(
+        send(program, "$book", by_reference(one), patient(world)), "Appointment"
+    )
+    off = appointment | {"status": "cancelled"}
     answer = send(program, "$book", {"name": "appt-resource", "resource": off})
     assert resources(answer, "Appointment")[0]["status"] == "cancelled"
     held = send(program, "$hold", {"name": "appointment", "resource": other}, patient(world))
@@ -130,14 +132,14 @@ def test_nobody_touches_what_is_not_theirs(
     app: Flask, network: Database, program: Program, world: World
 ) -> None:
     stranger = signed_in(app, world, "patient-stranger")
-    visit = {"id": str(world.visits["owner"])}
-    assert send(stranger, f"{visit['id']}/$cancel").status_code == 404
-    assert send(stranger, "$book", by_reference(visit)).status_code == 404
+    appointment = {"id": str(world.appointments["owner"])}
+    assert send(stranger, f"{appointment['id']}/$cancel").status_code == 404
+    assert send(stranger, "$book", by_reference(appointment)).status_code == 404
     assert send(Program(app), "$find").status_code == 401
     reader = with_key(app, network, "system/Slot.rs")
     one, _ = proposed(reader, world)
     assert send(reader, "$hold", by_reference(one), patient(world)).status_code == 403
-    assert send(reader, f"{visit['id']}/$cancel").status_code == 403
+    assert send(reader, f"{appointment['id']}/$cancel").status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -282,10 +284,10 @@ def test_a_time_kept_for_nobody_is_booked_for_the_patient_who_is_sent(
     }[form]
     booked = send(program, "$book", by_reference(kept), who)
     assert booked.status_code == 200, booked.text
-    (visit,) = resources(booked, "Appointment")
-    assert (visit["status"], visit["start"]) == ("booked", kept["start"])
-    assert f"Patient/{key}" in actors(visit)
-    assert program.get(f"/fhir/Appointment/{visit['id']}") == visit
+    (appointment,) = resources(booked, "Appointment")
+    assert (appointment["status"], appointment["start"]) == ("booked", kept["start"])
+    assert f"Patient/{key}" in actors(appointment)
+    assert program.get(f"/fhir/Appointment/{appointment['id']}") == appointment
     assert program.get(f"/fhir/{kept['slot'][0]['reference']}")["status"] == "busy"
 
 
@@ -328,10 +330,10 @@ def test_a_pending_appointment_is_put_to_booked_for_the_patient_who_is_named(
     assert program.send("PUT", path, wanted).status_code == 422  # still pending: for nobody
     answer = program.send("PUT", path, wanted | {"status": "booked"})
     assert answer.status_code == 200, answer.text
-    visit: Json = answer.json  # type: ignore[assignment] # an object
-    assert (visit["status"], visit["start"]) == ("booked", kept["start"])
-    assert f"Patient/{world.patients['owner']}" in actors(visit)
-    assert {"system": "urn:ward", "value": "7"} in visit["identifier"]
-    if visit["id"] != kept["id"]:
-        assert f"/Appointment/{visit['id']}/" in answer.headers["Location"]
+    appointment: Json = answer.json  # type: ignore[assignment] # an object
+    assert (appointment["status"], appointment["start"]) == ("booked", kept["start"])
+    assert f"Patient/{world.patients['owner']}" in actors(appointment)
+    assert {"system": "urn:ward", "value": "7"} in appointment["identifier"]
+    if appointment["id"] != kept["id"]:
+        assert f"/Appointment/{appointment['id']}/" in answer.headers["Location"]
         assert program.send("GET", path).status_code == 410

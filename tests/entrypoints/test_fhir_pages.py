@@ -18,7 +18,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 
 Json = dict[str, Any]
-VISITS = 9
+APPOINTMENTS = 9
 
 
 @pytest.fixture
@@ -58,15 +58,15 @@ def everything(program: Program, path: str) -> list[str]:
     return ids(bundle)
 
 
-def cancel(program: Program, visit: str) -> None:
+def cancel(program: Program, appointment: str) -> None:
     body = {"status": "cancelled"}
-    answer = program.send("PATCH", f"/api/v1/appointments/{visit}", body)
+    answer = program.send("PATCH", f"/api/v1/appointments/{appointment}", body)
     assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("sort", ["", "&_sort=date", "&_sort=-date", "&_sort=-date,_id"])
 @pytest.mark.parametrize("status", ["", "&status=booked"])
-def test_appointments_while_visits_are_booked_and_cancelled(
+def test_appointments_while_appointments_are_booked_and_cancelled(
     program: Program, world: World, database: Database, sort: str, status: str
 ) -> None:
     now = datetime.now(UTC)
@@ -75,7 +75,7 @@ def test_appointments_while_visits_are_booked_and_cancelled(
         made = database.run(lambda session: book_for(session, world, "owner", now=now, days=days))
         return str(made.id)
 
-    for number in range(VISITS):
+    for number in range(APPOINTMENTS):
         book(10 + 4 * number)
     path = f"/fhir/Appointment?practitioner={world.practitioners['owner']}{status}{sort}"
     first = everything(program, path)
@@ -121,8 +121,8 @@ def test_slots_while_some_are_taken_and_others_come_free(
             book(0)  # was shown already
             book(4)  # is still to come
         if number == 2:
-            for visit in taken:
-                cancel(program, visit)
+            for appointment in taken:
+                cancel(program, appointment)
     assert len(shown) == len(set(shown))
     last = everything(program, path)
     assert set(first) & set(last) <= set(shown)

@@ -276,8 +276,8 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     free = program.get("/fhir/Slot?start=2026-11-25&status=free&specialty=GP")["entry"]
     first, later = free[0]["resource"], free[-1]["resource"]
     tick = int(first["id"].split("-")[1])
-    visit = database.read(lambda session: queries.visits(session, limit=400))
-    patient = next(one.patient for one in visit if isinstance(one.patient, Patient))
+    appointment = database.read(lambda session: queries.appointments(session, limit=400))
+    patient = next(one.patient for one in appointment if isinstance(one.patient, Patient))
     schedule_id = int(first["id"].split("-")[0])
     wish = Wish(schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id)
     database.run(lambda s: hold(s, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10)))

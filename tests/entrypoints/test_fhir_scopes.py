@@ -181,14 +181,14 @@ def test_scopes_are_about_the_resources_that_there_are() -> None:
 # What needs more than one scope
 
 
-def test_changing_a_visit_by_an_operation_needs_the_letter_of_changes(
+def test_changing_an_appointment_by_an_operation_needs_the_letter_of_changes(
     app: Flask, network: Database, world: World
 ) -> None:
-    visit = {
+    appointment = {
         "name": "appointment-reference",
-        "valueReference": {"reference": f"Appointment/{world.visits['owner']}"},
+        "valueReference": {"reference": f"Appointment/{world.appointments['owner']}"},
     }
-    body = {"resourceType": "Parameters", "parameter": [visit]}
+    body = {"resourceType": "Parameters", "parameter": [appointment]}
     for operation in ("$hold", "$book"):
         path = f"/fhir/Appointment/{operation}"
         maker = with_key(app, network, *all_but("Appointment", "u"))

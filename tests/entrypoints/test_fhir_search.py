@@ -48,7 +48,7 @@ def link(bundle: Json, relation: str) -> str | None:
 
 
 def day() -> str:
-    """The date at the centre of everybody's visit in the world."""
+    """The date at the centre of everybody's appointment in the world."""
     return f"{(datetime.now(UTC) + timedelta(days=3)).astimezone(SYDNEY):%Y-%m-%d}"
 
 
@@ -73,7 +73,7 @@ SEARCHES = [
     ("Location?_sort=name", ["1", "2"]),
     ("HealthcareService?organization=Organization/department-2", ["2"]),
     ("HealthcareService?location=Location/1", ["1", "2"]),
-    ("HealthcareService?service-type=surgery visit", ["2"]),
+    ("HealthcareService?service-type=surgery appointment", ["2"]),
     ("Practitioner?name=priya o", ["1"]),
     ("Practitioner?name=owner,stranger", ["1", "3"]),
     ("Practitioner?name=PRIYÁ Ô", ["1"]),
@@ -97,7 +97,7 @@ SEARCHES = [
     ("Schedule?actor=HealthcareService/1", ["1"]),
     ("Schedule?actor=Location/2&active=true", ["3", "{stranger}"]),
     ("Schedule?actor:Practitioner.name=owner", ["{owner}"]),
-    ("Schedule?service-type=radiology visit", ["1"]),
+    ("Schedule?service-type=radiology appointment", ["1"]),
     ("Schedule?date=lt1999", []),
     ("Schedule?date=gt2199", []),
     ("Schedule?actor=PractitionerRole/{owner}&date=ge2020", ["{owner}"]),
@@ -162,7 +162,7 @@ def test_a_parameter_finds_what_it_says(
             text = text.replace(f"{{{who}}}", str(key))
         for who in world.patients:
             text = text.replace(f"[{who}]", str(world.patients[who]))
-            text = text.replace(f"<{who}>", str(world.visits[who]))
+            text = text.replace(f"<{who}>", str(world.appointments[who]))
         text = text.replace("{day}", day()).replace("{plus}", at.replace("+", "%2B"))
         return text.replace("{space}", at)  # a + in an address is a space
 
@@ -191,7 +191,7 @@ def test_names_are_found_without_their_accents(
     assert found(program, "Location?name=hopital sainte-therese") == ["2"]
     assert found(program, "Organization?name=therese") == []
     assert found(program, "Organization?name:contains=therese") == ["centre-2"]
-    assert found(program, "Appointment?patient.name=sarka") == [str(world.visits["owner"])]
+    assert found(program, "Appointment?patient.name=sarka") == [str(world.appointments["owner"])]
 
 
 def test_a_system_alone_finds_all_of_its_numbers(
@@ -202,8 +202,8 @@ def test_a_system_alone_finds_all_of_its_numbers(
         session.get_one(Practitioner, 2).provider_number = "of another country"
         session.get_one(Patient, world.patients["owner"]).medicare_number = "2123 45670-1"
         session.get_one(Centre, 2).business_number = "51 824 753 556"
-        session.get_one(Appointment, world.visits["owner"]).external_id = "urn:ward|7"
-        session.get_one(Appointment, world.visits["stranger"]).external_id = "urn:wards|7"
+        session.get_one(Appointment, world.appointments["owner"]).external_id = "urn:ward|7"
+        session.get_one(Appointment, world.appointments["stranger"]).external_id = "urn:wards|7"
 
     network.run(number)
     assert found(program, f"Practitioner?identifier={numbers.PROVIDER}|") == ["1"]
@@ -212,7 +212,7 @@ def test_a_system_alone_finds_all_of_its_numbers(
     ]
     assert found(program, f"Location?identifier={numbers.BUSINESS}|") == ["2"]
     assert found(program, f"Organization?identifier={numbers.BUSINESS}|") == ["centre-2"]
-    assert found(program, "Appointment?identifier=urn:ward|") == [str(world.visits["owner"])]
+    assert found(program, "Appointment?identifier=urn:ward|") == [str(world.appointments["owner"])]
 
 
 def test_an_error_of_a_search_names_the_parameter(program: Program) -> None:
@@ -326,7 +326,7 @@ def test_the_next_page_of_slots_goes_on_where_one_was_taken(
 ) -> None:
     path = f"/fhir/Slot?schedule={world.schedules['owner']}&start={day()}&status=free&_count=20"
     first = program.get(path)
-    assert first["total"] == 47  # all day, but for one visit
+    assert first["total"] == 47  # all day, but for one appointment
     now = datetime.now(UTC)
     network.run(lambda session: book_for(session, world, "owner", now=now, days=2))
     seen, address = ids(first), link(first, "next")
@@ -346,7 +346,7 @@ def test_includes_come_once_and_as_includes(program: Program, world: World) -> N
     only = program.get("/fhir/Appointment?_include=Appointment:actor:Location")
     assert ids(only, "include") == ["1", "2"]
     back = program.get("/fhir/Patient?name=owner&_revinclude=Appointment:patient")
-    assert ids(back, "include") == [str(world.visits["owner"])]
+    assert ids(back, "include") == [str(world.appointments["owner"])]
     chain = program.get(
         f"/fhir/Slot?start={day()}&schedule={world.schedules['owner']}&_count=1"
         "&_include=Slot:schedule&_include:iterate=Schedule:actor"
@@ -383,7 +383,7 @@ def test_slots_say_what_is_taken(program: Program, world: World) -> None:
     assert found(program, f"{path}&status:not=free,busy") == []
     assert found(program, f"Slot?_id={busy[0]['resource']['id']}") == [busy[0]["resource"]["id"]]
     assert found(program, f"Appointment?slot=Slot/{busy[0]['resource']['id']}") == [
-        str(world.visits["owner"])
+        str(world.appointments["owner"])
     ]
     chained = f"Slot?schedule.actor=Practitioner/1&start={day()}&status=busy"
     assert found(program, chained) == [busy[0]["resource"]["id"]]

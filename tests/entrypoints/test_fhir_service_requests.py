@@ -467,7 +467,9 @@ def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_
             signed_in(app, world, who) for who in ("practitioner-owner", "patient-owner")
         )
         made = [written(gp, world)["id"], to_area(gp, world)["id"]]
-        assert book(patient, visit(free(patient, world)[0], world, made[0])).status_code == 201
+        assert (
+            book(patient, appointment(free(patient, world)[0], world, made[0])).status_code == 201
+        )
         for sort in ("authored", "_lastUpdated", "performer-type", "_id"):
             first = gp.get(f"{PATH}?_sort={sort}&_count=1")
             (following,) = (each["url"] for each in first["link"] if each["relation"] == "next")
@@ -494,7 +496,7 @@ def free(program: Program, world: World, count: int = 2) -> list[Json]:
     return [one for one in found if one["resourceType"] == "Appointment"][:count]
 
 
-def visit(one: Json, world: World, based_on: object = None, who: str = "owner") -> Json:
+def appointment(one: Json, world: World, based_on: object = None, who: str = "owner") -> Json:
     """The proposal as a wish of the patient's, with the letter."""
     person = {"actor": link("Patient", world.patients[who]), "status": "accepted"}
     wish = one | {"status": "booked", "participant": [*one["participant"], person]}
@@ -514,13 +516,13 @@ def operate(program: Program, operation: str, one: Json) -> Json:
     return made
 
 
-def test_a_letter_goes_from_hold_to_visit_and_back_when_it_is_cancelled(
+def test_a_letter_goes_from_hold_to_appointment_and_back_when_it_is_cancelled(
     world: World, gp: Program, ward: Program
 ) -> None:
     one, area = written(gp, world), to_area(gp, world)
     path = f"{PATH}/{area['id']}"
     first, second = free(ward, world)
-    kept = operate(ward, "$hold", visit(first, world, area["id"]))
+    kept = operate(ward, "$hold", appointment(first, world, area["id"]))
     based_on = {"reference": f"ServiceRequest/{area['id']}", "type": "ServiceRequest"}
     assert (kept["status"], kept["basedOn"]) == ("pending", [based_on])
     versions = [area["meta"]["versionId"], gp.get(path)["meta"]["versionId"]]
@@ -531,7 +533,7 @@ def test_a_letter_goes_from_hold_to_visit_and_back_when_it_is_cancelled(
     assert gp.get(path)["status"] == "completed"
     assert found(gp, "ServiceRequest?status=completed") == [area["id"]]
 
-    taken = book(ward, visit(second, world, area["id"]))
+    taken = book(ward, appointment(second, world, area["id"]))
     assert (taken.status_code, issue(taken)["expression"]) == (409, ["Appointment.basedOn"])
     assert change(gp, gp.get(path), status="revoked").status_code == 409
     ended = ward.send("POST", f"/fhir/Appointment/{made['id']}/$cancel")
@@ -539,17 +541,17 @@ def test_a_letter_goes_from_hold_to_visit_and_back_when_it_is_cancelled(
     versions.append(gp.get(path)["meta"]["versionId"])
     assert gp.get(path)["status"] == "active"
     assert len(set(versions)) == 4
-    again = book(ward, visit(second, world, area["id"]))
+    again = book(ward, appointment(second, world, area["id"]))
     assert (again.status_code, again.json["basedOn"]) == (201, [based_on])  # type: ignore[index]
     assert gp.get(path)["meta"]["lastUpdated"] > area["meta"]["lastUpdated"]
     assert gp.get(f"{PATH}/{one['id']}")["status"] == "active"
 
 
-def test_a_visit_finds_its_letter_and_a_letter_its_visit(
+def test_an_appointment_finds_its_letter_and_a_letter_its_appointment(
     world: World, gp: Program, dentist: Program, patient: Program, ward: Program
 ) -> None:
     one = written(gp, world)
-    made: Json = book(patient, visit(free(ward, world)[0], world)).json  # type: ignore[assignment]
+    made: Json = book(patient, appointment(free(ward, world)[0], world)).json  # type: ignore[assignment]
     get_fhir_model_class("Appointment").model_validate(made)
     assert made["basedOn"][0]["reference"] == f"ServiceRequest/{one['id']}"
     key = one["id"]
@@ -590,16 +592,16 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
     change(gp, ended, status="revoked")
     run_out(network, over["id"])
     stranger = signed_in(app, world, "patient-stranger")
-    body = visit(time, world, mine["id"])
+    body = appointment(time, world, mine["id"])
     for program, wish, status, code in (
-        (ward, visit(time, world, who="stranger"), 403, "referral-required"),
-        (stranger, visit(time, world, mine["id"], "stranger"), 403, "referral-required"),
-        (ward, visit(time, world, mine["id"], "stranger"), 403, "referral-required"),
-        (ward, visit(time, world, uuid4()), 403, "referral-required"),
-        (ward, visit(time, world, draft["id"]), 403, "referral-required"),
-        (ward, visit(time, world, ended["id"]), 409, "referral-spent"),
-        (ward, visit(time, world, over["id"]), 409, "referral-spent"),
-        (ward, visit(time, world, "nothing"), 422, "unfitting"),
+        (ward, appointment(time, world, who="stranger"), 403, "referral-required"),
+        (stranger, appointment(time, world, mine["id"], "stranger"), 403, "referral-required"),
+        (ward, appointment(time, world, mine["id"], "stranger"), 403, "referral-required"),
+        (ward, appointment(time, world, uuid4()), 403, "referral-required"),
+        (ward, appointment(time, world, draft["id"]), 403, "referral-required"),
+        (ward, appointment(time, world, ended["id"]), 409, "referral-spent"),
+        (ward, appointment(time, world, over["id"]), 409, "referral-spent"),
+        (ward, appointment(time, world, "nothing"), 422, "unfitting"),
         (ward, body | {"basedOn": [link("CarePlan", mine["id"])]}, 422, "unfitting"),
         (ward, body | {"basedOn": body["basedOn"] * 2}, 422, "unfitting"),
     ):
@@ -613,9 +615,11 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
     assert made.status_code == 201, made.text
 
 
-def test_the_letter_of_a_visit_stays_the_same(world: World, gp: Program, ward: Program) -> None:
+def test_the_letter_of_an_appointment_stays_the_same(
+    world: World, gp: Program, ward: Program
+) -> None:
     one, other = written(gp, world), written(gp, world)
-    made: Json = book(ward, visit(free(ward, world)[0], world, one["id"])).json  # type: ignore[assignment]
+    made: Json = book(ward, appointment(free(ward, world)[0], world, one["id"])).json  # type: ignore[assignment]
     path = f"/fhir/Appointment/{made['id']}"
     assert ward.send("PUT", path, made).json == made
     without = {name: value for name, value in made.items() if name != "basedOn"}
@@ -628,7 +632,7 @@ def test_a_kept_time_is_not_booked_with_a_letter_that_was_taken_back(
     world: World, gp: Program, ward: Program
 ) -> None:
     one, other = written(gp, world), written(gp, world)
-    kept = operate(ward, "$hold", visit(free(ward, world)[0], world, one["id"]))
+    kept = operate(ward, "$hold", appointment(free(ward, world)[0], world, one["id"]))
     change(gp, one, status="revoked")
     path = f"/fhir/Appointment/{kept['id']}"
     refused = ward.send("PUT", path, kept | {"status": "booked"})
@@ -641,7 +645,7 @@ def test_a_time_that_we_offered_is_booked_with_its_letter(
     world: World, network: Database, gp: Program, ward: Program
 ) -> None:
     one = written(gp, world)
-    kept = operate(ward, "$hold", visit(free(ward, world)[0], world, one["id"]))
+    kept = operate(ward, "$hold", appointment(free(ward, world)[0], world, one["id"]))
     mine = Appointment.id == UUID(kept["id"])
     network.run(
         lambda session: session.execute(update(Appointment).where(mine).values(offered=True))
@@ -659,8 +663,8 @@ def test_the_specialist_answers_with_a_second_note(
     path = f"{PATH}/{one['id']}"
     notes = [*one["note"], {"text": "A root canal."}]
     early = change(dentist, dentist.get(path), note=notes)
-    assert (early.status_code, "no-visit-yet" in issue(early)["diagnostics"]) == (409, True)
-    assert book(patient, visit(free(ward, world)[0], world)).status_code == 201
+    assert (early.status_code, "no-appointment-yet" in issue(early)["diagnostics"]) == (409, True)
+    assert book(patient, appointment(free(ward, world)[0], world)).status_code == 201
     for program in (gp, patient):
         assert change(program, program.get(path), note=notes).status_code == 403
     answer = change(dentist, dentist.get(path), note=notes)

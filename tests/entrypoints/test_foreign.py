@@ -58,7 +58,7 @@ LEADS = frozenset(
 """Whoever has the link has read the owner's mail: it is the proof."""
 
 AT_THE_CENTRE = frozenset({"department"})
-"""Callers who may know of the visits at the owner's centre, and so of who comes."""
+"""Callers who may know of the appointments at the owner's centre, and so of who comes."""
 
 REGISTER = frozenset(
     {
@@ -211,7 +211,7 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
     """What each door of FHIR that takes a body is sent, by endpoint or by endpoint and kind."""
     tick = int(at(now, 8).timestamp()) // 300
     slot, patient = f"Slot/{parts['schedule_id']}-{tick}-30", f"Patient/{parts['patient_id']}"
-    visit = {
+    appointment = {
         "resourceType": "Appointment",
         "status": "booked",
         "slot": [{"reference": slot}],
@@ -230,8 +230,8 @@ def resources(parts: Parts, now: datetime) -> dict[str, Any]:
         "valueReference": {"reference": f"Appointment/{parts['appointment_id']}"},
     }
     return {
-        "fhir.create Appointment": visit,
-        "fhir.update Appointment": visit | {"id": str(parts["appointment_id"])},
+        "fhir.create Appointment": appointment,
+        "fhir.update Appointment": appointment | {"id": str(parts["appointment_id"])},
         "fhir.create ServiceRequest": letter,
         "fhir.update ServiceRequest": letter
         | {"id": str(parts["referral_id"]), "status": "revoked"},

@@ -148,11 +148,11 @@ def test_staff_and_administrators_see_contact_details_and_nothing_of_a_history(
 
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.NO_SHOW, Status.ENTERED_IN_ERROR])
-def test_a_visit_that_did_not_happen_gives_nothing(
+def test_an_appointment_that_did_not_happen_gives_nothing(
     doctor: Client, network: Database, world: World, page: str, status: Status
 ) -> None:
     def change(session: Session) -> None:
-        session.get_one(Appointment, world.visits["owner"]).status = status
+        session.get_one(Appointment, world.appointments["owner"]).status = status
 
     network.run(change)
     assert doctor.get(page).status_code == 404
@@ -164,12 +164,12 @@ def test_a_visit_that_did_not_happen_gives_nothing(
 def test_a_practitioner_writes_and_the_next_one_reads(
     client_for: ClientFor, doctor: Client, network: Database, world: World, page: str
 ) -> None:
-    write(doctor, page, appointment_id=world.visits["owner"])
+    write(doctor, page, appointment_id=world.appointments["owner"])
     assert doctor.send(f"{page}/prescriptions/new", **PILLS).status_code == 303
 
     def move(session: Session) -> None:
-        visit = session.get_one(Appointment, world.visits["stranger"])
-        visit.patient_id = world.patients["owner"]
+        appointment = session.get_one(Appointment, world.appointments["stranger"])
+        appointment.patient_id = world.patients["owner"]
 
     network.run(move)
     shown = client_for("practitioner-stranger").get(page)
@@ -381,7 +381,7 @@ def test_only_who_found_the_patient_comes_to_the_emergency_page(
 def test_patients_read_their_own_and_write_nothing(
     client_for: ClientFor, doctor: Client, world: World, page: str
 ) -> None:
-    write(doctor, page, appointment_id=world.visits["owner"])
+    write(doctor, page, appointment_id=world.appointments["owner"])
     client = client_for("patient-owner")
     shown = client.get("/history")
     assert NOTE in shown.text
@@ -434,20 +434,20 @@ def test_reads_of_a_day_by_the_same_person_stand_together(
         doctor.get(page)
     shown = client_for("patient-owner").get("/history/reads").text
     assert "3 times that day" in shown
-    assert "Because you have or had a visit with them." in shown
+    assert "Because you have or had an appointment with them." in shown
     assert shown.count("Priya Owner") == 1
 
 
 def test_a_history_is_taken_along_without_a_name_in_the_files_name(
     client_for: ClientFor, doctor: Client, network: Database, world: World, page: str
 ) -> None:
-    write(doctor, page, appointment_id=world.visits["owner"])
+    write(doctor, page, appointment_id=world.appointments["owner"])
     client, own = client_for("patient-owner"), f"/history/{world.patients['owner']}"
     data = client.get(f"{own}/export.json")
     assert data.mimetype == "application/json"
     made = json.loads(data.text)
     assert [one["text"] for one in made["entries"]] == [NOTE]
-    assert made["visits"][0]["reason"] == "Sore knee"
+    assert made["appointments"][0]["reason"] == "Sore knee"
     paper = client.get(f"{own}/export.pdf")
     assert paper.mimetype == "application/pdf"
     assert NOTE in PdfReader(BytesIO(paper.data)).pages[0].extract_text()
@@ -537,7 +537,9 @@ def test_a_patient_without_anything_is_told_what_will_stand_here(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
     def forget(session: Session) -> None:
-        session.get_one(Appointment, world.visits["owner"]).patient_id = world.patients["teammate"]
+        session.get_one(Appointment, world.appointments["owner"]).patient_id = world.patients[
+            "teammate"
+        ]
 
     network.run(forget)
     client = client_for("patient-owner")
@@ -558,7 +560,7 @@ def test_names_and_texts_are_shown_as_they_are_written(
     assert "&lt;b&gt;100%&lt;/b&gt; (x)" in shown
 
 
-# On the page of a visit
+# On the page of an appointment
 
 
 @pytest.mark.parametrize(
@@ -570,7 +572,7 @@ def test_names_and_texts_are_shown_as_they_are_written(
         (Role.NETWORK_ADMIN, False, False),
     ],
 )
-def test_what_was_recorded_at_a_visit_stands_on_its_page(
+def test_what_was_recorded_at_an_appointment_stands_on_its_page(
     app: Flask,
     doctor: Client,
     network: Database,
@@ -580,24 +582,26 @@ def test_what_was_recorded_at_a_visit_stands_on_its_page(
     reads: bool,
     writes: bool,
 ) -> None:
-    write(doctor, page, appointment_id=world.visits["owner"])
+    write(doctor, page, appointment_id=world.appointments["owner"])
     actor = Actor(
         role=role,
         patient_id=world.patients["owner"] if role is Role.PATIENT else None,
         practitioner_id=world.practitioners["owner"] if role is Role.PRACTITIONER else None,
         centre_id=world.centres["own"] if role is Role.STAFF else None,
     )
-    visit = network.read(lambda session: booking.visit(session, world.visits["owner"]))
-    assert visit is not None
+    appointment = network.read(
+        lambda session: booking.appointment(session, world.appointments["owner"])
+    )
+    assert appointment is not None
     with app.test_request_context():
         g.actor = actor
         shown = render_template_string(
-            "{% from 'history/_visit.html' import at_visit %}{{ at_visit(at, zone, '/x', me) }}",
-            at=records.at_visit(visit),
-            zone=visit.zone,
+            "{% from 'history/_appointment.html' import at_appointment %}{{ at_appointment(at, zone, '/x', me) }}",
+            at=records.at_appointment(appointment),
+            zone=appointment.zone,
             me=None,
         )
     assert (NOTE in shown) is reads
     assert ("<textarea" in shown) is writes
-    assert (f'value="{world.visits["owner"]}"' in shown) is writes
+    assert (f'value="{world.appointments["owner"]}"' in shown) is writes
     assert events(network, world.patients["owner"]).count("record.read") == reads

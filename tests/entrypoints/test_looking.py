@@ -198,7 +198,7 @@ def test_head_says_how_long_the_body_is_and_whether_it_is_known(
     known = http.head("/fhir/$bulk-publish", headers={"If-None-Match": tag})
     assert (known.status_code, known.data) == (304, b"")
     program = with_key(app, network, "*")
-    there = f"/api/v1/appointments/{world.visits['owner']}"
+    there = f"/api/v1/appointments/{world.appointments['owner']}"
     tag = program.send("GET", there).headers["ETag"]
     assert program.send("HEAD", there, If_None_Match=tag).status_code == 304
 

@@ -47,9 +47,9 @@ def wanted(network: Database, world: World, person: str) -> set[Kind]:
 @pytest.mark.parametrize(
     ("person", "kinds"),
     [
-        ("patient-owner", {"visits", "reminders", "offers", "referrals"}),
-        ("practitioner-owner", {"visits", "referrals"}),
-        ("staff-owner", {"visits", "requests", "offers"}),
+        ("patient-owner", {"appointments", "reminders", "offers", "referrals"}),
+        ("practitioner-owner", {"appointments", "referrals"}),
+        ("staff-owner", {"appointments", "requests", "offers"}),
         ("centre-admin-owner", set()),
         ("network-admin", set()),
     ],
@@ -66,10 +66,10 @@ def test_everybody_chooses_among_what_they_get(
 
 def test_a_choice_is_kept_and_shown(client_for: ClientFor, network: Database, world: World) -> None:
     client = client_for("patient-owner")
-    answer = client.send("/profile/notifications", visits="y", referrals="y", requests="")
+    answer = client.send("/profile/notifications", appointments="y", referrals="y", requests="")
     assert answer.status_code == 303
     assert wanted(network, world, "patient-owner") == {
-        Kind.VISITS,
+        Kind.APPOINTMENTS,
         Kind.REFERRALS,
         Kind.REQUESTS,
     }, "what was not asked is left alone"
@@ -100,7 +100,7 @@ def test_opening_the_link_changes_nothing(
     page = client_for(None).get(link)
     assert page.status_code == 200
     assert "Stop this mail?" in page.text
-    assert "A reminder before each visit" in page.text
+    assert "A reminder before each appointment" in page.text
     assert wanted(network, world, "patient-owner") == set(Kind)
 
 
@@ -151,7 +151,7 @@ def test_a_calendar_is_read_without_signing_in(
     assert answer.status_code == 200
     assert answer.content_type == "text/calendar; charset=utf-8"
     assert answer.headers["Cache-Control"] == "private, no-cache"
-    own = [] if person == "staff-owner" else [str(world.visits["owner"])]
+    own = [] if person == "staff-owner" else [str(world.appointments["owner"])]
     assert [one.uid for one in agreed(answer.data).entries] == own
     assert "Sore knee" not in answer.text
 
@@ -203,11 +203,11 @@ def test_the_log_of_a_fault_does_not_hold_the_address(
     assert path.removeprefix("/calendars/").removesuffix(".ics") not in str(lines)
 
 
-def test_a_cancelled_visit_changes_it(client_for: ClientFor, world: World) -> None:
+def test_a_cancelled_appointment_changes_it(client_for: ClientFor, world: World) -> None:
     client = client_for("patient-owner")
     path = make_address(client)
     etag = client.get(path).headers["ETag"]
-    answer = client.send(f"/appointments/{world.visits['owner']}/cancel")
+    answer = client.send(f"/appointments/{world.appointments['owner']}/cancel")
     assert answer.status_code == 303
     changed = client.get(path, **{"If-None-Match": etag})
     assert changed.status_code == 200
@@ -254,36 +254,36 @@ def test_its_page_takes_as_many_statements_whatever_is_in_it(
     assert world
 
 
-# One visit
+# One appointment
 
 
 @pytest.mark.parametrize(
     ("person", "called"),
     [
-        ("patient-owner", "Visit with Priya Owner"),
-        ("practitioner-owner", "Visit: A. O."),
-        ("centre-admin-owner", "Visit: A. O."),
+        ("patient-owner", "Appointment with Priya Owner"),
+        ("practitioner-owner", "Appointment: A. O."),
+        ("centre-admin-owner", "Appointment: A. O."),
     ],
 )
-def test_a_visit_is_downloaded_for_a_calendar(
+def test_an_appointment_is_downloaded_for_a_calendar(
     client_for: ClientFor, world: World, person: str, called: str
 ) -> None:
-    answer = client_for(person).get(f"/appointments/{world.visits['owner']}/visit.ics")
+    answer = client_for(person).get(f"/appointments/{world.appointments['owner']}/appointment.ics")
     assert answer.content_type == "text/calendar; charset=utf-8; method=PUBLISH"
-    assert answer.headers["Content-Disposition"] == "attachment; filename=visit.ics"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=appointment.ics"
     assert "private" in answer.headers["Cache-Control"]
     check_form(answer.data)
     book = agreed(answer.data)
     (seen,) = book.entries
     assert (book.method, seen.attendees) == ("PUBLISH", ())
-    assert (seen.uid, seen.summary) == (str(world.visits["owner"]), called)
+    assert (seen.uid, seen.summary) == (str(world.appointments["owner"]), called)
     assert (seen.status, seen.sequence) == ("CONFIRMED", 0)
     assert seen.length == timedelta(minutes=30)
     assert seen.start.astimezone(SYDNEY).time() == time(10)
     assert "Sore knee" not in answer.text
 
 
-def test_a_download_says_whose_visit_it_is_where_that_is_a_dependent(
+def test_a_download_says_whose_appointment_it_is_where_that_is_a_dependent(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
     def care(session: Session) -> None:
@@ -291,8 +291,10 @@ def test_a_download_says_whose_visit_it_is_where_that_is_a_dependent(
         session.add(Dependent(patient_id=teammate, carer_id=owner, since=clock.now()))
 
     network.run(care)
-    answer = client_for("patient-owner").get(f"/appointments/{world.visits['teammate']}/visit.ics")
-    assert agreed_entry(answer.data).summary == "Aroha Teammate: visit with Priya Teammate"
+    answer = client_for("patient-owner").get(
+        f"/appointments/{world.appointments['teammate']}/appointment.ics"
+    )
+    assert agreed_entry(answer.data).summary == "Aroha Teammate: appointment with Priya Teammate"
 
 
 def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: World) -> None:
@@ -303,11 +305,11 @@ def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: Wo
         return booking.hold(session, SYSTEM, wish, now=clock.now(), keep=timedelta(minutes=10)).id
 
     held = network.run(hold)
-    answer = client_for("patient-owner").get(f"/appointments/{held}/visit.ics")
+    answer = client_for("patient-owner").get(f"/appointments/{held}/appointment.ics")
     assert agreed_entry(answer.data).status == "TENTATIVE"
 
 
 @pytest.mark.parametrize("person", ["patient-stranger", "practitioner-stranger"])
 def test_strangers_download_nothing(client_for: ClientFor, world: World, person: str) -> None:
-    path = f"/appointments/{world.visits['owner']}/visit.ics"
+    path = f"/appointments/{world.appointments['owner']}/appointment.ics"
     assert client_for(person).get(path).status_code == 404

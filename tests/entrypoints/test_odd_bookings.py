@@ -31,7 +31,7 @@ READ = [
     (None, "/book/{schedule}", ["week", "start", "minutes", "hold", "patient"]),
     ("patient-owner", "/book/{schedule}", ["week", "start", "minutes", "hold", "patient"]),
     ("staff-owner", "/book/{schedule}", ["start", "patient", "hold"]),
-    ("patient-owner", "/appointments/{visit}/move", ["week", "start", "minutes", "schedule"]),
+    ("patient-owner", "/appointments/{appointment}/move", ["week", "start", "minutes", "schedule"]),
     ("patient-owner", "/dashboard/past", ["page"]),
     ("practitioner-owner", "/calendar", ["day", "view"]),
 ]
@@ -40,8 +40,8 @@ WRITTEN = [
     ("patient-owner", "/book/{schedule}", ["start", "minutes", "hold", "patient", "priority"]),
     ("patient-owner", "/book/{schedule}/hold", ["start", "minutes", "patient"]),
     ("staff-owner", "/book/{schedule}", ["start", "minutes", "patient", "second"]),
-    ("patient-owner", "/appointments/{visit}/move", ["start", "minutes", "schedule"]),
-    ("practitioner-owner", "/appointments/{visit}/status", ["to", "back"]),
+    ("patient-owner", "/appointments/{appointment}/move", ["start", "minutes", "schedule"]),
+    ("practitioner-owner", "/appointments/{appointment}/status", ["to", "back"]),
     (
         "practitioner-owner",
         "/calendar/absences",
@@ -51,7 +51,9 @@ WRITTEN = [
 
 
 def filled(path: str, world: World) -> str:
-    return path.format(schedule=world.schedules["teammate"], visit=world.visits["owner"])
+    return path.format(
+        schedule=world.schedules["teammate"], appointment=world.appointments["owner"]
+    )
 
 
 def booked_time(database: Database) -> list[Any]:
@@ -143,7 +145,12 @@ def test_an_account_is_deleted_by_http(client_for: ClientFor, world: World) -> N
 
 @pytest.mark.parametrize(
     "path",
-    ["/appointments/{}", "/appointments/{}/cancel", "/appointments/{}/visit.ics", "/holds/{}/x"],
+    [
+        "/appointments/{}",
+        "/appointments/{}/cancel",
+        "/appointments/{}/appointment.ics",
+        "/holds/{}/x",
+    ],
 )
 @pytest.mark.parametrize("part", ["1", "nonsense", UNKNOWN, "%00", "x" * 3000, "../.."])
 def test_odd_ids_are_not_found(client_for: ClientFor, path: str, part: str) -> None:

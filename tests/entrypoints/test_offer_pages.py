@@ -28,10 +28,10 @@ def now() -> datetime:
 
 @pytest.fixture
 def offer(network: Database, world: World) -> Offer:
-    """An earlier time for the visit of the patient ``owner``."""
+    """An earlier time for the appointment of the patient ``owner``."""
     actor = Actor(role=Role.PATIENT, patient_id=world.patients["owner"])
     details = WaitingDetails(
-        appointment_id=world.visits["owner"],
+        appointment_id=world.appointments["owner"],
         schedule_id=world.schedules["owner"],
         starts_from=now(),
         starts_until=now() + timedelta(days=9),
@@ -95,14 +95,14 @@ def test_the_time_is_taken_without_signing_in(
     client = client_for(None)
     answer = client.send(f"{link}/take", page=link)
     assert (answer.status_code, answer.location) == (303, link)
-    assert "Your visit has moved to the new time" in client.get(link).text
+    assert "Your appointment has moved to the new time" in client.get(link).text
     hold = row(network, Appointment, offer.hold_id)
-    visit = row(network, Appointment, world.visits["owner"])
-    assert (visit.starts_at, hold.status) == (hold.starts_at, Status.LAPSED)
+    appointment = row(network, Appointment, world.appointments["owner"])
+    assert (appointment.starts_at, hold.status) == (hold.starts_at, Status.LAPSED)
     assert only(network, WaitingEntry).status == Waiting.SERVED
     again = client.post(f"{link}/take")
     assert again.status_code == 410
-    assert "Your visit has moved" in again.text
+    assert "Your appointment has moved" in again.text
     assert check.faults(network) == []
 
 
@@ -113,14 +113,14 @@ def test_without_the_token_of_the_form_nothing_is_taken(
     assert row(network, Offer, offer.id).status == OfferStatus.OPEN
 
 
-def test_leaving_the_time_keeps_the_visit_and_the_wait(
+def test_leaving_the_time_keeps_the_appointment_and_the_wait(
     client_for: ClientFor, network: Database, world: World, offer: Offer, link: str
 ) -> None:
     client = client_for(None)
-    before = row(network, Appointment, world.visits["owner"]).starts_at
+    before = row(network, Appointment, world.appointments["owner"]).starts_at
     assert client.send(f"{link}/decline", page=link).status_code == 303
     assert "You go on waiting for an earlier one" in client.get(link).text
-    assert row(network, Appointment, world.visits["owner"]).starts_at == before
+    assert row(network, Appointment, world.appointments["owner"]).starts_at == before
     assert only(network, WaitingEntry).status == Waiting.WAITING
 
 
@@ -141,7 +141,7 @@ def test_an_offer_that_is_over_says_how_to_go_on_and_no_more(
     assert page.status_code == 200
     assert "Take this time" not in page.text
     assert "Priya Owner" not in page.text
-    assert "/move" in page.text or "Open the visit" in page.text
+    assert "/move" in page.text or "Open the appointment" in page.text
     assert client.post(f"{link}/take").status_code == 410
     assert client.post(f"{link}/decline").status_code == 410
 
@@ -159,14 +159,14 @@ def test_links_that_we_did_not_sign_as_offers_lead_nowhere(
     assert token not in mail
 
 
-def test_who_is_signed_in_is_led_to_the_visit(
+def test_who_is_signed_in_is_led_to_the_appointment(
     client_for: ClientFor, world: World, offer: Offer, link: str
 ) -> None:
     client = client_for("patient-owner")
     assert link in client.get("/offers").text
     assert link in client.get("/waiting").text
     answer = client.send(f"{link}/take", page=link)
-    assert answer.location == f"/appointments/{world.visits['owner']}"
+    assert answer.location == f"/appointments/{world.appointments['owner']}"
     assert link not in client.get("/offers").text
 
 
@@ -185,7 +185,7 @@ def test_who_gives_the_care_answers_for_a_patient_on_the_telephone(
     assert link in page
     assert "Aroha Owner" in page
     answer = client.send(f"{link}/take", page=link)
-    assert answer.location == f"/appointments/{world.visits['owner']}"
+    assert answer.location == f"/appointments/{world.appointments['owner']}"
 
 
 # The waiting list
@@ -269,7 +269,7 @@ def test_who_gives_the_care_puts_a_patient_on_the_list_as_urgent(
     assert client_for("practitioner-stranger").get(path).status_code == 404
 
 
-def test_nobody_waits_for_other_patients_or_with_their_visits(
+def test_nobody_waits_for_other_patients_or_with_their_appointments(
     client_for: ClientFor, world: World
 ) -> None:
     client = client_for("patient-stranger")
@@ -277,9 +277,9 @@ def test_nobody_waits_for_other_patients_or_with_their_visits(
     path = f"/waiting/new?schedule={schedule}&patient={world.patients['owner']}"
     assert client.get(path).status_code == 404
     assert client.post(path, **form(world, day_ahead())).status_code in (403, 404)
-    visit = f"/waiting/new?appointment={world.visits['owner']}"
-    assert client.get(visit).status_code == 404
-    assert client.post(visit, **form(world, day_ahead())).status_code == 404
+    appointment = f"/waiting/new?appointment={world.appointments['owner']}"
+    assert client.get(appointment).status_code == 404
+    assert client.post(appointment, **form(world, day_ahead())).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -307,11 +307,16 @@ def test_what_cannot_be_waited_for_is_refused_in_words(
         assert "There is a problem" in answer.text
 
 
-def test_an_earlier_time_is_waited_for_from_the_visit(client_for: ClientFor, world: World) -> None:
+def test_an_earlier_time_is_waited_for_from_the_appointment(
+    client_for: ClientFor, world: World
+) -> None:
     client = client_for("patient-owner")
-    path = f"/waiting/new?appointment={world.visits['owner']}"
-    assert path.replace("&", "&amp;") in client.get(f"/appointments/{world.visits['owner']}").text
-    assert "You keep your visit on" in client.get(path).text
+    path = f"/waiting/new?appointment={world.appointments['owner']}"
+    assert (
+        path.replace("&", "&amp;")
+        in client.get(f"/appointments/{world.appointments['owner']}").text
+    )
+    assert "You keep your appointment on" in client.get(path).text
 
 
 def test_a_time_that_was_taken_is_not_called_earlier_than_itself(
@@ -324,32 +329,36 @@ def test_a_time_that_was_taken_is_not_called_earlier_than_itself(
     assert "Earlier than" not in page
 
 
-def waits(client_for: ClientFor, person: str, visit: UUID) -> int:
-    """How often the page of a visit offers to wait for an earlier time."""
-    return client_for(person).get(f"/appointments/{visit}").text.count("/waiting/new?appointment=")
+def waits(client_for: ClientFor, person: str, appointment: UUID) -> int:
+    """How often the page of an appointment offers to wait for an earlier time."""
+    return (
+        client_for(person)
+        .get(f"/appointments/{appointment}")
+        .text.count("/waiting/new?appointment=")
+    )
 
 
 @pytest.mark.parametrize("person", ["patient-owner", "staff-owner", "practitioner-owner"])
-def test_the_page_of_a_visit_offers_once_to_wait(
+def test_the_page_of_an_appointment_offers_once_to_wait(
     client_for: ClientFor, world: World, person: str
 ) -> None:
-    assert waits(client_for, person, world.visits["owner"]) == 1
+    assert waits(client_for, person, world.appointments["owner"]) == 1
 
 
 def test_who_is_offered_an_earlier_time_is_not_asked_to_wait_for_one(
     client_for: ClientFor, world: World, offer: Offer
 ) -> None:
-    assert offer.appointment_id == world.visits["owner"]
+    assert offer.appointment_id == world.appointments["owner"]
     for person in ("patient-owner", "staff-owner"):
-        assert waits(client_for, person, world.visits["owner"]) == 0
+        assert waits(client_for, person, world.appointments["owner"]) == 0
 
 
-def test_a_department_may_wait_with_a_visit_without_a_patient(
+def test_a_department_may_wait_with_an_appointment_without_a_patient(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
-    change(network, Appointment, world.visits["owner"], patient_id=None)
-    assert waits(client_for, "staff-owner", world.visits["owner"]) == 1
-    assert waits(client_for, "centre-admin-owner", world.visits["owner"]) == 0
+    change(network, Appointment, world.appointments["owner"], patient_id=None)
+    assert waits(client_for, "staff-owner", world.appointments["owner"]) == 1
+    assert waits(client_for, "centre-admin-owner", world.appointments["owner"]) == 0
 
 
 def test_unknown_things_are_not_waited_for(client_for: ClientFor) -> None:

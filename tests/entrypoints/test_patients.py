@@ -58,7 +58,7 @@ def test_details_are_changed(client_for: ClientFor, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("person", "sees_visit"),
+    ("person", "sees_appointment"),
     [
         ("practitioner-owner", True),
         ("staff-teammate", True),
@@ -68,11 +68,11 @@ def test_details_are_changed(client_for: ClientFor, world: World) -> None:
         ("staff-stranger", False),
     ],
 )
-def test_visits_are_shown_to_those_who_have_a_part_in_them(
-    client_for: ClientFor, world: World, person: str, sees_visit: bool
+def test_appointments_are_shown_to_those_who_have_a_part_in_them(
+    client_for: ClientFor, world: World, person: str, sees_appointment: bool
 ) -> None:
     page = client_for(person).get(f"/patients/{world.patients['owner']}").text
-    assert (f"/appointments/{world.visits['owner']}" in page) is sees_visit
+    assert (f"/appointments/{world.appointments['owner']}" in page) is sees_appointment
     assert ("Sore knee" in page) is (person == "practitioner-owner")
 
 

@@ -170,10 +170,10 @@ def test_own_data_can_be_taken_along(client_for: ClientFor, world: World) -> Non
     assert "attachment" in answer.headers["Content-Disposition"]
     data = json.loads(answer.text)
     assert data["details"]["born"] == "1980-03-31"
-    [visit] = data["visits"]
-    assert visit["id"] == str(world.visits["owner"])
-    assert visit["with"] == "Priya Owner"
-    assert visit["reason"] == "Sore knee"
+    [appointment] = data["appointments"]
+    assert appointment["id"] == str(world.appointments["owner"])
+    assert appointment["with"] == "Priya Owner"
+    assert appointment["reason"] == "Sore knee"
     assert "password" not in answer.text
 
 
@@ -187,9 +187,11 @@ def test_a_deleted_account_leaves_the_record_without_login(
     assert account(network, world, "patient-owner") is None
     patient = network.read(lambda session: directory.patient(session, world.patients["owner"]))
     assert patient.account_id is None
-    visit = network.read(lambda session: booking.visit(session, world.visits["owner"]))
-    assert visit
-    assert visit.status is Status.CANCELLED
+    appointment = network.read(
+        lambda session: booking.appointment(session, world.appointments["owner"])
+    )
+    assert appointment
+    assert appointment.status is Status.CANCELLED
     again = client_for(None).send("/login", email=world.emails["patient-owner"], password=PASSWORD)
     assert again.status_code == 401
 

@@ -69,7 +69,7 @@ def free_start(client: Client, world: World, who: str = "stranger", **more: obje
 
 
 def book_with(patient: Client, world: World, who: str) -> str:
-    """The path of a visit that the patient books with the letter."""
+    """The path of an appointment that the patient books with the letter."""
     start, book = free_start(patient, world, who), f"/book/{world.schedules[who]}"
     hold = re.search(
         r"hold=([0-9a-f-]{36})", patient.post(f"{book}/hold", start=start, minutes=30).location
@@ -261,12 +261,12 @@ def test_from_letter_to_answer(
     held = patient.post(f"{book}/hold", start=start, minutes=30)
     hold = re.search(r"hold=([0-9a-f-]{36})", held.location)
     assert hold
-    visit = patient.post(book, start=start, minutes=30, hold=hold[1]).location
+    appointment = patient.post(book, start=start, minutes=30, hold=hold[1]).location
     row = only(network)
     bearers = network.read(
         lambda session: session.query(Appointment).filter_by(referral_use=row.id).count()
     )
-    assert (visit.endswith("booked=1"), bearers) == (True, 1)
+    assert (appointment.endswith("booked=1"), bearers) == (True, 1)
     assert LETTER in specialist.get(sent).text
     assert "Aroha Owner" in specialist.get("/referrals").text
     assert specialist.send(f"{sent}/answer", page=sent, answer=" ").status_code == 422
@@ -282,9 +282,9 @@ def test_the_next_specialist_answers_too_and_nothing_that_was_written_is_lost(
     client_for: ClientFor, network: Database, world: World, sent: str
 ) -> None:
     patient, first = client_for("patient-owner"), client_for("practitioner-stranger")
-    visit = book_with(patient, world, "stranger")
+    appointment = book_with(patient, world, "stranger")
     assert first.send(f"{sent}/answer", page=sent, answer=ANSWER).status_code == 303
-    assert patient.send(f"{visit}/cancel").status_code == 303
+    assert patient.send(f"{appointment}/cancel").status_code == 303
     assert "By <bdi>Priya Stranger</bdi>" in first.get(sent).text
     book_with(patient, world, "teammate")
     second = client_for("practitioner-teammate")
@@ -319,7 +319,7 @@ def test_who_books_for_the_patient_learns_that_there_is_a_letter_and_no_more(
     book = f"/book/{world.schedules['stranger']}?patient={world.patients['owner']}"
     clerk = client_for("staff-stranger")
     page = clerk.get(book).text
-    assert "The patient has a referral, which this visit will use." in page
+    assert "The patient has a referral, which this appointment will use." in page
     assert "Priya Owner" not in page
     elsewhere = client_for("staff-owner").get(book).text
     assert "has a referral" not in elsewhere

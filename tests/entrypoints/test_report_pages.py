@@ -14,16 +14,16 @@ from openslot.directory.models import Centre
 from openslot.entrypoints.web.report_words import Kind
 
 HEADINGS = (
-    "How many visits are booked?",
+    "How many appointments are booked?",
     "How much of the open time is booked?",
-    "How many visits are missed?",
-    "How long before a visit is it booked?",
+    "How many appointments are missed?",
+    "How long before an appointment is it booked?",
     "How soon can somebody be seen?",
 )
 
 
 def ahead() -> str:
-    """A period around the visits of the world, which are three days from now."""
+    """A period around the appointments of the world, which are three days from now."""
     today = datetime.now(UTC).date()
     return f"since={today - timedelta(days=1)}&until={today + timedelta(days=6)}"
 
@@ -34,11 +34,11 @@ def rows(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("person", "visits"),
+    ("person", "appointments"),
     [("network-admin", 3), ("centre-admin-owner", 2), ("practitioner-owner", 1)],
 )
 def test_each_reads_the_figures_of_their_own(
-    client_for: ClientFor, person: str, visits: int
+    client_for: ClientFor, person: str, appointments: int
 ) -> None:
     client = client_for(person)
     page = client.get(f"/reports?{ahead()}")
@@ -46,7 +46,7 @@ def test_each_reads_the_figures_of_their_own(
     for heading in HEADINGS:
         assert heading in page.text
     file = client.get(f"/reports/bookings.csv?{ahead()}")
-    assert sum(int(row[1]) for row in rows(file.text)[1:]) == visits
+    assert sum(int(row[1]) for row in rows(file.text)[1:]) == appointments
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_a_report_that_is_none_is_not_found(client_for: ClientFor) -> None:
     assert client_for("network-admin").get("/reports/patients.csv").status_code == 404
 
 
-def test_a_period_without_visits_says_so(client_for: ClientFor) -> None:
+def test_a_period_without_appointments_says_so(client_for: ClientFor) -> None:
     client = client_for("practitioner-owner")
     page = client.get("/reports?since=2020-01-06&until=2020-01-12")
     assert page.status_code == 200
     assert page.text.count("Nothing to count here") == 3
     file = client.get("/reports/no-shows.csv?since=2020-01-06&until=2020-01-12")
-    assert rows(file.text) == [["Week from", "Visits due", "No-shows", "Missed"]]
+    assert rows(file.text) == [["Week from", "Appointments due", "No-shows", "Missed"]]
 
 
 def test_files_are_utf8_with_a_mark_and_named_after_their_period(client_for: ClientFor) -> None:

@@ -82,13 +82,13 @@ def test_another_time_is_proposed_and_taken(
     assert "Busy" in shown
     assert "Take this time" in shown
     assert surgery.send(f"{path}/agree", page=path).status_code == 303
-    visit = network.read(
+    appointment = network.read(
         lambda session: session.scalar(
             select(Appointment).where(Appointment.id == of(network, path).appointment_id)
         )
     )
-    assert visit is not None
-    assert visit.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ") == soon(3)
+    assert appointment is not None
+    assert appointment.starts_at.strftime("%Y-%m-%dT%H:%M:%SZ") == soon(3)
 
 
 def test_a_request_is_declined_with_a_reason_and_only_with_one(
@@ -260,7 +260,7 @@ def test_favourite_departments_stand_first_and_one_press_is_undone_by_another(
 ) -> None:
     client = client_for("staff-teammate")
     page = client.get("/departments").text
-    assert "Radiology visit" in page
+    assert "Radiology appointment" in page
     assert "Pathology" not in page
     kept = f"/favourites/department/{world.departments['owner']}"
     answer = client.send(kept, page="/departments", keep="yes", back="/departments")
@@ -299,7 +299,7 @@ def test_a_patient_rates_changes_and_takes_back(client_for: ClientFor, world: Wo
         assert answer.location == f"{profile}#ratings"
     shown = client.get(profile).text
     assert "4.0" in shown
-    assert "0 after a visit" in shown
+    assert "0 after an appointment" in shown
     assert "Aroha" not in shown.partition("<main")[2]
     assert client.post(rate, stars=9).status_code == 422
     client.send(f"{rate}/withdraw", page=profile)

@@ -58,7 +58,7 @@ def doctor(client_for: ClientFor) -> Client:
 
 
 @pytest.fixture
-def visit(program: Program, patient: str, world: World) -> str:
+def appointment(program: Program, patient: str, world: World) -> str:
     """What the stranger books for the patient, in five days; its id."""
     start = (clock.now() + timedelta(days=5)).replace(minute=0, second=0, microsecond=0)
     body = {
@@ -72,11 +72,11 @@ def visit(program: Program, patient: str, world: World) -> str:
     return str(made.json["id"])
 
 
-def comes(network: Database, visit: str) -> None:
-    """The day of the visit."""
+def comes(network: Database, appointment: str) -> None:
+    """The day of the appointment."""
 
     def work(session: Session) -> None:
-        row = session.get_one(Appointment, UUID(visit))
+        row = session.get_one(Appointment, UUID(appointment))
         row.opens_record_at = clock.now() - timedelta(hours=1)
 
     network.run(work)
@@ -97,7 +97,7 @@ def doors(patient: str) -> list[tuple[str, str, Any]]:
     ]
 
 
-@pytest.mark.usefixtures("visit")
+@pytest.mark.usefixtures("appointment")
 def test_no_door_opens_before_the_day(program: Program, patient: str) -> None:
     for method, path, body in doors(patient):
         answer = program.send(method, path, body)
@@ -109,7 +109,7 @@ def test_no_door_opens_before_the_day(program: Program, patient: str) -> None:
         assert found["total"] == 0, kind
 
 
-@pytest.mark.usefixtures("visit")
+@pytest.mark.usefixtures("appointment")
 def test_a_patient_whom_one_only_booked_is_found_by_no_number(
     program: Program, patient: str
 ) -> None:
@@ -119,13 +119,13 @@ def test_a_patient_whom_one_only_booked_is_found_by_no_number(
 
 
 def test_the_page_explains_and_asks_for_a_reason(
-    doctor: Client, visit: str, patient: str, network: Database, world: World
+    doctor: Client, appointment: str, patient: str, network: Database, world: World
 ) -> None:
     page = doctor.get(f"/patients/{patient}")
     assert page.status_code == 403
-    assert "You booked the visit yourself" in page.text
+    assert "You booked the appointment yourself" in page.text
     assert NOTE not in page.text
-    assert f"/patients/{patient}/emergency" in doctor.get(f"/appointments/{visit}").text
+    assert f"/patients/{patient}/emergency" in doctor.get(f"/appointments/{appointment}").text
     assert doctor.get(f"/patients/{patient}/edit").status_code == 404
     opened = doctor.send(f"/patients/{patient}/emergency", reason=WHY)
     assert opened.status_code == 303
@@ -135,7 +135,7 @@ def test_the_page_explains_and_asks_for_a_reason(
     assert actions == ["record.refused", "record.emergency-access", "record.read"]
 
 
-@pytest.mark.usefixtures("visit")
+@pytest.mark.usefixtures("appointment")
 def test_the_patient_and_the_administrators_are_told_of_it(
     doctor: Client, patient: str, network: Database, settings: Settings, world: World
 ) -> None:
@@ -152,24 +152,24 @@ def test_who_has_booked_nobody_finds_nobody(doctor: Client, patient: str) -> Non
 
 
 def test_on_the_day_it_is_open_and_says_so_to_the_patient_also_once_it_is_cancelled(
-    program: Program, client_for: ClientFor, visit: str, patient: str, network: Database
+    program: Program, client_for: ClientFor, appointment: str, patient: str, network: Database
 ) -> None:
-    comes(network, visit)
+    comes(network, appointment)
     assert NOTE in program.send("GET", f"/api/v1/patients/{patient}/history").text
     changed = program.send("PATCH", f"/api/v1/patients/{patient}", {"phone": "0400 999 999"})
     assert changed.status_code == 404
     body = {"status": "cancelled"}
-    gone = program.send("PATCH", f"/api/v1/appointments/{visit}", body)
+    gone = program.send("PATCH", f"/api/v1/appointments/{appointment}", body)
     assert gone.status_code == 200, gone.text
     assert program.send("GET", f"/api/v1/patients/{patient}/history").status_code == 404
     readers = client_for("patient-owner").get("/history/reads").text
-    assert "Because of a visit that they booked themselves." in readers
+    assert "Because of an appointment that they booked themselves." in readers
 
 
-def test_the_patient_hears_of_the_visit_also_if_it_is_cancelled_at_once(
-    program: Program, visit: str, network: Database, settings: Settings, world: World
+def test_the_patient_hears_of_the_appointment_also_if_it_is_cancelled_at_once(
+    program: Program, appointment: str, network: Database, settings: Settings, world: World
 ) -> None:
-    program.send("PATCH", f"/api/v1/appointments/{visit}", {"status": "cancelled"})
+    program.send("PATCH", f"/api/v1/appointments/{appointment}", {"status": "cancelled"})
     while handle_next(network, settings, now=clock.now):
         pass
     told = [one for one in mails(network) if one["to"] == world.emails["patient-owner"]]

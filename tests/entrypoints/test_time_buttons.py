@@ -154,7 +154,8 @@ def test_every_time_leads_to_what_it_says_and_can_be_booked(
 def _is_said_and_booked(
     client: Client, network: Database, page: str, button: Button, name: str
 ) -> None:
-    """The form names whom, where and when; Confirm books that, and the visit's page names it."""
+    """The form names whom, where and when; Confirm books that, and the appointment's page names
+    it."""
     with_whom, _, rest = button.words.removeprefix("with ").partition(", ")
     centre = rest.partition(", at ")[2].partition(", ")[0]
     form = fields(page)
@@ -171,10 +172,15 @@ def _is_said_and_booked(
     _undo(network, UUID(answer.location.partition("?")[0].rpartition("/")[2]))
 
 
-def _undo(network: Database, visit: UUID) -> None:
+def _undo(network: Database, appointment: UUID) -> None:
     network.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit, Status.CANCELLED, now=datetime.now(UTC), cutoff=timedelta(0)
+            session,
+            SYSTEM,
+            appointment,
+            Status.CANCELLED,
+            now=datetime.now(UTC),
+            cutoff=timedelta(0),
         )
     )
 
@@ -232,7 +238,7 @@ def test_near_matches_of_some_words_show_times_of_what_bears_one_itself(
 def test_times_are_free_for_whom_they_are(
     client_for: ClientFor, network: Database, world: World, table: Timetable
 ) -> None:
-    """The owner has a visit at ten in three days; the child has not."""
+    """The owner has an appointment at ten in three days; the child has not."""
     client, at = client_for("patient-owner"), _ten(3)
     week = f"/book/{table.gp_here}?week={at.date()}"
     assert at not in starts(client.get(week).text)
@@ -242,7 +248,7 @@ def test_times_are_free_for_whom_they_are(
     assert at.date() not in {start.astimezone(SYDNEY).date() for start in profile}
 
 
-def test_who_books_for_patients_may_add_a_second_visit_knowingly(
+def test_who_books_for_patients_may_add_a_second_appointment_knowingly(
     client_for: ClientFor, world: World
 ) -> None:
     client, at = client_for("staff-owner"), _ten(3)

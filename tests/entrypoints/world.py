@@ -55,7 +55,7 @@ class World:
     departments: dict[str, int] = field(default_factory=dict)
     services: dict[str, int] = field(default_factory=dict)
     schedules: dict[str, int] = field(default_factory=dict)
-    visits: dict[str, UUID] = field(default_factory=dict)
+    appointments: dict[str, UUID] = field(default_factory=dict)
 
 
 def build(database: Database, now: datetime | None = None) -> World:
@@ -72,7 +72,7 @@ def _build(session: Session, now: datetime) -> World:
     ):
         _centre(session, world, which, name, zone, now)
     _people(session, world, now)
-    _visits(session, world, now)
+    _appointments(session, world, now)
     return world
 
 
@@ -109,7 +109,7 @@ def _department(
         session, SYSTEM, centre.id, DepartmentDetails(name=title), now=now
     )
     service = directory.create_service(
-        session, SYSTEM, department.id, ServiceDetails(name=f"{title} visit"), now=now
+        session, SYSTEM, department.id, ServiceDetails(name=f"{title} appointment"), now=now
     )
     schedule = open_schedule(
         session,
@@ -194,15 +194,15 @@ def _patient(session: Session, world: World, who: str, now: datetime) -> None:
     world.patients[who] = patient.id
 
 
-def _visits(session: Session, world: World, now: datetime) -> None:
-    """Each patient has a visit in three days, with the practitioner of the same name."""
+def _appointments(session: Session, world: World, now: datetime) -> None:
+    """Each patient has an appointment in three days, with the practitioner of the same name."""
     for who in ("owner", "teammate", "stranger"):
-        visit = book_for(session, world, who, now=now, days=3)
-        world.visits[who] = visit.id
+        appointment = book_for(session, world, who, now=now, days=3)
+        world.appointments[who] = appointment.id
 
 
 def book_for(session: Session, world: World, who: str, *, now: datetime, days: int) -> Appointment:
-    """A visit of the patient ``who`` with the practitioner ``who``, at ten in Sydney."""
+    """An appointment of the patient ``who`` with the practitioner ``who``, at ten in Sydney."""
     day = (now + timedelta(days=days)).astimezone(SYDNEY).date()
     wish = Wish(
         schedule_id=world.schedules[who],

@@ -31,7 +31,7 @@ CLERKS = 3
 
 
 class NoRedirect(HTTPRedirectHandler):
-    """A redirect is the answer: it names the visit that was booked."""
+    """A redirect is the answer: it names the appointment that was booked."""
 
     def redirect_request(self, *_arguments: object) -> None:
         return None
@@ -56,7 +56,7 @@ class Clerk:
         return self.world.patients["owner"]
 
     def book(self, start: datetime) -> UUID | None:
-        """The id of the visit that the server confirmed; None where it refused."""
+        """The id of the appointment that the server confirmed; None where it refused."""
         status, location = self.send(
             f"/book/{self.world.schedules['owner']}",
             start=instant_text(start),
@@ -136,11 +136,11 @@ def book_on(clerk: Clerk, starts: list[datetime], confirmed: set[UUID], stop: Ev
         if stop.is_set():
             return
         try:
-            visit = clerk.book(start)
+            appointment = clerk.book(start)
         except GONE:
             return
-        if visit:
-            confirmed.add(visit)
+        if appointment:
+            confirmed.add(appointment)
 
 
 def free_starts(database: Database, world: World) -> list[datetime]:

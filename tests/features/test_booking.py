@@ -40,18 +40,20 @@ def hold(database: Database, actor: Actor, wish: booking.Wish, now: datetime = N
 
 
 def move(
-    database: Database, actor: Actor, visit: UUID, start: datetime, **more: Any
-) -> Appointment:
-    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
-    return database.run(lambda session: booking.move(session, actor, visit, start, **arguments))
-
-
-def set_status(
-    database: Database, actor: Actor, visit: UUID, to: Status, **more: Any
+    database: Database, actor: Actor, appointment: UUID, start: datetime, **more: Any
 ) -> Appointment:
     arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
     return database.run(
-        lambda session: booking.change_status(session, actor, visit, to, **arguments)
+        lambda session: booking.move(session, actor, appointment, start, **arguments)
+    )
+
+
+def set_status(
+    database: Database, actor: Actor, appointment: UUID, to: Status, **more: Any
+) -> Appointment:
+    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
+    return database.run(
+        lambda session: booking.change_status(session, actor, appointment, to, **arguments)
     )
 
 
@@ -59,20 +61,20 @@ def assert_clean(database: Database) -> None:
     assert check.faults(database) == []
 
 
-def test_a_booked_visit_takes_its_time_and_tells_the_world(
+def test_a_booked_appointment_takes_its_time_and_tells_the_world(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
-    assert visit.status == Status.BOOKED
-    assert visit.starts_at == MONDAY_9
-    assert visit.ends_at == MONDAY_9 + HALF_HOUR
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    assert appointment.status == Status.BOOKED
+    assert appointment.starts_at == MONDAY_9
+    assert appointment.ends_at == MONDAY_9 + HALF_HOUR
     assert_clean(sqlite_database)
     queued = sqlite_database.read(
         lambda session: outbox.messages(session, "appointment.booked", limit=9, offset=0)
     )
-    assert [message.payload["appointment"] for message in queued] == [str(visit.id)]
+    assert [message.payload["appointment"] for message in queued] == [str(appointment.id)]
     events = sqlite_database.read(
-        lambda session: audit.events_of(session, booking.subject_of(visit.id))
+        lambda session: audit.events_of(session, booking.subject_of(appointment.id))
     )
     assert [event.action for event in events] == ["appointment.booked"]
 
@@ -176,7 +178,7 @@ def test_a_patient_is_at_one_place_at_a_time(sqlite_database: Database, town: To
         book(sqlite_database, town.patient(), town.wish(schedule=town.physio_at_hospital))
 
 
-def test_one_visit_a_day_with_a_practitioner_unless_staff_say_so(
+def test_one_appointment_a_day_with_a_practitioner_unless_staff_say_so(
     sqlite_database: Database, town: Town
 ) -> None:
     book(sqlite_database, town.patient(), town.wish())
@@ -184,8 +186,8 @@ def test_one_visit_a_day_with_a_practitioner_unless_staff_say_so(
     with pytest.raises(errors.OneADay):
         book(sqlite_database, town.patient(), afternoon)
     with pytest.raises(errors.OneADay):
-        book(sqlite_database, town.patient(), replace(afternoon, second_visit=True))
-    again = town.wish(MONDAY_9 + timedelta(hours=6), second_visit=True)
+        book(sqlite_database, town.patient(), replace(afternoon, second_appointment=True))
+    again = town.wish(MONDAY_9 + timedelta(hours=6), second_appointment=True)
     assert book(sqlite_database, town.clerk, again).status == Status.BOOKED
 
 
@@ -274,8 +276,8 @@ def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -
 
 
 def test_several_adjacent_slots_are_one_booking(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(0), town.wish(minutes=120))
-    assert visit.ends_at - visit.starts_at == timedelta(hours=2)
+    appointment = book(sqlite_database, town.patient(0), town.wish(minutes=120))
+    assert appointment.ends_at - appointment.starts_at == timedelta(hours=2)
     with pytest.raises(errors.SlotTaken):
         book(
             sqlite_database,
@@ -286,7 +288,9 @@ def test_several_adjacent_slots_are_one_booking(sqlite_database: Database, town:
     assert after.status == Status.BOOKED
 
 
-def test_a_visit_over_midnight_utc_takes_both_pages(sqlite_database: Database, town: Town) -> None:
+def test_an_appointment_over_midnight_utc_takes_both_pages(
+    sqlite_database: Database, town: Town
+) -> None:
     """11 am in Sydney is midnight UTC in summer."""
     book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 3 * HALF_HOUR, minutes=60))
     assert_clean(sqlite_database)
@@ -296,57 +300,61 @@ def test_a_visit_over_midnight_utc_takes_both_pages(sqlite_database: Database, t
 
 
 def test_moving_takes_the_new_time_and_frees_the_old(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(0), town.wish())
-    moved = move(sqlite_database, town.patient(0), visit.id, MONDAY_9 + timedelta(days=1))
+    appointment = book(sqlite_database, town.patient(0), town.wish())
+    moved = move(sqlite_database, town.patient(0), appointment.id, MONDAY_9 + timedelta(days=1))
     assert moved.starts_at == MONDAY_9 + timedelta(days=1)
-    assert moved.version == visit.version + 1
+    assert moved.version == appointment.version + 1
     assert_clean(sqlite_database)
     freed = book(sqlite_database, town.patient(1), town.wish(patient=1))
     assert freed.status == Status.BOOKED
 
 
 def test_a_refused_move_keeps_the_old_time(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(0), town.wish())
+    appointment = book(sqlite_database, town.patient(0), town.wish())
     book(sqlite_database, town.patient(1), town.wish(MONDAY_9 + HALF_HOUR, patient=1))
     with pytest.raises(errors.SlotTaken):
-        move(sqlite_database, town.patient(0), visit.id, MONDAY_9 + HALF_HOUR)
-    kept = sqlite_database.read(lambda session: session.get(Appointment, visit.id))
+        move(sqlite_database, town.patient(0), appointment.id, MONDAY_9 + HALF_HOUR)
+    kept = sqlite_database.read(lambda session: session.get(Appointment, appointment.id))
     assert kept is not None
     assert kept.starts_at == MONDAY_9
     assert_clean(sqlite_database)
 
 
-def test_a_visit_moves_onto_part_of_its_own_time(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish(minutes=60))
-    moved = move(sqlite_database, town.patient(), visit.id, MONDAY_9 + HALF_HOUR)
+def test_an_appointment_moves_onto_part_of_its_own_time(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointment = book(sqlite_database, town.patient(), town.wish(minutes=60))
+    moved = move(sqlite_database, town.patient(), appointment.id, MONDAY_9 + HALF_HOUR)
     assert moved.ends_at - moved.starts_at == timedelta(hours=1)
     assert_clean(sqlite_database)
 
 
-def test_a_visit_moves_to_another_place_of_the_same_practitioner_only(
+def test_an_appointment_moves_to_another_place_of_the_same_practitioner_only(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
-    moved = move(sqlite_database, town.patient(), visit.id, MONDAY_9, schedule_id=town.gp_at_clinic)
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    moved = move(
+        sqlite_database, town.patient(), appointment.id, MONDAY_9, schedule_id=town.gp_at_clinic
+    )
     assert moved.schedule_id == town.gp_at_clinic
     with pytest.raises(NotFound):
         move(
             sqlite_database,
             town.patient(),
-            visit.id,
+            appointment.id,
             MONDAY_9,
             schedule_id=town.physio_at_hospital,
         )
 
 
 def test_a_stale_change_is_refused(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
-    move(sqlite_database, town.patient(), visit.id, MONDAY_9 + HALF_HOUR)
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    move(sqlite_database, town.patient(), appointment.id, MONDAY_9 + HALF_HOUR)
     with pytest.raises(StaleVersion):
-        move(sqlite_database, town.patient(), visit.id, MONDAY_9, version=visit.version)
+        move(sqlite_database, town.patient(), appointment.id, MONDAY_9, version=appointment.version)
 
 
-def test_moving_onto_a_day_with_another_visit_is_refused(
+def test_moving_onto_a_day_with_another_appointment_is_refused(
     sqlite_database: Database, town: Town
 ) -> None:
     book(sqlite_database, town.patient(), town.wish())
@@ -358,8 +366,10 @@ def test_moving_onto_a_day_with_another_visit_is_refused(
 # Who and when
 
 
-def test_strangers_are_not_told_that_a_visit_exists(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(0), town.wish())
+def test_strangers_are_not_told_that_an_appointment_exists(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointment = book(sqlite_database, town.patient(0), town.wish())
     strangers = [
         town.patient(1),
         Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
@@ -368,50 +378,50 @@ def test_strangers_are_not_told_that_a_visit_exists(sqlite_database: Database, t
     ]
     for stranger in strangers:
         with pytest.raises(NotFound):
-            set_status(sqlite_database, stranger, visit.id, Status.CANCELLED)
+            set_status(sqlite_database, stranger, appointment.id, Status.CANCELLED)
 
 
 def test_patients_cancel_until_the_cut_off_and_carers_later(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.wish())
     late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
     with pytest.raises(errors.TooLateToChange):
-        set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED, **late)
+        set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED, **late)
     with pytest.raises(errors.TooLateToChange):
-        move(sqlite_database, town.patient(), visit.id, MONDAY_9 + timedelta(days=1), **late)
-    done = set_status(sqlite_database, town.doctor, visit.id, Status.CANCELLED, **late)
+        move(sqlite_database, town.patient(), appointment.id, MONDAY_9 + timedelta(days=1), **late)
+    done = set_status(sqlite_database, town.doctor, appointment.id, Status.CANCELLED, **late)
     assert done.status == Status.CANCELLED
     assert_clean(sqlite_database)
 
 
-def test_the_day_of_a_visit(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
+def test_the_day_of_an_appointment(sqlite_database: Database, town: Town) -> None:
+    appointment = book(sqlite_database, town.patient(), town.wish())
     at_nine = {"now": MONDAY_9}
     with pytest.raises(Forbidden):
-        set_status(sqlite_database, town.patient(), visit.id, Status.ARRIVED, **at_nine)
+        set_status(sqlite_database, town.patient(), appointment.id, Status.ARRIVED, **at_nine)
     with pytest.raises(errors.TooEarly):
-        set_status(sqlite_database, town.doctor, visit.id, Status.NO_SHOW)
+        set_status(sqlite_database, town.doctor, appointment.id, Status.NO_SHOW)
     with pytest.raises(errors.WrongMove):
-        set_status(sqlite_database, town.doctor, visit.id, Status.FULFILLED, **at_nine)
-    set_status(sqlite_database, town.doctor, visit.id, Status.ARRIVED, **at_nine)
-    set_status(sqlite_database, town.doctor, visit.id, Status.BOOKED, **at_nine)
-    set_status(sqlite_database, town.doctor, visit.id, Status.ARRIVED, **at_nine)
-    done = set_status(sqlite_database, town.doctor, visit.id, Status.FULFILLED, **at_nine)
+        set_status(sqlite_database, town.doctor, appointment.id, Status.FULFILLED, **at_nine)
+    set_status(sqlite_database, town.doctor, appointment.id, Status.ARRIVED, **at_nine)
+    set_status(sqlite_database, town.doctor, appointment.id, Status.BOOKED, **at_nine)
+    set_status(sqlite_database, town.doctor, appointment.id, Status.ARRIVED, **at_nine)
+    done = set_status(sqlite_database, town.doctor, appointment.id, Status.FULFILLED, **at_nine)
     assert done.status == Status.FULFILLED
     with pytest.raises(errors.WrongMove):
-        set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED, **at_nine)
+        set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED, **at_nine)
     assert_clean(sqlite_database)
 
 
 def test_entered_in_error_is_for_administrators_and_frees_the_time(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.wish())
     with pytest.raises(Forbidden):
-        set_status(sqlite_database, town.doctor, visit.id, Status.ENTERED_IN_ERROR)
+        set_status(sqlite_database, town.doctor, appointment.id, Status.ENTERED_IN_ERROR)
     chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
-    set_status(sqlite_database, chief, visit.id, Status.ENTERED_IN_ERROR)
+    set_status(sqlite_database, chief, appointment.id, Status.ENTERED_IN_ERROR)
     assert_clean(sqlite_database)
     told = sqlite_database.read(
         lambda session: outbox.messages(session, "appointment.cancelled", limit=9, offset=0)
@@ -439,13 +449,13 @@ def test_a_hold_that_ran_out_still_confirms_while_nobody_took_it(
 ) -> None:
     kept = hold(sqlite_database, town.patient(), town.wish())
     late = NOW + timedelta(hours=1)
-    visit = sqlite_database.run(
+    appointment = sqlite_database.run(
         lambda session: booking.book(
             session, town.patient(), town.wish(), now=late, hold_id=kept.id
         )
     )
-    assert visit.id == kept.id
-    assert visit.status == Status.BOOKED
+    assert appointment.id == kept.id
+    assert appointment.status == Status.BOOKED
     assert_clean(sqlite_database)
 
 
@@ -548,8 +558,8 @@ def test_a_hold_and_its_confirmation_take_few_statements(
 
 
 def test_utc_is_as_good_as_any_zone(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish(MONDAY_9.astimezone(UTC)))
-    assert visit.starts_at == MONDAY_9
+    appointment = book(sqlite_database, town.patient(), town.wish(MONDAY_9.astimezone(UTC)))
+    assert appointment.starts_at == MONDAY_9
 
 
 def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
@@ -617,9 +627,9 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
 
 
 def test_a_service_may_be_booked_as_often_as_needed(sqlite_database: Database, town: Town) -> None:
-    """Past visits bear no key either: they are not taken for visits of that day."""
-    visit = book(sqlite_database, town.patient(), town.wish())
-    set_status(sqlite_database, town.patient(), visit.id, Status.CANCELLED)
+    """Past appointments bear no key either: they are not taken for appointments of that day."""
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED)
     for hour in (0, 2):
         scan = town.wish(MONDAY_9 + timedelta(hours=hour), schedule=town.scan)
         assert book(sqlite_database, town.patient(), scan).status == Status.BOOKED

@@ -1,4 +1,4 @@
-"""A visit's entry in the mails about it, from booking to cancellation, as readers see it."""
+"""An appointment's entry in the mails about it, from booking to cancellation, as readers see it."""
 
 from datetime import timedelta
 from email.message import EmailMessage
@@ -18,8 +18,8 @@ from readers import Entry, Person, agreed, check_form
 MOVED = START + timedelta(days=8, hours=2)
 
 SIDES = {
-    "ann@example.org": ("Ann Example", "Visit with Toby Turner"),
-    "toby@example.org": ("Toby Turner", "Visit: A. E."),
+    "ann@example.org": ("Ann Example", "Appointment with Toby Turner"),
+    "toby@example.org": ("Toby Turner", "Appointment: A. E."),
 }
 
 
@@ -36,7 +36,7 @@ def parts(message: EmailMessage) -> tuple[Any, bytes, bytes]:
 
 
 def entry_of(message: EmailMessage, method: Method) -> Entry:
-    """What all readers see of the visit; the mail is made as RFC 6047 wants it."""
+    """What all readers see of the appointment; the mail is made as RFC 6047 wants it."""
     part, written, file = parts(message)
     assert part.get_param("method") == method
     assert part.get_content_charset() == "utf-8"
@@ -48,14 +48,14 @@ def entry_of(message: EmailMessage, method: Method) -> Entry:
     return entry
 
 
-def test_both_sides_see_one_visit_from_booking_to_cancellation(
+def test_both_sides_see_one_appointment_from_booking_to_cancellation(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings)
-    move(sqlite_database, visit, MOVED)
+    move(sqlite_database, appointment, MOVED)
     work(sqlite_database, settings)
-    cancel(sqlite_database, visit)
+    cancel(sqlite_database, appointment)
     work(sqlite_database, settings)
     for address, (name, called) in SIDES.items():
         got = [one for one in post.taken if one["To"].addresses[0].addr_spec == address]
@@ -64,7 +64,7 @@ def test_both_sides_see_one_visit_from_booking_to_cancellation(
         assert [one.sequence for one in seen] == [0, 1, 2]
         assert [one.start for one in seen] == [START, MOVED, MOVED]
         assert [one.status for one in seen] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
-        assert {one.uid for one in seen} == {str(visit.id)}
+        assert {one.uid for one in seen} == {str(appointment.id)}
         assert {one.length for one in seen} == {timedelta(minutes=30)}
         assert {one.summary for one in seen} == {called}
         assert {one.location for one in seen} == {"Royal Randwick Hospital, Barker St, Randwick"}

@@ -95,25 +95,25 @@ def book_child(database: Database, clinic: Clinic, child: UUID) -> Any:
     return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
 
 
-def test_who_cares_for_somebody_without_an_address_is_told_of_their_visits(
+def test_who_cares_for_somebody_without_an_address_is_told_of_their_appointments(
     sqlite_database: Database, clinic: Clinic, mails: Mails, child: UUID
 ) -> None:
-    visit = book_child(sqlite_database, clinic, child)
+    appointment = book_child(sqlite_database, clinic, child)
     booked = mails.new()
-    move(sqlite_database, visit, LATER)
+    move(sqlite_database, appointment, LATER)
     moved = mails.new()
-    cancel(sqlite_database, visit, by=clinic.patient_account)
+    cancel(sqlite_database, appointment, by=clinic.patient_account)
     cancelled = mails.new()
     expected = [(booked, "is booked"), (moved, "has moved"), (cancelled, "is cancelled")]
     for sent, words in expected:
         assert sent.keys() == {"ann@example.org", "toby@example.org"}
         mail = sent["ann@example.org"]
-        assert f"A visit {words}: " in mail["subject"]
+        assert f"An appointment {words}: " in mail["subject"]
         assert "Mia" not in mail["subject"]
         for part in both(mail):
-            assert f"A visit of Mia Example {words}" in part
+            assert f"An appointment of Mia Example {words}" in part
             assert "Hello Ann Example," in part
-        assert event_of(mail)["summary"] == "Mia Example: visit with Toby Turner"
+        assert event_of(mail)["summary"] == "Mia Example: appointment with Toby Turner"
         assert event_of(mail)["attendee"] == "mailto:ann@example.org"
     assert "Cancelled by: You" in cancelled["ann@example.org"]["text"]
     assert SECRET not in json.dumps([booked, moved, cancelled])
@@ -126,7 +126,7 @@ def test_a_dependent_with_an_address_is_written_to_directly(
     book_child(sqlite_database, clinic, child)
     sent = mails.new()
     assert sent.keys() == {"mia@example.org", "toby@example.org"}
-    assert "Your visit is booked" in sent["mia@example.org"]["text"]
+    assert "Your appointment is booked" in sent["mia@example.org"]["text"]
 
 
 # Referrals
@@ -175,7 +175,7 @@ def test_a_referral_is_told_to_the_patient_and_to_the_specialist_it_names(
     assert to_ann["subject"] == "You have a referral"
     assert to_amy["subject"] == "A patient is referred to you"
     for part in both(to_ann):
-        assert "book a visit with a specialist now" in part
+        assert "book an appointment with a specialist now" in part
         assert re.search("Referred to:? Amy Winehouse", part)
         assert re.search("Can be used until:? Tuesday 2 November 2027", part)
     assert "Patient: Ann Example\nReferred by: Toby Turner" in to_amy["text"]
@@ -436,7 +436,7 @@ def test_an_offered_time_is_told_with_a_link_and_until_when_it_is_kept(
     assert mail["calendar"] is None
 
 
-def test_an_earlier_time_tells_which_visit_it_would_replace(
+def test_an_earlier_time_tells_which_appointment_it_would_replace(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
     old = book(sqlite_database, clinic)
@@ -455,8 +455,8 @@ def test_a_rebooking_says_that_the_old_time_cannot_be_kept_whatever_offers_are_w
     _switch_off(sqlite_database, clinic.patient_account, "offers")
     offer(sqlite_database, clinic, decided=True, instead_of=old)
     (mail,) = mails.new().values()
-    assert mail["subject"].startswith("A new time for your visit: ")
-    assert "The old time of your visit cannot be kept." in mail["text"]
+    assert mail["subject"].startswith("A new time for your appointment: ")
+    assert "The old time of your appointment cannot be kept." in mail["text"]
 
 
 def test_an_offer_for_a_dependent_goes_to_who_cares(
@@ -518,7 +518,7 @@ def test_emergency_access_is_told_to_the_patient_and_to_who_runs_the_centre(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
     for account_id in (clinic.patient_account, clinic.staff_account):
-        _switch_off(sqlite_database, account_id, "visits", "referrals", "requests")
+        _switch_off(sqlite_database, account_id, "appointments", "referrals", "requests")
     open_record(sqlite_database, clinic.patient)
     sent = mails.new()
     admin = "centre-admin@accounts.example"
@@ -571,7 +571,7 @@ def test_every_link_of_a_mail_leads_to_a_page(tmp_path: Path) -> None:
 
 
 def _switch_off(database: Database, account_id: UUID, *kinds: str) -> None:
-    wanted = dict.fromkeys(("visits", "reminders", "offers", "referrals", "requests"), True)
+    wanted = dict.fromkeys(("appointments", "reminders", "offers", "referrals", "requests"), True)
     add(database, Preference(account_id=account_id, **wanted | dict.fromkeys(kinds, False)))
 
 
@@ -580,7 +580,7 @@ def test_what_is_switched_off_is_not_written(
 ) -> None:
     cases: list[tuple[str, UUID, Callable[[], object], set[str]]] = [
         (
-            "visits",
+            "appointments",
             clinic.patient_account,
             lambda: book(sqlite_database, clinic),
             {"toby@example.org"},

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from importing import NOW, QUICK
 from openslot.booking import queries
-from openslot.booking.cells import Use, free_board, full_board, visit_cells
+from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.models import Appointment
 from openslot.booking.rules import part_in
 from openslot.booking.search import patients_seen_by, seen_by
@@ -23,7 +23,7 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import open_ticks
 
 
-def test_the_board_agrees_with_the_slots_and_with_the_visits(database: Database) -> None:
+def test_the_board_agrees_with_the_slots_and_with_the_appointments(database: Database) -> None:
     load_demo(database, QUICK, now=NOW, progress=Silent())
     window = window_over(NOW - timedelta(days=3), NOW + timedelta(days=12))
     with database.reading() as session:
@@ -36,9 +36,11 @@ def test_the_board_agrees_with_the_slots_and_with_the_visits(database: Database)
         assert len(seen) == full.count() == len({one.key for one in seen})
         assert seen == sorted(seen)
         assert full.page(7, seen[9].key) == seen[10:17]
-        for visit in queries.visits(session, queries.showing(NOW)):
-            row, length = visit, visit.schedule.slot_minutes // 5
-            for tick, minutes in visit_cells(*span_between(row.starts_at, row.ends_at), length):
+        for appointment in queries.appointments(session, queries.showing(NOW)):
+            row, length = appointment, appointment.schedule.slot_minutes // 5
+            for tick, minutes in appointment_cells(
+                *span_between(row.starts_at, row.ends_at), length
+            ):
                 if window.start <= tick < window.end and row.schedule_id in places:
                     found = full.only([(tick, row.schedule_id, minutes)]).page(2)
                     assert [one.use for one in found] == [Use.BUSY]
@@ -57,7 +59,7 @@ def test_the_board_agrees_with_the_slots_and_with_the_visits(database: Database)
 def test_what_the_search_shows_is_what_the_rules_give(sqlite_database: Database) -> None:
     load_demo(sqlite_database, QUICK, now=NOW, progress=Silent())
     with sqlite_database.reading() as session:
-        everything = queries.visits(session)
+        everything = queries.appointments(session)
         for account in session.scalars(select(Account)):
             actor = actor_of(session, account, None)
             given = [one for one in everything if part_in(actor, one)]
@@ -76,6 +78,6 @@ def _ids(session: Session, seen: queries.Condition) -> set[object]:
     return set(session.scalars(query.where(seen)))
 
 
-def test_a_visit_off_the_grid_is_one_cell_and_others_are_cut() -> None:
-    assert list(visit_cells(100, 112, 6)) == [(100, 30), (106, 30)]
-    assert list(visit_cells(100, 104, 6)) == [(100, 20)]
+def test_an_appointment_off_the_grid_is_one_cell_and_others_are_cut() -> None:
+    assert list(appointment_cells(100, 112, 6)) == [(100, 30), (106, 30)]
+    assert list(appointment_cells(100, 104, 6)) == [(100, 20)]

@@ -25,7 +25,7 @@ from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 Planting = Callable[[Session, Town], Any]
 
 
-def a_visit_a_hold_and_an_absence(database: Database) -> Town:
+def an_appointment_a_hold_and_an_absence(database: Database) -> Town:
     town = build_town(database)
 
     def fill(session: Session) -> None:
@@ -68,7 +68,7 @@ def a_page_full_of_nothing(session: Session, town: Town) -> None:
     session.execute(insert(DiaryPage).values(page))
 
 
-def a_visit_cancelled_behind_our_back(session: Session, town: Town) -> None:
+def an_appointment_cancelled_behind_our_back(session: Session, town: Town) -> None:
     session.execute(update(Appointment).values(status=Status.CANCELLED))
 
 
@@ -77,13 +77,13 @@ def a_visit_cancelled_behind_our_back(session: Session, town: Town) -> None:
     [
         (a_page_lost, NOT_TAKEN),
         (a_page_full_of_nothing, TAKEN_BY_NOTHING),
-        (a_visit_cancelled_behind_our_back, TAKEN_BY_NOTHING),
+        (an_appointment_cancelled_behind_our_back, TAKEN_BY_NOTHING),
     ],
 )
 def test_planted_corruption_is_found_and_mended(
     database: Database, planting: Planting, kind: str
 ) -> None:
-    town = a_visit_a_hold_and_an_absence(database)
+    town = an_appointment_a_hold_and_an_absence(database)
     assert check.faults(database) == []
     database.run(lambda session: planting(session, town))
     found = check.faults(database)
@@ -93,7 +93,7 @@ def test_planted_corruption_is_found_and_mended(
     assert check.faults(database) == []
 
 
-def test_two_visits_at_one_time_are_reported_and_left_to_people(
+def test_two_appointments_at_one_time_are_reported_and_left_to_people(
     sqlite_database: Database,
 ) -> None:
     town = build_town(sqlite_database)
@@ -124,7 +124,7 @@ def leave_on_monday(hours: int = 8) -> AbsenceDetails:
     )
 
 
-def test_an_absence_keeps_the_visits_inside(sqlite_database: Database) -> None:
+def test_an_absence_keeps_the_appointments_inside(sqlite_database: Database) -> None:
     town = build_town(sqlite_database)
 
     def book(session: Session) -> list[Appointment]:
@@ -137,7 +137,7 @@ def test_an_absence_keeps_the_visits_inside(sqlite_database: Database) -> None:
     hit = sqlite_database.read(
         lambda session: absences.hit_by(session, town.doctor, town.gp, leave_on_monday())
     )
-    assert {visit.id for visit in hit} == inside
+    assert {appointment.id for appointment in hit} == inside
     made = sqlite_database.run(
         lambda session: absences.enter_absence(
             session, town.doctor, town.gp, leave_on_monday(), now=NOW

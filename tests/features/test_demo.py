@@ -47,8 +47,8 @@ def found(database: Database, kind: Any) -> list[Any]:
     return database.read(lambda session: list(session.scalars(select(kind))))
 
 
-def visits(database: Database) -> list[Appointment]:
-    return database.read(queries.visits)
+def appointments(database: Database) -> list[Appointment]:
+    return database.read(queries.appointments)
 
 
 def test_it_is_loaded_on_each_engine_and_only_once(database: Database) -> None:
@@ -67,7 +67,7 @@ def test_it_is_all_or_nothing(sqlite_database: Database, monkeypatch: pytest.Mon
 
     before = counts(sqlite_database)
     with monkeypatch.context() as patched:
-        patched.setattr(demo, "write_visits", fail)
+        patched.setattr(demo, "write_appointments", fail)
         with pytest.raises(RuntimeError):
             load(sqlite_database)
     assert counts(sqlite_database) == before
@@ -79,13 +79,13 @@ def test_it_comes_out_the_same_each_time(sqlite_database: Database, tmp_path: An
     def story(database: Database) -> list[tuple[object, ...]]:
         return [
             (
-                visit.starts_at,
-                visit.status,
-                visit.with_whom,
-                visit.patient.name if visit.patient else None,
-                visit.reason,
+                appointment.starts_at,
+                appointment.status,
+                appointment.with_whom,
+                appointment.patient.name if appointment.patient else None,
+                appointment.reason,
             )
-            for visit in visits(database)
+            for appointment in appointments(database)
         ]
 
     load(sqlite_database)
@@ -170,7 +170,7 @@ def test_the_network_is_large_and_varied(demo_database: Database) -> None:
 
 
 def test_calendars_are_alive(demo_database: Database) -> None:
-    statuses = Counter(visit.status for visit in visits(demo_database))
+    statuses = Counter(appointment.status for appointment in appointments(demo_database))
     assert set(statuses) == {"booked", "arrived", "fulfilled", "cancelled", "no-show"}
     assert statuses["fulfilled"] > 300
     assert statuses["booked"] > 150
@@ -180,12 +180,12 @@ def test_calendars_are_alive(demo_database: Database) -> None:
 
 
 def test_what_is_past_is_over_and_what_is_booked_is_to_come(demo_database: Database) -> None:
-    for visit in visits(demo_database):
-        if visit.status == "booked":
-            assert visit.starts_at >= NOW
-        if visit.status in ("fulfilled", "no-show"):
-            assert visit.starts_at <= NOW
-        assert visit.created_at < visit.starts_at
+    for appointment in appointments(demo_database):
+        if appointment.status == "booked":
+            assert appointment.starts_at >= NOW
+        if appointment.status in ("fulfilled", "no-show"):
+            assert appointment.starts_at <= NOW
+        assert appointment.created_at < appointment.starts_at
 
 
 @pytest.mark.parametrize("hour", [0, 11, 23], ids=lambda hour: f"at {hour} o'clock in Sydney")
@@ -195,22 +195,22 @@ def test_today_is_full_for_some_and_somebody_has_arrived(
     now = datetime(2026, 11, 22, hour, 7, tzinfo=SYDNEY).astimezone(UTC)
     load(sqlite_database, now)
     today = [
-        visit
-        for visit in visits(sqlite_database)
-        if visit.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
-        and visit.practitioner
-        and visit.practitioner.email == "toby@gmail.com"
+        appointment
+        for appointment in appointments(sqlite_database)
+        if appointment.starts_at.astimezone(SYDNEY).date() == now.astimezone(SYDNEY).date()
+        and appointment.practitioner
+        and appointment.practitioner.email == "toby@gmail.com"
     ]
     assert len(today) == 11  # 09:00 to 14:30 in half hours
-    assert len([visit for visit in today if visit.status == "arrived"]) == 1
+    assert len([appointment for appointment in today if appointment.status == "arrived"]) == 1
     assert check.faults(sqlite_database) == []
 
 
 def test_the_demo_patient_has_a_past_and_a_future(demo_database: Database) -> None:
     def own(session: Session) -> list[Appointment]:
-        return queries.visits(session, Patient.email == "jack@gmail.com")
+        return queries.appointments(session, Patient.email == "jack@gmail.com")
 
-    statuses = [visit.status for visit in demo_database.read(own)]
+    statuses = [appointment.status for appointment in demo_database.read(own)]
     assert statuses == ["fulfilled", "fulfilled", "cancelled", "fulfilled", "booked", "booked"]
 
 
@@ -221,16 +221,20 @@ def test_nobody_is_told_of_what_was_only_invented(demo_database: Database) -> No
 
 
 def test_departments_have_urgent_and_routine_requests_to_come(demo_database: Database) -> None:
-    coming = [visit for visit in visits(demo_database) if visit.service and visit.starts_at > NOW]
-    assert {visit.priority for visit in coming} == {"routine", "urgent"}
-    assert {bool(visit.patient) for visit in coming} == {True, False}
+    coming = [
+        appointment
+        for appointment in appointments(demo_database)
+        if appointment.service and appointment.starts_at > NOW
+    ]
+    assert {appointment.priority for appointment in coming} == {"routine", "urgent"}
+    assert {bool(appointment.patient) for appointment in coming} == {True, False}
 
 
 def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) -> None:
     seen = {
-        (visit.patient.id, visit.practitioner.id)
-        for visit in visits(demo_database)
-        if visit.status == "fulfilled" and visit.patient and visit.practitioner
+        (appointment.patient.id, appointment.practitioner.id)
+        for appointment in appointments(demo_database)
+        if appointment.status == "fulfilled" and appointment.patient and appointment.practitioner
     }
     entries = found(demo_database, Entry)
     assert len(entries) > 200
@@ -238,11 +242,13 @@ def test_what_was_seen_is_recorded_by_whoever_saw_it(demo_database: Database) ->
     assert {(entry.patient_id, entry.practitioner_id) for entry in entries} == seen
 
 
-def test_every_visit_to_a_specialist_used_a_referral_of_its_own(demo_database: Database) -> None:
+def test_every_appointment_to_a_specialist_used_a_referral_of_its_own(
+    demo_database: Database,
+) -> None:
     to_specialists = [
-        visit
-        for visit in visits(demo_database)
-        if visit.practitioner and visit.practitioner.is_specialist
+        appointment
+        for appointment in appointments(demo_database)
+        if appointment.practitioner and appointment.practitioner.is_specialist
     ]
     used = [one.referral_id for one in to_specialists]
     assert len(used) > 10

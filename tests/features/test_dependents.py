@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking import queries as visits
+from openslot.booking import queries as appointments
 from openslot.booking.errors import NeedsPatient, StillCaring
 from openslot.core import audit
 from openslot.core.audit import Origin
@@ -157,17 +157,19 @@ def test_a_carer_books_moves_and_cancels_for_them_and_a_stranger_does_not(
     with pytest.raises(NeedsPatient):
         sqlite_database.run(lambda s: booking.book(s, stranger, wish, now=NOW))
     now = as_now(sqlite_database, carer)
-    visit = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
+    appointment = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
     with pytest.raises(NotFound):
-        sqlite_database.read(lambda s: booking.visit_for(s, stranger, visit.id))
+        sqlite_database.read(lambda s: booking.appointment_for(s, stranger, appointment.id))
     sqlite_database.run(
         lambda s: booking.move(
-            s, now, visit.id, wish.start + timedelta(hours=2), now=NOW, cutoff=timedelta(0)
+            s, now, appointment.id, wish.start + timedelta(hours=2), now=NOW, cutoff=timedelta(0)
         )
     )
     family = [one for one in (now.patient_id, *now.dependents) if one]
-    listed = sqlite_database.read(lambda s: visits.visits(s, visits.of_patients(family)))
-    assert [one.id for one in listed] == [visit.id]
+    listed = sqlite_database.read(
+        lambda s: appointments.appointments(s, appointments.of_patients(family))
+    )
+    assert [one.id for one in listed] == [appointment.id]
 
 
 # Handing over
@@ -179,17 +181,17 @@ def test_a_record_is_handed_over_and_the_carer_has_no_part_in_it_any_more(
     child = add(sqlite_database, carer)
     now = as_now(sqlite_database, carer)
     wish = booking.Wish(town.gp_at_hospital, town.wish().start, 30, child)
-    visit = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
+    appointment = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
     invite(sqlite_database, now, child)
     account = take_over(sqlite_database, now, child)
     assert (account.email, account.name, account.confirmed_at) == (EMAIL, CHILD.name, NOW)
     theirs = as_now(sqlite_database, Actor(account_id=account.id))
     assert (theirs.patient_id, theirs.role) == (child, Role.PATIENT)
-    assert sqlite_database.read(lambda s: booking.visit_for(s, theirs, visit.id))
+    assert sqlite_database.read(lambda s: booking.appointment_for(s, theirs, appointment.id))
     former = as_now(sqlite_database, carer)
     assert former.dependents == frozenset()
     with pytest.raises(NotFound):
-        sqlite_database.read(lambda s: booking.visit_for(s, former, visit.id))
+        sqlite_database.read(lambda s: booking.appointment_for(s, former, appointment.id))
     assert sqlite_database.read(lambda s: queries.carer_of(s, child)) is None
     events = sqlite_database.read(lambda s: audit.events_of(s, f"patient:{child}"))
     assert events[-1].action == "dependent.handed-over"

@@ -1,5 +1,5 @@
-"""Rules that hold on every path to a visit: out of a hold, by moving, by amending, and of several
-schedules at once."""
+"""Rules that hold on every path to an appointment: out of a hold, by moving, by amending, and of
+several schedules at once."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,8 +103,8 @@ def test_a_hold_of_another_length_is_booked_as_long_as_is_wanted(
     sqlite_database: Database, town: Town
 ) -> None:
     kept = hold(sqlite_database, town.patient(), town.wish())
-    visit = book(sqlite_database, town.patient(), town.wish(minutes=60), hold_id=kept.id)
-    assert visit.minutes == 60
+    appointment = book(sqlite_database, town.patient(), town.wish(minutes=60), hold_id=kept.id)
+    assert appointment.minutes == 60
     assert clean(sqlite_database)
 
 
@@ -113,8 +113,8 @@ def test_a_hold_for_nobody_is_booked_for_the_patient_who_is_named_then(
 ) -> None:
     program = Actor(role=Role.NETWORK_ADMIN, program="pas")
     kept = hold(sqlite_database, program, town.wish(patient=None))
-    visit = book(sqlite_database, program, town.wish(), hold_id=kept.id)
-    assert (visit.patient_id, visit.status) == (town.patients[0], Status.BOOKED)
+    appointment = book(sqlite_database, program, town.wish(), hold_id=kept.id)
+    assert (appointment.patient_id, appointment.status) == (town.patients[0], Status.BOOKED)
     assert clean(sqlite_database)
     with pytest.raises(errors.PatientBusy):
         book(sqlite_database, SYSTEM, town.wish(schedule=town.physio_at_hospital))
@@ -123,9 +123,9 @@ def test_a_hold_for_nobody_is_booked_for_the_patient_who_is_named_then(
 # What is urgent, and until when
 
 
-def amend(database: Database, actor: Actor, visit: Appointment, **more: Any) -> Appointment:
+def amend(database: Database, actor: Actor, appointment: Appointment, **more: Any) -> Appointment:
     arguments = {"reason": "Fever", "now": NOW, "cutoff": NO_CUTOFF, **more}
-    return database.run(lambda session: booking.amend(session, actor, visit.id, **arguments))
+    return database.run(lambda session: booking.amend(session, actor, appointment.id, **arguments))
 
 
 def urgent(wish: booking.Wish) -> booking.Wish:
@@ -141,37 +141,39 @@ def test_patients_do_not_say_that_they_are_urgent(sqlite_database: Database, tow
     kept = hold(sqlite_database, town.patient(), town.wish())
     with pytest.raises(errors.NotYourPriority):
         book(sqlite_database, town.patient(), wish, hold_id=kept.id)
-    visit = book(sqlite_database, town.clerk, wish)
+    appointment = book(sqlite_database, town.clerk, wish)
     for priority in Priority:
-        if priority != visit.priority:
+        if priority != appointment.priority:
             with pytest.raises(errors.NotYourPriority):
-                amend(sqlite_database, town.patient(), visit, priority=priority)
-    kept_so = amend(sqlite_database, town.patient(), visit, priority=Priority.URGENT)
+                amend(sqlite_database, town.patient(), appointment, priority=priority)
+    kept_so = amend(sqlite_database, town.patient(), appointment, priority=Priority.URGENT)
     assert (kept_so.reason, kept_so.priority) == ("Fever", Priority.URGENT)
 
 
 def test_patients_amend_until_the_cut_off_and_carers_later(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.wish())
     late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
     with pytest.raises(errors.TooLateToChange):
-        amend(sqlite_database, town.patient(), visit, **late)
-    assert amend(sqlite_database, town.doctor, visit, **late).reason == "Fever"
+        amend(sqlite_database, town.patient(), appointment, **late)
+    assert amend(sqlite_database, town.doctor, appointment, **late).reason == "Fever"
 
 
 # Moving, and missing
 
 
-def test_staff_move_visits_only_where_they_may_book(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
+def test_staff_move_appointments_only_where_they_may_book(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointment = book(sqlite_database, town.patient(), town.wish())
 
     def moved(actor: Actor) -> Appointment:
         return sqlite_database.run(
             lambda session: booking.move(
                 session,
                 actor,
-                visit.id,
+                appointment.id,
                 MONDAY_9 + 4 * HALF_HOUR,
                 now=NOW,
                 cutoff=NO_CUTOFF,
@@ -184,33 +186,34 @@ def test_staff_move_visits_only_where_they_may_book(sqlite_database: Database, t
     assert moved(town.patient()).schedule_id == town.gp_at_clinic
 
 
-def becomes(database: Database, town: Town, visit: Appointment, to: Status) -> Appointment:
+def becomes(database: Database, town: Town, appointment: Appointment, to: Status) -> Appointment:
     then = MONDAY_9 + timedelta(hours=1)
     return database.run(
         lambda session: booking.change_status(
-            session, town.doctor, visit.id, to, now=then, cutoff=NO_CUTOFF
+            session, town.doctor, appointment.id, to, now=then, cutoff=NO_CUTOFF
         )
     )
 
 
-def test_a_missed_visit_leaves_the_day_free(sqlite_database: Database, town: Town) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
-    becomes(sqlite_database, town, visit, Status.NO_SHOW)
+def test_a_missed_appointment_leaves_the_day_free(sqlite_database: Database, town: Town) -> None:
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    becomes(sqlite_database, town, appointment, Status.NO_SHOW)
     later = town.wish(MONDAY_9 + 6 * HALF_HOUR)
     second = book(sqlite_database, town.patient(), later, MONDAY_9 + timedelta(hours=2))
     assert second.status == Status.BOOKED
-    # Taken back, it is live beside the other, as a second visit that those who give care book.
-    assert becomes(sqlite_database, town, visit, Status.BOOKED).one_a_day is None
+    # Taken back, it is live beside the other, as a second appointment that those who give care
+    # book.
+    assert becomes(sqlite_database, town, appointment, Status.BOOKED).one_a_day is None
     assert clean(sqlite_database)
 
 
 def test_a_miss_that_is_taken_back_keeps_the_day_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    visit = book(sqlite_database, town.patient(), town.wish())
-    key = visit.one_a_day
-    assert becomes(sqlite_database, town, visit, Status.NO_SHOW).one_a_day is None
-    assert becomes(sqlite_database, town, visit, Status.BOOKED).one_a_day == key
+    appointment = book(sqlite_database, town.patient(), town.wish())
+    key = appointment.one_a_day
+    assert becomes(sqlite_database, town, appointment, Status.NO_SHOW).one_a_day is None
+    assert becomes(sqlite_database, town, appointment, Status.BOOKED).one_a_day == key
     with pytest.raises(errors.OneADay):
         book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 6 * HALF_HOUR))
 

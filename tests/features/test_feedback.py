@@ -40,11 +40,11 @@ def rate(database: Database, town: Town, stars: int, *, patient: int = 0) -> Non
 
 
 def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> None:
-    """A visit of a patient, which ends as ``to``."""
+    """An appointment of a patient, which ends as ``to``."""
 
     def work(session: Session) -> None:
         start = MONDAY_9 + patient * timedelta(minutes=30)
-        visit = booking.book(session, SYSTEM, town.wish(start, patient=patient), now=NOW)
+        appointment = booking.book(session, SYSTEM, town.wish(start, patient=patient), now=NOW)
         steps = {
             Status.FULFILLED: (Status.ARRIVED, Status.FULFILLED),
             Status.CANCELLED: (Status.CANCELLED,),
@@ -52,7 +52,7 @@ def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> N
         }[to]
         for step in steps:
             booking.change_status(
-                session, SYSTEM, visit.id, step, now=MONDAY_9, cutoff=timedelta(0)
+                session, SYSTEM, appointment.id, step, now=MONDAY_9, cutoff=timedelta(0)
             )
 
     database.run(work)
@@ -86,7 +86,7 @@ def test_one_who_presses_twice_at_once_has_rated_once_on_each_engine(database: D
     assert rows(database, Rating) == 1
 
 
-def test_it_is_marked_who_had_a_visit_that_took_place_on_each_engine(
+def test_it_is_marked_who_had_an_appointment_that_took_place_on_each_engine(
     database: Database, statements: Callable[[Database], AbstractContextManager[Counted]]
 ) -> None:
     town = build_town(database, patients=4)
@@ -102,8 +102,8 @@ def test_it_is_marked_who_had_a_visit_that_took_place_on_each_engine(
             )
         )
     assert counted.count == 2
-    assert (sums.ratings, sums.stars, sums.after_visits) == (4, 2.5, 1)
-    assert sorted((one.stars, one.is_after_visit) for one in given) == [
+    assert (sums.ratings, sums.stars, sums.after_appointments) == (4, 2.5, 1)
+    assert sorted((one.stars, one.is_after_appointment) for one in given) == [
         (1, True),
         (2, False),
         (3, False),
@@ -111,7 +111,7 @@ def test_it_is_marked_who_had_a_visit_that_took_place_on_each_engine(
     ]
 
 
-def test_a_visit_to_a_centre_marks_its_rating_whoever_gave_the_care(
+def test_an_appointment_to_a_centre_marks_its_rating_whoever_gave_the_care(
     sqlite_database: Database, town: Town
 ) -> None:
     see_the_gp(sqlite_database, town, patient=0, to=Status.FULFILLED)
@@ -124,7 +124,7 @@ def test_a_visit_to_a_centre_marks_its_rating_whoever_gave_the_care(
     marked = {
         centre: sqlite_database.read(
             lambda session, centre=centre: queries.summary(session, "centre", centre)
-        ).after_visits
+        ).after_appointments
         for centre in (town.hospital, town.clinic)
     }
     assert marked == {town.hospital: 1, town.clinic: 0}

@@ -1,4 +1,4 @@
-"""Calendars to subscribe to: whose visits, how they are called, and who may read them."""
+"""Calendars to subscribe to: whose appointments, how they are called, and who may read them."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -81,10 +81,10 @@ def asked_of(database: Database, clinic: Clinic) -> tuple[Department, Service]:
     return database.read(work)
 
 
-# Whose visits
+# Whose appointments
 
 
-def test_patients_see_their_own_and_their_dependents_visits(database: Database) -> None:
+def test_patients_see_their_own_and_their_dependents_appointments(database: Database) -> None:
     clinic = open_clinic(database)
 
     def add_child(session: Session) -> None:
@@ -99,15 +99,15 @@ def test_patients_see_their_own_and_their_dependents_visits(database: Database) 
     database.run(add_child)
     book(database, clinic)
     assert called(database, clinic.patient_account) == [
-        "Visit with Toby Turner",
-        "Mia Example: visit with Toby Turner",
+        "Appointment with Toby Turner",
+        "Mia Example: appointment with Toby Turner",
     ]
 
 
 def test_practitioners_see_no_more_than_initials(sqlite_database: Database, clinic: Clinic) -> None:
     book(sqlite_database, clinic)
     book(sqlite_database, clinic, at=START + timedelta(days=1), schedule=clinic.service_schedule)
-    assert called(sqlite_database, clinic.practitioner_account) == ["Visit: A. E."]
+    assert called(sqlite_database, clinic.practitioner_account) == ["Appointment: A. E."]
 
 
 def test_staff_see_what_their_department_does_and_what_others_do_for_it(
@@ -142,10 +142,10 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
     asked = staff(database, radiology.id, email="kim@example.org")
     for account_id in (asking, asked):
         (event,) = events(database, account_id)
-        assert (event["uid"], event["summary"]) == (str(own.id), "Visit: A. E.")
+        assert (event["uid"], event["summary"]) == (str(own.id), "Appointment: A. E.")
 
 
-def test_a_visit_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
+def test_an_appointment_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
     wish = Wish(clinic.service_schedule, START, 30, None)
     sqlite_database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
     assert called(sqlite_database, staff(sqlite_database, 1)) == ["Booked"]
@@ -162,14 +162,16 @@ def test_nothing_tells_why(sqlite_database: Database, clinic: Clinic) -> None:
     assert "Example" not in text
 
 
-def test_cancelled_visits_and_holds_are_left_out(sqlite_database: Database, clinic: Clinic) -> None:
-    visit = book(sqlite_database, clinic)
+def test_cancelled_appointments_and_holds_are_left_out(
+    sqlite_database: Database, clinic: Clinic
+) -> None:
+    appointment = book(sqlite_database, clinic)
     wish = Wish(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
     sqlite_database.run(
         lambda session: booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10))
     )
     assert len(events(sqlite_database, clinic.patient_account)) == 1
-    cancel(sqlite_database, visit)
+    cancel(sqlite_database, appointment)
     assert events(sqlite_database, clinic.patient_account) == []
 
 
@@ -177,8 +179,8 @@ def test_cancelled_visits_and_holds_are_left_out(sqlite_database: Database, clin
 def test_what_is_over_stays_for_a_month(
     sqlite_database: Database, clinic: Clinic, days: int, shown: int
 ) -> None:
-    visit = book(sqlite_database, clinic)
-    change(sqlite_database, Appointment, visit.id, status=Status.FULFILLED)
+    appointment = book(sqlite_database, clinic)
+    change(sqlite_database, Appointment, appointment.id, status=Status.FULFILLED)
     later = START + timedelta(days=days)
     assert len(events(sqlite_database, clinic.patient_account, at=later)) == shown
 
@@ -190,44 +192,44 @@ def test_every_reader_sees_the_right_times_in_every_zone(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
     schedules, days = (clinic.schedule, clinic.service_schedule), range(len(CLOCKS))
-    visits = [
+    appointments = [
         book(sqlite_database, clinic, at=START + timedelta(days=day), schedule=schedules[day % 2])
         for day in days
     ]
     starts = [instant(wall, hours) for _zone, wall, hours in CLOCKS]
-    for visit, start in zip(visits, starts, strict=True):
+    for appointment, start in zip(appointments, starts, strict=True):
         ends = start + timedelta(minutes=30)
-        change(sqlite_database, Appointment, visit.id, starts_at=start, ends_at=ends)
-    right = dict(zip([str(visit.id) for visit in visits], starts, strict=True))
+        change(sqlite_database, Appointment, appointment.id, starts_at=start, ends_at=ends)
+    right = dict(zip([str(appointment.id) for appointment in appointments], starts, strict=True))
     radiology, _service = asked_of(sqlite_database, clinic)
     for account_id, whose in (
-        (clinic.patient_account, visits),
-        (clinic.practitioner_account, visits[::2]),
-        (staff(sqlite_database, radiology.id), visits[1::2]),
+        (clinic.patient_account, appointments),
+        (clinic.practitioner_account, appointments[::2]),
+        (staff(sqlite_database, radiology.id), appointments[1::2]),
     ):
         feed = written(sqlite_database, address(sqlite_database, account_id), at=min(starts))
         check_form(feed)
         seen = agreed(feed)
         assert (seen.method, seen.name) == (None, "Eastern Health")
         assert {one.uid: one.start for one in seen.entries} == {
-            str(visit.id): right[str(visit.id)] for visit in whose
+            str(appointment.id): right[str(appointment.id)] for appointment in whose
         }
         assert {one.length for one in seen.entries} == {timedelta(minutes=30)}
         assert {one.status for one in seen.entries} == {"CONFIRMED"}
 
 
-def test_a_visit_has_one_uid_wherever_it_stands_and_its_sequence_rises(
+def test_an_appointment_has_one_uid_wherever_it_stands_and_its_sequence_rises(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     tokens = [
         address(sqlite_database, account_id)
         for account_id in (clinic.patient_account, clinic.practitioner_account)
     ]
     seen = [agreed_entry(written(sqlite_database, token)) for token in tokens]
-    move(sqlite_database, visit, START + timedelta(days=1))
+    move(sqlite_database, appointment, START + timedelta(days=1))
     seen += [agreed_entry(written(sqlite_database, token)) for token in tokens]
-    assert {one.uid for one in seen} == {str(visit.id)}
+    assert {one.uid for one in seen} == {str(appointment.id)}
     assert [one.sequence for one in seen] == [0, 0, 1, 1]
     assert [one.start for one in seen] == [START] * 2 + [START + timedelta(days=1)] * 2
 
@@ -235,13 +237,13 @@ def test_a_visit_has_one_uid_wherever_it_stands_and_its_sequence_rises(
 def test_programs_are_told_how_often_to_look_and_nobody_is_invited(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     feed = written(sqlite_database, address(sqlite_database, clinic.patient_account))
     lines = unfolded(feed)
     assert "REFRESH-INTERVAL;VALUE=DURATION:PT1H" in lines
     assert "X-PUBLISHED-TTL:PT1H" in lines
     assert {"NAME:Eastern Health", "X-WR-CALNAME:Eastern Health"} <= set(lines)
-    assert f"URL:{URL}appointments/{visit.id}" in lines
+    assert f"URL:{URL}appointments/{appointment.id}" in lines
     assert not [line for line in lines if line.startswith(("METHOD", "ATTENDEE", "ORGANIZER"))]
     assert b"VALARM" not in feed
 

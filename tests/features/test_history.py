@@ -26,7 +26,7 @@ from openslot.exchange.history_pdf import pdf
 from openslot.identity.models import Role
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourEntry, NotYourVisit
+from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.records.queries import Mark
 from racing import race
@@ -39,20 +39,21 @@ HOUR = timedelta(hours=1)
 
 
 class Surgery:
-    """The town with a visit of its first patient to the GP, who writes; a physio looks on."""
+    """The town with an appointment of its first patient to the GP, who writes; a physio looks
+    on."""
 
     def __init__(self, database: Database) -> None:
         self.database, self.town = database, build_town(database)
         self.patient = self.town.patients[0]
         self.gp = self.town.doctor
         self.physio = Actor(role=Role.PRACTITIONER, practitioner_id=self.town.physio)
-        self.visit = self.see(self.town.gp_at_hospital)
+        self.appointment = self.see(self.town.gp_at_hospital)
 
     def see(self, schedule: int, *, patient: int = 0, status: Status = Status.ARRIVED) -> UUID:
-        """A visit."""
+        """An appointment."""
 
         def work(session: Session) -> UUID:
-            visit = Appointment(
+            appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule,
                 patient_id=self.town.patients[patient],
@@ -64,8 +65,8 @@ class Surgery:
                 changed_at=NOW,
                 **claimed_by(session, schedule, self.town.patients[patient]),
             )
-            session.add(visit)
-            return visit.id
+            session.add(appointment)
+            return appointment.id
 
         return self.database.run(work)
 
@@ -73,7 +74,7 @@ class Surgery:
         self,
         actor: Actor | None = None,
         *,
-        visit: UUID | None = None,
+        appointment: UUID | None = None,
         now: datetime = NOW,
         text: str = NOTE.text,
         patient: UUID | None = None,
@@ -88,7 +89,7 @@ class Surgery:
                 NoteDetails(text=text),
                 now=now,
                 access_days=0,
-                appointment_id=visit,
+                appointment_id=appointment,
                 entry_id=entry_id,
             )
         )
@@ -103,7 +104,7 @@ class Surgery:
                 details,
                 now=NOW,
                 access_days=0,
-                appointment_id=self.visit,
+                appointment_id=self.appointment,
             )
         )
 
@@ -123,7 +124,7 @@ class Surgery:
     def break_glass(
         self, actor: Actor | None = None, patient: UUID | None = None
     ) -> EmergencyAccess:
-        """Open the history without a visit."""
+        """Open the history without an appointment."""
         return self.database.run(
             lambda session: commands.break_glass(
                 session,
@@ -161,19 +162,19 @@ def here(sqlite_database: Database) -> Surgery:
 # Writing
 
 
-def test_notes_and_medication_of_a_visit_bear_its_centre(surgery: Surgery) -> None:
-    surgery.note(visit=surgery.visit)
+def test_notes_and_medication_of_an_appointment_bear_its_centre(surgery: Surgery) -> None:
+    surgery.note(appointment=surgery.appointment)
     surgery.prescribe()
     medication, note = sorted(surgery.entries(), key=lambda one: one.kind, reverse=True)
     assert (note.entry.text, note.author.name) == (NOTE.text, "Samuel Jackson")
-    assert note.entry.appointment_id == medication.entry.appointment_id == surgery.visit
+    assert note.entry.appointment_id == medication.entry.appointment_id == surgery.appointment
     assert note.centre is not None
     assert note.centre.id == surgery.town.hospital
     assert (medication.entry.medication, medication.entry.text) == ("Amoxicillin 500 mg", "")
     assert {"record.noted", "record.prescribed"} <= set(surgery.acts())
 
 
-def test_without_a_visit_there_is_no_centre(surgery: Surgery) -> None:
+def test_without_an_appointment_there_is_no_centre(surgery: Surgery) -> None:
     surgery.note()
     assert surgery.entries()[0].centre is None
 
@@ -213,20 +214,20 @@ def test_who_may_not_read_may_not_write(here: Surgery) -> None:
     assert here.entries() == []
 
 
-def test_a_note_goes_to_visits_of_this_patient_with_this_practitioner(here: Surgery) -> None:
+def test_a_note_goes_to_appointments_of_this_patient_with_this_practitioner(here: Surgery) -> None:
     others = [
         here.see(here.town.gp_at_hospital, patient=1),
         here.see(here.town.physio_at_hospital),
         here.see(here.town.gp_at_clinic, status=Status.CANCELLED),
         uuid4(),
     ]
-    for visit in others:
-        with pytest.raises(NotYourVisit):
-            here.note(visit=visit)
+    for appointment in others:
+        with pytest.raises(NotYourAppointment):
+            here.note(appointment=appointment)
 
 
 def test_only_its_author_corrects_an_entry_and_the_old_one_stays(surgery: Surgery) -> None:
-    old = surgery.note(visit=surgery.visit)
+    old = surgery.note(appointment=surgery.appointment)
     surgery.see(surgery.town.physio_at_hospital)
     with pytest.raises(NotYourEntry):
         surgery.correct(old, surgery.physio)
@@ -237,7 +238,7 @@ def test_only_its_author_corrects_an_entry_and_the_old_one_stays(surgery: Surger
     assert older.corrected_by is not None
     assert newer.corrects is not None
     assert (older.corrected_by.id, newer.corrects.id) == (new.id, old.id)
-    assert newer.entry.appointment_id == surgery.visit
+    assert newer.entry.appointment_id == surgery.appointment
     assert newer.centre == older.centre
 
 
@@ -361,7 +362,7 @@ def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
 
 
 def test_the_document_holds_everything_with_times_in_their_zones(surgery: Surgery) -> None:
-    old = surgery.note(visit=surgery.visit)
+    old = surgery.note(appointment=surgery.appointment)
     new = surgery.correct(old)
     surgery.prescribe()
     surgery.break_glass()
@@ -379,8 +380,11 @@ def test_the_document_holds_everything_with_times_in_their_zones(surgery: Surger
     assert kept[str(old.id)]["recorded"] == NOW.astimezone(SYDNEY).isoformat()
     assert kept[str(old.id)]["time_zone"] == "Australia/Sydney"
     assert kept[str(old.id)]["author"] == {"name": "Samuel Jackson", "profession": "GP"}
-    (visit,) = made["visits"]
-    assert (visit["id"], visit["start"]) == (str(surgery.visit), MONDAY_9.isoformat())
+    (appointment,) = made["appointments"]
+    assert (appointment["id"], appointment["start"]) == (
+        str(surgery.appointment),
+        MONDAY_9.isoformat(),
+    )
     (opened,) = made["emergency_accesses"]
     assert (opened["reason"], opened["from"]) == (REASON.reason, NOW.isoformat())
     assert [one["what"] for one in made["reads"]] == ["emergency-access"]
@@ -394,7 +398,7 @@ ODD = "Zażółć γλώσσα Привет עברית العربية\n\n漢字 
 def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: Surgery) -> None:
     for number in range(60):
         here.note(text=f"Number {number}: " + "word " * 40, now=NOW + number * HOUR)
-    here.note(text=ODD, visit=here.visit)
+    here.note(text=ODD, appointment=here.appointment)
     here.prescribe()
     here.break_glass()
     now = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

@@ -45,11 +45,11 @@ REASON = EmergencyDetails(reason="Unconscious, allergies unknown.")
 
 WHO = uuid4()
 DOCTOR = Actor(role=Role.PRACTITIONER, practitioner_id=1)
-SEEN = Facts(last_visit=NOW)
+SEEN = Facts(last_appointment=NOW)
 OPENED = Facts(emergency_until=NOW + DAY)
 
 DECISIONS = [
-    # who asks, what ties them to the patient, days after the last visit, when; why they may
+    # who asks, what ties them to the patient, days after the last appointment, when; why they may
     (Actor(role=Role.PATIENT, patient_id=WHO), Facts(), 0, NOW, OWN),
     (
         Actor(role=Role.PATIENT, patient_id=uuid4(), dependents=frozenset({WHO})),
@@ -72,8 +72,8 @@ DECISIONS = [
     (DOCTOR, OPENED, 0, NOW, EMERGENCY),
     (DOCTOR, OPENED, 0, NOW + DAY - HALF_HOUR, EMERGENCY),
     (DOCTOR, OPENED, 0, NOW + DAY, None),
-    (DOCTOR, Facts(last_visit=NOW, emergency_until=NOW + DAY), 0, NOW, CARE),
-    (DOCTOR, Facts(last_visit=NOW - 2 * DAY, emergency_until=NOW + DAY), 1, NOW, EMERGENCY),
+    (DOCTOR, Facts(last_appointment=NOW, emergency_until=NOW + DAY), 0, NOW, CARE),
+    (DOCTOR, Facts(last_appointment=NOW - 2 * DAY, emergency_until=NOW + DAY), 1, NOW, EMERGENCY),
 ]
 
 
@@ -84,11 +84,11 @@ def test_the_rule(
     assert decide(actor, WHO, facts, now=now, access_days=days) is expected
 
 
-# The facts: a GP at A and B, a radiographer at B, a GP at C, and one whom nobody visits
+# The facts: a GP at A and B, a radiographer at B, a GP at C, and one whom nobody appointments
 
 
 class Network:
-    """The town with more people, and visits of its first patient."""
+    """The town with more people, and appointments of its first patient."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -103,13 +103,13 @@ class Network:
         )
         (self.radiographer, self.imaging), (self.other_gp, self.surgery), (self.stranger, _) = made
 
-    def visit(
+    def appointment(
         self, schedule: int, status: Status, *, at: datetime = MONDAY_9, patient: int = 0
     ) -> Appointment:
-        """A visit of this status, whatever it went through."""
+        """An appointment of this status, whatever it went through."""
 
         def work(session: Session) -> Appointment:
-            visit = Appointment(
+            appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule,
                 patient_id=self.town.patients[patient],
@@ -121,8 +121,8 @@ class Network:
                 changed_at=NOW,
                 **claimed_by(session, schedule, self.town.patients[patient]),
             )
-            session.add(visit)
-            return visit
+            session.add(appointment)
+            return appointment
 
         return self.database.run(work)
 
@@ -192,37 +192,37 @@ def net(database: Database) -> Network:
         (Status.ENTERED_IN_ERROR, None),
     ],
 )
-def test_only_visits_that_happen_or_happened_give_access(
+def test_only_appointments_that_happen_or_happened_give_access(
     net: Network, status: Status, expected: Access | None
 ) -> None:
-    net.visit(net.town.gp_at_hospital, status)
+    net.appointment(net.town.gp_at_hospital, status)
     assert net.access(net.gp) is expected
 
 
 def test_a_gp_of_two_centres_reads_wherever_the_patient_came(net: Network) -> None:
     assert net.access(net.gp) is None
-    net.visit(net.town.gp_at_clinic, Status.BOOKED)
+    net.appointment(net.town.gp_at_clinic, Status.BOOKED)
     assert net.access(net.gp) is CARE
     assert net.access(net.gp, patient=net.town.patients[1]) is None
 
 
 def test_each_who_treats_a_patient_reads_what_the_others_wrote(net: Network) -> None:
-    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+    net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
     net.note(net.gp, "Cough for three weeks.")
     assert net.access(net.radiographer) is None
-    net.visit(net.imaging, Status.BOOKED)
+    net.appointment(net.imaging, Status.BOOKED)
     assert net.access(net.radiographer) is CARE
     net.note(net.radiographer, "Chest film clear.")
     assert net.access(net.other_gp) is None
-    net.visit(net.surgery, Status.BOOKED, at=LATER)
+    net.appointment(net.surgery, Status.BOOKED, at=LATER)
     assert net.access(net.other_gp) is CARE
     assert net.texts() == ["Chest film clear.", "Cough for three weeks."]
     assert net.access(net.stranger) is None
 
 
 def test_nobody_else_reads_it(net: Network) -> None:
-    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
-    net.visit(net.town.scan, Status.FULFILLED, at=LATER)  # of a service: nobody's own patient
+    net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
+    net.appointment(net.town.scan, Status.FULFILLED, at=LATER)  # of a service: nobody's own patient
     others = [
         net.town.patient(1),
         net.town.clerk,
@@ -246,10 +246,10 @@ def test_who_cares_for_somebody_reads_as_they_do(net: Network) -> None:
     assert net.access(carer, patient=child) is None
 
 
-def test_access_ends_so_many_days_after_the_last_visit(net: Network) -> None:
-    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
-    last = net.visit(net.town.gp_at_clinic, Status.FULFILLED, at=MONDAY_9 + DAY)
-    net.visit(net.town.gp_at_clinic, Status.CANCELLED, at=LATER)
+def test_access_ends_so_many_days_after_the_last_appointment(net: Network) -> None:
+    net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
+    last = net.appointment(net.town.gp_at_clinic, Status.FULFILLED, at=MONDAY_9 + DAY)
+    net.appointment(net.town.gp_at_clinic, Status.CANCELLED, at=LATER)
     end = last.ends_at + 7 * DAY
     assert net.access(net.gp, now=end - HALF_HOUR, days=7) is CARE
     assert net.access(net.gp, now=end, days=7) is None
@@ -257,7 +257,7 @@ def test_access_ends_so_many_days_after_the_last_visit(net: Network) -> None:
 
 
 def test_who_has_left_the_directory_reads_nothing(net: Network) -> None:
-    net.visit(net.town.gp_at_hospital, Status.FULFILLED)
+    net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
 
     def leave(session: Session) -> None:
         session.get_one(Practitioner, net.town.gp).active = False
@@ -281,8 +281,8 @@ def test_emergency_access_runs_out(net: Network) -> None:
 def test_it_takes_one_statement_however_many_patients(
     net: Network, statements: Callable[..., object]
 ) -> None:
-    net.visit(net.town.gp_at_hospital, Status.BOOKED)
-    net.visit(net.town.gp_at_hospital, Status.BOOKED, patient=1, at=LATER)
+    net.appointment(net.town.gp_at_hospital, Status.BOOKED)
+    net.appointment(net.town.gp_at_hospital, Status.BOOKED, patient=1, at=LATER)
     with net.database.reading() as session, statements(net.database) as counted:  # type: ignore[attr-defined]
         found = readable(session, net.gp, net.town.patients, now=NOW, access_days=0)
     assert set(found) == set(net.town.patients[:2])
@@ -293,7 +293,7 @@ def test_it_takes_one_statement_however_many_patients(
 
 
 def test_every_read_and_every_refusal_is_written_down(net: Network) -> None:
-    net.visit(net.town.gp_at_hospital, Status.BOOKED)
+    net.appointment(net.town.gp_at_hospital, Status.BOOKED)
     nobody = uuid4()
     for actor, patient in (
         (net.gp, net.patient),

@@ -138,10 +138,10 @@ def test_the_real_likes_and_appointments_become_favourites_and_accepted_requests
         "urgent",
         "accepted",
     )
-    visit = one(
+    appointment = one(
         sqlite_database, lambda: select(Appointment).where(Appointment.id == scan.appointment_id)
     )
-    assert (visit.reason, visit.starts_at) == ("Head CT after a fall", scan.starts_at)
+    assert (appointment.reason, appointment.starts_at) == ("Head CT after a fall", scan.starts_at)
 
 
 def test_a_like_of_a_department_that_nobody_knows_is_left_out_and_told(

@@ -17,7 +17,7 @@ from openslot.identity.models import Account, Role
 from openslot.offers.leaving import delete_own_account
 from openslot.offers.models import OfferStatus, Waiting
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import assert_clean, book, cancel, entry, offers, open_offer, sweep, visit, wait
+from waitroom import appointment, assert_clean, book, cancel, entry, offers, open_offer, sweep, wait
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 
@@ -57,7 +57,7 @@ def test_the_time_that_was_kept_is_free_for_the_next(
     leave(database, leaver)
     assert entry(database, first).status == Waiting.LEFT
     assert [one.id for one in offers(database, OfferStatus.WITHDRAWN)] == [offer.id]
-    assert visit(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.LAPSED
     assert sweep(database) == 1
     assert open_offer(database, second)
     assert_clean(database)
@@ -76,7 +76,7 @@ def test_nothing_that_comes_free_later_is_offered(
     assert entry(database, waited).ended_at == NOW
 
 
-def test_an_earlier_time_for_a_visit_goes_with_the_visit(
+def test_an_earlier_time_for_an_appointment_goes_with_the_appointment(
     database: Database, town: Town, leaver: Actor
 ) -> None:
     own = book(database, town, 0, TUESDAY_9)
@@ -85,7 +85,7 @@ def test_an_earlier_time_for_a_visit_goes_with_the_visit(
     )
     assert sweep(database) == 1
     leave(database, leaver)
-    assert visit(database, own.id).status == Status.CANCELLED
+    assert appointment(database, own.id).status == Status.CANCELLED
     assert offers(database) == []
     assert sweep(database) == 0
     assert_clean(database)

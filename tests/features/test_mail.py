@@ -52,7 +52,7 @@ def test_text_html_and_calendar_are_alternatives_and_the_calendar_is_attached_to
     kinds = [part.get_content_type() for part in alternatives.iter_parts()]
     assert kinds == ["text/plain", "text/html", "text/calendar"]
     assert attached.get_content_type() == "application/ics"
-    assert attached.get_filename() == "visit.ics"
+    assert attached.get_filename() == "appointment.ics"
     inside = calendar_of(message).to_ical()
     assert icalendar.Calendar.from_ical(attached.get_content()).to_ical() == inside
     assert REASON not in message.as_string()

@@ -58,12 +58,12 @@ def mails(sqlite_database: Database, settings: Settings) -> Mails:
 def test_a_booking_tells_patient_and_practitioner(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     sent = mails.new()
     assert sent.keys() == {"ann@example.org", "toby@example.org"}
     to_ann, to_toby = sent["ann@example.org"], sent["toby@example.org"]
-    assert to_ann["subject"] == "Your visit is booked: Monday 23 November 2026, 10:30 am"
-    assert to_toby["subject"] == "New visit: Monday 23 November 2026, 10:30 am"
+    assert to_ann["subject"] == "Your appointment is booked: Monday 23 November 2026, 10:30 am"
+    assert to_toby["subject"] == "New appointment: Monday 23 November 2026, 10:30 am"
     for part in both(to_ann):
         assert WHEN in part
         assert "30 minutes" in part
@@ -76,17 +76,17 @@ def test_a_booking_tells_patient_and_practitioner(
     for part in both(to_toby):
         assert WHEN in part
         assert "Ann Example" in part
-    page = f"{URL}/appointments/{visit.id}"
+    page = f"{URL}/appointments/{appointment.id}"
     assert all(page in mail[part] for mail in sent.values() for part in ("text", "html"))
 
 
 def test_the_text_reads_well(
     sqlite_database: Database, clinic: Clinic, mails: Mails, settings: Settings
 ) -> None:
-    visit = book(sqlite_database, clinic)
-    stop = stop_link(settings, clinic.patient_account, Kind.VISITS)
+    appointment = book(sqlite_database, clinic)
+    stop = stop_link(settings, clinic.patient_account, Kind.APPOINTMENTS)
     assert mails.new()["ann@example.org"]["text"] == (
-        "Your visit is booked\n\n"
+        "Your appointment is booked\n\n"
         "Hello Ann Example,\n\n"
         "Here is when and where it takes place.\n\n"
         "With: Toby Turner\n"
@@ -95,20 +95,20 @@ def test_the_text_reads_well(
         "Where: Royal Randwick Hospital, Barker St, Randwick\n"
         "Phone: (02) 9382 2222\n\n"
         "You can move or cancel it on its page until 2 hours before it starts.\n\n"
-        f"See the visit:\n{URL}/appointments/{visit.id}\n\n"
+        f"See the appointment:\n{URL}/appointments/{appointment.id}\n\n"
         "-- \n"
         "Eastern Health\n"
         "In an emergency call 000.\n\n"
-        f"Stop mail about visits:\n{stop}"
+        f"Stop mail about appointments:\n{stop}"
     )
 
 
 def test_a_move_tells_the_old_time_and_the_new(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     first = mails.new()
-    move(sqlite_database, visit, LATER)
+    move(sqlite_database, appointment, LATER)
     second = mails.new()
     assert second.keys() == first.keys()
     for address, mail in second.items():
@@ -139,9 +139,9 @@ def test_a_cancellation_tells_who_and_why(
     ann_reads: str,
     toby_reads: str,
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     mails.new()
-    cancel(sqlite_database, visit, by=getattr(clinic, by), why="The train is not running")
+    cancel(sqlite_database, appointment, by=getattr(clinic, by), why="The train is not running")
     sent = mails.new()
     for address, reads in (("ann@example.org", ann_reads), ("toby@example.org", toby_reads)):
         mail = sent[address]
@@ -156,22 +156,22 @@ def test_a_cancellation_tells_who_and_why(
 def test_a_cancellation_by_nobody_known_names_nobody(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
-    visit = book(sqlite_database, clinic)
-    cancel(sqlite_database, visit)
+    appointment = book(sqlite_database, clinic)
+    cancel(sqlite_database, appointment)
     for mail in mails.new().values():
         assert "Cancelled by" not in mail["text"]
         assert "Why" not in mail["text"]
 
 
-def test_the_reason_for_a_visit_stands_in_no_mail(
+def test_the_reason_for_an_appointment_stands_in_no_mail(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
-    visit = book(sqlite_database, clinic)
-    assert visit.reason == REASON
+    appointment = book(sqlite_database, clinic)
+    assert appointment.reason == REASON
     sent = [mails.new()]
-    move(sqlite_database, visit, LATER)
+    move(sqlite_database, appointment, LATER)
     sent.append(mails.new())
-    cancel(sqlite_database, visit, why="Moved away")
+    cancel(sqlite_database, appointment, why="Moved away")
     sent.append(mails.new())
     assert [len(some) for some in sent] == [2, 2, 2]
     assert "itches" not in json.dumps(sent)
@@ -196,9 +196,9 @@ def test_a_service_is_told_through_its_department(
     assert "Service: Chest X-ray" in to_ann["text"]
     assert "Phone: (02) 9382 3333" in to_ann["text"]
     assert "X-ray" not in to_ann["calendar"]
-    assert event_of(to_ann)["summary"] == "Visit with Royal Randwick Hospital"
+    assert event_of(to_ann)["summary"] == "Appointment with Royal Randwick Hospital"
     assert "Patient: Ann Example\nService: Chest X-ray" in to_them["text"]
-    assert event_of(to_them)["summary"] == "Visit: A. E."
+    assert event_of(to_them)["summary"] == "Appointment: A. E."
 
 
 def test_patients_see_with_whom_in_their_calendar_and_practices_initials(
@@ -207,8 +207,8 @@ def test_patients_see_with_whom_in_their_calendar_and_practices_initials(
     book(sqlite_database, clinic)
     sent = mails.new()
     for address, called in (
-        ("ann@example.org", "Visit with Toby Turner"),
-        ("toby@example.org", "Visit: A. E."),
+        ("ann@example.org", "Appointment with Toby Turner"),
+        ("toby@example.org", "Appointment: A. E."),
     ):
         event = event_of(sent[address])
         assert event["summary"] == called
@@ -242,11 +242,11 @@ def test_without_a_public_address_no_link_is_made_up(
         assert not re.search("https?://|its page", mail["text"] + mail["html"])
 
 
-def test_the_link_leads_to_the_page_of_the_visit(tmp_path: Path) -> None:
+def test_the_link_leads_to_the_page_of_the_appointment(tmp_path: Path) -> None:
     app = create_app(Settings(_env_file=None, data_dir=tmp_path))
-    pages = {f"{URL}{rule.rule}" for rule in app.url_map.iter_rules(endpoint="visits.show")}
-    visit = Mock(id="<uuid:appointment_id>")
-    assert pages == {page_of(visit, f"{URL}/")}
+    pages = {f"{URL}{rule.rule}" for rule in app.url_map.iter_rules(endpoint="appointments.show")}
+    appointment = Mock(id="<uuid:appointment_id>")
+    assert pages == {page_of(appointment, f"{URL}/")}
     app.extensions["openslot"].database.close()
 
 
@@ -267,7 +267,9 @@ def test_dates_are_written_in_the_language_of_the_account(
 def irish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A catalogue with a few sentences in Irish."""
     catalogue = Catalog(locale="ga")
-    catalogue.add("Your visit is booked: %(when)s", "Tá do chuairt curtha in áirithe: %(when)s")
+    catalogue.add(
+        "Your appointment is booked: %(when)s", "Tá do chuairt curtha in áirithe: %(when)s"
+    )
     catalogue.add("Hello %(name)s,", "Dia duit <%(name)s>,")
     catalogue.add("When", "Cathain")
     file = tmp_path / "ga/LC_MESSAGES/messages.mo"

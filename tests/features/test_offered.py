@@ -10,7 +10,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import assert_clean, book, cancel, visit
+from waitroom import appointment, assert_clean, book, cancel
 
 DAY = timedelta(days=1)
 UNTIL = NOW + timedelta(hours=8)
@@ -38,7 +38,7 @@ def take(database: Database, town: Town, hold: Appointment, patient: int = 0) ->
     )
 
 
-def test_a_time_is_kept_beside_the_visit_that_it_would_replace(database: Database) -> None:
+def test_a_time_is_kept_beside_the_appointment_that_it_would_replace(database: Database) -> None:
     town = build_town(database)
     later = book(database, town, 0, MONDAY_9 + DAY)
     hold = keep_for_move(database, later, town.gp_at_clinic)
@@ -67,7 +67,7 @@ def test_time_that_is_taken_is_not_kept(sqlite_database: Database, town: Town) -
         keep_for_move(sqlite_database, later, town.gp_at_hospital)
 
 
-def test_a_visit_goes_neither_to_another_kind_nor_to_another_specialist(
+def test_an_appointment_goes_neither_to_another_kind_nor_to_another_specialist(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
@@ -76,7 +76,7 @@ def test_a_visit_goes_neither_to_another_kind_nor_to_another_specialist(
             keep_for_move(sqlite_database, later, schedule)
 
 
-def test_a_day_with_another_visit_is_not_kept(sqlite_database: Database, town: Town) -> None:
+def test_a_day_with_another_appointment_is_not_kept(sqlite_database: Database, town: Town) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     book(sqlite_database, town, 0, MONDAY_9 + 4 * HALF_HOUR)
     with pytest.raises(errors.OneADay):
@@ -93,7 +93,7 @@ def test_what_the_patient_made_stays_when_we_keep_a_time_for_them(
         )
     )
     keep_new(sqlite_database, town)
-    assert visit(sqlite_database, own.id).status == Status.HELD
+    assert appointment(sqlite_database, own.id).status == Status.HELD
     assert_clean(sqlite_database)
 
 
@@ -119,11 +119,11 @@ def test_an_offered_time_is_not_booked_or_stretched_past_its_offer(
     )
     assert booked.id != hold.id
     assert booked.one_a_day is not None
-    assert visit(sqlite_database, hold.id).status == Status.LAPSED
+    assert appointment(sqlite_database, hold.id).status == Status.LAPSED
     assert_clean(sqlite_database)
 
 
-def test_moving_a_visit_lets_what_stands_in_its_way_go(
+def test_moving_an_appointment_lets_what_stands_in_its_way_go(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
@@ -134,7 +134,7 @@ def test_moving_a_visit_lets_what_stands_in_its_way_go(
         )
     )
     assert moved.starts_at == MONDAY_9
-    assert visit(sqlite_database, hold.id).status == Status.LAPSED
+    assert appointment(sqlite_database, hold.id).status == Status.LAPSED
     assert_clean(sqlite_database)
 
 
@@ -154,7 +154,7 @@ def test_what_ran_out_or_was_let_go_is_not_taken(sqlite_database: Database, town
     assert_clean(sqlite_database)
 
 
-def test_a_visit_that_is_gone_is_not_moved(sqlite_database: Database, town: Town) -> None:
+def test_an_appointment_that_is_gone_is_not_moved(sqlite_database: Database, town: Town) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     hold = keep_for_move(sqlite_database, later, town.gp_at_hospital)
     cancel(sqlite_database, later.id)

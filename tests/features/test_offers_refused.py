@@ -20,7 +20,7 @@ from openslot.referrals.models import Referral
 from openslot.schedules import commands as schedules
 from referring import TUESDAY_9, Dentists
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import accept, assert_clean, book, entry, offers, sweep, visit, wait
+from waitroom import accept, appointment, assert_clean, book, entry, offers, sweep, wait
 
 DAY = timedelta(days=1)
 ACCEPTANCE = NOW + timedelta(hours=3)
@@ -73,7 +73,7 @@ def test_an_offered_time_is_not_booked_with_a_letter_that_holds_no_more(
         accept(database, dentists.town.patient(), offer.id, ACCEPTANCE)
     sweep(database, ACCEPTANCE)
     assert withdrawn(database) == [offer.id]
-    assert visit(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.LAPSED
     assert entry(database, one).status == Waiting.WAITING
     with pytest.raises(OfferOver):
         accept(database, dentists.town.patient(), offer.id, ACCEPTANCE)
@@ -108,7 +108,9 @@ def test_a_letter_to_another_specialist_does_not(sqlite_database: Database, town
     assert withdrawn(sqlite_database) == [offer.id]
 
 
-def test_a_letter_that_another_visit_uses_does_not(sqlite_database: Database, town: Town) -> None:
+def test_a_letter_that_another_appointment_uses_does_not(
+    sqlite_database: Database, town: Town
+) -> None:
     dentists = Dentists(sqlite_database, town)
     first = dentists.sent()
     _, offer = offered_dentist(dentists)
@@ -130,7 +132,7 @@ def test_a_letter_that_another_hold_bears_is_taken_from_it(database: Database) -
     kept = dentists.hold(dentists.wish(TUESDAY_9 + DAY))
     assert kept.referral_use == second
     assert accept(database, dentists.town.patient(), offer.id).referral_use == second
-    assert visit(database, kept.id).status == Status.LAPSED
+    assert appointment(database, kept.id).status == Status.LAPSED
     assert_clean(database)
 
 
@@ -179,7 +181,7 @@ def test_a_time_where_nobody_can_be_seen_any_more_is_withdrawn_and_the_wait_goes
         accept(database, town.patient(), offer.id)
     sweep(database)
     assert offer.id in withdrawn(database)
-    assert visit(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.LAPSED
     assert entry(database, one).status == Waiting.WAITING
     left = [row.entry_id for row in offers(database)]
     assert left == ([other.id] if how in ("schedule", "practitioner") else [])
@@ -218,11 +220,11 @@ def test_whoever_waited_is_offered_the_next_time_when_the_centre_closes(
 
 
 def start_of(database: Database, offer: Offer) -> datetime:
-    kept: Appointment = visit(database, offer.hold_id)
+    kept: Appointment = appointment(database, offer.hold_id)
     return kept.starts_at
 
 
-def test_a_time_that_would_replace_a_visit_is_withdrawn_too(
+def test_a_time_that_would_replace_an_appointment_is_withdrawn_too(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
@@ -234,5 +236,5 @@ def test_a_time_that_would_replace_a_visit_is_withdrawn_too(
         accept(sqlite_database, town.patient(), offer.id)
     sweep(sqlite_database)
     assert withdrawn(sqlite_database) == [offer.id]
-    assert visit(sqlite_database, later.id).status == Status.BOOKED
+    assert appointment(sqlite_database, later.id).status == Status.BOOKED
     assert_clean(sqlite_database)

@@ -51,7 +51,7 @@ def test_everything_is_on_until_it_is_switched_off(
         kind for kind, on in sqlite_database.read(lambda s: preferences(s, one)).items() if not on
     ]
     assert off == [Kind.REMINDERS]
-    assert sqlite_database.read(lambda session: wants(session, one, Kind.VISITS))
+    assert sqlite_database.read(lambda session: wants(session, one, Kind.APPOINTMENTS))
     assert sqlite_database.read(lambda session: wants(session, None, Kind.REMINDERS))
 
 
@@ -76,12 +76,12 @@ def test_mails_carry_the_link_in_their_headers_and_in_both_parts(
 ) -> None:
     book(sqlite_database, clinic)
     work(sqlite_database, settings)
-    link = stop_link(settings, clinic.patient_account, Kind.VISITS)
+    link = stop_link(settings, clinic.patient_account, Kind.APPOINTMENTS)
     (to_ann,) = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert to_ann["List-Unsubscribe"] == f"<{link}>"
     assert to_ann["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     for part in both(Mails(sqlite_database, settings).new()["ann@example.org"]):
-        assert "Stop mail about visits" in part
+        assert "Stop mail about appointments" in part
     assert len({str(one["List-Unsubscribe"]) for one in post.taken}) == 2, "each their own"
 
 
@@ -96,7 +96,7 @@ def test_one_click_is_offered_over_https_only(
 
 
 def test_without_a_public_address_there_is_no_link(clinic: Clinic) -> None:
-    assert stop_link(Settings(_env_file=None), clinic.patient_account, Kind.VISITS) is None
+    assert stop_link(Settings(_env_file=None), clinic.patient_account, Kind.APPOINTMENTS) is None
 
 
 def test_a_link_names_its_account_and_kind(
@@ -113,14 +113,14 @@ def test_a_link_names_its_account_and_kind(
 def test_a_link_that_we_did_not_write_is_refused(
     sqlite_database: Database, clinic: Clinic, settings: Settings
 ) -> None:
-    good = stop_token(settings, clinic.patient_account, Kind.VISITS)
+    good = stop_token(settings, clinic.patient_account, Kind.APPOINTMENTS)
     of_other_key = stop_token(
         settings.model_copy(update={"secret_key": Settings(secret_key="x").secret_key}),
         clinic.patient_account,
-        Kind.VISITS,
+        Kind.APPOINTMENTS,
     )
     changed = good[:5] + ("A" if good[5] != "A" else "B") + good[6:]
-    of_nobody = stop_token(settings, new_id(), Kind.VISITS)
+    of_nobody = stop_token(settings, new_id(), Kind.APPOINTMENTS)
     of_other_use = token_of(settings.key(), clinic.patient_account)
     bad = [good[:length] for length in range(len(good))]
     bad += [f"{good}A", changed, of_other_key, of_nobody, of_other_use, "ü", "=" * 9, "a.b"]

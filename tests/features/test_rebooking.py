@@ -31,7 +31,7 @@ from openslot.offers.errors import (
     HasArrived,
     NotInside,
     OfferOver,
-    OtherVisits,
+    OtherAppointments,
     SameTimeTwice,
 )
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
@@ -44,13 +44,13 @@ from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
 from waitroom import (
     SETTINGS,
     accept,
+    appointment,
     assert_clean,
     book,
     cancel,
     decline,
     offers,
     sweep,
-    visit,
     wait,
 )
 
@@ -99,11 +99,11 @@ def work_off(database: Database, now: datetime = NOW) -> None:
 
 def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
     found = database.read(lambda session: rebooking.undecided(session, SYSTEM, [town.gp], now=now))
-    return [one.visit.id for one in found]
+    return [one.appointment.id for one in found]
 
 
 def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
-    """What is proposed for the visits that need a decision."""
+    """What is proposed for the appointments that need a decision."""
 
     def look_again(session: Any) -> list[Hit]:
         inside = rebooking.undecided(session, SYSTEM, [town.gp], now=NOW)
@@ -113,7 +113,7 @@ def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
     return [(slot.schedule_id, slot.start) for hit in found for slot in hit.slots]
 
 
-def test_who_runs_one_centre_decides_about_visits_there_alone(
+def test_who_runs_one_centre_decides_about_appointments_there_alone(
     sqlite_database: Database, town: Town
 ) -> None:
     here = book(sqlite_database, town, 0)
@@ -122,8 +122,8 @@ def test_who_runs_one_centre_decides_about_visits_there_alone(
     kept = Decided(Choice.KEEP)
     enter(sqlite_database, town, {here.id: kept, there.id: kept})
 
-    def decide(visit: Appointment) -> int:
-        decisions = {visit.id: Decided(Choice.CANCEL)}
+    def decide(appointment: Appointment) -> int:
+        decisions = {appointment.id: Decided(Choice.CANCEL)}
         return sqlite_database.run(
             lambda session: rebooking.decide(session, manager, town.gp, decisions, now=NOW)
         )
@@ -140,7 +140,7 @@ def test_the_nearest_times_are_proposed_and_never_one_twice(database: Database) 
     town = build_town(database)
     hit = [book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)]
     found = look(database, town, leave())
-    assert [one.visit.id for one in found] == [one.id for one in hit]
+    assert [one.appointment.id for one in found] == [one.id for one in hit]
     first = [one.slots[0] for one in found]
     assert len({slot.start for slot in first}) == 3
     assert all(slot.start >= MONDAY_9 + DAY for slot in first)
@@ -175,7 +175,7 @@ def other_gp(database: Database, town: Town) -> int:
     return database.run(make)
 
 
-def test_a_patient_keeps_one_visit_a_day_with_a_practitioner(
+def test_a_patient_keeps_one_appointment_a_day_with_a_practitioner(
     sqlite_database: Database, town: Town
 ) -> None:
     book(sqlite_database, town, 0, MONDAY_9 + DAY, schedule=town.gp_at_clinic)
@@ -184,17 +184,17 @@ def test_a_patient_keeps_one_visit_a_day_with_a_practitioner(
     assert {slot.start.date() for slot in hit.slots} == {(MONDAY_9 + 2 * DAY).date()}
 
 
-@pytest.mark.parametrize("visits", [2, 40])
-def test_the_effort_of_a_preview_does_not_grow_with_the_visits(
-    database: Database, statements: Callable[[Database], Any], visits: int
+@pytest.mark.parametrize("appointments", [2, 40])
+def test_the_effort_of_a_preview_does_not_grow_with_the_appointments(
+    database: Database, statements: Callable[[Database], Any], appointments: int
 ) -> None:
-    town = build_town(database, patients=visits)
-    for number in range(visits):
+    town = build_town(database, patients=appointments)
+    for number in range(appointments):
         day, slot = divmod(number, 10)
         book(database, town, number, MONDAY_9 + day * DAY + slot * HALF_HOUR)
     with statements(database) as counted:
         found = look(database, town, leave(days=5))
-    assert len({(one.slots[0].schedule_id, one.slots[0].start) for one in found}) == visits
+    assert len({(one.slots[0].schedule_id, one.slots[0].start) for one in found}) == appointments
     assert counted.count <= 9
 
 
@@ -209,7 +209,7 @@ def test_the_nearest_bits_come_in_order() -> None:
 # Deciding
 
 
-def test_visits_are_kept_moved_and_cancelled_as_decided(database: Database) -> None:
+def test_appointments_are_kept_moved_and_cancelled_as_decided(database: Database) -> None:
     town = build_town(database)
     kept, moves, ends = (
         book(database, town, number, MONDAY_9 + number * HALF_HOUR) for number in range(3)
@@ -217,10 +217,10 @@ def test_visits_are_kept_moved_and_cancelled_as_decided(database: Database) -> N
     there = moved_to(town.gp_at_clinic, MONDAY_9 + DAY)
     enter(database, town, {kept.id: KEEP, moves.id: there, ends.id: CANCEL})
     assert {one.progress for one in decisions(database)} == {Progress.PLANNED, Progress.DONE}
-    assert visit(database, ends.id).status == Status.BOOKED
+    assert appointment(database, ends.id).status == Status.BOOKED
     work_off(database)
     assert {one.progress for one in decisions(database)} == {Progress.DONE}
-    statuses = [visit(database, one.id).status for one in (kept, moves, ends)]
+    statuses = [appointment(database, one.id).status for one in (kept, moves, ends)]
     assert statuses == [Status.BOOKED, Status.BOOKED, Status.CANCELLED]
     [offer] = offers(database)
     assert offer.expires_at == MONDAY_9 + HALF_HOUR - timedelta(hours=1)
@@ -279,7 +279,7 @@ def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
     book(sqlite_database, town, 1, MONDAY_9 + DAY)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
-    hold = visit(sqlite_database, offer.hold_id)
+    hold = appointment(sqlite_database, offer.hold_id)
     assert hold.starts_at == MONDAY_9 + DAY + HALF_HOUR
     [decision] = decisions(sqlite_database)
     assert decision.starts_at == hold.starts_at
@@ -302,7 +302,7 @@ def test_where_there_is_no_other_time_somebody_decides_again(
     assert undecided(sqlite_database, town) == [one.id]
 
 
-def test_an_unanswered_proposal_leaves_the_visit_and_comes_back(
+def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
     sqlite_database: Database, town: Town
 ) -> None:
     one = book(sqlite_database, town, 0)
@@ -311,7 +311,7 @@ def test_an_unanswered_proposal_leaves_the_visit_and_comes_back(
     [offer] = offers(sqlite_database)
     assert undecided(sqlite_database, town) == []
     sweep(sqlite_database, offer.expires_at)
-    assert visit(sqlite_database, one.id).starts_at == MONDAY_9
+    assert appointment(sqlite_database, one.id).starts_at == MONDAY_9
     assert undecided(sqlite_database, town, offer.expires_at) == [one.id]
     with pytest.raises(OfferOver):
         accept(sqlite_database, town.patient(), offer.id, offer.expires_at)
@@ -331,7 +331,7 @@ def test_a_declined_proposal_comes_back_and_is_decided_again(
         lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: CANCEL}, now=NOW)
     )
     work_off(sqlite_database)
-    assert visit(sqlite_database, one.id).status == Status.CANCELLED
+    assert appointment(sqlite_database, one.id).status == Status.CANCELLED
     assert undecided(sqlite_database, town) == []
 
 
@@ -352,7 +352,7 @@ def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, to
 def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, town: Town) -> None:
     one = book(sqlite_database, town, 0)
     other = book(sqlite_database, town, 1, MONDAY_9 + HALF_HOUR)
-    with pytest.raises(OtherVisits):
+    with pytest.raises(OtherAppointments):
         enter(sqlite_database, town, {one.id: KEEP})
     same = moved_to(town.gp_at_hospital, MONDAY_9 + DAY)
     with pytest.raises(SameTimeTwice):
@@ -405,10 +405,10 @@ def test_what_could_not_be_done_just_now_is_done_later(
     [decision] = decisions(sqlite_database)
     assert (decision.progress, decision.problem) == (Progress.PLANNED, None)
     work_off(sqlite_database)
-    assert visit(sqlite_database, one.id).status == Status.CANCELLED
+    assert appointment(sqlite_database, one.id).status == Status.CANCELLED
 
 
-# Visits whose patients are there
+# Appointments whose patients are there
 
 
 def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -> None:
@@ -420,7 +420,7 @@ def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -
 
 
 @pytest.mark.parametrize("stands", [True, False])
-def test_a_visit_whose_patient_is_there_is_kept_and_nothing_else(
+def test_an_appointment_whose_patient_is_there_is_kept_and_nothing_else(
     sqlite_database: Database, town: Town, stands: bool
 ) -> None:
     """In an absence that stands, as in one that is entered."""
@@ -445,7 +445,7 @@ def test_a_visit_whose_patient_is_there_is_kept_and_nothing_else(
     work_off(sqlite_database)
     [decision] = decisions(sqlite_database)
     assert (decision.choice, decision.progress) == (Choice.KEEP, Progress.DONE)
-    assert visit(sqlite_database, one.id).status == Status.ARRIVED
+    assert appointment(sqlite_database, one.id).status == Status.ARRIVED
 
 
 @pytest.mark.parametrize("chosen", [CANCEL, Decided(Choice.MOVE, 1, MONDAY_9 + DAY)])
@@ -458,7 +458,7 @@ def test_of_a_patient_who_came_before_it_was_done_it_is_said_that_nothing_was(
     work_off(sqlite_database)
     [decision] = decisions(sqlite_database)
     assert (decision.progress, decision.problem) == (Progress.FAILED, "has-arrived")
-    assert visit(sqlite_database, one.id).status == Status.ARRIVED
+    assert appointment(sqlite_database, one.id).status == Status.ARRIVED
     assert offers(sqlite_database) == []
     assert undecided(sqlite_database, town) == []
     events = sqlite_database.read(lambda session: audit.events_of(session, f"absence:{absence.id}"))
@@ -469,7 +469,7 @@ def test_of_a_patient_who_came_before_it_was_done_it_is_said_that_nothing_was(
 # What happens meanwhile
 
 
-def test_a_visit_that_was_moved_or_cancelled_meanwhile_is_left_alone(
+def test_an_appointment_that_was_moved_or_cancelled_meanwhile_is_left_alone(
     sqlite_database: Database, town: Town
 ) -> None:
     moved, ended = (
@@ -483,11 +483,11 @@ def test_a_visit_that_was_moved_or_cancelled_meanwhile_is_left_alone(
     )
     cancel(sqlite_database, ended.id)
     work_off(sqlite_database)
-    assert visit(sqlite_database, moved.id).status == Status.BOOKED
+    assert appointment(sqlite_database, moved.id).status == Status.BOOKED
     assert {one.progress for one in decisions(sqlite_database)} == {Progress.DONE}
 
 
-def test_a_patient_who_moves_the_visit_elsewhere_gives_the_proposal_back(
+def test_a_patient_who_moves_the_appointment_elsewhere_gives_the_proposal_back(
     sqlite_database: Database, town: Town
 ) -> None:
     one = book(sqlite_database, town, 0)
@@ -563,7 +563,7 @@ def test_an_absence_that_ends_takes_its_decisions_and_if_wanted_its_offers_along
     )
     work_off(database)
     assert decisions(database) == []
-    assert visit(database, other.id).status == Status.BOOKED
+    assert appointment(database, other.id).status == Status.BOOKED
     left = offers(database)
     assert len(left) == (0 if withdraw else 1)
     if left:

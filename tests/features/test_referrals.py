@@ -1,4 +1,4 @@
-"""Referrals: who writes them, how visits use them up and give them back, who sees what."""
+"""Referrals: who writes them, how appointments use them up and give them back, who sees what."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,8 +26,8 @@ from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.errors import (
     AlreadyAnswered,
     NoAddressee,
+    NoAppointmentYet,
     NobodyThere,
-    NoVisitYet,
     OnlyGps,
     WrongState,
 )
@@ -205,8 +205,8 @@ def test_a_specialist_is_booked_with_a_referral_and_no_other_way(dentists: Denti
     with pytest.raises(ReferralRequired):
         dentists.book()
     sent = dentists.sent()
-    visit = dentists.book()
-    assert (visit.referral_id, visit.referral_use) == (sent, sent)
+    appointment = dentists.book()
+    assert (appointment.referral_id, appointment.referral_use) == (sent, sent)
     assert state_of(dentists, sent) is State.USED
 
 
@@ -255,8 +255,8 @@ def test_what_does_not_take_place_gives_the_letter_back_but_staying_away_does_no
     dentists: Dentists, steps: tuple[Status, ...], comes_back: bool
 ) -> None:
     sent = dentists.sent()
-    visit = dentists.book()
-    dentists.becomes(visit, *steps, now=TUESDAY_9 + HALF_HOUR)
+    appointment = dentists.book()
+    dentists.becomes(appointment, *steps, now=TUESDAY_9 + HALF_HOUR)
     later = dentists.wish(TUESDAY_9 + timedelta(days=1))
     assert state_of(dentists, sent) is (State.SENT if comes_back else State.USED)
     if comes_back:
@@ -284,8 +284,8 @@ def test_another_hold_lets_the_first_go_with_its_letter(dentists: Dentists) -> N
 def test_a_hold_is_confirmed_with_its_letter(dentists: Dentists) -> None:
     sent = dentists.sent()
     kept = dentists.hold()
-    visit = dentists.book(hold=kept.id)
-    assert (visit.id, visit.referral_use) == (kept.id, sent)
+    appointment = dentists.book(hold=kept.id)
+    assert (appointment.id, appointment.referral_use) == (kept.id, sent)
 
 
 def test_a_hold_whose_letter_was_revoked_books_nothing(dentists: Dentists) -> None:
@@ -339,8 +339,10 @@ def test_a_stranger_learns_nothing_of_letters_by_booking(dentists: Dentists) -> 
 
 def test_others_than_specialists_need_none_and_have_none(dentists: Dentists) -> None:
     dentists.sent()
-    visit = dentists.book(dentists.town.wish(TUESDAY_9, schedule=dentists.town.physio_at_hospital))
-    assert (visit.referral_id, visit.referral_use) == (None, None)
+    appointment = dentists.book(
+        dentists.town.wish(TUESDAY_9, schedule=dentists.town.physio_at_hospital)
+    )
+    assert (appointment.referral_id, appointment.referral_use) == (None, None)
 
 
 def test_the_carer_books_with_the_letter_of_the_one_they_care_for(dentists: Dentists) -> None:
@@ -374,15 +376,15 @@ def test_strangers_find_no_letter(dentists: Dentists) -> None:
                 do(dentists, referrals.letter_for, stranger, asked)
 
 
-def test_the_letter_comes_with_the_visit_to_whom_it_is_with(dentists: Dentists) -> None:
+def test_the_letter_comes_with_the_appointment_to_whom_it_is_with(dentists: Dentists) -> None:
     sent = dentists.sent()
-    visit = dentists.book()
+    appointment = dentists.book()
     town = dentists.town
     for actor in (dentists.actor(), town.doctor, town.patient()):
-        found = do(dentists, referrals.letter_of_visit, actor, visit)
+        found = do(dentists, referrals.letter_of_appointment, actor, appointment)
         assert found.referral.id == sent
     for actor in (dentists.actor(dentists.second), town.clerk, SYSTEM):
-        assert do(dentists, referrals.letter_of_visit, actor, visit) is None
+        assert do(dentists, referrals.letter_of_appointment, actor, appointment) is None
 
 
 def test_reading_by_the_specialist_is_written_down(dentists: Dentists) -> None:
@@ -425,9 +427,11 @@ def test_whoever_sees_the_patient_answers_once(dentists: Dentists) -> None:
         do(dentists, referrals.answer, dentists.actor(), sent, ANSWER)
 
 
-def test_the_specialist_named_answers_no_sooner_than_there_is_a_visit(dentists: Dentists) -> None:
+def test_the_specialist_named_answers_no_sooner_than_there_is_an_appointment(
+    dentists: Dentists,
+) -> None:
     sent = dentists.sent(to=dentists.first)
-    with pytest.raises(NoVisitYet):
+    with pytest.raises(NoAppointmentYet):
         do(dentists, referrals.answer, dentists.actor(), sent, ANSWER)
 
 
@@ -435,10 +439,10 @@ def test_only_the_author_revokes_and_not_what_is_used(dentists: Dentists) -> Non
     sent = dentists.sent()
     with pytest.raises(Forbidden):
         do(dentists, referrals.revoke, dentists.town.patient(), sent)
-    visit = dentists.book()
+    appointment = dentists.book()
     with pytest.raises(WrongState):
         do(dentists, referrals.revoke, dentists.town.doctor, sent)
-    dentists.becomes(visit, Status.CANCELLED)
+    dentists.becomes(appointment, Status.CANCELLED)
     do(dentists, referrals.revoke, dentists.town.doctor, sent)
     assert state_of(dentists, sent) is State.REVOKED
 

@@ -1,4 +1,4 @@
-"""Reminders: once for each time that a visit has, and only while it holds."""
+"""Reminders: once for each time that an appointment has, and only while it holds."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def reminded(post: PostOffice) -> list[str]:
     return [str(one["X-Envelope-To"]) for one in post.taken if "Reminder" in str(one["Subject"])]
 
 
-def test_a_visit_is_reminded_of_a_day_before_once(
+def test_an_appointment_is_reminded_of_a_day_before_once(
     database: Database, settings: Settings, post: PostOffice
 ) -> None:
     book(database, open_clinic(database))
@@ -60,9 +60,11 @@ def test_it_says_when_and_where_and_never_why(
     work(sqlite_database, settings)
     work(sqlite_database, settings, at=DAY_BEFORE)
     (mail,) = [one for one in rows(sqlite_database, MAIL) if "Reminder" in one.payload["subject"]]
-    assert mail.payload["subject"] == "Reminder of your visit: Monday 23 November 2026, 10:30 am"
+    assert (
+        mail.payload["subject"] == "Reminder of your appointment: Monday 23 November 2026, 10:30 am"
+    )
     for part in both(mail.payload):
-        assert "Your visit is coming up" in part
+        assert "Your appointment is coming up" in part
         assert "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)" in part
         assert "Royal Randwick Hospital, Barker St, Randwick" in part
         assert "until 2 hours before it starts" in part
@@ -71,13 +73,13 @@ def test_it_says_when_and_where_and_never_why(
     assert mail.payload["calendar"] is None
 
 
-def test_a_visit_that_moved_is_reminded_of_at_its_new_time_only(
+def test_an_appointment_that_moved_is_reminded_of_at_its_new_time_only(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     move(sqlite_database, book(sqlite_database, clinic), LATER)
     work(sqlite_database, settings)
-    visit_at = [one.due_at for one in reminders(sqlite_database)]
-    assert visit_at == [LATER - timedelta(hours=24)]  # the booking was no news any more
+    appointment_at = [one.due_at for one in reminders(sqlite_database)]
+    assert appointment_at == [LATER - timedelta(hours=24)]  # the booking was no news any more
     work(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
     work(sqlite_database, settings, at=LATER - timedelta(hours=24))
@@ -87,11 +89,11 @@ def test_a_visit_that_moved_is_reminded_of_at_its_new_time_only(
 def test_moved_away_and_back_it_is_reminded_of_once(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings)
-    move(sqlite_database, visit, LATER)
+    move(sqlite_database, appointment, LATER)
     work(sqlite_database, settings)
-    move(sqlite_database, visit, START)
+    move(sqlite_database, appointment, START)
     work(sqlite_database, settings)
     assert len(reminders(sqlite_database)) == 2
     work(sqlite_database, settings, at=DAY_BEFORE)
@@ -99,12 +101,12 @@ def test_moved_away_and_back_it_is_reminded_of_once(
     assert reminded(post) == ["ann@example.org"]
 
 
-def test_a_cancelled_visit_is_not_reminded_of(
+def test_a_cancelled_appointment_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings)
-    cancel(sqlite_database, visit)
+    cancel(sqlite_database, appointment)
     work(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
     assert [one.state for one in reminders(sqlite_database)] == [State.DONE]
@@ -113,13 +115,13 @@ def test_a_cancelled_visit_is_not_reminded_of(
 def test_who_is_here_already_is_not_reminded(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings)
     sqlite_database.run(
         lambda session: booking.change_status(
             session,
             SYSTEM,
-            visit.id,
+            appointment.id,
             Status.ARRIVED,
             now=START - timedelta(hours=1),
             cutoff=timedelta(hours=2),
@@ -129,7 +131,7 @@ def test_who_is_here_already_is_not_reminded(
     assert reminded(post) == []
 
 
-def test_a_reminder_that_is_stuck_until_the_visit_begins_is_not_sent(
+def test_a_reminder_that_is_stuck_until_the_appointment_begins_is_not_sent(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
@@ -149,7 +151,7 @@ def test_a_reminder_that_is_stuck_until_the_visit_begins_is_not_sent(
     assert reminded(post) == []
 
 
-def test_a_visit_that_is_near_already_is_not_reminded_of(
+def test_an_appointment_that_is_near_already_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings
 ) -> None:
     book(sqlite_database, clinic, at=NOW + timedelta(hours=24))

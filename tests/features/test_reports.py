@@ -44,7 +44,7 @@ def asked(database: Database, scope: Scope | None = None, **more: Any) -> Answer
 
 
 def book(database: Database, town: Town, **wish: Any) -> Appointment:
-    """A visit of the first patient with the GP, unless told otherwise."""
+    """An appointment of the first patient with the GP, unless told otherwise."""
     return database.run(lambda session: booking.book(session, SYSTEM, town.wish(**wish), now=NOW))
 
 
@@ -52,14 +52,16 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
     town = build_town(database)
     book(database, town)
     book(database, town, start=MONDAY_9 + timedelta(days=1), minutes=60)
-    visit = book(database, town, start=MONDAY_9 + timedelta(days=2), schedule=town.scan, patient=1)
-    cancel(database, visit)
+    appointment = book(
+        database, town, start=MONDAY_9 + timedelta(days=2), schedule=town.scan, patient=1
+    )
+    cancel(database, appointment)
     hold = town.wish(schedule=town.physio_at_hospital, patient=2)
     keep = timedelta(minutes=10)
     database.run(lambda session: booking.hold(session, SYSTEM, hold, now=NOW, keep=keep))
     found = asked(database)
     found.tallies.total.leads.sort()  # the rows come in no order
-    assert found.tallies.total == Tally(visits=2, cancelled=1, leads=[1, 2])
+    assert found.tallies.total == Tally(appointments=2, cancelled=1, leads=[1, 2])
     # Five schedules, of which two are of one person at either place.
     assert found.uses.total == Use(4 * 5 * 480, 90)
     assert found.uses.rows == {MONDAY: found.uses.total}
@@ -67,11 +69,11 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
     assert found.waits.total == Wait(1, 1, 5)
 
 
-def cancel(database: Database, visit: Appointment) -> None:
-    """Cancel a visit."""
+def cancel(database: Database, appointment: Appointment) -> None:
+    """Cancel an appointment."""
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit.id, Status.CANCELLED, now=NOW, cutoff=timedelta()
+            session, SYSTEM, appointment.id, Status.CANCELLED, now=NOW, cutoff=timedelta()
         )
     )
 
@@ -106,23 +108,24 @@ def test_each_sees_what_is_theirs(sqlite_database: Database, town: Town) -> None
     book(sqlite_database, town, schedule=town.physio_at_hospital, start=MONDAY_9.replace(hour=11))
     at_clinic = MONDAY_9 + timedelta(days=1)
     book(sqlite_database, town, schedule=town.gp_at_clinic, start=at_clinic)
-    assert asked(sqlite_database, Scope()).tallies.total.visits == 3
-    assert asked(sqlite_database, Scope(centre_id=town.clinic)).tallies.total.visits == 1
+    assert asked(sqlite_database, Scope()).tallies.total.appointments == 3
+    assert asked(sqlite_database, Scope(centre_id=town.clinic)).tallies.total.appointments == 1
     own = asked(sqlite_database, Scope(practitioner_id=town.gp))
-    assert own.tallies.total.visits == 2
+    assert own.tallies.total.appointments == 2
     assert set(own.centres) == {town.hospital, town.clinic}
 
 
 @pytest.mark.parametrize(
-    ("kind", "visits", "open_"), [(Profession.GP, 1, 2400), (SERVICES, 1, 2400), ("Dentist", 0, 0)]
+    ("kind", "appointments", "open_"),
+    [(Profession.GP, 1, 2400), (SERVICES, 1, 2400), ("Dentist", 0, 0)],
 )
 def test_one_profession_can_be_asked_for(
-    sqlite_database: Database, town: Town, kind: str, visits: int, open_: int
+    sqlite_database: Database, town: Town, kind: str, appointments: int, open_: int
 ) -> None:
     book(sqlite_database, town)
     book(sqlite_database, town, schedule=town.scan, start=MONDAY_9.replace(hour=12))
     found = asked(sqlite_database, kind=kind)
-    assert (found.tallies.total.visits, found.uses.total.open) == (visits, open_)
+    assert (found.tallies.total.appointments, found.uses.total.open) == (appointments, open_)
 
 
 def test_one_centre_can_be_asked_for(sqlite_database: Database, town: Town) -> None:
@@ -133,13 +136,13 @@ def test_one_centre_can_be_asked_for(sqlite_database: Database, town: Town) -> N
     assert set(found.waits.rows) == {(None, town.clinic)}
 
 
-def test_what_cannot_be_booked_any_more_keeps_its_visits_and_has_no_open_time(
+def test_what_cannot_be_booked_any_more_keeps_its_appointments_and_has_no_open_time(
     sqlite_database: Database, town: Town
 ) -> None:
     book(sqlite_database, town)
     sqlite_database.run(_retire(town.gp_at_hospital))
     found = asked(sqlite_database, centre_id=town.hospital, kind=Profession.GP)
-    assert (found.tallies.total.visits, found.uses.total) == (1, Use(0, 0))
+    assert (found.tallies.total.appointments, found.uses.total) == (1, Use(0, 0))
     assert found.waits.total == Wait(None, None, 0)
 
 
@@ -153,7 +156,7 @@ def _retire(schedule_id: int) -> Callable[[Session], None]:
 
 
 def many(database: Database, town: Town, count: int) -> None:
-    """Visits every half hour around the clock from the week ahead on, by bulk."""
+    """Appointments every half hour around the clock from the week ahead on, by bulk."""
     schedules = (town.gp_at_hospital, town.physio_at_hospital)
     diaries = database.read(lambda session: [claimed_by(session, one) for one in schedules])
     rows = [
@@ -185,7 +188,7 @@ def test_the_statements_are_as_many_whatever_there_is_to_count(
         asked(database)
     many(database, town, 1500)
     with statements(database) as more:
-        assert asked(database).tallies.total.visits == 1500
+        assert asked(database).tallies.total.appointments == 1500
     assert few.count == more.count == 6
 
 

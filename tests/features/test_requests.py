@@ -82,10 +82,13 @@ def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
     database.run(lambda session: commands.agree(session, wards.surgery, request.id, now=NOW))
     accepted = look(database, request)
     assert accepted.state is State.ACCEPTED
-    assert accepted.visit is not None
-    assert (accepted.visit.task, accepted.visit.reason) == ("CT head", "After a fall")
-    assert (accepted.visit.starts_at, accepted.visit.patient_id) == (TUESDAY_9, wards.patient)
-    assert accepted.visit.priority == Priority.URGENT
+    assert accepted.appointment is not None
+    assert (accepted.appointment.task, accepted.appointment.reason) == ("CT head", "After a fall")
+    assert (accepted.appointment.starts_at, accepted.appointment.patient_id) == (
+        TUESDAY_9,
+        wards.patient,
+    )
+    assert accepted.appointment.priority == Priority.URGENT
     database.run(
         lambda session: commands.complete(session, wards.radiology, request.id, now=TUESDAY_9)
     )
@@ -134,7 +137,7 @@ def test_the_time_is_booked_only_when_the_request_is_accepted(
     sqlite_database: Database, wards: Wards
 ) -> None:
     request = ask(sqlite_database, wards)
-    assert look(sqlite_database, request).visit is None
+    assert look(sqlite_database, request).appointment is None
     book_scan(sqlite_database, wards)
     error = refused(
         sqlite_database,
@@ -281,7 +284,7 @@ def test_words_may_change_while_a_proposal_stands_and_a_new_time_asks_anew(
     assert (anew.state, anew.starts_at, anew.request.proposed_at) == (State.NEW, later, None)
 
 
-def test_a_new_time_of_an_accepted_request_moves_its_visit(
+def test_a_new_time_of_an_accepted_request_moves_its_appointment(
     sqlite_database: Database, wards: Wards
 ) -> None:
     request = ask(sqlite_database, wards)
@@ -291,10 +294,14 @@ def test_a_new_time_of_an_accepted_request_moves_its_visit(
             session, wards.surgery, request.id, DETAILS, start=TUESDAY_9, minutes=60, now=NOW
         )
     )
-    visit = look(sqlite_database, request).visit
-    assert visit is not None
-    assert (visit.starts_at, visit.ends_at) == (TUESDAY_9, TUESDAY_9 + 2 * HALF_HOUR)
-    assert (visit.task, visit.reason, visit.priority) == ("CT neck", "Also the neck", "urgent")
+    appointment = look(sqlite_database, request).appointment
+    assert appointment is not None
+    assert (appointment.starts_at, appointment.ends_at) == (TUESDAY_9, TUESDAY_9 + 2 * HALF_HOUR)
+    assert (appointment.task, appointment.reason, appointment.priority) == (
+        "CT neck",
+        "Also the neck",
+        "urgent",
+    )
     assert check.faults(sqlite_database) == []
 
 
@@ -325,20 +332,20 @@ def test_cancelling_frees_the_time_whoever_cancels(sqlite_database: Database, wa
             )
         )
         gone = look(sqlite_database, request)
-        assert gone.visit is not None
-        assert (gone.state, gone.visit.status) == (State.CANCELLED, Status.CANCELLED)
+        assert gone.appointment is not None
+        assert (gone.state, gone.appointment.status) == (State.CANCELLED, Status.CANCELLED)
 
 
-def test_a_visit_that_is_cancelled_by_itself_closes_its_request(
+def test_an_appointment_that_is_cancelled_by_itself_closes_its_request(
     sqlite_database: Database, wards: Wards
 ) -> None:
     request = ask(sqlite_database, wards)
     accept(sqlite_database, wards, request)
-    visit = look(sqlite_database, request).visit
-    assert visit is not None
+    appointment = look(sqlite_database, request).appointment
+    assert appointment is not None
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, wards.radiology, visit.id, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+            session, wards.radiology, appointment.id, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
         )
     )
     assert look(sqlite_database, request).state is State.CANCELLED
@@ -354,11 +361,16 @@ def test_what_has_begun_is_only_completed_and_not_before_its_day(
         lambda session: commands.complete(session, wards.radiology, request.id, now=NOW),
         TooEarly,
     )
-    visit = look(sqlite_database, request).visit
-    assert visit is not None
+    appointment = look(sqlite_database, request).appointment
+    assert appointment is not None
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, wards.radiology, visit.id, Status.ARRIVED, now=MONDAY_9, cutoff=timedelta(0)
+            session,
+            wards.radiology,
+            appointment.id,
+            Status.ARRIVED,
+            now=MONDAY_9,
+            cutoff=timedelta(0),
         )
     )
     for work in (
@@ -413,21 +425,23 @@ def test_sql_and_rules_agree_how_requests_stand_on_each_engine(database: Databas
     request = ask(database, wards)
     accept(database, wards, request)
 
-    def set_and_find(session: Session, kept: Kept, visit: Status) -> list[State]:
+    def set_and_find(session: Session, kept: Kept, appointment: Status) -> list[State]:
         row = session.get(ServiceRequest, request.id)
         assert row is not None
         booked = session.get(Appointment, row.appointment_id)
         assert booked is not None
-        row.status, booked.status = kept, visit
+        row.status, booked.status = kept, appointment
         session.flush()
         return [one for one in State if queries.count(session, queries.standing_as([one]))]
 
     for kept in Kept:
-        for visit in Status:
+        for appointment in Status:
             found = database.run(
-                lambda session, kept=kept, visit=visit: set_and_find(session, kept, visit)
+                lambda session, kept=kept, appointment=appointment: set_and_find(
+                    session, kept, appointment
+                )
             )
-            assert found == [state(kept, visit)], (kept, visit)
+            assert found == [state(kept, appointment)], (kept, appointment)
 
 
 def test_lists_are_urgent_first_then_longest_waiting_on_each_engine(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Nothing is taken out of the directory while visits to come need it, and by nobody else."""
+"""Nothing is taken out of the directory while appointments to come need it, and by nobody else."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("command", "key", "count"), COMMANDS)
-def test_visits_to_come_stand_against_it(
+def test_appointments_to_come_stand_against_it(
     sqlite_database: Database, world: World, command: Command, key: Any, count: int
 ) -> None:
     with pytest.raises(StillBooked) as refused:
@@ -64,14 +64,14 @@ def test_visits_to_come_stand_against_it(
 
 
 @pytest.mark.parametrize(("command", "key", "count"), COMMANDS)
-def test_cancelled_and_past_visits_do_not(
+def test_cancelled_and_past_appointments_do_not(
     sqlite_database: Database, world: World, command: Command, key: Any, count: int
 ) -> None:
     sqlite_database.run(
         lambda session: change_status(
             session,
             SYSTEM,
-            world.visits["owner"],
+            world.appointments["owner"],
             Status.CANCELLED,
             now=NOW,
             cutoff=timedelta(0),
@@ -100,7 +100,9 @@ def test_a_service_and_its_department_go_and_come(sqlite_database: Database, wor
         assert schedule in bookable(sqlite_database)
 
 
-def test_visits_with_a_service_stand_against_it(sqlite_database: Database, world: World) -> None:
+def test_appointments_with_a_service_stand_against_it(
+    sqlite_database: Database, world: World
+) -> None:
     start = NOW + timedelta(days=2)
     wish = Wish(world.schedules["owner-service"], start, 30, world.patients["teammate"])
     sqlite_database.run(lambda session: book(session, SYSTEM, wish, now=NOW))

@@ -52,14 +52,14 @@ class Story:
         self.session.flush()
         return kept
 
-    def move(self, visit: UUID, by: Actor, *, now: datetime = NOW) -> None:
+    def move(self, appointment: UUID, by: Actor, *, now: datetime = NOW) -> None:
         """To Tuesday at nine."""
-        booking.move(self.session, by, visit, TUESDAY_9, now=now, cutoff=HOUR)
+        booking.move(self.session, by, appointment, TUESDAY_9, now=now, cutoff=HOUR)
 
-    def mark(self, visit: UUID, by: Actor, *to: Status, now: datetime = NOW) -> None:
+    def mark(self, appointment: UUID, by: Actor, *to: Status, now: datetime = NOW) -> None:
         self.session.flush()
         for status in to:
-            booking.change_status(self.session, by, visit, status, now=now, cutoff=HOUR)
+            booking.change_status(self.session, by, appointment, status, now=now, cutoff=HOUR)
 
 
 def booked_by_the_gp(story: Story) -> None:
@@ -115,8 +115,8 @@ def checked_in_by_the_gp(story: Story) -> None:
 
 
 def completed_by_the_gp(story: Story) -> None:
-    visit = story.book(story.gp)
-    story.mark(visit, story.gp, Status.ARRIVED, Status.FULFILLED, now=EVENING)
+    appointment = story.book(story.gp)
+    story.mark(appointment, story.gp, Status.ARRIVED, Status.FULFILLED, now=EVENING)
 
 
 def cancelled_by_the_gp(story: Story) -> None:
@@ -124,14 +124,14 @@ def cancelled_by_the_gp(story: Story) -> None:
 
 
 def missed_and_taken_back_by_the_gp(story: Story) -> None:
-    visit = story.book(story.patient)
-    story.mark(visit, story.gp, Status.NO_SHOW, Status.BOOKED, now=MONDAY_9 + HOUR)
+    appointment = story.book(story.patient)
+    story.mark(appointment, story.gp, Status.NO_SHOW, Status.BOOKED, now=MONDAY_9 + HOUR)
 
 
 def missed_and_taken_back_by_the_desk(story: Story) -> None:
-    visit = story.book(story.patient)
-    story.mark(visit, story.gp, Status.NO_SHOW, now=MONDAY_9 + HOUR)
-    story.mark(visit, story.clerk, Status.BOOKED, now=MONDAY_9 + HOUR)
+    appointment = story.book(story.patient)
+    story.mark(appointment, story.gp, Status.NO_SHOW, now=MONDAY_9 + HOUR)
+    story.mark(appointment, story.clerk, Status.BOOKED, now=MONDAY_9 + HOUR)
 
 
 def offered_and_taken_by_the_gp(story: Story) -> None:
@@ -197,11 +197,13 @@ def _access(database: Database, actor: Actor, patient: UUID, now: datetime) -> A
     return found
 
 
-def test_a_visit_over_midnight_is_open_until_it_ends(sqlite_database: Database, town: Town) -> None:
-    visit = sqlite_database.run(lambda session: Story(session, town).book(town.doctor))
+def test_an_appointment_over_midnight_is_open_until_it_ends(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointment = sqlite_database.run(lambda session: Story(session, town).book(town.doctor))
 
     def late(session: Session) -> None:
-        row = session.get_one(Appointment, visit)
+        row = session.get_one(Appointment, appointment)
         row.starts_at, row.ends_at = TUESDAY - HOUR / 2, TUESDAY + HOUR / 2
 
     sqlite_database.run(late)
@@ -265,8 +267,8 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
 def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, town: Town) -> None:
     dentists = Dentists(sqlite_database, town)
     letter, own = dentists.sent(), dentists.actor()
-    visit = dentists.book(by=own)
-    dentists.becomes(visit, Status.ARRIVED, Status.FULFILLED, now=TUESDAY_9)
+    appointment = dentists.book(by=own)
+    dentists.becomes(appointment, Status.ARRIVED, Status.FULFILLED, now=TUESDAY_9)
     with sqlite_database.reading() as session:
         assert referrals.letter_for(session, own, letter, now=WEDNESDAY + DAY)
 

@@ -31,7 +31,7 @@ def mails(sqlite_database: Database, settings: Settings) -> Mails:
     return Mails(sqlite_database, settings)
 
 
-def test_a_visit_cancelled_before_the_worker_came_is_not_confirmed(
+def test_an_appointment_cancelled_before_the_worker_came_is_not_confirmed(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
     cancel(sqlite_database, book(sqlite_database, clinic))
@@ -41,36 +41,36 @@ def test_a_visit_cancelled_before_the_worker_came_is_not_confirmed(
     assert mails.new() == {}
 
 
-def test_a_visit_moved_before_the_worker_came_is_told_once_with_its_new_time(
+def test_an_appointment_moved_before_the_worker_came_is_told_once_with_its_new_time(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:
     move(sqlite_database, book(sqlite_database, clinic), LATER)
     sent = mails.new()
     assert {mail["subject"] for mail in sent.values()} == {
-        "Your visit has moved: Monday 30 November 2026, 10:30 am",
-        "Visit moved: Monday 30 November 2026, 10:30 am",
+        "Your appointment has moved: Monday 30 November 2026, 10:30 am",
+        "Appointment moved: Monday 30 November 2026, 10:30 am",
     }
 
 
-def test_an_event_of_a_visit_that_is_gone_tells_nobody(
+def test_an_event_of_an_appointment_that_is_gone_tells_nobody(
     sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     mails.new()
-    gone = {**_event(visit), "appointment": str(UUID(int=1))}
+    gone = {**_event(appointment), "appointment": str(UUID(int=1))}
     sqlite_database.run(
         lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
     )
     assert mails.new() == {}
 
 
-def _event(visit: Appointment, **other: Any) -> dict[str, Any]:
+def _event(appointment: Appointment, **other: Any) -> dict[str, Any]:
     return {
-        "appointment": str(visit.id),
-        "version": visit.version,
-        "schedule": visit.schedule_id,
-        "start": visit.starts_at.isoformat(),
-        "end": visit.ends_at.isoformat(),
+        "appointment": str(appointment.id),
+        "version": appointment.version,
+        "schedule": appointment.schedule_id,
+        "start": appointment.starts_at.isoformat(),
+        "end": appointment.ends_at.isoformat(),
         "was": None,
         "by": None,
         **other,
@@ -98,17 +98,17 @@ TRUTHS = [
 def test_only_what_still_holds_is_news(
     topic: Topic, status: Status, said: dict[str, Any], news: bool
 ) -> None:
-    visit = _row(status)
-    event = AppointmentChanged(**_event(visit, **said))
-    assert is_still_news(topic, event, visit, now=NOW) is news
+    appointment = _row(status)
+    event = AppointmentChanged(**_event(appointment, **said))
+    assert is_still_news(topic, event, appointment, now=NOW) is news
 
 
 @pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
 def test_what_is_over_is_no_news(topic: Topic) -> None:
-    visit = _row(Status.BOOKED)
-    event = AppointmentChanged(**_event(visit))
-    assert is_still_news(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
-    assert not is_still_news(topic, event, visit, now=visit.ends_at)
+    appointment = _row(Status.BOOKED)
+    event = AppointmentChanged(**_event(appointment))
+    assert is_still_news(topic, event, appointment, now=appointment.ends_at - timedelta(seconds=1))
+    assert not is_still_news(topic, event, appointment, now=appointment.ends_at)
 
 
 def _row(status: Status) -> Appointment:

@@ -1,4 +1,4 @@
-"""What departments are told of a request and of the visit that it has: each exactly once."""
+"""What departments are told of a request and of the appointment that it has: each exactly once."""
 
 import re
 from collections import Counter
@@ -96,28 +96,30 @@ def accepted(
     return request_made
 
 
-def visit_of(database: Database, request: ServiceRequest) -> UUID:
-    visit = look(database, request).visit
-    assert visit is not None
-    return visit.id
+def appointment_of(database: Database, request: ServiceRequest) -> UUID:
+    appointment = look(database, request).appointment
+    assert appointment is not None
+    return appointment.id
 
 
 def move(database: Database, request: ServiceRequest, by: Actor) -> None:
-    """On the page of the visit."""
-    visit_id = visit_of(database, request)
+    """On the page of the appointment."""
+    appointment_id = appointment_of(database, request)
     database.run(
-        lambda session: booking.move(session, by, visit_id, TUESDAY_9, now=NOW, cutoff=NO_CUTOFF)
+        lambda session: booking.move(
+            session, by, appointment_id, TUESDAY_9, now=NOW, cutoff=NO_CUTOFF
+        )
     )
 
 
 def end(
     database: Database, request: ServiceRequest, by: Actor, to: Status = Status.CANCELLED
 ) -> None:
-    """On the page of the visit."""
-    visit_id = visit_of(database, request)
+    """On the page of the appointment."""
+    appointment_id = appointment_of(database, request)
     database.run(
         lambda session: booking.change_status(
-            session, by, visit_id, to, now=NOW, cutoff=NO_CUTOFF, why=WHY
+            session, by, appointment_id, to, now=NOW, cutoff=NO_CUTOFF, why=WHY
         )
     )
 
@@ -134,10 +136,10 @@ def cancel(database: Database, request: ServiceRequest, by: Actor) -> None:
     database.run(lambda session: commands.cancel(session, by, request.id, now=NOW))
 
 
-# On the page of the visit
+# On the page of the appointment
 
 
-def test_who_asked_is_told_that_others_moved_the_visit(
+def test_who_asked_is_told_that_others_moved_the_appointment(
     sqlite_database: Database, wards: Wards, letters: Letters, accepted: ServiceRequest
 ) -> None:
     move(sqlite_database, accepted, wards.ward)
@@ -155,12 +157,12 @@ def test_who_asked_is_told_that_others_moved_the_visit(
     assert f"https://book.example.org/requests/{accepted.id}" in mail["text"]
 
 
-def test_who_is_asked_is_told_for_whom_and_by_whom_a_visit_moved(
+def test_who_is_asked_is_told_for_whom_and_by_whom_an_appointment_moved(
     sqlite_database: Database, wards: Wards, letters: Letters, accepted: ServiceRequest
 ) -> None:
     move(sqlite_database, accepted, wards.ward)
     mail = letters.to(RADIOLOGY)
-    assert "Visit moved" in mail["subject"]
+    assert "Appointment moved" in mail["subject"]
     for part in both(mail):
         assert re.search("For:? Surgery", part)
         assert re.search("How soon:? Routine", part)
@@ -168,7 +170,7 @@ def test_who_is_asked_is_told_for_whom_and_by_whom_a_visit_moved(
     assert mail["method"] == "REQUEST", "their calendar follows"
 
 
-def test_who_asked_is_told_that_the_visit_was_cancelled_by_whom_and_why(
+def test_who_asked_is_told_that_the_appointment_was_cancelled_by_whom_and_why(
     sqlite_database: Database, wards: Wards, letters: Letters, accepted: ServiceRequest
 ) -> None:
     end(sqlite_database, accepted, wards.radiology)
@@ -180,7 +182,7 @@ def test_who_asked_is_told_that_the_visit_was_cancelled_by_whom_and_why(
         assert re.search("When:? Monday 23 November 2026, 9:00 am", part)
 
 
-def test_a_visit_entered_in_error_is_told_as_cancelled(
+def test_an_appointment_entered_in_error_is_told_as_cancelled(
     sqlite_database: Database, wards: Wards, letters: Letters, accepted: ServiceRequest
 ) -> None:
     end(sqlite_database, accepted, wards.admin, Status.ENTERED_IN_ERROR)
@@ -240,7 +242,7 @@ def test_a_request_that_is_moved_is_told_once(
     amend(sqlite_database, wards, accepted, start=TUESDAY_9)
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
-    assert "Visit moved" in mail["subject"]
+    assert "Appointment moved" in mail["subject"]
     assert "How soon: Urgent" in mail["text"]
     assert "Moved by: Surgery" in mail["text"]
 
@@ -261,7 +263,7 @@ def test_a_request_of_which_the_words_change_is_told_once(
         ("admin", {SURGERY: 1, RADIOLOGY: 1}),
     ],
 )
-def test_a_request_that_is_cancelled_with_its_visit_is_told_once(
+def test_a_request_that_is_cancelled_with_its_appointment_is_told_once(
     sqlite_database: Database,
     wards: Wards,
     letters: Letters,
@@ -305,10 +307,10 @@ def test_a_declined_request_is_told_with_the_time_that_was_wanted(
     assert "Tuesday" not in mail["text"]
 
 
-# Visits of a service that nobody has asked for
+# Appointments of a service that nobody has asked for
 
 
-def test_a_department_without_an_address_is_told_of_its_visits_through_its_staff(
+def test_a_department_without_an_address_is_told_of_its_appointments_through_its_staff(
     sqlite_database: Database, wards: Wards, letters: Letters
 ) -> None:
     wish = Wish(wards.scan_schedule, MONDAY_9, 30, wards.patient)
@@ -318,10 +320,10 @@ def test_a_department_without_an_address_is_told_of_its_visits_through_its_staff
     assert "For:" not in mail["text"]
 
 
-def test_staff_may_switch_mail_about_visits_off(
+def test_staff_may_switch_mail_about_appointments_off(
     sqlite_database: Database, wards: Wards, letters: Letters
 ) -> None:
-    kinds = {"visits": False, "reminders": True, "offers": True, "referrals": True}
+    kinds = {"appointments": False, "reminders": True, "offers": True, "referrals": True}
 
     def switch_off(session: Session) -> None:
         owner = wards.radiology.account_id

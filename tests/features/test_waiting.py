@@ -34,6 +34,7 @@ from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     WEEK,
     accept,
+    appointment,
     assert_clean,
     book,
     cancel,
@@ -42,7 +43,6 @@ from waitroom import (
     offers,
     open_offer,
     sweep,
-    visit,
     wait,
     wish_to_wait,
 )
@@ -90,8 +90,10 @@ def test_one_entry_for_one_thing_and_ten_in_all(sqlite_database: Database, town:
     wait(sqlite_database, town)
     with pytest.raises(AlreadyWaiting):
         wait(sqlite_database, town)
-    visits = [book(sqlite_database, town, 0, TUESDAY_9 + timedelta(days=day)) for day in range(3)]
-    scopes = [{"appointment_id": one.id, "patient_id": None} for one in visits]
+    appointments = [
+        book(sqlite_database, town, 0, TUESDAY_9 + timedelta(days=day)) for day in range(3)
+    ]
+    scopes = [{"appointment_id": one.id, "patient_id": None} for one in appointments]
     for scope in scopes:
         wait(sqlite_database, town, 0, **scope)
     for schedule in (town.gp_at_clinic, town.physio_at_hospital):
@@ -150,7 +152,7 @@ def test_a_specialist_is_waited_for_with_a_referral_only(
     assert_clean(sqlite_database)
 
 
-def test_a_visit_is_replaced_by_earlier_times_within_its_reach_only(
+def test_an_appointment_is_replaced_by_earlier_times_within_its_reach_only(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, 0, TUESDAY_9)
@@ -166,7 +168,7 @@ def test_a_visit_is_replaced_by_earlier_times_within_its_reach_only(
         wait(sqlite_database, town, now=soon, **replaced)
 
 
-def test_a_department_waits_with_a_visit_that_has_no_patient(
+def test_a_department_waits_with_an_appointment_that_has_no_patient(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, None, TUESDAY_9, schedule=town.scan)  # type: ignore[arg-type]
@@ -190,19 +192,21 @@ def test_a_department_waits_with_a_visit_that_has_no_patient(
     assert_clean(sqlite_database)
 
 
-def test_a_department_waits_once_with_each_visit(sqlite_database: Database, town: Town) -> None:
-    visits = [
+def test_a_department_waits_once_with_each_appointment(
+    sqlite_database: Database, town: Town
+) -> None:
+    appointments = [
         book(sqlite_database, town, None, TUESDAY_9 + number * HALF_HOUR, schedule=town.scan)  # type: ignore[arg-type]
         for number in range(12)
     ]
-    for one in visits:
+    for one in appointments:
         wait_with(sqlite_database, town, one.id)
     with pytest.raises(AlreadyWaiting):
-        wait_with(sqlite_database, town, visits[0].id)
+        wait_with(sqlite_database, town, appointments[0].id)
 
 
 def wait_with(database: Database, town: Town, appointment_id: UUID) -> WaitingEntry:
-    """The department waits for an earlier time than that of its visit."""
+    """The department waits for an earlier time than that of its appointment."""
     return wait(
         database,
         town,
@@ -245,7 +249,7 @@ def test_an_offer_holds_the_time_is_told_and_says_in_the_audit_why(
     sweep(sqlite_database)
     [offer] = offers(sqlite_database)
     assert offer.expires_at == NOW + HALF_DAY
-    hold = visit(sqlite_database, offer.hold_id)
+    hold = appointment(sqlite_database, offer.hold_id)
     assert (hold.status, hold.offered, hold.held_until) == (Status.HELD, True, offer.expires_at)
     with pytest.raises(errors.SlotTaken):
         book(sqlite_database, town, 1)
@@ -267,7 +271,7 @@ def test_never_the_same_time_twice_and_one_offer_at_a_time(
     assert (sweep(sqlite_database), sweep(sqlite_database)) == (1, 0)
     starts = []
     while offer := open_offer(sqlite_database, one):
-        starts.append(visit(sqlite_database, offer.hold_id).starts_at)
+        starts.append(appointment(sqlite_database, offer.hold_id).starts_at)
         assert len(starts) <= 2
         decline(sqlite_database, town.patient(), offer.id)
         sweep(sqlite_database)
@@ -293,7 +297,7 @@ def test_a_practitioner_anywhere_or_a_profession_at_chosen_centres(
     offer = open_offer(sqlite_database, one)
     assert offer is not None
     expected = {"practitioner": town.gp_at_hospital, "profession": town.gp_at_clinic}
-    assert visit(sqlite_database, offer.hold_id).schedule_id == expected[scope]
+    assert appointment(sqlite_database, offer.hold_id).schedule_id == expected[scope]
 
 
 def test_a_day_with_that_practitioner_already_is_not_offered(
@@ -304,7 +308,7 @@ def test_a_day_with_that_practitioner_already_is_not_offered(
     sweep(sqlite_database)
     offer = open_offer(sqlite_database, one)
     assert offer is not None
-    assert visit(sqlite_database, offer.hold_id).starts_at == TUESDAY_9
+    assert appointment(sqlite_database, offer.hold_id).starts_at == TUESDAY_9
 
 
 def test_what_is_too_soon_to_think_over_is_not_offered(
@@ -351,17 +355,17 @@ def test_taking_an_offer_books_it_like_anything_else(sqlite_database: Database, 
     assert_clean(sqlite_database)
 
 
-def test_taking_an_earlier_time_moves_the_visit_and_frees_the_old(database: Database) -> None:
+def test_taking_an_earlier_time_moves_the_appointment_and_frees_the_old(database: Database) -> None:
     town = build_town(database)
     later = book(database, town, 0, TUESDAY_9)
     wait(database, town, appointment_id=later.id, patient_id=None)
     assert sweep(database) == 1
     [offer] = offers(database)
-    hold = visit(database, offer.hold_id)
+    hold = appointment(database, offer.hold_id)
     assert (hold.one_a_day, hold.referral_use) == (None, None)
     moved = accept(database, town.patient(), offer.id)
     assert (moved.id, moved.starts_at, moved.status) == (later.id, MONDAY_9, Status.BOOKED)
-    assert visit(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.LAPSED
     assert book(database, town, 1, TUESDAY_9).status == Status.BOOKED
     with pytest.raises(errors.OneADay):
         book(database, town, 0, MONDAY_9 + 4 * HALF_HOUR)
@@ -383,7 +387,7 @@ def test_an_offer_that_ran_out_goes_to_the_next_and_three_end_the_wait(database:
         sweep(database, now)
         offer = open_offer(database, first)
         assert offer is not None
-        missed.append(visit(database, offer.hold_id).starts_at)
+        missed.append(appointment(database, offer.hold_id).starts_at)
         now = offer.expires_at
     sweep(database, now)
     assert entry(database, first).status == Waiting.ENDED
@@ -435,7 +439,7 @@ def test_who_books_it_by_themselves_is_served(sqlite_database: Database, town: T
 
 
 @pytest.mark.parametrize("how", ["cancelled", "moved earlier"])
-def test_an_offer_for_a_visit_that_is_not_there_any_more_is_withdrawn(
+def test_an_offer_for_an_appointment_that_is_not_there_any_more_is_withdrawn(
     sqlite_database: Database, town: Town, how: str
 ) -> None:
     later = book(sqlite_database, town, 0, TUESDAY_9)

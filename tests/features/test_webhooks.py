@@ -63,17 +63,17 @@ def parcel(url: str, **other: Any) -> Parcel:
 # What is told
 
 
-def test_on_every_engine_a_visit_is_told_in_ids_and_times(
+def test_on_every_engine_an_appointment_is_told_in_ids_and_times(
     database: Database, there: Receiver
 ) -> None:
     endpoint = tell(database, there.url)
     clinic = open_clinic(database, patient_name="Zoë 李小龍")
-    visit = book(database, clinic)
+    appointment = book(database, clinic)
     work(database, settings())
     later = START + timedelta(days=7)
-    move(database, visit, later)
+    move(database, appointment, later)
     work(database, settings())
-    cancel(database, visit, why="Fährt weg")
+    cancel(database, appointment, why="Fährt weg")
     work(database, settings())
     old = {
         "schedule": clinic.schedule,
@@ -88,7 +88,7 @@ def test_on_every_engine_a_visit_is_told_in_ids_and_times(
     told = sorted(
         ((one.payload["type"], one.payload["data"]) for one in there.taken), key=lambda one: one[0]
     )
-    about = {"appointment": str(visit.id)}
+    about = {"appointment": str(appointment.id)}
     assert told == [
         ("appointment.booked", about | old | {"version": 1}),
         ("appointment.cancelled", about | new | {"version": 3}),
@@ -113,34 +113,34 @@ def test_on_every_engine_a_visit_is_told_in_ids_and_times(
     ("to", "event"),
     [(Status.FULFILLED, "appointment.fulfilled"), (Status.NO_SHOW, "appointment.no_show")],
 )
-def test_what_became_of_a_visit_is_told(
+def test_what_became_of_an_appointment_is_told(
     sqlite_database: Database, clinic: Clinic, there: Receiver, to: Status, event: str
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings())
     tell(sqlite_database, there.url)
     after = START + timedelta(hours=1)
     for status in (Status.ARRIVED, to) if to is Status.FULFILLED else (to,):
         sqlite_database.run(
             lambda session, status=status: booking.change_status(
-                session, SYSTEM, visit.id, status, now=after, cutoff=timedelta(0)
+                session, SYSTEM, appointment.id, status, now=after, cutoff=timedelta(0)
             )
         )
     work(sqlite_database, settings(), at=after)
     assert [one.payload["type"] for one in there.taken] == [event]
 
 
-def test_a_visit_in_error_frees_its_time_though_its_patient_had_arrived(
+def test_an_appointment_in_error_frees_its_time_though_its_patient_had_arrived(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings())
     endpoint, mails = tell(sqlite_database, there.url), len(rows(sqlite_database, "mail"))
     early = START - timedelta(hours=1)
     for status in (Status.ARRIVED, Status.ENTERED_IN_ERROR):
         sqlite_database.run(
             lambda session, status=status: booking.change_status(
-                session, SYSTEM, visit.id, status, now=early, cutoff=timedelta(0)
+                session, SYSTEM, appointment.id, status, now=early, cutoff=timedelta(0)
             )
         )
     work(sqlite_database, settings(), at=early)
@@ -154,15 +154,15 @@ def test_a_visit_in_error_frees_its_time_though_its_patient_had_arrived(
     assert len(rows(sqlite_database, "mail")) == mails
 
 
-def test_a_visit_entered_in_error_frees_its_time(
+def test_an_appointment_entered_in_error_frees_its_time(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     work(sqlite_database, settings())
     tell(sqlite_database, there.url, Event.FREED)
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, visit.id, Status.ENTERED_IN_ERROR, now=NOW, cutoff=timedelta(0)
+            session, SYSTEM, appointment.id, Status.ENTERED_IN_ERROR, now=NOW, cutoff=timedelta(0)
         )
     )
     work(sqlite_database, settings())

@@ -76,14 +76,14 @@ def test_a_booking_reaches_both_sides_once(
     assert len(post.taken) == 2
 
 
-def test_on_every_engine_a_visit_is_told_from_booking_to_cancellation(
+def test_on_every_engine_an_appointment_is_told_from_booking_to_cancellation(
     database: Database, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(database, open_clinic(database, patient_name="Zoë 李小龍 👩🏽‍⚕️"))
+    appointment = book(database, open_clinic(database, patient_name="Zoë 李小龍 👩🏽‍⚕️"))
     work(database, settings)
-    move(database, visit, START + timedelta(days=7))
+    move(database, appointment, START + timedelta(days=7))
     work(database, settings)
-    cancel(database, visit, why="Fährt weg 🚂")
+    cancel(database, appointment, why="Fährt weg 🚂")
     work(database, settings)
     to_ann = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert [calendar_of(one)["method"] for one in to_ann] == ["REQUEST", "REQUEST", "CANCEL"]
@@ -201,12 +201,12 @@ def test_nothing_is_sent_for_a_booking_that_was_rolled_back(
 def test_a_confirmation_is_not_sent_after_the_cancellation(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
-    visit = book(sqlite_database, clinic)
+    appointment = book(sqlite_database, clinic)
     post.mood = Mood.LATER
     work(sqlite_database, settings)  # both confirmations were refused for now
     assert post.tries == 2
     post.mood = Mood.ACCEPTING
-    cancel(sqlite_database, visit)
+    cancel(sqlite_database, appointment)
     work(sqlite_database, settings, at=NOW + timedelta(hours=1))
     assert [calendar_of(one)["method"] for one in post.taken] == ["CANCEL", "CANCEL"]
     assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}

@@ -46,8 +46,8 @@ DAYS = 4
 
 
 @dataclass
-class ModelVisit:
-    """A visit as the model knows it."""
+class ModelAppointment:
+    """An appointment as the model knows it."""
 
     schedule: int
     practitioner: int
@@ -63,11 +63,11 @@ class ModelVisit:
 
 @dataclass
 class Model:
-    """What ought to be: lists of visits, absences, closures and referrals, searched one by
+    """What ought to be: lists of appointments, absences, closures and referrals, searched one by
     one. A referral is known by its patient, and None once it is revoked. ``rooms`` are those
-    that the schedules have now; a visit stays in the one that it was booked into."""
+    that the schedules have now; an appointment stays in the one that it was booked into."""
 
-    visits: dict[UUID, ModelVisit] = field(default_factory=dict)
+    appointments: dict[UUID, ModelAppointment] = field(default_factory=dict)
     absences: dict[UUID, tuple[int, datetime, datetime]] = field(default_factory=dict)
     closures: dict[int, tuple[int, datetime, datetime]] = field(default_factory=dict)
     referrals: dict[UUID, int | None] = field(default_factory=dict)
@@ -75,20 +75,20 @@ class Model:
 
     def in_the_way(
         self, now: datetime, starts: datetime, ends: datetime, *, besides: UUID | None
-    ) -> Iterator[ModelVisit]:
-        """The visits that keep some of the period."""
-        for key, visit in self.visits.items():
-            lapsed = visit.status is Status.HELD and (visit.held_until or now) <= now
-            keeps = visit.status in CLAIMING and not lapsed and key != besides
-            if keeps and visit.starts < ends and starts < visit.ends:
-                yield visit
+    ) -> Iterator[ModelAppointment]:
+        """The appointments that keep some of the period."""
+        for key, appointment in self.appointments.items():
+            lapsed = appointment.status is Status.HELD and (appointment.held_until or now) <= now
+            keeps = appointment.status in CLAIMING and not lapsed and key != besides
+            if keeps and appointment.starts < ends and starts < appointment.ends:
+                yield appointment
 
     def usable(self, patient: int) -> set[UUID]:
-        """The patient's referrals that no visit has used up; a hold uses nothing up."""
+        """The patient's referrals that no appointment has used up; a hold uses nothing up."""
         used = {
-            visit.referral
-            for visit in self.visits.values()
-            if visit.status in CLAIMING and visit.status is not Status.HELD
+            appointment.referral
+            for appointment in self.appointments.values()
+            if appointment.status in CLAIMING and appointment.status is not Status.HELD
         }
         return {key for key, whose in self.referrals.items() if whose == patient} - used
 
@@ -152,7 +152,7 @@ class Bookings(RuleBasedStateMachine):
                 )
             )
             assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
-            taken = ModelVisit(
+            taken = ModelAppointment(
                 schedule,
                 self.places[schedule][0],
                 patient,
@@ -164,28 +164,34 @@ class Bookings(RuleBasedStateMachine):
                 room=self.model.rooms.get(schedule),
             )
             self._let_go_for(taken)
-            self.model.visits[made.id] = taken
+            self.model.appointments[made.id] = taken
 
     @precondition(lambda self: self._own_holds())
     @rule(pick=st.integers(0, 99))
     def confirm(self, pick: int) -> None:
         own = self._own_holds()
-        key, visit = own[pick % len(own)]
+        key, appointment = own[pick % len(own)]
         wish = self.town.wish(
-            visit.starts,
-            schedule=visit.schedule,
-            patient=visit.patient,
-            minutes=int((visit.ends - visit.starts).total_seconds()) // 60,
+            appointment.starts,
+            schedule=appointment.schedule,
+            patient=appointment.patient,
+            minutes=int((appointment.ends - appointment.starts).total_seconds()) // 60,
         )
-        actor = self.town.patient(visit.patient)
+        actor = self.town.patient(appointment.patient)
         # Nobody has taken its time, or it would no longer be held here.
         # So is its letter, unless the GP has taken that back meanwhile.
-        kept = visit.referral is None or self.model.referrals[visit.referral] is not None
-        others = self.model.usable(visit.patient) if not kept else set()
+        kept = (
+            appointment.referral is None or self.model.referrals[appointment.referral] is not None
+        )
+        others = self.model.usable(appointment.patient) if not kept else set()
         # A hold keeps its time from others; what keeps the practitioner away comes all the same.
-        there = self._time_is_offered(visit.schedule, visit.starts, visit.ends)
+        there = self._time_is_offered(appointment.schedule, appointment.starts, appointment.ends)
         anew = bool(others) and self._free(
-            visit.schedule, visit.patient, visit.starts, visit.ends, besides=key
+            appointment.schedule,
+            appointment.patient,
+            appointment.starts,
+            appointment.ends,
+            besides=key,
         )
         with self._expecting(there and (kept or anew)):
             made = self.database.run(
@@ -193,41 +199,41 @@ class Bookings(RuleBasedStateMachine):
             )
             if kept:
                 assert made.id == key
-                visit.status = Status.BOOKED
+                appointment.status = Status.BOOKED
             else:
                 taken = replace(
-                    visit,
+                    appointment,
                     status=Status.BOOKED,
                     held_until=None,
                     referral=made.referral_use,
-                    room=self.model.rooms.get(visit.schedule),
+                    room=self.model.rooms.get(appointment.schedule),
                 )
                 self._let_go_for(taken)
-                self.model.visits[made.id] = taken
+                self.model.appointments[made.id] = taken
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(pick=st.integers(0, 99), day=st.integers(0, DAYS), slot=st.integers(16, 36))
     def move(self, pick: int, day: int, slot: int) -> None:
-        key, visit = self._pick(Status.BOOKED, pick)
+        key, appointment = self._pick(Status.BOOKED, pick)
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
-        ends = starts + (visit.ends - visit.starts)
-        allowed = self.now <= visit.starts - CUTOFF and self._free(
-            visit.schedule, visit.patient, starts, ends, besides=key
+        ends = starts + (appointment.ends - appointment.starts)
+        allowed = self.now <= appointment.starts - CUTOFF and self._free(
+            appointment.schedule, appointment.patient, starts, ends, besides=key
         )
         with self._expecting(allowed):
             self.database.run(
                 lambda session: booking.move(
                     session,
-                    self.town.patient(visit.patient),
+                    self.town.patient(appointment.patient),
                     key,
                     starts,
                     now=self.now,
                     cutoff=CUTOFF,
                 )
             )
-            visit.starts, visit.ends = starts, ends
-            visit.room = self.model.rooms.get(visit.schedule)
-            self._let_go_for(visit)
+            appointment.starts, appointment.ends = starts, ends
+            appointment.room = self.model.rooms.get(appointment.schedule)
+            self._let_go_for(appointment)
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(
@@ -236,24 +242,24 @@ class Bookings(RuleBasedStateMachine):
         by_patient=st.booleans(),
     )
     def change(self, pick: int, to: Status, by_patient: bool) -> None:
-        key, visit = self._pick(Status.BOOKED, pick)
+        key, appointment = self._pick(Status.BOOKED, pick)
         if by_patient:
-            allowed = to is Status.CANCELLED and self.now <= visit.starts - CUTOFF
+            allowed = to is Status.CANCELLED and self.now <= appointment.starts - CUTOFF
         else:
             earliest = {
                 Status.CANCELLED: self.now,
-                Status.ARRIVED: visit.starts - timedelta(hours=12),
-                Status.NO_SHOW: visit.starts,
+                Status.ARRIVED: appointment.starts - timedelta(hours=12),
+                Status.NO_SHOW: appointment.starts,
             }
             allowed = self.now >= earliest[to]
-        actor = self.town.patient(visit.patient) if by_patient else SYSTEM
+        actor = self.town.patient(appointment.patient) if by_patient else SYSTEM
         with self._expecting(allowed):
             self.database.run(
                 lambda session: booking.change_status(
                     session, actor, key, to, now=self.now, cutoff=CUTOFF
                 )
             )
-            visit.status = to
+            appointment.status = to
 
     @rule(patient=st.integers(0, 2))
     def refer(self, patient: int) -> None:
@@ -294,11 +300,11 @@ class Bookings(RuleBasedStateMachine):
         )
         self.model.absences[made.id] = (self.town.gp, starts, ends)
         # What was offered there is offered no longer; what patients pressed stays.
-        for visit in self.model.visits.values():
-            is_inside = visit.starts < ends and starts < visit.ends
-            kept = visit.status is Status.HELD and visit.offered
-            if visit.practitioner == self.town.gp and kept and is_inside:
-                visit.status = Status.LAPSED
+        for appointment in self.model.appointments.values():
+            is_inside = appointment.starts < ends and starts < appointment.ends
+            kept = appointment.status is Status.HELD and appointment.offered
+            if appointment.practitioner == self.town.gp and kept and is_inside:
+                appointment.status = Status.LAPSED
 
     @precondition(lambda self: bool(self.model.absences))
     @rule(pick=st.integers(0, 99))
@@ -347,7 +353,7 @@ class Bookings(RuleBasedStateMachine):
             )
             self.model.rooms[schedule] = room
 
-    @precondition(lambda self: bool(self.model.visits))
+    @precondition(lambda self: bool(self.model.appointments))
     @rule(pick=st.integers(0, 99))
     def repair_what_is_right(self, pick: int) -> None:
         """Nothing changes, whatever is called a fault."""
@@ -365,9 +371,12 @@ class Bookings(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         self.database.run(lambda session: booking.sweep(session, now=self.now))
-        for visit in self.model.visits.values():
-            if visit.status is Status.HELD and (visit.held_until or self.now) <= self.now:
-                visit.status = Status.LAPSED
+        for appointment in self.model.appointments.values():
+            if (
+                appointment.status is Status.HELD
+                and (appointment.held_until or self.now) <= self.now
+            ):
+                appointment.status = Status.LAPSED
 
     # What always holds
 
@@ -377,14 +386,14 @@ class Bookings(RuleBasedStateMachine):
             assert check.faults(self.database) == []
 
     @invariant()
-    def model_and_system_agree_on_every_visit(self) -> None:
+    def model_and_system_agree_on_every_appointment(self) -> None:
         if not hasattr(self, "database"):
             return
         rows = self.database.read(lambda session: list(session.query(Appointment)))
         found = {row.id: (row.starts_at, row.ends_at, Status(row.status)) for row in rows}
         expected = {
-            key: (visit.starts, visit.ends, visit.status)
-            for key, visit in self.model.visits.items()
+            key: (appointment.starts, appointment.ends, appointment.status)
+            for key, appointment in self.model.appointments.items()
         }
         assert found == expected
 
@@ -396,9 +405,9 @@ class Bookings(RuleBasedStateMachine):
         used = {row.id: row.referral_use for row in rows if row.referral_use}
         assert len(set(used.values())) == len(used)
         assert used == {
-            key: visit.referral
-            for key, visit in self.model.visits.items()
-            if visit.referral and visit.status in CLAIMING
+            key: appointment.referral
+            for key, appointment in self.model.appointments.items()
+            if appointment.referral and appointment.status in CLAIMING
         }
 
     @invariant()
@@ -438,34 +447,34 @@ class Bookings(RuleBasedStateMachine):
         """Whether a patient can take this; their holds in its way are let go for it."""
         practitioner = self.places[schedule][0]
         own_holds = self._holds_of(patient)
-        for visit in self.model.in_the_way(self.now, starts, ends, besides=besides):
-            if visit in own_holds:
+        for appointment in self.model.in_the_way(self.now, starts, ends, besides=besides):
+            if appointment in own_holds:
                 continue
-            if visit.practitioner == practitioner or visit.patient == patient:
+            if appointment.practitioner == practitioner or appointment.patient == patient:
                 return False
-            if self._shares_room(schedule, visit):
+            if self._shares_room(schedule, appointment):
                 return False
         same_day = any(
-            visit.patient == patient
-            and visit.practitioner == practitioner
+            appointment.patient == patient
+            and appointment.practitioner == practitioner
             and key != besides
-            and visit.status in (Status.BOOKED, Status.ARRIVED)
-            and visit.starts.astimezone(SYDNEY).date() == starts.astimezone(SYDNEY).date()
-            for key, visit in self.model.visits.items()
+            and appointment.status in (Status.BOOKED, Status.ARRIVED)
+            and appointment.starts.astimezone(SYDNEY).date() == starts.astimezone(SYDNEY).date()
+            for key, appointment in self.model.appointments.items()
         )
         return not same_day and self._time_is_offered(schedule, starts, ends)
 
     def _time_is_free(self, schedule: int, starts: datetime, ends: datetime) -> bool:
         practitioner = self.places[schedule][0]
         taken = any(
-            visit.practitioner == practitioner or self._shares_room(schedule, visit)
-            for visit in self.model.in_the_way(self.now, starts, ends, besides=None)
+            appointment.practitioner == practitioner or self._shares_room(schedule, appointment)
+            for appointment in self.model.in_the_way(self.now, starts, ends, besides=None)
         )
         return not taken and self._time_is_offered(schedule, starts, ends)
 
-    def _shares_room(self, schedule: int, visit: ModelVisit) -> bool:
+    def _shares_room(self, schedule: int, appointment: ModelAppointment) -> bool:
         room = self.model.rooms.get(schedule)
-        return room is not None and visit.room == room
+        return room is not None and appointment.room == room
 
     def _time_is_offered(self, schedule: int, starts: datetime, ends: datetime) -> bool:
         practitioner, centre = self.places[schedule]
@@ -479,47 +488,48 @@ class Bookings(RuleBasedStateMachine):
         )
         return starts >= self.now and is_open(starts, ends) and not away and not closed
 
-    def _holds_of(self, patient: int) -> list[ModelVisit]:
+    def _holds_of(self, patient: int) -> list[ModelAppointment]:
         return [
-            visit
-            for visit in self.model.visits.values()
-            if visit.patient == patient and visit.status is Status.HELD
+            appointment
+            for appointment in self.model.appointments.values()
+            if appointment.patient == patient and appointment.status is Status.HELD
         ]
 
-    def _own_holds(self) -> list[tuple[UUID, ModelVisit]]:
+    def _own_holds(self) -> list[tuple[UUID, ModelAppointment]]:
         """What patients hold because they pressed it."""
         return [
             item
-            for item in self.model.visits.items()
+            for item in self.model.appointments.items()
             if item[1].status is Status.HELD and not item[1].offered
         ]
 
-    def _let_go_for(self, taken: ModelVisit) -> None:
+    def _let_go_for(self, taken: ModelAppointment) -> None:
         """A new time lets the patient's own holds go, and offers that could not be besides."""
-        for visit in self._holds_of(taken.patient):
-            overlaps = visit.starts < taken.ends and taken.starts < visit.ends
+        for appointment in self._holds_of(taken.patient):
+            overlaps = appointment.starts < taken.ends and taken.starts < appointment.ends
             same_day = (
-                visit.practitioner == taken.practitioner
-                and visit.starts.astimezone(SYDNEY).date() == taken.starts.astimezone(SYDNEY).date()
+                appointment.practitioner == taken.practitioner
+                and appointment.starts.astimezone(SYDNEY).date()
+                == taken.starts.astimezone(SYDNEY).date()
             )
-            if visit is not taken and (not visit.offered or overlaps or same_day):
-                visit.status = Status.LAPSED
+            if appointment is not taken and (not appointment.offered or overlaps or same_day):
+                appointment.status = Status.LAPSED
         self._note_what_lapsed()
 
     def _note_what_lapsed(self) -> None:
         """Holds that ran out and stood in the way of a new time have lapsed with it."""
         rows = self.database.read(lambda session: list(session.query(Appointment)))
         lapsed = {row.id for row in rows if row.status == Status.LAPSED}
-        for key, visit in self.model.visits.items():
-            ran_out = (visit.held_until or self.now) <= self.now
-            if visit.status is Status.HELD and ran_out and key in lapsed:
-                visit.status = Status.LAPSED
+        for key, appointment in self.model.appointments.items():
+            ran_out = (appointment.held_until or self.now) <= self.now
+            if appointment.status is Status.HELD and ran_out and key in lapsed:
+                appointment.status = Status.LAPSED
 
     def _some(self, status: Status) -> bool:
-        return any(visit.status is status for visit in self.model.visits.values())
+        return any(appointment.status is status for appointment in self.model.appointments.values())
 
-    def _pick(self, status: Status, pick: int) -> tuple[UUID, ModelVisit]:
-        chosen = [item for item in self.model.visits.items() if item[1].status is status]
+    def _pick(self, status: Status, pick: int) -> tuple[UUID, ModelAppointment]:
+        chosen = [item for item in self.model.appointments.items() if item[1].status is status]
         return chosen[pick % len(chosen)]
 
     @contextmanager

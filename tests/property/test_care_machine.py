@@ -20,7 +20,7 @@ from openslot.offers import answers, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.offers.rules import LONGEST_WAIT, SOONEST
-from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelVisit
+from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelAppointment
 from town import SYDNEY
 
 QUICK = Settings(_env_file=None)
@@ -110,18 +110,21 @@ class Care(Bookings):
         while start < entry.starts_until:
             ends = start + SLOT
             busy = any(
-                visit.patient == patient
-                for visit in self.model.in_the_way(self.now, start, ends, besides=None)
+                appointment.patient == patient
+                for appointment in self.model.in_the_way(self.now, start, ends, besides=None)
             )
             same_day = any(
-                visit.patient == patient
-                and visit.practitioner == practitioner
-                and visit.starts.astimezone(SYDNEY).date() == start.date()
+                appointment.patient == patient
+                and appointment.practitioner == practitioner
+                and appointment.starts.astimezone(SYDNEY).date() == start.date()
                 and (
-                    visit.status in (Status.BOOKED, Status.ARRIVED)
-                    or (visit.status is Status.HELD and (visit.held_until or self.now) > self.now)
+                    appointment.status in (Status.BOOKED, Status.ARRIVED)
+                    or (
+                        appointment.status is Status.HELD
+                        and (appointment.held_until or self.now) > self.now
+                    )
                 )
-                for visit in self.model.visits.values()
+                for appointment in self.model.appointments.values()
             )
             if (
                 start >= max(entry.starts_from, self.now + SOONEST)
@@ -138,7 +141,7 @@ class Care(Bookings):
         until = min(self.now + LENGTH, start - LAST_MINUTE)
         assert offer.expires_at == until
         patient = self.town.patients.index(entry.patient_id)
-        self.model.visits[offer.hold_id] = ModelVisit(
+        self.model.appointments[offer.hold_id] = ModelAppointment(
             entry.schedule_id,
             self.places[entry.schedule_id][0],
             patient,
@@ -171,7 +174,7 @@ class Care(Bookings):
             )
             hold.status = Status.BOOKED if takes else Status.LAPSED
 
-    def _time_is_there(self, hold: ModelVisit) -> bool:
+    def _time_is_there(self, hold: ModelAppointment) -> bool:
         practitioner, centre = self.places[hold.schedule]
         away = [one for one in self.model.absences.values() if one[0] == practitioner]
         shut = [one for one in self.model.closures.values() if one[0] == centre]
@@ -201,9 +204,9 @@ class Care(Bookings):
         rows = self.database.read(lambda session: list(session.query(Appointment)))
         return {row.id: (row.schedule_id, row.starts_at) for row in rows}
 
-    def _open(self) -> dict[UUID, ModelVisit]:
+    def _open(self) -> dict[UUID, ModelAppointment]:
         """The holds of offers that nobody has answered, as the model has them."""
-        holds = {hold_id: self.model.visits[hold_id] for hold_id in self.offers.values()}
+        holds = {hold_id: self.model.appointments[hold_id] for hold_id in self.offers.values()}
         return {key: hold for key, hold in holds.items() if hold.status is Status.HELD}
 
 

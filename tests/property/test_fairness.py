@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openslot.booking.models import Priority
 from openslot.core.db import Database
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import assert_clean, book, offers, sweep, visit, wait
+from waitroom import appointment, assert_clean, book, offers, sweep, wait
 
 SLOTS = 4
 """So many half hours of Monday morning may be taken; windows run over into as many more."""
@@ -67,7 +67,7 @@ def expected(people: list[Player], busy: set[int]) -> dict[int, int]:
 def play(database: Database, town: Town, people: list[Player], busy: set[int]) -> dict[int, int]:
     """What the system offers to whom."""
     for slot in busy:
-        book(database, town, MOST, start(slot), second_visit=True)
+        book(database, town, MOST, start(slot), second_appointment=True)
     entries = {}
     for number, one in enumerate(people):
         scope = [
@@ -90,7 +90,7 @@ def play(database: Database, town: Town, people: list[Player], busy: set[int]) -
     sweep(database, NOW + timedelta(minutes=1))
     slots = {start(slot): slot for slot in range(2 * SLOTS)}
     return {
-        entries[one.entry_id]: slots[visit(database, one.hold_id).starts_at]
+        entries[one.entry_id]: slots[appointment(database, one.hold_id).starts_at]
         for one in offers(database)
         if one.entry_id
     }

@@ -1,4 +1,4 @@
-"""Whatever the visits, the figures of reports fit together."""
+"""Whatever the appointments, the figures of reports fit together."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -42,8 +42,8 @@ periods = st.builds(
 
 
 @st.composite
-def visits(draw: st.DrawFn) -> list[Booked]:
-    """Visits of up to four schedules, some of which may lie anywhere around the period."""
+def appointments(draw: st.DrawFn) -> list[Booked]:
+    """Appointments of up to four schedules, some of which may lie anywhere around the period."""
     found = []
     for _ in range(draw(st.integers(0, 25))):
         starts = FIRST + timedelta(minutes=5 * draw(st.integers(0, 130 * 288)))
@@ -54,38 +54,38 @@ def visits(draw: st.DrawFn) -> list[Booked]:
     return found
 
 
-@given(visits(), offers, periods, st.sampled_from(Group), st.integers(0, 130))
-def test_the_rows_of_visits_sum_up_to_the_whole(
-    given_visits: list[Booked],
+@given(appointments(), offers, periods, st.sampled_from(Group), st.integers(0, 130))
+def test_the_rows_of_appointments_sum_up_to_the_whole(
+    given_appointments: list[Booked],
     offered: dict[int, Offer],
     period: Period,
     group: Group,
     days: int,
 ) -> None:
     now = FIRST + timedelta(days=days)
-    found = figures.tallies(given_visits, offered, period, group, now=now)
+    found = figures.tallies(given_appointments, offered, period, group, now=now)
     rows = found.rows.values()
-    for name in ("visits", "cancelled", "due", "missed"):
+    for name in ("appointments", "cancelled", "due", "missed"):
         assert sum(getattr(row, name) for row in rows) == getattr(found.total, name)
     assert Counter(lead for row in rows for lead in row.leads) == Counter(found.total.leads)
-    assert found.total.visits + found.total.cancelled == sum(
-        visit.schedule_id in offered
-        and visit.status in COUNTED
+    assert found.total.appointments + found.total.cancelled == sum(
+        appointment.schedule_id in offered
+        and appointment.status in COUNTED
         and period.first
-        <= visit.starts.astimezone(offered[visit.schedule_id].zone).date()
+        <= appointment.starts.astimezone(offered[appointment.schedule_id].zone).date()
         <= period.last
-        for visit in given_visits
+        for appointment in given_appointments
     )
     for row in [*rows, found.total]:
-        assert 0 <= row.missed <= row.due <= row.visits
-        assert len(row.leads) <= row.visits
+        assert 0 <= row.missed <= row.due <= row.appointments
+        assert len(row.leads) <= row.appointments
         assert all(lead >= 0 for lead in row.leads)
         assert (row.lead(0.5) or 0) <= (row.lead(0.9) or 0)
 
 
-@given(visits(), offers, periods, st.sampled_from(Group), st.integers(0, 2**64))
+@given(appointments(), offers, periods, st.sampled_from(Group), st.integers(0, 2**64))
 def test_no_more_is_booked_than_open_and_weeks_sum_up(
-    given_visits: list[Booked],
+    given_appointments: list[Booked],
     offered: dict[int, Offer],
     period: Period,
     group: Group,
@@ -93,7 +93,7 @@ def test_no_more_is_booked_than_open_and_weeks_sum_up(
 ) -> None:
     places = {key: _place(key, offer) for key, offer in offered.items()}
     away = {1: absent << 300, 99: absent << 2000}
-    found = figures.uses(given_visits, places, offered, away, period, group)
+    found = figures.uses(given_appointments, places, offered, away, period, group)
     rows = found.rows.values()
     assert sum(row.open for row in rows) == found.total.open
     assert sum(row.booked for row in rows) == found.total.booked

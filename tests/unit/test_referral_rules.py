@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot.core.errors import DomainError, Forbidden
-from openslot.referrals.errors import AlreadyAnswered, NoVisitYet, WrongState
+from openslot.referrals.errors import AlreadyAnswered, NoAppointmentYet, WrongState
 from openslot.referrals.models import Kept
 from openslot.referrals.rules import (
     Act,
@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 GP, NAMED, OTHER = 1, 2, 3
 
 
-def test_where_a_referral_stands_follows_from_row_visit_and_clock() -> None:
+def test_where_a_referral_stands_follows_from_row_appointment_and_clock() -> None:
     told = {
         (kept, is_used, over): state(
             kept, is_used=is_used, expires_at=NOW if over else NOW + SECOND, now=NOW
@@ -105,7 +105,7 @@ def test_who_may_do_what_when_is_this_table(part: Part, at: State) -> None:
     [
         (Act.REVOKE, Part.GP, standing(State.USED), WrongState),
         (Act.SEND, Part.GP, standing(State.SENT), WrongState),
-        (Act.ANSWER, Part.SPECIALIST, standing(State.SENT), NoVisitYet),
+        (Act.ANSWER, Part.SPECIALIST, standing(State.SENT), NoAppointmentYet),
         (Act.ANSWER, Part.SPECIALIST, standing(State.USED, answered_by=NAMED), AlreadyAnswered),
         (Act.ANSWER, Part.GP, standing(State.USED), Forbidden),
         (Act.REVOKE, Part.PATIENT, standing(State.SENT), Forbidden),

@@ -53,7 +53,8 @@ def booked(
     days_before: int = 3,
     minutes: int = 30,
 ) -> Booked:
-    """A visit on a day of November, at an hour of the schedule's centre; in UTC, as it is read."""
+    """An appointment on a day of November, at an hour of the schedule's centre; in UTC, as it is
+    read."""
     starts = datetime(2026, 11, day, hour, tzinfo=OFFERS[schedule].zone).astimezone(UTC)
     ends = starts + timedelta(minutes=minutes)
     return Booked(schedule, starts, ends, status, starts - timedelta(days=days_before))
@@ -82,13 +83,13 @@ def place(schedule: int, diary: int, hours: tuple[Weekly, ...] = NINE_TO_FIVE) -
     )
 
 
-# Visits
+# Appointments
 
 
-def test_visits_are_counted_in_the_week_of_their_start() -> None:
-    visits = [booked(1, 2), booked(1, 8), booked(2, 9), booked(3, 15, 23)]
-    found = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
-    assert [(key, one.visits) for key, one in found.rows.items()] == [
+def test_appointments_are_counted_in_the_week_of_their_start() -> None:
+    appointments = [booked(1, 2), booked(1, 8), booked(2, 9), booked(3, 15, 23)]
+    found = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
+    assert [(key, one.appointments) for key, one in found.rows.items()] == [
         (date(2026, 11, 2), 2),
         (date(2026, 11, 9), 2),
     ]
@@ -96,37 +97,37 @@ def test_visits_are_counted_in_the_week_of_their_start() -> None:
 
 def test_weeks_are_those_of_the_centres_own_calendar() -> None:
     """Sunday 23:00 in Perth is Monday already in Sydney."""
-    visits = [booked(3, 8, 23)]
-    found = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
-    assert found.rows[date(2026, 11, 2)].visits == 1
+    appointments = [booked(3, 8, 23)]
+    found = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
+    assert found.rows[date(2026, 11, 2)].appointments == 1
 
 
-def test_visits_outside_the_period_are_left_out() -> None:
-    visits = [booked(1, 1, 23), booked(1, 16, 0)]
-    found = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
+def test_appointments_outside_the_period_are_left_out() -> None:
+    appointments = [booked(1, 1, 23), booked(1, 16, 0)]
+    found = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW)
     assert found.total == Tally()
 
 
-def test_cancelled_visits_are_told_apart_and_errors_are_left_out() -> None:
-    visits = [
+def test_cancelled_appointments_are_told_apart_and_errors_are_left_out() -> None:
+    appointments = [
         booked(1, 3),
         booked(1, 4, status=Status.CANCELLED),
         booked(1, 5, status=Status.ENTERED_IN_ERROR),
         booked(1, 6, status=Status.HELD),
         booked(1, 6, status=Status.LAPSED),
     ]
-    total = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
-    assert (total.visits, total.cancelled, total.leads) == (1, 1, [3])
+    total = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
+    assert (total.appointments, total.cancelled, total.leads) == (1, 1, [3])
 
 
-def test_only_visits_whose_time_has_come_can_have_been_missed() -> None:
-    visits = [
+def test_only_appointments_whose_time_has_come_can_have_been_missed() -> None:
+    appointments = [
         booked(1, 3, status=Status.NO_SHOW),
         booked(1, 4),
         booked(1, 10, 12, status=Status.BOOKED),
         booked(1, 10, 13, status=Status.BOOKED),
     ]
-    total = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
+    total = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
     assert (total.due, total.missed) == (3, 1)
     assert total.missed_share == pytest.approx(1 / 3)
 
@@ -136,41 +137,44 @@ def test_nothing_due_is_no_share() -> None:
     assert Tally().lead(0.5) is None
 
 
-def test_centres_stand_by_name_and_professions_too_also_without_visits() -> None:
+def test_centres_stand_by_name_and_professions_too_also_without_appointments() -> None:
     by_centre = figures.tallies([booked(1, 3)], OFFERS, NOVEMBER, Group.CENTRE, now=NOW)
-    assert [(key, one.visits) for key, one in by_centre.rows.items()] == [(20, 0), (10, 1)]
+    assert [(key, one.appointments) for key, one in by_centre.rows.items()] == [(20, 0), (10, 1)]
     by_kind = figures.tallies([booked(2, 3)], OFFERS, NOVEMBER, Group.PROFESSION, now=NOW)
-    assert [(key, one.visits) for key, one in by_kind.rows.items()] == [("Dentist", 1), ("GP", 0)]
+    assert [(key, one.appointments) for key, one in by_kind.rows.items()] == [
+        ("Dentist", 1),
+        ("GP", 0),
+    ]
 
 
 def test_lead_times_are_days_of_the_calendar_by_nearest_rank() -> None:
-    visits = [booked(1, 3, 8 + number, days_before=number) for number in range(1, 11)]
-    total = figures.tallies(visits, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
+    appointments = [booked(1, 3, 8 + number, days_before=number) for number in range(1, 11)]
+    total = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
     assert (total.lead(0.5), total.lead(0.9)) == (5, 9)
 
 
 def test_a_day_counts_by_its_date_and_not_by_24_hours() -> None:
     late = datetime(2026, 11, 2, 23, 0, tzinfo=SYDNEY)
     early = datetime(2026, 11, 3, 1, 0, tzinfo=SYDNEY)
-    visit = Booked(1, early, early + timedelta(minutes=30), Status.BOOKED, late)
-    assert figures.tallies([visit], OFFERS, NOVEMBER, Group.WEEK, now=NOW).total.leads == [1]
+    appointment = Booked(1, early, early + timedelta(minutes=30), Status.BOOKED, late)
+    assert figures.tallies([appointment], OFFERS, NOVEMBER, Group.WEEK, now=NOW).total.leads == [1]
 
 
-def test_what_was_written_down_after_the_visit_has_no_lead_time() -> None:
+def test_what_was_written_down_after_the_appointment_has_no_lead_time() -> None:
     total = figures.tallies(
         [booked(1, 3, days_before=-2)], OFFERS, NOVEMBER, Group.WEEK, now=NOW
     ).total
-    assert (total.visits, total.leads) == (1, [])
+    assert (total.appointments, total.leads) == (1, [])
 
 
 # Open time
 
 
-def uses(visits: list[Booked], places: list[Place], **more: object) -> figures.Uses:
+def uses(appointments: list[Booked], places: list[Place], **more: object) -> figures.Uses:
     """How much of the places is used in NOVEMBER."""
     by_id = {one.schedule_id: one for one in places}
     given = {"away": {}, "period": NOVEMBER, "group": Group.WEEK, **more}
-    return figures.uses(visits, by_id, OFFERS, **given)  # type: ignore[arg-type] # by name
+    return figures.uses(appointments, by_id, OFFERS, **given)  # type: ignore[arg-type] # by name
 
 
 def test_open_time_is_the_hours_and_what_is_booked_of_them() -> None:
@@ -201,18 +205,18 @@ def test_absences_and_closures_are_not_open() -> None:
         ],
         window,
     )
-    visits = [booked(1, 2), booked(1, 3, 11), booked(1, 3, 13)]
-    found = uses(visits, [place(1, 5)], away={110: monday, 5: morning})
+    appointments = [booked(1, 2), booked(1, 3, 11), booked(1, 3, 13)]
+    found = uses(appointments, [place(1, 5)], away={110: monday, 5: morning})
     assert found.total == Use(4800 - 480 - 180, 30)
 
 
-def test_visits_outside_the_hours_are_not_counted_as_use() -> None:
+def test_appointments_outside_the_hours_are_not_counted_as_use() -> None:
     assert uses([booked(1, 7), booked(1, 3, 20)], [place(1, 5)]).total == Use(4800, 0)
 
 
-def test_cancelled_visits_use_nothing_and_missed_ones_do() -> None:
-    visits = [booked(1, 3, status=Status.CANCELLED), booked(1, 4, status=Status.NO_SHOW)]
-    assert uses(visits, [place(1, 5)]).total.booked == 30
+def test_cancelled_appointments_use_nothing_and_missed_ones_do() -> None:
+    appointments = [booked(1, 3, status=Status.CANCELLED), booked(1, 4, status=Status.NO_SHOW)]
+    assert uses(appointments, [place(1, 5)]).total.booked == 30
 
 
 def test_time_at_either_place_counts_at_both_and_once_in_the_whole() -> None:
@@ -237,12 +241,12 @@ def test_a_day_when_clocks_change_has_its_own_length(sunday: date, hours: int) -
     assert found.total.open == 60 * min(hours, 24)
 
 
-def test_weeks_around_a_change_of_clocks_hold_all_visits_of_their_days() -> None:
+def test_weeks_around_a_change_of_clocks_hold_all_appointments_of_their_days() -> None:
     starts = datetime(2026, 10, 4, 23, 30, tzinfo=SYDNEY)
-    visit = Booked(1, starts, starts + timedelta(minutes=30), Status.BOOKED, starts)
+    appointment = Booked(1, starts, starts + timedelta(minutes=30), Status.BOOKED, starts)
     period = Period(date(2026, 9, 28), date(2026, 10, 11))
     every_day = tuple(Weekly(day, 0, 1440) for day in range(7))
-    found = uses([visit], [place(1, 5, every_day)], period=period)
+    found = uses([appointment], [place(1, 5, every_day)], period=period)
     assert found.rows[date(2026, 9, 28)] == Use(7 * 1440 - 60, 30)
     assert found.rows[date(2026, 10, 5)] == Use(7 * 1440, 0)
 

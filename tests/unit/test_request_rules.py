@@ -1,4 +1,4 @@
-"""Who may do what with a department's request, and what its visit makes of it."""
+"""Who may do what with a department's request, and what its appointment makes of it."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -36,21 +36,21 @@ def rows() -> list[tuple[State, Part, set[str]]]:
 
 
 def standing(
-    now_is: State, visit: Status | None = None, visit_at: datetime | None = None
+    now_is: State, appointment: Status | None = None, appointment_at: datetime | None = None
 ) -> Standing:
-    return Standing(now_is, SURGERY, RADIOLOGY, CENTRE, visit, visit_at)
+    return Standing(now_is, SURGERY, RADIOLOGY, CENTRE, appointment, appointment_at)
 
 
 @pytest.mark.parametrize(("now_is", "part", "acts"), rows())
 def test_each_part_may_do_what_the_table_gives_and_nothing_else(
     now_is: State, part: Part, acts: set[str]
 ) -> None:
-    visit = Status.BOOKED if now_is is State.ACCEPTED else None
-    assert acts_now(standing(now_is, visit, NOW), part, now=NOW) == acts
+    appointment = Status.BOOKED if now_is is State.ACCEPTED else None
+    assert acts_now(standing(now_is, appointment, NOW), part, now=NOW) == acts
 
 
-def test_what_became_of_an_accepted_request_follows_from_its_visit() -> None:
-    became = {visit: state(Kept.ACCEPTED, visit) for visit in Status}
+def test_what_became_of_an_accepted_request_follows_from_its_appointment() -> None:
+    became = {appointment: state(Kept.ACCEPTED, appointment) for appointment in Status}
     assert became == {
         Status.HELD: State.CANCELLED,
         Status.BOOKED: State.ACCEPTED,
@@ -64,11 +64,11 @@ def test_what_became_of_an_accepted_request_follows_from_its_visit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kept", "visit"),
+    ("kept", "appointment"),
     list(product([kept for kept in Kept if kept is not Kept.ACCEPTED], [None, *Status])),
 )
-def test_other_requests_stand_as_their_row_says(kept: Kept, visit: Status | None) -> None:
-    assert state(kept, visit) == kept.value
+def test_other_requests_stand_as_their_row_says(kept: Kept, appointment: Status | None) -> None:
+    assert state(kept, appointment) == kept.value
 
 
 def test_once_the_patient_is_there_it_can_only_be_completed() -> None:

@@ -35,10 +35,10 @@ class AbsenceDetails(Details):
 def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
 ) -> list[Appointment]:
-    """The live visits inside an absence that is not entered yet."""
+    """The live appointments inside an absence that is not entered yet."""
     may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)
-    return queries.visits(
+    return queries.appointments(
         session,
         queries.of_practitioner(practitioner_id),
         queries.between(details.starts_at, details.ends_at),
@@ -56,7 +56,7 @@ def enter_absence(
 ) -> Absence:
     """Keep a practitioner's time from being booked, at every centre.
 
-    Visits inside stay until somebody decides about them (offers/rebooking.py); times inside
+    Appointments inside stay until somebody decides about them (offers/rebooking.py); times inside
     that were offered to patients are offered no longer.
     """
     may_block(session, actor, practitioner_id)
@@ -81,7 +81,7 @@ def enter_absence(
 def end_absence(
     session: Session, actor: Actor, practitioner_id: int, absence_id: UUID, *, now: datetime
 ) -> None:
-    """Take an absence back; visits inside and other absences keep their time."""
+    """Take an absence back; appointments inside and other absences keep their time."""
     may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
     absence = session.get(Absence, absence_id)
@@ -104,8 +104,8 @@ def may_block(session: Session, actor: Actor, practitioner_id: int) -> None:
 
 
 def may_see_absences(session: Session, actor: Actor, practitioner_id: int) -> None:
-    """Who runs any centre of theirs sees when a practitioner is away, and decides about the visits
-    there; Forbidden for others."""
+    """Who runs any centre of theirs sees when a practitioner is away, and decides about the
+    appointments there; Forbidden for others."""
     _editor(session, actor, practitioner_id)
 
 

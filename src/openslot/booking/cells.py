@@ -1,8 +1,8 @@
 """The whole day as programs see it: free starts, and what takes the others.
 
-A cell is one slot of a schedule's grid. Free cells are exactly the starts that slots.py finds;
-of the others in opening hours it is said whether a visit, a hold or an absence takes them. A
-visit takes the cells that it covers, and one of its own where it does not lie on the grid.
+A cell is one slot of a schedule's grid. Free cells are exactly the starts that slots.py finds; of
+the others in opening hours it is said whether an appointment, a hold or an absence takes them. An
+appointment takes the cells that it covers, and one of its own where it does not lie on the grid.
 """
 
 import heapq
@@ -58,11 +58,11 @@ class Cell(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Board:
     """The cells of some schedules in a window: masks by length, schedule and use, and the cells
-    of visits."""
+    of appointments."""
 
     window: Window
     masks: dict[tuple[int, int, Use], int] = field(default_factory=dict)
-    visits: list[Cell] = field(default_factory=list)
+    appointments: list[Cell] = field(default_factory=list)
 
     def within(self, spans: Iterable[Span]) -> "Board":
         """The cells that start in one of ``spans``."""
@@ -70,7 +70,11 @@ class Board:
         return Board(
             self.window,
             {key: mask & inside for key, mask in self.masks.items()},
-            [one for one in self.visits if inside >> max(0, one.tick - self.window.start) & 1],
+            [
+                one
+                for one in self.appointments
+                if inside >> max(0, one.tick - self.window.start) & 1
+            ],
         )
 
     def only(self, keys: Collection[tuple[int, int, int]]) -> "Board":
@@ -83,19 +87,19 @@ class Board:
         return Board(
             self.window,
             {key: mask & wanted.get(key[:2], 0) for key, mask in self.masks.items()},
-            [one for one in self.visits if one.key in keys],
+            [one for one in self.appointments if one.key in keys],
         )
 
     def count(self) -> int:
         """How many there are."""
-        return len(self.visits) + sum(mask.bit_count() for mask in self.masks.values())
+        return len(self.appointments) + sum(mask.bit_count() for mask in self.masks.values())
 
     def page(self, limit: int, after: tuple[int, int, int] | None = None) -> list[Cell]:
         """The first cells in order, or those behind ``after``."""
         past = ones(after[0] - self.window.start) if after else 0
         rows = heapq.merge(
             *(self._cells(key, mask & ~past) for key, mask in self.masks.items()),
-            iter(sorted(self.visits)),
+            iter(sorted(self.appointments)),
         )
         wanted = (one for one in rows if after is None or one.key > after)
         return list(islice(wanted, limit))
@@ -134,16 +138,18 @@ def full_board(
     found = occupied(session, window, diary_ids, now=now)
     by_diary = _masks_by_diary(found, window)
     board = Board(window)
-    own = _visits(found, places, window)
+    own = _appointments(found, places, window)
     for place in places.values():
         _lay(board, place, taken, by_diary, own.get(place.schedule_id, {}), now, uses)
-    board.visits.extend(one for cells in own.values() for one in cells.values() if one.use in uses)
+    board.appointments.extend(
+        one for cells in own.values() for one in cells.values() if one.use in uses
+    )
     return board
 
 
-def visit_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple[int, int]]:
-    """(start, minutes) of the cells of a visit: those of the grid that it covers from its start
-    on, or the visit as a whole where it is no multiple of them."""
+def appointment_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple[int, int]]:
+    """(start, minutes) of the cells of an appointment: those of the grid that it covers from its
+    start on, or the appointment as a whole where it is no multiple of them."""
     if (ends - starts) % slot_ticks:
         yield starts, (ends - starts) * 5
         return
@@ -183,17 +189,17 @@ def _masks_by_diary(found: Iterable[Occupied], window: Window) -> dict[int, _Tak
     return masks
 
 
-def _visits(
+def _appointments(
     found: Iterable[Occupied], places: Mapping[int, Place], window: Window
 ) -> dict[int, dict[tuple[int, int], Cell]]:
-    """The cells that the schedules' own visits take."""
+    """The cells that the schedules' own appointments take."""
     cells: dict[int, dict[tuple[int, int], Cell]] = {}
     for one in found:
         place = places.get(one.schedule_id or 0)
         if place is None or one.lapsed:
             continue
         use = Use.TENTATIVE if one.status is Status.HELD else Use.BUSY
-        for tick, minutes in visit_cells(one.span.start, one.span.end, place.slot_ticks):
+        for tick, minutes in appointment_cells(one.span.start, one.span.end, place.slot_ticks):
             if window.start <= tick < window.end:
                 cell = Cell(tick, place.schedule_id, minutes, use)
                 cells.setdefault(place.schedule_id, {})[tick, minutes] = cell
@@ -209,7 +215,7 @@ def _lay(
     now: datetime,
     uses: frozenset[Use],
 ) -> None:
-    """Put the cells of a place on the board, but for those of its own visits."""
+    """Put the cells of a place on the board, but for those of its own appointments."""
     window, length = board.window, place.slot_ticks
     known = [by_diary.get(diary, _Taken()) for diary in _diaries(place)]
     absent, held, busy = 0, 0, 0

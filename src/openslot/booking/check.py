@@ -18,7 +18,7 @@ from openslot.schedules.diaries import PageKey
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Ticks of a diary that are taken by nothing, by two visits, or not at all."""
+    """Ticks of a diary that are taken by nothing, by two appointments, or not at all."""
 
     kind: str
     diary_id: int
@@ -35,7 +35,7 @@ TAKEN_TWICE = "is booked twice"
 
 
 def faults(database: Database) -> list[Fault]:
-    """What is wrong; empty when every page holds exactly its visits, holds and absences.
+    """What is wrong; empty when every page holds exactly its appointments, holds and absences.
 
     All is read from one snapshot: what is booked meanwhile is no fault.
     """
@@ -56,7 +56,7 @@ def repair(database: Database, found: Iterable[Fault]) -> int:
     """Write every page that has one of the faults as it should be, and say how many there were.
 
     Each page is read and written in a transaction of its own, by the rule that booking keeps
-    too, so that a system may serve meanwhile. Two visits at one time are for people to part:
+    too, so that a system may serve meanwhile. Two appointments at one time are for people to part:
     they are reported, never repaired.
     """
     wrong = {(one.diary_id, one.span.start // DAY) for one in found if one.kind != TAKEN_TWICE}

@@ -1,4 +1,4 @@
-"""The time that visits take: claimed and given back in every diary they touch.
+"""The time that appointments take: claimed and given back in every diary they touch.
 
 Holds that ran out are swept away where they stand in the way, so that nothing waits for a
 worker.
@@ -55,8 +55,8 @@ def take(
 ) -> None:
     """Claim ``span`` in every diary of the place and the patient.
 
-    ``instead`` are visits whose time is given back: holds lapse, a visit that moves stays.
-    Holds of others that ran out are swept away where they stand in the way.
+    ``instead`` are appointments whose time is given back: holds lapse, an appointment that moves
+    stays. Holds of others that ran out are swept away where they stand in the way.
     """
     wanted = claims_in(claimed(place, patient), span)
     release = queries.claims_of(session, instead)
@@ -109,7 +109,7 @@ def lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None
 
 
 def give_back(session: Session, appointments: Sequence[Appointment]) -> None:
-    """Release what the visits claim, but for what absences keep taken."""
+    """Release what the appointments claim, but for what absences keep taken."""
     _change(session, queries.claims_of(session, appointments))
 
 
@@ -133,7 +133,7 @@ def _change(
     claim: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
 ) -> None:
-    """Give back and take time of visits; absences keep theirs of what is given back."""
+    """Give back and take time of appointments; absences keep theirs of what is given back."""
 
     def absent() -> list[Claim]:
         over = Span(min(span.start for _, span in release), max(span.end for _, span in release))

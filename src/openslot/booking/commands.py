@@ -56,8 +56,8 @@ from openslot.schedules.rules import Place
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A visit as somebody wants it. ``second_visit`` lets those who work with patients book
-    another visit with the same practitioner on the same day."""
+    """An appointment as somebody wants it. ``second_appointment`` lets those who work with patients
+    book another appointment with the same practitioner on the same day."""
 
     schedule_id: int
     start: datetime
@@ -65,7 +65,7 @@ class Wish:
     patient_id: UUID | None
     reason: str | None = None
     priority: Priority = Priority.ROUTINE
-    second_visit: bool = False
+    second_appointment: bool = False
 
 
 def book(
@@ -78,7 +78,7 @@ def book(
     admission: Admission | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Book a visit, out of the hold if it is still kept, otherwise if the time is free.
+    """Book an appointment, out of the hold if it is still kept, otherwise if the time is free.
 
     ``admission`` is the referral that a specialist asks for; ``place`` spares reading it again.
     At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
@@ -89,9 +89,9 @@ def book(
         kept = _confirm(session, actor, wish, place, hold_id, now, admission)
         if kept is not None:
             return kept
-    visit = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
-    tell(session, actor, visit, Topic.BOOKED, now)
-    return visit
+    appointment = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
+    tell(session, actor, appointment, Topic.BOOKED, now)
+    return appointment
 
 
 def hold(
@@ -106,31 +106,31 @@ def hold(
 ) -> Appointment:
     """Keep a time for ``keep``; other holds that the patient made are let go."""
     place = place or place_of(session, wish.schedule_id)
-    visit = make(session, actor, wish, place, Status.HELD, now + keep, now, admission)
-    audit.record(session, "appointment.held", subject_of(visit.id), by=actor.origin, now=now)
-    return visit
+    appointment = make(session, actor, wish, place, Status.HELD, now + keep, now, admission)
+    audit.record(session, "appointment.held", subject_of(appointment.id), by=actor.origin, now=now)
+    return appointment
 
 
 def extend_hold(
     session: Session, actor: Actor, hold_id: UUID, *, now: datetime, keep: timedelta, limit: int
 ) -> Appointment:
     """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
-    visit, _ = visit_for(session, actor, hold_id)
-    if visit.status is not Status.HELD or visit.offered or visit.starts_at < now:
+    appointment, _ = appointment_for(session, actor, hold_id)
+    if appointment.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
         raise HoldLapsed
-    if visit.extensions >= limit:
+    if appointment.extensions >= limit:
         raise NoMoreExtensions
-    visit.extensions += 1
-    visit.held_until = now + keep
-    visit.changed_at = now
-    return visit
+    appointment.extensions += 1
+    appointment.held_until = now + keep
+    appointment.changed_at = now
+    return appointment
 
 
 def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime) -> None:
     """Let a kept time go; nothing happens where it is no longer kept."""
-    visit, _ = visit_for(session, actor, hold_id)
-    if visit.status is Status.HELD:
-        claims.lapse(session, [visit], now)
+    appointment, _ = appointment_for(session, actor, hold_id)
+    if appointment.status is Status.HELD:
+        claims.lapse(session, [appointment], now)
 
 
 def move(
@@ -147,21 +147,25 @@ def move(
 ) -> Appointment:
     """Claim the new time and release the old one; refused, the old stays. ``schedule_id`` may name
     another schedule of the same practitioner."""
-    visit, part = visit_for(session, actor, appointment_id)
-    _check_version(visit, version)
-    if visit.status is not Status.BOOKED:
+    appointment, part = appointment_for(session, actor, appointment_id)
+    _check_version(appointment, version)
+    if appointment.status is not Status.BOOKED:
         raise WrongMove
-    check_change_time(part, visit, now=now, cutoff=cutoff)
-    place = place_of(session, schedule_id or visit.schedule_id)
-    if place.schedule_id != visit.schedule_id:
-        _check_goes(actor, part, visit, place)
-    span = check_wish(place, start, minutes or visit.minutes, now)
-    return move_onto(session, actor, visit, place, span, now)
+    check_change_time(part, appointment, now=now, cutoff=cutoff)
+    place = place_of(session, schedule_id or appointment.schedule_id)
+    if place.schedule_id != appointment.schedule_id:
+        _check_goes(actor, part, appointment, place)
+    span = check_wish(place, start, minutes or appointment.minutes, now)
+    return move_onto(session, actor, appointment, place, span, now)
 
 
-def _check_goes(actor: Actor, part: Part, visit: Appointment, place: Place) -> None:
-    """A visit goes to other schedules of its practitioner, and there as who books there may."""
-    if place.practitioner_id is None or place.practitioner_id != visit.schedule.practitioner_id:
+def _check_goes(actor: Actor, part: Part, appointment: Appointment, place: Place) -> None:
+    """An appointment goes to other schedules of its practitioner, and there as who books there
+    may."""
+    if (
+        place.practitioner_id is None
+        or place.practitioner_id != appointment.schedule.practitioner_id
+    ):
         raise NotFound
     if part is not Part.PATIENT and not may_book_others(actor, place):
         raise Forbidden
@@ -178,22 +182,22 @@ def amend(
     cutoff: timedelta,
     version: int | None = None,
 ) -> Appointment:
-    """Change the reason, and the priority if one is given, of a visit still to come."""
-    visit, part = visit_for(session, actor, appointment_id)
-    _check_version(visit, version)
-    if visit.status not in (Status.HELD, Status.BOOKED):
+    """Change the reason, and the priority if one is given, of an appointment still to come."""
+    appointment, part = appointment_for(session, actor, appointment_id)
+    _check_version(appointment, version)
+    if appointment.status not in (Status.HELD, Status.BOOKED):
         raise WrongMove
-    if visit.status is Status.BOOKED:
-        check_change_time(part, visit, now=now, cutoff=cutoff)
-    if priority is not None and priority != visit.priority:
+    if appointment.status is Status.BOOKED:
+        check_change_time(part, appointment, now=now, cutoff=cutoff)
+    if priority is not None and priority != appointment.priority:
         check_may_prioritise(actor)
-        visit.priority = priority
-    visit.reason = reason
-    visit.changed_at = now
+        appointment.priority = priority
+    appointment.reason = reason
+    appointment.changed_at = now
     audit.record(
         session, "appointment.amended", subject_of(appointment_id), by=actor.origin, now=now
     )
-    return visit
+    return appointment
 
 
 def change_status(
@@ -211,50 +215,55 @@ def change_status(
 
     What leaves the statuses that claim time gives its ticks back.
     """
-    visit, part = visit_for(session, actor, appointment_id)
-    _check_version(visit, version)
-    check_move(part, visit, to, now=now, cutoff=cutoff)
-    if visit.status is Status.HELD and to is Status.BOOKED:
+    appointment, part = appointment_for(session, actor, appointment_id)
+    _check_version(appointment, version)
+    check_move(part, appointment, to, now=now, cutoff=cutoff)
+    if appointment.status is Status.HELD and to is Status.BOOKED:
         raise WrongMove
-    topic = news_of(visit.status, to, is_over=visit.ends_at <= now)
-    if visit.status in CLAIMING and to not in CLAIMING:
-        claims.give_back(session, [visit])
+    topic = news_of(appointment.status, to, is_over=appointment.ends_at <= now)
+    if appointment.status in CLAIMING and to not in CLAIMING:
+        claims.give_back(session, [appointment])
     if to in FREES_DAY:
-        visit.one_a_day = None
-    elif visit.status is Status.NO_SHOW:
-        visit.one_a_day = _key_again(session, visit)
+        appointment.one_a_day = None
+    elif appointment.status is Status.NO_SHOW:
+        appointment.one_a_day = _key_again(session, appointment)
     if to not in CLAIMING:
-        visit.referral_use = None
-    visit.opens_record_at = opening.when_marked(actor, visit, visit.zone, to, visit.opens_record_at)
-    visit.status = to
-    visit.status_reason = why
-    visit.changed_at = now
+        appointment.referral_use = None
+    appointment.opens_record_at = opening.when_marked(
+        actor, appointment, appointment.zone, to, appointment.opens_record_at
+    )
+    appointment.status = to
+    appointment.status_reason = why
+    appointment.changed_at = now
     session.flush()
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
     if topic:
-        announce(session, topic, visit, by=actor.account_id, now=now)
-    return visit
+        announce(session, topic, appointment, by=actor.account_id, now=now)
+    return appointment
 
 
-def _key_again(session: Session, visit: Appointment) -> str | None:
-    """What is unique of a visit that was missed and is live again; nothing where the patient
+def _key_again(session: Session, appointment: Appointment) -> str | None:
+    """What is unique of an appointment that was missed and is live again; nothing where the patient
     has another by now, as when those who give the care book a second one."""
-    practitioner_id = visit.schedule.practitioner_id
-    if visit.patient_id is None or practitioner_id is None:
+    practitioner_id = appointment.schedule.practitioner_id
+    if appointment.patient_id is None or practitioner_id is None:
         return None
-    key = day_key(visit.patient_id, practitioner_id, visit.zone, visit.starts_at)
-    _, others = queries.patient_with(session, visit.patient_id, key)
+    key = day_key(appointment.patient_id, practitioner_id, appointment.zone, appointment.starts_at)
+    _, others = queries.patient_with(session, appointment.patient_id, key)
     return None if any(other.one_a_day == key for other in others) else key
 
 
-def visit_for(session: Session, actor: Actor, appointment_id: UUID) -> tuple[Appointment, Part]:
-    """A visit and what the actor is to it; NotFound for strangers as for what is not there."""
-    visit = queries.visit(session, appointment_id)
-    part = part_in(actor, visit) if visit else None
-    if visit is None or part is None or visit.status is Status.LAPSED:
+def appointment_for(
+    session: Session, actor: Actor, appointment_id: UUID
+) -> tuple[Appointment, Part]:
+    """An appointment and what the actor is to it; NotFound for strangers as for what is not
+    there."""
+    appointment = queries.appointment(session, appointment_id)
+    part = part_in(actor, appointment) if appointment else None
+    if appointment is None or part is None or appointment.status is Status.LAPSED:
         raise NotFound
-    return visit, part
+    return appointment, part
 
 
 def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
@@ -277,7 +286,7 @@ def make(
     *,
     offered: bool = False,
 ) -> Appointment:
-    """Claim the time in every diary and write the visit down; see :func:`gives_way`."""
+    """Claim the time in every diary and write the appointment down; see :func:`gives_way`."""
     check_booker(actor, place, wish.patient_id, admission)
     check_priority(actor, wish.priority)
     span = check_wish(place, wish.start, wish.minutes, now)
@@ -291,13 +300,13 @@ def make(
         holds = [other for other in others if gives_way(other, wanted)]
         stays = [other for other in others if other not in holds]
         if any(key is not None and other.one_a_day == key for other in stays):
-            check_second(actor, wish.second_visit)
+            check_second(actor, wish.second_appointment)
             key = None
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
     with offering(session, place, span, wish.patient_id, now):
         claims.take(session, place, span, patient, holds, now)
-    visit = Appointment(
+    appointment = Appointment(
         id=new_id(),
         schedule_id=wish.schedule_id,
         patient_id=wish.patient_id,
@@ -319,8 +328,8 @@ def make(
         changed_at=now,
         **claims.claimed(place, patient),
     )
-    session.add(visit)
-    return visit
+    session.add(appointment)
+    return appointment
 
 
 def _confirm(
@@ -332,30 +341,30 @@ def _confirm(
     now: datetime,
     admission: Admission | None,
 ) -> Appointment | None:
-    """The hold as a booked visit; None where it is gone, was for another time, or was kept for
-    nobody yet: then it makes way for the visit."""
-    visit = queries.visit(session, hold_id)
+    """The hold as a booked appointment; None where it is gone, was for another time, or was kept
+    for nobody yet: then it makes way for the appointment."""
+    appointment = queries.appointment(session, hold_id)
     # What we offered is taken through its offer; here it gives way like any such hold.
-    if visit is None or visit.status is not Status.HELD or visit.offered:
+    if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
-    if part_in(actor, visit) is None:
+    if part_in(actor, appointment) is None:
         raise NotFound
-    if visit.patient_id is None and wish.patient_id is not None:
-        claims.lapse(session, [visit], now)
+    if appointment.patient_id is None and wish.patient_id is not None:
+        claims.lapse(session, [appointment], now)
         return None
     wanted = (wish.schedule_id, wish.start, wish.minutes, wish.patient_id)
     known = (
-        visit.schedule_id,
-        visit.starts_at,
-        visit.minutes,
-        visit.patient_id,
+        appointment.schedule_id,
+        appointment.starts_at,
+        appointment.minutes,
+        appointment.patient_id,
     )
     if wanted != known:
         return None
     check_priority(actor, wish.priority)
-    visit.reason = wish.reason
-    visit.priority = wish.priority
-    return confirm(session, actor, visit, place, now, admission)
+    appointment.reason = wish.reason
+    appointment.priority = wish.priority
+    return confirm(session, actor, appointment, place, now, admission)
 
 
 def confirm(
@@ -366,7 +375,7 @@ def confirm(
     now: datetime,
     admission: Admission | None,
 ) -> Appointment:
-    """Make a hold a booked visit.
+    """Make a hold a booked appointment.
 
     One that ran out is still good as long as nobody has taken its time: its ticks are freed
     only together with its status, so the version decides between us and them. Raises InThePast

@@ -1,7 +1,7 @@
 """Doctors as the doctor-schedule service knows them: a name, places, and one week of hours.
 
 A doctor is a practitioner who works at either place: the same hours at every location, and one
-visit at a time. Everything else here sees them like anybody.
+appointment at a time. Everything else here sees them like anybody.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place, check_hours
 
 MINUTES = 15
-"""How long a visit to a doctor of this service takes."""
+"""How long an appointment to a doctor of this service takes."""
 
 
 class DoctorDetails(Details):
@@ -95,7 +95,7 @@ def change_doctor(
     now: datetime,
 ) -> Doctor:
     """Put new details in the place of the old. StillBooked where a location goes that has
-    visits to come."""
+    appointments to come."""
     known = doctor(session, practitioner_id)
     hours = check_hours(details.hours)
     person = _person(details, Profession(known.practitioner.profession), known.practitioner)
@@ -118,8 +118,8 @@ def change_doctor(
 
 
 def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place:
-    """Where a doctor's visits at a location are booked; NotFound, which names the one of the two
-    that is to blame, where nobody is such a doctor or they do not work there."""
+    """Where a doctor's appointments at a location are booked; NotFound, which names the one of the
+    two that is to blame, where nobody is such a doctor or they do not work there."""
     found = schedule_queries.places(session, Schedule.practitioner_id == practitioner_id)
     if not found:
         raise NotFound("There is no such doctor.", field="doctor_id")

@@ -1,4 +1,4 @@
-"""Why a visit cannot be booked, moved or cancelled: one code and sentence each."""
+"""Why an appointment cannot be booked, moved or cancelled: one code and sentence each."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,25 +31,25 @@ class OffGrid(Invalid):
     """The start is not one of the schedule's starts."""
 
     code = "off-grid"
-    sentence = "Visits here start every {minutes} minutes. Choose one of the times shown."
+    sentence = "Appointments here start every {minutes} minutes. Choose one of the times shown."
 
 
 class BadLength(Invalid):
     """The length is not a whole number of slots."""
 
     code = "bad-length"
-    sentence = "Visits here take a multiple of {minutes} minutes."
+    sentence = "Appointments here take a multiple of {minutes} minutes."
 
 
 class TooLong(Invalid):
     """The length is over the schedule's limit."""
 
     code = "too-long"
-    sentence = "Visits here take at most {minutes} minutes."
+    sentence = "Appointments here take at most {minutes} minutes."
 
 
 class OutsideHours(Invalid):
-    """Not all of the visit lies within opening hours."""
+    """Not all of the appointment lies within opening hours."""
 
     code = "outside-hours"
     sentence = "This time is outside opening hours. Choose one of the times shown."
@@ -83,18 +83,18 @@ class SlotTaken(Conflict):
 
 
 class PatientBusy(Conflict):
-    """The patient has another visit at that time, at whatever centre."""
+    """The patient has another appointment at that time, at whatever centre."""
 
     code = "patient-busy"
-    sentence = "There is another visit at this time already. Choose a different time."
+    sentence = "There is another appointment at this time already. Choose a different time."
 
 
 class OneADay(Conflict):
-    """The patient has a visit with this practitioner that day."""
+    """The patient has an appointment with this practitioner that day."""
 
     code = "one-a-day"
     sentence = (
-        "There is a visit with this practitioner on that day already. Move it, or choose "
+        "There is an appointment with this practitioner on that day already. Move it, or choose "
         "another day."
     )
 
@@ -118,17 +118,19 @@ class ReferralRequired(Forbidden):
 
     code = "referral-required"
     sentence = (
-        "Specialists see patients whom a GP has referred to them. Book a visit with a GP and "
+        "Specialists see patients whom a GP has referred to them. Book an appointment with a GP "
+        "and "
         "ask for a referral."
     )
 
 
 class ReferralSpent(Conflict):
-    """One referral, one visit; and not for ever."""
+    """One referral, one appointment; and not for ever."""
 
     code = "referral-spent"
     sentence = (
-        "This referral was used for another visit, was revoked, or has run out. Ask your GP for "
+        "This referral was used for another appointment, was revoked, or has run out. Ask your GP "
+        "for "
         "a new one."
     )
 
@@ -148,17 +150,19 @@ class NoMoreExtensions(Conflict):
 
 
 class WrongMove(Conflict):
-    """The visit's status does not allow this."""
+    """The appointment's status does not allow this."""
 
     code = "wrong-move"
-    sentence = "This visit cannot be changed so any more."
+    sentence = "This appointment cannot be changed so any more."
 
 
 class TooLateToChange(Conflict):
     """Patients move and cancel until some hours before."""
 
     code = "too-late"
-    sentence = "Visits can be moved and cancelled until {hours} hours before. Telephone the centre."
+    sentence = (
+        "Appointments can be moved and cancelled until {hours} hours before. Telephone the centre."
+    )
 
 
 class StillCaring(Conflict):
@@ -172,11 +176,11 @@ class TooEarly(Conflict):
     """Arrivals and no-shows are noted when the time has come."""
 
     code = "too-early"
-    sentence = "This can be noted once the time of the visit has come."
+    sentence = "This can be noted once the time of the appointment has come."
 
 
 class NotYourPriority(Invalid):
-    """A patient calls their own visit urgent."""
+    """A patient calls their own appointment urgent."""
 
     code = "not-your-priority"
     sentence = "Those who give the care say what is urgent. Leave the priority out."

@@ -1,4 +1,4 @@
-"""What the world is told of a visit, through the outbox."""
+"""What the world is told of an appointment, through the outbox."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from openslot.directory.rules import Actor
 
 
 class Topic(StrEnum):
-    """What happened to a visit."""
+    """What happened to an appointment."""
 
     BOOKED = "appointment.booked"
     MOVED = "appointment.moved"
@@ -23,20 +23,20 @@ class Topic(StrEnum):
     FULFILLED = "appointment.fulfilled"
     NO_SHOW = "appointment.no-show"
     FREED = "appointment.freed"
-    """Nobody expects the visit any more, and its time can be booked again."""
+    """Nobody expects the appointment any more, and its time can be booked again."""
 
 
 _TOPICS = {
     Status.CANCELLED: Topic.CANCELLED,
     Status.FULFILLED: Topic.FULFILLED,
     Status.NO_SHOW: Topic.NO_SHOW,
-    # To those who expected the visit it is cancelled.
+    # To those who expected the appointment it is cancelled.
     Status.ENTERED_IN_ERROR: Topic.CANCELLED,
 }
 
 
 def news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
-    """What is told of a step. A visit that nobody expects any more, and that was entered in
+    """What is told of a step. An appointment that nobody expects any more, and that was entered in
     error, gives back what is left of its time, and that is all."""
     if to is not Status.ENTERED_IN_ERROR or (was is Status.BOOKED and not is_over):
         return _TOPICS.get(to)
@@ -45,7 +45,7 @@ def news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
 
 
 class Former(NamedTuple):
-    """Where and when a visit was before it was moved."""
+    """Where and when an appointment was before it was moved."""
 
     schedule_id: int
     start: datetime
@@ -54,7 +54,7 @@ class Former(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
-    """The visit as it was right after the change; ``was`` is the start before a move, and
+    """The appointment as it was right after the change; ``was`` is the start before a move, and
     ``was_schedule`` and ``was_end`` the rest of its former place."""
 
     appointment: str
@@ -68,15 +68,15 @@ class AppointmentChanged:
     was_end: str | None = None
 
 
-def former(visit: Appointment) -> Former:
-    """The present place of a visit that is about to be moved."""
-    return Former(visit.schedule_id, visit.starts_at, visit.ends_at)
+def former(appointment: Appointment) -> Former:
+    """The present place of an appointment that is about to be moved."""
+    return Former(appointment.schedule_id, appointment.starts_at, appointment.ends_at)
 
 
 def announce(
     session: Session,
     topic: Topic,
-    visit: Appointment,
+    appointment: Appointment,
     *,
     by: UUID | None,
     now: datetime,
@@ -84,11 +84,11 @@ def announce(
 ) -> None:
     """Have the worker tell whom it concerns, once this transaction is committed."""
     event = AppointmentChanged(
-        appointment=str(visit.id),
-        version=visit.version,
-        schedule=visit.schedule_id,
-        start=visit.starts_at.isoformat(),
-        end=visit.ends_at.isoformat(),
+        appointment=str(appointment.id),
+        version=appointment.version,
+        schedule=appointment.schedule_id,
+        start=appointment.starts_at.isoformat(),
+        end=appointment.ends_at.isoformat(),
         was=was.start.isoformat() if was else None,
         by=str(by) if by else None,
         was_schedule=was.schedule_id if was else None,
@@ -103,20 +103,20 @@ def payload(event: AppointmentChanged) -> dict[str, Any]:
 
 
 def subject_of(appointment_id: UUID) -> str:
-    """How the audit names a visit."""
+    """How the audit names an appointment."""
     return f"appointment:{appointment_id}"
 
 
 def tell(
     session: Session,
     actor: Actor,
-    visit: Appointment,
+    appointment: Appointment,
     topic: Topic,
     now: datetime,
     *,
     was: Former | None = None,
 ) -> None:
-    """Of the visit, into the audit and, through the outbox, to whom it concerns."""
+    """Of the appointment, into the audit and, through the outbox, to whom it concerns."""
     details = {"was": was.start.isoformat()} if was else {}
-    audit.record(session, topic, subject_of(visit.id), by=actor.origin, now=now, **details)
-    announce(session, topic, visit, by=actor.account_id, now=now, was=was)
+    audit.record(session, topic, subject_of(appointment.id), by=actor.origin, now=now, **details)
+    announce(session, topic, appointment, by=actor.account_id, now=now, was=was)

@@ -1,4 +1,4 @@
-"""The number that another system has for a visit."""
+"""The number that another system has for an appointment."""
 
 from sqlalchemy.orm import Session
 
@@ -10,14 +10,14 @@ LONGEST = 300
 
 
 class IdentifierTaken(Conflict):
-    """Another visit has it."""
+    """Another appointment has it."""
 
     code = "identifier-taken"
     sentence = "Another appointment has this identifier already."
 
 
 def name(session: Session, appointment: Appointment, external_id: str) -> None:
-    """Give a new visit the number that another system has for it; IdentifierTaken."""
+    """Give a new appointment the number that another system has for it; IdentifierTaken."""
     if len(external_id) > LONGEST:
         raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
     with session.no_autoflush:

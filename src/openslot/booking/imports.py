@@ -1,4 +1,4 @@
-"""Visits that were agreed elsewhere and are only written down here."""
+"""Appointments that were agreed elsewhere and are only written down here."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +19,12 @@ from openslot.schedules.availability import span_between
 from openslot.schedules.rules import Place
 
 _KEYED = frozenset({Status.BOOKED, Status.ARRIVED, Status.NO_SHOW})
-"""Visits of these statuses are live, or may become so again."""
+"""Appointments of these statuses are live, or may become so again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A visit as another system kept it; both instants are whole ticks."""
+    """An appointment as another system kept it; both instants are whole ticks."""
 
     starts_at: datetime
     ends_at: datetime

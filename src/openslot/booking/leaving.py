@@ -18,13 +18,13 @@ from openslot.identity.models import Role
 
 
 def cancel_and_delete(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
-    """Cancel a patient's visits to come and delete the account, for good: the part of
+    """Cancel a patient's appointments to come and delete the account, for good: the part of
     offers/leaving.py, which everybody calls, that is about booking.
 
-    The patient's record and past visits are kept, as the law asks of those who give care, with
-    no login to them. Visits too near to be cancelled stay: the practice is expecting the
-    patient, and is to be telephoned. StillCaring where somebody's record would be left with
-    nobody to look after it.
+    The patient's record and past appointments are kept, as the law asks of those who give care,
+    with no login to them. Appointments too near to be cancelled stay: the practice is expecting the
+    patient, and is to be telephoned. StillCaring where somebody's record would be left with nobody
+    to look after it.
     """
     if not actor.is_a(Role.PATIENT) or actor.account_id is None:
         raise Forbidden
@@ -39,7 +39,7 @@ def _cancel_all(
     session: Session, actor: Actor, patient_id: UUID, now: datetime, cutoff: timedelta
 ) -> None:
     own = queries.of_patient(patient_id)
-    for visit in queries.visits(session, own, queries.to_come(now)):
-        possible = moves_now(Part.PATIENT, visit, now=now, cutoff=cutoff)
+    for appointment in queries.appointments(session, own, queries.to_come(now)):
+        possible = moves_now(Part.PATIENT, appointment, now=now, cutoff=cutoff)
         if Status.CANCELLED in possible:
-            change_status(session, actor, visit.id, Status.CANCELLED, now=now, cutoff=cutoff)
+            change_status(session, actor, appointment.id, Status.CANCELLED, now=now, cutoff=cutoff)

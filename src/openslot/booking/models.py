@@ -15,7 +15,7 @@ from openslot.schedules.models import Schedule
 
 
 class Status(StrEnum):
-    """Where a visit stands. LAPSED is a hold that ran out or was let go."""
+    """Where an appointment stands. LAPSED is a hold that ran out or was let go."""
 
     HELD = "held"
     BOOKED = "booked"
@@ -35,20 +35,19 @@ class Priority(StrEnum):
 
 
 class Appointment(Base):
-    """A visit. It claims its ticks in the diary of its schedule, of its room, and of its patient;
-    ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` keep which ones it claimed: a
+    """An appointment. It claims its ticks in the diary of its schedule, of its room, and of its
+    patient; ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` keep which ones it claimed: a
     schedule may get another room, and the appointment stays in its own.
 
-    ``one_a_day`` is unique while the visit is live: patient, practitioner and local date, so
-    that the rule of one visit a day holds under any race; null where it does not apply.
-    ``referral_use`` is unique too, and names the referral that the visit uses up until it is
+    ``one_a_day`` is unique while the appointment is live: patient, practitioner and local date, so
+    that the rule of one appointment a day holds under any race; null where it does not apply.
+    ``referral_use`` is unique too, and names the referral that the appointment uses up until it is
     cancelled. ``offered`` marks a hold that we made for the patient, to be taken or left.
     ``opens_record_at`` is empty where the appointment opens the patient's health record to its
     practitioner at once; where the practitioner made it alone, it is the start of its day at the
-    centre (records/access.py).
-    ``version`` rises with every change: an UPDATE names the version that was read, so that of
-    two changes at once the second is tried again on what the first left. It is also the
-    SEQUENCE of the visit's calendar entries.
+    centre (records/access.py). ``version`` rises with every change: an UPDATE names the version
+    that was read, so that of two changes at once the second is tried again on what the first left.
+    It is also the SEQUENCE of the appointment's calendar entries.
     """
 
     __tablename__ = "appointment"

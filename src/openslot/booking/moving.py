@@ -1,4 +1,5 @@
-"""A visit goes from one time to another: by those who move it, or who take an offered time."""
+"""An appointment goes from one time to another: by those who move it, or who take an offered
+time."""
 
 from datetime import datetime
 
@@ -55,7 +56,7 @@ def key_for_move(
     span: Span,
     now: datetime,
 ) -> tuple[str | None, list[Appointment]]:
-    """What is unique of the visit at its new time, and the patient's holds that give way."""
+    """What is unique of the appointment at its new time, and the patient's holds that give way."""
     patient_id = appointment.patient_id
     if patient_id is None:
         return None, []

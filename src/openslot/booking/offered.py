@@ -1,4 +1,4 @@
-"""Times that we keep for a patient: off the waiting list, or in the place of a visit that
+"""Times that we keep for a patient: off the waiting list, or in the place of an appointment that
 cannot be.
 
 They are holds like any other: they claim their time in every diary, run out by themselves, and
@@ -41,38 +41,38 @@ def keep_for_move(
     now: datetime,
     until: datetime,
 ) -> Appointment:
-    """Keep another time for the patient of a visit to come, until ``until``.
+    """Keep another time for the patient of an appointment to come, until ``until``.
 
-    The hold bears neither of the visit's keys: it takes the visit's place, and comes not
-    besides it. Raises what booking raises, WrongMove for a visit that is not to come, and
-    NotFound for a place that :func:`reaches` does not allow.
+    The hold bears neither of the appointment's keys: it takes the appointment's place, and comes
+    not besides it. Raises what booking raises, WrongMove for an appointment that is not to come,
+    and NotFound for a place that :func:`reaches` does not allow.
     """
-    visit = _movable(session, appointment_id)
+    appointment = _movable(session, appointment_id)
     place = place_of(session, schedule_id)
-    if not reaches(visit, place):
+    if not reaches(appointment, place):
         raise NotFound
-    span = check_wish(place, start, visit.minutes, now)
-    if visit.patient is not None:
-        check_patient(visit.patient, place)
-    # Whoever takes it has no say: a day with another visit is never offered.
-    key_for_move(session, _NOBODY, place, visit, span, now)
-    claims.take(session, place, span, visit.patient, [], now)
+    span = check_wish(place, start, appointment.minutes, now)
+    if appointment.patient is not None:
+        check_patient(appointment.patient, place)
+    # Whoever takes it has no say: a day with another appointment is never offered.
+    key_for_move(session, _NOBODY, place, appointment, span, now)
+    claims.take(session, place, span, appointment.patient, [], now)
     kept = Appointment(
         id=new_id(),
         schedule_id=schedule_id,
-        patient_id=visit.patient_id,
+        patient_id=appointment.patient_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
         status=Status.HELD,
-        priority=visit.priority,
-        task=visit.task,
+        priority=appointment.priority,
+        task=appointment.task,
         held_until=until,
         extensions=0,
         offered=True,
         version=1,
         created_at=now,
         changed_at=now,
-        **claims.claimed(place, visit.patient),
+        **claims.claimed(place, appointment.patient),
     )
     session.add(kept)
     return _recorded(session, kept, now)
@@ -87,7 +87,7 @@ def keep_new(
     admission: Admission | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Keep a time for a patient as a visit of its own, until ``until``.
+    """Keep a time for a patient as an appointment of its own, until ``until``.
 
     Holds that the patient made stay. Raises what booking raises.
     """
@@ -106,13 +106,13 @@ def take(
     admission: Admission | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Book the time that was kept, or move the visit ``instead_of`` onto it; it is told like
+    """Book the time that was kept, or move the appointment ``instead_of`` onto it; it is told like
     any booking.
 
     ``admission`` is the referral that a specialist asks for, perhaps another than the hold
     bears, as where that was revoked since: ReferralRequired, ReferralSpent.
 
-    HoldLapsed where it is no longer kept, WrongMove where the visit is not to come any more,
+    HoldLapsed where it is no longer kept, WrongMove where the appointment is not to come any more,
     Absent or CentreClosed where nobody will be there.
     """
     kept = _kept(session, actor, hold_id, now)
@@ -122,10 +122,10 @@ def take(
     if instead_of is None:
         _admit(session, place, hold, admission, now)
         return confirm(session, actor, hold, place, now, admission)
-    visit = _movable(session, instead_of)
-    if visit.patient_id != hold.patient_id:
+    appointment = _movable(session, instead_of)
+    if appointment.patient_id != hold.patient_id:
         raise NotFound
-    return move_onto(session, actor, visit, place, span, now, hold=hold)
+    return move_onto(session, actor, appointment, place, span, now, hold=hold)
 
 
 def let_go(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
@@ -133,18 +133,18 @@ def let_go(session: Session, holds: Sequence[Appointment], *, now: datetime) -> 
     claims.lapse(session, [one for one in holds if one.status == Status.HELD], now)
 
 
-def reaches(visit: Appointment, place: Place) -> bool:
-    """Whether a visit may be offered a time there: with the same practitioner anywhere, or
+def reaches(appointment: Appointment, place: Place) -> bool:
+    """Whether an appointment may be offered a time there: with the same practitioner anywhere, or
     another of the profession at the same centre; of a service, with the service.
 
     Never with another specialist, to whom the patient's referral need not lead.
     """
-    if place.schedule_id == visit.schedule.id:
+    if place.schedule_id == appointment.schedule.id:
         return True
-    person = visit.practitioner
+    person = appointment.practitioner
     if person is None:
         return False
-    colleague = place.profession == person.profession and place.centre_id == visit.centre.id
+    colleague = place.profession == person.profession and place.centre_id == appointment.centre.id
     return place.practitioner_id == person.id or (colleague and not needs_referral(place))
 
 
@@ -153,22 +153,22 @@ _NOBODY = Actor()
 
 
 def _movable(session: Session, appointment_id: UUID) -> Appointment:
-    visit = queries.visit(session, appointment_id)
-    if visit is None:
+    appointment = queries.appointment(session, appointment_id)
+    if appointment is None:
         raise NotFound
-    if visit.status is not Status.BOOKED:
+    if appointment.status is not Status.BOOKED:
         raise WrongMove
-    return visit
+    return appointment
 
 
 def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appointment:
-    visit = queries.visit(session, hold_id)
-    if visit is None or part_in(actor, visit) is None:
+    appointment = queries.appointment(session, hold_id)
+    if appointment is None or part_in(actor, appointment) is None:
         raise NotFound
-    until = visit.held_until
-    if visit.status is not Status.HELD or until is None or until <= now:
+    until = appointment.held_until
+    if appointment.status is not Status.HELD or until is None or until <= now:
         raise HoldLapsed
-    return visit
+    return appointment
 
 
 def _admit(

@@ -48,18 +48,18 @@ def when_moved(
 
 
 def when_marked(
-    actor: Actor, visit: Appointment, zone: ZoneInfo, to: Status, known: datetime | None
+    actor: Actor, appointment: Appointment, zone: ZoneInfo, to: Status, known: datetime | None
 ) -> datetime | None:
     """Return the same for an appointment whose status changes.
 
     Somebody else who checks the patient in has seen them. Of one that its practitioner takes
     back from no-show nobody has.
     """
-    own = _practises(actor, visit.schedule.practitioner_id)
+    own = _practises(actor, appointment.schedule.practitioner_id)
     if to is Status.ARRIVED and not own:
         return None
-    if own and visit.status is Status.NO_SHOW and to is Status.BOOKED:
-        return _day_start(visit.starts_at, zone)
+    if own and appointment.status is Status.NO_SHOW and to is Status.BOOKED:
+        return _day_start(appointment.starts_at, zone)
     return known
 
 

@@ -34,7 +34,7 @@ def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scop
     centre, its departments, services, schedules and staff accounts. Its own people are its
     staff, and practitioners who work nowhere else: what somebody does at two centres is not
     for one of them to read. Emergency access by any practitioner of the centre is seen too.
-    Asked for one visit at the centre, they see all of that. Raises Forbidden for others.
+    Asked for one appointment at the centre, they see all of that. Raises Forbidden for others.
     """
     if actor.is_a(Role.NETWORK_ADMIN):
         return None
@@ -43,7 +43,7 @@ def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scop
     people = schedules.people_of(session, actor.centre_id)
     subjects = set(schedules.parts_of(session, actor.centre_id))
     subjects |= {f"account:{account_id}" for account_id in people.staff}
-    if subject is not None and _is_visit_at(session, subject, actor.centre_id):
+    if subject is not None and _is_appointment_at(session, subject, actor.centre_id):
         subjects.add(subject)
     return Scope(
         accounts=people.staff | people.only_here,
@@ -53,24 +53,24 @@ def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scop
     )
 
 
-def _is_visit_at(session: Session, subject: str, centre_id: int) -> bool:
+def _is_appointment_at(session: Session, subject: str, centre_id: int) -> bool:
     kind, _, name = subject.partition(":")
     try:
-        visit = queries.visit(session, UUID(name)) if kind == "appointment" else None
+        appointment = queries.appointment(session, UUID(name)) if kind == "appointment" else None
     except ValueError:
         return False
-    return visit is not None and visit.centre.id == centre_id
+    return appointment is not None and appointment.centre.id == centre_id
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What an event was about, and what it is called; a visit by whom it is with, when it
+    """What an event was about, and what it is called; an appointment by whom it is with, when it
     starts, and at which centre."""
 
     kind: str
     id: int | UUID
     name: str
-    visit: Appointment | None = None
+    appointment: Appointment | None = None
 
 
 PEOPLES = frozenset({"account", "appointment", "patient"})
@@ -100,8 +100,8 @@ def _things(session: Session, kind: str, names: list[str]) -> Iterator[Thing]:
         for account in accounts.by_ids(session, _read(UUID, names)).values():
             yield Thing(kind, account.id, account.name)
     elif kind == "appointment":
-        for visit in queries.visits(session, Appointment.id.in_(_read(UUID, names))):
-            yield Thing(kind, visit.id, visit.with_whom, visit)
+        for appointment in queries.appointments(session, Appointment.id.in_(_read(UUID, names))):
+            yield Thing(kind, appointment.id, appointment.with_whom, appointment)
     elif kind == "schedule":
         for offered in schedules.subjects(session, Schedule.id.in_(_read(int, names))):
             yield Thing(kind, offered.id, offered.name)

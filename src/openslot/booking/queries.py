@@ -1,4 +1,4 @@
-"""Reading visits, and the row-level writes that commands share."""
+"""Reading appointments, and the row-level writes that commands share."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule
 
 Condition = ColumnElement[bool]
-"""Which visits are wanted; the functions below make them."""
+"""Which appointments are wanted; the functions below make them."""
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -51,19 +51,19 @@ def _appointments() -> Select[Appointment]:
     )
 
 
-def visit(session: Session, appointment_id: UUID) -> Appointment | None:
-    """One visit; one statement."""
+def appointment(session: Session, appointment_id: UUID) -> Appointment | None:
+    """One appointment; one statement."""
     return session.scalar(_appointments().where(Appointment.id == appointment_id))
 
 
-def visits(
+def appointments(
     session: Session,
     *where: ColumnElement[bool],
     newest_first: bool = False,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """The visits that fit, by start; one statement. Lapsed holds are left out."""
+    """The appointments that fit, by start; one statement. Lapsed holds are left out."""
     order = (Appointment.starts_at, Appointment.id)
     query = _appointments().where(Appointment.status != Status.LAPSED, *where)
     query = query.order_by(*(column.desc() for column in order) if newest_first else order)
@@ -71,7 +71,7 @@ def visits(
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
-    """How many visits fit."""
+    """How many appointments fit."""
     query = (
         select(func.count())
         .select_from(Appointment)
@@ -82,58 +82,58 @@ def count(session: Session, *where: ColumnElement[bool]) -> int:
 
 
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:
-    """Visits of a patient; holds are shown where they are made, not in lists."""
+    """Appointments of a patient; holds are shown where they are made, not in lists."""
     return and_(Appointment.patient_id == patient_id, Appointment.status != Status.HELD)
 
 
 def of_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
-    """Visits of any of the patients, such as somebody and those whom they care for."""
+    """Appointments of any of the patients, such as somebody and those whom they care for."""
     wanted = Appointment.patient_id.in_(set(patient_ids))
     return and_(wanted, Appointment.status != Status.HELD)
 
 
 def of_practitioner(practitioner_id: int) -> ColumnElement[bool]:
-    """Visits with a practitioner at any centre."""
+    """Appointments with a practitioner at any centre."""
     return Schedule.practitioner_id == practitioner_id
 
 
 def at_centre(centre_id: int) -> ColumnElement[bool]:
-    """Visits at a centre."""
+    """Appointments at a centre."""
     return Schedule.centre_id == centre_id
 
 
 def on_schedule(schedule_id: int) -> ColumnElement[bool]:
-    """Visits of one schedule."""
+    """Appointments of one schedule."""
     return Appointment.schedule_id == schedule_id
 
 
 def to_come(now: datetime) -> ColumnElement[bool]:
-    """Live visits that are not over."""
+    """Live appointments that are not over."""
     return and_(Appointment.ends_at > now, Appointment.status.in_(LIVE))
 
 
 def live() -> ColumnElement[bool]:
-    """Visits still to come or going on."""
+    """Appointments still to come or going on."""
     return Appointment.status.in_(LIVE)
 
 
 def live_or_done() -> ColumnElement[bool]:
-    """Visits that stand: to come, going on, or over as they should be."""
+    """Appointments that stand: to come, going on, or over as they should be."""
     return Appointment.status.in_(LIVE | {Status.FULFILLED})
 
 
 def after(start: datetime, appointment_id: UUID) -> ColumnElement[bool]:
-    """Visits behind this one in the order of their starts."""
+    """Appointments behind this one in the order of their starts."""
     return behind((Appointment.starts_at, Appointment.id), (start, appointment_id))
 
 
 def gone_by(now: datetime) -> ColumnElement[bool]:
-    """Visits that are over, or will not happen."""
+    """Appointments that are over, or will not happen."""
     return or_(Appointment.ends_at <= now, Appointment.status.not_in(LIVE))
 
 
 def between(starts: datetime, ends: datetime) -> ColumnElement[bool]:
-    """Visits that touch the period."""
+    """Appointments that touch the period."""
     return and_(Appointment.ends_at > starts, Appointment.starts_at < ends)
 
 
@@ -148,7 +148,7 @@ def showing(now: datetime) -> ColumnElement[bool]:
 def patient_with(
     session: Session, patient_id: UUID, one_a_day: str | None
 ) -> tuple[Patient | None, list[Appointment]]:
-    """A patient, their holds, and the visit that bears the key; one statement."""
+    """A patient, their holds, and the appointment that bears the key; one statement."""
     wanted = Appointment.status == Status.HELD
     if one_a_day is not None:
         wanted = or_(wanted, Appointment.one_a_day == one_a_day)
@@ -183,7 +183,7 @@ def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
 
 
 def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Claim]:
-    """What the given visits claim, in all their diaries; one statement."""
+    """What the given appointments claim, in all their diaries; one statement."""
     if not appointments:
         return []
     return _claims(session, Appointment.id.in_([one.id for one in appointments]))
@@ -251,22 +251,22 @@ def all_lapsed(session: Session, *, now: datetime, limit: int) -> list[Appointme
 
 
 def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
-    """What visits claim of ``over`` in one diary."""
+    """What appointments claim of ``over`` in one diary."""
     claims = _claims(session, _over(over), claims_one_of([diary_id]))
     return [claim for claim in claims if claim[0] == diary_id]
 
 
 def every_claim(session: Session) -> list[Claim]:
-    """All that all visits claim."""
+    """All that all appointments claim."""
     return _claims(session)
 
 
 _DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient_diary_id)
-"""Where a visit claims its time."""
+"""Where an appointment claims its time."""
 
 
 def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
-    """Visits that claim, or claimed, their time in one of the diaries."""
+    """Appointments that claim, or claimed, their time in one of the diaries."""
     return or_(*(column.in_(diary_ids) for column in _DIARIES))
 
 
@@ -298,12 +298,12 @@ def diary_names(session: Session) -> dict[int, str]:
 
 
 def in_department(department_id: int) -> ColumnElement[bool]:
-    """Visits of a department's services."""
+    """Appointments of a department's services."""
     return Schedule.service_id.in_(select(Service.id).where(Service.department_id == department_id))
 
 
 def in_closures(now: datetime) -> ColumnElement[bool]:
-    """Live visits to come at a time when their centre is closed."""
+    """Live appointments to come at a time when their centre is closed."""
     closed = select(Closure.id).where(
         Closure.centre_id == Schedule.centre_id,
         Closure.starts_at < Appointment.ends_at,

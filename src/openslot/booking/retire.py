@@ -1,4 +1,4 @@
-"""Taking something out of the directory, or back in: refused while visits to come need it."""
+"""Taking something out of the directory, or back in: refused while appointments to come need it."""
 
 from datetime import datetime
 
@@ -89,7 +89,7 @@ def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
 def _check_free(
     session: Session, booked_with: queries.Condition, *, active: bool, now: datetime
 ) -> None:
-    """StillBooked where visits to come would lose what they are booked with."""
+    """StillBooked where appointments to come would lose what they are booked with."""
     count = 0 if active else queries.count(session, booked_with, queries.to_come(now))
     if count:
         raise StillBooked(count=count)

@@ -45,17 +45,17 @@ from openslot.schedules.availability import (
 from openslot.schedules.rules import Place, bookable_span, open_ticks
 
 CLAIMING = frozenset({Status.HELD, Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
-"""Visits of these statuses keep their ticks taken."""
+"""Appointments of these statuses keep their ticks taken."""
 
 LIVE = frozenset({Status.BOOKED, Status.ARRIVED})
-"""Visits that are still to come or going on."""
+"""Appointments that are still to come or going on."""
 
 FREES_DAY = frozenset(Status) - LIVE - {Status.HELD}
-"""Visits of these statuses leave the day free for another with the same practitioner."""
+"""Appointments of these statuses leave the day free for another with the same practitioner."""
 
 
 class Part(StrEnum):
-    """What somebody is to a visit."""
+    """What somebody is to an appointment."""
 
     PATIENT = "patient"
     PRACTITIONER = "practitioner"
@@ -73,7 +73,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
     (Status.BOOKED, Status.ARRIVED): _CARERS,
     (Status.BOOKED, Status.NO_SHOW): _CARERS,
     (Status.ARRIVED, Status.FULFILLED): _CARERS,
-    # Slips of the finger are taken back; the visit kept its time meanwhile.
+    # Slips of the finger are taken back; the appointment kept its time meanwhile.
     (Status.ARRIVED, Status.BOOKED): _CARERS,
     (Status.NO_SHOW, Status.BOOKED): _CARERS,
     **{
@@ -82,69 +82,74 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
         if status not in (Status.ENTERED_IN_ERROR, Status.LAPSED)
     },
 }
-"""Who may take a visit from one status to another; what is not here nobody may."""
+"""Who may take an appointment from one status to another; what is not here nobody may."""
 
 ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
 
 
-def part_in(actor: Actor, visit: Appointment) -> Part | None:
-    """What the actor is to the visit; None for a stranger, who may not know that it exists."""
-    if actor.acts_for(visit.patient_id):
+def part_in(actor: Actor, appointment: Appointment) -> Part | None:
+    """What the actor is to the appointment; None for a stranger, who may not know that it
+    exists."""
+    if actor.acts_for(appointment.patient_id):
         return Part.PATIENT
     if (
         actor.practitioner_id is not None
-        and actor.practitioner_id == visit.schedule.practitioner_id
+        and actor.practitioner_id == appointment.schedule.practitioner_id
     ):
         return Part.PRACTITIONER
     if actor.is_a(Role.NETWORK_ADMIN):
         return Part.ADMIN
-    if actor.centre_id is not None and actor.centre_id == visit.schedule.centre_id:
+    if actor.centre_id is not None and actor.centre_id == appointment.schedule.centre_id:
         return Part.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Part.STAFF
     return None
 
 
 def check_move(
-    part: Part, visit: Appointment, to: Status, *, now: datetime, cutoff: timedelta
+    part: Part, appointment: Appointment, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
-    allowed = MOVES.get((visit.status, to))
+    allowed = MOVES.get((appointment.status, to))
     if allowed is None:
         raise WrongMove
     if part not in allowed:
         raise Forbidden
     if to is Status.CANCELLED:
-        check_change_time(part, visit, now=now, cutoff=cutoff)
-    if to is Status.ARRIVED and now < visit.starts_at - ARRIVES_EARLIEST:
+        check_change_time(part, appointment, now=now, cutoff=cutoff)
+    if to is Status.ARRIVED and now < appointment.starts_at - ARRIVES_EARLIEST:
         raise TooEarly
-    if to is Status.NO_SHOW and now < visit.starts_at:
+    if to is Status.NO_SHOW and now < appointment.starts_at:
         raise TooEarly
 
 
-def check_change_time(part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta) -> None:
+def check_change_time(
+    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
+) -> None:
     """Patients move and cancel until the cut-off; those who give the care at any time."""
-    if part is Part.PATIENT and now > visit.starts_at - cutoff:
+    if part is Part.PATIENT and now > appointment.starts_at - cutoff:
         raise TooLateToChange(hours=int(cutoff / timedelta(hours=1)))
 
 
 def moves_now(
-    part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta
+    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> frozenset[Status]:
-    """The statuses that this part may give the visit at this moment."""
+    """The statuses that this part may give the appointment at this moment."""
     possible = set()
     for status in Status:
         try:
-            check_move(part, visit, status, now=now, cutoff=cutoff)
+            check_move(part, appointment, status, now=now, cutoff=cutoff)
         except (WrongMove, Forbidden, TooEarly, TooLateToChange):
             continue
         possible.add(status)
     return frozenset(possible)
 
 
-def may_reschedule(part: Part, visit: Appointment, *, now: datetime, cutoff: timedelta) -> bool:
-    """Whether this part may move or amend the visit now."""
-    late = part is Part.PATIENT and now > visit.starts_at - cutoff
-    return visit.status is Status.BOOKED and not late
+def may_reschedule(
+    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
+) -> bool:
+    """Whether this part may move or amend the appointment now."""
+    late = part is Part.PATIENT and now > appointment.starts_at - cutoff
+    return appointment.status is Status.BOOKED and not late
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +218,7 @@ def may_book_others(actor: Actor, place: Place) -> bool:
 
 
 def check_wish(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
-    """The ticks of a visit of ``minutes`` at ``start``, if the place offers them at all.
+    """The ticks of an appointment of ``minutes`` at ``start``, if the place offers them at all.
 
     Refuses in this order: past, notice, horizon, grid, length, opening hours, public holiday.
     What is taken is the diaries' affair.
@@ -260,7 +265,7 @@ def _ticks(place: Place, minutes: int) -> int:
 
 
 def check_priority(actor: Actor, priority: Priority) -> None:
-    """Patients do not say of their own visits that they are urgent; see
+    """Patients do not say of their own appointments that they are urgent; see
     :func:`check_may_prioritise`."""
     if priority is not Priority.ROUTINE:
         check_may_prioritise(actor)
@@ -272,9 +277,9 @@ def check_may_prioritise(actor: Actor) -> None:
         raise NotYourPriority(field="priority")
 
 
-def check_second(actor: Actor, second_visit: bool) -> None:
-    """Only those who work with patients book a second visit that day; it bears no key."""
-    if not (second_visit and works_with_patients(actor)):
+def check_second(actor: Actor, second_appointment: bool) -> None:
+    """Only those who work with patients book a second appointment that day; it bears no key."""
+    if not (second_appointment and works_with_patients(actor)):
         raise OneADay(field="start")
 
 
@@ -308,7 +313,7 @@ def gives_way(other: Appointment, wanted: Wanted) -> bool:
 
 
 def one_a_day_key(place: Place, patient_id: UUID, start: datetime) -> str | None:
-    """What is unique while a visit is live: patient, practitioner, date at the centre.
+    """What is unique while an appointment is live: patient, practitioner, date at the centre.
 
     None for a department's service, which may see a patient as often as it must.
     """

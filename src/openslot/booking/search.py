@@ -1,5 +1,5 @@
-"""Which visits somebody may see, and what takes whose time. Entry points read visits here, by
-who asks, and by no other way."""
+"""Which appointments somebody may see, and what takes whose time. Entry points read appointments
+here, by who asks, and by no other way."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,13 +22,13 @@ from openslot.schedules.models import Absence, Closure, Schedule
 
 
 def seen_by(actor: Actor, now: datetime) -> Condition:
-    """The visits that the actor has a part in, as part_in() says it, but for holds that are
+    """The appointments that the actor has a part in, as part_in() says it, but for holds that are
     over. For selects that name Appointment and Schedule."""
     return and_(still_there(now), _part_of(actor))
 
 
 def still_there(now: datetime) -> Condition:
-    """All visits but holds that ran out or were let go."""
+    """All appointments but holds that ran out or were let go."""
     return and_(
         Appointment.status != Status.LAPSED,
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
@@ -51,22 +51,22 @@ def _part_of(actor: Actor) -> Condition:
 
 def patients_seen_by(actor: Actor, now: datetime) -> Condition:
     """Oneself, one's dependents, and for those who run a centre or work at its desk the patients
-    of visits that they may see; practitioners know whose record they may read, no others."""
+    of appointments that they may see; practitioners know whose record they may read, no others."""
     own = {actor.patient_id} - {None} | actor.dependents
     if actor.is_a(Role.NETWORK_ADMIN):
         return true()
     if actor.is_a(Role.PRACTITIONER):
         return Patient.id.in_(own)
-    visits = (
+    appointments = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(seen_by(actor, now), Appointment.patient_id.is_not(None))
         .correlate(None)
     )
-    return or_(Patient.id.in_(own), Patient.id.in_(visits))
+    return or_(Patient.id.in_(own), Patient.id.in_(appointments))
 
 
-def visits_for(
+def appointments_for(
     session: Session,
     actor: Actor,
     *where: Condition,
@@ -75,26 +75,26 @@ def visits_for(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """The visits that fit and that the actor has a part in, by start; one statement."""
-    return queries.visits(
+    """The appointments that fit and that the actor has a part in, by start; one statement."""
+    return queries.appointments(
         session, seen_by(actor, now), *where, newest_first=newest_first, limit=limit, offset=offset
     )
 
 
 def count_for(session: Session, actor: Actor, *where: Condition, now: datetime) -> int:
-    """How many visits fit that the actor has a part in."""
+    """How many appointments fit that the actor has a part in."""
     return queries.count(session, seen_by(actor, now), *where)
 
 
 def bears(session: Session, external_id: str) -> bool:
-    """Whether a visit has this identifier of another system."""
+    """Whether an appointment has this identifier of another system."""
     query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
     return session.scalar(query) is not None
 
 
 class Occupied(NamedTuple):
-    """Time of some diaries that cannot be booked: by a visit, or, where ``status`` is None, by
-    an absence or a closure. The patient's is not among a visit's."""
+    """Time of some diaries that cannot be booked: by an appointment, or, where ``status`` is None,
+    by an absence or a closure. The patient's is not among an appointment's."""
 
     schedule_id: int | None
     diary_ids: tuple[int, ...]
@@ -115,17 +115,19 @@ def occupied(
     Of very many it may return others too.
     """
     starts, ends = instant_of(window.start), instant_of(window.end)
-    visits = _visits(starts, ends)
+    appointments = _appointments(starts, ends)
     absences = _absences(starts, ends)
     closures = _closures(starts, ends)
     if len(diary_ids) <= MOST_IDS_NAMED:
-        visits = visits.where(claims_one_of(diary_ids))
+        appointments = appointments.where(claims_one_of(diary_ids))
         absences = absences.where(Absence.diary_id.in_(diary_ids))
         closures = closures.where(Centre.diary_id.in_(diary_ids))
-    return [_occupied(row, now) for row in session.execute(visits.union_all(absences, closures))]
+    return [
+        _occupied(row, now) for row in session.execute(appointments.union_all(absences, closures))
+    ]
 
 
-def _visits(starts: datetime, ends: datetime) -> Any:
+def _appointments(starts: datetime, ends: datetime) -> Any:
     return select(
         Appointment.schedule_id,
         Appointment.diary_id,

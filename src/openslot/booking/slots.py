@@ -134,7 +134,7 @@ def slots(
     whom: ForWhom | None = None,
 ) -> list[Slot]:
     """The free starts from ``starts`` up to ``ends``, earliest first, ``limit`` at most."""
-    # A visit may run on after the last start: one more day shows whether it is free.
+    # An appointment may run on after the last start: one more day shows whether it is free.
     window = window_over(starts, ends + timedelta(days=1))
     masks = free_starts(
         session, places, window, now=now, minutes=minutes, besides=besides, whom=whom

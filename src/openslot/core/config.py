@@ -81,7 +81,10 @@ class Settings(BaseSettings):
     hold_minutes: int = Field(10, ge=1, le=60, description="How long a time is kept.")
     hold_extensions: int = Field(2, ge=0, le=10, description="How often a hold may be stretched.")
     cancel_cutoff_hours: int = Field(
-        2, ge=0, le=336, description="Until how long before a visit patients may move or cancel."
+        2,
+        ge=0,
+        le=336,
+        description="Until how long before an appointment patients may move or cancel.",
     )
     search_days: int = Field(
         56, ge=1, le=366, description="How many days ahead the search looks for free times."
@@ -91,10 +94,16 @@ class Settings(BaseSettings):
         12, ge=1, le=168, description="How long a patient may think over an earlier time."
     )
     proposal_hours: int = Field(
-        72, ge=1, le=336, description="How long a patient may think over a new time for a visit."
+        72,
+        ge=1,
+        le=336,
+        description="How long a patient may think over a new time for an appointment.",
     )
     reminder_hours: int = Field(
-        24, ge=0, le=336, description="How long before a visit its reminder goes out; 0: never."
+        24,
+        ge=0,
+        le=336,
+        description="How long before an appointment its reminder goes out; 0: never.",
     )
     quiet_hours: str = Field(
         "21:00-07:00",
@@ -108,7 +117,7 @@ class Settings(BaseSettings):
         365,
         ge=0,
         le=36500,
-        description="Days after the last visit until a practitioner's access to a history ends; "
+        description="Days after the last appointment until a practitioner's access to a history ends; "
         "0: it does not end.",
     )
     emergency_access_hours: int = Field(

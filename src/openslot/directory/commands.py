@@ -229,7 +229,7 @@ def sign_up(
     """A patient registers; EmailTaken where the e-mail has an account already.
 
     A patient who was registered by staff under this e-mail is a record of its own: whoever
-    can type an e-mail must not come by somebody's visits.
+    can type an e-mail must not come by somebody's appointments.
     """
     check_born(new.born, now.date())
     origin = audit.Origin(None, address)

@@ -49,7 +49,7 @@ class StillBooked(Conflict):
     """What has live bookings cannot be taken away."""
 
     code = "still-booked"
-    sentence = "Visits to come stand against it: {count}. Move or cancel them first."
+    sentence = "Appointments to come stand against it: {count}. Move or cancel them first."
 
 
 class TooManyDependents(Conflict):
@@ -71,7 +71,8 @@ class RecordKept(Conflict):
 
     code = "record-kept"
     sentence = (
-        "There are visits or other entries in the record of {name}, also if they were cancelled. "
+        "There are appointments or other entries in the record of {name}, also if they were "
+        "cancelled. "
         "They are kept, so hand the record over instead."
     )
 

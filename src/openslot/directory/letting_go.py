@@ -15,8 +15,8 @@ from openslot.directory.rules import Actor
 def stop_caring(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> str:
     """Remove somebody of whom nothing is recorded, and give their name.
 
-    NotFound for whom the actor does not care for, RecordKept where a visit, note, referral or
-    anything else stands in the record: it is not thrown away, and not left to nobody.
+    NotFound for whom the actor does not care for, RecordKept where an appointment, note, referral
+    or anything else stands in the record: it is not thrown away, and not left to nobody.
     """
     patient = to_let_go(session, actor, patient_id)
     link = queries.dependent(session, patient_id)

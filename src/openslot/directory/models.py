@@ -82,7 +82,7 @@ class Centre(Base, Dated):
 
 
 class Room(Base):
-    """A room or machine of a centre that only one visit at a time can use."""
+    """A room or machine of a centre that only one appointment at a time can use."""
 
     __tablename__ = "room"
     __table_args__ = (UniqueConstraint("centre_id", "name"),)

@@ -76,7 +76,7 @@ _ALL = (
         "Maternity",
         "Before, during and after a birth.",
         _usual(
-            ("Antenatal visit", 30),
+            ("Antenatal appointment", 30),
             ("Pregnancy ultrasound", 30),
             ("Breastfeeding support", 60),
             ("Postnatal review", 30),
@@ -90,7 +90,7 @@ _ALL = (
             ("Daily living assessment", 60),
             ("Hand therapy", 30),
             ("Splint fitting", 30),
-            ("Home visit", 120),
+            ("Home appointment", 120),
         ),
     ),
     Template(

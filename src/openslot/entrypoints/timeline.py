@@ -1,4 +1,4 @@
-"""A history as one list, newest first: what was recorded, visits, referrals, emergencies."""
+"""A history as one list, newest first: what was recorded, appointments, referrals, emergencies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Kind(StrEnum):
     ALL = ""
     NOTES = "notes"
     PRESCRIPTIONS = "prescriptions"
-    VISITS = "visits"
+    APPOINTMENTS = "appointments"
     REFERRALS = "referrals"
     EMERGENCIES = "emergencies"
 
@@ -47,10 +47,10 @@ def _entries(
     return [(one.entry.recorded_at, one.entry.id, one) for one in found]
 
 
-def _visits(
+def _appointments(
     session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
 ) -> list[Row]:
-    found = queries.visits(session, patient_id, after=after, limit=limit)
+    found = queries.appointments(session, patient_id, after=after, limit=limit)
     return [(one.starts_at, one.id, one) for one in found]
 
 
@@ -86,7 +86,7 @@ class Source(NamedTuple):
 
 SOURCES = (
     Source(_entries, frozenset({Kind.ALL, Kind.NOTES, Kind.PRESCRIPTIONS}), "record"),
-    Source(_visits, frozenset({Kind.ALL, Kind.VISITS}), "visit"),
+    Source(_appointments, frozenset({Kind.ALL, Kind.APPOINTMENTS}), "appointment"),
     Source(_referrals, frozenset({Kind.ALL, Kind.REFERRALS}), "referral"),
     Source(_emergencies, frozenset({Kind.ALL, Kind.EMERGENCIES}), "emergency"),
 )

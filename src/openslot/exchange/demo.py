@@ -17,9 +17,9 @@ from openslot.core.db import Database
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
 from openslot.exchange.commands import read_paths, write_batch
+from openslot.exchange.demo_appointments import write_appointments
 from openslot.exchange.demo_network import read_invented, write_network
 from openslot.exchange.demo_people import open_logins, write_patients
-from openslot.exchange.demo_visits import write_visits
 from openslot.exchange.problems import Problems
 from openslot.exchange.progress import Progress
 from openslot.exchange.writing import Writing
@@ -109,5 +109,5 @@ def _write_invented(
     write_network(session, invented, password_hash, now=now)
     open_logins(session, password_hash, now=now)
     write_patients(session, invented, password_hash, now=now)
-    write_visits(session, invented, now=now, progress=progress)
+    write_appointments(session, invented, now=now, progress=progress)
     queries.settle_outbox(session, now=now)

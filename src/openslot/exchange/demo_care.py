@@ -38,7 +38,7 @@ from openslot.schedules.rules import Place
 FILE = Path(__file__).parent / "demo_data" / "care.json"
 YEAR = timedelta(days=365)
 MEDICATED = 0.4
-"""How many visits to a GP end with a prescription."""
+"""How many appointments to a GP end with a prescription."""
 ANSWERED = 0.7
 
 
@@ -56,12 +56,13 @@ class Care(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The visits that were written, with what they were planned as, and whom the stage is for."""
+    """The appointments that were written, with what they were planned as, and whom the stage is
+    for."""
 
     session: Session
     care: Care
     rng: Random
-    visits: Sequence[tuple[Planned, Appointment]]
+    appointments: Sequence[tuple[Planned, Appointment]]
     places: Sequence[Place]
     now: datetime
 
@@ -71,11 +72,15 @@ class Scene:
 
 
 def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
-    """Write all that is more than visits, above all around the two that the demonstration is
+    """Write all that is more than appointments, above all around the two that the demonstration is
     tried as."""
-    for planned, visit in scene.visits:
-        if visit.status == Status.FULFILLED and planned.patient and planned.place.practitioner_id:
-            _record(scene, planned, visit)
+    for planned, appointment in scene.appointments:
+        if (
+            appointment.status == Status.FULFILLED
+            and planned.patient
+            and planned.place.practitioner_id
+        ):
+            _record(scene, planned, appointment)
     _write_referrals(scene, patient)
     offered = _offered(scene.session)
     _write_requests(scene, offered)
@@ -90,33 +95,35 @@ def read_care() -> Care:
     return Care.model_validate_json(FILE.read_bytes())
 
 
-def _record(scene: Scene, planned: Planned, visit: Appointment) -> None:
-    """A note of the visit, and after some visits to a GP a prescription."""
+def _record(scene: Scene, planned: Planned, appointment: Appointment) -> None:
+    """A note of the appointment, and after some appointments to a GP a prescription."""
     profession = planned.place.profession or ""
-    note = _entry(planned, visit, EntryKind.NOTE, scene.rng.choice(scene.care.notes[profession]))
+    note = _entry(
+        planned, appointment, EntryKind.NOTE, scene.rng.choice(scene.care.notes[profession])
+    )
     scene.session.add(note)
     if profession == Profession.GP and scene.rng.random() < MEDICATED:
         medication, dose, how = scene.rng.choice(scene.care.medications)
-        entry = _entry(planned, visit, EntryKind.PRESCRIPTION, how)
+        entry = _entry(planned, appointment, EntryKind.PRESCRIPTION, how)
         entry.medication, entry.dose = medication, dose
         scene.session.add(entry)
 
 
-def _entry(planned: Planned, visit: Appointment, kind: EntryKind, text: str) -> Entry:
+def _entry(planned: Planned, appointment: Appointment, kind: EntryKind, text: str) -> Entry:
     return Entry(
         id=new_id(),
-        patient_id=visit.patient_id,
+        patient_id=appointment.patient_id,
         practitioner_id=planned.place.practitioner_id,
         centre_id=planned.place.centre_id,
-        appointment_id=visit.id,
+        appointment_id=appointment.id,
         kind=kind,
         text=text,
-        recorded_at=visit.ends_at,
+        recorded_at=appointment.ends_at,
     )
 
 
 def _write_referrals(scene: Scene, patient: Patient) -> None:
-    """Every visit to a specialist used a referral; one more waits to be booked."""
+    """Every appointment to a specialist used a referral; one more waits to be booked."""
     gps = sorted(
         {
             place.practitioner_id
@@ -124,20 +131,20 @@ def _write_referrals(scene: Scene, patient: Patient) -> None:
             if place.profession == Profession.GP and place.practitioner_id
         }
     )
-    for planned, visit in scene.visits:
-        if planned.place.profession != Profession.SPECIALIST or visit.patient_id is None:
+    for planned, appointment in scene.appointments:
+        if planned.place.profession != Profession.SPECIALIST or appointment.patient_id is None:
             continue
-        sent = visit.created_at - timedelta(days=scene.rng.randint(1, 20))
-        referral = _referral(scene, visit.patient_id, scene.rng.choice(gps), sent)
+        sent = appointment.created_at - timedelta(days=scene.rng.randint(1, 20))
+        referral = _referral(scene, appointment.patient_id, scene.rng.choice(gps), sent)
         referral.practitioner_id = planned.place.practitioner_id
-        if visit.status == Status.FULFILLED and scene.rng.random() < ANSWERED:
+        if appointment.status == Status.FULFILLED and scene.rng.random() < ANSWERED:
             referral.answer = scene.rng.choice(scene.care.answers)
             referral.answered_by = planned.place.practitioner_id
-            referral.answered_at = visit.ends_at + timedelta(hours=2)
+            referral.answered_at = appointment.ends_at + timedelta(hours=2)
         scene.session.add(referral)
         scene.session.flush()
-        visit.referral_id = referral.id
-        visit.referral_use = referral.id if visit.status in CLAIMING else None
+        appointment.referral_id = referral.id
+        appointment.referral_use = referral.id if appointment.status in CLAIMING else None
     own_gp = scene.place_of("samuel@gmail.com").practitioner_id or gps[0]
     waiting = _referral(scene, patient.id, own_gp, scene.now - timedelta(days=2))
     waiting.expertise = "Cardiology"
@@ -158,18 +165,18 @@ def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Ref
 
 
 def _write_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
-    """Visits of services were asked for by other departments of the centre."""
-    for planned, visit in scene.visits:
+    """Appointments of services were asked for by other departments of the centre."""
+    for planned, appointment in scene.appointments:
         asked = offered.get(planned.place.schedule_id)
         askers = _others(asked, offered) if asked else []
         if asked is None or not askers:
             continue
-        request = _request(scene, asked, scene.rng.choice(askers), visit.starts_at)
-        request.status, request.appointment_id = Kept.ACCEPTED, visit.id
-        request.created_at = request.changed_at = visit.created_at
-        request.patient_id, request.priority = visit.patient_id, visit.priority
-        if visit.status == Status.FULFILLED:
-            request.stars, request.rated_at = scene.rng.randint(3, 5), visit.ends_at
+        request = _request(scene, asked, scene.rng.choice(askers), appointment.starts_at)
+        request.status, request.appointment_id = Kept.ACCEPTED, appointment.id
+        request.created_at = request.changed_at = appointment.created_at
+        request.patient_id, request.priority = appointment.patient_id, appointment.priority
+        if appointment.status == Status.FULFILLED:
+            request.stars, request.rated_at = scene.rng.randint(3, 5), appointment.ends_at
         _keep(scene, request)
 
 
@@ -283,22 +290,22 @@ def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
 
 
 def _wait_for_earlier(scene: Scene, patient: Patient) -> None:
-    """The patient would come earlier than to the last of the visits that they have."""
+    """The patient would come earlier than to the last of the appointments that they have."""
     own = [
-        (planned, visit)
-        for planned, visit in scene.visits
-        if visit.patient_id == patient.id and visit.status == Status.BOOKED
+        (planned, appointment)
+        for planned, appointment in scene.appointments
+        if appointment.patient_id == patient.id and appointment.status == Status.BOOKED
     ]
-    planned, visit = max(own, key=lambda pair: pair[1].starts_at)
+    planned, appointment = max(own, key=lambda pair: pair[1].starts_at)
     scene.session.add(
         WaitingEntry(
             id=new_id(),
             patient_id=patient.id,
-            appointment_id=visit.id,
+            appointment_id=appointment.id,
             schedule_id=planned.place.schedule_id,
             minutes=planned.minutes,
             starts_from=scene.now,
-            starts_until=visit.starts_at,
+            starts_until=appointment.starts_at,
             created_at=scene.now - timedelta(days=1),
             created_by=patient.account_id,
         )

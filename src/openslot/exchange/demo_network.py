@@ -84,7 +84,7 @@ class InventedPatient(Part):
 
 
 class Invented(Part):
-    """The whole file; ``reasons`` of visits by profession, and of services."""
+    """The whole file; ``reasons`` of appointments by profession, and of services."""
 
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]

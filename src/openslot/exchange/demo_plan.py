@@ -24,7 +24,7 @@ from openslot.schedules.rules import Place, open_ticks
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A visit that fits; ``patient`` is None where a department asks another."""
+    """An appointment that fits; ``patient`` is None where a department asks another."""
 
     place: Place
     patient: Patient | None
@@ -56,7 +56,7 @@ class Plan:
     window: Window
     reasons: Mapping[str, Sequence[str]]
     busy: dict[int, int]
-    visits: list[Planned] = field(default_factory=list)
+    appointments: list[Planned] = field(default_factory=list)
     _days: set[tuple[int, int, date]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -74,7 +74,8 @@ class Plan:
     def add(
         self, place: Place, patients: Sequence[Patient | None], tick: int, status: Status
     ) -> bool:
-        """Plan a visit for the first of ``patients`` who is free then; whether there is one."""
+        """Plan an appointment for the first of ``patients`` who is free then; whether there is
+        one."""
         mask = ones(place.slot_ticks) << (tick - self.window.start)
         if any(self.busy[diary_id] & mask for diary_id in place.claimed_ids):
             return False
@@ -92,7 +93,7 @@ class Plan:
         statuses: Iterator[Status],
         count: int,
     ) -> None:
-        """Plan up to ``count`` visits at random free starts, each with somebody else."""
+        """Plan up to ``count`` appointments at random free starts, each with somebody else."""
         starts = self.starts(place, within)
         for tick in self.rng.sample(starts, min(count, len(starts))):
             order = self.rng.sample(patients, len(patients))
@@ -113,4 +114,4 @@ class Plan:
             day = local_date(place, instant_of(tick))
             self._days.add((patient.diary_id, place.diary_id, day))
         reason = self.rng.choice(self.reasons[place.profession or "service"])
-        self.visits.append(Planned(place, patient, tick, status, reason))
+        self.appointments.append(Planned(place, patient, tick, status, reason))

@@ -37,7 +37,7 @@ class History:
 
     patient: Patient
     records: Sequence[Record]
-    visits: Sequence[Appointment]
+    appointments: Sequence[Appointment]
     letters: Sequence[Letter]
     emergencies: Sequence[Opened]
     looks: Sequence[Look]
@@ -50,7 +50,7 @@ def whole(session: Session, patient_id: UUID, *, now: datetime) -> History:
     return History(
         patient=directory.patient(session, patient_id),
         records=queries.entries(session, patient_id),
-        visits=queries.visits(session, patient_id),
+        appointments=queries.appointments(session, patient_id),
         letters=letters,
         emergencies=queries.emergencies(session, patient_id),
         looks=_looks(session, patient_id, letters),
@@ -94,7 +94,7 @@ def document(history: History) -> Document:
             "medicare_number": patient.medicare_number,
         },
         "entries": [_entry(one) for one in history.records],
-        "visits": [_visit(one) for one in history.visits],
+        "appointments": [_appointment(one) for one in history.appointments],
         "referrals": [_referral(one, history.now) for one in history.letters],
         "emergency_accesses": [_emergency(one) for one in history.emergencies],
         "reads": [_look(one) for one in history.looks],
@@ -109,7 +109,7 @@ def _entry(record: Record) -> Document:
         **_when(record.centre, recorded=entry.recorded_at),
         "author": _person(record.author),
         "centre": _centre(record.centre),
-        "visit": _id(entry.appointment_id),
+        "appointment": _id(entry.appointment_id),
         "text": entry.text,
         "medication": entry.medication,
         "dose": entry.dose,
@@ -118,16 +118,16 @@ def _entry(record: Record) -> Document:
     }
 
 
-def _visit(visit: Appointment) -> Document:
-    one = visit
+def _appointment(appointment: Appointment) -> Document:
+    one = appointment
     return {
         "id": str(one.id),
         "status": one.status,
-        **_when(visit.centre, start=one.starts_at, end=one.ends_at),
-        "centre": _centre(visit.centre),
-        "practitioner": _person(visit.practitioner),
-        "service": visit.service.name if visit.service else None,
-        "department": visit.department.name if visit.department else None,
+        **_when(appointment.centre, start=one.starts_at, end=one.ends_at),
+        "centre": _centre(appointment.centre),
+        "practitioner": _person(appointment.practitioner),
+        "service": appointment.service.name if appointment.service else None,
+        "department": appointment.department.name if appointment.department else None,
         "reason": one.reason,
         "referral": _id(one.referral_id),
     }
@@ -147,12 +147,12 @@ def _referral(letter: Letter, now: datetime) -> Document:
         "to_expertise": one.expertise,
         "letter": one.letter,
         "answer": answer,
-        "visit": _id(_visit_id(letter.visit)),
+        "appointment": _id(_appointment_id(letter.appointment)),
     }
 
 
-def _visit_id(visit: Appointment | None) -> UUID | None:
-    return visit.id if visit else None
+def _appointment_id(appointment: Appointment | None) -> UUID | None:
+    return appointment.id if appointment else None
 
 
 def _emergency(opened: Opened) -> Document:

@@ -79,7 +79,7 @@ class _Paper:
         self.sheets.add_page()
         self._head()
         self._entries()
-        self._visits()
+        self._appointments()
         self._letters()
         self._emergencies()
         self._looks()
@@ -129,15 +129,15 @@ class _Paper:
             self._text(f"{entry.medication}, {entry.dose}")
         self._text(entry.text)
 
-    def _visits(self) -> None:
-        self._heading(self.say("Visits"), self.history.visits)
+    def _appointments(self) -> None:
+        self._heading(self.say("Appointments"), self.history.appointments)
         self._table(
             [self.say("When"), self.say("With"), self.say("Where"), self.say("State")],
             (27, 26, 34, 13),
-            (self._visit(one) for one in self.history.visits),
+            (self._appointment(one) for one in self.history.appointments),
         )
 
-    def _visit(self, visit: Appointment) -> list[str]:
+    def _appointment(self, appointment: Appointment) -> list[str]:
         words = {
             Status.BOOKED: self.say("Booked"),
             Status.ARRIVED: self.say("Arrived"),
@@ -145,14 +145,14 @@ class _Paper:
             Status.CANCELLED: self.say("Cancelled"),
             Status.NO_SHOW: self.say("Missed"),
         }
-        profession = visit.practitioner.profession if visit.practitioner else None
-        department = visit.department.name if visit.department else None
-        reason = visit.reason
+        profession = appointment.practitioner.profession if appointment.practitioner else None
+        department = appointment.department.name if appointment.department else None
+        reason = appointment.reason
         return [
-            self._when(visit.starts_at, visit.centre.time_zone),
-            ", ".join(filter(None, [visit.with_whom, profession or department])),
-            visit.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
-            words.get(visit.status, visit.status.value),
+            self._when(appointment.starts_at, appointment.centre.time_zone),
+            ", ".join(filter(None, [appointment.with_whom, profession or department])),
+            appointment.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
+            words.get(appointment.status, appointment.status.value),
         ]
 
     def _letters(self) -> None:
@@ -216,8 +216,8 @@ class _Paper:
             return self.say("Opened it in an emergency")
         words = {
             Access.OWN.value: self.say("The patient, or who cares for them"),
-            Access.CARE.value: self.say("Has or had a visit with the patient"),
-            Access.SELF_BOOKED.value: self.say("Made the visit with the patient themselves"),
+            Access.CARE.value: self.say("Has or had an appointment with the patient"),
+            Access.SELF_BOOKED.value: self.say("Made the appointment with the patient themselves"),
             Access.EMERGENCY.value: self.say("Emergency access"),
         }
         return words.get(look.how or "", "")

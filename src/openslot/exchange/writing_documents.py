@@ -210,7 +210,7 @@ def _appointment(
 ) -> Effect:
     starts = _instant(row.starts, ZoneInfo(centre.time_zone))
     ends = starts + timedelta(minutes=service.minutes)
-    visit = Recorded(
+    appointment = Recorded(
         starts_at=starts,
         ends_at=ends,
         status=Status.FULFILLED if ends <= writing.now else Status.BOOKED,
@@ -223,7 +223,7 @@ def _appointment(
     )
     try:
         booked = record_appointment(
-            writing.session, SYSTEM, _place(writing, service), visit, now=writing.now
+            writing.session, SYSTEM, _place(writing, service), appointment, now=writing.now
         )
     except DiaryTaken:
         sentence = "The service has another appointment at this time."
@@ -233,13 +233,17 @@ def _appointment(
 
 
 def _request(
-    writing: Writing, visit: Appointment, service: Service, centre: Centre, user: Account | None
+    writing: Writing,
+    appointment: Appointment,
+    service: Service,
+    centre: Centre,
+    user: Account | None,
 ) -> None:
     """The user's department asked for it, if it is another one of the same centre."""
     member = staff_member(writing.session, user.id) if user else None
     asks = member.department_id if member and member.centre_id == centre.id else None
     if asks is not None and asks != service.department_id:
-        record_request(writing.session, SYSTEM, visit, service, asks, now=writing.now)
+        record_request(writing.session, SYSTEM, appointment, service, asks, now=writing.now)
 
 
 def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:

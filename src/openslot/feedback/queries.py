@@ -57,7 +57,7 @@ def averages(session: Session, wanted: Iterable[Rated] | None = None) -> dict[Ra
 
 # Ratings of one practitioner or centre
 
-AFTER_VISIT = (
+AFTER_APPOINTMENT = (
     select(Appointment.id)
     .join(Schedule, Schedule.id == Appointment.schedule_id)
     .where(
@@ -71,7 +71,8 @@ AFTER_VISIT = (
     .correlate(Rating)
     .exists()
 )
-"""Whether who rates has been there: had a visit with that practitioner, or at that centre."""
+"""Whether who rates has been there: had an appointment with that practitioner, or at that
+centre."""
 
 
 class Given(NamedTuple):
@@ -79,24 +80,24 @@ class Given(NamedTuple):
 
     stars: int
     rated_at: datetime
-    is_after_visit: bool
+    is_after_appointment: bool
 
 
 class Summary(NamedTuple):
-    """How many ratings there are, their average, and how many came after a visit."""
+    """How many ratings there are, their average, and how many came after an appointment."""
 
     ratings: int
     stars: float
-    after_visits: int
+    after_appointments: int
 
 
 def summary(session: Session, kind: RatedKind, subject_id: int) -> Summary:
     """The ratings of one practitioner or centre together; one statement."""
-    query = select(func.count(), func.avg(Rating.stars), func.count(case((AFTER_VISIT, 1)))).where(
-        _rated(kind, subject_id)
-    )
-    count, stars, after_visits = session.execute(query).one()
-    return Summary(count, float(stars or 0), after_visits)
+    query = select(
+        func.count(), func.avg(Rating.stars), func.count(case((AFTER_APPOINTMENT, 1)))
+    ).where(_rated(kind, subject_id))
+    count, stars, after_appointments = session.execute(query).one()
+    return Summary(count, float(stars or 0), after_appointments)
 
 
 def given(
@@ -104,7 +105,7 @@ def given(
 ) -> list[Given]:
     """The ratings of one practitioner or centre, newest first; one statement."""
     query = (
-        select(Rating.stars, Rating.rated_at, case((AFTER_VISIT, 1), else_=0))
+        select(Rating.stars, Rating.rated_at, case((AFTER_APPOINTMENT, 1), else_=0))
         .where(_rated(kind, subject_id))
         .order_by(Rating.rated_at.desc(), Rating.id)
         .limit(limit)

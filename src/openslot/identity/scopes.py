@@ -15,8 +15,8 @@ EVERYTHING = "*"
 SCOPES = {
     "directory:read": "Read centres, departments, services, practitioners, schedules, free times.",
     "directory:write": "Change centres, departments, services, practitioners and schedules.",
-    "appointments:read": "Read visits.",
-    "appointments:write": "Keep times; book, move, change and cancel visits.",
+    "appointments:read": "Read appointments.",
+    "appointments:write": "Keep times; book, move, change and cancel appointments.",
     "patients:read": "Read the details of patients, not their histories.",
     "patients:write": "Register patients and change their details.",
     "records:read": "Read histories, for people who may.",

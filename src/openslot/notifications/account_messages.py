@@ -76,8 +76,10 @@ WORDS: Mapping[AccountNews, Words] = {
         _("Get help"),
     ),
     AccountNews.HAND_OVER: Words(
-        _("Look after your visits yourself"),
-        _("Somebody who has booked visits for you hands this over to you. Choose a password."),
+        _("Look after your appointments yourself"),
+        _(
+            "Somebody who has booked appointments for you hands this over to you. Choose a password."
+        ),
         _("The link works once, for 14 days. If you expect no such mail, delete it."),
         _("Choose a password"),
     ),

@@ -38,14 +38,14 @@ REFERRAL: Mapping[tuple[Side, Topic], Words] = {
     (Side.PATIENT, Topic.SENT): Words(
         _("You have a referral"),
         _("You have a referral"),
-        _("With it you can book a visit with a specialist now."),
-        _("Book a visit"),
+        _("With it you can book an appointment with a specialist now."),
+        _("Book an appointment"),
     ),
     (Side.CARER, Topic.SENT): Words(
         _("There is a referral"),
         _("There is a referral for %(who)s"),
-        _("With it you can book a visit with a specialist now."),
-        _("Book a visit"),
+        _("With it you can book an appointment with a specialist now."),
+        _("Book an appointment"),
     ),
     (Side.PRACTICE, Topic.SENT): Words(
         _("A patient is referred to you"),
@@ -78,13 +78,13 @@ EMERGENCY: Mapping[Side, Words] = {
     Side.PATIENT: Words(
         _("Your record was opened in an emergency"),
         _("Your record was opened in an emergency"),
-        _("A practitioner who has no visit with you has opened your record."),
+        _("A practitioner who has no appointment with you has opened your record."),
         _("See who read your record"),
     ),
     Side.CARER: Words(
         _("A record was opened in an emergency"),
         _("The record of %(who)s was opened in an emergency"),
-        _("A practitioner who has no visit with them has opened their record."),
+        _("A practitioner who has no appointment with them has opened their record."),
         _("See who read the record"),
     ),
     Side.PRACTICE: Words(

@@ -15,21 +15,21 @@ from openslot.core.config import Settings
 from openslot.core.language import language
 from openslot.identity.models import Account
 from openslot.notifications.account_messages import AccountNews, account_mail
-from openslot.notifications.desk_messages import visit_of_request_mail
+from openslot.notifications.desk_messages import appointment_of_request_mail
 from openslot.notifications.events import remind_later
 from openslot.notifications.mail import Mail
-from openslot.notifications.messages import News, visit_mail
+from openslot.notifications.messages import News, appointment_mail
 from openslot.notifications.preferences import Kind, wants
 from openslot.notifications.recipients import (
     Recipient,
     Side,
+    appointment_sides,
     department_of,
     department_side,
     patient_side,
-    visit_sides,
 )
 from openslot.notifications.rules import is_still_news
-from openslot.notifications.standing import still_holds, visit_topic
+from openslot.notifications.standing import appointment_topic, still_holds
 from openslot.notifications.timing import awake, quiet_hours, reminder_due
 from openslot.requests import queries as requests
 from openslot.requests.models import Kept
@@ -99,7 +99,7 @@ def queue_news(
     now: datetime,
     settings: Settings,
 ) -> None:
-    """Write to patient and practice what happened to a visit, unless it holds no longer, and
+    """Write to patient and practice what happened to an appointment, unless it holds no longer, and
     have the patient reminded when it comes near. A department for which it was booked is told
     what others did to it.
 
@@ -111,20 +111,20 @@ def queue_news(
         return
     about = {**event, "topic": topic}
     by = UUID(news.event.by) if news.event.by else None
-    for to in visit_sides(session, news.visit, settings, by=by):
-        mail = visit_mail(news, to, settings, now=now)
-        tell(session, to, Kind.VISITS, mail, now=now, about=about)
+    for to in appointment_sides(session, news.appointment, settings, by=by):
+        mail = appointment_mail(news, to, settings, now=now)
+        tell(session, to, Kind.APPOINTMENTS, mail, now=now, about=about)
         if to.side is not Side.PRACTICE and topic != Topic.CANCELLED:
             _remind_later(session, news, to, event, now, settings)
     if news.asked and _is_news_to_who_asked(news, news.asked):
         for to in department_side(session, news.asked.asking, None, settings):
-            mail = visit_of_request_mail(news, news.asked, to, settings)
+            mail = appointment_of_request_mail(news, news.asked, to, settings)
             tell(session, to, Kind.REQUESTS, mail, now=now, about=about)
 
 
 def _is_news_to_who_asked(news: News, asked: Asked) -> bool:
-    """Whether nothing else tells the department that asked: neither did it do this itself, nor
-    is it told that its request was accepted, or cancelled as a whole and not only its visit."""
+    """Whether nothing else tells the department that asked: neither did it do this itself, nor is
+    it told that its request was accepted, or cancelled as a whole and not only its appointment."""
     by_themselves = news.acted is not None and news.acted.id == asked.asking.id
     request_tells = news.topic is Topic.BOOKED or asked.request.status == Kept.CANCELLED
     return not by_themselves and not request_tells
@@ -138,29 +138,32 @@ def queue_reminder(
     now: datetime,
     settings: Settings,
 ) -> None:
-    """Remind the patient, or who cares for them, of a visit that stands as it did.
+    """Remind the patient, or who cares for them, of an appointment that stands as it did.
 
     A worker that was away must not wake anybody: the mail waits for the end of quiet hours.
     """
     news = _news(session, topic, event, now)
-    patient = news.visit.patient if news else None
+    patient = news.appointment.patient if news else None
     to = patient_side(session, patient, settings) if patient else None
     if news is None or to is None:
         return
-    zone = ZoneInfo(to.zone) if to.zone else news.visit.zone
+    zone = ZoneInfo(to.zone) if to.zone else news.appointment.zone
     due = awake(now, quiet=quiet_hours(settings.quiet_hours), zone=zone)
-    mail = visit_mail(news, to, settings, now=now)
+    mail = appointment_mail(news, to, settings, now=now)
     tell(session, to, Kind.REMINDERS, mail, now=now, about={**event, "topic": topic}, due=due)
 
 
 def _news(session: Session, topic: str, event: Mapping[str, Any], now: datetime) -> News | None:
     changed = AppointmentChanged(**event)
-    visit, known = booking.visit(session, UUID(changed.appointment)), visit_topic(topic)
-    if visit is None or not is_still_news(known, changed, visit, now=now):
+    appointment, known = (
+        booking.appointment(session, UUID(changed.appointment)),
+        appointment_topic(topic),
+    )
+    if appointment is None or not is_still_news(known, changed, appointment, now=now):
         return None
-    asked = requests.of_visit(session, visit.id) if visit.service else None
+    asked = requests.of_appointment(session, appointment.id) if appointment.service else None
     acted = department_of(session, changed.by) if asked else None
-    return News(known, changed, visit, asked, acted)
+    return News(known, changed, appointment, asked, acted)
 
 
 def _remind_later(
@@ -172,10 +175,10 @@ def _remind_later(
     settings: Settings,
 ) -> None:
     due = reminder_due(
-        news.visit.starts_at,
+        news.appointment.starts_at,
         hours=settings.reminder_hours,
         quiet=quiet_hours(settings.quiet_hours),
-        zone=ZoneInfo(to.zone) if to.zone else news.visit.zone,
+        zone=ZoneInfo(to.zone) if to.zone else news.appointment.zone,
         now=now,
     )
     if due:

@@ -11,7 +11,7 @@ from openslot.notifications.preferences import Kind, stop_link
 from openslot.notifications.recipients import Recipient
 
 STOP: Mapping[Kind, str] = {
-    Kind.VISITS: _("Stop mail about visits"),
+    Kind.APPOINTMENTS: _("Stop mail about appointments"),
     Kind.REMINDERS: _("Stop reminders"),
     Kind.OFFERS: _("Stop mail about times that come free"),
     Kind.REFERRALS: _("Stop mail about referrals"),

@@ -32,10 +32,10 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """An offered time, and the visit that it would replace."""
+    """An offered time, and the appointment that it would replace."""
 
     offer: Offer
-    visit: Appointment
+    appointment: Appointment
     instead_of: Appointment | None
     token: str
 
@@ -85,7 +85,7 @@ FOLLOWS: Mapping[str, Words] = {
         REQUEST[Topic.CANCELLED].heading, _("What you have asked for will not take place.")
     ),
 }
-"""What has become of a visit, for the department that asked for it."""
+"""What has become of an appointment, for the department that asked for it."""
 
 
 def request_mail(
@@ -116,16 +116,18 @@ def request_mail(
     )
 
 
-def visit_of_request_mail(news: News, asked: Asked, to: Recipient, settings: Settings) -> Mail:
-    """What the department that asked reads of what others did to the visit itself: the old and
-    the new time, by whom, and why if that was said."""
+def appointment_of_request_mail(
+    news: News, asked: Asked, to: Recipient, settings: Settings
+) -> Mail:
+    """What the department that asked reads of what others did to the appointment itself: the old
+    and the new time, by whom, and why if that was said."""
     words, act = FOLLOWS[news.topic], news.topic.rpartition(".")[2]
     address = page(settings, f"requests/{asked.request.id}")
     letter = Letter(
         heading=Sentence(words.heading),
         sentences=[greeting(to.name), Sentence(words.opening)],
         facts=[*_what(asked, to), *times(news, to), _where(asked, to), *by_whom(news, to)],
-        closing=list(own_clock(news.visit, to)),
+        closing=list(own_clock(news.appointment, to)),
         button=(to.language.gettext(_("See the request")), address) if address else None,
     )
     return compose(
@@ -133,7 +135,7 @@ def visit_of_request_mail(news: News, asked: Asked, to: Recipient, settings: Set
         to,
         settings,
         subject=Sentence(words.heading),
-        key=f"{asked.request.id}.visit.{news.event.version}.{act}.{to.mark}",
+        key=f"{asked.request.id}.appointment.{news.event.version}.{act}.{to.mark}",
         kind=Kind.REQUESTS,
     )
 
@@ -159,27 +161,27 @@ def _where(asked: Asked, to: Recipient) -> Fact:
 def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:
     """What somebody is told of a time that is kept for them, with the link that answers.
 
-    An offer in the place of a visit that cannot be kept is news of that visit: who wants no
-    mail about times that come free is told all the same.
+    An offer in the place of an appointment that cannot be kept is news of that appointment: who
+    wants no mail about times that come free is told all the same.
     """
-    offer, visit, say = offered.offer, offered.visit, to.language.gettext
+    offer, appointment, say = offered.offer, offered.appointment, to.language.gettext
     words = _offer_words(offered, to)
     address = page(settings, f"offers/{offered.token}")
     letter = Letter(
         heading=Sentence(words.heading, {"who": to.cares_for} if to.cares_for else {}),
         sentences=[greeting(to.name), Sentence(words.opening)],
-        facts=[*_offered(offered, to), *place_facts(visit, to, settings)],
+        facts=[*_offered(offered, to), *place_facts(appointment, to, settings)],
         closing=[
             Sentence(
                 _("We keep this time for you until %(until)s. Then it goes to others."),
-                {"until": when_there(to.language, offer.expires_at, visit)},
+                {"until": when_there(to.language, offer.expires_at, appointment)},
             ),
-            *own_clock(visit, to),
+            *own_clock(appointment, to),
         ],
         button=(say(_("Take the time, or leave it")), address) if address else None,
     )
-    when = formats.day_time(to.language, visit.starts_at, visit.zone, year=True)
-    kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
+    when = formats.day_time(to.language, appointment.starts_at, appointment.zone, year=True)
+    kind = Kind.APPOINTMENTS if offered.is_rebooking else Kind.OFFERS
     return compose(
         letter,
         to,
@@ -193,15 +195,19 @@ def offer_mail(offered: Offered, to: Recipient, settings: Settings) -> Mail:
 def _offer_words(offered: Offered, to: Recipient) -> Words:
     if offered.is_rebooking and to.cares_for:
         return Words(
-            _("A new time for a visit of %(who)s"),
-            _("The old time of the visit cannot be kept. We are sorry, and offer you another."),
-            _("A new time for a visit: %(when)s"),
+            _("A new time for an appointment of %(who)s"),
+            _(
+                "The old time of the appointment cannot be kept. We are sorry, and offer you another."
+            ),
+            _("A new time for an appointment: %(when)s"),
         )
     if offered.is_rebooking:
         return Words(
-            _("A new time for your visit"),
-            _("The old time of your visit cannot be kept. We are sorry, and offer you another."),
-            _("A new time for your visit: %(when)s"),
+            _("A new time for your appointment"),
+            _(
+                "The old time of your appointment cannot be kept. We are sorry, and offer you another."
+            ),
+            _("A new time for your appointment: %(when)s"),
         )
     if offered.instead_of:
         return Words(
@@ -217,14 +223,14 @@ def _offer_words(offered: Offered, to: Recipient) -> Words:
 
 
 def _offered(offered: Offered, to: Recipient) -> Iterator[Fact]:
-    say, visit = to.language.gettext, offered.visit
+    say, appointment = to.language.gettext, offered.appointment
     if to.cares_for:
         yield say(_("For")), to.cares_for
-    if visit.service:
-        yield say(_("Service")), visit.service.name
+    if appointment.service:
+        yield say(_("Service")), appointment.service.name
     elif to.side is not Side.PRACTICE:
-        yield say(_("With")), visit.with_whom
-    yield say(_("When")), when_there(to.language, visit.starts_at, visit)
+        yield say(_("With")), appointment.with_whom
+    yield say(_("When")), when_there(to.language, appointment.starts_at, appointment)
     if offered.instead_of:
         old = offered.instead_of
         yield say(_("Instead of")), when_there(to.language, old.starts_at, old)

@@ -11,17 +11,17 @@ from openslot.core import outbox
 
 
 class Topic(StrEnum):
-    """REMINDER: a visit comes near."""
+    """REMINDER: an appointment comes near."""
 
-    REMINDER = "visit.reminder"
+    REMINDER = "appointment.reminder"
 
 
 def remind_later(
     session: Session, event: Mapping[str, Any], *, due: datetime, now: datetime
 ) -> None:
-    """Have the worker remind of the visit as the event says it stands; once for each time.
+    """Have the worker remind of the appointment as the event says it stands; once for each time.
 
-    A visit that is moved away and back again has one reminder, not two.
+    An appointment that is moved away and back again has one reminder, not two.
     """
     stands = f"{event['appointment']} {event['schedule']} {event['start']}"
     outbox.send(session, Topic.REMINDER, dict(event), now=now, due=due, once=stands)

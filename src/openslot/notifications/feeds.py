@@ -20,7 +20,7 @@ from openslot.notifications.models import CalendarFeed
 from openslot.notifications.titles import side_of, title
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
-"""Who has visits that a calendar can show."""
+"""Who has appointments that a calendar can show."""
 
 LOOKS_BACK = timedelta(days=31)
 """For so long what is over stays in the calendar."""
@@ -67,10 +67,13 @@ def read_feed(
         raise NotFound
     account = owner.account
     standing = directory.standing_of(session, account.id)
-    visits = queries.calendar_of(session, standing, since=now - LOOKS_BACK)
+    appointments = queries.calendar_of(session, standing, since=now - LOOKS_BACK)
     tongue = language(account.locale, settings.locale)
     return ics.calendar_feed(
-        ((visit, title(visit, side_of(visit, standing.patient_id), tongue)) for visit in visits),
+        (
+            (appointment, title(appointment, side_of(appointment, standing.patient_id), tongue))
+            for appointment in appointments
+        ),
         name=settings.network_name,
         public_url=public_url,
     )

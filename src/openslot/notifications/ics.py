@@ -1,4 +1,4 @@
-"""Visits as entries of a calendar: iCalendar (RFC 5545), exchanged by mail (RFC 5546).
+"""Appointments as entries of a calendar: iCalendar (RFC 5545), exchanged by mail (RFC 5546).
 
 All instants are written in UTC. Readers get them right in winter and summer alike, which does
 not hold for zone definitions: several read icalendar's default range an hour wrong.
@@ -44,7 +44,7 @@ class Attendee:
 
 
 def calendar_entry(
-    visit: Appointment,
+    appointment: Appointment,
     *,
     method: Method,
     public_url: str,
@@ -53,17 +53,17 @@ def calendar_entry(
     now: datetime,
     attendee: Attendee | None = None,
 ) -> bytes:
-    """The visit as an iCalendar object (RFC 5545), for mail or download.
+    """The appointment as an iCalendar object (RFC 5545), for mail or download.
 
-    The UID is the visit's UUID, without a host (RFC 7986, 5.3), so that it stays the same also
-    when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
+    The UID is the appointment's UUID, without a host (RFC 7986, 5.3), so that it stays the same
+    also when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
     ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and CANCEL are for an
-    attendee; PUBLISH has none (RFC 5546, 3.2.1). ``summary`` is its title.
-    Nothing tells why somebody comes: neither the reason nor the name of a service.
+    attendee; PUBLISH has none (RFC 5546, 3.2.1). ``summary`` is its title. Nothing tells why
+    somebody comes: neither the reason nor the name of a service.
     """
     calendar = _calendar()
     calendar.add("method", method)
-    event = _event(visit, summary, public_url, now)
+    event = _event(appointment, summary, public_url, now)
     event.add("organizer", _organizer(organizer))
     if attendee:
         event.add("attendee", _invited(attendee))
@@ -75,11 +75,11 @@ def calendar_entry(
 def calendar_feed(
     entries: Iterable[tuple[Appointment, str]], *, name: str, public_url: str
 ) -> bytes:
-    """Visits, each with what it is called, as a calendar to subscribe to (RFC 7986).
+    """Appointments, each with what it is called, as a calendar to subscribe to (RFC 7986).
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
     calendar in which nothing changed is the same bytes. Nobody is invited by it. One without
-    visits defines UTC, since a calendar holds one component at least (RFC 5545, 3.6).
+    appointments defines UTC, since a calendar holds one component at least (RFC 5545, 3.6).
     """
     calendar = _calendar()
     for property_name in ("name", "x-wr-calname"):
@@ -87,8 +87,8 @@ def calendar_feed(
         calendar.add(property_name, vText(_text(name)))
     calendar.add("refresh-interval", REFRESHED, parameters={"VALUE": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
-    for visit, called in entries:
-        calendar.add_component(_event(visit, called, public_url, visit.changed_at))
+    for appointment, called in entries:
+        calendar.add_component(_event(appointment, called, public_url, appointment.changed_at))
     if not calendar.subcomponents:
         calendar.add_component(_utc())
     written: bytes = calendar.to_ical()
@@ -102,10 +102,10 @@ def place_of(centre: Centre) -> str:
     return place if said else f"{place}, {centre.suburb}"
 
 
-def page_of(visit: Appointment, public_url: str) -> str | None:
-    """The address of the visit's page; None where no public address is set."""
+def page_of(appointment: Appointment, public_url: str) -> str | None:
+    """The address of the appointment's page; None where no public address is set."""
     base = public_url.rstrip("/")
-    return f"{base}/appointments/{visit.id}" if base else None
+    return f"{base}/appointments/{appointment.id}" if base else None
 
 
 def _calendar() -> Calendar:
@@ -115,19 +115,19 @@ def _calendar() -> Calendar:
     return calendar
 
 
-def _event(visit: Appointment, summary: str, public_url: str, now: datetime) -> Event:
+def _event(appointment: Appointment, summary: str, public_url: str, now: datetime) -> Event:
     event = Event()
-    event.add("uid", str(visit.id))
-    event.add("sequence", visit.version - 1)
+    event.add("uid", str(appointment.id))
+    event.add("sequence", appointment.version - 1)
     event.add("dtstamp", now)
-    event.add("created", visit.created_at)
-    event.add("last-modified", visit.changed_at)
-    event.add("dtstart", visit.starts_at)
-    event.add("dtend", visit.ends_at)
+    event.add("created", appointment.created_at)
+    event.add("last-modified", appointment.changed_at)
+    event.add("dtstart", appointment.starts_at)
+    event.add("dtend", appointment.ends_at)
     event.add("summary", _text(summary))
-    event.add("location", _text(place_of(visit.centre)))
-    event.add("status", STATUSES.get(visit.status, "CONFIRMED"))
-    page = page_of(visit, public_url)
+    event.add("location", _text(place_of(appointment.centre)))
+    event.add("status", STATUSES.get(appointment.status, "CONFIRMED"))
+    page = page_of(appointment, public_url)
     if page:
         event.add("url", page)
         # Some calendar programs show no URL, but all show the description.

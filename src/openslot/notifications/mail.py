@@ -17,7 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 from openslot.core.config import Settings
 from openslot.notifications.ics import Method
 
-FILE_NAME = "visit.ics"
+FILE_NAME = "appointment.ics"
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Line ends of RFC 5322, and bodies that pass servers without 8BITMIME."""

@@ -1,7 +1,7 @@
-"""The mails of a visit: booked, moved, cancelled, near; to the patient, or who cares for them,
-and to whoever gives the care.
+"""The mails of an appointment: booked, moved, cancelled, near; to the patient, or who cares for
+them, and to whoever gives the care.
 
-Times are those of the centre, with its city and offset. Neither the reason for a visit nor a
+Times are those of the centre, with its city and offset. Neither the reason for an appointment nor a
 name stands in a subject, which phones show on locked screens; the reason stands nowhere.
 """
 
@@ -28,21 +28,21 @@ from openslot.notifications.titles import title
 from openslot.requests.queries import Asked
 
 Fact = tuple[str, str]
-VisitTopic = Topic | events.Topic
+AppointmentTopic = Topic | events.Topic
 REMINDER = events.Topic.REMINDER
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What happened to a visit, or that it comes near.
+    """What happened to an appointment, or that it comes near.
 
-    ``asked`` is the request of a department that the visit stands for, and ``acted`` the
+    ``asked`` is the request of a department that the appointment stands for, and ``acted`` the
     department of whoever did it, where they work for one.
     """
 
-    topic: VisitTopic
+    topic: AppointmentTopic
     event: AppointmentChanged
-    visit: Appointment
+    appointment: Appointment
     asked: Asked | None = None
     acted: Department | None = None
 
@@ -56,77 +56,79 @@ class Words:
     opening: str
 
 
-WORDS: Mapping[tuple[Side, VisitTopic], Words] = {
+WORDS: Mapping[tuple[Side, AppointmentTopic], Words] = {
     (Side.PATIENT, Topic.BOOKED): Words(
-        _("Your visit is booked: %(when)s"),
-        _("Your visit is booked"),
+        _("Your appointment is booked: %(when)s"),
+        _("Your appointment is booked"),
         _("Here is when and where it takes place."),
     ),
     (Side.PATIENT, Topic.MOVED): Words(
-        _("Your visit has moved: %(when)s"),
-        _("Your visit has moved"),
-        _("Your visit has a new time. The old one no longer holds."),
+        _("Your appointment has moved: %(when)s"),
+        _("Your appointment has moved"),
+        _("Your appointment has a new time. The old one no longer holds."),
     ),
     (Side.PATIENT, Topic.CANCELLED): Words(
-        _("Your visit is cancelled: %(when)s"),
-        _("Your visit is cancelled"),
-        _("This visit will not take place."),
+        _("Your appointment is cancelled: %(when)s"),
+        _("Your appointment is cancelled"),
+        _("This appointment will not take place."),
     ),
     (Side.PATIENT, REMINDER): Words(
-        _("Reminder of your visit: %(when)s"),
-        _("Your visit is coming up"),
-        _("This is a reminder of a visit that you have booked."),
+        _("Reminder of your appointment: %(when)s"),
+        _("Your appointment is coming up"),
+        _("This is a reminder of an appointment that you have booked."),
     ),
     (Side.CARER, Topic.BOOKED): Words(
-        _("A visit is booked: %(when)s"),
-        _("A visit of %(who)s is booked"),
+        _("An appointment is booked: %(when)s"),
+        _("An appointment of %(who)s is booked"),
         _("Here is when and where it takes place."),
     ),
     (Side.CARER, Topic.MOVED): Words(
-        _("A visit has moved: %(when)s"),
-        _("A visit of %(who)s has moved"),
-        _("The visit has a new time. The old one no longer holds."),
+        _("An appointment has moved: %(when)s"),
+        _("An appointment of %(who)s has moved"),
+        _("The appointment has a new time. The old one no longer holds."),
     ),
     (Side.CARER, Topic.CANCELLED): Words(
-        _("A visit is cancelled: %(when)s"),
-        _("A visit of %(who)s is cancelled"),
-        _("This visit will not take place."),
+        _("An appointment is cancelled: %(when)s"),
+        _("An appointment of %(who)s is cancelled"),
+        _("This appointment will not take place."),
     ),
     (Side.CARER, REMINDER): Words(
-        _("Reminder of a visit: %(when)s"),
-        _("A visit of %(who)s is coming up"),
-        _("This is a reminder of a visit of somebody you care for."),
+        _("Reminder of an appointment: %(when)s"),
+        _("An appointment of %(who)s is coming up"),
+        _("This is a reminder of an appointment of somebody you care for."),
     ),
     (Side.PRACTICE, Topic.BOOKED): Words(
-        _("New visit: %(when)s"),
-        _("New visit"),
-        _("A visit with you was booked."),
+        _("New appointment: %(when)s"),
+        _("New appointment"),
+        _("An appointment with you was booked."),
     ),
     (Side.PRACTICE, Topic.MOVED): Words(
-        _("Visit moved: %(when)s"),
-        _("Visit moved"),
-        _("This visit has a new time. The old one no longer holds."),
+        _("Appointment moved: %(when)s"),
+        _("Appointment moved"),
+        _("This appointment has a new time. The old one no longer holds."),
     ),
     (Side.PRACTICE, Topic.CANCELLED): Words(
-        _("Visit cancelled: %(when)s"),
-        _("Visit cancelled"),
-        _("This visit will not take place. Its time is free again."),
+        _("Appointment cancelled: %(when)s"),
+        _("Appointment cancelled"),
+        _("This appointment will not take place. Its time is free again."),
     ),
 }
 
 
-def visit_mail(news: News, to: Recipient, settings: Settings, *, now: datetime) -> Mail:
-    """What ``to`` is told of the news, with the visit for their calendar (RFC 6047), where it
+def appointment_mail(news: News, to: Recipient, settings: Settings, *, now: datetime) -> Mail:
+    """What ``to`` is told of the news, with the appointment for their calendar (RFC 6047), where it
     stands already when they are reminded."""
     words, reminds = WORDS[to.side, news.topic], news.topic is REMINDER
-    when = formats.day_time(to.language, news.visit.starts_at, news.visit.zone, year=True)
+    when = formats.day_time(
+        to.language, news.appointment.starts_at, news.appointment.zone, year=True
+    )
     return compose(
         _letter(news, words, to, settings),
         to,
         settings,
         subject=Sentence(words.subject, {"when": when}),
         key=_key(news, to),
-        kind=Kind.REMINDERS if reminds else Kind.VISITS,
+        kind=Kind.REMINDERS if reminds else Kind.APPOINTMENTS,
         calendar=None if reminds else _calendar(news, to, settings, now),
         method=None if reminds else _method(news),
     )
@@ -144,42 +146,42 @@ def _key(news: News, to: Recipient) -> str:
 
 def _calendar(news: News, to: Recipient, settings: Settings, now: datetime) -> bytes:
     return ics.calendar_entry(
-        news.visit,
+        news.appointment,
         method=_method(news),
         public_url=settings.public_url,
         organizer=settings.mail_from,
         now=now,
         attendee=Attendee(to.name, to.email),
-        summary=title(news.visit, to.side, to.language),
+        summary=title(news.appointment, to.side, to.language),
     )
 
 
 def _letter(news: News, words: Words, to: Recipient, settings: Settings) -> Letter:
-    page = ics.page_of(news.visit, settings.public_url)
+    page = ics.page_of(news.appointment, settings.public_url)
     who = {"who": to.cares_for} if to.cares_for else {}
     return Letter(
         heading=Sentence(words.heading, who),
         sentences=[greeting(to.name), Sentence(words.opening)],
         facts=[
-            *_people(news.visit, to),
+            *_people(news.appointment, to),
             *_asking(news, to),
             *times(news, to),
-            *place_facts(news.visit, to, settings),
+            *place_facts(news.appointment, to, settings),
             *by_whom(news, to),
         ],
-        closing=[*own_clock(news.visit, to), *_may_change(news, to, settings)],
-        button=(to.language.gettext(_("See the visit")), page) if page else None,
+        closing=[*own_clock(news.appointment, to), *_may_change(news, to, settings)],
+        button=(to.language.gettext(_("See the appointment")), page) if page else None,
     )
 
 
-def _people(visit: Appointment, to: Recipient) -> Iterator[Fact]:
+def _people(appointment: Appointment, to: Recipient) -> Iterator[Fact]:
     say = to.language.gettext
-    if to.side is Side.PRACTICE and visit.patient:
-        yield say(_("Patient")), visit.patient.name
-    if visit.service:
-        yield say(_("Service")), visit.service.name
+    if to.side is Side.PRACTICE and appointment.patient:
+        yield say(_("Patient")), appointment.patient.name
+    if appointment.service:
+        yield say(_("Service")), appointment.service.name
     elif to.side is not Side.PRACTICE:
-        yield say(_("With")), visit.with_whom
+        yield say(_("With")), appointment.with_whom
 
 
 def _asking(news: News, to: Recipient) -> Iterator[Fact]:
@@ -198,31 +200,31 @@ def how_soon(asked: Asked, to: Recipient) -> Fact:
 
 
 def times(news: News, to: Recipient) -> Iterator[Fact]:
-    """When a visit is, when it was before it moved, and how long it takes."""
-    say, appointment = to.language.gettext, news.visit
-    yield say(_("When")), when_there(to.language, appointment.starts_at, news.visit)
+    """When an appointment is, when it was before it moved, and how long it takes."""
+    say, appointment = to.language.gettext, news.appointment
+    yield say(_("When")), when_there(to.language, appointment.starts_at, news.appointment)
     if news.topic is Topic.MOVED and news.event.was:
         before = datetime.fromisoformat(news.event.was)
-        yield say(_("Before")), when_there(to.language, before, news.visit)
+        yield say(_("Before")), when_there(to.language, before, news.appointment)
     minutes = (appointment.ends_at - appointment.starts_at) // timedelta(minutes=1)
     yield say(_("How long")), formats.duration(to.language, minutes)
 
 
-def when_there(language: Language, start: datetime, visit: Appointment) -> str:
+def when_there(language: Language, start: datetime, appointment: Appointment) -> str:
     """Day and time at the centre: "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"."""
     return language.gettext(
         _("%(time)s, %(zone)s (%(offset)s)"),
-        time=formats.day_time(language, start, visit.zone, year=True),
-        zone=formats.zone_city(language, visit.zone),
-        offset=formats.offset(start, visit.zone),
+        time=formats.day_time(language, start, appointment.zone, year=True),
+        zone=formats.zone_city(language, appointment.zone),
+        offset=formats.offset(start, appointment.zone),
     )
 
 
-def place_facts(visit: Appointment, to: Recipient, settings: Settings) -> Iterator[Fact]:
-    """Where the visit takes place and, for patients, the nearest telephone."""
-    say, centre = to.language.gettext, visit.centre
+def place_facts(appointment: Appointment, to: Recipient, settings: Settings) -> Iterator[Fact]:
+    """Where the appointment takes place and, for patients, the nearest telephone."""
+    say, centre = to.language.gettext, appointment.centre
     yield say(_("Where")), ics.place_of(centre)
-    nearest = (one.phone for one in (visit.service, visit.department, centre) if one)
+    nearest = (one.phone for one in (appointment.service, appointment.department, centre) if one)
     phone = next(filter(None, nearest), None)
     if phone and to.side is not Side.PRACTICE:
         yield say(_("Phone")), formats.phone(phone, settings.country)
@@ -235,8 +237,8 @@ def by_whom(news: News, to: Recipient) -> Iterator[Fact]:
         yield say(_("Cancelled by")), who
     elif who and news.topic is Topic.MOVED and _between_departments(news, to):
         yield say(_("Moved by")), who
-    if news.topic is Topic.CANCELLED and news.visit.status_reason:
-        yield say(_("Why")), news.visit.status_reason
+    if news.topic is Topic.CANCELLED and news.appointment.status_reason:
+        yield say(_("Why")), news.appointment.status_reason
 
 
 def _between_departments(news: News, to: Recipient) -> bool:
@@ -248,30 +250,32 @@ def _by(news: News, to: Recipient) -> str | None:
     named in mail."""
     if news.event.by is None:
         return None
-    visit, account_id = news.visit, UUID(news.event.by)
+    appointment, account_id = news.appointment, UUID(news.event.by)
     if account_id == to.account_id:
         return to.language.gettext(_("You"))
     if _between_departments(news, to):
-        return _department_or_patient(news, account_id, to) or visit.centre.name
-    for person in (visit.patient, visit.practitioner):
+        return _department_or_patient(news, account_id, to) or appointment.centre.name
+    for person in (appointment.patient, appointment.practitioner):
         if person and person.account_id == account_id:
             return person.name
-    return visit.centre.name
+    return appointment.centre.name
 
 
 def _department_or_patient(news: News, account_id: UUID, to: Recipient) -> str | None:
     """Departments do not read in mail who the patient is that they ask for."""
     if news.acted:
         return news.acted.name
-    patient = news.visit.patient
+    patient = news.appointment.patient
     is_theirs = patient is not None and patient.account_id == account_id
     return to.language.gettext(_("The patient")) if is_theirs else None
 
 
-def own_clock(visit: Appointment, to: Recipient) -> Iterator[Sentence]:
+def own_clock(appointment: Appointment, to: Recipient) -> Iterator[Sentence]:
     """How far the reader's clock is from that of the centre."""
-    start = visit.starts_at
-    said = formats.zone_difference(to.language, to.zone or visit.zone, visit.zone, start)
+    start = appointment.starts_at
+    said = formats.zone_difference(
+        to.language, to.zone or appointment.zone, appointment.zone, start
+    )
     if said:
         yield Sentence(said)
 

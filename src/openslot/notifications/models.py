@@ -21,7 +21,7 @@ class Preference(Base):
     account_id: Mapped[UUID] = mapped_column(
         ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
     )
-    visits: Mapped[bool] = mapped_column(Boolean, default=True)
+    appointments: Mapped[bool] = mapped_column(Boolean, default=True)
     reminders: Mapped[bool] = mapped_column(Boolean, default=True)
     offers: Mapped[bool] = mapped_column(Boolean, default=True)
     referrals: Mapped[bool] = mapped_column(Boolean, default=True)

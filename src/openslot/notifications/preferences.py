@@ -21,7 +21,7 @@ from openslot.notifications.models import Preference
 class Kind(StrEnum):
     """A kind of mail that can be switched off; the names of Preference's columns."""
 
-    VISITS = "visits"
+    APPOINTMENTS = "appointments"
     REMINDERS = "reminders"
     OFFERS = "offers"
     REFERRALS = "referrals"
@@ -29,9 +29,9 @@ class Kind(StrEnum):
 
 
 KINDS: Mapping[Role, tuple[Kind, ...]] = {
-    Role.PATIENT: (Kind.VISITS, Kind.REMINDERS, Kind.OFFERS, Kind.REFERRALS),
-    Role.PRACTITIONER: (Kind.VISITS, Kind.REFERRALS),
-    Role.STAFF: (Kind.VISITS, Kind.REQUESTS, Kind.OFFERS),
+    Role.PATIENT: (Kind.APPOINTMENTS, Kind.REMINDERS, Kind.OFFERS, Kind.REFERRALS),
+    Role.PRACTITIONER: (Kind.APPOINTMENTS, Kind.REFERRALS),
+    Role.STAFF: (Kind.APPOINTMENTS, Kind.REQUESTS, Kind.OFFERS),
     Role.CENTRE_ADMIN: (),
     Role.NETWORK_ADMIN: (),
 }

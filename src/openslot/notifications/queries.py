@@ -74,11 +74,11 @@ def owner_of(session: Session, token_hash: bytes) -> Owner | None:
 
 
 def calendar_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
-    """The visits that somebody's calendar shows; one statement."""
+    """The appointments that somebody's calendar shows; one statement."""
     whose = _whose(standing)
     if whose is None:
         return []
-    return booking.visits(
+    return booking.appointments(
         session, whose, Appointment.status.in_(SHOWN), Appointment.ends_at > since
     )
 

@@ -68,29 +68,29 @@ def practitioner_side(
 
 
 def practice_side(
-    session: Session, visit: Appointment, settings: Settings, *, by: UUID | None = None
+    session: Session, appointment: Appointment, settings: Settings, *, by: UUID | None = None
 ) -> list[Recipient]:
-    """The practitioner of a visit, or for a service whom :func:`department_side` names.
+    """The practitioner of an appointment, or for a service whom :func:`department_side` names.
 
     Of a department's staff whoever did it, ``by``, is left out: they know.
     """
-    if visit.practitioner:
-        person = practitioner_side(session, visit.practitioner, settings)
+    if appointment.practitioner:
+        person = practitioner_side(session, appointment.practitioner, settings)
         return [person] if person else []
-    if visit.department is None:
+    if appointment.department is None:
         return []
-    told = department_side(session, visit.department, visit.service, settings)
+    told = department_side(session, appointment.department, appointment.service, settings)
     return [one for one in told if by is None or one.account_id != by]
 
 
-def visit_sides(
-    session: Session, visit: Appointment, settings: Settings, *, by: UUID | None
+def appointment_sides(
+    session: Session, appointment: Appointment, settings: Settings, *, by: UUID | None
 ) -> Iterator[Recipient]:
-    """Everybody whom what ``by`` did to a visit concerns, and who has an address."""
-    patient = patient_side(session, visit.patient, settings) if visit.patient else None
+    """Everybody whom what ``by`` did to an appointment concerns, and who has an address."""
+    patient = patient_side(session, appointment.patient, settings) if appointment.patient else None
     if patient:
         yield patient
-    yield from practice_side(session, visit, settings, by=by)
+    yield from practice_side(session, appointment, settings, by=by)
 
 
 def department_side(

@@ -1,4 +1,4 @@
-"""Whether what a mail tells of a visit is still worth telling: a pure decision."""
+"""Whether what a mail tells of an appointment is still worth telling: a pure decision."""
 
 from datetime import datetime
 
@@ -11,22 +11,30 @@ OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 
 
 def is_still_news(
-    topic: Topic | events.Topic, event: AppointmentChanged, visit: Appointment, *, now: datetime
+    topic: Topic | events.Topic,
+    event: AppointmentChanged,
+    appointment: Appointment,
+    *,
+    now: datetime,
 ) -> bool:
-    """Whether the visit stands as the event says, so that telling it now tells the truth.
+    """Whether the appointment stands as the event says, so that telling it now tells the truth.
 
-    Events may be handled late and in any order. A confirmation after the cancellation, or of
-    a time that the visit has left, is not sent: the later event tells what holds. That a visit
-    is off stays true. A confirmation of what is over already helps nobody, and nobody is
-    reminded of a visit that has begun, or whose patient is here.
+    Events may be handled late and in any order. A confirmation after the cancellation, or of a time
+    that the appointment has left, is not sent: the later event tells what holds. That an
+    appointment is off stays true. A confirmation of what is over already helps nobody, and nobody
+    is reminded of an appointment that has begun, or whose patient is here.
     """
     if topic is Topic.CANCELLED:
-        return visit.status in OFF
-    if visit.status in OFF or visit.ends_at <= now:
+        return appointment.status in OFF
+    if appointment.status in OFF or appointment.ends_at <= now:
         return False
-    if topic is REMINDER and (visit.status != Status.BOOKED or visit.starts_at <= now):
+    if topic is REMINDER and (appointment.status != Status.BOOKED or appointment.starts_at <= now):
         return False
-    if visit.version == event.version:
+    if appointment.version == event.version:
         return True
-    stands = (visit.schedule_id, visit.starts_at.isoformat(), visit.ends_at.isoformat())
+    stands = (
+        appointment.schedule_id,
+        appointment.starts_at.isoformat(),
+        appointment.ends_at.isoformat(),
+    )
     return stands == (event.schedule, event.start, event.end)

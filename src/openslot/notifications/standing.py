@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import events as booking
-from openslot.booking import queries as visits
+from openslot.booking import queries as appointments
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Status
 from openslot.notifications import events
-from openslot.notifications.messages import VisitTopic
+from openslot.notifications.messages import AppointmentTopic
 from openslot.notifications.rules import OFF, is_still_news
 from openslot.offers import events as offers
 from openslot.offers.models import Offer, OfferStatus
@@ -36,7 +36,7 @@ REQUEST_IS: Mapping[str, Kept] = {
     requests.Topic.DECLINED: Kept.DECLINED,
     requests.Topic.CANCELLED: Kept.CANCELLED,
 }
-"""How a request stands while the news holds; cancelled may also be its visit."""
+"""How a request stands while the news holds; cancelled may also be its appointment."""
 
 
 def still_holds(session: Session, topic: str, event: Event, *, now: datetime) -> bool:
@@ -45,15 +45,17 @@ def still_holds(session: Session, topic: str, event: Event, *, now: datetime) ->
     return judge is None or judge(session, topic, event, now)
 
 
-def visit_topic(topic: str) -> VisitTopic:
-    """The topic of an event about a visit."""
+def appointment_topic(topic: str) -> AppointmentTopic:
+    """The topic of an event about an appointment."""
     return events.Topic(topic) if topic in set(events.Topic) else booking.Topic(topic)
 
 
-def _visit(session: Session, topic: str, event: Event, now: datetime) -> bool:
+def _appointment(session: Session, topic: str, event: Event, now: datetime) -> bool:
     changed = AppointmentChanged(**event)
-    visit = visits.visit(session, UUID(changed.appointment))
-    return visit is not None and is_still_news(visit_topic(topic), changed, visit, now=now)
+    appointment = appointments.appointment(session, UUID(changed.appointment))
+    return appointment is not None and is_still_news(
+        appointment_topic(topic), changed, appointment, now=now
+    )
 
 
 def _referral(session: Session, topic: str, event: Event, now: datetime) -> bool:
@@ -70,10 +72,14 @@ def _request(session: Session, topic: str, event: Event, _now: datetime) -> bool
     request = session.get(ServiceRequest, UUID(event["request"]))
     if request is None:
         return False
-    visit = visits.visit(session, request.appointment_id) if request.appointment_id else None
-    if topic == requests.Topic.CANCELLED and visit is not None:
-        return visit.status in OFF
-    if visit is not None and visit.status in OFF:
+    appointment = (
+        appointments.appointment(session, request.appointment_id)
+        if request.appointment_id
+        else None
+    )
+    if topic == requests.Topic.CANCELLED and appointment is not None:
+        return appointment.status in OFF
+    if appointment is not None and appointment.status in OFF:
         # It was cancelled on its own page meanwhile, and news of that is on its way.
         return False
     if request.version == event["version"]:
@@ -81,7 +87,7 @@ def _request(session: Session, topic: str, event: Event, _now: datetime) -> bool
     if topic in (requests.Topic.MADE, requests.Topic.AMENDED):
         return request.status == Kept.NEW
     if topic == requests.Topic.COMPLETED:
-        return visit is not None and visit.status is Status.FULFILLED
+        return appointment is not None and appointment.status is Status.FULFILLED
     return request.status == REQUEST_IS[topic]
 
 
@@ -91,7 +97,7 @@ def _offer(session: Session, _topic: str, event: Event, now: datetime) -> bool:
 
 
 JUDGES: Mapping[str, Judge] = {
-    **dict.fromkeys((*booking.Topic, *events.Topic), _visit),
+    **dict.fromkeys((*booking.Topic, *events.Topic), _appointment),
     **dict.fromkeys(referrals.Topic, _referral),
     **dict.fromkeys(requests.Topic, _request),
     offers.Topic.MADE: _offer,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import queries as visits
+from openslot.booking import queries as appointments
 from openslot.booking.models import Appointment
 from openslot.core.config import Settings
 from openslot.directory import queries as directory
@@ -51,7 +51,7 @@ TO_WHO_ASKED = frozenset(
         RequestTopic.COMPLETED,
     }
 )
-"""Whom an act concerns that neither department did, but an administrator or its visit."""
+"""Whom an act concerns that neither department did, but an administrator or its appointment."""
 
 
 def queue_referral_news(
@@ -85,12 +85,12 @@ def _of_referral(
 def queue_request_news(
     session: Session, topic: str, event: Event, *, now: datetime, settings: Settings
 ) -> None:
-    """Tell the department that did not act, unless mail about the visit tells it already."""
+    """Tell the department that did not act, unless mail about the appointment tells it already."""
     asked = requests.asked(session, UUID(event["request"]))
     if asked is None or not still_holds(session, topic, event, now=now):
         return
     for told in _told(session, asked, topic, event):
-        if told.id == asked.department.id and _visit_tells(asked, topic, event):
+        if told.id == asked.department.id and _appointment_tells(asked, topic, event):
             continue
         # What is asked of a service goes to its own address; answers go to whoever asked.
         service = asked.service if told.id == asked.department.id else None
@@ -100,13 +100,13 @@ def queue_request_news(
             tell(session, to, Kind.REQUESTS, mail, now=now, about=about)
 
 
-def _visit_tells(asked: Asked, topic: str, event: Event) -> bool:
-    """Whether those who do it are told by the mail about its visit, which has what is for their
-    calendar: booked, moved or cancelled with the request."""
+def _appointment_tells(asked: Asked, topic: str, event: Event) -> bool:
+    """Whether those who do it are told by the mail about its appointment, which has what is for
+    their calendar: booked, moved or cancelled with the request."""
     if topic == RequestTopic.AMENDED:
         return bool(event.get("moved"))
     follows = topic in (RequestTopic.ACCEPTED, RequestTopic.CANCELLED)
-    return follows and asked.visit is not None
+    return follows and asked.appointment is not None
 
 
 def _told(session: Session, asked: Asked, topic: str, event: Event) -> tuple[Department, ...]:
@@ -129,12 +129,12 @@ def queue_offer(
     offer = session.get(Offer, UUID(event["offer"]))
     if offer is None or not still_holds(session, topic, event, now=now):
         return
-    kept = visits.visit(session, offer.hold_id)
+    kept = appointments.appointment(session, offer.hold_id)
     if kept is None:
         return
-    old = visits.visit(session, offer.appointment_id) if offer.appointment_id else None
+    old = appointments.appointment(session, offer.appointment_id) if offer.appointment_id else None
     offered = Offered(offer, kept, old, token_of(settings.key(), offer.id))
-    kind = Kind.VISITS if offered.is_rebooking else Kind.OFFERS
+    kind = Kind.APPOINTMENTS if offered.is_rebooking else Kind.OFFERS
     for to in _of_offer(session, offer, kept, settings):
         mail = offer_mail(offered, to, settings)
         tell(session, to, kind, mail, now=now, about={**event, "topic": topic})

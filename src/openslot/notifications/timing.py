@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 MINUTE = timedelta(minutes=1)
 
 USEFUL = timedelta(hours=2)
-"""A reminder nearer to the visit than this comes too late to be of use."""
+"""A reminder nearer to the appointment than this comes too late to be of use."""
 
 
 class Quiet(NamedTuple):
@@ -36,7 +36,7 @@ def quiet_hours(written: str) -> Quiet | None:
 def reminder_due(
     start: datetime, *, hours: int, quiet: Quiet | None, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
-    """When to remind of a visit at ``start``; None where that is over, or ``hours`` is 0.
+    """When to remind of an appointment at ``start``; None where that is over, or ``hours`` is 0.
 
     ``hours`` before the start, unless that is in the quiet hours of the reader's clock: then
     when they end, if that is useful still, else in the last minute before they began.

@@ -1,5 +1,5 @@
-"""What a visit is called in a calendar, which others may look into: one rule for the entries in
-mail, for those that are downloaded, and for the calendars that programs subscribe to."""
+"""What an appointment is called in a calendar, which others may look into: one rule for the entries
+in mail, for those that are downloaded, and for the calendars that programs subscribe to."""
 
 from uuid import UUID
 
@@ -9,24 +9,24 @@ from openslot.notifications.letters import marked as _
 from openslot.notifications.recipients import Side
 
 
-def title(visit: Appointment, side: Side, language: Language) -> str:
+def title(appointment: Appointment, side: Side, language: Language) -> str:
     """For those who give care the patient's initials, for patients with whom it is, for carers
     also whose it is; never a service, never why."""
-    say, patient = language.gettext, visit.patient
+    say, patient = language.gettext, appointment.patient
     if side is Side.PRACTICE:
         who = initials(patient.name) if patient else ""
-        return say(_("Visit: %(who)s"), who=who) if who else say(_("Booked"))
-    whom = visit.practitioner.name if visit.practitioner else visit.centre.name
+        return say(_("Appointment: %(who)s"), who=who) if who else say(_("Booked"))
+    whom = appointment.practitioner.name if appointment.practitioner else appointment.centre.name
     if side is Side.CARER and patient:
-        return say(_("%(who)s: visit with %(name)s"), who=patient.name, name=whom)
-    return say(_("Visit with %(name)s"), name=whom)
+        return say(_("%(who)s: appointment with %(name)s"), who=patient.name, name=whom)
+    return say(_("Appointment with %(name)s"), name=whom)
 
 
-def side_of(visit: Appointment, patient_id: UUID | None) -> Side:
-    """The side of somebody who may see the visit: of this patient, or None who gives care."""
+def side_of(appointment: Appointment, patient_id: UUID | None) -> Side:
+    """The side of somebody who may see the appointment: of this patient, or None who gives care."""
     if patient_id is None:
         return Side.PRACTICE
-    return Side.PATIENT if patient_id == visit.patient_id else Side.CARER
+    return Side.PATIENT if patient_id == appointment.patient_id else Side.CARER
 
 
 def initials(name: str) -> str:

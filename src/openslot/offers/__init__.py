@@ -1,1 +1,2 @@
-"""Times offered to patients: off the waiting list, or in the place of a visit that cannot be."""
+"""Times offered to patients: off the waiting list, or in the place of an appointment that cannot
+be."""

@@ -62,16 +62,16 @@ def bearer_of(found: Offered, address: str | None) -> Actor:
 
 
 def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Appointment:
-    """Take the time: it is booked, or the visit moves onto it, and the entry is served.
+    """Take the time: it is booked, or the appointment moves onto it, and the entry is served.
 
     A specialist's is booked with the referral that :func:`openslot.referrals.commands.book`
-    would take. OfferOver where it was answered, has run out, or its time or visit is gone.
+    would take. OfferOver where it was answered, has run out, or its time or appointment is gone.
     Raises what booking raises; an offer that is refused for good is withdrawn by the sweep.
     """
     found = _open(session, actor, offer_id, now)
     place = place_of(session, found.kept.schedule.id)
     try:
-        visit = offered.take(
+        appointment = offered.take(
             session,
             actor,
             found.offer.hold_id,
@@ -85,11 +85,12 @@ def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> 
     close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
     if found.entry is not None and found.entry.status == Waiting.WAITING:
         end_entry(session, found.entry, Waiting.SERVED, now=now, by=actor.origin)
-    return visit
+    return appointment
 
 
 def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Offer:
-    """Leave the time to others; whoever waits goes on waiting, and a visit keeps its time."""
+    """Leave the time to others; whoever waits goes on waiting, and an appointment keeps its
+    time."""
     found = _open(session, actor, offer_id, now)
     close_offer(
         session,
@@ -103,7 +104,8 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
 
 
 def _admission(session: Session, found: Offered, place: Place, now: datetime) -> Admission | None:
-    """The referral with which the patient books the time; a visit that moves brings its own."""
+    """The referral with which the patient books the time; an appointment that moves brings its
+    own."""
     hold = found.kept
     if found.old is not None or hold.patient_id is None or not needs_referral(place):
         return None

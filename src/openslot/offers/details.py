@@ -18,7 +18,7 @@ class WaitingDetails(Details):
     """For whom, for what, how long, and from when until before when.
 
     Exactly one of schedule, practitioner and profession is named; ``centre_ids`` go with a
-    profession, none meaning any. With ``appointment_id`` the time would replace that visit,
+    profession, none meaning any. With ``appointment_id`` the time would replace that appointment,
     whose patient and length count. Patients wait as routine, whatever ``priority`` says.
     """
 

@@ -39,42 +39,44 @@ class BadWindow(Invalid):
 
 
 class NothingEarlier(Invalid):
-    """The visit that it would replace is so soon that nothing could be offered before."""
+    """The appointment that it would replace is so soon that nothing could be offered before."""
 
     code = "nothing-earlier"
-    sentence = "This visit is so soon that there is no earlier time to wait for."
+    sentence = "This appointment is so soon that there is no earlier time to wait for."
 
 
 class NobodyOffersThis(Invalid):
-    """No schedule in reach has visits of this length, or is active."""
+    """No schedule in reach has appointments of this length, or is active."""
 
     code = "nobody-offers-this"
     sentence = "Nobody there takes bookings of this kind. Choose another place or length."
 
 
-class OtherVisits(Conflict):
+class OtherAppointments(Conflict):
     """What lies inside the absence is not what was decided about."""
 
-    code = "other-visits"
-    sentence = "Other visits lie in this time by now. Look at them again."
+    code = "other-appointments"
+    sentence = "Other appointments lie in this time by now. Look at them again."
 
 
 class SameTimeTwice(Conflict):
-    """Two visits cannot both move to one time."""
+    """Two appointments cannot both move to one time."""
 
     code = "same-time-twice"
-    sentence = "Two visits would move to the same time. Choose another for one of them."
+    sentence = "Two appointments would move to the same time. Choose another for one of them."
 
 
 class HasArrived(Conflict):
-    """A visit that goes on is neither moved nor cancelled."""
+    """An appointment that goes on is neither moved nor cancelled."""
 
     code = "has-arrived"
-    sentence = "The patient of the visit on {day} at {time} is here already. Keep this visit."
+    sentence = (
+        "The patient of the appointment on {day} at {time} is here already. Keep this appointment."
+    )
 
 
 class NotInside(Conflict):
-    """The visit does not lie inside the absence, or not any more."""
+    """The appointment does not lie inside the absence, or not any more."""
 
     code = "not-inside"
-    sentence = "This visit no longer lies in the time that is blocked."
+    sentence = "This appointment no longer lies in the time that is blocked."

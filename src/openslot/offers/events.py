@@ -22,5 +22,5 @@ def announce_offer(session: Session, offer: Offer, *, now: datetime) -> None:
 
 
 def have_carried_out(session: Session, decision: AbsenceDecision, *, now: datetime) -> None:
-    """Have the worker do what was decided about one visit, in a transaction of its own."""
+    """Have the worker do what was decided about one appointment, in a transaction of its own."""
     outbox.send(session, Topic.DECIDED, {"decision": str(decision.id)}, now=now)

@@ -13,11 +13,11 @@ from openslot.offers.offering import close_offer, end_entry
 
 
 def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
-    """Cancel a patient's visits to come, end what they wait for and what they are offered, and
-    delete the account, for good.
+    """Cancel a patient's appointments to come, end what they wait for and what they are offered,
+    and delete the account, for good.
 
-    The times that were kept for them are free at once. What is kept, and the errors, are those
-    of booking/leaving.py.
+    The times that were kept for them are free at once. What is kept, and the errors, are those of
+    booking/leaving.py.
     """
     if actor.patient_id is not None:
         _wait_no_longer(session, actor, actor.patient_id, now)

@@ -37,7 +37,7 @@ from openslot.schedules.rules import Place
 ONE_DAY = timedelta(days=1)
 
 REACH = timedelta(days=28)
-"""A visit that cannot be is offered times up to so long before and after."""
+"""An appointment that cannot be is offered times up to so long before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Market:
         own = self.admissions.get(patient_id, ()) if patient_id else ()
         return admitted(own, place)
 
-    def has_visit(
+    def has_appointment(
         self, place: Place, patient_id: UUID | None, tick: int, besides: str | None
     ) -> bool:
         """Whether the patient sees that practitioner that day already, ``besides`` aside."""
@@ -104,7 +104,7 @@ def starts_for(
     patient = waiter.patient
     busy = [patient.diary_id] if patient else []
     within = mask_of([startable(entry.starts_from, waiter.before, now)], board.window)
-    own_key = waiter.visit.one_a_day if waiter.visit else None
+    own_key = waiter.appointment.one_a_day if waiter.appointment else None
     for place in market.places.values():
         if not covers(waiter.scope, place) or not _is_admitted(waiter, market, place):
             continue
@@ -115,7 +115,7 @@ def starts_for(
                 continue
             if (entry.id, place.schedule_id, start) in passed:
                 continue
-            if _one_a_day(waiter) and market.has_visit(
+            if _one_a_day(waiter) and market.has_appointment(
                 place, patient.id if patient else None, tick, own_key
             ):
                 continue
@@ -131,66 +131,68 @@ def earliest_for(
 
 
 def _one_a_day(waiter: Waiter) -> bool:
-    """A visit that is a second one that day on purpose may be so again."""
-    return waiter.visit is None or waiter.visit.one_a_day is not None
+    """An appointment that is a second one that day on purpose may be so again."""
+    return waiter.appointment is None or waiter.appointment.one_a_day is not None
 
 
 def _is_admitted(waiter: Waiter, market: Market, place: Place) -> bool:
-    """A visit takes its referral along to another time of the same specialist."""
-    if waiter.visit is not None or not needs_referral(place):
+    """An appointment takes its referral along to another time of the same specialist."""
+    if waiter.appointment is not None or not needs_referral(place):
         return True
     return market.admission(place, waiter.patient.id if waiter.patient else None) is not None
 
 
-# In the place of visits
+# In the place of appointments
 
 
 def nearest_for(
     session: Session,
-    visits: Sequence[Appointment],
+    appointments: Sequence[Appointment],
     away: Sequence[tuple[int, Span]],
     *,
     now: datetime,
     count: int = 1,
 ) -> dict[UUID, list[Slot]]:
-    """For each visit the ``count`` free times nearest to it, the first of each its own: no two
-    visits share it. Six statements, whatever the number of visits.
+    """For each appointment the ``count`` free times nearest to it, the first of each its own: no
+    two appointments share it. Six statements, whatever the number of appointments.
 
     First come those of the same practitioner at the same centre within REACH, then at other
-    centres, then, if there are none, others of the profession at the same centre; never what
-    was offered instead of the visit before. ``away`` is time of diaries that is about to be
+    centres, then, if there are none, others of the profession at the same centre; never what was
+    offered instead of the appointment before. ``away`` is time of diaries that is about to be
     blocked.
     """
-    if not visits:
+    if not appointments:
         return {}
-    places = search.places_in(session, [one for visit in visits for one in _scopes_of(visit)])
-    first, last = visits[0].starts_at, visits[-1].starts_at
+    places = search.places_in(
+        session, [one for appointment in appointments for one in _scopes_of(appointment)]
+    )
+    first, last = appointments[0].starts_at, appointments[-1].starts_at
     window = window_over(max(now, first - REACH), last + REACH + ONE_DAY)
-    patients = {one.patient.id: one.patient for one in visits if one.patient}
+    patients = {one.patient.id: one.patient for one in appointments if one.patient}
     busy = {one.diary_id for one in patients.values()}
     board = slots.board(session, places.values(), window, now=now, besides=busy)
     for diary_id, span in away:
         board.take([diary_id], span)
     market = Market(places, board, search.live_keys(session, patients, now=now), {})
-    before = queries.offered_before(session, [one.id for one in visits])
+    before = queries.offered_before(session, [one.id for one in appointments])
     found: dict[UUID, list[Slot]] = {}
-    for visit in visits:
-        tried = before.get(visit.id, set())
-        start = visit.starts_at
+    for appointment in appointments:
+        tried = before.get(appointment.id, set())
+        start = appointment.starts_at
         within = startable(start - REACH, start + REACH, now)
-        own = _nearest(visit, market, within, tried, count)
-        found[visit.id] = own
+        own = _nearest(appointment, market, within, tried, count)
+        found[appointment.id] = own
         if own:
-            _reserve(market, own[0], visit)
+            _reserve(market, own[0], appointment)
     return found
 
 
 def exactly(
-    session: Session, visit: Appointment, schedule_id: int, start: datetime, *, now: datetime
+    session: Session, appointment: Appointment, schedule_id: int, start: datetime, *, now: datetime
 ) -> Slot | None:
-    """That very time for a visit, if it is free and may be offered; four statements."""
+    """That very time for an appointment, if it is free and may be offered; four statements."""
     places = search.places_in(session, [Scope(schedule_id, None, None, frozenset())])
-    patients = [visit.patient] if visit.patient else []
+    patients = [appointment.patient] if appointment.patient else []
     window = window_over(start, start + ONE_DAY)
     busy = [one.diary_id for one in patients]
     board = slots.board(session, places.values(), window, now=now, besides=busy)
@@ -200,74 +202,78 @@ def exactly(
     found = (
         slot
         for place in places.values()
-        if reaches(visit, place)
-        for slot in _near(visit, place, market, within, start)
+        if reaches(appointment, place)
+        for slot in _near(appointment, place, market, within, start)
     )
     return next(found, None)
 
 
-def _scopes_of(visit: Appointment) -> tuple[Scope, ...]:
+def _scopes_of(appointment: Appointment) -> tuple[Scope, ...]:
     """Where to look for what :func:`reaches` allows."""
-    person = visit.practitioner
+    person = appointment.practitioner
     if person is None:
-        return (Scope(visit.schedule.id, None, None, frozenset()),)
-    colleagues = Scope(None, None, person.profession, frozenset({visit.centre.id}))
+        return (Scope(appointment.schedule.id, None, None, frozenset()),)
+    colleagues = Scope(None, None, person.profession, frozenset({appointment.centre.id}))
     return Scope(None, person.id, None, frozenset()), colleagues
 
 
 def _nearest(
-    visit: Appointment, market: Market, within: Span, tried: Collection[Tried], count: int
+    appointment: Appointment, market: Market, within: Span, tried: Collection[Tried], count: int
 ) -> list[Slot]:
     """The nearest times with the same practitioner, those at the same centre first; with others
     where there are none."""
-    in_reach = [place for place in market.places.values() if reaches(visit, place)]
-    own = [place for place in in_reach if place.practitioner_id == visit.schedule.practitioner_id]
-    same_place = [place for place in own if place.centre_id == visit.centre.id]
-    found = _nearest_of(visit, same_place, market, within, tried, count)
+    in_reach = [place for place in market.places.values() if reaches(appointment, place)]
+    own = [
+        place for place in in_reach if place.practitioner_id == appointment.schedule.practitioner_id
+    ]
+    same_place = [place for place in own if place.centre_id == appointment.centre.id]
+    found = _nearest_of(appointment, same_place, market, within, tried, count)
     elsewhere = [place for place in own if place not in same_place]
-    found += _nearest_of(visit, elsewhere, market, within, tried, count - len(found))
+    found += _nearest_of(appointment, elsewhere, market, within, tried, count - len(found))
     others = [place for place in in_reach if place not in own]
-    return found or _nearest_of(visit, others, market, within, tried, count)
+    return found or _nearest_of(appointment, others, market, within, tried, count)
 
 
 def _nearest_of(
-    visit: Appointment,
+    appointment: Appointment,
     group: Sequence[Place],
     market: Market,
     within: Span,
     tried: Collection[Tried],
     count: int,
 ) -> list[Slot]:
-    """The ``count`` times of some places that are nearest to a visit."""
-    start = visit.starts_at
+    """The ``count`` times of some places that are nearest to an appointment."""
+    start = appointment.starts_at
     found: list[Slot] = []
     for place in group:
-        near = _near(visit, place, market, within, start)
+        near = _near(appointment, place, market, within, start)
         new = (slot for slot in near if (slot.schedule_id, slot.start) not in tried)
         found.extend(islice(new, count))
     return sorted(found, key=lambda slot: (abs(slot.start - start), slot))[:count]
 
 
 def _near(
-    visit: Appointment, place: Place, market: Market, within: Span, wanted: datetime
+    appointment: Appointment, place: Place, market: Market, within: Span, wanted: datetime
 ) -> Iterator[Slot]:
-    """The free times of a place for a visit, the nearest to ``wanted`` first."""
-    one, board, minutes = visit, market.board, visit.minutes
-    busy = [visit.patient.diary_id] if visit.patient else []
+    """The free times of a place for an appointment, the nearest to ``wanted`` first."""
+    one, board, minutes = appointment, market.board, appointment.minutes
+    busy = [appointment.patient.diary_id] if appointment.patient else []
     free = board.free_starts(place, minutes, busy) & mask_of([within], board.window)
     for bit in nearest_bits(free, tick_at(wanted) - board.window.start):
         tick = board.window.start + bit
-        if not (one.one_a_day and market.has_visit(place, one.patient_id, tick, one.one_a_day)):
+        if not (
+            one.one_a_day and market.has_appointment(place, one.patient_id, tick, one.one_a_day)
+        ):
             yield slot_at(tick, place, minutes)
 
 
-def _reserve(market: Market, slot: Slot, visit: Appointment) -> None:
+def _reserve(market: Market, slot: Slot, appointment: Appointment) -> None:
     """From now on this time is somebody's."""
     place = market.places[slot.schedule_id]
     start = tick_at(slot.start)
-    span = Span(start, start + visit.minutes // 5)
-    busy = (visit.patient.diary_id,) if visit.patient else ()
+    span = Span(start, start + appointment.minutes // 5)
+    busy = (appointment.patient.diary_id,) if appointment.patient else ()
     market.board.take((*place.claimed_ids, *busy), span)
-    if visit.patient and visit.one_a_day:
-        key = one_a_day_key(place, visit.patient.id, slot.start)
-        market.keys.setdefault(visit.patient.id, set()).update({key} if key else ())
+    if appointment.patient and appointment.one_a_day:
+        key = one_a_day_key(place, appointment.patient.id, slot.start)
+        market.keys.setdefault(appointment.patient.id, set()).update({key} if key else ())

@@ -1,4 +1,4 @@
-"""Who waits for an earlier time, which times are offered, and what absences do to visits."""
+"""Who waits for an earlier time, which times are offered, and what absences do to appointments."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -33,8 +33,8 @@ class Waiting(StrEnum):
 class WaitingEntry(Base):
     """Somebody waits for a time with a schedule, a practitioner, or anybody of a profession.
 
-    A patient waits, or a department for a service that it asked for. ``appointment_id`` is a
-    visit that they have and that the earlier time would replace. A start fits from
+    A patient waits, or a department for a service that it asked for. ``appointment_id`` is an
+    appointment that they have and that the earlier time would replace. A start fits from
     ``starts_from`` to before ``starts_until``.
     """
 
@@ -79,7 +79,7 @@ class WaitingCentre(Base):
 
 
 class Choice(StrEnum):
-    """What becomes of a visit inside an absence."""
+    """What becomes of an appointment inside an absence."""
 
     KEEP = "keep"
     MOVE = "move"
@@ -95,7 +95,7 @@ class Progress(StrEnum):
 
 
 class AbsenceDecision(Base):
-    """What is to become of one visit inside an absence; carried out one by one.
+    """What is to become of one appointment inside an absence; carried out one by one.
 
     With MOVE, ``schedule_id`` and ``starts_at`` are the time that the patient is offered.
     """
@@ -120,7 +120,7 @@ class AbsenceDecision(Base):
 
 
 class OfferStatus(StrEnum):
-    """What became of an offer. WITHDRAWN are those whose time, or whose visit, is gone."""
+    """What became of an offer. WITHDRAWN are those whose time, or whose appointment, is gone."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -133,7 +133,7 @@ class Offer(Base):
     """A time kept for somebody until ``expires_at``: ``hold_id`` is the hold that keeps it.
 
     It comes off the waiting list (``entry_id``) or out of an absence (``decision_id``). With
-    ``appointment_id`` taking it moves that visit; without, it books the hold.
+    ``appointment_id`` taking it moves that appointment; without, it books the hold.
     """
 
     __tablename__ = "offer"

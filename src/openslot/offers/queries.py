@@ -1,4 +1,5 @@
-"""Offers with their times and visits, and what was decided about visits inside absences."""
+"""Offers with their times and appointments, and what was decided about appointments inside
+absences."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -38,7 +39,7 @@ _With = aliased(Practitioner)
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """An offer with the time that is kept, the visit that it would replace, and the entry of
+    """An offer with the time that is kept, the appointment that it would replace, and the entry of
     the waiting list that it comes from."""
 
     offer: Offer
@@ -47,7 +48,7 @@ class Offered:
     entry: WaitingEntry | None
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it can be taken: nothing but the clock and the visits decides."""
+        """Whether it can be taken: nothing but the clock and the appointments decides."""
         return (
             self.offer.status == OfferStatus.OPEN
             and self.offer.expires_at > now
@@ -57,7 +58,7 @@ class Offered:
 
     @property
     def is_rebooking(self) -> bool:
-        """Whether it stands in for a visit whose time cannot be kept."""
+        """Whether it stands in for an appointment whose time cannot be kept."""
         return self.offer.decision_id is not None
 
 
@@ -71,10 +72,10 @@ def add_offer(session: Session, offer: Offer) -> None:
 def offered(session: Session, offer_id: UUID) -> Offered | None:
     """One offer; at most four statements."""
     offer = session.get(Offer, offer_id)
-    kept = booking.visit(session, offer.hold_id) if offer else None
+    kept = booking.appointment(session, offer.hold_id) if offer else None
     if offer is None or kept is None:
         return None
-    old = booking.visit(session, offer.appointment_id) if offer.appointment_id else None
+    old = booking.appointment(session, offer.appointment_id) if offer.appointment_id else None
     entry = session.get(WaitingEntry, offer.entry_id) if offer.entry_id else None
     return Offered(offer, kept, old, entry)
 
@@ -104,7 +105,7 @@ def open_of_entries(
 def open_of_absences(
     session: Session, absence_ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, int]:
-    """How many patients are being asked in the place of visits inside each absence; one
+    """How many patients are being asked in the place of appointments inside each absence; one
     statement."""
     rows = session.execute(
         select(AbsenceDecision.absence_id, func.count())
@@ -115,8 +116,8 @@ def open_of_absences(
     return {row[0]: row[1] for row in rows}
 
 
-def open_for_visit(session: Session, appointment_id: UUID, *, now: datetime) -> list[Offered]:
-    """The open offers that would replace a visit; two statements."""
+def open_for_appointment(session: Session, appointment_id: UUID, *, now: datetime) -> list[Offered]:
+    """The open offers that would replace an appointment; two statements."""
     found = _offers(session, _open(now), Offer.appointment_id == appointment_id)
     return [one for one in found if one.is_open(now)]
 
@@ -132,7 +133,7 @@ def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointm
 
 
 def out_of(absence_id: UUID) -> Condition:
-    """Offers in the place of visits inside an absence."""
+    """Offers in the place of appointments inside an absence."""
     decisions = select(AbsenceDecision.id).where(AbsenceDecision.absence_id == absence_id)
     return Offer.decision_id.in_(decisions)
 
@@ -150,12 +151,17 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
         .order_by(Offer.expires_at, Offer.id)
     ).all()
     ids = {one for offer, _ in rows for one in (offer.hold_id, offer.appointment_id) if one}
-    named = booking.visits(session, Appointment.id.in_(ids)) if ids else []
-    visits = {visit.id: visit for visit in named}
+    named = booking.appointments(session, Appointment.id.in_(ids)) if ids else []
+    appointments = {appointment.id: appointment for appointment in named}
     return [
-        Offered(offer, visits[offer.hold_id], visits.get(cast(UUID, offer.appointment_id)), entry)
+        Offered(
+            offer,
+            appointments[offer.hold_id],
+            appointments.get(cast(UUID, offer.appointment_id)),
+            entry,
+        )
         for offer, entry in rows
-        if offer.hold_id in visits
+        if offer.hold_id in appointments
     ]
 
 
@@ -169,21 +175,21 @@ class Stale:
 
 
 def stale_offer(session: Session, *, now: datetime) -> Stale | None:
-    """An open offer that ran out, whose hold, visit or entry is not what it was, or that would
-    be refused to whoever takes it; one statement.
+    """An open offer that ran out, whose hold, appointment or entry is not what it was, or that
+    would be refused to whoever takes it; one statement.
 
-    Off the waiting list the time must still be earlier than the visit; out of an absence the
-    visit must still lie inside.
+    Off the waiting list the time must still be earlier than the appointment; out of an absence the
+    appointment must still lie inside.
     """
-    visit = aliased(Appointment)
+    appointment = aliased(Appointment)
     gone = or_(
         _Hold.status != Status.HELD,
-        and_(visit.id.is_not(None), visit.status != Status.BOOKED),
+        and_(appointment.id.is_not(None), appointment.status != Status.BOOKED),
         and_(WaitingEntry.id.is_not(None), WaitingEntry.status != Waiting.WAITING),
-        and_(WaitingEntry.id.is_not(None), visit.starts_at <= _Hold.starts_at),
+        and_(WaitingEntry.id.is_not(None), appointment.starts_at <= _Hold.starts_at),
         and_(
             Absence.id.is_not(None),
-            or_(visit.ends_at <= Absence.starts_at, visit.starts_at >= Absence.ends_at),
+            or_(appointment.ends_at <= Absence.starts_at, appointment.starts_at >= Absence.ends_at),
         ),
         _is_closed(),
         ~_is_bookable(),
@@ -194,7 +200,7 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
         .join(_Hold, _Hold.id == Offer.hold_id)
         .join(_At, _At.id == _Hold.schedule_id)
         .outerjoin(_With, _With.id == _At.practitioner_id)
-        .outerjoin(visit, visit.id == Offer.appointment_id)
+        .outerjoin(appointment, appointment.id == Offer.appointment_id)
         .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
         .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
         .outerjoin(Absence, Absence.id == AbsenceDecision.absence_id)
@@ -258,7 +264,7 @@ def add_decision(session: Session, decision: AbsenceDecision) -> None:
 def decision_about(
     session: Session, absence_id: UUID, appointment_id: UUID
 ) -> AbsenceDecision | None:
-    """What was decided about a visit inside an absence; one statement."""
+    """What was decided about an appointment inside an absence; one statement."""
     return session.scalar(
         select(AbsenceDecision).where(
             AbsenceDecision.absence_id == absence_id,
@@ -269,10 +275,10 @@ def decision_about(
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A visit that lies inside an absence, with what was decided about it and what the patient
-    was offered last."""
+    """An appointment that lies inside an absence, with what was decided about it and what the
+    patient was offered last."""
 
-    visit: Appointment
+    appointment: Appointment
     absence: Absence
     decision: AbsenceDecision | None
     offer: Offer | None
@@ -280,7 +286,7 @@ class Inside:
     def is_settled(self, now: datetime) -> bool:
         """Whether nobody needs to decide: it is kept on purpose, is about to be carried out, the
         patient is being asked, or is there already."""
-        if self.visit.status is Status.ARRIVED:
+        if self.appointment.status is Status.ARRIVED:
             return True
         if self.offer and self.offer.status == OfferStatus.OPEN and self.offer.expires_at > now:
             return True
@@ -293,7 +299,7 @@ class Inside:
 def inside_absences(
     session: Session, practitioner_ids: Collection[int], *, now: datetime
 ) -> list[Inside]:
-    """The live visits of practitioners that lie inside their absences and are not over, by
+    """The live appointments of practitioners that lie inside their absences and are not over, by
     start; four statements at most."""
     people = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
     absences = list(
@@ -305,25 +311,25 @@ def inside_absences(
     )
     if not absences:
         return []
-    hit = booking.visits(
+    hit = booking.appointments(
         session,
         Schedule.practitioner_id.in_(set(practitioner_ids)),
         booking.to_come(now),
         or_(*(_within(one) for one in absences)),
     )
-    ids = [visit.id for visit in hit]
+    ids = [appointment.id for appointment in hit]
     decisions = _decisions(session, ids)
     offers = _last_offers(session, ids)
     return [
         Inside(
-            visit,
+            appointment,
             absence,
-            decisions.get((absence.id, visit.id)),
-            offers.get(visit.id),
+            decisions.get((absence.id, appointment.id)),
+            offers.get(appointment.id),
         )
-        for visit in hit
+        for appointment in hit
         for absence in absences
-        if _lies_in(visit, absence)
+        if _lies_in(appointment, absence)
     ]
 
 
@@ -334,16 +340,19 @@ def _within(absence: Absence) -> Condition:
     )
 
 
-def _lies_in(visit: Appointment, absence: Absence) -> bool:
-    one = visit
-    same = visit.practitioner is not None and visit.practitioner.diary_id == absence.diary_id
+def _lies_in(appointment: Appointment, absence: Absence) -> bool:
+    one = appointment
+    same = (
+        appointment.practitioner is not None
+        and appointment.practitioner.diary_id == absence.diary_id
+    )
     return same and one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
 
 
 def offered_before(
     session: Session, appointment_ids: Collection[UUID]
 ) -> dict[UUID, set[tuple[int, datetime]]]:
-    """The times (schedule id, start) that patients were offered in the place of visits; one
+    """The times (schedule id, start) that patients were offered in the place of appointments; one
     statement."""
     found: dict[UUID, set[tuple[int, datetime]]] = defaultdict(set)
     for appointment_id, schedule_id, start in session.execute(

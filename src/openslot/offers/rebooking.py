@@ -1,4 +1,4 @@
-"""What an absence does to visits: looked at first, decided, then carried out one by one.
+"""What an absence does to appointments: looked at first, decided, then carried out one by one.
 
 The absence and the decisions are written in one transaction. Each decision is carried out in a
 transaction of its own, through the outbox, so that a server that is killed half way goes on
@@ -27,7 +27,7 @@ from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
-from openslot.offers.errors import HasArrived, NotInside, OtherVisits, SameTimeTwice
+from openslot.offers.errors import HasArrived, NotInside, OtherAppointments, SameTimeTwice
 from openslot.offers.events import have_carried_out
 from openslot.offers.models import (
     AbsenceDecision,
@@ -43,7 +43,7 @@ from openslot.schedules.models import Absence
 from openslot.schedules.rules import check_period
 
 SUGGESTED = 6
-"""How many times a practitioner may choose from for each visit."""
+"""How many times a practitioner may choose from for each appointment."""
 
 NO_TIME = "no-time"
 """The problem of a decision to move for which there is no other time, or none soon enough."""
@@ -54,7 +54,7 @@ TRY_AGAIN = (Busy, RateLimited, StaleVersion)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is to become of a visit; with MOVE, the schedule and start that are proposed."""
+    """What is to become of an appointment; with MOVE, the schedule and start that are proposed."""
 
     choice: Choice
     schedule_id: int | None = None
@@ -63,9 +63,9 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A visit inside a time that is to be blocked, and the times that it could move to."""
+    """An appointment inside a time that is to be blocked, and the times that it could move to."""
 
-    visit: Appointment
+    appointment: Appointment
     slots: Sequence[Slot]
 
 
@@ -73,12 +73,12 @@ def preview(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails, *, now: datetime
 ) -> list[Hit]:
     """What lies inside an absence that is not entered yet, with the nearest times instead; the
-    number of statements does not grow with the visits."""
+    number of statements does not grow with the appointments."""
     hit = hit_by(session, actor, practitioner_id, details)
     person = directory.practitioner(session, practitioner_id, inactive=True)
     away = [(person.diary_id, check_period(details.starts_at, details.ends_at))]
     found = matching.nearest_for(session, _movable(hit, now), away, now=now, count=SUGGESTED)
-    return [Hit(visit, found.get(visit.id, ())) for visit in hit]
+    return [Hit(appointment, found.get(appointment.id, ())) for appointment in hit]
 
 
 def enter(
@@ -90,14 +90,14 @@ def enter(
     *,
     now: datetime,
 ) -> Absence:
-    """Block the time, and write down what becomes of each visit inside.
+    """Block the time, and write down what becomes of each appointment inside.
 
-    OtherVisits where those inside are not those decided about; HasArrived for anything but
-    keeping a visit whose patient is there; SameTimeTwice.
+    OtherAppointments where those inside are not those decided about; HasArrived for anything but
+    keeping an appointment whose patient is there; SameTimeTwice.
     """
     hit = {one.id: one for one in hit_by(session, actor, practitioner_id, details)}
     if hit.keys() != decisions.keys():
-        raise OtherVisits
+        raise OtherAppointments
     _check_can_be(decisions, hit)
     absence = absences.enter_absence(session, actor, practitioner_id, details, now=now)
     session.flush()
@@ -114,14 +114,14 @@ def decide(
     *,
     now: datetime,
 ) -> int:
-    """Decide anew about visits inside absences that stand; how many. What a patient was offered
-    meanwhile is withdrawn. NotInside for a visit that lies in no absence of the practitioner,
-    HasArrived and SameTimeTwice as for :func:`enter`."""
+    """Decide anew about appointments inside absences that stand; how many. What a patient was
+    offered meanwhile is withdrawn. NotInside for an appointment that lies in no absence of the
+    practitioner, HasArrived and SameTimeTwice as for :func:`enter`."""
     may_see_absences(session, actor, practitioner_id)
-    inside = {one.visit.id: one for one in _inside(session, actor, [practitioner_id], now)}
+    inside = {one.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)}
     if not decisions.keys() <= inside.keys():
         raise NotInside
-    _check_can_be(decisions, {key: one.visit for key, one in inside.items()})
+    _check_can_be(decisions, {key: one.appointment for key, one in inside.items()})
     for appointment_id, decided in sorted(decisions.items()):
         _withdraw(session, actor, Offer.appointment_id == appointment_id, now)
         _write(session, actor, inside[appointment_id].absence, appointment_id, decided, now)
@@ -131,7 +131,7 @@ def decide(
 def undecided(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], *, now: datetime
 ) -> list[Inside]:
-    """The visits inside absences that somebody has to decide about, by start; at most four
+    """The appointments inside absences that somebody has to decide about, by start; at most four
     statements."""
     found = _inside(session, actor, practitioner_ids, now)
     return [one for one in found if not one.is_settled(now)]
@@ -140,17 +140,17 @@ def undecided(
 def _inside(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
 ) -> list[Inside]:
-    """Visits inside absences in which the actor has a part: who runs one centre decides nothing
-    about visits at another."""
+    """Appointments inside absences in which the actor has a part: who runs one centre decides
+    nothing about appointments at another."""
     found = queries.inside_absences(session, practitioner_ids, now=now)
-    return [one for one in found if part_in(actor, one.visit)]
+    return [one for one in found if part_in(actor, one.appointment)]
 
 
 def suggestions(session: Session, inside: Sequence[Inside], *, now: datetime) -> list[Hit]:
-    """Other times for visits inside absences that stand; six statements."""
-    visits = [one.visit for one in inside]
-    found = matching.nearest_for(session, _movable(visits, now), (), now=now, count=SUGGESTED)
-    return [Hit(visit, found.get(visit.id, ())) for visit in visits]
+    """Other times for appointments inside absences that stand; six statements."""
+    appointments = [one.appointment for one in inside]
+    found = matching.nearest_for(session, _movable(appointments, now), (), now=now, count=SUGGESTED)
+    return [Hit(appointment, found.get(appointment.id, ())) for appointment in appointments]
 
 
 def end(
@@ -163,7 +163,7 @@ def end(
     now: datetime,
 ) -> None:
     """Take an absence back, and with ``withdraw`` the times that patients were offered instead
-    of their visits; what is decided and not yet done is not done any more."""
+    of their appointments; what is decided and not yet done is not done any more."""
     may_block(session, actor, practitioner_id)
     if withdraw:
         _withdraw(session, actor, queries.out_of(absence_id), now)
@@ -174,21 +174,21 @@ def end(
 
 
 def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: timedelta) -> None:
-    """Do what was decided about one visit; nothing where it was done, or is not to be done.
+    """Do what was decided about one appointment; nothing where it was done, or is not to be done.
 
-    A visit that is to move is offered its new time, for ``length`` at most; where that time is
-    gone, the nearest other. Raises what booking raises, and HasArrived where the patient came
+    An appointment that is to move is offered its new time, for ``length`` at most; where that time
+    is gone, the nearest other. Raises what booking raises, and HasArrived where the patient came
     meanwhile; it has then done nothing.
     """
     decision = session.get(AbsenceDecision, decision_id)
     if decision is None or decision.progress != Progress.PLANNED:
         return
-    visit = booking.visit(session, decision.appointment_id)
+    appointment = booking.appointment(session, decision.appointment_id)
     absence = session.get(Absence, decision.absence_id)
-    if visit is None or absence is None or not _is_due(visit, absence):
+    if appointment is None or absence is None or not _is_due(appointment, absence):
         _done(session, decision, Progress.DONE, None, now)
         return
-    _check_waits(visit)
+    _check_waits(appointment)
     if decision.choice == Choice.CANCEL:
         change_status(
             session,
@@ -201,7 +201,7 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
         )
         _done(session, decision, Progress.DONE, None, now)
     else:
-        _propose(session, decision, visit, now, length)
+        _propose(session, decision, appointment, now, length)
 
 
 def give_up(session: Session, decision_id: UUID, problem: str, *, now: datetime) -> None:
@@ -229,17 +229,17 @@ def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: 
 def _propose(
     session: Session,
     decision: AbsenceDecision,
-    visit: Appointment,
+    appointment: Appointment,
     now: datetime,
     length: timedelta,
 ) -> None:
-    slot = _still_free(session, decision, visit, now)
-    until = offer_ends(now, length, slot.start, visit.starts_at) if slot else None
+    slot = _still_free(session, decision, appointment, now)
+    until = offer_ends(now, length, slot.start, appointment.starts_at) if slot else None
     if slot is None or until is None:
         _done(session, decision, Progress.FAILED, NO_TIME, now)
         return
     kept = offered.keep_for_move(
-        session, visit.id, slot.schedule_id, slot.start, now=now, until=until
+        session, appointment.id, slot.schedule_id, slot.start, now=now, until=until
     )
     decision.schedule_id, decision.starts_at = slot.schedule_id, kept.starts_at
     make_offer(
@@ -248,32 +248,34 @@ def _propose(
         now=now,
         until=until,
         decision_id=decision.id,
-        appointment_id=visit.id,
+        appointment_id=appointment.id,
         by=_decider(decision).origin,
         absence=str(decision.absence_id),
-        appointment=str(visit.id),
-        why="the visit lies inside an absence",
+        appointment=str(appointment.id),
+        why="the appointment lies inside an absence",
     )
     _done(session, decision, Progress.DONE, None, now)
 
 
 def _still_free(
-    session: Session, decision: AbsenceDecision, visit: Appointment, now: datetime
+    session: Session, decision: AbsenceDecision, appointment: Appointment, now: datetime
 ) -> Slot | None:
-    """The time that was decided on, if it can be had; else the nearest to the visit."""
+    """The time that was decided on, if it can be had; else the nearest to the appointment."""
     if decision.schedule_id is not None and decision.starts_at is not None:
-        wanted = matching.exactly(session, visit, decision.schedule_id, decision.starts_at, now=now)
+        wanted = matching.exactly(
+            session, appointment, decision.schedule_id, decision.starts_at, now=now
+        )
         if wanted is not None:
             return wanted
-    found = matching.nearest_for(session, [visit], (), now=now)
-    return next(iter(found[visit.id]), None)
+    found = matching.nearest_for(session, [appointment], (), now=now)
+    return next(iter(found[appointment.id]), None)
 
 
-def _is_due(visit: Appointment, absence: Absence) -> bool:
-    """Whether the visit still stands and lies inside."""
-    one = visit
+def _is_due(appointment: Appointment, absence: Absence) -> bool:
+    """Whether the appointment still stands and lies inside."""
+    one = appointment
     touches = one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
-    return touches and visit.status in LIVE
+    return touches and appointment.status in LIVE
 
 
 def _done(
@@ -303,35 +305,44 @@ def _decider(decision: AbsenceDecision) -> Actor:
 # Deciding
 
 
-def _movable(visits: Sequence[Appointment], now: datetime) -> list[Appointment]:
+def _movable(appointments: Sequence[Appointment], now: datetime) -> list[Appointment]:
     """Those whose patients can still be asked."""
-    return [one for one in visits if one.status is Status.BOOKED and one.starts_at >= now + SOONEST]
+    return [
+        one
+        for one in appointments
+        if one.status is Status.BOOKED and one.starts_at >= now + SOONEST
+    ]
 
 
-def _check_can_be(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Appointment]) -> None:
-    """HasArrived, SameTimeTwice, or Invalid where a visit is to move and no time is named."""
+def _check_can_be(
+    decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
+) -> None:
+    """HasArrived, SameTimeTwice, or Invalid where an appointment is to move and no time is
+    named."""
     for key, one in decisions.items():
         if one.choice is not Choice.KEEP:
-            _check_waits(visits[key])
-    _check_apart(decisions, visits)
+            _check_waits(appointments[key])
+    _check_apart(decisions, appointments)
 
 
-def _check_waits(visit: Appointment) -> None:
+def _check_waits(appointment: Appointment) -> None:
     """HasArrived where the patient is there already."""
-    if visit.status is Status.ARRIVED:
-        start = visit.starts_at.astimezone(visit.zone)
+    if appointment.status is Status.ARRIVED:
+        start = appointment.starts_at.astimezone(appointment.zone)
         raise HasArrived(field="decisions", day=start.date().isoformat(), time=f"{start:%H:%M}")
 
 
-def _check_apart(decisions: Mapping[UUID, Decided], visits: Mapping[UUID, Appointment]) -> None:
-    """SameTimeTwice where two visits would overlap on one schedule."""
+def _check_apart(
+    decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
+) -> None:
+    """SameTimeTwice where two appointments would overlap on one schedule."""
     taken: list[tuple[int, datetime, datetime]] = []
     for key, one in decisions.items():
         if one.choice is not Choice.MOVE:
             continue
         if one.schedule_id is None or one.start is None:
-            raise Invalid("Choose a time to move each visit to.", field="decisions")
-        ends = one.start + timedelta(minutes=visits[key].minutes)
+            raise Invalid("Choose a time to move each appointment to.", field="decisions")
+        ends = one.start + timedelta(minutes=appointments[key].minutes)
         if any(
             other == one.schedule_id and one.start < until and ends > since
             for other, since, until in taken

@@ -11,7 +11,7 @@ from openslot.schedules.availability import Span, ones, span_between
 from openslot.schedules.rules import Place
 
 NOTICE = timedelta(hours=1)
-"""An offer ends at least so long before its time, and before the visit that it replaces."""
+"""An offer ends at least so long before its time, and before the appointment that it replaces."""
 
 SHORTEST = timedelta(minutes=30)
 """What could be thought over for less than this is not offered."""
@@ -59,7 +59,8 @@ def offer_ends(now: datetime, length: timedelta, *starts: datetime) -> datetime 
 
 
 def startable(starts_from: datetime, before: datetime, now: datetime) -> Span:
-    """The ticks in which an offered visit may begin; none where the end is not after the start."""
+    """The ticks in which an offered appointment may begin; none where the end is not after the
+    start."""
     return Span(_first_tick(max(starts_from, now + SOONEST)), _first_tick(before))
 
 

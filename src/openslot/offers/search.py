@@ -39,12 +39,12 @@ Tried = tuple[int, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """An entry with what decides which times fit: who waits, the visit that would be replaced,
-    the centres, and what was offered before."""
+    """An entry with what decides which times fit: who waits, the appointment that would be
+    replaced, the centres, and what was offered before."""
 
     entry: WaitingEntry
     patient: Patient | None
-    visit: Appointment | None
+    appointment: Appointment | None
     centres: frozenset[int] = frozenset()
     tried: set[Tried] = field(default_factory=set)
     has_open: bool = False
@@ -58,9 +58,9 @@ class Waiter:
     @property
     def before(self) -> datetime:
         """What they wait for begins before this."""
-        if self.visit is None:
+        if self.appointment is None:
             return self.entry.starts_until
-        return min(self.entry.starts_until, self.visit.starts_at)
+        return min(self.entry.starts_until, self.appointment.starts_at)
 
 
 def waiters(session: Session, *where: Condition) -> list[Waiter]:
@@ -89,12 +89,12 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
         Waiter(
             entry,
             patient,
-            visit,
+            appointment,
             centres.get(entry.id, frozenset()),
             tried[entry.id],
             entry.id in opened,
         )
-        for entry, patient, visit in rows
+        for entry, patient, appointment in rows
     ]
 
 
@@ -132,7 +132,8 @@ def places_in(session: Session, scopes: Collection[Scope]) -> dict[int, Place]:
 def live_keys(
     session: Session, patient_ids: Iterable[UUID], *, now: datetime
 ) -> dict[UUID, set[str]]:
-    """The keys (see Appointment) that visits and holds of the patients bear; one statement."""
+    """The keys (see Appointment) that appointments and holds of the patients bear; one
+    statement."""
     found: dict[UUID, set[str]] = defaultdict(set)
     for patient_id, key in session.execute(
         select(Appointment.patient_id, Appointment.one_a_day).where(
@@ -160,11 +161,11 @@ def touch(entry: WaitingEntry) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry as a list shows it: with who waits, and the visit that would be replaced."""
+    """An entry as a list shows it: with who waits, and the appointment that would be replaced."""
 
     entry: WaitingEntry
     patient: Patient | None
-    visit: Appointment | None
+    appointment: Appointment | None
 
 
 def entries_for(
@@ -251,7 +252,7 @@ def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:
 def open_entries_with(
     session: Session, department_id: int | None, appointment_id: UUID | None
 ) -> list[WaitingEntry]:
-    """What a department waits for now in the place of one visit; one statement."""
+    """What a department waits for now in the place of one appointment; one statement."""
     query = select(WaitingEntry).where(
         WaitingEntry.department_id == department_id,
         WaitingEntry.appointment_id == appointment_id,
@@ -311,7 +312,8 @@ def is_at_place(session: Session, actor: Actor, entry_id: UUID) -> bool:
 
 
 def over_entry(session: Session, *, now: datetime) -> WaitingEntry | None:
-    """Somebody who waits in vain: the window is over, or the visit is not to come any more."""
+    """Somebody who waits in vain: the window is over, or the appointment is not to come any
+    more."""
     gone = and_(WaitingEntry.appointment_id.is_not(None), Appointment.status != Status.BOOKED)
     return session.scalars(
         select(WaitingEntry)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import offered
-from openslot.booking.commands import Wish, visit_for
+from openslot.booking.commands import Wish, appointment_for
 from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, WrongMove
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
@@ -62,7 +62,7 @@ class Passed(Exception):
 
 
 def join(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> WaitingEntry:
-    """Have a patient wait, or, with a visit that has no patient, the actor's department.
+    """Have a patient wait, or, with an appointment that has no patient, the actor's department.
 
     By the patient, by who cares for them, and by those who book for patients there; only these
     say that it is urgent. Raises what booking raises about patients and referrals, and the
@@ -86,19 +86,19 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
 def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
     """The entry that :func:`join` would write, checked but for others of whoever waits."""
     check_priority(actor, details.priority)
-    visit = _visit_to_replace(session, actor, details)
-    patient = visit.patient if visit else _patient(session, details)
-    minutes = visit.minutes if visit else details.minutes
-    before = min(details.starts_until, visit.starts_at) if visit else None
+    appointment = _appointment_to_replace(session, actor, details)
+    patient = appointment.patient if appointment else _patient(session, details)
+    minutes = appointment.minutes if appointment else details.minutes
+    before = min(details.starts_until, appointment.starts_at) if appointment else None
     if before is not None and before <= now + SOONEST:
         raise NothingEarlier(field="starts_until")
     starts, ends = check_window(details.starts_from, before or details.starts_until, now)
     scope = Scope(
         details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
     )
-    places = _places(session, scope, visit, minutes)
-    _check_access(actor, places, patient, visit)
-    _check_patient(session, places, patient, visit, now)
+    places = _places(session, scope, appointment, minutes)
+    _check_access(actor, places, patient, appointment)
+    _check_patient(session, places, patient, appointment, now)
     return Waiter(
         WaitingEntry(
             id=new_id(),
@@ -119,7 +119,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
             created_by=actor.account_id,
         ),
         patient,
-        visit if visit else None,
+        appointment if appointment else None,
         scope.centre_ids,
     )
 
@@ -162,17 +162,17 @@ def entry_for(session: Session, actor: Actor, entry_id: UUID) -> WaitingEntry:
     return entry
 
 
-def _visit_to_replace(
+def _appointment_to_replace(
     session: Session, actor: Actor, details: WaitingDetails
 ) -> Appointment | None:
     if details.appointment_id is None:
         return None
-    visit, _part = visit_for(session, actor, details.appointment_id)
-    if visit.status is not Status.BOOKED:
+    appointment, _part = appointment_for(session, actor, details.appointment_id)
+    if appointment.status is not Status.BOOKED:
         raise WrongMove
-    if visit.patient is None and actor.department_id is None:
+    if appointment.patient is None and actor.department_id is None:
         raise Forbidden
-    return visit
+    return appointment
 
 
 def _patient(session: Session, details: WaitingDetails) -> Patient:
@@ -181,14 +181,16 @@ def _patient(session: Session, details: WaitingDetails) -> Patient:
     return directory.patient(session, details.patient_id)
 
 
-def _places(session: Session, scope: Scope, visit: Appointment | None, minutes: int) -> list[Place]:
+def _places(
+    session: Session, scope: Scope, appointment: Appointment | None, minutes: int
+) -> list[Place]:
     """Where somebody with this scope might be seen; NobodyOffersThis where nowhere."""
     named = (scope.schedule_id, scope.practitioner_id, scope.profession)
     if sum(one is not None for one in named) != 1:
         raise Invalid("Choose one thing to wait for.", field="scope")
     found = search.places_in(session, [scope])
     in_scope = [place for place in found.values() if covers(scope, place)]
-    if not in_scope or (visit and not all(reaches(visit, place) for place in in_scope)):
+    if not in_scope or (appointment and not all(reaches(appointment, place) for place in in_scope)):
         raise NobodyOffersThis(field="scope")
     places = [place for place in in_scope if _takes(place, minutes)]
     if not places:
@@ -202,10 +204,10 @@ def _takes(place: Place, minutes: int) -> bool:
 
 
 def _check_access(
-    actor: Actor, places: Iterable[Place], patient: Patient | None, visit: Appointment | None
+    actor: Actor, places: Iterable[Place], patient: Patient | None, appointment: Appointment | None
 ) -> None:
-    """Whose visit it is decides about visits; otherwise as with booking."""
-    if visit is not None or actor.acts_for(patient.id if patient else None):
+    """Whose appointment it is decides about appointments; otherwise as with booking."""
+    if appointment is not None or actor.acts_for(patient.id if patient else None):
         return
     if not all(may_book_others(actor, place) for place in places):
         raise Forbidden
@@ -215,14 +217,14 @@ def _check_patient(
     session: Session,
     places: list[Place],
     patient: Patient | None,
-    visit: Appointment | None,
+    appointment: Appointment | None,
     now: datetime,
 ) -> None:
     if patient is None:
         return
     if patient.email and all(place.practitioner_email == patient.email for place in places):
         raise SelfBooking
-    if visit is None and all(needs_referral(place) for place in places):
+    if appointment is None and all(needs_referral(place) for place in places):
         own = referrals.admissions_of(session, [patient.id], now).get(patient.id, ())
         if not any(matching.admitted(own, place) for place in places):
             raise ReferralRequired(field="scope")
@@ -231,7 +233,8 @@ def _check_patient(
 def _check_others(session: Session, entry: WaitingEntry) -> None:
     """AlreadyWaiting for the same thing, TooManyEntries for patients beyond MOST_ENTRIES.
 
-    A department waits with visits that it has, as many as its work needs: these are the limit.
+    A department waits with appointments that it has, as many as its work needs: these are the
+    limit.
     """
     others = _others(session, entry)
     if any(_same(entry, other) for other in others):
@@ -241,7 +244,8 @@ def _check_others(session: Session, entry: WaitingEntry) -> None:
 
 
 def _others(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
-    """What the patient, or the department with that visit, waits for; nobody adds to it now."""
+    """What the patient, or the department with that appointment, waits for; nobody adds to it
+    now."""
     if entry.patient_id is not None:
         take_turn(session, f"waiting {entry.patient_id}")
         return search.open_entries(session, entry.patient_id)
@@ -282,9 +286,9 @@ def offer_next(
 
 
 def _may_be_served(waiter: Waiter) -> bool:
-    """Neither patient nor visit is gone. The sweep ends the wait for what would replace a visit
-    that is gone; a patient's own waits end with their account (offers/leaving.py)."""
-    gone = waiter.visit is not None and waiter.visit.status != Status.BOOKED
+    """Neither patient nor appointment is gone. The sweep ends the wait for what would replace an
+    appointment that is gone; a patient's own waits end with their account (offers/leaving.py)."""
+    gone = waiter.appointment is not None and waiter.appointment.status != Status.BOOKED
     return not gone and (waiter.patient is None or waiter.patient.active)
 
 
@@ -298,8 +302,8 @@ def _offer(
     now: datetime,
     length: timedelta,
 ) -> None:
-    entry, visit = waiter.entry, waiter.visit
-    starts = [slot.start, *([visit.starts_at] if visit else [])]
+    entry, appointment = waiter.entry, waiter.appointment
+    starts = [slot.start, *([appointment.starts_at] if appointment else [])]
     until = offer_ends(now, length, *starts)
     if until is None:
         raise Passed((entry.id, slot.schedule_id, slot.start))
@@ -314,7 +318,7 @@ def _offer(
         now=now,
         until=until,
         entry_id=entry.id,
-        appointment_id=visit.id if visit else None,
+        appointment_id=appointment.id if appointment else None,
         entry=str(entry.id),
         position=position,
         of=of,
@@ -327,9 +331,9 @@ def _offer(
 def _kept(
     session: Session, waiter: Waiter, slot: Slot, market: Market, now: datetime, until: datetime
 ) -> Appointment:
-    if waiter.visit is not None:
+    if waiter.appointment is not None:
         return offered.keep_for_move(
-            session, waiter.visit.id, slot.schedule_id, slot.start, now=now, until=until
+            session, waiter.appointment.id, slot.schedule_id, slot.start, now=now, until=until
         )
     place = market.places[slot.schedule_id]
     wish = Wish(

@@ -1,10 +1,10 @@
 """Who may read a patient's history: the whole rule, and the only home that it has.
 
-Patients read their own history, and those of whom they care for. A practitioner reads one, and
-adds to it, from the moment that they have a visit with the patient, at whichever centre, or for
+Patients read their own history, and those of whom they care for. A practitioner reads one, and adds
+to it, from the moment that they have an appointment with the patient, at whichever centre, or for
 as long as an emergency access runs. To everybody else it does not exist.
 
-A visit that the practitioner made alone opens nothing before its day at the centre
+An appointment that the practitioner made alone opens nothing before its day at the centre
 (booking/opening.py), and nothing after that day unless the patient came. Earlier, it takes an
 emergency access, with a reason, which is told.
 """
@@ -31,19 +31,19 @@ REFUSED = "record.refused"
 """What the audit calls it when somebody reads a history, or may not."""
 
 GIVING = LIVE | {Status.FULFILLED}
-"""Visits of these statuses give access. Holds, and visits that were cancelled, missed or
-entered in error, give nothing."""
+"""Appointments of these statuses give access. Holds, and appointments that were cancelled, missed
+or entered in error, give nothing."""
 
 
 ATTENDED = frozenset({Status.ARRIVED, Status.FULFILLED})
-"""Visits of these statuses had their patient there."""
+"""Appointments of these statuses had their patient there."""
 
 DAY = timedelta(days=1)
 
 
 class Access(StrEnum):
-    """Why somebody may read a history. SELF_BOOKED is a visit that the reader made alone, on its
-    day or where the patient came; once it is completed and its day is over, it is CARE."""
+    """Why somebody may read a history. SELF_BOOKED is an appointment that the reader made alone, on
+    its day or where the patient came; once it is completed and its day is over, it is CARE."""
 
     OWN = "own"
     CARE = "care"
@@ -57,10 +57,10 @@ WRITING = frozenset({Access.CARE, Access.SELF_BOOKED, Access.EMERGENCY})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What ties an active practitioner to a patient: when the last visit that gives access
+    """What ties an active practitioner to a patient: when the last appointment that gives access
     ends, the last of those that the practitioner made alone, and the last emergency access."""
 
-    last_visit: datetime | None = None
+    last_appointment: datetime | None = None
     self_booked: datetime | None = None
     emergency_until: datetime | None = None
 
@@ -74,13 +74,13 @@ def decide(
 ) -> Access | None:
     """Why the actor may read the history; None where they may not know that it exists.
 
-    ``access_days`` after the end of the last visit its access ends; 0 means that it does not.
+    ``access_days`` after the end of the last appointment its access ends; 0 means that it does not.
     """
     if actor.acts_for(patient_id):
         return Access.OWN
     if not actor.is_a(Role.PRACTITIONER):
         return None
-    if _lasts(facts.last_visit, now, access_days):
+    if _lasts(facts.last_appointment, now, access_days):
         return Access.CARE
     if _lasts(facts.self_booked, now, access_days):
         return Access.SELF_BOOKED
@@ -89,39 +89,40 @@ def decide(
     return None
 
 
-def _lasts(last_visit: datetime | None, now: datetime, access_days: int) -> bool:
-    if last_visit is None:
+def _lasts(last_appointment: datetime | None, now: datetime, access_days: int) -> bool:
+    if last_appointment is None:
         return False
-    return access_days == 0 or now < last_visit + timedelta(days=access_days)
+    return access_days == 0 or now < last_appointment + timedelta(days=access_days)
 
 
 def gives_care(now: datetime) -> Condition:
-    """Visits that somebody else had a part in making, or that are completed, their day over."""
+    """Appointments that somebody else had a part in making, or that are completed, their day
+    over."""
     day = Appointment.opens_record_at
     completed = (Appointment.status == Status.FULFILLED) & (day <= now - DAY)
     return Appointment.status.in_(GIVING) & (day.is_(None) | completed)
 
 
 def gives_its_day(now: datetime) -> Condition:
-    """Visits that the practitioner made alone, at such a time as :func:`is_its_day` says."""
+    """Appointments that the practitioner made alone, at such a time as :func:`is_its_day` says."""
     return Appointment.status.in_(GIVING) & on_its_day(now)
 
 
 def on_its_day(now: datetime) -> Condition:
-    """The same, whatever became of the visit."""
+    """The same, whatever became of the appointment."""
     day = Appointment.opens_record_at
     attended = Appointment.status.in_(ATTENDED)
     lasts = (day > now - DAY) | (Appointment.ends_at > now) | attended
     return (day <= now) & lasts
 
 
-def is_its_day(visit: Appointment, now: datetime) -> bool:
-    """Whether the day of a visit that the practitioner made alone is now; or was, if the patient
-    came. :func:`on_its_day` says the same in SQL."""
-    day = visit.opens_record_at
+def is_its_day(appointment: Appointment, now: datetime) -> bool:
+    """Whether the day of an appointment that the practitioner made alone is now; or was, if the
+    patient came. :func:`on_its_day` says the same in SQL."""
+    day = appointment.opens_record_at
     if day is None or day > now:
         return False
-    return day > now - DAY or visit.ends_at > now or visit.status in ATTENDED
+    return day > now - DAY or appointment.ends_at > now or appointment.status in ATTENDED
 
 
 def may_read(

@@ -15,7 +15,7 @@ from openslot.identity.models import Role
 from openslot.records import queries
 from openslot.records.access import GIVING, WRITING, may_read, subject_of
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
-from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourEntry, NotYourVisit
+from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.events import Topic, announce_emergency
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.records.queries import Record
@@ -39,17 +39,19 @@ def add(
     appointment_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Entry:
-    """Record what a practitioner found, said and did, or medication; at a visit if one is named.
+    """Record what a practitioner found, said and did, or medication; at an appointment if one is
+    named.
 
     ``entry_id`` is what the entry is to be called: sent twice it is kept once, as it was first.
-    NotFound for who may not read the history, NotYourVisit for a visit of anybody else.
+    NotFound for who may not read the history, NotYourAppointment for an appointment of anybody
+    else.
     """
     author = writer(session, actor, patient_id, now=now, access_days=access_days)
     entry = _entry(patient_id, author, details, now, entry_id)
     known = queries.entry(session, entry.id)
     if known is not None:
         return _same(known.entry, entry)
-    _at_visit(session, entry, appointment_id)
+    _at_appointment(session, entry, appointment_id)
     return _kept(session, actor, entry, ADDED[EntryKind(entry.kind)])
 
 
@@ -64,7 +66,7 @@ def correct(
 ) -> Entry:
     """A new entry that stands in the place of an older one, which stays as it is.
 
-    It belongs to the same visit. Raises what :func:`to_correct` raises.
+    It belongs to the same appointment. Raises what :func:`to_correct` raises.
     """
     old = to_correct(session, actor, entry_id, now=now, access_days=access_days).entry
     entry = _entry(old.patient_id, old.practitioner_id, details, now)
@@ -120,7 +122,7 @@ def break_glass(
     hours: int,
     access_days: int,
 ) -> EmergencyAccess:
-    """Open a history without a visit for ``hours``; the patient is told, and who runs the
+    """Open a history without an appointment for ``hours``; the patient is told, and who runs the
     centres of the practitioner.
 
     NotFound for a patient who is not there, AlreadyOpen for who may read the history anyway.
@@ -170,19 +172,19 @@ def _entry(
     return entry
 
 
-def _at_visit(session: Session, entry: Entry, appointment_id: UUID | None) -> None:
-    """Tie an entry to a visit of its patient with its author, and to the centre of that."""
+def _at_appointment(session: Session, entry: Entry, appointment_id: UUID | None) -> None:
+    """Tie an entry to an appointment of its patient with its author, and to the centre of that."""
     if appointment_id is None:
         return
-    visit = booking.visit(session, appointment_id)
+    appointment = booking.appointment(session, appointment_id)
     if (
-        visit is None
-        or visit.patient_id != entry.patient_id
-        or visit.schedule.practitioner_id != entry.practitioner_id
-        or visit.status not in GIVING
+        appointment is None
+        or appointment.patient_id != entry.patient_id
+        or appointment.schedule.practitioner_id != entry.practitioner_id
+        or appointment.status not in GIVING
     ):
-        raise NotYourVisit(field="appointment_id")
-    entry.appointment_id, entry.centre_id = appointment_id, visit.centre.id
+        raise NotYourAppointment(field="appointment_id")
+    entry.appointment_id, entry.centre_id = appointment_id, appointment.centre.id
 
 
 def _same(old: Entry, new: Entry) -> Entry:

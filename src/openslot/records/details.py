@@ -30,6 +30,6 @@ def _tells_why(reason: str) -> str:
 
 
 class EmergencyDetails(Details):
-    """Why a history is opened without a visit."""
+    """Why a history is opened without an appointment."""
 
     reason: Annotated[Text, AfterValidator(_tells_why)]

@@ -39,8 +39,8 @@ class PatientKnown(Conflict):
         super().__init__(field="name")
 
 
-class NotYourVisit(Invalid):
-    """No visit of this patient with this practitioner."""
+class NotYourAppointment(Invalid):
+    """No appointment of this patient with this practitioner."""
 
-    code = "not-your-visit"
-    sentence = "Choose one of your own visits with this patient."
+    code = "not-your-appointment"
+    sentence = "Choose one of your own appointments with this patient."

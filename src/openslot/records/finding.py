@@ -35,7 +35,7 @@ def found(
     limit: int,
 ) -> Sequence[Patient]:
     """Patients by name and id, from behind ``after`` on, whose name, e-mail, phone or number
-    holds ``text`` and who were born that day; practitioners find those who have visits with
+    holds ``text`` and who were born that day; practitioners find those who have appointments with
     them. Forbidden for who does not work with patients; one statement."""
     check_may_find(actor)
     where = [directory.patient_is(text, born)]
@@ -75,7 +75,7 @@ def alike(session: Session, actor: Actor, details: PatientDetails) -> Sequence[P
 
 def has_registered(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> bool:
     """Whether the actor has registered the patient a short while ago, and so knows what stands
-    there: they read it over, and set a slip right, before there is a visit."""
+    there: they read it over, and set a slip right, before there is an appointment."""
     return queries.has_done(
         session, actor.account_id, MADE, subject_of(patient_id), since=now - READ_OVER
     )

@@ -43,7 +43,8 @@ class Entry(Base):
 
 
 class EmergencyAccess(Base):
-    """A practitioner reads a history that they have no visit for, for a reason, for a time."""
+    """A practitioner reads a history that they have no appointment for, for a reason, for a
+    time."""
 
     __tablename__ = "emergency_access"
     __table_args__ = (Index(None, "patient_id", "ends_at"),)

@@ -87,7 +87,7 @@ def ties(
     patient_ids: Iterable[UUID],
     kinds: Sequence[ColumnElement[bool]],
 ) -> dict[UUID, list[datetime | None]]:
-    """When the last visit of each kind, and then when the last emergency access, of an active
+    """When the last appointment of each kind, and then when the last emergency access, of an active
     practitioner ends, by patient; one statement."""
     wanted = set(patient_ids)
     active = _active(practitioner_id)
@@ -118,8 +118,9 @@ def tied_to(
     since: datetime | None,
     now: datetime,
 ) -> ColumnElement[bool]:
-    """Whether an active practitioner is tied to the patient in a column: by a visit that ``opens``
-    the record and ends after ``since``, if that is given, or by an emergency access that runs."""
+    """Whether an active practitioner is tied to the patient in a column: by an appointment that
+    ``opens`` the record and ends after ``since``, if that is given, or by an emergency access that
+    runs."""
     active = _active(practitioner_id)
     seen = (
         select(Appointment.patient_id)
@@ -152,14 +153,14 @@ def patients_of(
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Patient], int]:
-    """A page of the patients who have, had or were to have a visit with a practitioner, by
+    """A page of the patients who have, had or were to have an appointment with a practitioner, by
     name, whose name, e-mail, phone or number holds ``text``; two statements."""
     own = seen_by(practitioner_id, now=now)
     return directory.patients(session, own, text=text, born=born, limit=limit, offset=offset)
 
 
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Patients who have, had or were to have a visit with a practitioner; one that the
+    """Patients who have, had or were to have an appointment with a practitioner; one that the
     practitioner made alone counts from its day on, and not once it was cancelled or missed."""
     kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
     opens = or_(
@@ -220,8 +221,8 @@ def entry(session: Session, entry_id: UUID) -> Record | None:
     return Record(*row) if row else None
 
 
-def of_visit(session: Session, appointment_id: UUID) -> list[Record]:
-    """What was recorded at a visit, oldest first; one statement."""
+def of_appointment(session: Session, appointment_id: UUID) -> list[Record]:
+    """What was recorded at an appointment, oldest first; one statement."""
     query = _records().where(Entry.appointment_id == appointment_id)
     query = query.order_by(Entry.recorded_at, Entry.id)
     return [Record(*row) for row in session.execute(query)]
@@ -238,18 +239,18 @@ def _records() -> Any:
     )
 
 
-def visits(
+def appointments(
     session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
 ) -> list[Appointment]:
-    """A patient's visits at all centres, the latest first, but for what was entered in error;
+    """A patient's appointments at all centres, the latest first, but for what was entered in error;
     one statement."""
     where = [booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR]
     if after is not None:
         where.append(_after(Appointment.starts_at, Appointment.id, after))
-    return booking.visits(session, *where, newest_first=True, limit=limit)
+    return booking.appointments(session, *where, newest_first=True, limit=limit)
 
 
-def visits_with(
+def appointments_with(
     session: Session,
     patient_id: UUID,
     practitioner_id: int,
@@ -258,9 +259,9 @@ def visits_with(
     until: datetime,
     limit: int,
 ) -> list[Appointment]:
-    """The visits of these statuses of a patient with a practitioner that began before
+    """The appointments of these statuses of a patient with a practitioner that began before
     ``until``, the latest first; one statement."""
-    return booking.visits(
+    return booking.appointments(
         session,
         booking.of_patient(patient_id),
         booking.of_practitioner(practitioner_id),
@@ -274,9 +275,9 @@ def visits_with(
 def self_made(
     session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
 ) -> Appointment | None:
-    """The first visit to come of a patient that the practitioner made alone and that opens
+    """The first appointment to come of a patient that the practitioner made alone and that opens
     nothing yet; one statement."""
-    found = booking.visits(
+    found = booking.appointments(
         session,
         booking.of_patient(patient_id),
         booking.of_practitioner(practitioner_id),

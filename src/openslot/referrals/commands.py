@@ -113,7 +113,7 @@ def discard(session: Session, actor: Actor, referral_id: UUID, *, now: datetime)
 
 
 def revoke(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> Referral:
-    """Take a letter back that no visit uses.
+    """Take a letter back that no appointment uses.
 
     A booking made at the same moment stands, as with opening hours: the letter was good when
     it was looked at.
@@ -128,9 +128,9 @@ def revoke(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) 
 def answer(
     session: Session, actor: Actor, referral_id: UUID, details: AnswerDetails, *, now: datetime
 ) -> Referral:
-    """The specialist whose visit uses the letter writes back, once.
+    """The specialist whose appointment uses the letter writes back, once.
 
-    Where another had answered before the patient gave that visit back, the older answer stays
+    Where another had answered before the patient gave that appointment back, the older answer stays
     below the new one, with its author and day: what was written is never lost.
     """
     letter = _for_act(session, actor, referral_id, Act.ANSWER, now)
@@ -171,11 +171,11 @@ def note_read(session: Session, actor: Actor, referral_id: UUID, *, now: datetim
         _record(session, actor, letter.referral, "read", now)
 
 
-def letter_of_visit(
+def letter_of_appointment(
     session: Session, actor: Actor, appointment: Appointment, *, now: datetime
 ) -> Letter | None:
-    """The letter that came with a visit, if it has one that the actor may read."""
-    letter = queries.for_visit(session, appointment)
+    """The letter that came with an appointment, if it has one that the actor may read."""
+    letter = queries.for_appointment(session, appointment)
     return letter if letter and _part(actor, letter, now) else None
 
 
@@ -196,7 +196,7 @@ def book(
     hold_id: UUID | None = None,
     referral_id: UUID | None = None,
 ) -> Appointment:
-    """Book a visit; a specialist's with the referral named, or the patient's own that fits.
+    """Book an appointment; a specialist's with the referral named, or the patient's own that fits.
 
     At most 9 statements with specialists, 8 with others. Raises what booking raises, with
     ReferralRequired and ReferralSpent among it.

@@ -38,8 +38,8 @@ class AlreadyAnswered(Conflict):
     sentence = "This referral has been answered."
 
 
-class NoVisitYet(Conflict):
-    """Who answers has a visit of the patient's."""
+class NoAppointmentYet(Conflict):
+    """Who answers has an appointment of the patient's."""
 
-    code = "no-visit-yet"
-    sentence = "A referral can be answered once the patient has booked a visit with it."
+    code = "no-appointment-yet"
+    sentence = "A referral can be answered once the patient has booked an appointment with it."

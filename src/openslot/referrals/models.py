@@ -12,7 +12,7 @@ from openslot.core.ids import new_id
 
 
 class Kept(StrEnum):
-    """What a row says of a referral. Whether it is used follows from visits, whether it has
+    """What a row says of a referral. Whether it is used follows from appointments, whether it has
     run out from the time: see rules.py."""
 
     DRAFT = "draft"
@@ -23,8 +23,8 @@ class Kept(StrEnum):
 class Referral(Base):
     """A GP's letter to one specialist, or to any with an area of expertise.
 
-    A visit uses it up by bearing its id in ``appointment.referral_use``, which is unique; the
-    id leaves that column when the visit is cancelled.
+    An appointment uses it up by bearing its id in ``appointment.referral_use``, which is unique;
+    the id leaves that column when the appointment is cancelled.
     """
 
     __tablename__ = "referral"

@@ -1,4 +1,4 @@
-"""Reading referrals with the visits that use them; the only place that makes an Admission."""
+"""Reading referrals with the appointments that use them; the only place that makes an Admission."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -46,21 +46,21 @@ LETTERS: Any = (
 """Referrals with all that they show; the conditions below speak of these tables."""
 
 IS_USED = Appointment.id.is_not(None)
-"""Whether a visit uses the referral up; holds are never joined."""
+"""Whether an appointment uses the referral up; holds are never joined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A referral with all that a page or a message shows of it.
 
-    ``visit`` is the one that uses it up, ``seen_by`` and ``centre`` are whose and where.
+    ``appointment`` is the one that uses it up, ``seen_by`` and ``centre`` are whose and where.
     """
 
     referral: Referral
     patient: Patient
     gp: Practitioner
     addressee: Practitioner | None
-    visit: Appointment | None
+    appointment: Appointment | None
     seen_by: Practitioner | None
     centre: Centre | None
 
@@ -68,7 +68,7 @@ class Letter:
         """Where it stands."""
         return state(
             Kept(self.referral.status),
-            is_used=self.visit is not None,
+            is_used=self.appointment is not None,
             expires_at=self.referral.expires_at,
             now=now,
         )
@@ -84,10 +84,14 @@ class Letter:
         )
 
     def _is_open(self, now: datetime) -> bool:
-        """Whether the visit that uses it gives its specialist the letter: one that they made alone
-        does on its day, and later if the patient came."""
-        visit = self.visit
-        return visit is None or visit.opens_record_at is None or access.is_its_day(visit, now)
+        """Whether the appointment that uses it gives its specialist the letter: one that they made
+        alone does on its day, and later if the patient came."""
+        appointment = self.appointment
+        return (
+            appointment is None
+            or appointment.opens_record_at is None
+            or access.is_its_day(appointment, now)
+        )
 
 
 def _letters() -> Any:
@@ -143,7 +147,8 @@ def by_gp(gp_id: int) -> ColumnElement[bool]:
 
 def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
     """Letters that name a specialist and are not revoked, that they answered, or that their
-    visits use: of visits that they made alone on the day, and later if the patient came."""
+    appointments use: of appointments that they made alone on the day, and later if the patient
+    came."""
     is_open = or_(Appointment.opens_record_at.is_(None), access.on_its_day(now))
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
@@ -177,9 +182,9 @@ def waiting_for(session: Session, patient_ids: Iterable[UUID], now: datetime) ->
     return sorted(found, key=lambda one: one.referral.expires_at or now)
 
 
-def for_visit(session: Session, appointment: Appointment) -> Letter | None:
-    """The referral that a visit uses up; None for one that gave it back. No statement for
-    visits that never had one."""
+def for_appointment(session: Session, appointment: Appointment) -> Letter | None:
+    """The referral that an appointment uses up; None for one that gave it back. No statement for
+    appointments that never had one."""
     if appointment.referral_use is None:
         return None
     return letter(session, appointment.referral_use)
@@ -200,7 +205,9 @@ def letter_to(
     fitting = (
         one
         for one in waiting_for(session, [patient_id], now)
-        if admits(_admission(one.referral, one.visit, now), place.practitioner_id, place.expertise)
+        if admits(
+            _admission(one.referral, one.appointment, now), place.practitioner_id, place.expertise
+        )
         and referral_id in (None, one.referral.id)
     )
     return next(fitting, None)
@@ -209,7 +216,8 @@ def letter_to(
 def admissions(session: Session, patient_id: UUID, now: datetime) -> list[Admission]:
     """The usable referrals of a patient, soonest to run out first; one statement."""
     return [
-        _admission(one.referral, one.visit, now) for one in waiting_for(session, [patient_id], now)
+        _admission(one.referral, one.appointment, now)
+        for one in waiting_for(session, [patient_id], now)
     ]
 
 
@@ -220,7 +228,7 @@ def admissions_of(
     found: dict[UUID, list[Admission]] = {}
     for one in waiting_for(session, patient_ids, now):
         own = found.setdefault(one.referral.patient_id, [])
-        own.append(_admission(one.referral, one.visit, now))
+        own.append(_admission(one.referral, one.appointment, now))
     return found
 
 
@@ -269,9 +277,12 @@ def admission_for(
         .where(to_patients([patient_id]))
     )
     fitting = [
-        (Found(admission, visit is not None and visit.id == hold_id), referral.expires_at or now)
-        for referral, visit in rows
-        for admission in [_admission(referral, visit, now)]
+        (
+            Found(admission, appointment is not None and appointment.id == hold_id),
+            referral.expires_at or now,
+        )
+        for referral, appointment in rows
+        for admission in [_admission(referral, appointment, now)]
         if referral.id == referral_id
         or (referral_id is None and admits(admission, place.practitioner_id, place.expertise))
     ]
@@ -284,9 +295,9 @@ def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
     return not usable, not found.is_held, expires_at
 
 
-def _admission(referral: Referral, visit: Appointment | None, now: datetime) -> Admission:
-    """What booking needs to know; a visit that is merely held uses nothing up."""
-    is_used = visit is not None and visit.status != Status.HELD
+def _admission(referral: Referral, appointment: Appointment | None, now: datetime) -> Admission:
+    """What booking needs to know; an appointment that is merely held uses nothing up."""
+    is_used = appointment is not None and appointment.status != Status.HELD
     standing = state(
         Kept(referral.status), is_used=is_used, expires_at=referral.expires_at, now=now
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from openslot.core.errors import Forbidden
 from openslot.directory.models import Profession
-from openslot.referrals.errors import AlreadyAnswered, NoVisitYet, WrongState
+from openslot.referrals.errors import AlreadyAnswered, NoAppointmentYet, WrongState
 from openslot.referrals.models import Kept
 
 
@@ -23,10 +23,10 @@ class State(StrEnum):
 
 
 def state(kept: Kept, *, is_used: bool, expires_at: datetime | None, now: datetime) -> State:
-    """What the row, the visits and the clock say together.
+    """What the row, the appointments and the clock say together.
 
-    ``is_used`` tells whether a visit that is more than held uses the referral up. One that was
-    used stays so after its time; ``expires_at`` is the first moment at which it is over.
+    ``is_used`` tells whether an appointment that is more than held uses the referral up. One that
+    was used stays so after its time; ``expires_at`` is the first moment at which it is over.
     """
     if kept is not Kept.SENT:
         return State.DRAFT if kept is Kept.DRAFT else State.REVOKED
@@ -46,7 +46,7 @@ class Part(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What a rule needs to know of a referral: where it stands, who wrote it, whom it names,
-    whose visit uses it, from when that opens the patient's record, and who answered it."""
+    whose appointment uses it, from when that opens the patient's record, and who answered it."""
 
     state: State
     gp_id: int
@@ -60,7 +60,7 @@ def part_in(standing: Standing, *, practitioner_id: int | None, acts_for: bool) 
 
     A draft is its author's alone. The specialist whom a letter names may read what was sent to
     them until it is revoked, also once it has run out; of one to an area of expertise, only
-    whose visit uses it, and who answered it.
+    whose appointment uses it, and who answered it.
     """
     if practitioner_id is not None and practitioner_id == standing.gp_id:
         return Part.GP
@@ -98,7 +98,7 @@ ACTS: Mapping[Act, tuple[Part, State]] = {
 def check_act(act: Act, standing: Standing, part: Part, *, by: int | None = None) -> None:
     """Refuse what the table does not give; ``by`` is the practitioner who would do it.
 
-    A specialist answers once. Where the patient gave the visit back after that and went to
+    A specialist answers once. Where the patient gave the appointment back after that and went to
     another one, that one may answer too.
     """
     whose, when = ACTS[act]
@@ -107,7 +107,7 @@ def check_act(act: Act, standing: Standing, part: Part, *, by: int | None = None
     if act is Act.ANSWER and _has_answer_for(standing, by):
         raise AlreadyAnswered
     if standing.state is not when:
-        raise NoVisitYet if act is Act.ANSWER else WrongState
+        raise NoAppointmentYet if act is Act.ANSWER else WrongState
 
 
 def _has_answer_for(standing: Standing, by: int | None) -> bool:
@@ -123,7 +123,7 @@ def acts_now(standing: Standing, part: Part, *, by: int | None = None) -> frozen
     for act in Act:
         try:
             check_act(act, standing, part, by=by)
-        except (Forbidden, AlreadyAnswered, NoVisitYet, WrongState):
+        except (Forbidden, AlreadyAnswered, NoAppointmentYet, WrongState):
             continue
         possible.add(act)
     return frozenset(possible)

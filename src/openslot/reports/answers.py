@@ -52,7 +52,9 @@ def answers(
         if question.centre_id in (None, offer.centre_id) and question.kind in (None, offer.kind)
     }
     window = figures.window_of(question.period)
-    found = queries.visits(session, question, instant_of(window.start), instant_of(window.end))
+    found = queries.appointments(
+        session, question, instant_of(window.start), instant_of(window.end)
+    )
     places = schedules.places(session, *queries.wanted(question))
     away = _away(session, places.values(), window)
     return Answers(

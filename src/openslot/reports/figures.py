@@ -1,4 +1,5 @@
-"""The arithmetic of reports: visits, hours and days in, figures out. Nobody has a name here."""
+"""The arithmetic of reports: appointments, hours and days in, figures out. Nobody has a name
+here."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,8 @@ from openslot.schedules.availability import (
 from openslot.schedules.rules import Place, open_ticks
 
 KEPT = frozenset({Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
-"""Visits that took, or will take, somebody's time; what was entered in error never was one."""
+"""Appointments that took, or will take, somebody's time; what was entered in error never was
+one."""
 
 COUNTED = KEPT | {Status.CANCELLED}
 NEXT = 3
@@ -48,7 +50,7 @@ class Offer(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """A visit."""
+    """An appointment."""
 
     schedule_id: int
     starts: datetime
@@ -73,73 +75,74 @@ def keys(group: Group, offers: Iterable[Offer], period: Period) -> list[Key]:
 
 
 def key_of(group: Group, offer: Offer, day: date, period: Period) -> Key:
-    """Where a visit of that local day is counted."""
+    """Where an appointment of that local day is counted."""
     if group is Group.WEEK:
         return period.week_of(day)
     return offer.centre_id if group is Group.CENTRE else offer.kind
 
 
-# Visits
+# Appointments
 
 
 @dataclass(slots=True)
 class Tally:
-    """Visits counted: ``due`` are those whose time has come, ``leads`` the days between
-    booking and visit."""
+    """Appointments counted: ``due`` are those whose time has come, ``leads`` the days between
+    booking and appointment."""
 
-    visits: int = 0
+    appointments: int = 0
     cancelled: int = 0
     due: int = 0
     missed: int = 0
     leads: list[int] = field(default_factory=list)
 
-    def add(self, visit: Booked, day: date, zone: ZoneInfo, now: datetime) -> None:
-        """Count a visit that starts on the local ``day``."""
-        if visit.status == Status.CANCELLED:
+    def add(self, appointment: Booked, day: date, zone: ZoneInfo, now: datetime) -> None:
+        """Count an appointment that starts on the local ``day``."""
+        if appointment.status == Status.CANCELLED:
             self.cancelled += 1
             return
-        self.visits += 1
-        self.due += visit.starts <= now
-        self.missed += visit.status == Status.NO_SHOW and visit.starts <= now
-        if visit.created <= visit.starts:  # written down later: nobody waited for it
-            self.leads.append((day - visit.created.astimezone(zone).date()).days)
+        self.appointments += 1
+        self.due += appointment.starts <= now
+        self.missed += appointment.status == Status.NO_SHOW and appointment.starts <= now
+        if appointment.created <= appointment.starts:  # written down later: nobody waited for it
+            self.leads.append((day - appointment.created.astimezone(zone).date()).days)
 
     @property
     def missed_share(self) -> float | None:
-        """The part of the visits due that nobody came to, 0 to 1; None where none was due."""
+        """The part of the appointments due that nobody came to, 0 to 1; None where none was due."""
         return self.missed / self.due if self.due else None
 
     def lead(self, share: float) -> int | None:
-        """Days before the visit within which ``share`` of the visits were booked."""
+        """Days before the appointment within which ``share`` of the appointments were booked."""
         found = ranked(self.leads, share)
         return None if found is None else int(found)
 
 
 class Tallies(NamedTuple):
-    """Visits counted by key and all together."""
+    """Appointments counted by key and all together."""
 
     rows: dict[Key, Tally]
     total: Tally
 
 
 def tallies(
-    visits: Iterable[Booked],
+    appointments: Iterable[Booked],
     offers: Mapping[int, Offer],
     period: Period,
     group: Group,
     *,
     now: datetime,
 ) -> Tallies:
-    """Count the visits of ``offers`` that start within the period by their centre's calendar."""
+    """Count the appointments of ``offers`` that start within the period by their centre's
+    calendar."""
     found = Tallies({key: Tally() for key in keys(group, offers.values(), period)}, Tally())
-    for visit in visits:
-        offer = offers.get(visit.schedule_id)
-        if offer is None or visit.status not in COUNTED:
+    for appointment in appointments:
+        offer = offers.get(appointment.schedule_id)
+        if offer is None or appointment.status not in COUNTED:
             continue
-        day = visit.starts.astimezone(offer.zone).date()
+        day = appointment.starts.astimezone(offer.zone).date()
         if period.first <= day <= period.last:
-            found.rows[key_of(group, offer, day, period)].add(visit, day, offer.zone, now)
-            found.total.add(visit, day, offer.zone, now)
+            found.rows[key_of(group, offer, day, period)].add(appointment, day, offer.zone, now)
+            found.total.add(appointment, day, offer.zone, now)
     return found
 
 
@@ -192,7 +195,7 @@ def window_of(period: Period) -> Window:
 
 
 def uses(
-    visits: Iterable[Booked],
+    appointments: Iterable[Booked],
     places: Mapping[int, Place],
     offers: Mapping[int, Offer],
     away: Mapping[int, int],
@@ -202,13 +205,13 @@ def uses(
     """How much of the open time is booked.
 
     Open are the weekly hours as they stand now, without public holidays and without ``away``:
-    by diary, the ticks of :func:`window_of` that absences and closures take. Visits outside
+    by diary, the ticks of :func:`window_of` that absences and closures take. Appointments outside
     open time are not counted.
     """
     window = window_of(period)
     rows = {key: _Time() for key in keys(group, offers.values(), period)}
     total = _Time()
-    taken = _taken(visits, window)
+    taken = _taken(appointments, window)
     weeks = {zone: _weeks(period, zone, window) for zone in {one.zone for one in places.values()}}
     for schedule_id, place in places.items():
         offer = offers[schedule_id]
@@ -222,11 +225,13 @@ def uses(
     return Uses({key: time_.use() for key, time_ in rows.items()}, total.use())
 
 
-def _taken(visits: Iterable[Booked], window: Window) -> dict[int, int]:
+def _taken(appointments: Iterable[Booked], window: Window) -> dict[int, int]:
     spans: defaultdict[int, list[Span]] = defaultdict(list)
-    for visit in visits:
-        if visit.status in KEPT:
-            spans[visit.schedule_id].append(span_between(visit.starts, visit.ends))
+    for appointment in appointments:
+        if appointment.status in KEPT:
+            spans[appointment.schedule_id].append(
+                span_between(appointment.starts, appointment.ends)
+            )
     return {schedule_id: mask_of(own, window) for schedule_id, own in spans.items()}
 
 

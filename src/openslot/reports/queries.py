@@ -38,10 +38,10 @@ def wanted(question: Question) -> tuple[ColumnElement[bool], ...]:
     return tuple(conditions)
 
 
-def visits(
+def appointments(
     session: Session, question: Question, starts: datetime, ends: datetime
 ) -> Collection[Booked]:
-    """The visits that are asked about and touch the time; one statement."""
+    """The appointments that are asked about and touch the time; one statement."""
     query = select(
         Appointment.schedule_id,
         Appointment.starts_at,

@@ -200,15 +200,15 @@ def amend(
     version: int | None = None,
 ) -> ServiceRequest:
     """Change what is asked for. A new time is asked for anew, whatever was proposed; of an
-    accepted request it moves the visit."""
+    accepted request it moves the appointment."""
     found = _for_act(session, actor, request_id, Act.AMEND, now, version)
     request = found.request
     for name, value in details.model_dump().items():
         setattr(request, name, value)
     start, minutes = start or found.starts_at, minutes or request.minutes
     moved = False
-    if found.visit is not None:
-        moved = _amend_visit(session, actor, found, start, minutes, now)
+    if found.appointment is not None:
+        moved = _amend_appointment(session, actor, found, start, minutes, now)
     elif (start, minutes) != (found.starts_at, request.minutes):
         place = place_for(session, request.service_id)
         _check_free(session, place, start, minutes, found.patient, now)
@@ -221,15 +221,16 @@ def amend(
 def cancel(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """Take the request back, or what was promised; a visit that was booked is cancelled too."""
+    """Take the request back, or what was promised; an appointment that was booked is cancelled
+    too."""
     found = _for_act(session, actor, request_id, Act.CANCEL, now, version)
     request = found.request
     request.status = Kept.CANCELLED
     request.changed_at = now
     session.flush()
-    if found.visit is not None:
+    if found.appointment is not None:
         booking.change_status(
-            session, actor, found.visit.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
+            session, actor, found.appointment.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
         )
     _tell(session, actor, request, Topic.CANCELLED, now)
     return request
@@ -238,15 +239,15 @@ def cancel(
 def complete(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """The consultation took place: its visit goes from arrived to fulfilled."""
+    """The consultation took place: its appointment goes from arrived to fulfilled."""
     found = _for_act(session, actor, request_id, Act.COMPLETE, now, version)
-    request, visit = found.request, found.visit
-    if visit is None:
+    request, appointment = found.request, found.appointment
+    if appointment is None:
         raise NotFound
     request.changed_at = now
-    steps = (Status.ARRIVED,) if visit.status == Status.BOOKED else ()
+    steps = (Status.ARRIVED,) if appointment.status == Status.BOOKED else ()
     for to in (*steps, Status.FULFILLED):
-        booking.change_status(session, actor, visit.id, to, now=now, cutoff=AT_ANY_TIME)
+        booking.change_status(session, actor, appointment.id, to, now=now, cutoff=AT_ANY_TIME)
     _tell(session, actor, request, Topic.COMPLETED, now)
     return request
 
@@ -299,38 +300,40 @@ def _book(
         reason=request.description,
         priority=Priority(request.priority),
     )
-    visit = booking.book(session, actor, wish, now=now, place=place)
-    visit.task = request.task
+    appointment = booking.book(session, actor, wish, now=now, place=place)
+    appointment.task = request.task
     session.flush()
-    request.appointment_id = visit.id
+    request.appointment_id = appointment.id
     _tell(session, actor, request, Topic.ACCEPTED, now)
     return request
 
 
-def _amend_visit(
+def _amend_appointment(
     session: Session, actor: Actor, found: Asked, start: datetime, minutes: int, now: datetime
 ) -> bool:
-    """Let the visit say the same as its request, and move it where it is to be at another time;
-    whether it was moved."""
-    request, visit = found.request, found.visit
-    if visit is None:
+    """Let the appointment say the same as its request, and move it where it is to be at another
+    time; whether it was moved."""
+    request, appointment = found.request, found.appointment
+    if appointment is None:
         raise NotFound
-    was = (visit.starts_at, request.minutes)
+    was = (appointment.starts_at, request.minutes)
     request.starts_at, request.minutes, request.changed_at = start, minutes, now
     session.flush()
     booking.amend(
         session,
         actor,
-        visit.id,
+        appointment.id,
         reason=request.description,
         priority=Priority(request.priority),
         now=now,
         cutoff=AT_ANY_TIME,
     )
-    visit.task = request.task
+    appointment.task = request.task
     if (start, minutes) == was:
         return False
-    booking.move(session, actor, visit.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME)
+    booking.move(
+        session, actor, appointment.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME
+    )
     return True
 
 

@@ -33,7 +33,7 @@ def announce(
 ) -> None:
     """Have the worker tell the other department, once this transaction is committed.
 
-    ``moved`` says that its visit was moved with it, of which booking tells besides.
+    ``moved`` says that its appointment was moved with it, of which booking tells besides.
     """
     payload = {
         "request": str(request.id),

@@ -17,13 +17,13 @@ from openslot.requests.models import Kept, ServiceRequest
 def record_request(
     session: Session,
     actor: Actor,
-    visit: Appointment,
+    appointment: Appointment,
     service: Service,
     department_id: int,
     *,
     now: datetime,
 ) -> ServiceRequest:
-    """Write down that the department asked for a visit that is booked already, or was.
+    """Write down that the department asked for an appointment that is booked already, or was.
 
     Nobody is told of it.
     """
@@ -32,17 +32,17 @@ def record_request(
         id=new_id(),
         service_id=service.id,
         department_id=department_id,
-        patient_id=visit.patient_id,
-        task=visit.task or service.name,
-        description=visit.reason,
-        priority=visit.priority,
-        starts_at=visit.starts_at,
-        minutes=int((visit.ends_at - visit.starts_at).total_seconds()) // 60,
+        patient_id=appointment.patient_id,
+        task=appointment.task or service.name,
+        description=appointment.reason,
+        priority=appointment.priority,
+        starts_at=appointment.starts_at,
+        minutes=int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60,
         status=Kept.ACCEPTED,
-        appointment_id=visit.id,
+        appointment_id=appointment.id,
         version=1,
-        created_at=visit.created_at,
-        created_by=visit.created_by,
+        created_at=appointment.created_at,
+        created_by=appointment.created_by,
         changed_at=now,
     )
     session.flush()

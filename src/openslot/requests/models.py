@@ -13,8 +13,8 @@ from openslot.core.ids import new_id
 
 
 class Kept(StrEnum):
-    """What a row says of a request. What has become of an accepted one follows from its visit:
-    see rules.py."""
+    """What a row says of a request. What has become of an accepted one follows from its
+    appointment: see rules.py."""
 
     NEW = "new"
     PROPOSED = "proposed"
@@ -26,7 +26,7 @@ class Kept(StrEnum):
 class ServiceRequest(Base):
     """A service that one department wants of another, for a task or a patient.
 
-    ``department_id`` is the department that asks. Accepted, it has a visit of the service.
+    ``department_id`` is the department that asks. Accepted, it has an appointment of the service.
     ``version`` rises with every change, as with appointments.
     """
 

@@ -42,7 +42,7 @@ class Asked:
     asking: Department
     centre: Centre
     patient: Patient | None
-    visit: Appointment | None
+    appointment: Appointment | None
     asker: Account | None
 
     @property
@@ -53,7 +53,7 @@ class Asked:
     @property
     def state(self) -> State:
         """How the request stands."""
-        return state(Kept(self.request.status), self._visit_status)
+        return state(Kept(self.request.status), self._appointment_status)
 
     @property
     def standing(self) -> Standing:
@@ -63,21 +63,21 @@ class Asked:
             asking_id=self.asking.id,
             asked_id=self.department.id,
             centre_id=self.centre.id,
-            visit=self._visit_status,
-            visit_at=self.visit.starts_at if self.visit else None,
+            appointment=self._appointment_status,
+            appointment_at=self.appointment.starts_at if self.appointment else None,
         )
 
     @property
     def starts_at(self) -> datetime:
         """When it is booked for, proposed for, or wanted: the newest of them."""
-        if self.visit is not None:
-            return self.visit.starts_at
+        if self.appointment is not None:
+            return self.appointment.starts_at
         proposed = self.request.proposed_at if self.state is State.PROPOSED else None
         return proposed or self.request.starts_at
 
     @property
-    def _visit_status(self) -> Status | None:
-        return Status(self.visit.status) if self.visit else None
+    def _appointment_status(self) -> Status | None:
+        return Status(self.appointment.status) if self.appointment else None
 
 
 def _asked() -> Any:
@@ -106,8 +106,8 @@ def asked(session: Session, request_id: UUID) -> Asked | None:
     return Asked(*row) if row else None
 
 
-def of_visit(session: Session, appointment_id: UUID) -> Asked | None:
-    """The request that a visit was booked for; one statement."""
+def of_appointment(session: Session, appointment_id: UUID) -> Asked | None:
+    """The request that an appointment was booked for; one statement."""
     where = ServiceRequest.appointment_id == appointment_id
     row = session.execute(_asked().where(where)).first()
     return Asked(*row) if row else None

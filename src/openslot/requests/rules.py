@@ -32,16 +32,16 @@ OPEN = frozenset({State.NEW, State.PROPOSED, State.ACCEPTED})
 CLOSED = frozenset(State) - OPEN
 
 
-def state(kept: Kept, visit: Status | None) -> State:
-    """What the row and its visit say together: an accepted request follows its visit.
+def state(kept: Kept, appointment: Status | None) -> State:
+    """What the row and its appointment say together: an accepted request follows its appointment.
 
     queries.STATE says the same in SQL.
     """
     if kept is not Kept.ACCEPTED:
         return State(kept)
-    if visit is Status.FULFILLED:
+    if appointment is Status.FULFILLED:
         return State.COMPLETED
-    return State.ACCEPTED if visit in LIVE else State.CANCELLED
+    return State.ACCEPTED if appointment in LIVE else State.CANCELLED
 
 
 class Part(StrEnum):
@@ -54,14 +54,15 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a rule needs to know of a request; ``visit`` and ``visit_at`` are of its visit."""
+    """What a rule needs to know of a request; ``appointment`` and ``appointment_at`` are of its
+    appointment."""
 
     state: State
     asking_id: int
     asked_id: int
     centre_id: int
-    visit: Status | None = None
-    visit_at: datetime | None = None
+    appointment: Status | None = None
+    appointment_at: datetime | None = None
 
 
 def part_in(actor: Actor, standing: Standing) -> Part | None:
@@ -112,10 +113,12 @@ def check_act(act: Act, standing: Standing, part: Part, *, now: datetime) -> Non
         raise Forbidden
     if standing.state not in states:
         raise WrongState
-    if act in (Act.AMEND, Act.CANCEL) and standing.visit is Status.ARRIVED:
+    if act in (Act.AMEND, Act.CANCEL) and standing.appointment is Status.ARRIVED:
         raise HasBegun
-    too_early = standing.visit_at is not None and now < standing.visit_at - ARRIVES_EARLIEST
-    if act is Act.COMPLETE and standing.visit is Status.BOOKED and too_early:
+    too_early = (
+        standing.appointment_at is not None and now < standing.appointment_at - ARRIVES_EARLIEST
+    )
+    if act is Act.COMPLETE and standing.appointment is Status.BOOKED and too_early:
         raise TooEarly
 
 

@@ -90,7 +90,7 @@ def open_schedule(
 def change_schedule(
     session: Session, actor: Actor, schedule_id: int, details: ScheduleDetails, *, now: datetime
 ) -> None:
-    """Set slot length, limits and room; visits that are booked stay as they are.
+    """Set slot length, limits and room; appointments that are booked stay as they are.
 
     Practitioners keep their hours themselves and nothing else: NotYoursToChange.
     """
@@ -105,7 +105,8 @@ def change_schedule(
 def set_hours(
     session: Session, actor: Actor, schedule_id: int, hours: Iterable[Weekly], *, now: datetime
 ) -> None:
-    """Put new weekly hours in the place of the old; visits that are booked stay as they are."""
+    """Put new weekly hours in the place of the old; appointments that are booked stay as they
+    are."""
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
     centre = directory.centre(session, schedule.centre_id, inactive=True)
@@ -117,7 +118,7 @@ def set_hours(
 def set_active(
     session: Session, actor: Actor, schedule_id: int, active: bool, *, now: datetime
 ) -> None:
-    """Let a schedule be booked, or no longer; the caller has looked for live visits."""
+    """Let a schedule be booked, or no longer; the caller has looked for live appointments."""
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
     if _is_own(actor, schedule) and schedule.active != active:
@@ -136,7 +137,7 @@ def close_centre(
     reason: str,
     now: datetime,
 ) -> Closure:
-    """Close a whole centre for a period; visits booked inside stay until somebody acts."""
+    """Close a whole centre for a period; appointments booked inside stay until somebody acts."""
     may_run_centre(actor, centre_id)
     centre = directory.centre(session, centre_id, inactive=True)
     span = check_period(starts, ends)

@@ -31,8 +31,8 @@ MINUTES_A_DAY = 24 * 60
 class Place(NamedTuple):
     """All that decides when one schedule can be booked, but for what is taken.
 
-    Visits are claimed in ``diary_id`` and, if there is one, ``room_id``; ``closures_id`` is the
-    diary of the centre's closures.
+    Appointments are claimed in ``diary_id`` and, if there is one, ``room_id``; ``closures_id`` is
+    the diary of the centre's closures.
     """
 
     schedule_id: int
@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
     @property
     def claimed_ids(self) -> tuple[int, ...]:
-        """The diaries, besides the patient's, that a visit is claimed in."""
+        """The diaries, besides the patient's, that an appointment is claimed in."""
         return (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
 
 
@@ -135,7 +135,7 @@ def open_ticks(place: Place, window: Window) -> int:
 
 
 def bookable_span(place: Place, now: datetime) -> Span:
-    """The ticks in which a visit may start: after the notice, before the horizon."""
+    """The ticks in which an appointment may start: after the notice, before the horizon."""
     from_now = now.timestamp() + place.notice_minutes * 60
     first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
     return Span(first, first + place.horizon_days * DAY)

@@ -27,10 +27,10 @@ class Event(StrEnum):
 
 
 ABOUT: Mapping[Event, str] = {
-    Event.BOOKED: "A visit was booked.",
-    Event.MOVED: "A visit was moved to another time or place.",
-    Event.CANCELLED: "A visit was cancelled.",
-    Event.FULFILLED: "A visit took place.",
+    Event.BOOKED: "An appointment was booked.",
+    Event.MOVED: "An appointment was moved to another time or place.",
+    Event.CANCELLED: "An appointment was cancelled.",
+    Event.FULFILLED: "An appointment took place.",
     Event.NO_SHOW: "A patient did not come.",
     Event.REFERRAL_SENT: "A referral was sent.",
     Event.FREED: "A time that was booked came free.",

@@ -1,4 +1,4 @@
-"""Time that a practitioner keeps from being booked, and what becomes of the visits inside."""
+"""Time that a practitioner keeps from being booked, and what becomes of the appointments inside."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ service = Service("absences", "Absences", "Leave, and time kept free for emergen
 
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
-VISITS, DECISIONS = f"{PATH}/visits", f"{PATH}/decisions"
+APPOINTMENTS, DECISIONS = f"{PATH}/appointments", f"{PATH}/decisions"
 
 SHOWN = timedelta(days=400)
 """So much is listed where no end is named."""
@@ -64,7 +64,7 @@ class AbsenceQuery(Paged):
 
 
 class Decision(Given):
-    """What is to become of a visit; with `move`, the time that its patient is offered."""
+    """What is to become of an appointment; with `move`, the time that its patient is offered."""
 
     appointment: UUID
     choice: Choice
@@ -73,7 +73,7 @@ class Decision(Given):
 
 
 class NewAbsence(Given):
-    """Time to block, and what becomes of every visit inside."""
+    """Time to block, and what becomes of every appointment inside."""
 
     practitioner: Practitioner = None
     kind: AbsenceKind = AbsenceKind.LEAVE
@@ -86,13 +86,13 @@ class NewAbsence(Given):
 class NewAbsenceQuery(Given):
     """Whether to look first."""
 
-    dry_run: Annotated[bool, Field(description="Enter nothing; tell which visits lie inside.")] = (
-        False
-    )
+    dry_run: Annotated[
+        bool, Field(description="Enter nothing; tell which appointments lie inside.")
+    ] = False
 
 
 class AbsenceAlternative(Shown):
-    """Another time for a visit."""
+    """Another time for an appointment."""
 
     schedule: int
     start: AwareDatetime
@@ -100,7 +100,7 @@ class AbsenceAlternative(Shown):
 
 
 class AbsenceHit(Shown):
-    """A visit inside, and the nearest times instead."""
+    """An appointment inside, and the nearest times instead."""
 
     appointment: UUID
     patient: PatientRef | None
@@ -109,8 +109,8 @@ class AbsenceHit(Shown):
     alternatives: list[AbsenceAlternative]
 
 
-class UndecidedVisit(AbsenceHit):
-    """A visit inside an absence that stands, and what was decided about it, if that came to
+class UndecidedAppointment(AbsenceHit):
+    """An appointment inside an absence that stands, and what was decided about it, if that came to
     nothing: its patient declined, or there was no such time any more."""
 
     absence: UUID
@@ -118,8 +118,8 @@ class UndecidedVisit(AbsenceHit):
     problem: str | None
 
 
-class UndecidedList(Listing[UndecidedVisit]):
-    """Some visits, by start."""
+class UndecidedList(Listing[UndecidedAppointment]):
+    """Some appointments, by start."""
 
 
 class UndecidedQuery(Paged):
@@ -129,14 +129,14 @@ class UndecidedQuery(Paged):
 
 
 class Decisions(Given):
-    """What is to become of visits inside absences that stand."""
+    """What is to become of appointments inside absences that stand."""
 
     practitioner: Practitioner = None
     decisions: Annotated[list[Decision], Field(min_length=1, max_length=1000)]
 
 
 class EnteredAbsence(Shown):
-    """What was entered, with the visits inside; a preview has no id."""
+    """What was entered, with the appointments inside; a preview has no id."""
 
     id: UUID | None
     practitioner: int
@@ -179,22 +179,22 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
 
 @service.operation(
     "GET",
-    VISITS,
+    APPOINTMENTS,
     scope="care:write",
     rule=Rule.MANAGED,
     query=UndecidedQuery,
     answer=UndecidedList,
     may_fail=(404,),
 )
-def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
-    """List the visits inside absences that stand about which somebody has to decide."""
+def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
+    """List the appointments inside absences that stand about which somebody has to decide."""
     who = _who(query.practitioner)
     may_see_absences(reader(), bearer.actor(), who)
     after = read_cursor(query.after, instant, UUID, UUID)
     found = sorted(rebooking.undecided(reader(), bearer.actor(), [who], now=now()), key=_place)
     rest = [one for one in found if after is None or _place(one) > tuple(after)]
     rows = rest[: query.limit + 1]
-    slots = {hit.visit.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
+    slots = {hit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
     return page(UndecidedList, rows, query, lambda one: _undecided(one, slots), _place)
 
 
@@ -208,10 +208,10 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedVisit]:
     may_fail=(404,),
 )
 def decide(body: Decisions) -> None:
-    """Decide about visits inside absences that stand: keep them, move them, cancel them.
+    """Decide about appointments inside absences that stand: keep them, move them, cancel them.
 
-    A patient whose visit is to move is offered the time that is named, or the nearest if it is
-    gone by then, and may decline. What was offered before is withdrawn.
+    A patient whose appointment is to move is offered the time that is named, or the nearest if it
+    is gone by then, and may decline. What was offered before is withdrawn.
     """
     who, actor = _who(body.practitioner), bearer.actor()
     decisions = {one.appointment: _decided(one) for one in body.decisions}
@@ -231,12 +231,12 @@ def decide(body: Decisions) -> None:
     may_fail=(404,),
 )
 def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
-    """Block time; what becomes of each visit inside is decided in the same request. One whose
+    """Block time; what becomes of each appointment inside is decided in the same request. One whose
     patient has arrived can only be kept.
 
     It holds at every centre, so it is done by the practitioner, or by who runs each of them.
 
-    `dry_run=true` enters nothing and answers 200 with the visits inside, and other times for
+    `dry_run=true` enters nothing and answers 200 with the appointments inside, and other times for
     each.
     """
     who, actor = _who(body.practitioner), bearer.actor()
@@ -298,7 +298,9 @@ def _decided(one: Decision) -> Decided:
     if one.choice is not Choice.MOVE:
         return Decided(one.choice)
     if one.schedule is None or one.start is None:
-        raise Invalid("Name the schedule and start that each visit moves to.", field="decisions")
+        raise Invalid(
+            "Name the schedule and start that each appointment moves to.", field="decisions"
+        )
     return Decided(one.choice, one.schedule, one.start)
 
 
@@ -328,13 +330,13 @@ def _entered(
 
 
 def _place(one: Inside) -> tuple[datetime, UUID, UUID]:
-    row = one.visit
+    row = one.appointment
     return row.starts_at, row.id, one.absence.id
 
 
-def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedVisit:
-    hit, decision = _hit(hits[one.visit.id]), one.decision
-    return UndecidedVisit(
+def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedAppointment:
+    hit, decision = _hit(hits[one.appointment.id]), one.decision
+    return UndecidedAppointment(
         **dict(hit),
         absence=one.absence.id,
         choice=Choice(decision.choice) if decision else None,
@@ -343,12 +345,12 @@ def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedVisit:
 
 
 def _hit(hit: HitRow) -> AbsenceHit:
-    zone = hit.visit.zone
+    zone = hit.appointment.zone
     return AbsenceHit(
-        appointment=hit.visit.id,
-        patient=patient_ref(hit.visit.patient),
-        start=hit.visit.starts_at.astimezone(zone),
-        end=hit.visit.ends_at.astimezone(zone),
+        appointment=hit.appointment.id,
+        patient=patient_ref(hit.appointment.patient),
+        start=hit.appointment.starts_at.astimezone(zone),
+        end=hit.appointment.ends_at.astimezone(zone),
         alternatives=[
             AbsenceAlternative(
                 schedule=slot.schedule_id,

@@ -1,4 +1,4 @@
-"""Holds and visits: kept, booked, read, moved, changed and cancelled."""
+"""Holds and appointments: kept, booked, read, moved, changed and cancelled."""
 
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -11,31 +11,31 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, queries, search
-from openslot.booking.commands import Wish, visit_for
+from openslot.booking.commands import Wish, appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
 from openslot.entrypoints import bearer
+from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
-from openslot.entrypoints.api.visits import Appointment, appointment_shown
+from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, services, settings, write
 from openslot.entrypoints.rules import Rule
-from openslot.entrypoints.visit_calendar import MEDIA, visit_calendar
 from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
-service = Service("appointments", "Visits", "Keep a time, book it, move it, cancel it.")
+service = Service("appointments", "Appointments", "Keep a time, book it, move it, cancel it.")
 
 HOLDS, PATH = "/api/v1/holds", "/api/v1/appointments"
 ONE = f"{PATH}/<uuid:appointment_id>"
-ETAG = {"ETag": "The version of the visit; send it as If-Match to change only that."}
-MADE = {"Location": "The address of the new visit.", **ETAG}
+ETAG = {"ETag": "The version of the appointment; send it as If-Match to change only that."}
+MADE = {"Location": "The address of the new appointment.", **ETAG}
 
 Why = Annotated[
     str | None, Prose(500, lines=True, optional=True), Field(description="Why it is cancelled.")
@@ -66,7 +66,7 @@ class Hold(Shown):
 
 
 class NewAppointment(Given):
-    """A visit as somebody wants it, out of a hold if one is named."""
+    """An appointment as somebody wants it, out of a hold if one is named."""
 
     schedule: Id
     start: Instant
@@ -78,13 +78,13 @@ class NewAppointment(Given):
     ] = None
     reason: OptionalText = None
     priority: Priority = Priority.ROUTINE
-    second_visit: Annotated[
-        bool, Field(description="Another visit with somebody on one day, by those who may.")
+    second_appointment: Annotated[
+        bool, Field(description="Another appointment with somebody on one day, by those who may.")
     ] = False
 
 
 class Move(StrEnum):
-    """What a visit's status can be set to."""
+    """What an appointment's status can be set to."""
 
     BOOKED = "booked"
     ARRIVED = "arrived"
@@ -95,7 +95,7 @@ class Move(StrEnum):
 
 
 class AppointmentChange(Given):
-    """What is to change of a visit: its time, its reason and priority, or its status."""
+    """What is to change of an appointment: its time, its reason and priority, or its status."""
 
     start: Instant | None = None
     minutes: Minutes | None = None
@@ -109,11 +109,11 @@ class AppointmentChange(Given):
 
 
 class AppointmentList(Listing[Appointment]):
-    """Some visits, by start."""
+    """Some appointments, by start."""
 
 
 class AppointmentQuery(Paged):
-    """Which of one's own visits; a date means midnight in the network's time zone."""
+    """Which of one's own appointments; a date means midnight in the network's time zone."""
 
     from_: Annotated[InstantOrDay | None, Field(alias="from")] = None
     to: InstantOrDay | None = None
@@ -185,7 +185,7 @@ def release_hold(hold_id: UUID) -> None:
     headers=MADE,
 )
 def create_appointment(body: NewAppointment) -> Answer:
-    """Book a visit.
+    """Book an appointment.
 
     A time that somebody else has taken answers 409 slot-taken with the nearest that are free.
     """
@@ -197,7 +197,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         body.patient,
         reason=body.reason,
         priority=body.priority,
-        second_visit=body.second_visit,
+        second_appointment=body.second_appointment,
     )
 
     def work(session: Session) -> AppointmentRow:
@@ -210,7 +210,7 @@ def create_appointment(body: NewAppointment) -> Answer:
             referral_id=body.referral,
         )
         session.flush()
-        return visit_for(session, bearer.actor(), made.id)[0]
+        return appointment_for(session, bearer.actor(), made.id)[0]
 
     return _answer(write(work), status=201)
 
@@ -224,12 +224,15 @@ def create_appointment(body: NewAppointment) -> Answer:
     answer=AppointmentList,
 )
 def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
-    """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
+    """List one's own appointments by start: a patient's, a practitioner's, a department's or
+    centre's."""
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     if after is not None:
         where.append(queries.after(*after))
-    rows = search.visits_for(reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1)
+    rows = search.appointments_for(
+        reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1
+    )
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
@@ -237,17 +240,17 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     "GET", ONE, scope="appointments:read", rule=Rule.RELATED, answer=Appointment, headers=ETAG
 )
 def get_appointment(appointment_id: UUID) -> Answer:
-    """Read a visit that one has a part in."""
-    return _answer(visit_for(reader(), bearer.actor(), appointment_id)[0])
+    """Read an appointment that one has a part in."""
+    return _answer(appointment_for(reader(), bearer.actor(), appointment_id)[0])
 
 
 @service.operation(
-    "GET", f"{ONE}/visit.ics", scope="appointments:read", rule=Rule.RELATED, media=MEDIA
+    "GET", f"{ONE}/appointment.ics", scope="appointments:read", rule=Rule.RELATED, media=MEDIA
 )
 def get_calendar(appointment_id: UUID) -> Response:
-    """Get a visit as a file for calendar programs."""
-    visit, _part = visit_for(reader(), bearer.actor(), appointment_id)
-    return visit_calendar(visit, bearer.actor().patient_id, None)
+    """Get an appointment as a file for calendar programs."""
+    appointment, _part = appointment_for(reader(), bearer.actor(), appointment_id)
+    return appointment_calendar(appointment, bearer.actor().patient_id, None)
 
 
 @service.operation(
@@ -262,18 +265,20 @@ def get_calendar(appointment_id: UUID) -> Response:
     if_match=True,
 )
 def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
-    """Move a visit, change its reason or priority, or its status.
+    """Move an appointment, change its reason or priority, or its status.
 
     All that is named is changed, or nothing. With If-Match only the version that it names.
     """
     if not body.model_fields_set:
         raise Invalid("Name what is to change.")
-    version = sent_version(lambda: visit_for(reader(), bearer.actor(), appointment_id)[0].version)
+    version = sent_version(
+        lambda: appointment_for(reader(), bearer.actor(), appointment_id)[0].version
+    )
 
     def work(session: Session) -> AppointmentRow:
         _change(session, appointment_id, body, version)
         session.flush()
-        return visit_for(session, bearer.actor(), appointment_id)[0]
+        return appointment_for(session, bearer.actor(), appointment_id)[0]
 
     return _answer(write(work))
 
@@ -283,7 +288,7 @@ def _kept_minutes(hold_id: UUID | None) -> int | None:
     if hold_id is None:
         return None
     try:
-        return visit_for(reader(), bearer.actor(), hold_id)[0].minutes
+        return appointment_for(reader(), bearer.actor(), hold_id)[0].minutes
     except NotFound:
         return None  # booking says what is wrong with it
 
@@ -294,7 +299,7 @@ def _change(
     """Each kind of change by its command; the version is that of before the first."""
     actor, cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
     if body.start is not None or body.minutes is not None or body.schedule is not None:
-        known = visit_for(session, actor, appointment_id)[0]
+        known = appointment_for(session, actor, appointment_id)[0]
         commands.move(
             session,
             actor,
@@ -308,7 +313,7 @@ def _change(
         )
         version = None
     if body.model_fields_set & {"reason", "priority"}:
-        known = visit_for(session, actor, appointment_id)[0]
+        known = appointment_for(session, actor, appointment_id)[0]
         reason = body.reason if "reason" in body.model_fields_set else known.reason
         commands.amend(
             session,
@@ -343,7 +348,7 @@ def _wish(
     *,
     reason: str | None = None,
     priority: Priority = Priority.ROUTINE,
-    second_visit: bool = False,
+    second_appointment: bool = False,
 ) -> Wish:
     known = services().offered.fresh(reader()).get(schedule)
     slot = known.place.slot_minutes if known else 30
@@ -355,7 +360,7 @@ def _wish(
         patient_id=patient or actor.patient_id,
         reason=reason,
         priority=priority,
-        second_visit=second_visit,
+        second_appointment=second_appointment,
     )
 
 
@@ -384,15 +389,15 @@ def _instant(given: datetime | date) -> datetime:
     return datetime.combine(given, time(0), ZoneInfo(settings().time_zone))
 
 
-def _key(visit: AppointmentRow) -> tuple[str, UUID]:
-    return visit.starts_at.isoformat(), visit.id
+def _key(appointment: AppointmentRow) -> tuple[str, UUID]:
+    return appointment.starts_at.isoformat(), appointment.id
 
 
-def _answer(visit: AppointmentRow, *, status: int = 200) -> Answer:
-    headers = {"ETag": etag(visit.version)}
+def _answer(appointment: AppointmentRow, *, status: int = 200) -> Answer:
+    headers = {"ETag": etag(appointment.version)}
     if status == 201:
-        headers["Location"] = f"{PATH}/{visit.id}"
-    return Answer(appointment_shown(visit), status=status, headers=headers)
+        headers["Location"] = f"{PATH}/{appointment.id}"
+    return Answer(appointment_shown(appointment), status=status, headers=headers)
 
 
 def _hold(row: AppointmentRow) -> Hold:

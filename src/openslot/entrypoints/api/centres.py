@@ -123,7 +123,7 @@ def change_centre(centre_id: int, body: Partial) -> Centre:
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def retire(centre_id: int) -> None:
-    """Take a centre out; refused while there are visits to come. Its past stays."""
+    """Take a centre out; refused while there are appointments to come. Its past stays."""
     write(
         lambda session: retire_centre(session, bearer.actor(), centre_id, active=False, now=now())
     )

@@ -38,9 +38,9 @@ class Closure(Shown):
 
 
 class EnteredClosure(Closure):
-    """A new closure; visits inside stay until somebody moves or cancels them."""
+    """A new closure; appointments inside stay until somebody moves or cancels them."""
 
-    visits: Annotated[int, Field(description="How many visits stand inside.")]
+    appointments: Annotated[int, Field(description="How many appointments stand inside.")]
 
 
 class ClosureList(Listing[Closure]):
@@ -98,7 +98,7 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
         booking.to_come(now()),
         now=now(),
     )
-    return EnteredClosure(**_shown(row), visits=inside)
+    return EnteredClosure(**_shown(row), appointments=inside)
 
 
 @service.operation("DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204)

@@ -175,7 +175,7 @@ def change_department(department_id: int, body: Partial) -> Department:
     "DELETE", DEPARTMENT, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_department(department_id: int) -> None:
-    """Take a department out; refused while its services have visits to come."""
+    """Take a department out; refused while its services have appointments to come."""
     write(
         lambda session: retire_department(
             session, bearer.actor(), department_id, active=False, now=now()
@@ -256,7 +256,7 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     "DELETE", SERVICE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_service(service_id: int) -> None:
-    """Take a service out; refused while it has visits to come."""
+    """Take a service out; refused while it has appointments to come."""
     write(
         lambda session: retire_service(session, bearer.actor(), service_id, active=False, now=now())
     )

@@ -1,4 +1,4 @@
-"""The doctor-schedule service, as its users know it: doctors, and visits of 15 minutes."""
+"""The doctor-schedule service, as its users know it: doctors, and appointments of 15 minutes."""
 
 import datetime as dt
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
 from openslot.booking import doctors
-from openslot.booking import queries as visits
+from openslot.booking import queries as appointments
 from openslot.booking.commands import Wish
 from openslot.booking.doctors import MINUTES, DoctorDetails
 from openslot.booking.models import Appointment, Status
 from openslot.booking.retire import retire_practitioner
-from openslot.booking.search import visits_for
+from openslot.booking.search import appointments_for
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name, refuse
 from openslot.entrypoints import bearer
@@ -41,7 +41,7 @@ Period = Annotated[list[Clock], Field(min_length=2, max_length=2)]
 
 
 class DoctorGiven(Given):
-    """A doctor; the hours hold at every location, one visit at a time."""
+    """A doctor; the hours hold at every location, one appointment at a time."""
 
     name: Name
     locations: Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
@@ -104,27 +104,27 @@ class DoctorList(RootModel[list[Doctor]]):
 
 
 class AppointmentGiven(Given):
-    """A visit of 15 minutes on the location's clocks."""
+    """An appointment of 15 minutes on the location's clocks."""
 
     doctor_id: Id
     location_id: Id
     date: Day
     time: Clock
     patient_id: Annotated[
-        UUID | None, Field(description="Whose visit it is; without one it is nobody's.")
+        UUID | None, Field(description="Whose appointment it is; without one it is nobody's.")
     ] = None
 
 
 class AppointmentNamed(Given):
-    """A visit by its doctor and start."""
+    """An appointment by its doctor and start."""
 
     doctor_id: Id
     date: Day
     time: Clock
 
 
-class DoctorVisit(Shown):
-    """A visit on the location's clocks."""
+class DoctorAppointment(Shown):
+    """An appointment on the location's clocks."""
 
     id: UUID
     doctor_id: int
@@ -135,8 +135,8 @@ class DoctorVisit(Shown):
     patient_id: Annotated[UUID | None, Field(description="Null where none was named.")]
 
 
-class DoctorVisitList(RootModel[list[DoctorVisit]]):
-    """Visits, the earliest first."""
+class DoctorAppointmentList(RootModel[list[DoctorAppointment]]):
+    """Appointments, the earliest first."""
 
 
 @service.operation("GET", "/doctors", scope="doctors", rule=Rule.PROGRAMS, answer=DoctorList)
@@ -207,7 +207,7 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     may_fail=(409,),
 )
 def remove_doctor(doctor_id: int) -> None:
-    """Take a doctor out; refused while there are visits to come."""
+    """Take a doctor out; refused while there are appointments to come."""
     write(
         lambda session: retire_practitioner(
             session, bearer.actor(), doctor_id, active=False, now=now()
@@ -221,11 +221,11 @@ def remove_doctor(doctor_id: int) -> None:
     scope="doctors",
     rule=Rule.PROGRAMS,
     body=AppointmentGiven,
-    answer=DoctorVisit,
+    answer=DoctorAppointment,
     status=201,
     may_fail=(404,),
 )
-def create_appointment(body: AppointmentGiven) -> DoctorVisit:
+def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
     """Book 15 minutes with a doctor; no patient is needed, one may be given."""
 
     def work(session: Session) -> Appointment:
@@ -234,7 +234,7 @@ def create_appointment(body: AppointmentGiven) -> DoctorVisit:
         wish = Wish(place.schedule_id, start, MINUTES, body.patient_id)
         made = referrals.book(session, bearer.actor(), wish, now=now())
         session.flush()
-        return booking.visit_for(session, bearer.actor(), made.id)[0]
+        return booking.appointment_for(session, bearer.actor(), made.id)[0]
 
     return _appointment(write(work))
 
@@ -244,19 +244,19 @@ def create_appointment(body: AppointmentGiven) -> DoctorVisit:
     "/appointments/<int:doctor_id>",
     scope="doctors",
     rule=Rule.PROGRAMS,
-    answer=DoctorVisitList,
+    answer=DoctorAppointmentList,
 )
-def list_appointments(doctor_id: int) -> DoctorVisitList:
-    """List a doctor's visits that stand, wherever they were booked."""
+def list_appointments(doctor_id: int) -> DoctorAppointmentList:
+    """List a doctor's appointments that stand, wherever they were booked."""
     doctors.doctor(reader(), doctor_id)
-    found = visits_for(
+    found = appointments_for(
         reader(),
         bearer.actor(),
-        visits.of_practitioner(doctor_id),
-        visits.live_or_done(),
+        appointments.of_practitioner(doctor_id),
+        appointments.live_or_done(),
         now=now(),
     )
-    return DoctorVisitList([_appointment(one) for one in found])
+    return DoctorAppointmentList([_appointment(one) for one in found])
 
 
 @service.operation(
@@ -269,14 +269,14 @@ def list_appointments(doctor_id: int) -> DoctorVisitList:
     may_fail=(404, 409),
 )
 def cancel_appointment(body: AppointmentNamed) -> None:
-    """Cancel a visit; its time is free at once."""
+    """Cancel an appointment; its time is free at once."""
 
     def work(session: Session) -> None:
-        visit = _named(session, body)
+        appointment = _named(session, body)
         booking.change_status(
             session,
             bearer.actor(),
-            visit.id,
+            appointment.id,
             Status.CANCELLED,
             now=now(),
             cutoff=CUTOFF,
@@ -286,23 +286,23 @@ def cancel_appointment(body: AppointmentNamed) -> None:
 
 
 def _named(session: Session, body: AppointmentNamed) -> Appointment:
-    """The doctor's visit that starts then, on the clocks of where it is."""
+    """The doctor's appointment that starts then, on the clocks of where it is."""
     day_before, day_after = (
         datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
     )
-    near = visits_for(
+    near = appointments_for(
         session,
         bearer.actor(),
-        visits.of_practitioner(body.doctor_id),
-        visits.live(),
-        visits.between(day_before, day_after),
+        appointments.of_practitioner(body.doctor_id),
+        appointments.live(),
+        appointments.between(day_before, day_after),
         now=now(),
     )
-    for visit in near:
-        local = visit.starts_at.astimezone(visit.zone)
+    for appointment in near:
+        local = appointment.starts_at.astimezone(appointment.zone)
         if (local.date(), f"{local:%H:%M}") == (body.date, body.time):
-            return visit
-    raise NotFound("This doctor has no visit at that time.", field="time")
+            return appointment
+    raise NotFound("This doctor has no appointment at that time.", field="time")
 
 
 def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
@@ -315,17 +315,17 @@ def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
     return found
 
 
-def _appointment(visit: Appointment) -> DoctorVisit:
-    starts, ends = visit.starts_at, visit.ends_at
-    local = starts.astimezone(visit.zone)
-    return DoctorVisit(
-        id=visit.id,
-        doctor_id=visit.schedule.practitioner_id or 0,
-        location_id=visit.centre.id,
+def _appointment(appointment: Appointment) -> DoctorAppointment:
+    starts, ends = appointment.starts_at, appointment.ends_at
+    local = starts.astimezone(appointment.zone)
+    return DoctorAppointment(
+        id=appointment.id,
+        doctor_id=appointment.schedule.practitioner_id or 0,
+        location_id=appointment.centre.id,
         date=local.date(),
         time=f"{local:%H:%M}",
         minutes=int((ends - starts).total_seconds()) // 60,
-        patient_id=visit.patient_id,
+        patient_id=appointment.patient_id,
     )
 
 

@@ -39,7 +39,7 @@ class HistoryKind(StrEnum):
 
     NOTE = "note"
     PRESCRIPTION = "prescription"
-    VISIT = "visit"
+    APPOINTMENT = "appointment"
     REFERRAL = "referral"
     EMERGENCY = "emergency"
 
@@ -48,7 +48,7 @@ _LISTS = {
     None: Kind.ALL,
     HistoryKind.NOTE: Kind.NOTES,
     HistoryKind.PRESCRIPTION: Kind.PRESCRIPTIONS,
-    HistoryKind.VISIT: Kind.VISITS,
+    HistoryKind.APPOINTMENT: Kind.APPOINTMENTS,
     HistoryKind.REFERRAL: Kind.REFERRALS,
     HistoryKind.EMERGENCY: Kind.EMERGENCIES,
 }
@@ -71,11 +71,11 @@ class HistoryEntry(Shown):
     corrected_by: UUID | None
 
 
-class HistoryVisit(Shown):
-    """A visit, wherever it was or will be."""
+class HistoryAppointment(Shown):
+    """An appointment, wherever it was or will be."""
 
     id: UUID
-    kind: Literal["visit"] = "visit"
+    kind: Literal["appointment"] = "appointment"
     at: At
     practitioner: PractitionerRef | None
     service: str | None
@@ -113,7 +113,8 @@ class HistoryEmergency(Shown):
 
 
 HistoryItem = Annotated[
-    HistoryEntry | HistoryVisit | HistoryReferral | HistoryEmergency, Field(discriminator="kind")
+    HistoryEntry | HistoryAppointment | HistoryReferral | HistoryEmergency,
+    Field(discriminator="kind"),
 ]
 
 
@@ -151,7 +152,7 @@ class HistoryReadList(Listing[HistoryRead]):
     answer=HistoryList,
 )
 def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
-    """Read a history, newest first: notes, medication, visits, referrals, emergency accesses.
+    """Read a history, newest first: notes, medication, appointments, referrals, emergency accesses.
 
     Every read is written down, and so is every refusal. Keys of programs read no histories.
     """
@@ -206,7 +207,7 @@ def refuse(patient_id: UUID) -> NoReturn:
 
 
 def access_days() -> int:
-    """After how many days access by a visit ends."""
+    """After how many days access by an appointment ends."""
     return settings().history_access_days
 
 
@@ -215,7 +216,7 @@ def _item(item: Item) -> Shown:
         case Record():
             return entry_shown(item.thing)
         case Appointment():
-            return _visit(item.thing)
+            return _appointment(item.thing)
         case Letter():
             return _referral(item.at, item.thing)
         case Opened():
@@ -241,17 +242,17 @@ def entry_shown(record: Record) -> HistoryEntry:
     )
 
 
-def _visit(visit: Appointment) -> HistoryVisit:
-    row, zone = visit, visit.zone
-    return HistoryVisit(
+def _appointment(appointment: Appointment) -> HistoryAppointment:
+    row, zone = appointment, appointment.zone
+    return HistoryAppointment(
         id=row.id,
         at=row.starts_at,
-        practitioner=practitioner_ref(visit.practitioner),
-        service=visit.service.name if visit.service else None,
-        centre=visit.centre.name,
+        practitioner=practitioner_ref(appointment.practitioner),
+        service=appointment.service.name if appointment.service else None,
+        centre=appointment.centre.name,
         start=row.starts_at.astimezone(zone),
         end=row.ends_at.astimezone(zone),
-        status=visit.status,
+        status=appointment.status,
         reason=row.reason,
     )
 

@@ -122,7 +122,7 @@ def _is_ours() -> bool:
 
 
 def _is_program() -> bool:
-    """Whether a program sent this, rather than a browser: visits have pages near by."""
+    """Whether a program sent this, rather than a browser: appointments have pages near by."""
     accepted = request.accept_mimetypes
     wants_page = accepted["text/html"] > accepted["application/json"]
     return "Authorization" in request.headers or not (request.endpoint or wants_page)

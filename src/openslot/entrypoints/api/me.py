@@ -124,7 +124,7 @@ def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) 
     may_fail=(409,),
 )
 def delete_me(body: Proof) -> None:
-    """Delete one's own account, as a patient; visits to come are cancelled, records are kept.
+    """Delete one's own account, as a patient; appointments to come are cancelled, records are kept.
 
     The password is asked for again; after some wrong ones the account has to wait, as on the
     sign-in page.

@@ -23,7 +23,7 @@ MAIL, CALENDAR = "/api/v1/me/mail", "/api/v1/me/calendar"
 class MailChoice(Shown):
     """Which mail one wants; null for what one's role is never written."""
 
-    visits: bool | None
+    appointments: bool | None
     reminders: bool | None
     offers: bool | None
     referrals: bool | None
@@ -33,7 +33,7 @@ class MailChoice(Shown):
 class MailChange(Given):
     """What is to change; what is left out stays."""
 
-    visits: bool | None = None
+    appointments: bool | None = None
     reminders: bool | None = None
     offers: bool | None = None
     referrals: bool | None = None
@@ -115,7 +115,7 @@ def _account_id() -> UUID:
 
 
 def _owner_id() -> UUID:
-    """The account, if it has visits that a calendar can show."""
+    """The account, if it has appointments that a calendar can show."""
     account_id = _account_id()
     if not bearer.actor().is_a(*feeds.ROLES):
         raise Forbidden

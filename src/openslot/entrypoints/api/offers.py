@@ -1,4 +1,4 @@
-"""Offered times: off the waiting list, or instead of a visit whose time cannot be kept."""
+"""Offered times: off the waiting list, or instead of an appointment whose time cannot be kept."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,9 +6,10 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import visit_for
+from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.entrypoints import bearer
+from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import (
@@ -21,7 +22,6 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
-from openslot.entrypoints.api.visits import Appointment, appointment_shown
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
@@ -36,7 +36,8 @@ ONE = f"{PATH}/<uuid:offer_id>"
 
 
 class Offer(Shown):
-    """A time that is kept for somebody; taking it books it, or moves the visit that it names."""
+    """A time that is kept for somebody; taking it books it, or moves the appointment that it
+    names."""
 
     id: UUID
     status: OfferStatus
@@ -49,10 +50,11 @@ class Offer(Shown):
     start: AwareDatetime
     end: AwareDatetime
     answer_by: AwareDatetime
-    appointment: Annotated[UUID | None, Field(description="The visit that would move.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment that would move.")]
     waitlist: Annotated[UUID | None, Field(description="The entry that it comes from.")]
     rebooking: Annotated[
-        bool, Field(description="Whether the time of the visit cannot be kept, as of an absence.")
+        bool,
+        Field(description="Whether the time of the appointment cannot be kept, as of an absence."),
     ]
 
 
@@ -86,13 +88,13 @@ def get_offer(offer_id: UUID) -> Offer:
     may_fail=(410,),
 )
 def accept_offer(offer_id: UUID) -> Appointment:
-    """Take the time: it is booked, or the visit moves onto it."""
+    """Take the time: it is booked, or the appointment moves onto it."""
     actor = bearer.actor()
 
     def work(session: Session) -> AppointmentRow:
-        visit = answers.accept(session, actor, offer_id, now=now())
+        appointment = answers.accept(session, actor, offer_id, now=now())
         session.flush()
-        return visit_for(session, actor, visit.id)[0]
+        return appointment_for(session, actor, appointment.id)[0]
 
     return appointment_shown(write(work))
 
@@ -101,7 +103,7 @@ def accept_offer(offer_id: UUID) -> Appointment:
     "POST", f"{ONE}/decline", scope="care:write", rule=Rule.RELATED, status=204, may_fail=(410,)
 )
 def decline_offer(offer_id: UUID) -> None:
-    """Leave the time to others: who waits goes on waiting, and a visit keeps its time."""
+    """Leave the time to others: who waits goes on waiting, and an appointment keeps its time."""
     write(lambda session: answers.decline(session, bearer.actor(), offer_id, now=now()))
 
 

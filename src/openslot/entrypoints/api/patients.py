@@ -87,8 +87,8 @@ PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change o
 def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     """Find patients, as somebody who works with them.
 
-    Practitioners find those who have visits with them; somebody else only by the whole name and
-    the date of birth.
+    Practitioners find those who have appointments with them; somebody else only by the whole name
+    and the date of birth.
     """
     actor = bearer.actor()
     finding.check_may_find(actor)
@@ -159,10 +159,10 @@ def create_patient(body: NewPatient) -> Answer:
 def change_patient(patient_id: UUID, body: Partial) -> Patient:
     """Change some of a patient: of oneself, of whom one cares for, or with whom one works.
 
-    Practitioners change those with whom they have a visit, and whom they have just registered;
-    emergency access is for reading and adding to the history, and changes nothing here. The
-    address with which one signs in oneself is changed on its page, where the password is
-    asked for.
+    Practitioners change those with whom they have an appointment, and whom they have just
+    registered; emergency access is for reading and adding to the history, and changes nothing here.
+    The address with which one signs in oneself is changed on its page, where the password is asked
+    for.
     """
     write(lambda session: _change(session, bearer.actor(), patient_id, body))
     return _patient(queries.patient(reader(), patient_id))

@@ -137,7 +137,7 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_practitioner(practitioner_id: int) -> None:
-    """Take a practitioner out; refused while they have visits to come."""
+    """Take a practitioner out; refused while they have appointments to come."""
     write(
         lambda session: retire_practitioner(
             session, bearer.actor(), practitioner_id, active=False, now=now()

@@ -34,7 +34,7 @@ CORRECTIONS = f"{HISTORY}/<uuid:entry_id>/corrections"
 
 
 class NewNote(Given):
-    """What was found, said and done, perhaps at a visit."""
+    """What was found, said and done, perhaps at an appointment."""
 
     text: LongText
     appointment: UUID | None = None
@@ -140,7 +140,7 @@ def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
     status=201,
 )
 def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
-    """Open a history without a visit, as a practitioner; the patient is told, and why.
+    """Open a history without an appointment, as a practitioner; the patient is told, and why.
 
     Who does not know the patient's whole name and date of birth is told that there is nobody.
     """

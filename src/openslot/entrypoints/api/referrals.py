@@ -51,7 +51,7 @@ class ReferralSummary(Shown):
     created: AwareDatetime
     sent: AwareDatetime | None
     expires: AwareDatetime | None
-    appointment: Annotated[UUID | None, Field(description="The visit that uses it up.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment that uses it up.")]
 
 
 class Referral(ReferralSummary):
@@ -252,5 +252,5 @@ def _summary(one: Letter) -> dict[str, Any]:
         "created": row.created_at,
         "sent": row.sent_at,
         "expires": row.expires_at,
-        "appointment": one.visit.id if one.visit else None,
+        "appointment": one.appointment.id if one.appointment else None,
     }

@@ -68,7 +68,7 @@ class Request(Shown):
     proposed: Annotated[AwareDatetime | None, Field(description="Another time, if one is.")]
     answer: str | None
     status: State
-    appointment: Annotated[UUID | None, Field(description="The visit, once it is accepted.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment, once it is accepted.")]
     stars: int | None
     part: Annotated[Part, Field(description="What one is to it oneself.")]
     acts: Annotated[list[Act], Field(description="What one may do with it now.")]
@@ -204,7 +204,7 @@ def create_request(body: NewRequest) -> Answer:
     if_match=True,
 )
 def amend_request(request_id: UUID, body: RequestChange) -> Answer:
-    """Change what was asked for; a new time of an accepted request moves its visit."""
+    """Change what was asked for; a new time of an accepted request moves its appointment."""
     sent, version = body.model_dump(exclude_unset=True), _sent_version(request_id)
     if not sent:
         raise Invalid("Name what is to change.")
@@ -296,7 +296,7 @@ def decline_request(request_id: UUID, body: Refusal) -> Answer:
     if_match=True,
 )
 def cancel_request(request_id: UUID) -> Answer:
-    """Take the request back, or what was promised; its visit is cancelled too."""
+    """Take the request back, or what was promised; its appointment is cancelled too."""
     return _done(commands.cancel, request_id)
 
 
@@ -385,7 +385,7 @@ def _shown(one: Asked, part: Part) -> Request:
         task=row.task,
         description=row.description,
         priority=Priority(row.priority),
-        start=(one.visit.starts_at if one.visit else row.starts_at).astimezone(zone),
+        start=(one.appointment.starts_at if one.appointment else row.starts_at).astimezone(zone),
         minutes=row.minutes,
         proposed=row.proposed_at.astimezone(zone) if row.proposed_at else None,
         answer=row.answer,

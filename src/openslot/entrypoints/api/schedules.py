@@ -195,7 +195,7 @@ def create_schedule(body: NewSchedule) -> Answer:
     may_fail=(409,),
 )
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
-    """Change slot length, limits or hours; visits that are booked stay as they are."""
+    """Change slot length, limits or hours; appointments that are booked stay as they are."""
 
     def work(session: Session) -> None:
         known = _existing(session, schedule_id)
@@ -215,7 +215,7 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_schedule(schedule_id: int) -> None:
-    """End a schedule; refused while it has visits to come."""
+    """End a schedule; refused while it has appointments to come."""
     write(
         lambda session: retire_schedule(
             session, bearer.actor(), schedule_id, active=False, now=now()

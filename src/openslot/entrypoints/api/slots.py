@@ -41,7 +41,7 @@ class SlotQuery(Given):
         InstantOrDay | None, Field(description="By default a week later, at most 31 days.")
     ] = None
     minutes: Annotated[
-        int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the visit.")
+        int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the appointment.")
     ] = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     earliest: Annotated[

@@ -34,7 +34,7 @@ class WaitingEntry(Shown):
     id: UUID
     patient: PatientRef | None
     department: int | None
-    appointment: Annotated[UUID | None, Field(description="The visit that it would replace.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment that it would replace.")]
     schedule: int | None
     practitioner: int | None
     profession: Profession | None
@@ -62,7 +62,7 @@ class NewWaitingEntry(Given):
 
     patient: Annotated[UUID | None, Field(description="By default oneself.")] = None
     appointment: Annotated[
-        UUID | None, Field(description="A visit to replace; its patient and length count.")
+        UUID | None, Field(description="An appointment to replace; its patient and length count.")
     ] = None
     schedule: Id | None = None
     practitioner: Id | None = None
@@ -113,7 +113,7 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
     actor = bearer.actor()
     patient_id = None if body.appointment else body.patient or actor.patient_id
     if body.appointment and body.patient:
-        raise Invalid("Name a patient or a visit, not both.", field="patient")
+        raise Invalid("Name a patient or an appointment, not both.", field="patient")
     if patient_id is not None:
         may_see_patient(actor, patient_id)
     details = WaitingDetails(

@@ -24,7 +24,7 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
     for fault in found:
         click.echo(f"{names.get(fault.diary_id, 'unknown')}: {fault}")
     if not found:
-        click.echo("Every diary holds exactly its visits, holds and absences.")
+        click.echo("Every diary holds exactly its appointments, holds and absences.")
         return []
     left = found
     if repair:
@@ -34,7 +34,7 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
     if not left:
         return []
     advice = (
-        "Two visits at one time are for people to part."
+        "Two appointments at one time are for people to part."
         if repair
         else ("Run: openslot check --repair")
     )

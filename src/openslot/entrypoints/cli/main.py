@@ -140,7 +140,7 @@ def demo(
 ) -> None:
     """Load a demonstration network, show its logins, and serve it.
 
-    Real centres and departments with invented people and visits around today. The second
+    Real centres and departments with invented people and appointments around today. The second
     start keeps what you did; --fresh starts over. A database that holds anything else is
     never touched.
     """
@@ -217,14 +217,16 @@ def import_(
 
 
 @cli.command()
-@click.option("--repair", is_flag=True, help="Write wrong pages anew from visits and absences.")
+@click.option(
+    "--repair", is_flag=True, help="Write wrong pages anew from appointments and absences."
+)
 @pass_deployment
 def check(deployment: Deployment, repair: bool) -> None:
     """Prove that no time is booked twice, or taken by nothing, and that the audit is whole.
 
-    Rebuilds every diary from its visits, holds and absences and compares; counts every seal of
-    the audit anew. Exit code 1 where faults are left. Keep the digest of the newest seal that
-    is printed somewhere else: it proves later that nothing before it was changed.
+    Rebuilds every diary from its appointments, holds and absences and compares; counts every seal
+    of the audit anew. Exit code 1 where faults are left. Keep the digest of the newest seal that is
+    printed somewhere else: it proves later that nothing before it was changed.
     """
     checking.run_check(deployment.ready_database, repair=repair)
 

@@ -1,4 +1,4 @@
-"""Appointment: visits, and holds as pending ones."""
+"""Appointment: appointments, and holds as pending ones."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries
-from openslot.booking.cells import visit_cells
+from openslot.booking.cells import appointment_cells
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Condition
 from openslot.booking.rules import CLAIMING, part_in
@@ -31,7 +31,7 @@ from openslot.entrypoints.fhir.parameters import (
     read_number,
 )
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import VISITS
+from openslot.entrypoints.fhir.queries import APPOINTMENTS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import instant_of, span_between
@@ -54,16 +54,16 @@ PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
 """Of 1 to 9, as in calendars (RFC 5545, 3.8.1.9); 1 is the most urgent."""
 
 
-def show(visit: Appointment, site: Site) -> Json:
-    """The visit, in the time of its centre."""
-    row, zone, known = visit, visit.zone, visit.schedule
-    is_off = visit.status in (Status.CANCELLED, Status.NO_SHOW)
+def show(appointment: Appointment, site: Site) -> Json:
+    """The appointment, in the time of its centre."""
+    row, zone, known = appointment, appointment.zone, appointment.schedule
+    is_off = appointment.status in (Status.CANCELLED, Status.NO_SHOW)
     return resource(
         "Appointment",
         row.id,
         meta(row.changed_at, str(row.version)),
         identifier=[own_identifier(row.id), _foreign(row.external_id)],
-        status=STATUS[visit.status],
+        status=STATUS[appointment.status],
         cancelationReason={"text": row.status_reason} if is_off and row.status_reason else None,
         serviceCategory=subject.service_category(known, site),
         serviceType=subject.service_type(known, site),
@@ -74,10 +74,10 @@ def show(visit: Appointment, site: Site) -> Json:
         start=instant(row.starts_at, zone),
         end=instant(row.ends_at, zone),
         minutesDuration=row.minutes,
-        slot=_slots(visit),
+        slot=_slots(appointment),
         basedOn=[reference("ServiceRequest", row.referral_id)],
         created=instant(row.created_at, zone),
-        participant=_participants(visit),
+        participant=_participants(appointment),
     )
 
 
@@ -86,27 +86,27 @@ def _foreign(external_id: str | None) -> Json | None:
     return identifier(value, system=system or None)
 
 
-def _slots(visit: Appointment) -> list[Json | None]:
-    """The slots that the visit keeps taken."""
-    if visit.status not in CLAIMING:
+def _slots(appointment: Appointment) -> list[Json | None]:
+    """The slots that the appointment keeps taken."""
+    if appointment.status not in CLAIMING:
         return []
-    row = visit
+    row = appointment
     span = span_between(row.starts_at, row.ends_at)
-    cells = visit_cells(*span, visit.schedule.slot_minutes // 5)
+    cells = appointment_cells(*span, appointment.schedule.slot_minutes // 5)
     return [
         reference("Slot", slot.write_id((tick, row.schedule_id, minutes)))
         for tick, minutes in cells
     ]
 
 
-def _participants(visit: Appointment) -> list[Json]:
-    accepts = "needs-action" if visit.status is Status.HELD else "accepted"
-    patient, person, service = visit.patient, visit.practitioner, visit.service
+def _participants(appointment: Appointment) -> list[Json]:
+    accepts = "needs-action" if appointment.status is Status.HELD else "accepted"
+    patient, person, service = appointment.patient, appointment.practitioner, appointment.service
     actors = (
         (reference("Patient", patient.id, patient.name) if patient else None, accepts),
         (reference("Practitioner", person.id, person.name) if person else None, "accepted"),
         (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
-        (reference("Location", visit.centre.id, visit.centre.name), "accepted"),
+        (reference("Location", appointment.centre.id, appointment.centre.name), "accepted"),
     )
     return [
         {"actor": actor, "required": "required", "status": status}
@@ -132,10 +132,10 @@ def _identified(system: str | None, value: str) -> Condition | None:
 
 
 class BySlot(Reference):
-    """Visits that take a slot or a part of it."""
+    """Appointments that take a slot or a part of it."""
 
     def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Visits that keep some time of the slot taken."""
+        """Appointments that keep some time of the slot taken."""
         own = text.removeprefix(f"{asked.site.base}/").removeprefix("Slot/")
         key = slot.read_id(own)
         if key is None:
@@ -186,7 +186,7 @@ PARAMETERS: dict[str, Parameter] = {
         path=_ACTOR,
     ),
     "date": Moment("The start.", Appointment.starts_at),
-    "status": Choice("Where the visit stands.", Appointment.status, CODES, _VALUES),
+    "status": Choice("Where the appointment stands.", Appointment.status, CODES, _VALUES),
     "based-on": Reference(
         "The letter of referral that it was booked with.",
         {"ServiceRequest": (Appointment.referral_id, read_uuid)},
@@ -200,19 +200,19 @@ PARAMETERS: dict[str, Parameter] = {
 
 def _gone(session: Session, key: UUID, asked: Asked) -> bool:
     """Whether it was a hold, and the actor has a part in it."""
-    visit = queries.visit(session, key)
+    appointment = queries.appointment(session, key)
     return (
-        visit is not None
-        and visit.status in (Status.HELD, Status.LAPSED)
-        and part_in(asked.actor, visit) is not None
+        appointment is not None
+        and appointment.status in (Status.HELD, Status.LAPSED)
+        and part_in(asked.actor, appointment) is not None
     )
 
 
 RESOURCE = Resource(
     name="Appointment",
     rule=Rule.RELATED,
-    about="Visits, as far as the reader has a part in them.",
-    rows=VISITS,
+    about="Appointments, as far as the reader has a part in them.",
+    rows=APPOINTMENTS,
     entities=(Appointment,),
     options=queries.LOADED,
     key=Appointment.id,

@@ -67,7 +67,7 @@ RESOURCE = entries.resource(
         "author": entries.by_author("Who wrote it.", "author"),
         "encounter": entries.by_encounter("context", "encounter"),
         "custodian": Reference(
-            "The centre of the visit.",
+            "The centre of the appointment.",
             {"Organization": (centre_key(Entry.centre_id), organization.read_id)},
             path=("custodian",),
         ),

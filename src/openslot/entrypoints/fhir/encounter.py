@@ -1,4 +1,4 @@
-"""Encounter: visits that somebody came to, as a part of the patient's history."""
+"""Encounter: appointments that somebody came to, as a part of the patient's history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from openslot.entrypoints.fhir.elements import (
 )
 from openslot.entrypoints.fhir.parameters import Choice, Moment, Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import MET, PROVIDER, VISITS
+from openslot.entrypoints.fhir.queries import APPOINTMENTS, MET, PROVIDER
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.models import Schedule
@@ -52,19 +52,21 @@ _VALUES: Mapping[str, Sequence[Status]] = {
 }
 
 
-def show(visit: Appointment, site: Site) -> Json:
-    """The visit, in the time of its centre; one that goes on has no end yet."""
-    row, zone, patient = visit, visit.zone, visit.patient
-    person, centre = visit.practitioner, visit.centre
-    is_over = visit.status is Status.FULFILLED
+def show(appointment: Appointment, site: Site) -> Json:
+    """The appointment, in the time of its centre; one that goes on has no end yet."""
+    row, zone, patient = appointment, appointment.zone, appointment.patient
+    person, centre = appointment.practitioner, appointment.centre
+    is_over = appointment.status is Status.FULFILLED
     return resource(
         "Encounter",
         row.id,
         meta(row.changed_at, str(row.version)),
         identifier=[own_identifier(row.id)],
-        status=STATUS[visit.status],
+        status=STATUS[appointment.status],
         **{"class": AMBULATORY},
-        serviceType=site.concept("service-type", visit.service.name if visit.service else None),
+        serviceType=site.concept(
+            "service-type", appointment.service.name if appointment.service else None
+        ),
         subject=reference("Patient", patient.id, patient.name) if patient else None,
         participant=[
             {
@@ -74,7 +76,7 @@ def show(visit: Appointment, site: Site) -> Json:
         ]
         if person
         else None,
-        appointment=[_appointment(visit)],
+        appointment=[_appointment(appointment)],
         period={
             "start": instant(row.starts_at, zone),
             "end": instant(row.ends_at, zone) if is_over else None,
@@ -86,19 +88,19 @@ def show(visit: Appointment, site: Site) -> Json:
                 "status": "completed" if is_over else "active",
             }
         ],
-        serviceProvider=_provider(visit),
+        serviceProvider=_provider(appointment),
     )
 
 
-def _appointment(visit: Appointment) -> Json | None:
+def _appointment(appointment: Appointment) -> Json | None:
     """The appointment, for those who can read that too: others read the history alone."""
-    if part_in(bearer.actor(), visit) is None:
+    if part_in(bearer.actor(), appointment) is None:
         return None
-    return reference("Appointment", visit.id)
+    return reference("Appointment", appointment.id)
 
 
-def _provider(visit: Appointment) -> Json | None:
-    department, centre = visit.department, visit.centre
+def _provider(appointment: Appointment) -> Json | None:
+    department, centre = appointment.department, appointment.centre
     if department is not None:
         key = organization.department_id(department.id)
         return reference("Organization", key, department.name)
@@ -119,8 +121,8 @@ _PRACTITIONER = Reference(
 RESOURCE = Resource(
     name="Encounter",
     rule=Rule.CONFIDENTIAL,
-    about="Visits that somebody came to, for those who may read the patient's history.",
-    rows=VISITS,
+    about="Appointments that somebody came to, for those who may read the patient's history.",
+    rows=APPOINTMENTS,
     entities=(Appointment,),
     options=LOADED,
     key=Appointment.id,

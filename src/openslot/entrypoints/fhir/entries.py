@@ -18,7 +18,7 @@ from openslot.records.models import Entry, EntryKind
 
 
 class Row(NamedTuple):
-    """An entry, when another one took its place, and the visit that it was recorded at."""
+    """An entry, when another one took its place, and the appointment that it was recorded at."""
 
     entry: Entry
     author: Practitioner
@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
     @property
     def encounter(self) -> Json | None:
-        """The visit."""
+        """The appointment."""
         return reference("Encounter", self.encounter_id)
 
 
@@ -68,8 +68,8 @@ def by_author(about: str, *path: str) -> Reference:
 
 
 def by_encounter(*path: str) -> Reference:
-    """At which visit."""
-    about = "The visit that it was recorded at."
+    """At which appointment."""
+    about = "The appointment that it was recorded at."
     return Reference(about, {"Encounter": (MEETING.id, read_uuid)}, path=path)
 
 

@@ -210,14 +210,14 @@ def take(status: str) -> ResponseReturnValue:
     if wanted.get("status") != "cancelled" or status == "pending":
         wanted["status"] = status
     sent = received.read(wanted)
-    visit = write(
+    appointment = write(
         lambda session: (
             writing.update(session, known, sent, None, context)
             if known
             else writing.create(session, sent, context)
         )
     )
-    shown = APPOINTMENT.show(visit, asked.site)
+    shown = APPOINTMENT.show(appointment, asked.site)
     return answer(operations.done(shown, asked.site), 200 if known else 201)
 
 
@@ -232,8 +232,8 @@ def cancel(key: str) -> ResponseReturnValue:
     why, context, asked = operations.reason(operations.body()), _context(), _asked()
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
-    visit = write(lambda session: writing.update(session, known, sent, None, context))
-    return of_version(APPOINTMENT.show(visit, asked.site))
+    appointment = write(lambda session: writing.update(session, known, sent, None, context))
+    return of_version(APPOINTMENT.show(appointment, asked.site))
 
 
 @pages.get("/fhir/<kind>/<key>")

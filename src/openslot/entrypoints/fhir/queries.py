@@ -44,21 +44,21 @@ SUBJECT_CHANGED = latest(
     Schedule.changed_at, Centre.changed_at, Practitioner.changed_at, Service.changed_at
 )
 
-VISITS: Any = outerjoin(
+APPOINTMENTS: Any = outerjoin(
     join(Appointment, SUBJECTS, Schedule.id == Appointment.schedule_id),
     Patient,
     Patient.id == Appointment.patient_id,
 )
-"""Visits with all that they show."""
+"""Appointments with all that they show."""
 
 MET = frozenset({Status.ARRIVED, Status.FULFILLED})
-"""Visits to which somebody came, which is what FHIR calls an encounter."""
+"""Appointments to which somebody came, which is what FHIR calls an encounter."""
 
 NEWER = aliased(Entry)
 """The entry that corrects another."""
 
 MEETING = aliased(Appointment)
-"""The visit that an entry was recorded at, if somebody came to it."""
+"""The appointment that an entry was recorded at, if somebody came to it."""
 
 ENTRIES: Any = outerjoin(
     outerjoin(
@@ -111,7 +111,8 @@ LETTER_CHANGED = latest(
     .correlate(Referral)
     .scalar_subquery(),
 )
-"""When anything was done with a letter last, also by a visit that used it and gave it back."""
+"""When anything was done with a letter last, also by an appointment that used it and gave it
+back."""
 
 LETTER_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
 

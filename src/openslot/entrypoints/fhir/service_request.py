@@ -116,7 +116,7 @@ def _notes(letter: Letter) -> list[Json]:
 
 
 class Stands(Choice):
-    """Where a letter stands, which follows from visits and the time."""
+    """Where a letter stands, which follows from appointments and the time."""
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
         """Letters of the states that the code stands for."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, identifiers, queries
-from openslot.booking.commands import Wish, visit_for
+from openslot.booking.commands import Wish, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
@@ -45,7 +45,7 @@ class Context:
 
     @property
     def cutoff(self) -> timedelta:
-        """Until how long before a visit patients may change it."""
+        """Until how long before an appointment patients may change it."""
         return timedelta(hours=self.settings.cancel_cutoff_hours)
 
 
@@ -60,7 +60,7 @@ class Wanted:
 
 
 def create(session: Session, received: Received, context: Context) -> Appointment:
-    """Book a visit, or keep its time where it is to be pending."""
+    """Book an appointment, or keep its time where it is to be pending."""
     if received.status not in ("booked", "pending"):
         raise Unfitting("A new appointment is booked or pending.", field="Appointment.status")
     wanted = _wanted(session, received, context)
@@ -90,8 +90,8 @@ def update(
     session: Session, key: UUID, received: Received, version: str | None, context: Context
 ) -> Appointment:
     """Move, amend, and change the status, as far as it differs from what is there."""
-    visit, _ = visit_for(session, context.actor, key)
-    if version is not None and version != str(visit.version):
+    appointment, _ = appointment_for(session, context.actor, key)
+    if version is not None and version != str(appointment.version):
         raise StaleVersion
     status = next(
         (
@@ -105,11 +105,14 @@ def update(
         status = Status.ARRIVED
     if status is None:
         raise Unfitting("No appointment here has this status.", field="Appointment.status")
-    _check_same(visit, status, received, context)
-    if status in (Status.HELD, Status.BOOKED) and visit.status in (Status.HELD, Status.BOOKED):
-        _move(session, visit, received, context)
-    _amend(session, visit, received, context)
-    return _again(session, _change_status(session, visit, status, received, context))
+    _check_same(appointment, status, received, context)
+    if status in (Status.HELD, Status.BOOKED) and appointment.status in (
+        Status.HELD,
+        Status.BOOKED,
+    ):
+        _move(session, appointment, received, context)
+    _amend(session, appointment, received, context)
+    return _again(session, _change_status(session, appointment, status, received, context))
 
 
 def named(work: Callable[[], T]) -> T:
@@ -122,15 +125,15 @@ def named(work: Callable[[], T]) -> T:
 
 def _again(session: Session, key: UUID) -> Appointment:
     session.flush()
-    visit = queries.visit(session, key)
-    if visit is None:
+    appointment = queries.appointment(session, key)
+    if appointment is None:
         raise NotFound
-    return visit
+    return appointment
 
 
-def _move(session: Session, visit: Appointment, received: Received, context: Context) -> None:
-    wanted = _wanted(session, received, context, visit)
-    row = visit
+def _move(session: Session, appointment: Appointment, received: Received, context: Context) -> None:
+    wanted = _wanted(session, received, context, appointment)
+    row = appointment
     if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
         row.schedule_id,
         row.starts_at,
@@ -150,10 +153,12 @@ def _move(session: Session, visit: Appointment, received: Received, context: Con
         )
 
 
-def _amend(session: Session, visit: Appointment, received: Received, context: Context) -> None:
-    row = visit
+def _amend(
+    session: Session, appointment: Appointment, received: Received, context: Context
+) -> None:
+    row = appointment
     priority = _priority(received) if received.priority is not None else Priority(row.priority)
-    is_open = visit.status in (Status.HELD, Status.BOOKED)
+    is_open = appointment.status in (Status.HELD, Status.BOOKED)
     if is_open and (received.reason, priority) != (row.reason, row.priority):
         commands.amend(
             session,
@@ -167,14 +172,14 @@ def _amend(session: Session, visit: Appointment, received: Received, context: Co
 
 
 def _change_status(
-    session: Session, visit: Appointment, to: Status, received: Received, context: Context
+    session: Session, appointment: Appointment, to: Status, received: Received, context: Context
 ) -> UUID:
-    """The id of the visit, which is another where what we offered is booked without its offer,
-    and where a time that was kept for nobody is booked for somebody."""
-    row, actor, now = visit, context.actor, context.now
-    if to is visit.status:
+    """The id of the appointment, which is another where what we offered is booked without its
+    offer, and where a time that was kept for nobody is booked for somebody."""
+    row, actor, now = appointment, context.actor, context.now
+    if to is appointment.status:
         return row.id
-    if visit.status is Status.HELD and to is Status.BOOKED:
+    if appointment.status is Status.HELD and to is Status.BOOKED:
         wish = Wish(
             row.schedule_id,
             row.starts_at,
@@ -190,7 +195,7 @@ def _change_status(
         )
         _hand_over(session, row, booked)
         return booked.id
-    if visit.status is Status.HELD and to is Status.CANCELLED:
+    if appointment.status is Status.HELD and to is Status.CANCELLED:
         commands.release_hold(session, actor, row.id, now=now)
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
@@ -203,7 +208,8 @@ def _change_status(
 
 
 def _hand_over(session: Session, kept: Appointment, booked: Appointment) -> None:
-    """The identifier of another system goes over to a visit that took the place of the hold."""
+    """The identifier of another system goes over to an appointment that took the place of the
+    hold."""
     number = kept.external_id
     if booked.id != kept.id and number is not None:
         kept.external_id = None
@@ -211,33 +217,33 @@ def _hand_over(session: Session, kept: Appointment, booked: Appointment) -> None
         identifiers.name(session, booked, number)
 
 
-def _check_same(visit: Appointment, to: Status, received: Received, context: Context) -> None:
-    """Whom a visit is for, and the number and letter it came with, stay as they are; a time that
-    was kept for nobody yet is booked for the patient who is named then."""
-    if received.id != str(visit.id):
+def _check_same(appointment: Appointment, to: Status, received: Received, context: Context) -> None:
+    """Whom an appointment is for, and the number and letter it came with, stay as they are; a time
+    that was kept for nobody yet is booked for the patient who is named then."""
+    if received.id != str(appointment.id):
         raise Malformed("Send the id that stands in the address.", field="Appointment.id")
     patient = _participants(received, context).get("Patient")
-    known = str(visit.patient.id) if visit.patient else None
-    is_open = known is None and visit.status is Status.HELD and to is Status.BOOKED
+    known = str(appointment.patient.id) if appointment.patient else None
+    is_open = known is None and appointment.status is Status.HELD and to is Status.BOOKED
     if patient is not None and patient != known and not is_open:
         raise Unfitting(
             "The patient of an appointment stays the same. Book another.",
             field="Appointment.participant",
         )
-    if _letter(received, context) not in (None, visit.referral_id):
+    if _letter(received, context) not in (None, appointment.referral_id):
         raise Unfitting(
             "The letter of an appointment stays the same. Book another.",
             field="Appointment.basedOn",
         )
     external_id = _external_id(received)
-    if external_id not in (None, visit.external_id):
+    if external_id not in (None, appointment.external_id):
         raise Unfitting(
             "The identifier of an appointment stays the same.", field="Appointment.identifier"
         )
 
 
 def _letter(received: Received, context: Context) -> UUID | None:
-    """The letter of referral that the visit is to use."""
+    """The letter of referral that the appointment is to use."""
     if not received.basedOn:
         return None
     sent = [(one.reference or "").removeprefix(f"{context.base}/") for one in received.basedOn]
@@ -268,17 +274,17 @@ def _minutes(start: datetime, end: datetime) -> int:
 
 
 def _wanted(
-    session: Session, received: Received, context: Context, visit: Appointment | None = None
+    session: Session, received: Received, context: Context, appointment: Appointment | None = None
 ) -> Wanted:
     """The schedule and the time, from slots or from participants, which must not differ.
 
-    Of a visit that is there already, what is not said stays; slots that are its own say
+    Of an appointment that is there already, what is not said stays; slots that are its own say
     nothing of a time that is said.
     """
     begins, ends = received.begins, received.ends
     named = _participants(received, context)
     told = _slots(received, context)
-    own = visit is not None and begins is not None and _is_old(told, visit)
+    own = appointment is not None and begins is not None and _is_old(told, appointment)
     if told and not own:
         schedule_id, first, last = told
         if begins is not None and (begins, ends) != (first, last):
@@ -288,7 +294,7 @@ def _wanted(
         begins, ends = first, last
         chosen: Sequence[Schedule] = subjects(session, Schedule.id == schedule_id)
     else:
-        chosen = _of_participants(session, named, visit)
+        chosen = _of_participants(session, named, appointment)
     subject = _only(chosen)
     _check_participants(subject, named)
     if begins is None or ends is None:
@@ -312,8 +318,8 @@ def _patient_id(named: Mapping[str, str]) -> UUID | None:
     return patient_id
 
 
-def _is_old(told: tuple[int, datetime, datetime] | None, visit: Appointment) -> bool:
-    row = visit
+def _is_old(told: tuple[int, datetime, datetime] | None, appointment: Appointment) -> bool:
+    row = appointment
     return told == (row.schedule_id, row.starts_at, row.ends_at)
 
 
@@ -346,21 +352,21 @@ _KINDS: Mapping[str, Any] = {
 
 
 def _of_participants(
-    session: Session, named: Mapping[str, str], visit: Appointment | None
+    session: Session, named: Mapping[str, str], appointment: Appointment | None
 ) -> Sequence[Schedule]:
     """The schedules of the practitioner or service, at the centre if one is named."""
     if not named.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
-        if visit is None:
+        if appointment is None:
             raise Unfitting("Name a slot, a practitioner or a service.", field="schedule")
-        return subjects(session, Schedule.id == visit.schedule_id)
+        return subjects(session, Schedule.id == appointment.schedule_id)
     where = [
         column == (read_number(named[kind]) or 0)
         for kind, column in _KINDS.items()
         if kind in named
     ]
     found = subjects(session, *where)
-    if visit is not None and "Location" not in named:
-        here = [one for one in found if one.id == visit.schedule_id]
+    if appointment is not None and "Location" not in named:
+        here = [one for one in found if one.id == appointment.schedule_id]
         return here or found
     return found
 

@@ -1,4 +1,4 @@
-"""Time that a practitioner keeps from being booked, and what becomes of the visits inside."""
+"""Time that a practitioner keeps from being booked, and what becomes of the appointments inside."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.offers import queries as offers
 from openslot.offers import rebooking
-from openslot.offers.errors import OtherVisits
+from openslot.offers.errors import OtherAppointments
 from openslot.offers.models import Choice
 from openslot.offers.rebooking import Decided, Hit
 from openslot.schedules import queries as schedules
@@ -42,14 +42,15 @@ BLOCKERS = access.PRACTITIONERS | access.ADMINS
 @pages.get("")
 @access.allow(BLOCKERS)
 def listing() -> Response:
-    """Leave and time kept free, the visits inside that need a decision, and the form for more."""
+    """Leave and time kept free, the appointments inside that need a decision, and the form for
+    more."""
     return _listing(None)
 
 
 @pages.post("")
 @access.allow(BLOCKERS)
 def enter() -> BaseResponse:
-    """Block time; where visits lie inside, ask first what is to become of them."""
+    """Block time; where appointments lie inside, ask first what is to become of them."""
     try:
         details = _details()
         found = _preview(details)
@@ -73,7 +74,7 @@ def emergency() -> BaseResponse:
 @pages.post("/decide")
 @access.allow(BLOCKERS)
 def decide() -> BaseResponse:
-    """What becomes of visits inside time that is blocked already."""
+    """What becomes of appointments inside time that is blocked already."""
     who = _who()
     try:
         decisions = _decisions(_named())
@@ -108,10 +109,10 @@ def end(absence_id: str) -> BaseResponse:
 
 
 def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
-    """The time is blocked, or the page that asks about the visits inside."""
+    """The time is blocked, or the page that asks about the appointments inside."""
     if found and (reading.text("decided") != "yes" or reading.text("preset")):
         return _decide_page(details, found, 409)
-    who, hit = _who(), [one.visit.id for one in found]
+    who, hit = _who(), [one.appointment.id for one in found]
     try:
         decisions = _decisions(hit)
         context.write(
@@ -125,16 +126,16 @@ def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
     return _back()
 
 
-def _decisions(visits: Sequence[UUID]) -> dict[UUID, Decided]:
-    """What the form says of each visit; OtherVisits where it says nothing of one."""
-    return {one: _decision(one) for one in visits}
+def _decisions(appointments: Sequence[UUID]) -> dict[UUID, Decided]:
+    """What the form says of each appointment; OtherAppointments where it says nothing of one."""
+    return {one: _decision(one) for one in appointments}
 
 
 def _decision(appointment_id: UUID) -> Decided:
     try:
-        choice = Choice(reading.text(f"visit-{appointment_id}"))
+        choice = Choice(reading.text(f"appointment-{appointment_id}"))
     except ValueError:
-        raise OtherVisits from None
+        raise OtherAppointments from None
     if choice is not Choice.MOVE:
         return Decided(choice)
     return Decided(choice, *_slot(reading.text(f"slot-{appointment_id}")))
@@ -148,12 +149,14 @@ def _slot(text: str) -> tuple[int, datetime]:
             return int(found[1]), datetime.fromisoformat(found[2])
     except ValueError:
         pass
-    raise Malformed("Choose a time to move each visit to.", field="start")
+    raise Malformed("Choose a time to move each appointment to.", field="start")
 
 
 def _named() -> list[UUID]:
     return [
-        read_id(name.removeprefix("visit-")) for name in request.form if name.startswith("visit-")
+        read_id(name.removeprefix("appointment-"))
+        for name in request.form
+        if name.startswith("appointment-")
     ]
 
 

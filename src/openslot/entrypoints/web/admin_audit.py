@@ -219,7 +219,7 @@ def _program(event: AuditEvent) -> str:
 
 PAGES = {
     "account": ("admin_accounts.show", "account_id"),
-    "appointment": ("visits.show", "appointment_id"),
+    "appointment": ("appointments.show", "appointment_id"),
     "centre": ("admin.centre", "centre_id"),
     "department": ("admin_departments.show", "department_id"),
     "patient": ("patients.show", "patient_id"),
@@ -236,7 +236,9 @@ FOR_ALL = frozenset({"practitioner"})
 def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
     """The page of a thing, where the reader may open it."""
     own = scope is None or thing.kind in FOR_ALL or subject in scope.subjects
-    at_own_centre = thing.visit is not None and thing.visit.centre.id == context.actor().centre_id
+    at_own_centre = (
+        thing.appointment is not None and thing.appointment.centre.id == context.actor().centre_id
+    )
     if not (own or at_own_centre):
         return None
     endpoint, name = PAGES[thing.kind]

@@ -136,7 +136,7 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
 
 
 def _tell(closure: Closure) -> None:
-    """Say what was done, and whether visits stand inside."""
+    """Say what was done, and whether appointments stand inside."""
     flash(_("The closure is entered. Nothing more can be booked inside it."), "good")
     inside = count_for(
         context.reader(),
@@ -148,7 +148,8 @@ def _tell(closure: Closure) -> None:
     )
     if inside:
         flash(
-            _("Visits that stand inside it: %(count)s. Move or cancel them.", count=inside), "warn"
+            _("Appointments that stand inside it: %(count)s. Move or cancel them.", count=inside),
+            "warn",
         )
 
 

@@ -87,7 +87,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     )
     status = _change(form, hours, schedule_id) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("The hours are saved. Visits that are booked stay as they are."), "good")
+        flash(_("The hours are saved. Appointments that are booked stay as they are."), "good")
         return redirect(_back(subject), 303)
     page = render_template(
         "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)

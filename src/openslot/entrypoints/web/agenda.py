@@ -12,10 +12,10 @@ from openslot.schedules.rules import Place
 
 DAY_MINUTES = 24 * 60
 USUAL = (9 * 60, 17 * 60)
-"""What is drawn of a week without any hours or visits."""
+"""What is drawn of a week without any hours or appointments."""
 
 SHORT = 20
-"""A visit of fewer minutes has room for its name only."""
+"""An appointment of fewer minutes has room for its name only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Block:
 
     start: int
     end: int
-    visit: Appointment | None = None
+    appointment: Appointment | None = None
     absence: Absence | None = None
 
     @property
@@ -40,7 +40,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class AgendaDay:
-    """A day with its open parts, visits and absences."""
+    """A day with its open parts, appointments and absences."""
 
     date: date
     centres: tuple[str, ...]
@@ -48,9 +48,9 @@ class AgendaDay:
     blocks: tuple[Block, ...]
 
     @property
-    def visits(self) -> int:
-        """How many visits the day has."""
-        return sum(1 for block in self.blocks if block.visit)
+    def appointments(self) -> int:
+        """How many appointments the day has."""
+        return sum(1 for block in self.blocks if block.appointment)
 
     @property
     def is_used(self) -> bool:
@@ -98,7 +98,7 @@ def agenda(
     days: Sequence[date],
     zone: ZoneInfo,
     places: Iterable[tuple[Place, str]],
-    visits: Sequence[Appointment],
+    appointments: Sequence[Appointment],
     absences: Sequence[Absence],
 ) -> Agenda:
     """Draw ``days`` in the wall-clock time of ``zone``.
@@ -106,11 +106,11 @@ def agenda(
     ``places`` are where the practitioner works, with the centre's name.
     """
     listed = list(places)
-    drawn = [_day(day, zone, listed, visits, absences) for day in days]
+    drawn = [_day(day, zone, listed, appointments, absences) for day in days]
     firm = [
         block
         for day in drawn
-        for block in (*day.open_parts, *(one for one in day.blocks if one.visit))
+        for block in (*day.open_parts, *(one for one in day.blocks if one.appointment))
     ]
     first = min((block.start for block in firm), default=USUAL[0]) // 60 * 60
     last = -(-max((block.end for block in firm), default=USUAL[1]) // 60) * 60
@@ -118,13 +118,14 @@ def agenda(
     return Agenda(kept, first, last)
 
 
-def current_visit(visits: Sequence[Appointment], now: datetime) -> Appointment | None:
+def current_appointment(appointments: Sequence[Appointment], now: datetime) -> Appointment | None:
     """The patient who is here, else whoever's time it is."""
-    here = [visit for visit in visits if visit.status is Status.ARRIVED]
+    here = [appointment for appointment in appointments if appointment.status is Status.ARRIVED]
     due = [
-        visit
-        for visit in visits
-        if visit.status is Status.BOOKED and visit.starts_at <= now < visit.ends_at
+        appointment
+        for appointment in appointments
+        if appointment.status is Status.BOOKED
+        and appointment.starts_at <= now < appointment.ends_at
     ]
     return next(iter(here + due), None)
 
@@ -133,20 +134,20 @@ def _day(
     day: date,
     zone: ZoneInfo,
     places: Sequence[tuple[Place, str]],
-    visits: Sequence[Appointment],
+    appointments: Sequence[Appointment],
     absences: Sequence[Absence],
 ) -> AgendaDay:
     parts, centres = _open_parts(day, zone, places)
     blocks = [
-        Block(*_minutes(day, zone, one.starts_at, one.ends_at), visit=one)
-        for one in visits
+        Block(*_minutes(day, zone, one.starts_at, one.ends_at), appointment=one)
+        for one in appointments
         if one.starts_at.astimezone(zone).date() == day
     ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
         if start < end:
             blocks.append(Block(start, end, absence=absence))
-    blocks.sort(key=lambda block: (block.start, block.visit is None))
+    blocks.sort(key=lambda block: (block.start, block.appointment is None))
     return AgendaDay(day, centres, parts, tuple(blocks))
 
 
@@ -186,7 +187,7 @@ def _minute_of(day: date, at: datetime) -> int:
 def _clipped(day: AgendaDay, first: int, last: int) -> AgendaDay:
     """The day with absences cut to what is drawn."""
     blocks = [
-        Block(max(block.start, first), min(block.end, last), block.visit, block.absence)
+        Block(max(block.start, first), min(block.end, last), block.appointment, block.absence)
         for block in day.blocks
     ]
     return AgendaDay(

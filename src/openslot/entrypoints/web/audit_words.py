@@ -15,7 +15,7 @@ class Group(StrEnum):
     """Acts that are looked for together."""
 
     ALL = ""
-    VISITS = "visits"
+    APPOINTMENTS = "appointments"
     RECORDS = "records"
     PATIENTS = "patients"
     REFERRALS = "referrals"
@@ -28,7 +28,7 @@ class Group(StrEnum):
 
 BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.ALL: (),
-    Group.VISITS: ("appointment.",),
+    Group.APPOINTMENTS: ("appointment.",),
     Group.RECORDS: ("record.", "history."),
     Group.PATIENTS: ("patient.", "dependent."),
     Group.REFERRALS: ("referral.",),
@@ -43,23 +43,23 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
 # Lazily, so that each reader reads them in their own language.
 TITLES: Mapping[str, str] = {
     "appointment.held": _l("Kept a time"),
-    "appointment.booked": _l("Booked a visit"),
-    "appointment.moved": _l("Moved a visit"),
-    "appointment.amended": _l("Changed a visit"),
+    "appointment.booked": _l("Booked an appointment"),
+    "appointment.moved": _l("Moved an appointment"),
+    "appointment.amended": _l("Changed an appointment"),
     "appointment.arrived": _l("Noted an arrival"),
-    "appointment.fulfilled": _l("Completed a visit"),
-    "appointment.cancelled": _l("Cancelled a visit"),
+    "appointment.fulfilled": _l("Completed an appointment"),
+    "appointment.cancelled": _l("Cancelled an appointment"),
     "appointment.no-show": _l("Noted that nobody came"),
-    "appointment.entered-in-error": _l("Marked a visit as entered in error"),
-    "appointment.recorded": _l("Recorded a past visit"),
+    "appointment.entered-in-error": _l("Marked an appointment as entered in error"),
+    "appointment.recorded": _l("Recorded a past appointment"),
     "absence.entered": _l("Blocked time"),
     "absence.ended": _l("Opened blocked time again"),
-    "absence.decided": _l("Decided on a visit in blocked time"),
-    "absence.keep-done": _l("Kept a visit in blocked time"),
-    "absence.move-done": _l("Offered another time for a visit in blocked time"),
-    "absence.move-failed": _l("Found no other time for a visit in blocked time"),
-    "absence.cancel-done": _l("Cancelled a visit in blocked time"),
-    "absence.cancel-failed": _l("Could not cancel a visit in blocked time"),
+    "absence.decided": _l("Decided on an appointment in blocked time"),
+    "absence.keep-done": _l("Kept an appointment in blocked time"),
+    "absence.move-done": _l("Offered another time for an appointment in blocked time"),
+    "absence.move-failed": _l("Found no other time for an appointment in blocked time"),
+    "absence.cancel-done": _l("Cancelled an appointment in blocked time"),
+    "absence.cancel-failed": _l("Could not cancel an appointment in blocked time"),
     "offer.made": _l("Offered a time"),
     "offer.accepted": _l("Took an offered time"),
     "offer.declined": _l("Left an offered time"),
@@ -163,7 +163,7 @@ def group_names() -> dict[Group, str]:
     """What the groups are called."""
     return {
         Group.ALL: _("Everything"),
-        Group.VISITS: _("Visits"),
+        Group.APPOINTMENTS: _("Appointments"),
         Group.RECORDS: _("Histories"),
         Group.PATIENTS: _("Patients"),
         Group.REFERRALS: _("Referrals"),
@@ -180,7 +180,7 @@ def kind_names() -> dict[str, str]:
     return {
         "absence": _("Blocked time"),
         "account": _("Account"),
-        "appointment": _("Visit"),
+        "appointment": _("Appointment"),
         "centre": _("Centre"),
         "department": _("Department"),
         "history": _("History"),
@@ -198,8 +198,8 @@ def kind_names() -> dict[str, str]:
 
 
 SHOWN = ("role", "fields", "count", "choice", "kind")
-"""The details that are shown: what somebody typed, such as why a visit was cancelled, is not,
-since it may tell of their health."""
+"""The details that are shown: what somebody typed, such as why an appointment was cancelled, is
+not, since it may tell of their health."""
 
 
 def details(event: AuditEvent) -> str:

@@ -78,7 +78,7 @@ def look(schedule_id: int) -> BaseResponse:
     histories and logs.
     """
     hold_id = reading.optional_id("hold")
-    held = _visit_of(context.reader(), context.actor(), hold_id) if hold_id else None
+    held = _appointment_of(context.reader(), context.actor(), hold_id) if hold_id else None
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
             kept = _kept_again(held)
@@ -109,13 +109,13 @@ def confirm(schedule_id: int) -> BaseResponse:
     """Book the time, out of the hold or, if it ran out and is still free, without."""
     wish = form.wish(schedule_id)
     try:
-        visit_id = context.write(lambda session: _book(session, wish)).id
+        appointment_id = context.write(lambda session: _book(session, wish)).id
     except DomainError as error:
         booked = _booked_before(context.reader(), wish)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
-        visit_id = booked
-    return redirect(url_for("visits.show", appointment_id=visit_id, booked=1), 303)
+        appointment_id = booked
+    return redirect(url_for("appointments.show", appointment_id=appointment_id, booked=1), 303)
 
 
 def _hold(session: Session, wish: Wish) -> Appointment:
@@ -148,22 +148,22 @@ def _book(session: Session, wish: Wish) -> Appointment:
 
 
 def _booked_before(session: Session, wish: Wish) -> UUID | None:
-    """The visit that the hold has become, where this very form was confirmed once before, as in
-    a second tab; None where the hold is, or was, for anything else."""
+    """The appointment that the hold has become, where this very form was confirmed once before, as
+    in a second tab; None where the hold is, or was, for anything else."""
     hold_id = reading.optional_id("hold")
-    visit = _visit_of(session, context.actor(), hold_id) if hold_id else None
-    if visit is None or visit.status is not Status.BOOKED:
+    appointment = _appointment_of(session, context.actor(), hold_id) if hold_id else None
+    if appointment is None or appointment.status is not Status.BOOKED:
         return None
-    booked = visit
+    booked = appointment
     asked = (wish.schedule_id, wish.start, wish.patient_id)
-    same = (visit.schedule.id, booked.starts_at, booked.patient_id) == asked
+    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == asked
     return booked.id if same else None
 
 
-def _visit_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
-    """The visit, or hold, of this id, if the reader has a part in it."""
+def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
+    """The appointment, or hold, of this id, if the reader has a part in it."""
     try:
-        return booking.visit_for(session, actor, hold_id)[0]
+        return booking.appointment_for(session, actor, hold_id)[0]
     except NotFound:
         return None
 
@@ -172,7 +172,7 @@ def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) 
     """End the hold where the reader has since chosen somebody else of those they care for,
     or it would stand in their own way."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
-    held = _visit_of(session, actor, hold_id) if hold_id else None
+    held = _appointment_of(session, actor, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != wish.patient_id:
         booking.release_hold(session, actor, hold_id, now=now)
 
@@ -205,7 +205,7 @@ def _extended(session: Session, hold_id: UUID) -> Appointment:
 
 def _with_words(session: Session, hold_id: UUID) -> Appointment:
     """Write what was typed with the kept time, where the page finds it again."""
-    kept = booking.visit_for(session, context.actor(), hold_id)[0]
+    kept = booking.appointment_for(session, context.actor(), hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
     priority = reading.option("priority", Priority, Priority(kept.priority))
     if (reason or None, priority) == (kept.reason, kept.priority):
@@ -356,11 +356,15 @@ def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
     hold_id = reading.optional_id("hold")
     if hold_id is None or booker.whom is None:
         return None
-    visit = _visit_of(session, booker.actor, hold_id)
-    if visit is None or visit.status is not Status.HELD or visit.schedule.id != place.schedule_id:
+    appointment = _appointment_of(session, booker.actor, hold_id)
+    if (
+        appointment is None
+        or appointment.status is not Status.HELD
+        or appointment.schedule.id != place.schedule_id
+    ):
         return None
-    whose = visit.patient_id
-    return visit if whose in (None, booker.whom.patient_id) else None
+    whose = appointment.patient_id
+    return appointment if whose in (None, booker.whom.patient_id) else None
 
 
 def _cutoff(chosen: Chosen | None) -> datetime | None:

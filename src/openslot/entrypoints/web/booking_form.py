@@ -30,7 +30,7 @@ def wish(schedule_id: int) -> Wish:
         patient_id=whom.patient_id(),
         reason=reading.text("reason")[:LONGEST_REASON] or None,
         priority=reading.option("priority", Priority, Priority.ROUTINE),
-        second_visit=reading.text("second") == "yes",
+        second_appointment=reading.text("second") == "yes",
     )
 
 
@@ -64,7 +64,8 @@ def pressed() -> datetime | None:
 
 
 def is_second(place: Place) -> bool:
-    """Whether those who book for patients here want days on which the patient has a visit."""
+    """Whether those who book for patients here want days on which the patient has an
+    appointment."""
     return reading.text("second") == "yes" and may_book_others(context.actor(), place)
 
 

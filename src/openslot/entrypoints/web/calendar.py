@@ -11,12 +11,12 @@ from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment
-from openslot.booking.search import visits_for
+from openslot.booking.search import appointments_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
-from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_visit
+from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_appointment
 from openslot.entrypoints.web.hours_form import HoursForm
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
@@ -36,14 +36,14 @@ class View(StrEnum):
 @pages.get("")
 @access.allow(access.PRACTITIONERS)
 def show() -> str:
-    """A week or a day of visits, absences and open hours."""
+    """A week or a day of appointments, absences and open hours."""
     now, places = context.now(), _places()
     zone = _zone(place for place, _centre in places)
     day = reading.optional_day("day") or now.astimezone(zone).date()
     view = reading.option("view", View, View.WEEK)
     days = [day] if view is View.DAY else _week_of(day)
     starts, ends = _midnight(days[0], zone), _midnight(days[-1] + timedelta(days=1), zone)
-    visits = visits_for(
+    appointments = appointments_for(
         context.reader(),
         context.actor(),
         booking.of_practitioner(_me()),
@@ -51,7 +51,7 @@ def show() -> str:
         booking.between(starts, ends),
         now=now,
     )
-    drawn = agenda(days, zone, places, visits, _absences(starts, ends))
+    drawn = agenda(days, zone, places, appointments, _absences(starts, ends))
     return render_template(
         "calendar/show.html",
         agenda=drawn,
@@ -60,7 +60,7 @@ def show() -> str:
         day=day,
         today=now.astimezone(zone).date(),
         zone=zone,
-        current=current_visit(_today(visits, zone, now), now),
+        current=current_appointment(_today(appointments, zone, now), now),
         step=timedelta(days=1 if view is View.DAY else 7),
     )
 
@@ -75,7 +75,7 @@ def hours() -> str:
 @pages.route("/hours/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit_hours(schedule_id: int) -> ResponseReturnValue:
-    """Change one's own weekly hours at one centre; visits that are booked stay."""
+    """Change one's own weekly hours at one centre; appointments that are booked stay."""
     subject = next((one for one in _subjects() if one.id == schedule_id), None)
     if subject is None:
         raise NotFound
@@ -95,7 +95,7 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _hours_page(subject, form), status_of(error)
-    flash(_("Your hours are changed. Visits that are booked stay as they are."), "good")
+    flash(_("Your hours are changed. Appointments that are booked stay as they are."), "good")
     return redirect(url_for("calendar.hours"), 303)
 
 
@@ -147,6 +147,6 @@ def _shown(drawn: Agenda, view: View) -> Sequence[AgendaDay]:
     return [day for index, day in enumerate(drawn.days) if index < 5 or day.is_used]
 
 
-def _today(visits: list[Appointment], zone: ZoneInfo, now: datetime) -> list[Appointment]:
+def _today(appointments: list[Appointment], zone: ZoneInfo, now: datetime) -> list[Appointment]:
     today = now.astimezone(zone).date()
-    return [one for one in visits if one.starts_at.astimezone(zone).date() == today]
+    return [one for one in appointments if one.starts_at.astimezone(zone).date() == today]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.search import count_for, visits_for
+from openslot.booking.search import appointments_for, count_for
 from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
 from openslot.core.fields import Details, first_problem
 from openslot.directory import own
@@ -53,13 +53,13 @@ def show() -> str:
 @pages.get("/past")
 @access.allow(access.PATIENTS)
 def past() -> str:
-    """All visits of the patient that are over, newest first."""
+    """All appointments of the patient that are over, newest first."""
     page = max(1, min(reading.number("page", 1), 500))
     mine = booking.of_patients({_patient_id(), *context.actor().dependents})
     gone = booking.gone_by(context.now())
     return render_template(
         "dashboard/past.html",
-        visits=visits_for(
+        appointments=appointments_for(
             context.reader(),
             context.actor(),
             mine,
@@ -96,8 +96,8 @@ def change() -> Response:
 @pages.delete("")
 @access.allow(access.SIGNED_IN)
 def delete() -> Response:
-    """Delete one's own account, as on the account page: the JSON names the password; visits to
-    come are cancelled."""
+    """Delete one's own account, as on the account page: the JSON names the password; appointments
+    to come are cancelled."""
     actor = context.actor()
     if not actor.is_a(Role.PATIENT):
         raise Forbidden

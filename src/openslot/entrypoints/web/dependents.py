@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from wtforms import EmailField, StringField, TelField
 
 from openslot.booking import queries as booking
-from openslot.booking.search import visits_for
+from openslot.booking.search import appointments_for
 from openslot.directory import dependents, letting_go, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
@@ -55,14 +55,14 @@ def listing() -> str:
     """Everybody whom the patient cares for, and what can be done for each."""
     session, actor, now = context.reader(), context.actor(), context.now()
     known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
-    visits = visits_for(
+    appointments = appointments_for(
         session, actor, booking.of_patients(actor.dependents), booking.to_come(now), now=now
     )
     return render_template(
         "dependents/list.html",
         known=known,
         coming={
-            patient.id: [one for one in visits if one.patient_id == patient.id]
+            patient.id: [one for one in appointments if one.patient_id == patient.id]
             for patient, _link in known
         },
         most=dependents.MOST,

@@ -43,7 +43,7 @@ def install(app: Flask, settings: Settings) -> None:
         at_minute=at_minute,
         hour_text=hour_text,
         period_text=period_text,
-        visits_by_day=visits_by_day,
+        appointments_by_day=appointments_by_day,
     )
     app.jinja_env.globals.update(
         entry_url=entry_url,
@@ -72,11 +72,11 @@ def by_schedule(slots: Sequence[Slot]) -> list[tuple[int, list[Slot]]]:
     return list(found.items())
 
 
-def visits_by_day(
-    visits: Sequence[Appointment], zone: ZoneInfo
+def appointments_by_day(
+    appointments: Sequence[Appointment], zone: ZoneInfo
 ) -> list[tuple[date, list[Appointment]]]:
-    """Visits, in order, by the date of their start in ``zone``."""
-    days = groupby(visits, lambda visit: visit.starts_at.astimezone(zone).date())
+    """Appointments, in order, by the date of their start in ``zone``."""
+    days = groupby(appointments, lambda appointment: appointment.starts_at.astimezone(zone).date())
     return [(day, list(own)) for day, own in days]
 
 

@@ -27,6 +27,7 @@ from openslot.entrypoints.web import (
     admin_schedules,
     admin_services,
     admin_webhooks,
+    appointments,
     booking,
     calendar,
     context,
@@ -53,7 +54,6 @@ from openslot.entrypoints.web import (
     requests,
     search,
     system,
-    visits,
     waiting,
 )
 from openslot.entrypoints.web.navigation import navigation
@@ -93,7 +93,7 @@ FEATURES = (
     requests,
     search,
     system,
-    visits,
+    appointments,
     waiting,
 )
 """Each has a blueprint named ``pages``."""

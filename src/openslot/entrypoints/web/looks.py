@@ -1,4 +1,4 @@
-"""What the states of visits, requests and letters read and look like, everywhere the same."""
+"""What the states of appointments, requests and letters read and look like, everywhere the same."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -42,6 +42,6 @@ LOOKS = {
 
 
 def look(status: Enum | str, for_patient: bool = False) -> Look:
-    """How a state looks; a patient reads that a visit was missed, not "no-show"."""
+    """How a state looks; a patient reads that an appointment was missed, not "no-show"."""
     name = str(status.value if isinstance(status, Enum) else status).replace("_", "-")
     return LOOKS["missed" if for_patient and name == "no-show" else name]

@@ -33,7 +33,7 @@ def _places(actor: Actor) -> list[Item]:
     if actor.role is Role.PATIENT:
         return [
             find,
-            _item("dashboard.show", icon="calendar-check", label=_("Visits")),
+            _item("dashboard.show", icon="calendar-check", label=_("Appointments")),
             _item("history.own", icon="clock-history", label=_("History")),
         ]
     people = _item("patients.find", icon="people", label=_("Patients"))

@@ -33,7 +33,7 @@ T = TypeVar("T")
 class KindsForm(Form):
     """The kinds of mail; those that a role never gets are taken out."""
 
-    visits = BooleanField()
+    appointments = BooleanField()
     reminders = BooleanField()
     offers = BooleanField()
     referrals = BooleanField()
@@ -51,12 +51,12 @@ def words_of(role: Role) -> dict[Kind, Words]:
     """The kinds of mail as a role reads them."""
     gives_care = role is Role.PRACTITIONER
     return {
-        Kind.VISITS: Words(
-            _("Visits with your department: booked, moved, cancelled")
+        Kind.APPOINTMENTS: Words(
+            _("Appointments with your department: booked, moved, cancelled")
             if role is Role.STAFF
-            else _("Visits with you: booked, moved, cancelled")
+            else _("Appointments with you: booked, moved, cancelled")
             if gives_care
-            else _("Your visits: booked, moved, cancelled"),
+            else _("Your appointments: booked, moved, cancelled"),
             _(
                 "With each mail comes the entry for your calendar. If your department has an "
                 "e-mail address of its own, they go there, whatever you choose here."
@@ -64,7 +64,7 @@ def words_of(role: Role) -> dict[Kind, Words]:
             if role is Role.STAFF
             else _("With each mail comes the entry for your calendar."),
         ),
-        Kind.REMINDERS: Words(_("A reminder before each visit"), _reminder_hint()),
+        Kind.REMINDERS: Words(_("A reminder before each appointment"), _reminder_hint()),
         Kind.OFFERS: Words(
             _("Times that come free"),
             _(

@@ -38,18 +38,18 @@ def show(token: str) -> Response:
 @pages.post("/<token>/take")
 @access.allow(access.ANYONE)
 def take(token: str) -> BaseResponse:
-    """Book the time, or move the visit onto it."""
+    """Book the time, or move the appointment onto it."""
     named = _named(token)
     actor = _answering(named)
     try:
-        visit = context.write(
+        appointment = context.write(
             lambda session: answers.accept(session, actor, named.offer.id, now=context.now())
         )
     except DomainError as error:
         return _page(_named(token), token, error)
     if context.actor().role is None or not _is_theirs(context.actor(), named):
         return redirect(url_for("offers.show", token=token), 303)
-    return _to_visit(visit, named)
+    return _to_appointment(appointment, named)
 
 
 @pages.post("/<token>/decline")
@@ -106,7 +106,7 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
         named=named,
         token=token,
         is_open=open_,
-        visit=(named.old or named.kept) if taken else named.kept,
+        appointment=(named.old or named.kept) if taken else named.kept,
         shown=open_ or (taken and now < named.offer.expires_at),
         written=taken and written_to(named.kept),
         theirs=_is_theirs(context.actor(), named),
@@ -117,7 +117,10 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
     return response
 
 
-def _to_visit(visit: Appointment, named: Offered) -> BaseResponse:
+def _to_appointment(appointment: Appointment, named: Offered) -> BaseResponse:
     moved = named.old is not None
-    flash(_("The visit has moved to the new time.") if moved else _("The time is booked."), "good")
-    return redirect(url_for("visits.show", appointment_id=visit.id), 303)
+    flash(
+        _("The appointment has moved to the new time.") if moved else _("The time is booked."),
+        "good",
+    )
+    return redirect(url_for("appointments.show", appointment_id=appointment.id), 303)

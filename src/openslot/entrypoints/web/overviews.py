@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from openslot.booking import queries as booking
-from openslot.booking.search import count_for, visits_for
+from openslot.booking.search import appointments_for, count_for
 from openslot.core import outbox
 from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
 from openslot.entrypoints.web import context
-from openslot.entrypoints.web.agenda import current_visit
+from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.waiting import described
 from openslot.offers import queries as offers
@@ -30,15 +30,17 @@ REQUESTS_SHOWN = 10
 
 
 def patient_page(patient_id: UUID) -> str:
-    """Offers, the next visit, what comes and what was; of dependents too."""
+    """Offers, the next appointment, what comes and what was; of dependents too."""
     session, actor, now = context.reader(), context.actor(), context.now()
     people = {patient_id, *actor.dependents}
     mine, gone = booking.of_patients(people), booking.gone_by(now)
     waiting = _waiting(search.entries_for(session, patient_ids=people, limit=LISTED))
     return render_template(
         "dashboard/patient.html",
-        coming=visits_for(session, actor, mine, booking.to_come(now), now=now, limit=LISTED),
-        past=visits_for(session, actor, mine, gone, now=now, newest_first=True, limit=PAST_SHOWN),
+        coming=appointments_for(session, actor, mine, booking.to_come(now), now=now, limit=LISTED),
+        past=appointments_for(
+            session, actor, mine, gone, now=now, newest_first=True, limit=PAST_SHOWN
+        ),
         past_count=count_for(session, actor, mine, gone, now=now),
         cutoff=timedelta(hours=context.settings().cancel_cutoff_hours),
         offers=offers.open_offers(session, now=now, patient_ids=people),
@@ -57,7 +59,7 @@ def practitioner_page(practitioner_id: int) -> str:
     zone = next((place.zone for place in places.values()), _own_zone())
     starts, ends = _day(now, zone)
     mine = booking.of_practitioner(practitioner_id)
-    today = visits_for(
+    today = appointments_for(
         context.reader(), actor, mine, booking.showing(now), booking.between(starts, ends), now=now
     )
     person = directory.practitioner(context.reader(), practitioner_id, inactive=True)
@@ -65,8 +67,8 @@ def practitioner_page(practitioner_id: int) -> str:
         "dashboard/practitioner.html",
         today=today,
         zone=zone,
-        current=current_visit(today, now),
-        coming=visits_for(
+        current=current_appointment(today, now),
+        coming=appointments_for(
             context.reader(),
             actor,
             mine,
@@ -78,7 +80,7 @@ def practitioner_page(practitioner_id: int) -> str:
         absences=schedules.absences(
             context.reader(), person.diary_id, now, now + timedelta(days=60)
         ),
-        closed=visits_for(
+        closed=appointments_for(
             context.reader(), actor, mine, booking.in_closures(now), now=now, limit=LISTED
         ),
         undecided=rebooking.undecided(
@@ -116,8 +118,10 @@ def staff_page(actor: Actor) -> str:
             else None
         ),
         zone=zone,
-        own=visits_for(context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED),
-        today=visits_for(
+        own=appointments_for(
+            context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED
+        ),
+        today=appointments_for(
             context.reader(),
             actor,
             here,
@@ -150,7 +154,7 @@ def admin_page(actor: Actor) -> str:
             booking.between(starts, ends + timedelta(days=6)),
             now=now,
         ),
-        closed=visits_for(
+        closed=appointments_for(
             context.reader(), actor, *scope, booking.in_closures(now), now=now, limit=LISTED
         ),
         outbox=outbox.counts(context.reader()),

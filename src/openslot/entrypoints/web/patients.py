@@ -1,7 +1,7 @@
 """Patients, for those who work with them: find, register, see, change.
 
-Staff and administrators see contact details and their own part of the visits, and nothing of a
-history. Practitioners see the history of those whom they treat; others do not exist to them,
+Staff and administrators see contact details and their own part of the appointments, and nothing of
+a history. Practitioners see the history of those whom they treat; others do not exist to them,
 unless they know the whole name and the date of birth.
 """
 
@@ -18,7 +18,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.search import visits_for
+from openslot.booking.search import appointments_for
 from openslot.core.errors import NotFound
 from openslot.core.language import settled
 from openslot.directory import commands, queries
@@ -59,7 +59,7 @@ def find() -> str:
     """Find patients by name, e-mail, telephone, number or date of birth.
 
     Nothing is listed until somebody asks for it: nobody needs to leaf through all patients.
-    Practitioners find those who have visits with them, and somebody else only by the whole
+    Practitioners find those who have appointments with them, and somebody else only by the whole
     name and the date of birth.
     """
     text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
@@ -180,7 +180,7 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
 @access.allow(access.SIGNED_IN)
 def show(patient_id: UUID) -> ResponseReturnValue:
     """The history for practitioners who may read it; for staff, administrators and whoever has
-    just registered the patient contact details, and the visits that they have a part in."""
+    just registered the patient contact details, and the appointments that they have a part in."""
     actor = context.actor()
     if actor.patient_id == patient_id:
         return redirect(url_for("profile.show"), 303)
@@ -191,7 +191,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     may_see_patient(actor, patient_id)
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
-    past = visits_for(
+    past = appointments_for(
         context.reader(),
         actor,
         own,
@@ -203,7 +203,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     return render_template(
         "patients/show.html",
         patient=patient,
-        coming=visits_for(context.reader(), actor, own, booking.to_come(now), now=now),
+        coming=appointments_for(context.reader(), actor, own, booking.to_come(now), now=now),
         past=past,
     )
 
@@ -217,8 +217,8 @@ def _has_only_registered(patient_id: UUID) -> bool:
 
 
 def _history_page(patient_id: UUID) -> ResponseReturnValue:
-    """The whole history, and what a practitioner adds to it; the way to it while the only visit
-    is one that they booked themselves."""
+    """The whole history, and what a practitioner adds to it; the way to it while the only
+    appointment is one that they booked themselves."""
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
     try:
         why = records.open_or_refuse(patient_id)

@@ -13,7 +13,7 @@ from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment
-from openslot.booking.search import count_for, visits_for
+from openslot.booking.search import appointments_for, count_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import own, queries
 from openslot.directory.own import NewEmail
@@ -226,23 +226,25 @@ def _own_data() -> dict[str, Any]:
     if actor.patient_id is not None:
         patient = queries.patient(session, actor.patient_id, inactive=True)
         data["details"] = {name: _plain(getattr(patient, name)) for name in _OF_PATIENTS}
-        visits = visits_for(session, actor, booking.of_patient(actor.patient_id), now=context.now())
-        data["visits"] = [_visit(visit) for visit in visits]
+        appointments = appointments_for(
+            session, actor, booking.of_patient(actor.patient_id), now=context.now()
+        )
+        data["appointments"] = [_appointment(appointment) for appointment in appointments]
     elif actor.practitioner_id is not None:
         person = queries.practitioner(session, actor.practitioner_id, inactive=True)
         data["details"] = {name: getattr(person, name) for name in _OF_PRACTITIONERS}
     return data
 
 
-def _visit(visit: Appointment) -> dict[str, Any]:
-    one = visit
+def _appointment(appointment: Appointment) -> dict[str, Any]:
+    one = appointment
     return {
         "id": str(one.id),
-        "start": one.starts_at.astimezone(visit.zone).isoformat(),
-        "end": one.ends_at.astimezone(visit.zone).isoformat(),
+        "start": one.starts_at.astimezone(appointment.zone).isoformat(),
+        "end": one.ends_at.astimezone(appointment.zone).isoformat(),
         "status": one.status,
-        "with": visit.with_whom,
-        "centre": visit.centre.name,
+        "with": appointment.with_whom,
+        "centre": appointment.centre.name,
         "reason": one.reason,
         "booked_at": one.created_at.isoformat(),
     }
@@ -255,7 +257,7 @@ def _plain(value: Any) -> Any:
 @pages.route("/account/delete", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def delete() -> ResponseReturnValue:
-    """Delete a patient's account, with the visits to come; asks for the password."""
+    """Delete a patient's account, with the appointments to come; asks for the password."""
     form = ProofForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
@@ -269,7 +271,7 @@ def delete() -> ResponseReturnValue:
         signing.end()
         flash(_("Your account is deleted."), "good")
         return redirect(url_for("search.home"), 303)
-    return render_template("profile/delete.html", form=form, visits=_to_come()), status
+    return render_template("profile/delete.html", form=form, appointments=_to_come()), status
 
 
 def _cutoff() -> timedelta:
@@ -280,11 +282,11 @@ def _to_come() -> int:
     patient_id = context.actor().patient_id
     if patient_id is None:
         return 0
-    own_visits = booking.of_patient(patient_id)
+    own_appointments = booking.of_patient(patient_id)
     return count_for(
         context.reader(),
         context.actor(),
-        own_visits,
+        own_appointments,
         booking.to_come(context.now()),
         now=context.now(),
     )

@@ -39,9 +39,9 @@ FOUND_FOR = timedelta(hours=1)
 
 _FOUND = "found-patient"
 
-VISITS_OFFERED = 10
+APPOINTMENTS_OFFERED = 10
 EARLY = timedelta(hours=12)
-"""So long before its start a visit can be written about, as its patient can arrive."""
+"""So long before its start an appointment can be written about, as its patient can arrive."""
 
 
 def fresh_id() -> str:
@@ -50,25 +50,25 @@ def fresh_id() -> str:
 
 
 class NoteForm(Form):
-    """A note, and the visit that it belongs to."""
+    """A note, and the appointment that it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     text = TextAreaField(_l("Note"))
-    appointment_id = SelectField(_l("Visit"), validate_choice=False)
+    appointment_id = SelectField(_l("Appointment"), validate_choice=False)
 
 
 class PrescriptionForm(Form):
-    """Medication, and the visit that it belongs to."""
+    """Medication, and the appointment that it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     medication = StringField(_l("Medication"))
     dose = StringField(_l("Dose"))
     text = TextAreaField(_l("How to take it"))
-    appointment_id = SelectField(_l("Visit"), validate_choice=False)
+    appointment_id = SelectField(_l("Appointment"), validate_choice=False)
 
 
 class EmergencyForm(Form):
-    """Why a history is opened without a visit."""
+    """Why a history is opened without an appointment."""
 
     reason = TextAreaField(_l("Why do you need this history now?"))
 
@@ -77,7 +77,7 @@ class EmergencyForm(Form):
 
 
 def access_days() -> int:
-    """After how many days access by a visit ends."""
+    """After how many days access by an appointment ends."""
     return context.settings().history_access_days
 
 
@@ -158,7 +158,7 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     form = entry_form(kind, patient_id)
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
-        visit, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
+        appointment, entry = reading.optional_id("appointment_id"), reading.optional_id("entry_id")
         status = save(
             form,
             writing.details,
@@ -169,7 +169,7 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
                 details,
                 now=context.now(),
                 access_days=access_days(),
-                appointment_id=visit,
+                appointment_id=appointment,
                 entry_id=entry,
             ),
         )
@@ -179,44 +179,45 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
     return redirect(reading.own_path("back", _history(patient_id)), 303)
 
 
-def entry_form(kind: EntryKind, patient_id: UUID, visit: Appointment | None = None) -> Form:
-    """A form for an entry, with the reader's visits to choose from and the one that is most
-    likely meant; for ``visit`` alone where one is given."""
-    chosen = visit.id if visit else None
-    own = [visit] if visit else own_visits(patient_id)
+def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | None = None) -> Form:
+    """A form for an entry, with the reader's appointments to choose from and the one that is most
+    likely meant; for ``appointment`` alone where one is given."""
+    chosen = appointment.id if appointment else None
+    own = [appointment] if appointment else own_appointments(patient_id)
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
     for field in form:
         # Forms for both kinds may stand on one page.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
         *((str(one.id), _named(one)) for one in own),
-        ("", _("No visit")),
+        ("", _("No appointment")),
     ]
     return form
 
 
-def own_visits(patient_id: UUID) -> list[Appointment]:
-    """The latest visits of the patient with the reader, those that have begun or soon will."""
-    return queries.visits_with(
+def own_appointments(patient_id: UUID) -> list[Appointment]:
+    """The latest appointments of the patient with the reader, those that have begun or soon
+    will."""
+    return queries.appointments_with(
         context.reader(),
         patient_id,
         context.actor().practitioner_id or 0,
         GIVING,
         until=context.now() + EARLY,
-        limit=VISITS_OFFERED,
+        limit=APPOINTMENTS_OFFERED,
     )
 
 
 def _likely(own: list[Appointment]) -> UUID | None:
-    """Who has arrived is there; else it is the visit of these hours."""
+    """Who has arrived is there; else it is the appointment of these hours."""
     here = [one for one in own if one.status is Status.ARRIVED]
     recent = [one for one in own if one.ends_at > context.now() - EARLY]
     return next((one.id for one in (*here, *recent)), None)
 
 
-def _named(visit: Appointment) -> str:
-    when = day_time(visit.starts_at, visit.zone)
-    return str(_("%(when)s, %(centre)s", when=when, centre=visit.centre.name))
+def _named(appointment: Appointment) -> str:
+    when = day_time(appointment.starts_at, appointment.zone)
+    return str(_("%(when)s, %(centre)s", when=when, centre=appointment.centre.name))
 
 
 def _entry_page(
@@ -281,9 +282,10 @@ def _history(patient_id: UUID) -> str:
 @pages.route("/emergency", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def emergency(patient_id: UUID) -> ResponseReturnValue:
-    """What follows when a history is opened without a visit; with a reason it is opened.
+    """What follows when a history is opened without an appointment; with a reason it is opened.
 
-    Only who found the patient by name and birth comes here, and who has booked a visit for them.
+    Only who found the patient by name and birth comes here, and who has booked an appointment for
+    them.
     """
     if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
@@ -319,13 +321,13 @@ def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
         patient=directory.patient(context.reader(), patient_id),
         found=reading.text("found"),
         hours=context.settings().emergency_access_hours,
-        visit=waits_for(patient_id),
+        appointment=waits_for(patient_id),
         zone=own_zone(),
     )
 
 
 def waits_for(patient_id: UUID) -> Appointment | None:
-    """The next visit of the patient that the reader made alone and that opens nothing yet."""
+    """The next appointment of the patient that the reader made alone and that opens nothing yet."""
     return queries.self_made(
         context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
     )
@@ -367,16 +369,17 @@ def _to_history(patient_id: UUID) -> Response:
 pages.add_app_template_filter(place_before)
 
 
-def at_visit(visit: Appointment) -> dict[str, Any] | None:
-    """What history/_visit.html shows on the page of a visit; None for whom it is nothing.
+def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
+    """What history/_appointment.html shows on the page of an appointment; None for whom it is
+    nothing.
 
-    The patient, and who cares for them, read what was recorded at it; the practitioner writes
-    there too. It is written down as a read of the history.
+    The patient, and who cares for them, read what was recorded at it; the practitioner writes there
+    too. It is written down as a read of the history.
     """
-    patient_id = visit.patient_id
+    patient_id = appointment.patient_id
     actor = context.actor()
-    concerned = part_in(actor, visit) in (Part.PATIENT, Part.PRACTITIONER)
-    if patient_id is None or not concerned or visit.status not in GIVING:
+    concerned = part_in(actor, appointment) in (Part.PATIENT, Part.PRACTITIONER)
+    if patient_id is None or not concerned or appointment.status not in GIVING:
         return None
     if _may_read(patient_id) is None:
         return {"closed": True, "patient_id": patient_id} if waits_for(patient_id) else None
@@ -384,13 +387,13 @@ def at_visit(visit: Appointment) -> dict[str, Any] | None:
         why = open_or_refuse(patient_id)
     except NotFound:
         return None
-    recorded = queries.of_visit(context.reader(), visit.id)
+    recorded = queries.of_appointment(context.reader(), appointment.id)
     of_whom = "history.of" if why is Access.OWN else "patients.show"
     return {
         "records": recorded,
         "ids": [one.entry.id for one in recorded],
         "history_url": url_for(of_whom, patient_id=patient_id),
-        "forms": {kind: entry_form(kind, patient_id, visit) for kind in EntryKind}
+        "forms": {kind: entry_form(kind, patient_id, appointment) for kind in EntryKind}
         if why in WRITING
         else {},
         "patient_id": patient_id,

@@ -96,33 +96,42 @@ def _bookings(found: Answers) -> Report:
     rows = [(key, one) for key, one in found.tallies.rows.items()]
     period = found.question.period
     weeks = ((period.last - period.first).days + 1) / 7
-    average = total.visits / weeks
+    average = total.appointments / weeks
     words = {
-        "visits": ngettext(
-            "%(count)s visit", "%(count)s visits", total.visits, count=number(total.visits)
+        "appointments": ngettext(
+            "%(count)s appointment",
+            "%(count)s appointments",
+            total.appointments,
+            count=number(total.appointments),
         ),
         "average": number(average, 0 if average >= 10 else 1),
         "cancelled": number(total.cancelled),
     }
     return Report(
         kind=Kind.BOOKINGS,
-        heading=_("How many visits are booked?"),
+        heading=_("How many appointments are booked?"),
         answer=_(
-            "%(visits)s, %(average)s a week on average; %(cancelled)s more were cancelled.", **words
+            "%(appointments)s, %(average)s a week on average; %(cancelled)s more were cancelled.",
+            **words,
         )
         if total.cancelled
-        else _("%(visits)s, %(average)s a week on average; none was cancelled.", **words),
-        hint=_("Counted in the week of the visit. What was entered in error is left out."),
-        columns=[_first(found), _("Visits"), _("Cancelled")],
+        else _("%(appointments)s, %(average)s a week on average; none was cancelled.", **words),
+        hint=_("Counted in the week of the appointment. What was entered in error is left out."),
+        columns=[_first(found), _("Appointments"), _("Cancelled")],
         rows=_filled(
-            total.visits + total.cancelled,
-            ([_cell(key, found), one.visits, one.cancelled] for key, one in rows),
+            total.appointments + total.cancelled,
+            ([_cell(key, found), one.appointments, one.cancelled] for key, one in rows),
         ),
-        legend=[_("Visits"), _("Cancelled")],
+        legend=[_("Appointments"), _("Cancelled")],
         drawing=_drawn(
             found,
             [
-                Bar(_label(key, found), one.visits, one.visits + one.cancelled, number(one.visits))
+                Bar(
+                    _label(key, found),
+                    one.appointments,
+                    one.appointments + one.cancelled,
+                    number(one.appointments),
+                )
                 for key, one in rows
             ],
             _whole,
@@ -166,15 +175,20 @@ def _no_shows(found: Answers) -> Report:
     rows = [(key, one) for key, one in found.tallies.rows.items()]
     return Report(
         kind=Kind.NO_SHOWS,
-        heading=_("How many visits are missed?"),
+        heading=_("How many appointments are missed?"),
         answer=_(
             "%(share)s: nobody came to %(missed)s of %(due)s.",
             share=_percent(total.missed_share or 0),
             missed=number(total.missed),
-            due=ngettext("%(count)s visit", "%(count)s visits", total.due, count=number(total.due)),
+            due=ngettext(
+                "%(count)s appointment",
+                "%(count)s appointments",
+                total.due,
+                count=number(total.due),
+            ),
         ),
-        hint=_("Of the visits whose time has come; cancelled ones are not among them."),
-        columns=[_first(found), _("Visits due"), _("No-shows"), _("Missed")],
+        hint=_("Of the appointments whose time has come; cancelled ones are not among them."),
+        columns=[_first(found), _("Appointments due"), _("No-shows"), _("Missed")],
         rows=_filled(
             total.due,
             ([_cell(key, found), one.due, one.missed, one.missed_share] for key, one in rows),
@@ -193,19 +207,24 @@ def _lead_time(found: Answers) -> Report:
     ]
     return Report(
         kind=Kind.LEAD_TIME,
-        heading=_("How long before a visit is it booked?"),
+        heading=_("How long before an appointment is it booked?"),
         answer=_(
-            "Half of the visits at most %(median)s before, nine of ten at most %(most)s.",
+            "Half of the appointments at most %(median)s before, nine of ten at most %(most)s.",
             median=_days(total.lead(0.5) or 0),
             most=_days(total.lead(0.9) or 0),
         ),
-        hint=_("In days between booking and visit; cancelled visits are left out."),
-        columns=[_first(found), _("Visits"), _("Half within, days"), _("Nine of ten within, days")],
+        hint=_("In days between booking and appointment; cancelled appointments are left out."),
+        columns=[
+            _first(found),
+            _("Appointments"),
+            _("Half within, days"),
+            _("Nine of ten within, days"),
+        ],
         rows=_filled(
             len(total.leads),
             ([_cell(key, found), count, median, most] for key, median, most, count in rows),
         ),
-        legend=[_("Half of the visits"), _("Nine of ten")],
+        legend=[_("Half of the appointments"), _("Nine of ten")],
         drawing=_drawn(
             found,
             [

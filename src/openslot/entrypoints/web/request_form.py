@@ -99,13 +99,13 @@ class Page:
     @property
     def kept(self) -> Slot | None:
         """The time that the request has already, which the week shows among the free ones."""
-        visit = self.asked.visit if self.asked else None
-        if visit is None:
+        appointment = self.asked.appointment if self.asked else None
+        if appointment is None:
             return None
         zone = self.place.zone
         return Slot(
-            visit.starts_at.astimezone(zone),
-            visit.ends_at.astimezone(zone),
+            appointment.starts_at.astimezone(zone),
+            appointment.ends_at.astimezone(zone),
             self.place.schedule_id,
         )
 

@@ -13,7 +13,7 @@ def kind_names() -> dict[Kind, str]:
         Kind.ALL: _("Everything"),
         Kind.NOTES: _("Notes"),
         Kind.PRESCRIPTIONS: _("Medication"),
-        Kind.VISITS: _("Visits"),
+        Kind.APPOINTMENTS: _("Appointments"),
         Kind.REFERRALS: _("Referrals"),
         Kind.EMERGENCIES: _("Emergency access"),
     }

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking.commands import visit_for
+from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment, Priority
 from openslot.booking.slots import Slot
 from openslot.core.errors import DomainError, Invalid, NotFound
@@ -55,7 +55,7 @@ class Offering:
     options: Sequence[Option]
     zone: ZoneInfo
     lengths: Sequence[int]
-    visit: Appointment | None = None
+    appointment: Appointment | None = None
     centres: Sequence[Option] = ()
 
 
@@ -201,8 +201,8 @@ def _details() -> WaitingDetails:
     try:
         return WaitingDetails.model_validate(
             {
-                "patient_id": None if offering.visit else _patient_id(),
-                "appointment_id": offering.visit.id if offering.visit else None,
+                "patient_id": None if offering.appointment else _patient_id(),
+                "appointment_id": offering.appointment.id if offering.appointment else None,
                 scopes[kind]: name,
                 "centre_ids": centres if kind == "profession" else [],
                 "minutes": reading.number("minutes", _usual(offering)),
@@ -219,8 +219,8 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     offering = _offering()
     actor, now = context.actor(), context.now()
     today = now.astimezone(offering.zone).date()
-    visit = offering.visit
-    last = visit.starts_at if visit else now + USUAL_WAIT
+    appointment = offering.appointment
+    last = appointment.starts_at if appointment else now + USUAL_WAIT
     subjects = (
         schedules.subjects(context.reader(), Schedule.id.in_({slot.schedule_id for slot in found}))
         if found
@@ -229,7 +229,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     page = render_template(
         "waiting/new.html",
         offering=offering,
-        visit=visit,
+        appointment=appointment,
         people=_people(),
         patient=_patient(),
         today=today,
@@ -274,8 +274,8 @@ def _offering() -> Offering:
     """What the address, or the form that came back, names."""
     appointment_id = reading.optional_id("appointment")
     if appointment_id is not None:
-        visit, _part = visit_for(context.reader(), context.actor(), appointment_id)
-        return _around(visit.schedule.id, visit)
+        appointment, _part = appointment_for(context.reader(), context.actor(), appointment_id)
+        return _around(appointment.schedule.id, appointment)
     if schedule_id := reading.number("schedule", 0):
         return _around(schedule_id, None)
     if practitioner_id := reading.number("practitioner", 0):
@@ -284,7 +284,7 @@ def _offering() -> Offering:
     return _of_profession()
 
 
-def _around(schedule_id: int, visit: Appointment | None) -> Offering:
+def _around(schedule_id: int, appointment: Appointment | None) -> Offering:
     """A schedule, its practitioner anywhere, and others of the profession at the centre."""
     [subject] = _subjects(Schedule.id == schedule_id)
     person, centre = subject.practitioner, subject.centre
@@ -292,7 +292,7 @@ def _around(schedule_id: int, visit: Appointment | None) -> Offering:
     if person is None:
         label = _("%(name)s at %(centre)s", name=subject.name, centre=centre.name)
         return Offering(
-            [Option(f"schedule:{schedule_id}", label)], zone, _lengths([subject]), visit
+            [Option(f"schedule:{schedule_id}", label)], zone, _lengths([subject]), appointment
         )
     everywhere = _subjects(Schedule.practitioner_id == person.id)
     options = [
@@ -312,7 +312,7 @@ def _around(schedule_id: int, visit: Appointment | None) -> Offering:
             centre=centre.name,
         )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
-    return Offering(options, zone, _lengths(everywhere), visit)
+    return Offering(options, zone, _lengths(everywhere), appointment)
 
 
 def _of_profession() -> Offering:
@@ -347,7 +347,7 @@ def _zone_at(zones: Collection[str]) -> ZoneInfo:
 
 
 def _lengths(subjects: Collection[Schedule]) -> list[int]:
-    """The lengths that a visit of one or another of the schedules can have."""
+    """The lengths that an appointment of one or another of the schedules can have."""
     return sorted(
         {one.slot_minutes * count for one in subjects for count in range(1, one.max_slots + 1)}
     )

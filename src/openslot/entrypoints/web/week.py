@@ -31,7 +31,7 @@ class Empty(StrEnum):
 
 
 class Taken(NamedTuple):
-    """The ticks of absences, and of days on which the patient has a visit here already."""
+    """The ticks of absences, and of days on which the patient has an appointment here already."""
 
     absent: int
     visited: int
@@ -67,7 +67,7 @@ class Week:
 
 
 def lengths(place: Place) -> list[int]:
-    """The lengths of a visit that the place offers, in minutes."""
+    """The lengths of an appointment that the place offers, in minutes."""
     return [place.slot_minutes * count for count in range(1, place.max_slots + 1)]
 
 

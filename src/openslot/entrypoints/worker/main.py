@@ -120,13 +120,14 @@ def told(story: Story) -> Handler:
 
 
 def told_and_offered(job: Job) -> None:
-    """Tell of a visit whose time came free, and offer that time at once to who waits for it."""
+    """Tell of an appointment whose time came free, and offer that time at once to who waits for
+    it."""
     told(queue_news)(job)
     _do(offer_free_times, job.database, job.settings, job.now)
 
 
 def decided(job: Job) -> None:
-    """Do what was decided about a visit inside an absence; repeated, nothing happens."""
+    """Do what was decided about an appointment inside an absence; repeated, nothing happens."""
     decision_id = UUID(job.message.payload["decision"])
     rebooking.work_off(job.database, job.settings, decision_id, now=job.now())
     job.finish(State.DONE)
@@ -143,7 +144,7 @@ def tell_programs(job: Job) -> None:
 
 
 def programs_told_and_offered(job: Job) -> None:
-    """Offer a time that came free though nobody expected the visit any more."""
+    """Offer a time that came free though nobody expected the appointment any more."""
     tell_programs(job)
     _do(offer_free_times, job.database, job.settings, job.now)
 
@@ -151,7 +152,8 @@ def programs_told_and_offered(job: Job) -> None:
 def deliver(job: Job) -> None:
     """Hand a mail to the mail server; keep it for an administrator where there is none.
 
-    A mail about a visit that has changed meanwhile is not sent: a newer one tells what holds.
+    A mail about an appointment that has changed meanwhile is not sent: a newer one tells what
+    holds.
     """
     if not job.settings.smtp_host:
         job.finish(State.KEPT)

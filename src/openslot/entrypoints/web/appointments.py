@@ -1,4 +1,4 @@
-"""One visit: what it is, and the moves that this reader may make now."""
+"""One appointment: what it is, and the moves that this reader may make now."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import visit_for
+from openslot.booking.commands import appointment_for
 from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
@@ -17,24 +17,24 @@ from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_
 from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
+from openslot.entrypoints.appointment_calendar import appointment_calendar
 from openslot.entrypoints.problems import sentence_of, status_of
-from openslot.entrypoints.visit_calendar import visit_calendar
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.formats import day_time
 from openslot.entrypoints.web.offers import token
-from openslot.entrypoints.web.records import at_visit
+from openslot.entrypoints.web.records import at_appointment
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
-from openslot.offers.queries import open_for_visit
-from openslot.referrals.commands import letter_of_visit, note_read
+from openslot.offers.queries import open_for_appointment
+from openslot.referrals.commands import letter_of_appointment, note_read
 from openslot.referrals.queries import Letter
-from openslot.requests.queries import Asked, of_visit
+from openslot.requests.queries import Asked, of_appointment
 from openslot.requests.rules import part_in as request_part
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
-pages = Blueprint("visits", __name__, url_prefix="/appointments/<uuid:appointment_id>")
+pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appointment_id>")
 
 LONGEST_REASON = 2000
 LONGEST_WHY = 500
@@ -43,54 +43,54 @@ LONGEST_WHY = 500
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def show(appointment_id: UUID) -> str:
-    """Everything about the visit."""
-    visit, part = _visit(appointment_id)
-    recorded = at_visit(visit)
-    letter = _letter(visit, part)
+    """Everything about the appointment."""
+    appointment, part = _appointment(appointment_id)
+    recorded = at_appointment(appointment)
+    letter = _letter(appointment, part)
     session, now = context.reader(), context.now()
-    history = audit.events_of(session, subject_of(visit.id))
+    history = audit.events_of(session, subject_of(appointment.id))
     return render_template(
-        "visits/show.html",
-        **_common(visit, part),
+        "appointments/show.html",
+        **_common(appointment, part),
         recorded=recorded,
         letter=letter,
-        offers=open_for_visit(session, visit.id, now=now),
+        offers=open_for_appointment(session, appointment.id, now=now),
         token=token,
-        asked=_asked(visit),
+        asked=_asked(appointment),
         history=history if part is not Part.PATIENT else [],
-        **_news(visit),
+        **_news(appointment),
     )
 
 
-def _news(visit: Appointment) -> dict[str, bool]:
-    """Whether the reader comes from booking the visit, and has mail about it."""
-    just_booked = reading.text("booked") == "1" and visit.status is Status.BOOKED
-    return {"just_booked": just_booked, "written": just_booked and written_to(visit)}
+def _news(appointment: Appointment) -> dict[str, bool]:
+    """Whether the reader comes from booking the appointment, and has mail about it."""
+    just_booked = reading.text("booked") == "1" and appointment.status is Status.BOOKED
+    return {"just_booked": just_booked, "written": just_booked and written_to(appointment)}
 
 
-@pages.get("/visit.ics")
+@pages.get("/appointment.ics")
 @access.allow(access.SIGNED_IN)
 def calendar_file(appointment_id: UUID) -> Response:
-    """The visit for a calendar program (RFC 5545)."""
-    visit, _part = _visit(appointment_id)
-    return visit_calendar(visit, context.actor().patient_id, context.account().locale)
+    """The appointment for a calendar program (RFC 5545)."""
+    appointment, _part = _appointment(appointment_id)
+    return appointment_calendar(appointment, context.actor().patient_id, context.account().locale)
 
 
 @pages.get("/cancel")
 @access.allow(access.SIGNED_IN)
 def ask_cancel(appointment_id: UUID) -> str:
     """What cancelling means, before it is done."""
-    visit, part = _visit(appointment_id)
-    return render_template("visits/cancel.html", **_common(visit, part))
+    appointment, part = _appointment(appointment_id)
+    return render_template("appointments/cancel.html", **_common(appointment, part))
 
 
 @pages.post("/cancel")
 @access.allow(access.SIGNED_IN)
 def cancel(appointment_id: UUID) -> BaseResponse:
-    """Cancel the visit; its time is free at once."""
+    """Cancel the appointment; its time is free at once."""
     _change(appointment_id, Status.CANCELLED)
-    flash(_("The visit is cancelled. Its time can be booked by others."), "good")
-    return _to_visit(appointment_id)
+    flash(_("The appointment is cancelled. Its time can be booked by others."), "good")
+    return _to_appointment(appointment_id)
 
 
 @pages.post("/status")
@@ -112,8 +112,8 @@ def set_status(appointment_id: UUID) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def ask_amend(appointment_id: UUID) -> str:
     """The reason and, for those who give the care, the priority."""
-    visit, part = _visit(appointment_id)
-    return render_template("visits/amend.html", **_common(visit, part))
+    appointment, part = _appointment(appointment_id)
+    return render_template("appointments/amend.html", **_common(appointment, part))
 
 
 @pages.post("/amend")
@@ -133,8 +133,8 @@ def amend(appointment_id: UUID) -> BaseResponse:
             cutoff=_cutoff(),
         )
     )
-    flash(_("The visit is changed."), "good")
-    return _to_visit(appointment_id)
+    flash(_("The appointment is changed."), "good")
+    return _to_appointment(appointment_id)
 
 
 @pages.get("/move")
@@ -149,33 +149,33 @@ def ask_move(appointment_id: UUID) -> BaseResponse:
 def move(appointment_id: UUID) -> BaseResponse:
     """Take the new time and give back the old, or keep the old."""
     start = reading.instant("start")
-    visit, _part = _visit(appointment_id)
-    was, zone = visit.starts_at, visit.zone
+    appointment, _part = _appointment(appointment_id)
+    was, zone = appointment.starts_at, appointment.zone
     try:
         _move_to(appointment_id, start, reading.number("minutes", 0) or None)
     except DomainError as error:
         return _move_page(appointment_id, status_of(error), error)
     flash(
         _(
-            "Your visit was moved from %(old)s to %(new)s.",
+            "Your appointment was moved from %(old)s to %(new)s.",
             old=day_time(was, zone),
             new=day_time(start, zone) + zone_beside(start, zone),
         ),
         "good",
     )
-    return _to_visit(appointment_id)
+    return _to_appointment(appointment_id)
 
 
-def _asked(visit: Appointment) -> Asked | None:
-    """The request of another department that the visit is for, if the reader may see it."""
-    asked = of_visit(context.reader(), visit.id) if visit.service else None
+def _asked(appointment: Appointment) -> Asked | None:
+    """The request of another department that the appointment is for, if the reader may see it."""
+    asked = of_appointment(context.reader(), appointment.id) if appointment.service else None
     return asked if asked and request_part(context.actor(), asked.standing) else None
 
 
-def _letter(visit: Appointment, part: Part) -> Letter | None:
-    """The referral that the reader may see with the visit; specialists who do are noted."""
+def _letter(appointment: Appointment, part: Part) -> Letter | None:
+    """The referral that the reader may see with the appointment; specialists who do are noted."""
     actor, now = context.actor(), context.now()
-    letter = letter_of_visit(context.reader(), actor, visit, now=now)
+    letter = letter_of_appointment(context.reader(), actor, appointment, now=now)
     if letter and part is Part.PRACTITIONER:
         referral_id = letter.referral.id
         context.write(lambda session: note_read(session, actor, referral_id, now=now))
@@ -198,19 +198,19 @@ def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None
 
 
 def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> Response:
-    visit, part = _visit(appointment_id)
-    schedule_id = reading.number("schedule", 0) or visit.schedule.id
+    appointment, part = _appointment(appointment_id)
+    schedule_id = reading.number("schedule", 0) or appointment.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
-    elsewhere = _elsewhere(visit, part)
+    elsewhere = _elsewhere(appointment, part)
     page = render_template(
-        "visits/move.html",
-        **_common(visit, part),
+        "appointments/move.html",
+        **_common(appointment, part),
         place=place,
-        week=_week_for(visit, schedule_id) if place else None,
+        week=_week_for(appointment, schedule_id) if place else None,
         lengths=lengths(place) if place else [],
         week_url=lambda **changed: url_for(
-            "visits.ask_move",
+            "appointments.ask_move",
             **{
                 "appointment_id": appointment_id,
                 "schedule": reading.text("schedule") or None,
@@ -228,11 +228,11 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     return Response(page, status)
 
 
-def _week_for(visit: Appointment, schedule_id: int) -> Week:
+def _week_for(appointment: Appointment, schedule_id: int) -> Week:
     place = schedules.places(context.reader(), Schedule.id == schedule_id)[schedule_id]
     start = reading.optional_instant("start")
     day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
-    length = int((visit.ends_at - visit.starts_at).total_seconds()) // 60
+    length = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
     return week(
         context.reader(),
         place,
@@ -240,31 +240,33 @@ def _week_for(visit: Appointment, schedule_id: int) -> Week:
         minutes=reading.number("minutes", 0) or length,
         now=context.now(),
         days_ahead=place.horizon_days,
-        whom=_whom(visit),
+        whom=_whom(appointment),
     )
 
 
-def _whom(visit: Appointment) -> ForWhom | None:
-    """The patient, as if they had not this visit on its day: it goes to the new time."""
-    if visit.patient is None:
+def _whom(appointment: Appointment) -> ForWhom | None:
+    """The patient, as if they had not this appointment on its day: it goes to the new time."""
+    if appointment.patient is None:
         return None
-    found = for_whom(context.reader(), visit.patient.id)
-    if found is None or visit.one_a_day is None:
+    found = for_whom(context.reader(), appointment.patient.id)
+    if found is None or appointment.one_a_day is None:
         return found and found._replace(keys=frozenset())
-    return found.without(visit.one_a_day)
+    return found.without(appointment.one_a_day)
 
 
-def _elsewhere(visit: Appointment, part: Part) -> list[Schedule]:
-    """The schedule of the visit, and those of its practitioner at other centres to which the
+def _elsewhere(appointment: Appointment, part: Part) -> list[Schedule]:
+    """The schedule of the appointment, and those of its practitioner at other centres to which the
     reader may move it."""
-    actor, own = context.actor(), Schedule.id == visit.schedule.id
-    if visit.practitioner is None:
+    actor, own = context.actor(), Schedule.id == appointment.schedule.id
+    if appointment.practitioner is None:
         return schedules.subjects(context.reader(), own)
-    places = schedules.places(context.reader(), Schedule.practitioner_id == visit.practitioner.id)
+    places = schedules.places(
+        context.reader(), Schedule.practitioner_id == appointment.practitioner.id
+    )
     able = [
         key
         for key, place in places.items()
-        if key == visit.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
+        if key == appointment.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
     ]
     return schedules.subjects(context.reader(), Schedule.id.in_(able))
 
@@ -283,21 +285,21 @@ def _change(appointment_id: UUID, to: Status) -> None:
     )
 
 
-def _visit(appointment_id: UUID) -> tuple[Appointment, Part]:
-    return visit_for(context.reader(), context.actor(), appointment_id)
+def _appointment(appointment_id: UUID) -> tuple[Appointment, Part]:
+    return appointment_for(context.reader(), context.actor(), appointment_id)
 
 
-def _common(visit: Appointment, part: Part) -> dict[str, object]:
-    """What every page of a visit shows."""
+def _common(appointment: Appointment, part: Part) -> dict[str, object]:
+    """What every page of an appointment shows."""
     now, cutoff = context.now(), _cutoff()
     return {
-        "visit": visit,
+        "appointment": appointment,
         "part": part,
-        "zone": visit.zone,
-        "minutes": int((visit.ends_at - visit.starts_at).total_seconds()) // 60,
-        "moves": {str(to) for to in moves_now(part, visit, now=now, cutoff=cutoff)},
-        "may_move": may_reschedule(part, visit, now=now, cutoff=cutoff),
-        "until": visit.starts_at - cutoff,
+        "zone": appointment.zone,
+        "minutes": int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60,
+        "moves": {str(to) for to in moves_now(part, appointment, now=now, cutoff=cutoff)},
+        "may_move": may_reschedule(part, appointment, now=now, cutoff=cutoff),
+        "until": appointment.starts_at - cutoff,
     }
 
 
@@ -306,8 +308,8 @@ def _cutoff() -> timedelta:
 
 
 def _url(view: str, appointment_id: UUID) -> str:
-    return url_for(f"visits.{view}", appointment_id=appointment_id)
+    return url_for(f"appointments.{view}", appointment_id=appointment_id)
 
 
-def _to_visit(appointment_id: UUID) -> BaseResponse:
+def _to_appointment(appointment_id: UUID) -> BaseResponse:
     return redirect(_url("show", appointment_id), 303)

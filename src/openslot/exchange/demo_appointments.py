@@ -1,4 +1,4 @@
-"""The life of the demonstration: absences, a closure, visits gone by and to come, ratings."""
+"""The life of the demonstration: absences, a closure, appointments gone by and to come, ratings."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
@@ -36,7 +36,7 @@ FULL_TODAY = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@g
 
 DEMO_PATIENT = "jack@gmail.com"
 DEMO_STAFF = "staff@demo.example"
-DEMO_VISITS = (
+DEMO_APPOINTMENTS = (
     ("samuel@gmail.com", -41, Status.FULFILLED),
     ("michael@gmail.com", -23, Status.FULFILLED),
     ("anna@gmail.com", -16, Status.CANCELLED),
@@ -59,7 +59,7 @@ MOST = 0.7
 STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
 
 
-def write_visits(
+def write_appointments(
     session: Session, invented: Invented, *, now: datetime, progress: Progress
 ) -> None:
     """Fill calendars around ``now`` and have patients rate whom they have seen."""
@@ -68,8 +68,10 @@ def write_visits(
     patients, _ = directory.patients(session, limit=1000, offset=0)
     plan = _plan(session, invented, places, patients, now)
     written = [
-        (visit, _write(session, visit, plan.rng, now))
-        for visit in progress.track("Writing visits", plan.visits, len(plan.visits))
+        (appointment, _write(session, appointment, plan.rng, now))
+        for appointment in progress.track(
+            "Writing appointments", plan.appointments, len(plan.appointments)
+        )
     ]
     _write_ratings(session, plan)
     session.flush()
@@ -142,7 +144,7 @@ def _plan_demo_patient(
     plan: Plan, places: Sequence[Place], patients: Sequence[Patient], now: datetime
 ) -> None:
     jack = [patient for patient in patients if patient.email == DEMO_PATIENT]
-    for email, days, status in DEMO_VISITS:
+    for email, days, status in DEMO_APPOINTMENTS:
         place = next(place for place in places if place.practitioner_email == email)
         starts = plan.starts(place, _day(now, place.zone, days))
         plan.add(place, jack, starts[len(starts) // 3], status)
@@ -177,51 +179,55 @@ def _ways_to_end(rng: Random) -> Iterator[Status]:
         yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [8, 1, 1])[0]
 
 
-def _write(session: Session, visit: Planned, rng: Random, now: datetime) -> Appointment:
-    booked = min(now, visit.starts_at) - timedelta(days=2, minutes=rng.randrange(20 * 24 * 60))
-    priority = _priority(visit, rng)
+def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -> Appointment:
+    booked = min(now, appointment.starts_at) - timedelta(
+        days=2, minutes=rng.randrange(20 * 24 * 60)
+    )
+    priority = _priority(appointment, rng)
     # Specialists are booked with a referral; theirs are recorded like what is past.
-    needs_referral = visit.place.profession == Profession.SPECIALIST
-    if visit.status is Status.BOOKED and not needs_referral:
+    needs_referral = appointment.place.profession == Profession.SPECIALIST
+    if appointment.status is Status.BOOKED and not needs_referral:
         wish = Wish(
-            visit.place.schedule_id,
-            visit.starts_at,
-            visit.minutes,
-            visit.patient.id if visit.patient else None,
-            visit.reason,
+            appointment.place.schedule_id,
+            appointment.starts_at,
+            appointment.minutes,
+            appointment.patient.id if appointment.patient else None,
+            appointment.reason,
             priority,
         )
         return book(session, SYSTEM, wish, now=booked)
     recorded = Recorded(
-        starts_at=visit.starts_at,
-        ends_at=visit.ends_at,
-        status=visit.status,
-        patient=visit.patient,
-        reason=visit.reason,
-        status_reason="Cannot come" if visit.status is Status.CANCELLED else None,
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        status=appointment.status,
+        patient=appointment.patient,
+        reason=appointment.reason,
+        status_reason="Cannot come" if appointment.status is Status.CANCELLED else None,
         priority=priority,
         created_at=booked,
     )
-    return record_appointment(session, SYSTEM, visit.place, recorded, now=now)
+    return record_appointment(session, SYSTEM, appointment.place, recorded, now=now)
 
 
-def _priority(visit: Planned, rng: Random) -> Priority:
+def _priority(appointment: Planned, rng: Random) -> Priority:
     """Departments mark some of what they ask each other as urgent."""
-    urgent = visit.place.practitioner_id is None and rng.random() < 0.3
+    urgent = appointment.place.practitioner_id is None and rng.random() < 0.3
     return Priority.URGENT if urgent else Priority.ROUTINE
 
 
 def _write_ratings(session: Session, plan: Plan) -> None:
     """Most patients rate whom they have seen, and where."""
     newest: dict[tuple[Patient, str, int], Planned] = {}
-    for visit in plan.visits:
-        if visit.status is Status.FULFILLED and visit.patient:
-            newest[visit.patient, "centre_id", visit.place.centre_id] = visit
-            if visit.place.practitioner_id:
-                newest[visit.patient, "practitioner_id", visit.place.practitioner_id] = visit
-    for (patient, kind, subject), visit in newest.items():
+    for appointment in plan.appointments:
+        if appointment.status is Status.FULFILLED and appointment.patient:
+            newest[appointment.patient, "centre_id", appointment.place.centre_id] = appointment
+            if appointment.place.practitioner_id:
+                newest[
+                    appointment.patient, "practitioner_id", appointment.place.practitioner_id
+                ] = appointment
+    for (patient, kind, subject), appointment in newest.items():
         if plan.rng.random() < MOST:
-            session.add(_rating(patient, {kind: subject}, visit.ends_at, plan.rng))
+            session.add(_rating(patient, {kind: subject}, appointment.ends_at, plan.rng))
 
 
 def _rating(patient: Patient, subject: dict[str, int], after: datetime, rng: Random) -> Rating:

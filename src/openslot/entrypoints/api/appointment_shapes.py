@@ -1,4 +1,4 @@
-"""How visits are shown to programs."""
+"""How appointments are shown to programs."""
 
 from typing import Annotated
 from uuid import UUID
@@ -25,13 +25,13 @@ from openslot.entrypoints.request import root
 class Links(Shown):
     """Where more is."""
 
-    self: Annotated[str, Field(description="This visit, for programs.")]
+    self: Annotated[str, Field(description="This appointment, for programs.")]
     page: Annotated[str, Field(description="For people.")]
-    calendar: Annotated[str, Field(description="The visit for calendar programs.")]
+    calendar: Annotated[str, Field(description="The appointment for calendar programs.")]
 
 
 class Appointment(Shown):
-    """A visit."""
+    """An appointment."""
 
     id: UUID
     schedule: int
@@ -51,19 +51,19 @@ class Appointment(Shown):
     links: Links
 
 
-def appointment_shown(visit: models.Appointment) -> Appointment:
-    """A visit with its addresses."""
-    row = visit
+def appointment_shown(appointment: models.Appointment) -> Appointment:
+    """An appointment with its addresses."""
+    row = appointment
     return Appointment(
         id=row.id,
         schedule=row.schedule_id,
-        patient=patient_ref(visit.patient),
-        practitioner=practitioner_ref(visit.practitioner),
-        centre=centre_ref(visit.centre),
-        service=service_ref(visit.service, visit.department),
-        start=row.starts_at.astimezone(visit.zone),
-        end=row.ends_at.astimezone(visit.zone),
-        status=visit.status,
+        patient=patient_ref(appointment.patient),
+        practitioner=practitioner_ref(appointment.practitioner),
+        centre=centre_ref(appointment.centre),
+        service=service_ref(appointment.service, appointment.department),
+        start=row.starts_at.astimezone(appointment.zone),
+        end=row.ends_at.astimezone(appointment.zone),
+        status=appointment.status,
         status_reason=row.status_reason,
         reason=row.reason,
         priority=Priority(row.priority),
@@ -74,12 +74,12 @@ def appointment_shown(visit: models.Appointment) -> Appointment:
     )
 
 
-def _links(visit_id: UUID) -> Links:
+def _links(appointment_id: UUID) -> Links:
     def address(view: str) -> str:
-        return root() + url_for(view, appointment_id=visit_id)
+        return root() + url_for(view, appointment_id=appointment_id)
 
     return Links(
         self=address("api_appointments.get_appointment"),
-        page=address("visits.show"),
+        page=address("appointments.show"),
         calendar=address("api_appointments.get_calendar"),
     )

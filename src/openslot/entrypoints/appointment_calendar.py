@@ -1,4 +1,4 @@
-"""A visit as a file for calendar programs, wherever it is asked for."""
+"""An appointment as a file for calendar programs, wherever it is asked for."""
 
 from uuid import UUID
 
@@ -13,18 +13,20 @@ from openslot.notifications.titles import side_of, title
 MEDIA = "text/calendar"
 
 
-def visit_calendar(visit: Appointment, patient_id: UUID | None, locale: str | None) -> Response:
+def appointment_calendar(
+    appointment: Appointment, patient_id: UUID | None, locale: str | None
+) -> Response:
     """The file (RFC 5545) for a patient or, without one, for those who give care; ``locale`` is
     the reader's, if it is known."""
     tongue = language(locale, settings().locale)
     entry = calendar_entry(
-        visit,
+        appointment,
         method="PUBLISH",
         public_url=root(),
         organizer=settings().mail_from,
-        summary=title(visit, side_of(visit, patient_id), tongue),
+        summary=title(appointment, side_of(appointment, patient_id), tongue),
         now=now(),
     )
     response = Response(entry, content_type=f"{MEDIA}; charset=utf-8; method=PUBLISH")
-    response.headers["Content-Disposition"] = "attachment; filename=visit.ics"
+    response.headers["Content-Disposition"] = "attachment; filename=appointment.ics"
     return response
