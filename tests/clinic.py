@@ -12,7 +12,7 @@ import icalendar
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
 from openslot.core.audit import Origin
@@ -141,8 +141,10 @@ def book(
     database: Database, clinic: Clinic, *, at: datetime = START, schedule: int | None = None
 ) -> Appointment:
     """Book Ann an appointment, by default with Toby."""
-    wish = Wish(schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON)
-    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(
+        schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON
+    )
+    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
 
 def move(database: Database, appointment: Appointment, to: datetime) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.directory import commands as directory
@@ -72,14 +72,16 @@ class Dentists:
         )
         return drafted
 
-    def wish(self, start: datetime = TUESDAY_9, *, second: bool = False, patient: int = 0) -> Wish:
+    def booking_request(
+        self, start: datetime = TUESDAY_9, *, second: bool = False, patient: int = 0
+    ) -> BookingRequest:
         """An appointment with one of them."""
         schedule = self.second_schedule if second else self.first_schedule
-        return self.town.wish(start, schedule=schedule, patient=patient)
+        return self.town.booking_request(start, schedule=schedule, patient=patient)
 
     def book(
         self,
-        wish: Wish | None = None,
+        booking_request: BookingRequest | None = None,
         *,
         by: Actor | None = None,
         now: datetime = NOW,
@@ -91,20 +93,22 @@ class Dentists:
             lambda session: referrals.book(
                 session,
                 by or self.town.patient(),
-                wish or self.wish(),
+                booking_request or self.booking_request(),
                 now=now,
                 hold_id=hold,
                 referral_id=referral,
             )
         )
 
-    def hold(self, wish: Wish | None = None, *, now: datetime = NOW) -> Appointment:
+    def hold(
+        self, booking_request: BookingRequest | None = None, *, now: datetime = NOW
+    ) -> Appointment:
         """Keep a time as every entry point does."""
         return self.database.run(
             lambda session: referrals.hold(
                 session,
                 self.town.patient(),
-                wish or self.wish(),
+                booking_request or self.booking_request(),
                 now=now,
                 keep=timedelta(minutes=10),
             )
@@ -145,4 +149,4 @@ def _seen_by_gp(session: Session, town: Town) -> None:
     """Each patient has an appointment with the GP, so that the GP may read their history."""
     for number in range(len(town.patients)):
         start = MONDAY_9 + number * HALF_HOUR
-        booking.book(session, SYSTEM, town.wish(start, patient=number), now=NOW)
+        booking.book(session, SYSTEM, town.booking_request(start, patient=number), now=NOW)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from entrypoints.world import World
-from openslot.booking.commands import Wish, book
+from openslot.booking.commands import BookingRequest, book
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.directory import commands as directory
@@ -95,5 +95,9 @@ def occupy(
 ) -> Appointment:
     """Book somebody a time at an hour of Sydney's clock."""
     day = (datetime.now(UTC) + timedelta(days=days)).astimezone(SYDNEY).date()
-    wish = Wish(schedule, datetime.combine(day, time(hour), SYDNEY), minutes, patient)
-    return database.run(lambda session: book(session, SYSTEM, wish, now=datetime.now(UTC)))
+    booking_request = BookingRequest(
+        schedule, datetime.combine(day, time(hour), SYDNEY), minutes, patient
+    )
+    return database.run(
+        lambda session: book(session, SYSTEM, booking_request, now=datetime.now(UTC))
+    )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -68,7 +68,7 @@ class Town:
         """Staff of the hospital."""
         return Actor(role=Role.STAFF, centre_id=self.hospital, department_id=self.department)
 
-    def wish(
+    def booking_request(
         self,
         start: datetime = MONDAY_9,
         *,
@@ -76,9 +76,9 @@ class Town:
         patient: int | None = 0,
         minutes: int = 30,
         second_appointment: bool = False,
-    ) -> Wish:
+    ) -> BookingRequest:
         """An appointment with the GP at the hospital, unless told otherwise."""
-        return Wish(
+        return BookingRequest(
             schedule_id=self.gp_at_hospital if schedule is None else schedule,
             start=start,
             minutes=minutes,

@@ -22,8 +22,8 @@ WEEK = timedelta(days=7)
 def book(
     database: Database, town: Town, patient: int, start: datetime = MONDAY_9, **more: Any
 ) -> Appointment:
-    wish = town.wish(start, patient=patient, **more)
-    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = town.booking_request(start, patient=patient, **more)
+    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
 
 def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
@@ -34,7 +34,7 @@ def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
     )
 
 
-def wish_to_wait(town: Town, patient: int | None = 0, **more: Any) -> WaitingDetails:
+def waiting_details(town: Town, patient: int | None = 0, **more: Any) -> WaitingDetails:
     """For the GP at the hospital on Monday at nine and then only, unless told otherwise."""
     given = {
         "patient_id": None if patient is None else town.patients[patient],
@@ -56,12 +56,12 @@ def wait(
     **more: Any,
 ) -> WaitingEntry:
     actor = by or town.patient(patient)
-    details = wish_to_wait(town, patient, **more)
+    details = waiting_details(town, patient, **more)
     return database.run(lambda session: waiting.join(session, actor, details, now=now))
 
 
-def sweep(database: Database, now: datetime = NOW) -> int:
-    return waiting.sweep(database, SETTINGS, lambda: now)
+def expire_due(database: Database, now: datetime = NOW) -> int:
+    return waiting.expire_due(database, SETTINGS, lambda: now)
 
 
 def offers(database: Database, status: OfferStatus = OfferStatus.OPEN) -> list[Offer]:

@@ -1,7 +1,7 @@
 """All tables in one place, for migrations and for tests that need an empty schema."""
 
 from openslot.booking import models as booking
-from openslot.core import audit, idempotency, limits, outbox, turns
+from openslot.core import audit, idempotency, limits, locks, outbox
 from openslot.core.db import Base
 from openslot.directory import models as directory
 from openslot.feedback import models as feedback
@@ -29,7 +29,7 @@ TABLES = (
     referrals,
     requests,
     schedules,
-    turns,
+    locks,
     webhooks,
 )
 """The modules whose import fills :data:`metadata`."""

@@ -45,7 +45,7 @@ BOUND = {
         offers.queries.open_offers offers.search.entries_for records.queries.patients_of
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
-    "checked first: the actor knows the patient, history, appointment or request that the id names": """
+    "checked first: the actor knows the patient, history, appointment or request of the id": """
         booking.identifiers.name booking.queries.for_whom booking.queries.appointment
         directory.queries.patient
         exchange.history.looks exchange.history.whole notifications.recipients.patient_side

@@ -1,4 +1,4 @@
-"""Only referrals decide who may see a specialist: nobody else makes an Admission."""
+"""Only referrals decide who may see a specialist: nobody else makes a ReferralAuthorisation."""
 
 import ast
 from pathlib import Path
@@ -8,14 +8,14 @@ HOME = "referrals/queries.py"
 
 
 def makers(text: str) -> list[int]:
-    """The lines that call something named Admission, however it was imported."""
+    """The lines that call something named ReferralAuthorisation, however it was imported."""
     tree = ast.parse(text)
-    names = {"Admission"} | {
+    names = {"ReferralAuthorisation"} | {
         alias.asname
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if alias.name == "Admission" and alias.asname
+        if alias.name == "ReferralAuthorisation" and alias.asname
     }
     return [
         node.lineno
@@ -30,7 +30,7 @@ def _called(function: ast.expr) -> str | None:
     return function.id if isinstance(function, ast.Name) else None
 
 
-def test_admissions_are_made_in_one_file() -> None:
+def test_authorisations_are_made_in_one_file() -> None:
     found = {
         str(file.relative_to(SOURCES))
         for file in SOURCES.rglob("*.py")
@@ -40,10 +40,12 @@ def test_admissions_are_made_in_one_file() -> None:
 
 
 def test_a_maker_elsewhere_would_be_found() -> None:
-    assert makers("Admission(referral_id=1)") == [1]
-    assert makers("from openslot.booking import rules\nrules.Admission(1)") == [2]
-    assert makers("from openslot.booking.rules import Admission as Pass\nPass(1)") == [2]
-    assert makers("def f(admission: Admission | None) -> None: ...") == []
+    assert makers("ReferralAuthorisation(referral_id=1)") == [1]
+    assert makers("from openslot.booking import rules\nrules.ReferralAuthorisation(1)") == [2]
+    assert makers("from openslot.booking.rules import ReferralAuthorisation as Pass\nPass(1)") == [
+        2
+    ]
+    assert makers("def f(authorisation: ReferralAuthorisation | None) -> None: ...") == []
 
 
 def test_pages_book_through_referrals_only() -> None:

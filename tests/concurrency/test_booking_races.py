@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
-from openslot.booking.errors import OneADay, PatientBusy, SlotTaken
+from openslot.booking.errors import DailyLimitReached, PatientBusy, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
@@ -48,8 +48,8 @@ def won(outcomes: list[Outcome]) -> list[Appointment]:
     return [one for one in outcomes if isinstance(one, Appointment)]
 
 
-def book(database: Database, town: Town, wish: booking.Wish) -> Appointment:
-    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+def book(database: Database, town: Town, booking_request: booking.BookingRequest) -> Appointment:
+    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
 
 def live(database: Database) -> int:
@@ -63,7 +63,8 @@ def appointments(database: Database) -> list[Appointment]:
 def test_of_32_clients_for_one_slot_exactly_one_wins(database: Database) -> None:
     town = build_town(database, patients=RACERS)
     outcomes = race(
-        RACERS, lambda number: attempt(lambda: book(database, town, town.wish(patient=number)))
+        RACERS,
+        lambda number: attempt(lambda: book(database, town, town.booking_request(patient=number))),
     )
     refused = [one for one in outcomes if isinstance(one, SlotTaken)]
     assert (len(won(outcomes)), len(refused)) == (1, RACERS - 1)
@@ -77,7 +78,7 @@ def test_control_without_the_compare_and_set_several_win(
     """All read the pages before anybody writes, then write without looking."""
     town = build_town(database, patients=FEW + 1)
     # The page is there already: making it twice would be stopped by its primary key.
-    book(database, town, town.wish(MONDAY_9 + HALF_HOUR, patient=FEW))
+    book(database, town, town.booking_request(MONDAY_9 + HALF_HOUR, patient=FEW))
     if database.engine.dialect.name == "sqlite":
         # SQLite lets in one writer at a time: its control is to have none of them look.
         monkeypatch.setattr(diaries, "_pages", lambda _session, _keys: {})
@@ -96,7 +97,8 @@ def test_control_without_the_compare_and_set_several_win(
         monkeypatch.setattr(diaries, "_pages", read_together)
         monkeypatch.setattr(diaries, "_compare_and_set", overwrite_blindly)
     outcomes = race(
-        FEW, lambda number: attempt(lambda: book(database, town, town.wish(patient=number)))
+        FEW,
+        lambda number: attempt(lambda: book(database, town, town.booking_request(patient=number))),
     )
     assert len(won(outcomes)) > 1
     assert check.faults(database) != []
@@ -118,7 +120,9 @@ def test_neighbours_on_one_page_all_get_their_slot(database: Database) -> None:
     outcomes = race(
         12,
         lambda number: attempt(
-            lambda: book(database, town, town.wish(MONDAY_9 + number * HALF_HOUR, patient=number))
+            lambda: book(
+                database, town, town.booking_request(MONDAY_9 + number * HALF_HOUR, patient=number)
+            )
         ),
     )
     assert len(won(outcomes)) == 12
@@ -127,10 +131,15 @@ def test_neighbours_on_one_page_all_get_their_slot(database: Database) -> None:
 
 def test_one_patient_at_two_practitioners_gets_one_appointment(database: Database) -> None:
     town = build_town(database)
-    wishes = [town.wish(), town.wish(schedule=town.physio_at_hospital)] * (FEW // 2)
-    outcomes = race(FEW, lambda number: attempt(lambda: book(database, town, wishes[number])))
+    booking_requests = [
+        town.booking_request(),
+        town.booking_request(schedule=town.physio_at_hospital),
+    ] * (FEW // 2)
+    outcomes = race(
+        FEW, lambda number: attempt(lambda: book(database, town, booking_requests[number]))
+    )
     assert len(won(outcomes)) == 1
-    kinds = (PatientBusy, SlotTaken, OneADay)
+    kinds = (PatientBusy, SlotTaken, DailyLimitReached)
     assert all(isinstance(one, kinds) for one in outcomes if isinstance(one, DomainError))
     assert check.faults(database) == []
 
@@ -141,7 +150,9 @@ def test_one_practitioner_at_either_place_gets_one_appointment(database: Databas
     outcomes = race(
         FEW,
         lambda number: attempt(
-            lambda: book(database, town, town.wish(schedule=places[number % 2], patient=number))
+            lambda: book(
+                database, town, town.booking_request(schedule=places[number % 2], patient=number)
+            )
         ),
     )
     assert len(won(outcomes)) == 1
@@ -153,7 +164,8 @@ def test_one_appointment_a_day_also_under_a_race(database: Database) -> None:
     town = build_town(database)
     starts = [MONDAY_9, MONDAY_9 + timedelta(hours=6)] * (FEW // 2)
     outcomes = race(
-        FEW, lambda number: attempt(lambda: book(database, town, town.wish(starts[number])))
+        FEW,
+        lambda number: attempt(lambda: book(database, town, town.booking_request(starts[number]))),
     )
     assert len(won(outcomes)) == 1
     assert check.faults(database) == []
@@ -172,7 +184,9 @@ def test_two_practitioners_in_one_room_take_turns(database: Database) -> None:
     outcomes = race(
         FEW,
         lambda number: attempt(
-            lambda: book(database, town, town.wish(schedule=places[number % 2], patient=number))
+            lambda: book(
+                database, town, town.booking_request(schedule=places[number % 2], patient=number)
+            )
         ),
     )
     assert len(won(outcomes)) == 1
@@ -182,8 +196,8 @@ def test_two_practitioners_in_one_room_take_turns(database: Database) -> None:
 def test_crossing_moves_lose_no_appointment(database: Database) -> None:
     """Two appointments change places by way of free times, both ways at once."""
     town = build_town(database, patients=2)
-    first = book(database, town, town.wish(patient=0))
-    second = book(database, town, town.wish(MONDAY_9 + HALF_HOUR, patient=1))
+    first = book(database, town, town.booking_request(patient=0))
+    second = book(database, town, town.booking_request(MONDAY_9 + HALF_HOUR, patient=1))
     targets = [(first, second.starts_at), (second, first.starts_at)] * (FEW // 2)
 
     def move(number: int) -> Outcome:
@@ -204,13 +218,17 @@ def test_crossing_moves_lose_no_appointment(database: Database) -> None:
 def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
     town = build_town(database, patients=FEW)
     keep = timedelta(minutes=10)
-    database.run(lambda session: booking.hold(session, SYSTEM, town.wish(), now=NOW, keep=keep))
+    database.run(
+        lambda session: booking.hold(session, SYSTEM, town.booking_request(), now=NOW, keep=keep)
+    )
     later = NOW + timedelta(minutes=11)
 
     def take(number: int) -> Outcome:
-        wish = replace(town.wish(), patient_id=town.patients[number])
+        booking_request = replace(town.booking_request(), patient_id=town.patients[number])
         return attempt(
-            lambda: database.run(lambda session: booking.book(session, SYSTEM, wish, now=later))
+            lambda: database.run(
+                lambda session: booking.book(session, SYSTEM, booking_request, now=later)
+            )
         )
 
     assert len(won(race(FEW, take))) == 1
@@ -220,7 +238,7 @@ def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
 
 def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Database) -> None:
     town = build_town(database, patients=FEW)
-    appointment = book(database, town, town.wish(patient=0))
+    appointment = book(database, town, town.booking_request(patient=0))
 
     def work(number: int) -> Outcome:
         if number == 0:
@@ -236,7 +254,7 @@ def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Dat
                     )
                 )
             )
-        return attempt(lambda: book(database, town, town.wish(patient=number)))
+        return attempt(lambda: book(database, town, town.booking_request(patient=number)))
 
     race(FEW, work)
     assert live(database) <= 1
@@ -255,11 +273,13 @@ def test_booking_against_an_absence_is_before_it_or_refused(database: Database) 
                 lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
             )
         start = MONDAY_9 + number * HALF_HOUR
-        return attempt(lambda: book(database, town, town.wish(start, patient=number)))
+        return attempt(lambda: book(database, town, town.booking_request(start, patient=number)))
 
     race(FEW, work)
     assert check.faults(database) == []
-    after = attempt(lambda: book(database, town, town.wish(MONDAY_9 + 10 * HALF_HOUR, patient=0)))
+    after = attempt(
+        lambda: book(database, town, town.booking_request(MONDAY_9 + 10 * HALF_HOUR, patient=0))
+    )
     assert isinstance(after, DomainError)
 
 
@@ -274,9 +294,9 @@ def test_booking_while_hours_change_leaves_the_diaries_right(database: Database)
                 )
             )
         start = MONDAY_9 + number * HALF_HOUR
-        return attempt(lambda: book(database, town, town.wish(start, patient=number)))
+        return attempt(lambda: book(database, town, town.booking_request(start, patient=number)))
 
     race(FEW, work)
     assert check.faults(database) == []
-    after = attempt(lambda: book(database, town, town.wish(MONDAY_9, patient=0)))
+    after = attempt(lambda: book(database, town, town.booking_request(MONDAY_9, patient=0)))
     assert isinstance(after, DomainError)

@@ -58,8 +58,8 @@ class Desk:
             return refusal
 
     def book(self, start: Any = MONDAY_9, patient: int = 0, schedule: int | None = None) -> Any:
-        wish = self.town.wish(start, patient=patient, schedule=schedule)
-        return self.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+        booking_request = self.town.booking_request(start, patient=patient, schedule=schedule)
+        return self.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
     def cancel(self, appointment: UUID) -> Any:
         return self.run(

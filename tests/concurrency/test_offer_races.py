@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from openslot.booking.absences import AbsenceDetails
-from openslot.booking.errors import SlotTaken, WrongMove
+from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.offers import offering, rebooking, search, waiting
-from openslot.offers.errors import AlreadyWaiting, OfferOver, TooManyEntries
+from openslot.offers.errors import AlreadyWaiting, OfferExpired, TooManyEntries
 from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
 from openslot.offers.rebooking import Decided
 from openslot.schedules.models import AbsenceKind
@@ -29,8 +29,8 @@ from waitroom import (
     cancel,
     decline,
     entry,
+    expire_due,
     offers,
-    sweep,
     wait,
 )
 
@@ -50,7 +50,7 @@ def offered_move(database: Database, town: Town) -> tuple[Appointment, Offer]:
     """An appointment on Tuesday, and an open offer of Monday at nine instead."""
     later = book(database, town, 0, MONDAY_9 + DAY)
     wait(database, town, appointment_id=later.id, patient_id=None)
-    sweep(database)
+    expire_due(database)
     [offer] = offers(database)
     return later, offer
 
@@ -60,7 +60,7 @@ def test_a_patient_who_presses_twice_takes_it_once(database: Database) -> None:
     later, offer = offered_move(database, town)
     outcomes = race(RACERS, lambda _: attempt(lambda: accept(database, town.patient(), offer.id)))
     assert sum(isinstance(one, Appointment) for one in outcomes) == 1
-    assert sum(isinstance(one, OfferOver) for one in outcomes) == RACERS - 1
+    assert sum(isinstance(one, OfferExpired) for one in outcomes) == RACERS - 1
     assert appointment(database, later.id).starts_at == MONDAY_9
     assert_clean(database)
 
@@ -75,10 +75,10 @@ def test_an_answer_its_expiry_and_a_cancellation_end_in_one_of_them(database: Da
         lambda: database.run(lambda session: offering.expire_next(session, now=offer.expires_at)),
     ]
     race(len(works), lambda number: attempt(works[number]))
-    sweep(database)
+    expire_due(database)
     after = database.read(lambda session: session.get_one(Offer, offer.id))
     assert after.status != OfferStatus.OPEN
-    assert appointment(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.EXPIRED
     left = appointment(database, later.id)
     if after.status == OfferStatus.ACCEPTED:
         assert left.starts_at == MONDAY_9
@@ -135,7 +135,7 @@ def test_workers_that_sweep_at_once_offer_each_time_and_each_entry_once(
     town = build_town(database, patients=people)
     for number in range(people):
         wait(database, town, number, starts_until=MONDAY_9 + 4 * HALF_HOUR)
-    race(4, lambda _: sweep(database))
+    race(4, lambda _: expire_due(database))
     made = offers(database)
     starts = {appointment(database, one.hold_id).starts_at for one in made}
     assert (len(made), len(starts), len({one.entry_id for one in made})) == (4, 4, 4)
@@ -179,7 +179,7 @@ def test_a_booking_and_an_offer_of_one_time_have_one_winner(database: Database) 
     outcomes = race(
         2,
         lambda number: attempt(
-            (lambda: sweep(database)) if number else (lambda: book(database, town, 1))
+            (lambda: expire_due(database)) if number else (lambda: book(database, town, 1))
         ),
     )
     booked = [one for one in outcomes if isinstance(one, Appointment)]
@@ -192,7 +192,7 @@ def test_a_booking_and_an_offer_of_one_time_have_one_winner(database: Database) 
 def test_the_patient_books_over_an_offer_that_is_taken_at_that_moment(database: Database) -> None:
     town = build_town(database)
     one = wait(database, town)
-    sweep(database)
+    expire_due(database)
     [offer] = offers(database)
     works = [
         lambda: accept(database, town.patient(), offer.id),
@@ -200,7 +200,7 @@ def test_the_patient_books_over_an_offer_that_is_taken_at_that_moment(database: 
     ]
     outcomes = race(2, lambda number: attempt(works[number]))
     assert sum(isinstance(one, Appointment) for one in outcomes) == 1
-    sweep(database)
+    expire_due(database)
     served = entry(database, one).status == Waiting.SERVED
     assert served == isinstance(outcomes[0], Appointment)
     assert_clean(database)
@@ -232,7 +232,7 @@ def test_a_decision_that_changes_while_it_is_carried_out_is_not_lost(database: D
     race(2, lambda number: attempt(works[number]))
     rebooking.work_off(database, SETTINGS, decision, now=NOW)
     assert appointment(database, row.appointment_id).status == Status.CANCELLED
-    sweep(database)
+    expire_due(database)
     assert offers(database) == []
     assert_clean(database)
 
@@ -252,7 +252,7 @@ def test_taking_a_proposal_against_its_withdrawal(database: Database) -> None:
         ),
     ]
     outcomes = race(2, lambda number: attempt(works[number]))
-    assert not isinstance(outcomes[0], WrongMove)
+    assert not isinstance(outcomes[0], InvalidTransition)
     taken = isinstance(outcomes[0], Appointment)
     assert (appointment(database, row.appointment_id).starts_at == MONDAY_9) == (not taken)
     assert_clean(database)

@@ -84,7 +84,7 @@ class Clinic:
         finally:
             line.close()
 
-    def wish(self, number: int) -> Json:
+    def booking_request(self, number: int) -> Json:
         """The time for a patient, as /api/v1 has it."""
         return {
             "schedule": self.schedule,
@@ -152,7 +152,7 @@ def opened(program: Program, database: Database, port: int) -> Clinic:
 
 
 def by_api(clinic: Clinic, number: int) -> Reply:
-    return clinic.post("/api/v1/appointments", clinic.wish(number))
+    return clinic.post("/api/v1/appointments", clinic.booking_request(number))
 
 
 def by_operation(clinic: Clinic, number: int, name: str = "$book", key: str = "") -> Reply:
@@ -223,7 +223,9 @@ def test_each_way_is_a_race_of_its_own(clinic: Clinic, way: Any) -> None:
 
 
 def test_of_32_holds_one_is_kept(clinic: Clinic) -> None:
-    replies = race(RACERS, lambda number: clinic.post("/api/v1/holds", clinic.wish(number)))
+    replies = race(
+        RACERS, lambda number: clinic.post("/api/v1/holds", clinic.booking_request(number))
+    )
     assert Counter(one.status for one in replies) == {201: 1, 409: RACERS - 1}
     assert {one.json["code"] for one in replies if one.status == 409} == {"slot-taken"}
     assert clinic.the_only_appointment().status == Status.HELD
@@ -236,7 +238,7 @@ def test_of_32_holds_one_is_kept(clinic: Clinic) -> None:
 def test_a_request_with_a_key_is_done_once_however_often_it_is_sent(
     clinic: Clinic, path: str
 ) -> None:
-    body = clinic.wish(0)
+    body = clinic.booking_request(0)
     if path == "/appointment":
         body = {
             "doctor_id": clinic.doctor,

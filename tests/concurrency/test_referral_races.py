@@ -35,9 +35,9 @@ def attempts(dentists: Dentists, number: int) -> list[Appointment | DomainError]
 
     def book(turn: int) -> Appointment | DomainError:
         start = TUESDAY_9 + timedelta(days=turn // 2) + HALF_HOUR * (turn % 2)
-        wish = dentists.wish(start, second=turn % 2 == 1)
+        booking_request = dentists.booking_request(start, second=turn % 2 == 1)
         try:
-            return dentists.book(wish)
+            return dentists.book(booking_request)
         except DomainError as refusal:
             return refusal
 
@@ -71,14 +71,14 @@ def test_control_without_the_unique_use_several_win(
     dentists = Dentists(database, build_town(database))
     dentists.sent()
     seen = database.read(
-        lambda session: queries.admission_for(
+        lambda session: queries.authorisation_for(
             session,
             booking.place_of(session, dentists.first_schedule),
             dentists.town.patients[0],
             now=NOW,
         )
     )
-    monkeypatch.setattr(queries, "admission_for", lambda *args, **more: seen)
+    monkeypatch.setattr(queries, "authorisation_for", lambda *args, **more: seen)
 
     def without_use(target: Appointment, args: Any, values: dict[str, Any]) -> None:
         values.pop("referral_use", None)

@@ -17,7 +17,7 @@ from entrypoints.world import SYDNEY, World, password_hash
 from openslot.booking import absences
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.audit import AuditEvent, Origin
 from openslot.core.config import Settings
@@ -62,7 +62,7 @@ def furnish(database: Database, world: World) -> Parts:
     """Give the owners of the world one of everything; its ids."""
     now = datetime.now(UTC)
     found = database.run(lambda session: _furnish(session, world, now))
-    assert waiting.sweep(database, Settings(_env_file=None), lambda: now) == 1
+    assert waiting.expire_due(database, Settings(_env_file=None), lambda: now) == 1
     return found | database.read(_made_meanwhile)
 
 
@@ -107,7 +107,7 @@ def at(now: datetime, days: int, hour: int = 14) -> datetime:
 def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
     session.get_one(Appointment, world.appointments["owner"]).reason = f"{SECRET} reason"
-    kept = Wish(world.schedules["owner-service"], at(now, 5), 30, patient)
+    kept = BookingRequest(world.schedules["owner-service"], at(now, 5), 30, patient)
     hold = booking.hold(session, SYSTEM, kept, now=now, keep=HALF_HOUR)
     child = dependents.add(
         session, actor, DependentDetails(name="Mia Zwieback", born=now.date() - 3000 * DAY), now=now

@@ -45,16 +45,22 @@ def test_another_doctor_or_other_locations_are_refused(
 
 @pytest.mark.parametrize("field", ["doctor_id", "location_id"])
 def test_whoever_or_whatever_is_unknown_is_named(program: Program, doctor: Any, field: str) -> None:
-    wish = APPOINTMENT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
-    answer = program.send("POST", "/appointment", wish | {field: 999_999})
+    booking_request = APPOINTMENT | {
+        "doctor_id": doctor["id"],
+        "location_id": doctor["location_ids"][0],
+    }
+    answer = program.send("POST", "/appointment", booking_request | {field: 999_999})
     assert answer.status_code == 404
     assert [one["field"] for one in (answer.json or {})["errors"]] == [field]
 
 
 def test_an_appointment_names_its_patient(program: Program, doctor: Any, world: World) -> None:
-    wish = APPOINTMENT | {"doctor_id": doctor["id"], "location_id": doctor["location_ids"][0]}
+    booking_request = APPOINTMENT | {
+        "doctor_id": doctor["id"],
+        "location_id": doctor["location_ids"][0],
+    }
     patient = str(world.patients["owner"])
-    program.send("POST", "/appointment", wish)
-    program.send("POST", "/appointment", wish | {"time": "12:00", "patient_id": patient})
+    program.send("POST", "/appointment", booking_request)
+    program.send("POST", "/appointment", booking_request | {"time": "12:00", "patient_id": patient})
     appointments = program.get(f"/appointments/{doctor['id']}")
     assert [one["patient_id"] for one in appointments] == [None, patient]

@@ -35,7 +35,7 @@ def offer(network: Database, world: World, patient: Program) -> Any:
     }
     entry = patient.send("POST", "/api/v1/waitlist", body)
     assert entry.status_code == 201, entry.text
-    assert waiting.sweep(network, Settings(_env_file=None), now) == 1
+    assert waiting.expire_due(network, Settings(_env_file=None), now) == 1
     [found] = patient.get(PATH)["items"]
     assert found["waitlist"] == entry.json["id"]  # type: ignore[index] # it is an object
     return found

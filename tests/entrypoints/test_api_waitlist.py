@@ -13,7 +13,7 @@ from openslot.core.db import Database
 PATH = "/api/v1/waitlist"
 
 
-def wish(world: World, **more: Any) -> dict[str, Any]:
+def booking_request(world: World, **more: Any) -> dict[str, Any]:
     start = datetime.now(UTC) + timedelta(days=1)
     return {
         "schedule": world.schedules["teammate"],
@@ -29,7 +29,7 @@ def patient(app: Flask, world: World) -> Program:
 
 
 def test_a_patient_joins_reads_and_leaves(world: World, patient: Program) -> None:
-    made = patient.send("POST", PATH, wish(world))
+    made = patient.send("POST", PATH, booking_request(world))
     assert made.status_code == 201, made.text
     entry: Any = made.json
     assert (entry["patient"]["id"], entry["status"]) == (str(world.patients["owner"]), "waiting")
@@ -40,15 +40,15 @@ def test_a_patient_joins_reads_and_leaves(world: World, patient: Program) -> Non
 
 
 def test_one_waits_once_for_one_thing(world: World, patient: Program) -> None:
-    patient.send("POST", PATH, wish(world))
-    again = patient.send("POST", PATH, wish(world))
+    patient.send("POST", PATH, booking_request(world))
+    again = patient.send("POST", PATH, booking_request(world))
     assert (again.status_code, again.json["code"]) == (409, "already-waiting")
 
 
 def test_an_appointment_is_waited_for_with_its_patient_and_length(
     world: World, patient: Program
 ) -> None:
-    body = wish(
+    body = booking_request(
         world, schedule=world.schedules["owner"], appointment=str(world.appointments["owner"])
     )
     made = patient.send("POST", PATH, body)
@@ -57,7 +57,7 @@ def test_an_appointment_is_waited_for_with_its_patient_and_length(
 
 
 def test_strangers_do_not_learn_of_an_entry(app: Flask, world: World, patient: Program) -> None:
-    made: Any = patient.send("POST", PATH, wish(world)).json
+    made: Any = patient.send("POST", PATH, booking_request(world)).json
     for person in ("patient-stranger", "staff-stranger", "practitioner-owner"):
         other = signed_in(app, world, person)
         assert other.get(PATH) == {"items": [], "next": None}
@@ -67,8 +67,8 @@ def test_strangers_do_not_learn_of_an_entry(app: Flask, world: World, patient: P
 
 
 def test_a_patient_waits_for_nobody_else(app: Flask, world: World, patient: Program) -> None:
-    other = wish(world, patient=str(world.patients["stranger"]))
-    nobody = wish(world, patient="0190b0c0-0000-7000-8000-000000000000")
+    other = booking_request(world, patient=str(world.patients["stranger"]))
+    nobody = booking_request(world, patient="0190b0c0-0000-7000-8000-000000000000")
     answers = [patient.send("POST", PATH, body) for body in (other, nobody)]
     assert [one.status_code for one in answers] == [404, 404]
     assert answers[0].json == answers[1].json
@@ -78,8 +78,8 @@ def test_a_key_books_into_the_list_for_patients(
     app: Flask, network: Database, world: World
 ) -> None:
     program = with_key(app, network, "care:write")
-    assert program.send("POST", PATH, wish(world)).status_code == 422
-    body = wish(world, patient=str(world.patients["owner"]), priority="urgent")
+    assert program.send("POST", PATH, booking_request(world)).status_code == 422
+    body = booking_request(world, patient=str(world.patients["owner"]), priority="urgent")
     made = program.send("POST", PATH, body)
     assert (made.status_code, made.json["priority"]) == (201, "urgent")
 
@@ -105,13 +105,13 @@ def test_a_key_books_into_the_list_for_patients(
     ],
 )
 def test_odd_entries_are_refused(world: World, patient: Program, change: dict[str, Any]) -> None:
-    answer = patient.send("POST", PATH, wish(world) | change)
+    answer = patient.send("POST", PATH, booking_request(world) | change)
     assert answer.status_code == 422, answer.text
 
 
 def test_the_list_is_read_page_by_page_and_by_status(world: World, patient: Program) -> None:
     made = [
-        patient.send("POST", PATH, wish(world, schedule=world.schedules[which])).json
+        patient.send("POST", PATH, booking_request(world, schedule=world.schedules[which])).json
         for which in ("owner", "teammate", "stranger")
     ]
     ids: list[str] = [one["id"] for one in made]  # type: ignore[index] # they are objects

@@ -349,7 +349,7 @@ def test_a_file_is_written_piece_by_piece_and_ends(
 # Every act has a name
 
 MADE_UP = {
-    "appointment.": [f"appointment.{one}" for one in Status if one is not Status.LAPSED],
+    "appointment.": [f"appointment.{one}" for one in Status if one is not Status.EXPIRED],
     "offer.": [f"offer.{one}" for one in OfferStatus if one is not OfferStatus.OPEN],
     "waiting.": [f"waiting.{one}" for one in Waiting if one is not Waiting.WAITING],
     "absence.": ["absence.keep-done"]

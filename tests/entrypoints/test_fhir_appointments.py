@@ -19,7 +19,7 @@ def at(hour: int, days: int = 5) -> datetime:
     return datetime.combine(day, time(hour), SYDNEY)
 
 
-def wished(world: World, *, hour: int = 9, who: str = "owner", **more: Any) -> Json:
+def wanted_appointment(world: World, *, hour: int = 9, who: str = "owner", **more: Any) -> Json:
     """An appointment of the patient with the practitioner ``who``, by participants."""
     actors = [f"Patient/{world.patients[who]}", f"Practitioner/{world.practitioners[who]}"]
     body = {
@@ -52,7 +52,7 @@ def create(program: Program, body: Json, **headers: str) -> TestResponse:
 
 
 def test_an_appointment_is_booked_read_moved_and_cancelled(program: Program, world: World) -> None:
-    made = create(program, wished(world))
+    made = create(program, wanted_appointment(world))
     assert made.status_code == 201
     one: Json = made.json  # type: ignore[assignment] # an object
     assert made.headers["Location"] == f"http://localhost/fhir/Appointment/{one['id']}/_history/1"
@@ -98,7 +98,7 @@ def test_an_appointment_is_booked_by_its_slots(program: Program, world: World) -
     path = f"/fhir/Slot?schedule={world.schedules['owner']}&start={at(9).date()}&status=free"
     free = program.get(path)["entry"]
     slots = [{"reference": f"Slot/{one['resource']['id']}"} for one in free[2:4]]
-    body = wished(world, start=None, end=None, slot=slots)
+    body = wanted_appointment(world, start=None, end=None, slot=slots)
     made = create(program, body)
     assert made.status_code == 201, made.text
     assert [one["reference"] for one in made.json["slot"]] == [  # type: ignore[index] # an object
@@ -107,12 +107,12 @@ def test_an_appointment_is_booked_by_its_slots(program: Program, world: World) -
     apart = [slots[0], {"reference": f"Slot/{free[9]['resource']['id']}"}]
     refused = create(program, body | {"slot": apart})
     assert (refused.status_code, outcome(refused)["code"]) == (422, "business-rule")
-    differs = create(program, wished(world, hour=20, slot=slots))
+    differs = create(program, wanted_appointment(world, hour=20, slot=slots))
     assert differs.status_code == 422
 
 
 def test_pending_keeps_the_time_and_is_gone_when_let_go(program: Program, world: World) -> None:
-    made = create(program, wished(world, status="pending"))
+    made = create(program, wanted_appointment(world, status="pending"))
     one: Json = made.json  # type: ignore[assignment] # an object
     assert one["status"] == "pending"
     assert program.get(f"/fhir/{one['slot'][0]['reference']}")["status"] == "busy-tentative"
@@ -121,14 +121,14 @@ def test_pending_keeps_the_time_and_is_gone_when_let_go(program: Program, world:
     assert (off.status_code, off.json["status"]) == (200, "cancelled")  # type: ignore[index]
     for answer in (program.send("GET", path), program.send("PUT", path, one)):
         assert (answer.status_code, outcome(answer)["code"]) == (410, "deleted")
-    again = create(program, wished(world, status="pending"))
+    again = create(program, wanted_appointment(world, status="pending"))
     path = f"/fhir/Appointment/{again.json['id']}"  # type: ignore[index] # an object
     booked = program.send("PUT", path, again.json | {"status": "booked"})  # type: ignore[operator]
     assert (booked.status_code, booked.json["status"]) == (200, "booked")  # type: ignore[index]
 
 
 def test_a_conditional_create_makes_one(program: Program, world: World) -> None:
-    body = wished(world, identifier=[{"system": "urn:example:pas", "value": "A-1"}])
+    body = wanted_appointment(world, identifier=[{"system": "urn:example:pas", "value": "A-1"}])
     condition = {"If_None_Exist": "identifier=urn:example:pas|A-1"}
     first, again = (create(program, body, **condition) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
@@ -139,19 +139,21 @@ def test_a_conditional_create_makes_one(program: Program, world: World) -> None:
         assert program.get(f"/fhir/Appointment?identifier={query}")["total"] == 1
     for query in ("urn:example:other|A-1", "|A-1", "A-2"):
         assert program.get(f"/fhir/Appointment?identifier={query}")["total"] == 0
-    taken = create(program, body | wished(world, hour=15, who="teammate"))
+    taken = create(program, body | wanted_appointment(world, hour=15, who="teammate"))
     assert taken.status_code == 409
-    several = create(program, wished(world, hour=16), If_None_Exist="status=booked")
+    several = create(program, wanted_appointment(world, hour=16), If_None_Exist="status=booked")
     assert several.status_code == 412
     for bad in ("", "colour=red", "date=never", "_count=1"):
         assert create(program, body, If_None_Exist=bad).status_code == 400
 
 
 def test_a_taken_slot_is_a_conflict_that_names_others(program: Program, world: World) -> None:
-    assert create(program, wished(world)).status_code == 201
-    doctor = wished(world)["participant"][1]
+    assert create(program, wanted_appointment(world)).status_code == 201
+    doctor = wanted_appointment(world)["participant"][1]
     patient = {"reference": f"Patient/{world.patients['teammate']}"}
-    other = wished(world, participant=[doctor, {"actor": patient, "status": "accepted"}])
+    other = wanted_appointment(
+        world, participant=[doctor, {"actor": patient, "status": "accepted"}]
+    )
     refused = create(program, other)
     assert (refused.status_code, outcome(refused)["code"]) == (409, "conflict")
     assert "free instead" in outcome(refused)["diagnostics"]
@@ -189,7 +191,11 @@ def test_a_taken_slot_is_a_conflict_that_names_others(program: Program, world: W
     ],
 )
 def test_what_is_no_appointment_is_malformed(program: Program, world: World, more: Json) -> None:
-    body = {name: value for name, value in (wished(world) | more).items() if value is not None}
+    body = {
+        name: value
+        for name, value in (wanted_appointment(world) | more).items()
+        if value is not None
+    }
     refused = create(program, body)
     assert refused.status_code == 400, refused.text
     assert outcome(refused)["severity"] == "error"
@@ -215,7 +221,11 @@ def test_what_is_no_appointment_is_malformed(program: Program, world: World, mor
     ],
 )
 def test_what_a_rule_refuses_is_unprocessable(program: Program, world: World, more: Json) -> None:
-    body = {name: value for name, value in (wished(world) | more).items() if value is not None}
+    body = {
+        name: value
+        for name, value in (wanted_appointment(world) | more).items()
+        if value is not None
+    }
     refused = create(program, body)
     assert refused.status_code == 422, refused.text
     assert outcome(refused)["code"] == "business-rule"
@@ -286,8 +296,8 @@ def test_scopes_say_what_a_key_may(app: Flask, network: Database, world: World) 
     assert status("system/Appointment.read", "Appointment") == 200
     assert status("system/Patient.cruds", appointment) == 403
     assert status("appointments:read", appointment) == 403
-    assert status("system/*.rs", "Appointment", wished(world)) == 403
-    assert status("system/Appointment.c", "Appointment", wished(world)) == 201
+    assert status("system/*.rs", "Appointment", wanted_appointment(world)) == 403
+    assert status("system/Appointment.c", "Appointment", wanted_appointment(world)) == 201
     assert status("system/Appointment.rs", "Appointment?patient.name=a") == 403
     program = with_key(app, network, "system/Appointment.rs")
     bundle = program.get("/fhir/Appointment?_include=Appointment:patient")
@@ -327,11 +337,13 @@ def test_everybody_sees_their_own_and_learns_of_nothing_else(
 
 def test_a_patient_books_for_themselves_only(app: Flask, world: World) -> None:
     program = signed_in(app, world, "patient-owner")
-    assert create(program, wished(world, hour=13)).status_code == 201
-    other = create(program, wished(world, hour=14, who="stranger"))
+    assert create(program, wanted_appointment(world, hour=13)).status_code == 201
+    other = create(program, wanted_appointment(world, hour=14, who="stranger"))
     assert (other.status_code, outcome(other)["code"]) == (403, "forbidden")
     path = f"/fhir/Appointment/{world.appointments['stranger']}"
-    hidden = program.send("PUT", path, wished(world) | {"id": str(world.appointments["stranger"])})
+    hidden = program.send(
+        "PUT", path, wanted_appointment(world) | {"id": str(world.appointments["stranger"])}
+    )
     assert hidden.status_code == 404
 
 
@@ -352,7 +364,7 @@ def test_whom_an_appointment_is_for_stays(program: Program, world: World) -> Non
 
 
 def test_a_minimal_answer_has_no_body(program: Program, world: World) -> None:
-    made = create(program, wished(world), Prefer="return=minimal, handling=strict")
+    made = create(program, wanted_appointment(world), Prefer="return=minimal, handling=strict")
     assert (made.status_code, made.data) == (201, b"")
     assert "Location" in made.headers
 
@@ -389,14 +401,14 @@ def test_minutes_are_as_many_as_there_are(
     program: Program, world: World, minutes: Any, status: int
 ) -> None:
     """R4: it can be less than the duration between start and end."""
-    answer = create(program, wished(world, minutesDuration=minutes))
+    answer = create(program, wanted_appointment(world, minutesDuration=minutes))
     assert answer.status_code == status, answer.text
     if status != 201:
         assert outcome(answer)["expression"] == ["Appointment.minutesDuration"]
 
 
 def test_the_element_to_blame_is_written_as_a_path(program: Program, world: World) -> None:
-    body = wished(world)
+    body = wanted_appointment(world)
     body["participant"][1]["status"] = "perhaps"
     answer = create(program, body)
     assert outcome(answer)["expression"] == ["Appointment.participant[1].status"]

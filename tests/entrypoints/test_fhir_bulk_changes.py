@@ -15,7 +15,7 @@ from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
 from entrypoints.world import ALL_DAY, PASSWORD, World
-from openslot.booking.commands import Wish, book, change_status, hold
+from openslot.booking.commands import BookingRequest, book, change_status, hold
 from openslot.booking.models import Status
 from openslot.core import clock
 from openslot.core.db import Database
@@ -47,8 +47,8 @@ def reader(app: Flask, at: list[datetime]) -> Program:
     return Program(app)
 
 
-def wish(world: World, start: str = "2027-04-02T12:00:00+11:00") -> Wish:
-    return Wish(
+def booking_request(world: World, start: str = "2027-04-02T12:00:00+11:00") -> BookingRequest:
+    return BookingRequest(
         world.schedules["owner"], datetime.fromisoformat(start), 30, world.patients["owner"]
     )
 
@@ -103,7 +103,9 @@ def test_a_booked_time_disappears_and_comes_back(
     other = DAY.replace("04-02", "04-05")
     before, elsewhere = tag(reader), tag(reader, other)
     known = {one["id"] for one in lines(reader.send("GET", DAY))}
-    appointment = network.run(lambda session: book(session, SYSTEM, wish(world), now=MOMENT))
+    appointment = network.run(
+        lambda session: book(session, SYSTEM, booking_request(world), now=MOMENT)
+    )
     gone = known - {one["id"] for one in lines(reader.send("GET", DAY))}
     assert gone == {
         f"{world.schedules['owner']}-{int(appointment.starts_at.timestamp()) // 300}-30"
@@ -124,7 +126,9 @@ def test_a_kept_time_comes_back_by_itself(
 ) -> None:
     before = tag(reader)
     network.run(
-        lambda session: hold(session, SYSTEM, wish(world), now=MOMENT, keep=timedelta(minutes=10))
+        lambda session: hold(
+            session, SYSTEM, booking_request(world), now=MOMENT, keep=timedelta(minutes=10)
+        )
     )
     assert tag(reader) != before
     at[0] = MOMENT + timedelta(minutes=11)
@@ -277,6 +281,6 @@ def test_a_slow_client_keeps_no_connection(
     first = next(pieces)
     pool = app.extensions["openslot"].database.engine.pool
     assert pool.status().endswith("Checked out connections: 0")
-    network.run(lambda session: book(session, SYSTEM, wish(world), now=MOMENT))
+    network.run(lambda session: book(session, SYSTEM, booking_request(world), now=MOMENT))
     assert b"".join([first, *pieces]).count(b"\n") == 6 * 48
     answer.close()

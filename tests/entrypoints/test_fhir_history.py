@@ -217,7 +217,7 @@ SCENARIOS = {
     "an appointment that goes on": (TEAMMATE, seen(Status.ARRIVED), 0, Access.CARE),
     "an appointment that is over": (TEAMMATE, seen(Status.FULFILLED), 0, Access.CARE),
     "a time that is kept": (TEAMMATE, seen(Status.HELD), 0, None),
-    "a time that lapsed": (TEAMMATE, seen(Status.LAPSED), 0, None),
+    "a time that lapsed": (TEAMMATE, seen(Status.EXPIRED), 0, None),
     "an appointment that is off": (TEAMMATE, seen(Status.CANCELLED), 0, None),
     "an appointment that was missed": (TEAMMATE, seen(Status.NO_SHOW), 0, None),
     "an appointment in error": (TEAMMATE, seen(Status.ENTERED_IN_ERROR), 0, None),

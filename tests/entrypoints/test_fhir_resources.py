@@ -20,7 +20,7 @@ from importing import NOW, QUICK
 from openslot.app import create_app
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import Wish, hold
+from openslot.booking.commands import BookingRequest, hold
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -279,8 +279,10 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     appointment = database.read(lambda session: queries.appointments(session, limit=400))
     patient = next(one.patient for one in appointment if isinstance(one.patient, Patient))
     schedule_id = int(first["id"].split("-")[0])
-    wish = Wish(schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id)
-    database.run(lambda s: hold(s, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10)))
+    booking_request = BookingRequest(
+        schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id
+    )
+    database.run(lambda s: hold(s, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)))
     role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
     person = int(role["practitioner"]["reference"].split("/")[1])
     details = AbsenceDetails(

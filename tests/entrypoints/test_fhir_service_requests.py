@@ -499,9 +499,9 @@ def free(program: Program, world: World, count: int = 2) -> list[Json]:
 def appointment(one: Json, world: World, based_on: object = None, who: str = "owner") -> Json:
     """The proposal as a wish of the patient's, with the letter."""
     person = {"actor": link("Patient", world.patients[who]), "status": "accepted"}
-    wish = one | {"status": "booked", "participant": [*one["participant"], person]}
-    wish.pop("id")
-    return wish | ({"basedOn": [link("ServiceRequest", based_on)]} if based_on else {})
+    booking_request = one | {"status": "booked", "participant": [*one["participant"], person]}
+    booking_request.pop("id")
+    return booking_request | ({"basedOn": [link("ServiceRequest", based_on)]} if based_on else {})
 
 
 def book(program: Program, body: Json) -> TestResponse:
@@ -593,7 +593,7 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
     run_out(network, over["id"])
     stranger = signed_in(app, world, "patient-stranger")
     body = appointment(time, world, mine["id"])
-    for program, wish, status, code in (
+    for program, booking_request, status, code in (
         (ward, appointment(time, world, who="stranger"), 403, "referral-required"),
         (stranger, appointment(time, world, mine["id"], "stranger"), 403, "referral-required"),
         (ward, appointment(time, world, mine["id"], "stranger"), 403, "referral-required"),
@@ -606,7 +606,7 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
         (ward, body | {"basedOn": body["basedOn"] * 2}, 422, "unfitting"),
     ):
         for status_wanted in ("booked", "pending"):
-            refused = book(program, wish | {"status": status_wanted})
+            refused = book(program, booking_request | {"status": status_wanted})
             assert refused.status_code == status, refused.text
             assert issue(refused)["expression"] == ["Appointment.basedOn"]
             assert code in issue(refused)["diagnostics"]

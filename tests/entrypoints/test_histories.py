@@ -596,7 +596,8 @@ def test_what_was_recorded_at_an_appointment_stands_on_its_page(
     with app.test_request_context():
         g.actor = actor
         shown = render_template_string(
-            "{% from 'history/_appointment.html' import at_appointment %}{{ at_appointment(at, zone, '/x', me) }}",
+            "{% from 'history/_appointment.html' import at_appointment %}"
+            "{{ at_appointment(at, zone, '/x', me) }}",
             at=records.at_appointment(appointment),
             zone=appointment.zone,
             me=None,

@@ -17,7 +17,7 @@ from engines import Counted
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import SYDNEY, World
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -301,8 +301,12 @@ def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: Wo
     def hold(session: Session) -> UUID:
         day = (clock.now() + timedelta(days=4)).astimezone(SYDNEY).date()
         start = datetime.combine(day, time(10), SYDNEY)
-        wish = Wish(world.schedules["teammate"], start, 30, world.patients["owner"])
-        return booking.hold(session, SYSTEM, wish, now=clock.now(), keep=timedelta(minutes=10)).id
+        booking_request = BookingRequest(
+            world.schedules["teammate"], start, 30, world.patients["owner"]
+        )
+        return booking.hold(
+            session, SYSTEM, booking_request, now=clock.now(), keep=timedelta(minutes=10)
+        ).id
 
     held = network.run(hold)
     answer = client_for("patient-owner").get(f"/appointments/{held}/appointment.ics")

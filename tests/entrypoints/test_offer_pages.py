@@ -37,7 +37,7 @@ def offer(network: Database, world: World) -> Offer:
         starts_until=now() + timedelta(days=9),
     )
     network.run(lambda session: waiting.join(session, actor, details, now=now()))
-    assert waiting.sweep(network, Settings(_env_file=None), now) == 1
+    assert waiting.expire_due(network, Settings(_env_file=None), now) == 1
     return only(network, Offer)
 
 
@@ -98,7 +98,7 @@ def test_the_time_is_taken_without_signing_in(
     assert "Your appointment has moved to the new time" in client.get(link).text
     hold = row(network, Appointment, offer.hold_id)
     appointment = row(network, Appointment, world.appointments["owner"])
-    assert (appointment.starts_at, hold.status) == (hold.starts_at, Status.LAPSED)
+    assert (appointment.starts_at, hold.status) == (hold.starts_at, Status.EXPIRED)
     assert only(network, WaitingEntry).status == Waiting.SERVED
     again = client.post(f"{link}/take")
     assert again.status_code == 410

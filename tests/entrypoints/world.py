@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import Wish, book
+from openslot.booking.commands import BookingRequest, book
 from openslot.booking.models import Appointment
 from openslot.core.audit import Origin
 from openslot.core.db import Database
@@ -204,11 +204,11 @@ def _appointments(session: Session, world: World, now: datetime) -> None:
 def book_for(session: Session, world: World, who: str, *, now: datetime, days: int) -> Appointment:
     """An appointment of the patient ``who`` with the practitioner ``who``, at ten in Sydney."""
     day = (now + timedelta(days=days)).astimezone(SYDNEY).date()
-    wish = Wish(
+    booking_request = BookingRequest(
         schedule_id=world.schedules[who],
         start=datetime.combine(day, time(10), SYDNEY),
         minutes=30,
         patient_id=world.patients[who],
         reason="Sore knee",
     )
-    return book(session, SYSTEM, wish, now=now)
+    return book(session, SYSTEM, booking_request, now=now)

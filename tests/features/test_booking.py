@@ -29,13 +29,17 @@ NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
 
 
-def book(database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW) -> Appointment:
-    return database.run(lambda session: booking.book(session, actor, wish, now=now))
+def book(
+    database: Database, actor: Actor, booking_request: booking.BookingRequest, now: datetime = NOW
+) -> Appointment:
+    return database.run(lambda session: booking.book(session, actor, booking_request, now=now))
 
 
-def hold(database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW) -> Appointment:
+def hold(
+    database: Database, actor: Actor, booking_request: booking.BookingRequest, now: datetime = NOW
+) -> Appointment:
     return database.run(
-        lambda session: booking.hold(session, actor, wish, now=now, keep=TEN_MINUTES)
+        lambda session: booking.hold(session, actor, booking_request, now=now, keep=TEN_MINUTES)
     )
 
 
@@ -64,7 +68,7 @@ def assert_clean(database: Database) -> None:
 def test_a_booked_appointment_takes_its_time_and_tells_the_world(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     assert appointment.status == Status.BOOKED
     assert appointment.starts_at == MONDAY_9
     assert appointment.ends_at == MONDAY_9 + HALF_HOUR
@@ -79,48 +83,68 @@ def test_a_booked_appointment_takes_its_time_and_tells_the_world(
     assert [event.action for event in events] == ["appointment.booked"]
 
 
-Change = Callable[[Town], booking.Wish]
+Change = Callable[[Town], booking.BookingRequest]
 
 REFUSED_WISHES: list[tuple[str, type[DomainError], Change]] = [
-    ("in the past", errors.InThePast, lambda t: t.wish(NOW.astimezone(SYDNEY) - 2 * HALF_HOUR)),
+    (
+        "in the past",
+        errors.InThePast,
+        lambda t: t.booking_request(NOW.astimezone(SYDNEY) - 2 * HALF_HOUR),
+    ),
     (
         "beyond the horizon",
         errors.BeyondHorizon,
-        lambda t: t.wish(MONDAY_9 + timedelta(days=182)),
+        lambda t: t.booking_request(MONDAY_9 + timedelta(days=182)),
     ),
-    ("not on the grid", errors.OffGrid, lambda t: t.wish(MONDAY_9 + timedelta(minutes=10))),
-    ("off the tick", errors.OffGrid, lambda t: t.wish(MONDAY_9 + timedelta(seconds=1))),
-    ("before opening", errors.OutsideHours, lambda t: t.wish(MONDAY_9 - HALF_HOUR)),
-    ("over closing", errors.OutsideHours, lambda t: t.wish(MONDAY_9 + 15 * HALF_HOUR, minutes=60)),
-    ("on a weekend", errors.OutsideHours, lambda t: t.wish(MONDAY_9 + timedelta(days=5))),
-    ("too long", errors.TooLong, lambda t: t.wish(minutes=150)),
-    ("part of a slot", errors.BadLength, lambda t: t.wish(minutes=45)),
-    ("of no length", errors.BadLength, lambda t: t.wish(minutes=0)),
-    ("of negative length", errors.BadLength, lambda t: t.wish(minutes=-30)),
+    (
+        "not on the grid",
+        errors.OffGrid,
+        lambda t: t.booking_request(MONDAY_9 + timedelta(minutes=10)),
+    ),
+    ("off the tick", errors.OffGrid, lambda t: t.booking_request(MONDAY_9 + timedelta(seconds=1))),
+    ("before opening", errors.OutsideHours, lambda t: t.booking_request(MONDAY_9 - HALF_HOUR)),
+    (
+        "over closing",
+        errors.OutsideHours,
+        lambda t: t.booking_request(MONDAY_9 + 15 * HALF_HOUR, minutes=60),
+    ),
+    (
+        "on a weekend",
+        errors.OutsideHours,
+        lambda t: t.booking_request(MONDAY_9 + timedelta(days=5)),
+    ),
+    ("too long", errors.TooLong, lambda t: t.booking_request(minutes=150)),
+    ("part of a slot", errors.BadLength, lambda t: t.booking_request(minutes=45)),
+    ("of no length", errors.BadLength, lambda t: t.booking_request(minutes=0)),
+    ("of negative length", errors.BadLength, lambda t: t.booking_request(minutes=-30)),
     (
         "with a specialist",
         errors.ReferralRequired,
-        lambda t: t.wish(schedule=t.specialist_at_hospital),
+        lambda t: t.booking_request(schedule=t.specialist_at_hospital),
     ),
-    ("on an unknown schedule", NotFound, lambda t: t.wish(schedule=999_999)),
-    ("for nobody", errors.NeedsPatient, lambda t: t.wish(patient=None)),
-    ("for somebody else", errors.NeedsPatient, lambda t: t.wish(patient=1)),
+    ("on an unknown schedule", NotFound, lambda t: t.booking_request(schedule=999_999)),
+    ("for nobody", errors.NeedsPatient, lambda t: t.booking_request(patient=None)),
+    ("for somebody else", errors.NeedsPatient, lambda t: t.booking_request(patient=1)),
     (
         "at a time without a zone",
         Malformed,
-        lambda t: t.wish(MONDAY_9.replace(tzinfo=None)),
+        lambda t: t.booking_request(MONDAY_9.replace(tzinfo=None)),
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "refusal", "wish"), REFUSED_WISHES, ids=[row[0] for row in REFUSED_WISHES]
+    ("kind", "refusal", "booking_request"), REFUSED_WISHES, ids=[row[0] for row in REFUSED_WISHES]
 )
-def test_a_wish_that_breaks_a_rule_is_refused_and_changes_nothing(
-    sqlite_database: Database, town: Town, kind: str, refusal: type[DomainError], wish: Change
+def test_a_booking_request_that_breaks_a_rule_is_refused_and_changes_nothing(
+    sqlite_database: Database,
+    town: Town,
+    kind: str,
+    refusal: type[DomainError],
+    booking_request: Change,
 ) -> None:
     with pytest.raises(refusal) as caught:
-        book(sqlite_database, town.patient(), wish(town))
+        book(sqlite_database, town.patient(), booking_request(town))
     assert str(caught.value)
     assert caught.value.code == refusal.code
     assert_clean(sqlite_database)
@@ -149,52 +173,58 @@ def test_notice_is_kept(sqlite_database: Database, town: Town) -> None:
         )
     )
     with pytest.raises(errors.TooShortNotice):
-        book(sqlite_database, town.patient(), town.wish())
-    later = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
+        book(sqlite_database, town.patient(), town.booking_request())
+    later = book(
+        sqlite_database, town.patient(), town.booking_request(MONDAY_9 + timedelta(days=1))
+    )
     assert later.status == Status.BOOKED
 
 
 def test_a_taken_slot_names_the_nearest_free_starts(sqlite_database: Database, town: Town) -> None:
     ten = MONDAY_9 + 2 * HALF_HOUR
-    book(sqlite_database, town.patient(0), town.wish(ten))
+    book(sqlite_database, town.patient(0), town.booking_request(ten))
     with pytest.raises(errors.SlotTaken) as caught:
-        book(sqlite_database, town.patient(1), town.wish(ten, patient=1))
+        book(sqlite_database, town.patient(1), town.booking_request(ten, patient=1))
     assert caught.value.alternatives == (ten - 2 * HALF_HOUR, ten - HALF_HOUR, ten + HALF_HOUR)
 
 
 def test_a_practitioner_is_at_one_place_at_a_time(sqlite_database: Database, town: Town) -> None:
-    book(sqlite_database, town.patient(0), town.wish())
+    book(sqlite_database, town.patient(0), town.booking_request())
     with pytest.raises(errors.SlotTaken):
         book(
             sqlite_database,
             town.patient(1),
-            town.wish(schedule=town.gp_at_clinic, patient=1),
+            town.booking_request(schedule=town.gp_at_clinic, patient=1),
         )
 
 
 def test_a_patient_is_at_one_place_at_a_time(sqlite_database: Database, town: Town) -> None:
-    book(sqlite_database, town.patient(), town.wish())
+    book(sqlite_database, town.patient(), town.booking_request())
     with pytest.raises(errors.PatientBusy):
-        book(sqlite_database, town.patient(), town.wish(schedule=town.physio_at_hospital))
+        book(
+            sqlite_database, town.patient(), town.booking_request(schedule=town.physio_at_hospital)
+        )
 
 
 def test_one_appointment_a_day_with_a_practitioner_unless_staff_say_so(
     sqlite_database: Database, town: Town
 ) -> None:
-    book(sqlite_database, town.patient(), town.wish())
-    afternoon = town.wish(MONDAY_9 + timedelta(hours=6), schedule=town.gp_at_clinic)
-    with pytest.raises(errors.OneADay):
+    book(sqlite_database, town.patient(), town.booking_request())
+    afternoon = town.booking_request(MONDAY_9 + timedelta(hours=6), schedule=town.gp_at_clinic)
+    with pytest.raises(errors.DailyLimitReached):
         book(sqlite_database, town.patient(), afternoon)
-    with pytest.raises(errors.OneADay):
+    with pytest.raises(errors.DailyLimitReached):
         book(sqlite_database, town.patient(), replace(afternoon, second_appointment=True))
-    again = town.wish(MONDAY_9 + timedelta(hours=6), second_appointment=True)
+    again = town.booking_request(MONDAY_9 + timedelta(hours=6), second_appointment=True)
     assert book(sqlite_database, town.clerk, again).status == Status.BOOKED
 
 
 def test_the_day_of_the_rule_is_the_centres_day(sqlite_database: Database, town: Town) -> None:
     """9 am and 4 pm in Sydney lie on two UTC days; 4 pm and 9 am next day on one."""
-    book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(hours=7)))
-    next_day = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
+    book(sqlite_database, town.patient(), town.booking_request(MONDAY_9 + timedelta(hours=7)))
+    next_day = book(
+        sqlite_database, town.patient(), town.booking_request(MONDAY_9 + timedelta(days=1))
+    )
     assert next_day.status == Status.BOOKED
 
 
@@ -213,10 +243,10 @@ def test_practitioners_book_neither_themselves_nor_as_patients(
 
     own_record = sqlite_database.run(same_person)
     with pytest.raises(errors.SelfBooking):
-        book(sqlite_database, town.doctor, replace(town.wish(), patient_id=own_record))
+        book(sqlite_database, town.doctor, replace(town.booking_request(), patient_id=own_record))
     with pytest.raises(errors.NeedsPatient):
-        book(sqlite_database, town.doctor, town.wish(patient=None))
-    elsewhere = town.wish(schedule=town.physio_at_hospital, patient=None)
+        book(sqlite_database, town.doctor, town.booking_request(patient=None))
+    elsewhere = town.booking_request(schedule=town.physio_at_hospital, patient=None)
     with pytest.raises(Forbidden):
         book(sqlite_database, town.doctor, elsewhere)
 
@@ -224,18 +254,18 @@ def test_practitioners_book_neither_themselves_nor_as_patients(
 def test_staff_book_for_patients_at_their_own_centre_only(
     sqlite_database: Database, town: Town
 ) -> None:
-    assert book(sqlite_database, town.clerk, town.wish()).status == Status.BOOKED
+    assert book(sqlite_database, town.clerk, town.booking_request()).status == Status.BOOKED
     with pytest.raises(Forbidden):
         book(
             sqlite_database,
             town.clerk,
-            town.wish(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
+            town.booking_request(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
         )
 
 
 def test_unknown_and_inactive_patients_are_refused(sqlite_database: Database, town: Town) -> None:
     with pytest.raises(NotFound):
-        book(sqlite_database, town.clerk, replace(town.wish(), patient_id=uuid4()))
+        book(sqlite_database, town.clerk, replace(town.booking_request(), patient_id=uuid4()))
 
 
 def test_nothing_is_booked_on_a_schedule_that_is_switched_off(
@@ -245,7 +275,7 @@ def test_nothing_is_booked_on_a_schedule_that_is_switched_off(
         lambda session: schedules.set_active(session, SYSTEM, town.gp_at_hospital, False, now=NOW)
     )
     with pytest.raises(NotFound):
-        book(sqlite_database, town.patient(), town.wish())
+        book(sqlite_database, town.patient(), town.booking_request())
 
 
 def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -> None:
@@ -261,30 +291,36 @@ def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -
         )
     )
     with pytest.raises(errors.CentreClosed):
-        book(sqlite_database, town.patient(), town.wish())
-    elsewhere = book(sqlite_database, town.patient(), town.wish(schedule=town.gp_at_clinic))
+        book(sqlite_database, town.patient(), town.booking_request())
+    elsewhere = book(
+        sqlite_database, town.patient(), town.booking_request(schedule=town.gp_at_clinic)
+    )
     assert elsewhere.status == Status.BOOKED
     assert_clean(sqlite_database)
     sqlite_database.run(
         lambda session: schedules.reopen_centre(session, SYSTEM, closure.id, now=NOW)
     )
     again = book(
-        sqlite_database, town.patient(1), town.wish(schedule=town.physio_at_hospital, patient=1)
+        sqlite_database,
+        town.patient(1),
+        town.booking_request(schedule=town.physio_at_hospital, patient=1),
     )
     assert again.status == Status.BOOKED
     assert_clean(sqlite_database)
 
 
 def test_several_adjacent_slots_are_one_booking(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(0), town.wish(minutes=120))
+    appointment = book(sqlite_database, town.patient(0), town.booking_request(minutes=120))
     assert appointment.ends_at - appointment.starts_at == timedelta(hours=2)
     with pytest.raises(errors.SlotTaken):
         book(
             sqlite_database,
             town.patient(1),
-            town.wish(MONDAY_9 + 3 * HALF_HOUR, patient=1),
+            town.booking_request(MONDAY_9 + 3 * HALF_HOUR, patient=1),
         )
-    after = book(sqlite_database, town.patient(1), town.wish(MONDAY_9 + 4 * HALF_HOUR, patient=1))
+    after = book(
+        sqlite_database, town.patient(1), town.booking_request(MONDAY_9 + 4 * HALF_HOUR, patient=1)
+    )
     assert after.status == Status.BOOKED
 
 
@@ -292,7 +328,9 @@ def test_an_appointment_over_midnight_utc_takes_both_pages(
     sqlite_database: Database, town: Town
 ) -> None:
     """11 am in Sydney is midnight UTC in summer."""
-    book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 3 * HALF_HOUR, minutes=60))
+    book(
+        sqlite_database, town.patient(), town.booking_request(MONDAY_9 + 3 * HALF_HOUR, minutes=60)
+    )
     assert_clean(sqlite_database)
 
 
@@ -300,18 +338,18 @@ def test_an_appointment_over_midnight_utc_takes_both_pages(
 
 
 def test_moving_takes_the_new_time_and_frees_the_old(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(0), town.wish())
+    appointment = book(sqlite_database, town.patient(0), town.booking_request())
     moved = move(sqlite_database, town.patient(0), appointment.id, MONDAY_9 + timedelta(days=1))
     assert moved.starts_at == MONDAY_9 + timedelta(days=1)
     assert moved.version == appointment.version + 1
     assert_clean(sqlite_database)
-    freed = book(sqlite_database, town.patient(1), town.wish(patient=1))
+    freed = book(sqlite_database, town.patient(1), town.booking_request(patient=1))
     assert freed.status == Status.BOOKED
 
 
 def test_a_refused_move_keeps_the_old_time(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(0), town.wish())
-    book(sqlite_database, town.patient(1), town.wish(MONDAY_9 + HALF_HOUR, patient=1))
+    appointment = book(sqlite_database, town.patient(0), town.booking_request())
+    book(sqlite_database, town.patient(1), town.booking_request(MONDAY_9 + HALF_HOUR, patient=1))
     with pytest.raises(errors.SlotTaken):
         move(sqlite_database, town.patient(0), appointment.id, MONDAY_9 + HALF_HOUR)
     kept = sqlite_database.read(lambda session: session.get(Appointment, appointment.id))
@@ -323,7 +361,7 @@ def test_a_refused_move_keeps_the_old_time(sqlite_database: Database, town: Town
 def test_an_appointment_moves_onto_part_of_its_own_time(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish(minutes=60))
+    appointment = book(sqlite_database, town.patient(), town.booking_request(minutes=60))
     moved = move(sqlite_database, town.patient(), appointment.id, MONDAY_9 + HALF_HOUR)
     assert moved.ends_at - moved.starts_at == timedelta(hours=1)
     assert_clean(sqlite_database)
@@ -332,7 +370,7 @@ def test_an_appointment_moves_onto_part_of_its_own_time(
 def test_an_appointment_moves_to_another_place_of_the_same_practitioner_only(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     moved = move(
         sqlite_database, town.patient(), appointment.id, MONDAY_9, schedule_id=town.gp_at_clinic
     )
@@ -348,7 +386,7 @@ def test_an_appointment_moves_to_another_place_of_the_same_practitioner_only(
 
 
 def test_a_stale_change_is_refused(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     move(sqlite_database, town.patient(), appointment.id, MONDAY_9 + HALF_HOUR)
     with pytest.raises(StaleVersion):
         move(sqlite_database, town.patient(), appointment.id, MONDAY_9, version=appointment.version)
@@ -357,9 +395,11 @@ def test_a_stale_change_is_refused(sqlite_database: Database, town: Town) -> Non
 def test_moving_onto_a_day_with_another_appointment_is_refused(
     sqlite_database: Database, town: Town
 ) -> None:
-    book(sqlite_database, town.patient(), town.wish())
-    tuesday = book(sqlite_database, town.patient(), town.wish(MONDAY_9 + timedelta(days=1)))
-    with pytest.raises(errors.OneADay):
+    book(sqlite_database, town.patient(), town.booking_request())
+    tuesday = book(
+        sqlite_database, town.patient(), town.booking_request(MONDAY_9 + timedelta(days=1))
+    )
+    with pytest.raises(errors.DailyLimitReached):
         move(sqlite_database, town.patient(), tuesday.id, MONDAY_9 + 4 * HALF_HOUR)
 
 
@@ -369,7 +409,7 @@ def test_moving_onto_a_day_with_another_appointment_is_refused(
 def test_strangers_are_not_told_that_an_appointment_exists(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(0), town.wish())
+    appointment = book(sqlite_database, town.patient(0), town.booking_request())
     strangers = [
         town.patient(1),
         Actor(role=Role.PRACTITIONER, practitioner_id=town.physio),
@@ -384,7 +424,7 @@ def test_strangers_are_not_told_that_an_appointment_exists(
 def test_patients_cancel_until_the_cut_off_and_carers_later(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
     with pytest.raises(errors.TooLateToChange):
         set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED, **late)
@@ -396,20 +436,20 @@ def test_patients_cancel_until_the_cut_off_and_carers_later(
 
 
 def test_the_day_of_an_appointment(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     at_nine = {"now": MONDAY_9}
     with pytest.raises(Forbidden):
         set_status(sqlite_database, town.patient(), appointment.id, Status.ARRIVED, **at_nine)
     with pytest.raises(errors.TooEarly):
         set_status(sqlite_database, town.doctor, appointment.id, Status.NO_SHOW)
-    with pytest.raises(errors.WrongMove):
+    with pytest.raises(errors.InvalidTransition):
         set_status(sqlite_database, town.doctor, appointment.id, Status.FULFILLED, **at_nine)
     set_status(sqlite_database, town.doctor, appointment.id, Status.ARRIVED, **at_nine)
     set_status(sqlite_database, town.doctor, appointment.id, Status.BOOKED, **at_nine)
     set_status(sqlite_database, town.doctor, appointment.id, Status.ARRIVED, **at_nine)
     done = set_status(sqlite_database, town.doctor, appointment.id, Status.FULFILLED, **at_nine)
     assert done.status == Status.FULFILLED
-    with pytest.raises(errors.WrongMove):
+    with pytest.raises(errors.InvalidTransition):
         set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED, **at_nine)
     assert_clean(sqlite_database)
 
@@ -417,7 +457,7 @@ def test_the_day_of_an_appointment(sqlite_database: Database, town: Town) -> Non
 def test_entered_in_error_is_for_administrators_and_frees_the_time(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     with pytest.raises(Forbidden):
         set_status(sqlite_database, town.doctor, appointment.id, Status.ENTERED_IN_ERROR)
     chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
@@ -427,7 +467,7 @@ def test_entered_in_error_is_for_administrators_and_frees_the_time(
         lambda session: outbox.messages(session, "appointment.cancelled", limit=9, offset=0)
     )
     assert len(told) == 1
-    assert book(sqlite_database, town.patient(), town.wish()).status == Status.BOOKED
+    assert book(sqlite_database, town.patient(), town.booking_request()).status == Status.BOOKED
 
 
 # Holds
@@ -436,10 +476,17 @@ def test_entered_in_error_is_for_administrators_and_frees_the_time(
 def test_a_hold_takes_the_time_until_it_runs_out_with_no_worker(
     sqlite_database: Database, town: Town
 ) -> None:
-    hold(sqlite_database, town.patient(0), town.wish())
+    hold(sqlite_database, town.patient(0), town.booking_request())
     with pytest.raises(errors.SlotTaken):
-        book(sqlite_database, town.patient(1), town.wish(patient=1), NOW + timedelta(minutes=9))
-    taken = book(sqlite_database, town.patient(1), town.wish(patient=1), NOW + TEN_MINUTES)
+        book(
+            sqlite_database,
+            town.patient(1),
+            town.booking_request(patient=1),
+            NOW + timedelta(minutes=9),
+        )
+    taken = book(
+        sqlite_database, town.patient(1), town.booking_request(patient=1), NOW + TEN_MINUTES
+    )
     assert taken.status == Status.BOOKED
     assert_clean(sqlite_database)
 
@@ -447,11 +494,11 @@ def test_a_hold_takes_the_time_until_it_runs_out_with_no_worker(
 def test_a_hold_that_ran_out_still_confirms_while_nobody_took_it(
     sqlite_database: Database, town: Town
 ) -> None:
-    kept = hold(sqlite_database, town.patient(), town.wish())
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
     late = NOW + timedelta(hours=1)
     appointment = sqlite_database.run(
         lambda session: booking.book(
-            session, town.patient(), town.wish(), now=late, hold_id=kept.id
+            session, town.patient(), town.booking_request(), now=late, hold_id=kept.id
         )
     )
     assert appointment.id == kept.id
@@ -460,30 +507,30 @@ def test_a_hold_that_ran_out_still_confirms_while_nobody_took_it(
 
 
 def test_a_hold_that_was_taken_over_does_not_confirm(sqlite_database: Database, town: Town) -> None:
-    kept = hold(sqlite_database, town.patient(0), town.wish())
+    kept = hold(sqlite_database, town.patient(0), town.booking_request())
     late = NOW + timedelta(hours=1)
-    book(sqlite_database, town.patient(1), town.wish(patient=1), late)
+    book(sqlite_database, town.patient(1), town.booking_request(patient=1), late)
     with pytest.raises(errors.SlotTaken):
         sqlite_database.run(
             lambda session: booking.book(
-                session, town.patient(0), town.wish(), now=late, hold_id=kept.id
+                session, town.patient(0), town.booking_request(), now=late, hold_id=kept.id
             )
         )
 
 
 def test_one_hold_a_patient(sqlite_database: Database, town: Town) -> None:
-    first = hold(sqlite_database, town.patient(), town.wish())
-    hold(sqlite_database, town.patient(), town.wish(MONDAY_9 + HALF_HOUR))
+    first = hold(sqlite_database, town.patient(), town.booking_request())
+    hold(sqlite_database, town.patient(), town.booking_request(MONDAY_9 + HALF_HOUR))
     assert_clean(sqlite_database)
     gone = sqlite_database.read(lambda session: session.get(Appointment, first.id))
     assert gone is not None
-    assert gone.status == Status.LAPSED
-    other = book(sqlite_database, town.patient(1), town.wish(patient=1))
+    assert gone.status == Status.EXPIRED
+    other = book(sqlite_database, town.patient(1), town.booking_request(patient=1))
     assert other.status == Status.BOOKED
 
 
 def test_a_hold_cannot_be_stretched_without_end(sqlite_database: Database, town: Town) -> None:
-    kept = hold(sqlite_database, town.patient(), town.wish())
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
 
     def extend(session: Any) -> Appointment:
         return booking.extend_hold(
@@ -499,7 +546,7 @@ def test_a_hold_cannot_be_stretched_without_end(sqlite_database: Database, town:
 def test_letting_a_hold_go_frees_it_and_twice_does_no_harm(
     sqlite_database: Database, town: Town
 ) -> None:
-    kept = hold(sqlite_database, town.patient(0), town.wish())
+    kept = hold(sqlite_database, town.patient(0), town.booking_request())
 
     def release(session: Any) -> None:
         booking.release_hold(session, town.patient(0), kept.id, now=NOW)
@@ -508,17 +555,25 @@ def test_letting_a_hold_go_frees_it_and_twice_does_no_harm(
     assert_clean(sqlite_database)
     with pytest.raises(NotFound):
         sqlite_database.run(release)
-    assert book(sqlite_database, town.patient(1), town.wish(patient=1)).status == Status.BOOKED
+    assert (
+        book(sqlite_database, town.patient(1), town.booking_request(patient=1)).status
+        == Status.BOOKED
+    )
 
 
 def test_the_sweep_puts_away_what_ran_out_and_nothing_else(
     sqlite_database: Database, town: Town
 ) -> None:
-    hold(sqlite_database, town.patient(0), town.wish())
+    hold(sqlite_database, town.patient(0), town.booking_request())
     later = NOW + timedelta(minutes=5)
-    hold(sqlite_database, town.patient(1), town.wish(MONDAY_9 + HALF_HOUR, patient=1), later)
+    hold(
+        sqlite_database,
+        town.patient(1),
+        town.booking_request(MONDAY_9 + HALF_HOUR, patient=1),
+        later,
+    )
     swept = sqlite_database.run(
-        lambda session: booking.sweep(session, now=NOW + timedelta(minutes=12))
+        lambda session: booking.expire_due(session, now=NOW + timedelta(minutes=12))
     )
     assert swept == 1
     assert_clean(sqlite_database)
@@ -532,12 +587,18 @@ def test_a_booking_takes_at_most_8_statements(
 ) -> None:
     town = build_town(database)
     eleven = MONDAY_9 + 3 * HALF_HOUR
-    for number, wish in enumerate(
-        [town.wish(), town.wish(eleven, patient=1, minutes=60), town.wish(eleven, patient=2)]
+    for number, booking_request in enumerate(
+        [
+            town.booking_request(),
+            town.booking_request(eleven, patient=1, minutes=60),
+            town.booking_request(eleven, patient=2),
+        ]
     ):
-        wish = replace(wish, start=wish.start + timedelta(days=number % 2))
+        booking_request = replace(
+            booking_request, start=booking_request.start + timedelta(days=number % 2)
+        )
         with statements(database) as counted:
-            book(database, town.patient(number), wish)
+            book(database, town.patient(number), booking_request)
         assert counted.count <= 8, counted.texts
     assert_clean(database)
 
@@ -546,19 +607,21 @@ def test_a_hold_and_its_confirmation_take_few_statements(
     sqlite_database: Database, town: Town, statements: Callable[[Database], Any]
 ) -> None:
     with statements(sqlite_database) as counted:
-        kept = hold(sqlite_database, town.patient(), town.wish())
+        kept = hold(sqlite_database, town.patient(), town.booking_request())
     assert counted.count <= 7, counted.texts
     with statements(sqlite_database) as counted:
         sqlite_database.run(
             lambda session: booking.book(
-                session, town.patient(), town.wish(), now=NOW, hold_id=kept.id
+                session, town.patient(), town.booking_request(), now=NOW, hold_id=kept.id
             )
         )
     assert counted.count <= 6, counted.texts
 
 
 def test_utc_is_as_good_as_any_zone(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish(MONDAY_9.astimezone(UTC)))
+    appointment = book(
+        sqlite_database, town.patient(), town.booking_request(MONDAY_9.astimezone(UTC))
+    )
     assert appointment.starts_at == MONDAY_9
 
 
@@ -583,7 +646,7 @@ def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
 def test_a_hold_that_ran_out_inside_an_absence_is_not_free(
     sqlite_database: Database, town: Town
 ) -> None:
-    hold(sqlite_database, town.patient(), town.wish())
+    hold(sqlite_database, town.patient(), town.booking_request())
     leave = AbsenceDetails(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR
     )
@@ -603,14 +666,14 @@ def test_a_hold_that_ran_out_inside_an_absence_is_not_free(
     )
     assert found[0].start == MONDAY_9 + 4 * HALF_HOUR
     with pytest.raises(errors.Absent):
-        book(sqlite_database, town.patient(1), town.wish(patient=1), later)
+        book(sqlite_database, town.patient(1), town.booking_request(patient=1), later)
 
 
 def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
     database: Database, statements: Callable[[Database], Any]
 ) -> None:
     town = build_town(database)
-    hold(database, town.patient(), town.wish())
+    hold(database, town.patient(), town.booking_request())
     later = NOW + timedelta(hours=1)
     for ids in ([town.gp_at_hospital], [town.gp_at_hospital, town.gp_at_clinic, town.scan]):
         with statements(database) as counted:
@@ -628,8 +691,8 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
 
 def test_a_service_may_be_booked_as_often_as_needed(sqlite_database: Database, town: Town) -> None:
     """Past appointments bear no key either: they are not taken for appointments of that day."""
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     set_status(sqlite_database, town.patient(), appointment.id, Status.CANCELLED)
     for hour in (0, 2):
-        scan = town.wish(MONDAY_9 + timedelta(hours=hour), schedule=town.scan)
+        scan = town.booking_request(MONDAY_9 + timedelta(hours=hour), schedule=town.scan)
         assert book(sqlite_database, town.patient(), scan).status == Status.BOOKED

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from clinic import NOW, START, Clinic, Mails, book, both, cancel, change, event_of, move
 from openslot.app import create_app
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
@@ -91,8 +91,8 @@ def child(sqlite_database: Database, clinic: Clinic) -> UUID:
 
 
 def book_child(database: Database, clinic: Clinic, child: UUID) -> Any:
-    wish = Wish(clinic.schedule, START, 30, child, reason=SECRET)
-    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(clinic.schedule, START, 30, child, reason=SECRET)
+    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
 
 def test_who_cares_for_somebody_without_an_address_is_told_of_their_appointments(
@@ -376,8 +376,8 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
 
     def work(session: Session) -> Offer:
         schedule = clinic.schedule if patient else clinic.service_schedule
-        wish = Wish(schedule, LATER, 30, patient)
-        kept = booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(hours=12))
+        booking_request = BookingRequest(schedule, LATER, 30, patient)
+        kept = booking.hold(session, SYSTEM, booking_request, now=NOW, keep=timedelta(hours=12))
         decision = _decision(session, old) if decided else None
         made = Offer(
             id=new_id(),

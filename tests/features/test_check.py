@@ -29,9 +29,9 @@ def an_appointment_a_hold_and_an_absence(database: Database) -> Town:
     town = build_town(database)
 
     def fill(session: Session) -> None:
-        booking.book(session, SYSTEM, town.wish(), now=NOW)
+        booking.book(session, SYSTEM, town.booking_request(), now=NOW)
         keep = timedelta(minutes=10)
-        later = town.wish(MONDAY_9 + timedelta(days=1), patient=1)
+        later = town.booking_request(MONDAY_9 + timedelta(days=1), patient=1)
         booking.hold(session, SYSTEM, later, now=NOW, keep=keep)
         leave = AbsenceDetails(
             kind=AbsenceKind.LEAVE,
@@ -97,8 +97,8 @@ def test_two_appointments_at_one_time_are_reported_and_left_to_people(
     sqlite_database: Database,
 ) -> None:
     town = build_town(sqlite_database)
-    one = town.wish()
-    other = town.wish(MONDAY_9 + HALF_HOUR, patient=1)
+    one = town.booking_request()
+    other = town.booking_request(MONDAY_9 + HALF_HOUR, patient=1)
 
     def book_both(session: Session) -> None:
         booking.book(session, SYSTEM, one, now=NOW)
@@ -129,7 +129,12 @@ def test_an_absence_keeps_the_appointments_inside(sqlite_database: Database) -> 
 
     def book(session: Session) -> list[Appointment]:
         return [
-            booking.book(session, SYSTEM, town.wish(MONDAY_9 + at * HALF_HOUR, patient=at), now=NOW)
+            booking.book(
+                session,
+                SYSTEM,
+                town.booking_request(MONDAY_9 + at * HALF_HOUR, patient=at),
+                now=NOW,
+            )
             for at in (0, 1)
         ]
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
 from openslot.booking import queries as appointments
-from openslot.booking.errors import NeedsPatient, StillCaring
+from openslot.booking.errors import HasDependents, NeedsPatient
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.db import Database
@@ -152,17 +152,24 @@ def test_a_carer_books_moves_and_cancels_for_them_and_a_stranger_does_not(
     sqlite_database: Database, carer: Actor, town: Town
 ) -> None:
     child = add(sqlite_database, carer)
-    wish = booking.Wish(town.gp_at_hospital, town.wish().start, 30, child)
+    booking_request = booking.BookingRequest(
+        town.gp_at_hospital, town.booking_request().start, 30, child
+    )
     stranger = signed_up(sqlite_database, "Other Parent")
     with pytest.raises(NeedsPatient):
-        sqlite_database.run(lambda s: booking.book(s, stranger, wish, now=NOW))
+        sqlite_database.run(lambda s: booking.book(s, stranger, booking_request, now=NOW))
     now = as_now(sqlite_database, carer)
-    appointment = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
+    appointment = sqlite_database.run(lambda s: booking.book(s, now, booking_request, now=NOW))
     with pytest.raises(NotFound):
         sqlite_database.read(lambda s: booking.appointment_for(s, stranger, appointment.id))
     sqlite_database.run(
         lambda s: booking.move(
-            s, now, appointment.id, wish.start + timedelta(hours=2), now=NOW, cutoff=timedelta(0)
+            s,
+            now,
+            appointment.id,
+            booking_request.start + timedelta(hours=2),
+            now=NOW,
+            cutoff=timedelta(0),
         )
     )
     family = [one for one in (now.patient_id, *now.dependents) if one]
@@ -180,8 +187,10 @@ def test_a_record_is_handed_over_and_the_carer_has_no_part_in_it_any_more(
 ) -> None:
     child = add(sqlite_database, carer)
     now = as_now(sqlite_database, carer)
-    wish = booking.Wish(town.gp_at_hospital, town.wish().start, 30, child)
-    appointment = sqlite_database.run(lambda s: booking.book(s, now, wish, now=NOW))
+    booking_request = booking.BookingRequest(
+        town.gp_at_hospital, town.booking_request().start, 30, child
+    )
+    appointment = sqlite_database.run(lambda s: booking.book(s, now, booking_request, now=NOW))
     invite(sqlite_database, now, child)
     account = take_over(sqlite_database, now, child)
     assert (account.email, account.name, account.confirmed_at) == (EMAIL, CHILD.name, NOW)
@@ -301,7 +310,7 @@ def test_nobody_leaves_while_they_care_for_somebody(
     def leave(session: Session) -> None:
         delete_own_account(session, carer, now=NOW, cutoff=timedelta(0))
 
-    with pytest.raises(StillCaring):
+    with pytest.raises(HasDependents):
         sqlite_database.run(leave)
     invite(sqlite_database, carer, child)
     take_over(sqlite_database, carer, child)

@@ -31,16 +31,22 @@ NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
 
 
-def hold(database: Database, actor: Actor, wish: booking.Wish) -> Appointment:
+def hold(database: Database, actor: Actor, booking_request: booking.BookingRequest) -> Appointment:
     return database.run(
-        lambda session: booking.hold(session, actor, wish, now=NOW, keep=TEN_MINUTES)
+        lambda session: booking.hold(session, actor, booking_request, now=NOW, keep=TEN_MINUTES)
     )
 
 
 def book(
-    database: Database, actor: Actor, wish: booking.Wish, now: datetime = NOW, **more: Any
+    database: Database,
+    actor: Actor,
+    booking_request: booking.BookingRequest,
+    now: datetime = NOW,
+    **more: Any,
 ) -> Appointment:
-    return database.run(lambda session: booking.book(session, actor, wish, now=now, **more))
+    return database.run(
+        lambda session: booking.book(session, actor, booking_request, now=now, **more)
+    )
 
 
 def away(database: Database, town: Town) -> None:
@@ -77,33 +83,35 @@ def clean(database: Database) -> bool:
 def test_a_hold_does_not_outlive_what_keeps_everybody_away(
     sqlite_database: Database, town: Town, happens: Any, refusal: type[Exception]
 ) -> None:
-    kept = hold(sqlite_database, town.patient(), town.wish())
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
     happens(sqlite_database, town)
     with pytest.raises(refusal):
-        book(sqlite_database, town.patient(), town.wish(), hold_id=kept.id)
+        book(sqlite_database, town.patient(), town.booking_request(), hold_id=kept.id)
     assert clean(sqlite_database)
 
 
 def test_a_hold_whose_time_has_begun_is_neither_stretched_nor_booked(
     sqlite_database: Database, town: Town
 ) -> None:
-    kept = hold(sqlite_database, town.patient(), town.wish())
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
     later = MONDAY_9 + timedelta(minutes=1)
-    with pytest.raises(errors.HoldLapsed):
+    with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
             lambda session: booking.extend_hold(
                 session, town.patient(), kept.id, now=later, keep=TEN_MINUTES, limit=3
             )
         )
     with pytest.raises(errors.InThePast):
-        book(sqlite_database, town.patient(), town.wish(), later, hold_id=kept.id)
+        book(sqlite_database, town.patient(), town.booking_request(), later, hold_id=kept.id)
 
 
 def test_a_hold_of_another_length_is_booked_as_long_as_is_wanted(
     sqlite_database: Database, town: Town
 ) -> None:
-    kept = hold(sqlite_database, town.patient(), town.wish())
-    appointment = book(sqlite_database, town.patient(), town.wish(minutes=60), hold_id=kept.id)
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
+    appointment = book(
+        sqlite_database, town.patient(), town.booking_request(minutes=60), hold_id=kept.id
+    )
     assert appointment.minutes == 60
     assert clean(sqlite_database)
 
@@ -112,12 +120,12 @@ def test_a_hold_for_nobody_is_booked_for_the_patient_who_is_named_then(
     sqlite_database: Database, town: Town
 ) -> None:
     program = Actor(role=Role.NETWORK_ADMIN, program="pas")
-    kept = hold(sqlite_database, program, town.wish(patient=None))
-    appointment = book(sqlite_database, program, town.wish(), hold_id=kept.id)
+    kept = hold(sqlite_database, program, town.booking_request(patient=None))
+    appointment = book(sqlite_database, program, town.booking_request(), hold_id=kept.id)
     assert (appointment.patient_id, appointment.status) == (town.patients[0], Status.BOOKED)
     assert clean(sqlite_database)
     with pytest.raises(errors.PatientBusy):
-        book(sqlite_database, SYSTEM, town.wish(schedule=town.physio_at_hospital))
+        book(sqlite_database, SYSTEM, town.booking_request(schedule=town.physio_at_hospital))
 
 
 # What is urgent, and until when
@@ -128,23 +136,27 @@ def amend(database: Database, actor: Actor, appointment: Appointment, **more: An
     return database.run(lambda session: booking.amend(session, actor, appointment.id, **arguments))
 
 
-def urgent(wish: booking.Wish) -> booking.Wish:
-    return booking.Wish(
-        wish.schedule_id, wish.start, wish.minutes, wish.patient_id, priority=Priority.URGENT
+def urgent(booking_request: booking.BookingRequest) -> booking.BookingRequest:
+    return booking.BookingRequest(
+        booking_request.schedule_id,
+        booking_request.start,
+        booking_request.minutes,
+        booking_request.patient_id,
+        priority=Priority.URGENT,
     )
 
 
 def test_patients_do_not_say_that_they_are_urgent(sqlite_database: Database, town: Town) -> None:
-    wish = urgent(town.wish())
-    with pytest.raises(errors.NotYourPriority):
-        book(sqlite_database, town.patient(), wish)
-    kept = hold(sqlite_database, town.patient(), town.wish())
-    with pytest.raises(errors.NotYourPriority):
-        book(sqlite_database, town.patient(), wish, hold_id=kept.id)
-    appointment = book(sqlite_database, town.clerk, wish)
+    booking_request = urgent(town.booking_request())
+    with pytest.raises(errors.PriorityNotAllowed):
+        book(sqlite_database, town.patient(), booking_request)
+    kept = hold(sqlite_database, town.patient(), town.booking_request())
+    with pytest.raises(errors.PriorityNotAllowed):
+        book(sqlite_database, town.patient(), booking_request, hold_id=kept.id)
+    appointment = book(sqlite_database, town.clerk, booking_request)
     for priority in Priority:
         if priority != appointment.priority:
-            with pytest.raises(errors.NotYourPriority):
+            with pytest.raises(errors.PriorityNotAllowed):
                 amend(sqlite_database, town.patient(), appointment, priority=priority)
     kept_so = amend(sqlite_database, town.patient(), appointment, priority=Priority.URGENT)
     assert (kept_so.reason, kept_so.priority) == ("Fever", Priority.URGENT)
@@ -153,7 +165,7 @@ def test_patients_do_not_say_that_they_are_urgent(sqlite_database: Database, tow
 def test_patients_amend_until_the_cut_off_and_carers_later(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     late = {"now": MONDAY_9 - timedelta(hours=1), "cutoff": timedelta(hours=2)}
     with pytest.raises(errors.TooLateToChange):
         amend(sqlite_database, town.patient(), appointment, **late)
@@ -166,7 +178,7 @@ def test_patients_amend_until_the_cut_off_and_carers_later(
 def test_staff_move_appointments_only_where_they_may_book(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
 
     def moved(actor: Actor) -> Appointment:
         return sqlite_database.run(
@@ -196,9 +208,9 @@ def becomes(database: Database, town: Town, appointment: Appointment, to: Status
 
 
 def test_a_missed_appointment_leaves_the_day_free(sqlite_database: Database, town: Town) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     becomes(sqlite_database, town, appointment, Status.NO_SHOW)
-    later = town.wish(MONDAY_9 + 6 * HALF_HOUR)
+    later = town.booking_request(MONDAY_9 + 6 * HALF_HOUR)
     second = book(sqlite_database, town.patient(), later, MONDAY_9 + timedelta(hours=2))
     assert second.status == Status.BOOKED
     # Taken back, it is live beside the other, as a second appointment that those who give care
@@ -210,12 +222,12 @@ def test_a_missed_appointment_leaves_the_day_free(sqlite_database: Database, tow
 def test_a_miss_that_is_taken_back_keeps_the_day_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    appointment = book(sqlite_database, town.patient(), town.wish())
+    appointment = book(sqlite_database, town.patient(), town.booking_request())
     key = appointment.one_a_day
     assert becomes(sqlite_database, town, appointment, Status.NO_SHOW).one_a_day is None
     assert becomes(sqlite_database, town, appointment, Status.BOOKED).one_a_day == key
-    with pytest.raises(errors.OneADay):
-        book(sqlite_database, town.patient(), town.wish(MONDAY_9 + 6 * HALF_HOUR))
+    with pytest.raises(errors.DailyLimitReached):
+        book(sqlite_database, town.patient(), town.booking_request(MONDAY_9 + 6 * HALF_HOUR))
 
 
 # Several schedules at once
@@ -303,11 +315,11 @@ def test_who_signs_in_and_works_nowhere_yet_is_added_by_the_network(
 def test_who_runs_one_of_two_centres_blocks_no_time_at_both(
     sqlite_database: Database, town: Town
 ) -> None:
-    here = book(sqlite_database, town.patient(), town.wish())
+    here = book(sqlite_database, town.patient(), town.booking_request())
     there = book(
         sqlite_database,
         town.patient(1),
-        town.wish(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
+        town.booking_request(MONDAY_9 + HALF_HOUR, schedule=town.gp_at_clinic, patient=1),
     )
     details = AbsenceDetails(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR

@@ -44,7 +44,9 @@ def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> N
 
     def work(session: Session) -> None:
         start = MONDAY_9 + patient * timedelta(minutes=30)
-        appointment = booking.book(session, SYSTEM, town.wish(start, patient=patient), now=NOW)
+        appointment = booking.book(
+            session, SYSTEM, town.booking_request(start, patient=patient), now=NOW
+        )
         steps = {
             Status.FULFILLED: (Status.ARRIVED, Status.FULFILLED),
             Status.CANCELLED: (Status.CANCELLED,),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from clinic import NOW, REASON, START, Clinic, book, cancel, change, move, open_clinic
 from engines import Counted
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
@@ -93,8 +93,10 @@ def test_patients_see_their_own_and_their_dependents_appointments(database: Data
         stranger = directory.add_patient(session, SYSTEM, PatientDetails(name="Stan"), now=NOW)
         session.flush()
         for number, patient in enumerate((mia, stranger)):
-            wish = Wish(clinic.schedule, START + timedelta(hours=1 + number), 30, patient.id)
-            booking.book(session, SYSTEM, wish, now=NOW)
+            booking_request = BookingRequest(
+                clinic.schedule, START + timedelta(hours=1 + number), 30, patient.id
+            )
+            booking.book(session, SYSTEM, booking_request, now=NOW)
 
     database.run(add_child)
     book(database, clinic)
@@ -146,8 +148,8 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
 
 
 def test_an_appointment_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
-    wish = Wish(clinic.service_schedule, START, 30, None)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(clinic.service_schedule, START, 30, None)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
     assert called(sqlite_database, staff(sqlite_database, 1)) == ["Booked"]
 
 
@@ -166,9 +168,11 @@ def test_cancelled_appointments_and_holds_are_left_out(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    wish = Wish(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
+    booking_request = BookingRequest(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
     sqlite_database.run(
-        lambda session: booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10))
+        lambda session: booking.hold(
+            session, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)
+        )
     )
     assert len(events(sqlite_database, clinic.patient_account)) == 1
     cancel(sqlite_database, appointment)

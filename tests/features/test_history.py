@@ -343,7 +343,7 @@ def test_entries_are_sifted_by_kind(surgery: Surgery) -> None:
 
 def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
     surgery.see(surgery.town.gp_at_hospital, patient=1, status=Status.CANCELLED)
-    surgery.see(surgery.town.gp_at_hospital, patient=2, status=Status.LAPSED)
+    surgery.see(surgery.town.gp_at_hospital, patient=2, status=Status.EXPIRED)
 
     def found(text: str) -> list[str]:
         people, count = surgery.database.read(

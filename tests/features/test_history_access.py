@@ -186,7 +186,7 @@ def net(database: Database) -> Network:
         (Status.ARRIVED, CARE),
         (Status.FULFILLED, CARE),
         (Status.HELD, None),
-        (Status.LAPSED, None),
+        (Status.EXPIRED, None),
         (Status.CANCELLED, None),
         (Status.NO_SHOW, None),
         (Status.ENTERED_IN_ERROR, None),

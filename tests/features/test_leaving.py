@@ -17,7 +17,17 @@ from openslot.identity.models import Account, Role
 from openslot.offers.leaving import delete_own_account
 from openslot.offers.models import OfferStatus, Waiting
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import appointment, assert_clean, book, cancel, entry, offers, open_offer, sweep, wait
+from waitroom import (
+    appointment,
+    assert_clean,
+    book,
+    cancel,
+    entry,
+    expire_due,
+    offers,
+    open_offer,
+    wait,
+)
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 
@@ -51,14 +61,14 @@ def test_the_time_that_was_kept_is_free_for_the_next(
 ) -> None:
     first = wait(database, town, by=leaver)
     second = wait(database, town, 1)
-    assert sweep(database) == 1
+    assert expire_due(database) == 1
     offer = open_offer(database, first)
     assert offer
     leave(database, leaver)
     assert entry(database, first).status == Waiting.LEFT
     assert [one.id for one in offers(database, OfferStatus.WITHDRAWN)] == [offer.id]
-    assert appointment(database, offer.hold_id).status == Status.LAPSED
-    assert sweep(database) == 1
+    assert appointment(database, offer.hold_id).status == Status.EXPIRED
+    assert expire_due(database) == 1
     assert open_offer(database, second)
     assert_clean(database)
 
@@ -71,7 +81,7 @@ def test_nothing_that_comes_free_later_is_offered(
     waited = wait(database, town, by=leaver, **window)
     leave(database, leaver)
     cancel(database, taken.id)
-    assert sweep(database) == 0
+    assert expire_due(database) == 0
     assert offers(database) == []
     assert entry(database, waited).ended_at == NOW
 
@@ -83,11 +93,11 @@ def test_an_earlier_time_for_an_appointment_goes_with_the_appointment(
     wait(
         database, town, by=leaver, schedule_id=None, appointment_id=own.id, practitioner_id=town.gp
     )
-    assert sweep(database) == 1
+    assert expire_due(database) == 1
     leave(database, leaver)
     assert appointment(database, own.id).status == Status.CANCELLED
     assert offers(database) == []
-    assert sweep(database) == 0
+    assert expire_due(database) == 0
     assert_clean(database)
 
 

@@ -16,11 +16,11 @@ DAY = timedelta(days=1)
 UNTIL = NOW + timedelta(hours=8)
 
 
-def keep_for_move(
+def hold_for_reschedule(
     database: Database, one: Appointment, schedule: int, start: object = MONDAY_9
 ) -> Appointment:
     return database.run(
-        lambda session: offered.keep_for_move(
+        lambda session: offered.hold_for_reschedule(
             session, one.id, schedule, start, now=NOW, until=UNTIL
         )
     )
@@ -28,7 +28,9 @@ def keep_for_move(
 
 def keep_new(database: Database, town: Town, patient: int = 0) -> Appointment:
     return database.run(
-        lambda session: offered.keep_new(session, town.wish(patient=patient), now=NOW, until=UNTIL)
+        lambda session: offered.keep_new(
+            session, town.booking_request(patient=patient), now=NOW, until=UNTIL
+        )
     )
 
 
@@ -41,7 +43,7 @@ def take(database: Database, town: Town, hold: Appointment, patient: int = 0) ->
 def test_a_time_is_kept_beside_the_appointment_that_it_would_replace(database: Database) -> None:
     town = build_town(database)
     later = book(database, town, 0, MONDAY_9 + DAY)
-    hold = keep_for_move(database, later, town.gp_at_clinic)
+    hold = hold_for_reschedule(database, later, town.gp_at_clinic)
     assert (hold.offered, hold.one_a_day, hold.referral_use) == (True, None, None)
     moved = database.run(
         lambda session: offered.take(session, town.patient(), hold.id, now=NOW, instead_of=later.id)
@@ -57,14 +59,14 @@ def test_only_times_that_can_be_booked_are_kept(
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     with pytest.raises((errors.OffGrid, errors.OutsideHours)):
-        keep_for_move(sqlite_database, later, town.gp_at_hospital, start)
+        hold_for_reschedule(sqlite_database, later, town.gp_at_hospital, start)
 
 
 def test_time_that_is_taken_is_not_kept(sqlite_database: Database, town: Town) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     book(sqlite_database, town, 1)
     with pytest.raises(errors.SlotTaken):
-        keep_for_move(sqlite_database, later, town.gp_at_hospital)
+        hold_for_reschedule(sqlite_database, later, town.gp_at_hospital)
 
 
 def test_an_appointment_goes_neither_to_another_kind_nor_to_another_specialist(
@@ -73,23 +75,25 @@ def test_an_appointment_goes_neither_to_another_kind_nor_to_another_specialist(
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     for schedule in (town.physio_at_hospital, town.specialist_at_hospital, town.scan):
         with pytest.raises(NotFound):
-            keep_for_move(sqlite_database, later, schedule)
+            hold_for_reschedule(sqlite_database, later, schedule)
 
 
 def test_a_day_with_another_appointment_is_not_kept(sqlite_database: Database, town: Town) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     book(sqlite_database, town, 0, MONDAY_9 + 4 * HALF_HOUR)
-    with pytest.raises(errors.OneADay):
-        keep_for_move(sqlite_database, later, town.gp_at_hospital)
+    with pytest.raises(errors.DailyLimitReached):
+        hold_for_reschedule(sqlite_database, later, town.gp_at_hospital)
 
 
 def test_what_the_patient_made_stays_when_we_keep_a_time_for_them(
     sqlite_database: Database, town: Town
 ) -> None:
-    wish = town.wish(schedule=town.physio_at_hospital, start=MONDAY_9 + 4 * HALF_HOUR)
+    booking_request = town.booking_request(
+        schedule=town.physio_at_hospital, start=MONDAY_9 + 4 * HALF_HOUR
+    )
     own = sqlite_database.run(
         lambda session: booking.hold(
-            session, town.patient(), wish, now=NOW, keep=timedelta(minutes=10)
+            session, town.patient(), booking_request, now=NOW, keep=timedelta(minutes=10)
         )
     )
     keep_new(sqlite_database, town)
@@ -101,25 +105,27 @@ def test_an_offered_time_is_not_booked_or_stretched_past_its_offer(
     sqlite_database: Database, town: Town
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
-    hold = keep_for_move(sqlite_database, later, town.gp_at_hospital)
-    with pytest.raises(errors.HoldLapsed):
+    hold = hold_for_reschedule(sqlite_database, later, town.gp_at_hospital)
+    with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
             lambda session: booking.extend_hold(
                 session, town.patient(), hold.id, now=NOW, keep=DAY, limit=2
             )
         )
-    with pytest.raises(errors.WrongMove):
+    with pytest.raises(errors.InvalidTransition):
         sqlite_database.run(
             lambda session: booking.change_status(
                 session, town.patient(), hold.id, Status.BOOKED, now=NOW, cutoff=DAY
             )
         )
     booked = sqlite_database.run(
-        lambda session: booking.book(session, town.patient(), town.wish(), now=NOW, hold_id=hold.id)
+        lambda session: booking.book(
+            session, town.patient(), town.booking_request(), now=NOW, hold_id=hold.id
+        )
     )
     assert booked.id != hold.id
     assert booked.one_a_day is not None
-    assert appointment(sqlite_database, hold.id).status == Status.LAPSED
+    assert appointment(sqlite_database, hold.id).status == Status.EXPIRED
     assert_clean(sqlite_database)
 
 
@@ -134,7 +140,7 @@ def test_moving_an_appointment_lets_what_stands_in_its_way_go(
         )
     )
     assert moved.starts_at == MONDAY_9
-    assert appointment(sqlite_database, hold.id).status == Status.LAPSED
+    assert appointment(sqlite_database, hold.id).status == Status.EXPIRED
     assert_clean(sqlite_database)
 
 
@@ -142,28 +148,28 @@ def test_what_ran_out_or_was_let_go_is_not_taken(sqlite_database: Database, town
     hold = keep_new(sqlite_database, town)
     with pytest.raises(NotFound):
         take(sqlite_database, town, hold, patient=1)
-    with pytest.raises(errors.HoldLapsed):
+    with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
             lambda session: offered.take(session, town.patient(), hold.id, now=UNTIL)
         )
     sqlite_database.run(
-        lambda session: offered.let_go(session, [session.get(Appointment, hold.id)], now=NOW)
+        lambda session: offered.release_holds(session, [session.get(Appointment, hold.id)], now=NOW)
     )
-    with pytest.raises(errors.HoldLapsed):
+    with pytest.raises(errors.HoldExpired):
         take(sqlite_database, town, hold)
     assert_clean(sqlite_database)
 
 
 def test_an_appointment_that_is_gone_is_not_moved(sqlite_database: Database, town: Town) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
-    hold = keep_for_move(sqlite_database, later, town.gp_at_hospital)
+    hold = hold_for_reschedule(sqlite_database, later, town.gp_at_hospital)
     cancel(sqlite_database, later.id)
-    with pytest.raises(errors.WrongMove):
+    with pytest.raises(errors.InvalidTransition):
         sqlite_database.run(
             lambda session: offered.take(
                 session, town.patient(), hold.id, now=NOW, instead_of=later.id
             )
         )
-    with pytest.raises(errors.WrongMove):
-        keep_for_move(sqlite_database, later, town.gp_at_hospital, MONDAY_9 + HALF_HOUR)
+    with pytest.raises(errors.InvalidTransition):
+        hold_for_reschedule(sqlite_database, later, town.gp_at_hospital, MONDAY_9 + HALF_HOUR)
     assert_clean(sqlite_database)

@@ -7,20 +7,20 @@ from uuid import UUID
 
 import pytest
 
-from openslot.booking import retire
+from openslot.booking import deactivate
 from openslot.booking.errors import CentreClosed, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.directory.rules import SYSTEM
-from openslot.offers.errors import OfferOver
+from openslot.offers.errors import OfferExpired
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Referral
 from openslot.schedules import commands as schedules
 from referring import TUESDAY_9, Dentists
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import accept, appointment, assert_clean, book, entry, offers, sweep, wait
+from waitroom import accept, appointment, assert_clean, book, entry, expire_due, offers, wait
 
 DAY = timedelta(days=1)
 ACCEPTANCE = NOW + timedelta(hours=3)
@@ -36,7 +36,7 @@ def offered_dentist(dentists: Dentists, **more: Any) -> tuple[WaitingEntry, Offe
         starts_until=TUESDAY_9 + HALF_HOUR,
         **more,
     )
-    sweep(dentists.database)
+    expire_due(dentists.database)
     [offer] = offers(dentists.database)
     return one, offer
 
@@ -71,11 +71,11 @@ def test_an_offered_time_is_not_booked_with_a_letter_that_holds_no_more(
     spoil(dentists, letter)
     with pytest.raises(ReferralSpent):
         accept(database, dentists.town.patient(), offer.id, ACCEPTANCE)
-    sweep(database, ACCEPTANCE)
+    expire_due(database, ACCEPTANCE)
     assert withdrawn(database) == [offer.id]
-    assert appointment(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.EXPIRED
     assert entry(database, one).status == Waiting.WAITING
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(database, dentists.town.patient(), offer.id, ACCEPTANCE)
     assert_clean(database)
 
@@ -89,7 +89,7 @@ def test_another_letter_to_that_specialist_takes_the_place_of_one_that_was_revok
     _, offer = offered_dentist(dentists)
     revoke(dentists, first)
     second = dentists.sent(to=dentists.first if to_person else None)
-    sweep(database)
+    expire_due(database)
     assert [one.id for one in offers(database)] == [offer.id]
     taken = accept(database, dentists.town.patient(), offer.id)
     assert (taken.referral_id, taken.referral_use) == (second, second)
@@ -104,7 +104,7 @@ def test_a_letter_to_another_specialist_does_not(sqlite_database: Database, town
     dentists.sent(to=dentists.second)
     with pytest.raises(ReferralSpent):
         accept(sqlite_database, town.patient(), offer.id)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert withdrawn(sqlite_database) == [offer.id]
 
 
@@ -115,11 +115,11 @@ def test_a_letter_that_another_appointment_uses_does_not(
     first = dentists.sent()
     _, offer = offered_dentist(dentists)
     second = dentists.sent(to=dentists.first)
-    dentists.book(dentists.wish(TUESDAY_9 + DAY), referral=second)
+    dentists.book(dentists.booking_request(TUESDAY_9 + DAY), referral=second)
     revoke(dentists, first)
     with pytest.raises(ReferralSpent):
         accept(sqlite_database, town.patient(), offer.id)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert withdrawn(sqlite_database) == [offer.id]
 
 
@@ -129,10 +129,10 @@ def test_a_letter_that_another_hold_bears_is_taken_from_it(database: Database) -
     _, offer = offered_dentist(dentists)
     revoke(dentists, first)
     second = dentists.sent()
-    kept = dentists.hold(dentists.wish(TUESDAY_9 + DAY))
+    kept = dentists.hold(dentists.booking_request(TUESDAY_9 + DAY))
     assert kept.referral_use == second
     assert accept(database, dentists.town.patient(), offer.id).referral_use == second
-    assert appointment(database, kept.id).status == Status.LAPSED
+    assert appointment(database, kept.id).status == Status.EXPIRED
     assert_clean(database)
 
 
@@ -151,7 +151,7 @@ def close(session: Any, town: Town) -> None:
     )
 
 
-def retired(verb: Callable[..., None], what: str) -> Callable[[Any, Town], None]:
+def deactivated(verb: Callable[..., None], what: str) -> Callable[[Any, Town], None]:
     def work(session: Any, town: Town) -> None:
         verb(session, SYSTEM, getattr(town, what), active=False, now=NOW)
 
@@ -160,9 +160,9 @@ def retired(verb: Callable[..., None], what: str) -> Callable[[Any, Town], None]
 
 GONE = {
     "closed": (close, CentreClosed),
-    "schedule": (retired(retire.retire_schedule, "gp_at_hospital"), NotFound),
-    "practitioner": (retired(retire.retire_practitioner, "gp"), NotFound),
-    "centre": (retired(retire.retire_centre, "hospital"), NotFound),
+    "schedule": (deactivated(deactivate.deactivate_schedule, "gp_at_hospital"), NotFound),
+    "practitioner": (deactivated(deactivate.deactivate_practitioner, "gp"), NotFound),
+    "centre": (deactivated(deactivate.deactivate_centre, "hospital"), NotFound),
 }
 
 
@@ -173,15 +173,15 @@ def test_a_time_where_nobody_can_be_seen_any_more_is_withdrawn_and_the_wait_goes
     town = build_town(database)
     one = wait(database, town)
     other = wait(database, town, 1, schedule_id=town.physio_at_hospital)
-    sweep(database)
+    expire_due(database)
     offer = next(row for row in offers(database) if row.entry_id == one.id)
     change, refusal = GONE[how]
     database.run(lambda session: change(session, town))
     with pytest.raises(refusal):
         accept(database, town.patient(), offer.id)
-    sweep(database)
+    expire_due(database)
     assert offer.id in withdrawn(database)
-    assert appointment(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.EXPIRED
     assert entry(database, one).status == Waiting.WAITING
     left = [row.entry_id for row in offers(database)]
     assert left == ([other.id] if how in ("schedule", "practitioner") else [])
@@ -193,18 +193,22 @@ def test_a_service_that_is_no_more_is_offered_no_longer(
     sqlite_database: Database, town: Town, what: str
 ) -> None:
     wait(sqlite_database, town, schedule_id=town.scan)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
 
     def change(session: Any) -> None:
         if what == "department":
-            retire.retire_department(session, SYSTEM, town.department, active=False, now=NOW)
+            deactivate.deactivate_department(
+                session, SYSTEM, town.department, active=False, now=NOW
+            )
         else:
             schedule = session.get(schedules.Schedule, town.scan)
-            retire.retire_service(session, SYSTEM, schedule.service_id, active=False, now=NOW)
+            deactivate.deactivate_service(
+                session, SYSTEM, schedule.service_id, active=False, now=NOW
+            )
 
     sqlite_database.run(change)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert withdrawn(sqlite_database) == [offer.id]
 
 
@@ -212,9 +216,9 @@ def test_whoever_waited_is_offered_the_next_time_when_the_centre_closes(
     sqlite_database: Database, town: Town
 ) -> None:
     one = wait(sqlite_database, town, starts_until=MONDAY_9 + 2 * DAY)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     sqlite_database.run(lambda session: close(session, town))
-    assert sweep(sqlite_database) == 1
+    assert expire_due(sqlite_database) == 1
     [offer] = offers(sqlite_database)
     assert (offer.entry_id, start_of(sqlite_database, offer)) == (one.id, MONDAY_9 + DAY)
 
@@ -229,12 +233,12 @@ def test_a_time_that_would_replace_an_appointment_is_withdrawn_too(
 ) -> None:
     later = book(sqlite_database, town, 0, MONDAY_9 + DAY)
     wait(sqlite_database, town, appointment_id=later.id, patient_id=None)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(lambda session: close(session, town))
     with pytest.raises(CentreClosed):
         accept(sqlite_database, town.patient(), offer.id)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert withdrawn(sqlite_database) == [offer.id]
     assert appointment(sqlite_database, later.id).status == Status.BOOKED
     assert_clean(sqlite_database)

@@ -28,11 +28,11 @@ from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity.models import Role
 from openslot.offers import rebooking
 from openslot.offers.errors import (
+    DecisionsOutOfDate,
+    DuplicateTime,
     HasArrived,
-    NotInside,
-    OfferOver,
-    OtherAppointments,
-    SameTimeTwice,
+    OfferExpired,
+    OutsideNetwork,
 )
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
 from openslot.offers.rebooking import Decided, Hit
@@ -49,8 +49,8 @@ from waitroom import (
     book,
     cancel,
     decline,
+    expire_due,
     offers,
-    sweep,
     wait,
 )
 
@@ -128,7 +128,7 @@ def test_who_runs_one_centre_decides_about_appointments_there_alone(
             lambda session: rebooking.decide(session, manager, town.gp, decisions, now=NOW)
         )
 
-    with pytest.raises(NotInside):
+    with pytest.raises(OutsideNetwork):
         decide(there)
     assert decide(here) == 1
 
@@ -310,10 +310,10 @@ def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     assert undecided(sqlite_database, town) == []
-    sweep(sqlite_database, offer.expires_at)
+    expire_due(sqlite_database, offer.expires_at)
     assert appointment(sqlite_database, one.id).starts_at == MONDAY_9
     assert undecided(sqlite_database, town, offer.expires_at) == [one.id]
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id, offer.expires_at)
     assert_clean(sqlite_database)
 
@@ -343,7 +343,7 @@ def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, to
     sqlite_database.run(
         lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
     )
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
     assert undecided(sqlite_database, town) == []
     assert_clean(sqlite_database)
@@ -352,14 +352,14 @@ def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, to
 def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, town: Town) -> None:
     one = book(sqlite_database, town, 0)
     other = book(sqlite_database, town, 1, MONDAY_9 + HALF_HOUR)
-    with pytest.raises(OtherAppointments):
+    with pytest.raises(DecisionsOutOfDate):
         enter(sqlite_database, town, {one.id: KEEP})
     same = moved_to(town.gp_at_hospital, MONDAY_9 + DAY)
-    with pytest.raises(SameTimeTwice):
+    with pytest.raises(DuplicateTime):
         enter(sqlite_database, town, {one.id: same, other.id: same})
     with pytest.raises(Invalid):
         enter(sqlite_database, town, {one.id: KEEP, other.id: Decided(Choice.MOVE)})
-    with pytest.raises(NotInside):
+    with pytest.raises(OutsideNetwork):
         sqlite_database.run(
             lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
         )
@@ -499,7 +499,7 @@ def test_a_patient_who_moves_the_appointment_elsewhere_gives_the_proposal_back(
             session, town.patient(), one.id, MONDAY_9 + 2 * DAY, now=NOW, cutoff=timedelta(0)
         )
     )
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
     assert book(sqlite_database, town, 1, MONDAY_9 + DAY).status == Status.BOOKED
     assert_clean(sqlite_database)
@@ -509,12 +509,12 @@ def test_time_that_is_blocked_is_offered_to_nobody_any_more(
     sqlite_database: Database, town: Town
 ) -> None:
     wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     enter(sqlite_database, town, {})
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
-    assert sweep(sqlite_database) == 0
+    assert expire_due(sqlite_database) == 0
     assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
     assert_clean(sqlite_database)
 
@@ -524,7 +524,7 @@ def test_an_offered_time_inside_an_absence_cannot_be_taken(
 ) -> None:
     """However the absence came to be."""
     wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
 
     def block(session: Any) -> None:
@@ -588,7 +588,7 @@ def test_another_time_is_at_the_same_centre_where_there_is_one(
     sqlite_database: Database, town: Town
 ) -> None:
     """Also where the practitioner is free sooner elsewhere; other centres come behind."""
-    at_clinic = town.wish(schedule=town.gp_at_clinic)
+    at_clinic = town.booking_request(schedule=town.gp_at_clinic)
     sqlite_database.run(lambda session: booking.book(session, SYSTEM, at_clinic, now=NOW))
     days = tuple(one for one in WEEKDAYS if one.weekday in (0, 4))
     sqlite_database.run(

@@ -24,10 +24,10 @@ from openslot.referrals import commands as referrals
 from openslot.referrals import queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.errors import (
+    AddresseeUnavailable,
     AlreadyAnswered,
     NoAddressee,
     NoAppointmentYet,
-    NobodyThere,
     OnlyGps,
     WrongState,
 )
@@ -120,8 +120,8 @@ def test_a_draft_is_not_sent_once_the_gp_may_read_no_more(dentists: Dentists) ->
 @pytest.mark.parametrize(
     ("addressee", "refusal"),
     [
-        ({"expertise": "Alchemy"}, NobodyThere),
-        ({"practitioner_id": 2**31 - 1}, NobodyThere),
+        ({"expertise": "Alchemy"}, AddresseeUnavailable),
+        ({"practitioner_id": 2**31 - 1}, AddresseeUnavailable),
     ],
 )
 def test_a_letter_goes_to_somebody_who_is_there(
@@ -159,14 +159,14 @@ def test_a_draft_to_somebody_who_left_meanwhile_is_not_sent(dentists: Dentists) 
     drafted = dentists.draft(to=dentists.first)
     to_area = dentists.draft()
     for person in (dentists.first, dentists.second):
-        retire(dentists, person)
+        deactivate(dentists, person)
     for one in (drafted, to_area):
-        with pytest.raises(NobodyThere):
+        with pytest.raises(AddresseeUnavailable):
             do(dentists, referrals.send, dentists.town.doctor, one, months=12, access_days=0)
         assert state_of(dentists, one) is State.DRAFT
 
 
-def retire(dentists: Dentists, person: int) -> None:
+def deactivate(dentists: Dentists, person: int) -> None:
     def work(session: Session) -> None:
         found = session.get(Practitioner, person)
         assert found is not None
@@ -234,7 +234,7 @@ def test_a_letter_that_does_not_fit_opens_nothing(dentists: Dentists, kind: str)
 def test_a_used_letter_opens_nothing_more(dentists: Dentists) -> None:
     sent = dentists.sent()
     dentists.book()
-    later = dentists.wish(TUESDAY_9 + timedelta(days=1), second=True)
+    later = dentists.booking_request(TUESDAY_9 + timedelta(days=1), second=True)
     for asked in (None, sent):
         with pytest.raises(ReferralSpent):
             dentists.book(later, referral=asked)
@@ -257,7 +257,7 @@ def test_what_does_not_take_place_gives_the_letter_back_but_staying_away_does_no
     sent = dentists.sent()
     appointment = dentists.book()
     dentists.becomes(appointment, *steps, now=TUESDAY_9 + HALF_HOUR)
-    later = dentists.wish(TUESDAY_9 + timedelta(days=1))
+    later = dentists.booking_request(TUESDAY_9 + timedelta(days=1))
     assert state_of(dentists, sent) is (State.SENT if comes_back else State.USED)
     if comes_back:
         assert dentists.book(later).referral_use == sent
@@ -271,14 +271,14 @@ def test_a_hold_takes_the_letter_and_its_lapse_gives_it_back(dentists: Dentists)
     kept = dentists.hold()
     assert kept.referral_use == sent
     assert state_of(dentists, sent) is State.SENT
-    other = dentists.book(dentists.wish(second=True), now=NOW + timedelta(hours=1))
+    other = dentists.book(dentists.booking_request(second=True), now=NOW + timedelta(hours=1))
     assert other.referral_use == sent
 
 
 def test_another_hold_lets_the_first_go_with_its_letter(dentists: Dentists) -> None:
     sent = dentists.sent()
     dentists.hold()
-    assert dentists.hold(dentists.wish(second=True)).referral_use == sent
+    assert dentists.hold(dentists.booking_request(second=True)).referral_use == sent
 
 
 def test_a_hold_is_confirmed_with_its_letter(dentists: Dentists) -> None:
@@ -309,7 +309,7 @@ def test_of_several_letters_the_named_one_is_used_or_else_what_runs_out_first(
 ) -> None:
     long, short = dentists.sent(months=12), dentists.sent(months=2)
     assert dentists.book().referral_use == short
-    later = dentists.wish(TUESDAY_9 + timedelta(days=1))
+    later = dentists.booking_request(TUESDAY_9 + timedelta(days=1))
     assert dentists.book(later, referral=long).referral_use == long
 
 
@@ -318,9 +318,9 @@ def test_a_letter_to_an_area_fits_however_it_is_spelt_and_one_to_a_person_that_p
 ) -> None:
     dentists.sent(to=dentists.first)
     with pytest.raises(ReferralRequired):
-        dentists.book(dentists.wish(second=True))
+        dentists.book(dentists.booking_request(second=True))
     dentists.sent()
-    assert dentists.book(dentists.wish(second=True))
+    assert dentists.book(dentists.booking_request(second=True))
 
 
 def test_who_gives_the_care_books_with_the_patients_letter_too(dentists: Dentists) -> None:
@@ -334,13 +334,13 @@ def test_a_stranger_learns_nothing_of_letters_by_booking(dentists: Dentists) -> 
     for patient in (0, 2):
         for hold in (None, uuid4()):
             with pytest.raises(NeedsPatient):
-                dentists.book(dentists.wish(patient=patient), by=stranger, hold=hold)
+                dentists.book(dentists.booking_request(patient=patient), by=stranger, hold=hold)
 
 
 def test_others_than_specialists_need_none_and_have_none(dentists: Dentists) -> None:
     dentists.sent()
     appointment = dentists.book(
-        dentists.town.wish(TUESDAY_9, schedule=dentists.town.physio_at_hospital)
+        dentists.town.booking_request(TUESDAY_9, schedule=dentists.town.physio_at_hospital)
     )
     assert (appointment.referral_id, appointment.referral_use) == (None, None)
 
@@ -352,7 +352,7 @@ def test_the_carer_books_with_the_letter_of_the_one_they_care_for(dentists: Dent
         patient_id=dentists.town.patients[0],
         dependents=frozenset({dentists.town.patients[1]}),
     )
-    assert dentists.book(dentists.wish(patient=1), by=carer).referral_use == sent
+    assert dentists.book(dentists.booking_request(patient=1), by=carer).referral_use == sent
 
 
 # Who sees what
@@ -485,9 +485,9 @@ def test_state_in_sql_says_what_the_rule_says_on_every_engine(database: Database
     revoked = dentists.sent()
     do(dentists, referrals.revoke, dentists.town.doctor, revoked)
     used_and_over = dentists.sent(to=dentists.second, months=1)
-    dentists.book(dentists.wish(second=True), referral=used_and_over)
+    dentists.book(dentists.booking_request(second=True), referral=used_and_over)
     dentists.sent(to=dentists.first)
-    dentists.hold(dentists.wish(TUESDAY_9 + HALF_HOUR))
+    dentists.hold(dentists.booking_request(TUESDAY_9 + HALF_HOUR))
 
     for now in (NOW, NOW + timedelta(days=50), NOW + timedelta(days=500)):
 
@@ -513,7 +513,7 @@ def test_specialists_are_found_by_name_and_area(dentists: Dentists) -> None:
     assert names("dental") == ["Amy Winehouse", "Nina Simone"]
     assert names("Jackson") == []
     assert dentists.database.read(queries.areas) in (["Dental"], ["dental"])
-    retire(dentists, dentists.first)
+    deactivate(dentists, dentists.first)
     assert names("dental") == ["Nina Simone"]
 
 
@@ -529,7 +529,7 @@ def test_a_booking_with_a_referral_takes_at_most_9_statements(
         dentists.book()
     assert counted.count <= 9, counted.texts
     with statements(database) as counted:
-        dentists.book(dentists.town.wish(TUESDAY_9 + 3 * HALF_HOUR))
+        dentists.book(dentists.town.booking_request(TUESDAY_9 + 3 * HALF_HOUR))
     assert counted.count <= 8, counted.texts
 
 

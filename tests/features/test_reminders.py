@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW, REASON, START, Clinic, book, both, cancel, change, move, open_clinic
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Status
 from openslot.core import outbox
 from openslot.core.config import Settings
@@ -241,8 +241,8 @@ def test_a_booking_that_was_rolled_back_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings
 ) -> None:
     def book_and_fail(session: Session) -> None:
-        wish = Wish(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, wish, now=NOW)
+        booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
+        booking.book(session, SYSTEM, booking_request, now=NOW)
         session.flush()
         raise RuntimeError
 

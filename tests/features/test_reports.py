@@ -43,9 +43,13 @@ def asked(database: Database, scope: Scope | None = None, **more: Any) -> Answer
     return database.read(read)
 
 
-def book(database: Database, town: Town, **wish: Any) -> Appointment:
+def book(database: Database, town: Town, **booking_request: Any) -> Appointment:
     """An appointment of the first patient with the GP, unless told otherwise."""
-    return database.run(lambda session: booking.book(session, SYSTEM, town.wish(**wish), now=NOW))
+    return database.run(
+        lambda session: booking.book(
+            session, SYSTEM, town.booking_request(**booking_request), now=NOW
+        )
+    )
 
 
 def test_the_figures_of_a_small_town(database: Database) -> None:
@@ -56,7 +60,7 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
         database, town, start=MONDAY_9 + timedelta(days=2), schedule=town.scan, patient=1
     )
     cancel(database, appointment)
-    hold = town.wish(schedule=town.physio_at_hospital, patient=2)
+    hold = town.booking_request(schedule=town.physio_at_hospital, patient=2)
     keep = timedelta(minutes=10)
     database.run(lambda session: booking.hold(session, SYSTEM, hold, now=NOW, keep=keep))
     found = asked(database)
@@ -140,13 +144,13 @@ def test_what_cannot_be_booked_any_more_keeps_its_appointments_and_has_no_open_t
     sqlite_database: Database, town: Town
 ) -> None:
     book(sqlite_database, town)
-    sqlite_database.run(_retire(town.gp_at_hospital))
+    sqlite_database.run(_deactivate(town.gp_at_hospital))
     found = asked(sqlite_database, centre_id=town.hospital, kind=Profession.GP)
     assert (found.tallies.total.appointments, found.uses.total) == (1, Use(0, 0))
     assert found.waits.total == Wait(None, None, 0)
 
 
-def _retire(schedule_id: int) -> Callable[[Session], None]:
+def _deactivate(schedule_id: int) -> Callable[[Session], None]:
     def work(session: Session) -> None:
         schedule = session.get(Schedule, schedule_id)
         assert schedule

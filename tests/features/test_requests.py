@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from engines import Counted
 from openslot.booking import check
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import InThePast, PatientBusy, SlotTaken, TooEarly
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.audit import events_of
@@ -19,19 +19,19 @@ from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage
-from openslot.directory.errors import StillBooked
+from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Service
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.feedback.errors import BadStars
 from openslot.identity.models import Role
-from openslot.requests import commands, queries, retire
+from openslot.requests import commands, deactivate, queries
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import (
-    HasBegun,
-    NoChange,
+    AlreadyStarted,
+    HasOpenRequests,
     NoDepartment,
+    NothingToChange,
     OwnService,
-    StillAsked,
     WrongState,
 )
 from openslot.requests.models import Kept, ServiceRequest
@@ -70,8 +70,8 @@ def refused(
 
 def book_scan(database: Database, wards: Wards) -> Appointment:
     """Somebody takes Monday at nine."""
-    wish = Wish(wards.scan_schedule, MONDAY_9, 30, None)
-    return database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, None)
+    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
 
 
 def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
@@ -170,7 +170,7 @@ def test_only_a_time_that_is_free_now_is_asked_for_or_proposed(
         lambda session: commands.propose(
             session, wards.radiology, request.id, TUESDAY_9, answer=None, now=NOW
         ),
-        NoChange,
+        NothingToChange,
     )
 
 
@@ -377,7 +377,7 @@ def test_what_has_begun_is_only_completed_and_not_before_its_day(
         lambda session: commands.cancel(session, wards.surgery, request.id, now=MONDAY_9),
         lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=MONDAY_9),
     ):
-        refused(sqlite_database, work, HasBegun)
+        refused(sqlite_database, work, AlreadyStarted)
     sqlite_database.run(
         lambda session: commands.complete(session, wards.radiology, request.id, now=MONDAY_9)
     )
@@ -524,34 +524,34 @@ def test_what_is_asked_for_is_not_taken_out_until_it_is_answered(
     request = ask(sqlite_database, wards)
     radiology, surgery = (one.department_id or 0 for one in (wards.radiology, wards.surgery))
     for work in (
-        lambda session: retire.retire_service(
+        lambda session: deactivate.deactivate_service(
             session, wards.radiology, wards.scan, active=False, now=NOW
         ),
-        lambda session: retire.retire_department(
+        lambda session: deactivate.deactivate_department(
             session, wards.admin, radiology, active=False, now=NOW
         ),
-        lambda session: retire.retire_department(
+        lambda session: deactivate.deactivate_department(
             session, wards.admin, surgery, active=False, now=NOW
         ),
-        lambda session: retire.retire_centre(
+        lambda session: deactivate.deactivate_centre(
             session, SYSTEM, wards.hospital, active=False, now=NOW
         ),
     ):
-        error = refused(sqlite_database, work, StillAsked)
+        error = refused(sqlite_database, work, HasOpenRequests)
         assert error.params["count"] == 1
     accept(sqlite_database, wards, request)
     refused(
         sqlite_database,
-        lambda session: retire.retire_service(
+        lambda session: deactivate.deactivate_service(
             session, wards.radiology, wards.scan, active=False, now=NOW
         ),
-        StillBooked,
+        HasAppointments,
     )
     sqlite_database.run(
         lambda session: commands.cancel(session, wards.surgery, request.id, now=NOW)
     )
     sqlite_database.run(
-        lambda session: retire.retire_service(
+        lambda session: deactivate.deactivate_service(
             session, wards.radiology, wards.scan, active=False, now=NOW
         )
     )
@@ -565,7 +565,7 @@ def test_who_may_not_take_it_out_does_not_learn_how_many_ask_for_it(
     ask(sqlite_database, wards)
     refused(
         sqlite_database,
-        lambda session: retire.retire_service(
+        lambda session: deactivate.deactivate_service(
             session, wards.ward, wards.scan, active=False, now=NOW
         ),
         Forbidden,

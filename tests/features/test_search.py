@@ -106,7 +106,7 @@ def test_what_is_out_of_the_directory_is_out_of_the_search(
 def test_the_earliest_time_of_the_network_comes_first(
     sqlite_database: Database, town: Town
 ) -> None:
-    booked = town.wish(MONDAY_9, minutes=60)
+    booked = town.booking_request(MONDAY_9, minutes=60)
     sqlite_database.run(lambda session: booking.book(session, SYSTEM, booked, now=NOW))
     wanted = Search(kinds=frozenset({"practitioner"}), order=Order.EARLIEST)
     results = search(sqlite_database, wanted)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
 from openslot.booking import offered
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
@@ -44,11 +44,11 @@ class Story:
     def book(self, by: Actor, *, now: datetime = NOW, hold: Appointment | None = None) -> UUID:
         """For Monday at nine."""
         hold_id = hold.id if hold else None
-        wish = self.town.wish()
-        return booking.book(self.session, by, wish, now=now, hold_id=hold_id).id
+        booking_request = self.town.booking_request()
+        return booking.book(self.session, by, booking_request, now=now, hold_id=hold_id).id
 
     def hold(self, by: Actor) -> Appointment:
-        kept = booking.hold(self.session, by, self.town.wish(), now=NOW, keep=HOUR)
+        kept = booking.hold(self.session, by, self.town.booking_request(), now=NOW, keep=HOUR)
         self.session.flush()
         return kept
 
@@ -143,7 +143,7 @@ def offered_and_taken_by_the_patient(story: Story) -> None:
 
 
 def _taken(story: Story, by: Actor) -> None:
-    kept = offered.keep_new(story.session, story.town.wish(), now=NOW, until=NOW + HOUR)
+    kept = offered.keep_new(story.session, story.town.booking_request(), now=NOW, until=NOW + HOUR)
     story.session.flush()
     offered.take(story.session, by, kept.id, now=NOW)
 
@@ -249,8 +249,10 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
             )
         )
         session.flush()
-        wish = Wish(town.specialist_at_hospital, MONDAY_9, 30, town.patients[0])
-        referrals.book(session, specialist, wish, now=NOW)
+        booking_request = BookingRequest(
+            town.specialist_at_hospital, MONDAY_9, 30, town.patients[0]
+        )
+        referrals.book(session, specialist, booking_request, now=NOW)
 
     sqlite_database.run(book)
     expected = CARE if names else None

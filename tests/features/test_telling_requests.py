@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from clinic import both, change
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority, Status
 from openslot.core import outbox
 from openslot.core.audit import Origin
@@ -313,8 +313,8 @@ def test_a_declined_request_is_told_with_the_time_that_was_wanted(
 def test_a_department_without_an_address_is_told_of_its_appointments_through_its_staff(
     sqlite_database: Database, wards: Wards, letters: Letters
 ) -> None:
-    wish = Wish(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
     assert "For:" not in mail["text"]
@@ -330,8 +330,8 @@ def test_staff_may_switch_mail_about_appointments_off(
         session.add(Preference(account_id=owner, requests=True, **kinds))
 
     sqlite_database.run(switch_off)
-    wish = Wish(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
+    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
     assert letters.new() == []
 
 

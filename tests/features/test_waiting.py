@@ -10,7 +10,7 @@ import pytest
 
 from openslot.booking import commands as booking
 from openslot.booking import errors
-from openslot.booking.errors import NotYourPriority
+from openslot.booking.errors import PriorityNotAllowed
 from openslot.booking.models import Priority, Status
 from openslot.core import audit, outbox
 from openslot.core.db import Database
@@ -22,8 +22,8 @@ from openslot.offers.errors import (
     AlreadyWaiting,
     BadWindow,
     NobodyOffersThis,
-    NothingEarlier,
-    OfferOver,
+    NoEarlierTime,
+    OfferExpired,
     TooManyEntries,
 )
 from openslot.offers.links import read_token, token_of
@@ -40,11 +40,11 @@ from waitroom import (
     cancel,
     decline,
     entry,
+    expire_due,
     offers,
     open_offer,
-    sweep,
     wait,
-    wish_to_wait,
+    waiting_details,
 )
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
@@ -61,7 +61,7 @@ def leave(database: Database, actor: Actor, entry_id: UUID) -> None:
 def test_a_patient_waits_for_themselves_and_never_as_urgent(
     sqlite_database: Database, town: Town
 ) -> None:
-    with pytest.raises(NotYourPriority):
+    with pytest.raises(PriorityNotAllowed):
         wait(sqlite_database, town, priority=Priority.URGENT)
     one = wait(sqlite_database, town)
     assert (one.patient_id, one.priority) == (town.patients[0], Priority.ROUTINE)
@@ -144,7 +144,7 @@ def test_a_specialist_is_waited_for_with_a_referral_only(
         )
     )
     one = wait(sqlite_database, town, schedule_id=town.specialist_at_hospital)
-    assert sweep(sqlite_database) == 1
+    assert expire_due(sqlite_database) == 1
     offer = open_offer(sqlite_database, one)
     assert offer is not None
     taken = accept(sqlite_database, town.patient(), offer.id)
@@ -164,7 +164,7 @@ def test_an_appointment_is_replaced_by_earlier_times_within_its_reach_only(
     one = wait(sqlite_database, town, starts_until=TUESDAY_9 + WEEK, **replaced)
     assert (one.starts_until, one.patient_id) == (TUESDAY_9, town.patients[0])
     soon = TUESDAY_9 - timedelta(hours=1)
-    with pytest.raises(NothingEarlier):
+    with pytest.raises(NoEarlierTime):
         wait(sqlite_database, town, now=soon, **replaced)
 
 
@@ -182,7 +182,7 @@ def test_a_department_waits_with_an_appointment_that_has_no_patient(
         starts_from=NOW,
     )
     assert one.department_id == town.department
-    assert sweep(sqlite_database) == 1
+    assert expire_due(sqlite_database) == 1
     offer = open_offer(sqlite_database, one)
     assert offer is not None
     stranger = replace(town.clerk, department_id=10**6)
@@ -234,11 +234,11 @@ def test_urgent_goes_first_and_then_who_waits_longest(
         priority=Priority.URGENT,
         now=NOW + timedelta(minutes=2),
     )
-    assert sweep(sqlite_database) == 1
+    assert expire_due(sqlite_database) == 1
     [offer] = offers(sqlite_database)
     assert offer.entry_id == urgent.id
     decline(sqlite_database, town.patient(2), offer.id)
-    assert sweep(sqlite_database) == 1
+    assert expire_due(sqlite_database) == 1
     assert open_offer(sqlite_database, first) is not None
 
 
@@ -246,7 +246,7 @@ def test_an_offer_holds_the_time_is_told_and_says_in_the_audit_why(
     sqlite_database: Database, town: Town
 ) -> None:
     one = wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     assert offer.expires_at == NOW + HALF_DAY
     hold = appointment(sqlite_database, offer.hold_id)
@@ -268,13 +268,13 @@ def test_never_the_same_time_twice_and_one_offer_at_a_time(
     sqlite_database: Database, town: Town
 ) -> None:
     one = wait(sqlite_database, town, starts_until=MONDAY_9 + 2 * HALF_HOUR)
-    assert (sweep(sqlite_database), sweep(sqlite_database)) == (1, 0)
+    assert (expire_due(sqlite_database), expire_due(sqlite_database)) == (1, 0)
     starts = []
     while offer := open_offer(sqlite_database, one):
         starts.append(appointment(sqlite_database, offer.hold_id).starts_at)
         assert len(starts) <= 2
         decline(sqlite_database, town.patient(), offer.id)
-        sweep(sqlite_database)
+        expire_due(sqlite_database)
     assert starts == [MONDAY_9, MONDAY_9 + HALF_HOUR]
     assert entry(sqlite_database, one).status == Waiting.WAITING
 
@@ -293,7 +293,7 @@ def test_a_practitioner_anywhere_or_a_profession_at_chosen_centres(
             wait(sqlite_database, town, schedule_id=None, **scopes[scope])
         return
     one = wait(sqlite_database, town, schedule_id=None, **scopes[scope])
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     offer = open_offer(sqlite_database, one)
     assert offer is not None
     expected = {"practitioner": town.gp_at_hospital, "profession": town.gp_at_clinic}
@@ -305,7 +305,7 @@ def test_a_day_with_that_practitioner_already_is_not_offered(
 ) -> None:
     book(sqlite_database, town, 0, MONDAY_9 + 4 * HALF_HOUR, schedule=town.gp_at_clinic)
     one = wait(sqlite_database, town, starts_until=TUESDAY_9 + HALF_HOUR)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     offer = open_offer(sqlite_database, one)
     assert offer is not None
     assert appointment(sqlite_database, offer.hold_id).starts_at == TUESDAY_9
@@ -315,14 +315,14 @@ def test_what_is_too_soon_to_think_over_is_not_offered(
     sqlite_database: Database, town: Town
 ) -> None:
     wait(sqlite_database, town)
-    assert sweep(sqlite_database, MONDAY_9 - timedelta(minutes=89)) == 0
-    assert sweep(sqlite_database, MONDAY_9 - timedelta(minutes=90)) == 1
+    assert expire_due(sqlite_database, MONDAY_9 - timedelta(minutes=89)) == 0
+    assert expire_due(sqlite_database, MONDAY_9 - timedelta(minutes=90)) == 1
     [offer] = offers(sqlite_database)
     assert offer.expires_at == MONDAY_9 - timedelta(hours=1)
 
 
 def test_times_that_fit_already_are_shown_instead(sqlite_database: Database, town: Town) -> None:
-    details = wish_to_wait(town, schedule_id=None, practitioner_id=town.gp)
+    details = waiting_details(town, schedule_id=None, practitioner_id=town.gp)
 
     def look(session: Any) -> list[int]:
         waiter = waiting.prepared(session, town.patient(), details, now=NOW)
@@ -338,7 +338,7 @@ def test_times_that_fit_already_are_shown_instead(sqlite_database: Database, tow
 
 def test_taking_an_offer_books_it_like_anything_else(sqlite_database: Database, town: Town) -> None:
     one = wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     taken = accept(sqlite_database, town.patient(), offer.id)
     assert (taken.status, taken.starts_at) == (Status.BOOKED, MONDAY_9)
@@ -348,9 +348,9 @@ def test_taking_an_offer_books_it_like_anything_else(sqlite_database: Database, 
         lambda session: outbox.messages(session, "appointment.booked", limit=9, offset=0)
     )
     assert [message.payload["appointment"] for message in told] == [str(taken.id)]
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         decline(sqlite_database, town.patient(), offer.id)
     assert_clean(sqlite_database)
 
@@ -359,15 +359,15 @@ def test_taking_an_earlier_time_moves_the_appointment_and_frees_the_old(database
     town = build_town(database)
     later = book(database, town, 0, TUESDAY_9)
     wait(database, town, appointment_id=later.id, patient_id=None)
-    assert sweep(database) == 1
+    assert expire_due(database) == 1
     [offer] = offers(database)
     hold = appointment(database, offer.hold_id)
     assert (hold.one_a_day, hold.referral_use) == (None, None)
     moved = accept(database, town.patient(), offer.id)
     assert (moved.id, moved.starts_at, moved.status) == (later.id, MONDAY_9, Status.BOOKED)
-    assert appointment(database, offer.hold_id).status == Status.LAPSED
+    assert appointment(database, offer.hold_id).status == Status.EXPIRED
     assert book(database, town, 1, TUESDAY_9).status == Status.BOOKED
-    with pytest.raises(errors.OneADay):
+    with pytest.raises(errors.DailyLimitReached):
         book(database, town, 0, MONDAY_9 + 4 * HALF_HOUR)
     [told] = database.read(
         lambda session: outbox.messages(session, "appointment.moved", limit=9, offset=0)
@@ -384,12 +384,12 @@ def test_an_offer_that_ran_out_goes_to_the_next_and_three_end_the_wait(database:
     now = NOW + timedelta(minutes=1)
     missed = []
     for _ in range(3):
-        sweep(database, now)
+        expire_due(database, now)
         offer = open_offer(database, first)
         assert offer is not None
         missed.append(appointment(database, offer.hold_id).starts_at)
         now = offer.expires_at
-    sweep(database, now)
+    expire_due(database, now)
     assert entry(database, first).status == Waiting.ENDED
     assert entry(database, first).missed == 3
     assert len(set(missed)) == 3
@@ -403,12 +403,12 @@ def test_the_time_that_one_lets_run_out_is_offered_to_the_next(
 ) -> None:
     wait(sqlite_database, town, 0)
     second = wait(sqlite_database, town, 1, now=NOW + timedelta(seconds=1))
-    sweep(sqlite_database, NOW - timedelta(hours=6))
+    expire_due(sqlite_database, NOW - timedelta(hours=6))
     [offer] = offers(sqlite_database)
-    assert sweep(sqlite_database, offer.expires_at) == 1
+    assert expire_due(sqlite_database, offer.expires_at) == 1
     [passed_on] = offers(sqlite_database)
     assert passed_on.entry_id == second.id
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(0), offer.id, offer.expires_at)
 
 
@@ -416,12 +416,12 @@ def test_what_the_patient_books_instead_ends_the_offer_and_the_wait(
     sqlite_database: Database, town: Town
 ) -> None:
     one = wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     book(sqlite_database, town, 0, schedule=town.physio_at_hospital)
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
-    sweep(sqlite_database, NOW + timedelta(minutes=1))
+    expire_due(sqlite_database, NOW + timedelta(minutes=1))
     assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
     assert entry(sqlite_database, one).status == Waiting.WAITING
     assert_clean(sqlite_database)
@@ -431,10 +431,10 @@ def test_who_books_it_by_themselves_is_served(sqlite_database: Database, town: T
     one = wait(sqlite_database, town, starts_until=MONDAY_9 + timedelta(hours=3))
     sqlite_database.run(
         lambda session: booking.book(
-            session, town.patient(), town.wish(MONDAY_9 + HALF_HOUR), now=NOW + HALF_HOUR
+            session, town.patient(), town.booking_request(MONDAY_9 + HALF_HOUR), now=NOW + HALF_HOUR
         )
     )
-    assert sweep(sqlite_database, NOW + HALF_HOUR) == 0
+    assert expire_due(sqlite_database, NOW + HALF_HOUR) == 0
     assert entry(sqlite_database, one).status == Waiting.SERVED
 
 
@@ -451,7 +451,7 @@ def test_an_offer_for_an_appointment_that_is_not_there_any_more_is_withdrawn(
         starts_from=MONDAY_9 + HALF_HOUR,
         starts_until=TUESDAY_9,
     )
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     if how == "cancelled":
         cancel(sqlite_database, later.id)
@@ -461,9 +461,9 @@ def test_an_offer_for_an_appointment_that_is_not_there_any_more_is_withdrawn(
                 session, town.patient(), later.id, MONDAY_9, now=NOW, cutoff=timedelta(0)
             )
         )
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     assert [one.id for one in offers(sqlite_database, OfferStatus.WITHDRAWN)] == [offer.id]
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
     if how == "cancelled":
         assert entry(sqlite_database, one).status == Waiting.ENDED
@@ -473,7 +473,7 @@ def test_an_offer_for_an_appointment_that_is_not_there_any_more_is_withdrawn(
 
 def test_leaving_lets_the_offered_time_go(sqlite_database: Database, town: Town) -> None:
     one = wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     with pytest.raises(NotFound):
         sqlite_database.run(
             lambda session: waiting.leave(session, town.patient(1), one.id, now=NOW)
@@ -487,13 +487,13 @@ def test_leaving_lets_the_offered_time_go(sqlite_database: Database, town: Town)
 
 def test_a_window_that_is_over_ends_the_wait(sqlite_database: Database, town: Town) -> None:
     one = wait(sqlite_database, town)
-    sweep(sqlite_database, MONDAY_9 + HALF_HOUR)
+    expire_due(sqlite_database, MONDAY_9 + HALF_HOUR)
     assert entry(sqlite_database, one).status == Waiting.ENDED
 
 
 def test_strangers_are_not_told_that_an_offer_exists(sqlite_database: Database, town: Town) -> None:
     wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     strangers = [
         town.patient(1),
@@ -512,7 +512,7 @@ def test_whoever_holds_the_link_answers_for_whom_it_was_written(
     sqlite_database: Database, town: Town
 ) -> None:
     wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     named = read_token("secret", token_of("secret", offer.id))
 
@@ -525,7 +525,7 @@ def test_whoever_holds_the_link_answers_for_whom_it_was_written(
 
 def test_a_link_that_we_did_not_sign_opens_nothing(sqlite_database: Database, town: Town) -> None:
     wait(sqlite_database, town)
-    sweep(sqlite_database)
+    expire_due(sqlite_database)
     [offer] = offers(sqlite_database)
     token = token_of("secret", offer.id)
     # Not the last letter: some of its bits stand for nothing.

@@ -29,7 +29,7 @@ from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
 from openslot.webhooks import commands, delivering, queries, telling
 from openslot.webhooks.delivering import Answer, Parcel, find, send
-from openslot.webhooks.errors import InnerAddress, SwitchedOff
+from openslot.webhooks.errors import PrivateAddress, SwitchedOff
 from openslot.webhooks.events import WEBHOOK, Event
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import GIVES_UP, WAITS
@@ -203,8 +203,8 @@ def test_what_is_rolled_back_is_told_to_nobody(
     endpoint = tell(sqlite_database, there.url)
 
     def fails(session: Any) -> None:
-        wish = booking.Wish(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, wish, now=NOW)
+        booking_request = booking.BookingRequest(clinic.schedule, START, 30, clinic.patient)
+        booking.book(session, SYSTEM, booking_request, now=NOW)
         session.flush()
         raise ZeroDivisionError
 
@@ -487,7 +487,7 @@ def test_while_secrets_change_both_sign_for_a_day(
     ],
 )
 def test_inner_addresses_are_refused_however_they_are_written(url: str) -> None:
-    with pytest.raises(InnerAddress):
+    with pytest.raises(PrivateAddress):
         find(url, ())
 
 
@@ -500,7 +500,7 @@ def test_an_address_is_checked_again_at_each_delivery(
     (one,) = deliveries(sqlite_database, endpoint)
     assert there.taken == []
     assert one.state == "waiting"
-    assert one.answer == str(InnerAddress())
+    assert one.answer == str(PrivateAddress())
 
 
 def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(
@@ -522,7 +522,7 @@ def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(
         1,
         f"rebinding.example:{there.port}",
     )
-    assert send(parcel(url), ["127.0.0.1/32"], now=NOW) == Answer(None, str(InnerAddress()))
+    assert send(parcel(url), ["127.0.0.1/32"], now=NOW) == Answer(None, str(PrivateAddress()))
 
 
 def test_a_name_that_leads_nowhere_is_taken_and_told_of_at_delivery() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
@@ -27,8 +27,8 @@ from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import (
     HANDLERS,
     Job,
+    expire_holds,
     purge_outbox,
-    put_lapsed_away,
     run,
 )
 from openslot.notifications import events as notifications
@@ -187,8 +187,8 @@ def test_nothing_is_sent_for_a_booking_that_was_rolled_back(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     def book_and_fail(session: Session) -> None:
-        wish = Wish(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, wish, now=NOW)
+        booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
+        booking.book(session, SYSTEM, booking_request, now=NOW)
         session.flush()
         raise RuntimeError
 
@@ -327,18 +327,20 @@ def test_once_says_when_the_database_is_away(settings: Settings) -> None:
 
 
 def test_holds_that_ran_out_are_put_away(sqlite_database: Database, clinic: Clinic) -> None:
-    wish = Wish(clinic.schedule, START, 30, clinic.patient)
+    booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
     held = sqlite_database.run(
-        lambda session: booking.hold(session, SYSTEM, wish, now=NOW, keep=timedelta(minutes=10))
+        lambda session: booking.hold(
+            session, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)
+        )
     )
 
     def status_after(minutes: int) -> str:
         at = NOW + timedelta(minutes=minutes)
-        put_lapsed_away(sqlite_database, Settings(_env_file=None), lambda: at)
+        expire_holds(sqlite_database, Settings(_env_file=None), lambda: at)
         return sqlite_database.read(lambda session: session.get_one(Appointment, held.id).status)
 
     assert status_after(9) == Status.HELD
-    assert status_after(10) == Status.LAPSED
+    assert status_after(10) == Status.EXPIRED
 
 
 def test_the_loop_sweeps_each_minute(
@@ -402,7 +404,7 @@ def test_an_event_whose_lease_ran_out_is_told_once_by_the_successor(
     assert slow is not None
     work(sqlite_database, settings, at=NOW + LEASE)
     assert len(post.taken) == 2
-    with pytest.raises(outbox.Overtaken):  # it wakes up, and does what it had begun
+    with pytest.raises(outbox.LeaseLost):  # it wakes up, and does what it had begun
         HANDLERS[slow.topic](Job(sqlite_database, settings, slow, lambda: NOW + 2 * LEASE))
     work(sqlite_database, settings, at=NOW + 2 * LEASE)
     assert len(post.taken) == 2

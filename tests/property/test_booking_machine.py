@@ -78,8 +78,8 @@ class Model:
     ) -> Iterator[ModelAppointment]:
         """The appointments that keep some of the period."""
         for key, appointment in self.appointments.items():
-            lapsed = appointment.status is Status.HELD and (appointment.held_until or now) <= now
-            keeps = appointment.status in CLAIMING and not lapsed and key != besides
+            expired = appointment.status is Status.HELD and (appointment.held_until or now) <= now
+            keeps = appointment.status in CLAIMING and not expired and key != besides
             if keeps and appointment.starts < ends and starts < appointment.ends:
                 yield appointment
 
@@ -138,7 +138,9 @@ class Bookings(RuleBasedStateMachine):
         schedule = list(self.places)[place]
         starts = datetime.combine(MONDAY, time(0), SYDNEY) + timedelta(days=day) + slot * SLOT
         ends = starts + count * SLOT
-        wish = self.town.wish(starts, schedule=schedule, patient=patient, minutes=30 * count)
+        booking_request = self.town.booking_request(
+            starts, schedule=schedule, patient=patient, minutes=30 * count
+        )
         actor = self.town.patient(patient)
         usable = self.model.usable(patient)
         admitted = schedule != self.town.specialist_at_hospital or bool(usable)
@@ -146,9 +148,9 @@ class Bookings(RuleBasedStateMachine):
         with self._expecting(allowed):
             made = self.database.run(
                 lambda session: (
-                    referrals.hold(session, actor, wish, now=self.now, keep=KEEP)
+                    referrals.hold(session, actor, booking_request, now=self.now, keep=KEEP)
                     if keep
-                    else referrals.book(session, actor, wish, now=self.now)
+                    else referrals.book(session, actor, booking_request, now=self.now)
                 )
             )
             assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
@@ -163,7 +165,7 @@ class Bookings(RuleBasedStateMachine):
                 made.referral_use,
                 room=self.model.rooms.get(schedule),
             )
-            self._let_go_for(taken)
+            self._release_for(taken)
             self.model.appointments[made.id] = taken
 
     @precondition(lambda self: self._own_holds())
@@ -171,7 +173,7 @@ class Bookings(RuleBasedStateMachine):
     def confirm(self, pick: int) -> None:
         own = self._own_holds()
         key, appointment = own[pick % len(own)]
-        wish = self.town.wish(
+        booking_request = self.town.booking_request(
             appointment.starts,
             schedule=appointment.schedule,
             patient=appointment.patient,
@@ -195,7 +197,9 @@ class Bookings(RuleBasedStateMachine):
         )
         with self._expecting(there and (kept or anew)):
             made = self.database.run(
-                lambda session: referrals.book(session, actor, wish, now=self.now, hold_id=key)
+                lambda session: referrals.book(
+                    session, actor, booking_request, now=self.now, hold_id=key
+                )
             )
             if kept:
                 assert made.id == key
@@ -208,7 +212,7 @@ class Bookings(RuleBasedStateMachine):
                     referral=made.referral_use,
                     room=self.model.rooms.get(appointment.schedule),
                 )
-                self._let_go_for(taken)
+                self._release_for(taken)
                 self.model.appointments[made.id] = taken
 
     @precondition(lambda self: self._some(Status.BOOKED))
@@ -233,7 +237,7 @@ class Bookings(RuleBasedStateMachine):
             )
             appointment.starts, appointment.ends = starts, ends
             appointment.room = self.model.rooms.get(appointment.schedule)
-            self._let_go_for(appointment)
+            self._release_for(appointment)
 
     @precondition(lambda self: self._some(Status.BOOKED))
     @rule(
@@ -304,7 +308,7 @@ class Bookings(RuleBasedStateMachine):
             is_inside = appointment.starts < ends and starts < appointment.ends
             kept = appointment.status is Status.HELD and appointment.offered
             if appointment.practitioner == self.town.gp and kept and is_inside:
-                appointment.status = Status.LAPSED
+                appointment.status = Status.EXPIRED
 
     @precondition(lambda self: bool(self.model.absences))
     @rule(pick=st.integers(0, 99))
@@ -369,14 +373,14 @@ class Bookings(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
 
     @rule()
-    def sweep(self) -> None:
-        self.database.run(lambda session: booking.sweep(session, now=self.now))
+    def expire_due(self) -> None:
+        self.database.run(lambda session: booking.expire_due(session, now=self.now))
         for appointment in self.model.appointments.values():
             if (
                 appointment.status is Status.HELD
                 and (appointment.held_until or self.now) <= self.now
             ):
-                appointment.status = Status.LAPSED
+                appointment.status = Status.EXPIRED
 
     # What always holds
 
@@ -503,7 +507,7 @@ class Bookings(RuleBasedStateMachine):
             if item[1].status is Status.HELD and not item[1].offered
         ]
 
-    def _let_go_for(self, taken: ModelAppointment) -> None:
+    def _release_for(self, taken: ModelAppointment) -> None:
         """A new time lets the patient's own holds go, and offers that could not be besides."""
         for appointment in self._holds_of(taken.patient):
             overlaps = appointment.starts < taken.ends and taken.starts < appointment.ends
@@ -513,17 +517,17 @@ class Bookings(RuleBasedStateMachine):
                 == taken.starts.astimezone(SYDNEY).date()
             )
             if appointment is not taken and (not appointment.offered or overlaps or same_day):
-                appointment.status = Status.LAPSED
-        self._note_what_lapsed()
+                appointment.status = Status.EXPIRED
+        self._note_what_expired()
 
-    def _note_what_lapsed(self) -> None:
+    def _note_what_expired(self) -> None:
         """Holds that ran out and stood in the way of a new time have lapsed with it."""
         rows = self.database.read(lambda session: list(session.query(Appointment)))
-        lapsed = {row.id for row in rows if row.status == Status.LAPSED}
+        expired = {row.id for row in rows if row.status == Status.EXPIRED}
         for key, appointment in self.model.appointments.items():
             ran_out = (appointment.held_until or self.now) <= self.now
-            if appointment.status is Status.HELD and ran_out and key in lapsed:
-                appointment.status = Status.LAPSED
+            if appointment.status is Status.HELD and ran_out and key in expired:
+                appointment.status = Status.EXPIRED
 
     def _some(self, status: Status) -> bool:
         return any(appointment.status is status for appointment in self.model.appointments.values())

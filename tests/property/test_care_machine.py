@@ -75,9 +75,9 @@ class Care(Bookings):
         for hold in self._open().values():
             # What could only be refused, as the centre is closed then, is offered no longer.
             if (hold.held_until or self.now) <= self.now or not self._time_is_there(hold):
-                hold.status = Status.LAPSED
+                hold.status = Status.EXPIRED
         entries_before = {one.id for one in self._waiting()}
-        waiting.sweep(self.database, QUICK, lambda: self.now)
+        waiting.expire_due(self.database, QUICK, lambda: self.now)
         gone = entries_before - {one.id for one in self._waiting()}
         made = [one for one in self._offers() if one.id not in self.offers]
         holds = self._holds()
@@ -151,7 +151,7 @@ class Care(Bookings):
             until,
             offered=True,
         )
-        self._note_what_lapsed()
+        self._note_what_expired()
         self.offers[offer.id] = offer.hold_id
         self.entry_of[offer.hold_id] = entry.id
         self.tried.add((entry.id, entry.schedule_id, start))
@@ -172,7 +172,7 @@ class Care(Bookings):
                     session, self.town.patient(hold.patient), offer_id, now=self.now
                 )
             )
-            hold.status = Status.BOOKED if takes else Status.LAPSED
+            hold.status = Status.BOOKED if takes else Status.EXPIRED
 
     def _time_is_there(self, hold: ModelAppointment) -> bool:
         practitioner, centre = self.places[hold.schedule]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openslot.booking.models import Priority
 from openslot.core.db import Database
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
-from waitroom import appointment, assert_clean, book, offers, sweep, wait
+from waitroom import appointment, assert_clean, book, expire_due, offers, wait
 
 SLOTS = 4
 """So many half hours of Monday morning may be taken; windows run over into as many more."""
@@ -87,7 +87,7 @@ def play(database: Database, town: Town, people: list[Player], busy: set[int]) -
             now=NOW + timedelta(seconds=one.since),
         )
         entries[entry.id] = number
-    sweep(database, NOW + timedelta(minutes=1))
+    expire_due(database, NOW + timedelta(minutes=1))
     slots = {start(slot): slot for slot in range(2 * SLOTS)}
     return {
         entries[one.entry_id]: slots[appointment(database, one.hold_id).starts_at]

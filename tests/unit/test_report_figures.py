@@ -114,7 +114,7 @@ def test_cancelled_appointments_are_told_apart_and_errors_are_left_out() -> None
         booked(1, 4, status=Status.CANCELLED),
         booked(1, 5, status=Status.ENTERED_IN_ERROR),
         booked(1, 6, status=Status.HELD),
-        booked(1, 6, status=Status.LAPSED),
+        booked(1, 6, status=Status.EXPIRED),
     ]
     total = figures.tallies(appointments, OFFERS, NOVEMBER, Group.WEEK, now=NOW).total
     assert (total.appointments, total.cancelled, total.leads) == (1, 1, [3])

@@ -59,7 +59,7 @@ def test_what_became_of_an_accepted_request_follows_from_its_appointment() -> No
         Status.CANCELLED: State.CANCELLED,
         Status.NO_SHOW: State.CANCELLED,
         Status.ENTERED_IN_ERROR: State.CANCELLED,
-        Status.LAPSED: State.CANCELLED,
+        Status.EXPIRED: State.CANCELLED,
     }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openslot.core.errors import Invalid
-from openslot.webhooks.errors import BadAddress, InnerAddress, NotSecure
+from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress
 from openslot.webhooks.events import Event
 from openslot.webhooks.rules import (
     GIVES_UP,
@@ -63,7 +63,7 @@ OPEN = ["1.1.1.1", "93.184.215.14", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
 @pytest.mark.parametrize("address", INNER)
 def test_addresses_that_are_not_open_to_the_world_are_refused(address: str) -> None:
     assert not is_public(address)
-    with pytest.raises(InnerAddress):
+    with pytest.raises(PrivateAddress):
         check_reachable(read_address("https://a.example"), [address], [])
 
 
@@ -73,14 +73,14 @@ def test_public_addresses_are_taken(address: str) -> None:
 
 
 def test_one_inner_address_among_public_ones_is_enough_to_refuse() -> None:
-    with pytest.raises(InnerAddress):
+    with pytest.raises(PrivateAddress):
         check_reachable(read_address("https://a.example"), ["1.1.1.1", "10.0.0.1"], [])
 
 
 @pytest.mark.parametrize("written", ["10.1.2.3", "::ffff:10.1.2.3"])
 def test_the_setting_opens_a_network_also_for_plain_http(written: str) -> None:
     check_reachable(read_address("http://a.example"), [written], ["10.1.0.0/16"])
-    with pytest.raises(InnerAddress):
+    with pytest.raises(PrivateAddress):
         check_reachable(read_address("http://a.example"), [written], ["10.2.0.0/16"])
 
 

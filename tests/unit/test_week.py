@@ -59,7 +59,7 @@ def test_empty_days_say_why(sqlite_database: Database, town: Town) -> None:
         set_hours(session, SYSTEM, town.gp_at_clinic, [], now=NOW)
         details = ScheduleDetails(horizon_days=4)
         change_schedule(session, SYSTEM, town.gp_at_hospital, details, now=NOW)
-        booking.book(session, SYSTEM, town.wish(MONDAY_9 + timedelta(days=1)), now=NOW)
+        booking.book(session, SYSTEM, town.booking_request(MONDAY_9 + timedelta(days=1)), now=NOW)
 
     sqlite_database.run(prepare)
     monday_noon = datetime(2026, 11, 23, 12, tzinfo=SYDNEY)
@@ -84,7 +84,7 @@ def test_the_time_kept_for_the_reader_stands_among_the_free(
 ) -> None:
     keep = timedelta(minutes=10)
     sqlite_database.run(
-        lambda session: booking.hold(session, SYSTEM, town.wish(), now=NOW, keep=keep)
+        lambda session: booking.hold(session, SYSTEM, town.booking_request(), now=NOW, keep=keep)
     )
     kept = Slot(MONDAY_9, MONDAY_9 + HALF_HOUR, town.gp_at_hospital)
     assert shown(sqlite_database, town).days[0].slots[0].start == MONDAY_9 + HALF_HOUR

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import claims, queries
 from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.models import Appointment
-from openslot.booking.offered import let_go
+from openslot.booking.offered import release_holds
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
@@ -73,7 +73,7 @@ def enter_absence(
     session.flush()
     diaries.change(session, cover=[(practitioner.diary_id, span)])
     # After the pages: an offer made meanwhile is seen here, or finds its page written.
-    let_go(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
+    release_holds(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
     _record(session, actor, absence, "entered", now)
     return absence
 

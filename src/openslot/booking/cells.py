@@ -160,10 +160,10 @@ def appointment_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple
 class _Taken(NamedTuple):
     """What takes the time of one diary."""
 
-    lapsed: int = 0
+    expired: int = 0
     held: int = 0
     absent: int = 0
-    visited: int = 0
+    booked: int = 0
 
 
 def _diaries(place: Place) -> tuple[int, ...]:
@@ -177,11 +177,11 @@ def _masks_by_diary(found: Iterable[Occupied], window: Window) -> dict[int, _Tak
         name = (
             "absent"
             if one.status is None
-            else "lapsed"
-            if one.lapsed
+            else "expired"
+            if one.expired
             else "held"
             if one.status is Status.HELD
-            else "visited"
+            else "booked"
         )
         for diary_id in one.diary_ids:
             known = masks.get(diary_id, _Taken())
@@ -196,7 +196,7 @@ def _appointments(
     cells: dict[int, dict[tuple[int, int], Cell]] = {}
     for one in found:
         place = places.get(one.schedule_id or 0)
-        if place is None or one.lapsed:
+        if place is None or one.expired:
             continue
         use = Use.TENTATIVE if one.status is Status.HELD else Use.BUSY
         for tick, minutes in appointment_cells(one.span.start, one.span.end, place.slot_ticks):
@@ -221,13 +221,13 @@ def _lay(
     absent, held, busy = 0, 0, 0
     for diary_id, one in zip(_diaries(place), known, strict=True):
         absent, held = absent | one.absent, held | one.held
-        kept = one.absent | one.held | one.visited
-        busy |= taken.get(diary_id, 0) & ~(one.lapsed & ~kept)
-    visited = mask_of([Span(tick, tick + minutes // 5) for tick, minutes in own], window)
+        kept = one.absent | one.held | one.booked
+        busy |= taken.get(diary_id, 0) & ~(one.expired & ~kept)
+    booked = mask_of([Span(tick, tick + minutes // 5) for tick, minutes in own], window)
     opened = open_ticks(place, window)
     starts = grid(place.slot_minutes, place.zone, window)
     free = starts_of_runs(opened & ~busy, length) & starts
-    cells = starts_of_runs(opened, length) & starts & ~_touching(visited, length)
+    cells = starts_of_runs(opened, length) & starts & ~_touching(booked, length)
     away = cells & _touching(absent, length)
     tentative = cells & _touching(held, length) & ~away
     masks = {

@@ -60,18 +60,18 @@ def take(
     """
     wanted = claims_in(claimed(place, patient), span)
     release = queries.claims_of(session, instead)
-    _mark_lapsed([one for one in instead if one.status == Status.HELD], now)
+    _mark_expired([one for one in instead if one.status == Status.HELD], now)
     avoid = [(place.closures_id, span)]
     while True:
         try:
             _change(session, release, claim=wanted, avoid=avoid)
             break
         except DiaryTaken as refused:
-            lapsed = queries.lapsed_holds(session, refused.diary_ids, span, now=now)
-            if not lapsed:
+            expired = queries.expired_holds(session, refused.diary_ids, span, now=now)
+            if not expired:
                 raise _refusal(session, place, span, refused.diary_ids, now) from None
-            release = [*release, *queries.claims_of(session, lapsed)]
-            _mark_lapsed(lapsed, now)
+            release = [*release, *queries.claims_of(session, expired)]
+            _mark_expired(expired, now)
     # The old holder of a key must be written before the new one.
     session.flush()
 
@@ -101,14 +101,14 @@ def _refusal(
     return SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
 
 
-def lapse(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
+def expire(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
     """End holds, and give their time back."""
-    give_back(session, holds)
-    _mark_lapsed(holds, now)
+    release_claims(session, holds)
+    _mark_expired(holds, now)
     session.flush()
 
 
-def give_back(session: Session, appointments: Sequence[Appointment]) -> None:
+def release_claims(session: Session, appointments: Sequence[Appointment]) -> None:
     """Release what the appointments claim, but for what absences keep taken."""
     _change(session, queries.claims_of(session, appointments))
 
@@ -142,9 +142,9 @@ def _change(
     diaries.change(session, release=release, kept=absent, claim=claim, avoid=avoid)
 
 
-def _mark_lapsed(holds: Sequence[Appointment], now: datetime) -> None:
+def _mark_expired(holds: Sequence[Appointment], now: datetime) -> None:
     for one in holds:
-        one.status = Status.LAPSED
+        one.status = Status.EXPIRED
         one.one_a_day = None
         one.referral_use = None
         one.changed_at = now

@@ -12,32 +12,32 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import claims, opening, queries
 from openslot.booking.errors import (
-    HoldLapsed,
+    HoldExpired,
+    InvalidTransition,
     NoMoreExtensions,
     ReferralSpent,
     SelfBooking,
-    WrongMove,
 )
 from openslot.booking.events import Topic, announce, news_of, subject_of, tell
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.moving import move_onto
+from openslot.booking.rescheduling import reschedule
 from openslot.booking.rules import (
     CLAIMING,
     FREES_DAY,
-    Admission,
     Part,
+    ReferralAuthorisation,
     Wanted,
     check_begins,
     check_booker,
+    check_booking_request,
     check_change_time,
     check_may_prioritise,
     check_move,
     check_priority,
     check_second,
-    check_wish,
     day_key,
-    gives_way,
+    is_replaceable_hold,
     may_book_others,
     needs_referral,
     one_a_day_key,
@@ -55,7 +55,7 @@ from openslot.schedules.rules import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class BookingRequest:
     """An appointment as somebody wants it. ``second_appointment`` lets those who work with patients
     book another appointment with the same practitioner on the same day."""
 
@@ -71,11 +71,11 @@ class Wish:
 def book(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     hold_id: UUID | None = None,
-    admission: Admission | None = None,
+    authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
     """Book an appointment, out of the hold if it is still kept, otherwise if the time is free.
@@ -84,12 +84,14 @@ def book(
     At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
     free starts. Entry points call referrals/commands.py, which looks for the referral.
     """
-    place = place or place_of(session, wish.schedule_id)
+    place = place or place_of(session, booking_request.schedule_id)
     if hold_id is not None:
-        kept = _confirm(session, actor, wish, place, hold_id, now, admission)
+        kept = _confirm(session, actor, booking_request, place, hold_id, now, authorisation)
         if kept is not None:
             return kept
-    appointment = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
+    appointment = make(
+        session, actor, booking_request, place, Status.BOOKED, None, now, authorisation
+    )
     tell(session, actor, appointment, Topic.BOOKED, now)
     return appointment
 
@@ -97,16 +99,18 @@ def book(
 def hold(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     keep: timedelta,
-    admission: Admission | None = None,
+    authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
     """Keep a time for ``keep``; other holds that the patient made are let go."""
-    place = place or place_of(session, wish.schedule_id)
-    appointment = make(session, actor, wish, place, Status.HELD, now + keep, now, admission)
+    place = place or place_of(session, booking_request.schedule_id)
+    appointment = make(
+        session, actor, booking_request, place, Status.HELD, now + keep, now, authorisation
+    )
     audit.record(session, "appointment.held", subject_of(appointment.id), by=actor.origin, now=now)
     return appointment
 
@@ -117,7 +121,7 @@ def extend_hold(
     """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
     appointment, _ = appointment_for(session, actor, hold_id)
     if appointment.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
-        raise HoldLapsed
+        raise HoldExpired
     if appointment.extensions >= limit:
         raise NoMoreExtensions
     appointment.extensions += 1
@@ -130,7 +134,7 @@ def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime
     """Let a kept time go; nothing happens where it is no longer kept."""
     appointment, _ = appointment_for(session, actor, hold_id)
     if appointment.status is Status.HELD:
-        claims.lapse(session, [appointment], now)
+        claims.expire(session, [appointment], now)
 
 
 def move(
@@ -150,16 +154,18 @@ def move(
     appointment, part = appointment_for(session, actor, appointment_id)
     _check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
-        raise WrongMove
+        raise InvalidTransition
     check_change_time(part, appointment, now=now, cutoff=cutoff)
     place = place_of(session, schedule_id or appointment.schedule_id)
     if place.schedule_id != appointment.schedule_id:
-        _check_goes(actor, part, appointment, place)
-    span = check_wish(place, start, minutes or appointment.minutes, now)
-    return move_onto(session, actor, appointment, place, span, now)
+        _check_same_practitioner(actor, part, appointment, place)
+    span = check_booking_request(place, start, minutes or appointment.minutes, now)
+    return reschedule(session, actor, appointment, place, span, now)
 
 
-def _check_goes(actor: Actor, part: Part, appointment: Appointment, place: Place) -> None:
+def _check_same_practitioner(
+    actor: Actor, part: Part, appointment: Appointment, place: Place
+) -> None:
     """An appointment goes to other schedules of its practitioner, and there as who books there
     may."""
     if (
@@ -186,7 +192,7 @@ def amend(
     appointment, part = appointment_for(session, actor, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
-        raise WrongMove
+        raise InvalidTransition
     if appointment.status is Status.BOOKED:
         check_change_time(part, appointment, now=now, cutoff=cutoff)
     if priority is not None and priority != appointment.priority:
@@ -219,14 +225,14 @@ def change_status(
     _check_version(appointment, version)
     check_move(part, appointment, to, now=now, cutoff=cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
-        raise WrongMove
+        raise InvalidTransition
     topic = news_of(appointment.status, to, is_over=appointment.ends_at <= now)
     if appointment.status in CLAIMING and to not in CLAIMING:
-        claims.give_back(session, [appointment])
+        claims.release_claims(session, [appointment])
     if to in FREES_DAY:
         appointment.one_a_day = None
     elif appointment.status is Status.NO_SHOW:
-        appointment.one_a_day = _key_again(session, appointment)
+        appointment.one_a_day = _key_on_reopen(session, appointment)
     if to not in CLAIMING:
         appointment.referral_use = None
     appointment.opens_record_at = opening.when_marked(
@@ -243,7 +249,7 @@ def change_status(
     return appointment
 
 
-def _key_again(session: Session, appointment: Appointment) -> str | None:
+def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
     """What is unique of an appointment that was missed and is live again; nothing where the patient
     has another by now, as when those who give the care book a second one."""
     practitioner_id = appointment.schedule.practitioner_id
@@ -261,66 +267,67 @@ def appointment_for(
     there."""
     appointment = queries.appointment(session, appointment_id)
     part = part_in(actor, appointment) if appointment else None
-    if appointment is None or part is None or appointment.status is Status.LAPSED:
+    if appointment is None or part is None or appointment.status is Status.EXPIRED:
         raise NotFound
     return appointment, part
 
 
-def sweep(session: Session, *, now: datetime, limit: int = 100) -> int:
+def expire_due(session: Session, *, now: datetime, limit: int = 100) -> int:
     """Put away up to ``limit`` holds that ran out, and say how many. Nothing depends on it: what
     ran out counts as free everywhere. It keeps the tables small."""
-    lapsed = queries.all_lapsed(session, now=now, limit=limit)
-    claims.lapse(session, lapsed, now)
-    return len(lapsed)
+    expired = queries.all_expired(session, now=now, limit=limit)
+    claims.expire(session, expired, now)
+    return len(expired)
 
 
 def make(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     place: Place,
     status: Status,
     held_until: datetime | None,
     now: datetime,
-    admission: Admission | None,
+    authorisation: ReferralAuthorisation | None,
     *,
     offered: bool = False,
 ) -> Appointment:
-    """Claim the time in every diary and write the appointment down; see :func:`gives_way`."""
-    check_booker(actor, place, wish.patient_id, admission)
-    check_priority(actor, wish.priority)
-    span = check_wish(place, wish.start, wish.minutes, now)
-    referral = admission.referral_id if admission and needs_referral(place) else None
+    """Claim the time in every diary and write the appointment down; see
+    :func:`is_replaceable_hold`."""
+    check_booker(actor, place, booking_request.patient_id, authorisation)
+    check_priority(actor, booking_request.priority)
+    span = check_booking_request(place, booking_request.start, booking_request.minutes, now)
+    referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
-    if wish.patient_id is not None:
-        key = one_a_day_key(place, wish.patient_id, wish.start)
-        patient, others = queries.patient_with(session, wish.patient_id, key)
+    if booking_request.patient_id is not None:
+        key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
+        patient, others = queries.patient_with(session, booking_request.patient_id, key)
         check_patient(patient, place)
         wanted = Wanted(span, key, referral, offered=offered, now=now)
-        holds = [other for other in others if gives_way(other, wanted)]
+        holds = [other for other in others if is_replaceable_hold(other, wanted)]
         stays = [other for other in others if other not in holds]
         if any(key is not None and other.one_a_day == key for other in stays):
-            check_second(actor, wish.second_appointment)
+            check_second(actor, booking_request.second_appointment)
             key = None
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
-    with offering(session, place, span, wish.patient_id, now):
+    with offering(session, place, span, booking_request.patient_id, now):
         claims.take(session, place, span, patient, holds, now)
     appointment = Appointment(
         id=new_id(),
-        schedule_id=wish.schedule_id,
-        patient_id=wish.patient_id,
+        schedule_id=booking_request.schedule_id,
+        patient_id=booking_request.patient_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
         status=status,
-        priority=wish.priority,
-        reason=wish.reason,
+        priority=booking_request.priority,
+        reason=booking_request.reason,
         held_until=held_until,
         extensions=0,
         offered=offered,
         referral_id=referral,
         referral_use=referral,
-        opens_record_at=opening.when_made(actor, place, wish.start, admission),
+        opens_record_at=opening.when_made(actor, place, booking_request.start, authorisation),
         one_a_day=key,
         version=1,
         created_at=now,
@@ -335,11 +342,11 @@ def make(
 def _confirm(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     place: Place,
     hold_id: UUID,
     now: datetime,
-    admission: Admission | None,
+    authorisation: ReferralAuthorisation | None,
 ) -> Appointment | None:
     """The hold as a booked appointment; None where it is gone, was for another time, or was kept
     for nobody yet: then it makes way for the appointment."""
@@ -349,10 +356,15 @@ def _confirm(
         return None
     if part_in(actor, appointment) is None:
         raise NotFound
-    if appointment.patient_id is None and wish.patient_id is not None:
-        claims.lapse(session, [appointment], now)
+    if appointment.patient_id is None and booking_request.patient_id is not None:
+        claims.expire(session, [appointment], now)
         return None
-    wanted = (wish.schedule_id, wish.start, wish.minutes, wish.patient_id)
+    wanted = (
+        booking_request.schedule_id,
+        booking_request.start,
+        booking_request.minutes,
+        booking_request.patient_id,
+    )
     known = (
         appointment.schedule_id,
         appointment.starts_at,
@@ -361,10 +373,10 @@ def _confirm(
     )
     if wanted != known:
         return None
-    check_priority(actor, wish.priority)
-    appointment.reason = wish.reason
-    appointment.priority = wish.priority
-    return confirm(session, actor, appointment, place, now, admission)
+    check_priority(actor, booking_request.priority)
+    appointment.reason = booking_request.reason
+    appointment.priority = booking_request.priority
+    return confirm(session, actor, appointment, place, now, authorisation)
 
 
 def confirm(
@@ -373,7 +385,7 @@ def confirm(
     appointment: Appointment,
     place: Place,
     now: datetime,
-    admission: Admission | None,
+    authorisation: ReferralAuthorisation | None,
 ) -> Appointment:
     """Make a hold a booked appointment.
 
@@ -385,7 +397,9 @@ def confirm(
     claims.check_there(session, place, span_between(appointment.starts_at, appointment.ends_at))
     appointment.status = Status.BOOKED
     appointment.held_until = None
-    appointment.opens_record_at = opening.when_made(actor, place, appointment.starts_at, admission)
+    appointment.opens_record_at = opening.when_made(
+        actor, place, appointment.starts_at, authorisation
+    )
     appointment.changed_at = now
     session.flush()
     tell(session, actor, appointment, Topic.BOOKED, now)

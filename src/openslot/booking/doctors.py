@@ -10,8 +10,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from openslot.booking.deactivate import deactivate_schedule
 from openslot.booking.queries import Condition
-from openslot.booking.retire import retire_schedule
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, Name
 from openslot.directory import commands as directory
@@ -94,7 +94,7 @@ def change_doctor(
     zone: str,
     now: datetime,
 ) -> Doctor:
-    """Put new details in the place of the old. StillBooked where a location goes that has
+    """Put new details in the place of the old. HasAppointments where a location goes that has
     appointments to come."""
     known = doctor(session, practitioner_id)
     hours = check_hours(details.hours)
@@ -106,7 +106,7 @@ def change_doctor(
         for place in schedule_queries.practitioner_places(session, practitioner_id).values()
     }
     for centre_id in own.keys() - {centre.id for centre in wanted}:
-        retire_schedule(session, actor, own[centre_id], active=False, now=now)
+        deactivate_schedule(session, actor, own[centre_id], active=False, now=now)
     for centre in wanted:
         if centre.id in own:
             schedules.set_active(session, actor, own[centre.id], True, now=now)

@@ -89,7 +89,7 @@ class PatientBusy(Conflict):
     sentence = "There is another appointment at this time already. Choose a different time."
 
 
-class OneADay(Conflict):
+class DailyLimitReached(Conflict):
     """The patient has an appointment with this practitioner that day."""
 
     code = "one-a-day"
@@ -135,10 +135,10 @@ class ReferralSpent(Conflict):
     )
 
 
-class HoldLapsed(Expired):
+class HoldExpired(Expired):
     """The time is no longer kept, and somebody else may have it."""
 
-    code = "hold-lapsed"
+    code = "hold-expired"
     sentence = "This time is no longer kept for you. Choose it again if it is still free."
 
 
@@ -149,7 +149,7 @@ class NoMoreExtensions(Conflict):
     sentence = "This time cannot be kept any longer. Confirm the booking or let it go."
 
 
-class WrongMove(Conflict):
+class InvalidTransition(Conflict):
     """The appointment's status does not allow this."""
 
     code = "wrong-move"
@@ -165,7 +165,7 @@ class TooLateToChange(Conflict):
     )
 
 
-class StillCaring(Conflict):
+class HasDependents(Conflict):
     """Who cares for others does not just leave."""
 
     code = "still-caring"
@@ -179,7 +179,7 @@ class TooEarly(Conflict):
     sentence = "This can be noted once the time of the appointment has come."
 
 
-class NotYourPriority(Invalid):
+class PriorityNotAllowed(Invalid):
     """A patient calls their own appointment urgent."""
 
     code = "not-your-priority"

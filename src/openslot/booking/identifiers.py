@@ -21,6 +21,6 @@ def name(session: Session, appointment: Appointment, external_id: str) -> None:
     if len(external_id) > LONGEST:
         raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
     with session.no_autoflush:
-        if search.bears(session, external_id):
+        if search.external_id_exists(session, external_id):
             raise IdentifierTaken(field="identifier")
     appointment.external_id = external_id

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.commands import change_status
-from openslot.booking.errors import StillCaring
+from openslot.booking.errors import HasDependents
 from openslot.booking.models import Status
 from openslot.booking.rules import Part, moves_now
 from openslot.core.errors import Forbidden
@@ -23,14 +23,14 @@ def cancel_and_delete(session: Session, actor: Actor, *, now: datetime, cutoff: 
 
     The patient's record and past appointments are kept, as the law asks of those who give care,
     with no login to them. Appointments too near to be cancelled stay: the practice is expecting the
-    patient, and is to be telephoned. StillCaring where somebody's record would be left with nobody
-    to look after it.
+    patient, and is to be telephoned. HasDependents where somebody's record would be left with
+    nobody to look after it.
     """
     if not actor.is_a(Role.PATIENT) or actor.account_id is None:
         raise Forbidden
     if actor.patient_id is not None:
         if directory.dependents_of(session, actor.patient_id):
-            raise StillCaring
+            raise HasDependents
         _cancel_all(session, actor, actor.patient_id, now, cutoff)
     identity.delete_account(session, actor.account_id, by=actor.origin, now=now)
 

@@ -15,7 +15,7 @@ from openslot.schedules.models import Schedule
 
 
 class Status(StrEnum):
-    """Where an appointment stands. LAPSED is a hold that ran out or was let go."""
+    """Where an appointment stands. EXPIRED is a hold that ran out or was let go."""
 
     HELD = "held"
     BOOKED = "booked"
@@ -24,7 +24,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     NO_SHOW = "no-show"
     ENTERED_IN_ERROR = "entered-in-error"
-    LAPSED = "lapsed"
+    EXPIRED = "expired"
 
 
 class Priority(StrEnum):

@@ -12,15 +12,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
-from openslot.booking.commands import Wish, check_patient, confirm, make, place_of
-from openslot.booking.errors import HoldLapsed, WrongMove
+from openslot.booking.commands import BookingRequest, check_patient, confirm, make, place_of
+from openslot.booking.errors import HoldExpired, InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
-from openslot.booking.moving import key_for_move, move_onto
+from openslot.booking.rescheduling import key_for_move, reschedule
 from openslot.booking.rules import (
-    Admission,
-    check_admission,
-    check_wish,
+    ReferralAuthorisation,
+    check_authorisation,
+    check_booking_request,
     needs_referral,
     part_in,
 )
@@ -32,7 +32,7 @@ from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.rules import Place
 
 
-def keep_for_move(
+def hold_for_reschedule(
     session: Session,
     appointment_id: UUID,
     schedule_id: int,
@@ -44,14 +44,14 @@ def keep_for_move(
     """Keep another time for the patient of an appointment to come, until ``until``.
 
     The hold bears neither of the appointment's keys: it takes the appointment's place, and comes
-    not besides it. Raises what booking raises, WrongMove for an appointment that is not to come,
-    and NotFound for a place that :func:`reaches` does not allow.
+    not besides it. Raises what booking raises, InvalidTransition for an appointment that is not to
+    come, and NotFound for a place that :func:`reaches` does not allow.
     """
     appointment = _movable(session, appointment_id)
     place = place_of(session, schedule_id)
     if not reaches(appointment, place):
         raise NotFound
-    span = check_wish(place, start, appointment.minutes, now)
+    span = check_booking_request(place, start, appointment.minutes, now)
     if appointment.patient is not None:
         check_patient(appointment.patient, place)
     # Whoever takes it has no say: a day with another appointment is never offered.
@@ -80,19 +80,29 @@ def keep_for_move(
 
 def keep_new(
     session: Session,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     until: datetime,
-    admission: Admission | None = None,
+    authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
     """Keep a time for a patient as an appointment of its own, until ``until``.
 
     Holds that the patient made stay. Raises what booking raises.
     """
-    place = place or place_of(session, wish.schedule_id)
-    kept = make(session, SYSTEM, wish, place, Status.HELD, until, now, admission, offered=True)
+    place = place or place_of(session, booking_request.schedule_id)
+    kept = make(
+        session,
+        SYSTEM,
+        booking_request,
+        place,
+        Status.HELD,
+        until,
+        now,
+        authorisation,
+        offered=True,
+    )
     return _recorded(session, kept, now)
 
 
@@ -103,34 +113,34 @@ def take(
     *,
     now: datetime,
     instead_of: UUID | None = None,
-    admission: Admission | None = None,
+    authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
     """Book the time that was kept, or move the appointment ``instead_of`` onto it; it is told like
     any booking.
 
-    ``admission`` is the referral that a specialist asks for, perhaps another than the hold
-    bears, as where that was revoked since: ReferralRequired, ReferralSpent.
+    ``admission`` is the referral that a specialist asks for, perhaps another than the hold bears,
+    as where that was revoked since: ReferralRequired, ReferralSpent.
 
-    HoldLapsed where it is no longer kept, WrongMove where the appointment is not to come any more,
-    Absent or CentreClosed where nobody will be there.
+    HoldExpired where it is no longer kept, InvalidTransition where the appointment is not to come
+    any more, Absent or CentreClosed where nobody will be there.
     """
     kept = _kept(session, actor, hold_id, now)
     hold = kept
     place = place or place_of(session, hold.schedule_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
-        _admit(session, place, hold, admission, now)
-        return confirm(session, actor, hold, place, now, admission)
+        _admit(session, place, hold, authorisation, now)
+        return confirm(session, actor, hold, place, now, authorisation)
     appointment = _movable(session, instead_of)
     if appointment.patient_id != hold.patient_id:
         raise NotFound
-    return move_onto(session, actor, appointment, place, span, now, hold=hold)
+    return reschedule(session, actor, appointment, place, span, now, hold=hold)
 
 
-def let_go(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
+def release_holds(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
     """Give back times that were kept; nothing happens with those that no longer are."""
-    claims.lapse(session, [one for one in holds if one.status == Status.HELD], now)
+    claims.expire(session, [one for one in holds if one.status == Status.HELD], now)
 
 
 def reaches(appointment: Appointment, place: Place) -> bool:
@@ -157,7 +167,7 @@ def _movable(session: Session, appointment_id: UUID) -> Appointment:
     if appointment is None:
         raise NotFound
     if appointment.status is not Status.BOOKED:
-        raise WrongMove
+        raise InvalidTransition
     return appointment
 
 
@@ -167,23 +177,27 @@ def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appoi
         raise NotFound
     until = appointment.held_until
     if appointment.status is not Status.HELD or until is None or until <= now:
-        raise HoldLapsed
+        raise HoldExpired
     return appointment
 
 
 def _admit(
-    session: Session, place: Place, hold: Appointment, admission: Admission | None, now: datetime
+    session: Session,
+    place: Place,
+    hold: Appointment,
+    authorisation: ReferralAuthorisation | None,
+    now: datetime,
 ) -> None:
     """The hold of a specialist's time bears the referral from now on; what else the patient had
     kept with that one is let go."""
     if not needs_referral(place):
         return
-    check_admission(place, hold.patient_id, admission)
-    letter = admission.referral_id if admission else None
+    check_authorisation(place, hold.patient_id, authorisation)
+    letter = authorisation.referral_id if authorisation else None
     if hold.patient_id is None or letter == hold.referral_use:
         return
     _, others = queries.patient_with(session, hold.patient_id, None)
-    claims.lapse(session, [one for one in others if one.referral_use == letter], now)
+    claims.expire(session, [one for one in others if one.referral_use == letter], now)
     hold.referral_id = hold.referral_use = letter
 
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import Admission
+from openslot.booking.rules import ReferralAuthorisation
 from openslot.directory.rules import Actor
 from openslot.schedules.rules import Place
 
 
 def when_made(
-    actor: Actor, place: Place, start: datetime, admission: Admission | None
+    actor: Actor, place: Place, start: datetime, authorisation: ReferralAuthorisation | None
 ) -> datetime | None:
     """Return the instant for an appointment that the actor books: None for at once.
 
@@ -23,7 +23,7 @@ def when_made(
     """
     if not _practises(actor, place.practitioner_id):
         return None
-    if admission is not None and admission.practitioner_id == place.practitioner_id:
+    if authorisation is not None and authorisation.practitioner_id == place.practitioner_id:
         return None
     return _day_start(start, place.zone)
 

@@ -65,7 +65,7 @@ def appointments(
 ) -> list[Appointment]:
     """The appointments that fit, by start; one statement. Lapsed holds are left out."""
     order = (Appointment.starts_at, Appointment.id)
-    query = _appointments().where(Appointment.status != Status.LAPSED, *where)
+    query = _appointments().where(Appointment.status != Status.EXPIRED, *where)
     query = query.order_by(*(column.desc() for column in order) if newest_first else order)
     return list(session.scalars(query.limit(limit).offset(offset or None)))
 
@@ -76,7 +76,7 @@ def count(session: Session, *where: ColumnElement[bool]) -> int:
         select(func.count())
         .select_from(Appointment)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .where(Appointment.status != Status.LAPSED, *where)
+        .where(Appointment.status != Status.EXPIRED, *where)
     )
     return session.scalar(query) or 0
 
@@ -189,7 +189,7 @@ def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Cla
     return _claims(session, Appointment.id.in_([one.id for one in appointments]))
 
 
-def lapsed_spans(
+def expired_spans(
     session: Session, window: Window, *, now: datetime, patient_id: UUID | None = None
 ) -> tuple[list[Claim], list[Claim]]:
     """What holds that ran out still claim in ``window``, and the absences in their diaries,
@@ -197,7 +197,7 @@ def lapsed_spans(
 
     With a patient also what their holds claim, which give way to what they take instead.
     """
-    gone = _lapsed(now)
+    gone = _expired(now)
     if patient_id is not None:
         own = and_(Appointment.status == Status.HELD, Appointment.patient_id == patient_id)
         gone = or_(gone, own)
@@ -217,19 +217,19 @@ def lapsed_spans(
         Absence.ends_at > instant_of(window.start),
         Absence.diary_id.in_(select(Appointment.diary_id).where(*ran_out)),
     )
-    lapsed: list[Claim] = []
+    expired: list[Claim] = []
     absent: list[Claim] = []
     for is_hold, *diary_ids, starts, ends in session.execute(holds.union_all(absences)):
-        found = lapsed if is_hold else absent
+        found = expired if is_hold else absent
         found.extend((one, span_between(starts, ends)) for one in diary_ids if one is not None)
-    return lapsed, absent
+    return expired, absent
 
 
-def lapsed_holds(
+def expired_holds(
     session: Session, diary_ids: Iterable[int], over: Span, *, now: datetime
 ) -> list[Appointment]:
     """The holds that ran out and still claim ticks of ``over`` in one of the diaries."""
-    query = select(Appointment).where(_lapsed(now), _over(over), claims_one_of(set(diary_ids)))
+    query = select(Appointment).where(_expired(now), _over(over), claims_one_of(set(diary_ids)))
     return list(session.scalars(query))
 
 
@@ -244,9 +244,9 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
     return list(session.scalars(query))
 
 
-def all_lapsed(session: Session, *, now: datetime, limit: int) -> list[Appointment]:
+def all_expired(session: Session, *, now: datetime, limit: int) -> list[Appointment]:
     """Holds that ran out, oldest first."""
-    query = select(Appointment).where(_lapsed(now)).order_by(Appointment.held_until)
+    query = select(Appointment).where(_expired(now)).order_by(Appointment.held_until)
     return list(session.scalars(query.limit(limit)))
 
 
@@ -270,7 +270,7 @@ def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
     return or_(*(column.in_(diary_ids) for column in _DIARIES))
 
 
-def _lapsed(now: datetime) -> ColumnElement[bool]:
+def _expired(now: datetime) -> ColumnElement[bool]:
     return and_(Appointment.status == Status.HELD, Appointment.held_until <= now)
 
 

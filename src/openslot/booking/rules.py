@@ -12,19 +12,19 @@ from openslot.booking.errors import (
     BadLength,
     BeyondHorizon,
     CentreClosed,
+    DailyLimitReached,
     InThePast,
+    InvalidTransition,
     NeedsPatient,
-    NotYourPriority,
     OffGrid,
-    OneADay,
     OutsideHours,
+    PriorityNotAllowed,
     ReferralRequired,
     ReferralSpent,
     TooEarly,
     TooLateToChange,
     TooLong,
     TooShortNotice,
-    WrongMove,
 )
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.errors import Forbidden, Malformed
@@ -68,7 +68,7 @@ _EVERYBODY = _CARERS | {Part.PATIENT}
 
 MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
     (Status.HELD, Status.BOOKED): _EVERYBODY,
-    (Status.HELD, Status.LAPSED): _EVERYBODY,
+    (Status.HELD, Status.EXPIRED): _EVERYBODY,
     (Status.BOOKED, Status.CANCELLED): _EVERYBODY,
     (Status.BOOKED, Status.ARRIVED): _CARERS,
     (Status.BOOKED, Status.NO_SHOW): _CARERS,
@@ -79,7 +79,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
     **{
         (status, Status.ENTERED_IN_ERROR): frozenset({Part.ADMIN})
         for status in Status
-        if status not in (Status.ENTERED_IN_ERROR, Status.LAPSED)
+        if status not in (Status.ENTERED_IN_ERROR, Status.EXPIRED)
     },
 }
 """Who may take an appointment from one status to another; what is not here nobody may."""
@@ -111,7 +111,7 @@ def check_move(
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
     allowed = MOVES.get((appointment.status, to))
     if allowed is None:
-        raise WrongMove
+        raise InvalidTransition
     if part not in allowed:
         raise Forbidden
     if to is Status.CANCELLED:
@@ -138,7 +138,7 @@ def moves_now(
     for status in Status:
         try:
             check_move(part, appointment, status, now=now, cutoff=cutoff)
-        except (WrongMove, Forbidden, TooEarly, TooLateToChange):
+        except (InvalidTransition, Forbidden, TooEarly, TooLateToChange):
             continue
         possible.add(status)
     return frozenset(possible)
@@ -153,7 +153,7 @@ def may_reschedule(
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class ReferralAuthorisation:
     """What lets a patient see specialists: as much of a referral as booking needs to know.
 
     It names one specialist, or an area of expertise; referrals/queries.py makes it.
@@ -167,7 +167,7 @@ class Admission:
 
 
 def check_booker(
-    actor: Actor, place: Place, patient_id: UUID | None, admission: Admission | None
+    actor: Actor, place: Place, patient_id: UUID | None, authorisation: ReferralAuthorisation | None
 ) -> None:
     """Who may book a place for whom: patients for themselves and their dependents, those who
     give the care there for any patient, trusted programs also for nobody, and specialists only
@@ -180,7 +180,7 @@ def check_booker(
     elif patient_id is None and place.practitioner_id is not None and actor.program is None:
         raise NeedsPatient(field="patient")
     if needs_referral(place):
-        check_admission(place, patient_id, admission)
+        check_authorisation(place, patient_id, authorisation)
 
 
 def needs_referral(place: Place) -> bool:
@@ -188,24 +188,28 @@ def needs_referral(place: Place) -> bool:
     return place.profession == Profession.SPECIALIST
 
 
-def check_admission(place: Place, patient_id: UUID | None, admission: Admission | None) -> None:
+def check_authorisation(
+    place: Place, patient_id: UUID | None, authorisation: ReferralAuthorisation | None
+) -> None:
     """ReferralRequired without a referral of this patient to this place, ReferralSpent where it
     was used, revoked, or has run out."""
     if (
-        admission is None
-        or admission.patient_id != patient_id
-        or not admits(admission, place.practitioner_id, place.expertise)
+        authorisation is None
+        or authorisation.patient_id != patient_id
+        or not is_addressed_to(authorisation, place.practitioner_id, place.expertise)
     ):
         raise ReferralRequired(field="referral")
-    if not admission.is_usable:
+    if not authorisation.is_usable:
         raise ReferralSpent(field="referral")
 
 
-def admits(admission: Admission, practitioner_id: int | None, expertise: str | None) -> bool:
+def is_addressed_to(
+    authorisation: ReferralAuthorisation, practitioner_id: int | None, expertise: str | None
+) -> bool:
     """Whether the referral is to this practitioner, or to their area of expertise."""
-    if admission.practitioner_id is not None:
-        return admission.practitioner_id == practitioner_id
-    wanted, own = (admission.expertise or "").casefold(), (expertise or "").casefold()
+    if authorisation.practitioner_id is not None:
+        return authorisation.practitioner_id == practitioner_id
+    wanted, own = (authorisation.expertise or "").casefold(), (expertise or "").casefold()
     return wanted != "" and wanted == own
 
 
@@ -217,7 +221,7 @@ def may_book_others(actor: Actor, place: Place) -> bool:
     return own or actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == place.centre_id
 
 
-def check_wish(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
+def check_booking_request(place: Place, start: datetime, minutes: int, now: datetime) -> Span:
     """The ticks of an appointment of ``minutes`` at ``start``, if the place offers them at all.
 
     Refuses in this order: past, notice, horizon, grid, length, opening hours, public holiday.
@@ -272,15 +276,15 @@ def check_priority(actor: Actor, priority: Priority) -> None:
 
 
 def check_may_prioritise(actor: Actor) -> None:
-    """NotYourPriority unless the actor works with patients."""
+    """PriorityNotAllowed unless the actor works with patients."""
     if not works_with_patients(actor):
-        raise NotYourPriority(field="priority")
+        raise PriorityNotAllowed(field="priority")
 
 
 def check_second(actor: Actor, second_appointment: bool) -> None:
     """Only those who work with patients book a second appointment that day; it bears no key."""
     if not (second_appointment and works_with_patients(actor)):
-        raise OneADay(field="start")
+        raise DailyLimitReached(field="start")
 
 
 class Wanted(NamedTuple):
@@ -293,7 +297,7 @@ class Wanted(NamedTuple):
     now: datetime
 
 
-def gives_way(other: Appointment, wanted: Wanted) -> bool:
+def is_replaceable_hold(other: Appointment, wanted: Wanted) -> bool:
     """Whether a patient's hold is let go for ``wanted``.
 
     For what they take themselves: all that they made, and of what was offered to them whatever

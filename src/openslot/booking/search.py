@@ -30,7 +30,7 @@ def seen_by(actor: Actor, now: datetime) -> Condition:
 def still_there(now: datetime) -> Condition:
     """All appointments but holds that ran out or were let go."""
     return and_(
-        Appointment.status != Status.LAPSED,
+        Appointment.status != Status.EXPIRED,
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
     )
 
@@ -86,7 +86,7 @@ def count_for(session: Session, actor: Actor, *where: Condition, now: datetime) 
     return queries.count(session, seen_by(actor, now), *where)
 
 
-def bears(session: Session, external_id: str) -> bool:
+def external_id_exists(session: Session, external_id: str) -> bool:
     """Whether an appointment has this identifier of another system."""
     query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
     return session.scalar(query) is not None
@@ -100,7 +100,7 @@ class Occupied(NamedTuple):
     diary_ids: tuple[int, ...]
     status: Status | None
     span: Span
-    lapsed: bool
+    expired: bool
 
 
 def occupied(
@@ -174,7 +174,11 @@ def _closures(starts: datetime, ends: datetime) -> Any:
 def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
     schedule_id, diary_id, room_id, status, held_until, starts, ends = row
     diaries = (diary_id,) if room_id is None else (diary_id, room_id)
-    lapsed = status == Status.HELD and held_until is not None and held_until <= now
+    expired = status == Status.HELD and held_until is not None and held_until <= now
     return Occupied(
-        schedule_id, diaries, Status(status) if status else None, span_between(starts, ends), lapsed
+        schedule_id,
+        diaries,
+        Status(status) if status else None,
+        span_between(starts, ends),
+        expired,
     )

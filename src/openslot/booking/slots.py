@@ -87,10 +87,10 @@ def board(
     taken = diaries.taken(session, wanted, window)
     if whom and len(wanted) > diaries.MOST_IDS_NAMED:  # then no patient's diary is among them
         taken |= diaries.taken(session, {whom.diary_id}, window)
-    lapsed, absent = queries.lapsed_spans(
+    expired, absent = queries.expired_spans(
         session, window, now=now, patient_id=whom.patient_id if whom else None
     )
-    for diary_id, span in lapsed:
+    for diary_id, span in expired:
         if diary_id in taken:
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:

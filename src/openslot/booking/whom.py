@@ -9,10 +9,10 @@ from uuid import UUID
 
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.rules import (
-    Admission,
-    admits,
+    ReferralAuthorisation,
     check_booker,
     day_prefix,
+    is_addressed_to,
     may_book_others,
     needs_referral,
 )
@@ -63,7 +63,7 @@ class Booker:
 
     actor: Actor
     whom: ForWhom | None = None
-    admissions: Sequence[Admission] = ()
+    authorisations: Sequence[ReferralAuthorisation] = ()
 
     def barrier(self, place: Place) -> Barrier | None:
         """Return why this reader cannot book the place for this patient, or None.
@@ -77,7 +77,7 @@ class Booker:
             return self._without_patient(place)
         patient_id = self.whom.patient_id
         try:
-            check_booker(self.actor, place, patient_id, self._admission(place))
+            check_booker(self.actor, place, patient_id, self._authorisation(place))
         except NeedsPatient:
             return Barrier.PATIENT
         except (ReferralRequired, ReferralSpent):
@@ -97,8 +97,10 @@ class Booker:
             return Barrier.NOT_YOURS
         return Barrier.PATIENT if needs_referral(place) else None
 
-    def _admission(self, place: Place) -> Admission | None:
+    def _authorisation(self, place: Place) -> ReferralAuthorisation | None:
         fitting = (
-            one for one in self.admissions if admits(one, place.practitioner_id, place.expertise)
+            one
+            for one in self.authorisations
+            if is_addressed_to(one, place.practitioner_id, place.expertise)
         )
         return next(fitting, None)

@@ -117,8 +117,8 @@ class Settings(BaseSettings):
         365,
         ge=0,
         le=36500,
-        description="Days after the last appointment until a practitioner's access to a history ends; "
-        "0: it does not end.",
+        description="Days after the last appointment until a practitioner's access to a health "
+        "record ends; 0: it does not end.",
     )
     emergency_access_hours: int = Field(
         24, ge=1, le=168, description="How long emergency access to a history lasts."

@@ -39,7 +39,7 @@ ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
 """The namespace (RFC 9562, 5.5) of messages that are to be sent a single time."""
 
 
-class Overtaken(Exception):
+class LeaseLost(Exception):
     """The lease ran out, and another worker has the message: nothing is to be done for it here."""
 
 
@@ -126,11 +126,11 @@ def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
 def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
     """The work is done, or what can be done here is.
 
-    Overtaken where the lease ran out meanwhile and another worker took the message: in the
+    LeaseLost where the lease ran out meanwhile and another worker took the message: in the
     transaction of the work that undoes the work, so that nothing is done twice.
     """
     if not _mark(session, message, state=state, finished_at=now, error=None, leased_until=None):
-        raise Overtaken
+        raise LeaseLost
 
 
 def put_aside(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:

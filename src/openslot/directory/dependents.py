@@ -9,7 +9,7 @@ from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Details, Email
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.directory import commands, queries
 from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.errors import DependentKnown, OwnAddress, TooManyDependents
@@ -129,7 +129,7 @@ def take_over(
 
 def _take_turn(session: Session, carer_id: UUID) -> None:
     """Nothing unique stands behind the names of somebody's dependents and their number."""
-    take_turn(session, f"dependents {carer_id}")
+    lock(session, f"dependents {carer_id}")
 
 
 def _check_new(

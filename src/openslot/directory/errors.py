@@ -45,7 +45,7 @@ class BadHolidayRegion(Invalid):
     sentence = "Enter a region of public holidays such as AU-NSW, IE or GB-SCT."
 
 
-class StillBooked(Conflict):
+class HasAppointments(Conflict):
     """What has live bookings cannot be taken away."""
 
     code = "still-booked"
@@ -66,7 +66,7 @@ class DependentKnown(Conflict):
     sentence = "You care for somebody of this name and date of birth already."
 
 
-class RecordKept(Conflict):
+class RecordNotEmpty(Conflict):
     """What was recorded of somebody is neither thrown away nor left to nobody."""
 
     code = "record-kept"
@@ -84,7 +84,7 @@ class OwnAddress(Conflict):
     sentence = "This is your own address. Enter the address of the person whose record it is."
 
 
-class StillWaits(Unauthenticated):
+class AwaitingApproval(Unauthenticated):
     """The password is right, and nobody has let this account in yet."""
 
     code = "still-waits"

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.directory import dependents, queries
-from openslot.directory.errors import RecordKept
+from openslot.directory.errors import RecordNotEmpty
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor
 
@@ -15,10 +15,10 @@ from openslot.directory.rules import Actor
 def stop_caring(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> str:
     """Remove somebody of whom nothing is recorded, and give their name.
 
-    NotFound for whom the actor does not care for, RecordKept where an appointment, note, referral
-    or anything else stands in the record: it is not thrown away, and not left to nobody.
+    NotFound for whom the actor does not care for, RecordNotEmpty where an appointment, note,
+    referral or anything else stands in the record: it is not thrown away, and not left to nobody.
     """
-    patient = to_let_go(session, actor, patient_id)
+    patient = check_release(session, actor, patient_id)
     link = queries.dependent(session, patient_id)
     if link is not None:
         queries.remove_dependent(session, link)
@@ -29,9 +29,9 @@ def stop_caring(session: Session, actor: Actor, patient_id: UUID, *, now: dateti
     return name
 
 
-def to_let_go(session: Session, actor: Actor, patient_id: UUID) -> Patient:
+def check_release(session: Session, actor: Actor, patient_id: UUID) -> Patient:
     """Somebody whom the actor could remove now. Raises what :func:`stop_caring` raises."""
     patient, _link = dependents.one_of(session, actor, patient_id)
     if queries.has_records(session, patient_id):
-        raise RecordKept(name=patient.name)
+        raise RecordNotEmpty(name=patient.name)
     return patient

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import Wish, book
+from openslot.booking.commands import BookingRequest, book
 from openslot.booking.imports import Recorded, record_appointment
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.ids import new_id
@@ -187,7 +187,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
     # Specialists are booked with a referral; theirs are recorded like what is past.
     needs_referral = appointment.place.profession == Profession.SPECIALIST
     if appointment.status is Status.BOOKED and not needs_referral:
-        wish = Wish(
+        booking_request = BookingRequest(
             appointment.place.schedule_id,
             appointment.starts_at,
             appointment.minutes,
@@ -195,7 +195,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
             appointment.reason,
             priority,
         )
-        return book(session, SYSTEM, wish, now=booked)
+        return book(session, SYSTEM, booking_request, now=booked)
     recorded = Recorded(
         starts_at=appointment.starts_at,
         ends_at=appointment.ends_at,

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import Wish, book
+from openslot.booking.commands import BookingRequest, book
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import CLAIMING
 from openslot.booking.slots import slots
@@ -262,8 +262,10 @@ def _write_family(scene: Scene, patient: Patient) -> None:
         now=scene.now,
         limit=1,
     )
-    wish = Wish(place.schedule_id, found[0].start, place.slot_minutes, child.id, "School vaccines")
-    book(scene.session, SYSTEM, wish, now=scene.now - timedelta(days=3))
+    booking_request = BookingRequest(
+        place.schedule_id, found[0].start, place.slot_minutes, child.id, "School vaccines"
+    )
+    book(scene.session, SYSTEM, booking_request, now=scene.now - timedelta(days=3))
 
 
 def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.ids import new_id
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
 from openslot.feedback import queries
@@ -58,7 +58,7 @@ def add_favourite(
     """Keep something at hand; once more changes nothing. Raises TooManyFavourites."""
     account_id = keeper(actor)
     _existing(session, kind, subject_id)
-    take_turn(session, f"favourites {account_id}")
+    lock(session, f"favourites {account_id}")
     kept = queries.favourites(session, account_id)
     if (kind, subject_id) in kept:
         return

@@ -78,7 +78,8 @@ WORDS: Mapping[AccountNews, Words] = {
     AccountNews.HAND_OVER: Words(
         _("Look after your appointments yourself"),
         _(
-            "Somebody who has booked appointments for you hands this over to you. Choose a password."
+            "Somebody who has booked appointments for you hands this over to you. Choose a "
+            "password."
         ),
         _("The link works once, for 14 days. If you expect no such mail, delete it."),
         _("Choose a password"),

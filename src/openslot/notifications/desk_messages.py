@@ -197,7 +197,8 @@ def _offer_words(offered: Offered, to: Recipient) -> Words:
         return Words(
             _("A new time for an appointment of %(who)s"),
             _(
-                "The old time of the appointment cannot be kept. We are sorry, and offer you another."
+                "The old time of the appointment cannot be kept. We are sorry, and offer you "
+                "another."
             ),
             _("A new time for an appointment: %(when)s"),
         )
@@ -205,7 +206,8 @@ def _offer_words(offered: Offered, to: Recipient) -> Words:
         return Words(
             _("A new time for your appointment"),
             _(
-                "The old time of your appointment cannot be kept. We are sorry, and offer you another."
+                "The old time of your appointment cannot be kept. We are sorry, and offer you "
+                "another."
             ),
             _("A new time for your appointment: %(when)s"),
         )

@@ -30,7 +30,7 @@ STATUSES: Mapping[Status, str] = {
     Status.HELD: "TENTATIVE",
     Status.CANCELLED: "CANCELLED",
     Status.ENTERED_IN_ERROR: "CANCELLED",
-    Status.LAPSED: "CANCELLED",
+    Status.EXPIRED: "CANCELLED",
 }
 """Everything else is CONFIRMED, also once it is over."""
 

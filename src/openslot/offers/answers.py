@@ -7,14 +7,14 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import offered
 from openslot.booking.commands import place_of
-from openslot.booking.errors import HoldLapsed
+from openslot.booking.errors import HoldExpired
 from openslot.booking.models import Appointment
-from openslot.booking.rules import Admission, needs_referral, part_in
+from openslot.booking.rules import ReferralAuthorisation, needs_referral, part_in
 from openslot.core.errors import NotFound
 from openslot.directory.rules import Actor
 from openslot.identity.models import Role
 from openslot.offers import queries
-from openslot.offers.errors import OfferOver
+from openslot.offers.errors import OfferExpired
 from openslot.offers.models import Offer, OfferStatus, Waiting
 from openslot.offers.offering import close_offer, end_entry
 from openslot.offers.queries import Offered
@@ -65,7 +65,7 @@ def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> 
     """Take the time: it is booked, or the appointment moves onto it, and the entry is served.
 
     A specialist's is booked with the referral that :func:`openslot.referrals.commands.book`
-    would take. OfferOver where it was answered, has run out, or its time or appointment is gone.
+    would take. OfferExpired where it was answered, has run out, or its time or appointment is gone.
     Raises what booking raises; an offer that is refused for good is withdrawn by the sweep.
     """
     found = _open(session, actor, offer_id, now)
@@ -78,10 +78,10 @@ def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> 
             now=now,
             instead_of=found.offer.appointment_id,
             place=place,
-            admission=_admission(session, found, place, now),
+            authorisation=_authorisation(session, found, place, now),
         )
-    except HoldLapsed:
-        raise OfferOver from None
+    except HoldExpired:
+        raise OfferExpired from None
     close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
     if found.entry is not None and found.entry.status == Waiting.WAITING:
         end_entry(session, found.entry, Waiting.SERVED, now=now, by=actor.origin)
@@ -103,21 +103,23 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
     return found.offer
 
 
-def _admission(session: Session, found: Offered, place: Place, now: datetime) -> Admission | None:
+def _authorisation(
+    session: Session, found: Offered, place: Place, now: datetime
+) -> ReferralAuthorisation | None:
     """The referral with which the patient books the time; an appointment that moves brings its
     own."""
     hold = found.kept
     if found.old is not None or hold.patient_id is None or not needs_referral(place):
         return None
-    return referrals.admission_for(
+    return referrals.authorisation_for(
         session, place, hold.patient_id, now=now, hold_id=hold.id
-    ).admission
+    ).authorisation
 
 
 def _open(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:
     found = offer_for(session, actor, offer_id)
     if not found.is_open(now):
-        raise OfferOver
+        raise OfferExpired
     return found
 
 

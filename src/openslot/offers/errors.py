@@ -3,7 +3,7 @@
 from openslot.core.errors import Conflict, Expired, Invalid
 
 
-class OfferOver(Expired):
+class OfferExpired(Expired):
     """It was taken, left, or has run out."""
 
     code = "offer-over"
@@ -38,7 +38,7 @@ class BadWindow(Invalid):
     sentence = "Choose days that lie ahead, the last one no more than {days} days from now."
 
 
-class NothingEarlier(Invalid):
+class NoEarlierTime(Invalid):
     """The appointment that it would replace is so soon that nothing could be offered before."""
 
     code = "nothing-earlier"
@@ -52,14 +52,14 @@ class NobodyOffersThis(Invalid):
     sentence = "Nobody there takes bookings of this kind. Choose another place or length."
 
 
-class OtherAppointments(Conflict):
+class DecisionsOutOfDate(Conflict):
     """What lies inside the absence is not what was decided about."""
 
     code = "other-appointments"
     sentence = "Other appointments lie in this time by now. Look at them again."
 
 
-class SameTimeTwice(Conflict):
+class DuplicateTime(Conflict):
     """Two appointments cannot both move to one time."""
 
     code = "same-time-twice"
@@ -75,7 +75,7 @@ class HasArrived(Conflict):
     )
 
 
-class NotInside(Conflict):
+class OutsideNetwork(Conflict):
     """The appointment does not lie inside the absence, or not any more."""
 
     code = "not-inside"

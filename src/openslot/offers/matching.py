@@ -11,7 +11,12 @@ from sqlalchemy.orm import Session
 from openslot.booking import slots
 from openslot.booking.models import Appointment
 from openslot.booking.offered import reaches
-from openslot.booking.rules import Admission, admits, needs_referral, one_a_day_key
+from openslot.booking.rules import (
+    ReferralAuthorisation,
+    is_addressed_to,
+    needs_referral,
+    one_a_day_key,
+)
 from openslot.booking.slots import Board, Slot, slot_at
 from openslot.offers import queries, search
 from openslot.offers.rules import (
@@ -47,11 +52,11 @@ class Market:
     places: Mapping[int, Place]
     board: Board
     keys: dict[UUID, set[str]]
-    admissions: Mapping[UUID, Sequence[Admission]]
+    authorisations: Mapping[UUID, Sequence[ReferralAuthorisation]]
 
-    def admission(self, place: Place, patient_id: UUID | None) -> Admission | None:
+    def authorisation(self, place: Place, patient_id: UUID | None) -> ReferralAuthorisation | None:
         """The referral with which the patient may see a specialist there."""
-        own = self.admissions.get(patient_id, ()) if patient_id else ()
+        own = self.authorisations.get(patient_id, ()) if patient_id else ()
         return admitted(own, place)
 
     def has_appointment(
@@ -65,9 +70,9 @@ class Market:
         return key is not None and key != besides and key in own
 
 
-def admitted(own: Iterable[Admission], place: Place) -> Admission | None:
+def admitted(own: Iterable[ReferralAuthorisation], place: Place) -> ReferralAuthorisation | None:
     """The first of a patient's referrals that leads to the place."""
-    fitting = (one for one in own if admits(one, place.practitioner_id, place.expertise))
+    fitting = (one for one in own if is_addressed_to(one, place.practitioner_id, place.expertise))
     return next(fitting, None)
 
 
@@ -91,7 +96,7 @@ def market_for(session: Session, waiting: Sequence[Waiter], *, now: datetime) ->
         places,
         board,
         search.live_keys(session, patients, now=now),
-        referrals.admissions_of(session, patients, now) if specialists else {},
+        referrals.authorisations_of(session, patients, now) if specialists else {},
     )
 
 
@@ -139,7 +144,7 @@ def _is_admitted(waiter: Waiter, market: Market, place: Place) -> bool:
     """An appointment takes its referral along to another time of the same specialist."""
     if waiter.appointment is not None or not needs_referral(place):
         return True
-    return market.admission(place, waiter.patient.id if waiter.patient else None) is not None
+    return market.authorisation(place, waiter.patient.id if waiter.patient else None) is not None
 
 
 # In the place of appointments

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
-from openslot.booking.offered import let_go
+from openslot.booking.offered import release_holds
 from openslot.core import audit
 from openslot.core.audit import Origin
 from openslot.core.ids import new_id
@@ -70,7 +70,7 @@ def close_offer(
     offer.status = status
     offer.answered_at = now
     if hold is not None:
-        let_go(session, [hold], now=now)
+        release_holds(session, [hold], now=now)
     audit.record(session, f"offer.{status}", subject_of(offer.id), by=by, now=now)
 
 

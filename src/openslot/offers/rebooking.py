@@ -27,7 +27,7 @@ from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
-from openslot.offers.errors import HasArrived, NotInside, OtherAppointments, SameTimeTwice
+from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideNetwork
 from openslot.offers.events import have_carried_out
 from openslot.offers.models import (
     AbsenceDecision,
@@ -92,12 +92,12 @@ def enter(
 ) -> Absence:
     """Block the time, and write down what becomes of each appointment inside.
 
-    OtherAppointments where those inside are not those decided about; HasArrived for anything but
-    keeping an appointment whose patient is there; SameTimeTwice.
+    DecisionsOutOfDate where those inside are not those decided about; HasArrived for anything but
+    keeping an appointment whose patient is there; DuplicateTime.
     """
     hit = {one.id: one for one in hit_by(session, actor, practitioner_id, details)}
     if hit.keys() != decisions.keys():
-        raise OtherAppointments
+        raise DecisionsOutOfDate
     _check_can_be(decisions, hit)
     absence = absences.enter_absence(session, actor, practitioner_id, details, now=now)
     session.flush()
@@ -115,12 +115,12 @@ def decide(
     now: datetime,
 ) -> int:
     """Decide anew about appointments inside absences that stand; how many. What a patient was
-    offered meanwhile is withdrawn. NotInside for an appointment that lies in no absence of the
-    practitioner, HasArrived and SameTimeTwice as for :func:`enter`."""
+    offered meanwhile is withdrawn. OutsideNetwork for an appointment that lies in no absence of the
+    practitioner, HasArrived and DuplicateTime as for :func:`enter`."""
     may_see_absences(session, actor, practitioner_id)
     inside = {one.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)}
     if not decisions.keys() <= inside.keys():
-        raise NotInside
+        raise OutsideNetwork
     _check_can_be(decisions, {key: one.appointment for key, one in inside.items()})
     for appointment_id, decided in sorted(decisions.items()):
         _withdraw(session, actor, Offer.appointment_id == appointment_id, now)
@@ -238,7 +238,7 @@ def _propose(
     if slot is None or until is None:
         _done(session, decision, Progress.FAILED, NO_TIME, now)
         return
-    kept = offered.keep_for_move(
+    kept = offered.hold_for_reschedule(
         session, appointment.id, slot.schedule_id, slot.start, now=now, until=until
     )
     decision.schedule_id, decision.starts_at = slot.schedule_id, kept.starts_at
@@ -317,7 +317,7 @@ def _movable(appointments: Sequence[Appointment], now: datetime) -> list[Appoint
 def _check_can_be(
     decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
 ) -> None:
-    """HasArrived, SameTimeTwice, or Invalid where an appointment is to move and no time is
+    """HasArrived, DuplicateTime, or Invalid where an appointment is to move and no time is
     named."""
     for key, one in decisions.items():
         if one.choice is not Choice.KEEP:
@@ -335,7 +335,7 @@ def _check_waits(appointment: Appointment) -> None:
 def _check_apart(
     decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
 ) -> None:
-    """SameTimeTwice where two appointments would overlap on one schedule."""
+    """DuplicateTime where two appointments would overlap on one schedule."""
     taken: list[tuple[int, datetime, datetime]] = []
     for key, one in decisions.items():
         if one.choice is not Choice.MOVE:
@@ -347,7 +347,7 @@ def _check_apart(
             other == one.schedule_id and one.start < until and ends > since
             for other, since, until in taken
         ):
-            raise SameTimeTwice(field="decisions")
+            raise DuplicateTime(field="decisions")
         taken.append((one.schedule_id, one.start, ends))
 
 

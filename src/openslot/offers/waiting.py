@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import offered
-from openslot.booking.commands import Wish, appointment_for
-from openslot.booking.errors import BadLength, ReferralRequired, SelfBooking, WrongMove
+from openslot.booking.commands import BookingRequest, appointment_for
+from openslot.booking.errors import BadLength, InvalidTransition, ReferralRequired, SelfBooking
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
 from openslot.booking.rules import check_priority, may_book_others, needs_referral
@@ -22,7 +22,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound
 from openslot.core.ids import new_id
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import Actor, works_with_patients
@@ -31,7 +31,7 @@ from openslot.offers.details import WaitingDetails
 from openslot.offers.errors import (
     AlreadyWaiting,
     NobodyOffersThis,
-    NothingEarlier,
+    NoEarlierTime,
     NotWaiting,
     TooManyEntries,
 )
@@ -50,7 +50,7 @@ Try = tuple[UUID, int, datetime]
 """(entry id, schedule id, start)"""
 
 
-class Passed(Exception):
+class NotEligible(Exception):
     """A time that looked free could not be kept for an entry: another is to be tried."""
 
     def __init__(self, tried: Try):
@@ -91,7 +91,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
     minutes = appointment.minutes if appointment else details.minutes
     before = min(details.starts_until, appointment.starts_at) if appointment else None
     if before is not None and before <= now + SOONEST:
-        raise NothingEarlier(field="starts_until")
+        raise NoEarlierTime(field="starts_until")
     starts, ends = check_window(details.starts_from, before or details.starts_until, now)
     scope = Scope(
         details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
@@ -169,7 +169,7 @@ def _appointment_to_replace(
         return None
     appointment, _part = appointment_for(session, actor, details.appointment_id)
     if appointment.status is not Status.BOOKED:
-        raise WrongMove
+        raise InvalidTransition
     if appointment.patient is None and actor.department_id is None:
         raise Forbidden
     return appointment
@@ -225,7 +225,7 @@ def _check_patient(
     if patient.email and all(place.practitioner_email == patient.email for place in places):
         raise SelfBooking
     if appointment is None and all(needs_referral(place) for place in places):
-        own = referrals.admissions_of(session, [patient.id], now).get(patient.id, ())
+        own = referrals.authorisations_of(session, [patient.id], now).get(patient.id, ())
         if not any(matching.admitted(own, place) for place in places):
             raise ReferralRequired(field="scope")
 
@@ -247,9 +247,9 @@ def _others(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
     """What the patient, or the department with that appointment, waits for; nobody adds to it
     now."""
     if entry.patient_id is not None:
-        take_turn(session, f"waiting {entry.patient_id}")
+        lock(session, f"waiting {entry.patient_id}")
         return search.open_entries(session, entry.patient_id)
-    take_turn(session, f"waiting {entry.department_id} {entry.appointment_id}")
+    lock(session, f"waiting {entry.department_id} {entry.appointment_id}")
     return search.open_entries_with(session, entry.department_id, entry.appointment_id)
 
 
@@ -306,12 +306,12 @@ def _offer(
     starts = [slot.start, *([appointment.starts_at] if appointment else [])]
     until = offer_ends(now, length, *starts)
     if until is None:
-        raise Passed((entry.id, slot.schedule_id, slot.start))
+        raise NotEligible((entry.id, slot.schedule_id, slot.start))
     search.touch(entry)
     try:
         kept = _kept(session, waiter, slot, market, now, until)
     except DomainError:
-        raise Passed((entry.id, slot.schedule_id, slot.start)) from None
+        raise NotEligible((entry.id, slot.schedule_id, slot.start)) from None
     make_offer(
         session,
         kept,
@@ -332,22 +332,24 @@ def _kept(
     session: Session, waiter: Waiter, slot: Slot, market: Market, now: datetime, until: datetime
 ) -> Appointment:
     if waiter.appointment is not None:
-        return offered.keep_for_move(
+        return offered.hold_for_reschedule(
             session, waiter.appointment.id, slot.schedule_id, slot.start, now=now, until=until
         )
     place = market.places[slot.schedule_id]
-    wish = Wish(
+    booking_request = BookingRequest(
         slot.schedule_id,
         slot.start,
         waiter.entry.minutes,
         waiter.entry.patient_id,
         priority=Priority(waiter.entry.priority),
     )
-    admission = market.admission(place, waiter.entry.patient_id)
-    return offered.keep_new(session, wish, now=now, until=until, admission=admission, place=place)
+    authorisation = market.authorisation(place, waiter.entry.patient_id)
+    return offered.keep_new(
+        session, booking_request, now=now, until=until, authorisation=authorisation, place=place
+    )
 
 
-def sweep(database: Database, settings: Settings, now: Callable[[], datetime]) -> int:
+def expire_due(database: Database, settings: Settings, now: Callable[[], datetime]) -> int:
     """Put away what is over and offer what is free, each in a transaction of its own; how many
     offers were made.
 
@@ -363,7 +365,7 @@ def sweep(database: Database, settings: Settings, now: Callable[[], datetime]) -
             again = database.run(
                 lambda session: offer_next(session, now=now(), length=length, passed=passed)
             )
-        except Passed as refused:
+        except NotEligible as refused:
             passed.add(refused.tried)
             continue
         if not again:

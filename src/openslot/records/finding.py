@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.core.errors import Forbidden
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.directory import commands
 from openslot.directory import queries as directory
 from openslot.directory.details import PatientDetails
@@ -54,7 +54,7 @@ def register(
     check_may_find(actor)
     if details.born is not None:
         # Two at a time see nobody, and both register: of one day of birth, one after another.
-        take_turn(session, f"patient born {details.born}")
+        lock(session, f"patient born {details.born}")
     if not anyway and (known := alike(session, actor, details)):
         raise PatientKnown(known)
     return commands.add_patient(session, actor, details, now=now)

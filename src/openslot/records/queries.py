@@ -172,7 +172,7 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(
             Schedule.practitioner_id == practitioner_id,
-            Appointment.status != Status.LAPSED,
+            Appointment.status != Status.EXPIRED,
             kept,
             opens,
         )

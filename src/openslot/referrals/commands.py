@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish, place_of
+from openslot.booking.commands import BookingRequest, place_of
 from openslot.booking.models import Appointment
 from openslot.booking.rules import check_booker, needs_referral
 from openslot.core import audit
@@ -20,7 +20,7 @@ from openslot.directory.rules import Actor
 from openslot.records import access
 from openslot.referrals import queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
-from openslot.referrals.errors import NoAddressee, NobodyThere, OnlyGps
+from openslot.referrals.errors import AddresseeUnavailable, NoAddressee, OnlyGps
 from openslot.referrals.events import Topic, announce
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import Letter
@@ -93,7 +93,7 @@ def send(
 ) -> Referral:
     """From now on, and for so many months, the patient books with it.
 
-    NobodyThere where nobody to whom it is addressed is active any more.
+    AddresseeUnavailable where nobody to whom it is addressed is active any more.
     """
     referral = _for_act(session, actor, referral_id, Act.SEND, now).referral
     may_write(session, actor, referral.patient_id, now=now, access_days=access_days)
@@ -190,7 +190,7 @@ def subject_of(referral_id: UUID) -> str:
 def book(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     hold_id: UUID | None = None,
@@ -201,48 +201,67 @@ def book(
     At most 9 statements with specialists, 8 with others. Raises what booking raises, with
     ReferralRequired and ReferralSpent among it.
     """
-    place = place_of(session, wish.schedule_id)
-    found = _found(session, place, wish, now=now, referral_id=referral_id, hold_id=hold_id)
+    place = place_of(session, booking_request.schedule_id)
+    found = _found(
+        session, place, booking_request, now=now, referral_id=referral_id, hold_id=hold_id
+    )
     if hold_id is not None and needs_referral(place):
         # A hold that bears another letter, perhaps one revoked since, is made anew.
-        check_booker(actor, place, wish.patient_id, found.admission)
+        check_booker(actor, place, booking_request.patient_id, found.authorisation)
         hold_id = hold_id if found.is_held else None
     return booking.book(
-        session, actor, wish, now=now, hold_id=hold_id, admission=found.admission, place=place
+        session,
+        actor,
+        booking_request,
+        now=now,
+        hold_id=hold_id,
+        authorisation=found.authorisation,
+        place=place,
     )
 
 
 def hold(
     session: Session,
     actor: Actor,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     keep: timedelta,
     referral_id: UUID | None = None,
 ) -> Appointment:
     """Keep a time, a specialist's together with the referral that :func:`book` would take."""
-    place = place_of(session, wish.schedule_id)
-    found = _found(session, place, wish, now=now, referral_id=referral_id)
+    place = place_of(session, booking_request.schedule_id)
+    found = _found(session, place, booking_request, now=now, referral_id=referral_id)
     return booking.hold(
-        session, actor, wish, now=now, keep=keep, admission=found.admission, place=place
+        session,
+        actor,
+        booking_request,
+        now=now,
+        keep=keep,
+        authorisation=found.authorisation,
+        place=place,
     )
 
 
 def _found(
     session: Session,
     place: Place,
-    wish: Wish,
+    booking_request: BookingRequest,
     *,
     now: datetime,
     referral_id: UUID | None,
     hold_id: UUID | None = None,
 ) -> queries.Found:
     """Nothing, without a look, where no referral is needed."""
-    if wish.patient_id is None or not needs_referral(place):
+    if booking_request.patient_id is None or not needs_referral(place):
         return queries.NOTHING
-    return queries.admission_for(
-        session, place, wish.patient_id, now=now, referral_id=referral_id, hold_id=hold_id
+    return queries.authorisation_for(
+        session,
+        place,
+        booking_request.patient_id,
+        now=now,
+        referral_id=referral_id,
+        hold_id=hold_id,
     )
 
 
@@ -259,16 +278,16 @@ def _gp(session: Session, actor: Actor) -> Practitioner:
 
 
 def _check_addressee(session: Session, practitioner_id: int | None, expertise: str | None) -> None:
-    """NoAddressee for what was never one, NobodyThere for whom is no longer there."""
+    """NoAddressee for what was never one, AddresseeUnavailable for whom is no longer there."""
     if practitioner_id is not None:
         try:
             specialist = directory.practitioner(session, practitioner_id)
         except NotFound:
-            raise NobodyThere(field="addressee") from None
+            raise AddresseeUnavailable(field="addressee") from None
         if not specialist.is_specialist:
             raise NoAddressee(field="addressee")
     elif (expertise or "").casefold() not in map(str.casefold, queries.areas(session)):
-        raise NobodyThere(field="addressee")
+        raise AddresseeUnavailable(field="addressee")
 
 
 def _for_act(session: Session, actor: Actor, referral_id: UUID, act: Act, now: datetime) -> Letter:

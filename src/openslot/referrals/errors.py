@@ -17,7 +17,7 @@ class NoAddressee(Invalid):
     sentence = "Choose a specialist, or an area of expertise."
 
 
-class NobodyThere(Conflict):
+class AddresseeUnavailable(Conflict):
     """Whom the letter names sees no patients here any more."""
 
     code = "nobody-there"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased, join
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import for_whom
-from openslot.booking.rules import Admission, admits
+from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.whom import Booker
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
@@ -200,35 +200,39 @@ def letter_to(
 ) -> Letter | None:
     """The referral with which a patient may book a place now, as a page shows it; one statement.
 
-    It is the one named, or the one that :func:`admission_for` would take of several.
+    It is the one named, or the one that :func:`authorisation_for` would take of several.
     """
     fitting = (
         one
         for one in waiting_for(session, [patient_id], now)
-        if admits(
-            _admission(one.referral, one.appointment, now), place.practitioner_id, place.expertise
+        if is_addressed_to(
+            _authorisation(one.referral, one.appointment, now),
+            place.practitioner_id,
+            place.expertise,
         )
         and referral_id in (None, one.referral.id)
     )
     return next(fitting, None)
 
 
-def admissions(session: Session, patient_id: UUID, now: datetime) -> list[Admission]:
+def authorisations(
+    session: Session, patient_id: UUID, now: datetime
+) -> list[ReferralAuthorisation]:
     """The usable referrals of a patient, soonest to run out first; one statement."""
     return [
-        _admission(one.referral, one.appointment, now)
+        _authorisation(one.referral, one.appointment, now)
         for one in waiting_for(session, [patient_id], now)
     ]
 
 
-def admissions_of(
+def authorisations_of(
     session: Session, patient_ids: Iterable[UUID], now: datetime
-) -> dict[UUID, list[Admission]]:
+) -> dict[UUID, list[ReferralAuthorisation]]:
     """The usable referrals of each patient, soonest to run out first; one statement."""
-    found: dict[UUID, list[Admission]] = {}
+    found: dict[UUID, list[ReferralAuthorisation]] = {}
     for one in waiting_for(session, patient_ids, now):
         own = found.setdefault(one.referral.patient_id, [])
-        own.append(_admission(one.referral, one.appointment, now))
+        own.append(_authorisation(one.referral, one.appointment, now))
     return found
 
 
@@ -243,13 +247,13 @@ def booker(session: Session, actor: Actor, patient_id: UUID | None, *, now: date
     whom = for_whom(session, patient_id)
     if whom is None:
         raise NotFound("There is no such patient.", field="patient")
-    return Booker(actor, whom, admissions(session, patient_id, now))
+    return Booker(actor, whom, authorisations(session, patient_id, now))
 
 
 class Found(NamedTuple):
     """The referral with which a patient books, and whether their hold bears it already."""
 
-    admission: Admission | None
+    authorisation: ReferralAuthorisation | None
     is_held: bool
 
 
@@ -257,7 +261,7 @@ NOTHING = Found(None, is_held=False)
 """Where no referral is there, or none is needed."""
 
 
-def admission_for(
+def authorisation_for(
     session: Session,
     place: Place,
     patient_id: UUID,
@@ -278,30 +282,35 @@ def admission_for(
     )
     fitting = [
         (
-            Found(admission, appointment is not None and appointment.id == hold_id),
+            Found(authorisation, appointment is not None and appointment.id == hold_id),
             referral.expires_at or now,
         )
         for referral, appointment in rows
-        for admission in [_admission(referral, appointment, now)]
+        for authorisation in [_authorisation(referral, appointment, now)]
         if referral.id == referral_id
-        or (referral_id is None and admits(admission, place.practitioner_id, place.expertise))
+        or (
+            referral_id is None
+            and is_addressed_to(authorisation, place.practitioner_id, place.expertise)
+        )
     ]
     return min(fitting, key=_preference, default=(NOTHING, now))[0]
 
 
 def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
     found, expires_at = option
-    usable = found.admission is not None and found.admission.is_usable
+    usable = found.authorisation is not None and found.authorisation.is_usable
     return not usable, not found.is_held, expires_at
 
 
-def _admission(referral: Referral, appointment: Appointment | None, now: datetime) -> Admission:
+def _authorisation(
+    referral: Referral, appointment: Appointment | None, now: datetime
+) -> ReferralAuthorisation:
     """What booking needs to know; an appointment that is merely held uses nothing up."""
     is_used = appointment is not None and appointment.status != Status.HELD
     standing = state(
         Kept(referral.status), is_used=is_used, expires_at=referral.expires_at, now=now
     )
-    return Admission(
+    return ReferralAuthorisation(
         referral_id=referral.id,
         patient_id=referral.patient_id,
         practitioner_id=referral.practitioner_id,

@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import PatientBusy, SlotTaken
 from openslot.booking.models import Priority, Status
-from openslot.booking.rules import check_wish
+from openslot.booking.rules import check_booking_request
 from openslot.booking.slots import is_free, nearest
 from openslot.booking.whom import ForWhom
 from openslot.core import audit
@@ -26,7 +26,7 @@ from openslot.feedback.rules import check_stars
 from openslot.identity.models import Role
 from openslot.requests import queries
 from openslot.requests.details import RequestDetails
-from openslot.requests.errors import NoChange, NoDepartment, OwnService
+from openslot.requests.errors import NoDepartment, NothingToChange, OwnService
 from openslot.requests.events import Topic, announce
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.queries import Asked
@@ -164,7 +164,7 @@ def propose(
     found = _for_act(session, actor, request_id, Act.PROPOSE, now, version)
     request = found.request
     if start == request.starts_at:
-        raise NoChange(field="start")
+        raise NothingToChange(field="start")
     place = place_for(session, request.service_id)
     _check_free(session, place, start, request.minutes, found.patient, now)
     request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
@@ -292,7 +292,7 @@ def _book(
     request.status, request.changed_at = Kept.ACCEPTED, now
     session.flush()
     place = place_for(session, request.service_id)
-    wish = Wish(
+    booking_request = BookingRequest(
         schedule_id=place.schedule_id,
         start=start,
         minutes=request.minutes,
@@ -300,7 +300,7 @@ def _book(
         reason=request.description,
         priority=Priority(request.priority),
     )
-    appointment = booking.book(session, actor, wish, now=now, place=place)
+    appointment = booking.book(session, actor, booking_request, now=now, place=place)
     appointment.task = request.task
     session.flush()
     request.appointment_id = appointment.id
@@ -346,7 +346,7 @@ def _check_free(
     now: datetime,
 ) -> None:
     """SlotTaken with the nearest times, or PatientBusy, unless it could be booked now."""
-    check_wish(place, start, minutes, now)
+    check_booking_request(place, start, minutes, now)
     whom = ForWhom(patient.id, patient.diary_id) if patient else None
     if not is_free(session, place, start, now=now, minutes=minutes):
         free = nearest(session, place, start, now=now, minutes=minutes, whom=whom)

@@ -24,21 +24,21 @@ class WrongState(Conflict):
     sentence = "This request has been answered or changed meanwhile. See how it stands now."
 
 
-class HasBegun(Conflict):
+class AlreadyStarted(Conflict):
     """The consultation is going on, so that nothing of it can be changed any more."""
 
     code = "request-has-begun"
     sentence = "The consultation has begun, so the request can no longer be changed."
 
 
-class NoChange(Conflict):
+class NothingToChange(Conflict):
     """The same time again proposes nothing."""
 
     code = "same-time"
     sentence = "This is the time that they asked for. Accept it, or choose another one."
 
 
-class StillAsked(Conflict):
+class HasOpenRequests(Conflict):
     """What others have asked for cannot be taken away."""
 
     code = "still-asked"

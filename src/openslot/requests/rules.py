@@ -11,7 +11,7 @@ from openslot.booking.rules import ARRIVES_EARLIEST, LIVE
 from openslot.core.errors import Forbidden
 from openslot.directory.rules import Actor, runs_centre
 from openslot.identity.models import Role
-from openslot.requests.errors import HasBegun, WrongState
+from openslot.requests.errors import AlreadyStarted, WrongState
 from openslot.requests.models import Kept
 
 
@@ -114,7 +114,7 @@ def check_act(act: Act, standing: Standing, part: Part, *, now: datetime) -> Non
     if standing.state not in states:
         raise WrongState
     if act in (Act.AMEND, Act.CANCEL) and standing.appointment is Status.ARRIVED:
-        raise HasBegun
+        raise AlreadyStarted
     too_early = (
         standing.appointment_at is not None and now < standing.appointment_at - ARRIVES_EARLIEST
     )
@@ -128,7 +128,7 @@ def acts_now(standing: Standing, part: Part, *, now: datetime) -> frozenset[Act]
     for act in Act:
         try:
             check_act(act, standing, part, now=now)
-        except (Forbidden, WrongState, HasBegun, TooEarly):
+        except (Forbidden, WrongState, AlreadyStarted, TooEarly):
             continue
         possible.add(act)
     return frozenset(possible)

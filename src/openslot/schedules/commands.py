@@ -12,7 +12,7 @@ from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.directory import queries as directory
 from openslot.directory.editing import NotYoursToChange, check_kept
 from openslot.directory.models import Department, Room
@@ -238,7 +238,7 @@ def _set_hours(
 ) -> None:
     kept = check_hours(hours)
     # One after another: of two at once each would miss what the other adds, and both would stay.
-    take_turn(session, f"hours of {_owner(schedule)}")
+    lock(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:
         practitioner = directory.practitioner(session, schedule.practitioner_id, inactive=True)
         if not practitioner.either_place:

@@ -19,7 +19,7 @@ from uuid import UUID
 
 from standardwebhooks import Webhook
 
-from openslot.webhooks.errors import BadAddress, InnerAddress, NotSecure
+from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress
 from openslot.webhooks.rules import Address, check_reachable, read_address
 
 CONNECTS_WITHIN = 4.0
@@ -71,7 +71,7 @@ class Answer:
 def find(url: str, networks: Sequence[str]) -> Target:
     """Where an address leads, now. Asks the name service, so not for use in a transaction.
 
-    Raises BadAddress, InnerAddress and NotSecure. A name that leads nowhere yet is taken.
+    Raises BadAddress, PrivateAddress and NotSecure. A name that leads nowhere yet is taken.
     """
     address = read_address(url)
     leads_to = _resolved(address)
@@ -85,7 +85,7 @@ def send(
     """Send it, and say how that went. Never raises for anything that the other side does."""
     try:
         target = find(parcel.url, networks)
-    except (BadAddress, InnerAddress, NotSecure) as error:
+    except (BadAddress, PrivateAddress, NotSecure) as error:
         return Answer(None, str(error))
     if not target.leads_to:
         return Answer(None, "This name leads to no address.")

@@ -17,7 +17,7 @@ class NotSecure(Invalid):
     sentence = "Enter an address that begins with https://."
 
 
-class InnerAddress(Invalid):
+class PrivateAddress(Invalid):
     """The name leads into a network that is not open to the world."""
 
     code = "inner-address"

@@ -17,7 +17,7 @@ MOST_BYTES = 64 * 1024
 def fetch(url: str, networks: Sequence[str], *, within: float = ANSWERS_WITHIN) -> bytes:
     """What stands at an address; not for use in a transaction.
 
-    Raises BadAddress, InnerAddress and NotSecure, and NotFetched for anything else that goes
+    Raises BadAddress, PrivateAddress and NotSecure, and NotFetched for anything else that goes
     wrong: redirects, and documents of more than MOST_BYTES, too.
     """
     target = find(url, networks)

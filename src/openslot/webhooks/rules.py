@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
 from openslot.core.errors import Invalid
-from openslot.webhooks.errors import BadAddress, InnerAddress, NotSecure, UnknownEvent
+from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress, UnknownEvent
 from openslot.webhooks.events import Event
 
 LONGEST = 500
@@ -86,11 +86,11 @@ def _is_host(text: str) -> bool:
 def check_reachable(address: Address, leads_to: Sequence[str], networks: Sequence[str]) -> None:
     """Whether ``leads_to``, all the IP addresses that the name has now, may be connected to.
 
-    InnerAddress where one of them is not open to the world and not in ``networks``; NotSecure
+    PrivateAddress where one of them is not open to the world and not in ``networks``; NotSecure
     for http to anything that is not in ``networks``.
     """
     if any(not (is_within(one, networks) or is_public(one)) for one in leads_to):
-        raise InnerAddress(field="url")
+        raise PrivateAddress(field="url")
     if not address.secure and not (leads_to and all(is_within(one, networks) for one in leads_to)):
         raise NotSecure(field="url")
 

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, queries, search
-from openslot.booking.commands import Wish, appointment_for
+from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.core.errors import Invalid, NotFound
@@ -136,11 +136,16 @@ class AppointmentQuery(Paged):
 )
 def create_hold(body: NewHold) -> Hold:
     """Keep a time for some minutes; the patient's other holds are let go."""
-    wish = _wish(body.schedule, body.start, body.minutes, body.patient)
+    booking_request = _booking_request(body.schedule, body.start, body.minutes, body.patient)
     keep = timedelta(minutes=settings().hold_minutes)
     kept = write(
         lambda session: referrals.hold(
-            session, bearer.actor(), wish, now=now(), keep=keep, referral_id=body.referral
+            session,
+            bearer.actor(),
+            booking_request,
+            now=now(),
+            keep=keep,
+            referral_id=body.referral,
         )
     )
     return _hold(kept)
@@ -190,7 +195,7 @@ def create_appointment(body: NewAppointment) -> Answer:
     A time that somebody else has taken answers 409 slot-taken with the nearest that are free.
     """
     minutes = body.minutes or _kept_minutes(body.hold)
-    wish = _wish(
+    booking_request = _booking_request(
         body.schedule,
         body.start,
         minutes,
@@ -204,7 +209,7 @@ def create_appointment(body: NewAppointment) -> Answer:
         made = referrals.book(
             session,
             bearer.actor(),
-            wish,
+            booking_request,
             now=now(),
             hold_id=body.hold,
             referral_id=body.referral,
@@ -340,7 +345,7 @@ def _change(
         )
 
 
-def _wish(
+def _booking_request(
     schedule: int,
     start: datetime,
     minutes: int | None,
@@ -349,11 +354,11 @@ def _wish(
     reason: str | None = None,
     priority: Priority = Priority.ROUTINE,
     second_appointment: bool = False,
-) -> Wish:
+) -> BookingRequest:
     known = services().offered.fresh(reader()).get(schedule)
     slot = known.place.slot_minutes if known else 30
     actor = bearer.actor()
-    return Wish(
+    return BookingRequest(
         schedule_id=schedule,
         start=start,
         minutes=minutes or slot,

@@ -16,7 +16,7 @@ from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
-from openslot.requests.retire import retire_centre
+from openslot.requests.deactivate import deactivate_centre
 
 service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies, laboratories.")
 
@@ -122,10 +122,12 @@ def change_centre(centre_id: int, body: Partial) -> Centre:
 @service.operation(
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
-def retire(centre_id: int) -> None:
+def deactivate(centre_id: int) -> None:
     """Take a centre out; refused while there are appointments to come. Its past stays."""
     write(
-        lambda session: retire_centre(session, bearer.actor(), centre_id, active=False, now=now())
+        lambda session: deactivate_centre(
+            session, bearer.actor(), centre_id, active=False, now=now()
+        )
     )
 
 

@@ -16,7 +16,7 @@ from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
 from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
-from openslot.requests.retire import retire_department, retire_service
+from openslot.requests.deactivate import deactivate_department, deactivate_service
 
 service = Service(
     "departments", "Departments", "Parts of a centre, and the services that they offer."
@@ -177,7 +177,7 @@ def change_department(department_id: int, body: Partial) -> Department:
 def remove_department(department_id: int) -> None:
     """Take a department out; refused while its services have appointments to come."""
     write(
-        lambda session: retire_department(
+        lambda session: deactivate_department(
             session, bearer.actor(), department_id, active=False, now=now()
         )
     )
@@ -258,7 +258,9 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
 def remove_service(service_id: int) -> None:
     """Take a service out; refused while it has appointments to come."""
     write(
-        lambda session: retire_service(session, bearer.actor(), service_id, active=False, now=now())
+        lambda session: deactivate_service(
+            session, bearer.actor(), service_id, active=False, now=now()
+        )
     )
 
 

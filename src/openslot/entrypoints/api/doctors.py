@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking import doctors
 from openslot.booking import queries as appointments
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
+from openslot.booking.deactivate import deactivate_practitioner
 from openslot.booking.doctors import MINUTES, DoctorDetails
 from openslot.booking.models import Appointment, Status
-from openslot.booking.retire import retire_practitioner
 from openslot.booking.search import appointments_for
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name, refuse
@@ -209,7 +209,7 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
 def remove_doctor(doctor_id: int) -> None:
     """Take a doctor out; refused while there are appointments to come."""
     write(
-        lambda session: retire_practitioner(
+        lambda session: deactivate_practitioner(
             session, bearer.actor(), doctor_id, active=False, now=now()
         )
     )
@@ -231,8 +231,8 @@ def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
     def work(session: Session) -> Appointment:
         place = doctors.schedule_at(session, body.doctor_id, body.location_id)
         start = _instant(body.date, body.time, place.zone)
-        wish = Wish(place.schedule_id, start, MINUTES, body.patient_id)
-        made = referrals.book(session, bearer.actor(), wish, now=now())
+        booking_request = BookingRequest(place.schedule_id, start, MINUTES, body.patient_id)
+        made = referrals.book(session, bearer.actor(), booking_request, now=now())
         session.flush()
         return booking.appointment_for(session, bearer.actor(), made.id)[0]
 

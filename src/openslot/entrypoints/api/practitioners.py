@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from openslot.booking.retire import retire_practitioner
+from openslot.booking.deactivate import deactivate_practitioner
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Practitioner as PractitionerRow
@@ -139,7 +139,7 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
 def remove_practitioner(practitioner_id: int) -> None:
     """Take a practitioner out; refused while they have appointments to come."""
     write(
-        lambda session: retire_practitioner(
+        lambda session: deactivate_practitioner(
             session, bearer.actor(), practitioner_id, active=False, now=now()
         )
     )

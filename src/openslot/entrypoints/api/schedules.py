@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from sqlalchemy.orm import Session
 
-from openslot.booking.retire import retire_schedule
+from openslot.booking.deactivate import deactivate_schedule
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import Day, refuse
 from openslot.directory import queries as directory
@@ -217,7 +217,7 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
 def remove_schedule(schedule_id: int) -> None:
     """End a schedule; refused while it has appointments to come."""
     write(
-        lambda session: retire_schedule(
+        lambda session: deactivate_schedule(
             session, bearer.actor(), schedule_id, active=False, now=now()
         )
     )

@@ -46,7 +46,7 @@ STATUS: Mapping[Status, str] = {
     Status.NO_SHOW: "noshow",
     Status.ENTERED_IN_ERROR: "entered-in-error",
     # Shown once: to whoever lets a hold go.
-    Status.LAPSED: "cancelled",
+    Status.EXPIRED: "cancelled",
 }
 CODES = "http://hl7.org/fhir/appointmentstatus"
 IHE = "https://profiles.ihe.net/ITI/Scheduling/OperationDefinition"
@@ -156,7 +156,7 @@ _SERVICE = (Schedule.service_id, read_number)
 _ACTOR = ("participant", "actor")
 
 _VALUES: Mapping[str, list[Status]] = {
-    code: [status for status, shown in STATUS.items() if shown == code and status != Status.LAPSED]
+    code: [status for status, shown in STATUS.items() if shown == code and status != Status.EXPIRED]
     for code in (
         "proposed",
         "pending",
@@ -203,7 +203,7 @@ def _gone(session: Session, key: UUID, asked: Asked) -> bool:
     appointment = queries.appointment(session, key)
     return (
         appointment is not None
-        and appointment.status in (Status.HELD, Status.LAPSED)
+        and appointment.status in (Status.HELD, Status.EXPIRED)
         and part_in(asked.actor, appointment) is not None
     )
 

@@ -17,7 +17,7 @@ from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Concept, Element, Ref, parse
 from openslot.entrypoints.fhir.resource import Asked
 from openslot.entrypoints.fhir.service_request import STATUS, Row
-from openslot.entrypoints.fhir.writing import Context, Unfitting
+from openslot.entrypoints.fhir.writing import Context, UnprocessableResource
 from openslot.referrals import commands
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral
@@ -113,10 +113,12 @@ def read(sent: Json) -> Received:
 def create(session: Session, received: Received, context: Context) -> Row:
     """Write a letter, and send it where it is to be active."""
     if received.status not in ("draft", "active"):
-        raise Unfitting("A new letter is a draft or active.", field="ServiceRequest.status")
+        raise UnprocessableResource(
+            "A new letter is a draft or active.", field="ServiceRequest.status"
+        )
     _check_meaning(received)
     if len(received.note) != 1:
-        raise Unfitting("Give the letter as one note.", field="ServiceRequest.note")
+        raise UnprocessableResource("Give the letter as one note.", field="ServiceRequest.note")
     patient_id = read_uuid(_id(received.subject, "Patient", "subject", context))
     actor, now = context.actor, context.now
     _check_requester(received, actor.practitioner_id, context)
@@ -128,7 +130,7 @@ def create(session: Session, received: Received, context: Context) -> Row:
             session, actor, patient_id, details, now=now, access_days=_days(context)
         )
     except NotFound:
-        raise Unfitting(
+        raise UnprocessableResource(
             "This is no patient whom you may refer.", field="ServiceRequest.subject"
         ) from None
     if received.status == "active":
@@ -157,9 +159,11 @@ def update(
 
 def _check_meaning(received: Received) -> None:
     if received.intent != "order":
-        raise Unfitting("A letter of referral is an order.", field="ServiceRequest.intent")
+        raise UnprocessableResource(
+            "A letter of referral is an order.", field="ServiceRequest.intent"
+        )
     if received.doNotPerform:
-        raise Unfitting(
+        raise UnprocessableResource(
             "A letter of referral asks for something.", field="ServiceRequest.doNotPerform"
         )
 
@@ -169,7 +173,7 @@ def _check_requester(received: Received, gp_id: int | None, context: Context) ->
         return
     named = _id(received.requester, "Practitioner", "requester", context)
     if gp_id is not None and named != str(gp_id):
-        raise Unfitting(
+        raise UnprocessableResource(
             "A letter is requested by the GP who writes it.", field="ServiceRequest.requester"
         )
 
@@ -181,11 +185,11 @@ def _check_same(row: Referral, received: Received, context: Context) -> None:
     _check_meaning(received)
     _check_requester(received, row.gp_id, context)
     if _id(received.subject, "Patient", "subject", context) != str(row.patient_id):
-        raise Unfitting(
+        raise UnprocessableResource(
             "The patient of a letter stays the same. Write another.", field="ServiceRequest.subject"
         )
     if len(received.note) > 2:
-        raise Unfitting(
+        raise UnprocessableResource(
             "Give the letter as one note, and its answer as another.", field="ServiceRequest.note"
         )
 
@@ -217,7 +221,9 @@ def _change_status(session: Session, key: UUID, received: Received, context: Con
     elif received.status == "revoked":
         commands.revoke(session, context.actor, key, now=context.now)
     else:
-        raise Unfitting("A letter can be made active or revoked.", field="ServiceRequest.status")
+        raise UnprocessableResource(
+            "A letter can be made active or revoked.", field="ServiceRequest.status"
+        )
 
 
 def _send(session: Session, key: UUID, context: Context) -> None:
@@ -236,13 +242,15 @@ def _details(received: Received, text: str, context: Context) -> ReferralDetails
     named = [_id(one, "Practitioner", "performer", context) for one in received.performer]
     expertise = received.performerType.words if received.performerType else None
     if len(named) > 1 or not (named or expertise):
-        raise Unfitting(
+        raise UnprocessableResource(
             "Name one specialist as performer, or an area as performerType.",
             field="ServiceRequest.performer",
         )
     specialist = read_number(named[0]) if named else None
     if named and specialist is None:
-        raise Unfitting("There is no such practitioner.", field="ServiceRequest.performer")
+        raise UnprocessableResource(
+            "There is no such practitioner.", field="ServiceRequest.performer"
+        )
     try:
         return ReferralDetails(
             practitioner_id=specialist, expertise=None if named else expertise, letter=text
@@ -261,7 +269,9 @@ def _id(link: Ref, kind: str, element: str, context: Context) -> str:
     """The id of what is referred to, which is of this kind."""
     named, _, key = (link.reference or "").removeprefix(f"{context.base}/").partition("/")
     if named != kind or not key:
-        raise Unfitting(f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}")
+        raise UnprocessableResource(
+            f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}"
+        )
     return key
 
 

@@ -74,8 +74,8 @@ def _seen(actor: Actor, now: datetime) -> Condition:
 RESOURCE = Resource(
     name="Patient",
     rule=Rule.RELATED,
-    about="People who receive care, as far as the reader has a part in their appointments or may read "
-    "their history.",
+    about="People who receive care, as far as the reader has a part in their appointments or may "
+    "read their history.",
     rows=Patient,
     entities=(Patient,),
     key=Patient.id,

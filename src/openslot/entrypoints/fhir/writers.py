@@ -9,7 +9,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from openslot.core.errors import Malformed, StaleVersion
-from openslot.core.turns import take_turn
+from openslot.core.locks import lock
 from openslot.entrypoints.fhir import access, asking, letters, received, search, writing
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
@@ -63,7 +63,7 @@ def matching(session: Session, resource: Resource, wanted: Query, asked: Asked) 
 
     Who asks for the same at the same moment waits for what becomes of this.
     """
-    take_turn(session, f"{resource.name} {wanted.terms}")
+    lock(session, f"{resource.name} {wanted.terms}")
     rows = search.run(session, resource, wanted, RESOURCES, asked).rows
     if len(rows) > 1:
         raise SeveralMatches

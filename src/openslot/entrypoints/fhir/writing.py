@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import commands, identifiers, queries
-from openslot.booking.commands import Wish, appointment_for
+from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
@@ -28,7 +28,7 @@ from openslot.schedules.queries import subjects
 T = TypeVar("T")
 
 
-class Unfitting(Invalid):
+class UnprocessableResource(Invalid):
     """It is FHIR, and says what cannot be so here."""
 
     code = "unfitting"
@@ -62,9 +62,11 @@ class Wanted:
 def create(session: Session, received: Received, context: Context) -> Appointment:
     """Book an appointment, or keep its time where it is to be pending."""
     if received.status not in ("booked", "pending"):
-        raise Unfitting("A new appointment is booked or pending.", field="Appointment.status")
+        raise UnprocessableResource(
+            "A new appointment is booked or pending.", field="Appointment.status"
+        )
     wanted = _wanted(session, received, context)
-    wish = Wish(
+    booking_request = BookingRequest(
         wanted.schedule_id,
         wanted.start,
         wanted.minutes,
@@ -76,10 +78,14 @@ def create(session: Session, received: Received, context: Context) -> Appointmen
     if received.status == "pending":
         keep = timedelta(minutes=context.settings.hold_minutes)
         made = named(
-            lambda: referrals.hold(session, actor, wish, now=now, keep=keep, referral_id=letter)
+            lambda: referrals.hold(
+                session, actor, booking_request, now=now, keep=keep, referral_id=letter
+            )
         )
     else:
-        made = named(lambda: referrals.book(session, actor, wish, now=now, referral_id=letter))
+        made = named(
+            lambda: referrals.book(session, actor, booking_request, now=now, referral_id=letter)
+        )
     external_id = _external_id(received)
     if external_id is not None:
         identifiers.name(session, made, external_id)
@@ -97,14 +103,16 @@ def update(
         (
             own
             for own, shown in STATUS.items()
-            if shown == received.status and own is not Status.LAPSED
+            if shown == received.status and own is not Status.EXPIRED
         ),
         None,
     )
     if received.status == "checked-in":
         status = Status.ARRIVED
     if status is None:
-        raise Unfitting("No appointment here has this status.", field="Appointment.status")
+        raise UnprocessableResource(
+            "No appointment here has this status.", field="Appointment.status"
+        )
     _check_same(appointment, status, received, context)
     if status in (Status.HELD, Status.BOOKED) and appointment.status in (
         Status.HELD,
@@ -120,7 +128,7 @@ def named(work: Callable[[], T]) -> T:
     try:
         return work()
     except NotFound as missing:
-        raise Unfitting(missing.message, field=missing.field) from None
+        raise UnprocessableResource(missing.message, field=missing.field) from None
 
 
 def _again(session: Session, key: UUID) -> Appointment:
@@ -180,7 +188,7 @@ def _change_status(
     if to is appointment.status:
         return row.id
     if appointment.status is Status.HELD and to is Status.BOOKED:
-        wish = Wish(
+        booking_request = BookingRequest(
             row.schedule_id,
             row.starts_at,
             _minutes(row.starts_at, row.ends_at),
@@ -190,7 +198,12 @@ def _change_status(
         )
         booked = named(
             lambda: referrals.book(
-                session, actor, wish, now=now, hold_id=row.id, referral_id=row.referral_id
+                session,
+                actor,
+                booking_request,
+                now=now,
+                hold_id=row.id,
+                referral_id=row.referral_id,
             )
         )
         _hand_over(session, row, booked)
@@ -200,7 +213,7 @@ def _change_status(
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
         if why is not None and len(why) > 500:
-            raise Unfitting(
+            raise UnprocessableResource(
                 "Shorten this to 500 characters.", field="Appointment.cancelationReason"
             )
         commands.change_status(session, actor, row.id, to, now=now, cutoff=context.cutoff, why=why)
@@ -226,18 +239,18 @@ def _check_same(appointment: Appointment, to: Status, received: Received, contex
     known = str(appointment.patient.id) if appointment.patient else None
     is_open = known is None and appointment.status is Status.HELD and to is Status.BOOKED
     if patient is not None and patient != known and not is_open:
-        raise Unfitting(
+        raise UnprocessableResource(
             "The patient of an appointment stays the same. Book another.",
             field="Appointment.participant",
         )
     if _letter(received, context) not in (None, appointment.referral_id):
-        raise Unfitting(
+        raise UnprocessableResource(
             "The letter of an appointment stays the same. Book another.",
             field="Appointment.basedOn",
         )
     external_id = _external_id(received)
     if external_id not in (None, appointment.external_id):
-        raise Unfitting(
+        raise UnprocessableResource(
             "The identifier of an appointment stays the same.", field="Appointment.identifier"
         )
 
@@ -250,7 +263,9 @@ def _letter(received: Received, context: Context) -> UUID | None:
     kind, _, key = sent[0].partition("/")
     letter = read_uuid(key)
     if len(sent) > 1 or kind != "ServiceRequest" or letter is None:
-        raise Unfitting("Refer to one ServiceRequest of this server.", field="Appointment.basedOn")
+        raise UnprocessableResource(
+            "Refer to one ServiceRequest of this server.", field="Appointment.basedOn"
+        )
     return letter
 
 
@@ -263,7 +278,9 @@ def _external_id(received: Received) -> str | None:
     """The identifier that another system gave, as it is kept."""
     others = [one for one in received.identifier if one.system != URN]
     if len(others) > 1:
-        raise Unfitting("Give one identifier of your own.", field="Appointment.identifier")
+        raise UnprocessableResource(
+            "Give one identifier of your own.", field="Appointment.identifier"
+        )
     if not others:
         return None
     return f"{others[0].system}|{others[0].value}" if others[0].system else others[0].value
@@ -288,7 +305,7 @@ def _wanted(
     if told and not own:
         schedule_id, first, last = told
         if begins is not None and (begins, ends) != (first, last):
-            raise Unfitting(
+            raise UnprocessableResource(
                 "Give the start and end of the slots, or leave them out.", field="Appointment.start"
             )
         begins, ends = first, last
@@ -298,11 +315,11 @@ def _wanted(
     subject = _only(chosen)
     _check_participants(subject, named)
     if begins is None or ends is None:
-        raise Unfitting("Give start and end, or a slot.", field="Appointment.start")
+        raise UnprocessableResource("Give start and end, or a slot.", field="Appointment.start")
     if (ends - begins).total_seconds() % 60:
-        raise Unfitting("Give whole minutes.", field="Appointment.end")
+        raise UnprocessableResource("Give whole minutes.", field="Appointment.end")
     if (received.minutesDuration or 0) > _minutes(begins, ends):
-        raise Unfitting(
+        raise UnprocessableResource(
             "Give no more minutes than there are from start to end, or leave them out.",
             field="Appointment.minutesDuration",
         )
@@ -310,11 +327,11 @@ def _wanted(
 
 
 def _patient_id(named: Mapping[str, str]) -> UUID | None:
-    """The patient among the participants; Unfitting for an id that is none."""
+    """The patient among the participants; UnprocessableResource for an id that is none."""
     patient = named.get("Patient")
     patient_id = read_uuid(patient) if patient is not None else None
     if patient is not None and patient_id is None:
-        raise Unfitting("There is no such patient.", field="patient")
+        raise UnprocessableResource("There is no such patient.", field="patient")
     return patient_id
 
 
@@ -333,11 +350,13 @@ def _slots(received: Received, context: Context) -> tuple[int, datetime, datetim
         keys.append(slot.read_id(text))
     known = sorted(key for key in keys if key is not None)
     if len(known) < len(keys):
-        raise Unfitting("There is no such slot.", field="schedule")
+        raise UnprocessableResource("There is no such slot.", field="schedule")
     end = known[0][0]
     for tick, schedule_id, minutes in known:
         if schedule_id != known[0][1] or tick != end:
-            raise Unfitting("Give slots of one schedule that follow each other.", field="schedule")
+            raise UnprocessableResource(
+                "Give slots of one schedule that follow each other.", field="schedule"
+            )
         end = tick + minutes // 5
     return known[0][1], instant_of(known[0][0]), instant_of(end)
 
@@ -357,7 +376,9 @@ def _of_participants(
     """The schedules of the practitioner or service, at the centre if one is named."""
     if not named.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
         if appointment is None:
-            raise Unfitting("Name a slot, a practitioner or a service.", field="schedule")
+            raise UnprocessableResource(
+                "Name a slot, a practitioner or a service.", field="schedule"
+            )
         return subjects(session, Schedule.id == appointment.schedule_id)
     where = [
         column == (read_number(named[kind]) or 0)
@@ -373,9 +394,11 @@ def _of_participants(
 
 def _only(found: Sequence[Schedule]) -> Schedule:
     if not found:
-        raise Unfitting("Nothing can be booked with these participants.", field="schedule")
+        raise UnprocessableResource(
+            "Nothing can be booked with these participants.", field="schedule"
+        )
     if len(found) > 1:
-        raise Unfitting("Name the location too: there are several.", field="patient")
+        raise UnprocessableResource("Name the location too: there are several.", field="patient")
     return found[0]
 
 
@@ -389,7 +412,9 @@ def _check_participants(subject: Schedule, named: Mapping[str, str]) -> None:
         "Location": schedule.centre_id,
     }
     if any(named[kind] != str(known[kind]) for kind in named.keys() & known.keys()):
-        raise Unfitting("This slot is not with that participant.", field="Appointment.participant")
+        raise UnprocessableResource(
+            "This slot is not with that participant.", field="Appointment.participant"
+        )
 
 
 def _participants(received: Received, context: Context) -> dict[str, str]:
@@ -401,7 +426,7 @@ def _participants(received: Received, context: Context) -> dict[str, str]:
         text = (one.actor.reference or "").removeprefix(f"{context.base}/")
         kind, _, key = text.partition("/")
         if kind not in ("Patient", *_KINDS):
-            raise Unfitting(
+            raise UnprocessableResource(
                 "Refer to a Patient, Practitioner, PractitionerRole, HealthcareService or "
                 "Location of this server.",
                 field="Appointment.participant",
@@ -410,5 +435,5 @@ def _participants(received: Received, context: Context) -> dict[str, str]:
             sentence = "Name one participant of each kind."
             if kind == "Patient":
                 sentence = "Name one patient: this is for another already."
-            raise Unfitting(sentence, field="Appointment.participant")
+            raise UnprocessableResource(sentence, field="Appointment.participant")
     return found

@@ -22,7 +22,7 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.offers import queries as offers
 from openslot.offers import rebooking
-from openslot.offers.errors import OtherAppointments
+from openslot.offers.errors import DecisionsOutOfDate
 from openslot.offers.models import Choice
 from openslot.offers.rebooking import Decided, Hit
 from openslot.schedules import queries as schedules
@@ -127,7 +127,7 @@ def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
 
 
 def _decisions(appointments: Sequence[UUID]) -> dict[UUID, Decided]:
-    """What the form says of each appointment; OtherAppointments where it says nothing of one."""
+    """What the form says of each appointment; DecisionsOutOfDate where it says nothing of one."""
     return {one: _decision(one) for one in appointments}
 
 
@@ -135,7 +135,7 @@ def _decision(appointment_id: UUID) -> Decided:
     try:
         choice = Choice(reading.text(f"appointment-{appointment_id}"))
     except ValueError:
-        raise OtherAppointments from None
+        raise DecisionsOutOfDate from None
     if choice is not Choice.MOVE:
         return Decided(choice)
     return Decided(choice, *_slot(reading.text(f"slot-{appointment_id}")))

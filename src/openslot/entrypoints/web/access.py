@@ -19,7 +19,7 @@ ANYONE = frozenset({None, *Role})
 SIGNED_IN = frozenset(Role)
 PATIENTS = frozenset({Role.PATIENT})
 PRACTITIONERS = frozenset({Role.PRACTITIONER})
-CARERS = frozenset({Role.PRACTITIONER, Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
+CARE_TEAM = frozenset({Role.PRACTITIONER, Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 """Those who work with patients."""
 
 STAFF = frozenset({Role.STAFF})

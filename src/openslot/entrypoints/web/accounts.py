@@ -12,7 +12,7 @@ from openslot.core.audit import Origin
 from openslot.core.errors import DomainError
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
-from openslot.directory.errors import StillWaits
+from openslot.directory.errors import AwaitingApproval
 from openslot.directory.registration import is_waiting
 from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
@@ -91,7 +91,7 @@ def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> Response
         # The password was right: the owner has perhaps lost the mail, so here is another.
         context.write(lambda session: _confirm_again(session, email))
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
-        error = StillWaits()
+        error = AwaitingApproval()
     form.refuse(error)
     page, _status = _sign_in_page(form)
     return page, status_of(error)

@@ -22,13 +22,13 @@ from openslot.directory.models import Centre, CentreType
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.admin_departments import choose_page, department_page
+from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.identity.models import Role
 from openslot.notifications.commands import MAIL
-from openslot.requests.retire import retire_centre
+from openslot.requests.deactivate import deactivate_centre
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -146,14 +146,14 @@ def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
 
 @pages.route("/admin/centres/<int:centre_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
-def retire(centre_id: int) -> ResponseReturnValue:
+def deactivate(centre_id: int) -> ResponseReturnValue:
     """Close a centre for good, or open it again; asks first."""
     found = queries.centre(context.reader(), centre_id, inactive=True)
     return confirm_active(
         found.name,
         found.active,
         url_for("admin.centre", centre_id=centre_id),
-        lambda session, active: retire_centre(
+        lambda session, active: deactivate_centre(
             session, context.actor(), centre_id, active=active, now=context.now()
         ),
     )

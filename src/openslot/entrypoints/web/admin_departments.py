@@ -14,11 +14,11 @@ from openslot.directory.models import Department
 from openslot.directory.rules import may_edit_department, may_run_centre, runs_centre
 from openslot.directory.templates import TEMPLATES
 from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.formats import listing
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import SHOWN, Done, save
-from openslot.requests.retire import retire_department
+from openslot.requests.deactivate import deactivate_department
 from openslot.schedules import queries as schedules
 from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
@@ -114,14 +114,14 @@ def edit(department_id: int) -> ResponseReturnValue:
 
 @pages.route("/admin/departments/<int:department_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
-def retire(department_id: int) -> ResponseReturnValue:
+def deactivate(department_id: int) -> ResponseReturnValue:
     """Take a department out of its centre, or back in; asks first."""
     found = editable(department_id)
     return confirm_active(
         found.name,
         found.active,
         url_for("admin.centre", centre_id=found.centre_id),
-        lambda session, active: retire_department(
+        lambda session, active: deactivate_department(
             session, context.actor(), department_id, active=active, now=context.now()
         ),
     )

@@ -9,16 +9,16 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import BooleanField, EmailField, SelectField, StringField, TelField, TextAreaField
 
-from openslot.booking.retire import may_retire_practitioner, retire_practitioner
+from openslot.booking.deactivate import deactivate_practitioner, may_deactivate_practitioner
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.editing import SENTENCES, Editor, NotYoursToChange, editor_of_practitioner
 from openslot.directory.models import Centre, Practitioner, Profession
 from openslot.directory.rules import runs_every
 from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
 from openslot.entrypoints.web.schedule_form import ScheduleFields
 from openslot.identity.models import Role
@@ -190,15 +190,15 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
 
 @pages.route("/admin/practitioners/<int:practitioner_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
-def retire(practitioner_id: int) -> ResponseReturnValue:
+def deactivate(practitioner_id: int) -> ResponseReturnValue:
     """Take a practitioner out of the directory, or back in; asks first."""
     person, centre_ids = _editable(practitioner_id)
-    may_retire_practitioner(context.actor(), centre_ids)
+    may_deactivate_practitioner(context.actor(), centre_ids)
     return confirm_active(
         person.name,
         person.active,
         _home(practitioner_id),
-        lambda session, active: retire_practitioner(
+        lambda session, active: deactivate_practitioner(
             session, context.actor(), practitioner_id, active=active, now=context.now()
         ),
     )

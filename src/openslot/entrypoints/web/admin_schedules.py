@@ -7,14 +7,14 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import SelectField
 
-from openslot.booking.retire import retire_schedule
+from openslot.booking.deactivate import deactivate_schedule
 from openslot.core.errors import NotFound
 from openslot.directory import queries
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_practitioners import own_centres
+from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
 from openslot.schedules import commands
@@ -119,7 +119,7 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
 
 @pages.route("/admin/schedules/<int:schedule_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
-def retire(schedule_id: int) -> ResponseReturnValue:
+def deactivate(schedule_id: int) -> ResponseReturnValue:
     """End somebody's work at a centre, or resume it; asks first."""
     subject = _editable(schedule_id)
     name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
@@ -127,7 +127,7 @@ def retire(schedule_id: int) -> ResponseReturnValue:
         name,
         subject.active,
         _back(subject),
-        lambda session, active: retire_schedule(
+        lambda session, active: deactivate_schedule(
             session, context.actor(), schedule_id, active=active, now=context.now()
         ),
     )

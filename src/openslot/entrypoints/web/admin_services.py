@@ -15,12 +15,12 @@ from openslot.directory.details import ServiceDetails
 from openslot.directory.models import Service
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_departments import editable
+from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
-from openslot.entrypoints.web.retiring import confirm_active
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
-from openslot.requests.retire import retire_service
+from openslot.requests.deactivate import deactivate_service
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
@@ -100,7 +100,7 @@ def edit(service_id: int) -> ResponseReturnValue:
 
 @pages.route("/admin/services/<int:service_id>/active", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
-def retire(service_id: int) -> ResponseReturnValue:
+def deactivate(service_id: int) -> ResponseReturnValue:
     """Take a service out of its department, or back in; asks first."""
     service = queries.service(context.reader(), service_id, inactive=True)
     editable(service.department_id)
@@ -108,7 +108,7 @@ def retire(service_id: int) -> ResponseReturnValue:
         service.name,
         service.active,
         url_for("admin_departments.show", department_id=service.department_id),
-        lambda session, active: retire_service(
+        lambda session, active: deactivate_service(
             session, context.actor(), service_id, active=active, now=context.now()
         ),
     )

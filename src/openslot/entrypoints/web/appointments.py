@@ -94,7 +94,7 @@ def cancel(appointment_id: UUID) -> BaseResponse:
 
 
 @pages.post("/status")
-@access.allow(access.CARERS)
+@access.allow(access.CARE_TEAM)
 def set_status(appointment_id: UUID) -> BaseResponse:
     """Arrived, completed, missed, entered in error, or one of them taken back."""
     try:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import may_book_others, needs_referral
@@ -94,12 +94,14 @@ def look(schedule_id: int) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def hold(schedule_id: int) -> BaseResponse:
     """Keep the time that was pressed, and come back to the form."""
-    wish = form.wish(schedule_id)
+    booking_request = form.booking_request(schedule_id)
     try:
-        kept = context.write(lambda session: _hold(session, wish))
+        kept = context.write(lambda session: _hold(session, booking_request))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
-    address = form.address(schedule_id, hold=kept.id, start=None, week=None, minutes=wish.minutes)
+    address = form.address(
+        schedule_id, hold=kept.id, start=None, week=None, minutes=booking_request.minutes
+    )
     return redirect(f"{address}#booking", 303)
 
 
@@ -107,22 +109,27 @@ def hold(schedule_id: int) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def confirm(schedule_id: int) -> BaseResponse:
     """Book the time, out of the hold or, if it ran out and is still free, without."""
-    wish = form.wish(schedule_id)
+    booking_request = form.booking_request(schedule_id)
     try:
-        appointment_id = context.write(lambda session: _book(session, wish)).id
+        appointment_id = context.write(lambda session: _book(session, booking_request)).id
     except DomainError as error:
-        booked = _booked_before(context.reader(), wish)
+        booked = _booked_before(context.reader(), booking_request)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
         appointment_id = booked
     return redirect(url_for("appointments.show", appointment_id=appointment_id, booked=1), 303)
 
 
-def _hold(session: Session, wish: Wish) -> Appointment:
+def _hold(session: Session, booking_request: BookingRequest) -> Appointment:
     actor, now = context.actor(), context.now()
-    _let_go_of_other(session, actor, wish, now)
+    _release_other_hold(session, actor, booking_request, now)
     return referrals.hold(
-        session, actor, wish, now=now, keep=_keep(), referral_id=reading.optional_id("referral")
+        session,
+        actor,
+        booking_request,
+        now=now,
+        keep=_keep(),
+        referral_id=reading.optional_id("referral"),
     )
 
 
@@ -130,24 +137,24 @@ def _kept_again(held: Appointment) -> Appointment:
     """The kept time for whom the form names now, with the words that were typed."""
     if held.patient_id == whom.patient_id():
         return context.write(lambda session: _with_words(session, held.id))
-    wish = form.wish(held.schedule_id)
-    return context.write(lambda session: _hold(session, wish))
+    booking_request = form.booking_request(held.schedule_id)
+    return context.write(lambda session: _hold(session, booking_request))
 
 
-def _book(session: Session, wish: Wish) -> Appointment:
+def _book(session: Session, booking_request: BookingRequest) -> Appointment:
     actor, now = context.actor(), context.now()
-    _let_go_of_other(session, actor, wish, now)
+    _release_other_hold(session, actor, booking_request, now)
     return referrals.book(
         session,
         actor,
-        wish,
+        booking_request,
         now=now,
         hold_id=reading.optional_id("hold"),
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _booked_before(session: Session, wish: Wish) -> UUID | None:
+def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | None:
     """The appointment that the hold has become, where this very form was confirmed once before, as
     in a second tab; None where the hold is, or was, for anything else."""
     hold_id = reading.optional_id("hold")
@@ -155,7 +162,7 @@ def _booked_before(session: Session, wish: Wish) -> UUID | None:
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
     booked = appointment
-    asked = (wish.schedule_id, wish.start, wish.patient_id)
+    asked = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
     same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == asked
     return booked.id if same else None
 
@@ -168,12 +175,14 @@ def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointmen
         return None
 
 
-def _let_go_of_other(session: Session, actor: Actor, wish: Wish, now: datetime) -> None:
+def _release_other_hold(
+    session: Session, actor: Actor, booking_request: BookingRequest, now: datetime
+) -> None:
     """End the hold where the reader has since chosen somebody else of those they care for,
     or it would stand in their own way."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
     held = _appointment_of(session, actor, hold_id) if hold_id else None
-    if hold_id and held and held.patient_id != wish.patient_id:
+    if hold_id and held and held.patient_id != booking_request.patient_id:
         booking.release_hold(session, actor, hold_id, now=now)
 
 

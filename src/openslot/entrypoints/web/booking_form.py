@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import url_for
 
-from openslot.booking.commands import Wish
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
 from openslot.booking.rules import may_book_others
 from openslot.core.errors import NotFound
@@ -19,11 +19,11 @@ from openslot.schedules.rules import Place
 LONGEST_REASON = 2000
 
 
-def wish(schedule_id: int) -> Wish:
+def booking_request(schedule_id: int) -> BookingRequest:
     """What the form asks for: the time that was pressed, else the one that it shows as chosen."""
     now_pressed = reading.optional_instant("start")
     minutes = reading.number("minutes" if now_pressed else "chosen_minutes", 0)
-    return Wish(
+    return BookingRequest(
         schedule_id=schedule_id,
         start=now_pressed or reading.optional_instant("chosen") or reading.instant("start"),
         minutes=minutes or place_of(schedule_id).slot_minutes,

@@ -16,7 +16,7 @@ from openslot.booking.search import appointments_for
 from openslot.directory import dependents, letting_go, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
-from openslot.directory.errors import RecordKept
+from openslot.directory.errors import RecordNotEmpty
 from openslot.directory.models import Dependent, Patient
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, account_mail, context, hand_over
@@ -169,14 +169,14 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
     patient, _link = _one(patient_id)
     try:
         if request.method == "GET":
-            letting_go.to_let_go(context.reader(), context.actor(), patient_id)
+            letting_go.check_release(context.reader(), context.actor(), patient_id)
             return render_template("dependents/remove.html", patient=patient)
         name = context.write(
             lambda session: letting_go.stop_caring(
                 session, context.actor(), patient_id, now=context.now()
             )
         )
-    except RecordKept as error:
+    except RecordNotEmpty as error:
         page = render_template("dependents/kept.html", patient=patient, sentence=sentence_of(error))
         return page, status_of(error)
     flash(_("You no longer look after %(name)s. The record is removed.", name=name), "good")

@@ -11,7 +11,7 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.written import written_to
 from openslot.offers import answers
-from openslot.offers.errors import OfferOver
+from openslot.offers.errors import OfferExpired
 from openslot.offers.links import read_token, token_of
 from openslot.offers.models import Offer, OfferStatus
 from openslot.offers.queries import Offered
@@ -100,7 +100,7 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
     now = context.now()
     open_ = named.is_open(now)
     taken = named.offer.status == OfferStatus.ACCEPTED
-    problem = error if error is not None and not isinstance(error, OfferOver) else None
+    problem = error if error is not None and not isinstance(error, OfferExpired) else None
     page = render_template(
         "offers/show.html",
         named=named,

@@ -54,7 +54,7 @@ CLOSED = 403
 
 
 @pages.get("/patients")
-@access.allow(access.CARERS)
+@access.allow(access.CARE_TEAM)
 def find() -> str:
     """Find patients by name, e-mail, telephone, number or date of birth.
 
@@ -138,7 +138,7 @@ def _locale() -> Locale:
 
 
 @pages.route("/patients/new", methods=["GET", "POST"])
-@access.allow(access.CARERS)
+@access.allow(access.CARE_TEAM)
 def new() -> ResponseReturnValue:
     """Register a patient; asks first where somebody of that name and birth is there already."""
     form = PatientForm(name=reading.text("name")[:200])
@@ -255,7 +255,7 @@ def _open_until(patient_id: UUID) -> Any:
 
 
 @pages.route("/patients/<uuid:patient_id>/edit", methods=["GET", "POST"])
-@access.allow(access.CARERS)
+@access.allow(access.CARE_TEAM)
 def edit(patient_id: UUID) -> ResponseReturnValue:
     """Change a patient's details; practitioners those of whom they treat or have just
     registered."""

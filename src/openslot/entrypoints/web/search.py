@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from flask import Blueprint, render_template, request, url_for
 
-from openslot.booking.rules import admits
+from openslot.booking.rules import is_addressed_to
 from openslot.booking.whom import Booker
 from openslot.directory import queries as directory
 from openslot.discovery.queries import EntryKey, Kind
@@ -109,7 +109,7 @@ def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
         (entry.kind, entry.id)
         for entry in (one.entry for one in found.items)
         if entry.needs_referral
-        and any(admits(one, entry.id, entry.expertise) for one in booker.admissions)
+        and any(is_addressed_to(one, entry.id, entry.expertise) for one in booker.authorisations)
     )
 
 

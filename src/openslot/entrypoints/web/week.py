@@ -27,14 +27,14 @@ class Empty(StrEnum):
     AWAY = "away"
     LATER = "later"
     FULL = "full"
-    VISITED = "visited"
+    BOOKED = "booked"
 
 
 class Taken(NamedTuple):
     """The ticks of absences, and of days on which the patient has an appointment here already."""
 
     absent: int
-    visited: int
+    booked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ def week(
         ],
         window,
     )
-    visited = whom.taken_days(place, window) if whom else 0
+    booked = whom.taken_days(place, window) if whom else 0
     dates = [monday + timedelta(days=count) for count in range(7)]
-    days = [_day(place, one, free, Taken(absent, visited), window, now) for one in dates]
+    days = [_day(place, one, free, Taken(absent, booked), window, now) for one in dates]
     return Week(days, next_free, minutes)
 
 
@@ -144,4 +144,4 @@ def _why_empty(place: Place, opening: int, taken: Taken, window: Window, now: da
         return Empty.OVER
     if not opening & mask_of([bookable], window):
         return Empty.LATER
-    return Empty.VISITED if opening & taken.visited else Empty.FULL
+    return Empty.BOOKED if opening & taken.booked else Empty.FULL

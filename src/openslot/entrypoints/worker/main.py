@@ -17,14 +17,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import sweep
+from openslot.booking.commands import expire_due
 from openslot.booking.events import Topic
 from openslot.core import clock, idempotency, limits, outbox
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
-from openslot.core.outbox import ATTEMPTS, OutboxMessage, Overtaken, State
+from openslot.core.outbox import ATTEMPTS, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
 from openslot.entrypoints.worker import webhooks
 from openslot.identity import queries as identities
@@ -244,15 +244,15 @@ def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], da
         log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
 
 
-def put_lapsed_away(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+def expire_holds(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
     """Sweep all holds that ran out, in transactions of at most AT_ONCE."""
-    while database.run(lambda session: sweep(session, now=now(), limit=AT_ONCE)) == AT_ONCE:
+    while database.run(lambda session: expire_due(session, now=now(), limit=AT_ONCE)) == AT_ONCE:
         pass
 
 
 def offer_free_times(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """End offers that ran out, and offer what is free to who waits for it."""
-    offered = waiting.sweep(database, settings, now)
+    offered = waiting.expire_due(database, settings, now)
     if offered:
         log.info("offers.made", count=offered)
 
@@ -289,7 +289,7 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
 
 
 DUTIES: tuple[Duty, ...] = (
-    put_lapsed_away,
+    expire_holds,
     offer_free_times,
     seal_audit,
     purge_outbox,
@@ -302,7 +302,7 @@ def _handle(job: Job) -> None:
     words = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
     try:
         _handler_of(message)(job)
-    except Overtaken:
+    except LeaseLost:
         log.warning("outbox.overtaken", **words)
     except Refused as error:
         log.warning("outbox.put-aside", error=str(error), **words)

@@ -9,13 +9,13 @@ from openslot.booking import claims, opening, queries
 from openslot.booking.events import Topic, former, tell
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment
-from openslot.booking.rules import Wanted, check_second, gives_way, one_a_day_key
+from openslot.booking.rules import Wanted, check_second, is_replaceable_hold, one_a_day_key
 from openslot.directory.rules import Actor, works_with_patients
 from openslot.schedules.availability import Span, instant_of
 from openslot.schedules.rules import Place
 
 
-def move_onto(
+def reschedule(
     session: Session,
     actor: Actor,
     appointment: Appointment,
@@ -64,7 +64,7 @@ def key_for_move(
     key = None if bears_none else one_a_day_key(place, patient_id, instant_of(span.start))
     _, others = queries.patient_with(session, patient_id, key)
     wanted = Wanted(span, key, None, offered=False, now=now)
-    holds = [other for other in others if gives_way(other, wanted)]
+    holds = [other for other in others if is_replaceable_hold(other, wanted)]
     others = [other for other in others if other not in (appointment, *holds)]
     if any(key is not None and other.one_a_day == key for other in others):
         check_second(actor, works_with_patients(actor))

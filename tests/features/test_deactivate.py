@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.world import World, build
-from openslot.booking import retire
-from openslot.booking.commands import Wish, book, change_status
+from openslot.booking import deactivate
+from openslot.booking.commands import BookingRequest, book, change_status
 from openslot.booking.models import Status
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.commands import actor_of
-from openslot.directory.errors import StillBooked
+from openslot.directory.errors import HasAppointments
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity import queries as identities
 from openslot.schedules import queries as schedules
@@ -48,9 +48,9 @@ def ask(database: Database, command: Command, who: Actor, key: int, **more: Any)
 
 
 COMMANDS = [
-    (retire.retire_centre, lambda world: world.centres["own"], 2),
-    (retire.retire_practitioner, lambda world: world.practitioners["owner"], 1),
-    (retire.retire_schedule, lambda world: world.schedules["owner"], 1),
+    (deactivate.deactivate_centre, lambda world: world.centres["own"], 2),
+    (deactivate.deactivate_practitioner, lambda world: world.practitioners["owner"], 1),
+    (deactivate.deactivate_schedule, lambda world: world.schedules["owner"], 1),
 ]
 
 
@@ -58,7 +58,7 @@ COMMANDS = [
 def test_appointments_to_come_stand_against_it(
     sqlite_database: Database, world: World, command: Command, key: Any, count: int
 ) -> None:
-    with pytest.raises(StillBooked) as refused:
+    with pytest.raises(HasAppointments) as refused:
         ask(sqlite_database, command, SYSTEM, key(world))
     assert refused.value.params["count"] == count
 
@@ -91,8 +91,8 @@ def bookable(database: Database) -> set[int]:
 def test_a_service_and_its_department_go_and_come(sqlite_database: Database, world: World) -> None:
     schedule = world.schedules["owner-service"]
     for command, key in (
-        (retire.retire_service, world.services["owner"]),
-        (retire.retire_department, world.departments["owner"]),
+        (deactivate.deactivate_service, world.services["owner"]),
+        (deactivate.deactivate_department, world.departments["owner"]),
     ):
         ask(sqlite_database, command, SYSTEM, key)
         assert schedule not in bookable(sqlite_database)
@@ -104,27 +104,29 @@ def test_appointments_with_a_service_stand_against_it(
     sqlite_database: Database, world: World
 ) -> None:
     start = NOW + timedelta(days=2)
-    wish = Wish(world.schedules["owner-service"], start, 30, world.patients["teammate"])
-    sqlite_database.run(lambda session: book(session, SYSTEM, wish, now=NOW))
+    booking_request = BookingRequest(
+        world.schedules["owner-service"], start, 30, world.patients["teammate"]
+    )
+    sqlite_database.run(lambda session: book(session, SYSTEM, booking_request, now=NOW))
     for command, key in (
-        (retire.retire_service, world.services["owner"]),
-        (retire.retire_department, world.departments["owner"]),
+        (deactivate.deactivate_service, world.services["owner"]),
+        (deactivate.deactivate_department, world.departments["owner"]),
     ):
-        with pytest.raises(StillBooked):
+        with pytest.raises(HasAppointments):
             ask(sqlite_database, command, SYSTEM, key)
 
 
 @pytest.mark.parametrize(
     ("person", "command", "key", "refusal"),
     [
-        ("centre-admin-owner", retire.retire_centre, "centre", Forbidden),
-        ("staff-owner", retire.retire_department, "department", Forbidden),
-        ("staff-teammate", retire.retire_service, "service", Forbidden),
-        ("centre-admin-stranger", retire.retire_service, "service", Forbidden),
-        ("centre-admin-stranger", retire.retire_practitioner, "practitioner", Forbidden),
-        ("practitioner-owner", retire.retire_practitioner, "practitioner", Forbidden),
-        ("centre-admin-stranger", retire.retire_schedule, "schedule", Forbidden),
-        ("network-admin", retire.retire_schedule, "nothing", NotFound),
+        ("centre-admin-owner", deactivate.deactivate_centre, "centre", Forbidden),
+        ("staff-owner", deactivate.deactivate_department, "department", Forbidden),
+        ("staff-teammate", deactivate.deactivate_service, "service", Forbidden),
+        ("centre-admin-stranger", deactivate.deactivate_service, "service", Forbidden),
+        ("centre-admin-stranger", deactivate.deactivate_practitioner, "practitioner", Forbidden),
+        ("practitioner-owner", deactivate.deactivate_practitioner, "practitioner", Forbidden),
+        ("centre-admin-stranger", deactivate.deactivate_schedule, "schedule", Forbidden),
+        ("network-admin", deactivate.deactivate_schedule, "nothing", NotFound),
     ],
 )
 def test_only_those_who_run_it_may(
@@ -166,5 +168,11 @@ def test_nobody_takes_a_practitioner_from_a_centre_of_others(
     later = NOW + timedelta(days=30)
     admin = actor(sqlite_database, world, "centre-admin-stranger")
     with pytest.raises(Forbidden):
-        ask(sqlite_database, retire.retire_practitioner, admin, person, now=later)
-    ask(sqlite_database, retire.retire_schedule, admin, world.schedules["stranger"], now=later)
+        ask(sqlite_database, deactivate.deactivate_practitioner, admin, person, now=later)
+    ask(
+        sqlite_database,
+        deactivate.deactivate_schedule,
+        admin,
+        world.schedules["stranger"],
+        now=later,
+    )

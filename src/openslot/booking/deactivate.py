@@ -8,7 +8,7 @@ from openslot.booking import queries
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory import commands
 from openslot.directory import queries as directory
-from openslot.directory.errors import StillBooked
+from openslot.directory.errors import HasAppointments
 from openslot.directory.rules import (
     Actor,
     may_edit_department,
@@ -21,7 +21,7 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
 
-def retire_centre(
+def deactivate_centre(
     session: Session, actor: Actor, centre_id: int, *, active: bool, now: datetime
 ) -> None:
     """By an administrator of the network."""
@@ -31,7 +31,7 @@ def retire_centre(
     commands.set_active(session, actor, centre, active, now=now)
 
 
-def retire_department(
+def deactivate_department(
     session: Session, actor: Actor, department_id: int, *, active: bool, now: datetime
 ) -> None:
     """By whoever runs its centre; its services go and come with it."""
@@ -41,7 +41,7 @@ def retire_department(
     commands.set_active(session, actor, department, active, now=now)
 
 
-def retire_service(
+def deactivate_service(
     session: Session, actor: Actor, service_id: int, *, active: bool, now: datetime
 ) -> None:
     """By the staff of its department, or whoever runs the centre."""
@@ -54,7 +54,7 @@ def retire_service(
     commands.set_active(session, actor, service, active, now=now)
 
 
-def retire_practitioner(
+def deactivate_practitioner(
     session: Session, actor: Actor, practitioner_id: int, *, active: bool, now: datetime
 ) -> None:
     """By the network, or by whoever runs every centre that they work at.
@@ -63,12 +63,12 @@ def retire_practitioner(
     schedule at their own.
     """
     person = directory.practitioner(session, practitioner_id, inactive=True)
-    may_retire_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
+    may_deactivate_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
     _check_free(session, queries.of_practitioner(practitioner_id), active=active, now=now)
     commands.set_active(session, actor, person, active, now=now)
 
 
-def retire_schedule(
+def deactivate_schedule(
     session: Session, actor: Actor, schedule_id: int, *, active: bool, now: datetime
 ) -> None:
     """End or resume somebody's work at one centre, by whoever runs the centre."""
@@ -80,7 +80,7 @@ def retire_schedule(
     schedule_commands.set_active(session, actor, schedule_id, active, now=now)
 
 
-def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
+def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
     """Forbidden unless the actor runs the network, or each of these centres and there is one."""
     if not runs_every(actor, centre_ids):
         raise Forbidden
@@ -89,7 +89,7 @@ def may_retire_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
 def _check_free(
     session: Session, booked_with: queries.Condition, *, active: bool, now: datetime
 ) -> None:
-    """StillBooked where appointments to come would lose what they are booked with."""
+    """HasAppointments where appointments to come would lose what they are booked with."""
     count = 0 if active else queries.count(session, booked_with, queries.to_come(now))
     if count:
-        raise StillBooked(count=count)
+        raise HasAppointments(count=count)

@@ -1,6 +1,6 @@
-"""Turns: who looks and then adds is alone meanwhile, on every engine.
+"""Locks: who looks and then adds is alone meanwhile, on every engine.
 
-The control takes no turn, and both who looked before either had added go on.
+The control takes no lock, and both who looked before either had added go on.
 """
 
 from threading import Barrier
@@ -13,7 +13,7 @@ import engines
 from openslot.core import audit
 from openslot.core.audit import AuditEvent, Origin
 from openslot.core.db import Database
-from openslot.core.turns import Turn, take_turn
+from openslot.core.locks import Lock, lock
 from racing import barrier, race
 from town import NOW
 
@@ -42,17 +42,17 @@ def add_one_of_few(session: Session, looked: Barrier | None = None) -> bool:
 
 def test_a_number_is_not_passed(database: Database) -> None:
     def work(session: Session) -> bool:
-        take_turn(session, "few")
+        lock(session, "few")
         return add_one_of_few(session)
 
     outcomes = race(RACERS, lambda _: database.run(work))
     assert sorted(outcomes) == [False] * (RACERS - MOST) + [True] * MOST
     assert database.read(counted) == MOST
-    assert database.read(lambda session: session.query(Turn).count()) == 0
+    assert database.read(lambda session: session.query(Lock).count()) == 0
 
 
 @on_servers
-def test_control_without_a_turn_it_is(database: Database) -> None:
+def test_control_without_a_lock_it_is(database: Database) -> None:
     looked = barrier(RACERS)
     outcomes = race(RACERS, lambda _: database.run(lambda session: add_one_of_few(session, looked)))
     assert outcomes == [True] * RACERS
@@ -60,12 +60,12 @@ def test_control_without_a_turn_it_is(database: Database) -> None:
 
 
 @on_servers
-def test_turns_of_other_names_do_not_wait(database: Database) -> None:
-    """Both hold their turn at the same moment, or the barrier breaks."""
+def test_locks_of_other_names_do_not_wait(database: Database) -> None:
+    """Both hold their lock at the same moment, or the barrier breaks."""
     both = barrier(2)
 
     def work(session: Session, number: int) -> int:
-        take_turn(session, f"name {number}")
+        lock(session, f"name {number}")
         return both.wait()
 
     outcomes = race(2, lambda number: database.run(lambda session: work(session, number)))
