@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 import engines
 from factories import claimed_by
-from openslot.booking import absences, check
+from openslot.booking import absences, check, deactivate
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.errors import Absent, CentreClosed
@@ -26,13 +26,15 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import new_id
+from openslot.directory.errors import HasAppointments
+from openslot.directory.models import Room
 from openslot.directory.rules import SYSTEM
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules.availability import DAY, Span, Weekly, tick_at
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.diaries import Page, PageKey
-from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours
+from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours, Schedule
 from openslot.schema import metadata
 from racing import PATIENCE, barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
@@ -312,6 +314,60 @@ def test_rooms_change_while_people_book_and_cancel(desk: Desk) -> None:
                 desk.cancel(appointment.id)
 
     race(FEW, work)
+    assert check.faults(desk.database) == []
+
+
+def test_a_room_that_two_spell_differently_at_once_is_one(desk: Desk) -> None:
+    """Each room has a diary of its own, so that a second one could be booked beside the first."""
+    schedules_ = [desk.town.gp_at_hospital, desk.town.physio_at_hospital]
+    for number in range(FEW):
+        spelled = [f"Theatre {number}", f"theatre {number}"]
+        race(2, lambda one, spelled=spelled: desk.give_room(schedules_[one], spelled[one]))
+    rooms = desk.database.read(lambda session: session.scalars(select(Room.name)).all())
+    names = [name.casefold() for name in rooms if name.casefold().startswith("theatre")]
+    assert sorted(set(names)) == sorted(names)
+    assert len(names) == FEW
+
+
+def service_of(session: Session, schedule_id: int) -> int:
+    service_id = session.get_one(Schedule, schedule_id).service_id
+    assert service_id is not None
+    return service_id
+
+
+DEACTIVATIONS: dict[str, Callable[[Session, Town], None]] = {
+    "schedule": lambda session, town: deactivate.deactivate_schedule(
+        session, SYSTEM, town.gp_at_hospital, active=False, now=NOW
+    ),
+    "practitioner": lambda session, town: deactivate.deactivate_practitioner(
+        session, SYSTEM, town.gp, active=False, now=NOW
+    ),
+    "centre": lambda session, town: deactivate.deactivate_centre(
+        session, SYSTEM, town.hospital, active=False, now=NOW
+    ),
+    "service": lambda session, town: deactivate.deactivate_service(
+        session, SYSTEM, service_of(session, town.scan), active=False, now=NOW
+    ),
+    "department": lambda session, town: deactivate.deactivate_department(
+        session, SYSTEM, town.department, active=False, now=NOW
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DEACTIVATIONS)
+def test_of_a_booking_and_a_deactivation_at_once_one_is_refused(
+    desk: Desk, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = desk.town.scan if what in ("service", "department") else None
+    if desk.database.engine.dialect.name != "sqlite":
+        meet_before_writing(monkeypatch, diaries._compare_and_set)
+    steps = (
+        lambda: desk.book(schedule=schedule),
+        lambda: desk.run(lambda session: DEACTIVATIONS[what](session, desk.town)),
+    )
+    booked, deactivated = race(2, lambda number: steps[number]())
+    assert isinstance(booked, NotFound) is not isinstance(deactivated, HasAppointments)
+    assert isinstance(booked, Appointment) is not (deactivated is None)
     assert check.faults(desk.database) == []
 
 

@@ -1,5 +1,6 @@
 """Which answers an Idempotency-Key brings back, and whose."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +59,32 @@ def test_keys_of_one_name_share_no_answers(app: Flask, network: Database) -> Non
     assert count(network) == before + 2
 
 
+def test_a_key_whose_request_met_an_outage_is_tried_again_in_seconds(
+    app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key stays, since it cannot be taken back while the database is away."""
+    program, before = with_key(app, network, "*"), count(network)
+
+    def go_away(*_given: object, **_named: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "add_patient", go_away)
+        patch.setattr(kept, "forget", go_away)
+        assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 503
+    soon = program.send("POST", PATH, ANN, Idempotency_Key="k")
+    assert (soon.status_code, soon.json["code"]) == (409, "still-running")
+    waited = timedelta(seconds=int(soon.headers["Retry-After"]))
+    assert waited <= timedelta(seconds=5)
+
+    def age(session: Session) -> None:
+        session.query(KeptAnswer).one().started_at -= waited
+
+    network.run(age)
+    assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 201
+    assert count(network) == before + 1
+
+
 def test_an_answer_that_cannot_be_kept_is_given_and_the_work_is_done_once(
     app: Flask, network: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +98,7 @@ def test_an_answer_that_cannot_be_kept_is_given_and_the_work_is_done_once(
         assert program.send("POST", PATH, ANN, Idempotency_Key="k").status_code == 201
 
     def age(session: Session) -> None:
-        session.query(KeptAnswer).one().started_at -= idempotency.TAKEN_OVER
+        session.query(KeptAnswer).one().started_at -= idempotency.ANSWERS_WITHIN
 
     network.run(age)
     again: Any = program.send("POST", PATH, ANN, Idempotency_Key="k")

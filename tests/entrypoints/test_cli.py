@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
@@ -522,6 +523,26 @@ def test_a_busy_port_is_a_sentence(
                 "Choose another with --port or --host.\n"
             )
     assert accounts(database) == []
+
+
+def test_of_two_servers_that_start_at_once_one_has_the_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The port is kept before its processes listen, which takes them seconds."""
+    monkeypatch.setattr(serving, "FREED_WITHIN", 0.2)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serving.claim_address("127.0.0.1", port):
+        with pytest.raises(click.ClickException, match="Address already in use"):
+            serving.claim_address("127.0.0.1", port)
+        with (
+            serving._listener("127.0.0.1", port, shared=True) as child,
+            socket.create_connection(("127.0.0.1", port), timeout=5),
+        ):
+            child.settimeout(5)
+            child.accept()[0].close()
+    serving.claim_address("127.0.0.1", port).close()
 
 
 def test_an_unknown_host_is_a_sentence(run: Run) -> None:

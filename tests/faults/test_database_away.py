@@ -250,6 +250,17 @@ def stop(server: engines.Server, number: signal.Signals) -> None:
         engines.os.kill(pid, number)
 
 
+def test_what_was_read_is_there_though_the_connection_is_lost_behind_it(
+    place: Place, database: Database
+) -> None:
+    """An answer that is ready needs the database no more."""
+    with database.reading() as session:
+        assert session.scalar(text("SELECT 1")) == 1
+        place.between.cut()
+    place.between.well_again()
+    assert database.read(lambda session: session.scalar(text("SELECT 2"))) == 2
+
+
 # Writing
 
 

@@ -24,6 +24,11 @@ class Fault:
     diary_id: int
     span: Span
 
+    @property
+    def is_overlap(self) -> bool:
+        """Whether no repair of pages can help."""
+        return self.kind == TAKEN_TWICE
+
     def __str__(self) -> str:
         starts, ends = instant_of(self.span.start), instant_of(self.span.end)
         return f"diary {self.diary_id}: {starts:%Y-%m-%d %H:%M} to {ends:%H:%M} UTC {self.kind}"

@@ -1,14 +1,16 @@
 """Taking something out of the directory, or back in: refused while appointments to come need it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import queries
+from openslot.booking import claims, queries
+from openslot.booking.models import Appointment
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory import commands
 from openslot.directory import queries as directory
 from openslot.directory.errors import HasAppointments
+from openslot.directory.models import Service
 from openslot.directory.rules import (
     Actor,
     may_edit_department,
@@ -18,6 +20,7 @@ from openslot.directory.rules import (
 )
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Span, tick_at
 from openslot.schedules.models import Schedule
 
 
@@ -27,7 +30,8 @@ def deactivate_centre(
     """By an administrator of the network."""
     may_run_network(actor)
     centre = directory.centre(session, centre_id, inactive=True)
-    _check_free(session, queries.at_centre(centre_id), active=active, now=now)
+    if not active:
+        _check_free(session, Schedule.centre_id == centre_id, now=now)
     commands.set_active(session, actor, centre, active, now=now)
 
 
@@ -37,7 +41,8 @@ def deactivate_department(
     """By whoever runs its centre; its services go and come with it."""
     department = directory.department(session, department_id, inactive=True)
     may_run_centre(actor, department.centre_id)
-    _check_free(session, queries.in_department(department_id), active=active, now=now)
+    if not active:
+        _check_free(session, Service.department_id == department_id, now=now)
     commands.set_active(session, actor, department, active, now=now)
 
 
@@ -48,9 +53,8 @@ def deactivate_service(
     service = directory.service(session, service_id, inactive=True)
     department = directory.department(session, service.department_id, inactive=True)
     may_edit_department(actor, department.centre_id, department.id)
-    own = schedules.places(session, Schedule.service_id == service_id, inactive=True)
-    for schedule_id in own:
-        _check_free(session, queries.on_schedule(schedule_id), active=active, now=now)
+    if not active:
+        _check_free(session, Schedule.service_id == service_id, now=now)
     commands.set_active(session, actor, service, active, now=now)
 
 
@@ -64,7 +68,8 @@ def deactivate_practitioner(
     """
     person = directory.practitioner(session, practitioner_id, inactive=True)
     may_deactivate_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
-    _check_free(session, queries.of_practitioner(practitioner_id), active=active, now=now)
+    if not active:
+        _check_free(session, Schedule.practitioner_id == practitioner_id, now=now)
     commands.set_active(session, actor, person, active, now=now)
 
 
@@ -76,7 +81,8 @@ def deactivate_schedule(
     if schedule is None:
         raise NotFound
     may_run_centre(actor, schedule.centre_id)
-    _check_free(session, queries.on_schedule(schedule_id), active=active, now=now)
+    if not active:
+        _check_free(session, Schedule.id == schedule_id, now=now)
     schedule_commands.set_active(session, actor, schedule_id, active, now=now)
 
 
@@ -86,10 +92,19 @@ def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> Non
         raise Forbidden
 
 
-def _check_free(
-    session: Session, booked_with: queries.Condition, *, active: bool, now: datetime
-) -> None:
-    """HasAppointments where appointments to come would lose what they are booked with."""
-    count = 0 if active else queries.count(session, booked_with, queries.to_come(now))
-    if count:
+def _check_free(session: Session, concerned: queries.Condition, *, now: datetime) -> None:
+    """Raise HasAppointments where appointments to come are booked with the schedules concerned.
+
+    Their diaries are settled first: of a booking at the same moment, one of the two finds other
+    pages than it read, and is tried again on what the other left.
+    """
+    found = schedules.places(session, concerned, inactive=True)
+    ends: dict[int, int] = {}
+    for place in found.values():
+        horizon = tick_at(now + timedelta(days=place.horizon_days + 1))
+        ends[place.diary_id] = max(horizon, ends.get(place.diary_id, 0))
+    for diary_id, end in sorted(ends.items()):
+        claims.settle(session, diary_id, Span(tick_at(now), end))
+    booked = Appointment.schedule_id.in_(found)
+    if count := queries.count(session, booked, queries.to_come(now)):
         raise HasAppointments(count=count)

@@ -211,14 +211,25 @@ class Database:
         """
         engine = self._snapshots if snapshot else self._reader
         # Closing rolls back without expiring what was loaded, so that it can still be shown.
-        with Session(engine, expire_on_commit=False, autoflush=False) as session:
+        session = Session(engine, expire_on_commit=False, autoflush=False)
+        try:
             with _waiting_for_a_connection():
                 session.connection()
             yield session
+        finally:
+            _end(session)
 
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def _end(session: Session) -> None:
+    """Close a session that only read. What it read is there, even where its connection is lost."""
+    try:
+        session.close()
+    except (Unavailable, DBAPIError):
+        session.invalidate()
 
 
 def changed(session: Session, statement: Update | Delete) -> int:

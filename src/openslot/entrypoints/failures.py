@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from openslot.core.errors import Busy, Failure, Invalid, RateLimited, Unavailable
+from openslot.core.errors import Failure, Invalid, Unavailable
 from openslot.core.fields import problems
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.request import close_reader, do_without_database
@@ -99,9 +99,8 @@ def problem_of(error: Failure) -> Problem:
 
 def headers_of(error: Failure) -> dict[str, str]:
     """When to try again, where waiting helps."""
-    if isinstance(error, RateLimited | Busy | Unavailable):
-        return {"Retry-After": str(error.retry_after)}
-    return {}
+    seconds = getattr(error, "retry_after", None)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _failure(error: Failure) -> Response:

@@ -224,6 +224,8 @@ def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails)
 def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
     if name is None:
         return None
+    # One after another: of two at once that spell it differently each would make a room.
+    lock(session, f"rooms of centre {centre_id}")
     for room in queries.rooms(session, centre_id):
         if room.name.casefold() == name.casefold():
             return room.id

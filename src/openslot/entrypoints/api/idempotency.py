@@ -27,8 +27,12 @@ from openslot.entrypoints.request import alongside, now, write
 HEADER = "Idempotency-Key"
 PATTERN = "[!-~]{1,100}"
 KEPT_HEADERS = ("Location", "ETag", "Content-Type", "Last-Modified")
-TAKEN_OVER = timedelta(minutes=1)
-"""A request that has run for longer was broken off; its key may be tried again."""
+WRITES_WITHIN = timedelta(seconds=5)
+"""After so long without a write a request counts as broken off, and its key may be tried again.
+Should it run after all, it writes nothing more."""
+
+ANSWERS_WITHIN = timedelta(minutes=1)
+"""After so long a request that has written counts as one whose answer was lost."""
 
 SEND_AGAIN = (Busy, RateLimited)
 """Refusals that say to send the same again: kept, they would answer every later try."""
@@ -52,6 +56,7 @@ class StillRunning(Conflict):
     """The first request with this key has not been answered yet."""
 
     code = "still-running"
+    retry_after = int(WRITES_WITHIN.total_seconds())
     sentence = "The first request with this Idempotency-Key is still running. Try again later."
 
 
@@ -98,9 +103,10 @@ def _begin(session: Session, owner: str, key: str, digest: str) -> kept.KeptAnsw
         raise KeyReused(field=HEADER)
     if known.status not in (None, kept.UNANSWERED):
         return known
-    if now() - known.started_at < TAKEN_OVER:
+    has_written = known.status == kept.UNANSWERED
+    if now() - known.started_at < (ANSWERS_WITHIN if has_written else WRITES_WITHIN):
         raise StillRunning
-    if known.status == kept.UNANSWERED:
+    if has_written:
         raise AnswerLost
     if not kept.take_over(session, owner, key, started=known.started_at, now=now()):
         raise StillRunning

@@ -33,11 +33,9 @@ def _check_diaries(database: Database, *, repair: bool) -> list[str]:
         left = check.faults(database)
     if not left:
         return []
-    advice = (
-        "Two appointments at one time are for people to part."
-        if repair
-        else ("Run: openslot check --repair")
-    )
+    advice = "Run: openslot check --repair"
+    if repair and any(fault.is_overlap for fault in left):
+        advice = "Two appointments at one time are for people to part."
     return [f"Faults left: {len(left)}. {advice}"]
 
 

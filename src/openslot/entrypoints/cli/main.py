@@ -1,6 +1,7 @@
 """The openslot command: each subcommand with its manual; what it does stands beside."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
@@ -96,9 +97,9 @@ def serve(deployment: Deployment, host: str, port: int, workers: int, no_worker:
     server and is started again should it die. Behind a reverse proxy, set
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_SECURE_COOKIES.
     """
-    serving.check_address(host, port)
-    deployment.ready_database.close()
-    serving.serve(host, port, workers=workers, beside=not no_worker)
+    with serving.claim_address(host, port):
+        deployment.ready_database.close()
+        serving.serve(host, port, workers=workers, beside=not no_worker)
 
 
 @cli.command(hidden=True)
@@ -144,13 +145,12 @@ def demo(
     start keeps what you did; --fresh starts over. A database that holds anything else is
     never touched.
     """
-    if not no_serve:
-        serving.check_address(host, port)
-    demonstration.prepare(deployment.database, deployment.settings, fresh=fresh)
-    deployment.database.close()
-    demonstration.show_logins(serving.address_of(host, port))
-    if not no_serve:
-        serving.serve(host, port, workers=workers, beside=True)
+    with nullcontext() if no_serve else serving.claim_address(host, port):
+        demonstration.prepare(deployment.database, deployment.settings, fresh=fresh)
+        deployment.database.close()
+        demonstration.show_logins(serving.address_of(host, port))
+        if not no_serve:
+            serving.serve(host, port, workers=workers, beside=True)
 
 
 @cli.group()

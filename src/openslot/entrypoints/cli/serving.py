@@ -48,12 +48,15 @@ MOST_FILES = 65_536
 """Open files that a process asks for: each connection is one."""
 
 
-def check_address(host: str, port: int) -> None:
-    """A sentence, in a ClickException, where nothing can listen at this address."""
+def claim_address(host: str, port: int) -> socket.socket:
+    """Keep the address for the processes that will listen at it, until the socket is closed.
+
+    Raise a ClickException, with a sentence, where nothing can listen there.
+    """
     gives_up = time.monotonic() + FREED_WITHIN
     while True:
         try:
-            return _listener(host, port).close()
+            return _only_bound(_listener(host, port))
         except PermissionError:
             sentence = f"Port {port} is for administrators. Choose one above 1023 with --port."
             raise click.ClickException(sentence) from None
@@ -84,6 +87,15 @@ def _listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
     except OSError:
         listener.close()
         raise
+    return listener
+
+
+def _only_bound(listener: socket.socket) -> socket.socket:
+    """The socket as one that listens no more and keeps its port: from strangers, as it is not to
+    be reused, and not from our own, which share theirs."""
+    listener.shutdown(socket.SHUT_RD)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return listener
 
 
