@@ -48,6 +48,15 @@ def test_without_a_proof_nothing_is_served_that_wants_one(app: Flask) -> None:
             assert answer.content_type == "application/problem+json"
 
 
+def test_reading_asks_for_a_scope_to_read_and_changing_for_one_to_write(app: Flask) -> None:
+    for one, path in ways(app):
+        scope = one.scope or ""
+        if one.method == "GET":
+            assert not scope.endswith(":write"), path
+        elif path != "/api/v1/absences/preview":
+            assert not scope.endswith(":read"), (one.method, path)
+
+
 def test_a_key_of_every_other_scope_does_not_do(app: Flask, network: Database) -> None:
     keys = {
         scope: with_key(app, network, *(one for one in SCOPES if one != scope)) for scope in SCOPES

@@ -152,7 +152,7 @@ def test_only_those_who_run_it_may(
 def test_nobody_takes_a_practitioner_from_a_centre_of_others(
     sqlite_database: Database, world: World
 ) -> None:
-    """Who works at two centres is retired by the network; each ends the work at their own."""
+    """Who works at two centres is deactivated by the network; each ends the work at their own."""
     person = world.practitioners["stranger"]
     sqlite_database.run(
         lambda session: open_schedule(

@@ -13,6 +13,8 @@ from openslot.core.errors import Forbidden, Invalid
 EVERYTHING = "*"
 
 SCOPES = {
+    "account:read": "Read your account and its preferences.",
+    "account:write": "Change or delete your account, its preferences and its calendar address.",
     "directory:read": "Read centres, departments, services, practitioners, schedules, free times.",
     "directory:write": "Change centres, departments, services, practitioners and schedules.",
     "appointments:read": "Read appointments.",
@@ -25,6 +27,7 @@ SCOPES = {
     "referrals:write": "Write, send, revoke and answer referrals.",
     "requests:read": "Read what departments ask of each other.",
     "requests:write": "Ask other departments, and answer what they ask.",
+    "care:read": "Read favourites, waiting list entries, offers and absences.",
     "care:write": "Rate, keep favourites, wait for earlier times, answer offers, enter absences.",
     "doctors": "Use the doctor-schedule service: doctors and their appointments.",
     "manage": "Make and end keys, and the addresses that are told of events.",

@@ -156,7 +156,7 @@ class AbsenceEnd(Given):
 
 
 @service.operation(
-    "GET", PATH, scope="care:write", rule=Rule.MANAGED, query=AbsenceQuery, answer=AbsenceList
+    "GET", PATH, scope="care:read", rule=Rule.MANAGED, query=AbsenceQuery, answer=AbsenceList
 )
 def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     """List the absences of oneself, or of a practitioner of a centre that one runs."""
@@ -180,7 +180,7 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
 @service.operation(
     "GET",
     APPOINTMENTS,
-    scope="care:write",
+    scope="care:read",
     rule=Rule.MANAGED,
     query=UndecidedQuery,
     answer=UndecidedList,

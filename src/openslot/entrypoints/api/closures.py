@@ -56,7 +56,7 @@ class NewClosure(Given):
 
 
 @service.operation(
-    "GET", PATH, scope="directory:write", rule=Rule.MANAGED, query=Paged, answer=ClosureList
+    "GET", PATH, scope="directory:read", rule=Rule.MANAGED, query=Paged, answer=ClosureList
 )
 def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
     """List the closures of a centre that one runs."""

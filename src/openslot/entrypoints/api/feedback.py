@@ -85,13 +85,13 @@ def delete_rating(kind: str, subject_id: int) -> None:
     )
 
 
-@service.operation("GET", FAVOURITES, scope="care:write", rule=Rule.OWN, answer=FavouriteList)
+@service.operation("GET", FAVOURITES, scope="care:read", rule=Rule.OWN, answer=FavouriteList)
 def list_favourites() -> FavouriteList:
     """List what one's account keeps at hand."""
     return FavouriteList(items=_favourites(), next=None)
 
 
-@service.operation("GET", FAVOURITE, scope="care:write", rule=Rule.OWN, answer=Favourite)
+@service.operation("GET", FAVOURITE, scope="care:read", rule=Rule.OWN, answer=Favourite)
 def get_favourite(kind: FavouriteKind, subject_id: int) -> Favourite:
     """Read a favourite; 404 for what is none."""
     for one in _favourites():

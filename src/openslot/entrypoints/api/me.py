@@ -87,14 +87,14 @@ class KeyList(Listing[Key]):
     """All keys that work."""
 
 
-@service.operation("GET", "/api/v1/me", scope="directory:read", rule=Rule.OWN, answer=Account)
+@service.operation("GET", "/api/v1/me", scope="account:read", rule=Rule.OWN, answer=Account)
 def get_me() -> Account:
     """Read who the token stands for; a key stands for nobody."""
     return _shown(_account())
 
 
 @service.operation(
-    "PATCH", "/api/v1/me", scope="directory:read", rule=Rule.OWN, body=AccountChange, answer=Account
+    "PATCH", "/api/v1/me", scope="account:write", rule=Rule.OWN, body=AccountChange, answer=Account
 )
 def change_me(body: Partial) -> Account:
     """Change one's own name or time zone; a patient's record bears the same.
@@ -117,7 +117,7 @@ def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) 
 @service.operation(
     "DELETE",
     "/api/v1/me",
-    scope="directory:read",
+    scope="account:write",
     rule=Rule.OWN,
     body=Proof,
     status=204,

@@ -52,14 +52,14 @@ class CalendarAddress(Shown):
     address: Annotated[str, Field(description="An .ics file that is always up to date.")]
 
 
-@service.operation("GET", MAIL, scope="directory:read", rule=Rule.OWN, answer=MailChoice)
+@service.operation("GET", MAIL, scope="account:read", rule=Rule.OWN, answer=MailChoice)
 def get_mail() -> MailChoice:
     """Read which mail one wants."""
     return _choice()
 
 
 @service.operation(
-    "PATCH", MAIL, scope="directory:read", rule=Rule.OWN, body=MailChange, answer=MailChoice
+    "PATCH", MAIL, scope="account:write", rule=Rule.OWN, body=MailChange, answer=MailChoice
 )
 def change_mail(body: MailChange) -> MailChoice:
     """Choose which mail one wants. What is about the account itself is always sent."""
@@ -87,7 +87,7 @@ def get_calendar() -> Calendar:
 @service.operation(
     "POST",
     CALENDAR,
-    scope="appointments:read",
+    scope="account:write",
     rule=Rule.OWN,
     answer=CalendarAddress,
     status=201,
@@ -95,12 +95,13 @@ def get_calendar() -> Calendar:
 )
 def create_calendar() -> CalendarAddress:
     """Make an address for one's calendar; the one before no longer works."""
+    bearer.demand("appointments:read")
     account_id, origin = _owner_id(), bearer.actor().origin
     token = write(lambda session: feeds.make_feed(session, account_id, by=origin, now=now()))
     return CalendarAddress(address=root() + url_for("notifications.feed", token=token))
 
 
-@service.operation("DELETE", CALENDAR, scope="appointments:read", rule=Rule.OWN, status=204)
+@service.operation("DELETE", CALENDAR, scope="account:write", rule=Rule.OWN, status=204)
 def delete_calendar() -> None:
     """Switch the address off; nothing happens where there is none."""
     account_id, origin = _owner_id(), bearer.actor().origin

@@ -62,9 +62,7 @@ class OfferList(Listing[Offer]):
     """What can be taken now, the soonest to end first."""
 
 
-@service.operation(
-    "GET", PATH, scope="care:write", rule=Rule.RELATED, query=Paged, answer=OfferList
-)
+@service.operation("GET", PATH, scope="care:read", rule=Rule.RELATED, query=Paged, answer=OfferList)
 def list_offers(query: Paged) -> Listing[Offer]:
     """List what one can take now: for oneself, whom one cares for, or one's department."""
     after = read_cursor(query.after, instant, UUID)
@@ -73,7 +71,7 @@ def list_offers(query: Paged) -> Listing[Offer]:
     return page(OfferList, rows, query, _shown, _place)
 
 
-@service.operation("GET", ONE, scope="care:write", rule=Rule.RELATED, answer=Offer)
+@service.operation("GET", ONE, scope="care:read", rule=Rule.RELATED, answer=Offer)
 def get_offer(offer_id: UUID) -> Offer:
     """Read an offer, and what became of it."""
     return _shown(answers.offer_for(reader(), bearer.actor(), offer_id))

@@ -77,7 +77,7 @@ class NewWaitingEntry(Given):
 
 
 @service.operation(
-    "GET", PATH, scope="care:write", rule=Rule.RELATED, query=WaitingQuery, answer=WaitingList
+    "GET", PATH, scope="care:read", rule=Rule.RELATED, query=WaitingQuery, answer=WaitingList
 )
 def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     """List what one waits for, with what became of it, and who waits for what at one's place."""

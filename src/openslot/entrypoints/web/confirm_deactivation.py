@@ -29,6 +29,6 @@ def confirm_active(
         flash(said % {"name": name}, "good")
         return redirect(back, 303)
     page = render_template(
-        "admin/retire.html", form=form, name=name, is_active=is_active, back=back
+        "admin/deactivate.html", form=form, name=name, is_active=is_active, back=back
     )
     return page, status
