@@ -85,7 +85,7 @@ def test_a_booked_appointment_takes_its_time_and_tells_the_world(
 
 Change = Callable[[Town], booking.BookingRequest]
 
-REFUSED_WISHES: list[tuple[str, type[DomainError], Change]] = [
+REFUSED_REQUESTS: list[tuple[str, type[DomainError], Change]] = [
     (
         "in the past",
         errors.InThePast,
@@ -134,7 +134,7 @@ REFUSED_WISHES: list[tuple[str, type[DomainError], Change]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "refusal", "booking_request"), REFUSED_WISHES, ids=[row[0] for row in REFUSED_WISHES]
+    ("kind", "refusal", "booking_request"), REFUSED_REQUESTS, ids=[row[0] for row in REFUSED_REQUESTS]
 )
 def test_a_booking_request_that_breaks_a_rule_is_refused_and_changes_nothing(
     sqlite_database: Database,

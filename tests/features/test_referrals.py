@@ -266,7 +266,7 @@ def test_what_does_not_take_place_gives_the_letter_back_but_staying_away_does_no
             dentists.book(later)
 
 
-def test_a_hold_takes_the_letter_and_its_lapse_gives_it_back(dentists: Dentists) -> None:
+def test_a_hold_uses_the_referral_and_gives_it_back_when_it_expires(dentists: Dentists) -> None:
     sent = dentists.sent()
     kept = dentists.hold()
     assert kept.referral_use == sent
