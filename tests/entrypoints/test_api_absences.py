@@ -109,7 +109,7 @@ def test_odd_absences_are_refused(away_from: Program, change: dict[str, Any]) ->
 
 
 def test_a_key_names_the_practitioner(app: Flask, network: Database, world: World) -> None:
-    program = with_key(app, network, "care:write")
+    program = with_key(app, network, "care:read", "care:write")
     assert program.send("GET", PATH).status_code == 422
     there = f"{PATH}?practitioner={world.practitioners['owner']}"
     assert program.get(there) == {"items": [], "next": None}
