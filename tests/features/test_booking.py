@@ -134,7 +134,9 @@ REFUSED_REQUESTS: list[tuple[str, type[DomainError], Change]] = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "refusal", "booking_request"), REFUSED_REQUESTS, ids=[row[0] for row in REFUSED_REQUESTS]
+    ("kind", "refusal", "booking_request"),
+    REFUSED_REQUESTS,
+    ids=[row[0] for row in REFUSED_REQUESTS],
 )
 def test_a_booking_request_that_breaks_a_rule_is_refused_and_changes_nothing(
     sqlite_database: Database,

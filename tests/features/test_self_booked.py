@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking import offered
 from openslot.booking.commands import BookingRequest
+from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
@@ -280,3 +281,50 @@ def test_the_system_s_own_work_counts_as_somebody_else_s(
 ) -> None:
     sqlite_database.run(lambda session: Story(session, town).book(SYSTEM))
     assert _access(sqlite_database, town.doctor, town.patients[0], NOW) is CARE
+
+
+LATE = TUESDAY_9 + 2 * DAY
+
+
+def test_weeks_later_a_practitioner_alone_does_not_say_that_the_patient_came(
+    sqlite_database: Database, town: Town
+) -> None:
+    def work(session: Session) -> None:
+        story = Story(session, town)
+        story.mark(story.book(story.gp), story.gp, Status.ARRIVED, now=LATE)
+
+    with pytest.raises(TooLateToRecord):
+        sqlite_database.run(work)
+
+
+def test_an_old_no_show_is_not_made_into_care(sqlite_database: Database, town: Town) -> None:
+    def work(session: Session) -> None:
+        story = Story(session, town)
+        appointment = story.book(story.patient)
+        story.mark(appointment, story.gp, Status.NO_SHOW, now=MONDAY_9 + HOUR)
+        story.mark(appointment, story.gp, Status.BOOKED, now=LATE)
+
+    with pytest.raises(TooLateToRecord):
+        sqlite_database.run(work)
+
+
+def test_what_somebody_else_made_is_recorded_at_any_time(
+    sqlite_database: Database, town: Town
+) -> None:
+    def work(session: Session) -> None:
+        story = Story(session, town)
+        story.mark(story.book(story.patient), story.gp, Status.ARRIVED, Status.FULFILLED, now=LATE)
+
+    sqlite_database.run(work)
+
+
+def test_who_arrived_in_time_is_completed_at_any_time(
+    sqlite_database: Database, town: Town
+) -> None:
+    def work(session: Session) -> None:
+        story = Story(session, town)
+        appointment = story.book(story.gp)
+        story.mark(appointment, story.gp, Status.ARRIVED, now=MONDAY_9)
+        story.mark(appointment, story.gp, Status.FULFILLED, now=LATE)
+
+    sqlite_database.run(work)

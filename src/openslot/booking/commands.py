@@ -235,9 +235,7 @@ def change_status(
         appointment.one_a_day = _key_on_reopen(session, appointment)
     if to not in CLAIMING:
         appointment.referral_use = None
-    appointment.opens_record_at = opening.when_marked(
-        actor, appointment, appointment.zone, to, appointment.opens_record_at
-    )
+    appointment.opens_record_at = opening.when_marked(actor, appointment, to, now)
     appointment.status = to
     appointment.status_reason = why
     appointment.changed_at = now

@@ -165,6 +165,16 @@ class TooLateToChange(Conflict):
     )
 
 
+class TooLateToRecord(Conflict):
+    """Days later, a practitioner alone does not say that a patient came."""
+
+    code = "too-late-to-record"
+    sentence = (
+        "More than two days have passed. Ask the reception or an administrator of the centre to "
+        "record that the patient came."
+    )
+
+
 class HasDependents(Conflict):
     """Who cares for others does not just leave."""
 

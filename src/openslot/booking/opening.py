@@ -4,9 +4,10 @@ At once, but where practitioners book for themselves: then no earlier than its d
 or than somebody else checks the patient in. What the day opens, records/access.py says.
 """
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import ReferralAuthorisation
 from openslot.directory.rules import Actor
@@ -47,20 +48,29 @@ def when_moved(
     return None if goes_on and known is None else _day_start(start, place.zone)
 
 
+RECORDED_WITHIN = timedelta(days=2)
+"""After the end of an appointment; later its practitioner alone cannot say that someone came."""
+
+
 def when_marked(
-    actor: Actor, appointment: Appointment, zone: ZoneInfo, to: Status, known: datetime | None
+    actor: Actor, appointment: Appointment, to: Status, now: datetime
 ) -> datetime | None:
-    """Return the same for an appointment whose status changes.
+    """Return the same for an appointment whose status changes to ``to``.
 
     Somebody else who checks the patient in has seen them. Of one that its practitioner takes
-    back from no-show nobody has.
+    back from no-show nobody has. Raise TooLateToRecord where only the practitioner says that the
+    patient came, more than RECORDED_WITHIN after the end.
     """
     own = _practises(actor, appointment.schedule.practitioner_id)
     if to is Status.ARRIVED and not own:
         return None
-    if own and appointment.status is Status.NO_SHOW and to is Status.BOOKED:
-        return _day_start(appointment.starts_at, zone)
-    return known
+    reopens = appointment.status is Status.NO_SHOW and to is Status.BOOKED
+    came = to is Status.ARRIVED and appointment.opens_record_at is not None
+    if own and (reopens or came) and now > appointment.ends_at + RECORDED_WITHIN:
+        raise TooLateToRecord
+    if own and reopens:
+        return _day_start(appointment.starts_at, appointment.zone)
+    return appointment.opens_record_at
 
 
 def _practises(actor: Actor, practitioner_id: int | None) -> bool:
