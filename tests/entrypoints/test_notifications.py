@@ -260,9 +260,9 @@ def test_its_page_takes_as_many_statements_whatever_is_in_it(
 @pytest.mark.parametrize(
     ("person", "called"),
     [
-        ("patient-owner", "Visit with Priya Owner"),
-        ("practitioner-owner", "Visit: A. O."),
-        ("centre-admin-owner", "Visit: A. O."),
+        ("patient-owner", "Appointment with Priya Owner"),
+        ("practitioner-owner", "Appointment: A. O."),
+        ("centre-admin-owner", "Appointment: A. O."),
     ],
 )
 def test_a_visit_is_downloaded_for_a_calendar(
@@ -292,7 +292,7 @@ def test_a_download_says_whose_visit_it_is_where_that_is_a_dependent(
 
     network.run(care)
     answer = client_for("patient-owner").get(f"/appointments/{world.visits['teammate']}/visit.ics")
-    assert agreed_entry(answer.data).summary == "Aroha Teammate: visit with Priya Teammate"
+    assert agreed_entry(answer.data).summary == "Aroha Teammate: appointment with Priya Teammate"
 
 
 def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: World) -> None:

@@ -18,8 +18,8 @@ from readers import Entry, Person, agreed, check_form
 MOVED = START + timedelta(days=8, hours=2)
 
 SIDES = {
-    "ann@example.org": ("Ann Example", "Visit with Toby Turner"),
-    "toby@example.org": ("Toby Turner", "Visit: A. E."),
+    "ann@example.org": ("Ann Example", "Appointment with Toby Turner"),
+    "toby@example.org": ("Toby Turner", "Appointment: A. E."),
 }
 
 

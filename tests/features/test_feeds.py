@@ -27,9 +27,9 @@ from openslot.directory.queries import patient_of
 from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account, Role
+from openslot.notifications.calendar_titles import initials
 from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
-from openslot.notifications.titles import initials
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
 from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded
@@ -99,15 +99,15 @@ def test_patients_see_their_own_and_their_dependents_visits(database: Database) 
     database.run(add_child)
     book(database, clinic)
     assert called(database, clinic.patient_account) == [
-        "Visit with Toby Turner",
-        "Mia Example: visit with Toby Turner",
+        "Appointment with Toby Turner",
+        "Mia Example: appointment with Toby Turner",
     ]
 
 
 def test_practitioners_see_no_more_than_initials(sqlite_database: Database, clinic: Clinic) -> None:
     book(sqlite_database, clinic)
     book(sqlite_database, clinic, at=START + timedelta(days=1), schedule=clinic.service_schedule)
-    assert called(sqlite_database, clinic.practitioner_account) == ["Visit: A. E."]
+    assert called(sqlite_database, clinic.practitioner_account) == ["Appointment: A. E."]
 
 
 def test_staff_see_what_their_department_does_and_what_others_do_for_it(
@@ -142,7 +142,7 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
     asked = staff(database, radiology.id, email="kim@example.org")
     for account_id in (asking, asked):
         (event,) = events(database, account_id)
-        assert (event["uid"], event["summary"]) == (str(own.id), "Visit: A. E.")
+        assert (event["uid"], event["summary"]) == (str(own.id), "Appointment: A. E.")
 
 
 def test_a_visit_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:

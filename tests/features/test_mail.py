@@ -19,8 +19,13 @@ from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
-from openslot.notifications.commands import unpacked
-from openslot.notifications.mail import Refused, Unreachable, send, to_message
+from openslot.notifications.delivery import (
+    MailMessage,
+    Refused,
+    Unreachable,
+    send,
+    to_message,
+)
 from postoffice import (
     Door,
     Mood,
@@ -52,7 +57,7 @@ def test_text_html_and_calendar_are_alternatives_and_the_calendar_is_attached_to
     kinds = [part.get_content_type() for part in alternatives.iter_parts()]
     assert kinds == ["text/plain", "text/html", "text/calendar"]
     assert attached.get_content_type() == "application/ics"
-    assert attached.get_filename() == "visit.ics"
+    assert attached.get_filename() == "appointment.ics"
     inside = calendar_of(message).to_ical()
     assert icalendar.Calendar.from_ical(attached.get_content()).to_ical() == inside
     assert REASON not in message.as_string()
@@ -96,8 +101,8 @@ def test_names_and_subjects_decode_right(
 
 
 def test_a_mail_survives_the_outbox_unchanged(sqlite_database: Database) -> None:
-    mail = a_mail(calendar="BEGIN:VCALENDAR\r\né\r\n".encode(), method="REQUEST")
-    assert unpacked(row(sqlite_database, queue(sqlite_database, mail)).payload) == mail
+    mail = a_mail(calendar="BEGIN:VCALENDAR\r\né\r\n", method="REQUEST")
+    assert MailMessage.unpack(row(sqlite_database, queue(sqlite_database, mail)).payload) == mail
 
 
 # Headers cannot be injected

@@ -17,7 +17,7 @@ from openslot.core.outbox import LEASE, State
 from openslot.directory.models import Patient
 from openslot.directory.rules import SYSTEM
 from openslot.identity.models import Account
-from openslot.notifications.commands import MAIL, is_outdated
+from openslot.notifications.dispatch import MAIL, is_outdated
 from openslot.notifications.events import Topic
 from postoffice import PostOffice, row, rows, settings_for, work
 
@@ -60,9 +60,11 @@ def test_it_says_when_and_where_and_never_why(
     work(sqlite_database, settings)
     work(sqlite_database, settings, at=DAY_BEFORE)
     (mail,) = [one for one in rows(sqlite_database, MAIL) if "Reminder" in one.payload["subject"]]
-    assert mail.payload["subject"] == "Reminder of your visit: Monday 23 November 2026, 10:30 am"
+    assert (
+        mail.payload["subject"] == "Reminder of your appointment: Monday 23 November 2026, 10:30 am"
+    )
     for part in both(mail.payload):
-        assert "Your visit is coming up" in part
+        assert "Your appointment is coming up" in part
         assert "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)" in part
         assert "Royal Randwick Hospital, Barker St, Randwick" in part
         assert "until 2 hours before it starts" in part

@@ -11,8 +11,8 @@ from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.notifications.commands import queue_news
-from openslot.notifications.rules import is_still_news
+from openslot.notifications.dispatch import notify
+from openslot.notifications.staleness import has_changed
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -47,8 +47,8 @@ def test_a_visit_moved_before_the_worker_came_is_told_once_with_its_new_time(
     move(sqlite_database, book(sqlite_database, clinic), LATER)
     sent = mails.new()
     assert {mail["subject"] for mail in sent.values()} == {
-        "Your visit has moved: Monday 30 November 2026, 10:30 am",
-        "Visit moved: Monday 30 November 2026, 10:30 am",
+        "Your appointment has moved: Monday 30 November 2026, 10:30 am",
+        "Appointment moved: Monday 30 November 2026, 10:30 am",
     }
 
 
@@ -59,7 +59,7 @@ def test_an_event_of_a_visit_that_is_gone_tells_nobody(
     mails.new()
     gone = {**_event(visit), "appointment": str(UUID(int=1))}
     sqlite_database.run(
-        lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
+        lambda session: notify(session, Topic.BOOKED, gone, now=NOW, settings=settings)
     )
     assert mails.new() == {}
 
@@ -100,15 +100,15 @@ def test_only_what_still_holds_is_news(
 ) -> None:
     visit = _row(status)
     event = AppointmentChanged(**_event(visit, **said))
-    assert is_still_news(topic, event, visit, now=NOW) is news
+    assert has_changed(topic, event, visit, now=NOW) is not news
 
 
 @pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
 def test_what_is_over_is_no_news(topic: Topic) -> None:
     visit = _row(Status.BOOKED)
     event = AppointmentChanged(**_event(visit))
-    assert is_still_news(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
-    assert not is_still_news(topic, event, visit, now=visit.ends_at)
+    assert not has_changed(topic, event, visit, now=visit.ends_at - timedelta(seconds=1))
+    assert has_changed(topic, event, visit, now=visit.ends_at)
 
 
 def _row(status: Status) -> Appointment:

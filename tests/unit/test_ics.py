@@ -15,9 +15,9 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Visit
 from openslot.core.language import language
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.notifications.calendar_titles import title
 from openslot.notifications.ics import Attendee, Method, calendar_entry, calendar_feed
 from openslot.notifications.recipients import Side
-from openslot.notifications.titles import title
 from openslot.schedules.models import Schedule
 from readers import (
     CLOCKS,
@@ -135,7 +135,7 @@ def test_the_status_is_that_of_the_visit(status: Status, word: str) -> None:
 
 def test_it_says_with_whom_and_where_and_links_to_the_page() -> None:
     seen = agreed_entry(entry(visit()))
-    assert seen.summary == "Visit with Toby Turner"
+    assert seen.summary == "Appointment with Toby Turner"
     assert seen.location == "Royal Randwick Hospital, Barker St, Randwick"
     assert seen.url == seen.description == f"{URL}/appointments/{ID}"
 
@@ -153,7 +153,7 @@ def test_it_never_says_why_somebody_comes() -> None:
     )
     for written in (entry(one), entry(one, "CANCEL"), entry(at_service, "PUBLISH")):
         assert not re.search("Cough|Feels better|Methadone", written.decode())
-    assert event_of(entry(at_service))["summary"] == "Visit with Royal Randwick Hospital"
+    assert event_of(entry(at_service))["summary"] == "Appointment with Royal Randwick Hospital"
 
 
 @pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
@@ -226,7 +226,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_every_reader_gets_names_back_as_they_were(name: str) -> None:
     seen = agreed_entry(entry(visit(whom=name, centre=name)))
-    assert seen.summary == f"Visit with {name}"
+    assert seen.summary == f"Appointment with {name}"
     assert seen.location == f"{name}, Barker St, Randwick"
 
 
@@ -287,7 +287,7 @@ def test_whatever_is_written_every_reader_gets_it_back(
     check_form(written)
     seen = agreed_entry(written)
     assert (seen.start, seen.length) == (start.astimezone(UTC), timedelta(minutes=30))
-    assert seen.summary == f"Visit with {whom}".replace("\\N", "/N")
+    assert seen.summary == f"Appointment with {whom}".replace("\\N", "/N")
     assert seen.location == f"{place}, Barker St, Randwick".replace("\\N", "/N")
     said = " ".join(place.replace('"', "'").replace("\\", "/").split())
     assert seen.attendees == (Person("mailto:ann@example.org", said or None),)

@@ -18,7 +18,7 @@ from openslot.booking.errors import (
     SelfBooking,
     WrongMove,
 )
-from openslot.booking.events import Topic, announce, news_of, subject_of, tell
+from openslot.booking.events import Topic, news_of, publish, record_and_publish, subject_of
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.moving import move_onto
@@ -91,7 +91,7 @@ def book(
         if kept is not None:
             return kept
     visit = make(session, actor, wish, place, Status.BOOKED, None, now, admission)
-    tell(session, actor, visit, Topic.BOOKED, now)
+    record_and_publish(session, actor, visit, Topic.BOOKED, now)
     return visit
 
 
@@ -240,7 +240,7 @@ def change_status(
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
     if topic:
-        announce(session, topic, appointment, by=actor.account_id, now=now)
+        publish(session, topic, appointment, by=actor.account_id, now=now)
     return appointment
 
 
@@ -387,7 +387,7 @@ def confirm(
     appointment.opens_record_at = opening.when_made(actor, place, appointment.starts_at, admission)
     appointment.changed_at = now
     session.flush()
-    tell(session, actor, appointment, Topic.BOOKED, now)
+    record_and_publish(session, actor, appointment, Topic.BOOKED, now)
     return appointment
 
 

@@ -16,8 +16,8 @@ from openslot.directory import queries as directory
 from openslot.identity.commands import subject_of, token_hash
 from openslot.identity.models import Role
 from openslot.notifications import ics, queries
+from openslot.notifications.calendar_titles import side_of, title
 from openslot.notifications.models import CalendarFeed
-from openslot.notifications.titles import side_of, title
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
 """Who has visits that a calendar can show."""

@@ -3,7 +3,7 @@
 from openslot.booking.queries import Visit
 from openslot.entrypoints.web import context
 from openslot.notifications.preferences import Kind, wants
-from openslot.notifications.recipients import patient_side
+from openslot.notifications.recipients import patient_or_carer
 
 
 def written_to(visit: Visit) -> bool:
@@ -13,7 +13,9 @@ def written_to(visit: Visit) -> bool:
     Somebody who is not signed in has come by the link of such a mail.
     """
     to = (
-        patient_side(context.reader(), visit.patient, context.settings()) if visit.patient else None
+        patient_or_carer(context.reader(), visit.patient, context.settings())
+        if visit.patient
+        else None
     )
     if to is None or not wants(context.reader(), to.account_id, Kind.VISITS):
         return False
