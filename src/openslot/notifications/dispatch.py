@@ -38,13 +38,12 @@ def notify(
 
     Nobody gets mail of a kind that they have switched off.
     """
-    subject = MAILS[topic].about
-    event = subject.load(session, topic, payload)
-    if event is None or (subject.is_stale and subject.is_stale(event, now)):
+    about = MAILS[topic].about
+    event = about.load(session, topic, payload)
+    if event is None or (about.is_stale and about.is_stale(event, now)):
         return
-    about = {**payload, "topic": topic}
     for mail in MAILS[topic].mails:
-        content = mail.content or subject.content
+        content = mail.content or about.content
         for to in mail.to(event, settings):
             if mail.reminder:
                 reminders.schedule(event, to, settings, now=now)
@@ -54,18 +53,18 @@ def notify(
             if mail.calendar:
                 message = _with_entry(message, event, to, settings, mail.calendar, now)
             due = reminders.awake(event, to, settings, now=now) if mail.quiet else None
-            queue_mail(session, message, now=now, about=about, due=due)
+            queue_mail(session, message, now=now, about={**payload, "topic": topic}, due=due)
 
 
 def is_outdated(session: Session, packed: Mapping[str, Any], *, now: datetime) -> bool:
     """Return whether the event that a queued mail is about has become stale."""
     payload = dict(packed.get("about") or {})
     topic = payload.pop("topic", None)
-    subject = MAILS[topic].about if topic in MAILS else None
-    if subject is None or subject.is_stale is None:
+    about = MAILS[topic].about if topic in MAILS else None
+    if about is None or about.is_stale is None:
         return False
-    event = subject.load(session, topic, payload)
-    return event is None or subject.is_stale(event, now)
+    event = about.load(session, topic, payload)
+    return event is None or about.is_stale(event, now)
 
 
 def account_mail(

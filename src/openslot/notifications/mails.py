@@ -54,9 +54,9 @@ E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject(Generic[E]):
-    """What mails are about: how it is loaded, when a mail about it is stale and must not be sent
-    (None: never), and what its templates may say."""
+class About(Generic[E]):
+    """What a mail can be about: how it is loaded, when it is stale so that no mail is sent (None:
+    never), and what the templates may say of it."""
 
     load: Callable[[Session, str, Payload], E | None]
     is_stale: Callable[[E, datetime], bool] | None
@@ -86,93 +86,79 @@ class Mail(Generic[E]):
 class Mails(Generic[E]):
     """All mails about an event."""
 
-    about: Subject[E]
+    about: About[E]
     mails: tuple[Mail[E], ...]
 
 
-APPOINTMENT = Subject(AppointmentEvent.load, appointment_is_stale, contents.appointment)
-REFERRAL = Subject(ReferralEvent.load, referral_is_stale, contents.referral)
-REQUEST = Subject(RequestEvent.load, request_is_stale, contents.request)
-OFFER = Subject(OfferEvent.load, offer_is_stale, contents.offer)
-EMERGENCY = Subject(EmergencyEvent.load, None, contents.emergency)
+APPOINTMENT = About(AppointmentEvent.load, appointment_is_stale, contents.appointment)
+REFERRAL = About(ReferralEvent.load, referral_is_stale, contents.referral)
+REQUEST = About(RequestEvent.load, request_is_stale, contents.request)
+OFFER = About(OfferEvent.load, offer_is_stale, contents.offer)
+EMERGENCY = About(EmergencyEvent.load, None, contents.emergency)
 
 
-def _request(template: str) -> Mails[RequestEvent]:
-    return Mails(REQUEST, (Mail(template, other_department, Kind.REQUESTS),))
+def _mails(about: About[E], *mails: Mail[E]) -> Mails[E]:
+    return Mails(about, mails)
 
 
 MAILS: Mapping[str, Mails[Any]] = {
-    Appointment.BOOKED: Mails(
+    Appointment.BOOKED: _mails(
         APPOINTMENT,
-        (
-            Mail("appointment_booked", patient, Kind.VISITS, "REQUEST", reminder=True),
-            Mail("appointment_booked_practice", practice, Kind.VISITS, "REQUEST"),
+        Mail("appointment_booked", patient, Kind.VISITS, calendar="REQUEST", reminder=True),
+        Mail("appointment_booked_practice", practice, Kind.VISITS, calendar="REQUEST"),
+    ),
+    Appointment.MOVED: _mails(
+        APPOINTMENT,
+        Mail("appointment_moved", patient, Kind.VISITS, calendar="REQUEST", reminder=True),
+        Mail("appointment_moved_practice", practice, Kind.VISITS, calendar="REQUEST"),
+        Mail(
+            "request_appointment_moved",
+            requesting_department,
+            Kind.REQUESTS,
+            content=contents.requested_appointment,
         ),
     ),
-    Appointment.MOVED: Mails(
+    Appointment.CANCELLED: _mails(
         APPOINTMENT,
-        (
-            Mail("appointment_moved", patient, Kind.VISITS, "REQUEST", reminder=True),
-            Mail("appointment_moved_practice", practice, Kind.VISITS, "REQUEST"),
-            Mail(
-                "request_appointment_moved",
-                requesting_department,
-                Kind.REQUESTS,
-                content=contents.requested_appointment,
-            ),
+        Mail("appointment_cancelled", patient, Kind.VISITS, calendar="CANCEL"),
+        Mail("appointment_cancelled_practice", practice, Kind.VISITS, calendar="CANCEL"),
+        Mail(
+            "request_appointment_cancelled",
+            requesting_department,
+            Kind.REQUESTS,
+            content=contents.requested_appointment,
         ),
     ),
-    Appointment.CANCELLED: Mails(
-        APPOINTMENT,
-        (
-            Mail("appointment_cancelled", patient, Kind.VISITS, "CANCEL"),
-            Mail("appointment_cancelled_practice", practice, Kind.VISITS, "CANCEL"),
-            Mail(
-                "request_appointment_cancelled",
-                requesting_department,
-                Kind.REQUESTS,
-                content=contents.requested_appointment,
-            ),
-        ),
+    Reminder.REMINDER: _mails(
+        APPOINTMENT, Mail("appointment_reminder", patient, Kind.REMINDERS, quiet=True)
     ),
-    Reminder.REMINDER: Mails(
-        APPOINTMENT, (Mail("appointment_reminder", patient, Kind.REMINDERS, quiet=True),)
-    ),
-    Referral.SENT: Mails(
+    Referral.SENT: _mails(
         REFERRAL,
-        (
-            Mail("referral_sent", patient, Kind.REFERRALS),
-            Mail("referral_sent_specialist", specialist, Kind.REFERRALS),
-        ),
+        Mail("referral_sent", patient, Kind.REFERRALS),
+        Mail("referral_sent_specialist", specialist, Kind.REFERRALS),
     ),
-    Referral.REVOKED: Mails(
+    Referral.REVOKED: _mails(
         REFERRAL,
-        (
-            Mail("referral_withdrawn", patient, Kind.REFERRALS),
-            Mail("referral_withdrawn_specialist", specialist, Kind.REFERRALS),
-        ),
+        Mail("referral_withdrawn", patient, Kind.REFERRALS),
+        Mail("referral_withdrawn_specialist", specialist, Kind.REFERRALS),
     ),
-    Referral.ANSWERED: Mails(REFERRAL, (Mail("referral_answered", gp, Kind.REFERRALS),)),
-    Request.MADE: _request("request_made"),
-    Request.AMENDED: _request("request_changed"),
-    Request.PROPOSED: _request("request_new_time"),
-    Request.ACCEPTED: _request("request_accepted"),
-    Request.DECLINED: _request("request_declined"),
-    Request.CANCELLED: _request("request_cancelled"),
-    Request.COMPLETED: _request("request_completed"),
-    Offer.MADE: Mails(
+    Referral.ANSWERED: _mails(REFERRAL, Mail("referral_answered", gp, Kind.REFERRALS)),
+    Request.MADE: _mails(REQUEST, Mail("request_made", other_department, Kind.REQUESTS)),
+    Request.AMENDED: _mails(REQUEST, Mail("request_changed", other_department, Kind.REQUESTS)),
+    Request.PROPOSED: _mails(REQUEST, Mail("request_new_time", other_department, Kind.REQUESTS)),
+    Request.ACCEPTED: _mails(REQUEST, Mail("request_accepted", other_department, Kind.REQUESTS)),
+    Request.DECLINED: _mails(REQUEST, Mail("request_declined", other_department, Kind.REQUESTS)),
+    Request.CANCELLED: _mails(REQUEST, Mail("request_cancelled", other_department, Kind.REQUESTS)),
+    Request.COMPLETED: _mails(REQUEST, Mail("request_completed", other_department, Kind.REQUESTS)),
+    Offer.MADE: _mails(
         OFFER,
-        (
-            Mail("offer_waiting_list", waiting, Kind.OFFERS),
-            Mail("offer_new_time", rebooked, Kind.VISITS),
-        ),
+        Mail("offer_waiting_list", waiting, Kind.OFFERS),
+        Mail("offer_new_time", rebooked, Kind.VISITS),
     ),
-    Record.EMERGENCY: Mails(
+    Record.EMERGENCY: _mails(
         EMERGENCY,
-        (
-            Mail("emergency_access", patient, None),
-            Mail("emergency_access_administrator", administrators, None),
-        ),
+        Mail("emergency_access", patient, None),
+        Mail("emergency_access_administrator", administrators, None),
     ),
 }
 """By the topic of the event. A mail about a new time for an appointment that cannot take place

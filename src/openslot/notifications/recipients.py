@@ -3,7 +3,6 @@ and clock. An empty list means that nobody is to be notified, or has an address.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -24,6 +23,8 @@ from openslot.notifications.events import (
 )
 from openslot.requests.events import Topic as RequestTopic
 from openslot.requests.models import Kept
+
+PatientEvent = AppointmentEvent | ReferralEvent | OfferEvent | EmergencyEvent
 
 ANSWERS = frozenset(
     {
@@ -70,18 +71,6 @@ class Recipient:
 
 
 # The people of an event
-
-
-class PatientEvent(Protocol):
-    """An event about a patient."""
-
-    @property
-    def session(self) -> Session:
-        """Where they are read."""
-
-    @property
-    def patient(self) -> Patient | None:
-        """The patient, if there is one."""
 
 
 def patient(event: PatientEvent, settings: Settings) -> list[Recipient]:
