@@ -1,4 +1,4 @@
-"""What the world is told of a visit, through the outbox."""
+"""What happens to an appointment and is published through the outbox."""
 
 from dataclasses import dataclass
 from datetime import datetime
