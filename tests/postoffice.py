@@ -28,8 +28,8 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.entrypoints.worker.main import HANDLERS, handle_next
-from openslot.notifications.commands import queue_mail
-from openslot.notifications.mail import Mail
+from openslot.notifications.delivery import MailMessage
+from openslot.notifications.dispatch import queue_mail
 
 PATIENCE = 10.0
 
@@ -179,9 +179,9 @@ def settings_for(post: PostOffice, **more: Any) -> Settings:
     )
 
 
-def a_mail(**other: Any) -> Mail:
+def a_mail(**other: Any) -> MailMessage:
     """A mail to Ann, with whatever is given in the place of the usual."""
-    return Mail(
+    return MailMessage(
         **{
             "to": "ann@example.org",
             "name": "Ann Example",
@@ -194,7 +194,7 @@ def a_mail(**other: Any) -> Mail:
     )
 
 
-def queue(database: Database, mail: Mail | None = None, *, at: datetime = NOW) -> UUID:
+def queue(database: Database, mail: MailMessage | None = None, *, at: datetime = NOW) -> UUID:
     """Put a mail into the outbox; its id there."""
     return database.run(lambda session: queue_mail(session, mail or a_mail(), now=at))
 

@@ -48,7 +48,7 @@ BOUND = {
     "checked first: the actor knows the patient, history, appointment or request of the id": """
         booking.identifiers.name booking.queries.for_whom booking.queries.appointment
         directory.queries.patient
-        exchange.history.looks exchange.history.whole notifications.recipients.patient_side
+        exchange.history.looks exchange.history.whole notifications.recipients.patient_or_carer
         offers.queries.open_for_appointment offers.queries.open_of_absences
         offers.queries.open_of_entries offers.rebooking.suggestions offers.search.centres_of
         offers.search.entries_with offers.waiting.free_for records.queries.emergencies
@@ -77,7 +77,7 @@ BOUND = {
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop offers.answers.named""",
     "written, not read": """
-        notifications.commands.queue_account_mail notifications.commands.queue_mail""",
+        notifications.dispatch.queue_account_mail notifications.dispatch.queue_mail""",
 }
 
 

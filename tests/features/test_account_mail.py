@@ -16,8 +16,8 @@ from clinic import (
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.models import Account
-from openslot.notifications.account_messages import AccountNews
-from openslot.notifications.commands import queue_account_mail
+from openslot.notifications.dispatch import queue_account_mail
+from openslot.notifications.mails import AccountMail
 
 URL = "https://book.example.org"
 LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
@@ -34,9 +34,9 @@ def mails(sqlite_database: Database, settings: Settings) -> Mails:
     return Mails(sqlite_database, settings)
 
 
-@pytest.mark.parametrize("kind", list(AccountNews))
+@pytest.mark.parametrize("kind", list(AccountMail))
 def test_account_mails_carry_their_link_in_both_parts(
-    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, kind: AccountNews
+    sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, kind: AccountMail
 ) -> None:
     _queue(sqlite_database, clinic, settings, kind)
     (mail,) = mails.new().values()
@@ -59,7 +59,7 @@ def _queue(database: Database, clinic: Clinic, settings: Settings, kind: str, **
 def test_a_warning_can_go_to_the_address_that_was_left(
     sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails
 ) -> None:
-    _queue(sqlite_database, clinic, settings, "email-changed", to="old@example.org")
+    _queue(sqlite_database, clinic, settings, AccountMail.EMAIL_CHANGED, to="old@example.org")
     assert mails.new().keys() == {"old@example.org"}
 
 
@@ -75,7 +75,7 @@ def test_an_advertisement_for_a_name_is_not_delivered(
     sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
 ) -> None:
     change(sqlite_database, Account, clinic.patient_account, name=name)
-    _queue(sqlite_database, clinic, settings, "confirm")
+    _queue(sqlite_database, clinic, settings, AccountMail.CONFIRM)
     (mail,) = mails.new().values()
     assert "evil" not in json.dumps(mail)
     assert "Hello,\n" in mail["text"]
@@ -86,6 +86,6 @@ def test_dots_in_names_are_no_links(
     sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, name: str
 ) -> None:
     change(sqlite_database, Account, clinic.patient_account, name=name)
-    _queue(sqlite_database, clinic, settings, "confirm")
+    _queue(sqlite_database, clinic, settings, AccountMail.CONFIRM)
     (mail,) = mails.new().values()
     assert f"Hello {name}," in mail["text"]

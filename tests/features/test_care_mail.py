@@ -19,6 +19,7 @@ from openslot.booking.models import Priority
 from openslot.core.audit import Origin
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, PatientDetails, PractitionerDetails
@@ -111,7 +112,7 @@ def test_who_cares_for_somebody_without_an_address_is_told_of_their_appointments
         assert f"An appointment {words}: " in mail["subject"]
         assert "Mia" not in mail["subject"]
         for part in both(mail):
-            assert f"An appointment of Mia Example {words}" in part
+            assert f"An appointment for Mia Example {words}" in part
             assert "Hello Ann Example," in part
         assert event_of(mail)["summary"] == "Mia Example: appointment with Toby Turner"
         assert event_of(mail)["attendee"] == "mailto:ann@example.org"
@@ -160,24 +161,24 @@ def refer(database: Database, clinic: Clinic, **more: Any) -> Referral:
     return add(database, Referral(**values))
 
 
-def announce(database: Database, topic: referrals.Topic, referral: Referral) -> None:
-    database.run(lambda session: referrals.announce(session, topic, referral, by=None, now=NOW))
+def publish_referral(database: Database, topic: referrals.Topic, referral: Referral) -> None:
+    database.run(lambda session: publish(session, topic, referral=referral.id, by=None, now=NOW))
 
 
 def test_a_referral_is_told_to_the_patient_and_to_the_specialist_it_names(
     sqlite_database: Database, clinic: Clinic, mails: Mails, specialist: int
 ) -> None:
     referral = refer(sqlite_database, clinic, practitioner_id=specialist)
-    announce(sqlite_database, referrals.Topic.SENT, referral)
+    publish_referral(sqlite_database, referrals.Topic.SENT, referral)
     sent = mails.new()
     assert sent.keys() == {"ann@example.org", "amy@example.org"}
     to_ann, to_amy = sent["ann@example.org"], sent["amy@example.org"]
     assert to_ann["subject"] == "You have a referral"
-    assert to_amy["subject"] == "A patient is referred to you"
+    assert to_amy["subject"] == "A patient has been referred to you"
     for part in both(to_ann):
-        assert "book an appointment with a specialist now" in part
+        assert "now book an appointment with a specialist" in part
         assert re.search("Referred to:? Amy Winehouse", part)
-        assert re.search("Can be used until:? Tuesday 2 November 2027", part)
+        assert re.search("Valid until:? Tuesday 2 November 2027", part)
     assert "Patient: Ann Example\nReferred by: Toby Turner" in to_amy["text"]
     for mail in sent.values():
         assert f"{URL}/referrals/{referral.id}" in mail["text"]
@@ -189,7 +190,7 @@ def test_a_referral_to_an_expertise_is_told_to_the_patient_only_and_does_not_nam
 ) -> None:
     del specialist  # is one with that expertise
     referral = refer(sqlite_database, clinic, expertise="Oncology")
-    announce(sqlite_database, referrals.Topic.SENT, referral)
+    publish_referral(sqlite_database, referrals.Topic.SENT, referral)
     sent = mails.new()
     assert sent.keys() == {"ann@example.org"}
     assert "Oncology" not in json.dumps(sent)
@@ -199,22 +200,22 @@ def test_a_referral_of_a_dependent_is_told_to_who_cares(
     sqlite_database: Database, clinic: Clinic, mails: Mails, child: UUID
 ) -> None:
     referral = refer(sqlite_database, clinic, patient_id=child, expertise="Dental")
-    announce(sqlite_database, referrals.Topic.SENT, referral)
+    publish_referral(sqlite_database, referrals.Topic.SENT, referral)
     (mail,) = mails.new().values()
-    assert (mail["to"], mail["subject"]) == ("ann@example.org", "There is a referral")
-    assert "There is a referral for Mia Example" in mail["text"]
+    assert (mail["to"], mail["subject"]) == ("ann@example.org", "There is a new referral")
+    assert "There is a new referral for Mia Example" in mail["text"]
 
 
 def test_a_referral_withdrawn_before_the_worker_came_is_not_announced(
     sqlite_database: Database, clinic: Clinic, mails: Mails, specialist: int
 ) -> None:
     referral = refer(sqlite_database, clinic, practitioner_id=specialist)
-    announce(sqlite_database, referrals.Topic.SENT, referral)
+    publish_referral(sqlite_database, referrals.Topic.SENT, referral)
     change(sqlite_database, Referral, referral.id, status=Letter.REVOKED)
-    announce(sqlite_database, referrals.Topic.REVOKED, referral)
+    publish_referral(sqlite_database, referrals.Topic.REVOKED, referral)
     assert {mail["subject"] for mail in mails.new().values()} == {
-        "A referral is withdrawn",
-        "A referral to you is withdrawn",
+        "Your referral has been withdrawn",
+        "A referral to you has been withdrawn",
     }
 
 
@@ -224,9 +225,9 @@ def test_an_answer_is_told_to_the_gp(
     referral = refer(
         sqlite_database, clinic, practitioner_id=specialist, answer=SECRET, answered_at=NOW
     )
-    announce(sqlite_database, referrals.Topic.ANSWERED, referral)
+    publish_referral(sqlite_database, referrals.Topic.ANSWERED, referral)
     (mail,) = mails.new().values()
-    assert (mail["to"], mail["subject"]) == ("toby@example.org", "Your referral was answered")
+    assert (mail["to"], mail["subject"]) == ("toby@example.org", "Your referral has been answered")
     assert SECRET not in json.dumps(mail)
 
 
@@ -275,10 +276,20 @@ def ask(database: Database, asking: int, **more: Any) -> ServiceRequest:
     return add(database, ServiceRequest(**values))
 
 
-def tell(
+def publish_request(
     database: Database, topic: requests.Topic, request: ServiceRequest, by: UUID | None = None
 ) -> None:
-    database.run(lambda session: requests.announce(session, topic, request, by=by, now=NOW))
+    database.run(
+        lambda session: publish(
+            session,
+            topic,
+            request=request.id,
+            version=request.version,
+            by=by,
+            moved=False,
+            now=NOW,
+        )
+    )
 
 
 STATES = {
@@ -299,7 +310,7 @@ def test_a_request_is_told_to_the_other_department(
 ) -> None:
     request = ask(sqlite_database, asking, status=STATES[topic])
     sam = account_of(sqlite_database, "sam@example.org")
-    tell(sqlite_database, topic, request, by=sam if topic in TO_ASKED else None)
+    publish_request(sqlite_database, topic, request, by=sam if topic in TO_ASKED else None)
     sent = mails.new()
     asked, askers = {"radiology@example.org"}, {"sam@example.org", "kim@example.org"}
     if topic is requests.Topic.CANCELLED:
@@ -324,7 +335,7 @@ def test_who_cancels_a_request_is_not_told_of_it(
     if not by_asking:
         change(sqlite_database, StaffMember, sam, department_id=1)
         add(sqlite_database, _staff(sqlite_database, "lou@example.org", asking))
-    tell(sqlite_database, requests.Topic.CANCELLED, request, by=sam)
+    publish_request(sqlite_database, requests.Topic.CANCELLED, request, by=sam)
     sent = mails.new()
     assert len(sent) == told
     assert ("radiology@example.org" in sent) is by_asking
@@ -341,10 +352,10 @@ def _staff(database: Database, email: str, department_id: int) -> StaffMember:
 
 def test_an_urgent_request_says_so(sqlite_database: Database, mails: Mails, asking: int) -> None:
     request = ask(sqlite_database, asking, priority=Priority.URGENT)
-    tell(sqlite_database, requests.Topic.MADE, request)
+    publish_request(sqlite_database, requests.Topic.MADE, request)
     (mail,) = mails.new().values()
     assert mail["subject"] == "New urgent request"
-    assert "Emergency needs one of your services soon." in mail["text"]
+    assert "Emergency urgently needs one of your services." in mail["text"]
 
 
 def test_staff_who_wait_or_are_switched_off_are_not_written_to(
@@ -353,7 +364,9 @@ def test_staff_who_wait_or_are_switched_off_are_not_written_to(
     change(sqlite_database, Account, account_of(sqlite_database, "sam@example.org"), active=False)
     kim = account_of(sqlite_database, "kim@example.org")
     change(sqlite_database, StaffMember, kim, waits=True)
-    tell(sqlite_database, requests.Topic.DECLINED, ask(sqlite_database, asking, status="declined"))
+    publish_request(
+        sqlite_database, requests.Topic.DECLINED, ask(sqlite_database, asking, status="declined")
+    )
     assert mails.new() == {}
 
 
@@ -361,7 +374,7 @@ def test_a_request_answered_before_the_worker_came_is_not_told_as_new(
     sqlite_database: Database, mails: Mails, asking: int
 ) -> None:
     request = ask(sqlite_database, asking)
-    tell(sqlite_database, requests.Topic.MADE, request)
+    publish_request(sqlite_database, requests.Topic.MADE, request)
     change(sqlite_database, ServiceRequest, request.id, status=Kept.CANCELLED)
     assert mails.new() == {}
 
@@ -391,7 +404,7 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
         )
         session.add(made)
         session.flush()
-        offers.announce_offer(session, made, now=NOW)
+        publish(session, offers.Topic.MADE, offer=made.id, now=NOW)
         return made
 
     return database.run(work)
@@ -427,7 +440,7 @@ def test_an_offered_time_is_told_with_a_link_and_until_when_it_is_kept(
     made = offer(sqlite_database, clinic)
     (mail,) = mails.new().values()
     assert mail["to"] == "ann@example.org"
-    assert mail["subject"] == "A time is free: Monday 30 November 2026, 10:30 am"
+    assert mail["subject"] == "An appointment is available: Monday 30 November 2026, 10:30 am"
     assert f"{URL}/offers/{token_of(settings.key(), made.id)}" in mail["text"]
     for part in both(mail):
         assert "Monday 30 November 2026, 10:30 am, Sydney time (UTC+11:00)" in part
@@ -443,7 +456,7 @@ def test_an_earlier_time_tells_which_appointment_it_would_replace(
     mails.new()
     offer(sqlite_database, clinic, instead_of=old)
     (mail,) = mails.new().values()
-    assert mail["subject"].startswith("An earlier time is free: ")
+    assert mail["subject"].startswith("An earlier appointment is available: ")
     assert re.search("Instead of: Monday 23 November 2026, 10:30 am", mail["text"])
 
 
@@ -456,7 +469,7 @@ def test_a_rebooking_says_that_the_old_time_cannot_be_kept_whatever_offers_are_w
     offer(sqlite_database, clinic, decided=True, instead_of=old)
     (mail,) = mails.new().values()
     assert mail["subject"].startswith("A new time for your appointment: ")
-    assert "The old time of your appointment cannot be kept." in mail["text"]
+    assert "your appointment cannot take place at the old time." in mail["text"]
 
 
 def test_an_offer_for_a_dependent_goes_to_who_cares(
@@ -510,7 +523,9 @@ def open_record(database: Database, patient: UUID) -> EmergencyAccess:
         ends_at=NOW + timedelta(hours=24),
     )
     add(database, access)
-    database.run(lambda session: records.announce_emergency(session, access, now=NOW))
+    database.run(
+        lambda session: publish(session, records.Topic.EMERGENCY, access=access.id, now=NOW)
+    )
     return access
 
 
@@ -547,7 +562,7 @@ def test_who_cares_is_led_to_the_reads_of_the_dependent(
     del clinic
     open_record(sqlite_database, child)
     mail = mails.new()["ann@example.org"]
-    assert "The record of Mia Example was opened in an emergency" in mail["text"]
+    assert "The health record of Mia Example was opened in an emergency" in mail["text"]
     assert f"{URL}/history/{child}/reads" in mail["text"]
 
 
@@ -589,7 +604,7 @@ def test_what_is_switched_off_is_not_written(
         (
             "referrals",
             clinic.patient_account,
-            lambda: announce(
+            lambda: publish_referral(
                 sqlite_database,
                 referrals.Topic.SENT,
                 refer(sqlite_database, clinic, expertise="Dental"),
@@ -599,7 +614,7 @@ def test_what_is_switched_off_is_not_written(
         (
             "requests",
             account_of(sqlite_database, "sam@example.org"),
-            lambda: tell(
+            lambda: publish_request(
                 sqlite_database,
                 requests.Topic.DECLINED,
                 ask(sqlite_database, asking, status="declined"),
@@ -620,6 +635,8 @@ def test_a_department_keeps_its_mail_in_its_own_mailbox(
     sqlite_database: Database, mails: Mails, asking: int
 ) -> None:
     change(sqlite_database, Department, asking, email="emergency@example.org")
-    tell(sqlite_database, requests.Topic.DECLINED, ask(sqlite_database, asking, status="declined"))
+    publish_request(
+        sqlite_database, requests.Topic.DECLINED, ask(sqlite_database, asking, status="declined")
+    )
     (mail,) = mails.new().values()
     assert (mail["to"], mail["stop"]) == ("emergency@example.org", None)

@@ -27,9 +27,9 @@ from openslot.directory.queries import patient_of
 from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account, Role
+from openslot.notifications.calendar_titles import initials
 from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
-from openslot.notifications.titles import initials
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
 from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded

@@ -14,7 +14,7 @@ from clinic import Clinic, book
 from openslot.core import logging as logs
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.notifications import mail as mails
+from openslot.notifications import delivery
 from postoffice import Mood, PostOffice, queue, row, settings_for, work
 
 
@@ -76,7 +76,7 @@ def test_an_error_is_logged_by_its_kind_and_place_and_not_by_its_words(
         raise ValueError("ann@example.org")
 
     queued = queue(sqlite_database)
-    monkeypatch.setattr(mails, "send", fail)
+    monkeypatch.setattr(delivery, "send", fail)
     work(sqlite_database, settings)
     (line,) = log()
     assert line["event"] == "outbox.put-back"

@@ -19,8 +19,13 @@ from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
-from openslot.notifications.commands import unpacked
-from openslot.notifications.mail import Refused, Unreachable, send, to_message
+from openslot.notifications.delivery import (
+    MailMessage,
+    Refused,
+    Unreachable,
+    send,
+    to_message,
+)
 from postoffice import (
     Door,
     Mood,
@@ -96,8 +101,8 @@ def test_names_and_subjects_decode_right(
 
 
 def test_a_mail_survives_the_outbox_unchanged(sqlite_database: Database) -> None:
-    mail = a_mail(calendar="BEGIN:VCALENDAR\r\né\r\n".encode(), method="REQUEST")
-    assert unpacked(row(sqlite_database, queue(sqlite_database, mail)).payload) == mail
+    mail = a_mail(calendar="BEGIN:VCALENDAR\r\né\r\n", method="REQUEST")
+    assert MailMessage.unpack(row(sqlite_database, queue(sqlite_database, mail)).payload) == mail
 
 
 # Headers cannot be injected

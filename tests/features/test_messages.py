@@ -70,7 +70,7 @@ def test_a_booking_tells_patient_and_practitioner(
         assert "Toby Turner" in part
         assert "Royal Randwick Hospital, Barker St, Randwick" in part
         assert "(02) 9382 2222" in part
-        assert "move or cancel it on its page until 2 hours before it starts" in part
+        assert "move or cancel this appointment online until 2 hours before it starts" in part
         assert "In an emergency call 000." in part
         assert "Eastern Health" in part
     for part in both(to_toby):
@@ -88,18 +88,18 @@ def test_the_text_reads_well(
     assert mails.new()["ann@example.org"]["text"] == (
         "Your appointment is booked\n\n"
         "Hello Ann Example,\n\n"
-        "Here is when and where it takes place.\n\n"
+        "Here are the details.\n\n"
         "With: Toby Turner\n"
         f"When: {WHEN}\n"
         "How long: 30 minutes\n"
         "Where: Royal Randwick Hospital, Barker St, Randwick\n"
         "Phone: (02) 9382 2222\n\n"
-        "You can move or cancel it on its page until 2 hours before it starts.\n\n"
-        f"See the appointment:\n{URL}/appointments/{appointment.id}\n\n"
+        "You can move or cancel this appointment online until 2 hours before it starts.\n\n"
+        f"View the appointment:\n{URL}/appointments/{appointment.id}\n\n"
         "-- \n"
         "Eastern Health\n"
         "In an emergency call 000.\n\n"
-        f"Stop mail about appointments:\n{stop}"
+        f"Stop emails about appointments:\n{stop}"
     )
 
 
@@ -115,7 +115,7 @@ def test_a_move_tells_the_old_time_and_the_new(
         assert "Monday 30 November 2026, 10:30 am" in mail["subject"]
         for part in both(mail):
             assert re.search(r"When:? Monday 30 November 2026, 10:30 am, Sydney time", part)
-            assert re.search(r"Before:? Monday 23 November 2026, 10:30 am, Sydney time", part)
+            assert re.search(r"Old time:? Monday 23 November 2026, 10:30 am, Sydney time", part)
         old, new = event_of(first[address]), event_of(mail)
         assert mail["method"] == "REQUEST"
         assert old["uid"] == new["uid"]
@@ -146,8 +146,8 @@ def test_a_cancellation_tells_who_and_why(
     for address, reads in (("ann@example.org", ann_reads), ("toby@example.org", toby_reads)):
         mail = sent[address]
         assert "cancelled: Monday 23 November 2026, 10:30 am" in mail["subject"]
-        assert f"Cancelled by: {reads}\nWhy: The train is not running" in mail["text"]
-        assert f"Cancelled by {reads} Why The train is not running" in words(mail)
+        assert f"Cancelled by: {reads}\nReason: The train is not running" in mail["text"]
+        assert f"Cancelled by {reads} Reason The train is not running" in words(mail)
         assert mail["method"] == "CANCEL"
         assert event_of(mail)["status"] == "CANCELLED"
         assert "train" not in mail["calendar"] + mail["subject"]
@@ -160,7 +160,7 @@ def test_a_cancellation_by_nobody_known_names_nobody(
     cancel(sqlite_database, appointment)
     for mail in mails.new().values():
         assert "Cancelled by" not in mail["text"]
-        assert "Why" not in mail["text"]
+        assert "Reason" not in mail["text"]
 
 
 def test_the_reason_for_an_appointment_stands_in_no_mail(
@@ -239,7 +239,7 @@ def test_without_a_public_address_no_link_is_made_up(
 ) -> None:
     book(sqlite_database, clinic)
     for mail in Mails(sqlite_database, Settings(_env_file=None)).new().values():
-        assert not re.search("https?://|its page", mail["text"] + mail["html"])
+        assert not re.search("https?://|online", mail["text"] + mail["html"])
 
 
 def test_the_link_leads_to_the_page_of_the_appointment(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def irish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A catalogue with a few sentences in Irish."""
     catalogue = Catalog(locale="ga")
     catalogue.add(
-        "Your appointment is booked: %(when)s", "Tá do chuairt curtha in áirithe: %(when)s"
+        "Your appointment is booked: %(when)s", "Tá do choinne curtha in áirithe: %(when)s"
     )
     catalogue.add("Hello %(name)s,", "Dia duit <%(name)s>,")
     catalogue.add("When", "Cathain")
@@ -289,7 +289,7 @@ def test_sentences_come_from_the_catalogue_of_the_account(
     change(sqlite_database, Account, clinic.patient_account, locale="ga")
     book(sqlite_database, clinic)
     mail = mails.new()["ann@example.org"]
-    assert mail["subject"].startswith("Tá do chuairt curtha in áirithe: Dé Luain 23 Samhain 2026")
+    assert mail["subject"].startswith("Tá do choinne curtha in áirithe: Dé Luain 23 Samhain 2026")
     assert "Cathain: Dé Luain 23 Samhain 2026" in mail["text"]
     assert "Dia duit <Ann Example>," in mail["text"]
     assert "Dia duit &lt;<bdi>Ann Example</bdi>&gt;," in mail["html"]
@@ -321,7 +321,9 @@ def test_the_cut_off_is_that_of_the_settings(
 ) -> None:
     book(sqlite_database, clinic)
     sent = Mails(sqlite_database, settings.model_copy(update={"cancel_cutoff_hours": hours})).new()
-    assert f"You can move or cancel it on its page {until}" in sent["ann@example.org"]["text"]
+    assert (
+        f"You can move or cancel this appointment online {until}" in sent["ann@example.org"]["text"]
+    )
 
 
 def test_names_cannot_bring_markup_along(

@@ -81,7 +81,7 @@ def test_mails_carry_the_link_in_their_headers_and_in_both_parts(
     assert to_ann["List-Unsubscribe"] == f"<{link}>"
     assert to_ann["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     for part in both(Mails(sqlite_database, settings).new()["ann@example.org"]):
-        assert "Stop mail about appointments" in part
+        assert "Stop emails about appointments" in part
     assert len({str(one["List-Unsubscribe"]) for one in post.taken}) == 2, "each their own"
 
 

@@ -17,7 +17,7 @@ from openslot.core.outbox import LEASE, State
 from openslot.directory.models import Patient
 from openslot.directory.rules import SYSTEM
 from openslot.identity.models import Account
-from openslot.notifications.commands import MAIL, is_outdated
+from openslot.notifications.dispatch import MAIL, is_outdated
 from openslot.notifications.events import Topic
 from postoffice import PostOffice, row, rows, settings_for, work
 

@@ -11,8 +11,8 @@ from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.notifications.commands import queue_news
-from openslot.notifications.rules import is_still_news
+from openslot.notifications.dispatch import notify
+from openslot.notifications.staleness import has_changed
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -59,7 +59,7 @@ def test_an_event_of_an_appointment_that_is_gone_tells_nobody(
     mails.new()
     gone = {**_event(appointment), "appointment": str(UUID(int=1))}
     sqlite_database.run(
-        lambda session: queue_news(session, Topic.BOOKED, gone, now=NOW, settings=settings)
+        lambda session: notify(session, Topic.BOOKED, gone, now=NOW, settings=settings)
     )
     assert mails.new() == {}
 
@@ -100,15 +100,17 @@ def test_only_what_still_holds_is_news(
 ) -> None:
     appointment = _row(status)
     event = AppointmentChanged(**_event(appointment, **said))
-    assert is_still_news(topic, event, appointment, now=NOW) is news
+    assert has_changed(topic, event, appointment, now=NOW) is not news
 
 
 @pytest.mark.parametrize("topic", [Topic.BOOKED, Topic.MOVED])
 def test_what_is_over_is_no_news(topic: Topic) -> None:
     appointment = _row(Status.BOOKED)
     event = AppointmentChanged(**_event(appointment))
-    assert is_still_news(topic, event, appointment, now=appointment.ends_at - timedelta(seconds=1))
-    assert not is_still_news(topic, event, appointment, now=appointment.ends_at)
+    assert not has_changed(
+        topic, event, appointment, now=appointment.ends_at - timedelta(seconds=1)
+    )
+    assert has_changed(topic, event, appointment, now=appointment.ends_at)
 
 
 def _row(status: Status) -> Appointment:

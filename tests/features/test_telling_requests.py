@@ -146,12 +146,12 @@ def test_who_asked_is_told_that_others_moved_the_appointment(
     new = letters.new()
     assert Counter(one["to"] for one in new) == {SURGERY: 1, RADIOLOGY: 1}
     (mail,) = (one for one in new if one["to"] == SURGERY)
-    assert mail["subject"] == "The time of a request has moved"
+    assert mail["subject"] == "A request has a new time"
     for part in both(mail):
         assert re.search("Service:? Radiology scan", part)
-        assert re.search("Of:? Radiology", part)
+        assert re.search("Department:? Radiology", part)
         assert re.search("When:? Tuesday 24 November 2026, 9:00 am", part)
-        assert re.search("Before:? Monday 23 November 2026, 9:00 am", part)
+        assert re.search("Old time:? Monday 23 November 2026, 9:00 am", part)
         assert re.search("Moved by:? Ward 3", part)
         assert not re.search("CT head|After a fall|Ilse", part)
     assert f"https://book.example.org/requests/{accepted.id}" in mail["text"]
@@ -164,8 +164,8 @@ def test_who_is_asked_is_told_for_whom_and_by_whom_an_appointment_moved(
     mail = letters.to(RADIOLOGY)
     assert "Appointment moved" in mail["subject"]
     for part in both(mail):
-        assert re.search("For:? Surgery", part)
-        assert re.search("How soon:? Routine", part)
+        assert re.search("Requested by:? Surgery", part)
+        assert re.search("Priority:? Routine", part)
         assert re.search("Moved by:? Ward 3", part)
     assert mail["method"] == "REQUEST", "their calendar follows"
 
@@ -175,10 +175,10 @@ def test_who_asked_is_told_that_the_appointment_was_cancelled_by_whom_and_why(
 ) -> None:
     end(sqlite_database, accepted, wards.radiology)
     (mail,) = letters.new()
-    assert (mail["to"], mail["subject"]) == (SURGERY, "A request is cancelled")
+    assert (mail["to"], mail["subject"]) == (SURGERY, "A request has been cancelled")
     for part in both(mail):
         assert re.search("Cancelled by:? Radiology", part)
-        assert re.search(f"Why:? {WHY}", part)
+        assert re.search(f"Reason:? {WHY}", part)
         assert re.search("When:? Monday 23 November 2026, 9:00 am", part)
 
 
@@ -233,7 +233,7 @@ def test_agreeing_is_told_once_with_the_entry_for_the_calendar(
     )
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
-    assert "For: Surgery" in mail["text"]
+    assert "Requested by: Surgery" in mail["text"]
 
 
 def test_a_request_that_is_moved_is_told_once(
@@ -243,7 +243,7 @@ def test_a_request_that_is_moved_is_told_once(
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
     assert "Appointment moved" in mail["subject"]
-    assert "How soon: Urgent" in mail["text"]
+    assert "Priority: Urgent" in mail["text"]
     assert "Moved by: Surgery" in mail["text"]
 
 
@@ -283,7 +283,7 @@ def test_a_request_accepted_and_at_once_cancelled_on_its_page_is_not_told_as_acc
     )
     end(sqlite_database, request_made, wards.radiology)
     assert [(one["to"], one["subject"]) for one in letters.new()] == [
-        (SURGERY, "A request is cancelled")
+        (SURGERY, "A request has been cancelled")
     ]
 
 
@@ -302,7 +302,7 @@ def test_a_declined_request_is_told_with_the_time_that_was_wanted(
         )
     )
     mail = letters.to(SURGERY)
-    assert mail["subject"] == "A request is declined"
+    assert mail["subject"] == "A request has been declined"
     assert "Monday 23 November 2026" in mail["text"]
     assert "Tuesday" not in mail["text"]
 
@@ -317,7 +317,7 @@ def test_a_department_without_an_address_is_told_of_its_appointments_through_its
     sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
-    assert "For:" not in mail["text"]
+    assert "Requested by:" not in mail["text"]
 
 
 def test_staff_may_switch_mail_about_appointments_off(

@@ -32,7 +32,7 @@ from openslot.entrypoints.worker.main import (
     run,
 )
 from openslot.notifications import events as notifications
-from openslot.notifications.commands import MAIL
+from openslot.notifications.dispatch import MAIL
 from openslot.offers import events as offers
 from openslot.records import events as records
 from openslot.referrals import events as referrals
@@ -87,7 +87,7 @@ def test_on_every_engine_an_appointment_is_told_from_booking_to_cancellation(
     work(database, settings)
     to_ann = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert [calendar_of(one)["method"] for one in to_ann] == ["REQUEST", "REQUEST", "CANCEL"]
-    assert "Why: Fährt weg 🚂" in _part(to_ann[-1], "plain")
+    assert "Reason: Fährt weg 🚂" in _part(to_ann[-1], "plain")
     assert "Hello Zoë 李小龍 👩🏽‍⚕️," in _part(to_ann[0], "plain")
     assert {one.state for one in rows(database, *TOLD)} == {State.DONE}
 

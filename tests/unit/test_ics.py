@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from openslot.booking.models import Appointment, Status
 from openslot.core.language import language
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
+from openslot.notifications.calendar_titles import title
 from openslot.notifications.ics import Attendee, Method, calendar_entry, calendar_feed
 from openslot.notifications.recipients import Side
-from openslot.notifications.titles import title
 from openslot.schedules.models import Schedule
 from readers import (
     CLOCKS,

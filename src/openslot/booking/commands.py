@@ -18,7 +18,7 @@ from openslot.booking.errors import (
     ReferralSpent,
     SelfBooking,
 )
-from openslot.booking.events import Topic, announce, news_of, subject_of, tell
+from openslot.booking.events import Topic, news_of, publish, record_and_publish, subject_of
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rescheduling import reschedule
@@ -92,7 +92,7 @@ def book(
     appointment = make(
         session, actor, booking_request, place, Status.BOOKED, None, now, authorisation
     )
-    tell(session, actor, appointment, Topic.BOOKED, now)
+    record_and_publish(session, actor, appointment, Topic.BOOKED, now)
     return appointment
 
 
@@ -243,7 +243,7 @@ def change_status(
     subject = subject_of(appointment_id)
     audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
     if topic:
-        announce(session, topic, appointment, by=actor.account_id, now=now)
+        publish(session, topic, appointment, by=actor.account_id, now=now)
     return appointment
 
 
@@ -400,7 +400,7 @@ def confirm(
     )
     appointment.changed_at = now
     session.flush()
-    tell(session, actor, appointment, Topic.BOOKED, now)
+    record_and_publish(session, actor, appointment, Topic.BOOKED, now)
     return appointment
 
 

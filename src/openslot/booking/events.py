@@ -1,16 +1,16 @@
-"""What the world is told of an appointment, through the outbox."""
+"""What happens to an appointment and is published through the outbox."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING
-from openslot.core import audit, outbox
+from openslot.core import audit, events
 from openslot.directory.rules import Actor
 
 
@@ -73,7 +73,7 @@ def former(appointment: Appointment) -> Former:
     return Former(appointment.schedule_id, appointment.starts_at, appointment.ends_at)
 
 
-def announce(
+def publish(
     session: Session,
     topic: Topic,
     appointment: Appointment,
@@ -82,24 +82,21 @@ def announce(
     now: datetime,
     was: Former | None = None,
 ) -> None:
-    """Have the worker tell whom it concerns, once this transaction is committed."""
-    event = AppointmentChanged(
-        appointment=str(appointment.id),
+    """Publish a change as an :class:`AppointmentChanged`."""
+    events.publish(
+        session,
+        topic,
+        now=now,
+        appointment=appointment.id,
         version=appointment.version,
         schedule=appointment.schedule_id,
-        start=appointment.starts_at.isoformat(),
-        end=appointment.ends_at.isoformat(),
-        was=was.start.isoformat() if was else None,
-        by=str(by) if by else None,
+        start=appointment.starts_at,
+        end=appointment.ends_at,
+        was=was.start if was else None,
+        by=by,
         was_schedule=was.schedule_id if was else None,
-        was_end=was.end.isoformat() if was else None,
+        was_end=was.end if was else None,
     )
-    outbox.send(session, topic, payload(event), now=now)
-
-
-def payload(event: AppointmentChanged) -> dict[str, Any]:
-    """The event as the outbox keeps it."""
-    return asdict(event)
 
 
 def subject_of(appointment_id: UUID) -> str:
@@ -107,7 +104,7 @@ def subject_of(appointment_id: UUID) -> str:
     return f"appointment:{appointment_id}"
 
 
-def tell(
+def record_and_publish(
     session: Session,
     actor: Actor,
     appointment: Appointment,
@@ -116,7 +113,7 @@ def tell(
     *,
     was: Former | None = None,
 ) -> None:
-    """Of the appointment, into the audit and, through the outbox, to whom it concerns."""
+    """Write an audit event, and publish the change to everybody whom it affects."""
     details = {"was": was.start.isoformat()} if was else {}
     audit.record(session, topic, subject_of(appointment.id), by=actor.origin, now=now, **details)
-    announce(session, topic, appointment, by=actor.account_id, now=now, was=was)
+    publish(session, topic, appointment, by=actor.account_id, now=now, was=was)

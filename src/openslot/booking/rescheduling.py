@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, opening, queries
-from openslot.booking.events import Topic, former, tell
+from openslot.booking.events import Topic, former, record_and_publish
 from openslot.booking.instead import offering
 from openslot.booking.models import Appointment
 from openslot.booking.rules import Wanted, check_second, is_replaceable_hold, one_a_day_key
@@ -44,7 +44,7 @@ def reschedule(
     appointment.one_a_day = key
     appointment.changed_at = now
     session.flush()
-    tell(session, actor, appointment, Topic.MOVED, now, was=was)
+    record_and_publish(session, actor, appointment, Topic.MOVED, now, was=was)
     return appointment
 
 

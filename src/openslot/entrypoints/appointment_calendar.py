@@ -7,8 +7,8 @@ from flask import Response
 from openslot.booking.models import Appointment
 from openslot.core.language import language
 from openslot.entrypoints.request import now, root, settings
+from openslot.notifications.calendar_titles import side_of, title
 from openslot.notifications.ics import calendar_entry
-from openslot.notifications.titles import side_of, title
 
 MEDIA = "text/calendar"
 

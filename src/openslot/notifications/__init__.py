@@ -1,1 +1,1 @@
-"""What people are told: messages, calendar attachments, e-mail."""
+"""Mail to people, with calendar entries; calendars to subscribe to; mail preferences."""

@@ -1,27 +1,213 @@
-"""What the worker does later, through the outbox."""
+"""The events that mails are sent about, with what each is about, loaded from the outbox.
+
+A payload may be older than the code that reads it: what was added to it later is optional.
+"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.core import outbox
+from openslot.booking import queries as booking
+from openslot.booking.events import AppointmentChanged
+from openslot.booking.models import Appointment
+from openslot.directory import queries as directory
+from openslot.directory.models import Department, Patient, Practitioner
+from openslot.offers.models import Offer, WaitingEntry
+from openslot.records.models import EmergencyAccess
+from openslot.referrals import queries as referrals
+from openslot.referrals.queries import Letter
+from openslot.requests import queries as requests
+from openslot.requests.queries import Asked
+
+Payload = Mapping[str, Any]
 
 
 class Topic(StrEnum):
-    """REMINDER: an appointment comes near."""
+    """REMINDER: an appointment is coming up.
+
+    The name must stay: reminders wait in the outbox for months, and of two for one time the
+    second is dropped by an id that is made of it.
+    """
 
     REMINDER = "appointment.reminder"
 
 
-def remind_later(
-    session: Session, event: Mapping[str, Any], *, due: datetime, now: datetime
-) -> None:
-    """Have the worker remind of the appointment as the event says it stands; once for each time.
+@dataclass(frozen=True, eq=False)
+class Event:
+    """One message of the outbox; ``key`` is the id, and version, of what it is about."""
 
-    An appointment that is moved away and back again has one reminder, not two.
-    """
-    stands = f"{event['appointment']} {event['schedule']} {event['start']}"
-    outbox.send(session, Topic.REMINDER, dict(event), now=now, due=due, once=stands)
+    session: Session
+    topic: str
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class AppointmentEvent(Event):
+    """An appointment was booked, moved or cancelled, or is coming up."""
+
+    change: AppointmentChanged
+    appointment: Appointment
+
+    @classmethod
+    def load(cls, session: Session, topic: str, payload: Payload) -> "AppointmentEvent | None":
+        """Return the event; None if the appointment does not exist."""
+        change = AppointmentChanged(**payload)
+        appointment = booking.appointment(session, UUID(change.appointment))
+        key = f"{change.appointment}.{change.version}"
+        return cls(session, topic, key, change, appointment) if appointment else None
+
+    @property
+    def by(self) -> UUID | None:
+        """Return the account that acted."""
+        return UUID(self.change.by) if self.change.by else None
+
+    @property
+    def patient(self) -> Patient | None:
+        """Return the patient; None for a task of a department."""
+        return self.appointment.patient
+
+    @cached_property
+    def request(self) -> Asked | None:
+        """Return the department's request that the appointment was booked for."""
+        if self.appointment.service is None:
+            return None
+        return requests.of_appointment(self.session, self.appointment.id)
+
+    @cached_property
+    def acting_department(self) -> Department | None:
+        """Return the department of the account that acted."""
+        return department_of(self.session, self.by)
+
+
+@dataclass(frozen=True, eq=False)
+class ReferralEvent(Event):
+    """A referral was sent, withdrawn or answered."""
+
+    letter: Letter
+
+    @classmethod
+    def load(cls, session: Session, topic: str, payload: Payload) -> "ReferralEvent | None":
+        """Return the event; None if the referral does not exist."""
+        letter = referrals.letter(session, UUID(payload["referral"]))
+        if letter is None:
+            return None
+        return cls(session, topic, f"{letter.referral.id}.{letter.referral.version}", letter)
+
+    @property
+    def patient(self) -> Patient:
+        """Return the patient who is referred."""
+        return self.letter.patient
+
+
+@dataclass(frozen=True, eq=False)
+class RequestEvent(Event):
+    """A department acted on a request; ``version`` is that of the request right afterwards."""
+
+    request: Asked
+    version: int
+    by: UUID | None
+    has_moved: bool
+
+    @classmethod
+    def load(cls, session: Session, topic: str, payload: Payload) -> "RequestEvent | None":
+        """Return the event; None if the request does not exist."""
+        request = requests.asked(session, UUID(payload["request"]))
+        if request is None:
+            return None
+        version, by = payload["version"], payload["by"]
+        return cls(
+            session,
+            topic,
+            f"{request.request.id}.{version}",
+            request,
+            version,
+            UUID(by) if by else None,
+            bool(payload.get("moved")),
+        )
+
+    @cached_property
+    def acting_department(self) -> Department | None:
+        """Return the department of the account that acted."""
+        return department_of(self.session, self.by)
+
+
+@dataclass(frozen=True, eq=False)
+class OfferEvent(Event):
+    """A time was offered, from the waiting list or after an absence."""
+
+    offer: Offer
+
+    @classmethod
+    def load(cls, session: Session, topic: str, payload: Payload) -> "OfferEvent | None":
+        """Return the event; None if the offer does not exist."""
+        offer = session.get(Offer, UUID(payload["offer"]))
+        return cls(session, topic, str(offer.id), offer) if offer else None
+
+    @property
+    def is_rebooking(self) -> bool:
+        """Return whether the old appointment cannot take place."""
+        return self.offer.decision_id is not None
+
+    @cached_property
+    def appointment(self) -> Appointment:
+        """Return the hold; a foreign key keeps it as long as the offer."""
+        appointment = booking.appointment(self.session, self.offer.hold_id)
+        if appointment is None:
+            raise LookupError
+        return appointment
+
+    @cached_property
+    def replaced(self) -> Appointment | None:
+        """Return the appointment that the offer would replace."""
+        appointment_id = self.offer.appointment_id
+        return booking.appointment(self.session, appointment_id) if appointment_id else None
+
+    @property
+    def patient(self) -> Patient | None:
+        """Return the patient; None if a department waits."""
+        return self.appointment.patient
+
+    @property
+    def waiting_department(self) -> Department | None:
+        """Return the department that waits; None if a patient does."""
+        entry_id = self.offer.entry_id
+        entry = self.session.get(WaitingEntry, entry_id) if entry_id else None
+        if entry is None or entry.department_id is None:
+            return None
+        return directory.department(self.session, entry.department_id, inactive=True)
+
+
+@dataclass(frozen=True, eq=False)
+class EmergencyEvent(Event):
+    """A practitioner opened a health record in an emergency."""
+
+    access: EmergencyAccess
+
+    @classmethod
+    def load(cls, session: Session, topic: str, payload: Payload) -> "EmergencyEvent | None":
+        """Return the event; None if the access does not exist."""
+        access = session.get(EmergencyAccess, UUID(payload["access"]))
+        return cls(session, topic, str(access.id), access) if access else None
+
+    @cached_property
+    def patient(self) -> Patient:
+        """Return the patient whose health record it is."""
+        return directory.patient(self.session, self.access.patient_id, inactive=True)
+
+    @cached_property
+    def practitioner(self) -> Practitioner:
+        """Return the practitioner who opened it."""
+        return directory.practitioner(self.session, self.access.practitioner_id, inactive=True)
+
+
+def department_of(session: Session, account_id: UUID | None) -> Department | None:
+    """Return the department that an account works for; None if it works for none."""
+    staff = directory.staff_member(session, account_id) if account_id else None
+    if staff is None or staff.department_id is None:
+        return None
+    return directory.department(session, staff.department_id, inactive=True)

@@ -1,4 +1,4 @@
-"""Everybody's own calendar, at a private address that calendar programs subscribe to."""
+"""Private calendar addresses that calendar programs subscribe to."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -16,20 +16,20 @@ from openslot.directory import queries as directory
 from openslot.identity.commands import subject_of, token_hash
 from openslot.identity.models import Role
 from openslot.notifications import ics, queries
+from openslot.notifications.calendar_titles import side_of, title
 from openslot.notifications.models import CalendarFeed
-from openslot.notifications.titles import side_of, title
 
 ROLES = frozenset({Role.PATIENT, Role.PRACTITIONER, Role.STAFF})
-"""Who has appointments that a calendar can show."""
+"""The roles that have appointments which a calendar can show."""
 
 LOOKS_BACK = timedelta(days=31)
-"""For so long what is over stays in the calendar."""
+"""How long past appointments stay in the calendar."""
 
 
 def make_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> str:
-    """A new random token for the account's calendar, which ends the one before.
+    """Return a new random token for the account's calendar, and end the one before.
 
-    It is said this once; only its SHA-256 is kept.
+    It cannot be read again; only its SHA-256 is kept.
     """
     token = secrets.token_urlsafe(32)
     feed = session.get(CalendarFeed, account_id)
@@ -42,7 +42,7 @@ def make_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) 
 
 
 def end_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
-    """From now on nobody can read the calendar at its address."""
+    """End the address of the account's calendar."""
     feed = session.get(CalendarFeed, account_id)
     if feed is not None:
         remove(session, feed)
@@ -50,17 +50,17 @@ def end_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -
 
 
 def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
-    """Whether, and since when, the account's calendar has an address."""
+    """Return the address of the account's calendar, if it has one."""
     return session.get(CalendarFeed, account_id)
 
 
 def read_feed(
     session: Session, token: str, *, now: datetime, settings: Settings, public_url: str
 ) -> bytes:
-    """The calendar at an address: from a month back to all to come, without what is cancelled.
+    """Return the calendar at an address, from a month ago on, without what is cancelled.
 
-    Three statements, whatever stands in it. NotFound for an address that was never made, was
-    ended, or whose account is switched off.
+    Takes three statements, however many appointments it has. Raises NotFound for an address that
+    never existed or was ended, or whose account is deactivated.
     """
     owner = queries.owner_of(session, token_hash(token))
     if owner is None:

@@ -1,4 +1,4 @@
-"""Appointments as entries of a calendar: iCalendar (RFC 5545), exchanged by mail (RFC 5546).
+"""Appointments as calendar entries: iCalendar (RFC 5545), exchanged by mail (RFC 5546).
 
 All instants are written in UTC. Readers get them right in winter and summer alike, which does
 not hold for zone definitions: several read icalendar's default range an hour wrong.
@@ -21,10 +21,10 @@ Method = Literal["REQUEST", "CANCEL", "PUBLISH"]
 
 PRODUCT = "-//OpenSlot//OpenSlot//EN"
 REFRESHED = timedelta(hours=1)
-"""How often programs that have subscribed to a calendar are asked to look again."""
+"""How often programs that subscribe to a calendar are asked to look again."""
 
 MAILTO = "@!$'*+"
-"""What besides letters and digits stands as it is in an address (RFC 6068, 2)."""
+"""What need not be escaped in an address, apart from letters and digits (RFC 6068, 2)."""
 
 STATUSES: Mapping[Status, str] = {
     Status.HELD: "TENTATIVE",
@@ -37,7 +37,7 @@ STATUSES: Mapping[Status, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Attendee:
-    """Whom an invitation is for; nobody else's address stands in it."""
+    """The reader of an invitation; it contains nobody else's address."""
 
     name: str
     email: str
@@ -53,13 +53,13 @@ def calendar_entry(
     now: datetime,
     attendee: Attendee | None = None,
 ) -> bytes:
-    """The appointment as an iCalendar object (RFC 5545), for mail or download.
+    """Return an appointment as an iCalendar object (RFC 5545), for mail or download.
 
     The UID is the appointment's UUID, without a host (RFC 7986, 5.3), so that it stays the same
-    also when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
+    when the server's address changes; SEQUENCE rises with the version (RFC 5546, 2.1.4).
     ``organizer`` is an address such as ``Name <a@example.org>``. REQUEST and CANCEL are for an
-    attendee; PUBLISH has none (RFC 5546, 3.2.1). ``summary`` is its title. Nothing tells why
-    somebody comes: neither the reason nor the name of a service.
+    attendee; PUBLISH has none (RFC 5546, 3.2.1). ``summary`` is its title.
+    It contains neither the reason nor the name of a service.
     """
     calendar = _calendar()
     calendar.add("method", method)
@@ -75,11 +75,11 @@ def calendar_entry(
 def calendar_feed(
     entries: Iterable[tuple[Appointment, str]], *, name: str, public_url: str
 ) -> bytes:
-    """Appointments, each with what it is called, as a calendar to subscribe to (RFC 7986).
+    """Return appointments, each with its title, as a calendar to subscribe to (RFC 7986).
 
     It has no METHOD, so that DTSTAMP is when an entry last changed (RFC 5545, 3.8.7.2), and a
-    calendar in which nothing changed is the same bytes. Nobody is invited by it. One without
-    appointments defines UTC, since a calendar holds one component at least (RFC 5545, 3.6).
+    calendar in which nothing changed is the same bytes. It invites nobody. One without
+    appointments defines UTC, since a calendar has at least one component (RFC 5545, 3.6).
     """
     calendar = _calendar()
     for property_name in ("name", "x-wr-calname"):
@@ -96,14 +96,14 @@ def calendar_feed(
 
 
 def place_of(centre: Centre) -> str:
-    """Where a centre is: name, street, and the suburb unless one of them says it."""
+    """Return where a centre is: name, street, and the suburb unless one of them includes it."""
     place = ", ".join(part for part in (centre.name, centre.address) if part)
     said = centre.suburb.casefold() in (centre.address or "").casefold()
     return place if said else f"{place}, {centre.suburb}"
 
 
 def page_of(appointment: Appointment, public_url: str) -> str | None:
-    """The address of the appointment's page; None where no public address is set."""
+    """Return the address of the appointment's page; None where no public address is set."""
     base = public_url.rstrip("/")
     return f"{base}/appointments/{appointment.id}" if base else None
 
@@ -136,7 +136,7 @@ def _event(appointment: Appointment, summary: str, public_url: str, now: datetim
 
 
 def _utc() -> Timezone:
-    """UTC as a zone, which shows nowhere."""
+    """Return UTC as a time zone, which readers do not show."""
     zone, always = Timezone(), TimezoneStandard()
     zone.add("tzid", "UTC")
     always.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 - on the zone's own clock
@@ -153,7 +153,7 @@ def _organizer(text: str) -> vCalAddress:
 
 
 def _invited(attendee: Attendee) -> vCalAddress:
-    """The attendee as one who comes already and need not answer."""
+    """Return the attendee as someone who has accepted and need not answer."""
     address = _address(attendee.name, attendee.email)
     address.params["ROLE"] = "REQ-PARTICIPANT"
     address.params["PARTSTAT"] = "ACCEPTED"
@@ -162,8 +162,8 @@ def _invited(attendee: Attendee) -> vCalAddress:
 
 
 def _address(name: str, email: str) -> vCalAddress:
-    """A calendar address (RFC 6068); its name without what a parameter may not hold (RFC 5545,
-    3.1), and without backslashes, which some readers take for the escapes of a text."""
+    """Return a calendar address (RFC 6068); its name without what a parameter may not contain (RFC
+    5545, 3.1), and without backslashes, which some readers take for the escapes of a text."""
     address = vCalAddress(f"mailto:{quote(email, safe=MAILTO)}")
     plain = " ".join(_text(name).replace('"', "'").replace("\\", "/").split())
     if plain:
@@ -172,8 +172,8 @@ def _address(name: str, email: str) -> vCalAddress:
 
 
 def _text(value: str) -> str:
-    """The text without control characters, which no value may hold (RFC 5545, 3.3.11), nor what
-    readers may take for the end of a line besides.
+    """Return the text without control characters, which no value may contain (RFC 5545, 3.3.11),
+    and without what readers may take for the end of a line.
 
     A backslash before N becomes a slash: the library would take the two for a line break.
     """

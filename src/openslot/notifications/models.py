@@ -1,4 +1,4 @@
-"""What somebody wants to be written about, and their private calendar address."""
+"""Mail preferences and private calendar addresses."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from openslot.identity.models import Digest
 class Preference(Base):
     """The kinds of mail that an account has switched on or off; without a row, all are on.
 
-    Mails about the account itself, and of emergency access to a history, always go out.
+    Mails about the account itself, and about emergency access to a health record, are always sent.
     """
 
     __tablename__ = "notification_preference"
@@ -29,9 +29,9 @@ class Preference(Base):
 
 
 class CalendarFeed(Base):
-    """The address under which an account's calendar can be read without signing in.
+    """The address at which an account's calendar can be read without signing in.
 
-    It holds a random token, this row the token's SHA-256; a new token ends the old address.
+    It contains a random token, this row the token's SHA-256; a new token ends the old address.
     """
 
     __tablename__ = "calendar_feed"

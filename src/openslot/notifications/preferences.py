@@ -1,4 +1,4 @@
-"""Which kinds of mail an account wants, and the links that switch one off."""
+"""The kinds of mail that an account wants, and the links that stop one."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,21 +35,21 @@ KINDS: Mapping[Role, tuple[Kind, ...]] = {
     Role.CENTRE_ADMIN: (),
     Role.NETWORK_ADMIN: (),
 }
-"""What each role is written about. Nobody can switch off mail about the account itself, and
-about emergency access."""
+"""The kinds that each role gets. Nobody can stop mail about the account itself or about emergency
+access."""
 
 _PURPOSE = "stop mail"
-"""Keeps links of other kinds, signed with the same key, from doing this."""
+"""Prevents links for other purposes, signed with the same key, from stopping mail."""
 
 
 def preferences(session: Session, account_id: UUID) -> dict[Kind, bool]:
-    """Which kinds the account wants; one statement."""
+    """Return which kinds the account wants; one statement."""
     row = session.get(Preference, account_id)
     return {kind: row is None or bool(getattr(row, kind)) for kind in Kind}
 
 
 def wants(session: Session, account_id: UUID | None, kind: Kind) -> bool:
-    """Whether mail of the kind may be written; who has no account has switched nothing off."""
+    """Return whether mail of a kind may be sent; without an account nothing is switched off."""
     return account_id is None or preferences(session, account_id)[kind]
 
 
@@ -61,7 +61,7 @@ def choose(
     by: Origin,
     now: datetime,
 ) -> None:
-    """Switch kinds on or off, and leave the others as they are."""
+    """Switch kinds on or off; those that are not named stay as they are."""
     before = preferences(session, account_id)
     changed = {kind: on for kind, on in choices.items() if before[kind] is not on}
     if not changed:
@@ -79,10 +79,9 @@ def choose(
 
 
 def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | None:
-    """The address that switches a kind off without signing in; None where there can be none.
+    """Return the address that stops a kind without signing in; None if there can be none.
 
-    It does not run out, for it stands in mails that are kept for years, and it does no more
-    than that.
+    It does not expire, since mails are kept for years, and it can do nothing else.
     """
     if account_id is None or not settings.public_url:
         return None
@@ -90,12 +89,12 @@ def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | 
 
 
 def stop_token(settings: Settings, account_id: UUID, kind: Kind) -> str:
-    """What the link carries: account and kind, signed."""
+    """Return the token of the link: account and kind, signed."""
     return signing.sign(settings.key(), _PURPOSE, [account_id.hex, kind])
 
 
 def account_to_stop(session: Session, settings: Settings, token: str) -> tuple[Account, Kind]:
-    """The account and the kind that a link names; NotFound where we did not sign it."""
+    """Return the account and kind that a link names. Raises NotFound if we did not sign it."""
     try:
         account_id, kind = signing.read(settings.key(), _PURPOSE, token)
     except NotSigned:

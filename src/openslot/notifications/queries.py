@@ -1,4 +1,4 @@
-"""Whom mail is for, and what stands in somebody's calendar."""
+"""Reading the accounts that mail goes to, and the appointments of a calendar."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,18 +17,18 @@ from openslot.requests.models import ServiceRequest
 from openslot.schedules.models import Schedule
 
 SHOWN = (Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW)
-"""What stands in a calendar: neither holds nor what was cancelled."""
+"""The statuses that a calendar shows: neither holds nor what was cancelled."""
 
 
 class Owner(NamedTuple):
-    """Whose calendar is read."""
+    """A calendar address with the account that it belongs to."""
 
     feed: CalendarFeed
     account: Account
 
 
 def staff_of(session: Session, department_id: int) -> Sequence[Account]:
-    """The active accounts of a department's staff, by e-mail."""
+    """Return the active accounts of a department's staff, by email address."""
     return session.scalars(
         select(Account)
         .join(StaffMember, StaffMember.account_id == Account.id)
@@ -42,7 +42,7 @@ def staff_of(session: Session, department_id: int) -> Sequence[Account]:
 
 
 def administrators(session: Session, practitioner_id: int) -> Sequence[Account]:
-    """Who runs the centres where a practitioner works; where nobody does, who runs the network."""
+    """Return the administrators of the centres where a practitioner works, else of the network."""
     works = select(Schedule.centre_id).where(
         Schedule.practitioner_id == practitioner_id, Schedule.active.is_(True)
     )
@@ -64,7 +64,7 @@ def administrators(session: Session, practitioner_id: int) -> Sequence[Account]:
 
 
 def owner_of(session: Session, token_hash: bytes) -> Owner | None:
-    """Whose calendar has this address, while the account is switched on; one statement."""
+    """Return the active account whose calendar has this address; one statement."""
     row = session.execute(
         select(CalendarFeed, Account)
         .join(Account, Account.id == CalendarFeed.account_id)
@@ -74,7 +74,7 @@ def owner_of(session: Session, token_hash: bytes) -> Owner | None:
 
 
 def calendar_of(session: Session, standing: Standing, *, since: datetime) -> list[Appointment]:
-    """The appointments that somebody's calendar shows; one statement."""
+    """Return the appointments that a calendar shows; one statement."""
     whose = _whose(standing)
     if whose is None:
         return []

@@ -1,13 +1,12 @@
-"""To whom mail goes: address, language and clock of everybody whom something concerns."""
+"""To whom mail goes: the people and departments that an event affects, with address, language
+and clock. An empty list means that nobody is to be notified, or has an address."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.models import Appointment
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.directory import queries as directory
@@ -15,11 +14,31 @@ from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
 from openslot.identity.models import Account
 from openslot.notifications import queries
+from openslot.notifications.events import (
+    AppointmentEvent,
+    EmergencyEvent,
+    OfferEvent,
+    ReferralEvent,
+    RequestEvent,
+)
+from openslot.requests.events import Topic as RequestTopic
+from openslot.requests.models import Kept
+
+PatientEvent = AppointmentEvent | ReferralEvent | OfferEvent | EmergencyEvent
+
+ANSWERS = frozenset(
+    {
+        RequestTopic.PROPOSED,
+        RequestTopic.ACCEPTED,
+        RequestTopic.DECLINED,
+        RequestTopic.COMPLETED,
+    }
+)
+"""What the department asked does, and the department that requested it is notified of."""
 
 
 class Side(StrEnum):
-    """Who is told: the patient, who cares for them, or the practitioner or department that
-    they come to."""
+    """The patient, the person who cares for them, or those who give the care."""
 
     PATIENT = "patient"
     CARER = "carer"
@@ -28,9 +47,10 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """To whom a mail goes, in which language, and the time zone of their clock if known.
+    """One address, with the language and, if known, the time zone of its reader.
 
-    ``cares_for`` names the patient whom it is about where that is a dependent of theirs.
+    ``dependent`` is the patient's name if the reader is their carer. ``department_id`` is the
+    department that is written to, at its own address or through an account of its staff.
     """
 
     side: Side
@@ -39,81 +59,167 @@ class Recipient:
     language: Language
     zone: str | None = None
     account_id: UUID | None = None
-    cares_for: str | None = None
+    dependent: str | None = None
+    department_id: int | None = None
 
     @property
-    def mark(self) -> str:
-        """Tells this recipient from others of the same news, and stays the same."""
-        return self.account_id.hex if self.account_id else self.side
+    def key(self) -> str:
+        """Return what distinguishes this recipient from others of the same event."""
+        if self.account_id:
+            return self.account_id.hex
+        return f"department-{self.department_id}" if self.department_id else self.side
 
 
-def patient_side(session: Session, patient: Patient, settings: Settings) -> Recipient | None:
-    """The patient; without an e-mail address, who cares for them; None where neither has one.
-
-    The patient's own address counts before that of the account.
-    """
-    found = _person(session, Side.PATIENT, patient, patient.time_zone, settings)
-    carer = None if found else directory.carer_of(session, patient.id)
-    if carer is None:
-        return found
-    zone = patient.time_zone or carer.time_zone
-    return _person(session, Side.CARER, carer, zone, settings, cares_for=patient.name)
+# The people of an event
 
 
-def practitioner_side(
-    session: Session, practitioner: Practitioner, settings: Settings
-) -> Recipient | None:
-    """The practitioner; None where there is no address."""
-    return _person(session, Side.PRACTICE, practitioner, None, settings)
+def patient(event: PatientEvent, settings: Settings) -> list[Recipient]:
+    """Return the patient, or their carer."""
+    if event.patient is None:
+        return []
+    return _only(patient_or_carer(event.session, event.patient, settings))
 
 
-def practice_side(
-    session: Session, appointment: Appointment, settings: Settings, *, by: UUID | None = None
-) -> list[Recipient]:
-    """The practitioner of an appointment, or for a service whom :func:`department_side` names.
-
-    Of a department's staff whoever did it, ``by``, is left out: they know.
-    """
+def practice(event: AppointmentEvent, settings: Settings) -> list[Recipient]:
+    """Return the practitioner, or the department of the service without whoever acted."""
+    appointment = event.appointment
     if appointment.practitioner:
-        person = practitioner_side(session, appointment.practitioner, settings)
-        return [person] if person else []
+        return _only(
+            _person(event.session, Side.PRACTICE, appointment.practitioner, None, settings)
+        )
     if appointment.department is None:
         return []
-    told = department_side(session, appointment.department, appointment.service, settings)
-    return [one for one in told if by is None or one.account_id != by]
+    staff = _department(event.session, appointment.department, appointment.service, settings)
+    return [to for to in staff if event.by is None or to.account_id != event.by]
 
 
-def appointment_sides(
-    session: Session, appointment: Appointment, settings: Settings, *, by: UUID | None
-) -> Iterator[Recipient]:
-    """Everybody whom what ``by`` did to an appointment concerns, and who has an address."""
-    patient = patient_side(session, appointment.patient, settings) if appointment.patient else None
-    if patient:
-        yield patient
-    yield from practice_side(session, appointment, settings, by=by)
+def requesting_department(event: AppointmentEvent, settings: Settings) -> list[Recipient]:
+    """Return the department that requested the appointment, if others acted on it.
+
+    A request that was cancelled as a whole has mail of its own.
+    """
+    asked = event.request
+    if asked is None or asked.request.status == Kept.CANCELLED:
+        return []
+    if event.acting_department and event.acting_department.id == asked.asking.id:
+        return []
+    return _department(event.session, asked.asking, None, settings)
 
 
-def department_side(
+def specialist(event: ReferralEvent, settings: Settings) -> list[Recipient]:
+    """Return the practitioner whom a referral names."""
+    addressee = event.letter.addressee
+    if addressee is None:
+        return []
+    return _only(_person(event.session, Side.PRACTICE, addressee, None, settings))
+
+
+def gp(event: ReferralEvent, settings: Settings) -> list[Recipient]:
+    """Return the GP who wrote a referral."""
+    return _only(_person(event.session, Side.PRACTICE, event.letter.gp, None, settings))
+
+
+def other_department(event: RequestEvent, settings: Settings) -> list[Recipient]:
+    """Return the department that did not act; if neither did, the one that waits for it, or
+    both of a cancellation.
+
+    The department asked is left out where mail about the appointment reaches it, which has the
+    calendar entry. Requests go to the address of the service, answers to the department.
+    """
+    session, request = event.session, event.request
+    asking, asked = request.asking, request.department
+    by = event.acting_department.id if event.acting_department else None
+    if by == asking.id:
+        departments = [asked]
+    elif by == asked.id or event.topic in ANSWERS:
+        departments = [asking]
+    elif event.topic == RequestTopic.CANCELLED:
+        departments = [asking, asked]
+    else:
+        departments = [asked]
+    recipients: list[Recipient] = []
+    for department in departments:
+        if department.id != asked.id:
+            recipients += _department(session, department, None, settings)
+        elif not _has_appointment_mail(event):
+            recipients += _department(session, department, request.service, settings)
+    return recipients
+
+
+def rebooked(event: OfferEvent, settings: Settings) -> list[Recipient]:
+    """Return whose appointment cannot take place and is offered a new time."""
+    return _offered_to(event, settings) if event.is_rebooking else []
+
+
+def waiting(event: OfferEvent, settings: Settings) -> list[Recipient]:
+    """Return who is on the waiting list and is offered a time."""
+    return [] if event.is_rebooking else _offered_to(event, settings)
+
+
+def administrators(event: EmergencyEvent, settings: Settings) -> list[Recipient]:
+    """Return who runs the centres where the practitioner works."""
+    found = queries.administrators(event.session, event.access.practitioner_id)
+    return [_account(account, settings) for account in found]
+
+
+# Addresses
+
+
+def patient_or_carer(session: Session, patient: Patient, settings: Settings) -> Recipient | None:
+    """Return the patient or, if they have no address, their carer; None if neither has one.
+
+    The patient's own address comes before that of the account.
+    """
+    recipient = _person(session, Side.PATIENT, patient, patient.time_zone, settings)
+    carer = None if recipient else directory.carer_of(session, patient.id)
+    if carer is None:
+        return recipient
+    zone = patient.time_zone or carer.time_zone
+    return _person(session, Side.CARER, carer, zone, settings, dependent=patient.name)
+
+
+def _only(recipient: Recipient | None) -> list[Recipient]:
+    return [recipient] if recipient else []
+
+
+def _has_appointment_mail(event: RequestEvent) -> bool:
+    """Return whether the appointment is booked, moved or cancelled together with its request."""
+    if event.topic == RequestTopic.AMENDED:
+        return event.has_moved
+    booked_or_cancelled = event.topic in (RequestTopic.ACCEPTED, RequestTopic.CANCELLED)
+    return booked_or_cancelled and event.request.appointment is not None
+
+
+def _offered_to(event: OfferEvent, settings: Settings) -> list[Recipient]:
+    if event.patient:
+        return patient(event, settings)
+    department = event.waiting_department
+    return _department(event.session, department, None, settings) if department else []
+
+
+def _department(
     session: Session, department: Department, service: Service | None, settings: Settings
 ) -> list[Recipient]:
-    """The address of the service, else of the department, else those of its staff."""
-    mailbox = _mailbox((service, department), settings)
-    if mailbox:
-        return [mailbox]
+    """Return the address of the service, else of the department, else those of its staff."""
+    for mailbox in (service, department):
+        if mailbox and mailbox.email:
+            tongue = language(settings.locale)
+            return [
+                Recipient(
+                    Side.PRACTICE,
+                    mailbox.name,
+                    mailbox.email,
+                    tongue,
+                    department_id=department.id,
+                )
+            ]
     staff = queries.staff_of(session, department.id)
-    return [account_side(account, settings) for account in staff]
+    return [_account(account, settings, department_id=department.id) for account in staff]
 
 
-def department_of(session: Session, account_id: str | None) -> Department | None:
-    """The department that whoever did something works for; None for those who work for none."""
-    staff = directory.staff_member(session, UUID(account_id)) if account_id else None
-    if staff is None or staff.department_id is None:
-        return None
-    return directory.department(session, staff.department_id, inactive=True)
-
-
-def account_side(account: Account, settings: Settings) -> Recipient:
-    """Somebody who works in the network."""
+def _account(
+    account: Account, settings: Settings, *, department_id: int | None = None
+) -> Recipient:
     return Recipient(
         Side.PRACTICE,
         account.name,
@@ -121,15 +227,8 @@ def account_side(account: Account, settings: Settings) -> Recipient:
         language(account.locale, settings.locale),
         account.time_zone,
         account.id,
+        department_id=department_id,
     )
-
-
-def _mailbox(parts: Iterable[Service | Department | None], settings: Settings) -> Recipient | None:
-    for part in parts:
-        if part and part.email:
-            tongue = language(settings.locale)
-            return Recipient(Side.PRACTICE, part.name, part.email, tongue)
-    return None
 
 
 def _person(
@@ -139,7 +238,7 @@ def _person(
     zone: str | None,
     settings: Settings,
     *,
-    cares_for: str | None = None,
+    dependent: str | None = None,
 ) -> Recipient | None:
     account = accounts.by_id(session, person.account_id) if person.account_id else None
     email = person.email or (account.email if account else None)
@@ -152,5 +251,5 @@ def _person(
         language(account.locale if account else None, settings.locale),
         zone or (account.time_zone if account else None),
         account.id if account else None,
-        cares_for,
+        dependent,
     )

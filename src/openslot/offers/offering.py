@@ -10,10 +10,11 @@ from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
 from openslot.core import audit
 from openslot.core.audit import Origin
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory.rules import SYSTEM
 from openslot.offers import queries, search
-from openslot.offers.events import announce_offer
+from openslot.offers.events import Topic
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.offers.rules import MOST_MISSED
 
@@ -53,7 +54,7 @@ def make_offer(
         start=kept.starts_at.isoformat(),
         **why,
     )
-    announce_offer(session, offer, now=now)
+    publish(session, Topic.MADE, offer=offer.id, now=now)
     return offer
 
 

@@ -23,12 +23,13 @@ from openslot.core import audit
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Invalid, RateLimited, StaleVersion
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
 from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideNetwork
-from openslot.offers.events import have_carried_out
+from openslot.offers.events import Topic
 from openslot.offers.models import (
     AbsenceDecision,
     Choice,
@@ -382,7 +383,7 @@ def _write(
         decision.progress, decision.done_at = Progress.DONE, now
     queries.add_decision(session, decision)
     if decided.choice is not Choice.KEEP:
-        have_carried_out(session, decision, now=now)
+        publish(session, Topic.DECIDED, decision=decision.id, now=now)
 
 
 def _withdraw(session: Session, actor: Actor, where: queries.Condition, now: datetime) -> None:

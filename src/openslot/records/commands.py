@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries as booking
 from openslot.core import audit
 from openslot.core.errors import Forbidden, Malformed, NotFound
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import Actor
@@ -16,7 +17,7 @@ from openslot.records import queries
 from openslot.records.access import GIVING, WRITING, may_read, subject_of
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
-from openslot.records.events import Topic, announce_emergency
+from openslot.records.events import Topic
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.records.queries import Record
 
@@ -151,7 +152,7 @@ def break_glass(
         access=str(opened.id),
         hours=hours,
     )
-    announce_emergency(session, opened, now=now)
+    publish(session, Topic.EMERGENCY, access=opened.id, now=now)
     return opened
 
 

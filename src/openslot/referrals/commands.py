@@ -13,6 +13,7 @@ from openslot.booking.models import Appointment
 from openslot.booking.rules import check_booker, needs_referral
 from openslot.core import audit
 from openslot.core.errors import NotFound
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
@@ -21,7 +22,7 @@ from openslot.records import access
 from openslot.referrals import queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.errors import AddresseeUnavailable, NoAddressee, OnlyGps
-from openslot.referrals.events import Topic, announce
+from openslot.referrals.events import Topic
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import Letter
 from openslot.referrals.rules import Act, Part, check_act, may_refer, months_later, part_in
@@ -307,7 +308,7 @@ def _part(actor: Actor, letter: Letter, now: datetime) -> Part | None:
 def _told(session: Session, actor: Actor, referral: Referral, topic: Topic, now: datetime) -> None:
     """Into the audit and, through the outbox, to whom it concerns."""
     _record(session, actor, referral, topic.removeprefix("referral."), now)
-    announce(session, topic, referral, by=actor.account_id, now=now)
+    publish(session, topic, referral=referral.id, by=actor.account_id, now=now)
 
 
 def _record(session: Session, actor: Actor, referral: Referral, act: str, now: datetime) -> None:

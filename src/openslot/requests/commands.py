@@ -18,6 +18,7 @@ from openslot.booking.slots import is_free, nearest
 from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import NotFound, StaleVersion
+from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
@@ -27,7 +28,7 @@ from openslot.identity.models import Role
 from openslot.requests import queries
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import NoDepartment, NothingToChange, OwnService
-from openslot.requests.events import Topic, announce
+from openslot.requests.events import Topic
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.queries import Asked
 from openslot.requests.rules import Act, Part, check_act, part_in
@@ -368,4 +369,12 @@ def _tell(
     request.changed_at = now
     session.flush()
     audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)
-    announce(session, topic, request, by=actor.account_id, now=now, moved=moved)
+    publish(
+        session,
+        topic,
+        request=request.id,
+        version=request.version,
+        by=actor.account_id,
+        moved=moved,
+        now=now,
+    )

@@ -9,49 +9,49 @@ from openslot.core.language import language
 from openslot.entrypoints.web import context
 from openslot.identity import links
 from openslot.identity.models import Account
-from openslot.notifications.account_messages import AccountNews, account_mail
-from openslot.notifications.commands import queue_account_mail, queue_mail
+from openslot.notifications.dispatch import account_mail, queue_account_mail, queue_mail
+from openslot.notifications.mails import AccountMail
 
 
 def send_confirmation(session: Session, account: Account) -> None:
     """Ask the owner of an account to confirm its e-mail address."""
     token = links.confirmation_token(context.settings().key(), account)
     link = absolute("accounts.confirm", token=token)
-    _queue(session, AccountNews.CONFIRM, account, link)
+    _queue(session, AccountMail.CONFIRM, account, link)
 
 
 def send_known(session: Session, account: Account) -> None:
     """Tell the owner that somebody, most often they themselves, tried to sign up again."""
-    _queue(session, AccountNews.KNOWN, account, absolute("accounts.forgot"))
+    _queue(session, AccountMail.KNOWN, account, absolute("accounts.forgot"))
 
 
 def send_reset(session: Session, account: Account) -> str:
     """Send a link that sets a new password, and say which."""
     link = reset_link(account)
-    _queue(session, AccountNews.RESET, account, link)
+    _queue(session, AccountMail.RESET, account, link)
     return link
 
 
 def send_invitation(session: Session, account: Account) -> str:
     """Send the link that sets the first password of an account made by an administrator."""
     link = reset_link(account)
-    _queue(session, AccountNews.INVITATION, account, link)
+    _queue(session, AccountMail.INVITATION, account, link)
     return link
 
 
 def send_welcome(session: Session, account: Account) -> None:
     """Tell somebody who registered to work here that they are let in."""
-    _queue(session, AccountNews.STAFF_WELCOME, account, absolute("accounts.sign_in"))
+    _queue(session, AccountMail.STAFF_WELCOME, account, absolute("accounts.sign_in"))
 
 
 def send_declined(session: Session, account: Account) -> None:
     """Tell somebody who registered to work here that they are not let in."""
-    _queue(session, AccountNews.STAFF_DECLINED, account, absolute("registration.sign_up"))
+    _queue(session, AccountMail.STAFF_DECLINED, account, absolute("registration.sign_up"))
 
 
 def send_email_changed(session: Session, account: Account, old: str) -> None:
     """Tell the address that the account has just left, in case it was not its owner."""
-    _queue(session, AccountNews.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
+    _queue(session, AccountMail.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
 
 
 def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
@@ -60,7 +60,7 @@ def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
     settings = context.settings()
     link = absolute("hand_over.take_over", token=token)
     tongue = language(None, settings.locale)
-    mail = account_mail(AccountNews.HAND_OVER, email, name, link, tongue, settings)
+    mail = account_mail(AccountMail.HAND_OVER, email, name, link, tongue, settings)
     queue_mail(session, mail, now=context.now())
 
 
@@ -80,6 +80,6 @@ def absolute(endpoint: str, **values: Any) -> str:
 
 
 def _queue(
-    session: Session, kind: AccountNews, account: Account, link: str, to: str | None = None
+    session: Session, kind: AccountMail, account: Account, link: str, to: str | None = None
 ) -> None:
     queue_account_mail(session, kind, account, link, context.now(), context.settings(), to=to)

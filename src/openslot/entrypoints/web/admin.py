@@ -27,7 +27,7 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.identity.models import Role
-from openslot.notifications.commands import MAIL
+from openslot.notifications.dispatch import MAIL
 from openslot.requests.deactivate import deactivate_centre
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule

@@ -3,7 +3,7 @@
 from openslot.booking.models import Appointment
 from openslot.entrypoints.web import context
 from openslot.notifications.preferences import Kind, wants
-from openslot.notifications.recipients import patient_side
+from openslot.notifications.recipients import patient_or_carer
 
 
 def written_to(appointment: Appointment) -> bool:
@@ -13,7 +13,7 @@ def written_to(appointment: Appointment) -> bool:
     Somebody who is not signed in has come by the link of such a mail.
     """
     to = (
-        patient_side(context.reader(), appointment.patient, context.settings())
+        patient_or_carer(context.reader(), appointment.patient, context.settings())
         if appointment.patient
         else None
     )

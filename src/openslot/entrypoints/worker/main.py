@@ -29,21 +29,12 @@ from openslot.core.sealing import seal_next
 from openslot.entrypoints.worker import webhooks
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT, unused_since
-from openslot.notifications import events as notifications
-from openslot.notifications import mail, telling
-from openslot.notifications.commands import (
-    MAIL,
-    is_outdated,
-    queue_news,
-    queue_reminder,
-    unpacked,
-)
-from openslot.notifications.mail import Refused, Unreachable
+from openslot.notifications import delivery, dispatch
+from openslot.notifications.delivery import MailMessage, Refused, Unreachable
+from openslot.notifications.dispatch import MAIL
+from openslot.notifications.mails import MAILS
 from openslot.offers import events as offers
 from openslot.offers import rebooking, waiting
-from openslot.records import events as records
-from openslot.referrals import events as referrals
-from openslot.requests import events as requests
 from openslot.webhooks import queries as webhook_rows
 from openslot.webhooks.events import WEBHOOK
 
@@ -100,29 +91,23 @@ Handler = Callable[[Job], None]
 Duty = Callable[[Database, Settings, Callable[[], datetime]], None]
 """What is done each SWEEP_EVERY, besides messages."""
 
-Story = Callable[..., None]
-"""Takes a session, topic, event, ``now`` and ``settings``, and queues mails."""
+
+def notify(job: Job) -> None:
+    """Queue the mails about an event and mark it as done: all or nothing."""
+
+    def work(session: Session) -> None:
+        topic, payload = job.message.topic, job.message.payload
+        dispatch.notify(session, topic, payload, now=job.now(), settings=job.settings)
+        webhooks.tell_programs(session, job)
+        job.mark(session, State.DONE)
+
+    job.database.run(work)
 
 
-def told(story: Story) -> Handler:
-    """Queue the mails of a story and mark the event as done: all or nothing."""
-
-    def handle(job: Job) -> None:
-        def work(session: Session) -> None:
-            message = job.message
-            story(session, message.topic, message.payload, now=job.now(), settings=job.settings)
-            webhooks.tell_programs(session, job)
-            job.mark(session, State.DONE)
-
-        job.database.run(work)
-
-    return handle
-
-
-def told_and_offered(job: Job) -> None:
-    """Tell of an appointment whose time came free, and offer that time at once to who waits for
-    it."""
-    told(queue_news)(job)
+def notify_and_offer(job: Job) -> None:
+    """Notify of an appointment whose time has become free, and offer it at once to the waiting
+    list."""
+    notify(job)
     _do(offer_free_times, job.database, job.settings, job.now)
 
 
@@ -152,33 +137,27 @@ def programs_told_and_offered(job: Job) -> None:
 def deliver(job: Job) -> None:
     """Hand a mail to the mail server; keep it for an administrator where there is none.
 
-    A mail about an appointment that has changed meanwhile is not sent: a newer one tells what
-    holds.
+    A mail about an event that has become stale is not sent: a newer one says what is true now.
     """
     if not job.settings.smtp_host:
         job.finish(State.KEPT)
         return
     packed = job.message.payload
-    if job.database.read(lambda session: is_outdated(session, packed, now=job.now())):
+    if job.database.read(lambda session: dispatch.is_outdated(session, packed, now=job.now())):
         log.info("mail.outdated", message=str(job.message.id))
     else:
-        message = mail.to_message(unpacked(packed), job.settings, now=job.now())
-        mail.send(message, job.settings)
+        mail = MailMessage.unpack(packed)
+        delivery.send(delivery.to_message(mail, job.settings, now=job.now()), job.settings)
     job.finish(State.DONE)
 
 
 HANDLERS: Mapping[str, Handler] = {
-    Topic.BOOKED: told(queue_news),
-    Topic.MOVED: told_and_offered,
-    Topic.CANCELLED: told_and_offered,
+    **dict.fromkeys(MAILS, notify),
+    Topic.MOVED: notify_and_offer,
+    Topic.CANCELLED: notify_and_offer,
     Topic.FULFILLED: tell_programs,
     Topic.NO_SHOW: tell_programs,
     Topic.FREED: programs_told_and_offered,
-    notifications.Topic.REMINDER: told(queue_reminder),
-    **{topic: told(telling.queue_referral_news) for topic in referrals.Topic},
-    **{topic: told(telling.queue_request_news) for topic in requests.Topic},
-    records.Topic.EMERGENCY: told(telling.queue_emergency_news),
-    offers.Topic.MADE: told(telling.queue_offer),
     offers.Topic.DECIDED: decided,
     MAIL: deliver,
     WEBHOOK: webhooks.deliver,

@@ -1,16 +1,17 @@
-"""A mail, written down as RFC 5322 wants it and handed to the mail server."""
+"""A mail as a message (RFC 5322), and its delivery to the mail server."""
 
 import re
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -32,8 +33,8 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
-    """What somebody is told. ``key`` is unique to this mail and the same on every try.
+class MailMessage:
+    """A mail to one reader. ``key`` is unique to it and the same on every try.
 
     ``calendar`` is an iCalendar object whose METHOD is ``method``. ``stop`` is the address
     at which mails of this kind are switched off.
@@ -45,13 +46,22 @@ class Mail:
     html: str
     key: str
     name: str = ""
-    calendar: bytes | None = None
+    calendar: str | None = None
     method: Method | None = None
     stop: str | None = None
 
+    def packed(self) -> dict[str, Any]:
+        """Return the mail as the outbox keeps it."""
+        return asdict(self)
 
-def to_message(mail: Mail, settings: Settings, *, now: datetime) -> EmailMessage:
-    """The mail as a MIME message: text, HTML and calendar as alternatives (RFC 2046), the
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> "MailMessage":
+        """Return the mail that the outbox kept, with what it is about or without."""
+        return cls(**{name: value for name, value in packed.items() if name != "about"})
+
+
+def to_message(mail: MailMessage, settings: Settings, *, now: datetime) -> EmailMessage:
+    """Return the mail as a MIME message: text, HTML and calendar as alternatives (RFC 2046), the
     calendar once more as a file, for programs that show no invitations.
 
     Its Message-ID is made of the key, so that a repeat after a crash can be recognised;
@@ -78,10 +88,10 @@ def send(message: EmailMessage, settings: Settings) -> None:
         with _connected(settings) as server:
             _hand_over(message, server)
     except (OSError, smtplib.SMTPException, ssl.SSLError) as error:
-        raise Unreachable(_words(error)) from error
+        raise Unreachable(_reason(error)) from error
 
 
-def _headers(mail: Mail, settings: Settings, now: datetime) -> dict[str, str | Address]:
+def _headers(mail: MailMessage, settings: Settings, now: datetime) -> dict[str, str | Address]:
     _refuse_line_breaks(mail.to, mail.name, mail.subject, mail.key, mail.stop or "")
     name, address = parseaddr(settings.mail_from)
     sender = Address(name, addr_spec=address)
@@ -97,8 +107,8 @@ def _headers(mail: Mail, settings: Settings, now: datetime) -> dict[str, str | A
 
 
 def _stop_headers(address: str | None) -> dict[str, str | Address]:
-    """RFC 2369, and RFC 8058, which lets mail programs press the button by themselves and
-    wants HTTPS for it."""
+    """Return the headers of RFC 2369, and over HTTPS of RFC 8058, with which mail programs stop
+    the mail themselves."""
     if address is None:
         return {}
     headers: dict[str, str | Address] = {"List-Unsubscribe": f"<{address}>"}
@@ -108,13 +118,13 @@ def _stop_headers(address: str | None) -> dict[str, str | Address]:
 
 
 def _refuse_line_breaks(*values: str) -> None:
-    """Refuse what could add a header of its own, whatever a server takes for a line's end."""
+    """Raise Refused for what some server might take for the end of a header's line."""
     if any(re.search(r"[\x00-\x1f\x7f\x85\u2028\u2029]", value) for value in values):
         raise Refused("a header would hold a line break")
 
 
 def _deliverable(address: str) -> str:
-    """The address with its domain in ASCII (RFC 5890), as every mail server knows it."""
+    """Return the address with its domain in ASCII (RFC 5890), which every mail server accepts."""
     try:
         checked = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
@@ -122,20 +132,22 @@ def _deliverable(address: str) -> str:
     return checked.ascii_email or checked.normalized
 
 
-def _add_calendar(message: EmailMessage, calendar: bytes, method: Method | None) -> None:
+def _add_calendar(message: EmailMessage, calendar: str, method: Method | None) -> None:
     """RFC 6047: text/calendar, with the same method in the type as in the body."""
     message.add_alternative(
-        calendar.decode(),
+        calendar,
         subtype="calendar",
         cte="base64",
         params={"method": str(method)},
     )
-    message.add_attachment(calendar, maintype="application", subtype="ics", filename=FILE_NAME)
+    message.add_attachment(
+        calendar.encode(), maintype="application", subtype="ics", filename=FILE_NAME
+    )
 
 
 @contextmanager
 def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
-    """A conversation with the mail server, secured and signed in as the settings say."""
+    """Yield a connection to the mail server, secured and signed in as the settings say."""
     server = _connect(settings)
     try:
         if settings.smtp_security == "starttls":
@@ -144,7 +156,7 @@ def _connected(settings: Settings) -> Iterator[smtplib.SMTP]:
             server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
         yield server
     finally:
-        # What was taken stays taken, however the farewell goes.
+        # What the server has taken stays taken, whatever QUIT is answered.
         with suppress(OSError, smtplib.SMTPException):
             server.quit()
         server.close()
@@ -162,19 +174,19 @@ def _hand_over(message: EmailMessage, server: smtplib.SMTP) -> None:
         server.send_message(message)
     except smtplib.SMTPRecipientsRefused as error:
         for code, _said in error.recipients.values():
-            _tell_apart(code, error)
+            _raise_for(code, error)
     except smtplib.SMTPDataError as error:
-        _tell_apart(error.smtp_code, error)
+        _raise_for(error.smtp_code, error)
     except smtplib.SMTPNotSupportedError as error:
         raise Refused("the mail server takes no such address") from error
 
 
-def _tell_apart(code: int, error: smtplib.SMTPException) -> None:
+def _raise_for(code: int, error: smtplib.SMTPException) -> None:
     kind = Refused if 500 <= code < 600 else Unreachable
     raise kind(f"the mail server answered {code}") from error
 
 
-def _words(error: Exception) -> str:
-    """What went wrong, without what the server said: that may name the recipient."""
+def _reason(error: Exception) -> str:
+    """Return what went wrong, without what the server said: that may name the recipient."""
     code = getattr(error, "smtp_code", None)
     return f"{type(error).__name__} {code}" if code else type(error).__name__

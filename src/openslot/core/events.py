@@ -1,0 +1,24 @@
+"""Events: what has happened, published through the outbox for the worker to act on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import outbox
+
+
+def publish(
+    session: Session, topic: str, *, now: datetime, **payload: UUID | datetime | str | int | None
+) -> None:
+    """Have the worker act on an event once this transaction is committed.
+
+    The outbox keeps the payload as JSON: UUIDs as text, instants in ISO 8601.
+    """
+    outbox.send(session, topic, {name: _plain(value) for name, value in payload.items()}, now=now)
+
+
+def _plain(value: UUID | datetime | str | int | None) -> str | int | None:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,246 @@
+"""What the template of a mail may say to its reader, as values in their language.
+
+Here it is decided what a reader may know: no value tells why a patient comes, or what a
+referral, a request or a health record says. The words around the values are in the templates.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from openslot.booking.events import Topic
+from openslot.booking.models import Appointment, Priority
+from openslot.core import formats
+from openslot.core.config import Settings
+from openslot.core.language import Language
+from openslot.notifications import ics
+from openslot.notifications.events import (
+    AppointmentEvent,
+    EmergencyEvent,
+    OfferEvent,
+    ReferralEvent,
+    RequestEvent,
+)
+from openslot.notifications.recipients import Recipient, Side
+from openslot.offers.links import token_of
+from openslot.requests.queries import Asked
+
+LINK_LIKE = re.compile(r"\w\.\w|[/@]")
+"""Names that a mail program would turn into a link are not greeted: nobody is to have us deliver
+their advertisement by registering somebody else's address."""
+
+Values = Mapping[str, object]
+"""What a template reads by name; None for what does not apply."""
+
+
+def appointment(event: AppointmentEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what patients, carers and those who give the care read of an appointment."""
+    appointment, is_practice = event.appointment, to.side is Side.PRACTICE
+    request = event.request if is_practice else None
+    hours = settings.cancel_cutoff_hours
+    return {
+        **_when(appointment, to),
+        **_with_and_where(appointment, to, settings),
+        **_change(event, to, between_departments=request is not None),
+        "patient": appointment.patient.name if appointment.patient and is_practice else None,
+        "requested_by": request.asking.name if request else None,
+        "is_urgent": _is_urgent(request) if request else None,
+        "notice": formats.duration(to.language, hours * 60) if hours else None,
+        "page": ics.page_of(appointment, settings.public_url),
+    }
+
+
+def requested_appointment(event: AppointmentEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what the department that requested an appointment reads of it: no patient."""
+    appointment, request = event.appointment, event.request
+    if request is None:
+        raise LookupError
+    return {
+        **_request(request, settings),
+        **_when(appointment, to),
+        **_change(event, to, between_departments=True),
+    }
+
+
+def request(event: RequestEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what a department reads of what the other one did about a request."""
+    asked = event.request
+    other = asked.department if to.department_id == asked.asking.id else asked.asking
+    start = formats.day_time(to.language, asked.starts_at, asked.zone, year=True)
+    return {
+        **_request(asked, settings),
+        "other": other.name,
+        "when": start,
+        "start": start,
+        "length": formats.duration(to.language, asked.request.minutes),
+        **dict.fromkeys(CHANGE),
+    }
+
+
+def referral(event: ReferralEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what patients and practitioners read of a referral: who, and until when."""
+    letter = event.letter
+    expires = letter.referral.expires_at
+    zone = to.zone or "UTC"
+    return {
+        "patient": letter.patient.name,
+        "gp": letter.gp.name,
+        "specialist": letter.addressee.name if letter.addressee else None,
+        "expires": formats.day_long(to.language, expires, zone, year=True) if expires else None,
+        "page": page(settings, f"referrals/{letter.referral.id}"),
+    }
+
+
+def offer(event: OfferEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what is said of a time that is held for the reader, with the link that answers."""
+    appointment, replaced = event.appointment, event.replaced
+    link = f"offers/{token_of(settings.key(), event.offer.id)}"
+    return {
+        **_when(appointment, to),
+        **_with_and_where(appointment, to, settings),
+        "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
+        "expires": _start(to.language, event.offer.expires_at, appointment),
+        "page": page(settings, link),
+    }
+
+
+def emergency(event: EmergencyEvent, to: Recipient, settings: Settings) -> Values:
+    """Return what is said of emergency access to a health record; administrators are not told
+    whose it is."""
+    access, zone = event.access, ZoneInfo(to.zone or settings.time_zone)
+    link = {
+        Side.PATIENT: "history/reads",
+        Side.CARER: f"history/{access.patient_id}/reads",
+        Side.PRACTICE: "admin/audit?group=records",
+    }
+    return {
+        "practitioner": event.practitioner.name,
+        "opened": _in_zone(to.language, access.starts_at, zone),
+        "open_until": _in_zone(to.language, access.ends_at, zone),
+        "page": page(settings, link[to.side]),
+    }
+
+
+def page(settings: Settings, path: str) -> str | None:
+    """Return the whole address of a page; None where no public address is set."""
+    return f"{settings.public_url.rstrip('/')}/{path}" if settings.public_url else None
+
+
+def for_every_mail(name: str, settings: Settings) -> Values:
+    """Return what every template may read, whatever else it is given."""
+    return {
+        "name": "" if LINK_LIKE.search(name) else name,
+        "network_name": settings.network_name,
+        "emergency_number": settings.emergency_number,
+        "facts": (),
+        "clock_note": None,
+        "dependent": None,
+        "kind": None,
+        "stop_page": None,
+    }
+
+
+# Parts of the above
+
+CHANGE = ("old_start", "moved_by", "cancelled_by", "reason")
+"""What is said of a change to an appointment."""
+
+
+def _when(appointment: Appointment, to: Recipient) -> Values:
+    """Return the start, for a subject and in full, how long it takes, and how far the reader's
+    clock is from the centre's."""
+    start = appointment.starts_at
+    reader_zone = to.zone or appointment.zone
+    return {
+        "when": formats.day_time(to.language, start, appointment.zone, year=True),
+        "start": _start(to.language, start, appointment),
+        "length": formats.duration(to.language, appointment.minutes),
+        "clock_note": formats.zone_difference(to.language, reader_zone, appointment.zone, start),
+    }
+
+
+def _start(language: Language, start: datetime, appointment: Appointment) -> str:
+    """Return day and time at the centre, such as "Monday 23 November 2026, 10:30 am, Sydney time
+    (UTC+11:00)"."""
+    return language.gettext(
+        "%(time)s, %(zone)s (%(offset)s)",
+        time=formats.day_time(language, start, appointment.zone, year=True),
+        zone=formats.zone_city(language, appointment.zone),
+        offset=formats.offset(start, appointment.zone),
+    )
+
+
+def _in_zone(language: Language, instant: datetime, zone: ZoneInfo) -> str:
+    """Return day and time with the zone: "Monday 2 November 2026, 12:00 pm, Sydney time"."""
+    return language.gettext(
+        "%(time)s, %(zone)s",
+        time=formats.day_time(language, instant, zone, year=True),
+        zone=formats.zone_city(language, zone),
+    )
+
+
+def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings) -> Values:
+    """Return with whom and where; for patients also the nearest telephone number."""
+    is_practice = to.side is Side.PRACTICE
+    phones = (
+        part.phone
+        for part in (appointment.service, appointment.department, appointment.centre)
+        if part
+    )
+    phone = None if is_practice else next(filter(None, phones), None)
+    return {
+        "service": appointment.service.name if appointment.service else None,
+        "with_whom": None if appointment.service or is_practice else appointment.with_whom,
+        "place": ics.place_of(appointment.centre),
+        "phone": formats.phone(phone, settings.country) if phone else None,
+    }
+
+
+def _request(asked: Asked, settings: Settings) -> Values:
+    return {
+        "service": asked.service.name,
+        "department": asked.department.name,
+        "requested_by": asked.asking.name,
+        "is_urgent": _is_urgent(asked),
+        "place": asked.centre.name,
+        "page": page(settings, f"requests/{asked.request.id}"),
+    }
+
+
+def _is_urgent(asked: Asked) -> bool:
+    return asked.request.priority == Priority.URGENT
+
+
+def _change(event: AppointmentEvent, to: Recipient, *, between_departments: bool) -> Values:
+    """Return the old start, who cancelled and why; between departments also who moved it."""
+    values: dict[str, object] = dict.fromkeys(CHANGE)
+    if event.topic == Topic.MOVED and event.change.was:
+        old_start = datetime.fromisoformat(event.change.was)
+        values["old_start"] = _start(to.language, old_start, event.appointment)
+    if event.topic == Topic.MOVED and between_departments:
+        values["moved_by"] = _done_by(event, to, between_departments)
+    if event.topic == Topic.CANCELLED:
+        values["cancelled_by"] = _done_by(event, to, between_departments)
+        values["reason"] = event.appointment.status_reason
+    return values
+
+
+def _done_by(event: AppointmentEvent, to: Recipient, between_departments: bool) -> str | None:
+    """Return who acted: of staff their centre, and between departments their department; there
+    the patient has no name."""
+    appointment, language = event.appointment, to.language
+    if event.by is None:
+        return None
+    if event.by == to.account_id:
+        return language.gettext("You")
+    is_patient = appointment.patient is not None and appointment.patient.account_id == event.by
+    if between_departments:
+        department = event.acting_department
+        if department is None and is_patient:
+            return language.gettext("The patient")
+        return department.name if department else appointment.centre.name
+    for person in (appointment.patient, appointment.practitioner):
+        if person and person.account_id == event.by:
+            return person.name
+    return appointment.centre.name

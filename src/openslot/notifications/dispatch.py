@@ -1,0 +1,155 @@
+"""From events to mails in the outbox: written by the table of mails.py, sent by the worker.
+
+Mails are queued in the transaction that marks their event as done. A mail about an event names
+it, and is looked at again right before it is sent: what is stale by then is not sent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from openslot.core import outbox
+from openslot.core.config import Settings
+from openslot.core.ids import new_id
+from openslot.core.language import Language, language
+from openslot.identity.models import Account
+from openslot.notifications import contents, ics, reminders
+from openslot.notifications.calendar_titles import title
+from openslot.notifications.delivery import MailMessage
+from openslot.notifications.events import AppointmentEvent, Payload
+from openslot.notifications.ics import Attendee, Method
+from openslot.notifications.mails import MAILS, AccountMail, Mail
+from openslot.notifications.preferences import stop_link, wants
+from openslot.notifications.recipients import Recipient
+from openslot.notifications.rendering import render
+
+MAIL = "mail"
+"""The topic of mails in the outbox."""
+
+
+def notify(
+    session: Session, topic: str, payload: Payload, *, now: datetime, settings: Settings
+) -> None:
+    """Queue the mails about an event, unless it is stale, and reminders of an appointment.
+
+    Nobody gets mail of a kind that they have switched off.
+    """
+    about = MAILS[topic].about
+    event = about.load(session, topic, payload)
+    if event is None or (about.is_stale and about.is_stale(event, now)):
+        return
+    for mail in MAILS[topic].mails:
+        content = mail.content or about.content
+        for to in mail.to(event, settings):
+            if mail.reminder:
+                reminders.schedule(event, to, settings, now=now)
+            if mail.kind and not wants(session, to.account_id, mail.kind):
+                continue
+            message = _message(mail, event.key, to, content(event, to, settings), settings)
+            if mail.calendar:
+                message = _with_entry(message, event, to, settings, mail.calendar, now)
+            due = reminders.awake(event, to, settings, now=now) if mail.quiet else None
+            queue_mail(session, message, now=now, about={**payload, "topic": topic}, due=due)
+
+
+def is_outdated(session: Session, packed: Mapping[str, Any], *, now: datetime) -> bool:
+    """Return whether the event that a queued mail is about has become stale."""
+    payload = dict(packed.get("about") or {})
+    topic = payload.pop("topic", None)
+    about = MAILS[topic].about if topic in MAILS else None
+    if about is None or about.is_stale is None:
+        return False
+    event = about.load(session, topic, payload)
+    return event is None or about.is_stale(event, now)
+
+
+def account_mail(
+    kind: AccountMail, to: str, name: str, link: str, language: Language, settings: Settings
+) -> MailMessage:
+    """Return a mail about an account; ``link`` is where its button leads."""
+    values = {**contents.for_every_mail(name, settings), "page": link}
+    rendered = render(kind, language, values)
+    return MailMessage(to, rendered.subject, rendered.text, rendered.html, key=new_id().hex)
+
+
+def queue_account_mail(
+    session: Session,
+    kind: str,
+    account: Account,
+    link: str,
+    now: datetime,
+    settings: Settings,
+    *,
+    to: str | None = None,
+) -> UUID:
+    """Write to the owner of an account, in its language; ``kind`` is an :class:`AccountMail`.
+
+    ``to`` may be another address than the account's, such as the one that it has just left.
+    """
+    reader_language = language(account.locale, settings.locale)
+    address = to or account.email
+    mail = account_mail(AccountMail(kind), address, account.name, link, reader_language, settings)
+    return queue_mail(session, mail, now=now)
+
+
+def queue_mail(
+    session: Session,
+    mail: MailMessage,
+    *,
+    now: datetime,
+    about: Mapping[str, Any] | None = None,
+    due: datetime | None = None,
+) -> UUID:
+    """Have the worker send a mail once this transaction is committed; return its id there.
+
+    ``about`` is the event that it is about, and ``due`` when it is sent at the earliest.
+    """
+    return outbox.send(session, MAIL, {**mail.packed(), "about": about}, now=now, due=due)
+
+
+def _message(
+    mail: Mail[Any], key: str, to: Recipient, content: contents.Values, settings: Settings
+) -> MailMessage:
+    stop = stop_link(settings, to.account_id, mail.kind) if mail.kind else None
+    values = {
+        **contents.for_every_mail(to.name, settings),
+        **content,
+        "dependent": to.dependent,
+        "kind": mail.kind,
+        "stop_page": stop,
+    }
+    rendered = render(mail.template, to.language, values)
+    return MailMessage(
+        to=to.email,
+        name=to.name,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        key=f"{key}.{mail.template}.{to.key}",
+        stop=stop,
+    )
+
+
+def _with_entry(
+    message: MailMessage,
+    event: AppointmentEvent,
+    to: Recipient,
+    settings: Settings,
+    method: Method,
+    now: datetime,
+) -> MailMessage:
+    """Add the appointment for the reader's calendar (RFC 6047)."""
+    entry = ics.calendar_entry(
+        event.appointment,
+        method=method,
+        public_url=settings.public_url,
+        organizer=settings.mail_from,
+        now=now,
+        attendee=Attendee(to.name, to.email),
+        summary=title(event.appointment, to.side, to.language),
+    )
+    return replace(message, calendar=entry.decode(), method=method)
