@@ -19,20 +19,18 @@ from openslot.core.errors import Failure
 
 
 class BrokenReferences(Failure):
-    """A migration of SQLite would leave rows that point to nothing; it was undone."""
+    """{rows} rows of {tables} would point to nothing. The database is as it was before.
 
-    code = "broken-references"
-    sentence = "{rows} rows of {tables} would point to nothing. The database is as it was before."
+    Raised by a migration on SQLite, which was undone.
+    """
 
 
 class CannotKeepText(Failure):
-    """The database was made for the letters of some languages only."""
+    """The database was made with the encoding {encoding}, which cannot keep every name. Make it
+    anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0
 
-    code = "cannot-keep-text"
-    sentence = (
-        "The database was made with the encoding {encoding}, which cannot keep every name."
-        " Make it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
-    )
+    The encoding of the database has the letters of some languages only.
+    """
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
