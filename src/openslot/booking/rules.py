@@ -27,6 +27,7 @@ from openslot.booking.errors import (
     WrongMove,
 )
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core import transitions
 from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import Profession
 from openslot.directory.rules import Actor, works_with_patients
@@ -82,7 +83,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
         if status not in (Status.ENTERED_IN_ERROR, Status.LAPSED)
     },
 }
-"""Who may take a visit from one status to another; what is not here nobody may."""
+"""Who may change one status to another; anything not listed is forbidden."""
 
 ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
@@ -116,11 +117,7 @@ def check_move(
     part: Part, visit: Standing, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
-    allowed = MOVES.get((visit.status, to))
-    if allowed is None:
-        raise WrongMove
-    if part not in allowed:
-        raise Forbidden
+    transitions.check(MOVES, (visit.status, to), part, unlisted=WrongMove, unmet=Forbidden)
     if to is Status.CANCELLED:
         check_change_time(part, visit, now=now, cutoff=cutoff)
     if to is Status.ARRIVED and now < visit.starts_at - ARRIVES_EARLIEST:
@@ -139,14 +136,9 @@ def moves_now(
     part: Part, visit: Standing, *, now: datetime, cutoff: timedelta
 ) -> frozenset[Status]:
     """The statuses that this part may give the visit at this moment."""
-    possible = set()
-    for status in Status:
-        try:
-            check_move(part, visit, status, now=now, cutoff=cutoff)
-        except (WrongMove, Forbidden, TooEarly, TooLateToChange):
-            continue
-        possible.add(status)
-    return frozenset(possible)
+    return transitions.allowed(
+        Status, lambda to: check_move(part, visit, to, now=now, cutoff=cutoff)
+    )
 
 
 def may_reschedule(part: Part, visit: Standing, *, now: datetime, cutoff: timedelta) -> bool:
