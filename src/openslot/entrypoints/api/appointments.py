@@ -228,9 +228,9 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     """List one's own visits by start: a patient's, a practitioner's, a department's or centre's."""
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
-    if after is not None:
-        where.append(queries.after(*after))
-    rows = search.visits_for(reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1)
+    rows = search.visits_for(
+        reader(), bearer.actor(), *where, now=now(), after=after, limit=query.limit + 1
+    )
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 

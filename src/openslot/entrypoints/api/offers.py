@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.commands import visit_for
 from openslot.booking.queries import Visit
+from openslot.core import keyset
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -66,9 +67,8 @@ class OfferList(Listing[Offer]):
 def list_offers(query: Paged) -> Listing[Offer]:
     """List what one can take now: for oneself, whom one cares for, or one's department."""
     after = read_cursor(query.after, instant, UUID)
-    found = sorted(answers.open_for(reader(), bearer.actor(), now=now()), key=_place)
-    rows = [one for one in found if after is None or _place(one) > tuple(after)]
-    return page(OfferList, rows, query, _shown, _place)
+    offers = answers.open_for(reader(), bearer.actor(), now=now())
+    return page(OfferList, keyset.sort_after(offers, _place, after), query, _shown, _place)
 
 
 @service.operation("GET", ONE, scope="care:write", rule=Rule.RELATED, answer=Offer)
