@@ -38,8 +38,8 @@ lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 
-migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes", or FIRST=1)
-	$(BIN)/python scripts/new_migration.py $(if $(FIRST),--first,"$(MESSAGE)")
+migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes")
+	$(BIN)/python scripts/new_migration.py "$(MESSAGE)"
 
 .venv/.run: requirements.txt pyproject.toml scripts/setup.sh
 	@scripts/setup.sh requirements.txt

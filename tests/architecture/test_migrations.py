@@ -147,6 +147,19 @@ def signed_in(tmp_path: Path) -> Engine:
     return engine
 
 
+@pytest.mark.parametrize("revision", ["0003", "0099"])
+def test_a_database_of_an_unknown_revision_is_refused_in_a_sentence(
+    signed_in: Engine, revision: str
+) -> None:
+    with signed_in.begin() as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+    for change in (run.upgrade, lambda engine: run.downgrade(engine, "base")):
+        with pytest.raises(run.UnknownRevision, match=f"is at revision {revision}, .* knows 0006 "):
+            change(signed_in)
+    assert run.current(signed_in) == revision
+    assert sessions(signed_in) == 1
+
+
 def _row(table: str) -> dict[str, Any]:
     """Something in each column that must have a value; the ids are the same in each table."""
     columns = metadata.tables[table].columns

@@ -203,5 +203,5 @@ def test_others_decide_nothing(app: Flask, world: World, person: str) -> None:
 def test_an_appointment_outside_is_not_decided_about(world: World, away_from: Program) -> None:
     keep = {"decisions": [{"appointment": str(world.appointments["owner"]), "choice": "keep"}]}
     answer: Any = away_from.send("POST", f"{PATH}/decisions", keep)
-    assert (answer.status_code, answer.json["code"]) == (409, "not-inside")
+    assert (answer.status_code, answer.json["code"]) == (409, "outside-absence")
     assert away_from.send("POST", f"{PATH}/decisions", {"decisions": []}).status_code == 422

@@ -60,7 +60,7 @@ def test_taking_an_offer_moves_the_appointment_once(
     assert taken.json["id"] == str(world.appointments["owner"])
     assert patient.send("POST", there, Idempotency_Key="once").json == taken.json
     late = patient.send("POST", there)
-    assert (late.status_code, late.json["code"]) == (410, "offer-over")
+    assert (late.status_code, late.json["code"]) == (410, "offer-expired")
     assert patient.get(PATH)["items"] == []
     assert patient.get(f"{PATH}/{offer['id']}")["status"] == "accepted"
 

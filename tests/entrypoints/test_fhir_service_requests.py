@@ -601,9 +601,9 @@ def test_a_specialist_is_booked_with_a_letter_that_fits_only(
         (ward, appointment(time, world, draft["id"]), 403, "referral-required"),
         (ward, appointment(time, world, ended["id"]), 409, "referral-spent"),
         (ward, appointment(time, world, over["id"]), 409, "referral-spent"),
-        (ward, appointment(time, world, "nothing"), 422, "unfitting"),
-        (ward, body | {"basedOn": [link("CarePlan", mine["id"])]}, 422, "unfitting"),
-        (ward, body | {"basedOn": body["basedOn"] * 2}, 422, "unfitting"),
+        (ward, appointment(time, world, "nothing"), 422, "unprocessable-resource"),
+        (ward, body | {"basedOn": [link("CarePlan", mine["id"])]}, 422, "unprocessable-resource"),
+        (ward, body | {"basedOn": body["basedOn"] * 2}, 422, "unprocessable-resource"),
     ):
         for status_wanted in ("booked", "pending"):
             refused = book(program, booking_request | {"status": status_wanted})

@@ -19,6 +19,7 @@ from openslot.core import audit, outbox
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.keyset import Key
 from openslot.core.language import language
 from openslot.directory.rules import Actor
 from openslot.exchange.history import document, whole
@@ -28,7 +29,6 @@ from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
-from openslot.records.queries import Mark
 from racing import race
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, build_town
 
@@ -314,7 +314,7 @@ def test_a_history_is_paged_without_loss_also_among_equal_times(surgery: Surgery
     for number in range(7):
         surgery.note(text=f"Note {number}", now=NOW + (number // 3) * HOUR)
     seen: list[str] = []
-    mark: Mark | None = None
+    mark: Key | None = None
     while True:
         page = surgery.database.read(
             lambda session, mark=mark: queries.entries(  # type: ignore[misc]
@@ -324,7 +324,7 @@ def test_a_history_is_paged_without_loss_also_among_equal_times(surgery: Surgery
         if not page:
             break
         seen += [one.entry.text for one in page]
-        mark = Mark(page[-1].entry.recorded_at, page[-1].entry.id)
+        mark = (page[-1].entry.recorded_at, page[-1].entry.id)
     assert sorted(seen) == [f"Note {number}" for number in range(7)]
     assert seen[0] == "Note 6"
 

@@ -32,7 +32,7 @@ from openslot.offers.errors import (
     DuplicateTime,
     HasArrived,
     OfferExpired,
-    OutsideNetwork,
+    OutsideAbsence,
 )
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
 from openslot.offers.rebooking import Decided, Hit
@@ -128,7 +128,7 @@ def test_who_runs_one_centre_decides_about_appointments_there_alone(
             lambda session: rebooking.decide(session, manager, town.gp, decisions, now=NOW)
         )
 
-    with pytest.raises(OutsideNetwork):
+    with pytest.raises(OutsideAbsence):
         decide(there)
     assert decide(here) == 1
 
@@ -359,7 +359,7 @@ def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, tow
         enter(sqlite_database, town, {one.id: same, other.id: same})
     with pytest.raises(Invalid):
         enter(sqlite_database, town, {one.id: KEEP, other.id: Decided(Choice.MOVE)})
-    with pytest.raises(OutsideNetwork):
+    with pytest.raises(OutsideAbsence):
         sqlite_database.run(
             lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
         )

@@ -20,6 +20,7 @@ START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # Monday 23 November, 10:30 
 HALF_HOUR = timedelta(minutes=30)
 NAIVE = datetime(2026, 11, 23, 10, 30)  # noqa: DTZ001 -- what must be refused
 NBSP = "\u00a0"
+THIN = "\u2009"
 OTHER_LOCALES = ["ar", "es", "fr", "ga", "zh_Hans_CN"]
 
 
@@ -85,12 +86,15 @@ def test_day_and_time_are_joined_by_the_locale() -> None:
 
 def test_a_range_of_times_says_am_once_when_both_are_in_the_morning() -> None:
     end = START + HALF_HOUR
-    assert formats.time_range(START, end, SYDNEY) == f"10:30 to 11:00{NBSP}am"
+    assert formats.time_range(START, end, SYDNEY) == f"10:30{NBSP}–{NBSP}11:00{NBSP}am"
 
 
 @pytest.mark.parametrize(
     ("hours", "words"),
-    [(2, f"10:30{NBSP}am to 12:30{NBSP}pm"), (24, f"10:30{NBSP}am to 10:30{NBSP}am")],
+    [
+        (2, f"10:30{NBSP}am{NBSP}–{NBSP}12:30{NBSP}pm"),
+        (24, f"10:30{NBSP}am{NBSP}–{NBSP}10:30{NBSP}am"),
+    ],
 )
 def test_a_range_over_noon_or_midnight_says_both(hours: int, words: str) -> None:
     assert formats.time_range(START, START + timedelta(hours=hours), SYDNEY) == words
@@ -99,10 +103,10 @@ def test_a_range_over_noon_or_midnight_says_both(hours: int, words: str) -> None
 @pytest.mark.parametrize(
     ("end", "words"),
     [
-        (date(2026, 11, 23), "23 November"),
-        (date(2026, 11, 29), "23 – 29 November"),
-        (date(2026, 12, 6), "23 November – 6 December"),
-        (date(2027, 1, 3), "23 November 2026 – 3 January 2027"),
+        (date(2026, 11, 23), "23 Nov"),
+        (date(2026, 11, 29), "23–29 Nov"),
+        (date(2026, 12, 6), f"23 Nov{THIN}–{THIN}6 Dec"),
+        (date(2027, 1, 3), f"23 Nov 2026{THIN}–{THIN}3 Jan 2027"),
     ],
 )
 def test_a_range_of_days(end: date, words: str) -> None:
@@ -111,7 +115,7 @@ def test_a_range_of_days(end: date, words: str) -> None:
 
 def test_a_range_of_days_with_its_year() -> None:
     week = formats.date_range(START, START + timedelta(days=6), SYDNEY, year=True)
-    assert week == "23 – 29 November 2026"
+    assert week == "23–29 Nov 2026"
 
 
 @pytest.mark.parametrize("locale", OTHER_LOCALES)
@@ -282,11 +286,11 @@ def test_english_that_writes_the_day_first_reads_as_the_design_does(
 @pytest.mark.parametrize(
     ("locale", "full", "short", "time", "week"),
     [
-        ("en_US", "Monday, November 23, 2026", "Mon, Nov 23", "10:30 AM", "November 23 – 29"),
-        ("ar", "الاثنين، 23 نوفمبر 2026", "الاثنين، 23 نوفمبر", "10:30 ص", "23 – 29 نوفمبر"),
-        ("es", "lunes, 23 de noviembre de 2026", "lun, 23 nov", "10:30", "23 – 29 de noviembre"),
-        ("fr", "lundi 23 novembre 2026", "lun. 23 nov.", "10:30", "23 – 29 novembre"),
-        ("ga", "Dé Luain 23 Samhain 2026", "Luan 23 Samh", "10:30", "23 – 29 Samhain"),
+        ("en_US", "Monday, November 23, 2026", "Mon, Nov 23", "10:30 AM", f"Nov 23{THIN}–{THIN}29"),
+        ("ar", "الاثنين، 23 نوفمبر 2026", "الاثنين، 23 نوفمبر", "10:30 ص", "23–29 نوفمبر"),
+        ("es", "lunes, 23 de noviembre de 2026", "lun, 23 nov", "10:30", "23–29 nov"),
+        ("fr", "lundi 23 novembre 2026", "lun. 23 nov.", "10:30", "23–29 nov."),
+        ("ga", "Dé Luain 23 Samhain 2026", "Luan 23 Samh", "10:30", f"23{THIN}–{THIN}29 Samh"),
         ("zh_Hans_CN", "2026年11月23日星期一", "11月23日周一", "10:30", "11月23日至29日"),
     ],
 )
@@ -306,5 +310,5 @@ def test_templates_have_every_format_as_a_filter(app: Flask) -> None:
             "{{ at|time_range(at + half, zone) }}, {{ zone|zone_city }}"
         )
         words = page.render(at=START, half=HALF_HOUR, zone=SYDNEY)
-    assert words == f"10:30 to 11:00{NBSP}am, Sydney time"
+    assert words == f"10:30{NBSP}–{NBSP}11:00{NBSP}am, Sydney time"
     assert {function.__name__ for function in formats.FORMATS} <= app.jinja_env.filters.keys()

@@ -10,10 +10,7 @@ LONGEST = 300
 
 
 class IdentifierTaken(Conflict):
-    """Another appointment has it."""
-
-    code = "identifier-taken"
-    sentence = "Another appointment has this identifier already."
+    """Another appointment has this identifier already."""
 
 
 def name(session: Session, appointment: Appointment, external_id: str) -> None:

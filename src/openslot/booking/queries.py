@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING, LIVE
 from openslot.booking.whom import ForWhom
-from openslot.core.db import behind
+from openslot.core import keyset
 from openslot.directory.models import (
     Centre,
     Department,
@@ -60,14 +60,17 @@ def appointments(
     session: Session,
     *where: ColumnElement[bool],
     newest_first: bool = False,
+    after: keyset.Key | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """The appointments that fit, by start; one statement. Lapsed holds are left out."""
-    order = (Appointment.starts_at, Appointment.id)
+    """Return the appointments that fit, by start and id, from after the key ``after``; one
+    statement. Lapsed holds are left out."""
+    columns = (Appointment.starts_at, Appointment.id)
+    order = [column.desc() for column in columns] if newest_first else columns
     query = _appointments().where(Appointment.status != Status.EXPIRED, *where)
-    query = query.order_by(*(column.desc() for column in order) if newest_first else order)
-    return list(session.scalars(query.limit(limit).offset(offset or None)))
+    query = keyset.page(query, order, after, limit)
+    return list(session.scalars(query.offset(offset or None)))
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
@@ -120,11 +123,6 @@ def live() -> ColumnElement[bool]:
 def live_or_done() -> ColumnElement[bool]:
     """Appointments that stand: to come, going on, or over as they should be."""
     return Appointment.status.in_(LIVE | {Status.FULFILLED})
-
-
-def after(start: datetime, appointment_id: UUID) -> ColumnElement[bool]:
-    """Appointments behind this one in the order of their starts."""
-    return behind((Appointment.starts_at, Appointment.id), (start, appointment_id))
 
 
 def gone_by(now: datetime) -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from openslot.booking.errors import (
     TooShortNotice,
 )
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core import transitions
 from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import Profession
 from openslot.directory.rules import Actor, works_with_patients
@@ -82,7 +83,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
         if status not in (Status.ENTERED_IN_ERROR, Status.EXPIRED)
     },
 }
-"""Who may take an appointment from one status to another; what is not here nobody may."""
+"""Who may change one status to another; anything not listed is forbidden."""
 
 ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
@@ -109,11 +110,9 @@ def check_move(
     part: Part, appointment: Appointment, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
-    allowed = MOVES.get((appointment.status, to))
-    if allowed is None:
-        raise InvalidTransition
-    if part not in allowed:
-        raise Forbidden
+    transitions.check(
+        MOVES, (appointment.status, to), part, unlisted=InvalidTransition, unmet=Forbidden
+    )
     if to is Status.CANCELLED:
         check_change_time(part, appointment, now=now, cutoff=cutoff)
     if to is Status.ARRIVED and now < appointment.starts_at - ARRIVES_EARLIEST:
@@ -134,14 +133,9 @@ def moves_now(
     part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> frozenset[Status]:
     """The statuses that this part may give the appointment at this moment."""
-    possible = set()
-    for status in Status:
-        try:
-            check_move(part, appointment, status, now=now, cutoff=cutoff)
-        except (InvalidTransition, Forbidden, TooEarly, TooLateToChange):
-            continue
-        possible.add(status)
-    return frozenset(possible)
+    return transitions.allowed(
+        Status, lambda to: check_move(part, appointment, to, now=now, cutoff=cutoff)
+    )
 
 
 def may_reschedule(

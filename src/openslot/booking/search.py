@@ -12,6 +12,7 @@ from openslot.booking import queries
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition, claims_one_of
 from openslot.booking.rules import CLAIMING
+from openslot.core import keyset
 from openslot.core.db import Instant
 from openslot.directory.models import Centre, Patient
 from openslot.directory.rules import Actor
@@ -72,12 +73,20 @@ def appointments_for(
     *where: Condition,
     now: datetime,
     newest_first: bool = False,
+    after: keyset.Key | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """The appointments that fit and that the actor has a part in, by start; one statement."""
+    """Return the appointments that fit and that the actor has a part in, by start and id, from
+    after the key ``after``; one statement."""
     return queries.appointments(
-        session, seen_by(actor, now), *where, newest_first=newest_first, limit=limit, offset=offset
+        session,
+        seen_by(actor, now),
+        *where,
+        newest_first=newest_first,
+        after=after,
+        limit=limit,
+        offset=offset,
     )
 
 

@@ -7,7 +7,7 @@ Commands take a session and never commit, so that they compose. An entry point c
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
-    ColumnElement,
     CursorResult,
     DateTime,
     Delete,
@@ -25,13 +24,11 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     Update,
-    and_,
     create_engine,
     delete,
     event,
     inspect,
     make_url,
-    or_,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Dialect, ExceptionContext
@@ -246,15 +243,6 @@ def remove(session: Session, row: Base) -> None:
     if changed(session, delete(type(row)).where(*(column == value for column, value in key))) != 1:
         raise LostRace
     session.expunge(row)
-
-
-def behind(columns: Sequence[Any], key: Sequence[Any]) -> ColumnElement[bool]:
-    """Rows that come after ``key`` in ascending order of ``columns``, the last of which is
-    unique. Written out, since not every engine uses an index for a comparison of rows."""
-    if len(columns) == 1:
-        return cast(ColumnElement[bool], columns[0] > key[0])
-    rest = behind(columns[1:], key[1:])
-    return or_(columns[0] > key[0], and_(columns[0] == key[0], rest))
 
 
 def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, met: Any) -> None:

@@ -1,19 +1,31 @@
 """Failures that a person can understand, without any word of HTTP.
 
-Each has a stable ``code`` for programs and a ``sentence`` for people. The sentence is a
-gettext message id with ``{name}`` places, filled from ``params`` after translation.
+Each has a stable ``code`` for programs and a ``sentence`` for people, and both follow from the
+class: the code is its name (``slot-taken`` for ``SlotTaken``), the sentence the first paragraph of
+its docstring; further paragraphs are for readers of the code. A class that needs another code or
+sentence assigns it. The sentence is a gettext message id with ``{name}`` places, filled from
+``params`` after translation.
+
+Docstrings are needed at run time, so OpenSlot does not run under ``python -OO``.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
 class Failure(Exception):
-    """What did not go through, with a code, a sentence and, where one field is to blame, its
-    name."""
+    """Say what did not go through; ``field`` is the name of the field to blame, if one is."""
 
     code: ClassVar[str] = "error"
     sentence: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "code" not in vars(cls):
+            cls.code = kebab_case(cls.__name__)
+        if "sentence" not in vars(cls) and cls.__doc__:
+            cls.sentence = _first_paragraph(cls.__doc__)
 
     def __init__(self, sentence: str | None = None, *, field: str | None = None, **params: Any):
         self.message = sentence if sentence is not None else self.sentence
@@ -25,56 +37,69 @@ class Failure(Exception):
         return self.message.format(**self.params)
 
 
+def kebab_case(name: str) -> str:
+    """Return the name of a class as a code: ``slot-taken`` for ``SlotTaken``."""
+    return re.sub(r"(?<=.)(?=[A-Z])", "-", name).lower()
+
+
+def _first_paragraph(docstring: str) -> str:
+    """Return the text up to the first empty line, on one line."""
+    return " ".join(docstring.strip().split("\n\n", 1)[0].split())
+
+
 class DomainError(Failure):
-    """A refusal of a rule, which the reader may be able to do something about."""
+    """This was refused.
+
+    A rule refuses it, and the reader may be able to do something about that.
+    """
 
 
 class Malformed(DomainError):
-    """What came cannot be read at all: a date that is no date, an id that is no id."""
+    """This request could not be read. Check the address or the form and try again.
 
-    code = "malformed"
-    sentence = "This request could not be read. Check the address or the form and try again."
+    The input cannot be read at all: a date that is no date, an id that is no id.
+    """
 
 
 class Invalid(DomainError):
-    """What came can be read, and a rule refuses it."""
+    """Check what you entered.
 
-    code = "invalid"
-    sentence = "Check what you entered."
+    The input can be read, and a rule refuses it.
+    """
 
 
 class Unauthenticated(DomainError):
-    """Nobody is signed in, or the proof of who they are does not hold."""
+    """Sign in to go on.
 
-    code = "unauthenticated"
-    sentence = "Sign in to go on."
+    Nobody is signed in, or the proof of identity does not hold.
+    """
 
 
 class Forbidden(DomainError):
-    """Known, and not allowed."""
+    """Your account may not do this.
 
-    code = "forbidden"
-    sentence = "Your account may not do this."
+    The account is known, and lacks the right.
+    """
 
 
 class NotFound(DomainError):
-    """There is nothing here for this reader; whether it exists is not said."""
+    """There is nothing here under this address.
 
-    code = "not-found"
-    sentence = "There is nothing here under this address."
+    The reader does not learn whether it exists.
+    """
 
 
 class Conflict(DomainError):
-    """The state of things has moved on, or stands against it."""
+    """Somebody changed this a moment ago. Load the page again and repeat your change.
 
-    code = "conflict"
-    sentence = "Somebody changed this a moment ago. Load the page again and repeat your change."
+    The state that the change was made from is no longer the present one.
+    """
 
 
 class StaleVersion(Conflict):
     """The version that the change was made from is no longer the newest."""
 
-    code = "stale-version"
+    sentence = Conflict.sentence
 
 
 _FILLED_IN = {
@@ -87,10 +112,10 @@ _FILLED_IN = {
 
 
 class AlreadyThere(Conflict):
-    """A value that must be one of its kind is there already, and no rule said so before."""
+    """There is already one with this {what}. Choose another, or change that one.
 
-    code = "already-there"
-    sentence = "There is already one with this {what}. Choose another, or change that one."
+    Raised for a unique key of the database, where no rule noticed before.
+    """
 
     @classmethod
     def of(cls, columns: Sequence[str]) -> Conflict:
@@ -101,17 +126,17 @@ class AlreadyThere(Conflict):
 
 
 class Expired(DomainError):
-    """It was there, for a time that is over."""
+    """This link or request has run out. Ask for a new one.
 
-    code = "expired"
-    sentence = "This link or request has run out. Ask for a new one."
+    It was there for a time that is over.
+    """
 
 
 class RateLimited(DomainError):
-    """Too many attempts; wait ``retry_after`` seconds, which the sentence rounds up."""
+    """Too many attempts. Try again in {minutes} minutes.
 
-    code = "rate-limited"
-    sentence = "Too many attempts. Try again in {minutes} minutes."
+    ``retry_after`` is in seconds; the sentence rounds it up to minutes.
+    """
 
     def __init__(self, sentence: str | None = None, *, retry_after: int = 60, **params: Any):
         self.retry_after = retry_after
@@ -122,33 +147,32 @@ class RateLimited(DomainError):
 
 
 class Busy(DomainError):
-    """The database could not finish the work among so many others; nothing was changed."""
+    """So many people are booking just now that this did not go through. Try again.
 
-    code = "busy"
-    sentence = "So many people are booking just now that this did not go through. Try again."
+    The database could not finish the work among so many others; nothing was changed.
+    """
 
     retry_after: ClassVar[int] = 1
     """Seconds after which it is worth trying again."""
 
 
 class TookTooLong(Busy):
-    """A statement took so long that it was stopped, so that others are served."""
+    """This took too long and was stopped. Ask for less at once, or try again later.
 
-    code = "took-too-long"
-    sentence = "This took too long and was stopped. Ask for less at once, or try again later."
+    The engine stopped a statement that took too long, so that others are served.
+    """
+
     retry_after = 5
 
 
 class Unavailable(Failure):
-    """The database cannot work just now: it is away, starting, full, or only to be read.
+    """The database cannot be reached just now. Try again in a minute.
 
-    No DomainError, so that nobody who answers a refusal goes on to ask the database for more.
-    ``is_broken`` where the connection to it ended, so that another may be tried; ``reason`` is
-    what the driver said, for the log alone.
+    It is away, starting, full, or read-only. This is no DomainError, so that no handler of those
+    goes on to ask the database for more. ``is_broken`` says that the connection ended, so that
+    another may be tried; ``reason`` is what the driver said, for the log alone.
     """
 
-    code = "unavailable"
-    sentence = "The database cannot be reached just now. Try again in a minute."
     retry_after: ClassVar[int] = 5
 
     def __init__(self, sentence: str | None = None, *, reason: str = "", is_broken: bool = False):
@@ -157,7 +181,7 @@ class Unavailable(Failure):
 
 
 class Uncertain(Unavailable):
-    """The connection ended while the database was told to commit."""
+    """It is not certain whether this was saved. Look before you try again.
 
-    code = "uncertain"
-    sentence = "It is not certain whether this was saved. Look before you try again."
+    The connection ended during the commit.
+    """

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -66,7 +66,8 @@ def day_part(
 
 def clock_time(language: Language, when: datetime, zone: Zone) -> str:
     """The time of day, "10:30 am", which never breaks over two lines."""
-    return _time(language, _local(when, zone))
+    written = dates.format_time(_local(when, zone), "short", _zone(zone), language.locale)
+    return _unbroken(written)
 
 
 def day_time(
@@ -79,27 +80,26 @@ def day_time(
 
 
 def time_range(language: Language, start: datetime, end: datetime, zone: Zone) -> str:
-    """From and to in words, for running text: "10:30 to 11:00 am"."""
+    """Return from and to, "10:30 – 11:00 am", which never breaks over two lines."""
     first, last = _local(start, zone), _local(end, zone)
-    return _in_words(
-        language, _time(language, first, before=last), _time(language, last, after=first)
-    )
+    locale = language.locale
+    if first.date() != last.date():
+        # Babel compares the hours alone, and would write one of two equal ones.
+        frame = str(locale.interval_formats[None])
+        return _unbroken(
+            frame.format(clock_time(language, first, zone), clock_time(language, last, zone))
+        )
+    skeleton = "hm" if "a" in str(locale.time_formats["short"].pattern) else "Hm"
+    return _unbroken(dates.format_interval(first, last, skeleton, _zone(zone), locale=locale))
 
 
 def date_range(
     language: Language, start: Day, end: Day, zone: Zone | None = None, *, year: bool | None = None
 ) -> str:
-    """First and last day, for headings: "23 – 29 November"; ``year`` as in `day_long`."""
+    """Return first and last day, "23–29 Nov"; ``year`` as in `day_long`."""
     first, last = _day(start, zone), _day(end, zone)
-    skeleton = "yMMMMd" if _with_year(year, zone, first, last) else "MMMMd"
-    differs = next((f for f in "yMd" if _field(first, f) != _field(last, f)), None)
-    if differs is None:
-        return _write(language, first, _long(_skeleton(language.locale, skeleton)))
-    halves = _interval(language.locale, skeleton, differs)
-    written = "".join(
-        _write(language, day, half) for day, half in zip((first, last), halves, strict=True)
-    )
-    return re.sub(r"\s*–\s*", " – ", written)
+    skeleton = "yMMMd" if _with_year(year, zone, first, last) else "MMMd"
+    return dates.format_interval(first, last, skeleton, locale=language.locale)
 
 
 def zone_city(language: Language, zone: Zone) -> str:
@@ -272,45 +272,8 @@ def _write(language: Language, day: date, pattern: str) -> str:
     return dates.format_date(day, pattern, locale=language.locale)
 
 
-def _time(
-    language: Language,
-    when: datetime,
-    *,
-    before: datetime | None = None,
-    after: datetime | None = None,
-) -> str:
-    """One time of day; beside another in the same half of a day, am or pm stands once."""
-    locale = language.locale
-    other = before or after
-    pattern = str(locale.time_formats["short"].pattern)
-    if other is not None and "a" in pattern:
-        same_half = (when.date(), when.hour // 12) == (other.date(), other.hour // 12)
-        halves = locale.interval_formats["hm"]["h" if same_half else "a"]
-        pattern = _without_dash(halves[0]) if before else halves[1]
-    written = dates.format_time(when, pattern, tzinfo=when.tzinfo, locale=locale)
+def _unbroken(written: str) -> str:
     return re.sub(r"\s", NO_BREAK_SPACE, written)
-
-
-def _in_words(language: Language, start: str, end: str) -> str:
-    return language.gettext("%(start)s to %(end)s", start=start, end=end)
-
-
-def _without_dash(half: str) -> str:
-    """The first half of an interval pattern up to its last field: without the dash."""
-    return re.sub(r"[^A-Za-z']+$", "", half)
-
-
-def _field(day: date, letter: str) -> int:
-    return {"y": day.year, "M": day.month, "d": day.day}[letter]
-
-
-@lru_cache
-def _interval(locale: Locale, skeleton: str, differs: str) -> tuple[str, str]:
-    """Both halves of an interval pattern, with the month in full."""
-    formats: Any = locale.interval_formats
-    known = formats.get(skeleton) or formats[skeleton.replace("MMMM", "MMM")]
-    first, last = known.get(differs) or known["M"]
-    return _long(first), _long(last)
 
 
 @lru_cache

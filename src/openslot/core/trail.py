@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
+from openslot.core import keyset
 from openslot.core.audit import AuditEvent
 
 
@@ -48,11 +49,8 @@ def trail(
 ) -> Sequence[AuditEvent]:
     """Up to ``limit`` events that fit, newest first; one statement."""
     query = select(AuditEvent).where(*_conditions(wanted))
-    if after is not None:
-        earlier = and_(AuditEvent.at == after.at, AuditEvent.id < after.id)
-        query = query.where(or_(AuditEvent.at < after.at, earlier))
-    newest = query.order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
-    return session.scalars(newest.limit(limit)).all()
+    newest = (AuditEvent.at.desc(), AuditEvent.id.desc())
+    return session.scalars(keyset.page(query, newest, after, limit)).all()
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -83,10 +83,7 @@ account is active or let in, are in no details: they have commands of their own.
 
 
 class NotYoursToChange(Forbidden):
-    """The field is kept by somebody else."""
-
-    code = "not-yours-to-change"
-    sentence = "You cannot change this. Ask an administrator to."
+    """You cannot change this. Ask an administrator to."""
 
 
 SENTENCES: Mapping[tuple[type[Details], Editor], str] = {

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from openslot.core.db import Base, behind, changed, remove
+from openslot.core import keyset
+from openslot.core.db import Base, changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import composed
 from openslot.directory.models import (
@@ -101,14 +102,12 @@ def listed(
     session: Session,
     kind: type[Entity],
     *where: ColumnElement[bool],
-    after: Sequence[Any] | None = None,
+    after: keyset.Key | None = None,
     limit: int,
 ) -> Sequence[Entity]:
-    """Active ones by name and id, from behind the name and id ``after`` on; one statement."""
+    """Return active ones by name and id, from after the name and id ``after``; one statement."""
     query = select(kind).where(kind.active.is_(True), *where)
-    if after is not None:
-        query = query.where(behind((kind.name, kind.id), after))
-    return session.scalars(query.order_by(kind.name, kind.id).limit(limit)).all()
+    return session.scalars(keyset.page(query, (kind.name, kind.id), after, limit)).all()
 
 
 MOST_WORDS = 12

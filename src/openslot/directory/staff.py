@@ -36,24 +36,15 @@ class StaffDetails(Details):
 
 
 class HasAccount(Conflict):
-    """A practitioner signs in with one account."""
-
-    code = "has-account"
-    sentence = "This practitioner has an account already."
+    """This practitioner has an account already."""
 
 
 class OwnAccount(Conflict):
-    """Nobody locks themselves out."""
-
-    code = "own-account"
-    sentence = "This is your own account. Ask another administrator to switch it off."
+    """This is your own account. Ask another administrator to switch it off."""
 
 
 class AlreadyPlaced(Conflict):
-    """Staff choose their department once; later an administrator moves them."""
-
-    code = "already-placed"
-    sentence = "You have a department already. Ask the administrator of your centre to move you."
+    """You have a department already. Ask the administrator of your centre to move you."""
 
 
 def create_staff(

@@ -11,10 +11,10 @@ from openslot.core.errors import NotFound
 
 
 class BadCursor(NotFound):
-    """A place in a list that none of our answers named."""
+    """This place in the list is not known. Begin the list anew.
 
-    code = "bad-cursor"
-    sentence = "This place in the list is not known. Begin the list anew."
+    Raised for a cursor that no answer of ours gave.
+    """
 
 
 def write(key: Sequence[Any]) -> str:

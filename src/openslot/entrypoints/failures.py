@@ -26,10 +26,12 @@ RENDERERS = "openslot-renderers"
 
 
 class InvalidFields(Invalid):
-    """Several fields are refused at once; ``fields`` are their names and sentences."""
+    """Check the fields that are named.
 
-    code = "invalid"
-    sentence = "Check the fields that are named."
+    ``fields`` are the names of the fields and a sentence for each.
+    """
+
+    code = Invalid.code
 
     def __init__(self, fields: Sequence[tuple[str, str]]):
         self.fields = tuple(fields)

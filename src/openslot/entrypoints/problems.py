@@ -6,10 +6,12 @@ from openslot.core import errors
 
 
 class UnsupportedMedia(errors.Malformed):
-    """A body that is not JSON, or does not say that it is; the one refusal that is about HTTP."""
+    """Send the body as application/json.
+
+    The one failure that is about HTTP.
+    """
 
     code = "unsupported-media-type"
-    sentence = "Send the body as application/json."
 
 
 STATUS: dict[type[errors.Failure], int] = {

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
+from openslot.core import keyset
 from openslot.records import queries
 from openslot.records.models import EntryKind
-from openslot.records.queries import Mark, Opened, Record
+from openslot.records.queries import Opened, Record
 from openslot.referrals import queries as referrals
 from openslot.referrals.queries import Letter
 
@@ -40,7 +41,7 @@ Row = tuple[datetime, UUID, Thing]
 
 
 def _entries(
-    session: Session, patient_id: UUID, kind: Kind, after: Mark | None, limit: int
+    session: Session, patient_id: UUID, kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
     only = {Kind.NOTES: EntryKind.NOTE, Kind.PRESCRIPTIONS: EntryKind.PRESCRIPTION}.get(kind)
     found = queries.entries(session, patient_id, kind=only, after=after, limit=limit)
@@ -48,29 +49,25 @@ def _entries(
 
 
 def _appointments(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
+    session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
     found = queries.appointments(session, patient_id, after=after, limit=limit)
     return [(one.starts_at, one.id, one) for one in found]
 
 
 def _referrals(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
+    session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
     """Patients have few of them, so all are read, and put in order here."""
     letters = referrals.of_patient(session, patient_id)
     rows: list[Row] = [
         (one.referral.sent_at or one.referral.created_at, one.referral.id, one) for one in letters
     ]
-    rows.sort(key=lambda row: row[:2], reverse=True)
-    if after is None:
-        return rows[:limit]
-    end = (after.at, after.id or UUID(int=0))
-    return [row for row in rows if row[:2] < end][:limit]
+    return keyset.sort_after(rows, lambda row: row[:2], after, reverse=True)[:limit]
 
 
 def _emergencies(
-    session: Session, patient_id: UUID, _kind: Kind, after: Mark | None, limit: int
+    session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
     found = queries.emergencies(session, patient_id, after=after, limit=limit)
     return [(one.access.starts_at, one.access.id, one) for one in found]
@@ -79,7 +76,7 @@ def _emergencies(
 class Source(NamedTuple):
     """Where items come from, in which kinds of list, and what they are."""
 
-    read: Callable[[Session, UUID, Kind, Mark | None, int], list[Row]]
+    read: Callable[[Session, UUID, Kind, keyset.Key | None, int], list[Row]]
     kinds: frozenset[Kind]
     what: str
 
@@ -108,16 +105,16 @@ class Place(NamedTuple):
         if place.source not in range(len(SOURCES)):
             raise ValueError(source)
         try:
-            place.mark(place.source + 1)
+            place.key(place.source + 1)
         except OverflowError:  # at the end of time there is no moment later
             raise ValueError(text) from None
         return place
 
-    def mark(self, source: int) -> Mark:
-        """The same place in one of the sources."""
+    def key(self, source: int) -> keyset.Key:
+        """Return the same place in one of the sources, as a key of its rows."""
         if source == self.source:
-            return Mark(self.at, self.id)
-        return Mark(self.at if source < self.source else self.at + _MOMENT)
+            return self.at, self.id
+        return (self.at if source < self.source else self.at + _MOMENT,)
 
     def __str__(self) -> str:
         return f"{self.at.strftime(_AT)}_{self.source}_{self.id.hex}"
@@ -159,7 +156,7 @@ def timeline(
         for number, source in enumerate(SOURCES)
         if kind in source.kinds
         for at, row_id, thing in source.read(
-            session, patient_id, kind, after.mark(number) if after else None, size + 1
+            session, patient_id, kind, after.key(number) if after else None, size + 1
         )
     ]
     # Sorting keeps the order of what bears the same instant: by source, then as it was read.

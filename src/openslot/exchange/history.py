@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
+from openslot.core import keyset
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.records import queries
 from openslot.records.access import READ, subject_of
 from openslot.records.events import Topic
-from openslot.records.queries import Look, Mark, Opened, Record
+from openslot.records.queries import Look, Opened, Record
 from openslot.referrals import commands as referring
 from openslot.referrals import queries as referrals
 from openslot.referrals.queries import Letter
@@ -59,7 +60,7 @@ def whole(session: Session, patient_id: UUID, *, now: datetime) -> History:
 
 
 def looks(
-    session: Session, patient_id: UUID, *, besides: UUID, after: Mark | None, limit: int
+    session: Session, patient_id: UUID, *, besides: UUID, after: keyset.Key | None, limit: int
 ) -> list[Look]:
     """Who but the account ``besides`` looked into a history, newest first; three statements."""
     letters = referrals.of_patient(session, patient_id)

@@ -69,10 +69,10 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 class ImportRefused(Invalid):
-    """Files with problems; nothing of them was written."""
+    """Nothing was imported. Problems found: {count}. Put them right and import again.
 
-    code = "import-refused"
-    sentence = "Nothing was imported. Problems found: {count}. Put them right and import again."
+    Raised with ``problems`` before anything is written.
+    """
 
     def __init__(self, problems: Sequence[Problem]):
         self.problems = tuple(problems)

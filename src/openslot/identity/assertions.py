@@ -33,17 +33,16 @@ CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 class BadAssertion(Unauthenticated):
-    """An assertion that proves nothing; which part is wrong is not said."""
+    """The client assertion does not hold.
+
+    Which part of the assertion is wrong is not said.
+    """
 
     code = "invalid_client"
-    sentence = "The client assertion does not hold."
 
 
 class BadKeys(Invalid):
-    """Public keys that cannot be read."""
-
-    code = "bad-keys"
-    sentence = "Give a JWK set with public keys for RS384 or ES384, each with a kid."
+    """Give a JWK set with public keys for RS384 or ES384, each with a kid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,48 +4,52 @@ from openslot.core.errors import Busy, Conflict, Expired, Invalid, Unauthenticat
 
 
 class WrongCredentials(Unauthenticated):
-    """Unknown e-mail, wrong password or an account switched off: the answer is the same."""
+    """This e-mail and password do not belong together. Check both and try again.
 
-    code = "wrong-credentials"
-    sentence = "This e-mail and password do not belong together. Check both and try again."
+    Raised alike for an unknown e-mail address, a wrong password and a deactivated account.
+    """
 
 
 class NotActive(WrongCredentials):
-    """The password is right, and the account is switched off or not yet let in. To the reader it
-    is the same as wrong credentials, unless whoever caught it knows better."""
+    """The password is right, and the account is deactivated or awaits approval.
+
+    Readers are told of wrong credentials, unless the handler of this failure knows better.
+    """
+
+    code = WrongCredentials.code
+    sentence = WrongCredentials.sentence
 
 
 class NotConfirmed(Unauthenticated):
-    """The password is right, and the e-mail address is still to be confirmed."""
+    """Follow the link in the mail that we sent you, then sign in.
 
-    code = "not-confirmed"
-    sentence = "Follow the link in the mail that we sent you, then sign in."
+    The password is right; the e-mail address is still to be confirmed.
+    """
 
 
 class WeakPassword(Invalid):
-    """A new password that is too short or easy to guess."""
-
-    code = "weak-password"
-    sentence = "Choose a password of at least {shortest} characters."
+    """Choose a password of at least {shortest} characters."""
 
 
 class EmailTaken(Conflict):
-    """Another account has this e-mail; said only to those who are signed in."""
+    """Another account has this e-mail address. Enter a different one.
 
-    code = "email-taken"
-    sentence = "Another account has this e-mail address. Enter a different one."
+    Raised only for readers who are signed in; others do not learn which addresses are known.
+    """
 
 
 class LinkExpired(Expired):
-    """A signed link that ran out, was used, or was never ours."""
+    """This link was used or has run out. Ask for a new one.
 
-    code = "link-expired"
-    sentence = "This link was used or has run out. Ask for a new one."
+    Raised also for a link that was never ours.
+    """
 
 
 class HashingBusy(Busy):
-    """Too many passwords are being checked at once; nothing was looked at."""
+    """Many people are signing in just now. Try again in a few seconds.
+
+    Too many passwords are being checked at once; this one was not checked.
+    """
 
     code = "sign-in-busy"
-    sentence = "Many people are signing in just now. Try again in a few seconds."
     retry_after = 3

@@ -31,10 +31,7 @@ Network = IPv4Network | IPv6Network
 
 
 class BadToken(Unauthenticated):
-    """A key or token that opens nothing, or nothing any more."""
-
-    code = "bad-token"
-    sentence = "This key or token is not valid, or no longer. Ask for a new one."
+    """This key or token is not valid, or no longer. Ask for a new one."""
 
 
 @dataclass(frozen=True, slots=True)

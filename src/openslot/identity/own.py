@@ -17,10 +17,10 @@ from openslot.identity.models import Account
 
 
 class WrongPassword(Invalid):
-    """Somebody who is signed in was asked for the password again, and does not know it."""
+    """This is not your password. Try again.
 
-    code = "wrong-password"
-    sentence = "This is not your password. Try again."
+    Raised for readers who are signed in and are asked for their password again.
+    """
 
 
 def prove(

@@ -99,17 +99,11 @@ def read_fhir(scope: str) -> FhirScope | None:
 
 
 class UnknownScope(Invalid):
-    """A scope that nothing here asks for."""
-
-    code = "unknown-scope"
-    sentence = "There is no scope {scope}. Choose among: {known}."
+    """There is no scope {scope}. Choose among: {known}."""
 
 
 class ScopeMissing(Forbidden):
-    """The key or token is good, and was not given this scope."""
-
-    code = "scope-missing"
-    sentence = "This key or token lacks the scope {scope}."
+    """This key or token lacks the scope {scope}."""
 
 
 _CHOICE = (*SCOPES, *(f"system/{name}.cruds" for name in (_ANY, *FHIR_RESOURCES)))

@@ -37,7 +37,7 @@ def _run() -> None:
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
-        render_as_batch=context.config.attributes.get("batch", True),
+        render_as_batch=True,
         render_item=_render,
         process_revision_directives=_spare_indexes,
         compare_type=True,

@@ -19,35 +19,42 @@ from openslot.core.errors import Failure
 
 
 class BrokenReferences(Failure):
-    """A migration of SQLite would leave rows that point to nothing; it was undone."""
+    """{rows} rows of {tables} would point to nothing. The database is as it was before.
 
-    code = "broken-references"
-    sentence = "{rows} rows of {tables} would point to nothing. The database is as it was before."
+    Raised by a migration on SQLite, which was undone.
+    """
 
 
 class CannotKeepText(Failure):
-    """The database was made for the letters of some languages only."""
+    """The database was made with the encoding {encoding}, which cannot keep every name. Make it
+    anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0
 
-    code = "cannot-keep-text"
-    sentence = (
-        "The database was made with the encoding {encoding}, which cannot keep every name."
-        " Make it anew: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
-    )
+    The encoding of the database has the letters of some languages only.
+    """
+
+
+class UnknownRevision(Failure):
+    """The database is at revision {revision}, and this version of OpenSlot knows {first} to {last}.
+    Bring it to one of these first, with the version of OpenSlot that was used before.
+    """
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to ``revision``, by default the newest schema; nothing happens where it
     is there already.
 
-    Raises CannotKeepText, and BrokenReferences where rows would lose what they point to; then
-    everything is as before.
+    Raises CannotKeepText, UnknownRevision for a database of a much older or a newer version, and
+    BrokenReferences where rows would lose what they point to; then everything is as before.
     """
     _check_encoding(engine)
     _migrate(engine, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Take the database back to ``revision``; ``base`` is a database without our tables."""
+    """Take the database back to ``revision``; ``base`` is a database without our tables.
+
+    Raises UnknownRevision and BrokenReferences as `upgrade` does.
+    """
     _migrate(engine, lambda config: command.downgrade(config, revision))
 
 
@@ -79,6 +86,7 @@ def config_for(connection: Connection | None = None) -> Config:
 
 
 def _migrate(engine: Engine, change: Callable[[Config], None]) -> None:
+    _check_revision(engine)
     with (
         _unhurried(engine) as unhurried,
         unhurried.connect() as connection,
@@ -115,6 +123,14 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
     finally:
         raw.execute("PRAGMA foreign_keys = ON")
         raw.close()
+
+
+def _check_revision(engine: Engine) -> None:
+    revision = current(engine)
+    script = ScriptDirectory.from_config(config_for())
+    known = [step.revision for step in script.walk_revisions()]
+    if revision is not None and revision not in known:
+        raise UnknownRevision(revision=revision, first=known[-1], last=known[0])
 
 
 def _check_encoding(engine: Engine) -> None:

@@ -28,7 +28,7 @@ from openslot.core.ids import new_id
 from openslot.directory import queries as directory
 from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
-from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideNetwork
+from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideAbsence
 from openslot.offers.events import Topic
 from openslot.offers.models import (
     AbsenceDecision,
@@ -116,12 +116,12 @@ def decide(
     now: datetime,
 ) -> int:
     """Decide anew about appointments inside absences that stand; how many. What a patient was
-    offered meanwhile is withdrawn. OutsideNetwork for an appointment that lies in no absence of the
+    offered meanwhile is withdrawn. OutsideAbsence for an appointment that lies in no absence of the
     practitioner, HasArrived and DuplicateTime as for :func:`enter`."""
     may_see_absences(session, actor, practitioner_id)
     inside = {one.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)}
     if not decisions.keys() <= inside.keys():
-        raise OutsideNetwork
+        raise OutsideAbsence
     _check_can_be(decisions, {key: one.appointment for key, one in inside.items()})
     for appointment_id, decided in sorted(decisions.items()):
         _withdraw(session, actor, Offer.appointment_id == appointment_id, now)

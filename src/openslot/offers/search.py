@@ -13,6 +13,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
+from openslot.core import keyset
 from openslot.directory.models import Patient, Practitioner
 from openslot.directory.rules import Actor
 from openslot.identity.models import Role
@@ -188,20 +189,18 @@ def concerning(
     actor: Actor,
     *,
     status: Waiting | None = None,
-    after: tuple[datetime, UUID] | None = None,
+    after: keyset.Key | None = None,
     limit: int,
 ) -> list[Listed]:
-    """The newest entries of an actor, of whom they care for and of their department, and of who
-    waits for what they give or run, from behind the instant and id ``after`` on; one statement."""
+    """Return the newest entries of an actor, of their dependents and their department, and of those
+    who wait for what they give or run, from after the instant and id ``after``; one statement."""
     where = _own(actor)
     if actor.patient_id is None:
         where = or_(where, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)))
     if status is not None:
         where = and_(where, WaitingEntry.status == status)
-    if after is not None:
-        where = and_(where, _older(*after))
     newest = (WaitingEntry.created_at.desc(), WaitingEntry.id.desc())
-    return _listed(session, where, newest, limit)
+    return _listed(session, where, newest, limit, after=after)
 
 
 def _own(actor: Actor) -> Condition:
@@ -210,11 +209,6 @@ def _own(actor: Actor) -> Condition:
     if actor.is_a(Role.STAFF) and actor.department_id is not None:
         mine = or_(mine, WaitingEntry.department_id == actor.department_id)
     return mine
-
-
-def _older(at: datetime, entry_id: UUID) -> Condition:
-    created = WaitingEntry.created_at
-    return or_(created < at, and_(created == at, WaitingEntry.id < entry_id))
 
 
 def waiting_at(session: Session, actor: Actor, *, limit: int) -> list[Listed]:
@@ -229,16 +223,16 @@ def entries_with(session: Session, entry_ids: Collection[UUID]) -> list[Listed]:
     return _listed(session, WaitingEntry.id.in_(entry_ids), _BY_AGE, len(entry_ids))
 
 
-def _listed(session: Session, where: Condition, order: Any, limit: int) -> list[Listed]:
-    rows = session.execute(
+def _listed(
+    session: Session, where: Condition, order: Any, limit: int, *, after: keyset.Key | None = None
+) -> list[Listed]:
+    entries: Any = (
         select(WaitingEntry, Patient, Appointment)
         .outerjoin(Patient, Patient.id == WaitingEntry.patient_id)
         .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
         .where(where)
-        .order_by(*order)
-        .limit(limit)
     )
-    return [Listed(*row) for row in rows]
+    return [Listed(*row) for row in session.execute(keyset.page(entries, order, after, limit))]
 
 
 def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:

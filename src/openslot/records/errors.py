@@ -7,32 +7,26 @@ from openslot.directory.models import Patient
 
 
 class NotYourEntry(Forbidden):
-    """Somebody else recorded it."""
-
-    code = "not-your-entry"
-    sentence = "Only the practitioner who recorded this can correct it."
+    """Only the practitioner who recorded this can correct it."""
 
 
 class AlreadyCorrected(Conflict):
-    """A newer entry stands in its place."""
-
-    code = "already-corrected"
-    sentence = "You have corrected this already. Correct the newer entry instead."
+    """You have corrected this already. Correct the newer entry instead."""
 
 
 class AlreadyOpen(Conflict):
-    """There is access without an emergency."""
+    """You can read this history already.
 
-    code = "already-open"
-    sentence = "You can read this history already."
+    Emergency access is refused to an account that has access without it.
+    """
 
 
 class PatientKnown(Conflict):
-    """Somebody like this is registered already, and nobody said that it is somebody else;
-    ``alike`` are those whom the one who asked may find."""
+    """Somebody of this name and date of birth is registered already.
 
-    code = "patient-known"
-    sentence = "Somebody of this name and date of birth is registered already."
+    ``alike`` are the matches that the caller may find. Not raised once the caller says that this is
+    a different person.
+    """
 
     def __init__(self, alike: Sequence[Patient]):
         self.alike = alike
@@ -40,7 +34,4 @@ class PatientKnown(Conflict):
 
 
 class NotYourAppointment(Invalid):
-    """No appointment of this patient with this practitioner."""
-
-    code = "not-your-appointment"
-    sentence = "Choose one of your own appointments with this patient."
+    """Choose one of your own appointments with this patient."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from openslot.core import keyset
 from openslot.core.errors import Forbidden
 from openslot.core.locks import lock
 from openslot.directory import commands
@@ -30,11 +31,11 @@ def found(
     *,
     text: str = "",
     born: date | None = None,
-    after: tuple[str, UUID] | None = None,
+    after: keyset.Key | None = None,
     now: datetime,
     limit: int,
 ) -> Sequence[Patient]:
-    """Patients by name and id, from behind ``after`` on, whose name, e-mail, phone or number
+    """Patients by name and id, from after the key ``after``, whose name, e-mail, phone or number
     holds ``text`` and who were born that day; practitioners find those who have appointments with
     them. Forbidden for who does not work with patients; one statement."""
     check_may_find(actor)

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
+from openslot.core import keyset
 from openslot.core.audit import AuditEvent
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
@@ -21,14 +22,6 @@ from openslot.schedules.models import Schedule
 
 _Newer = aliased(Entry)
 _Older = aliased(Entry)
-
-
-class Mark(NamedTuple):
-    """Where a list, newest first, goes on: after this instant and, among what bears the same
-    instant, after this id."""
-
-    at: datetime
-    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +195,15 @@ def entries(
     patient_id: UUID,
     *,
     kind: EntryKind | None = None,
-    after: Mark | None = None,
+    after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Record]:
     """What was recorded of a patient, newest first; one statement."""
     query = _records().where(Entry.patient_id == patient_id)
     if kind is not None:
         query = query.where(Entry.kind == kind)
-    if after is not None:
-        query = query.where(_after(Entry.recorded_at, Entry.id, after))
-    query = query.order_by(Entry.recorded_at.desc(), Entry.id.desc()).limit(limit)
-    return [Record(*row) for row in session.execute(query)]
+    newest = (Entry.recorded_at.desc(), Entry.id.desc())
+    return [Record(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
 
 
 def entry(session: Session, entry_id: UUID) -> Record | None:
@@ -240,14 +231,16 @@ def _records() -> Any:
 
 
 def appointments(
-    session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
+    session: Session,
+    patient_id: UUID,
+    *,
+    after: keyset.Key | None = None,
+    limit: int | None = None,
 ) -> list[Appointment]:
     """A patient's appointments at all centres, the latest first, but for what was entered in error;
     one statement."""
-    where = [booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR]
-    if after is not None:
-        where.append(_after(Appointment.starts_at, Appointment.id, after))
-    return booking.appointments(session, *where, newest_first=True, limit=limit)
+    where = (booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR)
+    return booking.appointments(session, *where, newest_first=True, after=after, limit=limit)
 
 
 def appointments_with(
@@ -289,25 +282,20 @@ def self_made(
 
 
 def emergencies(
-    session: Session, patient_id: UUID, *, after: Mark | None = None, limit: int | None = None
+    session: Session,
+    patient_id: UUID,
+    *,
+    after: keyset.Key | None = None,
+    limit: int | None = None,
 ) -> list[Opened]:
     """The emergency accesses to a history, newest first; one statement."""
     query = (
         select(EmergencyAccess, Practitioner)
         .join(Practitioner, Practitioner.id == EmergencyAccess.practitioner_id)
         .where(EmergencyAccess.patient_id == patient_id)
-        .order_by(EmergencyAccess.starts_at.desc(), EmergencyAccess.id.desc())
     )
-    if after is not None:
-        query = query.where(_after(EmergencyAccess.starts_at, EmergencyAccess.id, after))
-    return [Opened(*row) for row in session.execute(query.limit(limit))]
-
-
-def _after(at: Any, row_id: Any, mark: Mark) -> ColumnElement[bool]:
-    """Ids are compared by the database, as it orders them: engines do not agree how."""
-    if mark.id is None:
-        return at < mark.at  # type: ignore[no-any-return] # a column's comparison
-    return or_(at < mark.at, and_(at == mark.at, row_id < mark.id))
+    newest = (EmergencyAccess.starts_at.desc(), EmergencyAccess.id.desc())
+    return [Opened(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
 
 
 # Who read it
@@ -319,7 +307,7 @@ def reads_of(
     actions: Collection[str],
     *,
     besides: UUID | None = None,
-    after: Mark | None = None,
+    after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Look]:
     """Who did any of these acts to the subjects, newest first, but for the account
@@ -329,14 +317,12 @@ def reads_of(
         .outerjoin(Account, Account.id == AuditEvent.account_id)
         .outerjoin(Practitioner, Practitioner.account_id == AuditEvent.account_id)
         .where(AuditEvent.subject.in_(subjects), AuditEvent.action.in_(actions))
-        .order_by(AuditEvent.at.desc(), AuditEvent.id.desc())
     )
     if besides is not None:
         others = or_(AuditEvent.account_id.is_(None), AuditEvent.account_id != besides)
         query = query.where(others)
-    if after is not None:
-        query = query.where(_after(AuditEvent.at, AuditEvent.id, after))
-    rows = session.execute(query.limit(limit)).all()
+    newest = (AuditEvent.at.desc(), AuditEvent.id.desc())
+    rows = session.execute(keyset.page(query, newest, after, limit)).all()
     reasons = _reasons(session, [row[0] for row in rows])
     return [Look(*row, reasons.get(_access_id(row[0]))) for row in rows]
 

@@ -13,6 +13,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.whom import Booker
+from openslot.core import keyset
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
@@ -102,12 +103,15 @@ def _letters() -> Any:
 def letters(
     session: Session,
     *where: ColumnElement[bool],
+    after: keyset.Key | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Letter]:
-    """The referrals that fit, newest first; one statement."""
-    query = _letters().where(*where).order_by(Referral.created_at.desc(), Referral.id.desc())
-    return [Letter(*row) for row in session.execute(query.limit(limit).offset(offset or None))]
+    """Return the referrals that fit, newest first, from after the instant and id ``after``; one
+    statement."""
+    newest = (Referral.created_at.desc(), Referral.id.desc())
+    query = keyset.page(_letters().where(*where), newest, after, limit)
+    return [Letter(*row) for row in session.execute(query.offset(offset or None))]
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
@@ -163,12 +167,6 @@ def within_reach(actor: Actor, now: datetime) -> ColumnElement[bool]:
         return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id, now))
     own = {actor.patient_id, *actor.dependents}
     return to_patients(one for one in own if one is not None)
-
-
-def older_than(created_at: datetime, referral_id: UUID) -> ColumnElement[bool]:
-    """Referrals behind this one in the order of :func:`letters`."""
-    same = and_(Referral.created_at == created_at, Referral.id < referral_id)
-    return or_(Referral.created_at < created_at, same)
 
 
 def of_patient(session: Session, patient_id: UUID) -> list[Letter]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from openslot.core import transitions
 from openslot.core.errors import Forbidden
 from openslot.directory.models import Profession
 from openslot.referrals.errors import AlreadyAnswered, NoAppointmentYet, WrongState
@@ -85,14 +86,14 @@ class Act(StrEnum):
     ANSWER = "answer"
 
 
-ACTS: Mapping[Act, tuple[Part, State]] = {
-    Act.CHANGE: (Part.GP, State.DRAFT),
-    Act.SEND: (Part.GP, State.DRAFT),
-    Act.DISCARD: (Part.GP, State.DRAFT),
-    Act.REVOKE: (Part.GP, State.SENT),
-    Act.ANSWER: (Part.SPECIALIST, State.USED),
+ACTS: Mapping[tuple[Act, Part], frozenset[State]] = {
+    (Act.CHANGE, Part.GP): frozenset({State.DRAFT}),
+    (Act.SEND, Part.GP): frozenset({State.DRAFT}),
+    (Act.DISCARD, Part.GP): frozenset({State.DRAFT}),
+    (Act.REVOKE, Part.GP): frozenset({State.SENT}),
+    (Act.ANSWER, Part.SPECIALIST): frozenset({State.USED}),
 }
-"""Whose each act is, and of referrals that stand how."""
+"""The states in which each may do what; anything not listed is forbidden."""
 
 
 def check_act(act: Act, standing: Standing, part: Part, *, by: int | None = None) -> None:
@@ -101,13 +102,11 @@ def check_act(act: Act, standing: Standing, part: Part, *, by: int | None = None
     A specialist answers once. Where the patient gave the appointment back after that and went to
     another one, that one may answer too.
     """
-    whose, when = ACTS[act]
-    if part is not whose:
-        raise Forbidden
-    if act is Act.ANSWER and _has_answer_for(standing, by):
+    answers = (act, part) == (Act.ANSWER, Part.SPECIALIST)
+    if answers and _has_answer_for(standing, by):
         raise AlreadyAnswered
-    if standing.state is not when:
-        raise NoAppointmentYet if act is Act.ANSWER else WrongState
+    unmet = NoAppointmentYet if answers else WrongState
+    transitions.check(ACTS, (act, part), standing.state, unlisted=Forbidden, unmet=unmet)
 
 
 def _has_answer_for(standing: Standing, by: int | None) -> bool:
@@ -119,14 +118,7 @@ def _has_answer_for(standing: Standing, by: int | None) -> bool:
 
 def acts_now(standing: Standing, part: Part, *, by: int | None = None) -> frozenset[Act]:
     """What this part may do with the referral now; ``by`` is the practitioner who asks."""
-    possible = set()
-    for act in Act:
-        try:
-            check_act(act, standing, part, by=by)
-        except (Forbidden, AlreadyAnswered, NoAppointmentYet, WrongState):
-            continue
-        possible.add(act)
-    return frozenset(possible)
+    return transitions.allowed(Act, lambda act: check_act(act, standing, part, by=by))
 
 
 def may_refer(profession: str) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import LIVE
+from openslot.core import keyset
 from openslot.directory.models import Centre, Department, Patient, Service
 from openslot.feedback.queries import Average
 from openslot.identity.models import Account
@@ -204,16 +205,13 @@ def _page(
 def newest(
     session: Session,
     *where: Condition,
-    after: tuple[datetime, UUID] | None = None,
+    after: keyset.Key | None = None,
     limit: int,
 ) -> list[Asked]:
-    """Requests by when they were made, the newest first, from behind the instant and id
-    ``after`` on; one statement."""
-    made, key = ServiceRequest.created_at, ServiceRequest.id
-    if after is not None:
-        at, last = after
-        where = (*where, or_(made < at, and_(made == at, key < last)))
-    return _page(session, where, (made.desc(), key.desc()), limit, 0)
+    """Return the newest requests first, from after the instant and id ``after``; one statement."""
+    order = (ServiceRequest.created_at.desc(), ServiceRequest.id.desc())
+    query = keyset.page(_asked().where(*where), order, after, limit)
+    return [Asked(*row) for row in session.execute(query)]
 
 
 def count(session: Session, *where: Condition) -> int:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from openslot.booking.errors import TooEarly
 from openslot.booking.models import Status
 from openslot.booking.rules import ARRIVES_EARLIEST, LIVE
+from openslot.core import transitions
 from openslot.core.errors import Forbidden
 from openslot.directory.rules import Actor, runs_centre
 from openslot.identity.models import Role
@@ -103,16 +104,12 @@ ACTS: Mapping[tuple[Act, Part], frozenset[State]] = {
     (Act.AMEND, Part.ASKING): OPEN,
     (Act.RATE, Part.ASKING): frozenset({State.COMPLETED}),
 }
-"""Of requests that stand how each part may do what; what is not here nobody may."""
+"""The states in which each may do what; anything not listed is forbidden."""
 
 
 def check_act(act: Act, standing: Standing, part: Part, *, now: datetime) -> None:
     """Refuse what the table does not give, and what comes at a wrong time."""
-    states = ACTS.get((act, part))
-    if states is None:
-        raise Forbidden
-    if standing.state not in states:
-        raise WrongState
+    transitions.check(ACTS, (act, part), standing.state, unlisted=Forbidden, unmet=WrongState)
     if act in (Act.AMEND, Act.CANCEL) and standing.appointment is Status.ARRIVED:
         raise AlreadyStarted
     too_early = (
@@ -124,11 +121,4 @@ def check_act(act: Act, standing: Standing, part: Part, *, now: datetime) -> Non
 
 def acts_now(standing: Standing, part: Part, *, now: datetime) -> frozenset[Act]:
     """What this part may do with the request now."""
-    possible = set()
-    for act in Act:
-        try:
-            check_act(act, standing, part, now=now)
-        except (Forbidden, WrongState, AlreadyStarted, TooEarly):
-            continue
-        possible.add(act)
-    return frozenset(possible)
+    return transitions.allowed(Act, lambda act: check_act(act, standing, part, now=now))

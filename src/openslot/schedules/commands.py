@@ -39,20 +39,14 @@ and the department of a service, change everything."""
 
 
 class WorksElsewhere(Forbidden):
-    """Who runs one centre would come to manage a practitioner of others, or of none, who signs in
-    already."""
+    """They are not only yours to manage. Ask an administrator of the network to add them here.
 
-    code = "works-elsewhere"
-    sentence = (
-        "They are not only yours to manage. Ask an administrator of the network to add them here."
-    )
+    The practitioner works at other centres, or signs in already and works at none.
+    """
 
 
 class AlreadyWorksHere(Conflict):
-    """A practitioner has one schedule at a centre."""
-
-    code = "already-works-here"
-    sentence = "This practitioner already works at this centre."
+    """This practitioner already works at this centre."""
 
 
 def open_schedule(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session, contains_eager
 
-from openslot.core.db import behind
+from openslot.core import keyset
 from openslot.directory import queries as directory
 from openslot.directory.models import (
     Centre,
@@ -134,18 +134,16 @@ def absences(
     starts: datetime,
     ends: datetime,
     *,
-    after: tuple[datetime, UUID] | None = None,
+    after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Absence]:
-    """The absences of one diary that touch the period, in order, from behind the start and id
-    ``after`` on; one statement."""
-    key = (Absence.starts_at, Absence.id)
+    """Return the absences of one diary that touch the period, by start and id, from after the key
+    ``after``; one statement."""
     query = select(Absence).where(
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
-    if after is not None:
-        query = query.where(behind(key, after))
-    return list(session.scalars(query.order_by(*key).limit(limit)))
+    order = (Absence.starts_at, Absence.id)
+    return list(session.scalars(keyset.page(query, order, after, limit)))
 
 
 def absent_practitioner(session: Session, absence_id: UUID) -> int | None:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from openslot.core import keyset
 from openslot.core.errors import NotFound
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
-
-Key = tuple[datetime, UUID]
-"""Where a delivery stands in the list of its endpoint."""
 
 
 def endpoints(session: Session) -> Sequence[Endpoint]:
@@ -51,16 +49,13 @@ def delivery(
 
 
 def deliveries(
-    session: Session, endpoint_id: UUID, *, after: Key | None = None, limit: int
+    session: Session, endpoint_id: UUID, *, after: keyset.Key | None = None, limit: int
 ) -> Sequence[Delivery]:
-    """The deliveries of an endpoint, the newest first, from behind ``after`` on."""
+    """Return the deliveries of an endpoint, newest first, from after the instant and id
+    ``after``."""
     query = select(Delivery).where(Delivery.endpoint_id == endpoint_id)
-    if after is not None:
-        at, number = after
-        older = Delivery.created_at < at
-        query = query.where(or_(older, and_(Delivery.created_at == at, Delivery.id < number)))
-    newest = query.order_by(Delivery.created_at.desc(), Delivery.id.desc())
-    return session.scalars(newest.limit(limit)).all()
+    newest = (Delivery.created_at.desc(), Delivery.id.desc())
+    return session.scalars(keyset.page(query, newest, after, limit)).all()
 
 
 def purge(session: Session, *, before: datetime, limit: int) -> int:

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, may_see_absences
+from openslot.core import keyset
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName
 from openslot.directory import queries as directory
@@ -169,7 +170,7 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
         person.diary_id,
         starts,
         query.to or _later(starts),
-        after=(after[0], after[1]) if after else None,
+        after=after,
         limit=query.limit + 1,
     )
     return page(
@@ -191,9 +192,8 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
     who = _who(query.practitioner)
     may_see_absences(reader(), bearer.actor(), who)
     after = read_cursor(query.after, instant, UUID, UUID)
-    found = sorted(rebooking.undecided(reader(), bearer.actor(), [who], now=now()), key=_place)
-    rest = [one for one in found if after is None or _place(one) > tuple(after)]
-    rows = rest[: query.limit + 1]
+    undecided = rebooking.undecided(reader(), bearer.actor(), [who], now=now())
+    rows = keyset.sort_after(undecided, _place, after)[: query.limit + 1]
     slots = {hit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
     return page(UndecidedList, rows, query, lambda one: _undecided(one, slots), _place)
 

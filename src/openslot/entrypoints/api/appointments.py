@@ -233,10 +233,8 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     centre's."""
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
-    if after is not None:
-        where.append(queries.after(*after))
     rows = search.appointments_for(
-        reader(), bearer.actor(), *where, now=now(), limit=query.limit + 1
+        reader(), bearer.actor(), *where, now=now(), after=after, limit=query.limit + 1
     )
     return page(AppointmentList, rows, query, appointment_shown, _key)
 

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from openslot.booking import queries as booking
 from openslot.booking.search import count_for
+from openslot.core import keyset
 from openslot.core.fields import Instant, Name
 from openslot.directory import queries as directory
 from openslot.directory.rules import may_run_centre
@@ -63,8 +64,8 @@ def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
     may_run_centre(bearer.actor(), centre_id)
     directory.centre(reader(), centre_id, inactive=True)
     after = read_cursor(query.after, instant, int)
-    found = sorted(queries.closures(reader(), centre_id, now(), now() + SHOWN), key=_place)
-    rows = [one for one in found if after is None or _place(one) > (after[0], after[1])]
+    closures = queries.closures(reader(), centre_id, now(), now() + SHOWN)
+    rows = keyset.sort_after(closures, _place, after)
     return page(ClosureList, rows, query, lambda row: Closure(**_shown(row)), _place)
 
 

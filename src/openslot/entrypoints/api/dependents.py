@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 from sqlalchemy.orm import Session
 
+from openslot.core import keyset
 from openslot.core.errors import Forbidden
 from openslot.directory import dependents, queries
 from openslot.directory.details import DependentDetails
@@ -48,8 +49,7 @@ class NewDependent(DependentDetails):
 def list_dependents(query: Paged) -> Listing[Dependent]:
     """List those whom one cares for."""
     after = read_cursor(query.after, str, UUID)
-    found = sorted(queries.dependents_of(reader(), _own_id()), key=_place)
-    rows = [one for one in found if after is None or _place(one) > (after[0], after[1])]
+    rows = keyset.sort_after(queries.dependents_of(reader(), _own_id()), _place, after)
     return page(DependentList, rows, query, lambda one: _shown(*one), _place)
 
 

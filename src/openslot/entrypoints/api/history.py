@@ -21,7 +21,7 @@ from openslot.exchange import history as exports
 from openslot.records import access
 from openslot.records.access import Access
 from openslot.records.models import EntryKind
-from openslot.records.queries import Look, Mark, Opened, Record
+from openslot.records.queries import Look, Opened, Record
 from openslot.referrals.queries import Letter
 from openslot.referrals.rules import State
 
@@ -187,7 +187,7 @@ def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
         reader(),
         patient_id,
         besides=actor.account_id,
-        after=Mark(*after) if after else None,
+        after=after,
         limit=query.limit + 1,
     )
     return page(HistoryReadList, rows, query, _look, lambda one: (one.event.at, one.event.id))

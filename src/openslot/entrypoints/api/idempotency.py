@@ -39,25 +39,22 @@ SEND_AGAIN = (Busy, RateLimited)
 
 
 class KeyReused(Invalid):
-    """The key was sent before with something else."""
+    """This Idempotency-Key was used for another request. Choose a new one."""
 
     code = "idempotency-key-reused"
-    sentence = "This Idempotency-Key was used for another request. Choose a new one."
 
 
 class AnswerLost(Conflict):
-    """What was asked is done, and whoever did it died before the answer was kept."""
+    """This was done, but its answer was lost. Read what is there before you go on.
 
-    code = "answer-lost"
-    sentence = "This was done, but its answer was lost. Read what is there before you go on."
+    The process ended after the change was committed and before the answer was kept.
+    """
 
 
 class StillRunning(Conflict):
-    """The first request with this key has not been answered yet."""
+    """The first request with this Idempotency-Key is still running. Try again later."""
 
-    code = "still-running"
     retry_after = int(WRITES_WITHIN.total_seconds())
-    sentence = "The first request with this Idempotency-Key is still running. Try again later."
 
 
 def once(work: Callable[[], Response]) -> Response:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
+from openslot.core import keyset
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Service, Shown
@@ -66,9 +67,8 @@ class OfferList(Listing[Offer]):
 def list_offers(query: Paged) -> Listing[Offer]:
     """List what one can take now: for oneself, whom one cares for, or one's department."""
     after = read_cursor(query.after, instant, UUID)
-    found = sorted(answers.open_for(reader(), bearer.actor(), now=now()), key=_place)
-    rows = [one for one in found if after is None or _place(one) > tuple(after)]
-    return page(OfferList, rows, query, _shown, _place)
+    offers = answers.open_for(reader(), bearer.actor(), now=now())
+    return page(OfferList, keyset.sort_after(offers, _place, after), query, _shown, _place)
 
 
 @service.operation("GET", ONE, scope="care:read", rule=Rule.RELATED, answer=Offer)

@@ -77,10 +77,10 @@ class Operation:
 
 
 class SecretAnswer(Malformed):
-    """An answer that is shown once is not kept, and so cannot be given again."""
+    """The answer holds a secret and is not kept: send this without an Idempotency-Key.
 
-    code = "secret-answer"
-    sentence = "The answer holds a secret and is not kept: send this without an Idempotency-Key."
+    An answer that is shown only once could not be repeated for the same key.
+    """
 
 
 class Service:

@@ -102,7 +102,7 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
         actor,
         text=f"{query.q or ''} {query.name or ''}".strip(),
         born=query.born,
-        after=(after[0], after[1]) if after else None,
+        after=after,
         now=now(),
         limit=query.limit + 1,
     )

@@ -117,9 +117,7 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     if query.patient:
         where.append(ReferralRow.patient_id == query.patient)
     after = read_cursor(query.after, instant, UUID)
-    if after is not None:
-        where.append(queries.older_than(*after))
-    rows = queries.letters(reader(), *where, limit=query.limit + 1)
+    rows = queries.letters(reader(), *where, after=after, limit=query.limit + 1)
     return page(
         ReferralList,
         rows,

@@ -138,9 +138,7 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
     if query.priority:
         where.append(queries.of_priority(query.priority))
     after = read_cursor(query.after, instant, UUID)
-    rows = queries.newest(
-        reader(), *where, after=(after[0], after[1]) if after else None, limit=query.limit + 1
-    )
+    rows = queries.newest(reader(), *where, after=after, limit=query.limit + 1)
     return page(
         RequestList,
         rows,

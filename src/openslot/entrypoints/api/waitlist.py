@@ -81,8 +81,7 @@ class NewWaitingEntry(Given):
 )
 def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     """List what one waits for, with what became of it, and who waits for what at one's place."""
-    cursor = read_cursor(query.after, instant, UUID)
-    after = (cursor[0], cursor[1]) if cursor else None
+    after = read_cursor(query.after, instant, UUID)
     rows = search.concerning(
         reader(), bearer.actor(), status=query.status, after=after, limit=query.limit + 1
     )

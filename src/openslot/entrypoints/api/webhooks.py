@@ -155,8 +155,7 @@ def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
     """List what an address was told, the newest first."""
     may_run_network(bearer.actor())
     queries.endpoint(reader(), webhook_id)
-    cursor = read_cursor(query.after, instant, UUID)
-    after = (cursor[0], cursor[1]) if cursor else None
+    after = read_cursor(query.after, instant, UUID)
     rows = queries.deliveries(reader(), webhook_id, after=after, limit=query.limit + 1)
     return page(DeliveryList, rows, query, _delivery, lambda row: (row.created_at, row.id))
 

@@ -37,13 +37,11 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class TooCostly(Malformed):
-    """A search that asks for so much at once that others would wait for it."""
+    """{name} makes this search too costly. Ask with fewer parameters, or fewer or shorter values
+    between commas, and make several searches of it.
 
-    code = "too-costly"
-    sentence = (
-        "{name} makes this search too costly. Ask with fewer parameters, or fewer or shorter "
-        "values between commas, and make several searches of it."
-    )
+    Raised before the search runs, so that others do not wait for it.
+    """
 
 
 def read(resource: Kind, pairs: Pairs, resources: Resources, *, strict: bool) -> Query:

@@ -62,10 +62,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Gone(Expired):
-    """It was here once."""
-
-    code = "gone"
-    sentence = "This is no longer kept."
+    """This is no longer kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,10 @@ Words = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class MalformedFields(Malformed, InvalidFields):
-    """Elements that FHIR itself does not allow so."""
+    """Some elements are not allowed like this by FHIR itself."""
 
-    code = "malformed"
+    code = Malformed.code
+    sentence = Malformed.sentence
 
 
 class Element(BaseModel):

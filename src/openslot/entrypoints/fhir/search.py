@@ -10,10 +10,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
+from openslot.core import keyset
 from openslot.core.errors import Malformed
 from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir.parameters import Moment, Reference
@@ -170,18 +171,19 @@ def run(
     total = session.scalar(select(func.count()).select_from(resource.rows).where(*wanted)) or 0
     if query.count == 0:
         return Found((), total)
-    order = [*(_order(resource, sort) for sort in query.sort), (resource.key, False)]
-    columns = [column for column, _ in order]
-    if query.after is not None:
-        wanted.append(_behind(order, _read_cursor(query.after, columns)))
-    rows = session.execute(
+    columns = [*(_sorted_by(resource, name) for name, _ in query.sort), resource.key]
+    descends = [*(down for _, down in query.sort), False]
+    order = [
+        column.desc() if down else column for column, down in zip(columns, descends, strict=True)
+    ]
+    key = None if query.after is None else _read_cursor(query.after, columns)
+    fitting = (
         select(*columns, *resource.entities)
         .select_from(resource.rows)
         .options(*resource.options)
         .where(*wanted)
-        .order_by(*(column.desc() if down else column for column, down in order))
-        .limit(query.count + 1)
-    ).all()
+    )
+    rows = session.execute(keyset.page(fitting, order, key, query.count + 1)).all()
     shown = rows[: query.count]
     after = cursors.write(shown[-1][: len(order)]) if len(rows) > query.count else None
     return Found(_made(session, resource, [row[len(order) :] for row in shown]), total, after)
@@ -248,22 +250,13 @@ _LEAST: Mapping[type, Any] = {
 """Where rows without a value stand in an order. Every instant has one."""
 
 
-def _order(resource: Resource, sort: Sort) -> tuple[Any, bool]:
-    name, down = sort
+def _sorted_by(resource: Resource, name: str) -> Any:
+    """Return the column that a search is sorted by, with a value in every row."""
     parameter = parameter_of(resource, name)
     assert parameter is not None  # asking.py let nothing else through
     column = parameter.order
     least = _LEAST.get(_kind(column))
-    return (column if least is None else func.coalesce(column, least)), down
-
-
-def _behind(order: Sequence[tuple[Any, bool]], key: Sequence[Any]) -> Condition:
-    """Rows behind ``key`` in an order whose last column is unique."""
-    column, down = order[0]
-    past: Condition = column < key[0] if down else column > key[0]
-    if len(order) == 1:
-        return past
-    return or_(past, and_(column == key[0], _behind(order[1:], key[1:])))
+    return column if least is None else func.coalesce(column, least)
 
 
 def _read_cursor(text: str, columns: Sequence[Any]) -> list[Any]:

@@ -34,16 +34,16 @@ pages = Blueprint("smart", __name__)
 
 
 class BadRequest(Malformed):
-    """Something is missing, twice there, or no form."""
+    """A parameter is missing or there twice, or the body is no form."""
 
     code = "invalid_request"
+    sentence = Malformed.sentence
 
 
 class OtherGrant(Malformed):
-    """A grant that is not given here."""
+    """Send grant_type=client_credentials."""
 
     code = "unsupported_grant_type"
-    sentence = "Send grant_type=client_credentials."
 
 
 def install(app: Flask) -> None:

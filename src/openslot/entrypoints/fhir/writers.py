@@ -19,10 +19,10 @@ from openslot.entrypoints.fhir.writing import Context
 
 
 class SeveralMatches(StaleVersion):
-    """The condition of a conditional create fits more than one."""
+    """Several fit If-None-Exist. Ask for one that only one can fit.
 
-    code = "several-matches"
-    sentence = "Several fit If-None-Exist. Ask for one that only one can fit."
+    The condition of a conditional create fits more than one resource.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ T = TypeVar("T")
 
 
 class UnprocessableResource(Invalid):
-    """It is FHIR, and says what cannot be so here."""
+    """The resource is valid FHIR, and asks for what cannot be done here."""
 
-    code = "unfitting"
+    sentence = Invalid.sentence
 
 
 @dataclass(frozen=True, slots=True)

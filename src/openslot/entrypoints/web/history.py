@@ -125,7 +125,7 @@ def _reads_page(patient_id: UUID) -> str:
         context.reader(),
         patient_id,
         besides=context.account().id,
-        after=after.mark(0) if after else None,
+        after=after.key(0) if after else None,
         limit=READS_SHOWN + 1,
     )
     shown = looks[:READS_SHOWN]

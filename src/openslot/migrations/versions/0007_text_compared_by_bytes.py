@@ -1,4 +1,4 @@
-"""text is compared byte by byte."""
+"""Text compared by bytes on MariaDB."""
 
 from collections.abc import Iterator
 
@@ -20,13 +20,14 @@ FOLDING = text(
     " AND c.data_type IN ('char', 'varchar', 'text') AND c.collation_name <> 'utf8mb4_nopad_bin'"
     " ORDER BY c.table_name, c.ordinal_position"
 )
-"""Texts that MariaDB compares in another way; JSON, which is a longtext, is never compared."""
+"""Columns that MariaDB compares in another way; JSON, a longtext there, is never compared."""
 
 
 def upgrade() -> None:
-    """Have MariaDB compare all texts as the other engines do, and keep all letters.
+    """Have MariaDB compare all text as the other engines do, and store every letter.
 
-    A table at a time, and only what is not so yet: one that was broken off goes on.
+    Only columns that need it are changed, a table at a time, so that an upgrade that was broken
+    off can be run again.
     """
     if op.get_bind().dialect.name not in ("mysql", "mariadb"):
         return
@@ -34,7 +35,7 @@ def upgrade() -> None:
     for table, *column in op.get_bind().execute(FOLDING).all():
         changes.setdefault(table, []).append(_change(*column))
     op.execute("SET SESSION foreign_key_checks = 0")  # or keys that are text could not change
-    for table in (*changes, *_made_otherwise(set(changes))):
+    for table in (*changes, *_other_tables(set(changes))):
         op.execute(
             f"ALTER TABLE `{table}` {', '.join([f'DEFAULT {EXACT}', *changes.get(table, [])])}"
         )
@@ -47,16 +48,16 @@ def _change(name: str, kind: str, nullable: str, default: str | None) -> str:
     return words if default is None else f"{words} DEFAULT {default}"
 
 
-def _made_otherwise(besides: set[str]) -> Iterator[str]:
-    """Tables without such a text, where one that is added later would be such a one."""
+def _other_tables(changed: set[str]) -> Iterator[str]:
+    """Return tables whose default would make a column that is added later such a one."""
     made = op.get_bind().execute(
         text(
             "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
             " AND table_type = 'BASE TABLE' AND table_collation <> 'utf8mb4_nopad_bin'"
         )
     )
-    yield from sorted(set(made.scalars()) - besides)
+    yield from sorted(set(made.scalars()) - changed)
 
 
 def downgrade() -> None:
-    """Nothing: what was before works as well on tables that take nothing for the same."""
+    """Change nothing: the release before works on exact text as well."""

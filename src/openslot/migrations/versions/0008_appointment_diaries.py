@@ -1,4 +1,4 @@
-"""appointments keep the diaries that they claimed; diary pages have a version."""
+"""Diaries of an appointment as columns, and a version for diary pages."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,11 +21,11 @@ DIARIES = {
     """,
     "patient_diary_id": "SELECT diary_id FROM patient WHERE patient.id = appointment.patient_id",
 }
-"""The diaries of an appointment as they followed from its schedule and its patient until now."""
+"""The diaries that followed from an appointment's schedule and patient until now."""
 
 
 def upgrade() -> None:
-    """Add both, and note what the appointments claim."""
+    """Add the columns, and fill in the diaries that each appointment claims."""
     op.add_column(
         "diary_page", sa.Column("version", sa.Integer(), server_default="1", nullable=False)
     )
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take both away: an appointment's diaries follow from its schedule again."""
+    """Drop the columns: the diaries follow from the schedule again."""
     with op.batch_alter_table("appointment") as appointment:
         for name in DIARIES:
             appointment.drop_constraint(op.f(f"fk_appointment_{name}_diary"), type_="foreignkey")

@@ -1,9 +1,8 @@
-"""limits are counted for all processes."""
+"""Counts of the rate limits, shared by all processes."""
 
 import sqlalchemy as sa
 from alembic import op
-
-import openslot.core.db
+from sqlalchemy.dialects import mysql
 
 revision = "0009"
 down_revision = "0008"
@@ -12,12 +11,16 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table of counts."""
+    """Create the table of counts."""
     op.create_table(
         "limit_count",
         sa.Column("key_hash", sa.String(length=64), nullable=False),
         sa.Column("hits", sa.Integer(), nullable=False),
-        sa.Column("ends_at", openslot.core.db.Instant(), nullable=False),
+        sa.Column(
+            "ends_at",
+            sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_limit_count")),
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_nopad_bin",

@@ -1,4 +1,4 @@
-"""who made an appointment decides when it opens the record."""
+"""When an appointment opens the health record, which depends on who booked it."""
 
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ _CENTRE = sa.table("centre", sa.column("id", sa.Integer()), sa.column("time_zone
 
 
 def upgrade() -> None:
-    """Add the column, and fill it for what practitioners booked for themselves."""
+    """Add the column, and fill it in where practitioners booked their own appointments."""
     op.add_column("appointment", sa.Column("opens_record_at", INSTANT, nullable=True))
     own = (
         sa.select(_APPOINTMENT.c.id, _APPOINTMENT.c.starts_at, _CENTRE.c.time_zone)
@@ -59,12 +59,12 @@ def upgrade() -> None:
 
 
 def _day_start(starts_at: datetime, time_zone: str) -> datetime:
-    """When its day begins at the centre; both as UTC without a zone, as the columns keep it."""
+    """Return midnight at the centre on the day of ``starts_at``; both are naive and in UTC."""
     zone = ZoneInfo(time_zone)
     day = starts_at.replace(tzinfo=UTC).astimezone(zone).date()
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(tzinfo=None)
 
 
 def downgrade() -> None:
-    """Undo the change; rows that only the newer schema can hold are lost."""
+    """Drop the column."""
     op.drop_column("appointment", "opens_record_at")
