@@ -4,17 +4,17 @@ import schemathesis
 
 UNLIKE_THE_DOCUMENT = (
     "Check this field.",
-    "Choose one of the list.",
+    "Choose an option from the list.",
     "Enter a date such as",
     "Enter a larger number.",
     "Enter a number",
     "Enter a smaller number.",
     "Enter a whole number.",
-    "Enter an instant",
+    "Enter a date and time",
     "Fill in this field.",
     "Shorten this",
-    "Take out characters",
-    "This field is not known here.",
+    "Remove characters",
+    "This field is not recognised.",
     "Write a time of day",
 )
 """How sentences begin that are about types, lengths and characters, not about rules."""

@@ -157,7 +157,7 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
         ("email", "mere", "Enter an e-mail address"),
         ("phone", "abc", "Enter a telephone number"),
         ("password", "short", "at least 12 characters"),
-        ("password", "password1234", "among the first that would be guessed"),
+        ("password", "password1234", "too easy to guess"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(

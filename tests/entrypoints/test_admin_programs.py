@@ -83,10 +83,10 @@ def test_a_key_is_made_shown_once_used_and_ended(
     ("typed", "said"),
     [
         ({"name": ""}, "Fill in “Name of the program”."),
-        ({"scopes": []}, "Name at least one scope."),
+        ({"scopes": []}, "Choose at least one scope."),
         ({"fhir": "patients:all"}, "There is no scope patients:all."),
-        ({"networks": "10.0.0.300"}, "Write networks such as 10.0.0.0/8."),
-        ({"networks": " ".join(f"2001:db8:{n}::/48" for n in range(40))}, "Name fewer networks"),
+        ({"networks": "10.0.0.300"}, "Enter networks like 10.0.0.0/8."),
+        ({"networks": " ".join(f"2001:db8:{n}::/48" for n in range(40))}, "Enter fewer networks"),
     ],
 )
 def test_a_key_that_cannot_be_is_refused_and_what_was_typed_stays(

@@ -30,4 +30,4 @@ def test_the_title_is_that_of_the_code_and_the_detail_of_the_occurrence(program:
 
 def test_a_repeated_parameter_is_named_as_it_was_sent(program: Program) -> None:
     said = problem(program, "/api/v1/appointments?status=gone&status=lost")["errors"]
-    assert said == [{"field": "status", "detail": "Choose one of the list."}]
+    assert said == [{"field": "status", "detail": "Choose an option from the list."}]

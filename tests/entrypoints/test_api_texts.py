@@ -37,7 +37,7 @@ def test_characters_that_cannot_be_seen_are_refused(
     assert answer.status_code == 422, answer.text
     said = (answer.json or {})["errors"]
     assert [one["field"] for one in said] == [list(sent)[-1]]
-    assert said[0]["detail"] == "Take out characters that cannot be seen."
+    assert said[0]["detail"] == "Remove characters that cannot be seen."
 
 
 def test_lines_and_tabs_are_taken(program: Program, world: World) -> None:

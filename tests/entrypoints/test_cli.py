@@ -740,7 +740,7 @@ def test_a_key_is_made_shown_once_listed_and_ended(run: Run) -> None:
     ("words", "said"),
     [
         (["--scope", "everything"], "There is no scope everything."),
-        (["--scope", "*", "--network", "here"], "Write networks such as 10.0.0.0/8."),
+        (["--scope", "*", "--network", "here"], "Enter networks like 10.0.0.0/8."),
     ],
 )
 def test_a_key_of_unknown_scope_or_network_is_refused(

@@ -380,7 +380,7 @@ def test_a_password_too_long_to_be_one_is_refused_with_a_sentence(
 
 def test_a_password_of_lookalikes_is_scored_in_a_moment() -> None:
     signs = "4@8({[<3691!|70$5+%2"
-    told = passwords._told_quickly(signs * 3 + "aaaa")
+    told = passwords._with_few_lookalikes(signs * 3 + "aaaa")
     assert len({sign for sign in told if sign in signs}) == 8
     assert len(told) == len(signs * 3 + "aaaa")
     assert passwords.check_new(signs * 3)

@@ -95,7 +95,7 @@ def test_a_new_password_needs_the_old_and_ends_other_sessions(
     other, client = client_for("patient-owner"), client_for("patient-owner")
     wrong = client.send("/account/password", current="wrong", password=NEW)
     assert wrong.status_code == 422
-    assert "This is not your password" in wrong.text
+    assert "Wrong password. Try again." in wrong.text
     assert client.send("/account/password", current=PASSWORD, password="short").status_code == 422
     assert client.send("/account/password", current=PASSWORD, password=NEW).status_code == 303
     assert client.get("/account").status_code == 200, "this browser stays signed in"

@@ -386,7 +386,7 @@ BAD_DOCUMENTS = [
         "names have no NUL",
         facility(site_name="A\0B"),
         "site_name",
-        "Take out characters that cannot be seen, such as tabs.",
+        "Remove characters that cannot be seen, such as tabs.",
     ),
     ("a department has a site", department(site=[]), "site", "Enter at least one."),
     (

@@ -278,7 +278,7 @@ BAD_ROWS = [
         PATIENTS,
         "ann@example.com,x\0y",
         "password",
-        "Take out characters that cannot be seen, such as tabs.",
+        "Remove characters that cannot be seen, such as tabs.",
     ),
     (
         "a phone must be one",
@@ -313,7 +313,7 @@ BAD_ROWS = [
         "patient_email,password,last_name\n",
         "ann@example.com,x,A\0B",
         "last_name",
-        "Take out characters that cannot be seen, such as tabs.",
+        "Remove characters that cannot be seen, such as tabs.",
     ),
     (
         "rows are not longer than the header",

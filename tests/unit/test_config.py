@@ -39,7 +39,7 @@ def test_a_line_of_the_env_file_sets_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("time_zone", "Mars/Olympus", "'Mars/Olympus' is no time zone of the IANA list"),
+        ("time_zone", "Mars/Olympus", "'Mars/Olympus' is not an IANA time zone"),
         ("hold_minutes", "0", "greater than or equal to 1"),
         ("hold_minutes", "ten", "valid integer"),
         ("country", "aus", "should match pattern"),
@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_refused_by_name_with_a_sentence(
 def test_networks_are_checked_at_the_start(name: str) -> None:
     found = settings(**{name: "10.0.0.0/8, 192.168.1.7"})
     assert getattr(found, name) == ("10.0.0.0/8", "192.168.1.7/32")
-    with pytest.raises(ValidationError, match=r"address ranges such as 10\.0\.0\.0/8"):
+    with pytest.raises(ValidationError, match=r"address ranges like 10\.0\.0\.0/8"):
         settings(**{name: "10.0.0.0/8, the ward"})
 
 

@@ -31,16 +31,16 @@ def test_blank_fields_are_none() -> None:
     [
         ("name", "", "Fill in this field."),
         ("name", "x" * 201, "Shorten this to 200 characters."),
-        ("name", "Tab\there", "Take out characters that cannot be seen, such as tabs."),
-        ("name", "\ud800", "Take out characters that cannot be seen, such as tabs."),
-        ("type", "Bakery", "Choose one of the list."),
+        ("name", "Tab\there", "Remove characters that cannot be seen, such as tabs."),
+        ("name", "\ud800", "Remove characters that cannot be seen, such as tabs."),
+        ("type", "Bakery", "Choose an option from the list."),
         ("time_zone", "Mars/Base", "Choose a time zone such as Australia/Sydney."),
         ("phone", "call me", "Enter a telephone number such as 02 9382 1111."),
         ("email", "nobody", "Enter an e-mail address such as name@example.com."),
         ("picture_url", "javascript:alert(1)", "Enter an address that begins with https://."),
         ("latitude", "91", "Enter a smaller number."),
         ("latitude", "north", "Enter a number such as -33.92."),
-        ("colour", "red", "This field is not known here."),
+        ("colour", "red", "This field is not recognised."),
     ],
 )
 def test_each_refusal_says_what_to_enter(field: str, value: str, sentence: str) -> None:

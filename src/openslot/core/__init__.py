@@ -1,1 +1,1 @@
-"""What every feature stands on: database, errors, clock, ids, outbox, audit, settings."""
+"""Shared foundations: database, errors, clock, ids, outbox, audit log, settings."""

@@ -1,4 +1,4 @@
-"""Who did or read what, when, from where: rows that are only ever added."""
+"""The audit log: who did or read what, when and from where. Rows are only ever added."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ from openslot.core.ids import new_id
 
 
 class AuditSeal(Base):
-    """A batch of events, proved whole: ``digest`` is the SHA-256, in hexadecimal digits, of its
-    events and of the digest of the seal before; see sealing.py."""
+    """A sealed batch of audit events. ``digest`` is the SHA-256, in hexadecimal, of the events
+    and of the previous seal's digest; see sealing.py."""
 
     __tablename__ = "audit_seal"
 
@@ -26,7 +26,7 @@ class AuditSeal(Base):
 
 
 class AuditEvent(Base):
-    """One act. ``subject`` names what it was done to, such as ``appointment:0190…``."""
+    """One action. ``subject`` names its object, for example ``appointment:0190…``."""
 
     __tablename__ = "audit_event"
     __table_args__ = (
@@ -48,7 +48,7 @@ class AuditEvent(Base):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an act comes from: the account or the program that did it, and the address."""
+    """The account or program behind an action, and its network address."""
 
     account_id: UUID | None = None
     address: str | None = None
@@ -58,7 +58,7 @@ class Origin:
 def record(
     session: Session, action: str, subject: str, *, by: Origin, now: datetime, **details: Any
 ) -> None:
-    """Add an event to the transaction that it describes."""
+    """Add an audit event to the transaction that it describes."""
     session.add(
         AuditEvent(
             id=new_id(),
@@ -73,6 +73,6 @@ def record(
 
 
 def events_of(session: Session, subject: str) -> list[AuditEvent]:
-    """All that was done to ``subject``, oldest first."""
+    """Return the events on ``subject``, oldest first."""
     query = select(AuditEvent).where(AuditEvent.subject == subject)
     return list(session.scalars(query.order_by(AuditEvent.at, AuditEvent.id)))

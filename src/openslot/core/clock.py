@@ -1,8 +1,8 @@
-"""Where the time comes from. Rules and commands are given ``now``; only entry points ask."""
+"""The system clock. Only entry points read it; rules and commands take ``now``."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present instant in UTC, to the microsecond."""
+    """Return the current instant in UTC, to the microsecond."""
     return datetime.now(UTC)

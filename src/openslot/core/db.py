@@ -1,7 +1,7 @@
-"""The one place that begins, commits, rolls back and tries again.
+"""The only module that begins, commits, rolls back and retries transactions.
 
 Commands take a session and never commit, so that they compose. An entry point calls
-:meth:`Database.run` or :meth:`Database.read` once a request, the worker once a message.
+:meth:`Database.run` or :meth:`Database.read` once per request, the worker once per message.
 """
 
 import random
@@ -47,29 +47,26 @@ T = TypeVar("T")
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 PATIENCE = 8.0
-"""Seconds that one unit of work is tried again before it is given up as Busy."""
+"""Seconds for which a unit of work is retried before it fails as Busy."""
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
-"""Older SQLite may corrupt a write-ahead log that is reset at the wrong moment."""
+"""First SQLite version that cannot corrupt a write-ahead log when it is reset."""
 
 REDIALS_WITHIN = 1.0
-"""Seconds after its start that work is begun anew over a connection that broke: who has waited
-for longer is told."""
+"""Seconds after its start within which work is retried on a new connection if its own broke."""
 
-NOTHING_SAVED = (
-    "The database cannot be reached just now, and nothing was saved. Try again in a minute."
-)
+NOTHING_SAVED = "The database cannot be reached, and nothing was saved. Try again in a minute."
 
 _EXACT = {
     f"{dialect}_{option}": value
     for dialect in ("mysql", "mariadb")
     for option, value in {"charset": "utf8mb4", "collate": COLLATION}.items()
 }
-"""How MariaDB makes each table, whatever the database was made with."""
+"""Table options for MariaDB, independent of the defaults of the database."""
 
 
 class Base(DeclarativeBase):
-    """All tables. Names of constraints follow a convention, so that migrations find them."""
+    """Base of all tables. Constraints are named by convention, so that migrations find them."""
 
     metadata = MetaData(
         naming_convention={
@@ -85,12 +82,12 @@ class Base(DeclarativeBase):
     def __table_cls__(
         cls, name: str, metadata: MetaData, *parts: SchemaItem, **options: Any
     ) -> Table:
-        """A table whose texts are compared byte by byte on every engine."""
+        """Return a table that compares texts byte by byte on every engine."""
         return Table(name, metadata, *parts, **{**options, **_EXACT})
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC to the microsecond; naive ones are refused."""
+    """An aware datetime, stored in UTC to the microsecond; naive ones raise TypeError."""
 
     impl = DateTime
     cache_ok = True
@@ -112,7 +109,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Word(TypeDecorator[StrEnumT]):
-    """A member of a StrEnum, kept as its value."""
+    """A member of a StrEnum, stored as its value."""
 
     impl = String
     cache_ok = True
@@ -129,7 +126,7 @@ class Word(TypeDecorator[StrEnumT]):
 
 
 class Dated:
-    """For tables whose rows tell when they were changed last; the column sets itself."""
+    """Mixin for tables with a ``changed_at`` column, which sets itself on every change."""
 
     changed_at: Mapped[datetime] = mapped_column(
         Instant, default=clock.now, onupdate=clock.now, server_default="2026-01-01 00:00:00"
@@ -137,92 +134,92 @@ class Dated:
 
 
 class LostRace(Exception):
-    """Somebody else changed a row between our reading and our writing; try the whole again."""
+    """Another transaction changed a row between reading and writing; retry the whole work."""
 
 
 class Database:
-    """An engine, and the only ways to use it."""
+    """An engine with its read and write transactions."""
 
     def __init__(self, url: str, *, hurried: bool = True):
-        """``hurried`` where somebody else waits meanwhile; see :func:`make_engine`."""
+        """Connect to ``url``; ``hurried`` limits each statement, see :func:`make_engine`."""
         self.engine = make_engine(url, hurried=hurried)
         self._reader = self.engine.execution_options(openslot_reads=True)
         # A transaction of SQLite is a snapshot already.
-        whole = (
+        isolation = (
             {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         )
-        self._snapshots = self._reader.execution_options(**whole)
+        self._snapshots = self._reader.execution_options(**isolation)
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do ``work`` in one transaction and commit it; all of it happens, or nothing.
 
         A lost compare-and-set, deadlock, serialization failure or locked SQLite file rolls
         back and calls ``work`` again, with growing random waits, for up to PATIENCE seconds.
-        So ``work`` must do nothing outside the session. Raises Busy when the time is over,
-        AlreadyThere where a unique key has a value already, Unavailable where the database is
-        away, and Uncertain where it went away while it was told to commit.
+        So ``work`` must have no effect outside the session. Raises Busy when the time is over,
+        AlreadyThere if a unique key has the value already, Unavailable if the database cannot
+        be reached, and Uncertain if the connection broke during the commit.
         """
         began = time.monotonic()
         wait = 0.002
-        met: Exception | None = None
+        previous: Exception | None = None
         while True:
             try:
-                return self._once(work)
+                return self._attempt(work)
             except Uncertain:
                 raise
             except Unavailable as error:
                 if not error.is_broken or time.monotonic() - began > REDIALS_WITHIN:
                     raise Unavailable(NOTHING_SAVED, reason=error.reason) from error
             except (LostRace, StaleDataError, DBAPIError) as error:
-                _check_worth_retrying(error, met)
+                _check_worth_retrying(error, previous)
                 if time.monotonic() - began > PATIENCE:
                     raise Busy from error
-                met = error
+                previous = error
             time.sleep(random.uniform(0, wait))  # noqa: S311 # nosec B311 - spreads racers, guards nothing
             wait = min(wait * 2, 0.2)
 
-    def _once(self, work: Callable[[Session], T]) -> T:
-        with _waiting_for_a_connection(), Session(self.engine, expire_on_commit=False) as session:
-            done = work(session)
+    def _attempt(self, work: Callable[[Session], T]) -> T:
+        with _busy_if_pool_is_empty(), Session(self.engine, expire_on_commit=False) as session:
+            result = work(session)
             session.flush()
             try:
                 session.commit()
             except Unavailable as error:
-                # Whether the server had it when the connection broke cannot be known, and who
-                # does it again might do it twice.
+                # The server may have committed before the connection broke, so a retry could
+                # do the work twice.
                 if error.is_broken:
                     raise Uncertain(reason=error.reason) from error
                 raise
-            return done
+            return result
 
     def read(self, work: Callable[[Session], T], *, snapshot: bool = False) -> T:
-        """Do ``work`` in one read transaction; whatever it changes is thrown away."""
+        """Do ``work`` in one read transaction and roll back any change it makes."""
         with self.reading(snapshot=snapshot) as session:
             return work(session)
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[Session]:
-        """A session that reads and is rolled back at the end.
+        """Open a session for reading, and roll it back at the end.
 
-        With ``snapshot`` all its statements see the database as it was at the first of them.
+        With ``snapshot``, all statements see the database as it was at the first one.
         """
         engine = self._snapshots if snapshot else self._reader
-        # Closing rolls back without expiring what was loaded, so that it can still be shown.
+        # Closing rolls back without expiring loaded rows, so that they can still be shown.
         session = Session(engine, expire_on_commit=False, autoflush=False)
         try:
-            with _waiting_for_a_connection():
+            with _busy_if_pool_is_empty():
                 session.connection()
             yield session
         finally:
-            _end(session)
+            _close_reader(session)
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
 
-def _end(session: Session) -> None:
-    """Close a session that only read. What it read is there, even where its connection is lost."""
+def _close_reader(session: Session) -> None:
+    """Close a session that only read; its rows are loaded, so a lost connection is no error."""
     try:
         session.close()
     except (Unavailable, DBAPIError):
@@ -230,14 +227,14 @@ def _end(session: Session) -> None:
 
 
 def changed(session: Session, statement: Update | Delete) -> int:
-    """Carry out a change of rows; how many there were. What the session has loaded of them stays
-    as it was."""
+    """Execute a statement and return the number of rows changed. Rows that the session has
+    loaded stay as they were."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     return cast(CursorResult[Any], result).rowcount
 
 
 def remove(session: Session, row: Base) -> None:
-    """Delete a row that was read; LostRace where another transaction has deleted it since."""
+    """Delete a loaded row. Raises LostRace if another transaction has deleted it since."""
     mapper = inspect(type(row))
     key = zip(mapper.primary_key, mapper.primary_key_from_instance(row), strict=True)
     if changed(session, delete(type(row)).where(*(column == value for column, value in key))) != 1:
@@ -245,33 +242,33 @@ def remove(session: Session, row: Base) -> None:
     session.expunge(row)
 
 
-def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, met: Any) -> None:
-    """Raise what no other try will change.
+def _check_worth_retrying(error: LostRace | StaleDataError | DBAPIError, previous: Any) -> None:
+    """Raise an error that a retry cannot cure.
 
-    A key that is taken, or points to nothing, counts as a lost race at first: the command
-    checked before it wrote, so the next try will find the other's row and say so in a sentence.
-    What that try meets again, of the same words, is what the command does not look for.
+    A duplicate or dangling key counts as a lost race the first time: the command checked before
+    it wrote, so the retry finds the other row and raises its own error. If the retry meets the
+    same error, the command does not check for it.
     """
     if not isinstance(error, DBAPIError):
         return
     refusal = refusal_of(error.orig)
-    again = isinstance(met, DBAPIError) and str(met.orig) == str(error.orig)
-    if refusal is Refusal.TAKEN and again:
+    is_repeated = isinstance(previous, DBAPIError) and str(previous.orig) == str(error.orig)
+    if refusal is Refusal.TAKEN and is_repeated:
         raise AlreadyThere.of(taken_columns(Base.metadata, error)) from error
-    if refusal is None or (refusal is Refusal.DANGLING and again):
+    if refusal is None or (refusal is Refusal.DANGLING and is_repeated):
         raise error
 
 
-def _is_torn(error: BaseException) -> bool:
-    """Whether SQLite could not write on, so that it must look first what is in the file."""
+def _is_io_error(error: BaseException) -> bool:
+    """Return whether SQLite failed to read or write its file and must open it again."""
     return (
         isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
     )
 
 
 @contextmanager
-def _waiting_for_a_connection() -> Iterator[None]:
-    """Busy where others keep all connections for too long."""
+def _busy_if_pool_is_empty() -> Iterator[None]:
+    """Raise Busy if no connection comes free in time."""
     try:
         yield
     except PoolTimeout as error:
@@ -279,16 +276,16 @@ def _waiting_for_a_connection() -> Iterator[None]:
 
 
 def _explain(context: ExceptionContext) -> Exception | None:
-    """What a driver says, in words of the domain, wherever nothing of it is to be tried again."""
+    """Return the domain error for a driver's error, or None to let ``run`` decide on a retry."""
     if context.is_pre_ping:
-        return None  # the pool makes a new connection by itself
+        return None  # the pool opens a new connection by itself
     original = context.original_exception
     refusal = refusal_of(original)
     if context.connection is None or context.is_disconnect or refusal is Refusal.AWAY:
         reason = f"{type(original).__name__}: {str(original).partition(chr(10))[0]}"
-        is_broken = context.is_disconnect or _is_torn(original)
-        # Also where it did not break: it may lead to a server that no longer leads, or stay
-        # read-only for as long as it lives. The next work begins on a new one.
+        is_broken = context.is_disconnect or _is_io_error(original)
+        # Drop the connection even if it is intact: it may lead to a server that was demoted, or
+        # stay read-only. The next work gets a new one.
         context.is_disconnect = True
         return Unavailable(reason=reason, is_broken=is_broken)
     reads = context.connection.get_execution_options().get("openslot_reads", False)
@@ -298,8 +295,8 @@ def _explain(context: ExceptionContext) -> Exception | None:
 
 
 def make_engine(url: str | URL, *, hurried: bool = True) -> Engine:
-    """An engine set up for its kind: see the pitfalls that each line cures in docs/adr/. One
-    that is not ``hurried`` lets a statement take as long as it takes."""
+    """Return an engine set up for its kind; docs/adr/ gives the reason for each setting. An
+    engine that is not ``hurried`` sets no limit to the time of a statement."""
     parsed = make_url(url)
     make = _sqlite_engine if parsed.get_backend_name() == "sqlite" else make_server_engine
     engine = make(parsed, hurried=hurried)
@@ -320,7 +317,7 @@ def _sqlite_engine(parsed: URL, *, hurried: bool) -> Engine:
 
 
 def _bound_reading(connection: Connection, *_statement: Any) -> None:
-    """Give a statement that reads as long as servers give it."""
+    """Limit the time of a reading statement, as database servers do."""
     reads = connection.get_execution_options().get("openslot_reads", False)
     connection.info["deadline"] = time.monotonic() + ANSWERS_WITHIN if reads else None
 
@@ -331,15 +328,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
         return deadline is not None and time.monotonic() > deadline
 
     connection.set_progress_handler(is_over, 10_000)  # steps: about a millisecond
-    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.isolation_level = None  # _begin_sqlite sends BEGIN
     connection.execute("PRAGMA busy_timeout = 10000")
     connection.execute("PRAGMA foreign_keys = ON")
-    # As the other engines do it: LIKE minds the case, and lower knows all letters.
+    # As on the other engines: LIKE is case-sensitive, and lower() handles all letters.
     connection.execute("PRAGMA case_sensitive_like = ON")
     connection.create_function("lower", 1, _lower, deterministic=True)
-    wanted = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "truncate"
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] not in (wanted, "memory"):
-        connection.execute(f"PRAGMA journal_mode = {wanted}")
+    journal = "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "truncate"
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] not in (journal, "memory"):
+        connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.execute("PRAGMA synchronous = FULL")
 
 
@@ -348,13 +345,13 @@ def _lower(value: T) -> T | str:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Writers queue up at the start, where waiting is safe; readers wait for nobody."""
+    """Begin a transaction. Writers wait for each other here, where it is safe; readers do not."""
     reads = connection.get_execution_options().get("openslot_reads", False)
     connection.exec_driver_sql("BEGIN DEFERRED" if reads else "BEGIN IMMEDIATE")
 
 
 def _end_sqlite(connection: sqlite3.Connection, *_record: Any) -> None:
-    """A commit that had to wait for a reader for too long leaves its transaction open, with its
-    locks, though the pool takes it for ended."""
+    """Roll back a transaction that is still open: a commit that waited too long for a reader
+    leaves it open, with its locks, though the pool believes that it ended."""
     if connection.in_transaction:
         connection.rollback()

@@ -1,6 +1,6 @@
-"""Types of single fields, for pydantic models: what people type, cleaned and checked.
+"""Field types for pydantic models, which clean and check what people type.
 
-Every refusal is a sentence that says what to enter.
+Every error message says what to enter.
 """
 
 import re
@@ -30,24 +30,24 @@ from openslot.core.errors import Invalid
 
 
 class Details(BaseModel):
-    """Base of what commands are given: unknown fields are refused, values cannot be changed."""
+    """Base of the input of commands: immutable, and without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def refuse(sentence: str) -> PydanticCustomError:
-    """The error to raise in a validator."""
+    """Return the error to raise in a validator."""
     return PydanticCustomError("refused", sentence)
 
 
 def first_problem(error: ValidationError) -> Invalid:
-    """The first refusal of ``error`` as a domain error that names the field."""
+    """Return the first problem of ``error`` as a domain error that names the field."""
     field, sentence = problems(error)[0]
     return Invalid(sentence, field=field)
 
 
 def problems(error: ValidationError) -> list[tuple[str, str]]:
-    """(field, sentence) of each refusal."""
+    """Return (field, sentence) for each problem."""
     return [
         (".".join(str(part) for part in item["loc"]), _sentence(item["type"], item["msg"]))
         for item in error.errors()
@@ -56,14 +56,14 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
 
 _SENTENCES = {
     "missing": "Fill in this field.",
-    "extra_forbidden": "This field is not known here.",
+    "extra_forbidden": "This field is not recognised.",
     "date_parsing": "Enter a date such as 1980-03-31.",
     "int_parsing": "Enter a whole number.",
     "float_parsing": "Enter a number such as -33.92.",
     "less_than_equal": "Enter a smaller number.",
     "greater_than_equal": "Enter a larger number.",
-    "enum": "Choose one of the list.",
-    "literal_error": "Choose one of the list.",
+    "enum": "Choose an option from the list.",
+    "literal_error": "Choose an option from the list.",
 }
 
 
@@ -76,17 +76,18 @@ _UNSEEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 
 
 def composed(text: str) -> str:
-    """The text with letters and their accents in one sign (NFC), as texts are kept: they come
-    either way from keyboards and files, and are compared byte by byte."""
+    """Return the text in normal form C, in which all texts are stored: keyboards and files
+    write an accented letter as one character or as two, and texts are compared byte by byte."""
     return unicodedata.normalize("NFC", text)
 
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Metadata of a text: composed (NFC), trimmed, of at most ``longest`` characters, none of
-    which cannot be seen or stored. One line has single blanks, ``lines`` keep theirs, and have
-    blanks for tabs. An ``optional`` text is None where nothing but blanks was typed. The JSON
-    Schema says the same.
+    """A text field: normalised to NFC, trimmed, at most ``longest`` printable characters.
+
+    Runs of spaces in a single line become one space. A text with ``lines`` keeps its spaces and
+    line breaks, and tabs become spaces. A blank ``optional`` text becomes None. The JSON Schema
+    has the same rules.
     """
 
     longest: int
@@ -94,16 +95,16 @@ class Prose:
     optional: bool = False
 
     def check(self, value: str | None) -> str | None:
-        """The text as it is kept."""
+        """Return the text as it is stored, or raise the problem."""
         if value is None:
             return None
         text = composed(re.sub("\r\n?", "\n", value))
         if self.lines:
             text = text.replace("\t", " ")
             if _UNSEEN.search(text.replace("\n", "")):
-                raise refuse("Take out characters that cannot be seen.")
+                raise refuse("Remove characters that cannot be seen.")
         elif _UNSEEN.search(text):
-            raise refuse("Take out characters that cannot be seen, such as tabs.")
+            raise refuse("Remove characters that cannot be seen, such as tabs.")
         if len(text) > self.longest:
             raise refuse(f"Shorten this to {self.longest} characters.")
         text = text.strip() if self.lines else " ".join(text.split())
@@ -114,24 +115,26 @@ class Prose:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Checks what pydantic found to be a text, or None."""
+        """Check the value after pydantic has checked its type."""
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The rule for programs."""
+        """Return the same rules as a JSON Schema."""
         controls = (
             _CONTROLS.replace(r"-\x1f", r"-\x08\x0b\x0c\x0e-\x1f") if self.lines else _CONTROLS
         )
-        seen = f"[^{controls}]*"
-        pattern = f"^{seen}$" if self.optional else rf"^{seen}[^\s{_CONTROLS}]{seen}$"
+        printable = f"[^{controls}]*"
+        pattern = (
+            f"^{printable}$" if self.optional else rf"^{printable}[^\s{_CONTROLS}]{printable}$"
+        )
         text = {"type": "string", "maxLength": self.longest, "pattern": pattern}
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
 def address_key(typed: str) -> str:
-    """What is the same of an e-mail address however somebody types it: as addresses are kept."""
+    """Return an email address as it is stored and compared: trimmed, NFC, in lower case."""
     return composed(typed.strip()).lower()
 
 
@@ -167,7 +170,7 @@ def _web_address(value: str) -> str:
 
 @cache
 def known_zones() -> frozenset[str]:
-    """The names of all time zones; the list is read from the disk once."""
+    """Return the names of all time zones; they are read from the disk once."""
     return frozenset(available_timezones())
 
 
@@ -182,12 +185,12 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 FIRST_YEAR, LAST_YEAR = 1900, 2200
-"""What lies outside is a slip of the pen, and cannot be reckoned with in every zone."""
+"""Years outside these are typing mistakes, and not every time zone can represent them."""
 
 
 def _written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
-    """Reads a date or an instant that is written so, and nothing else: pydantic would take
-    numbers for seconds since 1970."""
+    """Return a validator that reads a date or an instant in this form only: pydantic would take
+    a number as seconds since 1970."""
 
     def read(value: object) -> object:
         if isinstance(value, date):
@@ -196,36 +199,36 @@ def _written(pattern: re.Pattern[str], sentence: str) -> BeforeValidator:
         if not pattern.fullmatch(text):
             raise refuse(sentence)
         try:
-            found = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+            moment = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
         except ValueError:
             raise refuse(sentence) from None
-        if not FIRST_YEAR <= found.year <= LAST_YEAR:
-            raise refuse(f"Enter a time of the years {FIRST_YEAR} to {LAST_YEAR}.")
-        return found
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
+        return moment
 
     return BeforeValidator(read)
 
 
 class BlankIsNone:
-    """Metadata of an optional field: None where nothing but blanks was typed."""
+    """Metadata of an optional field: a blank text becomes None."""
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Asks before pydantic does."""
+        """Read the value before pydantic checks it."""
         return core_schema.no_info_before_validator_function(self.read, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Blanks, besides what stands otherwise."""
-        found = handler(schema)
+        """Return the field's JSON Schema, which also allows a blank text."""
+        field_schema = handler(schema)
         blank = {"type": "string", "pattern": r"^\s*$"}
-        return {"anyOf": [blank, *found.get("anyOf", [found])]}
+        return {"anyOf": [blank, *field_schema.get("anyOf", [field_schema])]}
 
     @staticmethod
     def read(value: object) -> object:
-        """None for blanks."""
+        """Return None for a blank text, else the value."""
         return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -233,20 +236,20 @@ Blank = BlankIsNone()
 
 Instant = Annotated[
     AwareDatetime,
-    _written(_INSTANT, "Enter an instant with its offset, such as 2027-03-08T09:00:00+11:00."),
+    _written(_INSTANT, "Enter a date and time with offset, such as 2027-03-08T09:00:00+11:00."),
 ]
-"""RFC 3339; a time without an offset is refused, never guessed."""
+"""An RFC 3339 instant; the offset is required."""
 
 Day = Annotated[date, _written(_DAY, "Enter a date such as 1980-03-31.")]
 
 Birth = Annotated[date, _written(_DAY, "Enter a date such as 31 March 1980.")]
-"""A day that people enter; pages read it however they write it."""
+"""A date of birth; pages also accept it in words and in local notation."""
 
 InstantOrDay = Annotated[
     AwareDatetime | date,
     _written(
         re.compile(f"{_DAY.pattern}|{_INSTANT.pattern}", re.ASCII),
-        "Enter a date such as 2027-03-08, or an instant such as 2027-03-08T09:00:00+11:00.",
+        "Enter a date such as 2027-03-08, or a date and time such as 2027-03-08T09:00:00+11:00.",
     ),
 ]
 

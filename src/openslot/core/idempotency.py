@@ -1,8 +1,8 @@
-"""Answers that were given under an idempotency key, to be given again.
+"""Stored answers to requests with an idempotency key, to be replayed.
 
-The answer is only known when the work is committed, so it is kept in a transaction of its own.
-What says that the work was done is written in the transaction of the work: a server that dies
-between the two leaves a request that is done and unanswered, and that nobody does again.
+The answer exists only once the work is committed, so it is stored in a transaction of its own.
+The mark that the work is done is part of the work's transaction: if the server dies between the
+two, the request stays done without an answer, and is never done again.
 """
 
 import hashlib
@@ -26,17 +26,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from openslot.core.db import Base, Instant, changed
 
 LASTS = timedelta(hours=24)
-"""For so long a key gives the same answer."""
+"""Time for which a key replays the same answer."""
 
 UNANSWERED = 0
-"""In the place of a status: the work was done, and its answer is not kept yet."""
+"""Status of a request that is done and whose answer is not stored yet."""
 
 
 class KeptAnswer(Base):
-    """A request by its owner's key, as a SHA-256, since no engine mixes up digests for their
-    letters' case. ``digest`` is that of what was asked; ``status`` is None while it runs, and
-    UNANSWERED from when it is done until its answer is kept. ``started_at`` tells one try from
-    another that took the key over."""
+    """A request with an idempotency key and its answer. ``key_hash`` is the SHA-256 of owner and
+    key, ``digest`` that of the request. ``status`` is None while the request runs, and UNANSWERED
+    once it is done, until its answer is stored. ``started_at`` identifies the attempt."""
 
     __tablename__ = "kept_answer"
     __table_args__ = (Index(None, "started_at"),)
@@ -50,30 +49,30 @@ class KeptAnswer(Base):
 
 
 def find(session: Session, owner: str, key: str) -> KeptAnswer | None:
-    """What is known of the key."""
+    """Return the request with this key, or None."""
     return session.get(KeptAnswer, _hash(owner, key))
 
 
 def begin(session: Session, owner: str, key: str, digest: str, *, now: datetime) -> None:
-    """Note that a request runs; of two at once the second finds the first's row when its
-    transaction is tried again."""
+    """Record that a request runs. Of two at once, the second is retried and then finds the row
+    of the first."""
     session.add(KeptAnswer(key_hash=_hash(owner, key), digest=digest, started_at=now))
     session.flush()
 
 
 def take_over(session: Session, owner: str, key: str, *, started: datetime, now: datetime) -> bool:
-    """Try again what was broken off; whether it was this caller who took it over, of all who
-    saw that it had ``started`` then."""
-    ours = (*_try_of(owner, key, started), KeptAnswer.status.is_(None))
-    return bool(changed(session, update(KeptAnswer).where(*ours).values(started_at=now)))
+    """Resume the attempt that began at ``started`` and was interrupted. Returns False if another
+    caller has resumed it already."""
+    running = (*_is_attempt(owner, key, started), KeptAnswer.status.is_(None))
+    return bool(changed(session, update(KeptAnswer).where(*running).values(started_at=now)))
 
 
 def mark_done(session: Session, owner: str, key: str, *, started: datetime) -> bool:
-    """Note in the transaction of the work that it is done; False where another has taken the
-    key over meanwhile, and this one must not do it too."""
-    running = or_(KeptAnswer.status.is_(None), KeptAnswer.status == UNANSWERED)
-    ours = (*_try_of(owner, key, started), running)
-    return bool(changed(session, update(KeptAnswer).where(*ours).values(status=UNANSWERED)))
+    """Mark the request as done, in the transaction of the work. Returns False if another caller
+    has resumed it meanwhile, so that this one must roll back."""
+    is_unanswered = or_(KeptAnswer.status.is_(None), KeptAnswer.status == UNANSWERED)
+    unanswered = (*_is_attempt(owner, key, started), is_unanswered)
+    return bool(changed(session, update(KeptAnswer).where(*unanswered).values(status=UNANSWERED)))
 
 
 def finish(
@@ -86,27 +85,27 @@ def finish(
     headers: dict[str, str],
     body: str,
 ) -> None:
-    """Keep the answer of the try that ``started`` then; nothing where another took it over."""
+    """Store the answer of the attempt that began at ``started``, unless another resumed it."""
     answer = {"status": status, "headers": headers, "body": body}
-    changed(session, update(KeptAnswer).where(*_try_of(owner, key, started)).values(**answer))
+    changed(session, update(KeptAnswer).where(*_is_attempt(owner, key, started)).values(**answer))
 
 
 def forget(session: Session, owner: str, key: str, *, started: datetime) -> None:
-    """Let the key be used again, as if nothing had been asked, unless something was done."""
-    ours = (*_try_of(owner, key, started), KeptAnswer.status.is_(None))
-    changed(session, delete(KeptAnswer).where(*ours))
+    """Free the key for another request, unless the work is done."""
+    running = (*_is_attempt(owner, key, started), KeptAnswer.status.is_(None))
+    changed(session, delete(KeptAnswer).where(*running))
 
 
 def purge(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` answers to what was asked before, and say how many."""
+    """Delete up to ``limit`` requests that started before ``before``; return the number."""
     old = select(KeptAnswer.key_hash).where(KeptAnswer.started_at < before)
-    found = session.scalars(old.limit(limit)).all()
-    if found:
-        changed(session, delete(KeptAnswer).where(KeptAnswer.key_hash.in_(found)))
-    return len(found)
+    key_hashes = session.scalars(old.limit(limit)).all()
+    if key_hashes:
+        changed(session, delete(KeptAnswer).where(KeptAnswer.key_hash.in_(key_hashes)))
+    return len(key_hashes)
 
 
-def _try_of(owner: str, key: str, started: datetime) -> tuple[ColumnElement[bool], ...]:
+def _is_attempt(owner: str, key: str, started: datetime) -> tuple[ColumnElement[bool], ...]:
     return KeptAnswer.key_hash == _hash(owner, key), KeptAnswer.started_at == started
 
 

@@ -1,4 +1,4 @@
-"""Ids of people's data: UUID version 7 (RFC 9562), in order of their making."""
+"""Ids of people's data: UUID version 7 (RFC 9562), which sort by creation time."""
 
 import secrets
 import time
@@ -8,7 +8,7 @@ from openslot.core.errors import NotFound
 
 
 def new_id() -> UUID:
-    """A UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
+    """Return a UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
@@ -17,7 +17,7 @@ def new_id() -> UUID:
 
 
 def read_id(text: str) -> UUID:
-    """The UUID written in ``text``; NotFound where it is none, as nothing can bear that id."""
+    """Parse a UUID. Raises NotFound if it is not one, since nothing can have that id."""
     try:
         return UUID(text)
     except ValueError:

@@ -1,8 +1,8 @@
-"""A reader's language: the locale that decides notation, and the catalogue of sentences.
+"""A reader's language: the locale for notation, and the catalogue of translations.
 
-Sentences stand in the code in English, as gettext message ids with ``%(name)s`` places. A
-catalogue is a folder ``translations/<locale>/LC_MESSAGES`` with ``messages.mo``; where there
-is none, the English stands.
+The code holds its sentences in English, as gettext message ids with ``%(name)s`` placeholders.
+A catalogue is a folder ``translations/<locale>/LC_MESSAGES`` with ``messages.mo``. Without one,
+the English is used.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from babel import Locale, UnknownLocaleError
 from babel.support import Translations
 
 HOME = Locale("en", "AU")
-"""English of no country is read as that of the texts, Australian."""
+"""Locale of the source texts, also used for English without a country."""
 
 CATALOGUES = Path(__file__).parents[1] / "translations"
 
@@ -27,28 +27,28 @@ class Language:
     catalogue: NullTranslations
 
     def gettext(self, message: str, **params: object) -> str:
-        """The sentence in this language, its places filled."""
+        """Return the translated sentence with its placeholders filled in."""
         return self.catalogue.gettext(message) % params
 
     def ngettext(self, one: str, many: str, count: int) -> str:
-        """The sentence for a number of things, with ``%(num)s`` for the number."""
+        """Return the translated singular or plural, with ``%(num)s`` replaced by the count."""
         return self.catalogue.ngettext(one, many, count) % {"num": count}
 
 
 def settled(locale: Locale | None) -> Locale:
-    """The locale to write in: the one given, with a country where it is English."""
+    """Return the locale, with Australia as the country of English without one."""
     if locale is None or (locale.language == "en" and locale.territory is None):
         return HOME
     return locale
 
 
 def language(*names: str | None) -> Language:
-    """The first of the named locales that there is, such as ``en_AU``; English if none is."""
-    known = (_parsed(name) for name in names if name)
-    return _language(settled(next((one for one in known if one), None)))
+    """Return the language of the first valid locale name, or English."""
+    locales = (_parse(name) for name in names if name)
+    return _language(settled(next((locale for locale in locales if locale), None)))
 
 
-def _parsed(name: str) -> Locale | None:
+def _parse(name: str) -> Locale | None:
     try:
         return Locale.parse(name.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
@@ -57,6 +57,6 @@ def _parsed(name: str) -> Locale | None:
 
 @lru_cache
 def _language(locale: Locale) -> Language:
-    # The catalogue of the bare language serves all countries that have none of their own.
+    # A country without a catalogue uses that of its language.
     names = [str(locale), locale.language]
     return Language(locale, Translations.load(CATALOGUES, names))

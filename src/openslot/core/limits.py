@@ -1,8 +1,8 @@
-"""Limits that hold for all processes of a deployment together: so many in a window of time.
+"""Rate limits that all processes of a deployment share: so many requests per window of time.
 
-A process counts in memory and adds what it has counted to the database now and then: after each
-fiftieth of what is allowed. So a limit of less than a hundred is exact, any other is passed by
-a fiftieth for each process at most, and most requests cost no statement.
+A process counts in memory and adds its count to the database after each fiftieth of the limit.
+So a limit below one hundred is exact, each process can exceed any other by at most a fiftieth,
+and most requests cost no statement.
 """
 
 import hashlib
@@ -22,23 +22,23 @@ from openslot.core.db import Base, Instant, changed
 from openslot.core.errors import Busy, RateLimited
 
 MOST_KEPT = 20_000
-"""Counts that a process keeps in memory, at most."""
+"""Largest number of counts that a process keeps in memory."""
 
 
 class Limit(NamedTuple):
-    """How many there may be in each window of so many seconds."""
+    """The number of requests allowed in each window of ``seconds``."""
 
     amount: int
     seconds: int
 
     @property
     def step(self) -> int:
-        """How many a process counts before it tells the others."""
+        """Return how many requests a process counts before it writes to the database."""
         return max(1, self.amount // 50)
 
 
 class LimitCount(Base):
-    """How many there were in one window, by the SHA-256 of what is limited and the window."""
+    """The number of requests in one window. ``key_hash`` is the SHA-256 of key and window."""
 
     __tablename__ = "limit_count"
     __table_args__ = (Index(None, "ends_at"),)
@@ -49,74 +49,73 @@ class LimitCount(Base):
 
 
 @dataclass(slots=True)
-class _Known:
-    """What a process knows of a window: what the database had, and what it did not tell yet."""
+class _WindowCount:
+    """A process's count of one window: the database's total, and its own requests not yet
+    written."""
 
     ends: int
     total: int = 0
-    untold: int = 0
+    unwritten: int = 0
 
 
 class Counts:
     """The counts of one process; safe for threads."""
 
     def __init__(self, write: Callable[[Callable[[Session], int]], int]):
-        """``write`` does work in a transaction of its own, as Database.run does."""
+        """Start without counts; ``write`` does work in its own transaction, as Database.run."""
         self._write = write
-        self._known: dict[str, _Known] = {}
+        self._windows: dict[str, _WindowCount] = {}
         self._lock = threading.Lock()
 
     def take(self, key: str, limit: Limit, *, now: datetime) -> None:
-        """Count one more of ``key``, in no transaction of the caller's. Raises RateLimited, with
-        the seconds until the window ends, once there are as many as ``limit`` allows."""
+        """Count one request of ``key``, outside the caller's transaction. Raises RateLimited,
+        with the seconds until the window ends, once ``limit`` is reached."""
         begins = int(now.timestamp()) // limit.seconds * limit.seconds
         name = f"{key} {limit.amount}/{limit.seconds} {begins}"
         ends = begins + limit.seconds
-        untold = self._count(name, limit, ends, now)
-        if untold and self._tell(name, untold, ends) > limit.amount:
+        hits = self._count(name, limit, ends, now)
+        if hits and self._write_hits(name, hits, ends) > limit.amount:
             raise _limited(ends, now)
 
     def _count(self, name: str, limit: Limit, ends: int, now: datetime) -> int:
-        """Count in memory; how many are to be told now."""
+        """Count in memory, and return the number of hits to write to the database now."""
         with self._lock:
-            if len(self._known) >= MOST_KEPT:
-                self._forget(now)
-            known = self._known.setdefault(name, _Known(ends))
-            if known.total + known.untold >= limit.amount:
+            if len(self._windows) >= MOST_KEPT:
+                self._drop_ended(now)
+            window = self._windows.setdefault(name, _WindowCount(ends))
+            if window.total + window.unwritten >= limit.amount:
                 raise _limited(ends, now)
-            known.untold += 1
-            if known.untold < limit.step:
+            window.unwritten += 1
+            if window.unwritten < limit.step:
                 return 0
-            untold, known.untold = known.untold, 0
-            known.total += untold
-            return untold
+            hits, window.unwritten = window.unwritten, 0
+            window.total += hits
+            return hits
 
-    def _tell(self, name: str, untold: int, ends: int) -> int:
-        """Add to what all have counted; how many that makes."""
+    def _write_hits(self, name: str, hits: int, ends: int) -> int:
+        """Add ``hits`` to the database's count and return the total of all processes."""
         try:
-            total = self._write(partial(_add, name=name, untold=untold, ends=ends))
-        except Busy:  # then it is not the counting that should stop anybody
+            total = self._write(partial(_add, name=name, hits=hits, ends=ends))
+        except Busy:  # counting must not stop a request
             return 0
         with self._lock:
-            known = self._known.get(name)
-            if known is not None:
-                known.total = max(known.total, total)
+            window = self._windows.get(name)
+            if window is not None:
+                window.total = max(window.total, total)
         return total
 
-    def _forget(self, now: datetime) -> None:
+    def _drop_ended(self, now: datetime) -> None:
         at = now.timestamp()
-        self._known = {name: one for name, one in self._known.items() if one.ends > at}
-        if len(self._known) >= MOST_KEPT:
-            self._known.clear()  # the database still knows all but the last few of each
+        self._windows = {name: window for name, window in self._windows.items() if window.ends > at}
+        if len(self._windows) >= MOST_KEPT:
+            self._windows.clear()  # the database has all but the last few hits of each
 
 
-def _add(session: Session, *, name: str, untold: int, ends: int) -> int:
+def _add(session: Session, *, name: str, hits: int, ends: int) -> int:
     key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    more = update(LimitCount).where(LimitCount.key_hash == key)
-    if not changed(session, more.values(hits=LimitCount.hits + untold)):
-        session.add(
-            LimitCount(key_hash=key, hits=untold, ends_at=datetime.fromtimestamp(ends, UTC))
-        )
+    counter = update(LimitCount).where(LimitCount.key_hash == key)
+    if not changed(session, counter.values(hits=LimitCount.hits + hits)):
+        session.add(LimitCount(key_hash=key, hits=hits, ends_at=datetime.fromtimestamp(ends, UTC)))
         session.flush()
     return session.scalars(select(LimitCount.hits).where(LimitCount.key_hash == key)).one()
 
@@ -126,23 +125,23 @@ def _limited(ends: int, now: datetime) -> RateLimited:
 
 
 def purge(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` counts of windows that had ended before; return how many."""
-    over = select(LimitCount.key_hash).where(LimitCount.ends_at <= before).limit(limit)
-    found = session.scalars(over).all()
-    if not found:
+    """Delete up to ``limit`` counts of windows that ended by ``before``; return the number."""
+    ended = select(LimitCount.key_hash).where(LimitCount.ends_at <= before).limit(limit)
+    key_hashes = session.scalars(ended).all()
+    if not key_hashes:
         return 0
-    return changed(session, delete(LimitCount).where(LimitCount.key_hash.in_(found)))
+    return changed(session, delete(LimitCount).where(LimitCount.key_hash.in_(key_hashes)))
 
 
 def network_of(address: str | None) -> str:
-    """Return what stands for whoever has the address: of IPv6 the /64, in which one computer may
-    take any address."""
+    """Return the address or network to count for a client: for IPv6 the /64, in which one
+    computer can use any address."""
     try:
-        known = ip_address(address or "")
+        client = ip_address(address or "")
     except ValueError:
         return address or "unknown"
-    if not isinstance(known, IPv6Address):
-        return str(known)
-    if known.ipv4_mapped is not None:
-        return str(known.ipv4_mapped)
-    return str(ip_network((int(known) >> 64 << 64, 64)))
+    if not isinstance(client, IPv6Address):
+        return str(client)
+    if client.ipv4_mapped is not None:
+        return str(client.ipv4_mapped)
+    return str(ip_network((int(client) >> 64 << 64, 64)))

@@ -1,7 +1,7 @@
-"""Named locks, for rules that no unique column can keep.
+"""Named locks, for rules that a unique column cannot enforce.
 
-Two transactions that look at once both find nothing, or both find nine of ten, and each adds a
-row. One that takes a lock first waits for the other, and then sees what it wrote.
+Two transactions that read at once both find nothing, or both find nine of ten, and each adds a
+row. A transaction that takes a lock first waits for the other and then sees its row.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from openslot.core.db import Base
 
 
 class Lock(Base):
-    """Rows that no other transaction ever sees: each is deleted by the one that wrote it."""
+    """A lock. The transaction that inserts the row also deletes it, so others never see it."""
 
     __tablename__ = "named_lock"
 
@@ -23,8 +23,8 @@ class Lock(Base):
 def lock(session: Session, name: str) -> None:
     """Take a lock by name until the end of this transaction.
 
-    Call it before reading the rows that the rule depends on. The key is what others wait at, and
-    where engines do not wait, as nodes of a cluster, the later of two is tried again.
+    Call it before reading the rows that the rule depends on. Others wait at the primary key;
+    where an engine does not wait, between the nodes of a cluster, the later of two is retried.
     """
     name_hash = hashlib.sha256(name.encode()).hexdigest()
     session.execute(insert(Lock).values(name_hash=name_hash))

@@ -1,8 +1,8 @@
-"""The log: one JSON object a line on standard error, with no personal data in it.
+"""The log: one JSON object per line on standard error, without personal data.
 
-Events are short names such as ``mail.refused``; what they are about stands in fields, as ids
-and never as names or addresses. Of an exception the log keeps its type and where it was
-raised, not its words: those of drivers and mail servers quote what people entered.
+Events are short names like ``mail.refused``; their fields hold ids, never names or addresses.
+Of an exception the log has the type and where it was raised, not the message, since drivers and
+mail servers quote what people entered.
 """
 
 import logging
@@ -17,7 +17,7 @@ import structlog
 from openslot.core.config import Settings
 
 QUIET_BELOW = logging.WARNING
-"""Libraries are heard from here on; only ``debug`` lets them say everything."""
+"""Lowest level that libraries log at, unless ``log_level`` is ``debug``."""
 
 SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -28,7 +28,7 @@ SHARED: tuple[structlog.typing.Processor, ...] = (
 
 
 def configure(settings: Settings) -> None:
-    """Write our own lines from ``log_level`` on, and those of libraries in the same form."""
+    """Log OpenSlot's events from ``log_level`` on, and those of libraries in the same form."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
         processors=[
@@ -46,14 +46,14 @@ def configure(settings: Settings) -> None:
 
 
 def bind(**values: str) -> None:
-    """Put ``values``, such as ``request_id``, into every line of this request or thread from
-    now on; what an earlier request bound is forgotten."""
+    """Add ``values``, for example ``request_id``, to every further line of this request or
+    thread, in place of the values of an earlier request."""
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**values)
 
 
 def place_of(error: BaseException) -> str:
-    """What kind of error it is and where it was raised: "KeyError in main.py:12"."""
+    """Return the type of an error and where it was raised: "KeyError in main.py:12"."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return type(error).__name__
@@ -67,7 +67,7 @@ def _handler() -> logging.Handler:
             foreign_pre_chain=SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _wordless_exception,
+                _without_message,
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         )
@@ -75,10 +75,10 @@ def _handler() -> logging.Handler:
     return handler
 
 
-def _wordless_exception(
+def _without_message(
     _logger: Any, _name: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Put the frames of an exception in the place of its words."""
+    """Replace an exception by its type and frames."""
     raised = event.pop("exc_info", None)
     if raised is True:
         raised = sys.exc_info()
@@ -86,5 +86,5 @@ def _wordless_exception(
     if isinstance(error, BaseException):
         frames = traceback.extract_tb(error.__traceback__)
         event["error"] = place_of(error)
-        event["frames"] = [f"{one.filename}:{one.lineno} {one.name}" for one in frames]
+        event["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return event

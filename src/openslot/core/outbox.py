@@ -1,7 +1,7 @@
-"""What must happen outside, written in the transaction that wants it.
+"""The outbox: work outside the database, written in the transaction that requests it.
 
-The worker leases a message, does the work, and marks it done afterwards: at least once,
-never lost. The message's id is the idempotency key for whoever receives it.
+The worker leases a message, does the work and then marks it as done: at least once, never lost.
+The message's id is the idempotency key for the receiver.
 """
 
 from collections.abc import Sequence
@@ -29,22 +29,22 @@ from openslot.core.db import Base, Instant, changed
 from openslot.core.ids import new_id
 
 LEASE = timedelta(minutes=2)
-"""How long a worker may be silent before another takes over its message."""
+"""Time after which another worker can lease a message that is not finished."""
 
 ATTEMPTS = 12
-"""After so many failures, about a day, a message is put aside as failed."""
+"""Number of attempts, over about a day, after which a message has failed."""
 
 
 ONCE = UUID("0b5e6f1c-9a52-5c0e-8f0e-2f6a9d1f7c11")
-"""The namespace (RFC 9562, 5.5) of messages that are to be sent a single time."""
+"""Namespace (RFC 9562, 5.5) of the ids of messages that are sent only once."""
 
 
 class LeaseLost(Exception):
-    """The lease ran out, and another worker has the message: nothing is to be done for it here."""
+    """The lease has expired and another worker has the message, so this one must stop."""
 
 
 class State(StrEnum):
-    """WAITING is to be done; KEPT is readable here because nothing can carry it away."""
+    """State of a message. KEPT: stored here to be read, since there is no way to send it."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -53,7 +53,7 @@ class State(StrEnum):
 
 
 class OutboxMessage(Base):
-    """One thing to do, named by ``topic``."""
+    """A piece of work for the worker; ``topic`` names its kind."""
 
     __tablename__ = "outbox_message"
     __table_args__ = (Index(None, "state", "due_at"), Index(None, "topic", "created_at"))
@@ -79,9 +79,9 @@ def send(
     due: datetime | None = None,
     once: str | None = None,
 ) -> UUID:
-    """Ask for ``topic`` to be done once this transaction is committed, or later, from ``due``.
+    """Queue a message, to be handled once this transaction is committed or from ``due`` on.
 
-    Of all messages of a topic that bear the same ``once`` only the first is kept.
+    Of all messages of a topic with the same ``once``, only the first is stored. Returns the id.
     """
     message_id = uuid5(ONCE, f"{topic} {once}") if once else new_id()
     if once and session.get(OutboxMessage, message_id):
@@ -100,46 +100,46 @@ def send(
 
 
 def lease(session: Session, *, now: datetime) -> OutboxMessage | None:
-    """The oldest message that is due, now leased to the caller; None when there is none.
+    """Lease the oldest message that is due to the caller; return None if there is none.
 
     Two workers may see the same row; only one compare-and-set on the lease succeeds, and the
-    other looks again.
+    other tries the next row.
     """
-    free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= now)
-    due = (OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, free)
+    is_free = or_(OutboxMessage.leased_until.is_(None), OutboxMessage.leased_until <= now)
+    due = (OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now, is_free)
     for candidate in session.scalars(
         select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(8)
     ).all():
         attempt = candidate.attempts + 1
-        still_free = (
+        is_unchanged = (
             OutboxMessage.id == candidate.id,
             OutboxMessage.attempts == candidate.attempts,
             OutboxMessage.state == State.WAITING,
         )
-        taking = update(OutboxMessage).where(*still_free)
-        if changed(session, taking.values(attempts=attempt, leased_until=now + LEASE)):
+        statement = update(OutboxMessage).where(*is_unchanged)
+        if changed(session, statement.values(attempts=attempt, leased_until=now + LEASE)):
             session.refresh(candidate)
             return candidate
     return None
 
 
 def finish(session: Session, message: OutboxMessage, state: State, *, now: datetime) -> None:
-    """The work is done, or what can be done here is.
+    """Mark a message as finished, in the transaction of the work.
 
-    LeaseLost where the lease ran out meanwhile and another worker took the message: in the
-    transaction of the work that undoes the work, so that nothing is done twice.
+    Raises LeaseLost if the lease expired and another worker took the message. That rolls back
+    the work, so that it is not done twice.
     """
     if not _mark(session, message, state=state, finished_at=now, error=None, leased_until=None):
         raise LeaseLost
 
 
 def put_aside(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:
-    """The work cannot be done, and trying again would not help."""
+    """Mark a message as failed; it is not retried."""
     _mark(session, message, state=State.FAILED, error=error, finished_at=now, leased_until=None)
 
 
 def put_back(session: Session, message: OutboxMessage, error: str, *, now: datetime) -> None:
-    """The work failed: try again later, ever more rarely, and at last give it up."""
+    """Retry a message later, after ever longer waits; it fails after ATTEMPTS attempts."""
     if message.attempts >= ATTEMPTS:
         put_aside(session, message, error, now=now)
         return
@@ -148,9 +148,9 @@ def put_back(session: Session, message: OutboxMessage, error: str, *, now: datet
 
 
 def purge(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` messages that were finished before, and say how many."""
+    """Delete up to ``limit`` messages that were finished before ``before``; return the number."""
     finished = (State.DONE, State.KEPT, State.FAILED)
-    # Nothing is finished before it is due, and the index knows when it was due.
+    # No message is finished before it is due, and the index has due_at.
     old = select(OutboxMessage.id).where(
         OutboxMessage.state.in_(finished),
         OutboxMessage.due_at < before,
@@ -167,20 +167,20 @@ def purge(session: Session, *, before: datetime, limit: int) -> int:
 
 
 def _mark(session: Session, message: OutboxMessage, **values: Any) -> bool:
-    """Write down how it went; False where another has taken the message over meanwhile."""
-    still_ours = (OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
-    return bool(changed(session, update(OutboxMessage).where(*still_ours).values(**values)))
+    """Update a leased message. Returns False if another worker has leased it since."""
+    is_leased = (OutboxMessage.id == message.id, OutboxMessage.attempts == message.attempts)
+    return bool(changed(session, update(OutboxMessage).where(*is_leased).values(**values)))
 
 
 def messages(session: Session, topic: str, *, limit: int, offset: int) -> Sequence[OutboxMessage]:
-    """The newest messages of one topic, for an administrator to read."""
+    """Return a page of the messages of one topic, newest first."""
     query = select(OutboxMessage).where(OutboxMessage.topic == topic)
     newest = query.order_by(OutboxMessage.created_at.desc(), OutboxMessage.id.desc())
     return session.scalars(newest.limit(limit).offset(offset)).all()
 
 
 def lag(session: Session, *, now: datetime) -> timedelta:
-    """How long the oldest due message has been waiting."""
+    """Return how long the oldest due message has been waiting."""
     oldest = session.scalar(
         select(func.min(OutboxMessage.due_at)).where(
             OutboxMessage.state == State.WAITING, OutboxMessage.due_at <= now
@@ -190,6 +190,6 @@ def lag(session: Session, *, now: datetime) -> timedelta:
 
 
 def counts(session: Session) -> dict[str, int]:
-    """How many messages are in each state."""
+    """Return the number of messages in each state."""
     query = select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state)
     return {row[0]: row[1] for row in session.execute(query)}

@@ -1,7 +1,7 @@
-"""What the drivers of the three engines mean by their errors, in words of our own.
+"""The errors of the three engines' drivers, mapped to a few kinds.
 
-Each engine has codes of its own for the same few things: somebody else was faster, a value is
-there already, a statement took too long, the database cannot work at all.
+Each engine has its own codes for the same causes: contention, a duplicate or dangling key, a
+slow statement, a database that cannot work.
 """
 
 import re
@@ -10,28 +10,28 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 import psycopg
-import pymysql  # type: ignore[import-untyped] # it carries no types
-from sqlalchemy import MetaData, Table, UniqueConstraint
+import pymysql  # type: ignore[import-untyped] # it has no types
+from sqlalchemy import MetaData, UniqueConstraint
 from sqlalchemy.exc import DBAPIError
 
 
 class Refusal(Enum):
-    """Why a database did not do what it was told."""
+    """The reason why a database refused a statement."""
 
     CONTENDED = auto()
-    """Somebody else was in the way: a deadlock, a lock that was not given, a busy file."""
+    """Another transaction was in the way: a deadlock, a lock timeout, a busy file."""
 
     TAKEN = auto()
     """A unique key has this value already."""
 
     DANGLING = auto()
-    """A foreign key points to what is not there, or is still pointed to."""
+    """A foreign key has no target, or the row is still the target of one."""
 
     SLOW = auto()
-    """The statement took longer than a statement may."""
+    """The statement exceeded its time limit."""
 
     AWAY = auto()
-    """The database cannot be reached, is starting or ending, is full or only to be read."""
+    """The database is unreachable, starting, stopping, full or read-only."""
 
 
 _SQLSTATES: Mapping[str, Refusal] = {
@@ -42,12 +42,12 @@ _SQLSTATES: Mapping[str, Refusal] = {
     "23503": Refusal.DANGLING,
     "57014": Refusal.SLOW,  # statement_timeout
     "25006": Refusal.AWAY,  # read-only
-    "25P03": Refusal.AWAY,  # the server ended a transaction that was idle for too long
+    "25P03": Refusal.AWAY,  # idle_in_transaction_session_timeout
     "XX001": Refusal.AWAY,  # a damaged page
     "XX002": Refusal.AWAY,
 }
 _AWAY_CLASSES = ("08", "53", "57P", "58")
-"""Connections, resources such as the disk, shutting down and starting, errors of the system."""
+"""Connection errors, lack of resources, shutdown and startup, system errors."""
 
 _MYSQL_CODES: Mapping[int, Refusal] = {
     **dict.fromkeys((1020, 1205, 1213), Refusal.CONTENDED),
@@ -55,9 +55,8 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
     **dict.fromkeys((1216, 1217, 1451, 1452), Refusal.DANGLING),
     **dict.fromkeys((1317, 1969, 3024), Refusal.SLOW),
     # 3, 28, 1021, 1030, 1114, 1878: the disk is full or broken; 1040, 1041, 1203, 1226: too many
-    # connections or too little memory; 1290, 1792, 1836: read-only; 1047: a node of a cluster
-    # that is not ready; 1180: a commit that failed; the rest: a server that ends, or a connection
-    # that it ended.
+    # connections or too little memory; 1290, 1792, 1836: read-only; 1047: a cluster node that is
+    # not ready; 1180: a failed commit; the rest: the server stops, or closed the connection.
     **dict.fromkeys(
         (
             0,
@@ -95,7 +94,7 @@ _MYSQL_CODES: Mapping[int, Refusal] = {
     ),
 }
 _MYSQL_CLIENT_CODES = range(2000, 3000)
-"""What the driver says by itself: no connection, or none any more."""
+"""Codes of the driver itself: no connection, or a lost one."""
 
 _SQLITE_CODES: Mapping[int, Refusal] = {
     **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), Refusal.CONTENDED),
@@ -125,21 +124,21 @@ _SQLITE_CODES: Mapping[int, Refusal] = {
 
 
 def refusal_of(error: BaseException | None) -> Refusal | None:
-    """What an error of a driver means; None for mistakes of ours."""
+    """Return the kind of a driver's error, or None for an error in the program."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return _SQLITE_CODES.get(code) or _SQLITE_CODES.get(code & 0xFF)
     if isinstance(error, psycopg.Error):
-        return _of_postgresql(error)
+        return _postgresql_refusal(error)
     if isinstance(error, pymysql.MySQLError):
         code = error.args[0] if error.args else 0
         return Refusal.AWAY if code in _MYSQL_CLIENT_CODES else _MYSQL_CODES.get(code)
     return None
 
 
-def _of_postgresql(error: psycopg.Error) -> Refusal | None:
+def _postgresql_refusal(error: psycopg.Error) -> Refusal | None:
     if error.sqlstate is None:
-        # The driver's own: no connection, or one that ended.
+        # An error of the driver itself: no connection, or a lost one.
         lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         return Refusal.AWAY if lost else None
     if error.sqlstate.startswith(_AWAY_CLASSES):
@@ -149,28 +148,24 @@ def _of_postgresql(error: psycopg.Error) -> Refusal | None:
 
 _SQLITE_COLUMNS = re.compile(r"UNIQUE constraint failed: (.+)")
 _MYSQL_KEY = re.compile(r"for key '(?:[^'.]+\.)?([^'.]+)'$")
-"""At the end, since the value stands before it, which may hold anything."""
+"""Anchored at the end: the value comes before, and can contain any text."""
 
 
 def taken_columns(metadata: MetaData, error: DBAPIError) -> tuple[str, ...]:
-    """The columns of the unique key that has the value already; none where it is not told."""
+    """Return the columns of the violated unique key; none if the error does not name it."""
     original = error.orig
     if isinstance(original, psycopg.Error):
         return _columns_of(metadata, original.diag.constraint_name or "")
-    told = str(original.args[-1] if original and original.args else original)
-    if found := _SQLITE_COLUMNS.search(told):
-        return tuple(column.rpartition(".")[2] for column in found[1].split(", "))
-    key = _MYSQL_KEY.search(told)
+    message = str(original.args[-1] if original and original.args else original)
+    if columns := _SQLITE_COLUMNS.search(message):
+        return tuple(column.rpartition(".")[2] for column in columns[1].split(", "))
+    key = _MYSQL_KEY.search(message)
     return _columns_of(metadata, key[1]) if key else ()
 
 
 def _columns_of(metadata: MetaData, key: str) -> tuple[str, ...]:
     for table in metadata.tables.values():
-        for constraint in _unique_keys(table):
-            if constraint.name == key:
+        for constraint in table.constraints:
+            if isinstance(constraint, UniqueConstraint) and constraint.name == key:
                 return tuple(column.name for column in constraint.columns)
     return ()
-
-
-def _unique_keys(table: Table) -> list[UniqueConstraint]:
-    return [one for one in table.constraints if isinstance(one, UniqueConstraint)]

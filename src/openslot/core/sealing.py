@@ -1,8 +1,8 @@
-"""Sealing the audit in batches, and proving that nothing sealed was changed since.
+"""Sealing the audit log in batches, and checking that sealed events are unchanged.
 
-The worker seals what has settled, so that no booking waits for a chain that all share. Whoever
-can write to the database could also write a whole new chain; the newest digest, kept somewhere
-else, shows that too. So it stands in the worker's log and in what ``openslot check`` prints.
+The worker seals settled events, so that no booking waits for a shared chain. Someone who can
+write to the database could also rewrite the whole chain; a copy of the newest digest outside the
+database proves that too. So the worker logs it, and ``openslot check`` prints it.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.db import LostRace, changed
 
 BATCH = 500
-"""Events under one seal, at most."""
+"""Largest number of events under one seal."""
 
 SETTLED = timedelta(seconds=10)
-"""Events wait so long, since transactions under way may bring older ones still. What comes even
-later lies under the next seal."""
+"""Age at which events are sealed: open transactions may still add older ones. An event that
+comes later still goes under the next seal."""
 
 SEALS_AT_ONCE = 20
-"""Seals whose events are held in memory while all are proved."""
+"""Number of seals whose events are in memory at a time while all are checked."""
 
 NOTHING_BEFORE = "0" * 64
-"""Stands for the digest before the first seal."""
+"""Previous digest of the first seal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """What is wrong with a seal."""
+    """A broken seal and its problem."""
 
     number: int
     problem: str
@@ -45,7 +45,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How far the audit is sealed."""
+    """The newest seal, and the events that are not sealed yet."""
 
     newest: AuditSeal | None
     unsealed: int
@@ -53,15 +53,15 @@ class Sealed:
 
 
 def seal_next(session: Session, *, now: datetime) -> AuditSeal | None:
-    """Seal up to BATCH events that have settled, the oldest first; None where there are none.
+    """Seal up to BATCH settled events, oldest first; return None if there are none.
 
-    The number is the primary key, so that of two workers at once one writes a seal and the
-    other is tried again on what the first left.
+    The number is the primary key, so that of two workers at once one writes the seal and the
+    other is retried with the remaining events.
     """
-    # In this order: the events are read after the seal that they follow, so they hold none of
-    # its own, whoever seals beside us.
+    # Read the previous seal first, so that the events read next are none of its own, even if
+    # another worker seals at the same time.
     last = _newest(session)
-    events = _settled(session, now - SETTLED)
+    events = _settled_events(session, now - SETTLED)
     if not events:
         return None
     seal = AuditSeal(
@@ -73,26 +73,27 @@ def seal_next(session: Session, *, now: datetime) -> AuditSeal | None:
     seal.digest = digest_of(seal, events)
     session.add(seal)
     session.flush()
-    _put_under(session, seal, events)
+    _assign(session, seal, events)
     return seal
 
 
 def digest_of(seal: AuditSeal, events: Iterable[AuditEvent]) -> str:
-    """SHA-256 over the seal's own line, which holds the digest before, and one for each event.
+    """Return the SHA-256 of the seal's line, with the previous digest, and a line per event.
 
-    A line is JSON in ASCII without blanks, its fields always in this order; events stand in
-    the order of their time and then of their id, as bytes.
+    A line is a JSON array in ASCII without spaces, its fields in a fixed order. Events are
+    sorted by time, then by the bytes of their id.
     """
     lines = [[seal.number, seal.previous, seal.events, _instant(seal.sealed_at)]]
-    lines += [_fields(event) for event in sorted(events, key=lambda one: (one.at, one.id.bytes))]
-    whole = hashlib.sha256()
+    in_order = sorted(events, key=lambda event: (event.at, event.id.bytes))
+    lines += [_fields(event) for event in in_order]
+    digest = hashlib.sha256()
     for line in lines:
-        whole.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
-    return whole.hexdigest()
+        digest.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()
 
 
 def broken(session: Session) -> Iterator[Broken]:
-    """All that no longer fits, seal by seal; only SEALS_AT_ONCE are in memory at a time."""
+    """Yield the broken seals in order; only SEALS_AT_ONCE are in memory at a time."""
     expected, previous = 1, NOTHING_BEFORE
     for seal, events in _every_seal(session):
         for number in range(expected, seal.number):
@@ -103,12 +104,12 @@ def broken(session: Session) -> Iterator[Broken]:
         if problem:
             yield Broken(seal.number, problem)
         expected, previous = seal.number + 1, seal.digest
-    for number in range(expected, _last_named(session) + 1):
+    for number in range(expected, _highest_number(session) + 1):
         yield Broken(number, "was removed")
 
 
 def state(session: Session) -> Sealed:
-    """The newest seal, and what is not sealed yet."""
+    """Return the newest seal, and the number and age of the unsealed events."""
     count, oldest = session.execute(
         select(func.count(), func.min(AuditEvent.at)).where(AuditEvent.seal_number.is_(None))
     ).one()
@@ -119,15 +120,16 @@ def _newest(session: Session) -> AuditSeal | None:
     return session.scalar(select(AuditSeal).order_by(AuditSeal.number.desc()).limit(1))
 
 
-def _settled(session: Session, until: datetime) -> Sequence[AuditEvent]:
+def _settled_events(session: Session, until: datetime) -> Sequence[AuditEvent]:
     query = select(AuditEvent).where(AuditEvent.seal_number.is_(None), AuditEvent.at <= until)
     return session.scalars(query.order_by(AuditEvent.at, AuditEvent.id).limit(BATCH)).all()
 
 
-def _put_under(session: Session, seal: AuditSeal, events: Sequence[AuditEvent]) -> None:
-    unsealed = (AuditEvent.id.in_([one.id for one in events]), AuditEvent.seal_number.is_(None))
-    sealing = update(AuditEvent).where(*unsealed).values(seal_number=seal.number)
-    if changed(session, sealing) != len(events):
+def _assign(session: Session, seal: AuditSeal, events: Sequence[AuditEvent]) -> None:
+    ids = [event.id for event in events]
+    unsealed = (AuditEvent.id.in_(ids), AuditEvent.seal_number.is_(None))
+    statement = update(AuditEvent).where(*unsealed).values(seal_number=seal.number)
+    if changed(session, statement) != len(events):
         raise LostRace
 
 
@@ -148,7 +150,7 @@ def _instant(when: datetime) -> str:
 
 
 def _every_seal(session: Session) -> Iterator[tuple[AuditSeal, list[AuditEvent]]]:
-    """Each seal with the events that name it."""
+    """Yield each seal with its events."""
     after = 0
     while seals := _seals(session, after):
         last = seals[-1].number
@@ -165,8 +167,9 @@ def _seals(session: Session, after: int) -> Sequence[AuditSeal]:
 
 def _events(session: Session, after: int, last: int) -> dict[int | None, list[AuditEvent]]:
     query = select(AuditEvent).where(AuditEvent.seal_number > after, AuditEvent.seal_number <= last)
-    found = session.scalars(query.order_by(AuditEvent.seal_number))
-    return {number: list(own) for number, own in groupby(found, lambda one: one.seal_number)}
+    events = session.scalars(query.order_by(AuditEvent.seal_number))
+    by_seal = groupby(events, lambda event: event.seal_number)
+    return {number: list(sealed) for number, sealed in by_seal}
 
 
 def _problem(seal: AuditSeal, events: Sequence[AuditEvent]) -> str | None:
@@ -174,14 +177,14 @@ def _problem(seal: AuditSeal, events: Sequence[AuditEvent]) -> str | None:
     if missing > 0:
         return f"{missing} of its {seal.events} events {'is' if missing == 1 else 'are'} missing"
     if missing < 0:
-        return f"{-missing} more than its {seal.events} events lie under it"
+        return f"it has {-missing} more than its {seal.events} events"
     if digest_of(seal, events) == seal.digest:
         return None
-    times = sorted(one.at for one in events)
+    times = sorted(event.at for event in events)
     period = f" between {times[0]:%Y-%m-%d %H:%M:%S} and {times[-1]:%Y-%m-%d %H:%M:%S} UTC"
     return f"it, or one of its {seal.events} events{period}, was changed"
 
 
-def _last_named(session: Session) -> int:
-    """The highest number of a seal that an event names."""
+def _highest_number(session: Session) -> int:
+    """Return the highest seal number of any event, or 0."""
     return session.scalar(select(func.max(AuditEvent.seal_number))) or 0

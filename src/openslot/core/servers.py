@@ -1,8 +1,8 @@
-"""Connections to database servers, set up so that nobody waits for one without end.
+"""Connections to database servers, with a limit on every wait.
 
-The server ends what takes too long by itself, so that it is told as what it is. What the server
-cannot end is a connection that has gone silent, in a network that swallows or a machine that
-stands still: the driver waits for it a little longer, and then gives it up.
+The server itself stops a statement that takes too long, so that the error says so. It cannot
+stop a wait on a silent connection, after a network failure or on a frozen machine: the driver
+waits a little longer than the server would, and then closes the connection.
 """
 
 from functools import partial
@@ -16,14 +16,14 @@ from sqlalchemy.engine import Dialect
 T = TypeVar("T")
 
 COLLATION = "utf8mb4_nopad_bin"
-"""How MariaDB compares text: byte by byte, trailing blanks too. Its own default takes letters
-for the same that differ by case or accent, and all signs outside the first plane for one."""
+"""Collation of text on MariaDB: compared byte by byte, with trailing spaces. Its default ignores
+case and accents, and treats all characters outside the basic plane as equal."""
 
 CONNECTS_WITHIN = 3
-"""Seconds until a server that says nothing to a new connection counts as away."""
+"""Seconds to wait for the server to accept a connection."""
 
 GETS_LOCK_WITHIN = 4
-"""Seconds that a statement waits for somebody else's row; then the work is tried again."""
+"""Seconds that a statement waits for another transaction's row; then the work is retried."""
 
 ANSWERS_WITHIN = 5
 """Seconds that one statement may take."""
@@ -32,15 +32,15 @@ SILENT_AFTER = 6
 """Seconds without an answer until a connection counts as lost."""
 
 IDLE_WITHIN = 30
-"""Seconds until a server ends a transaction whose client has gone silent."""
+"""Seconds until the server ends a transaction whose client is silent."""
 
 FREE_WITHIN = 8
-"""Seconds that a request waits for a connection while others have all of them."""
+"""Seconds that a request waits for a free connection of the pool."""
 
 
 def make_server_engine(url: URL, *, hurried: bool) -> Engine:
-    """An engine for PostgreSQL or MariaDB at READ COMMITTED; one that is not ``hurried`` lets
-    a statement take as long as it takes, for whoever sits before it and can see that."""
+    """Return an engine for PostgreSQL or MariaDB at READ COMMITTED. One that is not ``hurried``
+    has no limit on statements, for a person who runs a command and can stop it."""
     is_postgresql = url.get_backend_name() == "postgresql"
     engine = create_engine(
         url,
@@ -57,13 +57,13 @@ def make_server_engine(url: URL, *, hurried: bool) -> Engine:
 
 
 class _Connection(psycopg.Connection[Any]):
-    """A connection that is given up after a silence of ``silent_after`` seconds; the library
+    """A connection that is closed after ``silent_after`` seconds without an answer; psycopg
     itself waits for ever."""
 
     silent_after: float | None = None
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Wait for the server; OperationalError, and the connection closed, where it is silent."""
+        """Wait for the server. If it is silent, close the connection and raise OperationalError."""
         if timeout is not None or self.silent_after is None:
             return super().wait(gen, interval, timeout)
         try:
@@ -93,7 +93,7 @@ def _set_up_postgresql(connection: _Connection, _record: Any, *, hurried: bool) 
 
 
 def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dict[str, Any]) -> Any:
-    # A server may be set to cut off what is too long, or to read our statements in another way.
+    # The server's own mode may truncate long values, or read statements differently.
     sql_mode = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
     limits = {
         "connect_timeout": CONNECTS_WITHIN,
@@ -106,7 +106,7 @@ def _connect_mariadb(dialect: Dialect, _record: Any, positional: Any, named: dic
 
 
 def _set_up_mariadb(connection: Any, _record: Any, *, hurried: bool) -> None:
-    # The driver has no public way to wait longer for an answer than for a connection.
+    # The driver has no public setting for a read timeout that differs from the connect timeout.
     connection._read_timeout = SILENT_AFTER if hurried else None
     settings: dict[str, object] = {"collation_connection": COLLATION}
     if hurried:

@@ -1,4 +1,4 @@
-"""Texts that links and forms carry, signed so that nobody else can make one."""
+"""Signed texts for links and forms."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,24 +7,24 @@ from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
 
 class NotSigned(Exception):
-    """A text that we did not sign for this purpose, or too long ago."""
+    """The text was not signed with this key for this purpose, or has expired."""
 
 
 def sign(key: str, purpose: str, content: Any) -> str:
-    """Return ``content``, which must fit into JSON, as a signed text that does not run out.
+    """Return ``content``, which must be JSON, as a signed text that does not expire.
 
-    ``purpose`` keeps a text that was signed for one thing from doing another.
+    A text that is signed for one ``purpose`` is not valid for another.
     """
     return str(URLSafeSerializer(key, salt=purpose).dumps(content))
 
 
 def sign_dated(key: str, purpose: str, content: Any) -> str:
-    """Return a signed text that carries its date as well, for :func:`read_dated`."""
+    """Return a signed text that includes its date, for :func:`read_dated`."""
     return str(URLSafeTimedSerializer(key, salt=purpose).dumps(content))
 
 
 def read(key: str, purpose: str, text: str) -> Any:
-    """Return what was signed. Raises NotSigned."""
+    """Return the signed content. Raises NotSigned."""
     try:
         return URLSafeSerializer(key, salt=purpose).loads(text)
     except (BadData, ValueError):
@@ -32,7 +32,7 @@ def read(key: str, purpose: str, text: str) -> Any:
 
 
 def read_dated(key: str, purpose: str, text: str, *, lasts: timedelta) -> Any:
-    """Return what was signed within ``lasts``. Raises NotSigned."""
+    """Return content that was signed no longer than ``lasts`` ago. Raises NotSigned."""
     try:
         return URLSafeTimedSerializer(key, salt=purpose).loads(
             text, max_age=int(lasts.total_seconds())

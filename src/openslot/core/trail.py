@@ -1,4 +1,4 @@
-"""Reading the audit: who did what, newest first, page by page."""
+"""Queries of the audit log, newest events first, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from openslot.core.audit import AuditEvent
 
 
 class Place(NamedTuple):
-    """Where in the audit a page begins: right after this event."""
+    """The position of an event in the audit log; a page begins right after it."""
 
     at: datetime
     id: UUID
@@ -22,8 +22,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The events that somebody may see: those by ``accounts``, those on ``subjects``, and those
-    by ``watched`` accounts whose action is one of ``actions``."""
+    """The events that an account may see: those by ``accounts``, those on ``subjects``, and
+    those by ``watched`` accounts whose action is one of ``actions``."""
 
     accounts: frozenset[UUID] = frozenset()
     subjects: frozenset[str] = frozenset()
@@ -33,8 +33,8 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events; None, and no beginnings, mean all. Actions are named by their beginnings,
-    such as ``appointment.``; ``until`` is the first moment that is too late."""
+    """A filter of audit events; None or an empty tuple selects all. ``beginnings`` are prefixes
+    of actions, for example ``appointment.``; ``until`` is exclusive."""
 
     beginnings: tuple[str, ...] = ()
     accounts: frozenset[UUID] | None = None
@@ -47,28 +47,29 @@ class Wanted:
 def trail(
     session: Session, wanted: Wanted, *, after: Place | None = None, limit: int
 ) -> Sequence[AuditEvent]:
-    """Up to ``limit`` events that fit, newest first; one statement."""
+    """Return up to ``limit`` matching events, newest first, in one statement."""
     query = select(AuditEvent).where(*_conditions(wanted))
     newest = (AuditEvent.at.desc(), AuditEvent.id.desc())
     return session.scalars(keyset.page(query, newest, after, limit)).all()
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if wanted.beginnings:
-        begins = (AuditEvent.action.startswith(one, autoescape=True) for one in wanted.beginnings)
-        found.append(or_(*begins))
+        prefixes = wanted.beginnings
+        begins = (AuditEvent.action.startswith(prefix, autoescape=True) for prefix in prefixes)
+        conditions.append(or_(*begins))
     if wanted.accounts is not None:
-        found.append(AuditEvent.account_id.in_(wanted.accounts))
+        conditions.append(AuditEvent.account_id.in_(wanted.accounts))
     if wanted.subject is not None:
-        found.append(AuditEvent.subject == wanted.subject)
+        conditions.append(AuditEvent.subject == wanted.subject)
     if wanted.since is not None:
-        found.append(AuditEvent.at >= wanted.since)
+        conditions.append(AuditEvent.at >= wanted.since)
     if wanted.until is not None:
-        found.append(AuditEvent.at < wanted.until)
+        conditions.append(AuditEvent.at < wanted.until)
     if wanted.scope is not None:
-        found.append(_within(wanted.scope))
-    return found
+        conditions.append(_within(wanted.scope))
+    return conditions
 
 
 def _within(scope: Scope) -> ColumnElement[bool]:

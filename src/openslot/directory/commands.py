@@ -1,4 +1,4 @@
-"""Changes of the directory: check access, load, decide, write."""
+"""Commands that create and change entries of the directory."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -52,7 +52,7 @@ Entity = TypeVar("Entity", Centre, Department, Service, Practitioner)
 
 
 def actor_of(session: Session, account: Account, address: str | None) -> Actor:
-    """The account as one who acts, with whom it stands for."""
+    """Return the actor for an account, with the patient, practitioner or staff that it is."""
     return Actor(
         role=Role(account.role),
         account_id=account.id,
@@ -69,37 +69,36 @@ def create_centre(
     now: datetime,
     external_id: str | None = None,
 ) -> Centre:
-    """A new centre, by an administrator of the network."""
+    """Create a centre; network administrators only."""
     may_run_network(actor)
-    _check_centre(session, details, besides=None)
+    _check_centre(session, details, except_id=None)
     centre = Centre(
         diary_id=queries.new_diary(session, "centre"),
         external_id=external_id,
         active=True,
         **details.model_dump(),
     )
-    return _added(session, actor, centre, now=now)
+    return _add(session, actor, centre, now=now)
 
 
 def change_centre(
     session: Session, actor: Actor, centre_id: int, details: CentreDetails, *, now: datetime
 ) -> Centre:
-    """Put new details in the place of a centre's old ones."""
+    """Replace the details of a centre."""
     editor = editor_of_centre(actor, centre_id)
     centre = queries.centre(session, centre_id, inactive=True)
     check_changes(CentreDetails, editor, centre, details)
-    _check_centre(session, details, besides=centre_id)
-    return _changed(session, actor, centre, details.model_dump(), now=now)
+    _check_centre(session, details, except_id=centre_id)
+    return _change(session, actor, centre, details.model_dump(), now=now)
 
 
-def _check_centre(session: Session, details: CentreDetails, *, besides: int | None) -> None:
+def _check_centre(session: Session, details: CentreDetails, *, except_id: int | None) -> None:
     check_holiday_region(details.holiday_region)
-    same_name = queries.centre_by(session, Centre.name == details.name, Centre.id != besides)
-    if same_name:
+    if queries.centre_by(session, Centre.name == details.name, Centre.id != except_id):
         raise NameTaken(field="name")
     number = details.business_number
     if number and queries.centre_by(
-        session, Centre.business_number == number, Centre.id != besides
+        session, Centre.business_number == number, Centre.id != except_id
     ):
         raise BusinessNumberTaken(field="business_number")
 
@@ -113,64 +112,68 @@ def create_department(
     now: datetime,
     external_id: str | None = None,
 ) -> Department:
-    """A new department of a centre, by whoever runs the centre."""
+    """Create a department of a centre; administrators of the centre only."""
     may_run_centre(actor, centre_id)
     queries.centre(session, centre_id, inactive=True)
-    _check_department(session, centre_id, details.name, besides=None)
+    _check_department(session, centre_id, details.name, except_id=None)
     department = Department(
         centre_id=centre_id, external_id=external_id, active=True, **details.model_dump()
     )
-    return _added(session, actor, department, now=now)
+    return _add(session, actor, department, now=now)
 
 
 def change_department(
     session: Session, actor: Actor, department_id: int, details: DepartmentDetails, *, now: datetime
 ) -> Department:
-    """Put new details in the place of a department's old ones."""
+    """Replace the details of a department."""
     department = queries.department(session, department_id, inactive=True)
     editor = editor_of_department(actor, department.centre_id, department_id)
     check_changes(DepartmentDetails, editor, department, details)
-    _check_department(session, department.centre_id, details.name, besides=department_id)
-    return _changed(session, actor, department, details.model_dump(), now=now)
+    _check_department(session, department.centre_id, details.name, except_id=department_id)
+    return _change(session, actor, department, details.model_dump(), now=now)
 
 
-def _check_department(session: Session, centre_id: int, name: str, *, besides: int | None) -> None:
+def _check_department(
+    session: Session, centre_id: int, name: str, *, except_id: int | None
+) -> None:
     for other in queries.departments(session, centre_id, inactive=True):
-        if other.name.casefold() == name.casefold() and other.id != besides:
+        if other.name.casefold() == name.casefold() and other.id != except_id:
             raise NameTaken(field="name")
 
 
 def create_service(
     session: Session, actor: Actor, department_id: int, details: ServiceDetails, *, now: datetime
 ) -> Service:
-    """A new service of a department, by its staff or whoever runs the centre."""
+    """Create a service of a department; its staff and administrators of the centre only."""
     department = queries.department(session, department_id, inactive=True)
     may_edit_department(actor, department.centre_id, department_id)
-    _check_service(session, department_id, details.name, besides=None)
+    _check_service(session, department_id, details.name, except_id=None)
     service = Service(
         diary_id=queries.new_diary(session, "service"),
         department_id=department_id,
         active=True,
         **details.model_dump(),
     )
-    return _added(session, actor, service, now=now)
+    return _add(session, actor, service, now=now)
 
 
 def change_service(
     session: Session, actor: Actor, service_id: int, details: ServiceDetails, *, now: datetime
 ) -> Service:
-    """Put new details in the place of a service's old ones."""
+    """Replace the details of a service."""
     service = queries.service(session, service_id, inactive=True)
     department = queries.department(session, service.department_id, inactive=True)
     editor = editor_of_department(actor, department.centre_id, department.id)
     check_changes(ServiceDetails, editor, service, details)
-    _check_service(session, department.id, details.name, besides=service_id)
-    return _changed(session, actor, service, details.model_dump(), now=now)
+    _check_service(session, department.id, details.name, except_id=service_id)
+    return _change(session, actor, service, details.model_dump(), now=now)
 
 
-def _check_service(session: Session, department_id: int, name: str, *, besides: int | None) -> None:
+def _check_service(
+    session: Session, department_id: int, name: str, *, except_id: int | None
+) -> None:
     for other in queries.services(session, [department_id], inactive=True):
-        if other.name.casefold() == name.casefold() and other.id != besides:
+        if other.name.casefold() == name.casefold() and other.id != except_id:
             raise NameTaken(field="name")
 
 
@@ -182,7 +185,7 @@ def create_practitioner(
     now: datetime,
     account_id: UUID | None = None,
 ) -> Practitioner:
-    """A new practitioner, by an administrator of the network or of a centre."""
+    """Create a practitioner; administrators of the network or of a centre only."""
     if not actor.is_a(Role.CENTRE_ADMIN):
         may_run_network(actor)
     check_expertise(details.profession, details.expertise)
@@ -192,7 +195,7 @@ def create_practitioner(
         active=True,
         **_practitioner_values(details),
     )
-    return _added(session, actor, practitioner, now=now)
+    return _add(session, actor, practitioner, now=now)
 
 
 def change_practitioner(
@@ -204,9 +207,9 @@ def change_practitioner(
     centre_ids: frozenset[int],
     now: datetime,
 ) -> Practitioner:
-    """Put new details in the place of the old ones; ``centre_ids`` are where they work.
+    """Replace the details of a practitioner, who works at ``centre_ids``.
 
-    The account of the practitioner bears the same name.
+    The name of the practitioner's account changes too.
     """
     practitioner = queries.practitioner(session, practitioner_id, inactive=True)
     editor = editor_of_practitioner(actor, practitioner_id, centre_ids)
@@ -216,7 +219,7 @@ def change_practitioner(
         identity.change_account(
             session, practitioner.account_id, by=actor.origin, now=now, name=details.name
         )
-    return _changed(session, actor, practitioner, _practitioner_values(details), now=now)
+    return _change(session, actor, practitioner, _practitioner_values(details), now=now)
 
 
 def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
@@ -226,10 +229,10 @@ def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
 def sign_up(
     session: Session, new: SignUp, password_hash: str, *, address: str | None, now: datetime
 ) -> Account:
-    """A patient registers; EmailTaken where the e-mail has an account already.
+    """Create the account and record of a patient. Raises EmailTaken.
 
-    A patient who was registered by staff under this e-mail is a record of its own: whoever
-    can type an e-mail must not come by somebody's appointments.
+    A patient whom staff registered with the same e-mail stays a separate record: knowing an
+    e-mail address must not give access to that patient's appointments.
     """
     check_born(new.born, now.date())
     origin = audit.Origin(None, address)
@@ -250,7 +253,7 @@ def add_patient(
     now: datetime,
     account_id: UUID | None = None,
 ) -> Patient:
-    """A new patient's record."""
+    """Create a patient's record."""
     check_born(details.born, now.date())
     patient = Patient(
         id=new_id(),
@@ -269,7 +272,7 @@ def add_patient(
 def change_patient(
     session: Session, actor: Actor, patient_id: UUID, details: PatientDetails, *, now: datetime
 ) -> Patient:
-    """A patient's own details, changed by themselves or by those who work with patients."""
+    """Replace the details of a patient; the patient, a carer and the care team only."""
     may_see_patient(actor, patient_id)
     patient = queries.patient(session, patient_id)
     check_changes(PatientDetails, editor_of_patient(actor, patient), patient, details)
@@ -289,7 +292,7 @@ def change_patient(
 def place_staff(
     session: Session, actor: Actor, account_id: UUID, centre_id: int, department_id: int | None
 ) -> StaffMember:
-    """Say where an account of staff, or of a centre's administrator, works."""
+    """Set the centre and department of a staff or centre administrator's account."""
     may_run_centre(actor, centre_id)
     member = queries.staff_member(session, account_id) or StaffMember(account_id=account_id)
     member.centre_id = centre_id
@@ -306,42 +309,42 @@ def set_active(
     *,
     now: datetime,
 ) -> None:
-    """Take something out of the directory or back in; its past stays as it is.
+    """Activate or deactivate an entry of the directory; its past stays as it is.
 
-    Whoever calls has checked that the actor may, and that nothing live depends on it.
+    The caller has checked the actor's access, and that no upcoming appointment needs the entry.
     """
     thing.active = active
-    _recorded(session, actor, thing, "activated" if active else "deactivated", now=now)
+    _record(session, actor, thing, "activated" if active else "deactivated", now=now)
 
 
-def _added(session: Session, actor: Actor, thing: Entity, *, now: datetime) -> Entity:
+def _add(session: Session, actor: Actor, thing: Entity, *, now: datetime) -> Entity:
     session.add(thing)
     session.flush()
-    _recorded(session, actor, thing, "created", now=now)
+    _record(session, actor, thing, "created", now=now)
     return thing
 
 
-def _changed(
+def _change(
     session: Session, actor: Actor, thing: Entity, values: dict[str, object], *, now: datetime
 ) -> Entity:
     fields = _set(thing, values)
-    _recorded(session, actor, thing, "changed", now=now, fields=fields)
+    _record(session, actor, thing, "changed", now=now, fields=fields)
     return thing
 
 
 def _set(thing: object, values: dict[str, object]) -> list[str]:
-    """Set what differs, and say which fields did."""
+    """Set the values that differ and return their names."""
     changed = [name for name, value in values.items() if getattr(thing, name) != value]
     for name in changed:
         setattr(thing, name, values[name])
     return changed
 
 
-def _recorded(
-    session: Session, actor: Actor, thing: Listed, act: str, *, now: datetime, **details: object
+def _record(
+    session: Session, actor: Actor, thing: Listed, action: str, *, now: datetime, **details: object
 ) -> None:
     kind = type(thing).__name__.lower()
     audit.record(
-        session, f"{kind}.{act}", f"{kind}:{thing.id}", by=actor.origin, now=now, **details
+        session, f"{kind}.{action}", f"{kind}:{thing.id}", by=actor.origin, now=now, **details
     )
     queries.mark_changed(session)

@@ -1,4 +1,4 @@
-"""Care for others: a patient adds a child or a parent, and hands the record over later."""
+"""Dependents: a patient adds a child or a parent, and can hand the record over later."""
 
 from datetime import datetime
 from uuid import UUID
@@ -21,24 +21,25 @@ from openslot.identity.errors import LinkExpired
 from openslot.identity.models import Account, Role
 
 MOST = 20
-"""How many people somebody cares for at most."""
+"""Largest number of dependents of one carer."""
 
 
 class HandOverDetails(Details):
-    """The address of whoever shall look after a record themselves."""
+    """The e-mail address of the person who will take over a record."""
 
     email: Email
 
 
 def add(session: Session, actor: Actor, details: DependentDetails, *, now: datetime) -> Patient:
-    """A new patient whom the actor, a patient too, cares for from now on."""
+    """Create a patient as a dependent of the actor, who must be a patient. Raises
+    TooManyDependents and DependentKnown."""
     if actor.patient_id is None:
         raise Forbidden
-    _take_turn(session, actor.patient_id)
-    known = queries.dependents_of(session, actor.patient_id)
-    if len(known) >= MOST:
+    _lock_dependents(session, actor.patient_id)
+    dependents = queries.dependents_of(session, actor.patient_id)
+    if len(dependents) >= MOST:
         raise TooManyDependents(most=MOST)
-    _check_new(details, known, besides=None)
+    _check_new(details, dependents, except_id=None)
     patient = commands.add_patient(session, actor, _as_patient(details), now=now)
     queries.add_dependent(
         session, Dependent(patient_id=patient.id, carer_id=actor.patient_id, since=now)
@@ -50,18 +51,18 @@ def add(session: Session, actor: Actor, details: DependentDetails, *, now: datet
 def change(
     session: Session, actor: Actor, patient_id: UUID, details: DependentDetails, *, now: datetime
 ) -> Patient:
-    """Put new details in the place of the old ones; time zone and language stay."""
+    """Replace the details of a dependent; time zone and language stay."""
     patient, link = one_of(session, actor, patient_id)
-    _take_turn(session, link.carer_id)
-    _check_new(details, queries.dependents_of(session, link.carer_id), besides=patient_id)
-    kept = {"time_zone": patient.time_zone, "language": patient.language}
+    _lock_dependents(session, link.carer_id)
+    _check_new(details, queries.dependents_of(session, link.carer_id), except_id=patient_id)
+    unchanged = {"time_zone": patient.time_zone, "language": patient.language}
     return commands.change_patient(
-        session, actor, patient_id, _as_patient(details, **kept), now=now
+        session, actor, patient_id, _as_patient(details, **unchanged), now=now
     )
 
 
 def one_of(session: Session, actor: Actor, patient_id: UUID) -> tuple[Patient, Dependent]:
-    """Somebody whom the actor cares for; NotFound for everybody else."""
+    """Return a dependent of the actor. Raises NotFound for any other patient."""
     link = queries.dependent(session, patient_id)
     if link is None or actor.patient_id is None or link.carer_id != actor.patient_id:
         raise NotFound
@@ -71,9 +72,9 @@ def one_of(session: Session, actor: Actor, patient_id: UUID) -> tuple[Patient, D
 def invite(
     session: Session, actor: Actor, patient_id: UUID, details: HandOverDetails, *, now: datetime
 ) -> Patient:
-    """Name the address that may take the record over; the one named before no longer may.
+    """Invite an address to take over the record, in place of an earlier invitation.
 
-    What it is told, and whether it has an account already, the carer never learns.
+    The carer does not learn whether the address has an account already.
     """
     patient, link = one_of(session, actor, patient_id)
     carer = queries.patient(session, link.carer_id)
@@ -85,15 +86,15 @@ def invite(
 
 
 def withdraw(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> None:
-    """Make the link that was sent useless."""
+    """Withdraw the invitation; its link is no longer valid."""
     _patient, link = one_of(session, actor, patient_id)
     link.invited, link.invited_at = None, None
     _record(session, patient_id, "invitation-withdrawn", by=actor.origin, now=now)
 
 
 def invited(session: Session, patient_id: UUID, carer_id: UUID, email: str) -> Patient:
-    """Whose record the bearer of a link may take over; LinkExpired once the link is used,
-    withdrawn or replaced by another."""
+    """Return the patient whose record an invitation is for. Raises LinkExpired if it was used,
+    withdrawn or replaced."""
     link = queries.dependent(session, patient_id)
     if link is None or (link.carer_id, link.invited) != (carer_id, email):
         raise LinkExpired
@@ -110,10 +111,10 @@ def take_over(
     address: str | None,
     now: datetime,
 ) -> Account:
-    """The patient gets an account, and the carer has no part in the record any more.
+    """Create an account for the patient and end the carer's access to the record.
 
-    Whoever holds the link has read mail to the address, so that it is confirmed. EmailTaken
-    where there is an account with it.
+    The link was sent to the address, which is thereby confirmed. Raises EmailTaken and
+    LinkExpired.
     """
     patient = invited(session, patient_id, carer_id, email)
     new = NewAccount(email, patient.name, password_hash, Role.PATIENT, confirmed_at=now)
@@ -127,35 +128,35 @@ def take_over(
     return account
 
 
-def _take_turn(session: Session, carer_id: UUID) -> None:
-    """Nothing unique stands behind the names of somebody's dependents and their number."""
+def _lock_dependents(session: Session, carer_id: UUID) -> None:
+    """Lock a carer's dependents, whose names and number no unique key protects."""
     lock(session, f"dependents {carer_id}")
 
 
 def _check_new(
     details: DependentDetails,
-    known: list[tuple[Patient, Dependent]],
+    dependents: list[tuple[Patient, Dependent]],
     *,
-    besides: UUID | None,
+    except_id: UUID | None,
 ) -> None:
-    for other, _link in known:
-        same = (other.name.casefold(), other.born) == (details.name.casefold(), details.born)
-        if same and other.id != besides:
+    for other, _link in dependents:
+        is_same = (other.name.casefold(), other.born) == (details.name.casefold(), details.born)
+        if is_same and other.id != except_id:
             raise DependentKnown(field="name")
 
 
-def _as_patient(details: DependentDetails, **kept: str | None) -> PatientDetails:
-    return PatientDetails.model_validate(details.model_dump() | kept)
+def _as_patient(details: DependentDetails, **more: str | None) -> PatientDetails:
+    return PatientDetails.model_validate(details.model_dump() | more)
 
 
 def _record(
     session: Session,
     patient_id: UUID,
-    act: str,
+    action: str,
     *,
     by: Origin,
     now: datetime,
     carer: UUID | None = None,
 ) -> None:
     details = {"carer": str(carer)} if carer else {}
-    audit.record(session, f"dependent.{act}", f"patient:{patient_id}", by=by, now=now, **details)
+    audit.record(session, f"dependent.{action}", f"patient:{patient_id}", by=by, now=now, **details)

@@ -1,4 +1,4 @@
-"""What people enter about centres, departments, services, practitioners and patients."""
+"""The details of centres, departments, services, practitioners and patients, as entered."""
 
 from typing import Annotated, Self
 
@@ -30,7 +30,7 @@ Longitude = Annotated[Annotated[float, Field(ge=-180, le=180)] | None, Blank]
 
 
 class CentreDetails(Details):
-    """A centre; ``holiday_region``, such as AU-NSW, closes it on public holidays."""
+    """A centre. On the public holidays of ``holiday_region``, for example AU-NSW, it is closed."""
 
     name: Name
     type: CentreType
@@ -70,7 +70,7 @@ class ServiceDetails(Details):
     @model_validator(mode="after")
     def _minutes_are_ticks(self) -> Self:
         if not 5 <= self.minutes <= 480 or self.minutes % 5:
-            raise refuse("Enter a length of 5 to 480 minutes, in steps of 5.")
+            raise refuse("Enter a length from 5 to 480 minutes, in steps of 5.")
         return self
 
 
@@ -89,7 +89,7 @@ class PractitionerDetails(Details):
 
 
 class PatientDetails(Details):
-    """A patient as they, or staff for them, enter it."""
+    """A patient, as entered by the patient or by staff."""
 
     name: Name
     born: OptionalBirth = None
@@ -101,7 +101,7 @@ class PatientDetails(Details):
 
 
 class DependentDetails(Details):
-    """A patient as the one who cares for them enters it."""
+    """A patient, as entered by their carer."""
 
     name: Name
     born: Birth
@@ -111,21 +111,21 @@ class DependentDetails(Details):
 
 
 class AccountDetails(Details):
-    """What people keep of their own account, but for what their record in the directory says."""
+    """The details of an account that its owner can change."""
 
     name: Name
     time_zone: OptionalZone = None
 
 
 class StaffOwnDetails(Details):
-    """What staff and administrators keep of themselves."""
+    """The details that staff and administrators can change themselves."""
 
     name: Name
     phone: OptionalPhone = None
 
 
 class SignUp(Details):
-    """A patient who registers themselves."""
+    """A patient who signs up."""
 
     name: Name
     born: Birth

@@ -1,4 +1,4 @@
-"""Who may change which details: one table, for pages, the API, imports and programs alike."""
+"""The details that each kind of editor can change: one table for pages, the API and imports."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -20,23 +20,24 @@ from openslot.identity.models import Role
 
 
 class Editor(StrEnum):
-    """What an actor is to the details that they change."""
+    """The relation of an actor to the details that they change."""
 
     OWNER = "owner"
-    """The person whom they are about."""
+    """The person described by the details."""
     CARER = "carer"
     KEEPER = "keeper"
-    """Who works with a patient that has no account."""
+    """The care team of a patient without an account."""
     CARE_TEAM = "care-team"
-    """Who works with a patient that has one."""
+    """The care team of a patient with an account."""
     DEPARTMENT = "department"
     PRACTITIONER = "practitioner"
-    """A practitioner, as owner of an account."""
+    """A practitioner, as the owner of an account."""
     ONE_CENTRE = "one-centre"
-    """Who runs one of several centres concerned."""
+    """The administrator of one of the practitioner's centres."""
     CENTRE = "centre"
-    """Who runs the centre, or every centre concerned."""
+    """The administrator of the centre, or of every centre of the practitioner."""
     NETWORK = "network"
+    """An administrator of the network."""
 
 
 def _all(kind: type[Details], *, but: Iterable[str] = ()) -> frozenset[str]:
@@ -65,7 +66,7 @@ MAY_CHANGE: Mapping[type[Details], Mapping[Editor, frozenset[str]]] = {
         Editor.NETWORK: _all(PractitionerDetails),
     },
     PatientDetails: {
-        # The address with which one signs in is changed where the password is asked for.
+        # The address for sign-in is changed elsewhere, after a check of the password.
         Editor.OWNER: _all(PatientDetails, but=("email",)),
         Editor.CARER: _all(PatientDetails, but=("time_zone", "language")),
         Editor.KEEPER: _all(PatientDetails),
@@ -78,53 +79,55 @@ MAY_CHANGE: Mapping[type[Details], Mapping[Editor, frozenset[str]]] = {
     },
     StaffOwnDetails: {Editor.OWNER: _all(StaffOwnDetails)},
 }
-"""What each may change; what is not here nobody may. Roles, centres, departments, and whether an
-account is active or let in, are in no details: they have commands of their own."""
+"""Fields that each editor can change; no others can be changed. The role, centre, department and
+state of an account are not details, and have their own commands."""
 
 
 class NotYoursToChange(Forbidden):
-    """You cannot change this. Ask an administrator to."""
+    """The editor cannot change this field."""
+
+    code = "not-yours-to-change"
+    sentence = "You cannot change this. Ask an administrator to."
 
 
 SENTENCES: Mapping[tuple[type[Details], Editor], str] = {
-    (CentreDetails, Editor.CENTRE): "An administrator of the network keeps this. Ask them to "
-    "change it.",
-    (PractitionerDetails, Editor.OWNER): "An administrator keeps this. Ask the one of your centre, "
-    "or of the network where you work at several, to change it.",
-    (PractitionerDetails, Editor.ONE_CENTRE): "They work at another centre too. Ask them, or an "
-    "administrator of the network, to change this.",
-    (PatientDetails, Editor.OWNER): "Change this on the page of your account, where your password "
-    "is asked for.",
-    (PatientDetails, Editor.CARE_TEAM): "The patient has an account. Ask them to change their "
-    "address there.",
-    (AccountDetails, Editor.PRACTITIONER): "Your name is the one in the directory. Ask an "
+    (CentreDetails, Editor.CENTRE): "Only a network administrator can change this.",
+    (PractitionerDetails, Editor.OWNER): "Only an administrator can change this. Ask your centre, "
+    "or the network if you work at several centres.",
+    (PractitionerDetails, Editor.ONE_CENTRE): "This person also works at another centre. Ask them "
+    "or a network administrator to change this.",
+    (PatientDetails, Editor.OWNER): "Change this on your account page, where you confirm your "
+    "password.",
+    (PatientDetails, Editor.CARE_TEAM): "This patient has an account. Ask them to change their "
+    "email address there.",
+    (AccountDetails, Editor.PRACTITIONER): "Your name comes from the directory. Ask an "
     "administrator to change it.",
 }
 
 
 def check_changes(kind: type[Details], editor: Editor, known: object, details: Details) -> None:
-    """Raise NotYoursToChange, with the field's name, for what the table does not give."""
+    """Raise NotYoursToChange, with the field's name, for a change that the table does not allow."""
     sentence = SENTENCES.get((kind, editor), NotYoursToChange.sentence)
     check_kept(MAY_CHANGE[kind].get(editor, frozenset()), known, details, sentence)
 
 
 def check_kept(own: frozenset[str], known: object, details: Details, sentence: str) -> None:
-    """Raise NotYoursToChange, with the field's name, for a value that is not as ``known`` and not
-    among ``own``. Values that are sent back unchanged are fine."""
+    """Raise NotYoursToChange, with the field's name, if a field outside ``own`` differs from its
+    value in ``known``."""
     for name, value in details.model_dump().items():
         if name not in own and (getattr(known, name) or None) != (value or None):
             raise NotYoursToChange(sentence, field=name)
 
 
 def editor_of_centre(actor: Actor, centre_id: int) -> Editor:
-    """What the actor is to a centre. Raise Forbidden for who does not run it."""
+    """Return the actor's relation to a centre. Raises Forbidden unless they administer it."""
     if not runs_centre(actor, centre_id):
         raise Forbidden
     return Editor.NETWORK if actor.is_a(Role.NETWORK_ADMIN) else Editor.CENTRE
 
 
 def editor_of_department(actor: Actor, centre_id: int, department_id: int) -> Editor:
-    """What the actor is to a department and its services. Raise Forbidden for strangers."""
+    """Return the actor's relation to a department and its services. Raises Forbidden."""
     if actor.is_a(Role.STAFF) and actor.department_id == department_id:
         return Editor.DEPARTMENT
     return editor_of_centre(actor, centre_id)
@@ -133,8 +136,8 @@ def editor_of_department(actor: Actor, centre_id: int, department_id: int) -> Ed
 def editor_of_practitioner(
     actor: Actor, practitioner_id: int, centre_ids: frozenset[int]
 ) -> Editor:
-    """What the actor is to a practitioner who works at these centres. Raise Forbidden for
-    strangers."""
+    """Return the actor's relation to a practitioner who works at these centres. Raises
+    Forbidden."""
     if actor.is_a(Role.NETWORK_ADMIN):
         return Editor.NETWORK
     if actor.practitioner_id == practitioner_id:
@@ -147,7 +150,7 @@ def editor_of_practitioner(
 
 
 def editor_of_patient(actor: Actor, patient: Patient) -> Editor:
-    """What the actor is to a patient whom they may change."""
+    """Return the relation to a patient of an actor who has access to them."""
     if actor.is_a(Role.NETWORK_ADMIN):
         return Editor.NETWORK
     if actor.patient_id == patient.id:
@@ -158,5 +161,5 @@ def editor_of_patient(actor: Actor, patient: Patient) -> Editor:
 
 
 def editor_of_account(actor: Actor) -> Editor:
-    """What the actor is to their own account."""
+    """Return the actor's relation to their own account."""
     return Editor.PRACTITIONER if actor.is_a(Role.PRACTITIONER) else Editor.OWNER

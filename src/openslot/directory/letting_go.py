@@ -1,4 +1,4 @@
-"""A carer takes back somebody whom they added by mistake."""
+"""Removal of a dependent who was added by mistake."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,10 +13,10 @@ from openslot.directory.rules import Actor
 
 
 def stop_caring(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> str:
-    """Remove somebody of whom nothing is recorded, and give their name.
+    """Remove a dependent with an empty record, and return their name.
 
-    NotFound for whom the actor does not care for, RecordNotEmpty where an appointment, note,
-    referral or anything else stands in the record: it is not thrown away, and not left to nobody.
+    Raises NotFound for a patient who is no dependent of the actor, and RecordNotEmpty if there is
+    an appointment, note, referral or any other entry: it must not be lost or left without a carer.
     """
     patient = check_release(session, actor, patient_id)
     link = queries.dependent(session, patient_id)
@@ -30,7 +30,7 @@ def stop_caring(session: Session, actor: Actor, patient_id: UUID, *, now: dateti
 
 
 def check_release(session: Session, actor: Actor, patient_id: UUID) -> Patient:
-    """Somebody whom the actor could remove now. Raises what :func:`stop_caring` raises."""
+    """Return a dependent who can be removed. Raises the errors of :func:`stop_caring`."""
     patient, _link = dependents.one_of(session, actor, patient_id)
     if queries.has_records(session, patient_id):
         raise RecordNotEmpty(name=patient.name)

@@ -1,4 +1,4 @@
-"""Who and what the network consists of."""
+"""Centres, departments, services, rooms, practitioners, patients and staff."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from openslot.core.ids import new_id
 
 
 class CentreType(StrEnum):
-    """What kind of place a centre is."""
+    """The kind of a centre."""
 
     HOSPITAL = "Hospital"
     MEDICAL_CENTRE = "Medical centre"
@@ -33,7 +33,7 @@ class CentreType(StrEnum):
 
 
 class Profession(StrEnum):
-    """What a practitioner is; exactly one each."""
+    """The profession of a practitioner; each has exactly one."""
 
     GP = "GP"
     SPECIALIST = "Specialist"
@@ -48,8 +48,8 @@ class Profession(StrEnum):
 
 
 class Diary(Base):
-    """Something whose time can be taken: a practitioner, a patient, a service, a room, or,
-    for the times when it is closed, a centre. Its pages are kept by schedules."""
+    """The busy time of a practitioner, patient, service or room, or the closed time of a centre.
+    Its pages belong to the schedules."""
 
     __tablename__ = "diary"
 
@@ -82,7 +82,7 @@ class Centre(Base, Dated):
 
 
 class Room(Base):
-    """A room or machine of a centre that only one appointment at a time can use."""
+    """A room or machine of a centre, used by one appointment at a time."""
 
     __tablename__ = "room"
     __table_args__ = (UniqueConstraint("centre_id", "name"),)
@@ -111,7 +111,7 @@ class Department(Base, Dated):
 
 
 class Service(Base, Dated):
-    """What a department offers; ``minutes`` is how long it usually takes."""
+    """A service that a department offers; ``minutes`` is its usual length."""
 
     __tablename__ = "service"
     __table_args__ = (UniqueConstraint("department_id", "name"),)
@@ -131,10 +131,10 @@ class Service(Base, Dated):
 
 
 class Practitioner(Base, Dated):
-    """A person who gives care. ``languages`` is a list of names, separated by commas.
+    """A person who gives care. ``languages`` are names separated by commas.
 
-    ``either_place`` means: may have the same hours at several centres, and is booked at one
-    of them at a time.
+    With ``either_place`` the practitioner can have the same hours at several centres, and is
+    booked at one of them at a time.
     """
 
     __tablename__ = "practitioner"
@@ -155,12 +155,12 @@ class Practitioner(Base, Dated):
 
     @property
     def is_specialist(self) -> bool:
-        """Whether patients reach this person only with a referral."""
+        """Return whether patients need a referral to book this practitioner."""
         return self.profession == Profession.SPECIALIST
 
 
 class Patient(Base, Dated):
-    """A person who receives care. ``born`` may be missing on those registered by file."""
+    """A person who receives care. ``born`` can be missing for imported patients."""
 
     __tablename__ = "patient"
     __table_args__ = (Index(None, "name"), Index(None, "email"))
@@ -182,11 +182,11 @@ class Patient(Base, Dated):
 
 
 class Dependent(Base):
-    """A patient, such as a child or a parent, whom another patient cares for: books for, and
-    reads as themselves, until the record is handed over to an account of its own.
+    """The link between a dependent, for example a child or a parent, and the patient who is their
+    carer. The carer books for the dependent and reads their record, until it is handed over to an
+    account of its own.
 
-    ``invited`` is the address that may take the record over, until the carer thinks better of
-    it.
+    ``invited`` is the address that can take over the record, until the invitation is withdrawn.
     """
 
     __tablename__ = "dependent"
@@ -200,9 +200,8 @@ class Dependent(Base):
 
 
 class StaffMember(Base):
-    """Which centre, and which of its departments, an account of staff or of a centre's
-    administrator works for. Who registered themselves waits until an administrator of the
-    centre lets them in."""
+    """The centre and department of a staff or centre administrator's account. After registration
+    it ``waits`` for the approval of an administrator of the centre."""
 
     __tablename__ = "staff_member"
 
@@ -216,7 +215,8 @@ class StaffMember(Base):
 
 
 class DirectoryVersion(Base):
-    """One row that rises with every change of the directory, so that copies know their age."""
+    """A single row, counted up with every change of the directory, so that caches know their
+    age."""
 
     __tablename__ = "directory_version"
 

@@ -1,4 +1,4 @@
-"""What people change of themselves: the record in the directory and the account, together."""
+"""Changes of people's own details, in the directory and in the account at once."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from openslot.identity.models import Account
 
 
 class NewEmail(Details):
-    """Another address to sign in with."""
+    """A new address for sign-in."""
 
     email: Email
 
@@ -25,9 +25,9 @@ class NewEmail(Details):
 def change_own_patient(
     session: Session, actor: Actor, details: PatientDetails, *, now: datetime
 ) -> Patient:
-    """A patient's own record; the account bears the same name and time zone.
+    """Replace the actor's own details as a patient, and the name and time zone of the account.
 
-    NotYoursToChange for another e-mail: that is changed by change_own_email, after the password.
+    Raises NotYoursToChange for another e-mail, which change_own_email changes.
     """
     if actor.patient_id is None or actor.account_id is None:
         raise Forbidden
@@ -46,7 +46,7 @@ def change_own_patient(
 def change_own_account(
     session: Session, actor: Actor, details: AccountDetails, *, now: datetime
 ) -> Account:
-    """Change what the account says of its owner, who is no patient."""
+    """Replace the details of the actor's account. Raises Forbidden for a patient."""
     account = _own_account(session, actor)
     check_changes(AccountDetails, editor_of_account(actor), account, details)
     return identity.change_account(
@@ -57,9 +57,10 @@ def change_own_account(
 def change_own_staff(
     session: Session, actor: Actor, details: StaffOwnDetails, *, now: datetime
 ) -> StaffOwnDetails:
-    """Change name and telephone of somebody who works here, and return them as they are then.
+    """Change the name and phone number of a staff member, and return them.
 
-    NotYoursToChange for the name of a practitioner, and for a telephone where there is none.
+    Raises NotYoursToChange for the name of a practitioner, and for a phone number of an account
+    that has none.
     """
     account = _own_account(session, actor)
     more = {"name": details.name, "time_zone": account.time_zone}
@@ -68,7 +69,7 @@ def change_own_staff(
     if member is not None:
         member.phone = details.phone
     elif details.phone is not None:
-        raise NotYoursToChange("No telephone is kept of your account.", field="phone")
+        raise NotYoursToChange("Your account has no phone number.", field="phone")
     return details
 
 
@@ -80,14 +81,14 @@ def _own_account(session: Session, actor: Actor) -> Account:
 
 
 def change_own_email(session: Session, actor: Actor, email: str, *, now: datetime) -> Account:
-    """Sign in with another address from now on, which is to be confirmed.
+    """Change the address for sign-in, which must then be confirmed. Raises EmailTaken.
 
-    A patient's record follows where it had the old address. EmailTaken as in change_account.
+    A patient's record gets the new address too if it had the old one.
     """
     if actor.account_id is None:
         raise Forbidden
-    known = identities.by_id(session, actor.account_id)
-    old = known.email if known else None
+    before = identities.by_id(session, actor.account_id)
+    old = before.email if before else None
     account = identity.change_account(
         session, actor.account_id, by=actor.origin, now=now, email=email
     )

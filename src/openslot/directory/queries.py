@@ -1,4 +1,4 @@
-"""Reading the directory, and the row-level writes that its commands share."""
+"""Queries and row-level writes of the directory."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -29,7 +29,7 @@ Entity = TypeVar("Entity", Centre, Department, Service, Practitioner, Patient)
 
 
 def new_diary(session: Session, kind: str) -> int:
-    """The id of an empty diary for a new actor."""
+    """Create an empty diary and return its id."""
     diary = Diary(kind=kind)
     session.add(diary)
     session.flush()
@@ -37,63 +37,63 @@ def new_diary(session: Session, kind: str) -> int:
 
 
 def mark_changed(session: Session) -> None:
-    """Raise the directory's version in this transaction, so that copies are read anew."""
-    the_only_one = update(DirectoryVersion).where(DirectoryVersion.id == 1)
-    if not changed(session, the_only_one.values(number=DirectoryVersion.number + 1)):
+    """Count up the directory's version in this transaction, so that caches are read again."""
+    counter = update(DirectoryVersion).where(DirectoryVersion.id == 1)
+    if not changed(session, counter.values(number=DirectoryVersion.number + 1)):
         session.execute(insert(DirectoryVersion).values(id=1, number=1))
 
 
 def version(session: Session) -> int:
-    """The directory's version; 0 before the first change."""
+    """Return the directory's version; 0 before the first change."""
     return session.scalar(select(DirectoryVersion.number)) or 0
 
 
 def centre(session: Session, centre_id: int, *, inactive: bool = False) -> Centre:
-    """A centre; NotFound unless it is active or ``inactive`` ones are wanted too."""
+    """Return a centre. Raises NotFound if it is not active, unless ``inactive``."""
     return _present(session.get(Centre, centre_id), inactive)
 
 
 def department(session: Session, department_id: int, *, inactive: bool = False) -> Department:
-    """A department; NotFound unless it is active or ``inactive`` ones are wanted too."""
+    """Return a department. Raises NotFound if it is not active, unless ``inactive``."""
     return _present(session.get(Department, department_id), inactive)
 
 
 def service(session: Session, service_id: int, *, inactive: bool = False) -> Service:
-    """A service; NotFound unless it is active or ``inactive`` ones are wanted too."""
+    """Return a service. Raises NotFound if it is not active, unless ``inactive``."""
     return _present(session.get(Service, service_id), inactive)
 
 
 def practitioner(session: Session, practitioner_id: int, *, inactive: bool = False) -> Practitioner:
-    """A practitioner; NotFound unless active or ``inactive`` ones are wanted too."""
+    """Return a practitioner. Raises NotFound if they are not active, unless ``inactive``."""
     return _present(session.get(Practitioner, practitioner_id), inactive)
 
 
 def patient(session: Session, patient_id: UUID, *, inactive: bool = False) -> Patient:
-    """A patient; NotFound unless active or ``inactive`` ones are wanted too."""
+    """Return a patient. Raises NotFound if they are not active, unless ``inactive``."""
     return _present(session.get(Patient, patient_id), inactive)
 
 
-def _present(found: Entity | None, inactive: bool) -> Entity:
-    if found is None or not (found.active or inactive):
+def _present(entity: Entity | None, inactive: bool) -> Entity:
+    if entity is None or not (entity.active or inactive):
         raise NotFound
-    return found
+    return entity
 
 
 def names(
     session: Session, kind: type[Entity], ids: Collection[int | UUID]
 ) -> dict[int | UUID, str]:
-    """The names of those of a kind that have these ids, also of inactive ones; one statement."""
+    """Return the names of entities by id, also of inactive ones, in one statement."""
     rows = session.execute(select(kind.id, kind.name).where(kind.id.in_(ids)))
     return {row[0]: row[1] for row in rows}
 
 
 def centre_by(session: Session, *where: ColumnElement[bool]) -> Centre | None:
-    """The first centre that fits."""
+    """Return the first matching centre, or None."""
     return session.scalar(select(Centre).where(*where).limit(1))
 
 
 def centres(session: Session, *, inactive: bool = False) -> Sequence[Centre]:
-    """All centres by name."""
+    """Return all centres in order of name."""
     query = select(Centre).order_by(Centre.name)
     return session.scalars(query if inactive else query.where(Centre.active.is_(True))).all()
 
@@ -105,17 +105,18 @@ def listed(
     after: keyset.Key | None = None,
     limit: int,
 ) -> Sequence[Entity]:
-    """Return active ones by name and id, from after the name and id ``after``; one statement."""
+    """Return active entities in order of name and id, after the name and id ``after``, in one
+    statement."""
     query = select(kind).where(kind.active.is_(True), *where)
     return session.scalars(keyset.page(query, (kind.name, kind.id), after, limit)).all()
 
 
 MOST_WORDS = 12
-"""Of a text that is looked for; each is compared with each row."""
+"""Largest number of words of a search text; each is compared with each row."""
 
 
 def holds(text: str, *columns: Any) -> ColumnElement[bool]:
-    """Rows where each of the first MOST_WORDS of ``text`` stands in one of the columns."""
+    """Return the condition that each of the first MOST_WORDS of ``text`` is in a column."""
     return and_(
         true(),
         *(
@@ -126,24 +127,24 @@ def holds(text: str, *columns: Any) -> ColumnElement[bool]:
 
 
 def is_text(column: Any, text: str) -> ColumnElement[bool]:
-    """Rows whose column is ``text``, in any case."""
+    """Return the condition that a column equals ``text``, regardless of case."""
     return func.lower(column) == func.lower(composed(text).strip())
 
 
 def in_suburb(suburb: str) -> ColumnElement[bool]:
-    """Departments of centres in a suburb."""
+    """Return the condition for departments of centres in a suburb."""
     return Department.centre_id.in_(select(Centre.id).where(is_text(Centre.suburb, suburb)))
 
 
 def of_departments(*where: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Services of the departments for which this holds."""
+    """Return the condition for services of the matching departments."""
     return Service.department_id.in_(select(Department.id).where(*where))
 
 
 def departments(
     session: Session, centre_id: int, *, inactive: bool = False
 ) -> Sequence[Department]:
-    """The departments of a centre by name."""
+    """Return the departments of a centre in order of name."""
     query = select(Department).where(Department.centre_id == centre_id).order_by(Department.name)
     return session.scalars(query if inactive else query.where(Department.active.is_(True))).all()
 
@@ -151,7 +152,7 @@ def departments(
 def services(
     session: Session, department_ids: Sequence[int], *, inactive: bool = False
 ) -> Sequence[Service]:
-    """The services of some departments by name."""
+    """Return the services of these departments in order of name."""
     query = select(Service).where(Service.department_id.in_(department_ids)).order_by(Service.name)
     return session.scalars(query if inactive else query.where(Service.active.is_(True))).all()
 
@@ -159,7 +160,8 @@ def services(
 def practitioners(
     session: Session, *, text: str = "", limit: int, offset: int
 ) -> tuple[Sequence[Practitioner], int]:
-    """A page of practitioners by name, also inactive ones, and how many there are."""
+    """Return a page of practitioners in order of name, also inactive ones, and the number of
+    all."""
     query = select(Practitioner)
     if text:
         query = query.where(
@@ -181,8 +183,8 @@ def patients(
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Patient], int]:
-    """A page of patients by name whose name, e-mail, phone or number holds ``text``, and how
-    many fit; two statements."""
+    """Return a page of active patients in order of name who match :func:`patient_is`, and the
+    number of all, in two statements."""
     query = select(Patient).where(Patient.active.is_(True), patient_is(text, born), *where)
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Patient.name, Patient.id).limit(limit).offset(offset)
@@ -190,29 +192,30 @@ def patients(
 
 
 def patient_is(text: str, born: date | None) -> ColumnElement[bool]:
-    """Patients whose name, e-mail, phone or number holds ``text``, and who were born that day."""
+    """Return the condition that a patient's name, e-mail, phone or Medicare number contains the
+    words of ``text``, and that they were born on ``born``, if given."""
     columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
-    found = holds(text, *columns)
-    return and_(found, Patient.born == born) if born else found
+    has_text = holds(text, *columns)
+    return and_(has_text, Patient.born == born) if born else has_text
 
 
 def patient_of(session: Session, account_id: UUID) -> Patient | None:
-    """The patient that an account stands for."""
+    """Return the patient who owns an account, or None."""
     return session.scalar(select(Patient).where(Patient.account_id == account_id))
 
 
 def practitioner_of(session: Session, account_id: UUID) -> Practitioner | None:
-    """The practitioner that an account stands for."""
+    """Return the practitioner who owns an account, or None."""
     return session.scalar(select(Practitioner).where(Practitioner.account_id == account_id))
 
 
 def staff_member(session: Session, account_id: UUID) -> StaffMember | None:
-    """Where an account of staff works."""
+    """Return the centre and department of a staff account, or None."""
     return session.get(StaffMember, account_id)
 
 
 class Standing(NamedTuple):
-    """Whom an account stands for in the directory."""
+    """The patient, practitioner or staff member who owns an account, with their dependents."""
 
     patient_id: UUID | None
     practitioner_id: int | None
@@ -222,7 +225,7 @@ class Standing(NamedTuple):
 
 
 def standing_of(session: Session, account_id: UUID) -> Standing:
-    """Whom an account stands for, and the dependents of that patient; one statement."""
+    """Return the owner of an account and their dependents, in one statement."""
     rows = session.execute(
         select(
             Patient.id,
@@ -245,7 +248,7 @@ def standing_of(session: Session, account_id: UUID) -> Standing:
 
 
 def dependents_of(session: Session, carer_id: UUID) -> list[tuple[Patient, Dependent]]:
-    """The patients whom somebody cares for, in the order in which they were added."""
+    """Return the dependents of a patient in the order in which they were added."""
     query = (
         select(Patient, Dependent)
         .join(Dependent, Dependent.patient_id == Patient.id)
@@ -256,31 +259,31 @@ def dependents_of(session: Session, carer_id: UUID) -> list[tuple[Patient, Depen
 
 
 def carer_of(session: Session, patient_id: UUID) -> Patient | None:
-    """Who cares for a patient; None for those who look after themselves."""
+    """Return the carer of a patient, or None."""
     query = select(Patient).join(Dependent, Dependent.carer_id == Patient.id)
     return session.scalar(query.where(Dependent.patient_id == patient_id))
 
 
 def dependent(session: Session, patient_id: UUID) -> Dependent | None:
-    """The link between a patient and their carer."""
+    """Return the link between a patient and their carer, or None."""
     return session.get(Dependent, patient_id)
 
 
 def add_dependent(session: Session, link: Dependent) -> None:
-    """Have somebody care for a patient."""
+    """Add the link between a patient and their carer."""
     session.add(link)
     session.flush()
 
 
 def remove_dependent(session: Session, link: Dependent) -> None:
-    """End the care for a patient, whose record stays."""
+    """Delete the link between a patient and their carer; the record stays."""
     remove(session, link)
 
 
 def has_records(session: Session, patient_id: UUID) -> bool:
-    """Whether anything stands in a patient's record: a row of any feature that names them, but
-    for who cares for them; a statement for each of these tables."""
-    naming = (
+    """Return whether any row of any table refers to the patient, except the link to their carer.
+    Takes one statement per table."""
+    references = (
         key.parent
         for table in Base.metadata.sorted_tables
         if table is not Dependent.__table__
@@ -289,33 +292,30 @@ def has_records(session: Session, patient_id: UUID) -> bool:
     )
     return any(
         session.scalar(select(1).where(column == patient_id).limit(1)) is not None
-        for column in naming
+        for column in references
     )
 
 
 def remove_patient(session: Session, patient: Patient) -> None:
-    """Forget a patient of whom nothing is recorded; the empty diary stays."""
+    """Delete a patient without records; the empty diary stays."""
     remove(session, patient)
 
 
 def figures(session: Session) -> dict[str, int]:
-    """How many active centres, departments, practitioners and patients there are."""
-    counted = (Centre, Department, Practitioner, Patient)
+    """Return the numbers of active centres, departments, practitioners and patients."""
+    kinds = (Centre, Department, Practitioner, Patient)
     row = session.execute(
         select(
-            *(
-                select(func.count()).where(kind.active.is_(True)).scalar_subquery()
-                for kind in counted
-            )
+            *(select(func.count()).where(kind.active.is_(True)).scalar_subquery() for kind in kinds)
         )
     ).one()
-    return {kind.__tablename__: count for kind, count in zip(counted, row, strict=True)}
+    return {kind.__tablename__: count for kind, count in zip(kinds, row, strict=True)}
 
 
 def staff_accounts(
     session: Session, centre_id: int, *, text: str = "", limit: int, offset: int
 ) -> tuple[Sequence[Account], int]:
-    """A page of the accounts of a centre's staff by name, and how many there are in all."""
+    """Return a page of a centre's staff accounts in order of name, and the number of all."""
     query = (
         select(Account)
         .join(StaffMember, StaffMember.account_id == Account.id)
@@ -334,7 +334,7 @@ def staff_accounts(
 
 
 def without_account(session: Session) -> Sequence[Practitioner]:
-    """The active practitioners who cannot sign in, by name."""
+    """Return the active practitioners without an account, in order of name."""
     query = select(Practitioner).where(
         Practitioner.account_id.is_(None), Practitioner.active.is_(True)
     )
@@ -342,7 +342,7 @@ def without_account(session: Session) -> Sequence[Practitioner]:
 
 
 def add_member(session: Session, member: StaffMember) -> None:
-    """Say where an account of staff works."""
+    """Add the centre and department of a staff account."""
     session.add(member)
     session.flush()
 
@@ -350,7 +350,8 @@ def add_member(session: Session, member: StaffMember) -> None:
 def waiting_staff(
     session: Session, centre_id: int | None
 ) -> list[tuple[Account, Centre, Department | None]]:
-    """Who waits to be let in, of one centre or of all, the longest first; one statement."""
+    """Return the accounts that wait for approval, at one centre or at all, longest waiting
+    first, in one statement."""
     query = (
         select(Account, Centre, Department)
         .join(StaffMember, StaffMember.account_id == Account.id)
@@ -365,7 +366,8 @@ def waiting_staff(
 
 
 def departments_of_all(session: Session) -> list[tuple[Centre, Department | None]]:
-    """Every active centre with each of its active departments, by name; one statement."""
+    """Return every active centre with each of its active departments, in order of name, in one
+    statement."""
     query = (
         select(Centre, Department)
         .outerjoin(Department, and_(Department.centre_id == Centre.id, Department.active.is_(True)))

@@ -1,4 +1,4 @@
-"""People who work in the network register themselves, and an administrator lets them in."""
+"""Registration of staff, and its approval by an administrator."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -23,8 +23,8 @@ from openslot.identity.models import Account, Role
 
 
 class StaffSignUp(Details):
-    """What somebody who works in a department tells of themselves; the department may be one
-    that is not in the list."""
+    """The details that a staff member registers with; a department that is not in the list is
+    added later."""
 
     name: Name
     email: Email
@@ -34,7 +34,7 @@ class StaffSignUp(Details):
 
 
 class Waiting(NamedTuple):
-    """Somebody who asks to be let in, and where they say that they work."""
+    """An account that waits for approval, with the centre and department that it named."""
 
     account: Account
     centre: Centre
@@ -44,8 +44,7 @@ class Waiting(NamedTuple):
 def register(
     session: Session, new: StaffSignUp, password_hash: str, *, address: str | None, now: datetime
 ) -> Account:
-    """An account of staff that opens nothing until it is let in; EmailTaken where there is one
-    with this e-mail."""
+    """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
     centre = queries.centre(session, new.centre_id)
     if new.department_id is not None:
         department = queries.department(session, new.department_id)
@@ -71,15 +70,16 @@ def register(
 
 
 def is_waiting(session: Session, email: str) -> bool:
-    """Whether the account with this e-mail waits to be let in. Only for who knows its password:
-    nobody else is to learn whether there is one."""
+    """Return whether the account with this e-mail waits for approval. Call it only after the
+    right password, so that it does not reveal which accounts exist."""
     account = identities.by_email(session, email)
     member = queries.staff_member(session, account.id) if account else None
     return member is not None and member.waits
 
 
 def waiting(session: Session, actor: Actor) -> list[Waiting]:
-    """Who waits at the actor's centre, or in the whole network; the longest first."""
+    """Return the accounts that wait at the actor's centre, or in the whole network, longest
+    waiting first."""
     centre_id = None if actor.is_a(Role.NETWORK_ADMIN) else actor.centre_id or 0
     return [
         Waiting(*row)
@@ -89,16 +89,16 @@ def waiting(session: Session, actor: Actor) -> list[Waiting]:
 
 
 def admit(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
-    """Let somebody in; NotFound unless they wait at a centre that the actor runs."""
-    account, member = _waiting(session, actor, account_id)
+    """Approve an account. Raises NotFound unless it waits at a centre that the actor runs."""
+    account, member = _waiting_account(session, actor, account_id)
     member.waits = False
     identity.set_active(session, account_id, True, by=actor.origin, now=now)
     return account
 
 
 def decline(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
-    """Send somebody away: their account, which never opened anything, is deleted."""
-    account, _ = _waiting(session, actor, account_id)
+    """Decline an account and delete it. Raises NotFound as :func:`admit` does."""
+    account, _ = _waiting_account(session, actor, account_id)
     audit.record(
         session, "account.declined", identity.subject_of(account_id), by=actor.origin, now=now
     )
@@ -106,7 +106,9 @@ def decline(session: Session, actor: Actor, account_id: UUID, *, now: datetime) 
     return account
 
 
-def _waiting(session: Session, actor: Actor, account_id: UUID) -> tuple[Account, StaffMember]:
+def _waiting_account(
+    session: Session, actor: Actor, account_id: UUID
+) -> tuple[Account, StaffMember]:
     account = identities.by_id(session, account_id)
     member = queries.staff_member(session, account_id)
     if account is None or member is None or not member.waits:
@@ -119,16 +121,17 @@ def _waiting(session: Session, actor: Actor, account_id: UUID) -> tuple[Account,
 def found_department(
     session: Session, actor: Actor, details: DepartmentDetails, *, now: datetime
 ) -> Department:
-    """Staff who have no department yet add theirs to their own centre, and belong to it.
+    """Create a department at the centre of a staff member who has none, and assign them to it.
 
-    AlreadyPlaced for who has one; NameTaken where the centre has it, so that it can be chosen.
+    Raises AlreadyPlaced if they have a department, and NameTaken if the centre has one of this
+    name, which they can then choose.
     """
     member = queries.staff_member(session, actor.account_id) if actor.account_id else None
     if member is None or not actor.is_a(Role.STAFF):
         raise Forbidden
     if member.department_id is not None:
         raise AlreadyPlaced
-    # This once they may do what otherwise only who runs the centre may.
+    # Creating a department otherwise takes an administrator of the centre.
     entitled = replace(actor, role=Role.CENTRE_ADMIN, centre_id=member.centre_id)
     department = commands.create_department(session, entitled, member.centre_id, details, now=now)
     member.department_id = department.id

@@ -1,5 +1,5 @@
-"""Matching of names: case, accents, punctuation and word order do not matter, parts of words
-match, and so do small typing errors. Pure: texts in, ranked keys out."""
+"""Fuzzy search of names: regardless of case, accents, punctuation and word order, with parts of
+words and small typing errors. Pure: texts in, ranked keys out."""
 
 import re
 import unicodedata
@@ -16,13 +16,13 @@ from openslot.directory.models import Profession
 Key = TypeVar("Key")
 
 EXACT, PREFIX, PART, TYPO = 1.0, 0.85, 0.6, 0.5
-"""How much a word of the query is worth, by how it matches a word of the text."""
+"""Score of a query word, by its kind of match with a word of the text."""
 
 SHORTEST_PART = 5
-"""Shorter parts lie inside words by chance: the "ent" of a dentist."""
+"""Shortest part of a word that counts as a sure match: "ent" is in "dentist" by chance."""
 
 LINKING_WORDS = frozenset({"a", "an", "and", "at", "for", "in", "near", "of", "the", "with", "dr"})
-"""People write them, and they tell nothing apart."""
+"""Words of a query to ignore."""
 
 OTHER_WORDS: Mapping[str, str] = {
     Profession.GP: "doctor general practitioner family",
@@ -35,27 +35,27 @@ OTHER_WORDS: Mapping[str, str] = {
     Profession.PSYCHOLOGIST: "psychology counselling",
     Profession.DIETITIAN: "nutrition diet",
 }
-"""What else people call a profession."""
+"""Other words that people use for a profession."""
 
 
 def normalise(text: str) -> str:
-    """Lower case, without accents, every run of other signs one space."""
-    # Twice: what a sign is made of may itself be a capital, and the other way round.
+    """Return the text in lower case, without accents, other characters replaced by spaces."""
+    # Twice: decomposing can yield a capital, and casefolding a composed character.
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    # An apostrophe is written or left out: Alexandra's and Alexandras are one word.
+    # Apostrophes are optional: Alexandra's and Alexandras are the same word.
     return re.sub(r"[\W_]+", " ", plain.replace("'", "").replace("’", "")).strip()
 
 
 def words(query: str) -> list[str]:
-    """The words of a query that tell something, at most 12."""
-    found = normalise(query[:200]).split()[:12]
-    return [word for word in found if word not in LINKING_WORDS] or found
+    """Return the first 12 words of a query, without linking words if there are others."""
+    all_words = normalise(query[:200]).split()[:12]
+    return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words of one field of an entry, and how much a match there counts."""
+    """The text of one field of an entry, with the weight of a match in it."""
 
     field: str
     text: str
@@ -64,7 +64,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Match(Generic[Key]):
-    """An entry that fits, and how well."""
+    """A matching entry with its score."""
 
     key: Key
     score: float
@@ -72,11 +72,11 @@ class Match(Generic[Key]):
 
 @dataclass(frozen=True, slots=True)
 class Matches(Generic[Key]):
-    """What fits, best first. ``corrected`` is the query as it seems to be meant where words
-    were misspelt; ``wider`` says that not all words were found.
+    """The matches of a query, best first. ``corrected`` is the query with its misspelt words
+    corrected, if there are any. ``wider`` means that no entry has all words.
 
-    ``most`` is how many words of the query each match holds; ``asked`` has for each of its words
-    the field, and the known words that it means for sure.
+    ``most`` is the number of query words that each match has. ``asked`` has for each query word
+    its field and the indexed words that surely match it.
     """
 
     found: list[Match[Key]]
@@ -88,7 +88,7 @@ class Matches(Generic[Key]):
 
 @dataclass(slots=True)
 class Index(Generic[Key]):
-    """Words and where they stand, made once and asked often."""
+    """An index of words, built once and searched often."""
 
     _places: dict[str, dict[Key, dict[str, float]]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -96,7 +96,7 @@ class Index(Generic[Key]):
     _keys: dict[Key, None] = field(default_factory=dict)
 
     def add(self, key: Key, texts: Iterable[Text]) -> None:
-        """Enter a key with its texts."""
+        """Add an entry with its texts."""
         self._keys[key] = None
         for text in texts:
             for word in normalise(text.text).split():
@@ -104,38 +104,38 @@ class Index(Generic[Key]):
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
 
     def keys(self) -> list[Key]:
-        """All keys, in the order in which they were entered."""
+        """Return all keys in the order in which they were added."""
         return list(self._keys)
 
     def search(self, wanted: Mapping[str, str]) -> Matches[Key]:
-        """What fits all of ``wanted``, texts by field; the field "" means any.
+        """Return the entries with all words of ``wanted``, texts by field; the field "" means any.
 
-        Where nothing holds every word, what holds most of them.
+        If no entry has every word, return those with the most, which must be half or more.
         """
-        asked = [(name, word) for name, query in wanted.items() for word in words(query)]
-        if not asked:
+        query_words = [(name, word) for name, query in wanted.items() for word in words(query)]
+        if not query_words:
             return Matches([Match(key, 0.0) for key in self._keys])
         scores: dict[Key, float] = defaultdict(float)
         hits: dict[Key, int] = defaultdict(int)
         corrected, sure = [], []
-        for name, word in asked:
-            alike = self._alike(word)
-            sure.append((name, _meant(word, alike)))
-            for key, score in self._scored(alike, name).items():
+        for name, word in query_words:
+            worths = self._matching_words(word)
+            sure.append((name, _sure_matches(word, worths)))
+            for key, score in self._scores(worths, name).items():
                 scores[key] += score
                 hits[key] += 1
-            corrected.append(_correction(word, alike))
+            corrected.append(_correction(word, worths))
         most = max(hits.values(), default=0)
-        enough = [key for key in hits if hits[key] == most and most * 2 >= len(asked)]
-        found = [Match(key, scores[key]) for key in enough]
-        found.sort(key=lambda match: -match.score)
-        meant = " ".join(corrected)
-        changed = meant != " ".join(word for _, word in asked)
-        wider = most < len(asked)
-        return Matches(found, meant if changed else None, wider, most, tuple(sure))
+        enough = [key for key in hits if hits[key] == most and most * 2 >= len(query_words)]
+        matches = [Match(key, scores[key]) for key in enough]
+        matches.sort(key=lambda match: -match.score)
+        correction = " ".join(corrected)
+        is_corrected = correction != " ".join(word for _, word in query_words)
+        is_wider = most < len(query_words)
+        return Matches(matches, correction if is_corrected else None, is_wider, most, tuple(sure))
 
     def holding(self, name: str, known: Iterable[str]) -> set[Key]:
-        """The keys with one of the known words in the field, or in any for the field ""."""
+        """Return the keys with one of the indexed words in the field; "" means any field."""
         return {
             key
             for word in known
@@ -143,54 +143,54 @@ class Index(Generic[Key]):
             if not name or name in fields
         }
 
-    def _alike(self, word: str) -> dict[str, float]:
-        """The known words that ``word`` may mean, with what each match is worth."""
-        alike: dict[str, float] = {}
-        for known in self._places:
-            if known == word:
-                alike[known] = EXACT
-            elif known.startswith(word):
-                alike[known] = PREFIX
-            elif len(word) >= 3 and word in known:
-                alike[known] = PART
-        if alike and max(alike.values()) > PART:
-            return alike
-        for known, _, _ in process.extract(
+    def _matching_words(self, word: str) -> dict[str, float]:
+        """Return the indexed words that match ``word``, with the score of each."""
+        worths: dict[str, float] = {}
+        for indexed in self._places:
+            if indexed == word:
+                worths[indexed] = EXACT
+            elif indexed.startswith(word):
+                worths[indexed] = PREFIX
+            elif len(word) >= 3 and word in indexed:
+                worths[indexed] = PART
+        if worths and max(worths.values()) > PART:
+            return worths
+        for indexed, _, _ in process.extract(
             word,
             list(self._places),
             scorer=OSA.distance,
             score_cutoff=_typos_allowed(word),
             limit=None,
         ):
-            alike.setdefault(known, TYPO)
-        return alike
+            worths.setdefault(indexed, TYPO)
+        return worths
 
-    def _scored(self, alike: Mapping[str, float], name: str) -> dict[Key, float]:
-        """The best that any of the words gives each key, in the field or in all."""
+    def _scores(self, worths: Mapping[str, float], name: str) -> dict[Key, float]:
+        """Return the best score of each key for any of the words, in the field or in all."""
         best: dict[Key, float] = {}
-        for known, worth in alike.items():
-            for key, fields in self._places[known].items():
+        for indexed, worth in worths.items():
+            for key, fields in self._places[indexed].items():
                 weight = fields.get(name, 0.0) if name else max(fields.values())
                 if weight and worth * weight > best.get(key, 0.0):
                     best[key] = worth * weight
         return best
 
 
-def _meant(word: str, alike: Mapping[str, float]) -> frozenset[str]:
-    """The known words that ``word`` is, begins, or is a long part of; no guesses."""
+def _sure_matches(word: str, worths: Mapping[str, float]) -> frozenset[str]:
+    """Return the indexed words that equal ``word``, begin with it, or contain a long one."""
     least = PART if len(word) >= SHORTEST_PART else PREFIX
-    return frozenset(known for known, worth in alike.items() if worth >= least)
+    return frozenset(indexed for indexed, worth in worths.items() if worth >= least)
 
 
 def _typos_allowed(word: str) -> int:
-    """Short words are too much alike to be forgiven anything."""
+    # Short words are too similar to each other to allow any.
     if len(word) < 4:
         return 0
     return 1 if len(word) < 8 else 2
 
 
-def _correction(word: str, alike: Mapping[str, float]) -> str:
-    """The known word that is meant, where only misspelt ones were found."""
-    if not alike or max(alike.values()) > TYPO:
+def _correction(word: str, worths: Mapping[str, float]) -> str:
+    """Return the closest indexed word if all matches have typing errors, else ``word``."""
+    if not worths or max(worths.values()) > TYPO:
         return word
-    return min(alike, key=lambda known: (OSA.distance(word, known), known))
+    return min(worths, key=lambda indexed: (OSA.distance(word, indexed), indexed))

@@ -1,4 +1,4 @@
-"""Accounts of people who work in the network: who makes them, and who switches them off."""
+"""Accounts of staff, practitioners and administrators: creating and deactivating them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,12 +20,12 @@ from openslot.identity.models import Account, Role
 OptionalKey = Annotated[int | None, Blank]
 
 PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
-"""Those who belong to a centre."""
+"""Roles that belong to a centre."""
 
 
 class StaffDetails(Details):
-    """A new account. Staff and administrators of a centre have a centre, staff perhaps a
-    department; a practitioner's account is for somebody of the directory."""
+    """A new account. Staff and centre administrators need a centre, and staff can have a
+    department. A practitioner's account is for a practitioner of the directory."""
 
     role: Role
     email: Email
@@ -36,30 +36,40 @@ class StaffDetails(Details):
 
 
 class HasAccount(Conflict):
-    """This practitioner has an account already."""
+    """The practitioner already has an account."""
+
+    code = "has-account"
+    sentence = "This practitioner already has an account."
 
 
 class OwnAccount(Conflict):
-    """This is your own account. Ask another administrator to switch it off."""
+    """Administrators cannot deactivate their own account."""
+
+    code = "own-account"
+    sentence = "This is your own account. Ask another administrator to deactivate it."
 
 
 class AlreadyPlaced(Conflict):
-    """You have a department already. Ask the administrator of your centre to move you."""
+    """The staff member already has a department; only an administrator can move them."""
+
+    code = "already-placed"
+    sentence = "You already have a department. Ask an administrator of your centre to move you."
 
 
 def create_staff(
     session: Session, actor: Actor, details: StaffDetails, password_hash: str, *, now: datetime
 ) -> Account:
-    """A new account for somebody who works here.
+    """Create an account for a person who works in the network.
 
-    By the network for every role but patients, who sign up themselves; by an administrator of
-    a centre for its staff. Raises EmailTaken, HasAccount and Invalid with the field's name.
+    Network administrators create every role but patients, who sign up themselves; centre
+    administrators create staff of their centre. Raises EmailTaken, HasAccount and Invalid with
+    the field's name.
     """
     _may_create(actor, details)
-    practitioner = _practitioner(session, details)
+    practitioner = _practitioner_without_account(session, details)
     name = practitioner.name if practitioner else details.name
     if name is None:
-        raise Invalid("Enter the name of whoever signs in.", field="name")
+        raise Invalid("Enter the person's name.", field="name")
     new = NewAccount(details.email, name, password_hash, details.role)
     account = identity.create_account(session, new, by=actor.origin, now=now)
     if practitioner is not None:
@@ -70,22 +80,22 @@ def create_staff(
 
 
 def _may_create(actor: Actor, details: StaffDetails) -> None:
-    own_staff = details.role is Role.STAFF and details.centre_id == actor.centre_id
-    if not (actor.is_a(Role.NETWORK_ADMIN) or (actor.is_a(Role.CENTRE_ADMIN) and own_staff)):
+    is_own_staff = details.role is Role.STAFF and details.centre_id == actor.centre_id
+    if not (actor.is_a(Role.NETWORK_ADMIN) or (actor.is_a(Role.CENTRE_ADMIN) and is_own_staff)):
         raise Forbidden
     if details.role is Role.PATIENT:
         raise Invalid("Patients sign up themselves. Choose another role.", field="role")
 
 
-def _practitioner(session: Session, details: StaffDetails) -> Practitioner | None:
+def _practitioner_without_account(session: Session, details: StaffDetails) -> Practitioner | None:
     if details.role is not Role.PRACTITIONER:
         return None
     if details.practitioner_id is None:
         raise Invalid("Choose the practitioner whose account this is.", field="practitioner_id")
-    found = queries.practitioner(session, details.practitioner_id)
-    if found.account_id is not None:
+    practitioner = queries.practitioner(session, details.practitioner_id)
+    if practitioner.account_id is not None:
         raise HasAccount(field="practitioner_id")
-    return found
+    return practitioner
 
 
 def _place(session: Session, actor: Actor, account_id: UUID, details: StaffDetails) -> None:
@@ -104,7 +114,7 @@ def _check_inside(session: Session, department_id: int, centre_id: int) -> None:
 
 
 def choose_department(session: Session, actor: Actor, department_id: int) -> StaffMember:
-    """Staff who have none yet choose a department of their own centre."""
+    """Assign a staff member without a department to one of their centre. Raises AlreadyPlaced."""
     member = queries.staff_member(session, actor.account_id) if actor.account_id else None
     if member is None or not actor.is_a(Role.STAFF):
         raise Forbidden
@@ -116,7 +126,7 @@ def choose_department(session: Session, actor: Actor, department_id: int) -> Sta
 
 
 def managed_account(session: Session, actor: Actor, account_id: UUID) -> Account:
-    """An account that the actor looks after; NotFound for any other."""
+    """Return an account that the actor manages. Raises NotFound for any other."""
     account = identities.by_id(session, account_id)
     if account is None or not _manages(session, actor, account):
         raise NotFound
@@ -138,7 +148,7 @@ def _manages(session: Session, actor: Actor, account: Account) -> bool:
 def set_account_active(
     session: Session, actor: Actor, account_id: UUID, *, active: bool, now: datetime
 ) -> None:
-    """Switch an account on or off; off ends its sessions at once."""
+    """Activate or deactivate an account; deactivating ends its sessions at once."""
     managed_account(session, actor, account_id)
     if account_id == actor.account_id:
         raise OwnAccount
@@ -149,7 +159,7 @@ def set_account_active(
 
 
 def record_link(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> None:
-    """Note that an administrator had a link made that opens somebody's account."""
+    """Record in the audit log that an administrator created a link to an account."""
     audit.record(
         session, "account.link-made", identity.subject_of(account_id), by=actor.origin, now=now
     )

@@ -1,18 +1,18 @@
-"""What hospital departments usually offer, so that a new one does not begin with nothing."""
+"""Templates of hospital departments with their usual services, as a start for a new one."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class UsualService(NamedTuple):
-    """A service and how many minutes it usually takes."""
+    """A service with its usual length in minutes."""
 
     name: str
     minutes: int
 
 
 class Template(NamedTuple):
-    """A department with its usual services; ``key`` names it in forms."""
+    """A department with its usual services; ``key`` identifies it in forms."""
 
     key: str
     name: str
@@ -90,7 +90,7 @@ _ALL = (
             ("Daily living assessment", 60),
             ("Hand therapy", 30),
             ("Splint fitting", 30),
-            ("Home appointment", 120),
+            ("Home visit", 120),
         ),
     ),
     Template(
@@ -165,7 +165,7 @@ _ALL = (
     Template(
         "social-work",
         "Social work",
-        "Help with home, money and family while somebody is ill.",
+        "Help with home, money and family during an illness.",
         _usual(
             ("Family meeting", 60),
             ("Care placement", 60),
@@ -195,5 +195,5 @@ _ALL = (
     ),
 )
 
-TEMPLATES: Mapping[str, Template] = {one.key: one for one in _ALL}
-"""By key, in the order in which they are offered."""
+TEMPLATES: Mapping[str, Template] = {template.key: template for template in _ALL}
+"""Templates by key, in the order of the list that people choose from."""

@@ -1,1 +1,1 @@
-"""Accounts, roles, sign-in, sessions."""
+"""Accounts, roles, sign-in, sessions, and the keys and tokens of programs."""

@@ -1,5 +1,5 @@
-"""Programs that prove themselves with signed assertions (SMART App Launch 2, Backend Services;
-RFC 7523): each is short-lived, for us alone, and good for one token."""
+"""Access tokens for programs with signed client assertions (SMART App Launch 2, Backend Services;
+RFC 7523). An assertion is short-lived, for this server only, and valid for one token."""
 
 import base64
 import hashlib
@@ -24,30 +24,32 @@ from openslot.identity.models import ApiClient, UsedAssertion
 from openslot.identity.scopes import UnknownScope, check_scopes, narrowed
 
 ALGORITHMS = ["RS384", "ES384"]
-"""Those that SMART asks servers to take, and no others."""
+"""The algorithms that SMART requires of servers."""
 
 LONGEST = timedelta(minutes=5)
-"""How far ahead an assertion may run out, and how long the token works."""
+"""Longest validity of an assertion, and lifetime of the token."""
 
 CLOCKS_DIFFER = timedelta(seconds=30)
+"""Tolerated difference between the clocks of client and server."""
 
 
 class BadAssertion(Unauthenticated):
-    """The client assertion does not hold.
-
-    Which part of the assertion is wrong is not said.
-    """
+    """The assertion is not valid; the answer does not say which part is wrong."""
 
     code = "invalid_client"
+    sentence = "The client assertion is not valid."
 
 
 class BadKeys(Invalid):
-    """Give a JWK set with public keys for RS384 or ES384, each with a kid."""
+    """The public keys cannot be read."""
+
+    code = "bad-keys"
+    sentence = "Enter a JWK set with public keys for RS384 or ES384, each with a kid."
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A token, what it may be used for, and for how many seconds."""
+    """An access token, its scopes and its lifetime in seconds."""
 
     token: str
     scopes: tuple[str, ...]
@@ -64,7 +66,7 @@ def create_client(
     by: Origin,
     now: datetime,
 ) -> ApiClient:
-    """Register a program by its public keys, or the https address where they are."""
+    """Register a program with its public keys, or with the https address of its JWK set."""
     if (jwks is None) == (jwks_url is None):
         raise BadKeys(field="jwks")
     if jwks is not None:
@@ -85,13 +87,13 @@ def create_client(
 
 
 def read_keys(jwks: Mapping[str, Any]) -> KeySet:
-    """The keys of a JWK set; BadKeys where one is private, symmetric or without a kid."""
+    """Return the keys of a JWK set. Raises BadKeys if one is private, symmetric or has no kid."""
     keys = jwks.get("keys")
     if not isinstance(keys, list) or not keys:
         raise BadKeys(field="jwks")
     for key in keys:
-        known = isinstance(key, dict) and key.get("kty") in ("RSA", "EC") and key.get("kid")
-        if not known or "d" in key:
+        is_named = isinstance(key, dict) and key.get("kty") in ("RSA", "EC") and key.get("kid")
+        if not is_named or "d" in key:
             raise BadKeys(field="jwks")
     try:
         return KeySet.import_key_set({"keys": keys})
@@ -100,8 +102,8 @@ def read_keys(jwks: Mapping[str, Any]) -> KeySet:
 
 
 def client_named(session: Session, assertion: str) -> ApiClient:
-    """The client that an assertion says it is from, which is yet to be proved."""
-    claims = _unproved(assertion)
+    """Return the client that an unverified assertion names as its issuer."""
+    claims = _unverified(assertion)
     try:
         client = session.get(ApiClient, UUID(str(claims.get("iss"))))
     except ValueError:
@@ -112,8 +114,8 @@ def client_named(session: Session, assertion: str) -> ApiClient:
 
 
 def key_named(assertion: str) -> str | None:
-    """The id of the key that an assertion says it is signed with."""
-    kid = _unproved(assertion, part=0).get("kid")
+    """Return the id of the signing key that an unverified assertion names."""
+    kid = _unverified(assertion, part=0).get("kid")
     return kid if isinstance(kid, str) else None
 
 
@@ -127,20 +129,21 @@ def grant(
     audience: str,
     now: datetime,
 ) -> Granted:
-    """A token for what the client asks and is registered for; the assertion is used up.
+    """Return a token for the wanted scopes that the client is registered for, and mark the
+    assertion as used.
 
-    Raises BadAssertion, and UnknownScope where nothing that is asked for can be given.
+    Raises BadAssertion, and UnknownScope if none of the wanted scopes can be granted.
     """
-    claims = _proved(assertion, keys)
+    claims = _verified(assertion, keys)
     _check_claims(claims, client, audience, now)
-    _use_up(session, client, str(claims["jti"]), now)
-    scopes = _granted(client, wanted)
+    _mark_used(session, client, str(claims["jti"]), now)
+    scopes = _granted_scopes(client, wanted)
     token = issue_for_client(session, client, scopes, LONGEST, now=now)
     return Granted(token, scopes, int(LONGEST.total_seconds()))
 
 
-def _unproved(assertion: str, part: int = 1) -> Mapping[str, Any]:
-    """The claims, or as part 0 the header, as they are written, whoever wrote them."""
+def _unverified(assertion: str, part: int = 1) -> Mapping[str, Any]:
+    """Return the claims, or the header as part 0, without a check of the signature."""
     try:
         body = assertion.split(".")[part]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -151,7 +154,7 @@ def _unproved(assertion: str, part: int = 1) -> Mapping[str, Any]:
     return claims
 
 
-def _proved(assertion: str, keys: KeySet) -> Mapping[str, Any]:
+def _verified(assertion: str, keys: KeySet) -> Mapping[str, Any]:
     try:
         return jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
     except (JoseError, ValueError, KeyError, TypeError):
@@ -162,7 +165,7 @@ def _check_claims(
     claims: Mapping[str, Any], client: ApiClient, audience: str, now: datetime
 ) -> None:
     expires, audiences = claims.get("exp"), claims.get("aud")
-    good = (
+    is_valid = (
         claims.get("iss") == claims.get("sub") == str(client.id)
         and audience in (audiences if isinstance(audiences, list) else [audiences])
         and isinstance(expires, int)
@@ -170,9 +173,9 @@ def _check_claims(
         and isinstance(claims.get("jti"), str)
         and 0 < len(claims["jti"]) <= 200
     )
-    if not good or not isinstance(expires, int):
+    if not is_valid or not isinstance(expires, int):
         raise BadAssertion
-    left = expires - int(now.timestamp())  # whole, as no float holds what may stand there
+    left = expires - int(now.timestamp())  # an int, since ``exp`` may be too large for a float
     tolerated = CLOCKS_DIFFER.total_seconds()
     if not -tolerated < left <= LONGEST.total_seconds() + tolerated:
         raise BadAssertion
@@ -181,8 +184,9 @@ def _check_claims(
         raise BadAssertion
 
 
-def _use_up(session: Session, client: ApiClient, jti: str, now: datetime) -> None:
-    """An assertion's id works once; of two at once the second is tried again, and refused."""
+def _mark_used(session: Session, client: ApiClient, jti: str, now: datetime) -> None:
+    """Store an assertion's id, or raise BadAssertion if it was used before. Of two at once, the
+    second is retried and then refused."""
     digest = hashlib.sha256(f"{client.id} {jti}".encode("utf-8", "surrogatepass")).digest()
     if session.get(UsedAssertion, digest) is not None:
         raise BadAssertion
@@ -190,11 +194,11 @@ def _use_up(session: Session, client: ApiClient, jti: str, now: datetime) -> Non
     session.flush()
 
 
-def _granted(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:
-    """What is asked for and registered; all that is registered where nothing is asked for."""
+def _granted_scopes(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the wanted scopes that are registered; all registered ones if none are wanted."""
     registered = client.scopes.split()
-    asked = set(wanted) or registered
-    given = narrowed(asked, registered)
-    if not given:
-        raise UnknownScope(field="scope", scope=" ".join(sorted(asked)), known=client.scopes)
-    return given
+    requested = set(wanted) or registered
+    granted = narrowed(requested, registered)
+    if not granted:
+        raise UnknownScope(field="scope", scope=" ".join(sorted(requested)), known=client.scopes)
+    return granted

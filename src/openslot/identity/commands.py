@@ -1,4 +1,4 @@
-"""What can be done with accounts."""
+"""Commands on accounts: create, sign in, sessions, password, e-mail address, delete."""
 
 import hashlib
 import secrets
@@ -22,35 +22,34 @@ from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongC
 from openslot.identity.models import Account, AccountSession, Role, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
-"""For so long a wrong password counts against its e-mail and where it came from."""
+"""Time for which a wrong password counts against its e-mail and its source."""
 
 FAILURES_PER_SOURCE = 5
-"""An address, which many people may share, is allowed so many times what an account is there."""
+"""Limit for one address, which many people may share, as a multiple of ``sign_in_attempts``."""
 
 FAILURES_PER_EMAIL = 10
-"""From everywhere together an account is allowed so many times what it is from one address: after
-them it opens in known browsers only, so that guessing from many addresses is bounded, and its
-owner goes on."""
+"""Limit for one e-mail from all addresses, as a multiple of ``sign_in_attempts``. Beyond it only
+known browsers can sign in: that bounds guessing from many addresses and lets the owner in."""
 
 SEEN_EVERY = timedelta(minutes=5)
-"""A session's last use is written down no more often than this."""
+"""Shortest time between two updates of a session's last use."""
 
 
 class Source(NamedTuple):
-    """Where a password came from: an address, or a browser that is known for the account."""
+    """The source of a password: an address, or a browser that is known for the account."""
 
     name: str
     is_known: bool
 
 
 def source_of(address: str | None, *, device: str | None = None) -> Source:
-    """Return the source at an address, or, if it is known for the account, of a browser."""
+    """Return the source for an address, or for a known browser if ``device`` is given."""
     return Source(f"device {device}", True) if device else Source(network_of(address), False)
 
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A checked e-mail and name, and a password hash."""
+    """A validated e-mail and name, and a password hash."""
 
     email: str
     name: str
@@ -62,7 +61,7 @@ class NewAccount:
 
 
 def create_account(session: Session, new: NewAccount, *, by: Origin, now: datetime) -> Account:
-    """A new account; EmailTaken where there is one with this e-mail."""
+    """Create an account. Raises EmailTaken if another account has this e-mail."""
     if queries.by_email(session, new.email):
         raise EmailTaken(field="email")
     account = Account(
@@ -86,7 +85,7 @@ def create_account(session: Session, new: NewAccount, *, by: Origin, now: dateti
 
 
 def subject_of(account_id: UUID) -> str:
-    """How the audit names an account."""
+    """Return the subject of audit events on an account."""
     return f"account:{account_id}"
 
 
@@ -100,16 +99,16 @@ def sign_in(
     address: str | None,
     now: datetime,
 ) -> Account:
-    """The account that this e-mail and password open.
+    """Return the account with this e-mail and password.
 
     Takes the database, unlike other commands: the slow hash is computed between two
-    transactions, so that no lock is held meanwhile, and a failure is written down although
-    the sign-in is refused. Raises WrongCredentials (NotActive after the right
-    password of an account that is off), NotConfirmed or RateLimited.
+    transactions, so that no lock is held meanwhile, and a failure is counted although the
+    sign-in is refused. Raises WrongCredentials (NotActive if the password is right and the
+    account is not active), NotConfirmed or RateLimited.
     """
     email = address_key(email)[:254]
     if not email.isprintable():
-        raise WrongCredentials  # nobody has such an address, and not every engine can look for it
+        raise WrongCredentials  # no account has it, and not every engine can search for it
     account = database.read(lambda session: _may_try(session, settings, email, source, now))
     cost = settings.password_iterations
     is_right = passwords.proves(account.password if account else None, password, time_cost=cost)
@@ -118,13 +117,15 @@ def sign_in(
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
-    better = (
+    new_hash = (
         passwords.hash_password(password, time_cost=cost)
         if passwords.wants_upgrade(account.password, time_cost=cost)
         else None
     )
     return database.run(
-        lambda session: _signed_in(session, account.id, better, source, address=address, now=now)
+        lambda session: _complete_sign_in(
+            session, account.id, new_hash, source, address=address, now=now
+        )
     )
 
 
@@ -138,14 +139,14 @@ def _may_try(
 def check_failures(
     session: Session, settings: Settings, email: str, source: Source, *, now: datetime
 ) -> None:
-    """RateLimited after too many wrong passwords for the e-mail from this source; unless that is
-    known, also for the e-mail from everywhere, or from the source for all e-mails."""
+    """Raise RateLimited after too many wrong passwords for the e-mail from this source or, unless
+    the source is known, for the e-mail from all sources or for all e-mails from this source."""
     since, allowed = now - FAILURES_COUNT, settings.sign_in_attempts
-    both, by_source, by_email = queries.failures_since(session, email, source.name, since)
+    by_both, by_source, by_email = queries.failures_since(session, email, source.name, since)
     is_flooded = (
         by_source >= allowed * FAILURES_PER_SOURCE or by_email >= allowed * FAILURES_PER_EMAIL
     )
-    if both >= allowed or (is_flooded and not source.is_known):
+    if by_both >= allowed or (is_flooded and not source.is_known):
         raise RateLimited(retry_after=int(FAILURES_COUNT.total_seconds()))
 
 
@@ -154,18 +155,18 @@ def note_failure(session: Session, email: str, source: Source, *, now: datetime)
     session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=now))
 
 
-def _signed_in(
+def _complete_sign_in(
     session: Session,
     account_id: UUID,
-    better: str | None,
+    new_hash: str | None,
     source: Source,
     *,
     address: str | None,
     now: datetime,
 ) -> Account:
     account = _existing(session, account_id)
-    if better:
-        account.password = better
+    if new_hash:
+        account.password = new_hash
     queries.forget_failures(
         session, email=account.email, address=source.name, before=now - FAILURES_COUNT
     )
@@ -183,7 +184,7 @@ def start_session(
     agent: str | None,
     now: datetime,
 ) -> str:
-    """A fresh random token for a browser; only its hash is kept."""
+    """Start a session for a browser and return its random token; only its hash is stored."""
     token = secrets.token_urlsafe(32)
     session.add(
         AccountSession(
@@ -200,38 +201,38 @@ def start_session(
 
 
 def token_hash(token: str) -> bytes:
-    """What is kept of a token."""
+    """Return the hash under which a token is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def account_of_token(
     session: Session, settings: Settings, token: str, *, now: datetime
 ) -> tuple[Account, AccountSession] | None:
-    """Who is signed in with ``token``; None once it was ended, unused for long, or is over."""
+    """Return the account and session of ``token``, or None if the session has ended."""
     return queries.account_of_token(
         session, token_hash(token), now=now, unused_since=unused_since(settings, now)
     )
 
 
 def unused_since(settings: Settings, now: datetime) -> datetime:
-    """A session that was not used since then is over."""
+    """Return the time since which a session must have been used to be valid."""
     return now - timedelta(hours=settings.session_hours)
 
 
 def is_stale(row: AccountSession, *, now: datetime) -> bool:
-    """Whether the session's last use should be written down anew."""
+    """Return whether the session's last use is due to be updated."""
     return now - row.seen_at > SEEN_EVERY
 
 
 def touch_session(session: Session, token: str, *, now: datetime) -> None:
-    """Write down that a session is in use."""
+    """Update a session's last use."""
     row = session.get(AccountSession, token_hash(token))
     if row is not None:
         row.seen_at = now
 
 
 def end_session(session: Session, token: str) -> None:
-    """Sign out one browser for good: its cookie opens nothing any more."""
+    """Sign out one browser; its cookie is no longer valid."""
     row = session.get(AccountSession, token_hash(token))
     if row is not None:
         remove(session, row)
@@ -246,7 +247,7 @@ def set_password(
     by: Origin,
     now: datetime,
 ) -> None:
-    """A new password: ends all other sessions and makes all links sent before useless."""
+    """Set a new password; end all other sessions and tokens, and invalidate all links in mails."""
     account = _existing(session, account_id)
     account.password = password_hash
     account.must_change_password = False
@@ -258,7 +259,7 @@ def set_password(
 
 
 def confirm_email(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
-    """The owner of the account has read mail sent to its address."""
+    """Mark the e-mail address of an account as confirmed by its owner."""
     account = _existing(session, account_id)
     if account.confirmed_at is None:
         account.confirmed_at = now
@@ -270,7 +271,7 @@ def change_account(
 ) -> Account:
     """Set ``email``, ``name``, ``locale``, ``time_zone`` or ``theme``.
 
-    A new e-mail must be confirmed anew; EmailTaken where another account has it.
+    A new e-mail must be confirmed again. Raises EmailTaken if another account has it.
     """
     account = _existing(session, account_id)
     email = values.get("email", account.email)
@@ -289,7 +290,7 @@ def change_account(
 def set_active(
     session: Session, account_id: UUID, active: bool, *, by: Origin, now: datetime
 ) -> None:
-    """Switch an account on or off; off ends its sessions."""
+    """Activate or deactivate an account; deactivating ends its sessions and tokens."""
     account = _existing(session, account_id)
     account.active = active
     if not active:
@@ -300,7 +301,7 @@ def set_active(
 
 
 def delete_account(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
-    """Take the login away for good; what was done with it stays in the audit by its id."""
+    """Delete an account for good; its audit events stay, with its id."""
     account = _existing(session, account_id)
     queries.end_sessions(session, account_id)
     audit.record(session, "account.deleted", subject_of(account_id), by=by, now=now)

@@ -1,4 +1,4 @@
-"""Keys and tokens of programs: made, shown once, looked up by hash, ended."""
+"""API keys and tokens: created and shown once, authenticated by their hash, revoked."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
 from openslot.identity.scopes import EVERYTHING, check_handed_on, check_scopes, for_person
 
 KEY, ACCESS, REFRESH = "osk_", "ost_", "osr_"
-"""How keys, access tokens and refresh tokens begin, so that a leaked one is recognised."""
+"""Prefixes of keys, access tokens and refresh tokens, so that a leaked one is recognised."""
 
 ACCESS_LASTS = timedelta(minutes=15)
 REFRESH_LASTS = timedelta(days=30)
@@ -31,15 +31,18 @@ Network = IPv4Network | IPv6Network
 
 
 class BadToken(Unauthenticated):
-    """This key or token is not valid, or no longer. Ask for a new one."""
+    """The key or token is unknown, expired or revoked."""
+
+    code = "bad-token"
+    sentence = "This key or token is not valid. Ask for a new one."
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who a bearer token proves: an account, or a program by the name of its key or client.
+    """The holder of a bearer token: an account, or a program by the name of its key or client.
 
-    ``program_id`` is the id of that, since two may bear one name; ``networks`` are the only ones
-    that a key works from.
+    ``program_id`` is the id of the key or client, since names are not unique. A key works from
+    ``networks`` only, if there are any.
     """
 
     scopes: frozenset[str]
@@ -51,7 +54,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An access token and the refresh token that gets the next one."""
+    """An access token and the refresh token for the next pair."""
 
     access: str
     refresh: str
@@ -66,7 +69,8 @@ def create_key(
     by: Origin,
     now: datetime,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which is not kept. Raises UnknownScope and Invalid."""
+    """Create a key and return it with its text, which is not stored. Raises UnknownScope and
+    Invalid."""
     text = KEY + secrets.token_urlsafe(32)
     key = ApiKey(
         id=new_id(),
@@ -83,7 +87,7 @@ def create_key(
 
 
 def revoke_key(session: Session, key_id: UUID, *, by: Origin, now: datetime) -> None:
-    """End a key for good; NotFound where there is none that works."""
+    """Revoke a key. Raises NotFound if there is no such key or it is revoked already."""
     key = session.get(ApiKey, key_id)
     if key is None or key.revoked_at is not None:
         raise NotFound
@@ -92,34 +96,34 @@ def revoke_key(session: Session, key_id: UUID, *, by: Origin, now: datetime) -> 
 
 
 def check_networks(networks: Iterable[str]) -> str:
-    """Address ranges such as 10.0.0.0/8 as they are kept; Invalid for what is none."""
+    """Return address ranges, for example 10.0.0.0/8, as they are stored. Raises Invalid."""
     try:
-        kept = ",".join(str(ip_network(one.strip(), strict=False)) for one in networks)
+        stored = ",".join(str(ip_network(text.strip(), strict=False)) for text in networks)
     except ValueError:
-        raise Invalid("Write networks such as 10.0.0.0/8.", field="networks") from None
-    if len(kept) > NETWORKS_LETTERS:
-        raise Invalid("Name fewer networks, or larger ones.", field="networks")
-    return kept
+        raise Invalid("Enter networks like 10.0.0.0/8.", field="networks") from None
+    if len(stored) > NETWORKS_LETTERS:
+        raise Invalid("Enter fewer networks, or larger ones.", field="networks")
+    return stored
 
 
 def check_hands_on(
     held: frozenset[str], own: Sequence[str], scopes: Iterable[str], networks: Iterable[str]
 ) -> None:
-    """Refuse a key that may do more than its maker, who holds the scopes ``held`` and works from
-    the networks ``own``, if there are any. Raises UnknownScope, ScopeMissing and Invalid."""
+    """Refuse a new key with more rights than its creator, whose own key has the scopes ``held``
+    and, if any, the networks ``own``. Raises UnknownScope, ScopeMissing and Invalid."""
     check_handed_on(held, check_scopes(scopes).split())
-    kept = check_networks(networks)
-    wanted = [ip_network(one) for one in kept.split(",")] if kept else []
-    outer = [ip_network(one) for one in own]
-    if outer and not (wanted and all(any(_covers(o, w) for o in outer) for w in wanted)):
+    stored = check_networks(networks)
+    inner = [ip_network(text) for text in stored.split(",")] if stored else []
+    outer = [ip_network(text) for text in own]
+    if outer and not (inner and all(any(_contains(o, i) for o in outer) for i in inner)):
         raise Invalid(
-            "Name networks inside those of your own key: {own}.",
+            "Enter networks inside those of your own key: {own}.",
             field="networks",
             own=", ".join(own),
         )
 
 
-def _covers(outer: Network, inner: Network) -> bool:
+def _contains(outer: Network, inner: Network) -> bool:
     return (
         outer.version == inner.version
         and int(outer.network_address) <= int(inner.network_address)
@@ -128,19 +132,19 @@ def _covers(outer: Network, inner: Network) -> bool:
 
 
 def is_inside(address: str | None, networks: Sequence[str]) -> bool:
-    """Whether an address lies in one of the ranges; in none of an empty list, nor does what is no
-    address, as some proxies write it."""
+    """Return whether an address is in one of the ranges; False for a text that is no address,
+    which some proxies send."""
     try:
-        one = ip_address(address or "")
+        client = ip_address(address or "")
     except ValueError:
         return False
-    return any(one in ip_network(network) for network in networks)
+    return any(client in ip_network(network) for network in networks)
 
 
 def prove(session: Session, text: str, *, address: str | None, now: datetime) -> Proof:
-    """Whom a bearer token proves; BadToken otherwise. One statement.
+    """Return the holder of a bearer token, in one statement. Raises BadToken.
 
-    A key with networks works from inside them only, and says no more elsewhere.
+    A key with networks is valid from inside them only.
     """
     digest = token_hash(text)
     if text.startswith(KEY):
@@ -156,10 +160,10 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
             program_id=key.id,
             networks=networks,
         )
-    found = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
-    if found is None:
+    holder = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
+    if holder is None:
         raise BadToken
-    token, account, client = found
+    token, account, client = holder
     scopes = frozenset(token.scopes.split())
     if account is not None:
         return Proof(for_person(scopes), account=account)
@@ -169,14 +173,15 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
 
 
 def issue_pair(session: Session, account: Account, *, now: datetime) -> Pair:
-    """Tokens for somebody who has just signed in: they may do what their account may."""
+    """Issue a pair of tokens to a person who has signed in, with all rights of the account."""
     return _pair(session, account.id, new_id(), now)
 
 
 def refresh(session: Session, text: str, *, now: datetime) -> Pair | None:
-    """The next pair for a refresh token, which works once.
+    """Return the next pair for a refresh token, which works once.
 
-    None, with the whole family ended, where it was used before, has run out or is unknown.
+    Returns None if the token is unknown, and also ends its whole family if it was used before,
+    has expired, or its account is not active.
     """
     digest = token_hash(text)
     token = session.get(ApiToken, digest)
@@ -193,7 +198,7 @@ def refresh(session: Session, text: str, *, now: datetime) -> Pair | None:
 def issue_for_client(
     session: Session, client: ApiClient, scopes: Iterable[str], lasts: timedelta, *, now: datetime
 ) -> str:
-    """An access token for a program that has proved itself."""
+    """Issue an access token to an authenticated program."""
     text = ACCESS + secrets.token_urlsafe(32)
     session.add(
         ApiToken(

@@ -1,7 +1,7 @@
 """The links in mails that confirm an address and set a password.
 
-A link names the account by its uniquifier and carries a digest of what makes it useless once it
-has changed: the password and the e-mail address, and for a confirmation whether it is done.
+A link names the account by its uniquifier. It contains a digest of the password, the e-mail
+address and, in a confirmation, whether it is done: a change of any of them invalidates the link.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ _CONFIRM, _RESET = "confirm e-mail", "reset password"
 
 
 def confirmation_token(key: str, account: Account) -> str:
-    """Return what the link in the confirmation mail carries."""
+    """Return the token for the link in the confirmation mail."""
     return signing.sign_dated(key, _CONFIRM, _content(_CONFIRM, account))
 
 
 def reset_token(key: str, account: Account) -> str:
-    """Return what the link in the password mail carries."""
+    """Return the token for the link in the password mail."""
     return signing.sign_dated(key, _RESET, _content(_RESET, account))
 
 
@@ -37,8 +37,8 @@ def account_to_confirm(session: Session, key: str, token: str) -> Account:
 
 
 def account_to_reset(session: Session, key: str, token: str) -> Account:
-    """Return the account that a password link names. Raises LinkExpired, also where the account
-    is switched off."""
+    """Return the account that a password link names. Raises LinkExpired, also if the account is
+    not active."""
     account = _account(session, key, _RESET, token, RESET_WITHIN)
     if not account.active:
         raise LinkExpired
@@ -46,8 +46,8 @@ def account_to_reset(session: Session, key: str, token: str) -> Account:
 
 
 def _content(purpose: str, account: Account) -> list[str]:
-    done = purpose == _CONFIRM and account.confirmed_at is not None
-    state = f"{account.password}\n{account.email}\n{done}"
+    is_confirmed = purpose == _CONFIRM and account.confirmed_at is not None
+    state = f"{account.password}\n{account.email}\n{is_confirmed}"
     return [account.fs_uniquifier, hashlib.sha256(state.encode()).hexdigest()[:24]]
 
 

@@ -1,4 +1,4 @@
-"""Accounts, their sessions, failed sign-ins, and what programs prove themselves with."""
+"""Accounts, their sessions, failed sign-ins, and the credentials of programs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -22,11 +22,11 @@ from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
 
 Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
-"""A SHA-256; MariaDB makes a key of bytes only where their number is fixed."""
+"""A SHA-256; on MariaDB only bytes of a fixed length can be a key."""
 
 
 class Role(StrEnum):
-    """What an account is for; each account has exactly one."""
+    """The role of an account; each account has exactly one."""
 
     PATIENT = "patient"
     PRACTITIONER = "practitioner"
@@ -36,10 +36,9 @@ class Role(StrEnum):
 
 
 class Account(Base):
-    """A login. ``email`` is kept in lower case; ``password`` is an argon2id hash.
+    """A login. ``email`` is stored in lower case; ``password`` is an argon2id hash.
 
-    ``fs_uniquifier`` is what signed links name the account by; a new one makes all links sent
-    before useless.
+    ``fs_uniquifier`` names the account in signed links; a new one invalidates all earlier links.
     """
 
     __tablename__ = "account"
@@ -61,7 +60,7 @@ class Account(Base):
 
 
 class AccountSession(Base):
-    """One signed-in browser. The cookie carries a random token, this row its SHA-256."""
+    """A signed-in browser. The cookie has a random token, this row its SHA-256."""
 
     __tablename__ = "account_session"
     __table_args__ = (Index(None, "account_id"),)
@@ -76,7 +75,7 @@ class AccountSession(Base):
 
 
 class SignInFailure(Base):
-    """A wrong password, counted against the e-mail that was tried and the address it came from."""
+    """A wrong password, counted against the e-mail and the address that it came from."""
 
     __tablename__ = "sign_in_failure"
     __table_args__ = (Index(None, "email", "at"), Index(None, "address", "at"))
@@ -88,10 +87,10 @@ class SignInFailure(Base):
 
 
 class ApiKey(Base):
-    """What a trusted program proves itself with; shown once, kept as its SHA-256.
+    """The secret key of a trusted program, shown once and stored as its SHA-256.
 
-    ``scopes`` are words separated by blanks, ``networks`` address ranges separated by commas,
-    empty for any.
+    ``scopes`` are separated by spaces. ``networks`` are address ranges separated by commas; empty
+    means any.
     """
 
     __tablename__ = "api_key"
@@ -110,9 +109,9 @@ class ApiKey(Base):
 
 
 class ApiClient(Base):
-    """A program that proves itself with signed assertions (SMART Backend Services).
+    """A program that authenticates with signed assertions (SMART Backend Services).
 
-    Its public keys stand in ``jwks``, or are fetched from ``jwks_url``.
+    Its public keys are in ``jwks``, or fetched from ``jwks_url``.
     """
 
     __tablename__ = "api_client"
@@ -127,7 +126,7 @@ class ApiClient(Base):
 
 
 class UsedAssertion(Base):
-    """The id of an assertion that was accepted, so that it is never accepted again."""
+    """The id of an accepted assertion, so that it is not accepted again."""
 
     __tablename__ = "used_assertion"
     __table_args__ = (Index(None, "ends_at"),)
@@ -137,10 +136,10 @@ class UsedAssertion(Base):
 
 
 class ApiToken(Base):
-    """A token that an account or a client was given, as its SHA-256.
+    """A token of an account or a client, stored as its SHA-256.
 
-    A refresh token works once and is followed by another of its ``family``; used again, it
-    ends the whole family, for then somebody has a copy.
+    A refresh token works once and is replaced by another of its ``family``. If it is used again,
+    the whole family ends, since the token has been copied.
     """
 
     __tablename__ = "api_token"

@@ -1,4 +1,4 @@
-"""What people do with their own account while they are signed in."""
+"""Commands of signed-in people on their own account."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,10 +17,10 @@ from openslot.identity.models import Account
 
 
 class WrongPassword(Invalid):
-    """This is not your password. Try again.
+    """A signed-in person was asked for the password again, and it is wrong."""
 
-    Raised for readers who are signed in and are asked for their password again.
-    """
+    code = "wrong-password"
+    sentence = "Wrong password. Try again."
 
 
 def prove(
@@ -33,14 +33,14 @@ def prove(
     address: str | None,
     now: datetime,
 ) -> None:
-    """WrongPassword, naming ``field``, unless the password is the account's.
+    """Check the password of a signed-in account. Raises WrongPassword, which names ``field``.
 
-    A wrong one counts as at sign-in, so that a session somebody else came by is no way to guess:
-    RateLimited after too many. Takes the database, as sign-in does, since the hash is slow on
-    purpose and the failure is written down although the act is refused.
+    A wrong password counts as it does at sign-in, and too many raise RateLimited, so that a
+    stolen session does not help to guess it. Takes the database, like sign-in, since the hash is
+    slow on purpose and the failure is counted although the action is refused.
     """
     email = account.email
-    # Whoever holds a session is known, however many guess elsewhere.
+    # A session is a known source, so guesses from elsewhere do not lock its owner out.
     source = Source(network_of(address), is_known=True)
     database.read(lambda session: check_failures(session, settings, email, source, now=now))
     if not passwords.proves(account.password, password, time_cost=settings.password_iterations):
@@ -51,7 +51,7 @@ def prove(
 def end_one_session(
     session: Session, account_id: UUID, hashed: bytes, *, by: Origin, now: datetime
 ) -> None:
-    """Sign out one browser of the account; another account's stays as it is."""
+    """Sign out one browser of the account; a session of another account stays."""
     queries.end_sessions(session, account_id, only=hashed)
     audit.record(session, "account.session-ended", subject_of(account_id), by=by, now=now)
 
@@ -59,6 +59,6 @@ def end_one_session(
 def end_other_sessions(
     session: Session, account_id: UUID, token: str | None, *, by: Origin, now: datetime
 ) -> None:
-    """Sign out all browsers of the account but the one that holds ``token``."""
+    """Sign out all browsers of the account except the one with ``token``."""
     queries.end_sessions(session, account_id, keep=token_hash(token) if token else None)
     audit.record(session, "account.sessions-ended", subject_of(account_id), by=by, now=now)

@@ -1,7 +1,7 @@
-"""Password hashes: argon2id for new ones, those of imported systems read and upgraded.
+"""Password hashes: argon2id for new ones; those of imported systems are read and upgraded.
 
-All that is slow here takes one of few places of its process, so that a flood of it leaves
-processors, memory and threads for everybody else. None of it belongs into a transaction.
+Each process computes only a few hashes at a time, so that a flood of sign-ins leaves processors,
+memory and threads for other requests. Do not hash inside a transaction.
 """
 
 import hashlib
@@ -21,20 +21,20 @@ from openslot.identity.errors import HashingBusy, WeakPassword
 
 SHORTEST = 12
 LONGEST = 512
-"""Longer ones would only keep the hash function busy."""
+"""Limits, in characters; a longer password would only keep the hash function busy."""
 
 PLACES = max(2, min(4, os.cpu_count() or 1))
-"""How many hashes one process computes at a time, each in 64 MiB; as many more may wait."""
+"""Number of hashes that a process computes at a time, each in 64 MiB; as many more can wait."""
 
 WAITS = 2.0
-"""Seconds that somebody waits for a place."""
+"""Seconds to wait for a free place."""
 
 _WEAKEST_SCORE = 2
-"""On zxcvbn's scale from 0 to 4: below, it falls to a list of common passwords."""
+"""Lowest accepted score on zxcvbn's scale from 0 to 4; below it, common passwords succeed."""
 
 _LOOKALIKES = frozenset("4@8({[<3691!|70$5+%2")
 _MOST_LOOKALIKES = 8
-"""zxcvbn tries all that these signs may stand for together: twenty of them took 20 seconds."""
+"""zxcvbn tries all combinations of letters for these characters; twenty took 20 seconds."""
 
 _running = threading.BoundedSemaphore(PLACES)
 _admitted = threading.BoundedSemaphore(2 * PLACES)
@@ -42,7 +42,7 @@ _admitted = threading.BoundedSemaphore(2 * PLACES)
 
 @contextmanager
 def _place() -> Iterator[None]:
-    """Take a place, waiting a moment at most. Raises HashingBusy."""
+    """Take a free place within WAITS seconds, or raise HashingBusy."""
     if not _admitted.acquire(blocking=False):
         raise HashingBusy
     try:
@@ -62,20 +62,20 @@ def _hasher(time_cost: int) -> PasswordHasher:
 
 
 def hash_password(password: str, *, time_cost: int) -> str:
-    """Return an argon2id hash. Raises HashingBusy where too many are at it."""
+    """Return an argon2id hash. Raises HashingBusy if no place is free."""
     with _place():
         return _hasher(time_cost).hash(password)
 
 
 def hash_patiently(password: str, *, time_cost: int) -> str:
-    """Return an argon2id hash, however long a place takes to come free: for imports."""
+    """Return an argon2id hash, without a limit on the wait for a place; for imports."""
     with _running:
         return _hasher(time_cost).hash(password)
 
 
 def hash_new(password: str, *known: str, time_cost: int) -> str:
-    """Return the hash of a password that somebody has chosen. Raises WeakPassword, for which
-    ``known`` are words that a guesser would try first, and HashingBusy."""
+    """Return the hash of a newly chosen password. Raises HashingBusy, and WeakPassword as
+    :func:`check_new` does."""
     return hash_password(check_new(password, *known), time_cost=time_cost)
 
 
@@ -92,11 +92,11 @@ def is_right(stored: str, password: str) -> bool:
 
 
 def proves(stored: str | None, password: str, *, time_cost: int) -> bool:
-    """Return whether ``password`` belongs to the hash; never to None, for no account.
+    """Return whether ``password`` belongs to the hash; None, for no account, never matches.
 
-    A wrong password costs at least as much as one at ``time_cost``, whatever is stored, so that
-    the time does not tell who has an account. Raises HashingBusy, and Invalid for a password that
-    is too long to be one.
+    A wrong password always takes at least as long as a hash at ``time_cost``, so that the time
+    does not reveal whether there is an account. Raises HashingBusy, and Invalid if the password
+    is too long.
     """
     if len(password) > LONGEST:
         raise Invalid(
@@ -112,14 +112,14 @@ def proves(stored: str | None, password: str, *, time_cost: int) -> bool:
 
 
 def wants_upgrade(stored: str, *, time_cost: int) -> bool:
-    """Return whether a sign-in should replace the hash by a newer kind."""
+    """Return whether the hash should be replaced by a stronger one at sign-in."""
     return stored.startswith("pbkdf2:") or _hasher(time_cost).check_needs_rehash(stored)
 
 
 def check_new(password: str, *known: str) -> str:
-    """Return ``password``, if it is long enough and not easily guessed. Raises WeakPassword.
+    """Return ``password`` if it is long enough and hard to guess, else raise WeakPassword.
 
-    ``known`` are words that a guesser would try first, such as the name and the e-mail.
+    ``known`` are words that an attacker would try first, for example name and e-mail.
     """
     if not len(password) >= SHORTEST:
         raise WeakPassword(field="password", shortest=SHORTEST)
@@ -129,7 +129,7 @@ def check_new(password: str, *known: str) -> str:
         )
     if _score(password, known) < _WEAKEST_SCORE:
         raise WeakPassword(
-            "This password is among the first that would be guessed. Choose another.",
+            "This password is too easy to guess. Choose another.",
             field="password",
         )
     return password
@@ -137,19 +137,21 @@ def check_new(password: str, *known: str) -> str:
 
 def _score(password: str, known: tuple[str, ...]) -> int:
     with _place():
-        found = zxcvbn(_told_quickly(password[:72]), user_inputs=[word for word in known if word])
-    return int(found["score"])
+        result = zxcvbn(
+            _with_few_lookalikes(password[:72]), user_inputs=[word for word in known if word]
+        )
+    return int(result["score"])
 
 
-def _told_quickly(password: str) -> str:
-    """The password with no more kinds of lookalike signs than zxcvbn can try in a moment."""
+def _with_few_lookalikes(password: str) -> str:
+    """Return the password with no more lookalike characters than zxcvbn can try quickly."""
     kinds = [sign for sign in dict.fromkeys(password) if sign in _LOOKALIKES]
     return password.translate({ord(sign): "~" for sign in kinds[_MOST_LOOKALIKES:]})
 
 
 @cache
 def _decoy(time_cost: int) -> str:
-    """A hash of this cost that no password fits."""
+    """Return a hash of this cost that matches no password."""
     parameters = (
         f"m={_hasher(time_cost).memory_cost},t={time_cost},p={_hasher(time_cost).parallelism}"
     )
@@ -158,7 +160,7 @@ def _decoy(time_cost: int) -> str:
 
 
 def _cost(stored: str | None) -> int:
-    """What verifying the hash has cost, in passes of argon2; pbkdf2 is cheap beside them."""
+    """Return the cost of verifying the hash in passes of argon2; pbkdf2 counts as 0."""
     try:
         return extract_parameters(stored or "").time_cost
     except InvalidHashError:
@@ -166,11 +168,11 @@ def _cost(stored: str | None) -> int:
 
 
 def _is_right_pbkdf2(stored: str, password: str) -> bool:
-    """Werkzeug's form: ``pbkdf2:sha256:50000$salt$hex``."""
+    """Check a password against Werkzeug's form ``pbkdf2:sha256:50000$salt$hex``."""
     try:
         method, salt, expected = stored.split("$")
         _, digest, iterations = method.split(":")
-        found = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
+        actual = hashlib.pbkdf2_hmac(digest, password.encode(), salt.encode(), int(iterations))
     except ValueError:
         return False
-    return hmac.compare_digest(found.hex(), expected)
+    return hmac.compare_digest(actual.hex(), expected)

@@ -1,4 +1,4 @@
-"""Reading and writing accounts, sessions and failed sign-ins."""
+"""Queries and row-level writes of accounts, sessions, failed sign-ins, keys and tokens."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -22,33 +22,33 @@ from openslot.identity.models import (
 
 
 def by_email(session: Session, email: str) -> Account | None:
-    """The account with this e-mail, however it is typed."""
+    """Return the account with this e-mail, regardless of case."""
     key = address_key(email)
     if not key.isprintable():
-        return None  # nobody has such an address, and not every engine can look for it
+        return None  # no account has it, and not every engine can search for it
     return session.scalar(select(Account).where(Account.email == key))
 
 
 def by_id(session: Session, account_id: UUID) -> Account | None:
-    """The account with this id."""
+    """Return the account with this id, or None."""
     return session.get(Account, account_id)
 
 
 def by_ids(session: Session, account_ids: Iterable[UUID]) -> dict[UUID, Account]:
-    """The accounts with these ids, those that there are still; one statement."""
-    found = session.scalars(select(Account).where(Account.id.in_(set(account_ids))))
-    return {account.id: account for account in found}
+    """Return the accounts that exist of these ids, in one statement."""
+    accounts = session.scalars(select(Account).where(Account.id.in_(set(account_ids))))
+    return {account.id: account for account in accounts}
 
 
 def by_uniquifier(session: Session, uniquifier: str) -> Account | None:
-    """The account that a signed link names."""
+    """Return the account that a signed link names, or None."""
     return session.scalar(select(Account).where(Account.fs_uniquifier == uniquifier))
 
 
 def account_of_token(
     session: Session, token_hash: bytes, *, now: datetime, unused_since: datetime
 ) -> tuple[Account, AccountSession] | None:
-    """The account signed in with this token, while its session lasts; one statement."""
+    """Return the account and session of this token while it lasts, in one statement."""
     row = session.execute(
         select(Account, AccountSession)
         .join(AccountSession, AccountSession.account_id == Account.id)
@@ -65,7 +65,7 @@ def account_of_token(
 def sessions_of(
     session: Session, account_id: UUID, *, now: datetime, unused_since: datetime
 ) -> Sequence[AccountSession]:
-    """The signed-in browsers of an account, the one used last first."""
+    """Return the signed-in browsers of an account, last used first."""
     return session.scalars(
         select(AccountSession)
         .where(
@@ -92,23 +92,23 @@ def end_sessions(
 def failures_since(
     session: Session, email: str, address: str, since: datetime
 ) -> tuple[int, int, int]:
-    """How many sign-ins failed for the e-mail from the address, from the address in all, and for
-    the e-mail in all; one statement."""
+    """Return the numbers of failed sign-ins for the e-mail from the address, for all e-mails from
+    the address, and for the e-mail from all addresses, in one statement."""
     of_email, of_address = SignInFailure.email == email, SignInFailure.address == address
-    counted = session.execute(
+    counts = session.execute(
         select(
             *(
-                func.sum(case((fits, 1), else_=0))
-                for fits in (of_email & of_address, of_address, of_email)
+                func.sum(case((condition, 1), else_=0))
+                for condition in (of_email & of_address, of_address, of_email)
             )
         ).where(SignInFailure.at > since, or_(of_email, of_address))
     ).one()
-    return int(counted[0] or 0), int(counted[1] or 0), int(counted[2] or 0)
+    return int(counts[0] or 0), int(counts[1] or 0), int(counts[2] or 0)
 
 
 def forget_failures(session: Session, *, email: str, address: str, before: datetime) -> None:
-    """Clear the count of an e-mail from an address after a good sign-in, and all that no longer
-    counts. What others tried from elsewhere stays."""
+    """Delete the failures of an e-mail from an address, after a successful sign-in, and all
+    failures from before ``before``. Failures from other addresses stay."""
     own = (SignInFailure.email == email) & (SignInFailure.address == address)
     session.execute(delete(SignInFailure).where(or_(own, SignInFailure.at < before)))
 
@@ -116,7 +116,7 @@ def forget_failures(session: Session, *, email: str, address: str, before: datet
 def accounts(
     session: Session, *, text: str = "", role: str = "", limit: int, offset: int
 ) -> tuple[Sequence[Account], int]:
-    """A page of accounts by name, and how many there are in all."""
+    """Return a page of accounts in order of name, and the number of all."""
     query = select(Account)
     if text:
         query = query.where(
@@ -133,14 +133,14 @@ def accounts(
 
 
 def key_of(session: Session, digest: bytes) -> ApiKey | None:
-    """The working key with this hash."""
+    """Return the valid key with this hash, or None."""
     return session.scalar(
         select(ApiKey).where(ApiKey.token_hash == digest, ApiKey.revoked_at.is_(None))
     )
 
 
 def keys(session: Session) -> Sequence[ApiKey]:
-    """The keys that work, the newest first."""
+    """Return the valid keys, newest first."""
     query = select(ApiKey).where(ApiKey.revoked_at.is_(None))
     return session.scalars(query.order_by(ApiKey.created_at.desc(), ApiKey.id)).all()
 
@@ -148,7 +148,7 @@ def keys(session: Session) -> Sequence[ApiKey]:
 def holder_of(
     session: Session, digest: bytes, *, now: datetime
 ) -> tuple[ApiToken, Account | None, ApiClient | None] | None:
-    """An access token that still works, and whose it is; one statement."""
+    """Return a valid access token with its account or client, in one statement."""
     row = session.execute(
         select(ApiToken, Account, ApiClient)
         .outerjoin(Account, Account.id == ApiToken.account_id)
@@ -166,47 +166,48 @@ def holder_of(
 
 
 def spend(session: Session, digest: bytes, *, now: datetime) -> bool:
-    """Mark a refresh token as used; whether it was this caller who did."""
+    """Mark a refresh token as used. Returns False if it was used already."""
     unused = (ApiToken.token_hash == digest, ApiToken.used_at.is_(None))
     return bool(changed(session, update(ApiToken).where(*unused).values(used_at=now)))
 
 
 def end_family(session: Session, family: UUID) -> None:
-    """End every token that came of one sign-in."""
+    """Delete all tokens that go back to one sign-in."""
     session.execute(delete(ApiToken).where(ApiToken.family == family))
 
 
 def end_tokens(session: Session, account_id: UUID) -> None:
-    """End every token of an account."""
+    """Delete all tokens of an account."""
     session.execute(delete(ApiToken).where(ApiToken.account_id == account_id))
 
 
 def purge_sessions(
     session: Session, *, before: datetime, unused_since: datetime, limit: int
 ) -> int:
-    """Delete up to ``limit`` sessions that were over before, or last used until then; how many."""
+    """Delete up to ``limit`` sessions that ended by ``before`` or were last used by
+    ``unused_since``; return the number."""
     over = or_(AccountSession.ends_at <= before, AccountSession.seen_at <= unused_since)
     return _purge(session, AccountSession.token_hash, over, limit)
 
 
 def purge_tokens(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` tokens that had run out before; how many."""
+    """Delete up to ``limit`` tokens that expired by ``before``; return the number."""
     return _purge(session, ApiToken.token_hash, ApiToken.ends_at <= before, limit)
 
 
 def purge_assertions(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` ids of assertions that had run out before; how many."""
+    """Delete up to ``limit`` ids of assertions that expired by ``before``; return the number."""
     return _purge(session, UsedAssertion.jti_hash, UsedAssertion.ends_at <= before, limit)
 
 
 def purge_failures(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` wrong passwords from before; how many."""
+    """Delete up to ``limit`` failed sign-ins from before ``before``; return the number."""
     return _purge(session, SignInFailure.id, SignInFailure.at <= before, limit)
 
 
 def _purge(
     session: Session, key: InstrumentedAttribute[Any], over: ColumnElement[bool], limit: int
 ) -> int:
-    # Not every engine deletes with a limit, and by its key none locks more than it deletes.
-    found = session.scalars(select(key).where(over).limit(limit)).all()
-    return changed(session, delete(key.class_).where(key.in_(found), over)) if found else 0
+    # Not every engine can delete with a limit; deleting by key locks only the deleted rows.
+    row_keys = session.scalars(select(key).where(over).limit(limit)).all()
+    return changed(session, delete(key.class_).where(key.in_(row_keys), over)) if row_keys else 0

@@ -1,11 +1,11 @@
-"""What programs may be allowed to do: the scopes of keys and tokens.
+"""The scopes of keys and tokens, which limit what a program can do.
 
-Keys and registered clients act for the network and hold the scopes that they were given. A token
-acts for a person, as far as that person may: it never holds what is for programs only.
+Keys and registered clients act for the network, with the scopes that they were given. A person's
+token acts with the rights of that person, and never has a scope that is for programs only.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from openslot.core.errors import Forbidden, Invalid
@@ -15,35 +15,35 @@ EVERYTHING = "*"
 SCOPES = {
     "account:read": "Read your account and its preferences.",
     "account:write": "Change or delete your account, its preferences and its calendar address.",
-    "directory:read": "Read centres, departments, services, practitioners, schedules, free times.",
+    "directory:read": "Read centres, departments, services, practitioners, schedules and slots.",
     "directory:write": "Change centres, departments, services, practitioners and schedules.",
     "appointments:read": "Read appointments.",
-    "appointments:write": "Keep times; book, move, change and cancel appointments.",
-    "patients:read": "Read the details of patients, not their histories.",
+    "appointments:write": "Hold slots; book, move, change and cancel appointments.",
+    "patients:read": "Read the details of patients, not their health records.",
     "patients:write": "Register patients and change their details.",
-    "records:read": "Read histories, for people who may.",
-    "records:write": "Add notes and medication to histories, for people who may.",
+    "records:read": "Read health records that the person has access to.",
+    "records:write": "Add notes and medication to health records that the person has access to.",
     "referrals:read": "Read referrals.",
     "referrals:write": "Write, send, revoke and answer referrals.",
-    "requests:read": "Read what departments ask of each other.",
-    "requests:write": "Ask other departments, and answer what they ask.",
+    "requests:read": "Read department requests.",
+    "requests:write": "Send department requests and answer them.",
     "care:read": "Read favourites, waiting list entries, offers and absences.",
-    "care:write": "Rate, keep favourites, wait for earlier times, answer offers, enter absences.",
+    "care:write": "Rate, keep favourites, join the waiting list, answer offers, enter absences.",
     "doctors": "Use the doctor-schedule service: doctors and their appointments.",
-    "manage": "Make and end keys, and the addresses that are told of events.",
+    "manage": "Create and revoke API keys, and manage webhooks.",
 }
-"""Each scope, and what it lets a program do. Those of FHIR are written as SMART does:
+"""Each scope with its description. FHIR scopes have the form of SMART:
 ``system/Appointment.cruds``."""
 
 FOR_PROGRAMS = frozenset({"doctors", "manage"})
-"""What no person's token ever holds, nor any scope of FHIR that begins ``system/``."""
+"""Scopes that a person's token never has; nor does it have FHIR scopes with ``system/``."""
 
 AS_PERSON = "user/*.cruds"
-"""What a person's token holds of FHIR, as SMART writes it: whatever that person may. No key is
-given it."""
+"""FHIR scope of a person's token, in SMART's form: all rights of that person. Keys never have
+it."""
 
 FOR_PEOPLE = frozenset(SCOPES) - FOR_PROGRAMS | {AS_PERSON}
-"""All that a person's token can hold."""
+"""All scopes that a person's token can have."""
 
 FHIR_RESOURCES = (
     "Appointment",
@@ -61,37 +61,37 @@ FHIR_RESOURCES = (
     "ServiceRequest",
     "Slot",
 )
-"""What scopes of FHIR are about. The resources themselves are declared by the entry point, which
-a test holds against these names."""
+"""Resources that FHIR scopes can name. The entry point declares the resources, and a test
+compares them with these names."""
 
 _FHIR = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|(?=.)c?r?u?d?s?)")
 _WORDS = {"read": frozenset("rs"), "write": frozenset("cud"), "*": frozenset("cruds")}
-"""The words of version 1, and the letters that they stand for."""
+"""The words of SMART version 1 with their letters in version 2."""
 
 _ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class FhirScope:
-    """A scope as SMART App Launch 2 writes it: a resource, or ``*`` for all, with letters for
-    create, read, update, delete and search; or with a word of version 1."""
+    """A FHIR scope in the form of SMART App Launch 2: a resource, or ``*`` for all, with letters
+    for create, read, update, delete and search, or with a word of version 1."""
 
     resource: str
     letters: frozenset[str]
     is_worded: bool = False
 
     def __str__(self) -> str:
-        known = (word for word, letters in _WORDS.items() if letters == self.letters)
-        written = "".join(letter for letter in "cruds" if letter in self.letters)
-        return f"system/{self.resource}.{next(known, written) if self.is_worded else written}"
+        words = (word for word, letters in _WORDS.items() if letters == self.letters)
+        letters = "".join(letter for letter in "cruds" if letter in self.letters)
+        return f"system/{self.resource}.{next(words, letters) if self.is_worded else letters}"
 
     def covers(self, resource: str) -> bool:
-        """Whether it is about the resource."""
+        """Return whether the scope includes the resource."""
         return self.resource in (_ANY, resource)
 
 
 def read_fhir(scope: str) -> FhirScope | None:
-    """The scope of FHIR that a text is; None for any other."""
+    """Parse a FHIR scope. Returns None for any other text."""
     match = _FHIR.fullmatch(scope)
     if match is None or match[1] not in (_ANY, *FHIR_RESOURCES):
         return None
@@ -99,11 +99,17 @@ def read_fhir(scope: str) -> FhirScope | None:
 
 
 class UnknownScope(Invalid):
-    """There is no scope {scope}. Choose among: {known}."""
+    """There is no such scope."""
+
+    code = "unknown-scope"
+    sentence = "There is no scope {scope}. Choose from: {known}."
 
 
 class ScopeMissing(Forbidden):
-    """This key or token lacks the scope {scope}."""
+    """The key or token is valid but does not have this scope."""
+
+    code = "scope-missing"
+    sentence = "This key or token lacks the scope {scope}."
 
 
 _CHOICE = (*SCOPES, *(f"system/{name}.cruds" for name in (_ANY, *FHIR_RESOURCES)))
@@ -114,62 +120,62 @@ def _is_known(scope: str) -> bool:
 
 
 def check_scopes(scopes: Iterable[str]) -> str:
-    """The scopes as they are kept; UnknownScope for one that is none."""
-    kept = sorted(set(scopes))
-    for scope in kept:
+    """Return the scopes as they are stored. Raises UnknownScope, and Invalid for none."""
+    in_order = sorted(set(scopes))
+    for scope in in_order:
         if not _is_known(scope):
             raise UnknownScope(field="scopes", scope=scope[:100], known=", ".join(_CHOICE))
-    if not kept:
-        raise Invalid("Name at least one scope.", field="scopes")
-    return " ".join(kept)
+    if not in_order:
+        raise Invalid("Choose at least one scope.", field="scopes")
+    return " ".join(in_order)
 
 
 def check_scope(given: frozenset[str], wanted: str) -> None:
-    """ScopeMissing unless ``wanted`` is among the scopes that were given."""
+    """Raise ScopeMissing unless ``wanted`` is one of the given scopes."""
     if EVERYTHING not in given and wanted not in given:
         raise ScopeMissing(scope=wanted)
 
 
 def for_person(kept: Iterable[str]) -> frozenset[str]:
-    """What a person's token holds: of the scopes that are kept with it those for people;
-    EVERYTHING is all of these."""
+    """Return the scopes of a person's token: the stored ones that are for people. EVERYTHING
+    means all of these."""
     held = frozenset(kept)
     return FOR_PEOPLE if EVERYTHING in held else held & FOR_PEOPLE
 
 
 def check_handed_on(held: frozenset[str], wanted: Iterable[str]) -> None:
-    """ScopeMissing for a scope that one who holds ``held`` cannot give to another."""
+    """Raise ScopeMissing for a scope that a holder of ``held`` cannot grant."""
     for scope in wanted:
         if narrowed([scope], held) != (scope,):
             raise ScopeMissing(scope=scope[:100])
 
 
 def narrowed(asked: Iterable[str], registered: Iterable[str]) -> tuple[str, ...]:
-    """Of the scopes that are asked for, what the registered ones hold; of FHIR's by resource and
-    letter, in the form that was asked."""
+    """Return the part of the requested scopes that the registered ones include. FHIR scopes are
+    compared by resource and letter, and returned in the requested form."""
     held = frozenset(registered)
-    own = [one for one in map(read_fhir, held) if one is not None]
-    given: set[str] = set()
+    held_fhir = [scope for scope in map(read_fhir, held) if scope is not None]
+    granted: set[str] = set()
     for scope in asked:
-        wanted = read_fhir(scope)
+        requested = read_fhir(scope)
         if scope in held or (EVERYTHING in held and _is_known(scope)):
-            given.add(scope)
-        elif wanted is not None:
-            given.update(map(str, _shared(wanted, own)))
-    return tuple(sorted(given))
+            granted.add(scope)
+        elif requested is not None:
+            granted.update(map(str, _intersection(requested, held_fhir)))
+    return tuple(sorted(granted))
 
 
-def _shared(wanted: FhirScope, own: Iterable[FhirScope]) -> list[FhirScope]:
-    """What is wanted and held: of all resources, those that are held by name come besides."""
-    own = list(own)
-    names = {one.resource for one in own} if wanted.resource == _ANY else set[str]()
-    everywhere: frozenset[str] = frozenset()
-    found = []
-    for name in [wanted.resource, *sorted(names - {_ANY})]:
-        letters = {letter for one in own if one.covers(name) for letter in one.letters}
-        shared = wanted.letters & letters
-        if shared - everywhere:
-            found.append(FhirScope(name, shared, wanted.is_worded))
+def _intersection(requested: FhirScope, held: Sequence[FhirScope]) -> list[FhirScope]:
+    """Return the requested rights that are held. A request for all resources also yields the
+    resources that are held by name with more letters."""
+    names = {scope.resource for scope in held} if requested.resource == _ANY else set[str]()
+    on_all: frozenset[str] = frozenset()
+    granted = []
+    for name in [requested.resource, *sorted(names - {_ANY})]:
+        held_letters = {letter for scope in held if scope.covers(name) for letter in scope.letters}
+        letters = requested.letters & held_letters
+        if letters - on_all:
+            granted.append(FhirScope(name, letters, requested.is_worded))
         if name == _ANY:
-            everywhere = shared
-    return found
+            on_all = letters
+    return granted

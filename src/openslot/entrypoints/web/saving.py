@@ -25,8 +25,8 @@ _NAMELESS = frozenset(
         "Fill in this field.",
         "Check this field.",
         "Enter a whole number.",
-        "Choose one of the list.",
-        "Take out characters that cannot be seen, such as tabs.",
+        "Choose an option from the list.",
+        "Remove characters that cannot be seen, such as tabs.",
     }
 )
 """Sentences that say nothing in the summary above a form unless they name the field."""
