@@ -1,4 +1,4 @@
-"""What the worker does about offers, through the outbox."""
+"""The outbox messages about offers that the worker handles."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,17 +10,17 @@ from openslot.offers.models import AbsenceDecision, Offer
 
 
 class Topic(StrEnum):
-    """MADE is to be told to whom the offer is for; DECIDED is to be carried out."""
+    """Topics of the outbox. MADE: notify the recipient. DECIDED: carry the decision out."""
 
     MADE = "offer.made"
     DECIDED = "absence.decided"
 
 
 def announce_offer(session: Session, offer: Offer, *, now: datetime) -> None:
-    """Have whom it is for told of the offer, once this transaction is committed."""
+    """Queue the notification of a new offer; it goes out after the commit."""
     outbox.send(session, Topic.MADE, {"offer": str(offer.id)}, now=now)
 
 
 def have_carried_out(session: Session, decision: AbsenceDecision, *, now: datetime) -> None:
-    """Have the worker do what was decided about one appointment, in a transaction of its own."""
+    """Queue a decision for the worker, which carries each out in its own transaction."""
     outbox.send(session, Topic.DECIDED, {"decision": str(decision.id)}, now=now)
