@@ -75,8 +75,12 @@ class Market:
 
 def admitted(own: Iterable[ReferralAuthorisation], place: Place) -> ReferralAuthorisation | None:
     """Return the first referral that is addressed to the practitioner of a schedule, or None."""
-    fitting = (one for one in own if is_addressed_to(one, place.practitioner_id, place.expertise))
-    return next(fitting, None)
+    addressed = (
+        authorisation
+        for authorisation in own
+        if is_addressed_to(authorisation, place.practitioner_id, place.expertise)
+    )
+    return next(addressed, None)
 
 
 def in_order(waiting: Iterable[Waiter]) -> list[Waiter]:

@@ -1,4 +1,4 @@
-"""What is told of a referral, through the outbox."""
+"""The outbox messages about referrals."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from openslot.referrals.models import Referral
 
 
 class Topic(StrEnum):
-    """What happened to a referral."""
+    """Topics of the outbox."""
 
     SENT = "referral.sent"
     REVOKED = "referral.revoked"
@@ -21,6 +21,6 @@ class Topic(StrEnum):
 def announce(
     session: Session, topic: Topic, referral: Referral, *, by: UUID | None, now: datetime
 ) -> None:
-    """Have the worker tell whom it concerns, once this transaction is committed."""
+    """Queue the notifications about a referral; they go out after the commit."""
     payload = {"referral": str(referral.id), "by": str(by) if by else None}
     outbox.send(session, topic, payload, now=now)
