@@ -1,4 +1,4 @@
-"""What is told of a department's request, through the outbox."""
+"""The outbox messages about requests between departments."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from openslot.requests.models import ServiceRequest
 
 
 class Topic(StrEnum):
-    """What happened to a request."""
+    """Topics of the outbox."""
 
     MADE = "request.made"
     AMENDED = "request.amended"
@@ -31,9 +31,9 @@ def announce(
     now: datetime,
     moved: bool = False,
 ) -> None:
-    """Have the worker tell the other department, once this transaction is committed.
+    """Queue the notification of the other department; it goes out after the commit.
 
-    ``moved`` says that its appointment was moved with it, of which booking tells besides.
+    ``moved`` means that the appointment moved as well, which booking publishes separately.
     """
     payload = {
         "request": str(request.id),
