@@ -1,4 +1,4 @@
-"""What is told of a history, through the outbox."""
+"""The outbox messages about health records."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,11 +10,11 @@ from openslot.records.models import EmergencyAccess
 
 
 class Topic(StrEnum):
-    """What happened to a history."""
+    """Topics of the outbox."""
 
     EMERGENCY = "record.emergency-access"
 
 
 def announce_emergency(session: Session, access: EmergencyAccess, *, now: datetime) -> None:
-    """Have the patient and the centre's administrators told, once this is committed."""
+    """Queue the notification of the patient and the centre's administrators."""
     outbox.send(session, Topic.EMERGENCY, {"access": str(access.id)}, now=now)
