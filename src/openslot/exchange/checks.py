@@ -1,4 +1,4 @@
-"""What rows say about each other: contradictions, and what they point to. Pure."""
+"""Checks across rows: contradictions and references. No reading or writing."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -28,22 +28,22 @@ _ROLES: Mapping[type, Role] = {
     ProviderRow: Role.PRACTITIONER,
     UserDocument: Role.STAFF,
 }
-"""What people of each kind are, and where their e-mail stands."""
+"""The role of each type of person; _COLUMNS is the column of their e-mail address."""
 
 
 @dataclass(slots=True)
 class Known:
-    """What the database holds of all that the files may point to; names are folded."""
+    """What the database has of everything that the files may refer to; names are folded."""
 
     centres: set[str] = field(default_factory=set)
     departments: set[tuple[str, str]] = field(default_factory=set)
     services: set[tuple[str, str, str]] = field(default_factory=set)
     roles: dict[str, str] = field(default_factory=dict)
-    """The role of each account by its e-mail."""
+    """The role of each account by its e-mail address."""
 
 
 def check_once(batch: Batch, problems: Problems) -> None:
-    """Rows that repeat another are dropped; those that contradict another are problems."""
+    """Drop rows that repeat another; add a problem for rows that contradict another."""
     _once(batch, PatientRow, lambda row: row.email, "patient_email", problems)
     _once(batch, ProviderRow, lambda row: row.email, "provider_email", problems)
     _once(batch, LinkRow, lambda row: (row.email, folded(row.centre)), "provider_email", problems)
@@ -70,49 +70,53 @@ def _once(batch: Batch, kind: type[T], key: Key[T], column: str, problems: Probl
 
 
 def _check_departments(batch: Batch, problems: Problems) -> None:
-    """A site has one department of a name."""
+    """Add a problem if two documents have the same department of a site."""
     first: dict[tuple[str, str], Found[DepartmentDocument]] = {}
     for found in batch.of(DepartmentDocument):
         for site in found.row.sites:
             other = first.setdefault((folded(site.location), folded(found.row.name)), found)
             if other is not found:
-                sentence = f"This department of the site stands in {other.source} already."
+                sentence = f"{other.source} already has this department of the site."
                 problems.add(found.source, "dept_name", sentence)
 
 
 def _check_one_role(batch: Batch, problems: Problems) -> None:
-    """An e-mail opens one account, and an account has one role."""
+    """Add a problem if people with different roles have the same e-mail address."""
     first: dict[str, Found[Person]] = {}
     for found in batch.people():
         other = first.setdefault(found.row.email, found)
         if type(other.row) is not type(found.row):
-            sentence = f"{other.source} has this e-mail in another role. Use a different one."
+            sentence = (
+                f"{other.source} has this email address in another role. Use a different one."
+            )
             problems.add(found.source, _COLUMNS[type(found.row)], sentence)
 
 
 def check_known(batch: Batch, known: Known, problems: Problems) -> None:
-    """What rows point to must be in the files or in the database, and fit what is there."""
-    everything = _with(batch, known)
-    _check_links(batch, everything, problems)
-    _check_sites(batch, everything, problems)
-    _check_services(batch, everything, problems)
+    """Check that everything rows refer to is in the files or in the database."""
+    known_after_import = _after_import(batch, known)
+    _check_links(batch, known_after_import, problems)
+    _check_sites(batch, known_after_import, problems)
+    _check_services(batch, known_after_import, problems)
     for found in batch.people():
         _check_account(found, known, problems)
 
 
-def _with(batch: Batch, known: Known) -> Known:
-    """What will be there once the batch is written."""
+def _after_import(batch: Batch, known: Known) -> Known:
+    """Return everything that will exist once the batch is written."""
     documents = batch.of(DepartmentDocument)
-    places = [(folded(site.location), found.row) for found in documents for site in found.row.sites]
+    departments = [
+        (folded(site.location), found.row) for found in documents for site in found.row.sites
+    ]
     return Known(
         centres=known.centres
         | {folded(found.row.name) for found in batch.of(CentreRow)}
         | {folded(found.row.name) for found in batch.of(FacilityDocument)},
-        departments=known.departments | {(site, folded(row.name)) for site, row in places},
+        departments=known.departments | {(site, folded(row.name)) for site, row in departments},
         services=known.services
         | {
             (site, folded(row.name), folded(service))
-            for site, row in places
+            for site, row in departments
             for service in row.services
         },
         roles=known.roles | {found.row.email: Role.PRACTITIONER for found in batch.of(ProviderRow)},
@@ -176,9 +180,9 @@ def _no_department(site: str, name: str) -> str:
 
 
 def _check_account(found: Found[Person], known: Known, problems: Problems) -> None:
-    there, kind = known.roles.get(found.row.email), type(found.row)
-    if there is None and not found.row.password:
+    existing_role, kind = known.roles.get(found.row.email), type(found.row)
+    if existing_role is None and not found.row.password:
         problems.add(found.source, "password", "Enter a password for the new account.")
-    elif there not in (None, _ROLES[kind]):
-        sentence = f"There is an account of another role ({there}) with this e-mail."
+    elif existing_role not in (None, _ROLES[kind]):
+        sentence = f"An account with another role ({existing_role}) already has this email address."
         problems.add(found.source, _COLUMNS[kind], sentence)
