@@ -211,9 +211,9 @@ def _result(
     return Result(fit.entry, rating, slots, is_favourite, no_times)
 
 
-def _index(known: dict[EntryKey, Entry]) -> Index[EntryKey]:
+def _index(entries_by_key: dict[EntryKey, Entry]) -> Index[EntryKey]:
     index: Index[EntryKey] = Index()
-    for key, entry in known.items():
+    for key, entry in entries_by_key.items():
         index.add(key, _texts(entry))
     return index
 

@@ -127,8 +127,8 @@ def _contents(files: Iterable[tuple[str, Path]], problems: Problems) -> Iterator
 
 def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
     """Check the batch against the database; return the e-mail addresses of new accounts."""
-    emails = {found.row.email for found in batch.people()}
-    linked = {found.row.email for found in batch.of(LinkRow)}
+    emails = {item.row.email for item in batch.people()}
+    linked = {item.row.email for item in batch.of(LinkRow)}
     roles = queries.roles(session, emails | linked)
     known = Known(
         centres={folded(centre.name) for centre in queries.centres(session)},
@@ -155,11 +155,9 @@ def make_hashes(
     sign in meanwhile.
     """
     users = batch.of(UserDocument)
-    given_hashes = {
-        found.row.email: found.row.password for found in users if found.row.email in emails
-    }
+    given_hashes = {item.row.email: item.row.password for item in users if item.row.email in emails}
     to_hash = emails - given_hashes.keys()
-    new = (found.row for found in batch.people() if found.row.email in to_hash)
+    new = (item.row for item in batch.people() if item.row.email in to_hash)
     passwords = {row.email: row.password or "" for row in new}
     if time_cost is None or not passwords:
         return given_hashes | dict.fromkeys(passwords, NOT_HASHED)

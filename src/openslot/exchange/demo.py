@@ -91,7 +91,7 @@ def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
         is_hash = password.startswith("pbkdf2:")
         return password if is_hash else hash_patiently(password, time_cost=time_cost)
 
-    people = (found.row for batch in batches for found in batch.people())
+    people = (item.row for batch in batches for item in batch.people())
     return {row.email: hashed(row.password or "") for row in people}
 
 

@@ -71,8 +71,8 @@ class _Paper:
         self.sheets.set_creator(network)
         self.sheets.set_lang(str(language.locale).replace("_", "-"))
         self.sheets.set_creation_date(history.now)
-        made = formats.day_long(language, history.now, zone, year=True)
-        self.sheets.foot = f"{history.patient.name} · {made} · {network}"
+        date = formats.day_long(language, history.now, zone, year=True)
+        self.sheets.foot = f"{history.patient.name} · {date} · {network}"
 
     def written(self) -> bytes:
         """Write all sections and return the PDF."""
@@ -96,9 +96,9 @@ class _Paper:
             self._text(self.say("Born %(day)s", day=born))
         if patient.medicare_number:
             self._text(self.say("Medicare number %(number)s", number=patient.medicare_number))
-        made = formats.day_time(self.language, self.history.now, self.zone, year=True)
+        created = formats.day_time(self.language, self.history.now, self.zone, year=True)
         city = formats.zone_city(self.language, self.zone)
-        self._text(self.say("As of %(when)s, %(zone)s", when=made, zone=city), quiet=True)
+        self._text(self.say("As of %(when)s, %(zone)s", when=created, zone=city), quiet=True)
         self._text(self.say("Times are in the time zone of each centre."), quiet=True)
 
     def _entries(self) -> None:
@@ -190,9 +190,9 @@ class _Paper:
     def _emergency(self, opened: Opened) -> list[str]:
         from_ = self._when(opened.access.starts_at, None)
         until = self._when(opened.access.ends_at, None)
-        who = f"{opened.practitioner.name}, {opened.practitioner.profession}"
+        practitioner = f"{opened.practitioner.name}, {opened.practitioner.profession}"
         span = self.say("%(start)s to %(end)s", start=from_, end=until)
-        return [span, who, opened.access.reason]
+        return [span, practitioner, opened.access.reason]
 
     def _looks(self) -> None:
         self._heading(self.say("Who read this record"), self.history.looks)
@@ -204,8 +204,8 @@ class _Paper:
 
     def _look(self, look: Look) -> list[str]:
         profession = look.practitioner.profession if look.practitioner else None
-        who = ", ".join(filter(None, [look.name or self.say("Deleted account"), profession]))
-        return [self._when(look.event.at, None), who, self._why(look)]
+        reader = ", ".join(filter(None, [look.name or self.say("Deleted account"), profession]))
+        return [self._when(look.event.at, None), reader, self._why(look)]
 
     def _why(self, look: Look) -> str:
         if look.event.action == LETTER_READ:
@@ -224,12 +224,12 @@ class _Paper:
 
     # Pieces
 
-    def _heading(self, text: str, found: Sequence[object]) -> None:
+    def _heading(self, text: str, items: Sequence[object]) -> None:
         self.sheets.ln(LINE)
         if self.sheets.will_page_break(4 * LINE):
             self.sheets.add_page()
         self._text(text, size=HEADING, bold=True)
-        if not found:
+        if not items:
             self._text(self.say("None"), quiet=True)
 
     def _text(

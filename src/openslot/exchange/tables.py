@@ -42,12 +42,12 @@ def name_from_email(email: str) -> str:
 
 def _one_of(kinds: type[CentreType] | type[Profession], examples: str) -> BeforeValidator:
     """Return a validator for an enumeration that ignores case and spacing."""
-    known = {_squeezed(kind.value): kind for kind in kinds}
+    kinds_by_name = {_squeezed(kind.value): kind for kind in kinds}
 
     def read(value: str) -> CentreType | Profession:
-        if _squeezed(value) not in known:
+        if _squeezed(value) not in kinds_by_name:
             raise refuse(f"Enter one of {examples}.")
-        return known[_squeezed(value)]
+        return kinds_by_name[_squeezed(value)]
 
     return BeforeValidator(read)
 
@@ -159,8 +159,8 @@ def kind_of(table: Table, problems: Problems) -> type[TableRow] | None:
         )
         problems.add(table.source, None, sentence)
         return None
-    known = _columns(kind)
-    for column, name in known.items():
+    names_by_column = _columns(kind)
+    for column, name in names_by_column.items():
         if columns.count(column) > 1:
             problems.add(table.source, name, "This column appears twice.")
         if column not in columns and _is_required(kind, name):
@@ -171,17 +171,19 @@ def kind_of(table: Table, problems: Problems) -> type[TableRow] | None:
 
 def unknown_columns(table: Table, kind: type[TableRow]) -> list[str]:
     """Return the columns that are not imported."""
-    known = _columns(kind)
-    return [column for column in table.columns if column and column.casefold() not in known]
+    names_by_column = _columns(kind)
+    return [
+        column for column in table.columns if column and column.casefold() not in names_by_column
+    ]
 
 
 def check_row(row: Row, kind: type[T], problems: Problems) -> T | None:
     """Return the checked row, or None after adding its problems."""
-    known = _columns(kind)
+    names_by_column = _columns(kind)
     cells = {
-        known[column.casefold()]: cell
+        names_by_column[column.casefold()]: cell
         for column, cell in row.cells.items()
-        if column.casefold() in known
+        if column.casefold() in names_by_column
     }
     try:
         checked = kind.model_validate(cells)

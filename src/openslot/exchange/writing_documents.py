@@ -46,13 +46,13 @@ def write_departments(writing: Writing, batch: Batch) -> None:
         (department.centre_id, folded(department.name)): department for department, _ in existing
     }
     by_id = {department.external_id: department for department, _ in existing}
-    for found in batch.of(DepartmentDocument):
-        for number, site in enumerate(found.row.sites):
-            external_id = f"{found.row.external_id}:{number}" if number else found.row.external_id
+    for item in batch.of(DepartmentDocument):
+        for number, site in enumerate(item.row.sites):
+            external_id = f"{item.row.external_id}:{number}" if number else item.row.external_id
             centre = writing.centres[folded(site.location)]
-            department = by_id.get(external_id) or by_name.get((centre.id, folded(found.row.name)))
+            department = by_id.get(external_id) or by_name.get((centre.id, folded(item.row.name)))
             writing.attempt(
-                found.source, "departments", _department, found.row, centre, department, external_id
+                item.source, "departments", _department, item.row, centre, department, external_id
             )
 
 
@@ -60,7 +60,7 @@ def _department(
     writing: Writing,
     row: DepartmentDocument,
     centre: Centre,
-    known: Department | None,
+    department: Department | None,
     external_id: str,
 ) -> Effect:
     session, now = writing.session, writing.now
@@ -71,17 +71,17 @@ def _department(
         phone=row.contact.phone,
         email=row.contact.email,
     )
-    if known is None:
+    if department is None:
         details = DepartmentDetails.model_validate(values)
         directory.create_department(
             session, SYSTEM, centre.id, details, now=now, external_id=external_id
         )
         return Effect.CREATED
-    new = changed(DepartmentDetails, known, values)
+    new = changed(DepartmentDetails, department, values)
     if new:
-        directory.change_department(session, SYSTEM, known.id, new, now=now)
-    adopted = known.external_id != external_id
-    known.external_id = external_id
+        directory.change_department(session, SYSTEM, department.id, new, now=now)
+    adopted = department.external_id != external_id
+    department.external_id = external_id
     return effect(new, adopted)
 
 
@@ -95,12 +95,12 @@ def write_services(writing: Writing, batch: Batch) -> None:
         (department.id, folded(service.name))
         for service, department, _ in queries.services(writing.session)
     }
-    for found in batch.of(DepartmentDocument):
-        for site in found.row.sites:
+    for item in batch.of(DepartmentDocument):
+        for site in item.row.sites:
             centre = writing.centres[folded(site.location)]
-            department = departments[centre.id, folded(found.row.name)]
-            for name in found.row.services:
-                writing.attempt(found.source, "services", _service, department, name, existing)
+            department = departments[centre.id, folded(item.row.name)]
+            for name in item.row.services:
+                writing.attempt(item.source, "services", _service, department, name, existing)
 
 
 def _service(
@@ -129,25 +129,25 @@ def write_users(writing: Writing, batch: Batch) -> None:
     """Write staff with their password hashes."""
     rows = batch.of(UserDocument)
     by_id = queries.accounts_by_external_id(
-        writing.session, (found.row.external_id for found in rows)
+        writing.session, (item.row.external_id for item in rows)
     )
     by_email = queries.staff(
         writing.session,
-        {found.row.email for found in rows} | {account.email for account in by_id.values()},
+        {item.row.email for item in rows} | {account.email for account in by_id.values()},
     )
     departments = {
         (centre.id, folded(department.name)): department.id
         for department, centre in queries.departments(writing.session)
     }
-    for found in rows:
-        account_with_id = by_id.get(found.row.external_id)
+    for item in rows:
+        account_with_id = by_id.get(item.row.external_id)
         account, member = by_email.get(
-            account_with_id.email if account_with_id else found.row.email, (None, None)
+            account_with_id.email if account_with_id else item.row.email, (None, None)
         )
-        centre_id = writing.centres[folded(found.row.site)].id
-        department_id = departments.get((centre_id, folded(found.row.department or "")))
+        centre_id = writing.centres[folded(item.row.site)].id
+        department_id = departments.get((centre_id, folded(item.row.department or "")))
         place = (centre_id, department_id)
-        writing.attempt(found.source, "staff", _user, found.row, account, member, place)
+        writing.attempt(item.source, "staff", _user, item.row, account, member, place)
 
 
 def _user(
@@ -157,7 +157,7 @@ def _user(
     member: StaffMember | None,
     place: tuple[int, int | None],
 ) -> Effect:
-    known = account
+    existing = account
     if account is None:
         account = open_account(
             writing,
@@ -173,7 +173,7 @@ def _user(
     if previous_place != new_place:
         placed = directory.place_staff(writing.session, SYSTEM, account.id, *place)
         placed.phone = new_place[2]
-    if known is None:
+    if existing is None:
         return Effect.CREATED
     adopted = account.external_id != row.external_id
     account.external_id = row.external_id
@@ -188,24 +188,24 @@ def write_appointments(writing: Writing, batch: Batch) -> None:
     """Write new appointments; those imported before are left as they are now."""
     rows = batch.of(AppointmentDocument)
     imported_ids = queries.imported_appointments(
-        writing.session, (found.row.external_id for found in rows)
+        writing.session, (item.row.external_id for item in rows)
     )
     services = {
         (centre.id, folded(department.name), folded(service.name)): (service, centre)
         for service, department, centre in queries.services(writing.session)
     }
     users = queries.accounts_by_external_id(
-        writing.session, {found.row.user_id for found in rows if found.row.user_id}
+        writing.session, {item.row.user_id for item in rows if item.row.user_id}
     )
-    for found in rows:
-        row = found.row
+    for item in rows:
+        row = item.row
         centre_id = writing.centres[folded(row.site)].id
         place = services[centre_id, folded(row.department), folded(row.service)]
         if row.external_id in imported_ids:
             writing.outcome.count("appointments", Effect.UNCHANGED)
         else:
             user = users.get(row.user_id or "")
-            writing.attempt(found.source, "appointments", _appointment, row, *place, user)
+            writing.attempt(item.source, "appointments", _appointment, row, *place, user)
 
 
 def _appointment(

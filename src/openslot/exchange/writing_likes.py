@@ -12,22 +12,22 @@ from openslot.identity.models import Account
 
 def write_likes(writing: Writing, batch: Batch) -> None:
     """Write new favourites; those of unknown departments are left out."""
-    rows = [found for found in batch.of(UserDocument) if found.row.likes]
+    rows = [item for item in batch.of(UserDocument) if item.row.likes]
     users = queries.accounts_by_external_id(
-        writing.session, {found.row.external_id for found in rows}
+        writing.session, {item.row.external_id for item in rows}
     )
     existing = favourites_of(writing.session, [account.id for account in users.values()])
     departments = _departments(writing)
     left_out = 0
-    for found in rows:
-        account = users.get(found.row.external_id)
+    for item in rows:
+        account = users.get(item.row.external_id)
         if account is None:
             continue
         keys = set(existing.get(account.id, ()))
-        for like in dict.fromkeys(found.row.likes or ()):
+        for like in dict.fromkeys(item.row.likes or ()):
             if like in departments:
                 key: FavouriteKey = ("department", departments[like])
-                writing.attempt(found.source, "favourites", _like, account, key, keys)
+                writing.attempt(item.source, "favourites", _like, account, key, keys)
             else:
                 left_out += 1
     if left_out:

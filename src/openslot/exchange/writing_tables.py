@@ -59,11 +59,11 @@ def write_centres(writing: Writing, batch: Batch) -> None:
 
 def _phones(batch: Batch) -> dict[str, str]:
     """Return the phone number of each site, which is given with its departments."""
-    sites = (site for found in batch.of(DepartmentDocument) for site in found.row.sites)
+    sites = (site for item in batch.of(DepartmentDocument) for site in item.row.sites)
     return {folded(site.location): site.phone for site in sites if site.phone}
 
 
-def _centre(writing: Writing, row: CentreRow, known: Centre | None) -> Effect:
+def _centre(writing: Writing, row: CentreRow, existing: Centre | None) -> Effect:
     values = given(
         name=row.name,
         type=row.type,
@@ -71,49 +71,49 @@ def _centre(writing: Writing, row: CentreRow, known: Centre | None) -> Effect:
         phone=row.phone,
         business_number=row.number,
     )
-    return _merge_centre(writing, known, values, None)
+    return _merge_centre(writing, existing, values, None)
 
 
 def _facility(
-    writing: Writing, row: FacilityDocument, known: Centre | None, phone: str | None
+    writing: Writing, row: FacilityDocument, existing: Centre | None, phone: str | None
 ) -> Effect:
     values = given(name=row.name, suburb=row.suburb)
-    if known is None:
+    if existing is None:
         values["type"] = CentreType.HOSPITAL
-    if known is None or not known.phone:
+    if existing is None or not existing.phone:
         values |= given(phone=phone)
-    return _merge_centre(writing, known, values, row.external_id)
+    return _merge_centre(writing, existing, values, row.external_id)
 
 
 def _merge_centre(
-    writing: Writing, known: Centre | None, values: dict[str, object], external_id: str | None
+    writing: Writing, existing: Centre | None, values: dict[str, object], external_id: str | None
 ) -> Effect:
     session, now = writing.session, writing.now
-    if known is None:
+    if existing is None:
         details = CentreDetails.model_validate({"time_zone": writing.zone, **values})
         centre = directory.create_centre(session, SYSTEM, details, now=now, external_id=external_id)
         writing.centres[folded(centre.name)] = centre
         return Effect.CREATED
-    new = changed(CentreDetails, known, values)
+    new = changed(CentreDetails, existing, values)
     if new:
-        directory.change_centre(session, SYSTEM, known.id, new, now=now)
-        writing.centres[folded(known.name)] = known
-    adopted = external_id is not None and known.external_id != external_id
-    known.external_id = external_id or known.external_id
+        directory.change_centre(session, SYSTEM, existing.id, new, now=now)
+        writing.centres[folded(existing.name)] = existing
+    adopted = external_id is not None and existing.external_id != external_id
+    existing.external_id = external_id or existing.external_id
     return effect(new, adopted)
 
 
 def write_providers(writing: Writing, batch: Batch) -> None:
     """Write practitioners with their accounts."""
     rows = batch.of(ProviderRow)
-    existing = queries.practitioners(writing.session, (found.row.email for found in rows))
-    for found in writing.progress.track("Writing practitioners", rows, len(rows)):
-        account, practitioner = existing.get(found.row.email, (None, None))
+    existing = queries.practitioners(writing.session, (item.row.email for item in rows))
+    for item in writing.progress.track("Writing practitioners", rows, len(rows)):
+        account, practitioner = existing.get(item.row.email, (None, None))
         writing.attempt(
-            found.source,
+            item.source,
             "practitioners",
             _provider,
-            found.row,
+            item.row,
             account,
             practitioner,
         )
@@ -124,7 +124,7 @@ def write_links(writing: Writing, batch: Batch) -> None:
     links = batch.of(LinkRow)
     existing = queries.practitioners(writing.session, (link.row.email for link in links))
     practitioners = {email: person for email, (_, person) in existing.items() if person}
-    hours = {found.row.email: found.row.hours for found in batch.of(ProviderRow)}
+    hours = {item.row.email: item.row.hours for item in batch.of(ProviderRow)}
     for link in links:
         writing.attempt(link.source, "schedules", _link, link.row, practitioners, hours)
 
@@ -218,19 +218,19 @@ def write_patients(writing: Writing, batch: Batch) -> None:
     rows = batch.of(PatientRow)
     tracked = writing.progress.track("Writing patients", rows, len(rows))
     for batch_rows in _batches(tracked, queries.AT_ONCE):
-        existing = queries.patients(writing.session, (found.row.email for found in batch_rows))
-        new_rows = [found.row for found in batch_rows if found.row.email not in existing]
+        existing = queries.patients(writing.session, (item.row.email for item in batch_rows))
+        new_rows = [item.row for item in batch_rows if item.row.email not in existing]
         new = [_new_patient(writing, row) for row in new_rows]
         queries.add_patients(writing.session, new, now=writing.now)
         writing.outcome.count("patients", Effect.CREATED, len(new))
-        for found in batch_rows:
-            if found.row.email in existing:
-                account, patient = existing[found.row.email]
+        for item in batch_rows:
+            if item.row.email in existing:
+                account, patient = existing[item.row.email]
                 writing.attempt(
-                    found.source,
+                    item.source,
                     "patients",
                     _patient,
-                    found.row,
+                    item.row,
                     account,
                     patient,
                 )

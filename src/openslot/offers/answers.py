@@ -115,11 +115,11 @@ def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) ->
 
 
 def _authorisation(
-    session: Session, found: Offered, place: Place, now: datetime
+    session: Session, offer: Offered, place: Place, now: datetime
 ) -> ReferralAuthorisation | None:
     """Return the referral to book with, or None: a moved appointment keeps its own."""
-    hold = found.kept
-    if found.old is not None or hold.patient_id is None or not needs_referral(place):
+    hold = offer.kept
+    if offer.old is not None or hold.patient_id is None or not needs_referral(place):
         return None
     return referrals.authorisation_for(
         session, place, hold.patient_id, now=now, hold_id=hold.id

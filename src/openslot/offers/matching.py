@@ -42,7 +42,7 @@ from openslot.schedules.rules import Place
 ONE_DAY = timedelta(days=1)
 
 REACH = timedelta(days=28)
-"""How far before and after a displaced appointment other times are suggested."""
+"""The time before and after a displaced appointment in which other times are suggested."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class WaitingCentre(Base):
 
 
 class Choice(StrEnum):
-    """What happens to an appointment inside an absence."""
+    """Decision about an appointment inside an absence."""
 
     KEEP = "keep"
     MOVE = "move"
@@ -93,7 +93,7 @@ class Progress(StrEnum):
 
 
 class AbsenceDecision(Base):
-    """What happens to one appointment inside an absence; each is carried out on its own.
+    """A decision about one appointment inside an absence; each is carried out on its own.
 
     With MOVE, ``schedule_id`` and ``starts_at`` are the time offered to the patient.
     """

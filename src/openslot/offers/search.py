@@ -50,7 +50,7 @@ class Waiter:
 
     @property
     def scope(self) -> Scope:
-        """What the entry waits for."""
+        """The schedules that the entry is for."""
         entry = self.entry
         return Scope(entry.schedule_id, entry.practitioner_id, entry.profession, self.centres)
 

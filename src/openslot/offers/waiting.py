@@ -125,7 +125,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
 
 
 def free_for(session: Session, waiter: Waiter, *, now: datetime) -> list[Slot]:
-    """Return the earliest free times that fit, so that nobody waits for those; six statements.
+    """Return the earliest free times that fit, to be shown before joining; six statements.
 
     At most SHOWN, and one of each schedule.
     """

@@ -60,7 +60,7 @@ WRITING = frozenset({Access.CARE, Access.SELF_BOOKED, Access.EMERGENCY})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What connects an active practitioner with a patient.
+    """The connection of an active practitioner with a patient.
 
     These are the ends of the last appointment that gives access, of the last one that the
     practitioner booked alone, and of the last emergency access.

@@ -25,7 +25,7 @@ from openslot.schedules.diaries import MOST_IDS_NAMED
 from openslot.schedules.rules import Place
 
 LOOKED_AHEAD = timedelta(weeks=26)
-"""How far ahead the third free start is searched for, if a schedule can be booked so far."""
+"""The limit of the search for the third free start, if a schedule can be booked so far ahead."""
 
 
 @dataclass(frozen=True, slots=True)
