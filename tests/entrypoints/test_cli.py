@@ -205,10 +205,10 @@ def test_db_upgrade_status_and_downgrade(run: Run) -> None:
 def test_import_tells_what_it_did_and_does_nothing_twice(run: Run, database: Database) -> None:
     first = run("import", MEDISOFT, DOCUMENTS)
     assert first.exit_code == 0
-    assert first.stdout.splitlines()[-1] == "in all: 86 created, 0 changed, 0 unchanged"
+    assert first.stdout.splitlines()[-1] == "total: 86 created, 0 changed, 0 unchanged"
     assert "favourites: 2 created" in first.stdout
     second = run("import", MEDISOFT, DOCUMENTS)
-    assert second.stdout.splitlines()[-1] == "in all: 0 created, 0 changed, 86 unchanged"
+    assert second.stdout.splitlines()[-1] == "total: 0 created, 0 changed, 86 unchanged"
 
 
 def test_import_problems_go_to_standard_error_with_exit_code_1(
@@ -220,7 +220,7 @@ def test_import_problems_go_to_standard_error_with_exit_code_1(
     assert result.stderr.splitlines()[-2:] == [
         "patient.csv, line 2, column patient_email: Enter an e-mail address such as "
         "name@example.com.",
-        "Nothing was imported. Problems found: 1. Put them right and import again.",
+        "Nothing was imported. Problems found: 1. Correct them and import again.",
     ]
     assert accounts(database) == []
 
@@ -229,7 +229,7 @@ def test_a_dry_run_writes_nothing(run: Run, database: Database) -> None:
     result = run("import", MEDISOFT, "--dry-run")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-2:] == [
-        "in all: 47 created, 0 changed, 0 unchanged",
+        "total: 47 created, 0 changed, 0 unchanged",
         "This was a rehearsal: nothing was written.",
     ]
     assert accounts(database) == []

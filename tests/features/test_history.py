@@ -427,7 +427,7 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
 def test_the_pdf_of_a_history_with_nothing_in_it(here: Surgery) -> None:
     empty = here.database.read(lambda session: whole(session, here.town.patients[2], now=NOW))
     made = pdf(empty, language=language("en_AU"), zone=ZoneInfo("UTC"), network="OpenSlot")
-    assert "Nothing." in PdfReader(BytesIO(made)).pages[0].extract_text()
+    assert "None" in PdfReader(BytesIO(made)).pages[0].extract_text()
 
 
 def test_a_whole_history_takes_as_many_statements_however_long_it_is(

@@ -111,7 +111,7 @@ def test_the_real_documents_on_each_engine_are_imported_whole_and_only_once(
         "staff: 1 created, 0 changed, 0 unchanged",
         "favourites: 2 created, 0 changed, 0 unchanged",
         "appointments: 2 created, 0 changed, 0 unchanged",
-        "in all: 39 created, 0 changed, 0 unchanged",
+        "total: 39 created, 0 changed, 0 unchanged",
     ]
     assert first.notices == []
     rows = counts(database)
@@ -363,15 +363,15 @@ def test_a_time_that_clocks_never_showed_is_refused(
 ) -> None:
     town(folder, appointment(date_time="31-03-2019 01:30"))
     assert problems_of(sqlite_database, folder, **DUBLIN) == [
-        "town.json, line 4, column date_time: Clocks go forward on this day and never show "
-        "this time."
+        "town.json, line 4, column date_time: This time does not exist: the clocks go "
+        "forward on this day."
     ]
 
 
 # What is refused
 
 NO_ID = 'Enter an id such as {"$oid": "5bc720000000000000000001"}.'
-NO_HASH = "This is no password hash of the form pbkdf2:sha256:50000$salt$hash."
+NO_HASH = "Enter a password hash such as pbkdf2:sha256:50000$salt$hash."
 BAD_DOCUMENTS = [
     ("an id is needed", facility(_id=None), "_id", NO_ID),
     ("an id is text", facility(_id={"$oid": 7}), "_id", NO_ID),
@@ -532,14 +532,13 @@ NO_JSON = "This is not a JSON document. Export one document a line."
         (
             "a document must be known",
             b'{"a": 1}',
-            "line 1: This document has none of the fields date_time, task_name, username, "
-            "site_info, dept_name, so it is not known.",
+            "line 1: This document can't be imported: it has none of the fields date_time, "
+            "task_name, username, site_info, dept_name.",
         ),
         (
             "text must be UTF-8",
             b'{"site_name": "\xff"}',
-            "line 1: This is not written in UTF-8. "
-            "Save the file as UTF-8 text and import it again.",
+            "line 1: This is not UTF-8 text. Save the file as UTF-8 and import it again.",
         ),
     ],
 )
@@ -563,8 +562,8 @@ def test_documents_that_contradict_each_other_are_refused(
     )
     assert problems_of(sqlite_database, folder) == [
         "town.json, line 4, column _id: This contradicts town.json, line 1. Keep one of them.",
-        "town.json, line 5, column dept_name: This department of the site stands in town.json, "
-        "line 2 already.",
+        "town.json, line 5, column dept_name: town.json, line 2 already has this department of the "
+        "site.",
         "town.json, line 6, column user_contact: This contradicts town.json, line 3. Keep one "
         "of them.",
         "town.json, line 8, column _id: This contradicts town.json, line 7. Keep one of them.",

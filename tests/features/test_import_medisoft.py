@@ -71,7 +71,7 @@ def test_the_real_files_on_each_engine_are_imported_whole_and_only_once(
         "practitioners: 15 created, 0 changed, 0 unchanged",
         "schedules: 22 created, 0 changed, 0 unchanged",
         "patients: 4 created, 0 changed, 0 unchanged",
-        "in all: 47 created, 0 changed, 0 unchanged",
+        "total: 47 created, 0 changed, 0 unchanged",
     ]
     assert first.notices == []
     rows = counts(database)
@@ -191,7 +191,7 @@ def test_what_is_accepted(
 def test_unknown_columns_are_left_out_and_told_of(sqlite_database: Database, folder: Path) -> None:
     write(folder, {"patient.csv": "patient_email,password,shoe\nann@example.com,x,42\n"})
     assert bring_in(sqlite_database, folder).notices == [
-        "patient.csv: column shoe is not known and was left out."
+        "patient.csv: column shoe is unknown and was ignored."
     ]
 
 
@@ -327,7 +327,7 @@ BAD_ROWS = [
         PATIENTS,
         '"ann@example.com,x',
         None,
-        "This line cannot be split into columns. Look for a stray quotation mark.",
+        "This line can't be split into columns. Check for a stray quotation mark.",
     ),
     (
         "a profession must be known",
@@ -426,9 +426,9 @@ def test_bad_hours(
         (
             "the file must be known",
             "a,b,c",
-            "rows.csv, line 1: This is none of the files that can be imported. The first line must "
-            "name the columns, one of them patient_email, health_centre_name, provider_email, "
-            "centre_type, with commas between them.",
+            "rows.csv, line 1: This file can't be imported. The first line must name the columns, "
+            "separated by commas, and include one of patient_email, health_centre_name, "
+            "provider_email, centre_type.",
         ),
         (
             "required columns must be there",
@@ -438,7 +438,7 @@ def test_bad_hours(
         (
             "columns occur once",
             "patient_email,password,Password",
-            "rows.csv, line 1, column password: This column occurs twice.",
+            "rows.csv, line 1, column password: This column appears twice.",
         ),
     ],
 )
@@ -456,9 +456,9 @@ def test_an_empty_file_and_an_empty_folder_are_told_of(
     (tmp_path / "empty").mkdir()
     paths = (folder, tmp_path / "empty", tmp_path / "missing")
     assert problems_of(sqlite_database, *paths) == [
-        f"{tmp_path}/empty: There is no .csv or .json file in here.",
+        f"{tmp_path}/empty: There is no .csv or .json file in this folder.",
         f"{tmp_path}/missing: There is no such file or folder.",
-        "rows.csv: This file is empty. It needs a row that names its columns.",
+        "rows.csv: This file is empty. Its first row must name the columns.",
     ]
 
 
@@ -468,7 +468,7 @@ def test_other_encodings_are_told_of_with_line_and_column(
     latin = "patient_email,password,last_name\nann@example.com,x,Müller\n".encode("latin-1")
     wide = (PATIENTS + "ann@example.com,x\n").encode("utf-16")
     write(folder, {"latin.csv": latin, "wide.csv": wide})
-    sentence = "This is not written in UTF-8. Save the file as UTF-8 text and import it again."
+    sentence = "This is not UTF-8 text. Save the file as UTF-8 and import it again."
     assert problems_of(sqlite_database, folder)[:2] == [
         f"latin.csv, line 2, column last_name: {sentence}",
         f"wide.csv: {sentence}",
@@ -516,16 +516,16 @@ def test_an_email_has_one_role(sqlite_database: Database, folder: Path) -> None:
         },
     )
     assert problems_of(sqlite_database, folder) == [
-        "b.csv, line 2, column provider_email: a.csv, line 2 has this e-mail in another role. "
-        "Use a different one."
+        "b.csv, line 2, column provider_email: a.csv, line 2 has this email address in another "
+        "role. Use a different one."
     ]
     (folder / "a.csv").unlink()
     bring_in(sqlite_database, folder)
     (folder / "b.csv").unlink()
     write(folder, {"a.csv": PATIENTS + "ann@example.com,x\n"})
     assert problems_of(sqlite_database, folder) == [
-        "a.csv, line 2, column patient_email: There is an account of another role "
-        "(practitioner) with this e-mail."
+        "a.csv, line 2, column patient_email: An account with another role "
+        "(practitioner) already has this email address."
     ]
 
 
@@ -608,7 +608,7 @@ def test_all_problems_are_told_and_the_report_is_bounded(
     assert report[199].startswith("p.csv, line 201, column patient_email: ")
     assert report[200:] == [
         "… and 50 more.",
-        "Nothing was imported. Problems found: 250. Put them right and import again.",
+        "Nothing was imported. Problems found: 250. Correct them and import again.",
     ]
 
 

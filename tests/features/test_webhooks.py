@@ -374,7 +374,7 @@ def test_an_endpoint_that_gives_no_answer_rests_and_keeps_nobody_waiting(
 
     def silent(one: Parcel, *_networks: Any, **_more: Any) -> Answer:
         tries.append(one.delivery_id)
-        return Answer(None, "No answer came in time.")
+        return Answer(None, "The server did not answer in time.")
 
     endpoint = tell(sqlite_database, there.url)
     with monkeypatch.context() as dead:
@@ -528,7 +528,7 @@ def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(
 def test_a_name_that_leads_nowhere_is_taken_and_told_of_at_delivery() -> None:
     url = "https://nowhere.invalid/"
     assert find(url, ()).leads_to == ()
-    assert send(parcel(url), (), now=NOW).words == "This name leads to no address."
+    assert send(parcel(url), (), now=NOW).words == "The host name was not found."
 
 
 @pytest.mark.parametrize("slow", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
@@ -539,7 +539,7 @@ def test_who_talks_too_slowly_is_cut_short(there: Receiver, slow: bytes) -> None
     assert time.monotonic() - began < 3
     # Once there is a status that is the answer, whatever its body does.
     assert answer.status == (200 if slow else None)
-    assert slow or answer.words == "No answer came in time."
+    assert slow or answer.words == "The server did not answer in time."
 
 
 def test_of_a_long_answer_only_the_beginning_is_read(there: Receiver) -> None:
@@ -561,7 +561,7 @@ def test_who_answers_must_prove_to_be_the_host_of_the_address(
     monkeypatch.setattr(socket, "getaddrinfo", here)
     with receiver(certified(tmp_path, "hooks.example")) as there:
         url = f"https://hooks.example:{there.port}/"
-        unknown = "The certificate does not prove that this is the host of the address."
+        unknown = "The certificate is not valid for this host."
         assert send(parcel(url), LOOPBACK, now=NOW).words == unknown
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
         assert send(parcel(url), LOOPBACK, now=NOW).is_good

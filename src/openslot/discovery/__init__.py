@@ -1,1 +1,1 @@
-"""Search over the whole network, joined with ratings and next free times."""
+"""Search over the whole network, with ratings and the next free times."""

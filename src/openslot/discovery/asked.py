@@ -1,7 +1,8 @@
-"""Which schedules of a search result are what was asked for, so that only their times are shown.
+"""The schedules of a search result that match the search, so that only their times are shown.
 
-A result is found by the words of all that belongs to it: a centre by its name, its suburb, and
-what its practitioners are. Its times are those of the schedules that bear words of their own.
+A result is found by all words that belong to it: a centre by its name, its suburb and the
+professions of its practitioners. Its times are those of the schedules that have matching words of
+their own.
 """
 
 from collections.abc import Iterable, Set
@@ -14,7 +15,7 @@ from openslot.discovery.queries import Entry, EntryKey, Where
 
 
 class NoTimes(StrEnum):
-    """Why a result shows no times."""
+    """The reason why a result shows no times."""
 
     OFFLINE = "offline"
     CHOOSE = "choose"
@@ -27,7 +28,7 @@ class NoTimes(StrEnum):
 
 
 class Asked(NamedTuple):
-    """The schedules whose times a result shows; without any, why."""
+    """The schedules whose times a result shows, or the reason why there are none."""
 
     schedule_ids: tuple[int, ...]
     no_times: NoTimes | None = None
@@ -35,25 +36,25 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Schedules:
-    """The words of every schedule: those of whom or what it books, and those of its place."""
+    """The words of every schedule: its own, of whom or what it books, and those of its centre."""
 
     own: Index[int] = field(default_factory=Index)
     around: Index[int] = field(default_factory=Index)
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
-        """Enter the schedules of all entries."""
-        schedules, known = cls(), set[int]()
+        """Return the words of the schedules of all entries."""
+        schedules, seen = cls(), set[int]()
         for entry in entries:
             for place in entry.places:
-                if place.schedule_id not in known:
-                    known.add(place.schedule_id)
+                if place.schedule_id not in seen:
+                    seen.add(place.schedule_id)
                     schedules.own.add(place.schedule_id, _own(place))
                     schedules.around.add(place.schedule_id, _around(place))
         return schedules
 
     def asked(self, matches: Matches[EntryKey]) -> "Wanted":
-        """Return what the words of a search say of each schedule."""
+        """Return which schedules contain the words of a search."""
         return Wanted(
             [
                 (self.own.holding(name, words), self.around.holding(name, words))
@@ -66,34 +67,43 @@ class Schedules:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """For each word of a search the schedules that bear it themselves, and by their place;
-    ``most`` is how many of the words every result holds."""
+    """The schedules that contain each word of a search: in their own words, and in their centre's.
+
+    ``most`` is the number of words that every result contains.
+    """
 
     words: list[tuple[Set[int], Set[int]]]
     most: int
     wider: bool
 
     def of(self, entry: Entry) -> Asked:
-        """Return the schedules of a result that hold the most of the words.
+        """Return the schedules of a result that contain the most words.
 
-        Where a word was only guessed there are none. A centre or department that is found by
-        its name alone has none either, as it does not say what somebody wants there; nor has
-        what is merely near, where nothing holds all of the words.
+        There are none if a word was only guessed, if a centre or department was found by its name
+        alone, which does not say what to book there, and if the result is merely near because
+        nothing contains all words.
         """
         if not entry.places:
             return Asked((), NoTimes.OFFLINE)
-        held = {place.schedule_id: self._held(place.schedule_id) for place in entry.places}
-        if len(set[int]().union(*(hits for hits, _ in held.values()))) < self.most:
+        words_by_schedule = {
+            place.schedule_id: self._held(place.schedule_id) for place in entry.places
+        }
+        if len(set[int]().union(*(hits for hits, _ in words_by_schedule.values()))) < self.most:
             return Asked((), NoTimes.GUESS)
         by_name = entry.kind == "practitioner" and not self.wider
-        able = {key: len(hits) for key, (hits, own) in held.items() if own or by_name}
-        best = max(able.values(), default=0)
-        found = tuple(key for key, count in able.items() if count == best)
-        return Asked(found, None if found else NoTimes.CHOOSE)
+        word_counts = {
+            key: len(hits) for key, (hits, own) in words_by_schedule.items() if own or by_name
+        }
+        most_words = max(word_counts.values(), default=0)
+        selected = tuple(key for key, count in word_counts.items() if count == most_words)
+        return Asked(selected, None if selected else NoTimes.CHOOSE)
 
     def _held(self, schedule_id: int) -> tuple[set[int], bool]:
-        """The words that a schedule holds, by number, and whether it bears one that its place
-        does not bear, too: the "general" of a hospital asks for no general practitioner."""
+        """Return the numbers of the words that a schedule contains.
+
+        Also return True if one of them is its own and not its centre's: "general" in the name of a
+        hospital does not mean a general practitioner.
+        """
         own = {number for number, (own, _) in enumerate(self.words) if schedule_id in own}
         around = {number for number, (_, near) in enumerate(self.words) if schedule_id in near}
         return own | around, bool(own - around)

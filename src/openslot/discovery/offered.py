@@ -1,4 +1,4 @@
-"""What can be booked in the whole network, kept in memory until the directory changes."""
+"""Everything that can be booked in the network, in memory until the directory changes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from openslot.schedules.rules import Place
 
 
 class Bookable(NamedTuple):
-    """A schedule that can be booked, and whom or what it books where."""
+    """A schedule that can be booked, with its owner and centre."""
 
     place: Place
     subject: Schedule
@@ -26,14 +26,15 @@ class Bookable(NamedTuple):
 
 @dataclass(slots=True)
 class Offered:
-    """Every bookable schedule by its id, read anew when the directory's version has risen."""
+    """All bookable schedules by id, read again when the version of the directory has risen."""
 
     _version: int = -1
     _known: Mapping[int, Bookable] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def fresh(self, session: Session) -> Mapping[int, Bookable]:
-        """All of them, as new as ``session`` sees them; one statement while nothing changes."""
+        """Return all of them, as current as ``session`` sees them; one statement without a
+        change."""
         version = directory.version(session)
         with self._lock:
             if version != self._version:
@@ -43,7 +44,9 @@ class Offered:
 
 
 def _read(session: Session) -> dict[int, Bookable]:
-    subjects = {one.id: one for one in schedules.subjects(session, *schedules.bookable())}
+    subjects = {
+        subject.id: subject for subject in schedules.subjects(session, *schedules.bookable())
+    }
     session.expunge_all()
     return {
         key: Bookable(place, subjects[key])
@@ -63,14 +66,14 @@ def free_slots(
     limit: int | None,
     booker: Booker | None = None,
 ) -> list[Slot]:
-    """The free starts of the chosen schedules, earliest first; two statements.
+    """Return the free slots of the chosen schedules, the earliest first; two statements.
 
-    With ``booker`` only those that they can book for their patient.
+    With ``booker``, only those that the patient can book.
     """
     places = {
-        one.place.schedule_id: one.place
-        for one in chosen
-        if booker is None or booker.barrier(one.place) is None
+        bookable.place.schedule_id: bookable.place
+        for bookable in chosen
+        if booker is None or booker.barrier(bookable.place) is None
     }
     return booking.slots(
         session,

@@ -1,4 +1,4 @@
-"""Reading the whole directory for the search: three statements, once a version."""
+"""Selects of the whole directory for the search: three statements for each version of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ EntryKey = tuple[Kind, int]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A schedule of an entry: where it is, and with whom or what.
+    """A schedule of an entry, with its centre and its owner.
 
     ``name`` and ``about`` are the practitioner and their profession, or the service and its
     department.
@@ -37,7 +37,7 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the search shows of a practitioner, centre or department."""
+    """A practitioner, centre or department, with everything that the search shows of it."""
 
     kind: Kind
     id: int
@@ -53,12 +53,12 @@ class Entry:
     needs_referral: bool = False
 
     def place(self, schedule_id: int) -> Where:
-        """Return the place of one of its schedules."""
-        return next(one for one in self.places if one.schedule_id == schedule_id)
+        """Return one of the entry's schedules by its id."""
+        return next(place for place in self.places if place.schedule_id == schedule_id)
 
 
 def entries(session: Session) -> Iterator[Entry]:
-    """Everything active, ordered by name within its kind."""
+    """Yield everything active, by kind and name."""
     practitioners: dict[int, Entry] = {}
     centres: dict[int, Entry] = {}
     departments: dict[int, Entry] = {}

@@ -1,4 +1,4 @@
-"""Search over the whole network: matches, ranked, with ratings and the next free times."""
+"""Search over the whole network: ranked matches with ratings and the next free times."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from openslot.feedback.queries import Average, Rated, averages
 
 
 class Order(StrEnum):
-    """How results are sorted."""
+    """Order of the results."""
 
     BEST = "best"
     EARLIEST = "earliest"
@@ -29,7 +29,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for: ``text`` anywhere, the others in their field."""
+    """A search: ``text`` may match any field, the other texts only their own."""
 
     text: str = ""
     name: str = ""
@@ -60,8 +60,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An entry with its rating, its first free times or why none are shown, and whether the
-    reader keeps it at hand."""
+    """An entry with its rating and its first free times, or the reason why it shows none."""
 
     entry: Entry
     rating: Average | None
@@ -72,7 +71,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """One page, how many results there are in all, and how many of each kind."""
+    """One page of results, and the numbers of all results, in total and by kind."""
 
     items: list[Result]
     total: int
@@ -83,7 +82,7 @@ class Results:
 
 @dataclass(slots=True)
 class Directory:
-    """The network's names in memory, read anew when the directory's version has risen."""
+    """The directory's names in memory, read again when its version has risen."""
 
     _version: int = -1
     _entries: dict[EntryKey, Entry] = field(default_factory=dict)
@@ -92,7 +91,8 @@ class Directory:
     _lock: Lock = field(default_factory=Lock)
 
     def fresh(self, session: Session) -> tuple[dict[EntryKey, Entry], Index[EntryKey]]:
-        """The entries and their index, as new as ``session`` sees them; one statement."""
+        """Return the entries and their index, as current as ``session`` sees them; one
+        statement."""
         version = directory.version(session)
         with self._lock:
             if version != self._version:
@@ -104,12 +104,12 @@ class Directory:
 
     @property
     def schedules(self) -> Schedules:
-        """The words of the schedules, as new as the entries last were."""
+        """The words of the schedules, of the same version as the entries."""
         return self._schedules
 
 
 class _Fit(NamedTuple):
-    """An entry that fits, how well, and the schedules of it that were asked for."""
+    """An entry that fits, its score, and its schedules that match the search."""
 
     entry: Entry
     score: float
@@ -127,26 +127,26 @@ def find(
     liked: Set[EntryKey] = frozenset(),
     booker: Booker | None = None,
 ) -> Results:
-    """One page of what fits ``search``, with up to ``times`` free starts each.
+    """Return one page of the results, with up to ``times`` free starts each.
 
-    The times are of what was asked for, see asked.py, and such as ``booker`` can book.
-    ``liked`` are the reader's favourites. Those among them that fit stand before all others where
-    the best match comes first; other orders keep to what they are sorted by, and only mark them.
-    At most five statements while the directory stays as it is, whatever the number of results.
+    Times are of matching schedules only (see asked.py), and of those that ``booker`` can book.
+    ``liked`` are the reader's favourites: with order BEST they come first, with other orders they
+    are only marked. Takes at most five statements while the directory does not change, however many
+    results there are.
     """
-    known, index = network.fresh(session)
+    entries_by_key, index = network.fresh(session)
     matches = index.search(search.wanted)
-    wanted = network.schedules.asked(matches)
+    wanted_schedules = network.schedules.asked(matches)
     fitting = [
-        (known[match.key], match.score)
+        (entries_by_key[match.key], match.score)
         for match in matches.found
-        if _fits(known[match.key], search)
+        if _fits(entries_by_key[match.key], search)
     ]
     counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
     for entry, _ in fitting:
         counts[entry.kind] += 1
     chosen = [
-        _Fit(entry, score, wanted.of(entry))
+        _Fit(entry, score, wanted_schedules.of(entry))
         for entry, score in fitting
         if entry.kind in search.kinds
     ]
@@ -167,57 +167,59 @@ def _page(
     times: int,
     booker: Booker | None,
 ) -> tuple[list[Result], int]:
-    """Sort, cut, and add what the page shows. Times are computed for all that was found only
-    where the order or the filter needs them."""
+    """Sort the results, select the page and add what it shows.
+
+    Times of all results are read only if the order or the filter needs them.
+    """
     offset = (search.page - 1) * search.page_size
     cut = slice(offset, offset + search.page_size)
-    rated = [_rating_key(one.entry) for one in chosen]
+    rated = [_rating_key(fit.entry) for fit in chosen]
     by_rating = averages(session, None if search.order is Order.RATING else rated)
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
     if not by_time:
-        chosen.sort(key=lambda one: _rank(one.entry, one.score, by_rating, liked, search.order))
+        chosen.sort(key=lambda fit: _rank(fit.entry, fit.score, by_rating, liked, search.order))
         total, chosen = len(chosen), chosen[cut]
-    ids = {key for one in chosen for key in one.asked.schedule_ids}
+    ids = {key for fit in chosen for key in fit.asked.schedule_ids}
     free = FreeTimes.read(session, ids, now=now, days=days, when=search.when, booker=booker)
     if by_time:
         chosen = _by_time(chosen, free, search.when)
         total, chosen = len(chosen), chosen[cut]
     return [
-        _result(one, free, times, by_rating, (one.entry.kind, one.entry.id) in liked)
-        for one in chosen
+        _result(fit, free, times, by_rating, (fit.entry.kind, fit.entry.id) in liked)
+        for fit in chosen
     ], total
 
 
 def _by_time(chosen: list[_Fit], free: FreeTimes, when: When) -> list[_Fit]:
-    """Those with the earliest times first, and last those without, which a filter drops."""
-    timed = [(free.earliest(one.asked.schedule_ids), one) for one in chosen]
+    """Sort by the earliest free time; results without one come last, or are dropped by a filter."""
+    timed = [(free.earliest(fit.asked.schedule_ids), fit) for fit in chosen]
     if when is not When.ANY:
         timed = [pair for pair in timed if pair[0] is not None]
     timed.sort(key=lambda pair: (pair[0] is None, pair[0] or 0, -pair[1].score, pair[1].entry.name))
-    return [one for _, one in timed]
+    return [fit for _, fit in timed]
 
 
 def _result(
-    one: _Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
+    fit: _Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
 ) -> Result:
-    ids = one.asked.schedule_ids
-    slots, no_times = tuple(free.first(ids, times)), one.asked.no_times
+    ids = fit.asked.schedule_ids
+    slots, no_times = tuple(free.first(ids, times)), fit.asked.no_times
     if not slots and no_times is None:
         barrier = free.barrier(ids)
         no_times = NoTimes(barrier) if barrier else NoTimes.FULL
-    rating = ratings.get(_rating_key(one.entry))
-    return Result(one.entry, rating, slots, is_favourite, no_times)
+    rating = ratings.get(_rating_key(fit.entry))
+    return Result(fit.entry, rating, slots, is_favourite, no_times)
 
 
-def _index(known: dict[EntryKey, Entry]) -> Index[EntryKey]:
+def _index(entries_by_key: dict[EntryKey, Entry]) -> Index[EntryKey]:
     index: Index[EntryKey] = Index()
-    for key, entry in known.items():
+    for key, entry in entries_by_key.items():
         index.add(key, _texts(entry))
     return index
 
 
 def _texts(entry: Entry) -> Iterator[Text]:
-    """What can be found of an entry; its own name counts most."""
+    """Yield the texts of an entry with their weights; its name counts most."""
     yield Text("name", entry.name, 1.2)
     if entry.kind == "centre":
         yield Text("centre", entry.name)
@@ -240,8 +242,8 @@ def _texts(entry: Entry) -> Iterator[Text]:
 
 def _fits(entry: Entry, search: Search) -> bool:
     spoken = [name.strip().casefold() for name in entry.languages.split(",")]
-    understood = not search.language or search.language.casefold() in spoken
-    return understood and not (search.without_referral and entry.needs_referral)
+    has_language = not search.language or search.language.casefold() in spoken
+    return has_language and not (search.without_referral and entry.needs_referral)
 
 
 def _rank(
@@ -260,7 +262,7 @@ def _rank(
 
 
 def _rating_key(entry: Entry) -> Rated:
-    """Departments have no ratings of their own; their key finds none."""
+    """Return the key of an entry's rating; the key of departments finds none."""
     return (
         ("practitioner", entry.id)
         if entry.kind == "practitioner"

@@ -1,4 +1,4 @@
-"""The free times of what was found: only of what was asked for, and of what the reader can book."""
+"""The free times of search results: of matching schedules, and bookable by the reader."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 MOST_IDS_NAMED = 1000
-"""Above this, the places of the whole network are read instead of those found."""
+"""Above this number of ids, all schedules are read and filtered in memory."""
 
 EVENING = time(17)
 
 
 class When(StrEnum):
-    """Which free times count."""
+    """Filter on free times."""
 
     ANY = "any"
     TODAY = "today"
@@ -35,8 +35,10 @@ class When(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """The free starts of some schedules over one window; of those that the reader cannot book
-    there are none, and ``barriers`` says why."""
+    """The free starts of schedules in a window.
+
+    Schedules that the reader cannot book have none; ``barriers`` has the reasons.
+    """
 
     window: Window
     places: dict[int, Place]
@@ -54,26 +56,28 @@ class FreeTimes:
         when: When = When.ANY,
         booker: Booker | None = None,
     ) -> Self:
-        """Read them in three statements; without ``booker`` for anybody."""
+        """Read the free times in three statements; without ``booker``, those for anyone."""
         window = window_over(now, now + timedelta(days=days))
-        known = _places(session, ids)
+        all_places = _places(session, ids)
         barriers = {
-            key: why for key, one in known.items() if booker and (why := booker.barrier(one))
+            key: barrier
+            for key, place in all_places.items()
+            if booker and (barrier := booker.barrier(place))
         }
-        places = {key: one for key, one in known.items() if key not in barriers}
+        places = {key: place for key, place in all_places.items() if key not in barriers}
         whom = booker.whom if booker else None
         masks = free_starts(session, places, window, now=now, whom=whom) if places else {}
         for key, place in places.items():
-            masks[key] &= _counting(place.zone.key, window, now, when)
+            masks[key] &= _filter_mask(place.zone.key, window, now, when)
         return cls(window, places, masks, barriers)
 
     def earliest(self, ids: Collection[int]) -> int | None:
-        """Return the bit of the first free start at any of the schedules."""
+        """Return the bit of the first free start on any of the schedules, or None."""
         masks = [self.masks.get(key, 0) for key in ids]
         return min(((mask & -mask).bit_length() for mask in masks if mask), default=None)
 
     def first(self, ids: Sequence[int], times: int) -> list[Slot]:
-        """Return the first starts over the schedules, those of the same instant in their order."""
+        """Return the first starts over the schedules; equal starts in the order of ``ids``."""
         streams = [self._starts(key, place, times) for place, key in enumerate(ids)]
         return [
             slot_at(self.window.start + bit, self.places[key])
@@ -81,9 +85,9 @@ class FreeTimes:
         ]
 
     def barrier(self, ids: Collection[int]) -> Barrier | None:
-        """Return why none of the schedules can be booked; None where one can."""
-        found = [self.barriers.get(key) for key in ids]
-        return found[0] if found and None not in found else None
+        """Return the reason why none of the schedules can be booked; None if one can."""
+        barriers = [self.barriers.get(key) for key in ids]
+        return barriers[0] if barriers and None not in barriers else None
 
     def _starts(self, key: int, order: int, times: int) -> Iterator[tuple[int, int, int]]:
         return ((bit, order, key) for bit in islice(bits(self.masks.get(key, 0)), times))
@@ -93,13 +97,13 @@ def _places(session: Session, ids: Collection[int]) -> dict[int, Place]:
     wanted = set(ids)
     if not wanted:
         return {}
-    some = (Schedule.id.in_(wanted),) if len(wanted) <= MOST_IDS_NAMED else ()
-    found = schedules.places(session, *some)
-    return {key: place for key, place in found.items() if key in wanted}
+    filters = (Schedule.id.in_(wanted),) if len(wanted) <= MOST_IDS_NAMED else ()
+    places = schedules.places(session, *filters)
+    return {key: place for key, place in places.items() if key in wanted}
 
 
-def _counting(zone_key: str, window: Window, now: datetime, when: When) -> int:
-    """The ticks whose starts the filter lets through."""
+def _filter_mask(zone_key: str, window: Window, now: datetime, when: When) -> int:
+    """Return the ticks that the filter accepts as starts, as a mask."""
     everything = -1
     if when is When.ANY:
         return everything

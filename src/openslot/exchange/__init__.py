@@ -1,1 +1,1 @@
-"""Bringing a network in from files, and the demonstration network."""
+"""Import of data from other systems, export of health records, and the demonstration network."""

@@ -1,4 +1,4 @@
-"""All that some files say, row by row, each field checked."""
+"""The contents of the files to import: rows and documents, each field checked."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,24 +28,24 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _NAMES = ("patient_email", "provider_email", "name")
-"""Columns by which other rows point to this one."""
+"""The columns by which other rows refer to a row."""
 
 
 class Person(Protocol):
-    """Somebody who signs in with an e-mail, and what their password is or how it is hashed."""
+    """A person who gets an account, with a password or its hash."""
 
     @property
     def email(self) -> str:
-        """In lower case."""
+        """The e-mail address for signing in, in lower case."""
 
     @property
     def password(self) -> str | None:
-        """None where none is given."""
+        """The password, or its hash in documents; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T_co]):
-    """A checked row or document, and where it stands."""
+    """A checked row or document with its source."""
 
     source: Source
     row: T_co
@@ -53,10 +53,10 @@ class Found(Generic[T_co]):
 
 @dataclass(slots=True)
 class Batch:
-    """What is to be imported, in the order of the files.
+    """The rows and documents to import, in the order of the files.
 
-    ``mentioned`` are e-mails and names of rows that were refused: whoever points to one of
-    them is not to blame. ``notices`` tell what is left out.
+    ``mentioned`` are e-mail addresses and names of refused rows, so that no problem is reported for
+    rows that refer to them. ``notices`` say what is left out.
     """
 
     mentioned: set[str] = field(default_factory=set)
@@ -64,24 +64,24 @@ class Batch:
     _found: dict[type, list[Found[Any]]] = field(default_factory=dict)
 
     def add(self, source: Source, row: object) -> None:
-        """Enter a checked row under its kind."""
+        """Add a checked row under its type."""
         self._found.setdefault(type(row), []).append(Found(source, row))
 
     def of(self, kind: type[T]) -> list[Found[T]]:
-        """The rows of one kind."""
+        """Return the rows of one type."""
         return self._found.get(kind, [])
 
     def people(self) -> list[Found[Person]]:
-        """All who are to have an account."""
+        """Return all rows of people who get an account."""
         return [*self.of(PatientRow), *self.of(ProviderRow), *self.of(UserDocument)]
 
     def put(self, kind: type[T], found: list[Found[T]]) -> None:
-        """Have these rows of one kind and no others."""
+        """Replace the rows of one type."""
         self._found[kind] = found
 
 
 def read_batch(files: Iterable[tuple[str, bytes]], problems: Problems, progress: Progress) -> Batch:
-    """Every row of the files, names and contents; what is wrong goes to ``problems``."""
+    """Return all rows of the files, given as names and contents; add problems to ``problems``."""
     batch = Batch()
     for name, data in files:
         if is_documents(name, data):
@@ -98,7 +98,7 @@ def _add_table(
     if kind is None:
         return
     batch.notices += [
-        printable(f"{name}: column {column} is not known and was left out.")
+        printable(f"{name}: column {column} is unknown and was ignored.")
         for column in unknown_columns(table, kind)
     ]
     for row in progress.track(f"Reading {name}", table.rows, len(table.rows)):

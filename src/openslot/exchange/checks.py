@@ -1,4 +1,4 @@
-"""What rows say about each other: contradictions, and what they point to. Pure."""
+"""Checks across rows: contradictions and references. No reading or writing."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -28,22 +28,22 @@ _ROLES: Mapping[type, Role] = {
     ProviderRow: Role.PRACTITIONER,
     UserDocument: Role.STAFF,
 }
-"""What people of each kind are, and where their e-mail stands."""
+"""The role of each type of person; _COLUMNS is the column of their e-mail address."""
 
 
 @dataclass(slots=True)
 class Known:
-    """What the database holds of all that the files may point to; names are folded."""
+    """Everything in the database that the files may refer to; names are folded."""
 
     centres: set[str] = field(default_factory=set)
     departments: set[tuple[str, str]] = field(default_factory=set)
     services: set[tuple[str, str, str]] = field(default_factory=set)
     roles: dict[str, str] = field(default_factory=dict)
-    """The role of each account by its e-mail."""
+    """The role of each account by its e-mail address."""
 
 
 def check_once(batch: Batch, problems: Problems) -> None:
-    """Rows that repeat another are dropped; those that contradict another are problems."""
+    """Drop rows that repeat another; add a problem for rows that contradict another."""
     _once(batch, PatientRow, lambda row: row.email, "patient_email", problems)
     _once(batch, ProviderRow, lambda row: row.email, "provider_email", problems)
     _once(batch, LinkRow, lambda row: (row.email, folded(row.centre)), "provider_email", problems)
@@ -61,73 +61,77 @@ def check_once(batch: Batch, problems: Problems) -> None:
 
 def _once(batch: Batch, kind: type[T], key: Key[T], column: str, problems: Problems) -> None:
     first: dict[Hashable, Found[T]] = {}
-    for found in batch.of(kind):
-        other = first.setdefault(key(found.row), found)
-        if other.row != found.row:
+    for item in batch.of(kind):
+        other = first.setdefault(key(item.row), item)
+        if other.row != item.row:
             sentence = f"This contradicts {other.source}. Keep one of them."
-            problems.add(found.source, column, sentence)
+            problems.add(item.source, column, sentence)
     batch.put(kind, list(first.values()))
 
 
 def _check_departments(batch: Batch, problems: Problems) -> None:
-    """A site has one department of a name."""
+    """Add a problem if two documents have the same department of a site."""
     first: dict[tuple[str, str], Found[DepartmentDocument]] = {}
-    for found in batch.of(DepartmentDocument):
-        for site in found.row.sites:
-            other = first.setdefault((folded(site.location), folded(found.row.name)), found)
-            if other is not found:
-                sentence = f"This department of the site stands in {other.source} already."
-                problems.add(found.source, "dept_name", sentence)
+    for item in batch.of(DepartmentDocument):
+        for site in item.row.sites:
+            other = first.setdefault((folded(site.location), folded(item.row.name)), item)
+            if other is not item:
+                sentence = f"{other.source} already has this department of the site."
+                problems.add(item.source, "dept_name", sentence)
 
 
 def _check_one_role(batch: Batch, problems: Problems) -> None:
-    """An e-mail opens one account, and an account has one role."""
+    """Add a problem if people with different roles have the same e-mail address."""
     first: dict[str, Found[Person]] = {}
-    for found in batch.people():
-        other = first.setdefault(found.row.email, found)
-        if type(other.row) is not type(found.row):
-            sentence = f"{other.source} has this e-mail in another role. Use a different one."
-            problems.add(found.source, _COLUMNS[type(found.row)], sentence)
+    for item in batch.people():
+        other = first.setdefault(item.row.email, item)
+        if type(other.row) is not type(item.row):
+            sentence = (
+                f"{other.source} has this email address in another role. Use a different one."
+            )
+            problems.add(item.source, _COLUMNS[type(item.row)], sentence)
 
 
 def check_known(batch: Batch, known: Known, problems: Problems) -> None:
-    """What rows point to must be in the files or in the database, and fit what is there."""
-    everything = _with(batch, known)
-    _check_links(batch, everything, problems)
-    _check_sites(batch, everything, problems)
-    _check_services(batch, everything, problems)
-    for found in batch.people():
-        _check_account(found, known, problems)
+    """Check that everything rows refer to is in the files or in the database."""
+    known_after_import = _after_import(batch, known)
+    _check_links(batch, known_after_import, problems)
+    _check_sites(batch, known_after_import, problems)
+    _check_services(batch, known_after_import, problems)
+    for item in batch.people():
+        _check_account(item, known, problems)
 
 
-def _with(batch: Batch, known: Known) -> Known:
-    """What will be there once the batch is written."""
+def _after_import(batch: Batch, known: Known) -> Known:
+    """Return everything that will exist once the batch is written."""
     documents = batch.of(DepartmentDocument)
-    places = [(folded(site.location), found.row) for found in documents for site in found.row.sites]
+    departments = [
+        (folded(site.location), item.row) for item in documents for site in item.row.sites
+    ]
     return Known(
         centres=known.centres
-        | {folded(found.row.name) for found in batch.of(CentreRow)}
-        | {folded(found.row.name) for found in batch.of(FacilityDocument)},
-        departments=known.departments | {(site, folded(row.name)) for site, row in places},
+        | {folded(item.row.name) for item in batch.of(CentreRow)}
+        | {folded(item.row.name) for item in batch.of(FacilityDocument)},
+        departments=known.departments | {(site, folded(row.name)) for site, row in departments},
         services=known.services
         | {
             (site, folded(row.name), folded(service))
-            for site, row in places
+            for site, row in departments
             for service in row.services
         },
-        roles=known.roles | {found.row.email: Role.PRACTITIONER for found in batch.of(ProviderRow)},
+        roles=known.roles | {item.row.email: Role.PRACTITIONER for item in batch.of(ProviderRow)},
     )
 
 
 def _check_links(batch: Batch, known: Known, problems: Problems) -> None:
-    for found in batch.of(LinkRow):
-        email, centre = found.row.email, found.row.centre
+    for item in batch.of(LinkRow):
+        email, centre = item.row.email, item.row.centre
         if known.roles.get(email) != Role.PRACTITIONER and email not in batch.mentioned:
             sentence = f"There is no provider {email}. Add one to the file of providers."
-            problems.add(found.source, "provider_email", sentence)
+            problems.add(item.source, "provider_email", sentence)
         if not _is_there(folded(centre), known.centres, batch):
             sentence = f"There is no centre {centre}. Add it to the file of centres."
-            problems.add(found.source, "health_centre_name", sentence)
+            problems.add(item.source, "health_centre_name", sentence)
 
 
 def _check_sites(batch: Batch, known: Known, problems: Problems) -> None:
@@ -144,18 +148,18 @@ def _check_sites(batch: Batch, known: Known, problems: Problems) -> None:
 
 
 def _check_services(batch: Batch, known: Known, problems: Problems) -> None:
-    for found in batch.of(AppointmentDocument):
-        row = found.row
+    for item in batch.of(AppointmentDocument):
+        row = item.row
         place = (folded(row.site), folded(row.department))
         if not _is_there(place[0], known.centres, batch):
-            problems.add(found.source, "site_name", _no_site(row.site))
+            problems.add(item.source, "site_name", _no_site(row.site))
         elif not _has_department(row.site, row.department, known, batch):
-            problems.add(found.source, "dept_name", _no_department(row.site, row.department))
+            problems.add(item.source, "dept_name", _no_department(row.site, row.department))
         elif (*place, folded(row.service)) not in known.services and place[
             1
         ] not in batch.mentioned:
             sentence = f"{row.department} has no service {row.service}."
-            problems.add(found.source, "service", sentence)
+            problems.add(item.source, "service", sentence)
 
 
 def _is_there(name: str, names: set[str], batch: Batch) -> bool:
@@ -175,10 +179,10 @@ def _no_department(site: str, name: str) -> str:
     return f"{site} has no department {name}. Add it to the file of departments."
 
 
-def _check_account(found: Found[Person], known: Known, problems: Problems) -> None:
-    there, kind = known.roles.get(found.row.email), type(found.row)
-    if there is None and not found.row.password:
-        problems.add(found.source, "password", "Enter a password for the new account.")
-    elif there not in (None, _ROLES[kind]):
-        sentence = f"There is an account of another role ({there}) with this e-mail."
-        problems.add(found.source, _COLUMNS[kind], sentence)
+def _check_account(item: Found[Person], known: Known, problems: Problems) -> None:
+    existing_role, kind = known.roles.get(item.row.email), type(item.row)
+    if existing_role is None and not item.row.password:
+        problems.add(item.source, "password", "Enter a password for the new account.")
+    elif existing_role not in (None, _ROLES[kind]):
+        sentence = f"An account with another role ({existing_role}) already has this email address."
+        problems.add(item.source, _COLUMNS[kind], sentence)

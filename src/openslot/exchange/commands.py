@@ -1,4 +1,4 @@
-"""The import: read and check everything, hash the new passwords, then write all or nothing."""
+"""The import: read and check everything, hash new passwords, then write all or nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ from openslot.exchange.writing_tables import (
 from openslot.identity.passwords import PLACES, hash_patiently
 
 NOT_HASHED = "!"
-"""Stands for a hash in a rehearsal; it fits no password."""
+"""A placeholder for a hash in a rehearsal; no password matches it."""
 
 
 STEPS = (
@@ -49,12 +49,14 @@ STEPS = (
     write_likes,
     write_appointments,
 )
-"""Each stands on what those before it have written."""
+"""The steps of an import; each needs what those before it have written."""
 
 
 class Unhashed(Exception):
-    """Accounts with these e-mails were deleted after the first look: they are to be made anew,
-    and their passwords are still to be hashed, which no transaction waits for."""
+    """Accounts with these e-mail addresses were deleted after the first check.
+
+    They are created again, and their passwords must be hashed first, outside the transaction.
+    """
 
     def __init__(self, emails: Set[str]):
         self.emails = emails
@@ -62,7 +64,7 @@ class Unhashed(Exception):
 
 
 class _Rehearsed(Exception):
-    """Undoes a rehearsal."""
+    """Rolls back a rehearsal."""
 
     def __init__(self, outcome: Outcome):
         self.outcome = outcome
@@ -79,10 +81,10 @@ def import_paths(
     progress: Progress,
     rehearse: bool = False,
 ) -> Outcome:
-    """Write all that the files say, or nothing.
+    """Import the files, all of them or nothing.
 
-    ``zone`` is the time zone of centres that are new. With ``rehearse`` everything is checked
-    and counted, and nothing is kept. Raises ImportRefused with every problem found.
+    ``zone`` is the time zone of new centres. With ``rehearse``, everything is checked and counted,
+    and nothing is stored. Raise ImportRefused with all problems.
     """
     problems = Problems()
     batch = read_paths(paths, problems, progress)
@@ -107,7 +109,7 @@ def import_paths(
 
 
 def read_paths(paths: Sequence[Path], problems: Problems, progress: Progress) -> Batch:
-    """What the files and folders say; all that is wrong with it goes to ``problems``."""
+    """Return the contents of files and folders; add problems to ``problems``."""
     files = files_in(paths, problems)
     contents = _contents(zip(names_of(files), files, strict=True), problems)
     batch = read_batch(contents, problems, progress)
@@ -120,13 +122,13 @@ def _contents(files: Iterable[tuple[str, Path]], problems: Problems) -> Iterator
         try:
             yield name, file.read_bytes()
         except OSError as error:
-            problems.add(Source(name), None, f"This file cannot be read: {error.strerror}.")
+            problems.add(Source(name), None, f"This file can't be read: {error.strerror}.")
 
 
 def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
-    """Compare with what is there; the e-mails that need new accounts."""
-    emails = {found.row.email for found in batch.people()}
-    linked = {found.row.email for found in batch.of(LinkRow)}
+    """Check the batch against the database; return the e-mail addresses of new accounts."""
+    emails = {item.row.email for item in batch.people()}
+    linked = {item.row.email for item in batch.of(LinkRow)}
     roles = queries.roles(session, emails | linked)
     known = Known(
         centres={folded(centre.name) for centre in queries.centres(session)},
@@ -147,28 +149,30 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
 def make_hashes(
     batch: Batch, emails: Set[str], *, time_cost: int | None, progress: Progress
 ) -> dict[str, str]:
-    """The password hashes of new accounts; placeholders where ``time_cost`` is None.
+    """Return the password hashes of new accounts; placeholders if ``time_cost`` is None.
 
-    Hashing lets other threads run, so threads use the processors; one place is left to those
-    who sign in meanwhile.
+    Hashing releases the GIL, so threads use all processors but one, which is left to people who
+    sign in meanwhile.
     """
     users = batch.of(UserDocument)
-    ready = {found.row.email: found.row.password for found in users if found.row.email in emails}
-    left = emails - ready.keys()
-    new = (found.row for found in batch.people() if found.row.email in left)
-    todo = {row.email: row.password or "" for row in new}
-    if time_cost is None or not todo:
-        return ready | dict.fromkeys(todo, NOT_HASHED)
+    given_hashes = {item.row.email: item.row.password for item in users if item.row.email in emails}
+    to_hash = emails - given_hashes.keys()
+    new = (item.row for item in batch.people() if item.row.email in to_hash)
+    passwords = {row.email: row.password or "" for row in new}
+    if time_cost is None or not passwords:
+        return given_hashes | dict.fromkeys(passwords, NOT_HASHED)
     with ThreadPoolExecutor(PLACES - 1) as pool:
-        made = pool.map(lambda text: hash_patiently(text, time_cost=time_cost), todo.values())
-        tracked = progress.track("Hashing passwords", made, len(todo))
-        return ready | dict(zip(todo, tracked, strict=True))
+        hashes = pool.map(
+            lambda text: hash_patiently(text, time_cost=time_cost), passwords.values()
+        )
+        tracked = progress.track("Hashing passwords", hashes, len(passwords))
+        return given_hashes | dict(zip(passwords, tracked, strict=True))
 
 
 def write_batch(writing: Writing, batch: Batch) -> Outcome:
-    """Write a checked batch in the caller's transaction; ImportRefused and Unhashed undo it.
+    """Write a checked batch in the caller's transaction; ImportRefused and Unhashed roll it back.
 
-    What is there may have changed since the first look, so it is looked at again.
+    The batch is checked again, because the database may have changed since the first check.
     """
     new = check_against(writing.session, batch, writing.problems)
     writing.problems.refuse_if_any()

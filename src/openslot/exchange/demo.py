@@ -1,7 +1,7 @@
 """The demonstration network: two real exports, and an invented network around them.
 
-Dates are relative to ``now``; everything else comes out the same each time. Invented people's
-mail stands under example domains (RFC 2606), telephone numbers in ranges kept for fiction.
+Dates are relative to ``now``; everything else is the same each time. Invented people have e-mail
+addresses under example domains (RFC 2606) and telephone numbers reserved for fiction.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ PARTS = (("medisoft", "Australia/Sydney"), ("departments", "Europe/Dublin"))
 """The exports, and the time zone of the centres in each."""
 
 MARKER = "admin@demo.example"
-"""Whoever has this account has the demonstration network."""
+"""The account that marks a database with the demonstration network."""
 
 PASSWORD = "openslot-demo-2026"  # noqa: S105 # nosec B105 - shown to everybody
 FILE_PASSWORD = "cs1531"  # noqa: S105 # nosec B105 - of the public files
@@ -38,7 +38,7 @@ FILE_PASSWORD = "cs1531"  # noqa: S105 # nosec B105 - of the public files
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """An account to try the demonstration with."""
+    """An account for trying out the demonstration."""
 
     role: str
     email: str
@@ -58,9 +58,9 @@ LOGINS = (
 def load_demo(
     database: Database, settings: Settings, *, now: datetime, progress: Progress
 ) -> tuple[Login, ...]:
-    """Fill an empty database with the demonstration network, all of it or nothing.
+    """Fill an empty database with the demonstration network, all or nothing; return the logins.
 
-    Nothing happens where it is there already. The logins, one a role and one more.
+    Nothing happens if the network is there already.
     """
     if is_demo(database):
         return LOGINS
@@ -79,19 +79,19 @@ def load_demo(
 
 
 def is_demo(database: Database) -> bool:
-    """Whether the database holds the demonstration network."""
+    """Return True if the database contains the demonstration network."""
     return database.read(lambda session: queries.has_account(session, MARKER))
 
 
 def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
-    """Hashes by e-mail. Everybody may know these passwords, so equal ones share a hash."""
+    """Return hashes by e-mail address. The passwords are public, so equal ones share a hash."""
 
     @cache
     def hashed(password: str) -> str:
         is_hash = password.startswith("pbkdf2:")
         return password if is_hash else hash_patiently(password, time_cost=time_cost)
 
-    people = (found.row for batch in batches for found in batch.people())
+    people = (item.row for batch in batches for item in batch.people())
     return {row.email: hashed(row.password or "") for row in people}
 
 

@@ -1,4 +1,4 @@
-"""The life of the demonstration: absences, a closure, appointments gone by and to come, ratings."""
+"""The appointments of the demonstration, with absences, a closure and ratings."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time, timedelta
@@ -32,7 +32,7 @@ SYDNEY = ZoneInfo("Australia/Sydney")
 PAST, COMING = timedelta(days=84), timedelta(days=28)
 
 FULL_TODAY = ("toby@gmail.com", "samuel@gmail.com", "anna@gmail.com", "michael@gmail.com")
-"""They work every day of the week, so that each day of the demonstration has something on."""
+"""These practitioners work every day, so that each day of the demonstration has appointments."""
 
 DEMO_PATIENT = "jack@gmail.com"
 DEMO_STAFF = "staff@demo.example"
@@ -44,7 +44,7 @@ DEMO_APPOINTMENTS = (
     ("samuel@gmail.com", 4, Status.BOOKED),
     ("toby@gmail.com", 11, Status.BOOKED),
 )
-"""With whom and how many days from now."""
+"""Practitioner, days from today, and status."""
 
 ABSENCES = (
     ("priya.raman@example.org", AbsenceKind.LEAVE, 7, 14, "Annual leave"),
@@ -54,7 +54,7 @@ ABSENCES = (
 CLOSED = ("Parramatta Family Practice", 16, "Staff training")
 
 MOST = 0.7
-"""How many of those who could rate do."""
+"""The share of possible ratings that are given."""
 
 STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
 
@@ -62,7 +62,7 @@ STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
 def write_appointments(
     session: Session, invented: Invented, *, now: datetime, progress: Progress
 ) -> None:
-    """Fill calendars around ``now`` and have patients rate whom they have seen."""
+    """Fill the calendars around ``now``, and rate the completed appointments."""
     places = list(schedule_queries.places(session).values())
     _write_absences(session, places, now)
     patients, _ = directory.patients(session, limit=1000, offset=0)
@@ -76,11 +76,11 @@ def write_appointments(
     _write_ratings(session, plan)
     session.flush()
     scene = Scene(session, read_care(), plan.rng, written, places, now)
-    jack = next(patient for patient in patients if patient.email == DEMO_PATIENT)
-    staff = identities.by_email(session, DEMO_STAFF)
-    if staff is None:
+    demo_patient = next(patient for patient in patients if patient.email == DEMO_PATIENT)
+    staff_account = identities.by_email(session, DEMO_STAFF)
+    if staff_account is None:
         raise LookupError(DEMO_STAFF)
-    write_care(scene, jack, staff)
+    write_care(scene, demo_patient, staff_account)
 
 
 def _write_absences(session: Session, places: Sequence[Place], now: datetime) -> None:
@@ -124,20 +124,20 @@ def _plan(
     _plan_demo_patient(plan, places, patients, now)
     for email in FULL_TODAY:
         place = next(place for place in places if place.practitioner_email == email)
-        _plan_today(plan, place, _near(patients, place), now)
+        _plan_today(plan, place, _patients_near(patients, place), now)
     for place in places:
-        _plan_place(plan, place, _near(patients, place), now)
+        _plan_place(plan, place, _patients_near(patients, place), now)
     return plan
 
 
-def _near(patients: Sequence[Patient], place: Place) -> list[Patient | None]:
-    """Patients who live where the place is; some bookings of services are for nobody."""
-    near: list[Patient | None] = [
+def _patients_near(patients: Sequence[Patient], place: Place) -> list[Patient | None]:
+    """Return the patients in the time zone of a schedule; some services have no patient."""
+    patients_or_none: list[Patient | None] = [
         patient
         for patient in patients
         if (patient.time_zone or SYDNEY.key) == place.zone.key and patient.email != DEMO_PATIENT
     ]
-    return near if place.practitioner_id else [*near, None, None, None]
+    return patients_or_none if place.practitioner_id else [*patients_or_none, None, None, None]
 
 
 def _plan_demo_patient(
@@ -155,7 +155,7 @@ def _day(now: datetime, zone: ZoneInfo, days: int) -> Span:
 
 
 def _plan_today(plan: Plan, place: Place, patients: list[Patient | None], now: datetime) -> None:
-    """Every slot of today is taken; somebody has arrived."""
+    """Fill every slot of today; one patient has arrived."""
     starts = plan.starts(place, _day(now, place.zone, 0))
     present = tick_at(now)
     arrived = next((tick for tick in starts if tick + place.slot_ticks > present), starts[-1])
@@ -184,7 +184,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
         days=2, minutes=rng.randrange(20 * 24 * 60)
     )
     priority = _priority(appointment, rng)
-    # Specialists are booked with a referral; theirs are recorded like what is past.
+    # Booking a specialist needs a referral, so these appointments are imported like past ones.
     needs_referral = appointment.place.profession == Profession.SPECIALIST
     if appointment.status is Status.BOOKED and not needs_referral:
         booking_request = BookingRequest(
@@ -202,7 +202,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
         status=appointment.status,
         patient=appointment.patient,
         reason=appointment.reason,
-        status_reason="Cannot come" if appointment.status is Status.CANCELLED else None,
+        status_reason="Can't come" if appointment.status is Status.CANCELLED else None,
         priority=priority,
         created_at=booked,
     )
@@ -210,22 +210,24 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
 
 
 def _priority(appointment: Planned, rng: Random) -> Priority:
-    """Departments mark some of what they ask each other as urgent."""
+    """Return urgent for some of the requests between departments."""
     urgent = appointment.place.practitioner_id is None and rng.random() < 0.3
     return Priority.URGENT if urgent else Priority.ROUTINE
 
 
 def _write_ratings(session: Session, plan: Plan) -> None:
-    """Most patients rate whom they have seen, and where."""
-    newest: dict[tuple[Patient, str, int], Planned] = {}
+    """Write ratings by most patients of their practitioners and centres."""
+    last_appointments: dict[tuple[Patient, str, int], Planned] = {}
     for appointment in plan.appointments:
         if appointment.status is Status.FULFILLED and appointment.patient:
-            newest[appointment.patient, "centre_id", appointment.place.centre_id] = appointment
+            last_appointments[appointment.patient, "centre_id", appointment.place.centre_id] = (
+                appointment
+            )
             if appointment.place.practitioner_id:
-                newest[
+                last_appointments[
                     appointment.patient, "practitioner_id", appointment.place.practitioner_id
                 ] = appointment
-    for (patient, kind, subject), appointment in newest.items():
+    for (patient, kind, subject), appointment in last_appointments.items():
         if plan.rng.random() < MOST:
             session.add(_rating(patient, {kind: subject}, appointment.ends_at, plan.rng))
 

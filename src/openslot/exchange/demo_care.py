@@ -1,4 +1,4 @@
-"""What was recorded, referred, asked and favoured in the demonstration."""
+"""Health records, referrals, requests and favourites of the demonstration."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ from openslot.schedules.rules import Place
 FILE = Path(__file__).parent / "demo_data" / "care.json"
 YEAR = timedelta(days=365)
 MEDICATED = 0.4
-"""How many appointments to a GP end with a prescription."""
+"""The share of GP appointments that end with a prescription."""
 ANSWERED = 0.7
 
 
 class Care(BaseModel):
-    """What people write; ``notes`` by profession, requests as task and description."""
+    """Texts for the demonstration: notes by profession, requests as task and description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,8 +56,7 @@ class Care(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The appointments that were written, with what they were planned as, and whom the stage is
-    for."""
+    """Everything that the functions below need: the written appointments and their plan."""
 
     session: Session
     care: Care
@@ -67,13 +66,12 @@ class Scene:
     now: datetime
 
     def place_of(self, email: str) -> Place:
-        """Where a practitioner works."""
+        """Return the schedule of a practitioner."""
         return next(place for place in self.places if place.practitioner_email == email)
 
 
 def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
-    """Write all that is more than appointments, above all around the two that the demonstration is
-    tried as."""
+    """Write everything but appointments, most of it around the two demonstration accounts."""
     for planned, appointment in scene.appointments:
         if (
             appointment.status == Status.FULFILLED
@@ -84,19 +82,19 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
     _write_referrals(scene, patient)
     offered = _offered(scene.session)
     _write_requests(scene, offered)
-    _ask_openly(scene, offered)
+    _write_open_requests(scene, offered)
     _write_family(scene, patient)
     _write_favourites(scene, patient, staff)
-    _wait_for_earlier(scene, patient)
+    _write_waiting_entry(scene, patient)
 
 
 def read_care() -> Care:
-    """The texts."""
+    """Return the texts of the file."""
     return Care.model_validate_json(FILE.read_bytes())
 
 
 def _record(scene: Scene, planned: Planned, appointment: Appointment) -> None:
-    """A note of the appointment, and after some appointments to a GP a prescription."""
+    """Write a note of the appointment, and after some GP appointments a prescription."""
     profession = planned.place.profession or ""
     note = _entry(
         planned, appointment, EntryKind.NOTE, scene.rng.choice(scene.care.notes[profession])
@@ -123,7 +121,7 @@ def _entry(planned: Planned, appointment: Appointment, kind: EntryKind, text: st
 
 
 def _write_referrals(scene: Scene, patient: Patient) -> None:
-    """Every appointment to a specialist used a referral; one more waits to be booked."""
+    """Write a referral for every appointment with a specialist, and one to be booked."""
     gps = sorted(
         {
             place.practitioner_id
@@ -165,28 +163,29 @@ def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Ref
 
 
 def _write_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
-    """Appointments of services were asked for by other departments of the centre."""
+    """Write the requests of other departments for the appointments of services."""
     for planned, appointment in scene.appointments:
-        asked = offered.get(planned.place.schedule_id)
-        askers = _others(asked, offered) if asked else []
-        if asked is None or not askers:
+        schedule = offered.get(planned.place.schedule_id)
+        requesting_ids = _other_departments(schedule, offered) if schedule else []
+        if schedule is None or not requesting_ids:
             continue
-        request = _request(scene, asked, scene.rng.choice(askers), appointment.starts_at)
+        request = _request(scene, schedule, scene.rng.choice(requesting_ids), appointment.starts_at)
         request.status, request.appointment_id = Kept.ACCEPTED, appointment.id
         request.created_at = request.changed_at = appointment.created_at
         request.patient_id, request.priority = appointment.patient_id, appointment.priority
         if appointment.status == Status.FULFILLED:
             request.stars, request.rated_at = scene.rng.randint(3, 5), appointment.ends_at
-        _keep(scene, request)
+        _store_request(scene, request)
 
 
-def _ask_openly(scene: Scene, offered: Mapping[int, Schedule]) -> None:
-    """What waits for an answer in the department that the demonstration signs in to, and what
-    that department asked of others."""
+def _write_open_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
+    """Write unanswered requests to the demonstration's department, and one that it made."""
     centre, name = STAFF_AT
-    here = [one for one in offered.values() if one.centre.name == centre]
-    own = [one for one in here if one.department and one.department.name == name]
-    others = [one for one in here if one not in own]
+    here = [schedule for schedule in offered.values() if schedule.centre.name == centre]
+    own = [
+        schedule for schedule in here if schedule.department and schedule.department.name == name
+    ]
+    others = [schedule for schedule in here if schedule not in own]
     for number in range(6):
         asked, asker = (own[number % len(own)], others) if number < 5 else (others[0], own)
         starts = _first_free(scene, asked, days=1 + number // 2)
@@ -199,26 +198,26 @@ def _ask_openly(scene: Scene, offered: Mapping[int, Schedule]) -> None:
         request.created_at = request.changed_at = scene.now - timedelta(minutes=25 + 70 * number)
         if number == 4:
             request.status, request.proposed_at = Kept.PROPOSED, starts + timedelta(hours=1)
-            request.answer = "Everything is taken until then."
-        _keep(scene, request)
+            request.answer = "We're fully booked until then."
+        _store_request(scene, request)
 
 
-def _keep(scene: Scene, request: ServiceRequest) -> None:
-    """Write a request down, with the beginning of its story."""
+def _store_request(scene: Scene, request: ServiceRequest) -> None:
+    """Store a request with its first audit event."""
     scene.session.add(request)
     audit.record(
         scene.session, Topic.MADE, subject_of(request.id), by=SYSTEM.origin, now=request.created_at
     )
 
 
-def _others(asked: Schedule, offered: Mapping[int, Schedule]) -> list[int]:
-    """The other departments of the centre that offer something."""
-    there = {
-        one.department.id
-        for one in offered.values()
-        if one.department and one.centre.id == asked.centre.id
+def _other_departments(asked: Schedule, offered: Mapping[int, Schedule]) -> list[int]:
+    """Return the ids of the other departments of the centre with services."""
+    at_centre = {
+        schedule.department.id
+        for schedule in offered.values()
+        if schedule.department and schedule.centre.id == asked.centre.id
     }
-    return sorted(there - {asked.department.id if asked.department else 0})
+    return sorted(at_centre - {asked.department.id if asked.department else 0})
 
 
 def _request(scene: Scene, asked: Schedule, asker: int, starts: datetime) -> ServiceRequest:
@@ -235,17 +234,17 @@ def _request(scene: Scene, asked: Schedule, asker: int, starts: datetime) -> Ser
 
 
 def _first_free(scene: Scene, asked: Schedule, *, days: int) -> datetime | None:
-    """The first free start of a service from so many days on."""
+    """Return the first free start of a service at least ``days`` from now, or None."""
     places = {place.schedule_id: place for place in scene.places}
-    own = {asked.id: places[asked.id]}
+    schedule = {asked.id: places[asked.id]}
     begins = scene.now + timedelta(days=days)
     week = timedelta(days=7)
-    found = slots(scene.session, own, begins, begins + week, now=scene.now, limit=1)
-    return found[0].start if found else None
+    free_slots = slots(scene.session, schedule, begins, begins + week, now=scene.now, limit=1)
+    return free_slots[0].start if free_slots else None
 
 
 def _write_family(scene: Scene, patient: Patient) -> None:
-    """A daughter, who was seen once and will be seen again."""
+    """Write a dependent with an appointment to come."""
     details = PatientDetails(
         name=f"Lily {patient.name.split()[-1]}", born=date(scene.now.year - 7, 5, 14)
     )
@@ -254,7 +253,7 @@ def _write_family(scene: Scene, patient: Patient) -> None:
     scene.session.flush()
     place = scene.place_of("samuel@gmail.com")
     begins = scene.now + timedelta(days=6)
-    found = slots(
+    free_slots = slots(
         scene.session,
         {place.schedule_id: place},
         begins,
@@ -263,7 +262,7 @@ def _write_family(scene: Scene, patient: Patient) -> None:
         limit=1,
     )
     booking_request = BookingRequest(
-        place.schedule_id, found[0].start, place.slot_minutes, child.id, "School vaccines"
+        place.schedule_id, free_slots[0].start, place.slot_minutes, child.id, "School vaccines"
     )
     book(scene.session, SYSTEM, booking_request, now=scene.now - timedelta(days=3))
 
@@ -271,11 +270,11 @@ def _write_family(scene: Scene, patient: Patient) -> None:
 def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
     gp = scene.place_of("samuel@gmail.com")
     departments = {
-        one.department.id
-        for one in _offered(scene.session).values()
-        if one.department
-        and one.centre.name == STAFF_AT[0]
-        and one.department.name in ("Physiotherapy", "Podiatry")
+        schedule.department.id
+        for schedule in _offered(scene.session).values()
+        if schedule.department
+        and schedule.centre.name == STAFF_AT[0]
+        and schedule.department.name in ("Physiotherapy", "Podiatry")
     }
     scene.session.add_all(
         [
@@ -284,21 +283,21 @@ def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
             ),
             Favourite(account_id=patient.account_id, centre_id=gp.centre_id, since=scene.now),
             *(
-                Favourite(account_id=staff.id, department_id=one, since=scene.now)
-                for one in sorted(departments)
+                Favourite(account_id=staff.id, department_id=department_id, since=scene.now)
+                for department_id in sorted(departments)
             ),
         ]
     )
 
 
-def _wait_for_earlier(scene: Scene, patient: Patient) -> None:
-    """The patient would come earlier than to the last of the appointments that they have."""
-    own = [
+def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
+    """Put the patient on the waiting list, to replace the last of their appointments."""
+    upcoming = [
         (planned, appointment)
         for planned, appointment in scene.appointments
         if appointment.patient_id == patient.id and appointment.status == Status.BOOKED
     ]
-    planned, appointment = max(own, key=lambda pair: pair[1].starts_at)
+    planned, appointment = max(upcoming, key=lambda pair: pair[1].starts_at)
     scene.session.add(
         WaitingEntry(
             id=new_id(),
@@ -315,6 +314,6 @@ def _wait_for_earlier(scene: Scene, patient: Patient) -> None:
 
 
 def _offered(session: Session) -> dict[int, Schedule]:
-    """The bookable services of departments by their schedule."""
-    found = schedules.subjects(session, Schedule.service_id.is_not(None))
-    return {one.id: one for one in found}
+    """Return the bookable services of departments by schedule id."""
+    subjects = schedules.subjects(session, Schedule.service_id.is_not(None))
+    return {schedule.id: schedule for schedule in subjects}

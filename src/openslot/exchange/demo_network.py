@@ -1,4 +1,4 @@
-"""Invented centres, their departments, and practitioners with their hours."""
+"""The invented centres and departments, and the practitioners with their hours."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -30,7 +30,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 class Part(BaseModel):
-    """A part of the file of invented things; unknown fields are slips of the pen."""
+    """A part of the file; unknown fields are mistakes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class InventedDepartment(Part):
 
 
 class InventedCentre(Part):
-    """A centre; ``region`` is that of its public holidays."""
+    """A centre; ``region`` decides its public holidays."""
 
     name: str
     type: CentreType
@@ -61,7 +61,7 @@ class InventedCentre(Part):
 
 
 class InventedPractitioner(Part):
-    """A practitioner; ``places`` name a pattern of hours for each centre."""
+    """A practitioner; ``places`` are the names of a pattern of hours by centre."""
 
     name: str
     profession: Profession
@@ -75,7 +75,7 @@ class InventedPractitioner(Part):
 
 
 class InventedPatient(Part):
-    """A patient, who goes to centres in ``zone``."""
+    """A patient, who goes to centres in the time zone ``zone``."""
 
     name: str
     born: date
@@ -84,7 +84,7 @@ class InventedPatient(Part):
 
 
 class Invented(Part):
-    """The whole file; ``reasons`` of appointments by profession, and of services."""
+    """The whole file; ``reasons`` are those of appointments, by profession or "service"."""
 
     centres: tuple[InventedCentre, ...]
     patterns: Mapping[str, Mapping[str, str]]
@@ -94,12 +94,12 @@ class Invented(Part):
 
 
 def read_invented(file: Path) -> Invented:
-    """The invented network."""
+    """Return the contents of the file."""
     return Invented.model_validate_json(file.read_bytes())
 
 
 def email_of(name: str, domain: str) -> str:
-    """An address that an invented person could have."""
+    """Return an e-mail address for an invented person."""
     local = normalise(name).replace("ı", "i").replace(" ", ".")
     return f"{local}@{domain}"
 
@@ -107,7 +107,7 @@ def email_of(name: str, domain: str) -> str:
 def open_account(
     session: Session, email: str, name: str, role: Role, password_hash: str, *, now: datetime
 ) -> Account:
-    """A confirmed account."""
+    """Create a confirmed account."""
     new = NewAccount(email, name, password_hash, role, confirmed_at=now)
     return identity.create_account(session, new, by=SYSTEM.origin, now=now)
 
@@ -115,39 +115,42 @@ def open_account(
 def write_network(
     session: Session, invented: Invented, password_hash: str, *, now: datetime
 ) -> None:
-    """Centres with departments, then practitioners with logins and schedules."""
-    centres = {one.name: _write_centre(session, one, now) for one in invented.centres}
-    for number, person in enumerate(invented.practitioners):
-        _write_practitioner(session, person, number, password_hash, centres, invented, now)
+    """Write centres with departments, then practitioners with accounts and schedules."""
+    centres = {centre.name: _write_centre(session, centre, now) for centre in invented.centres}
+    for number, practitioner in enumerate(invented.practitioners):
+        _write_practitioner(session, practitioner, number, password_hash, centres, invented, now)
 
 
-def _write_centre(session: Session, one: InventedCentre, now: datetime) -> Centre:
+def _write_centre(session: Session, invented_centre: InventedCentre, now: datetime) -> Centre:
     details = CentreDetails(
-        name=one.name,
-        type=one.type,
-        suburb=one.suburb,
-        time_zone=one.zone,
-        address=one.address,
-        phone=one.phone,
-        email=f"reception@{normalise(one.name).replace(' ', '-')}.example",
-        business_number=one.number,
-        description=one.description,
-        holiday_region=one.region,
+        name=invented_centre.name,
+        type=invented_centre.type,
+        suburb=invented_centre.suburb,
+        time_zone=invented_centre.zone,
+        address=invented_centre.address,
+        phone=invented_centre.phone,
+        email=f"reception@{normalise(invented_centre.name).replace(' ', '-')}.example",
+        business_number=invented_centre.number,
+        description=invented_centre.description,
+        holiday_region=invented_centre.region,
     )
     centre = directory.create_centre(session, SYSTEM, details, now=now)
-    for department in one.departments:
+    for department in invented_centre.departments:
         _write_department(session, department, centre, now)
     return centre
 
 
 def _write_department(
-    session: Session, one: InventedDepartment, centre: Centre, now: datetime
+    session: Session, invented_department: InventedDepartment, centre: Centre, now: datetime
 ) -> None:
     details = DepartmentDetails(
-        name=one.name, description=one.description, phone=one.phone, email=one.email
+        name=invented_department.name,
+        description=invented_department.description,
+        phone=invented_department.phone,
+        email=invented_department.email,
     )
     department = directory.create_department(session, SYSTEM, centre.id, details, now=now)
-    for name in one.services:
+    for name in invented_department.services:
         service = directory.create_service(
             session, SYSTEM, department.id, ServiceDetails(name=name), now=now
         )
@@ -164,41 +167,47 @@ def _write_department(
 
 def _write_practitioner(
     session: Session,
-    one: InventedPractitioner,
+    invented_practitioner: InventedPractitioner,
     number: int,
     password_hash: str,
     centres: Mapping[str, Centre],
     invented: Invented,
     now: datetime,
 ) -> None:
-    email = email_of(one.name, "example.org")
-    account = open_account(session, email, one.name, Role.PRACTITIONER, password_hash, now=now)
+    email = email_of(invented_practitioner.name, "example.org")
+    account = open_account(
+        session, email, invented_practitioner.name, Role.PRACTITIONER, password_hash, now=now
+    )
     details = PractitionerDetails(
-        name=one.name,
-        profession=one.profession,
-        expertise=one.expertise,
+        name=invented_practitioner.name,
+        profession=invented_practitioner.profession,
+        expertise=invented_practitioner.expertise,
         provider_number=f"DEMO{number:04}",
         phone=f"02 7010 {1000 + number}",
         email=email,
-        languages=one.languages,
-        about=one.about,
-        either_place=one.either_place,
+        languages=invented_practitioner.languages,
+        about=invented_practitioner.about,
+        either_place=invented_practitioner.either_place,
     )
-    person = directory.create_practitioner(session, SYSTEM, details, now=now, account_id=account.id)
-    for centre, pattern in one.places.items():
+    practitioner = directory.create_practitioner(
+        session, SYSTEM, details, now=now, account_id=account.id
+    )
+    for centre, pattern in invented_practitioner.places.items():
         schedules.open_schedule(
             session,
             SYSTEM,
             centre_id=centres[centre].id,
-            practitioner_id=person.id,
-            details=ScheduleDetails(slot_minutes=one.slot, notice_minutes=one.notice),
+            practitioner_id=practitioner.id,
+            details=ScheduleDetails(
+                slot_minutes=invented_practitioner.slot, notice_minutes=invented_practitioner.notice
+            ),
             hours=_hours(invented.patterns[pattern]),
             now=now,
         )
 
 
 def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
-    """``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as weekly periods."""
+    """Yield ``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as weekly periods."""
     for days, periods in pattern.items():
         for day in _days(days):
             for period in periods.split():
@@ -207,7 +216,7 @@ def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
 
 
 def _days(text: str) -> Iterator[int]:
-    """``Mon-Fri`` or ``Tue Thu`` as weekdays."""
+    """Yield the weekdays of ``Mon-Fri`` or ``Tue Thu``."""
     for part in text.split():
         first, _, last = part.partition("-")
         yield from range(_DAYS.index(first), _DAYS.index(last or first) + 1)

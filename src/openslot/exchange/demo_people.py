@@ -1,4 +1,4 @@
-"""Invented patients, and the logins of staff and administrators."""
+"""Invented patients, and the accounts of staff and administrators."""
 
 from datetime import datetime
 
@@ -33,11 +33,12 @@ _FICTION = (
     "574 118",
     "574 632",
 )
-"""Mobile numbers that Australia's regulator keeps for fiction."""
+"""Mobile numbers that the Australian regulator (ACMA) reserves for fiction."""
 
 
 def open_logins(session: Session, password_hash: str, *, now: datetime) -> None:
-    """One login for a department's staff, one for a centre and one for the network."""
+    """Create an account for department staff, a centre administrator and a network
+    administrator."""
     for email, name, role, centre, department in (
         ("staff@demo.example", "Nora Demo", Role.STAFF, *STAFF_AT),
         ("centre@demo.example", "Carl Demo", Role.CENTRE_ADMIN, ADMINISTERED, None),
@@ -50,27 +51,29 @@ def open_logins(session: Session, password_hash: str, *, now: datetime) -> None:
 
 
 def _place(session: Session, centre: str, department: str | None) -> tuple[int, int | None]:
-    found = centre_by(session, Centre.name == centre)
-    if found is None:
+    centre_row = centre_by(session, Centre.name == centre)
+    if centre_row is None:
         raise LookupError(centre)
-    there = {one.name: one.id for one in departments(session, found.id)}
-    return found.id, there[department] if department else None
+    department_ids = {row.name: row.id for row in departments(session, centre_row.id)}
+    return centre_row.id, department_ids[department] if department else None
 
 
 def write_patients(
     session: Session, invented: Invented, password_hash: str, *, now: datetime
 ) -> None:
-    """Patients with logins; each has a time zone, near whose centres they live."""
-    for number, one in enumerate(invented.patients):
-        email = email_of(one.name, "example.com")
-        account = open_account(session, email, one.name, Role.PATIENT, password_hash, now=now)
+    """Write patients with accounts; each lives near the centres of a time zone."""
+    for number, invented_patient in enumerate(invented.patients):
+        email = email_of(invented_patient.name, "example.com")
+        account = open_account(
+            session, email, invented_patient.name, Role.PATIENT, password_hash, now=now
+        )
         details = PatientDetails(
-            name=one.name,
-            born=one.born,
+            name=invented_patient.name,
+            born=invented_patient.born,
             email=email,
             phone=f"0491 {_FICTION[number % len(_FICTION)]}",
             medicare_number=f"20000{number:04}1",
-            time_zone=one.zone,
-            language=one.language,
+            time_zone=invented_patient.zone,
+            language=invented_patient.language,
         )
         directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)

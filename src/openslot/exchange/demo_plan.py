@@ -1,4 +1,4 @@
-"""Who sees whom when in the demonstration: pure choices that never clash."""
+"""The plan of the demonstration's appointments, without any overlap."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from openslot.schedules.rules import Place, open_ticks
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An appointment that fits; ``patient`` is None where a department asks another."""
+    """A planned appointment; ``patient`` is None for requests between departments."""
 
     place: Place
     patient: Patient | None
@@ -34,23 +34,23 @@ class Planned:
 
     @property
     def starts_at(self) -> datetime:
-        """When it starts."""
+        """The start."""
         return instant_of(self.tick)
 
     @property
     def minutes(self) -> int:
-        """One slot."""
+        """The length: one slot."""
         return self.place.slot_minutes
 
     @property
     def ends_at(self) -> datetime:
-        """When it ends."""
+        """The end."""
         return self.starts_at + timedelta(minutes=self.minutes)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is planned over ``window``; ``busy`` are the taken ticks of each diary."""
+    """The appointments planned in ``window``; ``busy`` are the taken ticks of each diary."""
 
     rng: Random
     window: Window
@@ -63,19 +63,18 @@ class Plan:
         self.busy = defaultdict(int, self.busy)
 
     def starts(self, place: Place, within: Span) -> list[int]:
-        """The free starts of a place, as ticks."""
+        """Return the free starts of a schedule, in ticks."""
         free = open_ticks(place, self.window) & ~self.busy[place.closures_id]
         for diary_id in place.claimed_ids:
             free &= ~self.busy[diary_id]
-        found = starts_of_runs(free, place.slot_ticks)
-        found &= grid(place.slot_minutes, place.zone, self.window)
-        return [self.window.start + bit for bit in bits(found & mask_of([within], self.window))]
+        starts = starts_of_runs(free, place.slot_ticks)
+        starts &= grid(place.slot_minutes, place.zone, self.window)
+        return [self.window.start + bit for bit in bits(starts & mask_of([within], self.window))]
 
     def add(
         self, place: Place, patients: Sequence[Patient | None], tick: int, status: Status
     ) -> bool:
-        """Plan an appointment for the first of ``patients`` who is free then; whether there is
-        one."""
+        """Plan an appointment for the first free patient; return False if there is none."""
         mask = ones(place.slot_ticks) << (tick - self.window.start)
         if any(self.busy[diary_id] & mask for diary_id in place.claimed_ids):
             return False
@@ -93,7 +92,7 @@ class Plan:
         statuses: Iterator[Status],
         count: int,
     ) -> None:
-        """Plan up to ``count`` appointments at random free starts, each with somebody else."""
+        """Plan up to ``count`` appointments at random free starts, each with a random patient."""
         starts = self.starts(place, within)
         for tick in self.rng.sample(starts, min(count, len(starts))):
             order = self.rng.sample(patients, len(patients))
@@ -102,8 +101,8 @@ class Plan:
     def _is_free(self, place: Place, patient: Patient | None, tick: int, mask: int) -> bool:
         if patient is None:
             return True
-        seen = (patient.diary_id, place.diary_id, local_date(place, instant_of(tick)))
-        return seen not in self._days and not self.busy[patient.diary_id] & mask
+        practitioner_day = (patient.diary_id, place.diary_id, local_date(place, instant_of(tick)))
+        return practitioner_day not in self._days and not self.busy[patient.diary_id] & mask
 
     def _take(
         self, place: Place, patient: Patient | None, tick: int, mask: int, status: Status

@@ -1,4 +1,5 @@
-"""The documents of the Medical Services Manager, as MongoDB exports them: one JSON a line."""
+"""The documents of the Medical Services Manager, as exported by MongoDB: one JSON document a
+line."""
 
 import hashlib
 import re
@@ -28,13 +29,13 @@ from openslot.exchange.reading import Document
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 MOST_ITERATIONS = 5_000_000
-"""A hash that takes longer than this to check would only keep the sign-in busy."""
+"""The most iterations of a hash; checking more would take too long at sign-in."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _object_id(value: object) -> str:
-    """``{"$oid": "5bc7…"}``, or the id itself."""
+    """Return the id in ``{"$oid": "5bc7…"}``, or the id itself."""
     text = value.get("$oid") if isinstance(value, dict) else value
     if not isinstance(text, str) or not re.fullmatch(r"[\w.-]{1,50}", text, re.ASCII):
         raise refuse('Enter an id such as {"$oid": "5bc720000000000000000001"}.')
@@ -42,39 +43,40 @@ def _object_id(value: object) -> str:
 
 
 def _instant(value: object) -> datetime:
-    """``{"$date": "2019-02-22T20:33:15.358Z"}``, or milliseconds since 1970."""
-    inside: Any = value.get("$date") if isinstance(value, dict) else value
-    number: Any = inside.get("$numberLong") if isinstance(inside, dict) else inside
+    """Return the instant in ``{"$date": "2019-02-22T20:33:15.358Z"}``, or in milliseconds since
+    1970."""
+    date: Any = value.get("$date") if isinstance(value, dict) else value
+    date_or_number: Any = date.get("$numberLong") if isinstance(date, dict) else date
     try:
-        if isinstance(number, str) and not number.lstrip("-").isdecimal():
-            found = datetime.fromisoformat(number)
+        if isinstance(date_or_number, str) and not date_or_number.lstrip("-").isdecimal():
+            instant = datetime.fromisoformat(date_or_number)
         else:
-            found = _EPOCH + timedelta(milliseconds=int(number))
-        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            instant = _EPOCH + timedelta(milliseconds=int(date_or_number))
+        instant = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise refuse('Enter a date such as {"$date": "2019-02-22T20:33:15Z"}.') from None
-    return _in_our_time(found)
+    return _check_year(instant)
 
 
-def _in_our_time(found: datetime) -> datetime:
-    if not FIRST_YEAR < found.year < LAST_YEAR:
+def _check_year(instant: datetime) -> datetime:
+    if not FIRST_YEAR < instant.year < LAST_YEAR:
         raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
-    return found
+    return instant
 
 
 def _wall_clock(value: object) -> datetime:
-    """``23-02-2019 20:30`` on the centre's own clock, so without a zone here."""
+    """Return ``23-02-2019 20:30`` of the centre's own clock, without a time zone."""
     try:
-        found = datetime.strptime(str(value).strip(), "%d-%m-%Y %H:%M")  # noqa: DTZ007 - wall clock
+        wall_clock = datetime.strptime(str(value).strip(), "%d-%m-%Y %H:%M")  # noqa: DTZ007 - wall clock
     except ValueError:
         raise refuse("Enter a date and time such as 23-02-2019 20:30.") from None
-    if found.minute % 5:
+    if wall_clock.minute % 5:
         raise refuse("Enter a time in steps of 5 minutes.")
-    return _in_our_time(found)
+    return _check_year(wall_clock)
 
 
 def _flag(value: object) -> bool:
-    """What a check box left behind."""
+    """Return the value of a check box."""
     if value in (None, "", False, "off"):
         return False
     if value in (True, "on"):
@@ -83,7 +85,7 @@ def _flag(value: object) -> bool:
 
 
 def _password_hash(value: str) -> str:
-    """A hash that Werkzeug made with PBKDF2, which sign-in can check."""
+    """Check that this is a PBKDF2 hash by Werkzeug, which sign-in can verify."""
     match = re.fullmatch(r"pbkdf2:(sha\d+):(\d{1,9})\$[!-#%-~]{1,64}\$([0-9a-f]+)", value, re.ASCII)
     if (
         match is None
@@ -91,12 +93,12 @@ def _password_hash(value: str) -> str:
         or not 1 <= int(match[2]) <= MOST_ITERATIONS
         or len(value) > 255
     ):
-        raise refuse("This is no password hash of the form pbkdf2:sha256:50000$salt$hash.")
+        raise refuse("Enter a password hash such as pbkdf2:sha256:50000$salt$hash.")
     return value
 
 
 def _suburb(value: object) -> object:
-    """``Naas`` of ``Naas, Co Kildare``."""
+    """Return ``Naas`` of ``Naas, Co Kildare``."""
     return value.partition(",")[0] if isinstance(value, str) else value
 
 
@@ -111,27 +113,27 @@ Suburb = Annotated[Line, BeforeValidator(_suburb)]
 
 
 class Part(BaseModel):
-    """A document or a part of one; fields that are not named here are passed over."""
+    """A document or a part of one; fields that are not named here are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Contact(Part):
-    """How to reach somebody."""
+    """The phone number and e-mail address of a department."""
 
     phone: OptionalPhone = None
     email: OptionalEmail = None
 
 
 class UserContact(Part):
-    """How to reach a user, who signs in with the e-mail."""
+    """The phone number of a user, and the e-mail address for signing in."""
 
     phone: OptionalPhone = None
     email: Email
 
 
 class Site(Part):
-    """Where a department is, and the telephone of that place."""
+    """The place of a department, and its phone number there."""
 
     location: Name
     phone: OptionalPhone = None
@@ -163,7 +165,7 @@ class DepartmentDocument(Part):
 
 
 class UserDocument(Part):
-    """Somebody who works in a department."""
+    """A member of staff of a department."""
 
     external_id: ObjectId = Field(alias="_id")
     name: Name = Field(alias="username")
@@ -175,7 +177,7 @@ class UserDocument(Part):
 
     @property
     def email(self) -> str:
-        """What the user signs in with."""
+        """The e-mail address for signing in."""
         return self.contacts[0].email
 
 
@@ -201,19 +203,19 @@ KINDS: Mapping[str, type[Part]] = {
     "site_info": FacilityDocument,
     "dept_name": DepartmentDocument,
 }
-"""The field by which each kind of document is known; the first that is there decides."""
+"""The fields that identify each type of document; the first that is there decides."""
 
 
 def kind_of_document(document: Document) -> type[Part] | None:
-    """What a document describes, by its fields; None where they are not known."""
+    """Return the type of a document, or None if it is not known."""
     return next((KINDS[name] for name in KINDS if name in document.fields), None)
 
 
 def check_document(document: Document, problems: Problems) -> Part | None:
-    """The document with all fields checked; None, with the problems noted, where one is wrong."""
+    """Return the checked document, or None after adding its problems."""
     kind = kind_of_document(document)
     if kind is None:
-        sentence = f"This document has none of the fields {', '.join(KINDS)}, so it is not known."
+        sentence = f"This document can't be imported: it has none of the fields {', '.join(KINDS)}."
         problems.add(document.source, None, sentence)
         return None
     try:
@@ -225,16 +227,16 @@ def check_document(document: Document, problems: Problems) -> Part | None:
 
 
 def _refusals(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """(field, sentence) of each refusal.
+    """Yield (field, sentence) for each error.
 
-    A list whose only entry is refused counts as too short besides, which helps nobody.
+    Pydantic also reports a list as too short if its only entry is refused; that error is dropped.
     """
-    found = [
+    errors = [
         (item["type"] == "too_short", *refusal)
         for item, refusal in zip(error.errors(), refusals(error), strict=True)
     ]
-    for too_short, field, sentence in found:
+    for too_short, field, sentence in errors:
         if not too_short:
             yield field, sentence
-        elif not any(other.startswith(f"{field}.") for _, other, _ in found):
+        elif not any(other.startswith(f"{field}.") for _, other, _ in errors):
             yield field, "Enter at least one."

@@ -1,4 +1,4 @@
-"""A patient's whole history, to take along: gathered, and as a document for programs."""
+"""A patient's whole health record for download: the contents, and a JSON document."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ from openslot.referrals.queries import Letter
 
 FORMAT = "openslot-history"
 VERSION = 1
-"""Rises when a field changes its meaning or goes; new fields may come without it."""
+"""Raised when a field is removed or changes its meaning; new fields do not raise it."""
 
 LETTER_READ = "referral.read"
 WHAT = {READ: "history", Topic.EMERGENCY.value: "emergency-access", LETTER_READ: "referral"}
-"""What somebody did to a history or to a letter of it, by the audit's word."""
+"""The document's word for each audit action on a health record or its referrals."""
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that there is of a patient, each list newest first."""
+    """Everything about a patient, each list with the newest first."""
 
     patient: Patient
     records: Sequence[Record]
@@ -46,7 +46,7 @@ class History:
 
 
 def whole(session: Session, patient_id: UUID, *, now: datetime) -> History:
-    """Everything in a history; a constant number of statements."""
+    """Return everything in a health record; a constant number of statements."""
     letters = referrals.of_patient(session, patient_id)
     return History(
         patient=directory.patient(session, patient_id),
@@ -62,7 +62,10 @@ def whole(session: Session, patient_id: UUID, *, now: datetime) -> History:
 def looks(
     session: Session, patient_id: UUID, *, besides: UUID, after: keyset.Key | None, limit: int
 ) -> list[Look]:
-    """Who but the account ``besides`` looked into a history, newest first; three statements."""
+    """Return the access events of a record, the newest first; three statements.
+
+    Those of the account ``besides`` are left out.
+    """
     letters = referrals.of_patient(session, patient_id)
     return _looks(session, patient_id, letters, besides=besides, after=after, limit=limit)
 
@@ -70,7 +73,10 @@ def looks(
 def _looks(
     session: Session, patient_id: UUID, letters: Sequence[Letter], **more: Any
 ) -> list[Look]:
-    subjects = [subject_of(patient_id), *(referring.subject_of(one.referral.id) for one in letters)]
+    subjects = [
+        subject_of(patient_id),
+        *(referring.subject_of(letter.referral.id) for letter in letters),
+    ]
     return queries.reads_of(session, subjects, list(WHAT), **more)
 
 
@@ -78,27 +84,27 @@ def _looks(
 
 
 def document(history: History) -> Document:
-    """The history as JSON; docs/history.md describes every field.
+    """Return the health record as JSON; docs/history.md describes every field.
 
-    Instants bear the offset of the centre where it was, and its zone beside them; where there
-    was no centre they are in UTC.
+    Instants have the offset of their centre, with its time zone in a field of its own; without a
+    centre they are in UTC.
     """
     patient = history.patient
     return {
         "format": FORMAT,
         "version": VERSION,
-        "created": _at(history.now, None),
+        "created": _iso(history.now, None),
         "patient": {
             "id": str(patient.id),
             "name": patient.name,
             "born": patient.born.isoformat() if patient.born else None,
             "medicare_number": patient.medicare_number,
         },
-        "entries": [_entry(one) for one in history.records],
-        "appointments": [_appointment(one) for one in history.appointments],
-        "referrals": [_referral(one, history.now) for one in history.letters],
-        "emergency_accesses": [_emergency(one) for one in history.emergencies],
-        "reads": [_look(one) for one in history.looks],
+        "entries": [_entry(record) for record in history.records],
+        "appointments": [_appointment(appointment) for appointment in history.appointments],
+        "referrals": [_referral(letter, history.now) for letter in history.letters],
+        "emergency_accesses": [_emergency(opened) for opened in history.emergencies],
+        "reads": [_access_event(look) for look in history.looks],
     }
 
 
@@ -120,40 +126,39 @@ def _entry(record: Record) -> Document:
 
 
 def _appointment(appointment: Appointment) -> Document:
-    one = appointment
     return {
-        "id": str(one.id),
-        "status": one.status,
-        **_when(appointment.centre, start=one.starts_at, end=one.ends_at),
+        "id": str(appointment.id),
+        "status": appointment.status,
+        **_when(appointment.centre, start=appointment.starts_at, end=appointment.ends_at),
         "centre": _centre(appointment.centre),
         "practitioner": _person(appointment.practitioner),
         "service": appointment.service.name if appointment.service else None,
         "department": appointment.department.name if appointment.department else None,
-        "reason": one.reason,
-        "referral": _id(one.referral_id),
+        "reason": appointment.reason,
+        "referral": _id(appointment.referral_id),
     }
 
 
 def _referral(letter: Letter, now: datetime) -> Document:
-    one = letter.referral
-    answer = {"text": one.answer, "at": _at(one.answered_at, None)} if one.answer else None
+    referral = letter.referral
+    answer = (
+        {"text": referral.answer, "at": _iso(referral.answered_at, None)}
+        if referral.answer
+        else None
+    )
     return {
-        "id": str(one.id),
+        "id": str(referral.id),
         "status": letter.state(now).value,
-        "sent": _at(one.sent_at, None),
-        "expires": _at(one.expires_at, None),
-        "revoked": _at(one.revoked_at, None),
+        "sent": _iso(referral.sent_at, None),
+        "expires": _iso(referral.expires_at, None),
+        "revoked": _iso(referral.revoked_at, None),
         "author": _person(letter.gp),
         "to": _person(letter.addressee),
-        "to_expertise": one.expertise,
-        "letter": one.letter,
+        "to_expertise": referral.expertise,
+        "letter": referral.letter,
         "answer": answer,
-        "appointment": _id(_appointment_id(letter.appointment)),
+        "appointment": _id(letter.appointment.id if letter.appointment else None),
     }
-
-
-def _appointment_id(appointment: Appointment | None) -> UUID | None:
-    return appointment.id if appointment else None
 
 
 def _emergency(opened: Opened) -> Document:
@@ -161,14 +166,14 @@ def _emergency(opened: Opened) -> Document:
         "id": str(opened.access.id),
         "practitioner": _person(opened.practitioner),
         "reason": opened.access.reason,
-        "from": _at(opened.access.starts_at, None),
-        "until": _at(opened.access.ends_at, None),
+        "from": _iso(opened.access.starts_at, None),
+        "until": _iso(opened.access.ends_at, None),
     }
 
 
-def _look(look: Look) -> Document:
+def _access_event(look: Look) -> Document:
     return {
-        "at": _at(look.event.at, None),
+        "at": _iso(look.event.at, None),
         "what": WHAT[look.event.action],
         "how": look.how,
         "name": look.name,
@@ -187,10 +192,10 @@ def _centre(centre: Centre | None) -> Document | None:
 
 def _when(centre: Centre | None, **instants: datetime) -> Document:
     zone = centre.time_zone if centre else None
-    return {**{name: _at(at, zone) for name, at in instants.items()}, "time_zone": zone or "UTC"}
+    return {**{name: _iso(at, zone) for name, at in instants.items()}, "time_zone": zone or "UTC"}
 
 
-def _at(at: datetime | None, zone: str | None) -> str | None:
+def _iso(at: datetime | None, zone: str | None) -> str | None:
     return at.astimezone(ZoneInfo(zone) if zone else UTC).isoformat() if at else None
 
 

@@ -1,4 +1,4 @@
-"""A patient's whole history as a PDF: text that can be selected, on A4, with numbered pages."""
+"""A patient's whole health record as a PDF: selectable text on A4, with page numbers."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,21 +30,21 @@ SMALL, NORMAL, HEADING, TITLE = 8.5, 10, 13, 18
 """Points."""
 GREY, BLACK, SHADE, HAIR = (75, 92, 99), (19, 36, 42), (233, 239, 239), (200, 212, 214)
 
-# It says for each letter that the font lacks that it lacks it.
+# It warns of each character that the font does not have.
 logging.getLogger("fpdf").setLevel(logging.ERROR)
 
 
 def pdf(history: History, *, language: Language, zone: ZoneInfo, network: str) -> bytes:
-    """The PDF; times without a centre are in ``zone``.
+    """Return the PDF; times without a centre are in ``zone``.
 
-    What the font has no letters for, such as Chinese, shows as boxes: the document for
-    programs has it.
+    Characters that the font does not have, such as Chinese, appear as boxes; the JSON document has
+    them.
     """
-    return _Paper(history, language, zone, network).made()
+    return _Paper(history, language, zone, network).written()
 
 
 class _Sheets(FPDF):
-    """Pages that each bear the same line at their foot."""
+    """Pages with the same line at the bottom."""
 
     foot = ""
 
@@ -57,7 +57,7 @@ class _Sheets(FPDF):
 
 
 class _Paper:
-    """The document while it is written."""
+    """The PDF while it is written."""
 
     def __init__(self, history: History, language: Language, zone: ZoneInfo, network: str) -> None:
         self.history, self.language, self.zone = history, language, zone
@@ -71,11 +71,11 @@ class _Paper:
         self.sheets.set_creator(network)
         self.sheets.set_lang(str(language.locale).replace("_", "-"))
         self.sheets.set_creation_date(history.now)
-        made = formats.day_long(language, history.now, zone, year=True)
-        self.sheets.foot = f"{history.patient.name} · {made} · {network}"
+        date = formats.day_long(language, history.now, zone, year=True)
+        self.sheets.foot = f"{history.patient.name} · {date} · {network}"
 
-    def made(self) -> bytes:
-        """All of it."""
+    def written(self) -> bytes:
+        """Write all sections and return the PDF."""
         self.sheets.add_page()
         self._head()
         self._entries()
@@ -96,10 +96,10 @@ class _Paper:
             self._text(self.say("Born %(day)s", day=born))
         if patient.medicare_number:
             self._text(self.say("Medicare number %(number)s", number=patient.medicare_number))
-        made = formats.day_time(self.language, self.history.now, self.zone, year=True)
+        created = formats.day_time(self.language, self.history.now, self.zone, year=True)
         city = formats.zone_city(self.language, self.zone)
-        self._text(self.say("As of %(when)s, %(zone)s", when=made, zone=city), quiet=True)
-        self._text(self.say("Times are those of the centre where it was."), quiet=True)
+        self._text(self.say("As of %(when)s, %(zone)s", when=created, zone=city), quiet=True)
+        self._text(self.say("Times are in the time zone of each centre."), quiet=True)
 
     def _entries(self) -> None:
         self._heading(self.say("Notes and medication"), self.history.records)
@@ -132,13 +132,13 @@ class _Paper:
     def _appointments(self) -> None:
         self._heading(self.say("Appointments"), self.history.appointments)
         self._table(
-            [self.say("When"), self.say("With"), self.say("Where"), self.say("State")],
+            [self.say("When"), self.say("With"), self.say("Where"), self.say("Status")],
             (27, 26, 34, 13),
-            (self._appointment(one) for one in self.history.appointments),
+            (self._appointment(appointment) for appointment in self.history.appointments),
         )
 
     def _appointment(self, appointment: Appointment) -> list[str]:
-        words = {
+        status_labels = {
             Status.BOOKED: self.say("Booked"),
             Status.ARRIVED: self.say("Arrived"),
             Status.FULFILLED: self.say("Completed"),
@@ -152,7 +152,7 @@ class _Paper:
             self._when(appointment.starts_at, appointment.centre.time_zone),
             ", ".join(filter(None, [appointment.with_whom, profession or department])),
             appointment.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
-            words.get(appointment.status, appointment.status.value),
+            status_labels.get(appointment.status, appointment.status.value),
         ]
 
     def _letters(self) -> None:
@@ -162,75 +162,75 @@ class _Paper:
                 self._letter(letter)
 
     def _letter(self, letter: Letter) -> None:
-        one = letter.referral
-        to = letter.addressee.name if letter.addressee else one.expertise or ""
+        referral = letter.referral
+        to = letter.addressee.name if letter.addressee else referral.expertise or ""
         self._text(self.say("From %(gp)s to %(name)s", gp=letter.gp.name, name=to), bold=True)
-        words = {
+        state_labels = {
             State.SENT: self.say("To be booked"),
             State.USED: self.say("Used"),
             State.REVOKED: self.say("Revoked"),
-            State.EXPIRED: self.say("Run out"),
+            State.EXPIRED: self.say("Expired"),
         }
-        sent = self._when(one.sent_at or one.created_at, None)
-        self._text(f"{sent} · {words[letter.state(self.history.now)]}", quiet=True)
-        self._text(one.letter)
-        if one.answer:
+        sent = self._when(referral.sent_at or referral.created_at, None)
+        self._text(f"{sent} · {state_labels[letter.state(self.history.now)]}", quiet=True)
+        self._text(referral.letter)
+        if referral.answer:
             self._text(self.say("Answer"), bold=True, size=SMALL)
-            self._text(one.answer)
+            self._text(referral.answer)
 
     def _emergencies(self) -> None:
-        found = self.history.emergencies
-        self._heading(self.say("Emergency access"), found)
+        emergencies = self.history.emergencies
+        self._heading(self.say("Emergency access"), emergencies)
         self._table(
             [self.say("When"), self.say("Who"), self.say("Why")],
             (32, 26, 42),
-            (self._emergency(one) for one in found),
+            (self._emergency(opened) for opened in emergencies),
         )
 
     def _emergency(self, opened: Opened) -> list[str]:
         from_ = self._when(opened.access.starts_at, None)
         until = self._when(opened.access.ends_at, None)
-        who = f"{opened.practitioner.name}, {opened.practitioner.profession}"
+        practitioner = f"{opened.practitioner.name}, {opened.practitioner.profession}"
         span = self.say("%(start)s to %(end)s", start=from_, end=until)
-        return [span, who, opened.access.reason]
+        return [span, practitioner, opened.access.reason]
 
     def _looks(self) -> None:
         self._heading(self.say("Who read this record"), self.history.looks)
         self._table(
             [self.say("When"), self.say("Who"), self.say("Why")],
             (30, 35, 35),
-            (self._look(one) for one in self.history.looks),
+            (self._look(look) for look in self.history.looks),
         )
 
     def _look(self, look: Look) -> list[str]:
         profession = look.practitioner.profession if look.practitioner else None
-        who = ", ".join(
-            filter(None, [look.name or self.say("An account since deleted"), profession])
-        )
-        return [self._when(look.event.at, None), who, self._why(look)]
+        reader = ", ".join(filter(None, [look.name or self.say("Deleted account"), profession]))
+        return [self._when(look.event.at, None), reader, self._why(look)]
 
     def _why(self, look: Look) -> str:
         if look.event.action == LETTER_READ:
-            return self.say("Read a referral letter")
+            return self.say("Read a referral")
         if look.event.action == Topic.EMERGENCY:
-            return self.say("Opened it in an emergency")
-        words = {
-            Access.OWN.value: self.say("The patient, or who cares for them"),
+            return self.say("Opened the record in an emergency")
+        reasons = {
+            Access.OWN.value: self.say("The patient or their carer"),
             Access.CARE.value: self.say("Has or had an appointment with the patient"),
-            Access.SELF_BOOKED.value: self.say("Made the appointment with the patient themselves"),
+            Access.SELF_BOOKED.value: self.say(
+                "Booked the appointment with the patient themselves"
+            ),
             Access.EMERGENCY.value: self.say("Emergency access"),
         }
-        return words.get(look.how or "", "")
+        return reasons.get(look.how or "", "")
 
     # Pieces
 
-    def _heading(self, text: str, found: Sequence[object]) -> None:
+    def _heading(self, text: str, items: Sequence[object]) -> None:
         self.sheets.ln(LINE)
         if self.sheets.will_page_break(4 * LINE):
             self.sheets.add_page()
         self._text(text, size=HEADING, bold=True)
-        if not found:
-            self._text(self.say("Nothing."), quiet=True)
+        if not items:
+            self._text(self.say("None"), quiet=True)
 
     def _text(
         self, text: str, *, size: float = NORMAL, bold: bool = False, quiet: bool = False
@@ -244,7 +244,7 @@ class _Paper:
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """One thing of a list, with room after it; its head does not end a page."""
+        """Keep the head of an entry off the end of a page, and leave space after the entry."""
         if self.sheets.will_page_break(4 * LINE):
             self.sheets.add_page()
         yield
@@ -253,7 +253,7 @@ class _Paper:
     def _table(
         self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]
     ) -> None:
-        """Rows under a head, which each new page repeats; nothing where there are none."""
+        """Write a table whose head is repeated on each page; nothing without rows."""
         cells = list(rows)
         if not cells:
             return
@@ -270,7 +270,7 @@ class _Paper:
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             headings_style=FontFace(emphasis="BOLD", fill_color=SHADE),
         ):
-            pass  # the rows are given already; the table is drawn at the end of the block
+            pass  # the table is drawn at the end of the block
 
     def _when(self, at: datetime, zone: str | None) -> str:
         return formats.day_time(self.language, at, zone or self.zone, year=True, short=True)

@@ -1,11 +1,11 @@
-"""What an import did: how many rows of each kind were created, changed and unchanged."""
+"""The result of an import: rows created, changed and unchanged, by kind."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """What a row meant for what was there."""
+    """The effect of a row on what was there."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -14,27 +14,27 @@ class Effect(StrEnum):
 
 @dataclass(slots=True)
 class Outcome:
-    """Counts by kind of thing, and what was left out."""
+    """Counts by kind, and notices of what was left out."""
 
     counts: dict[str, dict[Effect, int]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def count(self, kind: str, effect: Effect, number: int = 1) -> None:
-        """Add to the count of one kind, such as ``patients``."""
+        """Add to the count of one kind, for example ``patients``."""
         row = self.counts.setdefault(kind, dict.fromkeys(Effect, 0))
         row[effect] += number
 
     def total(self, effect: Effect) -> int:
-        """How many rows of any kind had this effect."""
+        """Return the number of rows of all kinds with this effect."""
         return sum(row[effect] for row in self.counts.values())
 
     def __str__(self) -> str:
         return ", ".join(f"{self.total(effect)} {effect}" for effect in Effect)
 
     def lines(self) -> list[str]:
-        """A line for each kind, and one for all."""
+        """Return a line for each kind, and one for the total."""
         kinds = [
             f"{kind}: " + ", ".join(f"{row[effect]} {effect}" for effect in Effect)
             for kind, row in self.counts.items()
         ]
-        return [*kinds, f"in all: {self}"]
+        return [*kinds, f"total: {self}"]

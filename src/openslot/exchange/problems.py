@@ -1,4 +1,4 @@
-"""What is wrong with files that are to be imported: all of it, each with its place."""
+"""The problems of files to import, each with its place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from openslot.core.errors import Invalid
 
 SHOWN = 200
-"""A report lists so many problems at most; the rest is counted."""
+"""The most problems that a report lists; the others are counted."""
 
 
 LONGEST = 500
-"""Characters of one line of a report."""
+"""The most characters of a line of a report."""
 
 
 def printable(text: str) -> str:
-    """``text`` so that a terminal shows it and does nothing else."""
+    """Return ``text`` cut to LONGEST and without control characters, safe for a terminal."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something stands; ``line`` 0 means the file as a whole."""
+    """A place in a file; line 0 is the file as a whole."""
 
     file: str
     line: int = 0
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to put right; ``column`` is the CSV column or the document's field."""
+    """A problem to correct; ``column`` is the CSV column or the document's field."""
 
     source: Source
     column: str | None
@@ -45,13 +45,13 @@ class Problem:
 
 @dataclass(slots=True)
 class Problems:
-    """Collects problems, so that all are told and not the first alone."""
+    """A collection of problems, so that all are reported together."""
 
     found: list[Problem] = field(default_factory=list)
     _places: set[tuple[Source, str]] = field(default_factory=set)
 
     def add(self, source: Source, column: str | None, sentence: str) -> None:
-        """Note a problem and go on; one cell is complained of once."""
+        """Add a problem; only the first of each cell is kept."""
         if column is not None:
             if (source, column) in self._places:
                 return
@@ -59,7 +59,7 @@ class Problems:
         self.found.append(Problem(source, column, sentence))
 
     def refuse_if_any(self) -> None:
-        """ImportRefused with all that was noted, by file and line."""
+        """Raise ImportRefused with all problems, by file and line."""
         if self.found:
             raise ImportRefused(sorted(self.found, key=_place))
 
@@ -69,7 +69,7 @@ def _place(problem: Problem) -> tuple[str, int]:
 
 
 class ImportRefused(Invalid):
-    """Nothing was imported. Problems found: {count}. Put them right and import again.
+    """Nothing was imported. Problems found: {count}. Correct them and import again.
 
     Raised with ``problems`` before anything is written.
     """
@@ -79,7 +79,7 @@ class ImportRefused(Invalid):
         super().__init__(count=len(problems))
 
     def report(self, *, shown: int = SHOWN) -> list[str]:
-        """The problems line by line, ``shown`` at most, and what they mean."""
+        """Return up to ``shown`` problems and a summary, a line each."""
         lines = [str(problem) for problem in self.problems[:shown]]
         left = len(self.problems) - shown
         if left > 0:

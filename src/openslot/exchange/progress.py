@@ -1,4 +1,4 @@
-"""How long work tells whoever waits how far it is."""
+"""Progress of long work."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
@@ -7,22 +7,22 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Something that shows progress; the command line has a bar and plain lines."""
+    """A display of progress; the command line has a bar and plain lines."""
 
     def say(self, sentence: str) -> None:
         """Show a line."""
 
     def track(self, what: str, items: Iterable[T], total: int) -> Iterator[T]:
-        """The same items, while it is shown how many of ``total`` were taken."""
+        """Yield the items and show how many of ``total`` are done."""
         ...
 
 
 class Silent:
-    """Shows nothing."""
+    """A display that shows nothing."""
 
     def say(self, sentence: str) -> None:
         """Show nothing."""
 
     def track(self, what: str, items: Iterable[T], total: int) -> Iterator[T]:  # noqa: ARG002 - the protocol's
-        """The same items."""
+        """Yield the items."""
         yield from items

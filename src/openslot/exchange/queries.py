@@ -1,4 +1,4 @@
-"""Reading what is there already, and writing many new rows at once."""
+"""Selects of existing data for the import, and the writing of many rows at once."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class NewPatient:
-    """A patient with a login, all checked."""
+    """A checked patient with an account."""
 
     email: str
     name: str
@@ -42,21 +42,21 @@ class NewPatient:
 
 
 def roles(session: Session, emails: Iterable[str]) -> dict[str, str]:
-    """The role of each of the accounts that are there, by e-mail."""
-    found: dict[str, str] = {}
-    for some in _portions(sorted(set(emails))):
-        rows = session.execute(select(Account.email, Account.role).where(Account.email.in_(some)))
-        found.update((email, role) for email, role in rows)
-    return found
+    """Return the roles of existing accounts by e-mail address."""
+    roles_by_email: dict[str, str] = {}
+    for batch in _batches(sorted(set(emails))):
+        rows = session.execute(select(Account.email, Account.role).where(Account.email.in_(batch)))
+        roles_by_email.update((email, role) for email, role in rows)
+    return roles_by_email
 
 
 def centres(session: Session) -> Sequence[Centre]:
-    """All centres, also inactive ones."""
+    """Return all centres, inactive ones included."""
     return session.scalars(select(Centre).order_by(Centre.id)).all()
 
 
 def departments(session: Session) -> Sequence[tuple[Department, Centre]]:
-    """All departments with their centres."""
+    """Return all departments with their centres."""
     rows = session.execute(
         select(Department, Centre).join(Centre, Centre.id == Department.centre_id)
     )
@@ -64,7 +64,7 @@ def departments(session: Session) -> Sequence[tuple[Department, Centre]]:
 
 
 def services(session: Session) -> Sequence[tuple[Service, Department, Centre]]:
-    """All services with their departments and centres."""
+    """Return all services with their departments and centres."""
     rows = session.execute(
         select(Service, Department, Centre)
         .join(Department, Department.id == Service.department_id)
@@ -76,52 +76,52 @@ def services(session: Session) -> Sequence[tuple[Service, Department, Centre]]:
 def practitioners(
     session: Session, emails: Iterable[str]
 ) -> dict[str, tuple[Account, Practitioner | None]]:
-    """Accounts with the practitioner that each stands for, by e-mail."""
+    """Return accounts with their practitioners, by e-mail address."""
     return _people(session, emails, Practitioner)
 
 
 def patients(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, Patient | None]]:
-    """Accounts with the patient that each stands for, by e-mail."""
+    """Return accounts with their patients, by e-mail address."""
     return _people(session, emails, Patient)
 
 
 def staff(session: Session, emails: Iterable[str]) -> dict[str, tuple[Account, StaffMember | None]]:
-    """Accounts with the place where each works, by e-mail."""
+    """Return accounts with their places of work, by e-mail address."""
     return _people(session, emails, StaffMember)
 
 
 def _people(session: Session, emails: Iterable[str], kind: Any) -> dict[str, tuple[Account, Any]]:
-    found: dict[str, tuple[Account, Any]] = {}
-    for some in _portions(sorted(set(emails))):
+    people_by_email: dict[str, tuple[Account, Any]] = {}
+    for batch in _batches(sorted(set(emails))):
         rows = session.execute(
             select(Account, kind)
             .outerjoin(kind, kind.account_id == Account.id)
-            .where(Account.email.in_(some))
+            .where(Account.email.in_(batch))
         )
-        found |= {account.email: (account, person) for account, person in rows}
-    return found
+        people_by_email |= {account.email: (account, person) for account, person in rows}
+    return people_by_email
 
 
 def accounts_by_external_id(session: Session, ids: Iterable[str]) -> dict[str, Account]:
-    """Accounts that came from documents, by the document's id."""
-    found: dict[str, Account] = {}
-    for some in _portions(sorted(set(ids))):
-        for account in session.scalars(select(Account).where(Account.external_id.in_(some))):
-            found[account.external_id or ""] = account
-    return found
+    """Return accounts imported from documents, by the id of the document."""
+    accounts: dict[str, Account] = {}
+    for batch in _batches(sorted(set(ids))):
+        for account in session.scalars(select(Account).where(Account.external_id.in_(batch))):
+            accounts[account.external_id or ""] = account
+    return accounts
 
 
 def imported_appointments(session: Session, ids: Iterable[str]) -> set[str]:
-    """Which documents' appointments are there already."""
-    found: set[str] = set()
-    for some in _portions(sorted(set(ids))):
-        query = select(Appointment.external_id).where(Appointment.external_id.in_(some))
-        found |= {external_id for external_id in session.scalars(query) if external_id}
-    return found
+    """Return the ids of documents whose appointments were imported before."""
+    imported_ids: set[str] = set()
+    for batch in _batches(sorted(set(ids))):
+        query = select(Appointment.external_id).where(Appointment.external_id.in_(batch))
+        imported_ids |= {external_id for external_id in session.scalars(query) if external_id}
+    return imported_ids
 
 
 def add_patients(session: Session, new: Sequence[NewPatient], *, now: datetime) -> list[UUID]:
-    """Accounts, patients and diaries for people who are not there yet; their patient ids."""
+    """Add new patients with accounts and diaries; return the ids of the patients."""
     diaries = [Diary(kind="patient") for _ in new]
     session.add_all(diaries)
     session.flush()
@@ -186,7 +186,7 @@ def _event(action: str, subject: str, now: datetime, **details: Any) -> dict[str
 
 
 def is_unused(session: Session) -> bool:
-    """Whether nobody has entered anything: no account, centre or practitioner."""
+    """Return True if there is no account, centre or practitioner."""
     return not any(
         session.scalar(select(func.count()).select_from(table))
         for table in (Account, Centre, Practitioner)
@@ -194,12 +194,12 @@ def is_unused(session: Session) -> bool:
 
 
 def has_account(session: Session, email: str) -> bool:
-    """Whether there is an account with this e-mail."""
+    """Return True if there is an account with this e-mail address."""
     return session.scalar(select(Account.id).where(Account.email == email)) is not None
 
 
 def settle_outbox(session: Session, *, now: datetime) -> None:
-    """Take all that waits in the outbox as done, so that nobody is told of it."""
+    """Mark everything in the outbox as done, so that no notifications are sent."""
     session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.state == State.WAITING)
@@ -208,6 +208,6 @@ def settle_outbox(session: Session, *, now: datetime) -> None:
     )
 
 
-def _portions(values: Sequence[str]) -> Iterable[Sequence[str]]:
+def _batches(values: Sequence[str]) -> Iterable[Sequence[str]]:
     for start in range(0, len(values), AT_ONCE):
         yield values[start : start + AT_ONCE]

@@ -1,4 +1,4 @@
-"""Files as rows and documents, each with its line; what cannot be read becomes a problem."""
+"""Reading of files as rows and documents with their lines; unreadable parts become problems."""
 
 import csv
 import io
@@ -14,9 +14,9 @@ from openslot.exchange.problems import Problems, Source
 TABLES = frozenset({".csv"})
 DOCUMENTS = frozenset({".json", ".jsonl", ".ndjson"})
 
-NOT_UTF8 = "This is not written in UTF-8. Save the file as UTF-8 text and import it again."
+NOT_UTF8 = "This is not UTF-8 text. Save the file as UTF-8 and import it again."
 _BROKEN = re.compile("[\udc80-\udcff]")
-"""How Python keeps bytes that are not UTF-8."""
+"""The characters that Python uses for bytes that are not UTF-8."""
 
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte-order marks of UTF-16 and UTF-32, which spreadsheets call Unicode text."""
@@ -24,7 +24,7 @@ _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table: the cells that hold anything, trimmed, by column."""
+    """A line of a table: the cells that are not empty, trimmed, by column."""
 
     source: Source
     cells: dict[str, str]
@@ -32,7 +32,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's header and rows."""
+    """The header and rows of a table."""
 
     source: Source
     columns: tuple[str, ...]
@@ -48,19 +48,21 @@ class Document:
 
 
 def files_in(paths: Sequence[Path], problems: Problems) -> list[Path]:
-    """The files that ``paths`` name, and those in the folders that they name."""
-    found: list[Path] = []
+    """Return the files of ``paths``, those in folders included."""
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if _is_known(one))
-            found += inside
+            inside = sorted(file for file in path.rglob("*") if _is_known(file))
+            files += inside
             if not inside:
-                problems.add(Source(str(path)), None, "There is no .csv or .json file in here.")
+                problems.add(
+                    Source(str(path)), None, "There is no .csv or .json file in this folder."
+                )
         elif path.is_file():
-            found.append(path)
+            files.append(path)
         else:
             problems.add(Source(str(path)), None, "There is no such file or folder.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(files))
 
 
 def _is_known(path: Path) -> bool:
@@ -68,13 +70,14 @@ def _is_known(path: Path) -> bool:
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
-    """Short names that tell the files apart."""
+    """Return short names, or paths where names would be the same."""
     plain = [file.name for file in files]
     return [str(file) if plain.count(file.name) > 1 else file.name for file in files]
 
 
 def is_documents(name: str, data: bytes) -> bool:
-    """Whether a file holds documents and no table, by its name or else by how it begins."""
+    """Return True for a file of documents, False for a table, by its name or its first
+    character."""
     suffix = Path(name).suffix.lower()
     if suffix in TABLES | DOCUMENTS:
         return suffix in DOCUMENTS
@@ -82,19 +85,21 @@ def is_documents(name: str, data: bytes) -> bool:
 
 
 def read_table(name: str, data: bytes, problems: Problems) -> Table | None:
-    """A CSV file with a header row; None, with the problem noted, where there is none."""
+    """Return a CSV file with a header row, or None after adding a problem."""
     rows = _lines(name, _decoded(name, data, problems), problems)
     for line, header in rows:
         columns = tuple(cell.strip() for cell in header)
         source = Source(name, line)
-        read = (_row(Source(name, number), columns, cells, problems) for number, cells in rows)
-        return Table(source, columns, tuple(read))
-    problems.add(Source(name), None, "This file is empty. It needs a row that names its columns.")
+        table_rows = (
+            _row(Source(name, number), columns, cells, problems) for number, cells in rows
+        )
+        return Table(source, columns, tuple(table_rows))
+    problems.add(Source(name), None, "This file is empty. Its first row must name the columns.")
     return None
 
 
 def read_documents(name: str, data: bytes, problems: Problems) -> Iterator[Document]:
-    """One JSON document a line; blank lines are passed over."""
+    """Yield one JSON document a line; blank lines are skipped."""
     for number, text in enumerate(_decoded(name, data, problems).split("\n"), 1):
         if not text.strip():
             continue
@@ -110,7 +115,8 @@ def read_documents(name: str, data: bytes, problems: Problems) -> Iterator[Docum
 
 
 def _decoded(name: str, data: bytes, problems: Problems) -> str:
-    """The text; bytes that are not UTF-8 stay recognisable, so that their place can be told."""
+    """Return the text; bytes that are not UTF-8 stay recognisable, so that their line is
+    reported."""
     if data.startswith(_WIDE_MARKS):
         problems.add(Source(name), None, NOT_UTF8)
         return ""
@@ -122,7 +128,7 @@ def _is_broken(text: str) -> bool:
 
 
 def _lines(name: str, text: str, problems: Problems) -> Iterator[tuple[int, list[str]]]:
-    """Records with the line on which each begins; blank ones are passed over."""
+    """Yield records with the line on which each begins; blank ones are skipped."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     while True:
         begins = reader.line_num + 1
@@ -131,7 +137,7 @@ def _lines(name: str, text: str, problems: Problems) -> Iterator[tuple[int, list
         except StopIteration:
             return
         except csv.Error:
-            sentence = "This line cannot be split into columns. Look for a stray quotation mark."
+            sentence = "This line can't be split into columns. Check for a stray quotation mark."
             problems.add(Source(name, begins), None, sentence)
             continue
         if any(cell.strip() for cell in cells):
@@ -139,8 +145,8 @@ def _lines(name: str, text: str, problems: Problems) -> Iterator[tuple[int, list
 
 
 def _row(source: Source, columns: Sequence[str], cells: Iterable[str], problems: Problems) -> Row:
-    """Short rows lack the last columns; long ones may only be longer by empty cells."""
-    kept: dict[str, str] = {}
+    """Return a row. Missing last columns are empty; cells beyond the last column must be empty."""
+    filled_cells: dict[str, str] = {}
     for number, cell in enumerate(cells):
         column = columns[number] if number < len(columns) else ""
         text = cell.strip()
@@ -152,8 +158,8 @@ def _row(source: Source, columns: Sequence[str], cells: Iterable[str], problems:
             sentence = "This line has more columns than the first. Put text with commas in quotes."
             problems.add(source, None, sentence)
             break
-        kept[column] = text
-    return Row(source, kept)
+        filled_cells[column] = text
+    return Row(source, filled_cells)
 
 
 def _document(source: Source, text: str, problems: Problems) -> Document | None:

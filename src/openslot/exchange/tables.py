@@ -1,4 +1,4 @@
-"""The four CSV files of MediSoft: which columns they have, and what may stand in them."""
+"""The four CSV files of MediSoft: their columns, and the checks of their cells."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,25 +29,25 @@ LONGEST_NAME = 200
 
 
 def folded(text: str) -> str:
-    """How names are compared: case and runs of blanks do not matter."""
+    """Return a name for comparison, without differences of case and spacing."""
     return " ".join(text.casefold().split())
 
 
 def name_from_email(email: str) -> str:
-    """A name for somebody of whom only the e-mail is known: jo.van-doe9@… is Jo Van Doe."""
+    """Return a name made from an e-mail address: jo.van-doe9@… gives Jo Van Doe."""
     local = email.partition("@")[0]
     words = re.findall(r"[^\W\d_]+", local)
     return " ".join(word.capitalize() for word in words) or local
 
 
 def _one_of(kinds: type[CentreType] | type[Profession], examples: str) -> BeforeValidator:
-    """Reads a member of an enumeration however it is spaced and capitalised."""
-    known = {_squeezed(kind.value): kind for kind in kinds}
+    """Return a validator for an enumeration that ignores case and spacing."""
+    kinds_by_name = {_squeezed(kind.value): kind for kind in kinds}
 
     def read(value: str) -> CentreType | Profession:
-        if _squeezed(value) not in known:
+        if _squeezed(value) not in kinds_by_name:
             raise refuse(f"Enter one of {examples}.")
-        return known[_squeezed(value)]
+        return kinds_by_name[_squeezed(value)]
 
     return BeforeValidator(read)
 
@@ -78,13 +78,13 @@ Occupation = Annotated[Profession, _one_of(Profession, ", ".join(Profession))]
 
 
 class TableRow(BaseModel):
-    """A checked line. Fields bear the names of their columns; None is an empty cell."""
+    """A checked row. Fields have the names of their columns; None is an empty cell."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class PersonRow(TableRow):
-    """What patients and providers have in common."""
+    """The fields that patients and providers have in common."""
 
     first_name: OptionalLine = None
     last_name: OptionalLine = None
@@ -93,7 +93,7 @@ class PersonRow(TableRow):
 
     @property
     def name(self) -> str | None:
-        """First and last name, as far as they are given."""
+        """First and last name; None if both are empty."""
         return " ".join(filter(None, (self.first_name, self.last_name))) or None
 
 
@@ -105,7 +105,7 @@ class PatientRow(PersonRow):
 
 
 class ProviderRow(PersonRow):
-    """A practitioner; the working hours hold on every day of the week."""
+    """A practitioner; the working hours apply to every day of the week."""
 
     email: Email = Field(alias="provider_email")
     profession: Occupation = Field(alias="provider_type")
@@ -116,7 +116,7 @@ class ProviderRow(PersonRow):
 
     @property
     def hours(self) -> tuple[int, int] | None:
-        """Start and end in minutes after midnight, where they are given."""
+        """Start and end in minutes after midnight; None if they are not given."""
         return None if self.starts is None or self.ends is None else (self.starts, self.ends)
 
 
@@ -131,7 +131,7 @@ class CentreRow(TableRow):
 
 
 class LinkRow(TableRow):
-    """Says that a practitioner works at a centre."""
+    """A practitioner's place of work."""
 
     email: Email = Field(alias="provider_email")
     centre: Name = Field(alias="health_centre_name")
@@ -143,26 +143,26 @@ KINDS: Mapping[str, type[TableRow]] = {
     "provider_email": ProviderRow,
     "centre_type": CentreRow,
 }
-"""The column by which each file is known; the first that is there decides."""
+"""The columns that identify each file; the first that is there decides."""
 
 T = TypeVar("T", bound=TableRow)
 
 
 def kind_of(table: Table, problems: Problems) -> type[TableRow] | None:
-    """What a table holds, by its header; None, with the problem noted, where that is unclear."""
+    """Return the type of a table's rows, or None after adding a problem."""
     columns = [column.casefold() for column in table.columns]
     kind = next((KINDS[column] for column in KINDS if column in columns), None)
     if kind is None:
         sentence = (
-            "This is none of the files that can be imported. The first line must name the "
-            f"columns, one of them {', '.join(KINDS)}, with commas between them."
+            "This file can't be imported. The first line must name the columns, separated by "
+            f"commas, and include one of {', '.join(KINDS)}."
         )
         problems.add(table.source, None, sentence)
         return None
-    known = _columns(kind)
-    for column, name in known.items():
+    names_by_column = _columns(kind)
+    for column, name in names_by_column.items():
         if columns.count(column) > 1:
-            problems.add(table.source, name, "This column occurs twice.")
+            problems.add(table.source, name, "This column appears twice.")
         if column not in columns and _is_required(kind, name):
             problems.add(table.source, name, "This column is missing.")
     missing = any(problem.source == table.source for problem in problems.found)
@@ -170,18 +170,20 @@ def kind_of(table: Table, problems: Problems) -> type[TableRow] | None:
 
 
 def unknown_columns(table: Table, kind: type[TableRow]) -> list[str]:
-    """Columns that hold nothing we know."""
-    known = _columns(kind)
-    return [column for column in table.columns if column and column.casefold() not in known]
+    """Return the columns that are not imported."""
+    names_by_column = _columns(kind)
+    return [
+        column for column in table.columns if column and column.casefold() not in names_by_column
+    ]
 
 
 def check_row(row: Row, kind: type[T], problems: Problems) -> T | None:
-    """The row with all fields checked; None, with the problems noted, where one is wrong."""
-    known = _columns(kind)
+    """Return the checked row, or None after adding its problems."""
+    names_by_column = _columns(kind)
     cells = {
-        known[column.casefold()]: cell
+        names_by_column[column.casefold()]: cell
         for column, cell in row.cells.items()
-        if column.casefold() in known
+        if column.casefold() in names_by_column
     }
     try:
         checked = kind.model_validate(cells)
@@ -189,14 +191,14 @@ def check_row(row: Row, kind: type[T], problems: Problems) -> T | None:
         for column, sentence in refusals(error):
             problems.add(row.source, column, sentence)
         return None
-    wrong = list(_across(checked))
-    for column, sentence in wrong:
+    problems_across = list(_check_fields_together(checked))
+    for column, sentence in problems_across:
         problems.add(row.source, column, sentence)
-    return None if wrong else checked
+    return None if problems_across else checked
 
 
-def _across(row: TableRow) -> Iterator[tuple[str, str]]:
-    """What is wrong between the fields of a row: (column, sentence)."""
+def _check_fields_together(row: TableRow) -> Iterator[tuple[str, str]]:
+    """Yield (column, sentence) for each contradiction between fields."""
     if isinstance(row, PersonRow) and len(row.name or "") > LONGEST_NAME:
         yield "last_name", f"Shorten both names to {LONGEST_NAME} characters."
     if not isinstance(row, ProviderRow):
@@ -211,7 +213,7 @@ def _across(row: TableRow) -> Iterator[tuple[str, str]]:
 
 
 def _columns(kind: type[TableRow]) -> dict[str, str]:
-    """The columns of a file: names as they are compared, and as they are written."""
+    """Return the columns of a file: spelling as written by name for comparison."""
     names = (field.alias or name for name, field in kind.model_fields.items())
     return {name.casefold(): name for name in names}
 
@@ -224,6 +226,6 @@ def _is_required(kind: type[TableRow], column: str) -> bool:
 
 
 def raw(row: Row, column: str) -> str:
-    """A cell as it stands, whether or not it is good."""
+    """Return a cell without checking it."""
     cells = {name.casefold(): cell for name, cell in row.cells.items()}
     return cells.get(column.casefold(), "")

@@ -1,4 +1,4 @@
-"""One import under way: what its steps share, and how rows are laid over what is there."""
+"""The state of one import, and the merging of rows with existing data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from openslot.identity.models import Account, Role
 from openslot.schedules.availability import Weekly
 
 USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
-"""Where a file names no hours: weekdays from 09:00 to 17:00."""
+"""Opening hours if a file names none: weekdays from 09:00 to 17:00."""
 
 D = TypeVar("D", bound=Details)
 P = ParamSpec("P")
@@ -29,7 +29,7 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Writing:
-    """The transaction of one import. ``hashes`` are those of new accounts, by e-mail."""
+    """The transaction of one import. ``hashes`` are those of new accounts, by e-mail address."""
 
     session: Session
     now: datetime
@@ -39,7 +39,7 @@ class Writing:
     outcome: Outcome = field(default_factory=Outcome)
     problems: Problems = field(default_factory=Problems)
     centres: dict[str, Centre] = field(default_factory=dict)
-    """By folded name."""
+    """Centres by folded name."""
 
     def attempt(
         self,
@@ -49,9 +49,9 @@ class Writing:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Do the work of one row and count it; a refusal becomes a problem of the row.
+        """Write one row and count it; an error becomes a problem of the row.
 
-        What a refused row has written is undone with everything else.
+        The import is then rolled back as a whole, with everything that the row has written.
         """
         try:
             self.outcome.count(kind, work(self, *args, **kwargs))
@@ -63,21 +63,21 @@ class Writing:
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """The values that a row states: an empty cell leaves what is there."""
+    """Return the values that a row has; an empty cell leaves the existing value."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def changed(kind: type[D], thing: object, values: Mapping[str, Any]) -> D | None:
-    """Details of ``thing`` with ``values`` laid over them; None where that changes nothing."""
+    """Return the details of ``thing`` with ``values`` merged in, or None if nothing changes."""
     old = {name: getattr(thing, name) for name in kind.model_fields}
     if all(old[name] == value for name, value in values.items()):
         return None
-    stated = {name: value for name, value in old.items() if value is not None}
-    return kind.model_validate({**stated, **values})
+    old_values = {name: value for name, value in old.items() if value is not None}
+    return kind.model_validate({**old_values, **values})
 
 
 def effect(*changes: object) -> Effect:
-    """CHANGED if any of ``changes`` holds."""
+    """Return CHANGED if any of ``changes`` is true, else UNCHANGED."""
     return Effect.CHANGED if any(changes) else Effect.UNCHANGED
 
 
@@ -90,7 +90,7 @@ def open_account(
     must_change_password: bool = True,
     external_id: str | None = None,
 ) -> Account:
-    """A new account with the hash that was made for it; whoever sent the file vouches for it."""
+    """Create an account with its hash; it counts as confirmed by the author of the file."""
     new = NewAccount(
         email,
         name,
@@ -104,7 +104,7 @@ def open_account(
 
 
 def rename(writing: Writing, account: Account, **values: str | None) -> bool:
-    """Change an account's name or e-mail where ``values`` state another; whether it did."""
+    """Change an account's name or e-mail address if it differs; return True if it was changed."""
     new = {
         name: value for name, value in given(**values).items() if getattr(account, name) != value
     }

@@ -1,4 +1,4 @@
-"""The documents become departments with bookable services, staff, and their appointments."""
+"""Import of documents: departments with bookable services, staff and appointments."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -40,19 +40,19 @@ from openslot.schedules.rules import Place
 
 
 def write_departments(writing: Writing, batch: Batch) -> None:
-    """Departments at each of their sites, and the services they offer there."""
-    there = queries.departments(writing.session)
+    """Write the departments at each of their sites."""
+    existing = queries.departments(writing.session)
     by_name = {
-        (department.centre_id, folded(department.name)): department for department, _ in there
+        (department.centre_id, folded(department.name)): department for department, _ in existing
     }
-    by_id = {department.external_id: department for department, _ in there}
-    for found in batch.of(DepartmentDocument):
-        for number, site in enumerate(found.row.sites):
-            external_id = f"{found.row.external_id}:{number}" if number else found.row.external_id
+    by_id = {department.external_id: department for department, _ in existing}
+    for item in batch.of(DepartmentDocument):
+        for number, site in enumerate(item.row.sites):
+            external_id = f"{item.row.external_id}:{number}" if number else item.row.external_id
             centre = writing.centres[folded(site.location)]
-            known = by_id.get(external_id) or by_name.get((centre.id, folded(found.row.name)))
+            department = by_id.get(external_id) or by_name.get((centre.id, folded(item.row.name)))
             writing.attempt(
-                found.source, "departments", _department, found.row, centre, known, external_id
+                item.source, "departments", _department, item.row, centre, department, external_id
             )
 
 
@@ -60,7 +60,7 @@ def _department(
     writing: Writing,
     row: DepartmentDocument,
     centre: Centre,
-    known: Department | None,
+    department: Department | None,
     external_id: str,
 ) -> Effect:
     session, now = writing.session, writing.now
@@ -71,36 +71,36 @@ def _department(
         phone=row.contact.phone,
         email=row.contact.email,
     )
-    if known is None:
+    if department is None:
         details = DepartmentDetails.model_validate(values)
         directory.create_department(
             session, SYSTEM, centre.id, details, now=now, external_id=external_id
         )
         return Effect.CREATED
-    new = changed(DepartmentDetails, known, values)
+    new = changed(DepartmentDetails, department, values)
     if new:
-        directory.change_department(session, SYSTEM, known.id, new, now=now)
-    adopted = known.external_id != external_id
-    known.external_id = external_id
+        directory.change_department(session, SYSTEM, department.id, new, now=now)
+    adopted = department.external_id != external_id
+    department.external_id = external_id
     return effect(new, adopted)
 
 
 def write_services(writing: Writing, batch: Batch) -> None:
-    """Services that are not there yet; those that a document no longer names stay."""
+    """Write new services; existing ones that a document does not name stay."""
     departments = {
         (centre.id, folded(department.name)): department
         for department, centre in queries.departments(writing.session)
     }
-    there = {
+    existing = {
         (department.id, folded(service.name))
         for service, department, _ in queries.services(writing.session)
     }
-    for found in batch.of(DepartmentDocument):
-        for site in found.row.sites:
+    for item in batch.of(DepartmentDocument):
+        for site in item.row.sites:
             centre = writing.centres[folded(site.location)]
-            department = departments[centre.id, folded(found.row.name)]
-            for name in found.row.services:
-                writing.attempt(found.source, "services", _service, department, name, there)
+            department = departments[centre.id, folded(item.row.name)]
+            for name in item.row.services:
+                writing.attempt(item.source, "services", _service, department, name, existing)
 
 
 def _service(
@@ -126,25 +126,28 @@ def _service(
 
 
 def write_users(writing: Writing, batch: Batch) -> None:
-    """Staff with the password hashes that they had."""
+    """Write staff with their password hashes."""
     rows = batch.of(UserDocument)
     by_id = queries.accounts_by_external_id(
-        writing.session, (found.row.external_id for found in rows)
+        writing.session, (item.row.external_id for item in rows)
     )
     by_email = queries.staff(
-        writing.session, {found.row.email for found in rows} | {one.email for one in by_id.values()}
+        writing.session,
+        {item.row.email for item in rows} | {account.email for account in by_id.values()},
     )
     departments = {
         (centre.id, folded(department.name)): department.id
         for department, centre in queries.departments(writing.session)
     }
-    for found in rows:
-        same = by_id.get(found.row.external_id)
-        account, member = by_email.get(same.email if same else found.row.email, (None, None))
-        centre_id = writing.centres[folded(found.row.site)].id
-        department_id = departments.get((centre_id, folded(found.row.department or "")))
+    for item in rows:
+        account_with_id = by_id.get(item.row.external_id)
+        account, member = by_email.get(
+            account_with_id.email if account_with_id else item.row.email, (None, None)
+        )
+        centre_id = writing.centres[folded(item.row.site)].id
+        department_id = departments.get((centre_id, folded(item.row.department or "")))
         place = (centre_id, department_id)
-        writing.attempt(found.source, "staff", _user, found.row, account, member, place)
+        writing.attempt(item.source, "staff", _user, item.row, account, member, place)
 
 
 def _user(
@@ -154,7 +157,7 @@ def _user(
     member: StaffMember | None,
     place: tuple[int, int | None],
 ) -> Effect:
-    known = account
+    existing = account
     if account is None:
         account = open_account(
             writing,
@@ -165,40 +168,44 @@ def _user(
             external_id=row.external_id,
         )
     phone = row.contacts[0].phone
-    was = (member.centre_id, member.department_id, member.phone) if member else None
-    now_at = (*place, phone or (member.phone if member else None))
-    if was != now_at:
+    previous_place = (member.centre_id, member.department_id, member.phone) if member else None
+    new_place = (*place, phone or (member.phone if member else None))
+    if previous_place != new_place:
         placed = directory.place_staff(writing.session, SYSTEM, account.id, *place)
-        placed.phone = now_at[2]
-    if known is None:
+        placed.phone = new_place[2]
+    if existing is None:
         return Effect.CREATED
     adopted = account.external_id != row.external_id
     account.external_id = row.external_id
-    return effect(rename(writing, account, email=row.email, name=row.name), was != now_at, adopted)
+    return effect(
+        rename(writing, account, email=row.email, name=row.name),
+        previous_place != new_place,
+        adopted,
+    )
 
 
 def write_appointments(writing: Writing, batch: Batch) -> None:
-    """Bookings of services; those that are there already belong to this system now."""
+    """Write new appointments; those imported before are left as they are now."""
     rows = batch.of(AppointmentDocument)
-    there = queries.imported_appointments(
-        writing.session, (found.row.external_id for found in rows)
+    imported_ids = queries.imported_appointments(
+        writing.session, (item.row.external_id for item in rows)
     )
     services = {
         (centre.id, folded(department.name), folded(service.name)): (service, centre)
         for service, department, centre in queries.services(writing.session)
     }
     users = queries.accounts_by_external_id(
-        writing.session, {found.row.user_id for found in rows if found.row.user_id}
+        writing.session, {item.row.user_id for item in rows if item.row.user_id}
     )
-    for found in rows:
-        row = found.row
+    for item in rows:
+        row = item.row
         centre_id = writing.centres[folded(row.site)].id
         place = services[centre_id, folded(row.department), folded(row.service)]
-        if row.external_id in there:
+        if row.external_id in imported_ids:
             writing.outcome.count("appointments", Effect.UNCHANGED)
         else:
             user = users.get(row.user_id or "")
-            writing.attempt(found.source, "appointments", _appointment, row, *place, user)
+            writing.attempt(item.source, "appointments", _appointment, row, *place, user)
 
 
 def _appointment(
@@ -239,20 +246,22 @@ def _request(
     centre: Centre,
     user: Account | None,
 ) -> None:
-    """The user's department asked for it, if it is another one of the same centre."""
+    """Write a request if the user works in another department of the same centre."""
     member = staff_member(writing.session, user.id) if user else None
-    asks = member.department_id if member and member.centre_id == centre.id else None
-    if asks is not None and asks != service.department_id:
-        record_request(writing.session, SYSTEM, appointment, service, asks, now=writing.now)
+    requesting_id = member.department_id if member and member.centre_id == centre.id else None
+    if requesting_id is not None and requesting_id != service.department_id:
+        record_request(
+            writing.session, SYSTEM, appointment, service, requesting_id, now=writing.now
+        )
 
 
 def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
-    """When the centre's clocks showed this; the first time, where they did so twice."""
-    found = wall_clock.replace(tzinfo=zone).astimezone(UTC)
-    if found.astimezone(zone).replace(tzinfo=None) != wall_clock:
-        sentence = "Clocks go forward on this day and never show this time."
+    """Return the instant of a time on the centre's clock; the first one if it occurs twice."""
+    instant = wall_clock.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) != wall_clock:
+        sentence = "This time does not exist: the clocks go forward on this day."
         raise Invalid(sentence, field="date_time")
-    return found
+    return instant
 
 
 def _place(writing: Writing, service: Service) -> Place:

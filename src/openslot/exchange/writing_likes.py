@@ -1,4 +1,4 @@
-"""The departments that users of the documents liked become their favourites."""
+"""Import of favourites: the departments that users of the documents liked."""
 
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
@@ -11,23 +11,23 @@ from openslot.identity.models import Account
 
 
 def write_likes(writing: Writing, batch: Batch) -> None:
-    """Favourites that are not there yet; those of departments that nobody knows are left out."""
-    rows = [found for found in batch.of(UserDocument) if found.row.likes]
+    """Write new favourites; those of unknown departments are left out."""
+    rows = [item for item in batch.of(UserDocument) if item.row.likes]
     users = queries.accounts_by_external_id(
-        writing.session, {found.row.external_id for found in rows}
+        writing.session, {item.row.external_id for item in rows}
     )
-    kept = favourites_of(writing.session, [account.id for account in users.values()])
+    existing = favourites_of(writing.session, [account.id for account in users.values()])
     departments = _departments(writing)
     left_out = 0
-    for found in rows:
-        account = users.get(found.row.external_id)
+    for item in rows:
+        account = users.get(item.row.external_id)
         if account is None:
             continue
-        mine = set(kept.get(account.id, ()))
-        for like in dict.fromkeys(found.row.likes or ()):
+        keys = set(existing.get(account.id, ()))
+        for like in dict.fromkeys(item.row.likes or ()):
             if like in departments:
                 key: FavouriteKey = ("department", departments[like])
-                writing.attempt(found.source, "favourites", _like, account, key, mine)
+                writing.attempt(item.source, "favourites", _like, account, key, keys)
             else:
                 left_out += 1
     if left_out:
@@ -36,15 +36,20 @@ def write_likes(writing: Writing, batch: Batch) -> None:
 
 
 def _departments(writing: Writing) -> dict[str, int]:
-    """Departments by the id of their document; of several sites the first."""
-    there = queries.departments(writing.session)
-    return {one.external_id: one.id for one, _centre in there if one.external_id}
+    """Return departments by the id of their document; of several sites, the first."""
+    return {
+        department.external_id: department.id
+        for department, _centre in queries.departments(writing.session)
+        if department.external_id
+    }
 
 
-def _like(writing: Writing, account: Account, key: FavouriteKey, mine: set[FavouriteKey]) -> Effect:
-    if key in mine:
+def _like(
+    writing: Writing, account: Account, key: FavouriteKey, existing: set[FavouriteKey]
+) -> Effect:
+    if key in existing:
         return Effect.UNCHANGED
-    mine.add(key)
+    existing.add(key)
     favourite = Favourite(account_id=account.id, department_id=key[1], since=writing.now)
     keep(writing.session, favourite)
     return Effect.CREATED

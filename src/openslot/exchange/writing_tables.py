@@ -1,4 +1,4 @@
-"""The rows of MediSoft become centres, practitioners with their hours, and patients."""
+"""Import of MediSoft's tables: centres, practitioners with their hours, and patients."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -41,29 +41,29 @@ T = TypeVar("T")
 
 
 def write_centres(writing: Writing, batch: Batch) -> None:
-    """Centres of the tables, and facilities of the documents."""
-    there = list(queries.centres(writing.session))
-    writing.centres = {folded(centre.name): centre for centre in there}
-    numbers = {centre.business_number: centre for centre in there if centre.business_number}
-    ids = {centre.external_id: centre for centre in there if centre.external_id}
+    """Write the centres of tables and the facilities of documents."""
+    existing = list(queries.centres(writing.session))
+    writing.centres = {folded(centre.name): centre for centre in existing}
+    numbers = {centre.business_number: centre for centre in existing if centre.business_number}
+    ids = {centre.external_id: centre for centre in existing if centre.external_id}
     for row in batch.of(CentreRow):
-        known = numbers.get(row.row.number or "") or writing.centres.get(folded(row.row.name))
-        writing.attempt(row.source, "centres", _centre, row.row, known)
+        centre_row = numbers.get(row.row.number or "") or writing.centres.get(folded(row.row.name))
+        writing.attempt(row.source, "centres", _centre, row.row, centre_row)
     phones = _phones(batch)
     for site in batch.of(FacilityDocument):
         key = folded(site.row.name)
-        known = ids.get(site.row.external_id) or writing.centres.get(key)
+        centre_row = ids.get(site.row.external_id) or writing.centres.get(key)
         phone = phones.get(key)
-        writing.attempt(site.source, "centres", _facility, site.row, known, phone)
+        writing.attempt(site.source, "centres", _facility, site.row, centre_row, phone)
 
 
 def _phones(batch: Batch) -> dict[str, str]:
-    """The telephone of each site, which stands with its departments."""
-    sites = (site for found in batch.of(DepartmentDocument) for site in found.row.sites)
+    """Return the phone number of each site, which is given with its departments."""
+    sites = (site for item in batch.of(DepartmentDocument) for site in item.row.sites)
     return {folded(site.location): site.phone for site in sites if site.phone}
 
 
-def _centre(writing: Writing, row: CentreRow, known: Centre | None) -> Effect:
+def _centre(writing: Writing, row: CentreRow, existing: Centre | None) -> Effect:
     values = given(
         name=row.name,
         type=row.type,
@@ -71,69 +71,69 @@ def _centre(writing: Writing, row: CentreRow, known: Centre | None) -> Effect:
         phone=row.phone,
         business_number=row.number,
     )
-    return _lay_centre(writing, known, values, None)
+    return _merge_centre(writing, existing, values, None)
 
 
 def _facility(
-    writing: Writing, row: FacilityDocument, known: Centre | None, phone: str | None
+    writing: Writing, row: FacilityDocument, existing: Centre | None, phone: str | None
 ) -> Effect:
     values = given(name=row.name, suburb=row.suburb)
-    if known is None:
+    if existing is None:
         values["type"] = CentreType.HOSPITAL
-    if known is None or not known.phone:
+    if existing is None or not existing.phone:
         values |= given(phone=phone)
-    return _lay_centre(writing, known, values, row.external_id)
+    return _merge_centre(writing, existing, values, row.external_id)
 
 
-def _lay_centre(
-    writing: Writing, known: Centre | None, values: dict[str, object], external_id: str | None
+def _merge_centre(
+    writing: Writing, existing: Centre | None, values: dict[str, object], external_id: str | None
 ) -> Effect:
     session, now = writing.session, writing.now
-    if known is None:
+    if existing is None:
         details = CentreDetails.model_validate({"time_zone": writing.zone, **values})
         centre = directory.create_centre(session, SYSTEM, details, now=now, external_id=external_id)
         writing.centres[folded(centre.name)] = centre
         return Effect.CREATED
-    new = changed(CentreDetails, known, values)
+    new = changed(CentreDetails, existing, values)
     if new:
-        directory.change_centre(session, SYSTEM, known.id, new, now=now)
-        writing.centres[folded(known.name)] = known
-    adopted = external_id is not None and known.external_id != external_id
-    known.external_id = external_id or known.external_id
+        directory.change_centre(session, SYSTEM, existing.id, new, now=now)
+        writing.centres[folded(existing.name)] = existing
+    adopted = external_id is not None and existing.external_id != external_id
+    existing.external_id = external_id or existing.external_id
     return effect(new, adopted)
 
 
 def write_providers(writing: Writing, batch: Batch) -> None:
-    """Practitioners with their logins."""
+    """Write practitioners with their accounts."""
     rows = batch.of(ProviderRow)
-    known = queries.practitioners(writing.session, (found.row.email for found in rows))
-    for found in writing.progress.track("Writing practitioners", rows, len(rows)):
-        account, person = known.get(found.row.email, (None, None))
+    existing = queries.practitioners(writing.session, (item.row.email for item in rows))
+    for item in writing.progress.track("Writing practitioners", rows, len(rows)):
+        account, practitioner = existing.get(item.row.email, (None, None))
         writing.attempt(
-            found.source,
+            item.source,
             "practitioners",
             _provider,
-            found.row,
+            item.row,
             account,
-            person,
+            practitioner,
         )
 
 
 def write_links(writing: Writing, batch: Batch) -> None:
-    """Where practitioners work, with the hours that the file of providers states."""
+    """Write the schedules of practitioners, with the hours in the file of providers."""
     links = batch.of(LinkRow)
-    known = queries.practitioners(writing.session, (link.row.email for link in links))
-    people = {email: person for email, (_, person) in known.items() if person}
-    hours = {found.row.email: found.row.hours for found in batch.of(ProviderRow)}
+    existing = queries.practitioners(writing.session, (link.row.email for link in links))
+    practitioners = {email: person for email, (_, person) in existing.items() if person}
+    hours = {item.row.email: item.row.hours for item in batch.of(ProviderRow)}
     for link in links:
-        writing.attempt(link.source, "schedules", _link, link.row, people, hours)
+        writing.attempt(link.source, "schedules", _link, link.row, practitioners, hours)
 
 
 def _provider(
     writing: Writing,
     row: ProviderRow,
     account: Account | None,
-    person: Practitioner | None,
+    practitioner: Practitioner | None,
 ) -> Effect:
     values = given(
         name=row.name,
@@ -143,10 +143,12 @@ def _provider(
         provider_number=row.provider_number,
         email=row.email,
     )
-    if person is not None and account is not None:
+    if practitioner is not None and account is not None:
         renamed = rename(writing, account, name=row.name)
         return effect(
-            renamed, _change_provider(writing, person, values), _rehour(writing, person, row)
+            renamed,
+            _change_provider(writing, practitioner, values),
+            _set_hours(writing, practitioner, row),
         )
     name = row.name or name_from_email(row.email)
     if account is None:
@@ -158,26 +160,28 @@ def _provider(
     return Effect.CREATED
 
 
-def _change_provider(writing: Writing, person: Practitioner, values: dict[str, object]) -> bool:
-    new = changed(PractitionerDetails, person, values)
+def _change_provider(
+    writing: Writing, practitioner: Practitioner, values: dict[str, object]
+) -> bool:
+    new = changed(PractitionerDetails, practitioner, values)
     if new is None:
         return False
     directory.change_practitioner(
-        writing.session, SYSTEM, person.id, new, centre_ids=frozenset(), now=writing.now
+        writing.session, SYSTEM, practitioner.id, new, centre_ids=frozenset(), now=writing.now
     )
     return True
 
 
-def _rehour(writing: Writing, person: Practitioner, row: ProviderRow) -> bool:
-    """Have the hours of the row hold at all the person's centres, where it states any."""
+def _set_hours(writing: Writing, practitioner: Practitioner, row: ProviderRow) -> bool:
+    """Set the hours of the row at all the practitioner's centres, if it has any."""
     if row.hours is None:
         return False
-    wanted = _every_day(row.hours)
-    places = schedule_queries.practitioner_places(writing.session, person.id).values()
-    other = [place.schedule_id for place in places if place.hours != wanted]
-    for schedule_id in other:
-        schedules.set_hours(writing.session, SYSTEM, schedule_id, wanted, now=writing.now)
-    return bool(other)
+    weekly = _every_day(row.hours)
+    places = schedule_queries.practitioner_places(writing.session, practitioner.id).values()
+    changed_ids = [place.schedule_id for place in places if place.hours != weekly]
+    for schedule_id in changed_ids:
+        schedules.set_hours(writing.session, SYSTEM, schedule_id, weekly, now=writing.now)
+    return bool(changed_ids)
 
 
 def _every_day(hours: tuple[int, int]) -> tuple[Weekly, ...]:
@@ -187,46 +191,46 @@ def _every_day(hours: tuple[int, int]) -> tuple[Weekly, ...]:
 def _link(
     writing: Writing,
     row: LinkRow,
-    people: dict[str, Practitioner],
+    practitioners: dict[str, Practitioner],
     hours: dict[str, tuple[int, int] | None],
 ) -> Effect:
-    person, centre = people.get(row.email), writing.centres[folded(row.centre)]
-    if person is None:
+    practitioner, centre = practitioners.get(row.email), writing.centres[folded(row.centre)]
+    if practitioner is None:
         sentence = "This account has no practitioner. Add a line to the file of providers."
         raise Invalid(sentence, field="provider_email")
-    if centre.id in schedule_queries.centre_ids_of(writing.session, person.id):
+    if centre.id in schedule_queries.centre_ids_of(writing.session, practitioner.id):
         return Effect.UNCHANGED
-    stated = hours.get(row.email)
+    given_hours = hours.get(row.email)
     schedules.open_schedule(
         writing.session,
         SYSTEM,
         centre_id=centre.id,
-        practitioner_id=person.id,
+        practitioner_id=practitioner.id,
         details=ScheduleDetails(),
-        hours=_every_day(stated) if stated else USUAL_HOURS,
+        hours=_every_day(given_hours) if given_hours else USUAL_HOURS,
         now=writing.now,
     )
     return Effect.CREATED
 
 
 def write_patients(writing: Writing, batch: Batch) -> None:
-    """Patients with their logins, many at once."""
+    """Write patients with their accounts, many at once."""
     rows = batch.of(PatientRow)
     tracked = writing.progress.track("Writing patients", rows, len(rows))
-    for some in _portions(tracked, queries.AT_ONCE):
-        known = queries.patients(writing.session, (found.row.email for found in some))
-        fresh = [found.row for found in some if found.row.email not in known]
-        new = [_new_patient(writing, row) for row in fresh]
+    for batch_rows in _batches(tracked, queries.AT_ONCE):
+        existing = queries.patients(writing.session, (item.row.email for item in batch_rows))
+        new_rows = [item.row for item in batch_rows if item.row.email not in existing]
+        new = [_new_patient(writing, row) for row in new_rows]
         queries.add_patients(writing.session, new, now=writing.now)
         writing.outcome.count("patients", Effect.CREATED, len(new))
-        for found in some:
-            if found.row.email in known:
-                account, patient = known[found.row.email]
+        for item in batch_rows:
+            if item.row.email in existing:
+                account, patient = existing[item.row.email]
                 writing.attempt(
-                    found.source,
+                    item.source,
                     "patients",
                     _patient,
-                    found.row,
+                    item.row,
                     account,
                     patient,
                 )
@@ -254,7 +258,7 @@ def _patient(
     return effect(new, rename(writing, account, name=row.name))
 
 
-def _portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,1 +1,1 @@
-"""Ratings and their averages."""
+"""Ratings and favourites."""

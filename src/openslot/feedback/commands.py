@@ -1,7 +1,8 @@
-"""What people say of practitioners and centres, and what they keep at hand. None commits.
+"""Commands for ratings and favourites.
 
-Two presses of a button at once break a unique key; then the second is tried again, and finds what
-the first has left. How many favourites somebody keeps no key says: they are added in turn.
+If the same button is pressed twice at once, a unique key fails and the second transaction is tried
+again with the result of the first. No key limits the number of favourites, so adding them takes a
+lock.
 """
 
 from datetime import datetime
@@ -22,13 +23,13 @@ from openslot.feedback.rules import check_room, check_stars, keeper, rater
 def rate(
     session: Session, actor: Actor, kind: RatedKind, subject_id: int, stars: int, *, now: datetime
 ) -> Rating:
-    """Give 1 to 5 stars, as a patient; they take the place of those one gave before.
+    """Give 1 to 5 stars as a patient; this replaces the patient's earlier rating.
 
-    Raises Forbidden for who is no patient, NotFound, and BadStars.
+    Raise Forbidden if the actor is not a patient, NotFound, and BadStars.
     """
     patient_id = rater(actor)
     check_stars(stars)
-    _existing(session, kind, subject_id)
+    _check_exists(session, kind, subject_id)
     rating = queries.rating_by(session, patient_id, kind, subject_id)
     if rating is None:
         rating = Rating(
@@ -47,7 +48,7 @@ def rate(
 def withdraw(
     session: Session, actor: Actor, kind: RatedKind, subject_id: int, *, now: datetime
 ) -> None:
-    """Take one's stars back; nothing happens where there are none."""
+    """Delete the patient's rating, if there is one."""
     if queries.drop_rating(session, rater(actor), kind, subject_id):
         _record(session, actor, "rating.withdrawn", kind, subject_id, now)
 
@@ -55,25 +56,25 @@ def withdraw(
 def add_favourite(
     session: Session, actor: Actor, kind: FavouriteKind, subject_id: int, *, now: datetime
 ) -> None:
-    """Keep something at hand; once more changes nothing. Raises TooManyFavourites."""
+    """Add a favourite; do nothing if it is one already. Raise TooManyFavourites."""
     account_id = keeper(actor)
-    _existing(session, kind, subject_id)
+    _check_exists(session, kind, subject_id)
     lock(session, f"favourites {account_id}")
-    kept = queries.favourites(session, account_id)
-    if (kind, subject_id) in kept:
+    favourites = queries.favourites(session, account_id)
+    if (kind, subject_id) in favourites:
         return
-    check_room(len(kept))
+    check_room(len(favourites))
     subject = {f"{kind}_id": subject_id}
     queries.keep(session, Favourite(id=new_id(), account_id=account_id, since=now, **subject))
 
 
 def remove_favourite(session: Session, actor: Actor, kind: FavouriteKind, subject_id: int) -> None:
-    """Keep it at hand no longer; nothing happens where it was not."""
+    """Remove a favourite, if it is one."""
     queries.drop_favourite(session, keeper(actor), kind, subject_id)
 
 
-def _existing(session: Session, kind: FavouriteKind, subject_id: int) -> None:
-    """NotFound unless it is in the directory."""
+def _check_exists(session: Session, kind: FavouriteKind, subject_id: int) -> None:
+    """Raise NotFound unless it is active in the directory."""
     if kind == "practitioner":
         directory.practitioner(session, subject_id)
     elif kind == "centre":

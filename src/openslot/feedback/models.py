@@ -1,4 +1,4 @@
-"""Ratings and favourites."""
+"""The tables of ratings and favourites."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from openslot.core.ids import new_id
 
 
 class Rating(Base):
-    """A patient's newest rating, 1 to 5 stars, of one practitioner or one centre."""
+    """A patient's latest rating, 1 to 5 stars, of one practitioner or one centre."""
 
     __tablename__ = "rating"
     __table_args__ = (
@@ -32,7 +32,7 @@ class Rating(Base):
 
 
 class Favourite(Base):
-    """A centre, department or practitioner that somebody keeps at hand."""
+    """A centre, department or practitioner that an account has marked as a favourite."""
 
     __tablename__ = "favourite"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Ratings with their averages, and favourites."""
+"""Selects of ratings, their averages and favourites, and the writing of rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ FavouriteKey = tuple[FavouriteKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """Stars from 1 to 5, and how many patients gave them."""
+    """The average of 1 to 5 stars, and the number of ratings."""
 
     stars: float
     count: int
 
 
 def averages(session: Session, wanted: Iterable[Rated] | None = None) -> dict[Rated, Average]:
-    """The averages of practitioners and centres that have ratings; one statement.
+    """Return the averages of practitioners and centres that have ratings; one statement.
 
-    ``wanted`` None, or very many, reads all.
+    With ``wanted`` None, or of more than 500, all are read.
     """
     query = select(
         Rating.practitioner_id, Rating.centre_id, func.avg(Rating.stars), func.count()
     ).group_by(Rating.practitioner_id, Rating.centre_id)
-    named = list(wanted or ())
-    if wanted is not None and len(named) <= 500:
-        practitioners = [key for kind, key in named if kind == "practitioner"]
-        centres = [key for kind, key in named if kind == "centre"]
+    subjects = list(wanted or ())
+    if wanted is not None and len(subjects) <= 500:
+        practitioners = [key for kind, key in subjects if kind == "practitioner"]
+        centres = [key for kind, key in subjects if kind == "centre"]
         query = query.where(
             Rating.practitioner_id.in_(practitioners) | Rating.centre_id.in_(centres)
         )
@@ -71,12 +71,12 @@ AFTER_APPOINTMENT = (
     .correlate(Rating)
     .exists()
 )
-"""Whether who rates has been there: had an appointment with that practitioner, or at that
+"""Match ratings by patients with a fulfilled appointment with that practitioner or at that
 centre."""
 
 
 class Given(NamedTuple):
-    """A rating without who gave it."""
+    """A rating without its author."""
 
     stars: int
     rated_at: datetime
@@ -84,7 +84,7 @@ class Given(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """How many ratings there are, their average, and how many came after an appointment."""
+    """The number of ratings, their average, and how many followed an appointment."""
 
     ratings: int
     stars: float
@@ -92,7 +92,7 @@ class Summary(NamedTuple):
 
 
 def summary(session: Session, kind: RatedKind, subject_id: int) -> Summary:
-    """The ratings of one practitioner or centre together; one statement."""
+    """Return the summary of one practitioner's or centre's ratings; one statement."""
     query = select(
         func.count(), func.avg(Rating.stars), func.count(case((AFTER_APPOINTMENT, 1)))
     ).where(_rated(kind, subject_id))
@@ -103,7 +103,7 @@ def summary(session: Session, kind: RatedKind, subject_id: int) -> Summary:
 def given(
     session: Session, kind: RatedKind, subject_id: int, *, limit: int, offset: int = 0
 ) -> list[Given]:
-    """The ratings of one practitioner or centre, newest first; one statement."""
+    """Return one practitioner's or centre's ratings, the newest first; one statement."""
     query = (
         select(Rating.stars, Rating.rated_at, case((AFTER_APPOINTMENT, 1), else_=0))
         .where(_rated(kind, subject_id))
@@ -117,19 +117,19 @@ def given(
 def rating_by(
     session: Session, patient_id: UUID, kind: RatedKind, subject_id: int
 ) -> Rating | None:
-    """What a patient gave."""
+    """Return a patient's rating, or None; one statement."""
     query = select(Rating).where(Rating.patient_id == patient_id, _rated(kind, subject_id))
     return session.scalar(query)
 
 
 def keep(session: Session, row: Rating | Favourite) -> None:
-    """Write a new rating or favourite; who was faster with the same one makes it fail."""
+    """Store a new rating or favourite; a unique key fails if there is the same one already."""
     session.add(row)
     session.flush()
 
 
 def drop_rating(session: Session, patient_id: UUID, kind: RatedKind, subject_id: int) -> bool:
-    """Take a patient's rating away; whether there was one."""
+    """Delete a patient's rating; return True if there was one."""
     query = delete(Rating).where(Rating.patient_id == patient_id, _rated(kind, subject_id))
     return bool(changed(session, query))
 
@@ -153,7 +153,7 @@ class Liked(NamedTuple):
 
 
 def favourites(session: Session, account_id: UUID | None) -> frozenset[FavouriteKey]:
-    """What an account keeps at hand, by kind and id; one statement, none for nobody."""
+    """Return the keys of an account's favourites; one statement, none without an account."""
     if account_id is None:
         return frozenset()
     query = select(Favourite.practitioner_id, Favourite.centre_id, Favourite.department_id).where(
@@ -171,16 +171,14 @@ def _key(practitioner: int | None, centre: int | None, department: int | None) -
 
 
 def liked(session: Session, account_id: UUID) -> list[Liked]:
-    """What an account keeps at hand and is still there, by kind and name; one statement."""
-    return sorted(
-        (_liked(*row) for row in session.execute(_things(account_id))),
-        key=lambda one: (one.kind, one.name.casefold()),
-    )
+    """Return an account's active favourites by kind and name; one statement."""
+    favourites = (_liked(*row) for row in session.execute(_active_favourites(account_id)))
+    return sorted(favourites, key=lambda favourite: (favourite.kind, favourite.name.casefold()))
 
 
-def _things(account_id: UUID) -> Any:
+def _active_favourites(account_id: UUID) -> Any:
     # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
-    place = or_(Centre.id == Favourite.centre_id, Centre.id == Department.centre_id)
+    centre_of_favourite = or_(Centre.id == Favourite.centre_id, Centre.id == Department.centre_id)
     return (
         select(Practitioner, Department, Centre)
         .select_from(Favourite)
@@ -192,7 +190,7 @@ def _things(account_id: UUID) -> Any:
             Department,
             and_(Department.id == Favourite.department_id, Department.active.is_(True)),
         )
-        .outerjoin(Centre, and_(place, Centre.active.is_(True)))
+        .outerjoin(Centre, and_(centre_of_favourite, Centre.active.is_(True)))
         .where(
             Favourite.account_id == account_id,
             or_(Practitioner.id.is_not(None), Centre.id.is_not(None)),
@@ -207,7 +205,7 @@ def _liked(
         about = ", ".join(filter(None, (practitioner.profession, practitioner.expertise)))
         return Liked("practitioner", practitioner.id, practitioner.name, about, "")
     if centre is None:
-        raise LookupError("a favourite of nothing")
+        raise LookupError("a favourite without a subject")
     if department is not None:
         return Liked("department", department.id, department.name, centre.name, centre.suburb)
     return Liked("centre", centre.id, centre.name, centre.type, centre.suburb)
@@ -216,27 +214,27 @@ def _liked(
 def drop_favourite(
     session: Session, account_id: UUID, kind: FavouriteKind, subject_id: int
 ) -> None:
-    """Take a favourite of an account away, if it is one."""
+    """Delete an account's favourite, if it is one."""
     columns = {
         "practitioner": Favourite.practitioner_id,
         "centre": Favourite.centre_id,
         "department": Favourite.department_id,
     }
-    mine = Favourite.account_id == account_id
-    session.execute(delete(Favourite).where(mine, columns[kind] == subject_id))
+    of_account = Favourite.account_id == account_id
+    session.execute(delete(Favourite).where(of_account, columns[kind] == subject_id))
 
 
 def favourites_of(
     session: Session, account_ids: Sequence[UUID]
 ) -> dict[UUID, frozenset[FavouriteKey]]:
-    """What each of the accounts keeps at hand; one statement."""
+    """Return the keys of the favourites of several accounts; one statement."""
     query = select(
         Favourite.account_id,
         Favourite.practitioner_id,
         Favourite.centre_id,
         Favourite.department_id,
     ).where(Favourite.account_id.in_(account_ids))
-    found: dict[UUID, set[FavouriteKey]] = {}
+    keys_by_account: dict[UUID, set[FavouriteKey]] = {}
     for account_id, *subject in session.execute(query):
-        found.setdefault(account_id, set()).add(_key(*subject))
-    return {account_id: frozenset(keys) for account_id, keys in found.items()}
+        keys_by_account.setdefault(account_id, set()).add(_key(*subject))
+    return {account_id: frozenset(keys) for account_id, keys in keys_by_account.items()}

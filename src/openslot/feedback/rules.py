@@ -1,4 +1,4 @@
-"""How many stars there are, and who gives them: pure decisions."""
+"""Rules for ratings and favourites: limits, and who may give them."""
 
 from uuid import UUID
 
@@ -10,26 +10,26 @@ MOST_FAVOURITES = 200
 
 
 def rater(actor: Actor) -> UUID:
-    """The patient as whom the actor rates; Forbidden for everybody who is none."""
+    """Return the patient as whom the actor rates; raise Forbidden if there is none."""
     if actor.patient_id is None:
         raise Forbidden
     return actor.patient_id
 
 
 def keeper(actor: Actor) -> UUID:
-    """The account that keeps the actor's favourites; Forbidden for who has none."""
+    """Return the account of the actor's favourites; raise Forbidden if there is none."""
     if actor.account_id is None:
         raise Forbidden
     return actor.account_id
 
 
 def check_stars(stars: int) -> None:
-    """BadStars unless there are 1 to 5."""
+    """Raise BadStars unless there are 1 to 5."""
     if not 1 <= stars <= 5:
         raise BadStars(field="stars")
 
 
 def check_room(kept: int) -> None:
-    """TooManyFavourites where ``kept`` are as many as anybody keeps."""
+    """Raise TooManyFavourites if ``kept`` is the limit."""
     if kept >= MOST_FAVOURITES:
         raise TooManyFavourites(most=MOST_FAVOURITES)

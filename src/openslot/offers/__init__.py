@@ -1,2 +1,1 @@
-"""Times offered to patients: off the waiting list, or in the place of an appointment that cannot
-be."""
+"""The waiting list, and appointments offered a new time after an absence."""

@@ -1,4 +1,4 @@
-"""What is done with an offer: it is taken, left, or withdrawn."""
+"""The answers to an offer: accept or decline it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -23,17 +23,22 @@ from openslot.schedules.rules import Place
 
 
 def offer_for(session: Session, actor: Actor, offer_id: UUID) -> Offered:
-    """An offer to oneself, to whom one cares for, to one's department, or at one's place, as
-    somebody answers by telephone; NotFound for strangers."""
-    found = queries.offered(session, offer_id)
-    if found is None or not may_answer(actor, found):
+    """Return an offer that the actor may answer.
+
+    These are the patient, their carer, the department that waits, and staff at the centre, who
+    answer by telephone. Raise NotFound for anybody else.
+    """
+    offer = queries.offered(session, offer_id)
+    if offer is None or not may_answer(actor, offer):
         raise NotFound
-    return found
+    return offer
 
 
 def open_for(session: Session, actor: Actor, *, now: datetime) -> list[Offered]:
-    """The open offers that an actor answers for themselves, for whom they care for, or for
-    their department, the soonest to end first; two statements."""
+    """Return the open offers of the actor, their dependents and their department.
+
+    The first to expire comes first. Takes two statements.
+    """
     patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
     department = actor.department_id if actor.is_a(Role.STAFF) else None
     if not patients and department is None:
@@ -42,15 +47,18 @@ def open_for(session: Session, actor: Actor, *, now: datetime) -> list[Offered]:
 
 
 def named(session: Session, offer_id: UUID) -> Offered:
-    """The offer that a link of ours names, whoever holds it."""
-    found = queries.offered(session, offer_id)
-    if found is None:
+    """Return the offer that a signed link names, or raise NotFound.
+
+    The link is the permission: there is no further check.
+    """
+    offer = queries.offered(session, offer_id)
+    if offer is None:
         raise NotFound
-    return found
+    return offer
 
 
 def bearer_of(found: Offered, address: str | None) -> Actor:
-    """Whoever holds the link to an offer, as the one to whom it was written."""
+    """Return the actor that the holder of an offer's link acts as: its addressee."""
     if found.kept.patient is not None:
         return Actor(role=Role.PATIENT, patient_id=found.kept.patient.id, address=address)
     return Actor(
@@ -62,69 +70,71 @@ def bearer_of(found: Offered, address: str | None) -> Actor:
 
 
 def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Appointment:
-    """Take the time: it is booked, or the appointment moves onto it, and the entry is served.
+    """Book the offered time, or move the appointment to it, and end the waiting list entry.
 
-    A specialist's is booked with the referral that :func:`openslot.referrals.commands.book`
-    would take. OfferExpired where it was answered, has run out, or its time or appointment is gone.
-    Raises what booking raises; an offer that is refused for good is withdrawn by the sweep.
+    An appointment with a specialist uses the referral that :func:`openslot.referrals.commands.book`
+    would use. Raise OfferExpired if the offer was answered or has expired, or if its time or
+    appointment is gone, and otherwise what booking raises. The worker withdraws an offer that can
+    never be accepted.
     """
-    found = _open(session, actor, offer_id, now)
-    place = place_of(session, found.kept.schedule.id)
+    offer = _open_offer_for(session, actor, offer_id, now)
+    place = place_of(session, offer.kept.schedule.id)
     try:
         appointment = offered.take(
             session,
             actor,
-            found.offer.hold_id,
+            offer.offer.hold_id,
             now=now,
-            instead_of=found.offer.appointment_id,
+            instead_of=offer.offer.appointment_id,
             place=place,
-            authorisation=_authorisation(session, found, place, now),
+            authorisation=_authorisation(session, offer, place, now),
         )
     except HoldExpired:
         raise OfferExpired from None
-    close_offer(session, found.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
-    if found.entry is not None and found.entry.status == Waiting.WAITING:
-        end_entry(session, found.entry, Waiting.SERVED, now=now, by=actor.origin)
+    close_offer(session, offer.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
+    if offer.entry is not None and offer.entry.status == Waiting.WAITING:
+        end_entry(session, offer.entry, Waiting.SERVED, now=now, by=actor.origin)
     return appointment
 
 
 def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Offer:
-    """Leave the time to others; whoever waits goes on waiting, and an appointment keeps its
-    time."""
-    found = _open(session, actor, offer_id, now)
+    """Decline an offer and release its time.
+
+    The patient stays on the waiting list, or keeps the appointment.
+    """
+    offer = _open_offer_for(session, actor, offer_id, now)
     close_offer(
         session,
-        found.offer,
-        found.kept,
+        offer.offer,
+        offer.kept,
         OfferStatus.DECLINED,
         now=now,
         by=actor.origin,
     )
-    return found.offer
+    return offer.offer
 
 
 def _authorisation(
-    session: Session, found: Offered, place: Place, now: datetime
+    session: Session, offer: Offered, place: Place, now: datetime
 ) -> ReferralAuthorisation | None:
-    """The referral with which the patient books the time; an appointment that moves brings its
-    own."""
-    hold = found.kept
-    if found.old is not None or hold.patient_id is None or not needs_referral(place):
+    """Return the referral to book with, or None: a moved appointment keeps its own."""
+    hold = offer.kept
+    if offer.old is not None or hold.patient_id is None or not needs_referral(place):
         return None
     return referrals.authorisation_for(
         session, place, hold.patient_id, now=now, hold_id=hold.id
     ).authorisation
 
 
-def _open(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:
-    found = offer_for(session, actor, offer_id)
-    if not found.is_open(now):
+def _open_offer_for(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:
+    offer = offer_for(session, actor, offer_id)
+    if not offer.is_open(now):
         raise OfferExpired
-    return found
+    return offer
 
 
 def may_answer(actor: Actor, found: Offered) -> bool:
-    """Whether the offer is the actor's to answer."""
+    """Return True if the actor may answer the offer."""
     if found.entry is not None and found.entry.department_id is not None:
         waits = found.entry.department_id == actor.department_id
         return waits and actor.is_a(Role.STAFF)

@@ -1,4 +1,4 @@
-"""What somebody who waits enters."""
+"""The details of a request to join the waiting list."""
 
 from datetime import datetime
 from typing import Annotated
@@ -11,15 +11,16 @@ from openslot.core.fields import Details
 from openslot.directory.models import Profession
 
 Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
-"""An id of the directory, or minutes: what every engine can keep."""
+"""A directory id or a number of minutes, within the integer range of every engine."""
 
 
 class WaitingDetails(Details):
-    """For whom, for what, how long, and from when until before when.
+    """The patient, what they wait for, and the period that suits them.
 
-    Exactly one of schedule, practitioner and profession is named; ``centre_ids`` go with a
-    profession, none meaning any. With ``appointment_id`` the time would replace that appointment,
-    whose patient and length count. Patients wait as routine, whatever ``priority`` says.
+    Set exactly one of ``schedule_id``, ``practitioner_id`` and ``profession``. ``centre_ids``
+    narrows a profession; empty means any centre. With ``appointment_id``, the new time would
+    replace that appointment, and its patient and length apply. A start fits from ``starts_from`` to
+    before ``starts_until``. Patients may only choose routine priority.
     """
 
     patient_id: UUID | None = None

@@ -1,4 +1,4 @@
-"""What the worker does about offers, through the outbox."""
+"""The outbox messages about offers that the worker handles."""
 
 from enum import StrEnum
 

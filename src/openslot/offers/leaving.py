@@ -1,4 +1,4 @@
-"""A patient takes their login away, and waits for nothing any more."""
+"""Account deletion for patients, with their waiting list entries and offers."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,23 +13,23 @@ from openslot.offers.offering import close_offer, end_entry
 
 
 def delete_own_account(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
-    """Cancel a patient's appointments to come, end what they wait for and what they are offered,
-    and delete the account, for good.
+    """Delete the actor's account and cancel what the patient still has ahead.
 
-    The times that were kept for them are free at once. What is kept, and the errors, are those of
-    booking/leaving.py.
+    Upcoming appointments are cancelled, waiting list entries end, and open offers are withdrawn, so
+    their times are free at once. See booking/leaving.py for what is stored further and what is
+    raised.
     """
     if actor.patient_id is not None:
-        _wait_no_longer(session, actor, actor.patient_id, now)
+        _leave_waiting_list(session, actor, actor.patient_id, now)
     cancel_and_delete(session, actor, now=now, cutoff=cutoff)
 
 
-def _wait_no_longer(session: Session, actor: Actor, patient_id: UUID, now: datetime) -> None:
-    for one in queries.open_offers(session, now=now, patient_ids=[patient_id]):
+def _leave_waiting_list(session: Session, actor: Actor, patient_id: UUID, now: datetime) -> None:
+    for offered in queries.open_offers(session, now=now, patient_ids=[patient_id]):
         close_offer(
             session,
-            one.offer,
-            one.kept,
+            offered.offer,
+            offered.kept,
             OfferStatus.WITHDRAWN,
             now=now,
             by=actor.origin,

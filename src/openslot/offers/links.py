@@ -1,6 +1,6 @@
-"""The links in mails that answer an offer: signed, and naming nothing but the offer's id.
+"""Signed links in emails that answer an offer. They carry the id of the offer only.
 
-A link is as good as the offer: its row says whether it is open, and until when.
+A link has no expiry of its own: the offer's row says if it is open, and until when.
 """
 
 from uuid import UUID
@@ -10,16 +10,16 @@ from openslot.core.errors import NotFound
 from openslot.core.signing import NotSigned
 
 PURPOSE = "offer"
-"""Keeps links of other kinds, signed with the same key, from opening offers."""
+"""The purpose under which the links are signed, so that no other signed link opens an offer."""
 
 
 def token_of(key: str, offer_id: UUID) -> str:
-    """What the link to an offer carries."""
+    """Return the signed token for the link to an offer."""
     return signing.sign(key, PURPOSE, offer_id.hex)
 
 
 def read_token(key: str, token: str) -> UUID:
-    """The offer that a link names; NotFound for any text that we did not sign as one."""
+    """Return the id of the offer in a token; raise NotFound if the signature is not valid."""
     try:
         return UUID(signing.read(key, PURPOSE, token))
     except NotSigned:

@@ -1,4 +1,4 @@
-"""Which free time fits whom: computed for all together, whatever their number."""
+"""The matching of free times with waiting patients, computed for all of them at once."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ from openslot.schedules.rules import Place
 ONE_DAY = timedelta(days=1)
 
 REACH = timedelta(days=28)
-"""An appointment that cannot be is offered times up to so long before and after."""
+"""The time before and after a displaced appointment in which other times are suggested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What is free, and what stands against offering it to whom."""
+    """Free times, and what decides who may be offered them."""
 
     places: Mapping[int, Place]
     board: Board
@@ -55,41 +55,52 @@ class Market:
     authorisations: Mapping[UUID, Sequence[ReferralAuthorisation]]
 
     def authorisation(self, place: Place, patient_id: UUID | None) -> ReferralAuthorisation | None:
-        """The referral with which the patient may see a specialist there."""
-        own = self.authorisations.get(patient_id, ()) if patient_id else ()
-        return admitted(own, place)
+        """Return the patient's referral for a specialist, or None."""
+        authorisations = self.authorisations.get(patient_id, ()) if patient_id else ()
+        return admitted(authorisations, place)
 
     def has_appointment(
         self, place: Place, patient_id: UUID | None, tick: int, besides: str | None
     ) -> bool:
-        """Whether the patient sees that practitioner that day already, ``besides`` aside."""
-        own = self.keys.get(patient_id) if patient_id else None
-        if patient_id is None or not own:
+        """Return True if the patient sees this practitioner that day already.
+
+        The daily key ``besides``, of the appointment that would move, does not count.
+        """
+        daily_keys = self.keys.get(patient_id) if patient_id else None
+        if patient_id is None or not daily_keys:
             return False
         key = one_a_day_key(place, patient_id, instant_of(tick))
-        return key is not None and key != besides and key in own
+        return key is not None and key != besides and key in daily_keys
 
 
 def admitted(own: Iterable[ReferralAuthorisation], place: Place) -> ReferralAuthorisation | None:
-    """The first of a patient's referrals that leads to the place."""
-    fitting = (one for one in own if is_addressed_to(one, place.practitioner_id, place.expertise))
-    return next(fitting, None)
+    """Return the first referral that is addressed to the practitioner of a schedule, or None."""
+    addressed = (
+        authorisation
+        for authorisation in own
+        if is_addressed_to(authorisation, place.practitioner_id, place.expertise)
+    )
+    return next(addressed, None)
 
 
 def in_order(waiting: Iterable[Waiter]) -> list[Waiter]:
-    """Urgent first, then who waits longest."""
+    """Sort urgent entries first, then by waiting time, the longest first."""
     return sorted(
-        waiting, key=lambda one: rank(one.entry.priority, one.entry.created_at, one.entry.id)
+        waiting,
+        key=lambda waiter: rank(waiter.entry.priority, waiter.entry.created_at, waiter.entry.id),
     )
 
 
 def market_for(session: Session, waiting: Sequence[Waiter], *, now: datetime) -> Market:
-    """All that decides about ``waiting``; five statements, six with specialists."""
-    places = search.places_in(session, [one.scope for one in waiting])
-    last = max((one.before for one in waiting), default=now)
-    patients = {one.patient.id: one.patient for one in waiting if one.patient}
+    """Return everything that decides what ``waiting`` can be offered.
+
+    Takes five statements, six if there are specialists.
+    """
+    places = search.places_in(session, [waiter.scope for waiter in waiting])
+    last = max((waiter.before for waiter in waiting), default=now)
+    patients = {waiter.patient.id: waiter.patient for waiter in waiting if waiter.patient}
     window = window_over(now, max(last, now) + ONE_DAY)
-    diaries = {one.diary_id for one in patients.values()}
+    diaries = {patient.diary_id for patient in patients.values()}
     board = slots.board(session, places.values(), window, now=now, besides=diaries)
     specialists = any(needs_referral(place) for place in places.values())
     return Market(
@@ -103,15 +114,14 @@ def market_for(session: Session, waiting: Sequence[Waiter], *, now: datetime) ->
 def starts_for(
     waiter: Waiter, market: Market, *, now: datetime, passed: Collection[tuple[UUID, int, datetime]]
 ) -> Iterator[Slot]:
-    """The free times that fit somebody who waits and were never offered to them, each place's
-    earliest first."""
+    """Yield the earliest slot of each schedule that fits and was not offered before."""
     entry, board = waiter.entry, market.board
     patient = waiter.patient
     busy = [patient.diary_id] if patient else []
     within = mask_of([startable(entry.starts_from, waiter.before, now)], board.window)
     own_key = waiter.appointment.one_a_day if waiter.appointment else None
     for place in market.places.values():
-        if not covers(waiter.scope, place) or not _is_admitted(waiter, market, place):
+        if not covers(waiter.scope, place) or not _has_authorisation(waiter, market, place):
             continue
         for bit in bits(board.free_starts(place, entry.minutes, busy) & within):
             tick = board.window.start + bit
@@ -120,7 +130,7 @@ def starts_for(
                 continue
             if (entry.id, place.schedule_id, start) in passed:
                 continue
-            if _one_a_day(waiter) and market.has_appointment(
+            if _counts_daily_limit(waiter) and market.has_appointment(
                 place, patient.id if patient else None, tick, own_key
             ):
                 continue
@@ -131,23 +141,26 @@ def starts_for(
 def earliest_for(
     waiter: Waiter, market: Market, *, now: datetime, passed: Collection[tuple[UUID, int, datetime]]
 ) -> Slot | None:
-    """The earliest of them."""
+    """Return the earliest slot that fits, or None."""
     return min(starts_for(waiter, market, now=now, passed=passed), default=None)
 
 
-def _one_a_day(waiter: Waiter) -> bool:
-    """An appointment that is a second one that day on purpose may be so again."""
+def _counts_daily_limit(waiter: Waiter) -> bool:
+    """Return False for an appointment that was deliberately booked as a second one that day."""
     return waiter.appointment is None or waiter.appointment.one_a_day is not None
 
 
-def _is_admitted(waiter: Waiter, market: Market, place: Place) -> bool:
-    """An appointment takes its referral along to another time of the same specialist."""
+def _has_authorisation(waiter: Waiter, market: Market, place: Place) -> bool:
+    """Return True if no referral is needed, or the patient has one.
+
+    An appointment takes its referral along to another time with the same specialist.
+    """
     if waiter.appointment is not None or not needs_referral(place):
         return True
     return market.authorisation(place, waiter.patient.id if waiter.patient else None) is not None
 
 
-# In the place of appointments
+# New times for displaced appointments
 
 
 def nearest_for(
@@ -158,85 +171,99 @@ def nearest_for(
     now: datetime,
     count: int = 1,
 ) -> dict[UUID, list[Slot]]:
-    """For each appointment the ``count`` free times nearest to it, the first of each its own: no
-    two appointments share it. Six statements, whatever the number of appointments.
+    """Return the ``count`` nearest slots for each appointment, by appointment id.
 
-    First come those of the same practitioner at the same centre within REACH, then at other
-    centres, then, if there are none, others of the profession at the same centre; never what was
-    offered instead of the appointment before. ``away`` is time of diaries that is about to be
-    blocked.
+    Slots with the same practitioner at the same centre come first, then at their other centres; if
+    there are none, slots of colleagues in the profession at the same centre. All are within REACH,
+    and none was offered for the appointment before. No two appointments get the same first slot.
+    ``away`` is time in diaries that is about to be blocked.
+
+    Takes six statements, however many appointments there are.
     """
     if not appointments:
         return {}
     places = search.places_in(
-        session, [one for appointment in appointments for one in _scopes_of(appointment)]
+        session, [scope for appointment in appointments for scope in _scopes_of(appointment)]
     )
     first, last = appointments[0].starts_at, appointments[-1].starts_at
     window = window_over(max(now, first - REACH), last + REACH + ONE_DAY)
-    patients = {one.patient.id: one.patient for one in appointments if one.patient}
-    busy = {one.diary_id for one in patients.values()}
+    patients = {
+        appointment.patient.id: appointment.patient
+        for appointment in appointments
+        if appointment.patient
+    }
+    busy = {patient.diary_id for patient in patients.values()}
     board = slots.board(session, places.values(), window, now=now, besides=busy)
     for diary_id, span in away:
         board.take([diary_id], span)
     market = Market(places, board, search.live_keys(session, patients, now=now), {})
-    before = queries.offered_before(session, [one.id for one in appointments])
-    found: dict[UUID, list[Slot]] = {}
+    offered_before = queries.offered_before(
+        session, [appointment.id for appointment in appointments]
+    )
+    slots_by_id: dict[UUID, list[Slot]] = {}
     for appointment in appointments:
-        tried = before.get(appointment.id, set())
+        tried = offered_before.get(appointment.id, set())
         start = appointment.starts_at
         within = startable(start - REACH, start + REACH, now)
-        own = _nearest(appointment, market, within, tried, count)
-        found[appointment.id] = own
-        if own:
-            _reserve(market, own[0], appointment)
-    return found
+        nearest_slots = _nearest_by_preference(appointment, market, within, tried, count)
+        slots_by_id[appointment.id] = nearest_slots
+        if nearest_slots:
+            _reserve(market, nearest_slots[0], appointment)
+    return slots_by_id
 
 
 def exactly(
     session: Session, appointment: Appointment, schedule_id: int, start: datetime, *, now: datetime
 ) -> Slot | None:
-    """That very time for an appointment, if it is free and may be offered; four statements."""
+    """Return the slot at exactly this start for an appointment if it may be offered, else None.
+
+    Takes four statements.
+    """
     places = search.places_in(session, [Scope(schedule_id, None, None, frozenset())])
     patients = [appointment.patient] if appointment.patient else []
     window = window_over(start, start + ONE_DAY)
-    busy = [one.diary_id for one in patients]
+    busy = [patient.diary_id for patient in patients]
     board = slots.board(session, places.values(), window, now=now, besides=busy)
-    keys = search.live_keys(session, [one.id for one in patients], now=now)
+    keys = search.live_keys(session, [patient.id for patient in patients], now=now)
     market = Market(places, board, keys, {})
     within = startable(start, start + TICK, now)
-    found = (
+    fitting_slots = (
         slot
         for place in places.values()
         if reaches(appointment, place)
-        for slot in _near(appointment, place, market, within, start)
+        for slot in _free_by_distance(appointment, place, market, within, start)
     )
-    return next(found, None)
+    return next(fitting_slots, None)
 
 
 def _scopes_of(appointment: Appointment) -> tuple[Scope, ...]:
-    """Where to look for what :func:`reaches` allows."""
-    person = appointment.practitioner
-    if person is None:
+    """Return the scopes that cover every schedule that :func:`reaches` allows."""
+    practitioner = appointment.practitioner
+    if practitioner is None:
         return (Scope(appointment.schedule.id, None, None, frozenset()),)
-    colleagues = Scope(None, None, person.profession, frozenset({appointment.centre.id}))
-    return Scope(None, person.id, None, frozenset()), colleagues
+    colleagues = Scope(None, None, practitioner.profession, frozenset({appointment.centre.id}))
+    return Scope(None, practitioner.id, None, frozenset()), colleagues
 
 
-def _nearest(
+def _nearest_by_preference(
     appointment: Appointment, market: Market, within: Span, tried: Collection[Tried], count: int
 ) -> list[Slot]:
-    """The nearest times with the same practitioner, those at the same centre first; with others
-    where there are none."""
+    """Return the nearest slots with the same practitioner, preferably at the same centre.
+
+    If there are none, return the nearest slots with colleagues.
+    """
     in_reach = [place for place in market.places.values() if reaches(appointment, place)]
-    own = [
+    own_places = [
         place for place in in_reach if place.practitioner_id == appointment.schedule.practitioner_id
     ]
-    same_place = [place for place in own if place.centre_id == appointment.centre.id]
-    found = _nearest_of(appointment, same_place, market, within, tried, count)
-    elsewhere = [place for place in own if place not in same_place]
-    found += _nearest_of(appointment, elsewhere, market, within, tried, count - len(found))
-    others = [place for place in in_reach if place not in own]
-    return found or _nearest_of(appointment, others, market, within, tried, count)
+    same_place = [place for place in own_places if place.centre_id == appointment.centre.id]
+    nearest_slots = _nearest_of(appointment, same_place, market, within, tried, count)
+    elsewhere = [place for place in own_places if place not in same_place]
+    nearest_slots += _nearest_of(
+        appointment, elsewhere, market, within, tried, count - len(nearest_slots)
+    )
+    others = [place for place in in_reach if place not in own_places]
+    return nearest_slots or _nearest_of(appointment, others, market, within, tried, count)
 
 
 def _nearest_of(
@@ -247,33 +274,32 @@ def _nearest_of(
     tried: Collection[Tried],
     count: int,
 ) -> list[Slot]:
-    """The ``count`` times of some places that are nearest to an appointment."""
+    """Return the ``count`` slots of some schedules that are nearest to an appointment."""
     start = appointment.starts_at
-    found: list[Slot] = []
+    candidates: list[Slot] = []
     for place in group:
-        near = _near(appointment, place, market, within, start)
+        near = _free_by_distance(appointment, place, market, within, start)
         new = (slot for slot in near if (slot.schedule_id, slot.start) not in tried)
-        found.extend(islice(new, count))
-    return sorted(found, key=lambda slot: (abs(slot.start - start), slot))[:count]
+        candidates.extend(islice(new, count))
+    return sorted(candidates, key=lambda slot: (abs(slot.start - start), slot))[:count]
 
 
-def _near(
+def _free_by_distance(
     appointment: Appointment, place: Place, market: Market, within: Span, wanted: datetime
 ) -> Iterator[Slot]:
-    """The free times of a place for an appointment, the nearest to ``wanted`` first."""
-    one, board, minutes = appointment, market.board, appointment.minutes
+    """Yield the free slots of a schedule for an appointment, the nearest to ``wanted`` first."""
+    board, minutes, daily_key = market.board, appointment.minutes, appointment.one_a_day
     busy = [appointment.patient.diary_id] if appointment.patient else []
     free = board.free_starts(place, minutes, busy) & mask_of([within], board.window)
     for bit in nearest_bits(free, tick_at(wanted) - board.window.start):
         tick = board.window.start + bit
-        if not (
-            one.one_a_day and market.has_appointment(place, one.patient_id, tick, one.one_a_day)
-        ):
-            yield slot_at(tick, place, minutes)
+        if daily_key and market.has_appointment(place, appointment.patient_id, tick, daily_key):
+            continue
+        yield slot_at(tick, place, minutes)
 
 
 def _reserve(market: Market, slot: Slot, appointment: Appointment) -> None:
-    """From now on this time is somebody's."""
+    """Mark a slot as taken, so that no other appointment is suggested the same time."""
     place = market.places[slot.schedule_id]
     start = tick_at(slot.start)
     span = Span(start, start + appointment.minutes // 5)

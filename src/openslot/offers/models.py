@@ -1,4 +1,4 @@
-"""Who waits for an earlier time, which times are offered, and what absences do to appointments."""
+"""Waiting list entries, offers, and decisions about appointments that an absence displaces."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -21,8 +21,7 @@ from openslot.core.ids import new_id
 
 
 class Waiting(StrEnum):
-    """Where an entry of the waiting list stands. ENDED are those whose window is over, or who
-    let several offers run out."""
+    """Status of a waiting list entry. ENDED: its period is over, or several offers expired."""
 
     WAITING = "waiting"
     SERVED = "served"
@@ -31,11 +30,10 @@ class Waiting(StrEnum):
 
 
 class WaitingEntry(Base):
-    """Somebody waits for a time with a schedule, a practitioner, or anybody of a profession.
+    """A wait for an earlier time on a schedule, with a practitioner or in a profession.
 
-    A patient waits, or a department for a service that it asked for. ``appointment_id`` is an
-    appointment that they have and that the earlier time would replace. A start fits from
-    ``starts_from`` to before ``starts_until``.
+    A patient waits, or a department for a service that it requested. The earlier time would replace
+    ``appointment_id``, if set. A start fits from ``starts_from`` to before ``starts_until``.
     """
 
     __tablename__ = "waiting_entry"
@@ -68,7 +66,7 @@ class WaitingEntry(Base):
 
 
 class WaitingCentre(Base):
-    """A centre that somebody who waits would come to; none means any."""
+    """A centre that suits a waiting patient; an entry without any accepts every centre."""
 
     __tablename__ = "waiting_centre"
 
@@ -79,7 +77,7 @@ class WaitingCentre(Base):
 
 
 class Choice(StrEnum):
-    """What becomes of an appointment inside an absence."""
+    """Decision about an appointment inside an absence."""
 
     KEEP = "keep"
     MOVE = "move"
@@ -87,7 +85,7 @@ class Choice(StrEnum):
 
 
 class Progress(StrEnum):
-    """How far a decision is carried out. FAILED needs somebody to decide anew."""
+    """Progress of a decision. FAILED: someone has to decide again."""
 
     PLANNED = "planned"
     DONE = "done"
@@ -95,9 +93,9 @@ class Progress(StrEnum):
 
 
 class AbsenceDecision(Base):
-    """What is to become of one appointment inside an absence; carried out one by one.
+    """A decision about one appointment inside an absence; each is carried out on its own.
 
-    With MOVE, ``schedule_id`` and ``starts_at`` are the time that the patient is offered.
+    With MOVE, ``schedule_id`` and ``starts_at`` are the time offered to the patient.
     """
 
     __tablename__ = "absence_decision"
@@ -120,7 +118,7 @@ class AbsenceDecision(Base):
 
 
 class OfferStatus(StrEnum):
-    """What became of an offer. WITHDRAWN are those whose time, or whose appointment, is gone."""
+    """Status of an offer. WITHDRAWN: its time, or the appointment to replace, is gone."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -130,10 +128,10 @@ class OfferStatus(StrEnum):
 
 
 class Offer(Base):
-    """A time kept for somebody until ``expires_at``: ``hold_id`` is the hold that keeps it.
+    """A time held for a patient or a department until ``expires_at``, by the hold ``hold_id``.
 
-    It comes off the waiting list (``entry_id``) or out of an absence (``decision_id``). With
-    ``appointment_id`` taking it moves that appointment; without, it books the hold.
+    It comes from the waiting list (``entry_id``) or from an absence (``decision_id``). Accepting it
+    moves ``appointment_id`` if that is set, and books the hold otherwise.
     """
 
     __tablename__ = "offer"

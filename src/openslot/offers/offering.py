@@ -1,4 +1,4 @@
-"""An offer is made, and comes to an end: the row, its hold, the audit, and who is told."""
+"""The life of an offer: its row, its hold, the audit events and the notification."""
 
 from datetime import datetime
 from typing import Any
@@ -31,7 +31,7 @@ def make_offer(
     by: Origin = SYSTEM.origin,
     **why: Any,
 ) -> Offer:
-    """Offer the time of a hold; ``why`` stands in the audit."""
+    """Offer the time of a hold; ``why`` is added to the audit event."""
     offer = Offer(
         id=new_id(),
         entry_id=entry_id,
@@ -67,7 +67,7 @@ def close_offer(
     now: datetime,
     by: Origin = SYSTEM.origin,
 ) -> None:
-    """The offer is over; its time is free, unless it was taken (then there is no ``hold``)."""
+    """Close an offer and release its hold; ``hold`` is None for an accepted offer."""
     offer.status = status
     offer.answered_at = now
     if hold is not None:
@@ -76,15 +76,17 @@ def close_offer(
 
 
 def expire_next(session: Session, *, now: datetime) -> bool:
-    """End one offer that ran out or cannot be taken any more, or one entry that waits in vain;
-    False where there is none."""
+    """End one expired or unusable offer, or one finished waiting list entry.
+
+    Return False if there is none.
+    """
     stale = queries.stale_offer(session, now=now)
     if stale is not None:
-        ran_out = stale.offer.expires_at <= now
-        status = OfferStatus.EXPIRED if ran_out else OfferStatus.WITHDRAWN
+        expired = stale.offer.expires_at <= now
+        status = OfferStatus.EXPIRED if expired else OfferStatus.WITHDRAWN
         close_offer(session, stale.offer, stale.hold, status, now=now)
-        if ran_out and stale.entry is not None:
-            _missed(session, stale.entry, now)
+        if expired and stale.entry is not None:
+            _count_missed(session, stale.entry, now)
         return True
     entry = search.over_entry(session, now=now)
     if entry is not None:
@@ -104,23 +106,23 @@ def end_entry(
     now: datetime,
     by: Origin = SYSTEM.origin,
 ) -> None:
-    """Take an entry off the list."""
+    """Take an entry off the waiting list."""
     entry.status = status
     entry.ended_at = now
     audit.record(session, f"waiting.{status}", entry_subject(entry.id), by=by, now=now)
 
 
-def _missed(session: Session, entry: WaitingEntry, now: datetime) -> None:
+def _count_missed(session: Session, entry: WaitingEntry, now: datetime) -> None:
     entry.missed += 1
     if entry.missed >= MOST_MISSED and entry.status == Waiting.WAITING:
         end_entry(session, entry, Waiting.ENDED, now=now)
 
 
 def subject_of(offer_id: UUID) -> str:
-    """How the audit names an offer."""
+    """Return the name of an offer in the audit."""
     return f"offer:{offer_id}"
 
 
 def entry_subject(entry_id: UUID) -> str:
-    """How the audit names an entry of the waiting list."""
+    """Return the name of a waiting list entry in the audit."""
     return f"waiting:{entry_id}"

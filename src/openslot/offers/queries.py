@@ -1,5 +1,4 @@
-"""Offers with their times and appointments, and what was decided about appointments inside
-absences."""
+"""Offers with their appointments, and decisions about appointments inside absences."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -30,7 +29,7 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, Closure, Schedule
 
 Condition = ColumnElement[bool]
-"""Which rows are wanted."""
+"""A filter on rows."""
 
 _Hold = aliased(Appointment)
 _At = aliased(Schedule)
@@ -39,8 +38,7 @@ _With = aliased(Practitioner)
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """An offer with the time that is kept, the appointment that it would replace, and the entry of
-    the waiting list that it comes from."""
+    """An offer with its hold, the appointment that it would replace, and its list entry."""
 
     offer: Offer
     kept: Appointment
@@ -48,7 +46,11 @@ class Offered:
     entry: WaitingEntry | None
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it can be taken: nothing but the clock and the appointments decides."""
+        """Return True if the offer can be accepted at ``now``.
+
+        The status of the offer alone is not enough: it may have expired, or its appointments
+        changed, before the worker closes it.
+        """
         return (
             self.offer.status == OfferStatus.OPEN
             and self.offer.expires_at > now
@@ -58,26 +60,26 @@ class Offered:
 
     @property
     def is_rebooking(self) -> bool:
-        """Whether it stands in for an appointment whose time cannot be kept."""
+        """Return True if the offer replaces an appointment inside an absence."""
         return self.offer.decision_id is not None
 
 
 def add_offer(session: Session, offer: Offer) -> None:
-    """Keep a new offer; its hold is written first."""
+    """Store a new offer, after its hold."""
     session.flush()
     session.add(offer)
     session.flush()
 
 
 def offered(session: Session, offer_id: UUID) -> Offered | None:
-    """One offer; at most four statements."""
+    """Return one offer, or None; at most four statements."""
     offer = session.get(Offer, offer_id)
-    kept = booking.appointment(session, offer.hold_id) if offer else None
-    if offer is None or kept is None:
+    hold = booking.appointment(session, offer.hold_id) if offer else None
+    if offer is None or hold is None:
         return None
     old = booking.appointment(session, offer.appointment_id) if offer.appointment_id else None
     entry = session.get(WaitingEntry, offer.entry_id) if offer.entry_id else None
-    return Offered(offer, kept, old, entry)
+    return Offered(offer, hold, old, entry)
 
 
 def open_offers(
@@ -87,43 +89,45 @@ def open_offers(
     patient_ids: Collection[UUID] = (),
     department_id: int | None = None,
 ) -> list[Offered]:
-    """What patients, or a department, can take now, the soonest to end first; two statements."""
+    """Return what patients, or a department, can accept now; two statements.
+
+    The first to expire comes first.
+    """
     mine: Condition = _Hold.patient_id.in_(set(patient_ids))
     if department_id is not None:
         mine = or_(mine, WaitingEntry.department_id == department_id)
-    return [one for one in _offers(session, _open(now), mine) if one.is_open(now)]
+    return [offer for offer in _offers(session, _not_expired(now), mine) if offer.is_open(now)]
 
 
 def open_of_entries(
     session: Session, entry_ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, Offered]:
-    """The open offers of entries of the waiting list; two statements."""
-    found = _offers(session, _open(now), Offer.entry_id.in_(set(entry_ids)))
-    return {one.entry.id: one for one in found if one.entry and one.is_open(now)}
+    """Return the open offers of waiting list entries, by entry id; two statements."""
+    offers = _offers(session, _not_expired(now), Offer.entry_id.in_(set(entry_ids)))
+    return {offer.entry.id: offer for offer in offers if offer.entry and offer.is_open(now)}
 
 
 def open_of_absences(
     session: Session, absence_ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, int]:
-    """How many patients are being asked in the place of appointments inside each absence; one
-    statement."""
+    """Return the number of unanswered offers by absence id; one statement."""
     rows = session.execute(
         select(AbsenceDecision.absence_id, func.count())
         .join(Offer, Offer.decision_id == AbsenceDecision.id)
-        .where(_open(now), AbsenceDecision.absence_id.in_(set(absence_ids)))
+        .where(_not_expired(now), AbsenceDecision.absence_id.in_(set(absence_ids)))
         .group_by(AbsenceDecision.absence_id)
     )
     return {row[0]: row[1] for row in rows}
 
 
 def open_for_appointment(session: Session, appointment_id: UUID, *, now: datetime) -> list[Offered]:
-    """The open offers that would replace an appointment; two statements."""
-    found = _offers(session, _open(now), Offer.appointment_id == appointment_id)
-    return [one for one in found if one.is_open(now)]
+    """Return the open offers that would replace an appointment; two statements."""
+    offers = _offers(session, _not_expired(now), Offer.appointment_id == appointment_id)
+    return [offer for offer in offers if offer.is_open(now)]
 
 
 def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointment]]:
-    """Offers nobody has answered, with their holds; one statement."""
+    """Return offers with status open, expired ones too, with their holds; one statement."""
     rows = session.execute(
         select(Offer, _Hold)
         .join(_Hold, _Hold.id == Offer.hold_id)
@@ -133,12 +137,12 @@ def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointm
 
 
 def out_of(absence_id: UUID) -> Condition:
-    """Offers in the place of appointments inside an absence."""
+    """Match offers for appointments inside an absence."""
     decisions = select(AbsenceDecision.id).where(AbsenceDecision.absence_id == absence_id)
     return Offer.decision_id.in_(decisions)
 
 
-def _open(now: datetime) -> Condition:
+def _not_expired(now: datetime) -> Condition:
     return and_(Offer.status == OfferStatus.OPEN, Offer.expires_at > now)
 
 
@@ -150,9 +154,14 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
         .where(*where)
         .order_by(Offer.expires_at, Offer.id)
     ).all()
-    ids = {one for offer, _ in rows for one in (offer.hold_id, offer.appointment_id) if one}
-    named = booking.appointments(session, Appointment.id.in_(ids)) if ids else []
-    appointments = {appointment.id: appointment for appointment in named}
+    ids = {
+        appointment_id
+        for offer, _ in rows
+        for appointment_id in (offer.hold_id, offer.appointment_id)
+        if appointment_id
+    }
+    related = booking.appointments(session, Appointment.id.in_(ids)) if ids else []
+    appointments = {appointment.id: appointment for appointment in related}
     return [
         Offered(
             offer,
@@ -167,7 +176,7 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """An open offer that cannot be taken any more, with its hold and its entry."""
+    """An open offer that can no longer be accepted, with its hold and its list entry."""
 
     offer: Offer
     hold: Appointment
@@ -175,11 +184,11 @@ class Stale:
 
 
 def stale_offer(session: Session, *, now: datetime) -> Stale | None:
-    """An open offer that ran out, whose hold, appointment or entry is not what it was, or that
-    would be refused to whoever takes it; one statement.
+    """Return an open offer that has expired or would be refused, or None; one statement.
 
-    Off the waiting list the time must still be earlier than the appointment; out of an absence the
-    appointment must still lie inside.
+    That is the case if its hold, appointment or list entry has changed, if the schedule or the
+    referral can no longer be used, if the offered time is no longer earlier than the appointment
+    (waiting list), or if the appointment no longer lies inside the absence.
     """
     appointment = aliased(Appointment)
     gone = or_(
@@ -193,7 +202,7 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
         ),
         _is_closed(),
         ~_is_bookable(),
-        and_(_Hold.referral_use.is_not(None), ~_has_letter(now)),
+        and_(_Hold.referral_use.is_not(None), ~_has_referral(now)),
     )
     row = session.execute(
         select(Offer, _Hold, WaitingEntry)
@@ -211,7 +220,7 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
 
 
 def _is_closed() -> Condition:
-    """The centre is closed at the time that is kept."""
+    """Match holds while their centre is closed."""
     closed = select(Closure.id).where(
         Closure.centre_id == _At.centre_id,
         Closure.starts_at < _Hold.ends_at,
@@ -221,8 +230,8 @@ def _is_closed() -> Condition:
 
 
 def _is_bookable() -> Condition:
-    """What the time is kept with can still be booked."""
-    found = (
+    """Match holds whose schedule can still be booked."""
+    bookable = (
         select(Schedule.id)
         .join(Centre, Centre.id == Schedule.centre_id)
         .outerjoin(Practitioner, Practitioner.id == Schedule.practitioner_id)
@@ -230,17 +239,17 @@ def _is_bookable() -> Condition:
         .outerjoin(Department, Department.id == Service.department_id)
         .where(Schedule.id == _At.id, *schedules.bookable())
     )
-    return found.exists()
+    return bookable.exists()
 
 
-def _has_letter(now: datetime) -> Condition:
-    """The patient can use the referral that the hold bears, or another to that specialist."""
+def _has_referral(now: datetime) -> Condition:
+    """Match holds whose patient can use the hold's referral, or another to that specialist."""
     leads_there = or_(
         Referral.id == _Hold.referral_use,
         Referral.practitioner_id == _At.practitioner_id,
         func.lower(Referral.expertise) == func.lower(_With.expertise),
     )
-    found = (
+    usable = (
         select(Referral.id)
         .select_from(referrals.LETTERS)
         .where(
@@ -249,14 +258,14 @@ def _has_letter(now: datetime) -> Condition:
             leads_there,
         )
     )
-    return cast(Condition, found.exists())
+    return cast(Condition, usable.exists())
 
 
 # Absences
 
 
 def add_decision(session: Session, decision: AbsenceDecision) -> None:
-    """Keep a decision."""
+    """Store a decision."""
     session.add(decision)
     session.flush()
 
@@ -264,7 +273,7 @@ def add_decision(session: Session, decision: AbsenceDecision) -> None:
 def decision_about(
     session: Session, absence_id: UUID, appointment_id: UUID
 ) -> AbsenceDecision | None:
-    """What was decided about an appointment inside an absence; one statement."""
+    """Return the decision about an appointment inside an absence, or None; one statement."""
     return session.scalar(
         select(AbsenceDecision).where(
             AbsenceDecision.absence_id == absence_id,
@@ -275,8 +284,7 @@ def decision_about(
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """An appointment that lies inside an absence, with what was decided about it and what the
-    patient was offered last."""
+    """An appointment inside an absence, with the decision about it and its latest offer."""
 
     appointment: Appointment
     absence: Absence
@@ -284,8 +292,11 @@ class Inside:
     offer: Offer | None
 
     def is_settled(self, now: datetime) -> bool:
-        """Whether nobody needs to decide: it is kept on purpose, is about to be carried out, the
-        patient is being asked, or is there already."""
+        """Return True if there is nothing to decide.
+
+        The patient has arrived or is considering an offer, or the decision is to keep the
+        appointment or is about to be carried out.
+        """
         if self.appointment.status is Status.ARRIVED:
             return True
         if self.offer and self.offer.status == OfferStatus.OPEN and self.offer.expires_at > now:
@@ -299,25 +310,27 @@ class Inside:
 def inside_absences(
     session: Session, practitioner_ids: Collection[int], *, now: datetime
 ) -> list[Inside]:
-    """The live appointments of practitioners that lie inside their absences and are not over, by
-    start; four statements at most."""
-    people = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
+    """Return the live appointments of practitioners inside their absences, by start.
+
+    Past appointments are left out. Takes four statements at most.
+    """
+    diary_ids = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
     absences = list(
         session.scalars(
             select(Absence)
-            .where(Absence.ends_at > now, Absence.diary_id.in_(people))
+            .where(Absence.ends_at > now, Absence.diary_id.in_(diary_ids))
             .order_by(Absence.starts_at)
         )
     )
     if not absences:
         return []
-    hit = booking.appointments(
+    appointments = booking.appointments(
         session,
         Schedule.practitioner_id.in_(set(practitioner_ids)),
         booking.to_come(now),
-        or_(*(_within(one) for one in absences)),
+        or_(*(_within(absence) for absence in absences)),
     )
-    ids = [appointment.id for appointment in hit]
+    ids = [appointment.id for appointment in appointments]
     decisions = _decisions(session, ids)
     offers = _last_offers(session, ids)
     return [
@@ -327,7 +340,7 @@ def inside_absences(
             decisions.get((absence.id, appointment.id)),
             offers.get(appointment.id),
         )
-        for appointment in hit
+        for appointment in appointments
         for absence in absences
         if _lies_in(appointment, absence)
     ]
@@ -341,42 +354,41 @@ def _within(absence: Absence) -> Condition:
 
 
 def _lies_in(appointment: Appointment, absence: Absence) -> bool:
-    one = appointment
-    same = (
+    same_diary = (
         appointment.practitioner is not None
         and appointment.practitioner.diary_id == absence.diary_id
     )
-    return same and one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
+    overlaps = appointment.ends_at > absence.starts_at and appointment.starts_at < absence.ends_at
+    return same_diary and overlaps
 
 
 def offered_before(
     session: Session, appointment_ids: Collection[UUID]
 ) -> dict[UUID, set[tuple[int, datetime]]]:
-    """The times (schedule id, start) that patients were offered in the place of appointments; one
-    statement."""
-    found: dict[UUID, set[tuple[int, datetime]]] = defaultdict(set)
+    """Return the times (schedule id, start) already offered, by appointment; one statement."""
+    tried: dict[UUID, set[tuple[int, datetime]]] = defaultdict(set)
     for appointment_id, schedule_id, start in session.execute(
         select(Offer.appointment_id, _Hold.schedule_id, _Hold.starts_at)
         .join(_Hold, _Hold.id == Offer.hold_id)
         .where(Offer.appointment_id.in_(appointment_ids))
     ):
-        found[cast(UUID, appointment_id)].add((schedule_id, start))
-    return found
+        tried[cast(UUID, appointment_id)].add((schedule_id, start))
+    return tried
 
 
 def _decisions(
     session: Session, appointment_ids: Collection[UUID]
 ) -> dict[tuple[UUID, UUID], AbsenceDecision]:
-    rows = session.scalars(
+    decisions = session.scalars(
         select(AbsenceDecision).where(AbsenceDecision.appointment_id.in_(appointment_ids))
     )
-    return {(one.absence_id, one.appointment_id): one for one in rows}
+    return {(decision.absence_id, decision.appointment_id): decision for decision in decisions}
 
 
 def _last_offers(session: Session, appointment_ids: Collection[UUID]) -> dict[UUID, Offer]:
-    rows: Any = session.scalars(
+    offers: Any = session.scalars(
         select(Offer)
         .where(Offer.appointment_id.in_(appointment_ids), Offer.entry_id.is_(None))
         .order_by(Offer.made_at, Offer.id)
     )
-    return {one.appointment_id: one for one in rows}
+    return {offer.appointment_id: offer for offer in offers}

@@ -1,8 +1,7 @@
-"""What an absence does to appointments: looked at first, decided, then carried out one by one.
+"""Absences and their appointments: preview, decide, then carry each decision out.
 
-The absence and the decisions are written in one transaction. Each decision is carried out in a
-transaction of its own, through the outbox, so that a server that is killed half way goes on
-where it was.
+The absence and its decisions are written in one transaction. The worker carries out each decision
+in a transaction of its own, so it resumes where it stopped if the server is killed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,18 +43,18 @@ from openslot.schedules.models import Absence
 from openslot.schedules.rules import check_period
 
 SUGGESTED = 6
-"""How many times a practitioner may choose from for each appointment."""
+"""The number of times suggested for each appointment."""
 
 NO_TIME = "no-time"
-"""The problem of a decision to move for which there is no other time, or none soon enough."""
+"""The problem of a decision to move if no time is free, or none soon enough."""
 
 TRY_AGAIN = (Busy, RateLimited, StaleVersion)
-"""These say nothing about the decision: the same may be done a little later."""
+"""Temporary errors: the decision stays planned and is tried again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is to become of an appointment; with MOVE, the schedule and start that are proposed."""
+    """The decision about an appointment; MOVE needs the proposed schedule and start."""
 
     choice: Choice
     schedule_id: int | None = None
@@ -64,7 +63,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An appointment inside a time that is to be blocked, and the times that it could move to."""
+    """An appointment inside time that is about to be blocked, with other times for it."""
 
     appointment: Appointment
     slots: Sequence[Slot]
@@ -73,13 +72,15 @@ class Hit:
 def preview(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails, *, now: datetime
 ) -> list[Hit]:
-    """What lies inside an absence that is not entered yet, with the nearest times instead; the
-    number of statements does not grow with the appointments."""
-    hit = hit_by(session, actor, practitioner_id, details)
-    person = directory.practitioner(session, practitioner_id, inactive=True)
-    away = [(person.diary_id, check_period(details.starts_at, details.ends_at))]
-    found = matching.nearest_for(session, _movable(hit, now), away, now=now, count=SUGGESTED)
-    return [Hit(appointment, found.get(appointment.id, ())) for appointment in hit]
+    """Return the appointments inside a planned absence, with the nearest other times.
+
+    The number of statements does not grow with the appointments.
+    """
+    affected = hit_by(session, actor, practitioner_id, details)
+    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+    away = [(practitioner.diary_id, check_period(details.starts_at, details.ends_at))]
+    slots = matching.nearest_for(session, _movable(affected, now), away, now=now, count=SUGGESTED)
+    return [Hit(appointment, slots.get(appointment.id, ())) for appointment in affected]
 
 
 def enter(
@@ -91,19 +92,23 @@ def enter(
     *,
     now: datetime,
 ) -> Absence:
-    """Block the time, and write down what becomes of each appointment inside.
+    """Block the time and store a decision for each appointment inside it.
 
-    DecisionsOutOfDate where those inside are not those decided about; HasArrived for anything but
-    keeping an appointment whose patient is there; DuplicateTime.
+    Raise DecisionsOutOfDate if other appointments are inside by now, HasArrived if an appointment
+    whose patient has arrived is to be moved or cancelled, and DuplicateTime if two would move to
+    the same time.
     """
-    hit = {one.id: one for one in hit_by(session, actor, practitioner_id, details)}
-    if hit.keys() != decisions.keys():
+    affected = {
+        appointment.id: appointment
+        for appointment in hit_by(session, actor, practitioner_id, details)
+    }
+    if affected.keys() != decisions.keys():
         raise DecisionsOutOfDate
-    _check_can_be(decisions, hit)
+    _check_decisions(decisions, affected)
     absence = absences.enter_absence(session, actor, practitioner_id, details, now=now)
     session.flush()
     for appointment_id, decided in sorted(decisions.items()):
-        _write(session, actor, absence, appointment_id, decided, now)
+        _store_decision(session, actor, absence, appointment_id, decided, now)
     return absence
 
 
@@ -115,43 +120,55 @@ def decide(
     *,
     now: datetime,
 ) -> int:
-    """Decide anew about appointments inside absences that stand; how many. What a patient was
-    offered meanwhile is withdrawn. OutsideAbsence for an appointment that lies in no absence of the
-    practitioner, HasArrived and DuplicateTime as for :func:`enter`."""
+    """Decide again about appointments inside existing absences; return how many.
+
+    Open offers for them are withdrawn. Raise OutsideAbsence for an appointment outside the
+    practitioner's absences; HasArrived and DuplicateTime as for :func:`enter`.
+    """
     may_see_absences(session, actor, practitioner_id)
-    inside = {one.appointment.id: one for one in _inside(session, actor, [practitioner_id], now)}
+    inside = {
+        displaced.appointment.id: displaced
+        for displaced in _inside(session, actor, [practitioner_id], now)
+    }
     if not decisions.keys() <= inside.keys():
         raise OutsideAbsence
-    _check_can_be(decisions, {key: one.appointment for key, one in inside.items()})
+    appointments = {key: displaced.appointment for key, displaced in inside.items()}
+    _check_decisions(decisions, appointments)
     for appointment_id, decided in sorted(decisions.items()):
         _withdraw(session, actor, Offer.appointment_id == appointment_id, now)
-        _write(session, actor, inside[appointment_id].absence, appointment_id, decided, now)
+        _store_decision(
+            session, actor, inside[appointment_id].absence, appointment_id, decided, now
+        )
     return len(decisions)
 
 
 def undecided(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], *, now: datetime
 ) -> list[Inside]:
-    """The appointments inside absences that somebody has to decide about, by start; at most four
-    statements."""
-    found = _inside(session, actor, practitioner_ids, now)
-    return [one for one in found if not one.is_settled(now)]
+    """Return the appointments inside absences that need a decision, by start.
+
+    Takes four statements at most.
+    """
+    inside = _inside(session, actor, practitioner_ids, now)
+    return [displaced for displaced in inside if not displaced.is_settled(now)]
 
 
 def _inside(
     session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
 ) -> list[Inside]:
-    """Appointments inside absences in which the actor has a part: who runs one centre decides
-    nothing about appointments at another."""
-    found = queries.inside_absences(session, practitioner_ids, now=now)
-    return [one for one in found if part_in(actor, one.appointment)]
+    """Return the appointments inside absences that the actor has to do with.
+
+    The administrator of one centre decides nothing about appointments at another.
+    """
+    inside = queries.inside_absences(session, practitioner_ids, now=now)
+    return [displaced for displaced in inside if part_in(actor, displaced.appointment)]
 
 
 def suggestions(session: Session, inside: Sequence[Inside], *, now: datetime) -> list[Hit]:
-    """Other times for appointments inside absences that stand; six statements."""
-    appointments = [one.appointment for one in inside]
-    found = matching.nearest_for(session, _movable(appointments, now), (), now=now, count=SUGGESTED)
-    return [Hit(appointment, found.get(appointment.id, ())) for appointment in appointments]
+    """Return other times for appointments inside existing absences; six statements."""
+    appointments = [displaced.appointment for displaced in inside]
+    slots = matching.nearest_for(session, _movable(appointments, now), (), now=now, count=SUGGESTED)
+    return [Hit(appointment, slots.get(appointment.id, ())) for appointment in appointments]
 
 
 def end(
@@ -163,8 +180,10 @@ def end(
     withdraw: bool,
     now: datetime,
 ) -> None:
-    """Take an absence back, and with ``withdraw`` the times that patients were offered instead
-    of their appointments; what is decided and not yet done is not done any more."""
+    """Remove an absence. Decisions that were not carried out yet are dropped.
+
+    With ``withdraw``, offers made because of it are withdrawn too.
+    """
     may_block(session, actor, practitioner_id)
     if withdraw:
         _withdraw(session, actor, queries.out_of(absence_id), now)
@@ -175,11 +194,10 @@ def end(
 
 
 def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: timedelta) -> None:
-    """Do what was decided about one appointment; nothing where it was done, or is not to be done.
+    """Carry out a planned decision; do nothing if it is done or no longer applies.
 
-    An appointment that is to move is offered its new time, for ``length`` at most; where that time
-    is gone, the nearest other. Raises what booking raises, and HasArrived where the patient came
-    meanwhile; it has then done nothing.
+    An appointment to move is offered its new time for at most ``length``, or the nearest other time
+    if that one is gone. Raise what booking raises, or HasArrived if the patient has arrived by now.
     """
     decision = session.get(AbsenceDecision, decision_id)
     if decision is None or decision.progress != Progress.PLANNED:
@@ -187,9 +205,9 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
     appointment = booking.appointment(session, decision.appointment_id)
     absence = session.get(Absence, decision.absence_id)
     if appointment is None or absence is None or not _is_due(appointment, absence):
-        _done(session, decision, Progress.DONE, None, now)
+        _finish(session, decision, Progress.DONE, None, now)
         return
-    _check_waits(appointment)
+    _check_not_arrived(appointment)
     if decision.choice == Choice.CANCEL:
         change_status(
             session,
@@ -200,22 +218,22 @@ def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: tim
             cutoff=timedelta(0),
             why=absence.reason,
         )
-        _done(session, decision, Progress.DONE, None, now)
+        _finish(session, decision, Progress.DONE, None, now)
     else:
         _propose(session, decision, appointment, now, length)
 
 
 def give_up(session: Session, decision_id: UUID, problem: str, *, now: datetime) -> None:
-    """Note that a decision cannot be carried out, so that somebody decides anew."""
+    """Mark a decision as failed, so that someone decides again."""
     decision = session.get(AbsenceDecision, decision_id)
     if decision is not None and decision.progress == Progress.PLANNED:
-        _done(session, decision, Progress.FAILED, problem, now)
+        _finish(session, decision, Progress.FAILED, problem, now)
 
 
 def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: datetime) -> None:
-    """Carry a decision out in a transaction of its own; what refuses it is noted.
+    """Carry out a decision in its own transaction, and store the error if it is refused.
 
-    Raises TRY_AGAIN, and the decision then stays planned.
+    Raise TRY_AGAIN for a temporary error; the decision stays planned.
     """
     length = timedelta(hours=settings.proposal_hours)
     try:
@@ -237,15 +255,15 @@ def _propose(
     slot = _still_free(session, decision, appointment, now)
     until = offer_ends(now, length, slot.start, appointment.starts_at) if slot else None
     if slot is None or until is None:
-        _done(session, decision, Progress.FAILED, NO_TIME, now)
+        _finish(session, decision, Progress.FAILED, NO_TIME, now)
         return
-    kept = offered.hold_for_reschedule(
+    hold = offered.hold_for_reschedule(
         session, appointment.id, slot.schedule_id, slot.start, now=now, until=until
     )
-    decision.schedule_id, decision.starts_at = slot.schedule_id, kept.starts_at
+    decision.schedule_id, decision.starts_at = slot.schedule_id, hold.starts_at
     make_offer(
         session,
-        kept,
+        hold,
         now=now,
         until=until,
         decision_id=decision.id,
@@ -255,31 +273,30 @@ def _propose(
         appointment=str(appointment.id),
         why="the appointment lies inside an absence",
     )
-    _done(session, decision, Progress.DONE, None, now)
+    _finish(session, decision, Progress.DONE, None, now)
 
 
 def _still_free(
     session: Session, decision: AbsenceDecision, appointment: Appointment, now: datetime
 ) -> Slot | None:
-    """The time that was decided on, if it can be had; else the nearest to the appointment."""
+    """Return the chosen time if it is still free, else the nearest to the appointment."""
     if decision.schedule_id is not None and decision.starts_at is not None:
-        wanted = matching.exactly(
+        chosen_slot = matching.exactly(
             session, appointment, decision.schedule_id, decision.starts_at, now=now
         )
-        if wanted is not None:
-            return wanted
-    found = matching.nearest_for(session, [appointment], (), now=now)
-    return next(iter(found[appointment.id]), None)
+        if chosen_slot is not None:
+            return chosen_slot
+    nearest_slots = matching.nearest_for(session, [appointment], (), now=now)
+    return next(iter(nearest_slots[appointment.id]), None)
 
 
 def _is_due(appointment: Appointment, absence: Absence) -> bool:
-    """Whether the appointment still stands and lies inside."""
-    one = appointment
-    touches = one.ends_at > absence.starts_at and one.starts_at < absence.ends_at
-    return touches and appointment.status in LIVE
+    """Return True if the appointment is live and still lies inside the absence."""
+    overlaps = appointment.ends_at > absence.starts_at and appointment.starts_at < absence.ends_at
+    return overlaps and appointment.status in LIVE
 
 
-def _done(
+def _finish(
     session: Session,
     decision: AbsenceDecision,
     progress: Progress,
@@ -299,7 +316,10 @@ def _done(
 
 
 def _decider(decision: AbsenceDecision) -> Actor:
-    """Who decided could do it then; by now they may have left."""
+    """Return an actor with full rights in the name of the account that decided.
+
+    The rights were checked when the decision was made; the account may have lost them since.
+    """
     return replace(SYSTEM, account_id=decision.decided_by)
 
 
@@ -307,52 +327,51 @@ def _decider(decision: AbsenceDecision) -> Actor:
 
 
 def _movable(appointments: Sequence[Appointment], now: datetime) -> list[Appointment]:
-    """Those whose patients can still be asked."""
+    """Return the appointments whose patients can still be offered another time."""
     return [
-        one
-        for one in appointments
-        if one.status is Status.BOOKED and one.starts_at >= now + SOONEST
+        appointment
+        for appointment in appointments
+        if appointment.status is Status.BOOKED and appointment.starts_at >= now + SOONEST
     ]
 
 
-def _check_can_be(
+def _check_decisions(
     decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
 ) -> None:
-    """HasArrived, DuplicateTime, or Invalid where an appointment is to move and no time is
-    named."""
-    for key, one in decisions.items():
-        if one.choice is not Choice.KEEP:
-            _check_waits(appointments[key])
-    _check_apart(decisions, appointments)
+    """Raise HasArrived or DuplicateTime, or Invalid if a move has no time."""
+    for key, decided in decisions.items():
+        if decided.choice is not Choice.KEEP:
+            _check_not_arrived(appointments[key])
+    _check_no_overlap(decisions, appointments)
 
 
-def _check_waits(appointment: Appointment) -> None:
-    """HasArrived where the patient is there already."""
+def _check_not_arrived(appointment: Appointment) -> None:
+    """Raise HasArrived if the patient has arrived."""
     if appointment.status is Status.ARRIVED:
         start = appointment.starts_at.astimezone(appointment.zone)
         raise HasArrived(field="decisions", day=start.date().isoformat(), time=f"{start:%H:%M}")
 
 
-def _check_apart(
+def _check_no_overlap(
     decisions: Mapping[UUID, Decided], appointments: Mapping[UUID, Appointment]
 ) -> None:
-    """DuplicateTime where two appointments would overlap on one schedule."""
+    """Raise DuplicateTime if two moved appointments would overlap on one schedule."""
     taken: list[tuple[int, datetime, datetime]] = []
-    for key, one in decisions.items():
-        if one.choice is not Choice.MOVE:
+    for key, decided in decisions.items():
+        if decided.choice is not Choice.MOVE:
             continue
-        if one.schedule_id is None or one.start is None:
+        if decided.schedule_id is None or decided.start is None:
             raise Invalid("Choose a time to move each appointment to.", field="decisions")
-        ends = one.start + timedelta(minutes=appointments[key].minutes)
+        ends = decided.start + timedelta(minutes=appointments[key].minutes)
         if any(
-            other == one.schedule_id and one.start < until and ends > since
-            for other, since, until in taken
+            schedule_id == decided.schedule_id and decided.start < until and ends > since
+            for schedule_id, since, until in taken
         ):
             raise DuplicateTime(field="decisions")
-        taken.append((one.schedule_id, one.start, ends))
+        taken.append((decided.schedule_id, decided.start, ends))
 
 
-def _write(
+def _store_decision(
     session: Session,
     actor: Actor,
     absence: Absence,
@@ -360,7 +379,7 @@ def _write(
     decided: Decided,
     now: datetime,
 ) -> None:
-    """Write a decision, or write it anew, and have it carried out; keeping is done at once."""
+    """Store or replace a decision, and queue it unless the appointment is kept."""
     moves = decided.choice is Choice.MOVE
     decision = queries.decision_about(session, absence.id, appointment_id) or AbsenceDecision(
         id=new_id(), absence_id=absence.id, appointment_id=appointment_id

@@ -1,4 +1,4 @@
-"""Who is offered which time, for how long: pure decisions."""
+"""Rules for offers: who gets which time, and how long it is held."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,24 +11,24 @@ from openslot.schedules.availability import Span, ones, span_between
 from openslot.schedules.rules import Place
 
 NOTICE = timedelta(hours=1)
-"""An offer ends at least so long before its time, and before the appointment that it replaces."""
+"""The least time between the end of an offer and its start or the appointment it replaces."""
 
 SHORTEST = timedelta(minutes=30)
-"""What could be thought over for less than this is not offered."""
+"""The least time that a patient gets to answer."""
 
 SOONEST = NOTICE + SHORTEST
-"""Nothing that begins before this is over can be offered."""
+"""Nothing that starts sooner than this is offered."""
 
 LONGEST_WAIT = timedelta(days=366)
 MOST_ENTRIES = 10
-"""For so many things a patient waits at a time."""
+"""The most waiting list entries a patient can have at a time."""
 
 MOST_MISSED = 3
-"""Who let so many offers run out is no longer waiting."""
+"""After this many expired offers an entry ends."""
 
 
 class Scope(NamedTuple):
-    """What somebody waits for; exactly one of the first three is given."""
+    """What a patient waits for; exactly one of the first three fields is set."""
 
     schedule_id: int | None
     practitioner_id: int | None
@@ -37,7 +37,7 @@ class Scope(NamedTuple):
 
 
 def covers(scope: Scope, place: Place) -> bool:
-    """Whether somebody who waits for ``scope`` would come to the place."""
+    """Return True if a schedule is within the scope."""
     if scope.schedule_id is not None:
         return place.schedule_id == scope.schedule_id
     if scope.practitioner_id is not None:
@@ -47,39 +47,40 @@ def covers(scope: Scope, place: Place) -> bool:
 
 
 def rank(priority: str, created_at: datetime, entry_id: UUID) -> tuple[bool, datetime, UUID]:
-    """The order in which those who wait are served: urgent first, then who waits longest."""
+    """Return the sort key of a waiting list entry: urgent first, then by waiting time."""
     return priority != Priority.URGENT, created_at, entry_id
 
 
 def offer_ends(now: datetime, length: timedelta, *starts: datetime) -> datetime | None:
-    """Until when a time may be kept for somebody: NOTICE before the earliest of ``starts`` at
-    the latest; None where that leaves less than SHORTEST."""
+    """Return when an offer made now expires, or None if that leaves less than SHORTEST.
+
+    It expires at least NOTICE before the earliest of ``starts``.
+    """
     ends = min(now + length, min(starts) - NOTICE)
     return ends if ends - now >= SHORTEST else None
 
 
 def startable(starts_from: datetime, before: datetime, now: datetime) -> Span:
-    """The ticks in which an offered appointment may begin; none where the end is not after the
-    start."""
+    """Return the ticks in which an offered appointment may start; possibly none."""
     return Span(_first_tick(max(starts_from, now + SOONEST)), _first_tick(before))
 
 
 def _first_tick(since: datetime) -> int:
-    """The first tick that begins no earlier than ``since``."""
+    """Return the first tick that begins at or after ``since``."""
     return span_between(since, since).end
 
 
 def check_window(
     starts_from: datetime, starts_until: datetime, now: datetime
 ) -> tuple[datetime, datetime]:
-    """The days that somebody waits for, cut to what lies ahead; BadWindow if nothing does."""
+    """Return the period to wait in without its past part; raise BadWindow if nothing is left."""
     if starts_until <= max(starts_from, now + SOONEST) or starts_until > now + LONGEST_WAIT:
         raise BadWindow(field="starts_until", days=LONGEST_WAIT.days)
     return max(starts_from, now), starts_until
 
 
 def nearest_bits(mask: int, at: int) -> Iterator[int]:
-    """The set bits, the nearest to bit ``at`` first; of two as near the earlier."""
+    """Yield the positions of the set bits by distance from ``at``; the earlier wins a tie."""
     below, above = mask & ones(at), mask >> max(at, 0)
     while below or above:
         low = below.bit_length() - 1

@@ -1,4 +1,4 @@
-"""The waiting list: who waits for what, and whose wait is over."""
+"""Selects of the waiting list."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -30,7 +30,7 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 Condition = ColumnElement[bool]
-"""Which rows are wanted."""
+"""A filter on rows."""
 
 _Hold = aliased(Appointment)
 
@@ -40,8 +40,7 @@ Tried = tuple[int, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """An entry with what decides which times fit: who waits, the appointment that would be
-    replaced, the centres, and what was offered before."""
+    """A waiting list entry with everything that decides which times fit."""
 
     entry: WaitingEntry
     patient: Patient | None
@@ -52,20 +51,20 @@ class Waiter:
 
     @property
     def scope(self) -> Scope:
-        """What they wait for."""
+        """The schedules that the entry is for."""
         entry = self.entry
         return Scope(entry.schedule_id, entry.practitioner_id, entry.profession, self.centres)
 
     @property
     def before(self) -> datetime:
-        """What they wait for begins before this."""
+        """The end of the period in which an offered time may start."""
         if self.appointment is None:
             return self.entry.starts_until
         return min(self.entry.starts_until, self.appointment.starts_at)
 
 
 def waiters(session: Session, *where: Condition) -> list[Waiter]:
-    """All who wait, in no order; three statements."""
+    """Return everyone who waits, in no order; three statements."""
     rows = session.execute(
         select(WaitingEntry, Patient, Appointment)
         .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
@@ -77,7 +76,7 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
     waiting = select(WaitingEntry.id).where(WaitingEntry.status == Waiting.WAITING, *where)
     centres = centres_of(session, waiting)
     tried: dict[UUID, set[Tried]] = defaultdict(set)
-    opened = set()
+    entries_with_offer = set()
     for entry_id, status, schedule_id, start in session.execute(
         select(Offer.entry_id, Offer.status, _Hold.schedule_id, _Hold.starts_at)
         .join(_Hold, _Hold.id == Offer.hold_id)
@@ -85,7 +84,7 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
     ):
         tried[cast(UUID, entry_id)].add((schedule_id, start))
         if status == OfferStatus.OPEN:
-            opened.add(entry_id)
+            entries_with_offer.add(entry_id)
     return [
         Waiter(
             entry,
@@ -93,39 +92,44 @@ def waiters(session: Session, *where: Condition) -> list[Waiter]:
             appointment,
             centres.get(entry.id, frozenset()),
             tried[entry.id],
-            entry.id in opened,
+            entry.id in entries_with_offer,
         )
         for entry, patient, appointment in rows
     ]
 
 
 def centres_of(session: Session, entry_ids: Any) -> dict[UUID, frozenset[int]]:
-    """The centres of entries, whose ids may be a select; one statement."""
-    found: dict[UUID, set[int]] = defaultdict(set)
+    """Return the centres of entries by entry id; one statement.
+
+    ``entry_ids`` may be a select.
+    """
+    centres: dict[UUID, set[int]] = defaultdict(set)
     for entry_id, centre_id in session.execute(
         select(WaitingCentre.entry_id, WaitingCentre.centre_id).where(
             WaitingCentre.entry_id.in_(entry_ids)
         )
     ):
-        found[entry_id].add(centre_id)
-    return {entry_id: frozenset(ids) for entry_id, ids in found.items()}
+        centres[entry_id].add(centre_id)
+    return {entry_id: frozenset(ids) for entry_id, ids in centres.items()}
 
 
 def places_in(session: Session, scopes: Collection[Scope]) -> dict[int, Place]:
-    """The places that somebody with one of the scopes may come to, and perhaps some more; one
-    statement."""
-    professions = [one for one in scopes if one.profession]
-    among: Condition = Practitioner.profession.in_({one.profession for one in professions})
-    if all(one.centre_ids for one in professions):
-        among = and_(among, Schedule.centre_id.in_(set().union(*(one[3] for one in professions))))
+    """Return the schedules within the scopes by id, possibly with some others; one statement."""
+    by_profession = [scope for scope in scopes if scope.profession]
+    in_profession: Condition = Practitioner.profession.in_(
+        {scope.profession for scope in by_profession}
+    )
+    if all(scope.centre_ids for scope in by_profession):
+        centre_ids = set().union(*(scope.centre_ids for scope in by_profession))
+        in_profession = and_(in_profession, Schedule.centre_id.in_(centre_ids))
     return schedules.places(
         session,
         or_(
-            Schedule.id.in_({one.schedule_id for one in scopes if one.schedule_id}),
+            Schedule.id.in_({scope.schedule_id for scope in scopes if scope.schedule_id}),
             Schedule.practitioner_id.in_(
-                {one.practitioner_id for one in scopes if one.practitioner_id}
+                {scope.practitioner_id for scope in scopes if scope.practitioner_id}
             ),
-            among,
+            in_profession,
         ),
     )
 
@@ -133,9 +137,8 @@ def places_in(session: Session, scopes: Collection[Scope]) -> dict[int, Place]:
 def live_keys(
     session: Session, patient_ids: Iterable[UUID], *, now: datetime
 ) -> dict[UUID, set[str]]:
-    """The keys (see Appointment) that appointments and holds of the patients bear; one
-    statement."""
-    found: dict[UUID, set[str]] = defaultdict(set)
+    """Return the daily keys (see Appointment) in use, by patient; one statement."""
+    keys: dict[UUID, set[str]] = defaultdict(set)
     for patient_id, key in session.execute(
         select(Appointment.patient_id, Appointment.one_a_day).where(
             Appointment.patient_id.in_(set(patient_ids)),
@@ -143,26 +146,30 @@ def live_keys(
             or_(Appointment.status != Status.HELD, Appointment.held_until > now),
         )
     ):
-        found[cast(UUID, patient_id)].add(cast(str, key))
-    return found
+        keys[cast(UUID, patient_id)].add(cast(str, key))
+    return keys
 
 
 def add_entry(session: Session, entry: WaitingEntry, centre_ids: Collection[int]) -> None:
-    """Keep a new entry."""
+    """Store a new entry with its centres."""
     session.add(entry)
     session.flush()
-    session.add_all(WaitingCentre(entry_id=entry.id, centre_id=one) for one in centre_ids)
+    session.add_all(
+        WaitingCentre(entry_id=entry.id, centre_id=centre_id) for centre_id in centre_ids
+    )
 
 
 def touch(entry: WaitingEntry) -> None:
-    """Raise the entry's version, so that of two who would offer it something one is tried
-    again on what the other left."""
+    """Raise the entry's version.
+
+    If two transactions offer a time to the same entry, one of them fails and is tried again.
+    """
     flag_modified(entry, "missed")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An entry as a list shows it: with who waits, and the appointment that would be replaced."""
+    """An entry in a list, with its patient and the appointment that would be replaced."""
 
     entry: WaitingEntry
     patient: Patient | None
@@ -176,12 +183,12 @@ def entries_for(
     department_id: int | None = None,
     limit: int,
 ) -> list[Listed]:
-    """The newest entries of patients or of a department; one statement."""
-    mine: Condition = WaitingEntry.patient_id.in_(set(patient_ids))
+    """Return the newest entries of patients or of a department; one statement."""
+    own: Condition = WaitingEntry.patient_id.in_(set(patient_ids))
     if department_id is not None:
-        mine = or_(mine, WaitingEntry.department_id == department_id)
+        own = or_(own, WaitingEntry.department_id == department_id)
     newest = (WaitingEntry.created_at.desc(), WaitingEntry.id)
-    return _listed(session, mine, newest, limit)
+    return _listed(session, own, newest, limit)
 
 
 def concerning(
@@ -192,8 +199,12 @@ def concerning(
     after: keyset.Key | None = None,
     limit: int,
 ) -> list[Listed]:
-    """Return the newest entries of an actor, of their dependents and their department, and of those
-    who wait for what they give or run, from after the instant and id ``after``; one statement."""
+    """Return the entries that the actor may see, newest first; one statement.
+
+    They are those of the actor, their dependents and their department, and the waiting entries for
+    what the actor provides or manages. ``after`` is the creation time and id of the last entry of
+    the page before.
+    """
     where = _own(actor)
     if actor.patient_id is None:
         where = or_(where, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)))
@@ -205,21 +216,24 @@ def concerning(
 
 def _own(actor: Actor) -> Condition:
     patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
-    mine: Condition = WaitingEntry.patient_id.in_(patients)
+    own: Condition = WaitingEntry.patient_id.in_(patients)
     if actor.is_a(Role.STAFF) and actor.department_id is not None:
-        mine = or_(mine, WaitingEntry.department_id == actor.department_id)
-    return mine
+        own = or_(own, WaitingEntry.department_id == actor.department_id)
+    return own
 
 
 def waiting_at(session: Session, actor: Actor, *, limit: int) -> list[Listed]:
-    """Who waits for what the actor gives or runs, whoever waits longest first; one statement."""
+    """Return waiting entries for what the actor provides or manages; one statement.
+
+    The longest waiting come first.
+    """
     return _listed(
         session, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)), _BY_AGE, limit
     )
 
 
 def entries_with(session: Session, entry_ids: Collection[UUID]) -> list[Listed]:
-    """The entries that have these ids; one statement."""
+    """Return the entries that have these ids; one statement."""
     return _listed(session, WaitingEntry.id.in_(entry_ids), _BY_AGE, len(entry_ids))
 
 
@@ -236,7 +250,7 @@ def _listed(
 
 
 def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:
-    """What a patient waits for now; one statement."""
+    """Return the waiting entries of a patient; one statement."""
     query = select(WaitingEntry).where(
         WaitingEntry.patient_id == patient_id, WaitingEntry.status == Waiting.WAITING
     )
@@ -246,7 +260,7 @@ def open_entries(session: Session, patient_id: UUID) -> list[WaitingEntry]:
 def open_entries_with(
     session: Session, department_id: int | None, appointment_id: UUID | None
 ) -> list[WaitingEntry]:
-    """What a department waits for now in the place of one appointment; one statement."""
+    """Return the waiting entries of a department for an appointment; one statement."""
     query = select(WaitingEntry).where(
         WaitingEntry.department_id == department_id,
         WaitingEntry.appointment_id == appointment_id,
@@ -259,8 +273,11 @@ _BY_AGE = (WaitingEntry.created_at, WaitingEntry.id)
 
 
 def at_place(actor: Actor) -> Condition:
-    """Entries for what the actor gives or runs: a practitioner's own, a centre's for those who
-    work there, all for administrators of the network."""
+    """Match entries for what the actor provides or manages.
+
+    That is: a practitioner's own schedules, everything at the centre for its staff, and everything
+    for administrators of the network.
+    """
     if actor.is_a(Role.NETWORK_ADMIN):
         return WaitingEntry.id.is_not(None)
     if actor.practitioner_id is not None:
@@ -280,34 +297,36 @@ def at_place(actor: Actor) -> Condition:
 
 
 def of_profession(profession: str) -> Condition:
-    """Schedules of a profession."""
+    """Match schedules of a profession."""
     return Practitioner.profession == profession
 
 
 def named_by(entries: Collection[WaitingEntry]) -> Condition:
-    """The schedules that tell what entries are for: those that they name, those of the
-    practitioners that they name, and one or more at each centre that they name."""
+    """Match the schedules needed to describe entries.
+
+    They are the schedules and practitioners that the entries name, and all schedules of their
+    centres.
+    """
     centres = select(WaitingCentre.centre_id).where(
-        WaitingCentre.entry_id.in_([one.id for one in entries])
+        WaitingCentre.entry_id.in_([entry.id for entry in entries])
     )
     return or_(
-        Schedule.id.in_({one.schedule_id for one in entries if one.schedule_id}),
+        Schedule.id.in_({entry.schedule_id for entry in entries if entry.schedule_id}),
         Schedule.practitioner_id.in_(
-            {one.practitioner_id for one in entries if one.practitioner_id}
+            {entry.practitioner_id for entry in entries if entry.practitioner_id}
         ),
         Schedule.centre_id.in_(centres),
     )
 
 
 def is_at_place(session: Session, actor: Actor, entry_id: UUID) -> bool:
-    """Whether the entry is for what the actor gives or runs."""
+    """Return True if the entry is for what the actor provides or manages."""
     query = select(WaitingEntry.id).where(WaitingEntry.id == entry_id, at_place(actor))
     return session.scalar(query) is not None
 
 
 def over_entry(session: Session, *, now: datetime) -> WaitingEntry | None:
-    """Somebody who waits in vain: the window is over, or the appointment is not to come any
-    more."""
+    """Return an entry whose period has ended or whose appointment is not to come, or None."""
     gone = and_(WaitingEntry.appointment_id.is_not(None), Appointment.status != Status.BOOKED)
     return session.scalars(
         select(WaitingEntry)
@@ -321,15 +340,15 @@ def over_entry(session: Session, *, now: datetime) -> WaitingEntry | None:
 
 
 def served_entry(session: Session) -> WaitingEntry | None:
-    """Somebody who has booked what they wait for by themselves since."""
-    centres = exists().where(WaitingCentre.entry_id == WaitingEntry.id)
-    here = exists().where(
+    """Return an entry whose patient has booked what they wait for themselves, or None."""
+    has_centres = exists().where(WaitingCentre.entry_id == WaitingEntry.id)
+    names_centre = exists().where(
         WaitingCentre.entry_id == WaitingEntry.id, WaitingCentre.centre_id == Schedule.centre_id
     )
-    wanted = or_(
+    matches_entry = or_(
         Schedule.id == WaitingEntry.schedule_id,
         Schedule.practitioner_id == WaitingEntry.practitioner_id,
-        and_(Practitioner.profession == WaitingEntry.profession, or_(~centres, here)),
+        and_(Practitioner.profession == WaitingEntry.profession, or_(~has_centres, names_centre)),
     )
     return session.scalars(
         select(WaitingEntry)
@@ -343,7 +362,7 @@ def served_entry(session: Session) -> WaitingEntry | None:
             Appointment.created_at > WaitingEntry.created_at,
             Appointment.starts_at >= WaitingEntry.starts_from,
             Appointment.starts_at < WaitingEntry.starts_until,
-            wanted,
+            matches_entry,
         )
         .limit(1)
     ).first()

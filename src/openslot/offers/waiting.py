@@ -1,7 +1,7 @@
-"""The verbs of the waiting list: join, leave, and the sweep that offers what is free.
+"""The waiting list: join, leave, and the search that offers free times.
 
-Nothing tells the sweep what came free. It looks for the earliest free time that fits each entry
-in turn, so that it does not matter how a time came free, and nobody is passed over.
+The search is not triggered by a cancellation. It looks for the earliest free time that fits each
+entry in turn, so it does not matter how a time became free, and no entry is passed over.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -44,14 +44,14 @@ from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
 SHOWN = 6
-"""So many free times are shown to somebody who would wait."""
+"""The most free times shown to a patient who is about to join the list."""
 
 Try = tuple[UUID, int, datetime]
 """(entry id, schedule id, start)"""
 
 
 class NotEligible(Exception):
-    """A time that looked free could not be kept for an entry: another is to be tried."""
+    """The time could not be held for an entry; another must be tried."""
 
     def __init__(self, tried: Try):
         self.tried = tried
@@ -62,10 +62,10 @@ class NotEligible(Exception):
 
 
 def join(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> WaitingEntry:
-    """Have a patient wait, or, with an appointment that has no patient, the actor's department.
+    """Put a patient on the list, or the actor's department if the appointment has no patient.
 
-    By the patient, by who cares for them, and by those who book for patients there; only these
-    say that it is urgent. Raises what booking raises about patients and referrals, and the
+    Patients, their carers and people who may book for patients can do so; only the last may set a
+    priority other than routine. Raise what booking raises about patients and referrals, and the
     errors of offers/errors.py.
     """
     waiter = prepared(session, actor, details, now=now)
@@ -84,7 +84,7 @@ def join(session: Session, actor: Actor, details: WaitingDetails, *, now: dateti
 
 
 def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
-    """The entry that :func:`join` would write, checked but for others of whoever waits."""
+    """Return the entry that :func:`join` would store, without the check for duplicates."""
     check_priority(actor, details.priority)
     appointment = _appointment_to_replace(session, actor, details)
     patient = appointment.patient if appointment else _patient(session, details)
@@ -96,7 +96,7 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
     scope = Scope(
         details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
     )
-    places = _places(session, scope, appointment, minutes)
+    places = _bookable_places(session, scope, appointment, minutes)
     _check_access(actor, places, patient, appointment)
     _check_patient(session, places, patient, appointment, now)
     return Waiter(
@@ -119,30 +119,30 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
             created_by=actor.account_id,
         ),
         patient,
-        appointment if appointment else None,
+        appointment,
         scope.centre_ids,
     )
 
 
 def free_for(session: Session, waiter: Waiter, *, now: datetime) -> list[Slot]:
-    """The earliest times that fit and are free now: nobody need wait for those; six statements.
+    """Return the earliest free times that fit, to be shown before joining; six statements.
 
-    At most SHOWN, and one of each place.
+    At most SHOWN, and one of each schedule.
     """
     market = matching.market_for(session, [waiter], now=now)
     return sorted(matching.starts_for(waiter, market, now=now, passed=()))[:SHOWN]
 
 
 def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> None:
-    """Wait no longer; a time that is offered is let go."""
+    """Take an entry off the list and withdraw its open offer."""
     entry = entry_for(session, actor, entry_id)
     if entry.status != Waiting.WAITING:
         raise NotWaiting
-    for one in queries.open_of_entries(session, [entry_id], now=now).values():
+    for open_offer in queries.open_of_entries(session, [entry_id], now=now).values():
         close_offer(
             session,
-            one.offer,
-            one.kept,
+            open_offer.offer,
+            open_offer.kept,
             OfferStatus.WITHDRAWN,
             now=now,
             by=actor.origin,
@@ -151,7 +151,7 @@ def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> N
 
 
 def entry_for(session: Session, actor: Actor, entry_id: UUID) -> WaitingEntry:
-    """An entry of one's own, or at one's place; NotFound for strangers."""
+    """Return an entry of the actor or at their centre; raise NotFound for other actors."""
     entry = session.get(WaitingEntry, entry_id)
     if entry is None or not (
         actor.acts_for(entry.patient_id)
@@ -181,32 +181,32 @@ def _patient(session: Session, details: WaitingDetails) -> Patient:
     return directory.patient(session, details.patient_id)
 
 
-def _places(
+def _bookable_places(
     session: Session, scope: Scope, appointment: Appointment | None, minutes: int
 ) -> list[Place]:
-    """Where somebody with this scope might be seen; NobodyOffersThis where nowhere."""
-    named = (scope.schedule_id, scope.practitioner_id, scope.profession)
-    if sum(one is not None for one in named) != 1:
+    """Return the schedules that the scope covers; raise NobodyOffersThis if there are none."""
+    scope_keys = (scope.schedule_id, scope.practitioner_id, scope.profession)
+    if sum(key is not None for key in scope_keys) != 1:
         raise Invalid("Choose one thing to wait for.", field="scope")
-    found = search.places_in(session, [scope])
-    in_scope = [place for place in found.values() if covers(scope, place)]
+    candidates = search.places_in(session, [scope])
+    in_scope = [place for place in candidates.values() if covers(scope, place)]
     if not in_scope or (appointment and not all(reaches(appointment, place) for place in in_scope)):
         raise NobodyOffersThis(field="scope")
-    places = [place for place in in_scope if _takes(place, minutes)]
+    places = [place for place in in_scope if _allows_length(place, minutes)]
     if not places:
         raise BadLength(field="minutes", minutes=in_scope[0].slot_minutes)
     return places
 
 
-def _takes(place: Place, minutes: int) -> bool:
-    whole = minutes > 0 and minutes % place.slot_minutes == 0
-    return whole and minutes <= place.slot_minutes * place.max_slots
+def _allows_length(place: Place, minutes: int) -> bool:
+    fits_grid = minutes > 0 and minutes % place.slot_minutes == 0
+    return fits_grid and minutes <= place.slot_minutes * place.max_slots
 
 
 def _check_access(
     actor: Actor, places: Iterable[Place], patient: Patient | None, appointment: Appointment | None
 ) -> None:
-    """Whose appointment it is decides about appointments; otherwise as with booking."""
+    """Raise Forbidden unless the actor may book there; an appointment was checked before."""
     if appointment is not None or actor.acts_for(patient.id if patient else None):
         return
     if not all(may_book_others(actor, place) for place in places):
@@ -225,27 +225,25 @@ def _check_patient(
     if patient.email and all(place.practitioner_email == patient.email for place in places):
         raise SelfBooking
     if appointment is None and all(needs_referral(place) for place in places):
-        own = referrals.authorisations_of(session, [patient.id], now).get(patient.id, ())
-        if not any(matching.admitted(own, place) for place in places):
+        authorisations = referrals.authorisations_of(session, [patient.id], now).get(patient.id, ())
+        if not any(matching.admitted(authorisations, place) for place in places):
             raise ReferralRequired(field="scope")
 
 
 def _check_others(session: Session, entry: WaitingEntry) -> None:
-    """AlreadyWaiting for the same thing, TooManyEntries for patients beyond MOST_ENTRIES.
+    """Raise AlreadyWaiting for a duplicate, TooManyEntries if a patient has MOST_ENTRIES.
 
-    A department waits with appointments that it has, as many as its work needs: these are the
-    limit.
+    Departments have no limit: each of their entries belongs to an appointment that they have.
     """
-    others = _others(session, entry)
-    if any(_same(entry, other) for other in others):
+    others = _locked_entries(session, entry)
+    if any(_is_duplicate(entry, other) for other in others):
         raise AlreadyWaiting
     if entry.patient_id is not None and len(others) >= MOST_ENTRIES:
         raise TooManyEntries(most=MOST_ENTRIES)
 
 
-def _others(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
-    """What the patient, or the department with that appointment, waits for; nobody adds to it
-    now."""
+def _locked_entries(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
+    """Lock and return the waiting entries of the patient or department."""
     if entry.patient_id is not None:
         lock(session, f"waiting {entry.patient_id}")
         return search.open_entries(session, entry.patient_id)
@@ -253,23 +251,22 @@ def _others(session: Session, entry: WaitingEntry) -> list[WaitingEntry]:
     return search.open_entries_with(session, entry.department_id, entry.appointment_id)
 
 
-def _same(one: WaitingEntry, other: WaitingEntry) -> bool:
+def _is_duplicate(entry: WaitingEntry, other: WaitingEntry) -> bool:
     compared = ("schedule_id", "practitioner_id", "profession", "appointment_id")
-    return all(getattr(one, name) == getattr(other, name) for name in compared)
+    return all(getattr(entry, name) == getattr(other, name) for name in compared)
 
 
-# The sweep
+# Offering free times
 
 
 def offer_next(
     session: Session, *, now: datetime, length: timedelta, passed: Collection[Try] = ()
 ) -> bool:
-    """Offer one time to the first who waits, has no open offer, and whom a free time fits;
-    False where there is nobody.
+    """Offer one free time to the first entry in order that it fits; return False if none fits.
 
-    ``length`` is how long it may be thought over, ``passed`` what is not to be tried again.
-    The number of statements does not grow with the entries. Raises Passed where the time could
-    not be kept after all.
+    Entries with an open offer are skipped. ``length`` is the time to answer, ``passed`` what was
+    tried in vain. The number of statements does not grow with the entries. Raise NotEligible if the
+    time could not be held after all.
     """
     waiting = matching.in_order(search.waiters(session))
     if not waiting:
@@ -286,8 +283,11 @@ def offer_next(
 
 
 def _may_be_served(waiter: Waiter) -> bool:
-    """Neither patient nor appointment is gone. The sweep ends the wait for what would replace an
-    appointment that is gone; a patient's own waits end with their account (offers/leaving.py)."""
+    """Return False if the patient or the appointment is gone.
+
+    expire_next ends an entry whose appointment is gone; a patient's entries end with their account
+    (offers/leaving.py).
+    """
     gone = waiter.appointment is not None and waiter.appointment.status != Status.BOOKED
     return not gone and (waiter.patient is None or waiter.patient.active)
 
@@ -309,12 +309,12 @@ def _offer(
         raise NotEligible((entry.id, slot.schedule_id, slot.start))
     search.touch(entry)
     try:
-        kept = _kept(session, waiter, slot, market, now, until)
+        hold = _hold_slot(session, waiter, slot, market, now, until)
     except DomainError:
         raise NotEligible((entry.id, slot.schedule_id, slot.start)) from None
     make_offer(
         session,
-        kept,
+        hold,
         now=now,
         until=until,
         entry_id=entry.id,
@@ -324,11 +324,11 @@ def _offer(
         of=of,
         priority=entry.priority,
         waiting_since=entry.created_at.isoformat(),
-        why="the first in order of priority and waiting time whom a free time fits",
+        why="first by priority and waiting time among those the free time fits",
     )
 
 
-def _kept(
+def _hold_slot(
     session: Session, waiter: Waiter, slot: Slot, market: Market, now: datetime, until: datetime
 ) -> Appointment:
     if waiter.appointment is not None:
@@ -350,24 +350,24 @@ def _kept(
 
 
 def expire_due(database: Database, settings: Settings, now: Callable[[], datetime]) -> int:
-    """Put away what is over and offer what is free, each in a transaction of its own; how many
-    offers were made.
+    """End what has expired and offer what is free, each in its own transaction.
 
-    Killed half way it loses nothing, for the next sweep looks at everything anew. Two at once
-    do no harm: of two offers to one entry, or of one time, one transaction is tried again.
+    Return the number of offers made. It is safe to kill, for the next call starts from the current
+    state, and safe to run twice at once: of two offers to one entry, or of one time, one
+    transaction is tried again.
     """
-    made, passed = 0, set[Try]()
+    offers_made, passed = 0, set[Try]()
     length = timedelta(hours=settings.offer_hours)
     while database.run(lambda session: expire_next(session, now=now())):
         pass
     while True:
         try:
-            again = database.run(
+            was_offered = database.run(
                 lambda session: offer_next(session, now=now(), length=length, passed=passed)
             )
         except NotEligible as refused:
             passed.add(refused.tried)
             continue
-        if not again:
-            return made
-        made += 1
+        if not was_offered:
+            return offers_made
+        offers_made += 1

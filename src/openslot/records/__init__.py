@@ -1,1 +1,1 @@
-"""Histories: notes, prescriptions, and who may read them."""
+"""Health records: notes, prescriptions, and the rules of who may read them."""

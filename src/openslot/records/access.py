@@ -1,12 +1,12 @@
-"""Who may read a patient's history: the whole rule, and the only home that it has.
+"""The rule of who may read a patient's health record. It has no other place.
 
-Patients read their own history, and those of whom they care for. A practitioner reads one, and adds
-to it, from the moment that they have an appointment with the patient, at whichever centre, or for
-as long as an emergency access runs. To everybody else it does not exist.
+Patients read their own record and those of their dependents. A practitioner may read a record, and
+add to it, from the moment they have an appointment with the patient, at any centre, or during an
+emergency access. For everybody else it does not exist.
 
-An appointment that the practitioner made alone opens nothing before its day at the centre
-(booking/opening.py), and nothing after that day unless the patient came. Earlier, it takes an
-emergency access, with a reason, which is told.
+An appointment that the practitioner booked alone gives access on its day at the centre
+(booking/opening.py), and afterwards only if the patient came. Before that day it takes an emergency
+access, with a reason, of which the patient is notified.
 """
 
 from collections.abc import Collection, Iterable
@@ -28,22 +28,25 @@ from openslot.records import queries
 
 READ = "record.read"
 REFUSED = "record.refused"
-"""What the audit calls it when somebody reads a history, or may not."""
+"""Audit actions for reading a health record, and for an attempt that was refused."""
 
 GIVING = LIVE | {Status.FULFILLED}
-"""Appointments of these statuses give access. Holds, and appointments that were cancelled, missed
-or entered in error, give nothing."""
+"""Appointments with these statuses give access. Holds, and appointments that were cancelled,
+missed or entered in error, do not."""
 
 
 ATTENDED = frozenset({Status.ARRIVED, Status.FULFILLED})
-"""Appointments of these statuses had their patient there."""
+"""The patient came to appointments with these statuses."""
 
 DAY = timedelta(days=1)
 
 
 class Access(StrEnum):
-    """Why somebody may read a history. SELF_BOOKED is an appointment that the reader made alone, on
-    its day or where the patient came; once it is completed and its day is over, it is CARE."""
+    """The reason why a health record may be read.
+
+    SELF_BOOKED: an appointment that the reader booked alone, on its day or if the patient came.
+    When it is completed and its day is over, it counts as CARE.
+    """
 
     OWN = "own"
     CARE = "care"
@@ -52,13 +55,16 @@ class Access(StrEnum):
 
 
 WRITING = frozenset({Access.CARE, Access.SELF_BOOKED, Access.EMERGENCY})
-"""Who reads for these reasons may add to the history; patients only read."""
+"""Reasons that also allow adding to the record; patients only read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What ties an active practitioner to a patient: when the last appointment that gives access
-    ends, the last of those that the practitioner made alone, and the last emergency access."""
+    """The connection of an active practitioner with a patient.
+
+    These are the ends of the last appointment that gives access, of the last one that the
+    practitioner booked alone, and of the last emergency access.
+    """
 
     last_appointment: datetime | None = None
     self_booked: datetime | None = None
@@ -66,15 +72,15 @@ class Facts:
 
 
 STRANGERS = Facts()
-"""Nothing ties them."""
+"""No connection."""
 
 
 def decide(
     actor: Actor, patient_id: UUID, facts: Facts, *, now: datetime, access_days: int
 ) -> Access | None:
-    """Why the actor may read the history; None where they may not know that it exists.
+    """Return why the actor may read the record, or None if they may not know that it exists.
 
-    ``access_days`` after the end of the last appointment its access ends; 0 means that it does not.
+    Access ends ``access_days`` after the end of the last appointment, or never if that is 0.
     """
     if actor.acts_for(patient_id):
         return Access.OWN
@@ -96,20 +102,24 @@ def _lasts(last_appointment: datetime | None, now: datetime, access_days: int) -
 
 
 def gives_care(now: datetime) -> Condition:
-    """Appointments that somebody else had a part in making, or that are completed, their day
-    over."""
+    """Match appointments that give access and that others had a part in booking.
+
+    An appointment that the practitioner booked alone counts once it is completed and its day is
+    over.
+    """
     day = Appointment.opens_record_at
     completed = (Appointment.status == Status.FULFILLED) & (day <= now - DAY)
     return Appointment.status.in_(GIVING) & (day.is_(None) | completed)
 
 
 def gives_its_day(now: datetime) -> Condition:
-    """Appointments that the practitioner made alone, at such a time as :func:`is_its_day` says."""
+    """Match appointments that the practitioner booked alone, at times that :func:`is_its_day`
+    allows."""
     return Appointment.status.in_(GIVING) & on_its_day(now)
 
 
 def on_its_day(now: datetime) -> Condition:
-    """The same, whatever became of the appointment."""
+    """Match the same times, for appointments of any status."""
     day = Appointment.opens_record_at
     attended = Appointment.status.in_(ATTENDED)
     lasts = (day > now - DAY) | (Appointment.ends_at > now) | attended
@@ -117,8 +127,10 @@ def on_its_day(now: datetime) -> Condition:
 
 
 def is_its_day(appointment: Appointment, now: datetime) -> bool:
-    """Whether the day of an appointment that the practitioner made alone is now; or was, if the
-    patient came. :func:`on_its_day` says the same in SQL."""
+    """Return True on the day of a self-booked appointment, or later if the patient came.
+
+    :func:`on_its_day` is the same rule in SQL.
+    """
     day = appointment.opens_record_at
     if day is None or day > now:
         return False
@@ -128,7 +140,7 @@ def is_its_day(appointment: Appointment, now: datetime) -> bool:
 def may_read(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> Access | None:
-    """The same for the facts as they stand, with no trace of the question; one statement."""
+    """Return why the actor may read the record, or None, without an audit event; one statement."""
     return readable(session, actor, [patient_id], now=now, access_days=access_days).get(patient_id)
 
 
@@ -140,13 +152,19 @@ def readable(
     now: datetime,
     access_days: int,
 ) -> dict[UUID, Access]:
-    """Those of the patients whose history the actor may read, and why; one statement."""
+    """Return the patients whose records the actor may read, and why; one statement."""
     facts = _facts(session, actor, patient_ids, now)
-    decided = {
-        one: decide(actor, one, facts.get(one, STRANGERS), now=now, access_days=access_days)
-        for one in patient_ids
+    decisions = {
+        patient_id: decide(
+            actor,
+            patient_id,
+            facts.get(patient_id, STRANGERS),
+            now=now,
+            access_days=access_days,
+        )
+        for patient_id in patient_ids
     }
-    return {one: access for one, access in decided.items() if access is not None}
+    return {patient_id: access for patient_id, access in decisions.items() if access is not None}
 
 
 def _facts(
@@ -156,12 +174,14 @@ def _facts(
         return {}
     kinds = (gives_care(now), gives_its_day(now))
     ties = queries.ties(session, actor.practitioner_id, patient_ids, kinds)
-    return {one: Facts(*ends) for one, ends in ties.items()}
+    return {patient_id: Facts(*ends) for patient_id, ends in ties.items()}
 
 
 def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> Condition:
-    """What :func:`decide` says, as a condition for searches: ``patient`` is the column with the
-    id of the patient whose history the rows tell of."""
+    """Return :func:`decide` as a condition for searches.
+
+    ``patient`` is the column with the id of the patient that the rows are about.
+    """
     own: Condition = patient.in_({actor.patient_id} - {None} | actor.dependents)
     if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
         return own
@@ -173,14 +193,13 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
 def open_history(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> Access | None:
-    """Why the actor may read the history, for a page that shows it: every read and every
-    refusal is written down.
+    """Return why the actor may read the record, or None, and write an audit event either way.
 
-    A patient who does not exist is refused in the same way, step by step, as one whom the
-    actor may not read.
+    A patient who does not exist is refused in exactly the same steps as one whose record the actor
+    may not read.
     """
-    opened = open_histories(session, actor, [patient_id], now=now, access_days=access_days)
-    return opened.get(patient_id)
+    reasons = open_histories(session, actor, [patient_id], now=now, access_days=access_days)
+    return reasons.get(patient_id)
 
 
 def open_histories(
@@ -191,24 +210,31 @@ def open_histories(
     now: datetime,
     access_days: int,
 ) -> dict[UUID, Access]:
-    """The same for an answer that tells of several patients: those whose history the actor may
-    read, and why; two statements."""
-    found = readable(session, actor, patient_ids, now=now, access_days=access_days)
-    for one in patient_ids:
-        if one in found:
+    """Return the patients whose records the actor may read, and why; two statements.
+
+    Write an audit event for each patient, as :func:`open_history` does.
+    """
+    reasons = readable(session, actor, patient_ids, now=now, access_days=access_days)
+    for patient_id in patient_ids:
+        if patient_id in reasons:
             audit.record(
-                session, READ, subject_of(one), by=actor.origin, now=now, how=found[one].value
+                session,
+                READ,
+                subject_of(patient_id),
+                by=actor.origin,
+                now=now,
+                how=reasons[patient_id].value,
             )
         else:
-            note_refusal(session, actor, one, now=now)
-    return found
+            note_refusal(session, actor, patient_id, now=now)
+    return reasons
 
 
 def note_refusal(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> None:
-    """Write down that somebody asked for a history that they may not read."""
+    """Write an audit event: the actor asked for a record that they may not read."""
     audit.record(session, REFUSED, subject_of(patient_id), by=actor.origin, now=now)
 
 
 def subject_of(patient_id: UUID) -> str:
-    """How the audit names a patient, and with them their history."""
+    """Return the name of a patient, and so of their health record, in the audit."""
     return f"patient:{patient_id}"

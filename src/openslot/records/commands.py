@@ -1,4 +1,7 @@
-"""Adding to histories, and opening one in an emergency. Nothing is ever changed or deleted."""
+"""Commands that add to health records and open one in an emergency.
+
+Nothing in a record is ever changed or deleted.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,7 +27,7 @@ from openslot.records.queries import Record
 Written = NoteDetails | PrescriptionDetails
 
 ADDED = {EntryKind.NOTE: "noted", EntryKind.PRESCRIPTION: "prescribed"}
-"""What the audit calls it."""
+"""The audit actions of new entries."""
 
 OWNED = ("patient_id", "practitioner_id", "kind")
 
@@ -40,20 +43,19 @@ def add(
     appointment_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Entry:
-    """Record what a practitioner found, said and did, or medication; at an appointment if one is
-    named.
+    """Add a note or a prescription, at an appointment if one is given.
 
-    ``entry_id`` is what the entry is to be called: sent twice it is kept once, as it was first.
-    NotFound for who may not read the history, NotYourAppointment for an appointment of anybody
-    else.
+    ``entry_id`` makes the command safe to repeat: the entry is stored once, as it was sent first.
+    Raise NotFound if the actor may not read the record, NotYourAppointment for other people's
+    appointments.
     """
     author = writer(session, actor, patient_id, now=now, access_days=access_days)
     entry = _entry(patient_id, author, details, now, entry_id)
-    known = queries.entry(session, entry.id)
-    if known is not None:
-        return _same(known.entry, entry)
-    _at_appointment(session, entry, appointment_id)
-    return _kept(session, actor, entry, ADDED[EntryKind(entry.kind)])
+    existing = queries.entry(session, entry.id)
+    if existing is not None:
+        return _check_repeated(existing.entry, entry)
+    _link_appointment(session, entry, appointment_id)
+    return _store(session, actor, entry, ADDED[EntryKind(entry.kind)])
 
 
 def correct(
@@ -65,9 +67,9 @@ def correct(
     now: datetime,
     access_days: int,
 ) -> Entry:
-    """A new entry that stands in the place of an older one, which stays as it is.
+    """Add an entry that replaces an older one, at the same appointment; the older one stays.
 
-    It belongs to the same appointment. Raises what :func:`to_correct` raises.
+    Raise what :func:`to_correct` raises.
     """
     old = to_correct(session, actor, entry_id, now=now, access_days=access_days).entry
     entry = _entry(old.patient_id, old.practitioner_id, details, now)
@@ -75,16 +77,16 @@ def correct(
         raise Malformed
     entry.centre_id, entry.appointment_id = old.centre_id, old.appointment_id
     entry.corrects_id = old.id
-    return _kept(session, actor, entry, "corrected")
+    return _store(session, actor, entry, "corrected")
 
 
 def to_correct(
     session: Session, actor: Actor, entry_id: UUID, *, now: datetime, access_days: int
 ) -> Record:
-    """The entry, for its author and while they may read the history.
+    """Return an entry that the actor may correct: one of their own in a record they may read.
 
-    NotFound for strangers, NotYourEntry for others who may read it, AlreadyCorrected where a
-    newer entry stands in its place.
+    Raise NotFound if the actor may not read the record, NotYourEntry if they are not the author,
+    and AlreadyCorrected if there is a newer entry.
     """
     record = queries.entry(session, entry_id)
     if record is None:
@@ -101,9 +103,9 @@ def to_correct(
 def writer(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> int:
-    """The practitioner who may add to the history.
+    """Return the id of the practitioner who may add to the record.
 
-    NotFound for who may not read it, Forbidden for patients, who only read.
+    Raise NotFound if the actor may not read it, Forbidden for patients, who only read.
     """
     access = may_read(session, actor, patient_id, now=now, access_days=access_days)
     if access is None:
@@ -123,10 +125,10 @@ def break_glass(
     hours: int,
     access_days: int,
 ) -> EmergencyAccess:
-    """Open a history without an appointment for ``hours``; the patient is told, and who runs the
-    centres of the practitioner.
+    """Open a record for ``hours`` without an appointment.
 
-    NotFound for a patient who is not there, AlreadyOpen for who may read the history anyway.
+    The patient and the administrators of the practitioner's centres are notified. Raise NotFound if
+    there is no such patient, AlreadyOpen if the actor may read the record anyway.
     """
     if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
         raise Forbidden
@@ -134,7 +136,7 @@ def break_glass(
     directory.patient(session, patient_id, inactive=True)
     if may_read(session, actor, patient_id, now=now, access_days=access_days):
         raise AlreadyOpen
-    opened = EmergencyAccess(
+    emergency = EmergencyAccess(
         id=new_id(),
         patient_id=patient_id,
         practitioner_id=actor.practitioner_id,
@@ -142,18 +144,18 @@ def break_glass(
         starts_at=now,
         ends_at=now + timedelta(hours=hours),
     )
-    queries.add(session, opened)
+    queries.add(session, emergency)
     audit.record(
         session,
         Topic.EMERGENCY,
         subject_of(patient_id),
         by=actor.origin,
         now=now,
-        access=str(opened.id),
+        access=str(emergency.id),
         hours=hours,
     )
-    publish(session, Topic.EMERGENCY, access=opened.id, now=now)
-    return opened
+    publish(session, Topic.EMERGENCY, access=emergency.id, now=now)
+    return emergency
 
 
 def _entry(
@@ -173,8 +175,8 @@ def _entry(
     return entry
 
 
-def _at_appointment(session: Session, entry: Entry, appointment_id: UUID | None) -> None:
-    """Tie an entry to an appointment of its patient with its author, and to the centre of that."""
+def _link_appointment(session: Session, entry: Entry, appointment_id: UUID | None) -> None:
+    """Link an entry to an appointment of its patient with its author, and to its centre."""
     if appointment_id is None:
         return
     appointment = booking.appointment(session, appointment_id)
@@ -188,14 +190,14 @@ def _at_appointment(session: Session, entry: Entry, appointment_id: UUID | None)
     entry.appointment_id, entry.centre_id = appointment_id, appointment.centre.id
 
 
-def _same(old: Entry, new: Entry) -> Entry:
-    """What is kept under the name already, if its author has sent it again."""
+def _check_repeated(old: Entry, new: Entry) -> Entry:
+    """Return the stored entry if its author sends it again; raise NotFound otherwise."""
     if any(getattr(old, name) != getattr(new, name) for name in OWNED):
         raise NotFound
     return old
 
 
-def _kept(session: Session, actor: Actor, entry: Entry, act: str) -> Entry:
+def _store(session: Session, actor: Actor, entry: Entry, act: str) -> Entry:
     queries.add(session, entry)
     audit.record(
         session,

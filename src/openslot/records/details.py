@@ -1,4 +1,4 @@
-"""What practitioners enter in histories."""
+"""The fields that practitioners enter in health records."""
 
 from typing import Annotated
 
@@ -10,26 +10,26 @@ FEWEST_WORDS = 3
 
 
 class NoteDetails(Details):
-    """What was found, said and done."""
+    """Findings, advice and treatment."""
 
     text: LongText
 
 
 class PrescriptionDetails(Details):
-    """A medication, its dose, and perhaps how to take it."""
+    """A medication and its dose, with optional instructions."""
 
     medication: Name
     dose: Name
     text: OptionalLongText = None
 
 
-def _tells_why(reason: str) -> str:
+def _check_reason(reason: str) -> str:
     if len(reason.split()) < FEWEST_WORDS:
-        raise refuse("Say in a few words why you need this history now.")
+        raise refuse("Say in a few words why you need this health record now.")
     return reason
 
 
 class EmergencyDetails(Details):
-    """Why a history is opened without an appointment."""
+    """The reason for opening a record without an appointment."""
 
-    reason: Annotated[Text, AfterValidator(_tells_why)]
+    reason: Annotated[Text, AfterValidator(_check_reason)]

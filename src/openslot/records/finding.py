@@ -1,5 +1,4 @@
-"""Who finds, registers and knows which patients: those who work with them, each as far as they
-need."""
+"""Search and registration of patients, and access to their details."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -35,9 +34,12 @@ def found(
     now: datetime,
     limit: int,
 ) -> Sequence[Patient]:
-    """Patients by name and id, from after the key ``after``, whose name, e-mail, phone or number
-    holds ``text`` and who were born that day; practitioners find those who have appointments with
-    them. Forbidden for who does not work with patients; one statement."""
+    """Return the patients who match ``text`` and ``born``, by name and id; one statement.
+
+    ``text`` is part of the name, e-mail address, phone number or patient number; ``after`` is the
+    name and id of the last patient of the page before. Practitioners find only patients who have
+    appointments with them. Raise Forbidden if the actor does not work with patients.
+    """
     check_may_find(actor)
     where = [directory.patient_is(text, born)]
     if actor.is_a(Role.PRACTITIONER):
@@ -48,35 +50,39 @@ def found(
 def register(
     session: Session, actor: Actor, details: PatientDetails, *, anyway: bool, now: datetime
 ) -> Patient:
-    """A new patient, by somebody who works with patients; Forbidden for others.
+    """Add a patient; raise Forbidden if the actor does not work with patients.
 
-    PatientKnown where somebody may be the same person, unless it is to be done ``anyway``.
+    Raise PatientKnown if the patient may be registered already, unless ``anyway``.
     """
     check_may_find(actor)
     if details.born is not None:
-        # Two at a time see nobody, and both register: of one day of birth, one after another.
+        # Without the lock, two people could register the same patient at the same moment.
         lock(session, f"patient born {details.born}")
-    if not anyway and (known := alike(session, actor, details)):
-        raise PatientKnown(known)
+    if not anyway and (matches := alike(session, actor, details)):
+        raise PatientKnown(matches)
     return commands.add_patient(session, actor, details, now=now)
 
 
 def alike(session: Session, actor: Actor, details: PatientDetails) -> Sequence[Patient]:
-    """Who may be the same person as somebody who is to be registered: for practitioners who
-    bears exactly this name, for others also whose name holds it."""
+    """Return registered patients who may be the same person.
+
+    Practitioners get exact matches of the name only, others also names that contain it.
+    """
     if details.born is None:
         return ()
     if actor.is_a(Role.PRACTITIONER):
         return queries.exactly(session, details.name, details.born)
-    known, _total = directory.patients(
+    matches, _total = directory.patients(
         session, text=details.name, born=details.born, limit=ALIKE, offset=0
     )
-    return known
+    return matches
 
 
 def has_registered(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> bool:
-    """Whether the actor has registered the patient a short while ago, and so knows what stands
-    there: they read it over, and set a slip right, before there is an appointment."""
+    """Return True if the actor registered the patient within READ_OVER.
+
+    They may then check the details and correct a mistake before there is an appointment.
+    """
     return queries.has_done(
         session, actor.account_id, MADE, subject_of(patient_id), since=now - READ_OVER
     )
@@ -85,9 +91,11 @@ def has_registered(session: Session, actor: Actor, patient_id: UUID, *, now: dat
 def knows(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> bool:
-    """Whether the actor may read the patient's details: oneself, one's dependents, and those who
-    work with patients; of practitioners only who may read the history or has just registered
-    the patient, which opens no history."""
+    """Return True if the actor may read the patient's details.
+
+    These are the patient, their carer and people who work with patients; practitioners only if they
+    may read the health record or have just registered the patient, which does not open the record.
+    """
     if not actor.is_a(Role.PRACTITIONER):
         return actor.acts_for(patient_id) or works_with_patients(actor)
     if access.may_read(session, actor, patient_id, now=now, access_days=access_days):
@@ -98,20 +106,18 @@ def knows(
 def may_change(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> bool:
-    """Whether the actor may change the patient's details: oneself, one's dependents, and those
-    who work with patients; of practitioners only who treats the patient or has just registered
-    them.
+    """Return True if the actor may change the patient's details.
 
-    Emergency access is not enough: whoever changes where mail goes, or a date of birth, does
-    something to the patient that outlasts the emergency.
+    As :func:`knows`, but an emergency access is not enough: a changed mail address or date of birth
+    outlasts the emergency.
     """
     if not actor.is_a(Role.PRACTITIONER):
         return actor.acts_for(patient_id) or works_with_patients(actor)
-    found = access.may_read(session, actor, patient_id, now=now, access_days=access_days)
-    return found is Access.CARE or has_registered(session, actor, patient_id, now=now)
+    reason = access.may_read(session, actor, patient_id, now=now, access_days=access_days)
+    return reason is Access.CARE or has_registered(session, actor, patient_id, now=now)
 
 
 def check_may_find(actor: Actor) -> None:
-    """Forbidden for who does not work with patients."""
+    """Raise Forbidden if the actor does not work with patients."""
     if not works_with_patients(actor):
         raise Forbidden

@@ -1,4 +1,4 @@
-"""What practitioners record of patients, and when they looked without being asked to."""
+"""The tables of health records: entries and emergency accesses."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,18 +12,18 @@ from openslot.core.ids import new_id
 
 
 class EntryKind(StrEnum):
-    """What an entry of a history is."""
+    """Kind of an entry in a health record."""
 
     NOTE = "note"
     PRESCRIPTION = "prescription"
 
 
 class Entry(Base):
-    """What a practitioner recorded, never changed or deleted.
+    """A note or a prescription in a health record; never changed or deleted.
 
-    A correction is an entry of its own that names the one it corrects; that name is unique, so
-    that corrections make a chain and never a tree. A prescription has a ``medication`` and a
-    ``dose``; its ``text`` says how to take it, and may be empty.
+    A correction is a new entry with the id of the one it corrects. That id is unique, so
+    corrections form a chain and never a tree. A prescription has a ``medication`` and a ``dose``;
+    its ``text`` says how to take it, and may be empty.
     """
 
     __tablename__ = "history_entry"
@@ -43,7 +43,7 @@ class Entry(Base):
 
 
 class EmergencyAccess(Base):
-    """A practitioner reads a history that they have no appointment for, for a reason, for a
+    """A practitioner's access to a record without an appointment, with a reason, for a limited
     time."""
 
     __tablename__ = "emergency_access"

@@ -1,4 +1,4 @@
-"""Reading histories, who read them, and the rows that their commands write."""
+"""Selects of health records and of access events, and the writing of rows."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ _Older = aliased(Entry)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An entry with all that a page shows of it, and the entries before and after it in a
-    chain of corrections."""
+    """An entry with everything that pages show of it, and its neighbours in a chain of
+    corrections."""
 
     entry: Entry
     author: Practitioner
@@ -37,13 +37,13 @@ class Record:
 
     @property
     def kind(self) -> EntryKind:
-        """What it is."""
+        """The kind of the entry."""
         return EntryKind(self.entry.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An emergency access, and whose it was."""
+    """An emergency access and its practitioner."""
 
     access: EmergencyAccess
     practitioner: Practitioner
@@ -51,8 +51,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Somebody read a history: ``practitioner`` where it was one, ``reason`` where they opened
-    it in an emergency."""
+    """An access event: someone read a health record.
+
+    ``practitioner`` is set if the reader was one, ``reason`` if it was an emergency access.
+    """
 
     event: AuditEvent
     account: Account | None
@@ -61,17 +63,17 @@ class Look:
 
     @property
     def name(self) -> str | None:
-        """Who it was; None for an account that is gone."""
-        known = self.practitioner or self.account
-        return known.name if known else None
+        """The name of the reader; None if the account was deleted."""
+        reader = self.practitioner or self.account
+        return reader.name if reader else None
 
     @property
     def how(self) -> str | None:
-        """Why they could: a value of :class:`openslot.records.access.Access`."""
+        """The reason: a value of :class:`openslot.records.access.Access`."""
         return (self.event.details or {}).get("how")
 
 
-# Who is tied to whom
+# Connections of practitioners and patients
 
 
 def ties(
@@ -80,27 +82,30 @@ def ties(
     patient_ids: Iterable[UUID],
     kinds: Sequence[ColumnElement[bool]],
 ) -> dict[UUID, list[datetime | None]]:
-    """When the last appointment of each kind, and then when the last emergency access, of an active
-    practitioner ends, by patient; one statement."""
-    wanted = set(patient_ids)
+    """Return the ends of the last appointments and emergency accesses, by patient; one statement.
+
+    The list of a patient has one place for each of ``kinds`` of appointments with the active
+    practitioner, and then one for emergency accesses.
+    """
+    ids = set(patient_ids)
     active = _active(practitioner_id)
-    seen = [
+    appointments = [
         select(literal(number), Appointment.patient_id, func.max(Appointment.ends_at))
         .join(Schedule, Schedule.id == Appointment.schedule_id)
-        .where(Appointment.patient_id.in_(wanted), kind, Schedule.practitioner_id.in_(active))
+        .where(Appointment.patient_id.in_(ids), kind, Schedule.practitioner_id.in_(active))
         .group_by(Appointment.patient_id)
         for number, kind in enumerate(kinds)
     ]
-    opened = (
+    access_ends = (
         select(literal(len(kinds)), EmergencyAccess.patient_id, func.max(EmergencyAccess.ends_at))
-        .where(EmergencyAccess.patient_id.in_(wanted), EmergencyAccess.practitioner_id.in_(active))
+        .where(EmergencyAccess.patient_id.in_(ids), EmergencyAccess.practitioner_id.in_(active))
         .group_by(EmergencyAccess.patient_id)
     )
-    found: dict[UUID, list[datetime | None]] = {}
-    rows: Any = session.execute(union_all(*seen, opened))
+    ends_by_patient: dict[UUID, list[datetime | None]] = {}
+    rows: Any = session.execute(union_all(*appointments, access_ends))
     for number, patient_id, ends in rows:
-        found.setdefault(patient_id, [None] * (len(kinds) + 1))[number] = ends
-    return found
+        ends_by_patient.setdefault(patient_id, [None] * (len(kinds) + 1))[number] = ends
+    return ends_by_patient
 
 
 def tied_to(
@@ -111,21 +116,25 @@ def tied_to(
     since: datetime | None,
     now: datetime,
 ) -> ColumnElement[bool]:
-    """Whether an active practitioner is tied to the patient in a column: by an appointment that
-    ``opens`` the record and ends after ``since``, if that is given, or by an emergency access that
-    runs."""
+    """Match rows whose patient is connected with an active practitioner.
+
+    There is an appointment that ``opens`` the record and ends after ``since``, if that is given, or
+    a current emergency access. ``patient`` is the column of the patient's id.
+    """
     active = _active(practitioner_id)
-    seen = (
+    by_appointment = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(Appointment.patient_id.is_not(None), opens, Schedule.practitioner_id.in_(active))
     )
     if since is not None:
-        seen = seen.where(Appointment.ends_at > since)
-    opened = select(EmergencyAccess.patient_id).where(
+        by_appointment = by_appointment.where(Appointment.ends_at > since)
+    by_emergency = select(EmergencyAccess.patient_id).where(
         EmergencyAccess.practitioner_id.in_(active), EmergencyAccess.ends_at > now
     )
-    return or_(patient.in_(seen.correlate(None)), patient.in_(opened.correlate(None)))
+    return or_(
+        patient.in_(by_appointment.correlate(None)), patient.in_(by_emergency.correlate(None))
+    )
 
 
 def _active(practitioner_id: int) -> Any:
@@ -146,48 +155,52 @@ def patients_of(
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Patient], int]:
-    """A page of the patients who have, had or were to have an appointment with a practitioner, by
-    name, whose name, e-mail, phone or number holds ``text``; two statements."""
+    """Return a page of a practitioner's patients by name, and how many there are; two statements.
+
+    ``text`` is part of the name, e-mail address, phone number or patient number.
+    """
     own = seen_by(practitioner_id, now=now)
     return directory.patients(session, own, text=text, born=born, limit=limit, offset=offset)
 
 
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
-    """Patients who have, had or were to have an appointment with a practitioner; one that the
-    practitioner made alone counts from its day on, and not once it was cancelled or missed."""
-    kept = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
+    """Match patients who have, had or were to have an appointment with a practitioner.
+
+    One that the practitioner booked alone counts from its day on, unless it was cancelled or
+    missed.
+    """
+    not_expired = or_(Appointment.status != Status.HELD, Appointment.held_until > now)
     opens = or_(
         Appointment.opens_record_at.is_(None),
         (Appointment.opens_record_at <= now) & Appointment.status.in_(LIVE | {Status.FULFILLED}),
     )
-    own = (
+    patient_ids = (
         select(Appointment.patient_id)
         .join(Schedule, Schedule.id == Appointment.schedule_id)
         .where(
             Schedule.practitioner_id == practitioner_id,
             Appointment.status != Status.EXPIRED,
-            kept,
+            not_expired,
             opens,
         )
     )
-    return Patient.id.in_(own)
+    return Patient.id.in_(patient_ids)
 
 
 def exactly(session: Session, name: str, born: date) -> list[Patient]:
-    """The active patients who bear this whole name, in any case, and were born that day; one
+    """Return the active patients with exactly this name, in any case, and date of birth; one
     statement."""
     query = select(Patient).where(Patient.born == born, Patient.active.is_(True))
-    wanted = _plain(name)
-    return [
-        one for one in session.scalars(query.order_by(Patient.id)) if _plain(one.name) == wanted
-    ]
+    wanted = _normalised(name)
+    patients = session.scalars(query.order_by(Patient.id))
+    return [patient for patient in patients if _normalised(patient.name) == wanted]
 
 
-def _plain(name: str) -> str:
+def _normalised(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-# What a history holds
+# Entries
 
 
 def entries(
@@ -198,7 +211,7 @@ def entries(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Record]:
-    """What was recorded of a patient, newest first; one statement."""
+    """Return a patient's entries, the newest first; one statement."""
     query = _records().where(Entry.patient_id == patient_id)
     if kind is not None:
         query = query.where(Entry.kind == kind)
@@ -207,13 +220,13 @@ def entries(
 
 
 def entry(session: Session, entry_id: UUID) -> Record | None:
-    """One entry; one statement."""
+    """Return one entry, or None; one statement."""
     row = session.execute(_records().where(Entry.id == entry_id)).first()
     return Record(*row) if row else None
 
 
 def of_appointment(session: Session, appointment_id: UUID) -> list[Record]:
-    """What was recorded at an appointment, oldest first; one statement."""
+    """Return the entries made at an appointment, the oldest first; one statement."""
     query = _records().where(Entry.appointment_id == appointment_id)
     query = query.order_by(Entry.recorded_at, Entry.id)
     return [Record(*row) for row in session.execute(query)]
@@ -237,8 +250,10 @@ def appointments(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Appointment]:
-    """A patient's appointments at all centres, the latest first, but for what was entered in error;
-    one statement."""
+    """Return a patient's appointments at all centres, the latest first; one statement.
+
+    Those entered in error are left out.
+    """
     where = (booking.of_patient(patient_id), Appointment.status != Status.ENTERED_IN_ERROR)
     return booking.appointments(session, *where, newest_first=True, after=after, limit=limit)
 
@@ -252,8 +267,10 @@ def appointments_with(
     until: datetime,
     limit: int,
 ) -> list[Appointment]:
-    """The appointments of these statuses of a patient with a practitioner that began before
-    ``until``, the latest first; one statement."""
+    """Return a patient's appointments with a practitioner, the latest first; one statement.
+
+    They have one of ``statuses`` and began before ``until``.
+    """
     return booking.appointments(
         session,
         booking.of_patient(patient_id),
@@ -268,9 +285,8 @@ def appointments_with(
 def self_made(
     session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
 ) -> Appointment | None:
-    """The first appointment to come of a patient that the practitioner made alone and that opens
-    nothing yet; one statement."""
-    found = booking.appointments(
+    """Return the next self-booked appointment that gives no access yet, or None; one statement."""
+    upcoming = booking.appointments(
         session,
         booking.of_patient(patient_id),
         booking.of_practitioner(practitioner_id),
@@ -278,7 +294,7 @@ def self_made(
         Appointment.opens_record_at > now,
         limit=1,
     )
-    return next(iter(found), None)
+    return next(iter(upcoming), None)
 
 
 def emergencies(
@@ -288,7 +304,7 @@ def emergencies(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Opened]:
-    """The emergency accesses to a history, newest first; one statement."""
+    """Return the emergency accesses to a record, the newest first; one statement."""
     query = (
         select(EmergencyAccess, Practitioner)
         .join(Practitioner, Practitioner.id == EmergencyAccess.practitioner_id)
@@ -298,7 +314,7 @@ def emergencies(
     return [Opened(*row) for row in session.execute(keyset.page(query, newest, after, limit))]
 
 
-# Who read it
+# Access events
 
 
 def reads_of(
@@ -310,8 +326,10 @@ def reads_of(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Look]:
-    """Who did any of these acts to the subjects, newest first, but for the account
-    ``besides``; two statements."""
+    """Return the audit events with these subjects and actions, the newest first; two statements.
+
+    Those of the account ``besides`` are left out.
+    """
     query = (
         select(AuditEvent, Account, Practitioner)
         .outerjoin(Account, Account.id == AuditEvent.account_id)
@@ -330,7 +348,7 @@ def reads_of(
 def has_done(
     session: Session, account_id: UUID | None, action: str, subject: str, *, since: datetime
 ) -> bool:
-    """Whether an account has done this to the subject since then; one statement."""
+    """Return True if an account did this to the subject after ``since``; one statement."""
     query = select(AuditEvent.id).where(
         AuditEvent.subject == subject,
         AuditEvent.action == action,
@@ -341,21 +359,23 @@ def has_done(
 
 
 def _reasons(session: Session, events: Sequence[AuditEvent]) -> dict[UUID | None, str]:
-    """Why emergency accesses were needed, by their id."""
-    wanted = {one for event in events if (one := _access_id(event))}
+    """Return the reasons of emergency accesses by their id."""
+    access_ids = {access_id for event in events if (access_id := _access_id(event))}
     query = select(EmergencyAccess.id, EmergencyAccess.reason)
-    return {row[0]: row[1] for row in session.execute(query.where(EmergencyAccess.id.in_(wanted)))}
+    return {
+        row[0]: row[1] for row in session.execute(query.where(EmergencyAccess.id.in_(access_ids)))
+    }
 
 
 def _access_id(event: AuditEvent) -> UUID | None:
-    named = (event.details or {}).get("access")
-    return UUID(named) if named else None
+    access_id = (event.details or {}).get("access")
+    return UUID(access_id) if access_id else None
 
 
 # Writing
 
 
 def add(session: Session, row: Entry | EmergencyAccess) -> None:
-    """Keep an entry or an emergency access for good."""
+    """Store an entry or an emergency access."""
     session.add(row)
     session.flush()

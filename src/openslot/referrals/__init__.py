@@ -1,1 +1,1 @@
-"""Referrals: letters that let patients see specialists."""
+"""Referrals, with which patients can see specialists."""

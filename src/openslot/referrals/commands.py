@@ -1,5 +1,4 @@
-"""The verbs of referrals, and booking as every entry point does it: with a referral where one
-is needed. None commits."""
+"""Commands for referrals, and booking with a referral where one is needed."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -28,15 +27,15 @@ from openslot.referrals.queries import Letter
 from openslot.referrals.rules import Act, Part, check_act, may_refer, months_later, part_in
 from openslot.schedules.rules import Place
 
-# Letters
+# Referrals
 
 
 def may_write(
     session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
 ) -> Practitioner:
-    """The GP who may refer this patient; ``access_days`` as in records/access.py.
+    """Return the GP who may refer this patient; ``access_days`` as in records/access.py.
 
-    OnlyGps for everybody else; NotFound where the GP may not read the patient's history.
+    Raise OnlyGps for other actors, and NotFound if the GP may not read the patient's health record.
     """
     gp = _gp(session, actor)
     if not access.may_read(session, actor, patient_id, now=now, access_days=access_days):
@@ -53,7 +52,7 @@ def write(
     now: datetime,
     access_days: int,
 ) -> Referral:
-    """A draft, which only its author sees until it is sent."""
+    """Create a draft, which only its author sees until it is sent."""
     gp = may_write(session, actor, patient_id, now=now, access_days=access_days)
     _check_addressee(session, details.practitioner_id, details.expertise)
     referral = Referral(
@@ -73,7 +72,7 @@ def write(
 def change(
     session: Session, actor: Actor, referral_id: UUID, details: ReferralDetails, *, now: datetime
 ) -> Referral:
-    """Another text or addressee of a draft."""
+    """Change the text or the addressee of a draft."""
     referral = _for_act(session, actor, referral_id, Act.CHANGE, now).referral
     _check_addressee(session, details.practitioner_id, details.expertise)
     referral.practitioner_id = details.practitioner_id
@@ -92,9 +91,9 @@ def send(
     months: int,
     access_days: int,
 ) -> Referral:
-    """From now on, and for so many months, the patient books with it.
+    """Send a draft; the patient can book with it for ``months``.
 
-    AddresseeUnavailable where nobody to whom it is addressed is active any more.
+    Raise AddresseeUnavailable if nobody it is addressed to is active any more.
     """
     referral = _for_act(session, actor, referral_id, Act.SEND, now).referral
     may_write(session, actor, referral.patient_id, now=now, access_days=access_days)
@@ -102,49 +101,48 @@ def send(
     referral.status = Kept.SENT
     referral.sent_at = now
     referral.expires_at = months_later(now, months)
-    _told(session, actor, referral, Topic.SENT, now)
+    _publish(session, actor, referral, Topic.SENT, now)
     return referral
 
 
 def discard(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> None:
-    """Throw a draft away."""
+    """Delete a draft."""
     referral = _for_act(session, actor, referral_id, Act.DISCARD, now).referral
     _record(session, actor, referral, "discarded", now)
     queries.discard(session, referral)
 
 
 def revoke(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> Referral:
-    """Take a letter back that no appointment uses.
+    """Revoke a referral that no appointment uses.
 
-    A booking made at the same moment stands, as with opening hours: the letter was good when
-    it was looked at.
+    A booking made at the same moment is valid, because the referral was valid when it was checked.
     """
     referral = _for_act(session, actor, referral_id, Act.REVOKE, now).referral
     referral.status = Kept.REVOKED
     referral.revoked_at = now
-    _told(session, actor, referral, Topic.REVOKED, now)
+    _publish(session, actor, referral, Topic.REVOKED, now)
     return referral
 
 
 def answer(
     session: Session, actor: Actor, referral_id: UUID, details: AnswerDetails, *, now: datetime
 ) -> Referral:
-    """The specialist whose appointment uses the letter writes back, once.
+    """Add the answer of the specialist whose appointment uses the referral; only one each.
 
-    Where another had answered before the patient gave that appointment back, the older answer stays
-    below the new one, with its author and day: what was written is never lost.
+    If another specialist answered before and the patient then cancelled, the earlier answer stays
+    below the new one, with its author and date.
     """
     letter = _for_act(session, actor, referral_id, Act.ANSWER, now)
     referral = letter.referral
-    referral.answer = "\n\n".join([details.answer, *_older_answer(session, letter)])
+    referral.answer = "\n\n".join([details.answer, *_earlier_answer(session, letter)])
     referral.answered_by = actor.practitioner_id
     referral.answered_at = now
-    _told(session, actor, referral, Topic.ANSWERED, now)
+    _publish(session, actor, referral, Topic.ANSWERED, now)
     return referral
 
 
-def _older_answer(session: Session, letter: Letter) -> list[str]:
-    """What another specialist answered before, under its own heading; nothing for a first one."""
+def _earlier_answer(session: Session, letter: Letter) -> list[str]:
+    """Return another specialist's answer with a heading, or an empty list."""
     referral = letter.referral
     if referral.answer is None or referral.answered_by is None or referral.answered_at is None:
         return []
@@ -157,31 +155,34 @@ def _older_answer(session: Session, letter: Letter) -> list[str]:
 def letter_for(
     session: Session, actor: Actor, referral_id: UUID, *, now: datetime
 ) -> tuple[Letter, Part]:
-    """A referral and what the actor is to it; NotFound for strangers as for what is not there."""
+    """Return a referral and the actor's relation to it.
+
+    Raise NotFound if there is no such referral, and in the same way if the actor may not see it.
+    """
     letter = queries.letter(session, referral_id)
-    part = _part(actor, letter, now) if letter else None
-    if letter is None or part is None:
+    relation = _relation(actor, letter, now) if letter else None
+    if letter is None or relation is None:
         raise NotFound
-    return letter, part
+    return letter, relation
 
 
 def note_read(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> None:
-    """Write down that a specialist reads a letter."""
-    letter, part = letter_for(session, actor, referral_id, now=now)
-    if part is Part.SPECIALIST:
+    """Write an audit event if the actor reads the referral as a specialist."""
+    letter, relation = letter_for(session, actor, referral_id, now=now)
+    if relation is Part.SPECIALIST:
         _record(session, actor, letter.referral, "read", now)
 
 
 def letter_of_appointment(
     session: Session, actor: Actor, appointment: Appointment, *, now: datetime
 ) -> Letter | None:
-    """The letter that came with an appointment, if it has one that the actor may read."""
+    """Return the referral used for an appointment, if the actor may read it, else None."""
     letter = queries.for_appointment(session, appointment)
-    return letter if letter and _part(actor, letter, now) else None
+    return letter if letter and _relation(actor, letter, now) else None
 
 
 def subject_of(referral_id: UUID) -> str:
-    """How the audit names a referral."""
+    """Return the name of a referral in the audit."""
     return f"referral:{referral_id}"
 
 
@@ -197,26 +198,26 @@ def book(
     hold_id: UUID | None = None,
     referral_id: UUID | None = None,
 ) -> Appointment:
-    """Book an appointment; a specialist's with the referral named, or the patient's own that fits.
+    """Book an appointment with the given referral, or with the one of the patient's that fits.
 
-    At most 9 statements with specialists, 8 with others. Raises what booking raises, with
-    ReferralRequired and ReferralSpent among it.
+    Raise what booking raises, ReferralRequired and ReferralSpent included. Takes at most 9
+    statements with a referral, 8 without.
     """
     place = place_of(session, booking_request.schedule_id)
-    found = _found(
+    referral = _referral_for(
         session, place, booking_request, now=now, referral_id=referral_id, hold_id=hold_id
     )
     if hold_id is not None and needs_referral(place):
-        # A hold that bears another letter, perhaps one revoked since, is made anew.
-        check_booker(actor, place, booking_request.patient_id, found.authorisation)
-        hold_id = hold_id if found.is_held else None
+        # A hold with another referral, possibly revoked since, is replaced by a new one.
+        check_booker(actor, place, booking_request.patient_id, referral.authorisation)
+        hold_id = hold_id if referral.is_held else None
     return booking.book(
         session,
         actor,
         booking_request,
         now=now,
         hold_id=hold_id,
-        authorisation=found.authorisation,
+        authorisation=referral.authorisation,
         place=place,
     )
 
@@ -230,21 +231,21 @@ def hold(
     keep: timedelta,
     referral_id: UUID | None = None,
 ) -> Appointment:
-    """Keep a time, a specialist's together with the referral that :func:`book` would take."""
+    """Hold a slot, with the referral that :func:`book` would use."""
     place = place_of(session, booking_request.schedule_id)
-    found = _found(session, place, booking_request, now=now, referral_id=referral_id)
+    referral = _referral_for(session, place, booking_request, now=now, referral_id=referral_id)
     return booking.hold(
         session,
         actor,
         booking_request,
         now=now,
         keep=keep,
-        authorisation=found.authorisation,
+        authorisation=referral.authorisation,
         place=place,
     )
 
 
-def _found(
+def _referral_for(
     session: Session,
     place: Place,
     booking_request: BookingRequest,
@@ -253,7 +254,7 @@ def _found(
     referral_id: UUID | None,
     hold_id: UUID | None = None,
 ) -> queries.Found:
-    """Nothing, without a look, where no referral is needed."""
+    """Return the referral to book with, without reading anything if none is needed."""
     if booking_request.patient_id is None or not needs_referral(place):
         return queries.NOTHING
     return queries.authorisation_for(
@@ -266,7 +267,7 @@ def _found(
     )
 
 
-# What the verbs share
+# Shared by the commands
 
 
 def _gp(session: Session, actor: Actor) -> Practitioner:
@@ -279,7 +280,7 @@ def _gp(session: Session, actor: Actor) -> Practitioner:
 
 
 def _check_addressee(session: Session, practitioner_id: int | None, expertise: str | None) -> None:
-    """NoAddressee for what was never one, AddresseeUnavailable for whom is no longer there."""
+    """Raise NoAddressee if it can never be one, AddresseeUnavailable if it no longer can."""
     if practitioner_id is not None:
         try:
             specialist = directory.practitioner(session, practitioner_id)
@@ -292,12 +293,12 @@ def _check_addressee(session: Session, practitioner_id: int | None, expertise: s
 
 
 def _for_act(session: Session, actor: Actor, referral_id: UUID, act: Act, now: datetime) -> Letter:
-    letter, part = letter_for(session, actor, referral_id, now=now)
-    check_act(act, letter.standing(now), part, by=actor.practitioner_id)
+    letter, relation = letter_for(session, actor, referral_id, now=now)
+    check_act(act, letter.standing(now), relation, by=actor.practitioner_id)
     return letter
 
 
-def _part(actor: Actor, letter: Letter, now: datetime) -> Part | None:
+def _relation(actor: Actor, letter: Letter, now: datetime) -> Part | None:
     return part_in(
         letter.standing(now),
         practitioner_id=actor.practitioner_id,
@@ -305,8 +306,10 @@ def _part(actor: Actor, letter: Letter, now: datetime) -> Part | None:
     )
 
 
-def _told(session: Session, actor: Actor, referral: Referral, topic: Topic, now: datetime) -> None:
-    """Into the audit and, through the outbox, to whom it concerns."""
+def _publish(
+    session: Session, actor: Actor, referral: Referral, topic: Topic, now: datetime
+) -> None:
+    """Write an audit event and queue the notifications."""
     _record(session, actor, referral, topic.removeprefix("referral."), now)
     publish(session, topic, referral=referral.id, by=actor.account_id, now=now)
 

@@ -1,4 +1,4 @@
-"""What people enter about referrals."""
+"""The fields that people enter for referrals."""
 
 from typing import Annotated, Self
 
@@ -8,13 +8,13 @@ from openslot.core.fields import Blank, Details, LongText, OptionalLine, refuse
 
 
 class LetterDetails(Details):
-    """What a GP writes."""
+    """The text of a referral."""
 
     letter: LongText
 
 
 class ReferralDetails(LetterDetails):
-    """A letter to one specialist, or to any with an area of expertise."""
+    """The text of a referral and its addressee: a specialist or an area of expertise."""
 
     practitioner_id: Annotated[Annotated[int, Field(ge=1, lt=2**31)] | None, Blank] = None
     expertise: OptionalLine = None
@@ -27,6 +27,6 @@ class ReferralDetails(LetterDetails):
 
 
 class AnswerDetails(Details):
-    """What a specialist writes back to the GP."""
+    """The specialist's answer to the GP."""
 
     answer: LongText

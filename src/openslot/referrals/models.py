@@ -1,4 +1,4 @@
-"""Referrals."""
+"""The table of referrals."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,8 +12,7 @@ from openslot.core.ids import new_id
 
 
 class Kept(StrEnum):
-    """What a row says of a referral. Whether it is used follows from appointments, whether it has
-    run out from the time: see rules.py."""
+    """Stored status of a referral. Used and expired are derived from other data: see rules.py."""
 
     DRAFT = "draft"
     SENT = "sent"
@@ -21,10 +20,10 @@ class Kept(StrEnum):
 
 
 class Referral(Base):
-    """A GP's letter to one specialist, or to any with an area of expertise.
+    """A referral by a GP to one specialist, or to any with an area of expertise.
 
-    An appointment uses it up by bearing its id in ``appointment.referral_use``, which is unique;
-    the id leaves that column when the appointment is cancelled.
+    An appointment uses it by holding its id in ``appointment.referral_use``, which is unique; the
+    column is cleared when the appointment is cancelled.
     """
 
     __tablename__ = "referral"

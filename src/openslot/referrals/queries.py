@@ -1,4 +1,4 @@
-"""Reading referrals with the appointments that use them; the only place that makes an Admission."""
+"""Selects of referrals with the appointments that use them, and of referral authorisations."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _Addressee = aliased(Practitioner)
 _Seer = aliased(Practitioner)
 
 PARTS = (Referral, Patient, _Gp, _Addressee, Appointment, _Seer, Centre)
-"""What a :class:`Letter` is made of, in this order."""
+"""The columns of a :class:`Letter`, in this order."""
 
 LETTERS: Any = (
     join(Referral, Patient, Patient.id == Referral.patient_id)
@@ -44,17 +44,18 @@ LETTERS: Any = (
     .outerjoin(_Seer, _Seer.id == Schedule.practitioner_id)
     .outerjoin(Centre, Centre.id == Schedule.centre_id)
 )
-"""Referrals with all that they show; the conditions below speak of these tables."""
+"""Referrals joined with everything that is shown of them; the conditions below use these tables."""
 
 IS_USED = Appointment.id.is_not(None)
-"""Whether an appointment uses the referral up; holds are never joined."""
+"""Match referrals that an appointment uses. Holds are not joined, so they do not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A referral with all that a page or a message shows of it.
+    """A referral with everything that pages and messages show of it.
 
-    ``appointment`` is the one that uses it up, ``seen_by`` and ``centre`` are whose and where.
+    ``appointment`` is the one that uses it; ``seen_by`` and ``centre`` are its practitioner and
+    centre.
     """
 
     referral: Referral
@@ -66,7 +67,7 @@ class Letter:
     centre: Centre | None
 
     def state(self, now: datetime) -> State:
-        """Where it stands."""
+        """Return the state at ``now``."""
         return state(
             Kept(self.referral.status),
             is_used=self.appointment is not None,
@@ -75,18 +76,23 @@ class Letter:
         )
 
     def standing(self, now: datetime) -> Standing:
-        """What the rules need to know."""
+        """Return the facts that the rules need."""
         return Standing(
             state=self.state(now),
             gp_id=self.referral.gp_id,
             addressee_id=self.referral.practitioner_id,
-            seen_by_id=self.seen_by.id if self.seen_by and self._is_open(now) else None,
+            seen_by_id=self.seen_by.id
+            if self.seen_by and self._is_readable_by_specialist(now)
+            else None,
             answered_by_id=self.referral.answered_by,
         )
 
-    def _is_open(self, now: datetime) -> bool:
-        """Whether the appointment that uses it gives its specialist the letter: one that they made
-        alone does on its day, and later if the patient came."""
+    def _is_readable_by_specialist(self, now: datetime) -> bool:
+        """Return True if the appointment lets its specialist read the referral.
+
+        An appointment that the specialist booked alone does so on its day, and later if the patient
+        came.
+        """
         appointment = self.appointment
         return (
             appointment is None
@@ -107,7 +113,7 @@ def letters(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Letter]:
-    """Return the referrals that fit, newest first, from after the instant and id ``after``; one
+    """Return the referrals that match, newest first, after the instant and id ``after``; one
     statement."""
     newest = (Referral.created_at.desc(), Referral.id.desc())
     query = keyset.page(_letters().where(*where), newest, after, limit)
@@ -115,44 +121,47 @@ def letters(
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
-    """How many referrals fit; one statement."""
-    found = _letters().where(*where).with_only_columns(Referral.id).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
+    """Return the number of referrals that match; one statement."""
+    matching = _letters().where(*where).with_only_columns(Referral.id).subquery()
+    return session.scalar(select(func.count()).select_from(matching)) or 0
 
 
 def letter(session: Session, referral_id: UUID) -> Letter | None:
-    """One referral; one statement."""
+    """Return one referral, or None; one statement."""
     return next(iter(letters(session, Referral.id == referral_id)), None)
 
 
 def stands(wanted: State, now: datetime) -> ColumnElement[bool]:
-    """Referrals that stand so: what :func:`openslot.referrals.rules.state` says, as SQL."""
+    """Match referrals in a state: :func:`openslot.referrals.rules.state` in SQL."""
     sent = Referral.status == Kept.SENT
-    over = and_(Referral.expires_at.is_not(None), Referral.expires_at <= now)
+    expired = and_(Referral.expires_at.is_not(None), Referral.expires_at <= now)
     unused = and_(sent, ~IS_USED)
     return {
         State.DRAFT: Referral.status == Kept.DRAFT,
         State.REVOKED: Referral.status == Kept.REVOKED,
         State.USED: and_(sent, IS_USED),
-        State.EXPIRED: and_(unused, over),
-        State.SENT: and_(unused, ~over),
+        State.EXPIRED: and_(unused, expired),
+        State.SENT: and_(unused, ~expired),
     }[wanted]
 
 
 def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
-    """What these patients may read: all but drafts."""
+    """Match the referrals that these patients may read: all but drafts."""
     return and_(Referral.patient_id.in_(set(patient_ids)), Referral.status != Kept.DRAFT)
 
 
 def by_gp(gp_id: int) -> ColumnElement[bool]:
-    """What a GP wrote."""
+    """Match the referrals that a GP wrote."""
     return Referral.gp_id == gp_id
 
 
 def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
-    """Letters that name a specialist and are not revoked, that they answered, or that their
-    appointments use: of appointments that they made alone on the day, and later if the patient
-    came."""
+    """Match the referrals that a specialist may read.
+
+    They name the specialist and are not revoked, or the specialist answered them, or has the
+    appointment that uses them. An appointment that the specialist booked alone counts on its day,
+    and later if the patient came.
+    """
     is_open = or_(Appointment.opens_record_at.is_(None), access.on_its_day(now))
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
@@ -162,27 +171,32 @@ def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
 
 
 def within_reach(actor: Actor, now: datetime) -> ColumnElement[bool]:
-    """What somebody may read: as GP, as specialist, or for patients."""
+    """Match the referrals that the actor may read: as GP, as specialist or for patients."""
     if actor.practitioner_id is not None:
         return or_(by_gp(actor.practitioner_id), to_specialist(actor.practitioner_id, now))
-    own = {actor.patient_id, *actor.dependents}
-    return to_patients(one for one in own if one is not None)
+    patient_ids = {actor.patient_id, *actor.dependents}
+    return to_patients(patient_id for patient_id in patient_ids if patient_id is not None)
 
 
 def of_patient(session: Session, patient_id: UUID) -> list[Letter]:
-    """A patient's referrals but for drafts, newest first; one statement."""
+    """Return a patient's referrals without drafts, newest first; one statement."""
     return letters(session, to_patients([patient_id]))
 
 
 def waiting_for(session: Session, patient_ids: Iterable[UUID], now: datetime) -> list[Letter]:
-    """Referrals of these patients that wait for a booking, soonest to run out first."""
-    found = letters(session, to_patients(patient_ids), stands(State.SENT, now))
-    return sorted(found, key=lambda one: one.referral.expires_at or now)
+    """Return the referrals that these patients can book with; one statement.
+
+    The first to expire comes first.
+    """
+    unused = letters(session, to_patients(patient_ids), stands(State.SENT, now))
+    return sorted(unused, key=lambda letter: letter.referral.expires_at or now)
 
 
 def for_appointment(session: Session, appointment: Appointment) -> Letter | None:
-    """The referral that an appointment uses up; None for one that gave it back. No statement for
-    appointments that never had one."""
+    """Return the referral that an appointment uses, or None.
+
+    Takes one statement, none if the appointment has no referral.
+    """
     if appointment.referral_use is None:
         return None
     return letter(session, appointment.referral_use)
@@ -196,49 +210,49 @@ def letter_to(
     now: datetime,
     referral_id: UUID | None = None,
 ) -> Letter | None:
-    """The referral with which a patient may book a place now, as a page shows it; one statement.
+    """Return the referral with which a patient can book a schedule, or None; one statement.
 
-    It is the one named, or the one that :func:`authorisation_for` would take of several.
+    It is the one given, or the one that :func:`authorisation_for` would choose.
     """
-    fitting = (
-        one
-        for one in waiting_for(session, [patient_id], now)
+    usable = (
+        unused
+        for unused in waiting_for(session, [patient_id], now)
         if is_addressed_to(
-            _authorisation(one.referral, one.appointment, now),
+            _authorisation(unused.referral, unused.appointment, now),
             place.practitioner_id,
             place.expertise,
         )
-        and referral_id in (None, one.referral.id)
+        and referral_id in (None, unused.referral.id)
     )
-    return next(fitting, None)
+    return next(usable, None)
 
 
 def authorisations(
     session: Session, patient_id: UUID, now: datetime
 ) -> list[ReferralAuthorisation]:
-    """The usable referrals of a patient, soonest to run out first; one statement."""
+    """Return the usable referrals of a patient, the first to expire first; one statement."""
     return [
-        _authorisation(one.referral, one.appointment, now)
-        for one in waiting_for(session, [patient_id], now)
+        _authorisation(unused.referral, unused.appointment, now)
+        for unused in waiting_for(session, [patient_id], now)
     ]
 
 
 def authorisations_of(
     session: Session, patient_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, list[ReferralAuthorisation]]:
-    """The usable referrals of each patient, soonest to run out first; one statement."""
-    found: dict[UUID, list[ReferralAuthorisation]] = {}
-    for one in waiting_for(session, patient_ids, now):
-        own = found.setdefault(one.referral.patient_id, [])
-        own.append(_authorisation(one.referral, one.appointment, now))
-    return found
+    """Return the usable referrals by patient, the first to expire first; one statement."""
+    by_patient: dict[UUID, list[ReferralAuthorisation]] = {}
+    for unused in waiting_for(session, patient_ids, now):
+        patients_own = by_patient.setdefault(unused.referral.patient_id, [])
+        patients_own.append(_authorisation(unused.referral, unused.appointment, now))
+    return by_patient
 
 
 def booker(session: Session, actor: Actor, patient_id: UUID | None, *, now: datetime) -> Booker:
-    """Return who looks for times for a patient, with all that decides what they can book; two
-    statements, none without a patient. NotFound for a patient who is not there.
+    """Return a patient as :class:`Booker`, with everything that decides what they can book.
 
-    Whoever calls has made sure that the actor may know when the patient is busy.
+    Raise NotFound if there is no such patient. The caller has checked that the actor may know when
+    the patient is busy. Takes two statements, none without a patient.
     """
     if patient_id is None:
         return Booker(actor)
@@ -249,14 +263,14 @@ def booker(session: Session, actor: Actor, patient_id: UUID | None, *, now: date
 
 
 class Found(NamedTuple):
-    """The referral with which a patient books, and whether their hold bears it already."""
+    """The referral to book with, and True if the patient's hold has it already."""
 
     authorisation: ReferralAuthorisation | None
     is_held: bool
 
 
 NOTHING = Found(None, is_held=False)
-"""Where no referral is there, or none is needed."""
+"""No referral, or none is needed."""
 
 
 def authorisation_for(
@@ -268,17 +282,17 @@ def authorisation_for(
     referral_id: UUID | None = None,
     hold_id: UUID | None = None,
 ) -> Found:
-    """The referral with which a patient books a place; one statement.
+    """Return the referral with which a patient books a schedule; one statement.
 
-    It is the one named. Else, of those to this place, usable ones come first, then the one
-    that the hold bears, then the one that runs out first.
+    It is the one given. Otherwise, of those addressed there, usable ones come first, then the one
+    that the hold has, then the first to expire.
     """
     rows = session.execute(
         select(Referral, Appointment)
         .outerjoin(Appointment, Appointment.referral_use == Referral.id)
         .where(to_patients([patient_id]))
     )
-    fitting = [
+    candidates = [
         (
             Found(authorisation, appointment is not None and appointment.id == hold_id),
             referral.expires_at or now,
@@ -291,21 +305,21 @@ def authorisation_for(
             and is_addressed_to(authorisation, place.practitioner_id, place.expertise)
         )
     ]
-    return min(fitting, key=_preference, default=(NOTHING, now))[0]
+    return min(candidates, key=_preference, default=(NOTHING, now))[0]
 
 
 def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
-    found, expires_at = option
-    usable = found.authorisation is not None and found.authorisation.is_usable
-    return not usable, not found.is_held, expires_at
+    candidate, expires_at = option
+    usable = candidate.authorisation is not None and candidate.authorisation.is_usable
+    return not usable, not candidate.is_held, expires_at
 
 
 def _authorisation(
     referral: Referral, appointment: Appointment | None, now: datetime
 ) -> ReferralAuthorisation:
-    """What booking needs to know; an appointment that is merely held uses nothing up."""
+    """Return what booking needs to know; a hold does not use the referral up."""
     is_used = appointment is not None and appointment.status != Status.HELD
-    standing = state(
+    referral_state = state(
         Kept(referral.status), is_used=is_used, expires_at=referral.expires_at, now=now
     )
     return ReferralAuthorisation(
@@ -313,36 +327,40 @@ def _authorisation(
         patient_id=referral.patient_id,
         practitioner_id=referral.practitioner_id,
         expertise=referral.expertise,
-        is_usable=standing is State.SENT,
+        is_usable=referral_state is State.SENT,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Specialist:
-    """Somebody to whom a GP may refer, and where they see patients."""
+    """A practitioner whom a GP may refer to, with the names of their centres."""
 
     practitioner: Practitioner
     centres: tuple[str, ...]
 
 
 def specialists(session: Session, text: str, *, limit: int) -> list[Specialist]:
-    """The active specialists whose name or expertise holds every word; two statements."""
-    named = directory.holds(text, Practitioner.name, Practitioner.expertise)
-    query = select(Practitioner).where(*_ACTIVE, named)
+    """Return the active specialists whose name or expertise contains every word; two statements."""
+    matches = directory.holds(text, Practitioner.name, Practitioner.expertise)
+    query = select(Practitioner).where(*_ACTIVE, matches)
     by_name = query.order_by(Practitioner.name, Practitioner.id)
-    people = session.scalars(by_name.limit(limit)).all()
-    centres = _centre_names(session, [one.id for one in people])
-    return [Specialist(one, centres.get(one.id, ())) for one in people]
+    practitioners = session.scalars(by_name.limit(limit)).all()
+    centres = _centre_names(session, [practitioner.id for practitioner in practitioners])
+    return [
+        Specialist(practitioner, centres.get(practitioner.id, ())) for practitioner in practitioners
+    ]
 
 
 def specialist(session: Session, practitioner_id: int) -> Specialist | None:
-    """One active specialist; two statements."""
-    person = session.scalar(
+    """Return an active specialist, or None; two statements."""
+    practitioner = session.scalar(
         select(Practitioner).where(*_ACTIVE, Practitioner.id == practitioner_id)
     )
-    if person is None:
+    if practitioner is None:
         return None
-    return Specialist(person, _centre_names(session, [person.id]).get(person.id, ()))
+    return Specialist(
+        practitioner, _centre_names(session, [practitioner.id]).get(practitioner.id, ())
+    )
 
 
 def _centre_names(session: Session, practitioner_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
@@ -357,17 +375,17 @@ def _centre_names(session: Session, practitioner_ids: Sequence[int]) -> dict[int
         )
         .order_by(Centre.name)
     )
-    found: dict[int, tuple[str, ...]] = {}
+    names: dict[int, tuple[str, ...]] = {}
     for practitioner_id, name in rows:
-        found[practitioner_id] = (*found.get(practitioner_id, ()), name)
-    return found
+        names[practitioner_id] = (*names.get(practitioner_id, ()), name)
+    return names
 
 
 def areas(session: Session) -> list[str]:
-    """The areas of expertise of the active specialists, each spelt once; one statement."""
+    """Return the areas of expertise of the active specialists, each once; one statement."""
     query = select(Practitioner.expertise).where(*_ACTIVE).distinct()
-    known = {name.casefold(): name for name in session.scalars(query) if name}
-    return sorted(known.values(), key=str.casefold)
+    spellings = {name.casefold(): name for name in session.scalars(query) if name}
+    return sorted(spellings.values(), key=str.casefold)
 
 
 _ACTIVE = (
@@ -377,11 +395,11 @@ _ACTIVE = (
 
 
 def add(session: Session, referral: Referral) -> None:
-    """Keep a new referral."""
+    """Store a new referral."""
     session.add(referral)
     session.flush()
 
 
 def discard(session: Session, referral: Referral) -> None:
-    """Forget a draft."""
+    """Delete a draft."""
     remove(session, referral)

@@ -1,1 +1,1 @@
-"""Figures for people who run the network."""
+"""Figures on appointments, use of opening hours and waiting times."""

@@ -1,4 +1,4 @@
-"""From a question to figures: read once, reckon in memory."""
+"""The figures for a question: read everything once, then calculate in memory."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ from openslot.schedules.diaries import MOST_IDS_NAMED
 from openslot.schedules.rules import Place
 
 LOOKED_AHEAD = timedelta(weeks=26)
-"""How far the third free start is looked for, where a schedule can be booked so far ahead."""
+"""The limit of the search for the third free start, if a schedule can be booked so far ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """All figures of one question."""
+    """All figures for one question."""
 
     question: Question
     centres: Mapping[int, str]
@@ -42,46 +42,46 @@ class Answers:
 def answers(
     session: Session, question: Question, offers: Mapping[int, Offer], *, now: datetime
 ) -> Answers:
-    """The figures of ``question``; five statements.
+    """Return the figures for ``question``; five statements.
 
-    ``offers`` are those of its scope, as queries.offers() gives them.
+    ``offers`` are all of its scope, from queries.offers().
     """
-    asked = {
+    selected = {
         key: offer
         for key, offer in offers.items()
         if question.centre_id in (None, offer.centre_id) and question.kind in (None, offer.kind)
     }
     window = figures.window_of(question.period)
-    found = queries.appointments(
+    appointments = queries.appointments(
         session, question, instant_of(window.start), instant_of(window.end)
     )
     places = schedules.places(session, *queries.wanted(question))
     away = _away(session, places.values(), window)
     return Answers(
         question=question,
-        centres={offer.centre_id: offer.centre for offer in asked.values()},
-        tallies=figures.tallies(found, asked, question.period, question.group, now=now),
-        uses=figures.uses(found, places, asked, away, question.period, question.group),
-        waits=figures.waits(_free(session, places, now), asked, question.group, now=now),
+        centres={offer.centre_id: offer.centre for offer in selected.values()},
+        tallies=figures.tallies(appointments, selected, question.period, question.group, now=now),
+        uses=figures.uses(appointments, places, selected, away, question.period, question.group),
+        waits=figures.waits(_free(session, places, now), selected, question.group, now=now),
     )
 
 
 def _away(session: Session, places: Collection[Place], window: Window) -> dict[int, int]:
-    """The ticks that absences and closures take, by diary; one statement."""
-    known = {diary for place in places for diary in (place.diary_id, place.closures_id)}
-    named = known if len(known) <= MOST_IDS_NAMED else None
+    """Return the ticks of absences and closures by diary; one statement."""
+    diary_ids = {diary for place in places for diary in (place.diary_id, place.closures_id)}
+    narrowed = diary_ids if len(diary_ids) <= MOST_IDS_NAMED else None
     away: dict[int, int] = {}
-    for diary_id, span in schedules.absent_spans(session, named, Span(window.start, window.end)):
+    for diary_id, span in schedules.absent_spans(session, narrowed, Span(window.start, window.end)):
         away[diary_id] = away.get(diary_id, 0) | mask_of([span], window)
     return away
 
 
 def _free(session: Session, places: Mapping[int, Place], now: datetime) -> list[Free]:
-    """The next free starts of all that has opening hours; two statements."""
+    """Return the next free starts of all schedules that have opening hours; two statements."""
     window = window_over(now, now + LOOKED_AHEAD)
-    opened = [place for place in places.values() if place.hours]
-    board = slots.board(session, opened, window, now=now)
-    return [Free(place.schedule_id, place.diary_id, _starts(board, place)) for place in opened]
+    with_hours = [place for place in places.values() if place.hours]
+    board = slots.board(session, with_hours, window, now=now)
+    return [Free(place.schedule_id, place.diary_id, _starts(board, place)) for place in with_hours]
 
 
 def _starts(board: Board, place: Place) -> list[datetime]:

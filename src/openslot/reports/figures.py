@@ -1,5 +1,5 @@
-"""The arithmetic of reports: appointments, hours and days in, figures out. Nobody has a name
-here."""
+"""The arithmetic of reports, from appointments, hours and days to figures. No names are
+involved."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,25 +23,24 @@ from openslot.schedules.availability import (
 from openslot.schedules.rules import Place, open_ticks
 
 KEPT = frozenset({Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW})
-"""Appointments that took, or will take, somebody's time; what was entered in error never was
-one."""
+"""Appointments with these statuses took up time, or will."""
 
 COUNTED = KEPT | {Status.CANCELLED}
 NEXT = 3
-"""Which free start tells the wait: single gaps that somebody left by cancelling do not count."""
+"""The free start that measures the wait, so that single gaps after cancellations do not count."""
 
 MINUTES = 5
-"""Minutes of a tick."""
+"""The minutes of a tick."""
 
 Key = date | int | str
 """The first day of a week, the id of a centre, or a profession."""
 
 WaitKey = tuple[str | None, int | None]
-"""A profession and a centre; None for what the figures are not told apart by."""
+"""A profession and a centre; None if the figures are not split by it."""
 
 
 class Offer(NamedTuple):
-    """What a schedule offers, and where."""
+    """The centre and the kind of care of a schedule."""
 
     centre_id: int
     centre: str
@@ -60,12 +59,13 @@ class Booked(NamedTuple):
 
 
 def ranked(values: Sequence[float], share: float) -> float | None:
-    """The least value that at least ``share`` of them do not exceed; None of none."""
+    """Return the smallest value that at least ``share`` of all do not exceed, or None if there
+    are none."""
     return sorted(values)[max(1, ceil(share * len(values))) - 1] if values else None
 
 
 def keys(group: Group, offers: Iterable[Offer], period: Period) -> list[Key]:
-    """What the figures are told apart by, in order: also what has nothing to count."""
+    """Return the keys of the figures in order, those without anything to count included."""
     if group is Group.WEEK:
         return [week.first for week in period.weeks()]
     if group is Group.CENTRE:
@@ -75,7 +75,7 @@ def keys(group: Group, offers: Iterable[Offer], period: Period) -> list[Key]:
 
 
 def key_of(group: Group, offer: Offer, day: date, period: Period) -> Key:
-    """Where an appointment of that local day is counted."""
+    """Return the key under which an appointment on that local day is counted."""
     if group is Group.WEEK:
         return period.week_of(day)
     return offer.centre_id if group is Group.CENTRE else offer.kind
@@ -86,8 +86,10 @@ def key_of(group: Group, offer: Offer, day: date, period: Period) -> Key:
 
 @dataclass(slots=True)
 class Tally:
-    """Appointments counted: ``due`` are those whose time has come, ``leads`` the days between
-    booking and appointment."""
+    """Counted appointments.
+
+    ``due`` are those whose start has passed, ``leads`` the days from booking to appointment.
+    """
 
     appointments: int = 0
     cancelled: int = 0
@@ -103,22 +105,22 @@ class Tally:
         self.appointments += 1
         self.due += appointment.starts <= now
         self.missed += appointment.status == Status.NO_SHOW and appointment.starts <= now
-        if appointment.created <= appointment.starts:  # written down later: nobody waited for it
+        if appointment.created <= appointment.starts:  # nobody waited if it was entered afterwards
             self.leads.append((day - appointment.created.astimezone(zone).date()).days)
 
     @property
     def missed_share(self) -> float | None:
-        """The part of the appointments due that nobody came to, 0 to 1; None where none was due."""
+        """The share of due appointments that were missed, 0 to 1; None if none was due."""
         return self.missed / self.due if self.due else None
 
     def lead(self, share: float) -> int | None:
-        """Days before the appointment within which ``share`` of the appointments were booked."""
-        found = ranked(self.leads, share)
-        return None if found is None else int(found)
+        """Return the days ahead within which ``share`` of the appointments were booked, or None."""
+        days = ranked(self.leads, share)
+        return None if days is None else int(days)
 
 
 class Tallies(NamedTuple):
-    """Appointments counted by key and all together."""
+    """Counted appointments by key and in total."""
 
     rows: dict[Key, Tally]
     total: Tally
@@ -132,44 +134,43 @@ def tallies(
     *,
     now: datetime,
 ) -> Tallies:
-    """Count the appointments of ``offers`` that start within the period by their centre's
-    calendar."""
-    found = Tallies({key: Tally() for key in keys(group, offers.values(), period)}, Tally())
+    """Count the appointments on ``offers`` that start in the period of their centre's calendar."""
+    counted = Tallies({key: Tally() for key in keys(group, offers.values(), period)}, Tally())
     for appointment in appointments:
         offer = offers.get(appointment.schedule_id)
         if offer is None or appointment.status not in COUNTED:
             continue
         day = appointment.starts.astimezone(offer.zone).date()
         if period.first <= day <= period.last:
-            found.rows[key_of(group, offer, day, period)].add(appointment, day, offer.zone, now)
-            found.total.add(appointment, day, offer.zone, now)
-    return found
+            counted.rows[key_of(group, offer, day, period)].add(appointment, day, offer.zone, now)
+            counted.total.add(appointment, day, offer.zone, now)
+    return counted
 
 
 # Open time
 
 
 class Use(NamedTuple):
-    """Minutes that were open for bookings, and those of them that are booked."""
+    """Minutes open for booking, and the booked minutes among them."""
 
     open: int
     booked: int
 
     @property
     def share(self) -> float | None:
-        """The booked part, 0 to 1; None where nothing was open."""
+        """The booked share, 0 to 1; None if nothing was open."""
         return self.booked / self.open if self.open else None
 
 
 class Uses(NamedTuple):
-    """Open time by key and all together."""
+    """Open time by key and in total."""
 
     rows: dict[Key, Use]
     total: Use
 
 
 class _Time:
-    """Ticks by diary: somebody who may be at either of two places has their time once."""
+    """Ticks by diary, so a practitioner with two schedules at the same time counts once."""
 
     def __init__(self) -> None:
         self.open: defaultdict[int, int] = defaultdict(int)
@@ -188,7 +189,7 @@ def _minutes(masks: Mapping[int, int]) -> int:
 
 
 def window_of(period: Period) -> Window:
-    """The UTC days that hold the period by the calendar of any zone."""
+    """Return the UTC days that cover the period in any time zone."""
     starts = datetime.combine(period.first - ONE_DAY, time(), ZoneInfo("UTC"))
     ends = datetime.combine(period.last + 2 * ONE_DAY, time(), ZoneInfo("UTC"))
     return window_over(starts, ends)
@@ -202,17 +203,19 @@ def uses(
     period: Period,
     group: Group,
 ) -> Uses:
-    """How much of the open time is booked.
+    """Return how much of the open time is booked.
 
-    Open are the weekly hours as they stand now, without public holidays and without ``away``:
-    by diary, the ticks of :func:`window_of` that absences and closures take. Appointments outside
-    open time are not counted.
+    Open time is the current weekly hours without public holidays and without ``away``: the ticks of
+    :func:`window_of` that absences and closures take, by diary. Appointments outside open time are
+    not counted.
     """
     window = window_of(period)
     rows = {key: _Time() for key in keys(group, offers.values(), period)}
     total = _Time()
     taken = _taken(appointments, window)
-    weeks = {zone: _weeks(period, zone, window) for zone in {one.zone for one in places.values()}}
+    weeks = {
+        zone: _weeks(period, zone, window) for zone in {place.zone for place in places.values()}
+    }
     for schedule_id, place in places.items():
         offer = offers[schedule_id]
         opened = open_ticks(place, window) & ~away.get(place.diary_id, 0)
@@ -232,11 +235,14 @@ def _taken(appointments: Iterable[Booked], window: Window) -> dict[int, int]:
             spans[appointment.schedule_id].append(
                 span_between(appointment.starts, appointment.ends)
             )
-    return {schedule_id: mask_of(own, window) for schedule_id, own in spans.items()}
+    return {
+        schedule_id: mask_of(schedule_spans, window)
+        for schedule_id, schedule_spans in spans.items()
+    }
 
 
 def _weeks(period: Period, zone: ZoneInfo, window: Window) -> list[tuple[date, int]]:
-    """Each week's first day and its ticks, from local midnight to local midnight."""
+    """Return each week's first day and its ticks, from local midnight to local midnight."""
     return [
         (
             week.first,
@@ -256,7 +262,7 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
 
 
 class Free(NamedTuple):
-    """The next free starts of a schedule, at most NEXT, in its centre's zone."""
+    """The next free starts of a schedule, at most NEXT, in its centre's time zone."""
 
     schedule_id: int
     diary_id: int
@@ -264,8 +270,10 @@ class Free(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Days to the third free start: with whoever has it first, and with the middle one of
-    those who can be booked. None where there is none as far ahead as can be booked."""
+    """Days to the third free start: the shortest wait, and the median of all schedules.
+
+    None if there is no such start in the time that can be booked.
+    """
 
     first: int | None
     typical: int | None
@@ -273,7 +281,7 @@ class Wait(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """Waits by profession and centre, and all together."""
+    """Waiting times by profession and centre, and in total."""
 
     rows: dict[WaitKey, Wait]
     total: Wait
@@ -282,39 +290,43 @@ class Waits(NamedTuple):
 def waits(
     free: Iterable[Free], offers: Mapping[int, Offer], group: Group, *, now: datetime
 ) -> Waits:
-    """How far away the third free start is; by profession and centre when asked by week,
-    since it is a figure of now."""
-    found: defaultdict[WaitKey, list[Free]] = defaultdict(list)
-    everything: list[Free] = []
-    for one in free:
-        offer = offers[one.schedule_id]
+    """Return the days to the third free start.
+
+    It is a figure of the present, so grouping by week gives it by profession and centre.
+    """
+    by_key: defaultdict[WaitKey, list[Free]] = defaultdict(list)
+    all_free: list[Free] = []
+    for schedule_starts in free:
+        offer = offers[schedule_starts.schedule_id]
         kind = None if group is Group.CENTRE else offer.kind
         centre_id = None if group is Group.PROFESSION else offer.centre_id
-        found[kind, centre_id].append(one)
-        everything.append(one)
-    return Waits({key: _wait(own, now) for key, own in found.items()}, _wait(everything, now))
+        by_key[kind, centre_id].append(schedule_starts)
+        all_free.append(schedule_starts)
+    return Waits(
+        {key: _wait(same_key, now) for key, same_key in by_key.items()}, _wait(all_free, now)
+    )
 
 
 def _wait(free: Sequence[Free], now: datetime) -> Wait:
-    # At either place it is one free start, not two.
-    starts = {(start, one.diary_id): start for one in free for start in one.starts}
+    """Return the wait for some schedules; a start in one diary counts once, at whichever centre."""
+    starts = {(start, schedule.diary_id): start for schedule in free for start in schedule.starts}
     return Wait(
         first=_days(_third(starts.values()), now),
-        typical=_middle([_days(_third(one.starts), now) for one in free]),
+        typical=_median([_days(_third(schedule.starts), now) for schedule in free]),
         schedules=len(free),
     )
 
 
 def _third(starts: Iterable[datetime]) -> datetime | None:
-    found = nsmallest(NEXT, starts)
-    return found[-1] if len(found) == NEXT else None
+    earliest = nsmallest(NEXT, starts)
+    return earliest[-1] if len(earliest) == NEXT else None
 
 
 def _days(start: datetime | None, now: datetime) -> int | None:
-    """Calendar days from today, where the start is, to the start."""
+    """Return the calendar days from today to the start, in the start's time zone."""
     return (start.date() - now.astimezone(start.tzinfo).date()).days if start else None
 
 
-def _middle(days: Sequence[int | None]) -> int | None:
-    found = ranked([inf if one is None else one for one in days], 0.5)
-    return None if found is None or found == inf else int(found)
+def _median(days: Sequence[int | None]) -> int | None:
+    median = ranked([inf if count is None else count for count in days], 0.5)
+    return None if median is None or median == inf else int(median)

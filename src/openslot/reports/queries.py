@@ -1,4 +1,4 @@
-"""Reading what reports are reckoned from: slim rows, without anybody's name."""
+"""Selects for reports: slim rows without any names of people."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -16,7 +16,7 @@ from openslot.schedules.models import Schedule
 
 
 def offers(session: Session, scope: Scope) -> dict[int, Offer]:
-    """What can be, or could once be, booked in the scope, by schedule id; one statement."""
+    """Return everything in the scope that can or could be booked, by schedule id; one statement."""
     query = _with_practitioners(
         select(Schedule.id, Centre.id, Centre.name, Practitioner.profession, Centre.time_zone)
     ).join(Centre, Centre.id == Schedule.centre_id)
@@ -27,7 +27,7 @@ def offers(session: Session, scope: Scope) -> dict[int, Offer]:
 
 
 def wanted(question: Question) -> tuple[ColumnElement[bool], ...]:
-    """The schedules that are asked about; columns of Schedule and Practitioner."""
+    """Match the schedules of a question; needs the columns of Schedule and Practitioner."""
     conditions = [*_within(question.scope)]
     if question.centre_id is not None:
         conditions.append(Schedule.centre_id == question.centre_id)
@@ -41,7 +41,7 @@ def wanted(question: Question) -> tuple[ColumnElement[bool], ...]:
 def appointments(
     session: Session, question: Question, starts: datetime, ends: datetime
 ) -> Collection[Booked]:
-    """The appointments that are asked about and touch the time; one statement."""
+    """Return the appointments of a question that overlap the time; one statement."""
     query = select(
         Appointment.schedule_id,
         Appointment.starts_at,

@@ -1,4 +1,4 @@
-"""Whose figures somebody may see, and which days a report covers: pure decisions."""
+"""Rules for reports: who may see which figures, and the days that they cover."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from openslot.identity.models import Role
 from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
 
 RECENT_WEEKS = (4, 12, 26)
-"""The periods that are one press away; the middle one is shown at first."""
+"""The periods offered as links; the middle one is the default."""
 
 MOST_WEEKS = 53
 
 SERVICES = "services"
-"""Stands where a profession would, for what departments offer."""
+"""Used in place of a profession for services of departments."""
 
 KINDS = frozenset({SERVICES, *Profession})
 ONE_DAY, ONE_WEEK = timedelta(days=1), timedelta(days=7)
 
 
 class Group(StrEnum):
-    """What the figures are told apart by."""
+    """What the figures are grouped by."""
 
     WEEK = "week"
     CENTRE = "centre"
@@ -34,20 +34,20 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose figures: those of one centre, of one practitioner, or of the whole network."""
+    """The figures of one centre, of one practitioner, or of the whole network."""
 
     centre_id: int | None = None
     practitioner_id: int | None = None
 
 
 class Period(NamedTuple):
-    """Days of each centre's own calendar, the last one with them."""
+    """The days from ``first`` to ``last`` inclusive, in each centre's own calendar."""
 
     first: date
     last: date
 
     def weeks(self) -> Iterator["Period"]:
-        """The weeks from Monday to Sunday, the outer ones cut to the period."""
+        """Yield the weeks from Monday to Sunday; the first and last are cut to the period."""
         start = self.first
         while start <= self.last:
             sunday = start + timedelta(days=6 - start.weekday())
@@ -55,13 +55,13 @@ class Period(NamedTuple):
             start = sunday + ONE_DAY
 
     def week_of(self, day: date) -> date:
-        """The day that the week of ``day`` begins with in this period."""
+        """Return the first day of the week of ``day`` in this period."""
         return max(self.first, day - timedelta(days=day.weekday()))
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of the reports."""
+    """The selection that a report is made for."""
 
     scope: Scope
     period: Period
@@ -71,7 +71,10 @@ class Question:
 
 
 def scope_of(actor: Actor) -> Scope:
-    """What the actor may see figures of; Forbidden for those who run nothing and treat nobody."""
+    """Return the scope that the actor may see figures of, or raise Forbidden.
+
+    Administrators see their centre or the network, practitioners their own figures.
+    """
     if actor.is_a(Role.NETWORK_ADMIN):
         return Scope()
     if actor.is_a(Role.CENTRE_ADMIN) and actor.centre_id is not None:
@@ -82,21 +85,22 @@ def scope_of(actor: Actor) -> Scope:
 
 
 def check_centre(centre_id: int | None, known: Collection[int]) -> int | None:
-    """``centre_id``, if it is one of those in scope; NotFound does not say whether it exists."""
+    """Return ``centre_id`` if it is in scope, else raise NotFound, which also hides its
+    existence."""
     if centre_id is not None and centre_id not in known:
         raise NotFound
     return centre_id
 
 
 def check_kind(kind: str) -> str | None:
-    """A profession or SERVICES, None for all; UnknownChoice otherwise."""
+    """Return a profession or SERVICES, or None for all; raise UnknownChoice for anything else."""
     if kind and kind not in KINDS:
         raise UnknownChoice(field="profession", name="profession")
     return kind or None
 
 
 def last_weeks(count: int, today: date) -> Period:
-    """The whole weeks that ended before the one of ``today``, so that weeks compare fairly."""
+    """Return the whole weeks before the one of ``today``, so that weeks can be compared."""
     if count not in RECENT_WEEKS:
         raise UnknownChoice(field="weeks", name="weeks")
     monday = today - timedelta(days=today.weekday())
@@ -104,7 +108,7 @@ def last_weeks(count: int, today: date) -> Period:
 
 
 def check_period(first: date, last: date) -> Period:
-    """The period, if it can be reported on. Raises PeriodBackwards or PeriodTooLong."""
+    """Return the period; raise PeriodBackwards or PeriodTooLong."""
     if last < first:
         raise PeriodBackwards(field="since")
     if (last - first).days >= MOST_WEEKS * 7:

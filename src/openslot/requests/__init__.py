@@ -1,1 +1,1 @@
-"""What departments of a hospital ask of each other."""
+"""Requests between the departments of a hospital."""

@@ -1,7 +1,8 @@
-"""The verbs of requests between departments. None commits.
+"""Commands for requests between departments.
 
-Each first writes down that the request changes, and only then touches diaries: of two at once the
-second is tried again on what the first left, and hears that rather than that a time is taken.
+Each command writes the change of the request before it touches diaries. Of two commands at once,
+the second is tried again on the result of the first, and so reports that the request has changed
+and not that the slot is taken.
 """
 
 from datetime import datetime, timedelta
@@ -37,31 +38,35 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 AT_ANY_TIME = timedelta(0)
-"""Those who give the care cancel and move without a cut-off."""
+"""Departments cancel and move without a cut-off."""
 
 TICK = timedelta(minutes=5)
 
 
 def request_for(session: Session, actor: Actor, request_id: UUID) -> tuple[Asked, Part]:
-    """A request and what the actor is to it; NotFound for strangers as for what is not there."""
-    found = queries.asked(session, request_id)
-    part = part_in(actor, found.standing) if found else None
-    if found is None or part is None:
+    """Return a request and the actor's relation to it.
+
+    Raise NotFound if there is no such request, and in the same way if the actor may not see it.
+    """
+    asked = queries.asked(session, request_id)
+    relation = part_in(actor, asked.standing) if asked else None
+    if asked is None or relation is None:
         raise NotFound
-    return found, part
+    return asked, relation
 
 
 def own_department(session: Session, actor: Actor) -> Department:
-    """The department that the actor works for; NoDepartment where there is none."""
+    """Return the department that the actor works for; raise NoDepartment if there is none."""
     if not actor.is_a(Role.STAFF) or actor.department_id is None:
         raise NoDepartment
     return directory.department(session, actor.department_id)
 
 
 def asked_service(session: Session, actor: Actor, service_id: int) -> tuple[Service, Department]:
-    """A service that the actor's department may ask for: of another one of its centre.
+    """Return a service that the actor's department may request, with its department.
 
-    NotFound for services of other centres, OwnService for those of one's own department.
+    Raise NotFound for services of other centres, OwnService for those of the actor's own
+    department.
     """
     own = own_department(session, actor)
     service = directory.service(session, service_id)
@@ -74,11 +79,11 @@ def asked_service(session: Session, actor: Actor, service_id: int) -> tuple[Serv
 
 
 def place_for(session: Session, service_id: int) -> Place:
-    """When a service can be booked; NotFound where it has no schedule or is taken out."""
-    found = schedules.places(session, Schedule.service_id == service_id)
-    if not found:
-        raise NotFound("This service cannot be booked just now. Telephone the department.")
-    return found[min(found)]
+    """Return the schedule of a service; raise NotFound if the service cannot be booked."""
+    places = schedules.places(session, Schedule.service_id == service_id)
+    if not places:
+        raise NotFound("This service can't be booked right now. Call the department.")
+    return places[min(places)]
 
 
 def make(
@@ -93,24 +98,23 @@ def make(
     now: datetime,
     request_id: UUID | None = None,
 ) -> ServiceRequest:
-    """Ask another department of one's centre for a service, at a time that is free now.
+    """Request a service of another department at the same centre, at a time that is free now.
 
-    The time is not kept: the department that is asked books it when it accepts. Raises the
-    errors of booking/errors.py for times that cannot be had. ``request_id`` is what the request
-    is to be called: sent twice it is kept once, as it was first; NotFound where somebody
-    else's is called so.
+    The time is not held: the other department books it when it accepts. Raise the errors of
+    booking/errors.py if the time is not free. ``request_id`` makes the command safe to repeat: the
+    request is stored once, as it was sent first. Raise NotFound if someone else has used that id.
     """
-    own = own_department(session, actor)
+    requesting = own_department(session, actor)
     service, _ = asked_service(session, actor, service_id)
-    known = queries.asked(session, request_id) if request_id else None
-    if known is not None:
-        return _same(actor, known.request, service.id)
+    existing = queries.asked(session, request_id) if request_id else None
+    if existing is not None:
+        return _check_repeated(actor, existing.request, service.id)
     patient = directory.patient(session, patient_id) if patient_id else None
     _check_free(session, place_for(session, service.id), start, minutes, patient, now)
     request = ServiceRequest(
         id=request_id or new_id(),
         service_id=service.id,
-        department_id=own.id,
+        department_id=requesting.id,
         patient_id=patient_id,
         starts_at=start,
         minutes=minutes,
@@ -122,32 +126,32 @@ def make(
         **details.model_dump(),
     )
     queries.add(session, request)
-    _tell(session, actor, request, Topic.MADE, now)
+    _publish(session, actor, request, Topic.MADE, now)
     return request
 
 
-def _same(actor: Actor, kept: ServiceRequest, service_id: int) -> ServiceRequest:
-    """What is kept under the name already, if who asked has sent it again."""
-    asker = (actor.department_id, actor.account_id, service_id)
-    if (kept.department_id, kept.created_by, kept.service_id) != asker:
+def _check_repeated(actor: Actor, existing: ServiceRequest, service_id: int) -> ServiceRequest:
+    """Return the stored request if the same account sends it again; raise NotFound otherwise."""
+    sender = (actor.department_id, actor.account_id, service_id)
+    if (existing.department_id, existing.created_by, existing.service_id) != sender:
         raise NotFound
-    return kept
+    return existing
 
 
 def accept(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """Book the wanted time in the service's diary, by staff of the department that is asked."""
-    found = _for_act(session, actor, request_id, Act.ACCEPT, now, version)
-    return _book(session, actor, found.request, found.request.starts_at, now)
+    """Book the requested time; by staff of the department that provides the service."""
+    asked = _for_act(session, actor, request_id, Act.ACCEPT, now, version)
+    return _book(session, actor, asked.request, asked.request.starts_at, now)
 
 
 def agree(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """Take the time that was proposed: the asking department's yes books it."""
-    found = _for_act(session, actor, request_id, Act.AGREE, now, version)
-    request = found.request
+    """Accept the proposed time for the requesting department, and book it."""
+    asked = _for_act(session, actor, request_id, Act.AGREE, now, version)
+    request = asked.request
     return _book(session, actor, request, request.proposed_at or request.starts_at, now)
 
 
@@ -161,15 +165,15 @@ def propose(
     now: datetime,
     version: int | None = None,
 ) -> ServiceRequest:
-    """Offer another time that is free now, with a word about it."""
-    found = _for_act(session, actor, request_id, Act.PROPOSE, now, version)
-    request = found.request
+    """Propose another time that is free now, with an optional comment."""
+    asked = _for_act(session, actor, request_id, Act.PROPOSE, now, version)
+    request = asked.request
     if start == request.starts_at:
         raise NothingToChange(field="start")
     place = place_for(session, request.service_id)
-    _check_free(session, place, start, request.minutes, found.patient, now)
+    _check_free(session, place, start, request.minutes, asked.patient, now)
     request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
-    _tell(session, actor, request, Topic.PROPOSED, now)
+    _publish(session, actor, request, Topic.PROPOSED, now)
     return request
 
 
@@ -182,10 +186,10 @@ def decline(
     now: datetime,
     version: int | None = None,
 ) -> ServiceRequest:
-    """Say no, and why."""
+    """Decline the request and say why."""
     request = _for_act(session, actor, request_id, Act.DECLINE, now, version).request
     request.status, request.answer = Kept.DECLINED, answer
-    _tell(session, actor, request, Topic.DECLINED, now)
+    _publish(session, actor, request, Topic.DECLINED, now)
     return request
 
 
@@ -200,64 +204,68 @@ def amend(
     now: datetime,
     version: int | None = None,
 ) -> ServiceRequest:
-    """Change what is asked for. A new time is asked for anew, whatever was proposed; of an
-    accepted request it moves the appointment."""
-    found = _for_act(session, actor, request_id, Act.AMEND, now, version)
-    request = found.request
+    """Change a request.
+
+    A new time replaces any proposal and has to be accepted; the appointment of an accepted request
+    moves to it at once.
+    """
+    asked = _for_act(session, actor, request_id, Act.AMEND, now, version)
+    request = asked.request
     for name, value in details.model_dump().items():
         setattr(request, name, value)
-    start, minutes = start or found.starts_at, minutes or request.minutes
+    start, minutes = start or asked.starts_at, minutes or request.minutes
     moved = False
-    if found.appointment is not None:
-        moved = _amend_appointment(session, actor, found, start, minutes, now)
-    elif (start, minutes) != (found.starts_at, request.minutes):
+    if asked.appointment is not None:
+        moved = _amend_appointment(session, actor, asked, start, minutes, now)
+    elif (start, minutes) != (asked.starts_at, request.minutes):
         place = place_for(session, request.service_id)
-        _check_free(session, place, start, minutes, found.patient, now)
+        _check_free(session, place, start, minutes, asked.patient, now)
         request.starts_at, request.minutes = start, minutes
         request.status, request.proposed_at, request.answer = Kept.NEW, None, None
-    _tell(session, actor, request, Topic.AMENDED, now, moved=moved)
+    _publish(session, actor, request, Topic.AMENDED, now, moved=moved)
     return request
 
 
 def cancel(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """Take the request back, or what was promised; an appointment that was booked is cancelled
-    too."""
-    found = _for_act(session, actor, request_id, Act.CANCEL, now, version)
-    request = found.request
+    """Cancel the request with its appointment."""
+    asked = _for_act(session, actor, request_id, Act.CANCEL, now, version)
+    request = asked.request
     request.status = Kept.CANCELLED
     request.changed_at = now
     session.flush()
-    if found.appointment is not None:
+    if asked.appointment is not None:
         booking.change_status(
-            session, actor, found.appointment.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
+            session, actor, asked.appointment.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
         )
-    _tell(session, actor, request, Topic.CANCELLED, now)
+    _publish(session, actor, request, Topic.CANCELLED, now)
     return request
 
 
 def complete(
     session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
 ) -> ServiceRequest:
-    """The consultation took place: its appointment goes from arrived to fulfilled."""
-    found = _for_act(session, actor, request_id, Act.COMPLETE, now, version)
-    request, appointment = found.request, found.appointment
+    """Complete the request and fulfil its appointment."""
+    asked = _for_act(session, actor, request_id, Act.COMPLETE, now, version)
+    request, appointment = asked.request, asked.appointment
     if appointment is None:
         raise NotFound
     request.changed_at = now
     steps = (Status.ARRIVED,) if appointment.status == Status.BOOKED else ()
     for to in (*steps, Status.FULFILLED):
         booking.change_status(session, actor, appointment.id, to, now=now, cutoff=AT_ANY_TIME)
-    _tell(session, actor, request, Topic.COMPLETED, now)
+    _publish(session, actor, request, Topic.COMPLETED, now)
     return request
 
 
 def rate(
     session: Session, actor: Actor, request_id: UUID, stars: int, *, now: datetime
 ) -> ServiceRequest:
-    """Give a finished consultation 1 to 5 stars; a new rating replaces the older one. Raises
-    feedback's BadStars."""
+    """Rate a finished consultation with 1 to 5 stars; this replaces an earlier rating.
+
+    Raise BadStars of the feedback feature.
+    """
     request = _for_act(session, actor, request_id, Act.RATE, now, None).request
     check_stars(stars)
     request.stars, request.rated_at = stars, now
@@ -267,7 +275,7 @@ def rate(
 
 
 def subject_of(request_id: UUID) -> str:
-    """How the audit names a request."""
+    """Return the name of a request in the audit."""
     return f"request:{request_id}"
 
 
@@ -279,12 +287,12 @@ def _for_act(
     now: datetime,
     version: int | None,
 ) -> Asked:
-    """The request that the actor may do this with; StaleVersion where they saw an older one."""
-    found, part = request_for(session, actor, request_id)
-    check_act(act, found.standing, part, now=now)
-    if version is not None and version != found.request.version:
+    """Return a request after checking the action; raise StaleVersion if ``version`` is old."""
+    asked, relation = request_for(session, actor, request_id)
+    check_act(act, asked.standing, relation, now=now)
+    if version is not None and version != asked.request.version:
         raise StaleVersion
-    return found
+    return asked
 
 
 def _book(
@@ -305,19 +313,18 @@ def _book(
     appointment.task = request.task
     session.flush()
     request.appointment_id = appointment.id
-    _tell(session, actor, request, Topic.ACCEPTED, now)
+    _publish(session, actor, request, Topic.ACCEPTED, now)
     return request
 
 
 def _amend_appointment(
-    session: Session, actor: Actor, found: Asked, start: datetime, minutes: int, now: datetime
+    session: Session, actor: Actor, asked: Asked, start: datetime, minutes: int, now: datetime
 ) -> bool:
-    """Let the appointment say the same as its request, and move it where it is to be at another
-    time; whether it was moved."""
-    request, appointment = found.request, found.appointment
+    """Copy the request to its appointment and move it if needed; return True if it moved."""
+    request, appointment = asked.request, asked.appointment
     if appointment is None:
         raise NotFound
-    was = (appointment.starts_at, request.minutes)
+    previous = (appointment.starts_at, request.minutes)
     request.starts_at, request.minutes, request.changed_at = start, minutes, now
     session.flush()
     booking.amend(
@@ -330,7 +337,7 @@ def _amend_appointment(
         cutoff=AT_ANY_TIME,
     )
     appointment.task = request.task
-    if (start, minutes) == was:
+    if (start, minutes) == previous:
         return False
     booking.move(
         session, actor, appointment.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME
@@ -346,7 +353,7 @@ def _check_free(
     patient: Patient | None,
     now: datetime,
 ) -> None:
-    """SlotTaken with the nearest times, or PatientBusy, unless it could be booked now."""
+    """Raise SlotTaken with the nearest times, or PatientBusy, if it cannot be booked now."""
     check_booking_request(place, start, minutes, now)
     whom = ForWhom(patient.id, patient.diary_id) if patient else None
     if not is_free(session, place, start, now=now, minutes=minutes):
@@ -356,7 +363,7 @@ def _check_free(
         raise PatientBusy(field="start")
 
 
-def _tell(
+def _publish(
     session: Session,
     actor: Actor,
     request: ServiceRequest,
@@ -365,7 +372,7 @@ def _tell(
     *,
     moved: bool = False,
 ) -> None:
-    """Note when it was changed; into the audit and, through the outbox, to the other department."""
+    """Update ``changed_at``, write an audit event and queue the notification."""
     request.changed_at = now
     session.flush()
     audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)

@@ -1,4 +1,4 @@
-"""What people write about a request between departments."""
+"""The fields that people enter for requests between departments."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ OptionalAnswer = Annotated[str | None, Prose(LONGEST_ANSWER, lines=True, optiona
 
 
 class RequestDetails(Details):
-    """What is to be done, and how soon it is needed."""
+    """The task, and how urgent it is."""
 
     task: Name
     description: OptionalText = None
@@ -21,12 +21,12 @@ class RequestDetails(Details):
 
 
 class ProposalDetails(Details):
-    """A word about why another time is proposed."""
+    """An optional comment on a proposed time."""
 
     answer: OptionalAnswer = None
 
 
 class ReasonDetails(Details):
-    """Why a request is declined."""
+    """The reason for declining a request."""
 
     answer: Answer

@@ -1,4 +1,4 @@
-"""Requests that were agreed elsewhere and are only written down here."""
+"""Requests that were agreed in another system and are imported."""
 
 from datetime import datetime
 
@@ -23,10 +23,7 @@ def record_request(
     *,
     now: datetime,
 ) -> ServiceRequest:
-    """Write down that the department asked for an appointment that is booked already, or was.
-
-    Nobody is told of it.
-    """
+    """Store the request for an existing appointment, without any notification."""
     may_run_network(actor)
     request = ServiceRequest(
         id=new_id(),

@@ -1,4 +1,4 @@
-"""What one department asks of another."""
+"""The table of requests between departments."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,8 +13,8 @@ from openslot.core.ids import new_id
 
 
 class Kept(StrEnum):
-    """What a row says of a request. What has become of an accepted one follows from its
-    appointment: see rules.py."""
+    """Stored status of a request. The state of an accepted one follows its appointment: see
+    rules.py."""
 
     NEW = "new"
     PROPOSED = "proposed"
@@ -24,10 +24,10 @@ class Kept(StrEnum):
 
 
 class ServiceRequest(Base):
-    """A service that one department wants of another, for a task or a patient.
+    """A service that one department requests from another, for a task or a patient.
 
-    ``department_id`` is the department that asks. Accepted, it has an appointment of the service.
-    ``version`` rises with every change, as with appointments.
+    ``department_id`` is the department that requests. An accepted request has an appointment of the
+    service. ``version`` rises with every change, as for appointments.
     """
 
     __tablename__ = "service_request"

@@ -1,4 +1,4 @@
-"""Reading requests between departments, and the SQL of how they stand."""
+"""Selects of requests between departments, and their state in SQL."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.rules import CLOSED, OPEN, Standing, State, state
 
 Condition = ColumnElement[bool]
-"""Which requests are wanted; the functions below make them."""
+"""A filter on requests; the functions below create them."""
 
 Asking = aliased(Department)
 
@@ -30,12 +30,12 @@ STATE = case(
     (Appointment.status.in_(LIVE), State.ACCEPTED.value),
     else_=State.CANCELLED.value,
 )
-"""How a request stands, as :func:`openslot.requests.rules.state` says it."""
+"""The state of a request: :func:`openslot.requests.rules.state` in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request with all that a page shows of it."""
+    """A request with everything that pages show of it."""
 
     request: ServiceRequest
     service: Service
@@ -53,12 +53,12 @@ class Asked:
 
     @property
     def state(self) -> State:
-        """How the request stands."""
+        """The state of the request."""
         return state(Kept(self.request.status), self._appointment_status)
 
     @property
     def standing(self) -> Standing:
-        """What the rules need to know."""
+        """The facts that the rules need."""
         return Standing(
             state=self.state,
             asking_id=self.asking.id,
@@ -70,7 +70,7 @@ class Asked:
 
     @property
     def starts_at(self) -> datetime:
-        """When it is booked for, proposed for, or wanted: the newest of them."""
+        """The start that counts now: booked, else proposed, else requested."""
         if self.appointment is not None:
             return self.appointment.starts_at
         proposed = self.request.proposed_at if self.state is State.PROPOSED else None
@@ -102,69 +102,69 @@ def _joined(query: Any) -> Any:
 
 
 def asked(session: Session, request_id: UUID) -> Asked | None:
-    """One request; one statement."""
+    """Return one request, or None; one statement."""
     row = session.execute(_asked().where(ServiceRequest.id == request_id)).first()
     return Asked(*row) if row else None
 
 
 def of_appointment(session: Session, appointment_id: UUID) -> Asked | None:
-    """The request that an appointment was booked for; one statement."""
+    """Return the request that an appointment was booked for, or None; one statement."""
     where = ServiceRequest.appointment_id == appointment_id
     row = session.execute(_asked().where(where)).first()
     return Asked(*row) if row else None
 
 
 def add(session: Session, request: ServiceRequest) -> None:
-    """Write a new request."""
+    """Store a new request."""
     session.add(request)
     session.flush()
 
 
-# Which
+# Filters
 
 
 def asked_of(department_id: int) -> Condition:
-    """Requests for services of a department."""
+    """Match requests for the services of a department."""
     return Service.department_id == department_id
 
 
 def asked_by(department_id: int) -> Condition:
-    """Requests that a department made."""
+    """Match requests that a department made."""
     return ServiceRequest.department_id == department_id
 
 
 def concerning(department_id: int) -> Condition:
-    """Requests on either side of which the department stands."""
+    """Match requests that a department made or received."""
     return or_(asked_of(department_id), asked_by(department_id))
 
 
 def at_centre(centre_id: int) -> Condition:
-    """Requests at a centre."""
+    """Match requests at a centre."""
     return Department.centre_id == centre_id
 
 
 def of_service(service_id: int) -> Condition:
-    """Requests for one service."""
+    """Match requests for one service."""
     return ServiceRequest.service_id == service_id
 
 
 def of_priority(priority: Priority) -> Condition:
-    """Requests that are as urgent as this."""
+    """Match requests with this priority."""
     return ServiceRequest.priority == priority
 
 
 def standing_as(states: Iterable[State]) -> Condition:
-    """Requests that stand in one of these ways."""
-    wanted = set(states)
-    kept = {Kept(one) for one in wanted if one is not State.COMPLETED}
-    if wanted & {State.COMPLETED, State.CANCELLED}:
-        kept.add(Kept.ACCEPTED)
-    # What rows say by themselves is found by index; STATE decides.
-    return and_(ServiceRequest.status.in_(kept), STATE.in_(wanted))
+    """Match requests in one of these states."""
+    wanted_states = set(states)
+    stored = {Kept(wanted) for wanted in wanted_states if wanted is not State.COMPLETED}
+    if wanted_states & {State.COMPLETED, State.CANCELLED}:
+        stored.add(Kept.ACCEPTED)
+    # The stored status can use an index; STATE decides.
+    return and_(ServiceRequest.status.in_(stored), STATE.in_(wanted_states))
 
 
 def is_open() -> Condition:
-    """Requests with which somebody has still something to do."""
+    """Match requests that still need something done."""
     return standing_as(OPEN)
 
 
@@ -174,8 +174,11 @@ def is_open() -> Condition:
 def page(
     session: Session, *where: Condition, first: State, limit: int, offset: int = 0
 ) -> list[Asked]:
-    """Open requests: urgent first, of these what stands as ``first``, accepted ones last, and
-    the longest waiting before others; one statement."""
+    """Return open requests; one statement.
+
+    Urgent requests come first. Within a priority, status ``first`` comes first and accepted last,
+    and then the oldest first.
+    """
     order = (
         case((ServiceRequest.priority == Priority.URGENT, 0), else_=1),
         case(
@@ -190,7 +193,7 @@ def page(
 
 
 def closed(session: Session, *where: Condition, limit: int, offset: int = 0) -> list[Asked]:
-    """Closed requests, those changed last first; one statement."""
+    """Return closed requests, the last changed first; one statement."""
     order = (ServiceRequest.changed_at.desc(), ServiceRequest.id)
     return _page(session, (*where, standing_as(CLOSED)), order, limit, offset)
 
@@ -208,20 +211,25 @@ def newest(
     after: keyset.Key | None = None,
     limit: int,
 ) -> list[Asked]:
-    """Return the newest requests first, from after the instant and id ``after``; one statement."""
+    """Return requests, the newest first; one statement.
+
+    ``after`` is the creation time and id of the last request of the page before.
+    """
     order = (ServiceRequest.created_at.desc(), ServiceRequest.id.desc())
     query = keyset.page(_asked().where(*where), order, after, limit)
     return [Asked(*row) for row in session.execute(query)]
 
 
 def count(session: Session, *where: Condition) -> int:
-    """How many requests fit; one statement."""
+    """Return the number of requests that match; one statement."""
     return session.scalar(_joined(select(func.count())).where(*where)) or 0
 
 
 class Figures(NamedTuple):
-    """What waits in a department: requests for it to answer by urgency, since when the oldest
-    of them waits, and how many open ones it has asked for."""
+    """Counts of open requests in a department: to answer by priority, and made by it.
+
+    ``oldest`` is since when the oldest request has been waiting for an answer.
+    """
 
     urgent: int
     routine: int
@@ -231,18 +239,18 @@ class Figures(NamedTuple):
 
     @property
     def to_answer(self) -> int:
-        """How many requests wait for the department's answer."""
+        """The number of requests that need the department's answer."""
         return self.urgent + self.routine
 
 
 def figures(session: Session, department_id: int) -> Figures:
-    """What waits in a department; one statement."""
+    """Return the counts for a department; one statement."""
     incoming, outgoing = asked_of(department_id), asked_by(department_id)
     return _figures(session, incoming, outgoing, concerning(department_id))
 
 
 def figures_at(session: Session, centre_id: int | None) -> Figures:
-    """What waits in all departments of a centre, or of the network; one statement."""
+    """Return the counts for a centre, or for the network; one statement."""
     scope = true() if centre_id is None else at_centre(centre_id)
     return _figures(session, true(), true(), scope)
 
@@ -250,26 +258,26 @@ def figures_at(session: Session, centre_id: int | None) -> Figures:
 def _figures(
     session: Session, incoming: Condition, outgoing: Condition, scope: Condition
 ) -> Figures:
-    waits = and_(incoming, ServiceRequest.status == Kept.NEW)
+    unanswered = and_(incoming, ServiceRequest.status == Kept.NEW)
     urgent = ServiceRequest.priority == Priority.URGENT
     query = _joined(
         select(
-            _number(and_(waits, urgent)),
-            _number(and_(waits, ~urgent)),
-            func.min(case((waits, ServiceRequest.created_at))),
-            _number(outgoing),
-            _number(and_(outgoing, ServiceRequest.status == Kept.PROPOSED)),
+            _count_if(and_(unanswered, urgent)),
+            _count_if(and_(unanswered, ~urgent)),
+            func.min(case((unanswered, ServiceRequest.created_at))),
+            _count_if(outgoing),
+            _count_if(and_(outgoing, ServiceRequest.status == Kept.PROPOSED)),
         )
     ).where(scope, is_open())
     return Figures(*session.execute(query).one())
 
 
-def _number(condition: Condition) -> ColumnElement[int]:
+def _count_if(condition: Condition) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
 class Offered(NamedTuple):
-    """A service that requests are filtered by."""
+    """A service in the filter of a list of requests."""
 
     id: int
     name: str
@@ -277,14 +285,14 @@ class Offered(NamedTuple):
 
 
 def services_in(session: Session, *where: Condition) -> list[Offered]:
-    """The services that the requests which fit are for, by name; one statement."""
+    """Return the services of the requests that match, by name; one statement."""
     query = _joined(select(Service.id, Service.name, Department.name)).where(*where).distinct()
-    return sorted((Offered(*row) for row in session.execute(query)), key=lambda one: one.name)
+    services = (Offered(*row) for row in session.execute(query))
+    return sorted(services, key=lambda service: service.name)
 
 
 def consultations(session: Session, department_ids: Sequence[int]) -> dict[int, Average]:
-    """What other departments gave for finished consultations, on average, by the department
-    that was rated; one statement."""
+    """Return the average rating of consultations by the rated department; one statement."""
     query = (
         select(Service.department_id, func.avg(ServiceRequest.stars), func.count())
         .join(ServiceRequest, ServiceRequest.service_id == Service.id)

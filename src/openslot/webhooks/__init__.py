@@ -1,1 +1,1 @@
-"""Telling other programs what happened, as Standard Webhooks does."""
+"""Webhooks: events sent to other programs, as Standard Webhooks defines it."""

@@ -1,4 +1,4 @@
-"""What administrators of the network do about the addresses that are told of events."""
+"""Commands for webhooks, for administrators of the network."""
 
 import base64
 import secrets
@@ -21,7 +21,7 @@ from openslot.webhooks.rules import OLD_SECRET_LASTS, check_events
 from openslot.webhooks.telling import send_now
 
 PREFIX = "whsec_"
-"""How secrets begin (Standard Webhooks), so that a leaked one is recognised."""
+"""The prefix of secrets (Standard Webhooks), by which scanners recognise a leaked one."""
 
 SECRET_BYTES = 32
 
@@ -29,10 +29,10 @@ SECRET_BYTES = 32
 def create(
     session: Session, actor: Actor, target: Target, events: Iterable[str], *, now: datetime
 ) -> Endpoint:
-    """A new endpoint, with the secret that its owner is to be shown this once.
+    """Create an endpoint; its secret is shown this once.
 
-    ``target`` is what delivering.find() gave for the address: it was checked before the
-    transaction, since that asks the name service. Raises UnknownEvent.
+    ``target`` is the result of delivering.find() for the address, called before the transaction
+    because it uses DNS. Raise UnknownEvent.
     """
     may_run_network(actor)
     endpoint = Endpoint(
@@ -53,7 +53,7 @@ def create(
 def choose_events(
     session: Session, actor: Actor, endpoint_id: UUID, events: Iterable[str], *, now: datetime
 ) -> Endpoint:
-    """Tell an endpoint of these events from now on. Raises UnknownEvent."""
+    """Replace the events of an endpoint. Raise UnknownEvent."""
     endpoint = _endpoint(session, actor, endpoint_id)
     endpoint.events = check_events(events)
     _record(session, actor, endpoint, "changed", now)
@@ -61,8 +61,11 @@ def choose_events(
 
 
 def rotate(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> Endpoint:
-    """Give an endpoint a new secret, to be shown this once; the old one signs besides for
-    OLD_SECRET_LASTS, so that the receiver can change over without losing anything."""
+    """Give an endpoint a new secret, which is shown this once.
+
+    The old secret signs as well for OLD_SECRET_LASTS, so that the receiver can change over without
+    losing an event.
+    """
     endpoint = _endpoint(session, actor, endpoint_id)
     endpoint.old_secret, endpoint.secret = endpoint.secret, _new_secret()
     endpoint.old_secret_ends_at = now + OLD_SECRET_LASTS
@@ -73,7 +76,7 @@ def rotate(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) 
 def set_active(
     session: Session, actor: Actor, endpoint_id: UUID, *, active: bool, now: datetime
 ) -> Endpoint:
-    """Switch an endpoint on or off. What happens while it is off is never told to it."""
+    """Switch an endpoint on or off. It never gets the events that happen while it is off."""
     endpoint = _endpoint(session, actor, endpoint_id)
     if endpoint.active == active:
         return endpoint
@@ -84,7 +87,7 @@ def set_active(
 
 
 def delete(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> None:
-    """Take an endpoint away for good, with its deliveries."""
+    """Delete an endpoint and its deliveries."""
     endpoint = _endpoint(session, actor, endpoint_id)
     remove(session, endpoint)
     _record(session, actor, endpoint, "deleted", now)
@@ -93,12 +96,12 @@ def delete(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) 
 def send_again(
     session: Session, actor: Actor, endpoint_id: UUID, delivery_id: UUID, *, now: datetime
 ) -> Delivery:
-    """Try a delivery now, with the same id, and as often as a new one. Raises SwitchedOff."""
+    """Start the attempts of a delivery again, with the same id. Raise SwitchedOff."""
     may_run_network(actor)
-    found = queries.delivery(session, delivery_id, of=endpoint_id)
-    if found is None:
+    delivery_and_endpoint = queries.delivery(session, delivery_id, of=endpoint_id)
+    if delivery_and_endpoint is None:
         raise NotFound
-    delivery, endpoint = found
+    delivery, endpoint = delivery_and_endpoint
     if not endpoint.active:
         raise SwitchedOff
     endpoint.rests_until = None
@@ -120,13 +123,13 @@ def _new_secret() -> str:
 def _record(
     session: Session, actor: Actor, endpoint: Endpoint, act: str, now: datetime, **details: str
 ) -> None:
-    told = {"events": endpoint.events} if act in ("created", "changed") else {}
+    events = {"events": endpoint.events} if act in ("created", "changed") else {}
     audit.record(
         session,
         f"webhook.{act}",
         f"webhook:{endpoint.id}",
         by=actor.origin,
         now=now,
-        **told,
+        **events,
         **details,
     )

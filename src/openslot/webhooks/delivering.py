@@ -1,8 +1,8 @@
-"""Sending one delivery over the network, to an address that was checked a moment before.
+"""The HTTP client for deliveries, which connects only to addresses that it has just checked.
 
-The name is resolved once; every address that it has is checked, and the connection goes to one
-of those and to nothing else, so that a name whose answer changes in between leads nowhere.
-Proxies of the environment are not used, and redirects are not followed.
+The host name is resolved once. Every IP address of it is checked, and the connection goes to one of
+these, so that a changed DNS answer leads nowhere (DNS rebinding). Proxies of the environment are
+not used, and redirects are not followed.
 """
 
 import json
@@ -23,23 +23,23 @@ from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress
 from openslot.webhooks.rules import Address, check_reachable, read_address
 
 CONNECTS_WITHIN = 4.0
-"""Seconds until the next of a name's addresses is tried."""
+"""Seconds before the next IP address is tried."""
 
 ANSWERS_WITHIN = 10.0
-"""Seconds for all of one try, however slowly the other side talks."""
+"""Seconds for a whole attempt, however slowly the server answers."""
 
 TRIED_ADDRESSES = 2
 READ_BYTES = 4096
-"""Of an answer; the rest is never read."""
+"""The part of an answer that is read."""
 
 KEPT_LETTERS = 200
 GONE = 410
-TOO_LATE = "No answer came in time."
+TOO_LATE = "The server did not answer in time."
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address, with all the IP addresses that its name leads to now; every one is allowed."""
+    """An address and all the IP addresses that its name has now; every one is allowed."""
 
     address: Address
     leads_to: tuple[str, ...]
@@ -47,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is to be sent where, and signed with what."""
+    """A request to send: the address, the payload and the secrets to sign it with."""
 
     url: str
     delivery_id: UUID
@@ -57,21 +57,21 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a try went: the status of the answer, None where none came, and a line about it."""
+    """The result of an attempt: the HTTP status, None without an answer, and a line of text."""
 
     status: int | None
     words: str
 
     @property
     def is_good(self) -> bool:
-        """Whether it was taken."""
+        """True if the receiver accepted the delivery."""
         return self.status is not None and 200 <= self.status < 300
 
 
 def find(url: str, networks: Sequence[str]) -> Target:
-    """Where an address leads, now. Asks the name service, so not for use in a transaction.
+    """Return where an address leads now. It uses DNS, so do not call it in a transaction.
 
-    Raises BadAddress, PrivateAddress and NotSecure. A name that leads nowhere yet is taken.
+    Raise BadAddress, PrivateAddress and NotSecure. A name without any IP address yet is accepted.
     """
     address = read_address(url)
     leads_to = _resolved(address)
@@ -82,13 +82,13 @@ def find(url: str, networks: Sequence[str]) -> Target:
 def send(
     parcel: Parcel, networks: Sequence[str], *, now: datetime, within: float = ANSWERS_WITHIN
 ) -> Answer:
-    """Send it, and say how that went. Never raises for anything that the other side does."""
+    """Send a delivery and return the result. Nothing that the receiver does raises an error."""
     try:
         target = find(parcel.url, networks)
     except (BadAddress, PrivateAddress, NotSecure) as error:
         return Answer(None, str(error))
     if not target.leads_to:
-        return Answer(None, "This name leads to no address.")
+        return Answer(None, "The host name was not found.")
     body = json.dumps(parcel.payload, separators=(",", ":"))
     headers = {
         "Content-Type": "application/json",
@@ -96,22 +96,22 @@ def send(
         "Connection": "close",
         **signed(parcel, body, now=now),
     }
-    return _ask(target, body.encode(), headers, within)
+    return _post_to_target(target, body.encode(), headers, within)
 
 
 def signed(parcel: Parcel, body: str, *, now: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0; a signature for each secret."""
-    moment, name = now.astimezone(UTC), str(parcel.delivery_id)
-    signatures = [Webhook(one).sign(name, moment, body) for one in parcel.secrets]
+    """Return the headers of Standard Webhooks 1.0, with a signature for each secret."""
+    moment, webhook_id = now.astimezone(UTC), str(parcel.delivery_id)
+    signatures = [Webhook(secret).sign(webhook_id, moment, body) for secret in parcel.secrets]
     return {
-        "webhook-id": name,
+        "webhook-id": webhook_id,
         "webhook-timestamp": str(int(moment.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
 
 
 class Line(HTTPConnection):
-    """A connection to one IP address; name and certificate stay those of the host."""
+    """A connection to one IP address; name and certificate are checked as those of the host."""
 
     def __init__(self, address: Address, leads_to: str, within: float):
         super().__init__(address.host, address.port, timeout=min(CONNECTS_WITHIN, within))
@@ -122,11 +122,11 @@ class Line(HTTPConnection):
 
     @property
     def was_open(self) -> bool:
-        """Whether somebody picked up."""
+        """True if a connection was made."""
         return self._socket is not None
 
     def connect(self) -> None:
-        """Connect, and have the other side prove who it is, as far as https does."""
+        """Connect, with a TLS handshake for https."""
         self.sock = self._socket = socket.create_connection(
             (self._leads_to, self.port), self.timeout
         )
@@ -139,37 +139,37 @@ class Line(HTTPConnection):
             self._socket.do_handshake()
 
     def break_off(self) -> None:
-        """Called by a timer: whoever waits for this connection wakes up to its end."""
+        """End the connection from a timer; the thread that waits for it gets an error."""
         self.is_late = True
         if self._socket is not None:
             with suppress(OSError):
-                # Not SSLSocket's own, which takes apart what the other thread is using.
+                # SSLSocket.shutdown would discard the TLS object that the other thread is using.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def _ask(target: Target, body: bytes, headers: Mapping[str, str], within: float) -> Answer:
-    """Of several addresses the next is tried only where nobody picked up."""
+def _post_to_target(
+    target: Target, body: bytes, headers: Mapping[str, str], within: float
+) -> Answer:
+    """Post to the first IP address; try the next one only if no connection was made."""
     answer = Answer(None, "")
     for leads_to in target.leads_to[:TRIED_ADDRESSES]:
-        line = Line(target.address, leads_to, within)
-        answer = _ask_one(line, target.address.path, body, headers, within)
-        if line.was_open:
+        connection = Line(target.address, leads_to, within)
+        answer = _post(connection, target.address.path, body, headers, within)
+        if connection.was_open:
             break
     return answer
 
 
-def _ask_one(
-    line: Line, path: str, body: bytes, headers: Mapping[str, str], within: float
-) -> Answer:
+def _post(line: Line, path: str, body: bytes, headers: Mapping[str, str], within: float) -> Answer:
     timer = threading.Timer(within, line.break_off)
     timer.daemon = True
     timer.start()
     try:
         line.request("POST", path, body, dict(headers))
         with line.getresponse() as response:
-            if line.is_late:  # its headers were cut short: they are no answer
+            if line.is_late:  # the headers may be cut short
                 return Answer(None, TOO_LATE)
-            return Answer(response.status, _words(response))
+            return Answer(response.status, _summary(response))
     except (OSError, HTTPException) as error:
         return Answer(None, reason(error, is_late=line.is_late))
     finally:
@@ -177,8 +177,8 @@ def _ask_one(
         line.close()
 
 
-def _words(response: HTTPResponse) -> str:
-    """The status and the beginning of the body, on one line that a table can keep."""
+def _summary(response: HTTPResponse) -> str:
+    """Return the status and the start of the body on one line, short enough for the table."""
     with suppress(OSError, HTTPException):
         text = response.read(READ_BYTES).decode("utf-8", "replace")
         line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
@@ -187,21 +187,22 @@ def _words(response: HTTPResponse) -> str:
 
 
 def reason(error: Exception, *, is_late: bool) -> str:
-    """What went wrong, in our own words: those of libraries quote addresses and keys."""
+    """Return what went wrong in fixed words, because those of libraries quote addresses and
+    keys."""
     if is_late or isinstance(error, TimeoutError):
         return TOO_LATE
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "The certificate does not prove that this is the host of the address."
+        return "The certificate is not valid for this host."
     if isinstance(error, ssl.SSLError):
-        return "No secure connection could be made."
+        return "A secure connection could not be made."
     if isinstance(error, ConnectionRefusedError):
         return "The host refused the connection."
-    return "The connection ended before an answer came."
+    return "The connection ended before the server answered."
 
 
 def _resolved(address: Address) -> tuple[str, ...]:
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return ()
-    return tuple(dict.fromkeys(str(one[4][0]) for one in found))
+    return tuple(dict.fromkeys(str(socket_address[0]) for *_, socket_address in addresses))

@@ -1,4 +1,4 @@
-"""What other programs are told: ids and times, never names or reasons."""
+"""The events that other programs can subscribe to: ids and times, never names or reasons."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from openslot.booking.events import AppointmentChanged
 from openslot.referrals import events as referrals
 
 WEBHOOK = "webhook"
-"""The topic of deliveries in the outbox."""
+"""The outbox topic of deliveries."""
 
 
 class Event(StrEnum):
-    """What can be subscribed to. Names are words, dots and underscores (Standard Webhooks)."""
+    """Events to subscribe to. Names have words, dots and underscores (Standard Webhooks)."""
 
     BOOKED = "appointment.booked"
     MOVED = "appointment.moved"
@@ -31,11 +31,11 @@ ABOUT: Mapping[Event, str] = {
     Event.MOVED: "An appointment was moved to another time or place.",
     Event.CANCELLED: "An appointment was cancelled.",
     Event.FULFILLED: "An appointment took place.",
-    Event.NO_SHOW: "A patient did not come.",
+    Event.NO_SHOW: "A patient did not attend.",
     Event.REFERRAL_SENT: "A referral was sent.",
-    Event.FREED: "A time that was booked came free.",
+    Event.FREED: "A booked time became free.",
 }
-"""Each event in a sentence."""
+"""A sentence about each event."""
 
 TOPICS: Mapping[str, Event] = {
     booking.Topic.BOOKED: Event.BOOKED,
@@ -46,21 +46,21 @@ TOPICS: Mapping[str, Event] = {
     booking.Topic.FREED: Event.FREED,
     referrals.Topic.SENT: Event.REFERRAL_SENT,
 }
-"""What each topic of the outbox is called outside."""
+"""The event of each outbox topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One event, and what is said of it."""
+    """An event and its payload."""
 
     event: Event
     data: dict[str, Any]
 
 
 def news_of(topic: str, payload: Mapping[str, Any], *, now: datetime) -> Iterator[News]:
-    """What a message of the outbox gives to tell; ``topic`` is one of TOPICS.
+    """Yield the events for an outbox message; ``topic`` is one of TOPICS.
 
-    A time that came free is told besides the change that freed it, unless it is over.
+    A freed slot is an event of its own after the change that freed it, unless it is over.
     """
     event = TOPICS[topic]
     if event is Event.REFERRAL_SENT:

@@ -1,5 +1,5 @@
-"""Reading a small document from an address that somebody gave us, with the same care as sending
-to one: see delivering.py."""
+"""The download of small documents from addresses that people entered, with the care of
+delivering.py."""
 
 import threading
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from openslot.webhooks.delivering import Line, find, reason
 from openslot.webhooks.errors import NotFetched
 
 ANSWERS_WITHIN = 5.0
-"""Seconds for all of it, however slowly the other side talks."""
+"""Seconds for the whole download, however slowly the server answers."""
 
 MOST_BYTES = 64 * 1024
 
 
 def fetch(url: str, networks: Sequence[str], *, within: float = ANSWERS_WITHIN) -> bytes:
-    """What stands at an address; not for use in a transaction.
+    """Return the document at an address. Do not call it in a transaction.
 
-    Raises BadAddress, PrivateAddress and NotSecure, and NotFetched for anything else that goes
-    wrong: redirects, and documents of more than MOST_BYTES, too.
+    Raise BadAddress, PrivateAddress and NotSecure, and NotFetched for everything else, redirects
+    and documents of more than MOST_BYTES included.
     """
     target = find(url, networks)
     if not target.leads_to:
-        raise NotFetched("This name leads to no address.")
+        raise NotFetched("The host name was not found.")
     line = Line(target.address, target.leads_to[0], within)
     timer = threading.Timer(within, line.break_off)
     timer.daemon = True
@@ -41,10 +41,10 @@ def _read(line: Line, path: str) -> bytes:
     line.request("GET", path, headers=headers)
     with line.getresponse() as response:
         body = response.read(MOST_BYTES + 1)
-        if line.is_late:  # what came may be cut short
+        if line.is_late:  # the body may be cut short
             raise TimeoutError
         if response.status != 200:
-            raise NotFetched("The answer was {status}.", status=response.status)
+            raise NotFetched("The server answered with status {status}.", status=response.status)
         if len(body) > MOST_BYTES:
             raise NotFetched("The document is too long.")
         return body

@@ -1,4 +1,4 @@
-"""Addresses that are told of events, and each telling."""
+"""The tables of webhooks: endpoints and deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,10 @@ from openslot.core.ids import new_id
 
 
 class Endpoint(Base):
-    """An address of another program. ``events`` are names separated by blanks.
+    """An address of another program that gets events. ``events`` are names separated by blanks.
 
-    ``secret`` signs what is sent; until ``old_secret_ends_at``, ``old_secret`` signs it as well.
-    After ``misses`` tries in a row that got no answer, nothing is tried before ``rests_until``.
+    ``secret`` signs the requests; until ``old_secret_ends_at``, ``old_secret`` signs them as well.
+    After ``misses`` attempts in a row without an answer, none is made before ``rests_until``.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -36,7 +36,7 @@ class Endpoint(Base):
 
 
 class DeliveryState(StrEnum):
-    """How far a telling has come."""
+    """Status of a delivery."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -44,9 +44,9 @@ class DeliveryState(StrEnum):
 
 
 class Delivery(Base):
-    """One event for one endpoint. Its id is the webhook-id, the same on every try.
+    """One event for one endpoint. Its id is the webhook-id, the same on every attempt.
 
-    ``answer`` tells how the last try went, ``next_at`` when the next one is.
+    ``answer`` is the result of the last attempt, ``next_at`` the time of the next one.
     """
 
     __tablename__ = "webhook_delivery"

@@ -1,4 +1,4 @@
-"""Finding endpoints and deliveries."""
+"""Selects of endpoints and deliveries, and the deletion of old deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,30 +13,33 @@ from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 
 
 def endpoints(session: Session) -> Sequence[Endpoint]:
-    """All endpoints, the newest first."""
+    """Return all endpoints, the newest first; one statement."""
     return session.scalars(select(Endpoint).order_by(Endpoint.created_at.desc(), Endpoint.id)).all()
 
 
 def endpoint(session: Session, endpoint_id: UUID) -> Endpoint:
-    """One endpoint; NotFound."""
-    found = session.get(Endpoint, endpoint_id)
-    if found is None:
+    """Return one endpoint, or raise NotFound."""
+    endpoint_row = session.get(Endpoint, endpoint_id)
+    if endpoint_row is None:
         raise NotFound
-    return found
+    return endpoint_row
 
 
 def listening(session: Session, events: frozenset[str]) -> list[Endpoint]:
-    """The endpoints that are switched on and asked for any of the events."""
+    """Return the active endpoints that subscribe to any of the events; one statement."""
     active = session.scalars(
         select(Endpoint).where(Endpoint.active.is_(True)).order_by(Endpoint.id)
     )
-    return [one for one in active if events & set(one.events.split())]
+    return [endpoint_row for endpoint_row in active if events & set(endpoint_row.events.split())]
 
 
 def delivery(
     session: Session, delivery_id: UUID, *, of: UUID | None = None
 ) -> tuple[Delivery, Endpoint] | None:
-    """A delivery with its endpoint, which may be demanded to be ``of``; one statement."""
+    """Return a delivery with its endpoint, or None; one statement.
+
+    With ``of``, only if it belongs to that endpoint.
+    """
     query = (
         select(Delivery, Endpoint)
         .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
@@ -51,16 +54,14 @@ def delivery(
 def deliveries(
     session: Session, endpoint_id: UUID, *, after: keyset.Key | None = None, limit: int
 ) -> Sequence[Delivery]:
-    """Return the deliveries of an endpoint, newest first, from after the instant and id
-    ``after``."""
+    """Return the deliveries of an endpoint after ``after``, the newest first; one statement."""
     query = select(Delivery).where(Delivery.endpoint_id == endpoint_id)
     newest = (Delivery.created_at.desc(), Delivery.id.desc())
     return session.scalars(keyset.page(query, newest, after, limit)).all()
 
 
 def purge(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to ``limit`` deliveries that were made before and are no longer tried; how many
-    it were."""
+    """Delete up to ``limit`` finished deliveries created before ``before``; return how many."""
     old = select(Delivery.id).where(
         Delivery.created_at < before, Delivery.state != DeliveryState.WAITING
     )

@@ -1,4 +1,4 @@
-"""What may be told to whom, how long to wait between tries, and which addresses are refused."""
+"""Rules for webhooks: allowed addresses and events, and the time between attempts."""
 
 import ipaddress
 import re
@@ -13,10 +13,10 @@ from openslot.webhooks.errors import BadAddress, NotSecure, PrivateAddress, Unkn
 from openslot.webhooks.events import Event
 
 LONGEST = 500
-"""Characters of an address, at most."""
+"""The most characters of an address."""
 
 GIVES_UP = timedelta(days=3)
-"""How long a delivery is tried."""
+"""The time during which a delivery is attempted."""
 
 WAITS = (
     timedelta(seconds=5),
@@ -30,13 +30,13 @@ WAITS = (
     timedelta(hours=18),
     timedelta(hours=22),
 )
-"""Between two tries; together a little less than GIVES_UP."""
+"""The times between attempts; together a little less than GIVES_UP."""
 
 LONGEST_REST = timedelta(hours=1)
-"""How long an endpoint that gives no answer is left in peace, at most."""
+"""The longest pause for an endpoint that does not answer."""
 
 OLD_SECRET_LASTS = timedelta(hours=24)
-"""How long the secret before the present one signs as well."""
+"""The time during which the previous secret signs as well."""
 
 _PORTS = {"http": 80, "https": 443}
 _UNFIT = frozenset(' \\"<>^`{|}#')
@@ -45,7 +45,7 @@ _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address, taken apart once: what is checked is what is connected to."""
+    """The parts of an address, split once: the connection uses exactly what was checked."""
 
     url: str
     secure: bool
@@ -55,17 +55,17 @@ class Address:
 
 
 def read_address(text: str) -> Address:
-    """The parts of an address; BadAddress for what cannot be sent to."""
+    """Return the parts of an address; raise BadAddress if nothing can be sent to it."""
     url = text.strip()
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise BadAddress(field="url") from None
-    plain = url.isascii() and url.isprintable() and not _UNFIT & set(url)
+    is_plain = url.isascii() and url.isprintable() and not _UNFIT & set(url)
     host = parts.hostname or ""
-    fit = parts.scheme in _PORTS and _is_host(host) and "@" not in parts.netloc and port != 0
-    if not (plain and fit):
+    is_valid = parts.scheme in _PORTS and _is_host(host) and "@" not in parts.netloc and port != 0
+    if not (is_plain and is_valid):
         raise BadAddress(field="url")
     if len(url) > LONGEST:
         raise BadAddress("Shorten this to {most} characters.", field="url", most=LONGEST)
@@ -74,7 +74,7 @@ def read_address(text: str) -> Address:
 
 
 def _is_host(text: str) -> bool:
-    """Whether it is an IP address, or may be a name."""
+    """Return True for an IP address or a possible host name."""
     if ":" not in text:
         return _NAME.fullmatch(text) is not None
     try:
@@ -84,22 +84,25 @@ def _is_host(text: str) -> bool:
 
 
 def check_reachable(address: Address, leads_to: Sequence[str], networks: Sequence[str]) -> None:
-    """Whether ``leads_to``, all the IP addresses that the name has now, may be connected to.
+    """Raise an error unless ``leads_to``, all the IP addresses of the host, are allowed.
 
-    PrivateAddress where one of them is not open to the world and not in ``networks``; NotSecure
-    for http to anything that is not in ``networks``.
+    Raise PrivateAddress if one is neither public nor in ``networks``, and NotSecure for http to
+    anything outside ``networks``.
     """
-    if any(not (is_within(one, networks) or is_public(one)) for one in leads_to):
+    if any(not (is_within(ip, networks) or is_public(ip)) for ip in leads_to):
         raise PrivateAddress(field="url")
-    if not address.secure and not (leads_to and all(is_within(one, networks) for one in leads_to)):
+    if not address.secure and not (leads_to and all(is_within(ip, networks) for ip in leads_to)):
         raise NotSecure(field="url")
 
 
 def is_public(text: str) -> bool:
-    """Whether an IP address belongs to the open internet (the IANA registries of special
-    addresses, as the standard library has them). What wraps an IPv4 address counts as that
-    address; what may lead to one through a translator is refused."""
-    address = _plain(text)
+    """Return True if an IP address belongs to the public internet.
+
+    This follows the IANA registries of special addresses, as in the standard library. An address
+    that wraps an IPv4 address is treated as that address; one that may lead to it through a
+    translator is refused.
+    """
+    address = _unwrapped(text)
     special = address.is_multicast or address.is_reserved or not address.is_global
     if isinstance(address, IPv4Address):
         return not special
@@ -108,18 +111,21 @@ def is_public(text: str) -> bool:
 
 
 def is_within(text: str, networks: Sequence[str]) -> bool:
-    """Whether an IP address lies in one of the ranges."""
-    return any(_plain(text) in ipaddress.ip_network(one) for one in networks)
+    """Return True if an IP address is in one of the networks."""
+    return any(_unwrapped(text) in ipaddress.ip_network(network) for network in networks)
 
 
-def _plain(text: str) -> IPv4Address | IPv6Address:
-    """The address; the IPv4 address that is written as IPv6."""
+def _unwrapped(text: str) -> IPv4Address | IPv6Address:
+    """Return the IP address, or the IPv4 address that it maps."""
     address = ipaddress.ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def check_events(events: Iterable[str]) -> str:
-    """The events as they are kept; Invalid for none, UnknownEvent for what is none."""
+    """Return the events as they are stored.
+
+    Raise Invalid if there are none, and UnknownEvent.
+    """
     chosen = set(events)
     if not chosen:
         raise Invalid("Choose at least one event.", field="events")
@@ -129,12 +135,12 @@ def check_events(events: Iterable[str]) -> str:
 
 
 def next_try(step: int, until: datetime, *, now: datetime) -> datetime | None:
-    """When to try again after the try number ``step``, counted from 0; None to give up."""
+    """Return when to try again after attempt ``step``, counted from 0; None to give up."""
     if step >= len(WAITS) or now + WAITS[step] > until:
         return None
     return now + WAITS[step]
 
 
 def rest(misses: int) -> timedelta:
-    """How long to leave an endpoint in peace that gave no answer ``misses`` times in a row."""
+    """Return the pause for an endpoint that did not answer ``misses`` times in a row."""
     return min(WAITS[min(misses, len(WAITS)) - 1], LONGEST_REST)

@@ -1,7 +1,7 @@
-"""Deliveries: queued with the event that they tell of, tried, and tried again.
+"""Deliveries: created with their event, attempted, and attempted again.
 
-A try is a message of the outbox. It names the number of the try that it is for, so that a
-message which somebody has been faster than does nothing.
+An attempt is an outbox message with the number of the attempt, so a message that was overtaken by
+another does nothing.
 """
 
 from collections.abc import Mapping
@@ -21,14 +21,17 @@ from openslot.webhooks.events import TOPICS, WEBHOOK, Event, News, news_of
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import GIVES_UP, next_try, rest
 
-OFF = "The address was switched off."
-SILENT = "No answer came for three days."
+OFF = "The webhook was switched off."
+SILENT = "The server did not answer for three days."
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One try: of which delivery, its number among all tries, how many tries there were since
-    it was last begun, and until when it is tried."""
+    """One attempt of a delivery.
+
+    ``attempt`` is its number among all attempts, ``step`` the number of attempts before it since
+    the delivery was last started, and ``until`` the time of the last one.
+    """
 
     delivery_id: UUID
     attempt: int
@@ -37,12 +40,12 @@ class Turn:
 
     @classmethod
     def read(cls, packed: Mapping[str, Any]) -> "Turn":
-        """What :meth:`packed` wrote."""
+        """Return the attempt that :meth:`packed` stored."""
         until = datetime.fromisoformat(packed["until"])
         return cls(UUID(packed["delivery"]), packed["attempt"], packed["step"], until)
 
     def packed(self) -> dict[str, Any]:
-        """As the outbox keeps it."""
+        """Return the attempt as an outbox payload."""
         return {
             "delivery": str(self.delivery_id),
             "attempt": self.attempt,
@@ -54,19 +57,21 @@ class Turn:
 def queue(
     session: Session, topic: str, payload: Mapping[str, Any], *, happened: datetime, now: datetime
 ) -> None:
-    """Have every endpoint that asked for it be told what a message of the outbox says; in the
-    transaction that marks the message as done, so that it is told once."""
+    """Create the deliveries of an outbox message for every endpoint that subscribes to it.
+
+    Call it in the transaction that marks the message as done, so that each is created once.
+    """
     if topic not in TOPICS:
         return
     endpoints = queries.listening(session, frozenset({TOPICS[topic], Event.FREED}))
     news = list(news_of(topic, payload, now=now)) if endpoints else []
     for endpoint in endpoints:
-        for one in news:
-            if one.event in endpoint.events.split():
-                _queue_one(session, endpoint, one, happened, now)
+        for event_news in news:
+            if event_news.event in endpoint.events.split():
+                _create_delivery(session, endpoint, event_news, happened, now)
 
 
-def _queue_one(
+def _create_delivery(
     session: Session, endpoint: Endpoint, news: News, happened: datetime, now: datetime
 ) -> None:
     delivery = Delivery(
@@ -83,12 +88,12 @@ def _queue_one(
 
 
 def send_now(session: Session, delivery: Delivery, *, now: datetime) -> None:
-    """Begin the tries of a delivery."""
+    """Start the attempts of a delivery."""
     turn = Turn(delivery.id, delivery.attempts + 1, 0, now + GIVES_UP)
-    _send(session, delivery, turn, now=now, due=now)
+    _schedule_attempt(session, delivery, turn, now=now, due=now)
 
 
-def _send(
+def _schedule_attempt(
     session: Session, delivery: Delivery, turn: Turn, *, now: datetime, due: datetime
 ) -> None:
     delivery.next_at = due
@@ -96,18 +101,18 @@ def _send(
 
 
 def parcel_for(session: Session, turn: Turn, *, now: datetime) -> Parcel | None:
-    """What to send now; None where :func:`settle` is to be called with no answer."""
-    found = _its_turn(session, turn)
-    if found is None:
+    """Return what to send now, or None if :func:`settle` is to be called without an answer."""
+    current = _current_delivery(session, turn)
+    if current is None:
         return None
-    delivery, endpoint = found
+    delivery, endpoint = current
     if not endpoint.active or (endpoint.rests_until and endpoint.rests_until > now):
         return None
     return Parcel(endpoint.url, delivery.id, delivery.payload, secrets_of(endpoint, now=now))
 
 
 def secrets_of(endpoint: Endpoint, *, now: datetime) -> tuple[str, ...]:
-    """What signs now: the secret, and for a while the one before."""
+    """Return the secrets that sign now: the current one, and for a while the previous one."""
     ends = endpoint.old_secret_ends_at
     if endpoint.old_secret and ends and ends > now:
         return (endpoint.secret, endpoint.old_secret)
@@ -115,54 +120,57 @@ def secrets_of(endpoint: Endpoint, *, now: datetime) -> tuple[str, ...]:
 
 
 def settle(session: Session, turn: Turn, answer: Answer | None, *, now: datetime) -> None:
-    """Write down how a try went, and have the next one come; ``answer`` is None where nothing
-    was sent, since the endpoint is off or rests."""
-    found = _its_turn(session, turn)
-    if found is None:
+    """Store the result of an attempt and schedule the next one.
+
+    ``answer`` is None if nothing was sent because the endpoint is off or pausing.
+    """
+    current = _current_delivery(session, turn)
+    if current is None:
         return
-    delivery, endpoint = found
+    delivery, endpoint = current
     if answer is None:
-        _put_off(session, delivery, endpoint, turn, now)
+        _postpone(session, delivery, endpoint, turn, now)
         return
     delivery.attempts = turn.attempt
     delivery.tried_at = now
     delivery.answer = answer.words
-    _note(endpoint, answer, now)
+    _count_misses(endpoint, answer, now)
     if answer.is_good:
-        _end(delivery, DeliveryState.DONE)
+        _finish(delivery, DeliveryState.DONE)
     elif answer.status == GONE:
         _switch_off(session, endpoint, now)
-        _end(delivery, DeliveryState.FAILED)
+        _finish(delivery, DeliveryState.FAILED)
     else:
         _try_again(session, delivery, turn, now)
 
 
-def _its_turn(session: Session, turn: Turn) -> tuple[Delivery, Endpoint] | None:
-    """The delivery, unless it is settled, deleted, or another message has made this try."""
-    found = queries.delivery(session, turn.delivery_id)
-    if found is None:
+def _current_delivery(session: Session, turn: Turn) -> tuple[Delivery, Endpoint] | None:
+    """Return the delivery if this attempt is its next one; None if it was overtaken or is
+    finished."""
+    current = queries.delivery(session, turn.delivery_id)
+    if current is None:
         return None
-    delivery, _ = found
-    waits = delivery.state == DeliveryState.WAITING and delivery.attempts + 1 == turn.attempt
-    return found if waits else None
+    delivery, _ = current
+    is_current = delivery.state == DeliveryState.WAITING and delivery.attempts + 1 == turn.attempt
+    return current if is_current else None
 
 
-def _put_off(
+def _postpone(
     session: Session, delivery: Delivery, endpoint: Endpoint, turn: Turn, now: datetime
 ) -> None:
     due = max(endpoint.rests_until or now, now)
     if not endpoint.active:
         delivery.answer = OFF
-        _end(delivery, DeliveryState.FAILED)
+        _finish(delivery, DeliveryState.FAILED)
     elif due > turn.until:
         delivery.answer = delivery.answer or SILENT
-        _end(delivery, DeliveryState.FAILED)
+        _finish(delivery, DeliveryState.FAILED)
     else:
-        _send(session, delivery, turn, now=now, due=due)
+        _schedule_attempt(session, delivery, turn, now=now, due=due)
 
 
-def _note(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
-    """Whether the endpoint answers at all: one that does not would keep all others waiting."""
+def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
+    """Pause an endpoint that does not answer, which would delay all others."""
     if answer.status is not None:
         endpoint.misses, endpoint.rests_until = 0, None
     else:
@@ -173,18 +181,18 @@ def _note(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
 def _try_again(session: Session, delivery: Delivery, turn: Turn, now: datetime) -> None:
     due = next_try(turn.step, turn.until, now=now)
     if due is None:
-        _end(delivery, DeliveryState.FAILED)
+        _finish(delivery, DeliveryState.FAILED)
         return
     later = Turn(delivery.id, turn.attempt + 1, turn.step + 1, turn.until)
-    _send(session, delivery, later, now=now, due=due)
+    _schedule_attempt(session, delivery, later, now=now, due=due)
 
 
-def _end(delivery: Delivery, state: DeliveryState) -> None:
+def _finish(delivery: Delivery, state: DeliveryState) -> None:
     delivery.state, delivery.next_at = state, None
 
 
 def _switch_off(session: Session, endpoint: Endpoint, now: datetime) -> None:
-    """The receiver said that it is gone for good."""
+    """Switch off an endpoint that answered that it is gone for good."""
     endpoint.active, endpoint.stopped_at = False, now
     by = Origin(program="worker")
     audit.record(session, "webhook.gone", f"webhook:{endpoint.id}", by=by, now=now)
