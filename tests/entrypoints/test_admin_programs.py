@@ -82,7 +82,7 @@ def test_a_key_is_made_shown_once_used_and_ended(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"name": ""}, "Fill in “Name of the program”."),
+        ({"name": ""}, "Enter a name."),
         ({"scopes": []}, "Name at least one scope."),
         ({"fhir": "patients:all"}, "There is no scope patients:all."),
         ({"networks": "10.0.0.300"}, "Write networks such as 10.0.0.0/8."),
@@ -158,7 +158,7 @@ def test_deliveries_are_seen_and_sent_again(
     assert [one.id for one in there.taken] == [there.taken[0].id] * 2
     assert "Delivered" in admin.get(page).text
     admin.send(f"{page}/active", active="no")
-    assert "Nothing is sent here" in admin.get(page).text
+    assert "This webhook is inactive" in admin.get(page).text
     admin.send(action, page="/admin/webhooks/new")
     assert "is switched off. Switch it on" in admin.get(page).text
 

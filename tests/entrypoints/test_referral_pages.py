@@ -116,7 +116,7 @@ def test_finding_a_specialist_keeps_what_was_typed(
     ("fields", "sentence"),
     [
         ({"addressee": "", "letter": LETTER}, "Choose a specialist, or an area of expertise."),
-        ({"addressee": "area:Cardiology", "letter": " "}, "Fill in “Letter”."),
+        ({"addressee": "area:Cardiology", "letter": " "}, "Write the referral."),
         ({"addressee": "area:Alchemy", "letter": LETTER}, "sees patients here now"),
         ({"addressee": "person:999999", "letter": LETTER}, "sees patients here now"),
         ({"addressee": "person:-1", "letter": LETTER}, "There is a problem"),
@@ -256,7 +256,7 @@ def test_from_letter_to_answer(
 ) -> None:
     patient, specialist = client_for("patient-owner"), client_for("practitioner-stranger")
     book = f"/book/{world.schedules['stranger']}"
-    assert "You book with the referral from" in patient.get(book).text
+    assert "You are booking with the referral from" in patient.get(book).text
     start = free_start(patient, world)
     held = patient.post(f"{book}/hold", start=start, minutes=30)
     hold = re.search(r"hold=([0-9a-f-]{36})", held.location)
@@ -376,7 +376,7 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
     assert "Book with" not in carer.get(found).text
     for_owner = carer.get(f"{found}&patient={world.patients['owner']}").text
     assert for_owner.count("Book with the referral") == 2
-    assert "You are looking for care for" in for_owner
+    assert "You are searching for care for" in for_owner
     assert carer.get(sent).status_code == 200
 
 

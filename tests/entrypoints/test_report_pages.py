@@ -18,7 +18,7 @@ HEADINGS = (
     "How much of the open time is booked?",
     "How many appointments are missed?",
     "How long before an appointment is it booked?",
-    "How soon can somebody be seen?",
+    "How soon can patients be seen?",
 )
 
 

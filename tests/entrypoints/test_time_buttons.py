@@ -203,7 +203,7 @@ def test_visitors_come_to_the_time_and_are_asked_to_sign_in(
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [("banksia general", "Choose whom to see"), ("radiology", "Choose a service")],
+    [("banksia general", "Choose who to see"), ("radiology", "Choose a service")],
 )
 def test_what_is_found_by_its_name_alone_shows_no_times(
     client_for: ClientFor, table: Timetable, query: str, words: str
@@ -338,7 +338,7 @@ def test_another_week_or_length_keeps_person_reason_and_time(
     assert "Cough" not in (answer.location or "")
     page = client.get(answer.location).text
     assert fields(page) | {"week": ""} == form | {"week": ""}
-    assert "Kept for you until" in page
+    assert "Held for you until" in page
     assert form["chosen"] == button.start
 
 

@@ -48,7 +48,7 @@ def test_days_are_those_of_the_centres_that_are_chosen(
     typed = form(world, day, scope="profession:Physiotherapist", centre=str(world.centres["other"]))
     page = patient.send(PHYSIOTHERAPISTS, **typed).text
     assert "You need not wait" in page
-    assert "The days are those of the place: Pago Pago time" in page
+    assert "Days are in the centre’s time zone: Pago Pago time" in page
 
 
 def test_lengths_are_those_of_the_schedules(client_for: ClientFor, world: World) -> None:

@@ -85,7 +85,7 @@ def decide() -> BaseResponse:
         )
     except DomainError as error:
         return _listing(error)
-    flash(_("It is decided. The patients are told."), "good")
+    flash(_("Your decisions are saved. We will tell the patients."), "good")
     return _back()
 
 

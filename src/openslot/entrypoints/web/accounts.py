@@ -1,5 +1,8 @@
 """Signing in and out, signing up, confirming an e-mail address, and a forgotten password."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -32,24 +35,29 @@ pages = Blueprint("accounts", __name__)
 class SignInForm(Form):
     """An e-mail and a password."""
 
-    email = EmailField(_l("E-mail"))
+    email = EmailField(_l("Email"))
     password = PasswordField(_l("Password"))
 
 
 class SignUpForm(Form):
-    """What a patient tells of themselves to have an account."""
+    """The details of a patient who signs up."""
 
-    name = StringField(_l("Name"))
+    missing: ClassVar[Mapping[str, object]] = {
+        "name": _l("Enter your full name."),
+        "born": _l("Enter your date of birth."),
+    }
+
+    name = StringField(_l("Full name"))
     born = BirthField(_l("Date of birth"))
-    email = EmailField(_l("E-mail"))
-    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("Email"))
+    phone = TelField(_l("Phone number"))
     password = PasswordField(_l("Password"))
 
 
 class ForgotForm(Form):
     """The e-mail of an account whose password is forgotten."""
 
-    email = EmailField(_l("E-mail"))
+    email = EmailField(_l("Email"))
 
 
 class NewPasswordForm(Form):
@@ -146,7 +154,7 @@ def sign_up() -> ResponseReturnValue:
         return _sign_up_page(form, status_of(error))
     flash(
         _(
-            "We have written to %(email)s. Sign in with the password you chose.",
+            "We have emailed %(email)s. Sign in with the password you chose.",
             email=details.email,
         ),
         "good",
@@ -206,7 +214,7 @@ def confirm(token: str) -> ResponseReturnValue:
             session, account_id, by=_origin(account), now=context.now()
         )
     )
-    flash(_("Your e-mail address is confirmed."), "good")
+    flash(_("Your email address is confirmed."), "good")
     return redirect(_after_link(account), 303)
 
 
@@ -217,7 +225,7 @@ def send_confirmation() -> Response:
     account = context.account()
     if account.confirmed_at is None:
         context.write(lambda session: account_mail.send_confirmation(session, account))
-        flash(_("We have written to %(email)s.", email=account.email), "good")
+        flash(_("We have emailed %(email)s.", email=account.email), "good")
     return redirect(url_for("profile.show"), 303)
 
 
@@ -230,7 +238,7 @@ def forgot() -> ResponseReturnValue:
         return render_template("accounts/forgot.html", form=form)
     email = reading.text("email")
     if "@" not in email:
-        form.refuse(_("Enter an e-mail address such as name@example.com."), "email")
+        form.refuse(_("Enter an email address such as name@example.com."), "email")
         return render_template("accounts/forgot.html", form=form), 422
     if limits.may_mail(email):
         context.write(lambda session: _send_reset(session, email))

@@ -46,13 +46,13 @@ class CentreForm(Form):
     type = SelectField(_l("Kind"), choices={kind.value: kind.value for kind in CentreType})
     address = StringField(_l("Address"))
     suburb = StringField(_l("Suburb"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
     business_number = StringField(_l("Business number"))
     time_zone = StringField(_l("Time zone"))
-    holiday_region = StringField(_l("Public holidays of"))
+    holiday_region = StringField(_l("Public holiday region"))
     description = TextAreaField(_l("About the centre"))
-    picture_url = URLField(_l("Address of a picture"))
+    picture_url = URLField(_l("Link to a picture"))
     latitude = StringField(_l("Latitude"))
     longitude = StringField(_l("Longitude"))
 
@@ -100,7 +100,7 @@ def new_centre() -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(
             _(
-                "%(name)s is added. Add its departments, and who works there.",
+                "%(name)s is added. Now add its departments and practitioners.",
                 name=status.value.name,
             ),
             "good",
@@ -132,7 +132,7 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin.centre", centre_id=centre_id), 303)
-    return _centre_page(form, status, heading=_("Change the centre"), centre=found)
+    return _centre_page(form, status, heading=_("Change centre"), centre=found)
 
 
 def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
@@ -177,7 +177,7 @@ def choose_department() -> ResponseReturnValue:
     """Say which department one works for."""
     department_id = reading.number("department_id", 0)
     context.write(lambda session: staff.choose_department(session, context.actor(), department_id))
-    flash(_("This is your department from now on."), "good")
+    flash(_("You now work in this department."), "good")
     return redirect(url_for("admin.own_department"), 303)
 
 

@@ -32,8 +32,8 @@ LAST_PAGE = 1000
 class AccountForm(Form):
     """StaffDetails as somebody types and chooses them."""
 
-    role = SelectField(_l("Kind of account"), validate_choice=False)
-    email = EmailField(_l("E-mail"))
+    role = SelectField(_l("Account type"), validate_choice=False)
+    email = EmailField(_l("Email"))
     name = StringField(_l("Name"))
     centre_id = SelectField(_l("Centre"), validate_choice=False)
     department_id = SelectField(_l("Department"), validate_choice=False)
@@ -46,8 +46,8 @@ def role_names() -> dict[Role, str]:
         Role.PATIENT: _("Patient"),
         Role.PRACTITIONER: _("Practitioner"),
         Role.STAFF: _("Department staff"),
-        Role.CENTRE_ADMIN: _("Administrator of a centre"),
-        Role.NETWORK_ADMIN: _("Administrator of the network"),
+        Role.CENTRE_ADMIN: _("Centre administrator"),
+        Role.NETWORK_ADMIN: _("Network administrator"),
     }
 
 
@@ -158,7 +158,7 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
     if context.settings().smtp_host:
         flash(
             _(
-                "We have written to %(email)s, with a link that sets the password.",
+                "We have emailed %(email)s a link to set the password.",
                 email=account.email,
             ),
             "good",
@@ -198,7 +198,7 @@ def switch(account_id: UUID) -> ResponseReturnValue:
         )
     if isinstance(status, Done):
         flash(
-            _("The account is switched on.") if wanted else _("The account is switched off."),
+            _("The account is reactivated.") if wanted else _("The account is deactivated."),
             "good",
         )
         return redirect(url_for("admin_accounts.show", account_id=account_id), 303)

@@ -125,7 +125,7 @@ def download() -> Response:
 def _filter() -> Filter:
     since, until = reading.optional_day("since"), reading.optional_day("until")
     if since and until and until < since:
-        raise Malformed("Choose a last day that is not before the first.", field="until")
+        raise Malformed("The last day must not be before the first.", field="until")
     return Filter(
         person=reading.text("person")[:200],
         group=reading.option("group", Group, Group.ALL),
@@ -209,7 +209,7 @@ def _who(event: AuditEvent, account: Account | None) -> str:
         return str(_("A deleted account"))
     if program := _program(event):
         return program
-    return str(_("Somebody not signed in") if event.address else _("System"))
+    return str(_("Someone not signed in") if event.address else _("System"))
 
 
 def _program(event: AuditEvent) -> str:

@@ -137,7 +137,7 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
 
 def _tell(closure: Closure) -> None:
     """Say what was done, and whether appointments stand inside."""
-    flash(_("The closure is entered. Nothing more can be booked inside it."), "good")
+    flash(_("The closure is added. This time can no longer be booked."), "good")
     inside = count_for(
         context.reader(),
         context.actor(),
@@ -148,7 +148,7 @@ def _tell(closure: Closure) -> None:
     )
     if inside:
         flash(
-            _("Appointments that stand inside it: %(count)s. Move or cancel them.", count=inside),
+            _("Appointments in this time: %(count)s. Move or cancel them.", count=inside),
             "warn",
         )
 
@@ -162,5 +162,5 @@ def end(centre_id: int, closure_id: int) -> Response:
             session, context.actor(), closure_id, now=context.now()
         )
     )
-    flash(_("The closure is taken back. The time can be booked again."), "good")
+    flash(_("The closure is removed. The time can be booked again."), "good")
     return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)

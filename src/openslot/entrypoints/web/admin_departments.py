@@ -31,9 +31,9 @@ class DepartmentForm(Form):
 
     name = StringField(_l("Name"))
     description = TextAreaField(_l("About the department"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
-    picture_url = URLField(_l("Address of a picture"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
+    picture_url = URLField(_l("Link to a picture"))
 
 
 @pages.get("/admin/departments/<int:department_id>")
@@ -79,7 +79,7 @@ def new(centre_id: int) -> ResponseReturnValue:
             form, DepartmentDetails, lambda session, details: _create(session, centre_id, details)
         )
     if isinstance(status, Done):
-        flash(_("%(name)s is added. Add its services.", name=status.value.name), "good")
+        flash(_("%(name)s is added. Now add its services.", name=status.value.name), "good")
         return redirect(url_for("admin_departments.show", department_id=status.value.id), 303)
     page = render_template("admin/department_form.html", form=form, centre=centre)
     return page, status
@@ -133,12 +133,12 @@ def deactivate(department_id: int) -> ResponseReturnValue:
 class TemplateForm(Form):
     """Which usual department, and what it is called here."""
 
-    template = SelectField(_l("Kind of department"), validate_choice=False)
-    name = StringField(_l("Name here"))
+    template = SelectField(_l("Department type"), validate_choice=False)
+    name = StringField(_l("Department name"))
 
     def offer(self) -> None:
         """Set the choices."""
-        self.template.choices = {"": _("Choose a kind")} | {
+        self.template.choices = {"": _("Choose a type")} | {
             one.key: _(
                 "%(name)s, with %(services)s",
                 name=one.name,
@@ -183,7 +183,5 @@ def found() -> ResponseReturnValue:
     )
     if isinstance(status, int):
         return choose_page(form, status)
-    flash(
-        _("%(name)s is made. Look through its services and hours.", name=status.value.name), "good"
-    )
+    flash(_("%(name)s is created. Check its services and hours.", name=status.value.name), "good")
     return redirect(url_for("admin.own_department"), 303)

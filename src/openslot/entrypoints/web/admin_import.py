@@ -34,7 +34,7 @@ class ImportForm(Form):
 
     files = MultipleFileField(_l("Files"))
     time_zone = StringField(_l("Time zone of new centres"))
-    rehearse = BooleanField(_l("Only check, and write nothing"))
+    rehearse = BooleanField(_l("Only check the files, don’t save"))
 
 
 @pages.route("/admin/import", methods=["GET", "POST"])

@@ -27,10 +27,10 @@ pages = Blueprint("admin_keys", __name__)
 class KeyForm(Form):
     """A key as somebody chooses and types it."""
 
-    name = StringField(_l("Name of the program"))
-    scopes = SelectMultipleField(_l("What it may do"), validate_choice=False)
+    name = StringField(_l("Program name"))
+    scopes = SelectMultipleField(_l("Permissions"), validate_choice=False)
     fhir = StringField(_l("FHIR scopes"))
-    networks = StringField(_l("Networks that it works from"))
+    networks = StringField(_l("Allowed networks"))
 
 
 class KeyDetails(Details):
@@ -107,13 +107,13 @@ def end(key_id: UUID) -> ResponseReturnValue:
                 session, key_id, by=context.actor().origin, now=context.now()
             )
         )
-        flash(_("The key %(name)s opens nothing any more.", name=key.name), "good")
+        flash(_("The key %(name)s is revoked.", name=key.name), "good")
         return redirect(url_for("admin_keys.listing"), 303)
     return render_template(
         "admin/ask.html",
-        heading=_("End the key %(name)s?", name=key.name),
-        sentence=_("The program that has it is refused from now on. This cannot be undone."),
-        yes=_("End the key"),
+        heading=_("Revoke the key %(name)s?", name=key.name),
+        sentence=_("The program that uses it will lose access. This cannot be undone."),
+        yes=_("Revoke key"),
         no=_("Keep it"),
         back=url_for("admin_keys.listing"),
         danger=True,

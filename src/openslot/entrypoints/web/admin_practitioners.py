@@ -43,11 +43,11 @@ class PractitionerFields(Form):
     )
     expertise = StringField(_l("Area of expertise"))
     provider_number = StringField(_l("Provider number"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
     languages = StringField(_l("Languages"))
     about = TextAreaField(_l("About the practitioner"))
-    either_place = BooleanField(_l("May have the same hours at several centres"))
+    either_place = BooleanField(_l("Can have the same hours at several centres"))
 
 
 class NewPractitionerForm(PractitionerFields, ScheduleFields):
@@ -161,7 +161,7 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
 def _centre_id(form: NewPractitionerForm) -> int | None:
     if form.centre_id.data in form.centre_id.choices:
         return int(form.centre_id.data)
-    form.refuse(_("Choose the centre."), "centre_id")
+    form.refuse(_("Choose a centre."), "centre_id")
     return None
 
 

@@ -54,7 +54,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
     details, weekly = checked(form, ScheduleDetails), hours.parse()
     chosen = form.centre_id.data
     if chosen not in form.centre_id.choices:
-        form.refuse(_("Choose the centre."), "centre_id")
+        form.refuse(_("Choose a centre."), "centre_id")
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
@@ -87,7 +87,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     )
     status = _change(form, hours, schedule_id) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("The hours are saved. Appointments that are booked stay as they are."), "good")
+        flash(_("The hours are saved. Existing appointments are not changed."), "good")
         return redirect(_back(subject), 303)
     page = render_template(
         "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)

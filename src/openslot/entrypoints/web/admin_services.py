@@ -39,8 +39,8 @@ class ServiceForm(ScheduleFields):
     category = StringField(_l("Group"))
     minutes = SelectField(_l("Usual length"), validate_choice=False)
     description = TextAreaField(_l("About the service"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
 
     def offer_minutes(self, now: int) -> None:
         """Set the choices of the usual length."""

@@ -156,12 +156,12 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
         return _secret_page(endpoint, is_new=False)
     return _ask(
         endpoint_id,
-        heading=_("Make a new secret?"),
+        heading=_("Create a new secret?"),
         sentence=_(
-            "For 24 hours the old secret signs as well, so that the receiver can change "
-            "over without missing anything."
+            "The old secret stays valid for 24 hours, so that the receiver can switch "
+            "without missing anything."
         ),
-        yes=_("Make a new secret"),
+        yes=_("Create a new secret"),
         no=_("Keep the old one"),
         danger=False,
     )
@@ -180,29 +180,29 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
             )
         )
         flash(
-            _("The address is switched on.") if wanted else _("The address is switched off."),
+            _("The webhook is reactivated.") if wanted else _("The webhook is deactivated."),
             "good",
         )
         return redirect(_page_of(endpoint_id), 303)
     if endpoint.active:
         return _ask(
             endpoint_id,
-            heading=_("Switch this address off?"),
+            heading=_("Deactivate this webhook?"),
             sentence=_(
-                "Nothing is sent until you switch it on again, and what happens meanwhile "
-                "is not told later."
+                "Nothing is sent until you reactivate it. Events in the meantime are not "
+                "sent later."
             ),
-            yes=_("Switch it off"),
-            no=_("Keep it on"),
+            yes=_("Deactivate"),
+            no=_("Keep it active"),
             active="no",
             danger=True,
         )
     return _ask(
         endpoint_id,
-        heading=_("Switch this address on?"),
-        sentence=_("It is told of what happens from now on. What failed can be sent again."),
-        yes=_("Switch it on"),
-        no=_("Leave it off"),
+        heading=_("Reactivate this webhook?"),
+        sentence=_("New events are sent from now on. You can send failed ones again."),
+        yes=_("Reactivate"),
+        no=_("Keep it inactive"),
         active="yes",
         danger=False,
     )
@@ -219,12 +219,12 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
                 session, context.actor(), endpoint_id, now=context.now()
             )
         )
-        flash(_("The address is deleted."), "good")
+        flash(_("The webhook is deleted."), "good")
         return redirect(url_for("admin_webhooks.listing"), 303)
     return _ask(
         endpoint_id,
-        heading=_("Delete this address?"),
-        sentence=_("The list of what it was told goes too. This cannot be undone."),
+        heading=_("Delete this webhook?"),
+        sentence=_("Its list of deliveries is deleted too. This cannot be undone."),
         yes=_("Delete it"),
         no=_("Keep it"),
         danger=True,
@@ -243,7 +243,7 @@ def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
         ),
     )
     if isinstance(status, Done):
-        flash(_("It is sent again in a moment. Load the page again to see how that went."), "good")
+        flash(_("It will be sent again in a moment. Reload the page to see the result."), "good")
     else:
         flash(form.form_errors[0], "bad")
     return redirect(_page_of(endpoint_id), 303)

@@ -89,7 +89,7 @@ def ask_cancel(appointment_id: UUID) -> str:
 def cancel(appointment_id: UUID) -> BaseResponse:
     """Cancel the appointment; its time is free at once."""
     _change(appointment_id, Status.CANCELLED)
-    flash(_("The appointment is cancelled. Its time can be booked by others."), "good")
+    flash(_("The appointment is cancelled. Others can now book this time."), "good")
     return _to_appointment(appointment_id)
 
 
@@ -100,7 +100,7 @@ def set_status(appointment_id: UUID) -> BaseResponse:
     try:
         to = Status(reading.text("to"))
     except ValueError:
-        raise Malformed("There is no such status.", field="to") from None
+        raise Malformed("Unknown status.", field="to") from None
     try:
         _change(appointment_id, to)
     except DomainError as error:

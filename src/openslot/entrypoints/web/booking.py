@@ -239,7 +239,7 @@ def release(hold_id: str) -> BaseResponse:
             session, context.actor(), read_id(hold_id), now=context.now()
         )
     )
-    flash(_("We let this time go. Nothing is booked."), "info")
+    flash(_("We released this time. Nothing is booked."), "info")
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
 

@@ -95,7 +95,7 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _hours_page(subject, form), status_of(error)
-    flash(_("Your hours are changed. Appointments that are booked stay as they are."), "good")
+    flash(_("Your hours are saved. Existing appointments are not changed."), "good")
     return redirect(url_for("calendar.hours"), 303)
 
 

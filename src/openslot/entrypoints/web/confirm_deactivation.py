@@ -25,10 +25,10 @@ def confirm_active(
     if request.method == "POST":
         status = do(form, lambda session: work(session, wanted))
     if isinstance(status, Done):
-        said = _("%(name)s can be booked again.") if wanted else _("%(name)s is taken out.")
+        said = _("%(name)s can be booked again.") if wanted else _("%(name)s is deactivated.")
         flash(said % {"name": name}, "good")
         return redirect(back, 303)
     page = render_template(
-        "admin/retire.html", form=form, name=name, is_active=is_active, back=back
+        "admin/deactivate.html", form=form, name=name, is_active=is_active, back=back
     )
     return page, status

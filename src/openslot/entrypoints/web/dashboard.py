@@ -84,7 +84,7 @@ def change() -> Response:
     """
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
-        raise Malformed('Send a JSON object of what is to change, such as {{"phone": "…"}}.')
+        raise Malformed('Send a JSON object with the fields to change, such as {{"phone": "…"}}.')
     actor = context.actor()
     if actor.patient_id is not None:
         return jsonify(_change_patient(actor.patient_id, values))

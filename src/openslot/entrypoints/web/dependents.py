@@ -39,14 +39,14 @@ class DependentForm(NewDependentForm):
     """All that a carer keeps of somebody."""
 
     medicare_number = StringField(_l("Medicare number"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
 
 
 class HandOverForm(Form):
     """Who looks after the record from now on."""
 
-    email = EmailField(_l("Their e-mail address"))
+    email = EmailField(_l("Their email address"))
 
 
 @pages.get("")
@@ -139,7 +139,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
             zone=own_zone(),
         )
         return page, status
-    flash(_("We have written to %(email)s.", email=form.email.data), "good")
+    flash(_("We have emailed %(email)s.", email=form.email.data), "good")
     return _to_list()
 
 
@@ -158,7 +158,7 @@ def withdraw(patient_id: UUID) -> Response:
     context.write(
         lambda session: dependents.withdraw(session, context.actor(), patient_id, now=context.now())
     )
-    flash(_("The link that we sent no longer works."), "good")
+    flash(_("The link we sent no longer works."), "good")
     return _to_list()
 
 

@@ -31,7 +31,7 @@ def device(agent: str | None) -> str:
     system = _first(_SYSTEMS, agent or "")
     if browser and system:
         return str(_("%(browser)s on %(system)s", browser=browser, system=system))
-    return browser or system or str(_("A browser that does not say which it is"))
+    return browser or system or str(_("Unknown browser"))
 
 
 def _first(known: tuple[tuple[str, str], ...], agent: str) -> str:

@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
 
 def csrf_error(_error: CSRFError) -> BaseResponse:
     """A form without, or with a stale, token: most often left open over night."""
-    sentence = _("This page was open for too long. Load it again and repeat your last step.")
+    sentence = _("This page was open for too long. Reload it and try again.")
     return failures.render(Problem(400, "stale-form", sentence))
 
 
@@ -40,14 +40,14 @@ def show(problem: Problem) -> BaseResponse:
         target = request.full_path.rstrip("?")
         return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
     headings = {
-        403: _("Your account may not do this"),
-        404: _("Nothing is here"),
+        403: _("You don’t have access to this page"),
+        404: _("Page not found"),
         409: _("This has changed"),
         429: _("Too many attempts"),
     }
     page = render_template(
         "problem.html",
-        heading=headings.get(problem.status, _("That did not work")),
+        heading=headings.get(problem.status, _("Sorry, there is a problem")),
         sentence=problem.sentence,
         reference=problem.reference,
         next_href=url_for("search.home"),

@@ -115,7 +115,7 @@ def withdraw(kind: RatedKind, subject_id: int) -> Response:
             session, context.actor(), kind, subject_id, now=context.now()
         )
     )
-    flash(_("Your rating is taken back."), "good")
+    flash(_("Your rating is removed."), "good")
     return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
 
 

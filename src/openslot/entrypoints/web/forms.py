@@ -1,6 +1,7 @@
 """WTForms that only carry what was typed: the rules stand in the features' details."""
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from flask import after_this_request
 from flask_wtf import FlaskForm
@@ -19,6 +20,9 @@ D = TypeVar("D", bound=Details)
 
 class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
     """A form with a CSRF token, whose errors come from the domain."""
+
+    missing: ClassVar[Mapping[str, object]] = {}
+    """Sentences for fields that are left empty, by field name."""
 
     def details(self, kind: type[D], **more: Any) -> D | None:
         """What was typed as checked details; None with the errors set beside the fields."""

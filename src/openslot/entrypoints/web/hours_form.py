@@ -226,5 +226,5 @@ def _day(text: str) -> date | None:
     except ValueError:
         raise BadHours(_("Enter dates such as 2026-11-23.")) from None
     if not EARLIEST <= day <= LATEST:
-        raise BadHours(_("Enter dates that are not so far away."))
+        raise BadHours(_("Enter dates between 1900 and 2200."))
     return day

@@ -36,7 +36,7 @@ LOOKS = {
     "sent": Look("booked", icon="envelope-paper", words=_l("To be booked")),
     "used": Look("done", icon="check-circle", words=_l("Used")),
     "revoked": Look("cancelled", icon="x-circle", words=_l("Revoked")),
-    "expired": Look("cancelled", icon="hourglass-bottom", words=_l("Run out")),
+    "expired": Look("cancelled", icon="hourglass-bottom", words=_l("Expired")),
     "needs-referral": Look("held", icon="envelope-paper", words=_l("Needs a referral")),
 }
 

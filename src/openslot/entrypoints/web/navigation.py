@@ -34,12 +34,12 @@ def _places(actor: Actor) -> list[Item]:
         return [
             find,
             _item("dashboard.show", icon="calendar-check", label=_("Appointments")),
-            _item("history.own", icon="clock-history", label=_("History")),
+            _item("history.own", icon="clock-history", label=_("Health record")),
         ]
     people = _item("patients.find", icon="people", label=_("Patients"))
     if actor.role is Role.PRACTITIONER:
         return [
-            _item("dashboard.show", icon="sun", label=_("Today")),
+            _item("dashboard.show", icon="sun", label=_("Overview")),
             _item("calendar.show", icon="calendar-week", label=_("Calendar")),
             people,
             _item("calendar.hours", icon="clock", label=_("Hours")),

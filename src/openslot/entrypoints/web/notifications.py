@@ -58,31 +58,28 @@ def words_of(role: Role) -> dict[Kind, Words]:
             if gives_care
             else _("Your appointments: booked, moved, cancelled"),
             _(
-                "With each mail comes the entry for your calendar. If your department has an "
-                "e-mail address of its own, they go there, whatever you choose here."
+                "Each email includes a calendar entry. If your department has its own "
+                "email address, we always send these emails there."
             )
             if role is Role.STAFF
-            else _("With each mail comes the entry for your calendar."),
+            else _("Each email includes a calendar entry."),
         ),
         Kind.REMINDERS: Words(_("A reminder before each appointment"), _reminder_hint()),
         Kind.OFFERS: Words(
             _("Times that come free"),
             _(
-                "While you are on the waiting list. If you do not hear of a time, it goes to the "
-                "next who waits."
+                "While you are on the waiting list. If we cannot tell you about a time, "
+                "we offer it to the next person."
             ),
         ),
         Kind.REFERRALS: Words(
             _("Referrals to you, and answers to yours")
             if gives_care
-            else _("Referrals: written for you, or withdrawn"),
+            else _("Referrals: written for you, or revoked"),
         ),
         Kind.REQUESTS: Words(
             _("Requests between departments"),
-            _(
-                "If your department has an e-mail address of its own, they go there, whatever you "
-                "choose here."
-            ),
+            _("If your department has its own email address, we always send these emails there."),
         ),
     }
 
@@ -90,9 +87,9 @@ def words_of(role: Role) -> dict[Kind, Words]:
 def _reminder_hint() -> str:
     hours = context.settings().reminder_hours
     if not hours:
-        return str(_("This network sends none."))
+        return str(_("This network does not send reminders."))
     length = duration(hours * 60)
-    return str(_("It goes out %(length)s before, and not at night.", length=length))
+    return str(_("Sent %(length)s before, but not at night.", length=length))
 
 
 @pages.route("/profile/notifications", methods=["GET", "POST"])
@@ -123,7 +120,7 @@ def _choose(choices: dict[Kind, bool]) -> BaseResponse:
             session, account_id, choices, by=origin, now=context.now()
         )
     )
-    flash(_("Your choice is saved. It holds for every mail from now on."), "good")
+    flash(_("Your notification settings are saved."), "good")
     return redirect(url_for("notifications.kinds"), 303)
 
 
@@ -180,7 +177,7 @@ def make_calendar() -> str:
 def end_calendar() -> BaseResponse:
     """End the address."""
     _for_own_account(feeds.end_feed)
-    flash(_("The address is switched off. Nobody can read your calendar with it."), "good")
+    flash(_("The address no longer works. No one can read your calendar with it."), "good")
     return redirect(url_for("notifications.calendar"), 303)
 
 

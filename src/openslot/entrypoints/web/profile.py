@@ -1,6 +1,7 @@
 """One's own account: what we hold of the reader, and how they change it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -40,17 +41,19 @@ YEAR = 365 * 24 * 3600
 class PractitionerForm(Form):
     """What practitioners change of themselves; the rest an administrator keeps."""
 
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail for patients"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email for patients"))
     languages = StringField(_l("Languages"))
     about = TextAreaField(_l("About you"))
 
 
 class StaffForm(Form):
-    """Name and telephone."""
+    """Name and phone number."""
 
-    name = StringField(_l("Name"))
-    phone = TelField(_l("Telephone"))
+    missing: ClassVar[Mapping[str, object]] = {"name": _l("Enter your full name.")}
+
+    name = StringField(_l("Full name"))
+    phone = TelField(_l("Phone number"))
 
 
 @pages.get("/account")

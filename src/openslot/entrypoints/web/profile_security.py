@@ -37,14 +37,14 @@ pages = Blueprint("profile_security", __name__)
 class PasswordForm(Form):
     """The password of now, and the new one."""
 
-    current = PasswordField(_l("Your password now"))
+    current = PasswordField(_l("Current password"))
     password = PasswordField(_l("New password"))
 
 
 class EmailForm(Form):
     """A new address, and the password as proof."""
 
-    email = EmailField(_l("New e-mail address"))
+    email = EmailField(_l("New email address"))
     current = PasswordField(_l("Your password"))
 
 
@@ -63,7 +63,7 @@ def password() -> ResponseReturnValue:
     if request.method == "POST":
         status = _change_password(form)
     if isinstance(status, Done):
-        flash(_("Your password is changed. Your other sessions are ended."), "good")
+        flash(_("Your password is changed. You are signed out on your other devices."), "good")
         return redirect(url_for("profile.show"), 303)
     page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
     return page, status
@@ -117,8 +117,8 @@ def email() -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(
             _(
-                "Your e-mail address is changed. We have written to it: follow the link there "
-                "to confirm it."
+                "Your email address is changed. Follow the link in the email we sent "
+                "there to confirm it."
             ),
             "good",
         )

@@ -28,7 +28,7 @@ def number(name: str, default: int) -> int:
     if not found:
         return default
     if not (found.isascii() and found.isdigit()) or int(found[:12]) > LARGEST_NUMBER:
-        raise Malformed("{name} is to be a whole number.", field=name, name=name)
+        raise Malformed("{name} must be a whole number.", field=name, name=name)
     return int(found)
 
 
@@ -52,10 +52,10 @@ def optional_day(name: str) -> date | None:
         day = date.fromisoformat(found)
     except ValueError:
         raise Malformed(
-            "{name} is to be a date such as 2026-11-23.", field=name, name=name
+            "{name} must be a date such as 2026-11-23.", field=name, name=name
         ) from None
     if not EARLIEST <= day <= LATEST:
-        raise Malformed("{name} is too far away.", field=name, name=name)
+        raise Malformed("{name} must be between 1900 and 2200.", field=name, name=name)
     return day
 
 
@@ -69,10 +69,10 @@ def optional_instant(name: str) -> datetime | None:
         instant = datetime.fromisoformat(found.replace(" ", "+"))
     except ValueError:
         raise Malformed(
-            "{name} is to be a time such as 2026-11-23T09:00:00Z.", field=name, name=name
+            "{name} must be a time such as 2026-11-23T09:00:00Z.", field=name, name=name
         ) from None
     if instant.tzinfo is None or not EARLIEST <= instant.date() <= LATEST:
-        raise Malformed("{name} is to be a time with its zone.", field=name, name=name)
+        raise Malformed("{name} must be a time with its zone.", field=name, name=name)
     return instant.astimezone(UTC)
 
 

@@ -70,7 +70,7 @@ class PrescriptionForm(Form):
 class EmergencyForm(Form):
     """Why a history is opened without an appointment."""
 
-    reason = TextAreaField(_l("Why do you need this history now?"))
+    reason = TextAreaField(_l("Why do you need this health record now?"))
 
 
 # Who may
@@ -127,12 +127,12 @@ class Writing:
 
 WRITINGS = {
     EntryKind.NOTE: Writing(
-        NoteForm, NoteDetails, _l("The note is in the history."), _l("The note is corrected.")
+        NoteForm, NoteDetails, _l("The note is saved."), _l("The note is corrected.")
     ),
     EntryKind.PRESCRIPTION: Writing(
         PrescriptionForm,
         PrescriptionDetails,
-        _l("The medication is in the history."),
+        _l("The medication is saved."),
         _l("The medication is corrected."),
     ),
 }
@@ -306,7 +306,7 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
             ),
         )
     if isinstance(status, Done):
-        flash(_("The history is open to you. The patient is told."), "good")
+        flash(_("You can now read the health record. We have told the patient."), "good")
         return _to_history(patient_id)
     if _may_read(patient_id):
         return _to_history(patient_id)

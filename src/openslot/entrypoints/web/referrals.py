@@ -44,7 +44,7 @@ class ReferralForm(Form):
 
     q = StringField(_l("Name or area of expertise"))
     addressee = RadioField(_l("Refer to"))
-    letter = TextAreaField(_l("Letter"))
+    letter = TextAreaField(_l("Referral"))
 
 
 class AnswerForm(Form):
@@ -247,14 +247,14 @@ def _named(session: Session, chosen: str) -> str:
     known = (
         queries.specialist(session, int(number)) if re.fullmatch(r"[0-9]{1,9}", number) else None
     )
-    return _person(known) if known else str(_("Somebody who sees no patients here now"))
+    return _person(known) if known else str(_("Someone who no longer sees patients here"))
 
 
 def _after(done: Done[Referral]) -> Response:
     if reading.text("act") == "send":
         flash(_("The referral is sent. The patient can book with it."), "good")
     else:
-        flash(_("The draft is saved. Nobody else sees it."), "good")
+        flash(_("The draft is saved. No one else can see it."), "good")
     return _to(done.value.id)
 
 
@@ -322,7 +322,7 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
     return _do(
         referral_id,
         lambda session: commands.revoke(session, context.actor(), referral_id, now=context.now()),
-        _("The referral is revoked. Nobody can book with it any more."),
+        _("The referral is revoked. It can no longer be used to book."),
     )
 
 
@@ -338,7 +338,7 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
     context.write(
         lambda session: commands.discard(session, context.actor(), referral_id, now=context.now())
     )
-    flash(_("The draft is thrown away."), "good")
+    flash(_("The draft is deleted."), "good")
     return redirect(url_for("referrals.listing"), 303)
 
 

@@ -1,5 +1,7 @@
 """Staff of departments register themselves, and administrators let them in."""
 
+from collections.abc import Mapping
+from typing import ClassVar
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -25,10 +27,12 @@ pages = Blueprint("registration", __name__)
 
 
 class StaffSignUpForm(Form):
-    """What somebody who works in a department tells of themselves."""
+    """The details of a member of staff who registers."""
 
-    name = StringField(_l("Name"))
-    email = EmailField(_l("E-mail at work"))
+    missing: ClassVar[Mapping[str, object]] = {"name": _l("Enter your full name.")}
+
+    name = StringField(_l("Full name"))
+    email = EmailField(_l("Work email"))
     place = SelectField(_l("Where do you work?"), validate_choice=False)
     password = PasswordField(_l("Password"))
 
@@ -134,7 +138,7 @@ def admit(account_id: UUID) -> ResponseReturnValue:
         account_mail.send_welcome(session, account)
         return account.name
 
-    flash(_("%(name)s can sign in now. We have told them.", name=context.write(work)), "good")
+    flash(_("%(name)s can sign in now. We have emailed them.", name=context.write(work)), "good")
     return redirect(url_for("admin_accounts.listing"), 303)
 
 
@@ -156,5 +160,5 @@ def decline(account_id: UUID) -> ResponseReturnValue:
         return account.name
 
     name = context.write(work)
-    flash(_("%(name)s was not let in. We have told them.", name=name), "good")
+    flash(_("%(name)s is declined. We have emailed them.", name=name), "good")
     return redirect(url_for("admin_accounts.listing"), 303)

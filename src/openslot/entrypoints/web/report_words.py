@@ -115,8 +115,10 @@ def _bookings(found: Answers) -> Report:
             **words,
         )
         if total.cancelled
-        else _("%(appointments)s, %(average)s a week on average; none was cancelled.", **words),
-        hint=_("Counted in the week of the appointment. What was entered in error is left out."),
+        else _("%(appointments)s, %(average)s a week on average; none were cancelled.", **words),
+        hint=_(
+            "Counted in the week of the appointment. Appointments entered in error are not counted."
+        ),
         columns=[_first(found), _("Appointments"), _("Cancelled")],
         rows=_filled(
             total.appointments + total.cancelled,
@@ -156,9 +158,9 @@ def _utilisation(found: Answers) -> Report:
             ),
         ),
         hint=_(
-            "Open time is the weekly hours as they stand now, without public holidays, "
-            "closures, leave and time kept free. Whoever is open at two places at once counts "
-            "at each of them, and once in the whole."
+            "Open time is the current weekly hours, without public holidays, "
+            "closures, leave and time kept free. A practitioner who is open at two "
+            "centres at once counts at each, and once in the total."
         ),
         columns=[_first(found), _("Open minutes"), _("Booked minutes"), _("Booked")],
         rows=_filled(
@@ -177,7 +179,7 @@ def _no_shows(found: Answers) -> Report:
         kind=Kind.NO_SHOWS,
         heading=_("How many appointments are missed?"),
         answer=_(
-            "%(share)s: nobody came to %(missed)s of %(due)s.",
+            "%(share)s: patients missed %(missed)s of %(due)s.",
             share=_percent(total.missed_share or 0),
             missed=number(total.missed),
             due=ngettext(
@@ -187,7 +189,7 @@ def _no_shows(found: Answers) -> Report:
                 count=number(total.due),
             ),
         ),
-        hint=_("Of the appointments whose time has come; cancelled ones are not among them."),
+        hint=_("Of the appointments that were due. Cancelled appointments are not counted."),
         columns=[_first(found), _("Appointments due"), _("No-shows"), _("Missed")],
         rows=_filled(
             total.due,
@@ -209,22 +211,22 @@ def _lead_time(found: Answers) -> Report:
         kind=Kind.LEAD_TIME,
         heading=_("How long before an appointment is it booked?"),
         answer=_(
-            "Half of the appointments at most %(median)s before, nine of ten at most %(most)s.",
+            "Half are booked %(median)s or less ahead, nine in ten %(most)s or less.",
             median=_days(total.lead(0.5) or 0),
             most=_days(total.lead(0.9) or 0),
         ),
-        hint=_("In days between booking and appointment; cancelled appointments are left out."),
+        hint=_("In days between booking and appointment. Cancelled appointments are not counted."),
         columns=[
             _first(found),
             _("Appointments"),
-            _("Half within, days"),
-            _("Nine of ten within, days"),
+            _("Half within (days)"),
+            _("Nine in ten within (days)"),
         ],
         rows=_filled(
             len(total.leads),
             ([_cell(key, found), count, median, most] for key, median, most, count in rows),
         ),
-        legend=[_("Half of the appointments"), _("Nine of ten")],
+        legend=[_("Half of the appointments"), _("Nine in ten")],
         drawing=_drawn(
             found,
             [
@@ -242,24 +244,20 @@ def _waiting(found: Answers) -> Report:
     words = {"first": _in_days(total.first), "typical": _in_days(total.typical)}
     return Report(
         kind=Kind.WAITING,
-        heading=_("How soon can somebody be seen?"),
+        heading=_("How soon can patients be seen?"),
         answer=_("Your third free time is %(first)s.", **words)
         if own
-        else _(
-            "With one practitioner or service the third free time is %(typical)s, as a "
-            "rule; with whoever is free first, %(first)s.",
-            **words,
-        ),
+        else _("Typically %(typical)s. At the earliest %(first)s.", **words),
         hint=_(
-            "In days from today. The third free time tells more than the first, which is "
-            "often a gap that somebody left by cancelling."
+            "In days from today to the third free time. The first is often a gap left "
+            "by a cancellation."
         ),
         columns=[
             _("Profession"),
             _("Centre"),
-            _("Can be booked"),
-            _("With whoever is free first, days"),
-            _("With one of them as a rule, days"),
+            _("Bookable"),
+            _("Shortest wait (days)"),
+            _("Typical wait (days)"),
         ],
         rows=_filled(
             total.schedules,
@@ -268,7 +266,7 @@ def _waiting(found: Answers) -> Report:
                 for key, one in rows
             ),
         ),
-        legend=[] if own else [_("Whoever is free first"), _("One of them, as a rule")],
+        legend=[] if own else [_("Shortest wait"), _("Typical wait")],
         drawing=_lying([_wait_bar(key, one, found) for key, one in rows]),
     )
 
@@ -348,7 +346,7 @@ def _wait_bar(key: WaitKey, wait: Wait, found: Answers) -> Bar:
     parts = ([] if only_centre or key[0] is None else [kind]) + (
         [] if key[1] is None or (len(found.centres) == 1 and not only_centre) else [centre]
     )
-    text = _days(wait.typical) if wait.typical is not None else str(_("no such time"))
+    text = _days(wait.typical) if wait.typical is not None else str(_("no free time"))
     return Bar(", ".join(parts), wait.first, wait.typical, text)
 
 
@@ -373,7 +371,7 @@ def _days(count: int) -> str:
 
 def _in_days(count: int | None) -> str:
     if count is None:
-        return str(_("further away than can be booked"))
+        return str(_("later than can be booked"))
     if count < 2:
         return str(_("tomorrow") if count else _("today"))
     return str(ngettext("in %(count)s day", "in %(count)s days", count, count=number(count)))

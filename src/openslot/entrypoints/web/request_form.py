@@ -59,7 +59,7 @@ class RequestForm(Form):
     that a form that is sent twice makes one."""
 
     request_id = HiddenField(default=fresh_id)
-    task = StringField(_l("What is to be done?"))
+    task = StringField(_l("What needs doing?"))
     description = TextAreaField(_l("Description"))
     priority = RadioField(_l("How soon?"), default=Priority.ROUTINE.value, validate_choice=False)
 
@@ -74,7 +74,7 @@ class RequestForm(Form):
 class ProposalForm(Form):
     """A word about the other time."""
 
-    answer = TextAreaField(_l("A word about it"))
+    answer = TextAreaField(_l("Message"))
 
 
 @dataclass(slots=True)
@@ -143,7 +143,7 @@ def ask(service_id: int) -> ResponseReturnValue:
             now=context.now(),
             request_id=request_id,
         ),
-        _("We have asked %(department)s.", department=department.name),
+        _("Your request is sent to %(department)s.", department=department.name),
     )
 
 
@@ -223,7 +223,7 @@ def propose(request_id: UUID) -> ResponseReturnValue:
             now=context.now(),
             version=version,
         ),
-        _("The other time is proposed."),
+        _("Your proposal is sent."),
     )
 
 
@@ -280,7 +280,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
         page.form.refuse(_("Choose a time."))
     if page.found is not None:
         # Enter in the field sends the form too: nobody is to be asked without the patient.
-        page.form.refuse(_("Choose the patient whom you looked for, or empty that field."))
+        page.form.refuse(_("Choose a patient from the list, or clear the search field."))
     if details is None or start is None or page.found is not None:
         return NOT_UNDERSTOOD
     try:
@@ -290,9 +290,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
     except DomainError as error:
         page.is_stale = isinstance(error, StaleVersion)
         page.form.refuse(
-            _("The request was changed a moment ago, so nothing is sent yet.")
-            if page.is_stale
-            else error
+            _("The request has just been changed, so nothing was sent.") if page.is_stale else error
         )
         if isinstance(error, SlotTaken):
             page.alternatives, page.start = error.alternatives, None

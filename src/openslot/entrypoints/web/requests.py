@@ -186,15 +186,15 @@ def _show(request_id: UUID, error: DomainError | None = None) -> str:
 def _titles() -> dict[str, str]:
     """What the audit's words for acts read as."""
     return {
-        "request.made": _("Asked"),
+        "request.made": _("Requested"),
         "request.amended": _("Changed"),
         "request.proposed": _("Another time proposed"),
         "request.accepted": _("Accepted and booked"),
         "request.declined": _("Declined"),
         "request.cancelled": _("Cancelled"),
         "request.completed": _("Completed"),
-        "request.rated": _("Rated"),
-        "request.imported": _("Taken over from the old system"),
+        "request.rated": _("Gave a rating"),
+        "request.imported": _("Imported from the old system"),
     }
 
 
@@ -228,7 +228,7 @@ def accept(request_id: UUID) -> ResponseReturnValue:
         lambda session: commands.accept(
             session, context.actor(), request_id, now=context.now(), version=version
         ),
-        _("The request is accepted, and its time is booked."),
+        _("The request is accepted and the time is booked."),
     )
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
+from wtforms import Field
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.fields import Details
@@ -30,6 +32,19 @@ _NAMELESS = frozenset(
     }
 )
 """Sentences that say nothing in the summary above a form unless they name the field."""
+
+_MISSING = {
+    "answer": _l("Write an answer."),
+    "born": _l("Enter a date of birth."),
+    "dose": _l("Enter a dose."),
+    "letter": _l("Write the referral."),
+    "medication": _l("Enter the medication."),
+    "name": _l("Enter a name."),
+    "reason": _l("Give a reason."),
+    "task": _l("Say what needs doing."),
+    "text": _l("Write a note."),
+}
+"""Sentences for empty fields, by the name of the field; a form may have its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +71,15 @@ def checked(form: Form, kind: type[D], **more: Any) -> D | None:
     """What was typed as details; None with the errors, by the fields' names, in the form."""
     details = form.details(kind, **more)
     for field in form:
-        field.errors = [_named(field.label.text, sentence) for sentence in field.errors]
+        field.errors = [_with_field_name(form, field, sentence) for sentence in field.errors]
     return details
 
 
-def _named(label: str, sentence: str) -> str:
+def _with_field_name(form: Form, field: Field, sentence: str) -> str:
+    label = field.label.text
     if sentence == "Fill in this field.":
-        return str(_("Fill in “%(field)s”.", field=label))
+        missing = form.missing.get(field.name) or _MISSING.get(field.name)
+        return str(missing or _("Enter “%(field)s”.", field=label))
     if sentence in _NAMELESS or sentence.startswith("Shorten this"):
         return str(_("%(field)s: %(sentence)s", field=label, sentence=_(sentence)))
     return sentence

@@ -22,10 +22,10 @@ HORIZON_DAYS = (7, 14, 28, 56, 90, 180, 365, 730)
 class ScheduleFields(Form):
     """ScheduleDetails as somebody chooses them."""
 
-    slot_minutes = SelectField(_l("Times begin every"), validate_choice=False)
+    slot_minutes = SelectField(_l("Times start every"), validate_choice=False)
     max_slots = SelectField(_l("Longest booking"), validate_choice=False)
-    notice_minutes = SelectField(_l("Booked at the latest"), validate_choice=False)
-    horizon_days = SelectField(_l("Booked at the earliest"), validate_choice=False)
+    notice_minutes = SelectField(_l("Book until"), validate_choice=False)
+    horizon_days = SelectField(_l("Book from"), validate_choice=False)
     room = StringField(_l("Room"))
 
     def offer(self, schedule: Schedule | None = None, room: str | None = None) -> None:
@@ -55,12 +55,12 @@ def _minutes(value: int) -> str:
 
 
 def _slots(value: int) -> str:
-    return str(ngettext("%(num)s time", "%(num)s times in a row", value))
+    return str(ngettext("%(num)s slot", "Up to %(num)s slots", value))
 
 
 def _notice(value: int) -> str:
     if not value:
-        return str(_("Until it begins"))
+        return str(_("The start"))
     length = _days_words(value // 1440) if value % 1440 == 0 else _minutes(value)
     return str(_("%(length)s before", length=length))
 

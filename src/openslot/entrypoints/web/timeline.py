@@ -25,4 +25,4 @@ def place_in(name: str) -> Place | None:
     try:
         return Place.read(text) if text else None
     except ValueError:
-        raise Malformed("{name} is not a place in this list.", field=name, name=name) from None
+        raise Malformed("{name} is not a position in this list.", field=name, name=name) from None

@@ -141,7 +141,7 @@ def join() -> BaseResponse:
         raise
     except DomainError as error:
         return _form(error, ())
-    flash(_("You are on the waiting list. We write to you when a time comes free."), "good")
+    flash(_("You are on the waiting list. We will email you when a time comes free."), "good")
     return redirect(url_for("waiting.listing"), 303)
 
 
@@ -160,7 +160,7 @@ def leave(entry_id: str) -> BaseResponse:
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(url_for("waiting.listing"), 303)
-    flash(_("You no longer wait for this."), "good")
+    flash(_("You have left the waiting list."), "good")
     return redirect(url_for("waiting.listing"), 303)
 
 
