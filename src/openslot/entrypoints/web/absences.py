@@ -1,4 +1,4 @@
-"""Time that a practitioner keeps from being booked, and what becomes of the appointments inside."""
+"""Pages on which a practitioner's time is blocked and the affected appointments are decided."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ pages = Blueprint("absences", __name__, url_prefix="/calendar/absences")
 
 SHOWN = timedelta(days=400)
 LONGEST_EMERGENCY = 12
-"""Hours that the button for emergencies keeps free at most."""
+"""Most hours that the emergency button keeps free."""
 
 BLOCKERS = access.PRACTITIONERS | access.ADMINS
 
@@ -42,15 +42,14 @@ BLOCKERS = access.PRACTITIONERS | access.ADMINS
 @pages.get("")
 @access.allow(BLOCKERS)
 def listing() -> Response:
-    """Leave and time kept free, the appointments inside that need a decision, and the form for
-    more."""
+    """Show absences, the appointments in them that need a decision, and the form for a new one."""
     return _listing(None)
 
 
 @pages.post("")
 @access.allow(BLOCKERS)
 def enter() -> BaseResponse:
-    """Block time; where appointments lie inside, ask first what is to become of them."""
+    """Block time; first ask for decisions if appointments fall into it."""
     try:
         details = _details()
         found = _preview(details)
@@ -62,7 +61,7 @@ def enter() -> BaseResponse:
 @pages.post("/emergency")
 @access.allow(BLOCKERS)
 def emergency() -> BaseResponse:
-    """Keep the next hours free, from now on."""
+    """Keep the next hours free, starting now."""
     hours = min(max(reading.number("hours", 2), 1), LONGEST_EMERGENCY)
     starts = instant_of(tick_at(context.now()))
     details = AbsenceDetails(
@@ -74,7 +73,7 @@ def emergency() -> BaseResponse:
 @pages.post("/decide")
 @access.allow(BLOCKERS)
 def decide() -> BaseResponse:
-    """What becomes of appointments inside time that is blocked already."""
+    """Apply decisions about appointments in time that is already blocked."""
     who = _who()
     try:
         decisions = _decisions(_named())
@@ -92,7 +91,7 @@ def decide() -> BaseResponse:
 @pages.post("/<absence_id>/end")
 @access.allow(BLOCKERS)
 def end(absence_id: str) -> BaseResponse:
-    """Let blocked time be booked again."""
+    """End an absence, so that its time can be booked again."""
     who, withdraw = _who(), reading.text("withdraw") == "yes"
     context.write(
         lambda session: rebooking.end(
@@ -109,7 +108,7 @@ def end(absence_id: str) -> BaseResponse:
 
 
 def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
-    """The time is blocked, or the page that asks about the appointments inside."""
+    """Block the time, or show the page that asks for decisions."""
     if found and (reading.text("decided") != "yes" or reading.text("preset")):
         return _decide_page(details, found, 409)
     who, hit = _who(), [one.appointment.id for one in found]
@@ -127,7 +126,7 @@ def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
 
 
 def _decisions(appointments: Sequence[UUID]) -> dict[UUID, Decided]:
-    """What the form says of each appointment; DecisionsOutOfDate where it says nothing of one."""
+    """Return the decision for each appointment; raise DecisionsOutOfDate if one is missing."""
     return {one: _decision(one) for one in appointments}
 
 
@@ -142,7 +141,7 @@ def _decision(appointment_id: UUID) -> Decided:
 
 
 def _slot(text: str) -> tuple[int, datetime]:
-    """A schedule and a start, as the list of proposals writes them."""
+    """Parse ``schedule/instant``, the value of a proposed time."""
     found = re.fullmatch(r"(\d{1,9})/(\d{4}-\d\d-\d\dT\d\d:\d\d:00Z)", text, re.ASCII)
     try:
         if found:
@@ -185,7 +184,7 @@ def _listing(error: DomainError | None) -> Response:
 
 
 def _blocked_by_others(person: Practitioner) -> str | None:
-    """Why the reader cannot block this person's time, where they cannot."""
+    """Return the reason why the reader may not block this person's time, or None."""
     try:
         may_block(context.reader(), context.actor(), person.id)
     except BlocksElsewhere as error:
@@ -210,7 +209,6 @@ def _decide_page(
 
 
 def _common(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
-    """Whose time it is, and with whom and where the proposed times are."""
     wanted = {slot.schedule_id for hit in hits for slot in hit.slots}
     subjects = schedules.subjects(context.reader(), Schedule.id.in_(wanted)) if wanted else []
     own = person.id == context.actor().practitioner_id
@@ -223,7 +221,8 @@ def _common(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
 
 
 def _details() -> AbsenceDetails:
-    """What was typed: instants, or wall-clock times in the zone of the first centre."""
+    """Return the typed absence; wall-clock times are in the zone of the practitioner's first
+    centre."""
     zone = _zone()
     try:
         return AbsenceDetails(
@@ -238,7 +237,7 @@ def _details() -> AbsenceDetails:
 
 
 def _moment(day_field: str, time_field: str, default: time | None, zone: ZoneInfo) -> datetime:
-    """A local date and time; without a time, the beginning or the end of the day."""
+    """Return a local date and time; without a time, the start or the end of the day."""
     day = reading.optional_day(day_field)
     if day is None:
         raise Malformed("Enter the first and the last day.", field=day_field)
@@ -256,7 +255,8 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _who() -> int:
-    """Whose time it is: one's own, or that of a practitioner of a centre that one runs."""
+    """Return the practitioner named in the request, else the reader; raise unless the reader may
+    see them."""
     actor = context.actor()
     who = reading.number("practitioner", actor.practitioner_id or 0)
     if not who:
@@ -270,7 +270,6 @@ def _person() -> Practitioner:
 
 
 def _zone() -> ZoneInfo:
-    """The zone of the first centre where the practitioner works."""
     places = schedules.practitioner_places(context.reader(), _who())
     first = next(iter(places.values()), None)
     return first.zone if first else ZoneInfo(context.settings().time_zone)

@@ -1,4 +1,4 @@
-"""Centres, for those who run them; and the mail that was written, for the network."""
+"""Administration of centres, and the outbox of the network."""
 
 from datetime import timedelta
 from typing import Any
@@ -40,7 +40,7 @@ LAST_PAGE = 1000
 
 
 class CentreForm(Form):
-    """CentreDetails as somebody types them."""
+    """Form for CentreDetails."""
 
     name = StringField(_l("Name"))
     type = SelectField(_l("Kind"), choices={kind.value: kind.value for kind in CentreType})
@@ -60,7 +60,7 @@ class CentreForm(Form):
 @pages.get("/admin/centres")
 @access.allow(access.ADMINS)
 def centres() -> str:
-    """All centres, or for the administrator of one that one."""
+    """List all centres, or only the one that the reader administers."""
     actor = context.actor()
     found = queries.centres(context.reader(), inactive=True)
     if not actor.is_a(Role.NETWORK_ADMIN):
@@ -71,7 +71,7 @@ def centres() -> str:
 @pages.get("/admin/centres/<int:centre_id>")
 @access.allow(access.ADMINS)
 def centre(centre_id: int) -> str:
-    """A centre with its departments, practitioners and closures."""
+    """Show a centre with its departments, practitioners and closures."""
     may_run_centre(context.actor(), centre_id)
     session, now = context.reader(), context.now()
     found = queries.centre(session, centre_id, inactive=True)
@@ -147,7 +147,7 @@ def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
 @pages.route("/admin/centres/<int:centre_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def deactivate(centre_id: int) -> ResponseReturnValue:
-    """Close a centre for good, or open it again; asks first."""
+    """Deactivate or reactivate a centre, after confirmation."""
     found = queries.centre(context.reader(), centre_id, inactive=True)
     return confirm_active(
         found.name,
@@ -162,7 +162,7 @@ def deactivate(centre_id: int) -> ResponseReturnValue:
 @pages.get("/admin/department")
 @access.allow(access.EDITORS)
 def own_department() -> ResponseReturnValue:
-    """The department that the reader works for; staff without one choose it."""
+    """Show the reader's department; staff without one choose it here."""
     actor = context.actor()
     if actor.department_id is not None:
         return department_page(actor.department_id)
@@ -174,7 +174,7 @@ def own_department() -> ResponseReturnValue:
 @pages.post("/admin/department")
 @access.allow(access.EDITORS)
 def choose_department() -> ResponseReturnValue:
-    """Say which department one works for."""
+    """Set the department in which the reader works."""
     department_id = reading.number("department_id", 0)
     context.write(lambda session: staff.choose_department(session, context.actor(), department_id))
     flash(_("You now work in this department."), "good")
@@ -184,7 +184,7 @@ def choose_department() -> ResponseReturnValue:
 @pages.get("/admin/outbox")
 @access.allow(access.NETWORK_ADMINS)
 def outbox() -> str:
-    """The mails that were written, newest first."""
+    """List the mails, newest first."""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
     found = messages.messages(
         context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
@@ -202,8 +202,11 @@ def outbox() -> str:
 @pages.get("/admin/outbox/<uuid:message_id>")
 @access.allow(access.NETWORK_ADMINS)
 def mail(message_id: UUID) -> str:
-    """One mail. Its text is shown only where no mail server carried it away, and each reading
-    is audited: it may hold the link to somebody's account."""
+    """Show a mail.
+
+    Its text is shown only if it was kept here for want of a mail server. Each reading is audited,
+    because the text may contain a link to an account.
+    """
     found = context.reader().get(OutboxMessage, message_id)
     if found is None or found.topic != MAIL:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Accounts of those who work in the network, for administrators."""
+"""Administration of staff accounts."""
 
 import secrets
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ LAST_PAGE = 1000
 
 
 class AccountForm(Form):
-    """StaffDetails as somebody types and chooses them."""
+    """Form for StaffDetails."""
 
     role = SelectField(_l("Account type"), validate_choice=False)
     email = EmailField(_l("Email"))
@@ -41,7 +41,7 @@ class AccountForm(Form):
 
 
 def role_names() -> dict[Role, str]:
-    """What the roles are called."""
+    """Return the names of the roles."""
     return {
         Role.PATIENT: _("Patient"),
         Role.PRACTITIONER: _("Practitioner"),
@@ -54,7 +54,7 @@ def role_names() -> dict[Role, str]:
 @pages.get("/admin/accounts")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """Accounts by name: all, or those of the staff of the reader's centre."""
+    """List accounts by name: all, or only staff of the reader's centre."""
     text = reading.text("q")[:200]
     role = reading.text("role") if reading.text("role") in set(Role) else ""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
@@ -83,7 +83,7 @@ def _found(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
 @pages.get("/admin/accounts/<uuid:account_id>")
 @access.allow(access.ADMINS)
 def show(account_id: UUID) -> str:
-    """An account, and what can be done with it."""
+    """Show an account and the available actions."""
     session = context.reader()
     account = staff.managed_account(session, context.actor(), account_id)
     member = queries.staff_member(session, account_id)
@@ -105,7 +105,7 @@ def show(account_id: UUID) -> str:
 @pages.route("/admin/accounts/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new() -> ResponseReturnValue:
-    """Make an account; its owner sets the password with a link."""
+    """Create an account; its owner sets the password with a link."""
     names = ("role", "email", "practitioner_id")
     form = AccountForm(**{name: reading.text(name)[:254] for name in names})
     _offer(form)
@@ -119,7 +119,7 @@ def new() -> ResponseReturnValue:
 
 
 def _offer(form: AccountForm) -> None:
-    """Set the choices: centre administrators make staff of their own centre only."""
+    """Set the choices; centre administrators create only staff of their own centre."""
     session, everywhere = context.reader(), context.actor().is_a(Role.NETWORK_ADMIN)
     offered = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
     form.role.choices = {role.value: role_names()[role] for role in offered}
@@ -154,7 +154,7 @@ def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account
 
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
-    """Say that the mail is on its way; where no server takes it, show the link this once."""
+    """Confirm that the link is mailed; without a mail server, show it once."""
     if context.settings().smtp_host:
         flash(
             _(
@@ -170,7 +170,7 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
 @pages.post("/admin/accounts/<uuid:account_id>/link")
 @access.allow(access.ADMINS)
 def send_link(account_id: UUID) -> ResponseReturnValue:
-    """Send a new link that sets the password."""
+    """Send a password reset link."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
     link = context.write(lambda session: _send_link(session, account))
     return _invited(account, link)
@@ -184,7 +184,7 @@ def _send_link(session: Session, account: Account) -> str:
 @pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def switch(account_id: UUID) -> ResponseReturnValue:
-    """Switch an account off, or on again; asks first."""
+    """Deactivate or reactivate an account, after confirmation."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
     form = Form()
     wanted = reading.text("active") == "yes"

@@ -1,4 +1,4 @@
-"""The audit for administrators: who did what, and the same as a file."""
+"""The audit for administrators, as a page and as a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ pages = Blueprint("admin_audit", __name__)
 
 PAGE_SIZE = 50
 MOST_ROWS = 50_000
-"""Rows of a file; whoever needs more asks for a shorter period at a time."""
+"""Most rows of a file; more need several files with shorter periods."""
 
 ROWS_AT_ONCE = 1_000
 MOST_PEOPLE = 200
-"""People that a name may fit."""
+"""Most accounts that a search for a person considers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What somebody looks for, as the form and the address carry it."""
+    """Filter of the audit, as carried by the form and the address."""
 
     person: str
     group: Group
@@ -54,11 +54,11 @@ class Filter:
 
     @property
     def is_set(self) -> bool:
-        """Whether anything is left out."""
+        """Return whether any filter is set."""
         return any((self.person, self.group, self.subject, self.since, self.until))
 
     def arguments(self) -> dict[str, Any]:
-        """The filter as parts of an address."""
+        """Return the filter as query arguments."""
         given = {
             "person": self.person,
             "group": self.group,
@@ -71,7 +71,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An event as the page shows it."""
+    """One event, ready to show."""
 
     event: AuditEvent
     who: str
@@ -86,7 +86,7 @@ class Row:
 @pages.get("/admin/audit")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """The events that fit, newest first; as many statements whatever they are."""
+    """List matching events, newest first, with a constant number of statements."""
     session, wanted = context.reader(), _filter()
     scope = oversight.scope_of(session, context.actor(), wanted.subject or None)
     found = trail.trail(session, _wanted(wanted, scope), after=_place(), limit=PAGE_SIZE + 1)
@@ -111,7 +111,7 @@ def listing() -> str:
 @pages.get("/admin/audit.csv")
 @access.allow(access.ADMINS)
 def download() -> Response:
-    """The events that fit as a file of comma-separated values, at most MOST_ROWS."""
+    """Return the matching events as CSV, at most MOST_ROWS."""
     wanted = _filter()
     scope = oversight.scope_of(context.reader(), context.actor(), wanted.subject or None)
     rows = _file(_wanted(wanted, scope))
@@ -158,7 +158,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def _place() -> Place | None:
-    """Where the page begins, out of the address."""
+    """Return the keyset cursor from the address."""
     written = reading.text("before")
     if not written:
         return None
@@ -202,7 +202,7 @@ def _people(session: Session, events: Iterable[AuditEvent]) -> dict[UUID, Accoun
 
 
 def _who(event: AuditEvent, account: Account | None) -> str:
-    """Who did it: a name, or why there is none."""
+    """Return the name of the actor, or a description if there is none."""
     if account:
         return account.name
     if event.account_id:
@@ -213,7 +213,7 @@ def _who(event: AuditEvent, account: Account | None) -> str:
 
 
 def _program(event: AuditEvent) -> str:
-    """The program that did it with a key or as a client, by its name; empty for none."""
+    """Return the name of the program that acted with a key or as a client; empty if none."""
     return str(event.details.get("program", ""))
 
 
@@ -227,14 +227,14 @@ PAGES = {
     "schedule": ("admin_schedules.edit", "schedule_id"),
     "service": ("admin_services.edit", "service_id"),
 }
-"""Where the things are looked at: endpoint, and the name of the id in its address."""
+"""For each kind of item: its endpoint, and the name of its id in the address."""
 
 FOR_ALL = frozenset({"practitioner"})
-"""Pages that every administrator may open."""
+"""Kinds whose page every administrator may open."""
 
 
 def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
-    """The page of a thing, where the reader may open it."""
+    """Return the address of an item's page, or None if the reader may not open it."""
     own = scope is None or thing.kind in FOR_ALL or subject in scope.subjects
     at_own_centre = (
         thing.appointment is not None and thing.appointment.centre.id == context.actor().centre_id
@@ -247,7 +247,7 @@ def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
 
 
 def _file(wanted: Wanted) -> Iterator[str]:
-    """The file piece by piece, each read in a transaction of its own."""
+    """Yield the file in pieces, each read in its own transaction."""
     database = context.services().database
     heading = ["time", "account", "role", "action", "subject", "address", "details", "seal"]
     yield csv_file.MARK + csv_file.line(heading)

@@ -27,7 +27,7 @@ pages = Blueprint("admin_departments", __name__)
 
 
 class DepartmentForm(Form):
-    """DepartmentDetails as somebody types them."""
+    """Form for DepartmentDetails."""
 
     name = StringField(_l("Name"))
     description = TextAreaField(_l("About the department"))
@@ -39,12 +39,12 @@ class DepartmentForm(Form):
 @pages.get("/admin/departments/<int:department_id>")
 @access.allow(access.EDITORS)
 def show(department_id: int) -> str:
-    """A department with its services."""
+    """Show a department with its services."""
     return department_page(department_id)
 
 
 def department_page(department_id: int) -> str:
-    """The page of a department that the reader may edit."""
+    """Render the page of a department that the reader may edit."""
     session, actor = context.reader(), context.actor()
     found = editable(department_id)
     places = schedules.places(session, Schedule.centre_id == found.centre_id, inactive=True)
@@ -60,7 +60,7 @@ def department_page(department_id: int) -> str:
 
 
 def editable(department_id: int) -> Department:
-    """A department that the reader may edit; Forbidden otherwise."""
+    """Return a department that the reader may edit; raise Forbidden otherwise."""
     found = queries.department(context.reader(), department_id, inactive=True)
     may_edit_department(context.actor(), found.centre_id, department_id)
     return found
@@ -115,7 +115,7 @@ def edit(department_id: int) -> ResponseReturnValue:
 @pages.route("/admin/departments/<int:department_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(department_id: int) -> ResponseReturnValue:
-    """Take a department out of its centre, or back in; asks first."""
+    """Deactivate or reactivate a department, after confirmation."""
     found = editable(department_id)
     return confirm_active(
         found.name,
@@ -131,7 +131,7 @@ def deactivate(department_id: int) -> ResponseReturnValue:
 
 
 class TemplateForm(Form):
-    """Which usual department, and what it is called here."""
+    """Template for a new department, and its name."""
 
     template = SelectField(_l("Department type"), validate_choice=False)
     name = StringField(_l("Department name"))
@@ -149,14 +149,14 @@ class TemplateForm(Form):
 
 
 class TemplateDetails(Details):
-    """What was chosen of it."""
+    """Chosen template and name of a new department."""
 
     template: str
     name: OptionalName = None
 
 
 def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> ResponseReturnValue:
-    """Where staff without a department choose theirs, or make it."""
+    """Render the page on which staff without a department choose or create theirs."""
     centre_id = context.actor().centre_id or 0
     form = form or TemplateForm()
     form.offer()
@@ -172,7 +172,7 @@ def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> Respon
 @pages.post("/admin/department/new")
 @access.allow(access.STAFF)
 def found() -> ResponseReturnValue:
-    """Make one's department from a template, where no list has it."""
+    """Create the reader's department from a template."""
     form = TemplateForm()
     status = save(
         form,

@@ -1,4 +1,4 @@
-"""Importing files, for administrators of the network: all is written, or nothing."""
+"""File import for network administrators: all or nothing is written."""
 
 import tempfile
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ PROBLEMS_SHOWN = 200
 
 
 class ImportForm(Form):
-    """Files, and the time zone of centres that are new."""
+    """Files, and the time zone of new centres."""
 
     files = MultipleFileField(_l("Files"))
     time_zone = StringField(_l("Time zone of new centres"))
@@ -40,7 +40,7 @@ class ImportForm(Form):
 @pages.route("/admin/import", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def upload() -> ResponseReturnValue:
-    """Choose files; see what they did, or every problem with its file, line and column."""
+    """Import files, and show the outcome or every problem with its file, line and column."""
     form = ImportForm(time_zone=context.settings().time_zone)
     if request.method == "GET":
         return _page(form)
@@ -57,7 +57,7 @@ def upload() -> ResponseReturnValue:
 
 
 def _chosen(form: ImportForm) -> list[FileStorage]:
-    """The files that can be read; what is wrong with the choice stands in the form."""
+    """Return the readable files; problems with the choice are added to the form."""
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files or len(files) > MOST_FILES:
         form.refuse(_("Choose one to %(count)s files.", count=MOST_FILES), "files")
@@ -83,7 +83,7 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
 
 
 def _kept(file: FileStorage, folder: Path, number: int) -> Path:
-    """The file on disk, by its own name as far as that is safe; the report of problems names it."""
+    """Save a file under its own name, made safe, because the report of problems names it."""
     own = folder / str(number)
     own.mkdir()
     path = own / (secure_filename(file.filename or "") or f"file{number}.csv")

@@ -1,4 +1,4 @@
-"""Practitioners, for administrators: who they are, where they work, and when."""
+"""Administration of practitioners, their centres and hours."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ LAST_PAGE = 1000
 
 
 class PractitionerFields(Form):
-    """PractitionerDetails as somebody types them."""
+    """Form fields for PractitionerDetails."""
 
     name = StringField(_l("Name"))
     profession = SelectField(
@@ -51,7 +51,7 @@ class PractitionerFields(Form):
 
 
 class NewPractitionerForm(PractitionerFields, ScheduleFields):
-    """Who they are, and where and how they are booked first."""
+    """Form for a practitioner and their first schedule."""
 
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
@@ -59,7 +59,7 @@ class NewPractitionerForm(PractitionerFields, ScheduleFields):
 @pages.get("/admin/practitioners")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """Practitioners by name: all, or those of the reader's own centre."""
+    """List practitioners by name: all, or only those of the reader's centre."""
     text = reading.text("q")[:200]
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
     found, total = _found(text, number)
@@ -87,7 +87,7 @@ def _found(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
 @pages.get("/admin/practitioners/<int:practitioner_id>")
 @access.allow(access.ADMINS)
 def show(practitioner_id: int) -> str:
-    """A practitioner with the hours at each centre."""
+    """Show a practitioner with the hours at each centre."""
     person, centre_ids = _editable(practitioner_id)
     session, actor = context.reader(), context.actor()
     return render_template(
@@ -102,8 +102,10 @@ def show(practitioner_id: int) -> str:
 
 
 def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
-    """A practitioner of a centre that the reader runs, and where they work; Forbidden
-    otherwise."""
+    """Return a practitioner of a centre that the reader runs, and the ids of their centres.
+
+    Raise Forbidden for others.
+    """
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     centre_ids = schedules.centre_ids_of(context.reader(), practitioner_id)
     editor_of_practitioner(context.actor(), practitioner_id, centre_ids)
@@ -111,7 +113,7 @@ def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
 
 
 def own_centres() -> list[Centre]:
-    """The active centres that the reader runs."""
+    """Return the active centres that the reader runs."""
     actor, found = context.actor(), queries.centres(context.reader())
     everywhere = actor.is_a(Role.NETWORK_ADMIN)
     return [one for one in found if everywhere or one.id == actor.centre_id]
@@ -120,7 +122,7 @@ def own_centres() -> list[Centre]:
 @pages.route("/admin/practitioners/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new() -> ResponseReturnValue:
-    """Add a practitioner, with the first centre and its hours."""
+    """Add a practitioner with their first centre and hours."""
     form = NewPractitionerForm()
     form.offer()
     form.centre_id.choices = {str(one.id): one.name for one in own_centres()}
@@ -191,7 +193,7 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
 @pages.route("/admin/practitioners/<int:practitioner_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(practitioner_id: int) -> ResponseReturnValue:
-    """Take a practitioner out of the directory, or back in; asks first."""
+    """Deactivate or reactivate a practitioner, after confirmation."""
     person, centre_ids = _editable(practitioner_id)
     may_deactivate_practitioner(context.actor(), centre_ids)
     return confirm_active(

@@ -1,4 +1,4 @@
-"""Where a practitioner works: a schedule at each centre, with its weekly hours."""
+"""A practitioner's schedules, one at each centre, with weekly hours."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -26,7 +26,7 @@ pages = Blueprint("admin_schedules", __name__)
 
 
 class NewScheduleForm(ScheduleFields):
-    """Another centre, and how the practitioner is booked there."""
+    """Form for a schedule at another centre."""
 
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
@@ -34,7 +34,7 @@ class NewScheduleForm(ScheduleFields):
 @pages.route("/admin/practitioners/<int:practitioner_id>/centres/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new(practitioner_id: int) -> ResponseReturnValue:
-    """Let a practitioner work at one more centre."""
+    """Add a centre at which a practitioner works."""
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     taken = schedules.centre_ids_of(context.reader(), practitioner_id)
     form = NewScheduleForm()
@@ -75,7 +75,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
 @pages.route("/admin/schedules/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def edit(schedule_id: int) -> ResponseReturnValue:
-    """Change hours, slot length and limits at one centre."""
+    """Change hours, slot length and booking limits at a centre."""
     subject = _editable(schedule_id)
     form = ScheduleFields()
     form.offer(subject, room_name(context.reader(), subject))
@@ -96,7 +96,6 @@ def edit(schedule_id: int) -> ResponseReturnValue:
 
 
 def _editable(schedule_id: int) -> Schedule:
-    """A practitioner's schedule that the reader may change."""
     subject = schedules.subject(context.reader(), schedule_id)
     if subject is None or subject.practitioner is None:
         raise NotFound
@@ -120,7 +119,7 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
 @pages.route("/admin/schedules/<int:schedule_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(schedule_id: int) -> ResponseReturnValue:
-    """End somebody's work at a centre, or resume it; asks first."""
+    """Deactivate or reactivate a practitioner's schedule at a centre, after confirmation."""
     subject = _editable(schedule_id)
     name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
     return confirm_active(

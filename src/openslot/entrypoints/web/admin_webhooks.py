@@ -1,4 +1,4 @@
-"""Addresses that are told of events, for administrators of the network."""
+"""Webhooks, for network administrators."""
 
 import json
 from collections.abc import Mapping
@@ -28,27 +28,27 @@ PAGE_SIZE = 20
 
 
 class WebhookForm(Form):
-    """An address and its events as somebody types and chooses them."""
+    """Form for an address and its events."""
 
     url = StringField(_l("Address"))
     events = SelectMultipleField(_l("Events"), validate_choice=False)
 
 
 class EventsForm(Form):
-    """Other events for an address."""
+    """Form for the events of an address."""
 
     events = SelectMultipleField(_l("Events"), validate_choice=False)
 
 
 def event_names() -> dict[str, str]:
-    """What each event says, in the reader's language."""
+    """Return the description of each event, in the reader's language."""
     return {event.value: _(about) for event, about in ABOUT.items()}
 
 
 @pages.get("/admin/webhooks")
 @access.allow(access.NETWORK_ADMINS)
 def listing() -> str:
-    """All addresses."""
+    """List all webhooks."""
     return render_template(
         "admin/webhooks.html",
         endpoints=queries.endpoints(context.reader()),
@@ -60,7 +60,7 @@ def listing() -> str:
 @pages.route("/admin/webhooks/new", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def new() -> ResponseReturnValue:
-    """Add an address; its secret is shown this once."""
+    """Add a webhook, and show its secret once."""
     form = WebhookForm()
     status: Done[Endpoint] | int = SHOWN
     if request.method == "POST":
@@ -95,7 +95,7 @@ def _secret_page(endpoint: Endpoint, *, is_new: bool) -> str:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def show(endpoint_id: UUID) -> ResponseReturnValue:
-    """An address with what it was told; a form chooses its events."""
+    """Show a webhook with its deliveries, and change its events."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     form = EventsForm(events=endpoint.events.split())
     status: Done[Endpoint] | int = SHOWN
@@ -130,12 +130,12 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
 
 
 def _as_sent(payload: Mapping[str, Any]) -> str:
-    """The message in the order in which it goes out, for people to read."""
+    """Return the message as it is sent, indented for reading."""
     return json.dumps(payload, indent=2)
 
 
 def _deliveries(endpoint_id: UUID) -> list[Delivery]:
-    """The newest, or those behind the delivery that the address of the page names."""
+    """Return a page of deliveries, newest first, after the one that the address names."""
     session, behind = context.reader(), reading.optional_id("after")
     known = queries.delivery(session, behind, of=endpoint_id) if behind else None
     after = (known[0].created_at, known[0].id) if known else None
@@ -145,7 +145,7 @@ def _deliveries(endpoint_id: UUID) -> list[Delivery]:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/secret", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def rotate(endpoint_id: UUID) -> ResponseReturnValue:
-    """Make a new secret, and show it this once; asks first."""
+    """Create a new secret and show it once, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
         endpoint = context.write(
@@ -170,7 +170,7 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def switch(endpoint_id: UUID) -> ResponseReturnValue:
-    """Switch an address off, or on again; asks first."""
+    """Deactivate or reactivate a webhook, after confirmation."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     wanted = reading.text("active") == "yes"
     if request.method == "POST":
@@ -211,7 +211,7 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/delete", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def delete(endpoint_id: UUID) -> ResponseReturnValue:
-    """Take an address away for good; asks first."""
+    """Delete a webhook, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
         context.write(
@@ -234,7 +234,7 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.post("/admin/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/again")
 @access.allow(access.NETWORK_ADMINS)
 def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
-    """Try a delivery now."""
+    """Send a delivery again now."""
     form = Form()
     status = do(
         form,

@@ -1,4 +1,4 @@
-"""The audit in words: what each act is called, and which acts belong together."""
+"""Names and groups of audit actions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ from openslot.identity.models import Role
 
 
 class Group(StrEnum):
-    """Acts that are looked for together."""
+    """Groups of actions to filter by."""
 
     ALL = ""
     APPOINTMENTS = "appointments"
@@ -38,7 +38,7 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
     Group.DIRECTORY: ("centre.", "department.", "service.", "practitioner.", "schedule."),
     Group.OTHER: ("mail.", "rating.", "import.", "report."),
 }
-"""What the acts of a group begin with."""
+"""Prefixes of the actions in each group."""
 
 # Lazily, so that each reader reads them in their own language.
 TITLES: Mapping[str, str] = {
@@ -151,16 +151,16 @@ TITLES: Mapping[str, str] = {
     "schedule.activated": _l("Reactivated a schedule"),
     "schedule.deactivated": _l("Deactivated a schedule"),
 }
-"""What each act is called."""
+"""Name of each action."""
 
 
 def act(event: AuditEvent) -> str:
-    """What was done, in words."""
+    """Return the name of the action."""
     return str(TITLES.get(event.action, event.action))
 
 
 def group_names() -> dict[Group, str]:
-    """What the groups are called."""
+    """Return the names of the groups."""
     return {
         Group.ALL: _("Everything"),
         Group.APPOINTMENTS: _("Appointments"),
@@ -176,7 +176,7 @@ def group_names() -> dict[Group, str]:
 
 
 def kind_names() -> dict[str, str]:
-    """What the kinds of things are called."""
+    """Return the names of the kinds of items."""
     return {
         "absence": _("Blocked time"),
         "account": _("Account"),
@@ -198,12 +198,12 @@ def kind_names() -> dict[str, str]:
 
 
 SHOWN = ("role", "fields", "count", "choice", "kind")
-"""The details that are shown: what somebody typed, such as why an appointment was cancelled, is
-not, since it may tell of their health."""
+"""Details that are shown. Free text is left out: the reason of a cancellation may reveal health
+data."""
 
 
 def details(event: AuditEvent) -> str:
-    """What is to know of an act besides, without anything personal."""
+    """Return the other details of an event, without personal data."""
     parts = []
     for name in SHOWN:
         value = (event.details or {}).get(name)

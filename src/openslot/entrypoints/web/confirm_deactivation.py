@@ -1,4 +1,4 @@
-"""The page that asks before something is taken out of the directory, or back in."""
+"""Confirmation page for deactivating and reactivating."""
 
 from collections.abc import Callable
 
@@ -15,9 +15,9 @@ from openslot.entrypoints.web.saving import SHOWN, Done, do
 def confirm_active(
     name: str, is_active: bool, back: str, work: Callable[[Session, bool], None]
 ) -> ResponseReturnValue:
-    """Ask on GET; on POST do ``work``, which is told whether it is to be active from now on.
+    """Ask for confirmation on GET; on POST call ``work`` with the new state.
 
-    The form says what it wants, so that sending it twice does not undo it.
+    The form names the new state, so that sending it twice does not undo the change.
     """
     form = Form()
     status: Done[None] | int = SHOWN

@@ -1,4 +1,4 @@
-"""What each role sees first, and HM System's way to change or delete oneself."""
+"""Dashboards of all roles, and the HM System endpoints to change or delete one's own account."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -39,7 +39,7 @@ LISTED = 100
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def show() -> str:
-    """The page of the reader's role."""
+    """Show the dashboard of the reader's role."""
     actor = context.actor()
     if actor.patient_id is not None:
         return patient_page(actor.patient_id)
@@ -53,7 +53,7 @@ def show() -> str:
 @pages.get("/past")
 @access.allow(access.PATIENTS)
 def past() -> str:
-    """All appointments of the patient that are over, newest first."""
+    """List the patient's past appointments, newest first."""
     page = max(1, min(reading.number("page", 1), 500))
     mine = booking.of_patients({_patient_id(), *context.actor().dependents})
     gone = booking.gone_by(context.now())
@@ -78,9 +78,9 @@ def past() -> str:
 @pages.put("")
 @access.allow(access.SIGNED_IN)
 def change() -> Response:
-    """Change some of one's own details, given as JSON; answers with all of them.
+    """Change some of the reader's details, given as JSON, and return all of them.
 
-    The e-mail is changed on its page, where the password is asked for.
+    The email address is changed on its own page, which asks for the password.
     """
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
@@ -96,8 +96,7 @@ def change() -> Response:
 @pages.delete("")
 @access.allow(access.SIGNED_IN)
 def delete() -> Response:
-    """Delete one's own account, as on the account page: the JSON names the password; appointments
-    to come are cancelled."""
+    """Delete the reader's account, given the password as JSON; cancels upcoming appointments."""
     actor = context.actor()
     if not actor.is_a(Role.PATIENT):
         raise Forbidden
@@ -152,7 +151,7 @@ def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged(kind: type[D], known: object, values: dict[str, Any]) -> D:
-    """The details as they are, with what was sent in their place."""
+    """Return the current details updated with the sent values."""
     now = {name: getattr(known, name) for name in kind.model_fields}
     try:
         return kind(**{**now, **values})
@@ -161,7 +160,6 @@ def _merged(kind: type[D], known: object, values: dict[str, Any]) -> D:
 
 
 def _written(kind: type[Details], work: Callable[[Session], object]) -> dict[str, Any]:
-    """All details as they are once ``work`` is done."""
     changed = context.write(work)
     return {name: _plain(getattr(changed, name)) for name in kind.model_fields}
 
@@ -171,7 +169,6 @@ def _plain(value: object) -> object:
 
 
 def _patient_id() -> UUID:
-    """The patient who is signed in."""
     patient_id = context.actor().patient_id
     if patient_id is None:
         raise NotFound

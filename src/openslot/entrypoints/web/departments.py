@@ -1,4 +1,4 @@
-"""The departments that can be asked for something, and the search among them."""
+"""Departments that accept requests, and the search among them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from openslot.feedback.queries import favourites
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A department that can be asked, with its services."""
+    """Department with its services."""
 
     department: Department
     services: list[Service]
@@ -23,15 +23,18 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What fits a search: others, and whether one's own department does too."""
+    """Search result: other departments, and whether the reader's own matches too."""
 
     choices: list[Choice]
     is_own: bool
 
 
 def choices_for(session: Session, actor: Actor, text: str) -> Found:
-    """Departments with all words of ``text`` in their name, description or services, as the
-    search for care reads them; favourites first."""
+    """Return departments with all words of ``text`` in their name, description or services,
+    favourites first.
+
+    The text is read as in the search for care.
+    """
     there = {one.id: one for one in directory.departments(session, actor.centre_id or 0)}
     offered: dict[int, list[Service]] = {key: [] for key in there}
     for service in directory.services(session, list(offered)):
@@ -51,7 +54,7 @@ def choices_for(session: Session, actor: Actor, text: str) -> Found:
 def _matching(
     text: str, there: Mapping[int, Department], offered: Mapping[int, list[Service]]
 ) -> list[int]:
-    """The ids of the departments that fit, the best first; all, in their order, without a text."""
+    """Return the ids of matching departments, best first; all of them without a text."""
     if not text:
         return list(there)
     index: Index[int] = Index()

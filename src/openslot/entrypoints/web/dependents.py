@@ -1,5 +1,4 @@
-"""People whom a patient cares for: add them, change their details, hand their record over, and
-remove those who were added by mistake."""
+"""Pages for dependents: add, edit, hand over, remove."""
 
 from uuid import UUID
 
@@ -29,14 +28,14 @@ pages = Blueprint("dependents", __name__, url_prefix="/profile/dependents")
 
 
 class NewDependentForm(Form):
-    """Who somebody is."""
+    """Name and date of birth of a new dependent."""
 
     name = StringField(_l("Name"))
     born = BirthField(_l("Date of birth"))
 
 
 class DependentForm(NewDependentForm):
-    """All that a carer keeps of somebody."""
+    """Details of a dependent, as the carer edits them."""
 
     medicare_number = StringField(_l("Medicare number"))
     phone = TelField(_l("Phone number"))
@@ -44,7 +43,7 @@ class DependentForm(NewDependentForm):
 
 
 class HandOverForm(Form):
-    """Who looks after the record from now on."""
+    """Email address of the person who takes over the record."""
 
     email = EmailField(_l("Their email address"))
 
@@ -52,7 +51,7 @@ class HandOverForm(Form):
 @pages.get("")
 @access.allow(access.PATIENTS)
 def listing() -> str:
-    """Everybody whom the patient cares for, and what can be done for each."""
+    """List the patient's dependents with the available actions."""
     session, actor, now = context.reader(), context.actor(), context.now()
     known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
     appointments = appointments_for(
@@ -73,7 +72,7 @@ def listing() -> str:
 @pages.route("/new", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def new() -> ResponseReturnValue:
-    """Add somebody by name and date of birth."""
+    """Add a dependent by name and date of birth."""
     form = NewDependentForm()
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
@@ -94,7 +93,7 @@ def new() -> ResponseReturnValue:
 @pages.route("/<uuid:patient_id>", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change the details of somebody one cares for."""
+    """Change a dependent's details."""
     patient, _link = _one(patient_id)
     form = DependentForm(obj=patient)
     status: Done[Patient] | int = SHOWN
@@ -118,9 +117,9 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
 @pages.route("/<uuid:patient_id>/hand-over", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def offer(patient_id: UUID) -> ResponseReturnValue:
-    """Send the link with which somebody takes over their own record.
+    """Send the link with which a dependent takes over their own record.
 
-    The answer is the same whether or not the address has an account.
+    The answer does not reveal whether the address has an account.
     """
     patient, link = _one(patient_id)
     form = HandOverForm(email=patient.email or "")
@@ -154,7 +153,7 @@ def _offer(session: Session, patient_id: UUID, details: HandOverDetails) -> None
 @pages.post("/<uuid:patient_id>/hand-over/withdraw")
 @access.allow(access.PATIENTS)
 def withdraw(patient_id: UUID) -> Response:
-    """Make the link that was sent useless."""
+    """Cancel the link that was sent."""
     context.write(
         lambda session: dependents.withdraw(session, context.actor(), patient_id, now=context.now())
     )
@@ -165,7 +164,7 @@ def withdraw(patient_id: UUID) -> Response:
 @pages.route("/<uuid:patient_id>/remove", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def remove(patient_id: UUID) -> ResponseReturnValue:
-    """Stop looking after somebody who was added by mistake, after asking once."""
+    """Remove a dependent who was added by mistake, after confirmation."""
     patient, _link = _one(patient_id)
     try:
         if request.method == "GET":

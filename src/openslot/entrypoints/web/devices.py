@@ -1,4 +1,4 @@
-"""What browser a session belongs to, as far as it tells."""
+"""Browser and system of a session."""
 
 from flask_babel import gettext as _
 
@@ -12,7 +12,7 @@ _BROWSERS = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
-"""What stands in the agent, and the name people know; the first that fits."""
+"""Marker in the User-Agent and the familiar name; the first match counts."""
 
 _SYSTEMS = (
     ("Android", "Android"),
@@ -26,7 +26,7 @@ _SYSTEMS = (
 
 
 def device(agent: str | None) -> str:
-    """The browser and system of a User-Agent: "Firefox on Windows"."""
+    """Return the browser and system of a User-Agent, for example "Firefox on Windows"."""
     browser = _first(_BROWSERS, agent or "")
     system = _first(_SYSTEMS, agent or "")
     if browser and system:

@@ -1,4 +1,4 @@
-"""Wires the pages into the app: languages, forms, limits, errors, and each feature's routes."""
+"""Setup of the pages: languages, forms, limits, errors and routes."""
 
 import hashlib
 import secrets
@@ -96,14 +96,14 @@ FEATURES = (
     appointments,
     waiting,
 )
-"""Each has a blueprint named ``pages``."""
+"""Modules with a blueprint named ``pages``."""
 
 LANGUAGES = ("en",)
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Register all pages and what they stand on."""
+    """Register all pages, filters and hooks."""
     app.config.update(
         BABEL_DEFAULT_LOCALE=settings.locale,
         # PUT and DELETE cannot be sent by a form of another site, and a script of one is
@@ -133,12 +133,12 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def _name_request() -> None:
-    """Put an id of this request into every line that it logs."""
+    """Add a request id to the log context."""
     logging.bind(request_id=secrets.token_hex(8))
 
 
 def static_url(name: str) -> str:
-    """The address of a static file, with a fingerprint of what it holds."""
+    """Return the address of a static file with a fingerprint of its content."""
     return _static_url(request.script_root, name)
 
 
@@ -155,7 +155,7 @@ def _fingerprint(name: str) -> str:
 
 
 def _locale(settings: Settings) -> str:
-    """The reader's choice, else what their browser asks for, else the network's language."""
+    """Return the reader's language: their choice, else the browser's, else the network's."""
     account = context.account_or_none()
     if account and account.locale:
         return account.locale
@@ -164,7 +164,6 @@ def _locale(settings: Settings) -> str:
 
 
 def _page_context() -> dict[str, object]:
-    """What base.html stands on."""
     settings = context.settings()
     known = context.account_or_none()
     language = get_locale()
@@ -186,7 +185,7 @@ def _page_context() -> dict[str, object]:
 
 
 def _here() -> str | None:
-    """Where to come back to after signing in; pages about signing in are left out."""
+    """Return the address to return to after sign-in; None for pages about signing in."""
     if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
         return None
     return request.full_path.rstrip("?")

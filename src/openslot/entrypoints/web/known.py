@@ -1,4 +1,4 @@
-"""Whose name a page may say to its reader, where an address names a patient by id."""
+"""Rule for when a page may show the name of a patient whose id is in the address."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -13,11 +13,11 @@ from openslot.records import finding
 
 _FOUND = "found"
 MOST = 10
-"""Patients whom a session remembers."""
+"""Most patients that a session remembers."""
 
 
 def remember(patients: Iterable[Patient]) -> None:
-    """Remember in the cookie whom a practitioner found by the whole name and the date of birth."""
+    """Remember in the session the patients found by full name and date of birth."""
     found = [str(one.id) for one in patients]
     if found:
         before = [one for one in session.get(_FOUND, ()) if one not in found]
@@ -25,7 +25,7 @@ def remember(patients: Iterable[Patient]) -> None:
 
 
 def knows(patient_id: UUID) -> bool:
-    """Whether the reader may be told who this is: they know the patient, or found them just now."""
+    """Return whether the reader knows this patient, or has just found them."""
     known = finding.knows(
         context.reader(),
         context.actor(),
@@ -37,7 +37,7 @@ def knows(patient_id: UUID) -> bool:
 
 
 def patient(patient_id: UUID) -> Patient:
-    """The patient whom an address names; NotFound for one whom the reader does not know."""
+    """Return the patient; raise NotFound if the reader does not know them."""
     if not knows(patient_id):
         raise NotFound
     return queries.patient(context.reader(), patient_id)

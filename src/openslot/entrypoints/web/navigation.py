@@ -1,4 +1,4 @@
-"""The main navigation: at most four places for each role."""
+"""Main navigation: at most four items for each role."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from openslot.identity.models import Role
 
 
 class Item(NamedTuple):
-    """A link of the navigation; ``current`` marks where the reader is."""
+    """Link of the navigation; ``current`` marks the page that is open."""
 
     href: str
     icon: str
@@ -19,7 +19,7 @@ class Item(NamedTuple):
 
 
 def navigation(actor: Actor) -> list[Item]:
-    """What the actor's role works with most, the nearest to this page marked as current."""
+    """Return the items for the actor's role, with the closest match marked as current."""
     items = _places(actor)
     here = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
     nearest = max(here, key=len, default="")

@@ -1,4 +1,4 @@
-"""Which mail somebody wants, the link in a mail that stops it, and calendars to subscribe to."""
+"""Notification settings, unsubscribe links and calendar subscriptions."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -22,8 +22,8 @@ from openslot.notifications.preferences import KINDS, Kind
 pages = Blueprint("notifications", __name__)
 
 WITHOUT_TOKEN = ("notifications.stop",)
-"""Views that mail programs post to by themselves, with no form of ours (RFC 8058); their
-address proves that we wrote it."""
+"""Views without a CSRF token, because mail programs post to them (RFC 8058); the signed address
+authorises them."""
 
 OWNERS = feeds.ROLES
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class KindsForm(Form):
-    """The kinds of mail; those that a role never gets are taken out."""
+    """Kinds of mail; the ones that a role never gets are removed."""
 
     appointments = BooleanField()
     reminders = BooleanField()
@@ -41,14 +41,14 @@ class KindsForm(Form):
 
 
 class Words(NamedTuple):
-    """What a kind is called, and what to know of it."""
+    """Label and hint of a kind of mail."""
 
     label: str
     hint: str = ""
 
 
 def words_of(role: Role) -> dict[Kind, Words]:
-    """The kinds of mail as a role reads them."""
+    """Return the labels and hints of the kinds of mail for a role."""
     gives_care = role is Role.PRACTITIONER
     return {
         Kind.APPOINTMENTS: Words(
@@ -95,7 +95,7 @@ def _reminder_hint() -> str:
 @pages.route("/profile/notifications", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def kinds() -> ResponseReturnValue:
-    """Choose which mail to get."""
+    """Change the notification settings."""
     account = context.account()
     role = Role(account.role)
     now_on = preferences.preferences(context.reader(), account.id)
@@ -127,9 +127,9 @@ def _choose(choices: dict[Kind, bool]) -> BaseResponse:
 @pages.route("/unsubscribe/<token>", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def stop(token: str) -> ResponseReturnValue:
-    """Stop a kind of mail with the link in it, or have it again; opening it changes nothing.
+    """Stop a kind of mail with the link in it, or turn it on again.
 
-    Programs that look into links before their readers do only open them.
+    A GET changes nothing, because mail scanners open links.
     """
     account, kind = preferences.account_to_stop(context.reader(), context.settings(), token)
     is_on = preferences.preferences(context.reader(), account.id)[kind]
@@ -153,7 +153,7 @@ def stop(token: str) -> ResponseReturnValue:
 @pages.get("/profile/calendar")
 @access.allow(OWNERS)
 def calendar() -> str:
-    """Whether one's calendar has an address, and how to subscribe to it."""
+    """Show the calendar subscription and how to use it."""
     return _calendar_page()
 
 
@@ -167,7 +167,7 @@ def _calendar_page(address: str | None = None) -> str:
 @pages.post("/profile/calendar")
 @access.allow(OWNERS)
 def make_calendar() -> str:
-    """Make a new address, and show it this once."""
+    """Create a new calendar address, and show it once."""
     token = _for_own_account(feeds.make_feed)
     return _calendar_page(absolute("notifications.feed", token=token))
 
@@ -175,7 +175,7 @@ def make_calendar() -> str:
 @pages.post("/profile/calendar/end")
 @access.allow(OWNERS)
 def end_calendar() -> BaseResponse:
-    """End the address."""
+    """End the calendar address."""
     _for_own_account(feeds.end_feed)
     flash(_("The address no longer works. No one can read your calendar with it."), "good")
     return redirect(url_for("notifications.calendar"), 303)
@@ -189,7 +189,7 @@ def _for_own_account(verb: Callable[..., T]) -> T:
 @pages.get("/calendars/<token>.ics")
 @access.allow(access.ANYONE)
 def feed(token: str) -> BaseResponse:
-    """A calendar for programs that have its address; unchanged, only that is said."""
+    """Return the calendar behind an address; 304 if it has not changed."""
     settings = context.settings()
     written = feeds.read_feed(
         context.reader(),

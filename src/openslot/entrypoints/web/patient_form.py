@@ -1,4 +1,4 @@
-"""The form about a patient, for themselves and for those who work with patients."""
+"""Forms for patient details, for patients and for the care team."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,7 +11,7 @@ from openslot.entrypoints.web.forms import Form
 
 
 class PatientForm(Form):
-    """PatientDetails as somebody types them."""
+    """Form for PatientDetails."""
 
     name = StringField(_l("Name"))
     born = BirthField(_l("Date of birth"))
@@ -23,7 +23,7 @@ class PatientForm(Form):
 
 
 class OwnPatientForm(Form):
-    """The same for the patient; the e-mail address is changed on a page of its own."""
+    """Form for one's own details; the email address has its own page."""
 
     missing: ClassVar[Mapping[str, object]] = {
         "name": _l("Enter your full name."),

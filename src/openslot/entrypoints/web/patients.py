@@ -1,8 +1,8 @@
-"""Patients, for those who work with them: find, register, see, change.
+"""Patient pages for the care team: find, register, show, edit.
 
-Staff and administrators see contact details and their own part of the appointments, and nothing of
-a history. Practitioners see the history of those whom they treat; others do not exist to them,
-unless they know the whole name and the date of birth.
+Staff and administrators see contact details and the appointments that involve them, but no health
+records. Practitioners see the health records of their patients; others they can find only by full
+name and date of birth.
 """
 
 from collections.abc import Sequence
@@ -56,11 +56,10 @@ CLOSED = 403
 @pages.get("/patients")
 @access.allow(access.CARE_TEAM)
 def find() -> str:
-    """Find patients by name, e-mail, telephone, number or date of birth.
+    """Find patients by name, email, phone number, Medicare number or date of birth.
 
-    Nothing is listed until somebody asks for it: nobody needs to leaf through all patients.
-    Practitioners find those who have appointments with them, and somebody else only by the whole
-    name and the date of birth.
+    Nothing is listed without a search. Practitioners find their own patients, and others only by
+    full name and date of birth.
     """
     text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
     born = read_day(text, _locale())
@@ -100,7 +99,7 @@ def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient]
 
 
 def _by_birth() -> dict[str, Any]:
-    """Whoever bears exactly this name and was born that day; nobody else, and no hint of any."""
+    """Return exact matches of full name and date of birth, without hints about near matches."""
     name, typed = reading.text("name")[:200], reading.text("born")[:60]
     born = read_day(typed, _locale())
     found = history.exactly(context.reader(), name, born) if name and born else []
@@ -116,7 +115,7 @@ def _by_birth() -> dict[str, Any]:
 
 
 def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
-    """Why the reader may see the histories of some of the patients."""
+    """Return the reader's kind of access to each readable health record."""
     return histories.readable(
         context.reader(),
         context.actor(),
@@ -140,7 +139,7 @@ def _locale() -> Locale:
 @pages.route("/patients/new", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
 def new() -> ResponseReturnValue:
-    """Register a patient; asks first where somebody of that name and birth is there already."""
+    """Register a patient; asks first if there is one with the same name and date of birth."""
     form = PatientForm(name=reading.text("name")[:200])
     if request.method == "GET":
         return _form_page("patients/new.html", form, SHOWN)
@@ -165,7 +164,7 @@ def new() -> ResponseReturnValue:
 
 
 def _registered(session: Session, details: PatientDetails) -> Patient | PatientKnown:
-    """The new patient; or who may be the same person, which the form asks about."""
+    """Return the new patient, or the refusal that lists similar ones."""
     anyway = reading.text("anyway") == "yes"
     try:
         return finding.register(session, context.actor(), details, anyway=anyway, now=context.now())
@@ -179,8 +178,10 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
 @pages.get("/patients/<uuid:patient_id>")
 @access.allow(access.SIGNED_IN)
 def show(patient_id: UUID) -> ResponseReturnValue:
-    """The history for practitioners who may read it; for staff, administrators and whoever has
-    just registered the patient contact details, and the appointments that they have a part in."""
+    """Show the health record to practitioners who may read it.
+
+    Others see contact details and the appointments that involve them.
+    """
     actor = context.actor()
     if actor.patient_id == patient_id:
         return redirect(url_for("profile.show"), 303)
@@ -209,7 +210,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _has_only_registered(patient_id: UUID) -> bool:
-    """Whether a practitioner knows the details of somebody whose history is closed to them."""
+    """Return whether the practitioner registered the patient but may not read the health record."""
     session, actor, now = context.reader(), context.actor(), context.now()
     return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
         session, actor, patient_id, now=now, access_days=records.access_days()
@@ -217,8 +218,8 @@ def _has_only_registered(patient_id: UUID) -> bool:
 
 
 def _history_page(patient_id: UUID) -> ResponseReturnValue:
-    """The whole history, and what a practitioner adds to it; the way to it while the only
-    appointment is one that they booked themselves."""
+    """Render the health record; emergency access if the only appointment is one that the
+    practitioner booked themselves."""
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
     try:
         why = records.open_or_refuse(patient_id)
@@ -257,7 +258,7 @@ def _open_until(patient_id: UUID) -> Any:
 @pages.route("/patients/<uuid:patient_id>/edit", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change a patient's details; practitioners those of whom they treat or have just
+    """Change a patient's details; practitioners only those of their patients or ones they have just
     registered."""
     patient = queries.patient(context.reader(), patient_id)
     if not _may_change(patient_id):

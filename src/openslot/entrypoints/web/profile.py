@@ -1,4 +1,4 @@
-"""One's own account: what we hold of the reader, and how they change it."""
+"""The reader's own account."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -33,13 +33,13 @@ pages = Blueprint("profile", __name__)
 THEMES = ("auto", "light", "dark")
 
 WITHOUT_TOKEN = ("profile.theme",)
-"""Views that stand on every page, also where no session is kept; a form of another site is sent
-without ours, and can only change the colours of its own reader."""
+"""Views without a CSRF token, because they are on every page, even without a session; a forged
+request can only change the reader's colours."""
 YEAR = 365 * 24 * 3600
 
 
 class PractitionerForm(Form):
-    """What practitioners change of themselves; the rest an administrator keeps."""
+    """Details that practitioners change themselves; an administrator changes the rest."""
 
     phone = TelField(_l("Phone number"))
     email = EmailField(_l("Email for patients"))
@@ -59,7 +59,7 @@ class StaffForm(Form):
 @pages.get("/account")
 @access.allow(access.SIGNED_IN)
 def show() -> str:
-    """Everything about the account, with links to where it is changed."""
+    """Show the account with links to its settings."""
     return render_template(
         "profile/show.html",
         account=context.account(),
@@ -69,7 +69,7 @@ def show() -> str:
 
 
 def _record() -> dict[str, Any]:
-    """Whom the account stands for in the directory."""
+    """Return the directory entries behind the account."""
     session, actor = context.reader(), context.actor()
     found: dict[str, Any] = {}
     if actor.patient_id is not None:
@@ -98,7 +98,7 @@ def _practitioner(session: Session, practitioner_id: int) -> dict[str, Any]:
 @pages.route("/account/details", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def details() -> ResponseReturnValue:
-    """Change one's own details; which those are, the role decides."""
+    """Change the reader's details, depending on the role."""
     actor = context.actor()
     if actor.patient_id is not None:
         return _patient_details(actor)
@@ -183,7 +183,7 @@ def _saved() -> Response:
 @pages.post("/theme/<choice>")
 @access.allow(access.ANYONE)
 def theme(choice: str) -> Response:
-    """Choose light or dark colours, or those of the device, and come back."""
+    """Set light, dark or device colours, and return to the page."""
     if choice not in THEMES:
         raise NotFound
     known = context.account_or_none()
@@ -207,7 +207,7 @@ def theme(choice: str) -> Response:
 
 
 def _came_from() -> str:
-    """The page of ours that the link was on; the start page where the browser does not say."""
+    """Return the path of the page with the link, or the start page if unknown."""
     parts = urlsplit(request.referrer or "")
     own_page = parts.netloc == request.host and parts.path.startswith("/")
     if not own_page or parts.path.startswith(("//", "/\\", "/theme/")):

@@ -1,4 +1,4 @@
-"""Profiles of centres, departments and practitioners."""
+"""Public profiles of centres, departments and practitioners."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ pages = Blueprint("profiles", __name__)
 
 TIMES_SHOWN = 12
 TIMES_OF_EACH = 3
-"""Where a page shows the times of several people or services."""
+"""Times shown for each schedule, on pages with several."""
 
 
 @pages.get("/practitioners/<int:practitioner_id>")
 @access.allow(access.ANYONE)
 def practitioner(practitioner_id: int) -> str:
-    """Who they are, where and when they work, and their next free times."""
+    """Show a practitioner with their hours and next free times."""
     person = directory.practitioner(context.reader(), practitioner_id)
     entry = _entry(("practitioner", practitioner_id))
     return render_template(
@@ -42,7 +42,7 @@ def practitioner(practitioner_id: int) -> str:
 @pages.get("/centres/<int:centre_id>")
 @access.allow(access.ANYONE)
 def centre(centre_id: int) -> str:
-    """The centre, its departments, and its practitioners by kind of service."""
+    """Show a centre with its departments, and its practitioners by profession."""
     place = directory.centre(context.reader(), centre_id)
     known, _ = context.services().network.fresh(context.reader())
     here = [entry for entry in known.values() if _works_at(entry, centre_id)]
@@ -64,7 +64,7 @@ def centre(centre_id: int) -> str:
 @pages.get("/departments/<int:department_id>")
 @access.allow(access.ANYONE)
 def department(department_id: int) -> str:
-    """A department and its services."""
+    """Show a department with its services."""
     session, actor = context.reader(), context.actor()
     found = directory.department(session, department_id)
     own_centre = actor.is_a(Role.STAFF) and actor.centre_id == found.centre_id
@@ -95,7 +95,7 @@ def _works_at(entry: Entry, centre_id: int) -> bool:
 
 
 def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
-    """The ratings of a practitioner or centre, and whether the reader may add theirs."""
+    """Return the ratings of a profile, and whether the reader may rate it."""
     actor = context.actor()
 
     def address(**changed: object) -> str:
@@ -112,8 +112,8 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
 
 
 def _common(entry: Entry, together: int) -> dict[str, object]:
-    """What every profile shows: the first free times, so many of all its schedules ``together``
-    and those of each, or why there are none; and whether the reader keeps it at hand."""
+    """Return what every profile shows: the first ``together`` free times, those of each schedule,
+    or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
     free = FreeTimes.read(
         context.reader(),

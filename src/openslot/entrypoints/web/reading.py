@@ -1,4 +1,4 @@
-"""Reading what came in an address or a form: the right type, or a refusal that names it."""
+"""Typed values from the address or form; wrong ones raise Malformed, which names the parameter."""
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -17,13 +17,13 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 
 
 def text(name: str, source: MultiDict[str, str] | None = None) -> str:
-    """What stands under ``name``, trimmed; empty where nothing does."""
+    """Return the trimmed value, or an empty string."""
     values = request.values if source is None else source
     return values.get(name, "").strip().replace("\x00", "")[:2000]
 
 
 def number(name: str, default: int) -> int:
-    """A whole number from 0; Malformed for anything else that is not empty."""
+    """Return a non-negative integer; the default if empty."""
     found = text(name)
     if not found:
         return default
@@ -33,7 +33,7 @@ def number(name: str, default: int) -> int:
 
 
 def optional_id(name: str) -> UUID | None:
-    """A UUID, or None where nothing stands there."""
+    """Return a UUID, or None if empty."""
     found = text(name)
     if not found:
         return None
@@ -44,7 +44,7 @@ def optional_id(name: str) -> UUID | None:
 
 
 def optional_day(name: str) -> date | None:
-    """A date such as 2026-11-23, between 1900 and 2200."""
+    """Return a date such as 2026-11-23, from 1900 to 2200, or None if empty."""
     found = text(name)
     if not found:
         return None
@@ -60,7 +60,8 @@ def optional_day(name: str) -> date | None:
 
 
 def optional_instant(name: str) -> datetime | None:
-    """An instant such as 2026-11-23T09:00:00Z; one without a zone is refused, not guessed."""
+    """Return an instant such as 2026-11-23T09:00:00Z, or None if empty; one without a zone is
+    refused."""
     found = text(name)
     if not found:
         return None
@@ -77,7 +78,7 @@ def optional_instant(name: str) -> datetime | None:
 
 
 def instant(name: str) -> datetime:
-    """An instant that must be there."""
+    """Return an instant; raise Malformed if empty."""
     found = optional_instant(name)
     if found is None:
         raise Malformed("Choose a time.", field=name)
@@ -85,14 +86,14 @@ def instant(name: str) -> datetime:
 
 
 def own_path(name: str, default: str) -> str:
-    """A path of this site to go to next; the default for anything that leads elsewhere."""
+    """Return a path of this site; the default for anything that leads elsewhere."""
     found = text(name)
     safe = found.startswith("/") and not found.startswith(("//", "/\\"))
     return found if safe and found.isprintable() else default
 
 
 def option(name: str, kind: type[E], default: E) -> E:
-    """One of the values of ``kind``; the default for anything else."""
+    """Return a value of ``kind``; the default for anything else."""
     try:
         return kind(text(name))
     except ValueError:
@@ -100,5 +101,5 @@ def option(name: str, kind: type[E], default: E) -> E:
 
 
 def instant_text(when: datetime) -> str:
-    """An instant as addresses and forms of ours carry it: UTC, ``2026-11-23T09:00:00Z``."""
+    """Return an instant in UTC, ``2026-11-23T09:00:00Z``, for addresses and forms."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

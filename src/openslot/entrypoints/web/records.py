@@ -1,4 +1,4 @@
-"""What practitioners write in a history: notes, medication, corrections; and emergency access."""
+"""Entries in a health record (notes, medication, corrections), and emergency access."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,22 +35,22 @@ from openslot.records.queries import Record
 pages = Blueprint("records", __name__, url_prefix="/patients/<uuid:patient_id>")
 
 FOUND_FOR = timedelta(hours=1)
-"""How long somebody who was found by name and birth can be opened in an emergency."""
+"""Time for which a patient found by name and date of birth can be opened in an emergency."""
 
 _FOUND = "found-patient"
 
 APPOINTMENTS_OFFERED = 10
 EARLY = timedelta(hours=12)
-"""So long before its start an appointment can be written about, as its patient can arrive."""
+"""Time before its start from which an appointment can get entries, as its patient can arrive."""
 
 
 def fresh_id() -> str:
-    """What an entry is to be called, so that a form that is sent twice makes one."""
+    """Return the id of a new entry, by which a form that is sent twice creates only one."""
     return str(new_id())
 
 
 class NoteForm(Form):
-    """A note, and the appointment that it belongs to."""
+    """Note and the appointment it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     text = TextAreaField(_l("Note"))
@@ -58,7 +58,7 @@ class NoteForm(Form):
 
 
 class PrescriptionForm(Form):
-    """Medication, and the appointment that it belongs to."""
+    """Medication and the appointment it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     medication = StringField(_l("Medication"))
@@ -68,7 +68,7 @@ class PrescriptionForm(Form):
 
 
 class EmergencyForm(Form):
-    """Why a history is opened without an appointment."""
+    """Reason for emergency access."""
 
     reason = TextAreaField(_l("Why do you need this health record now?"))
 
@@ -77,14 +77,14 @@ class EmergencyForm(Form):
 
 
 def access_days() -> int:
-    """After how many days access by an appointment ends."""
+    """Return after how many days access through an appointment ends."""
     return context.settings().history_access_days
 
 
 def open_or_refuse(patient_id: UUID) -> Access:
-    """Why the reader may see the history, written down as a read of it.
+    """Return the reader's kind of access, and record it as an access event.
 
-    NotFound for others, as for a patient who does not exist; that is written down too.
+    Raise NotFound for others, as for a patient who does not exist, and audit the refusal.
     """
     found = context.write(
         lambda session: histories.open_history(
@@ -97,13 +97,13 @@ def open_or_refuse(patient_id: UUID) -> Access:
 
 
 def may_write(patient_id: UUID) -> None:
-    """Only who may add to the history goes on; a refusal is written down."""
+    """Refuse readers who may not add to the health record."""
     if _may_read(patient_id) not in WRITING:
         refuse(patient_id)
 
 
 def refuse(patient_id: UUID) -> NoReturn:
-    """Write down that the reader may not, and say that there is nothing."""
+    """Audit a refusal, and raise NotFound."""
     context.write(
         lambda session: histories.note_refusal(
             session, context.actor(), patient_id, now=context.now()
@@ -117,7 +117,7 @@ def refuse(patient_id: UUID) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A kind of entry: its form, its details, and what is said once it is kept."""
+    """Kind of entry: its form, its details, and the messages after saving."""
 
     form: type[Form]
     details: type[NoteDetails] | type[PrescriptionDetails]
@@ -180,8 +180,11 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
 
 
 def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | None = None) -> Form:
-    """A form for an entry, with the reader's appointments to choose from and the one that is most
-    likely meant; for ``appointment`` alone where one is given."""
+    """Return the form for an entry, with the reader's appointments as choices and the likeliest one
+    selected.
+
+    Given ``appointment``, it is the only choice.
+    """
     chosen = appointment.id if appointment else None
     own = [appointment] if appointment else own_appointments(patient_id)
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
@@ -196,8 +199,7 @@ def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | Non
 
 
 def own_appointments(patient_id: UUID) -> list[Appointment]:
-    """The latest appointments of the patient with the reader, those that have begun or soon
-    will."""
+    """Return the reader's latest appointments with the patient that have started or soon will."""
     return queries.appointments_with(
         context.reader(),
         patient_id,
@@ -209,7 +211,7 @@ def own_appointments(patient_id: UUID) -> list[Appointment]:
 
 
 def _likely(own: list[Appointment]) -> UUID | None:
-    """Who has arrived is there; else it is the appointment of these hours."""
+    """Return the appointment of a patient who has arrived, else a recent one."""
     here = [one for one in own if one.status is Status.ARRIVED]
     recent = [one for one in own if one.ends_at > context.now() - EARLY]
     return next((one.id for one in (*here, *recent)), None)
@@ -238,7 +240,7 @@ def _entry_page(
 @pages.route("/entries/<uuid:entry_id>/correct", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
-    """Correct what one recorded: a new entry, which points at the old one."""
+    """Correct one of the reader's entries: a new entry that points to the old one."""
     may_write(patient_id)
     old = commands.to_correct(
         context.reader(), context.actor(), entry_id, now=context.now(), access_days=access_days()
@@ -282,10 +284,10 @@ def _history(patient_id: UUID) -> str:
 @pages.route("/emergency", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def emergency(patient_id: UUID) -> ResponseReturnValue:
-    """What follows when a history is opened without an appointment; with a reason it is opened.
+    """Explain emergency access, and open the health record when a reason is given.
 
-    Only who found the patient by name and birth comes here, and who has booked an appointment for
-    them.
+    Only for practitioners who found the patient by name and date of birth, or who booked the
+    appointment themselves.
     """
     if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
@@ -314,7 +316,7 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
 
 
 def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
-    """The way to a history that is closed to the reader: why it is, and what opens it."""
+    """Render the page that explains why the health record is closed, and how to open it."""
     return render_template(
         "history/emergency.html",
         form=form or EmergencyForm(),
@@ -327,7 +329,8 @@ def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
 
 
 def waits_for(patient_id: UUID) -> Appointment | None:
-    """The next appointment of the patient that the reader made alone and that opens nothing yet."""
+    """Return the patient's next appointment that the reader booked alone and that does not give
+    access yet."""
     return queries.self_made(
         context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
     )
@@ -344,7 +347,8 @@ def _may_read(patient_id: UUID) -> Access | None:
 
 
 def found_token(patient_id: UUID) -> str:
-    """What shows for an hour that the reader found this patient by name and birth."""
+    """Return a token that proves for an hour that the reader found this patient by name and date of
+    birth."""
     content = [patient_id.hex, str(context.actor().practitioner_id)]
     return signing.sign_dated(context.settings().key(), _FOUND, content)
 
@@ -370,11 +374,11 @@ pages.add_app_template_filter(place_before)
 
 
 def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
-    """What history/_appointment.html shows on the page of an appointment; None for whom it is
-    nothing.
+    """Return the entries of an appointment for history/_appointment.html; None if the reader may
+    not see them.
 
-    The patient, and who cares for them, read what was recorded at it; the practitioner writes there
-    too. It is written down as a read of the history.
+    The patient and their carers may read them, the practitioner may add to them. This is recorded
+    as an access event.
     """
     patient_id = appointment.patient_id
     actor = context.actor()

@@ -40,7 +40,7 @@ AREA, PERSON = "area:", "person:"
 
 
 class ReferralForm(Form):
-    """To whom, found by a search, and the letter."""
+    """Addressee, found by a search, and the text."""
 
     q = StringField(_l("Name or area of expertise"))
     addressee = RadioField(_l("Refer to"))
@@ -48,7 +48,7 @@ class ReferralForm(Form):
 
 
 class AnswerForm(Form):
-    """What a specialist writes back."""
+    """Answer of a specialist."""
 
     answer = TextAreaField(_l("Your answer"))
 
@@ -59,7 +59,7 @@ class AnswerForm(Form):
 @pages.get("/referrals")
 @access.allow(access.PATIENTS | access.PRACTITIONERS)
 def listing() -> str:
-    """What a GP wrote, what a specialist was sent, or what a patient can book with."""
+    """List the referrals that a GP wrote, a specialist received, or a patient can book with."""
     session, now = context.reader(), context.now()
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
     side = _side()
@@ -81,7 +81,8 @@ def listing() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Which referrals concern the reader, as what, and by which states they are sifted."""
+    """Referrals that concern the reader, the reader's relation to them, and the states to filter
+    by."""
 
     part: Part
     where: tuple[Any, ...]
@@ -109,7 +110,7 @@ def _side() -> Side:
 @pages.route("/patients/<uuid:patient_id>/referrals/new", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def new(patient_id: UUID) -> ResponseReturnValue:
-    """Write a letter: save it as a draft, or send it."""
+    """Write a referral: save it as a draft, or send it."""
     session, actor, now = context.reader(), context.actor(), context.now()
     commands.may_write(session, actor, patient_id, now=now, access_days=_access_days())
     patient = directory.patient(session, patient_id)
@@ -134,7 +135,7 @@ def new(patient_id: UUID) -> ResponseReturnValue:
 @pages.route("/referrals/<uuid:referral_id>/edit", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit(referral_id: UUID) -> ResponseReturnValue:
-    """Change a draft, and perhaps send it."""
+    """Change a draft, and optionally send it."""
     letter = _letter_or_page(referral_id, Act.CHANGE)
     if not isinstance(letter, Letter):
         return letter
@@ -157,7 +158,6 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
 
 
 def _finds() -> bool:
-    """Whether the button was pressed that only looks for specialists."""
     return reading.text("act") == "find"
 
 
@@ -184,7 +184,7 @@ def _access_days() -> int:
 
 
 def _details(form: ReferralForm) -> ReferralDetails | None:
-    """What was typed; None with the errors, those of letter and addressee alike, in the form."""
+    """Return the typed details; None with all errors in the form."""
     addressee = _addressee(form.addressee.data or "")
     if addressee:
         return checked(form, ReferralDetails, **addressee)
@@ -194,14 +194,14 @@ def _details(form: ReferralForm) -> ReferralDetails | None:
 
 
 def _addressee(value: str) -> dict[str, str]:
-    """The details' own words for a choice of the form."""
+    """Return the details for a choice of the form."""
     if value.startswith(AREA):
         return {"expertise": value.removeprefix(AREA)}
     return {"practitioner_id": value.removeprefix(PERSON)} if value.startswith(PERSON) else {}
 
 
 def _value_of(referral: Referral) -> str:
-    """The form's word for to whom a draft is."""
+    """Return the form's value for the addressee of a draft."""
     return (
         f"{AREA}{referral.expertise}"
         if referral.expertise
@@ -218,7 +218,7 @@ def _letter_page(
 
 
 def _choices(form: ReferralForm) -> list[tuple[str, str]]:
-    """Areas and people that hold what was looked for, and whatever is chosen already."""
+    """Return matching areas and specialists, and the current choice."""
     session, text = context.reader(), (form.q.data or "").strip()[:200]
     chosen = form.addressee.data or ""
     areas = [one for one in queries.areas(session) if text.casefold() in one.casefold()]
@@ -240,7 +240,7 @@ def _person(found: queries.Specialist) -> str:
 
 
 def _named(session: Session, chosen: str) -> str:
-    """Whom a choice is that the search did not find again."""
+    """Return the label of a choice that the search did not find again."""
     if chosen.startswith(AREA):
         return _any(chosen.removeprefix(AREA))
     number = chosen.removeprefix(PERSON)
@@ -264,7 +264,7 @@ def _after(done: Done[Referral]) -> Response:
 @pages.get("/referrals/<uuid:referral_id>")
 @access.allow(access.PATIENTS | access.PRACTITIONERS)
 def show(referral_id: UUID) -> str:
-    """The letter, where it stands, and what this reader may do with it."""
+    """Show a referral with the available actions."""
     return _show(referral_id, AnswerForm())
 
 
@@ -287,7 +287,7 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
 
 
 def _author(letter: Letter) -> Practitioner | None:
-    """Who wrote the answer, or the newest of several."""
+    """Return the author of the latest answer."""
     known = letter.referral.answered_by
     if known is None:
         return None
@@ -295,7 +295,7 @@ def _author(letter: Letter) -> Practitioner | None:
 
 
 def _places(letter: Letter) -> list[Schedule]:
-    """Where the patient can book the specialist whom the letter names."""
+    """Return the schedules on which the patient can book the named specialist."""
     if letter.addressee is None or letter.state(context.now()) is not State.SENT:
         return []
     own = Schedule.practitioner_id == letter.addressee.id
@@ -305,7 +305,7 @@ def _places(letter: Letter) -> list[Schedule]:
 @pages.post("/referrals/<uuid:referral_id>/send")
 @access.allow(access.PRACTITIONERS)
 def send(referral_id: UUID) -> ResponseReturnValue:
-    """Send a draft as it stands."""
+    """Send a draft."""
     said = _("The referral is sent. The patient can book with it.")
     return _do(referral_id, lambda session: _send(session, referral_id), said)
 
@@ -313,7 +313,7 @@ def send(referral_id: UUID) -> ResponseReturnValue:
 @pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def revoke(referral_id: UUID) -> ResponseReturnValue:
-    """Take a letter back that nobody has used."""
+    """Revoke an unused referral, after confirmation."""
     letter = _letter_or_page(referral_id, Act.REVOKE)
     if not isinstance(letter, Letter):
         return letter
@@ -329,7 +329,7 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
 @pages.route("/referrals/<uuid:referral_id>/discard", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def discard(referral_id: UUID) -> ResponseReturnValue:
-    """Throw a draft away."""
+    """Delete a draft, after confirmation."""
     letter = _letter_or_page(referral_id, Act.DISCARD)
     if not isinstance(letter, Letter):
         return letter
@@ -345,7 +345,7 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
 @pages.post("/referrals/<uuid:referral_id>/answer")
 @access.allow(access.PRACTITIONERS)
 def answer(referral_id: UUID) -> ResponseReturnValue:
-    """Write back to the GP."""
+    """Send an answer to the GP."""
     form = AnswerForm()
     done = save(
         form,
@@ -361,7 +361,7 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
 
 
 def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
-    """A letter with which the reader can do this now; else its page, which says why not."""
+    """Return the referral if this action is allowed now; else its page with the reason."""
     actor, now = context.actor(), context.now()
     letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
     try:
@@ -374,7 +374,7 @@ def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue
 
 
 def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> ResponseReturnValue:
-    """Do it and show the letter; a refusal stands on its page too."""
+    """Run ``work`` and show the referral, with the reason if refused."""
     try:
         context.write(work)
     except (NotFound, Forbidden):
@@ -386,7 +386,7 @@ def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> Re
 
 
 def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
-    """The letter as it stands now, with the sentence why something cannot be done with it."""
+    """Render the referral with the reason for a refusal."""
     form = AnswerForm(formdata=None)
     form.form_errors.append(sentence_of(error))
     return _show(referral_id, form), status_of(error)

@@ -1,4 +1,4 @@
-"""Staff of departments register themselves, and administrators let them in."""
+"""Registration of department staff, and its approval by administrators."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -52,7 +52,7 @@ class StaffSignUpForm(Form):
 @pages.route("/sign-up/staff", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def sign_up() -> ResponseReturnValue:
-    """Register to work in a department; the answer is the same for known and unknown e-mails."""
+    """Register as department staff; the answer does not reveal known addresses."""
     if context.account_or_none():
         return redirect(url_for("dashboard.show"), 303)
     form = StaffSignUpForm()
@@ -83,7 +83,7 @@ def _details(form: StaffSignUpForm) -> StaffSignUp | None:
 
 
 class _Rest(StaffSignUp):
-    """The other fields, so that all that is wrong is said at once."""
+    """Remaining fields, so that all errors are shown at once."""
 
     centre_id: int = 0
 
@@ -93,7 +93,7 @@ def _is_key(text: str) -> bool:
 
 
 def _register(details: StaffSignUp) -> None:
-    """Make the account, or tell its owner that there is one; both take as long."""
+    """Create the account or notify its owner; both paths take equally long."""
     hashed = passwords.hash_new(
         details.password,
         details.name,
@@ -131,7 +131,7 @@ def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
 @pages.post("/admin/accounts/<uuid:account_id>/admit")
 @access.allow(access.ADMINS)
 def admit(account_id: UUID) -> ResponseReturnValue:
-    """Let in somebody who registered."""
+    """Approve a registration."""
 
     def work(session: Session) -> str:
         account = registration.admit(session, context.actor(), account_id, now=context.now())
@@ -145,7 +145,7 @@ def admit(account_id: UUID) -> ResponseReturnValue:
 @pages.route("/admin/accounts/<uuid:account_id>/decline", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def decline(account_id: UUID) -> ResponseReturnValue:
-    """Send somebody away who registered, after asking once."""
+    """Decline a registration, after confirmation."""
     waiting = {
         one.account.id: one for one in registration.waiting(context.reader(), context.actor())
     }

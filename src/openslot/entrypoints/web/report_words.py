@@ -1,4 +1,4 @@
-"""The reports in words: question, answer in a sentence, table and chart."""
+"""Reports in words: question, answer, table and chart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from openslot.reports.figures import Key, Wait, WaitKey
 from openslot.reports.rules import SERVICES, Group
 
 Cell = str | int | float | date | None
-"""A fraction is a share of one; None is what cannot be said."""
+"""A float is a share of one; None means that there is no value."""
 
 MOST_BARS = 12
 
 
 class Kind(StrEnum):
-    """The reports, in the order of the page."""
+    """Reports, in the order of the page."""
 
     BOOKINGS = "bookings"
     UTILISATION = "utilisation"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Drawing(NamedTuple):
-    """A chart, where there is anything to draw, and how many bars are left to the table."""
+    """Chart, if there is anything to draw, and the number of bars left to the table."""
 
     picture: Picture | None
     left_out: int = 0
@@ -41,7 +41,7 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One question with its answer. Without rows there is nothing to answer from."""
+    """Question with its answer; no rows means no data."""
 
     kind: Kind
     heading: str
@@ -54,22 +54,22 @@ class Report:
 
 
 def reports(found: Answers) -> list[Report]:
-    """All of them, in the reader's language."""
+    """Return all reports, in the reader's language."""
     return [write(found) for write in WRITERS.values()]
 
 
 def report(kind: Kind, found: Answers) -> Report:
-    """One of them."""
+    """Return one report."""
     return WRITERS[kind](found)
 
 
 def kind_name(kind: str) -> str:
-    """A profession, or what departments offer, as people read it."""
+    """Return the name of a profession, or of department services."""
     return str(_("Department services")) if kind == SERVICES else str(Profession(kind))
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as the page shows it."""
+    """Format a cell for the page."""
     if cell is None:
         return "–"
     if isinstance(cell, date):
@@ -80,7 +80,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def cell_value(cell: Cell) -> str:
-    """A cell as files carry it, for programs to reckon with."""
+    """Format a cell for files."""
     if cell is None:
         return ""
     if isinstance(cell, date):
@@ -284,7 +284,7 @@ WRITERS: dict[Kind, Callable[[Answers], Report]] = {
 
 
 def _filled(count: int, rows: Iterator[list[Cell]]) -> list[list[Cell]]:
-    """The rows; none where there was nothing to count in any of them."""
+    """Return the rows, or none if the total is zero."""
     return list(rows) if count else []
 
 
@@ -319,14 +319,14 @@ def _wait_labels(key: WaitKey, found: Answers) -> tuple[str, str]:
 
 
 def _drawn(found: Answers, bars: list[Bar], scale: Callable[[int], str]) -> Drawing:
-    """The chart of weeks beside each other, or of anything else below each other."""
+    """Return vertical bars for weeks, horizontal ones otherwise."""
     if found.question.group is not Group.WEEK:
         return _lying(bars)
     return Drawing(upright(bars, scale) if _is_drawable(bars) else None)
 
 
 def _lying(bars: list[Bar]) -> Drawing:
-    """The longest bars."""
+    """Return the longest bars."""
     kept = sorted(bars, key=lambda bar: -bar.reach)[:MOST_BARS]
     return Drawing(lying(kept) if _is_drawable(bars) else None, len(bars) - len(kept))
 

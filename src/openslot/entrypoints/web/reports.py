@@ -1,4 +1,4 @@
-"""Reports for people who run the network, and for practitioners about themselves."""
+"""Reports for administrators, and for practitioners about their own work."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -41,16 +41,16 @@ from openslot.reports.rules import (
 pages = Blueprint("reports", __name__, url_prefix="/reports")
 
 READERS = frozenset({Role.PRACTITIONER, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
-"""Those who run something, and those whose own work it is about."""
+"""Roles that run something, and practitioners, for their own work."""
 
 AT_FIRST = 12
-"""Weeks that are shown where nobody asked for others."""
+"""Weeks shown by default."""
 
 
 @pages.get("")
 @access.allow(READERS)
 def show() -> ResponseReturnValue:
-    """All reports on one page; a period that cannot be is refused beside its field."""
+    """Show all reports; an invalid period is refused beside its field."""
     scope = scope_of(context.actor())
     offers = queries.offers(context.reader(), scope)
     try:
@@ -63,7 +63,7 @@ def show() -> ResponseReturnValue:
 @pages.get("/<report_kind>.csv")
 @access.allow(READERS)
 def download(report_kind: str) -> Response:
-    """The table behind one report as a file."""
+    """Return the table of one report as CSV."""
     if report_kind not in set(Kind):
         raise NotFound
     scope = scope_of(context.actor())
@@ -87,7 +87,7 @@ def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
 
 
 def _period() -> Period:
-    """The dates of the address, else the weeks that it names, else the usual ones."""
+    """Return the dates in the address, else the number of weeks, else the default."""
     since, until = reading.optional_day("since"), reading.optional_day("until")
     today = context.now().astimezone(own_zone()).date()
     if since is None and until is None:
@@ -138,7 +138,7 @@ def _recent(weeks: int) -> Period:
 
 
 def _href(endpoint: str = "reports.show", period: Period | None = None, **more: Any) -> str:
-    """An address with the filter of this one."""
+    """Return an address with the current filter."""
     kept = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
     dates = {"since": str(period.first), "until": str(period.last)} if period else {}
     return url_for(endpoint, **{**kept, **dates, **more})
@@ -150,7 +150,7 @@ def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:
 
 
 def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]:
-    """What can be chosen between; a practitioner has one profession only."""
+    """Return the professions to filter by; a practitioner has only one."""
     if scope.practitioner_id is not None:
         return []
     return sorted(

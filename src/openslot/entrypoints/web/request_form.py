@@ -1,9 +1,8 @@
-"""Asking another department, changing what was asked, and proposing another time: a week of
-free starts, and a form beside it.
+"""Forms to request from a department, change a request, and propose another time.
 
-Whatever is pressed on the page sends the form: a time, the length, the arrows of the week and
-the search for a patient only show the page again, with all that was typed. It goes in the body
-and not in addresses, which are kept in histories and logs.
+Every button sends the form. A time, the length, the week and the patient search only show the page
+again with everything that was typed. It is sent in the body because addresses end up in browser
+histories and logs.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,15 +47,15 @@ from openslot.schedules.rules import Place
 pages = Blueprint("request_form", __name__)
 
 MOST_FOUND = 10
-"""So many patients are offered; who looks for more enters more."""
+"""Most patients offered; a longer search text narrows them down."""
 
 LOOKS = ("look", "find", "whom")
-"""The buttons that only show the page again: another week or length, and the patient."""
+"""Buttons that only show the page again: week, length and patient."""
 
 
 class RequestForm(Form):
-    """What is to be done, and how soon. ``request_id`` is what the request is to be called, so
-    that a form that is sent twice makes one."""
+    """Task and urgency. ``request_id`` is the id of the new request, so that a form that is sent
+    twice creates only one."""
 
     request_id = HiddenField(default=fresh_id)
     task = StringField(_l("What needs doing?"))
@@ -72,15 +71,15 @@ class RequestForm(Form):
 
 
 class ProposalForm(Form):
-    """A word about the other time."""
+    """Message with a proposed time."""
 
     answer = TextAreaField(_l("Message"))
 
 
 @dataclass(slots=True)
 class Page:
-    """What the page shows and does: ``url`` is its own address, ``found`` are the patients that
-    were looked for, and ``is_stale`` says that the request was changed since it was opened."""
+    """State of the page: ``url`` builds its address, ``found`` are the patients found, ``is_stale``
+    is true if the request was changed since the page was opened."""
 
     kind: str
     service: Service
@@ -98,7 +97,7 @@ class Page:
 
     @property
     def kept(self) -> Slot | None:
-        """The time that the request has already, which the week shows among the free ones."""
+        """Time that the request already has, to show among the free ones."""
         appointment = self.asked.appointment if self.asked else None
         if appointment is None:
             return None
@@ -113,7 +112,7 @@ class Page:
 @pages.route("/services/<int:service_id>/request", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def ask(service_id: int) -> ResponseReturnValue:
-    """Ask another department for a service, for a task or a patient."""
+    """Request a service from another department, for a patient or without one."""
     session, actor = context.reader(), context.actor()
     if actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
@@ -148,7 +147,7 @@ def ask(service_id: int) -> ResponseReturnValue:
 
 
 def _older(session: Session, service_id: int) -> ServiceRequest | None:
-    """The request of the reader's department that is asked again, where one is named."""
+    """Return the earlier request to repeat, if one is named."""
     older_id = reading.optional_id("again")
     if older_id is None:
         return None
@@ -159,14 +158,14 @@ def _older(session: Session, service_id: int) -> ServiceRequest | None:
 
 
 def _whom() -> UUID | None:
-    """For which patient: the one just chosen, else the one chosen before."""
+    """Return the patient just chosen, else the one chosen before."""
     if reading.text("whom") == "none":
         return None
     return reading.optional_id("whom") or reading.optional_id("patient")
 
 
 def _people(session: Session) -> Sequence[Patient] | None:
-    """The patients that were looked for; None unless somebody looks for one."""
+    """Return the patients that match the search; None without a search."""
     text = reading.text("who")[:200]
     if not text:
         return None
@@ -180,7 +179,7 @@ def _people(session: Session) -> Sequence[Patient] | None:
 @pages.route("/requests/<uuid:request_id>/amend", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def amend(request_id: UUID) -> ResponseReturnValue:
-    """Change what was asked for, or when."""
+    """Change a request or its time."""
     found = asked_for(request_id, Act.AMEND)
     if not isinstance(found, Asked):
         return found
@@ -206,7 +205,7 @@ def amend(request_id: UUID) -> ResponseReturnValue:
 @pages.route("/requests/<uuid:request_id>/propose", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def propose(request_id: UUID) -> ResponseReturnValue:
-    """Propose another time to the department that asks."""
+    """Propose another time to the requesting department."""
     found = asked_for(request_id, Act.PROPOSE)
     if not isinstance(found, Asked):
         return found
@@ -248,7 +247,7 @@ def _page_of(kind: str, found: Asked, form: Form) -> Page:
 
 
 def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
-    """The address of a page, with other arguments if need be."""
+    """Return a function that builds addresses of a page."""
     return lambda **changed: url_for(endpoint, **{**own, **changed})
 
 
@@ -256,10 +255,10 @@ Command = Callable[[Session, Any, datetime], ServiceRequest]
 
 
 def _answer(page: Page, kind: type[Details], command: Command, said: str) -> ResponseReturnValue:
-    """Show the page, or do the command with what was typed and the time that was chosen.
+    """Show the page, or run the command with what was typed and the selected time.
 
-    Pressing a time in the week posts the form too, with ``start``: it only chooses, and nothing
-    that was typed is lost. ``chosen`` is the time that the form is sent with.
+    A time pressed in the week arrives as ``start`` and is only selected; ``chosen`` is the time
+    that the form is sent with.
     """
     pressed = reading.optional_instant("start")
     page.start = pressed or reading.optional_instant("chosen") or page.start
@@ -274,7 +273,7 @@ def _answer(page: Page, kind: type[Details], command: Command, said: str) -> Res
 
 
 def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | int:
-    """What the command gave; the status of a refusal, which then stands in the form."""
+    """Return the result of the command, or the status of a refusal, which the form shows."""
     details, start = checked(page.form, kind), page.start
     if start is None:
         page.form.refuse(_("Choose a time."))
@@ -298,7 +297,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
 
 
 def _minutes(page: Page) -> int:
-    """The length that was chosen; by default as long as the service usually takes."""
+    """Return the selected length, by default the usual length of the service."""
     offered = lengths(page.place)
     chosen = reading.number("minutes", 0)
     if page.kind == "propose":
@@ -336,6 +335,6 @@ def _render(page: Page) -> str:
 
 
 def _version(page: Page) -> int:
-    """The version that the reader has seen: the newest once the page shows how it stands."""
+    """Return the version that the reader has seen: the newest if the page shows it."""
     newest = page.asked.request.version if page.asked else 0
     return newest if page.is_stale else seen_version() or newest

@@ -1,4 +1,4 @@
-"""Requests between departments: lists, one request with its moves, and whom to ask."""
+"""Requests between departments: lists, one request, and the departments to request from."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ from openslot.schedules.models import Schedule
 pages = Blueprint("requests", __name__)
 
 PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
-"""Those who belong to a centre."""
+"""Roles that belong to a centre."""
 
 PAGE_SIZE = 25
 LAST_PAGE = 1000
@@ -47,7 +47,7 @@ DAY_MINUTES = 24 * 60
 
 
 class Tab(StrEnum):
-    """Which requests a list shows."""
+    """Tabs of the list."""
 
     INCOMING = "incoming"
     OUTGOING = "outgoing"
@@ -59,13 +59,13 @@ class Tab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose requests the reader sees: those of a department, a centre, or the network."""
+    """Requests that the reader sees: of a department, a centre or the network."""
 
     department_id: int | None
     centre_id: int | None
 
     def condition(self, tab: Tab) -> tuple[queries.Condition, ...]:
-        """The requests of this scope that belong under a tab."""
+        """Return the conditions for the requests under a tab."""
         own = self.department_id
         if own is None:
             return () if self.centre_id is None else (queries.at_centre(self.centre_id),)
@@ -74,7 +74,7 @@ class Scope:
         return (queries.asked_by(own) if tab is Tab.OUTGOING else queries.concerning(own),)
 
     def figures(self, session: Session) -> Figures:
-        """What waits in this scope."""
+        """Return the number of open requests."""
         if self.department_id is None:
             return queries.figures_at(session, self.centre_id)
         return queries.figures(session, self.department_id)
@@ -83,7 +83,7 @@ class Scope:
 @pages.get("/requests")
 @access.allow(access.EDITORS)
 def listing() -> ResponseReturnValue:
-    """Requests to and from the reader's department, or of the centre or network that they run."""
+    """List requests of the reader's department, centre or network."""
     session, actor = context.reader(), context.actor()
     if actor.is_a(Role.STAFF) and actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
@@ -133,7 +133,6 @@ def _page(
 
 
 def _place(session: Session, actor: Actor) -> dict[str, object]:
-    """The department and centre whose requests these are."""
     department = (
         directory.department(session, actor.department_id, inactive=True)
         if actor.department_id
@@ -144,7 +143,7 @@ def _place(session: Session, actor: Actor) -> dict[str, object]:
 
 
 def waited(since: datetime, now: datetime) -> str:
-    """How long somebody has waited: "12 min", "2 h 10 min", "3 days"."""
+    """Format a waiting time: "12 min", "2 h 10 min", "3 days"."""
     minutes = max(0, int((now - since).total_seconds()) // 60)
     if minutes < DAY_MINUTES:
         return duration(minutes, short=True)
@@ -162,7 +161,7 @@ def _waited(since: datetime) -> str:
 @pages.get("/requests/<uuid:request_id>")
 @access.allow(access.EDITORS)
 def show(request_id: UUID) -> str:
-    """Everything about a request, and the moves that this reader may make now."""
+    """Show a request with the available actions."""
     return _show(request_id)
 
 
@@ -184,7 +183,6 @@ def _show(request_id: UUID, error: DomainError | None = None) -> str:
 
 
 def _titles() -> dict[str, str]:
-    """What the audit's words for acts read as."""
     return {
         "request.made": _("Requested"),
         "request.amended": _("Changed"),
@@ -202,7 +200,7 @@ Work = Callable[[Session], ServiceRequest]
 
 
 def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
-    """Do it and go back to where the reader was; a refusal stands on the request's page."""
+    """Run ``work`` and return to the previous page; a refusal is shown on the request's page."""
     try:
         context.write(work)
     except (NotFound, Forbidden):
@@ -214,14 +212,14 @@ def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
 
 
 def seen_version() -> int | None:
-    """The version of the request that the reader saw, so that nobody answers an older one."""
+    """Return the version of the request that the reader has seen."""
     return reading.number("version", 0) or None
 
 
 @pages.post("/requests/<uuid:request_id>/accept")
 @access.allow(access.EDITORS)
 def accept(request_id: UUID) -> ResponseReturnValue:
-    """Accept it at the time that is wanted."""
+    """Accept the request at the requested time."""
     version = seen_version()
     return _do(
         request_id,
@@ -235,7 +233,7 @@ def accept(request_id: UUID) -> ResponseReturnValue:
 @pages.post("/requests/<uuid:request_id>/agree")
 @access.allow(access.EDITORS)
 def agree(request_id: UUID) -> ResponseReturnValue:
-    """Take the time that was proposed."""
+    """Accept the proposed time."""
     version = seen_version()
     return _do(
         request_id,
@@ -249,7 +247,7 @@ def agree(request_id: UUID) -> ResponseReturnValue:
 @pages.post("/requests/<uuid:request_id>/complete")
 @access.allow(access.EDITORS)
 def complete(request_id: UUID) -> ResponseReturnValue:
-    """The consultation took place."""
+    """Mark the request as completed."""
     return _do(
         request_id,
         lambda session: commands.complete(session, context.actor(), request_id, now=context.now()),
@@ -260,7 +258,7 @@ def complete(request_id: UUID) -> ResponseReturnValue:
 @pages.post("/requests/<uuid:request_id>/rate")
 @access.allow(access.EDITORS)
 def rate(request_id: UUID) -> ResponseReturnValue:
-    """Give the consultation 1 to 5 stars."""
+    """Rate the consultation with 1 to 5 stars."""
     stars = reading.number("stars", 0)
     return _do(
         request_id,
@@ -272,7 +270,7 @@ def rate(request_id: UUID) -> ResponseReturnValue:
 
 
 def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
-    """A request that the reader may do this with now; else its page, which says why not."""
+    """Return the request if this action is allowed now; else its page with the reason."""
     found, part = request_for(context.reader(), context.actor(), request_id)
     try:
         check_act(act, found.standing, part, now=context.now())
@@ -284,7 +282,7 @@ def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
 
 
 class DeclineForm(Form):
-    """Why a request is declined."""
+    """Reason for declining."""
 
     answer = TextAreaField(_l("Reason"))
 
@@ -292,7 +290,7 @@ class DeclineForm(Form):
 @pages.route("/requests/<uuid:request_id>/decline", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def decline(request_id: UUID) -> ResponseReturnValue:
-    """Say no, and why."""
+    """Decline the request with a reason."""
     found = asked_for(request_id, Act.DECLINE)
     if not isinstance(found, Asked):
         return found
@@ -321,7 +319,7 @@ def decline(request_id: UUID) -> ResponseReturnValue:
 @pages.route("/requests/<uuid:request_id>/cancel", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def cancel(request_id: UUID) -> ResponseReturnValue:
-    """Take the request back, after asking once."""
+    """Cancel the request, after confirmation."""
     found = asked_for(request_id, Act.CANCEL)
     if not isinstance(found, Asked):
         return found
@@ -340,7 +338,7 @@ def cancel(request_id: UUID) -> ResponseReturnValue:
 @pages.get("/departments")
 @access.allow(PLACED)
 def departments() -> ResponseReturnValue:
-    """The other departments of one's centre, favourites first."""
+    """List the other departments of the reader's centre, favourites first."""
     session, actor = context.reader(), context.actor()
     if actor.centre_id is None:
         return redirect(url_for("dashboard.show"), 303)

@@ -1,4 +1,4 @@
-"""The way of every form: check what was typed, do the command, or show the form again."""
+"""Frame of all forms: check, run the command, or show the form again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _NAMELESS = frozenset(
         "Take out characters that cannot be seen, such as tabs.",
     }
 )
-"""Sentences that say nothing in the summary above a form unless they name the field."""
+"""Sentences that need the name of the field in the summary above a form."""
 
 _MISSING = {
     "answer": _l("Write an answer."),
@@ -44,12 +44,12 @@ _MISSING = {
     "task": _l("Say what needs doing."),
     "text": _l("Write a note."),
 }
-"""Sentences for empty fields, by the name of the field; a form may have its own."""
+"""Sentences for empty fields, by field name; a form can override them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T_co]):
-    """What the command gave."""
+    """Result of the command."""
 
     value: T_co
 
@@ -57,9 +57,9 @@ class Done(Generic[T_co]):
 def save(
     form: Form, kind: type[D], command: Callable[[Session, D], T], **more: Any
 ) -> Done[T] | int:
-    """Do the command with what was typed, and ``more``, as details of ``kind``.
+    """Check the form as details of ``kind``, with ``more`` added, and run the command.
 
-    The status of a refusal otherwise, which stands in the form.
+    Return the status of a refusal, which the form shows.
     """
     details = checked(form, kind, **more)
     if details is None:
@@ -68,7 +68,7 @@ def save(
 
 
 def checked(form: Form, kind: type[D], **more: Any) -> D | None:
-    """What was typed as details; None with the errors, by the fields' names, in the form."""
+    """Return the typed details; None with errors that name their fields."""
     details = form.details(kind, **more)
     for field in form:
         field.errors = [_with_field_name(form, field, sentence) for sentence in field.errors]
@@ -86,9 +86,9 @@ def _with_field_name(form: Form, field: Field, sentence: str) -> str:
 
 
 def do(form: Form, work: Callable[[Session], T]) -> Done[T] | int:
-    """Do ``work`` in a transaction; the status of a refusal, which then stands in the form.
+    """Run ``work`` in a transaction; return the status of a refusal, which the form shows.
 
-    Raises what no correction of the form would change: NotFound, and Forbidden without a field.
+    Raise what the form cannot correct: NotFound, and Forbidden without a field.
     """
     try:
         return Done(context.write(work))

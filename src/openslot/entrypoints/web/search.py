@@ -1,4 +1,4 @@
-"""The start page and the search."""
+"""Start page and search."""
 
 from typing import Any, get_args
 
@@ -18,7 +18,7 @@ pages = Blueprint("search", __name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TIMES_SHOWN = 12
-"""Over all that was asked for of a result; how many of each fit a card the page knows."""
+"""Most times read for a result; the template knows how many fit on a card."""
 
 LAST_PAGE = 500
 
@@ -26,7 +26,7 @@ LAST_PAGE = 500
 @pages.get("/")
 @access.allow(access.ANYONE)
 def home() -> str:
-    """One search box, and what the network is."""
+    """Show the search box and the soonest times."""
     soonest = Search(
         order=Order.EARLIEST,
         kinds=frozenset({"practitioner"}),
@@ -47,7 +47,7 @@ def home() -> str:
 @pages.get("/search")
 @access.allow(access.ANYONE)
 def results() -> str:
-    """Ranked, paged results with ratings and the next free times."""
+    """Show ranked, paged results with ratings and free times."""
     limits.search(context.actor())
     search = _search()
     booker, carried = whom.booker(), whom.carried()
@@ -99,9 +99,9 @@ def _find(search: Search, booker: Booker) -> Results:
 
 
 def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
-    """The results to whom the patient, or whom the patient cares for, has a usable referral.
+    """Return the results for which the patient has a usable referral.
 
-    Those who work with patients do not learn of referrals here.
+    Only for patients and their carers: the care team does not learn of referrals here.
     """
     if booker.whom is None or not booker.actor.acts_for(booker.whom.patient_id):
         return frozenset()
@@ -114,7 +114,7 @@ def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
 
 
 def _page_url(**changed: Any) -> str:
-    """This search with some arguments changed; another order begins at page 1."""
+    """Return the address of this search with some arguments changed, back on page 1."""
     arguments: dict[str, Any] = {
         key: values
         for key, values in request.args.lists()
@@ -138,6 +138,6 @@ def _professions() -> list[str]:
 
 
 def _zones(found: Results) -> list[str]:
-    """The time zones of the times on the page; one of them is said once, several beside each."""
+    """Return the time zones on the page; several are shown beside each time."""
     zones = {slot.start.tzinfo for result in found.items for slot in result.slots}
     return sorted(map(str, zones))

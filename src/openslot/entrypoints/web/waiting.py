@@ -1,4 +1,4 @@
-"""The waiting list: what one waits for, and the form to wait for more."""
+"""The waiting list, and the form to join it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ USUAL_MINUTES = 30
 
 
 class Option(NamedTuple):
-    """Something to wait for: how the form names it, and in words."""
+    """Form value and label of something to wait for."""
 
     value: str
     label: str
@@ -49,8 +49,7 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """What the form offers to wait for, where the page came from: ``zone`` is whose days are
-    meant, ``lengths`` are those of the schedules."""
+    """Choices of the form; ``zone`` is the zone of the days, ``lengths`` are in minutes."""
 
     options: Sequence[Option]
     zone: ZoneInfo
@@ -62,7 +61,7 @@ class Offering:
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
-    """What the reader waits for, and at their place who waits for what."""
+    """List the reader's own entries and, for the care team, the entries at their place."""
     session, actor = context.reader(), context.actor()
     patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
     department = actor.department_id if actor.is_a(Role.STAFF) else None
@@ -79,7 +78,7 @@ def listing() -> str:
 
 
 def described(listed: Sequence[Listed]) -> dict[str, object]:
-    """What entries are for in words, and the offers that are open; at most five statements."""
+    """Return labels, zones and open offers of the entries, with at most five statements."""
     session = context.reader()
     entries = [one.entry for one in listed]
     offers: dict[UUID, Offered] = {}
@@ -105,7 +104,7 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
 def _zone_of(
     one: Listed, subjects: Sequence[Schedule], centres: Mapping[UUID, frozenset[int]]
 ) -> ZoneInfo:
-    """The time zone of the first place that an entry is for."""
+    """Return the time zone of the first centre that matches an entry."""
     entry = one.entry
     for subject in subjects:
         person = subject.practitioner.id if subject.practitioner else None
@@ -121,14 +120,14 @@ def _zone_of(
 @pages.get("/new")
 @access.allow(access.SIGNED_IN)
 def ask() -> Response:
-    """The form, for what the address names."""
+    """Show the form."""
     return _form(None, ())
 
 
 @pages.post("/new")
 @access.allow(access.SIGNED_IN)
 def join() -> BaseResponse:
-    """Wait, or be shown the times that are free already."""
+    """Join the waiting list, or show times that are already free."""
     try:
         details = _details()
         found = _free_for(details)
@@ -148,7 +147,7 @@ def join() -> BaseResponse:
 @pages.post("/<entry_id>/leave")
 @access.allow(access.SIGNED_IN)
 def leave(entry_id: str) -> BaseResponse:
-    """Wait no longer."""
+    """Leave the waiting list."""
     try:
         context.write(
             lambda session: waiting.leave(
@@ -172,7 +171,7 @@ def _free_for(details: WaitingDetails) -> list[Slot]:
 
 
 def _bookable(found: Sequence[Slot]) -> list[Slot]:
-    """Those of the times that the reader can book themselves."""
+    """Return the times that the reader can book themselves."""
     booker, ids = whom.booker(), {slot.schedule_id for slot in found}
     if not ids:
         return []
@@ -181,7 +180,7 @@ def _bookable(found: Sequence[Slot]) -> list[Slot]:
 
 
 def _details() -> WaitingDetails:
-    """What was typed; days are those of the place."""
+    """Return the typed details; days are in the zone of the centre."""
     offering = _offering()
     kind, _colon, value = reading.text("scope").partition(":")
     name, _colon, centre = value.partition(":")
@@ -249,7 +248,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
 
 
 def _people() -> list[Patient]:
-    """Whom a patient may wait for: themselves, and those they care for."""
+    """Return the people a patient can add: themselves and their dependents."""
     actor = context.actor()
     if actor.patient_id is None:
         return []
@@ -263,7 +262,7 @@ def _patient_id() -> UUID | None:
 
 
 def _patient() -> Patient | None:
-    """Whom it is for, as far as it is known."""
+    """Return the patient, if one is chosen."""
     patient_id = _patient_id()
     if patient_id is None:
         return None
@@ -271,7 +270,7 @@ def _patient() -> Patient | None:
 
 
 def _offering() -> Offering:
-    """What the address, or the form that came back, names."""
+    """Return the choices for the schedule, appointment or profession in the request."""
     appointment_id = reading.optional_id("appointment")
     if appointment_id is not None:
         appointment, _part = appointment_for(context.reader(), context.actor(), appointment_id)
@@ -285,7 +284,8 @@ def _offering() -> Offering:
 
 
 def _around(schedule_id: int, appointment: Appointment | None) -> Offering:
-    """A schedule, its practitioner anywhere, and others of the profession at the centre."""
+    """Offer a schedule, its practitioner at other centres, and others of the profession at the
+    centre."""
     [subject] = _subjects(Schedule.id == schedule_id)
     person, centre = subject.practitioner, subject.centre
     zone = ZoneInfo(centre.time_zone)
@@ -335,26 +335,26 @@ def _of_profession() -> Offering:
 
 
 def _chosen(names: Mapping[int, Centre]) -> list[Centre]:
-    """The centres that are ticked in the form; none means any."""
+    """Return the selected centres; none means any."""
     ticked = set(request.form.getlist("centre"))
     return [centre for key, centre in names.items() if str(key) in ticked]
 
 
 def _zone_at(zones: Collection[str]) -> ZoneInfo:
-    """Whose days are meant: those of the centres, or the reader's where these differ."""
+    """Return the zone of the centres, or the reader's if the centres differ."""
     only = set(zones)
     return ZoneInfo(only.pop()) if len(only) == 1 else own_zone()
 
 
 def _lengths(subjects: Collection[Schedule]) -> list[int]:
-    """The lengths that an appointment of one or another of the schedules can have."""
+    """Return the appointment lengths of all these schedules."""
     return sorted(
         {one.slot_minutes * count for one in subjects for count in range(1, one.max_slots + 1)}
     )
 
 
 def _usual(offering: Offering) -> int:
-    """The length that is chosen to begin with: half an hour, or the next longer one."""
+    """Return the default length: half an hour, or the next longer one."""
     return next((one for one in offering.lengths if one >= USUAL_MINUTES), offering.lengths[-1])
 
 
