@@ -96,7 +96,7 @@ def sign_in() -> ResponseReturnValue:
 
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
     if isinstance(error, NotConfirmed) and limits.may_mail(email):
-        # The password was right: the owner has perhaps lost the mail, so here is another.
+        # The password was right, so the owner may have lost the first mail.
         context.write(lambda session: _confirm_again(session, email))
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
         error = AwaitingApproval()

@@ -140,7 +140,7 @@ def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
     details = checked(form, StaffDetails)
     if details is None:
         return NOT_UNDERSTOOD
-    # Nobody knows this password: the account opens with the link only.
+    # A random password that is never shown: only the link opens the account.
     hashed = passwords.hash_password(
         secrets.token_urlsafe(32), time_cost=context.settings().password_iterations
     )

@@ -127,7 +127,7 @@ def deactivate(department_id: int) -> ResponseReturnValue:
     )
 
 
-# Staff who have no department yet
+# Staff without a department
 
 
 class TemplateForm(Form):

@@ -72,7 +72,7 @@ def new() -> ResponseReturnValue:
 
 
 def _create(form: WebhookForm) -> Done[Endpoint] | int:
-    # The name service may be slow, and a reader holds SQLite's writers back.
+    # DNS may be slow, and an open reader blocks SQLite's writers.
     context.close_reader()
     try:
         target = find(form.url.data or "", context.settings().webhook_networks)

@@ -40,7 +40,7 @@ BEGINNINGS: Mapping[Group, tuple[str, ...]] = {
 }
 """Prefixes of the actions in each group."""
 
-# Lazily, so that each reader reads them in their own language.
+# Lazy, because each reader has their own language.
 TITLES: Mapping[str, str] = {
     "appointment.held": _l("Held a time"),
     "appointment.booked": _l("Booked an appointment"),

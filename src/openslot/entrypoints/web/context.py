@@ -48,7 +48,7 @@ __all__ = [
 
 def write(work: Callable[[Session], T]) -> T:
     """Run ``work`` in its own transaction; it may be called several times."""
-    # Who asks is read before the reader is closed, which a write does.
+    # A write closes the reader, so the actor is read first.
     actor()
     return write_now(work)
 

@@ -34,7 +34,7 @@ def show(problem: Problem) -> BaseResponse:
         answer.content_type = "application/problem+json"
         return answer
     if isinstance(problem.cause, BadHost | SecurityError):
-        # A page has links, which there are none of under a host that is not ours.
+        # Under an unknown host no links can be built, so there is no page.
         return Response(problem.sentence, problem.status, mimetype="text/plain")
     if isinstance(problem.cause, Unauthenticated) and request.method == "GET":
         target = request.full_path.rstrip("?")

@@ -89,7 +89,7 @@ def _common(patient_id: UUID) -> dict[str, Any]:
     }
 
 
-# Who read it
+# Access log
 
 
 @pages.get("/reads")
@@ -155,7 +155,7 @@ def _by_day(looks: Sequence[Look]) -> list[Reading]:
     return [Reading(own[0], len(own)) for _key, found in groups for own in [list(found)]]
 
 
-# To take with one
+# Downloads
 
 
 @pages.get("/<uuid:patient_id>/export.json")

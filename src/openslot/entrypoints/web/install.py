@@ -106,8 +106,8 @@ def install(app: Flask, settings: Settings) -> None:
     """Register all pages, filters and hooks."""
     app.config.update(
         BABEL_DEFAULT_LOCALE=settings.locale,
-        # PUT and DELETE cannot be sent by a form of another site, and a script of one is
-        # stopped by the browser, which asks us first and is told nothing.
+        # Forms of other sites cannot send PUT or DELETE, and browsers stop their scripts
+        # because no preflight request is allowed.
         WTF_CSRF_METHODS={"POST", "PATCH"},
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
@@ -144,7 +144,7 @@ def static_url(name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _static_url(_root: str, name: str) -> str:
-    # Icons alone ask for it hundreds of times a page; where the app is mounted decides.
+    # Cached, because icons alone use it hundreds of times a page; it depends on the mount point.
     return url_for("static", filename=name, v=_fingerprint(name))
 
 

@@ -66,7 +66,7 @@ def optional_instant(name: str) -> datetime | None:
     if not found:
         return None
     try:
-        # A plus sign that was not escaped arrives as a space.
+        # An unescaped plus sign arrives as a space.
         instant = datetime.fromisoformat(found.replace(" ", "+"))
     except ValueError:
         raise Malformed(

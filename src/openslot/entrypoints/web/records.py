@@ -73,7 +73,7 @@ class EmergencyForm(Form):
     reason = TextAreaField(_l("Why do you need this health record now?"))
 
 
-# Who may
+# Access
 
 
 def access_days() -> int:
@@ -189,7 +189,7 @@ def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | Non
     own = [appointment] if appointment else own_appointments(patient_id)
     form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
     for field in form:
-        # Forms for both kinds may stand on one page.
+        # A page may have a form for each kind.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
         *((str(one.id), _named(one)) for one in own),
@@ -278,7 +278,7 @@ def _history(patient_id: UUID) -> str:
     return url_for("patients.show", patient_id=patient_id)
 
 
-# Emergencies
+# Emergency access
 
 
 @pages.route("/emergency", methods=["GET", "POST"])
@@ -367,7 +367,7 @@ def _to_history(patient_id: UUID) -> Response:
     return redirect(_history(patient_id), 303)
 
 
-# On pages
+# On the page of an appointment
 
 
 pages.add_app_template_filter(place_before)

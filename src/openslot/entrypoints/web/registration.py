@@ -125,7 +125,7 @@ def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
     return page, status
 
 
-# Letting in
+# Approval
 
 
 @pages.post("/admin/accounts/<uuid:account_id>/admit")

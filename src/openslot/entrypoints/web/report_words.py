@@ -358,7 +358,7 @@ def _hundredths(value: int) -> str:
     return str(format_percent(value / 100, "#,##0%"))
 
 
-# Words
+# Formatting
 
 
 def _percent(share: float) -> str:

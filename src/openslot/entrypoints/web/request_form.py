@@ -278,7 +278,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
     if start is None:
         page.form.refuse(_("Choose a time."))
     if page.found is not None:
-        # Enter in the field sends the form too: nobody is to be asked without the patient.
+        # Enter in the search field sends the form: do not request without the patient.
         page.form.refuse(_("Choose a patient from the list, or clear the search field."))
     if details is None or start is None or page.found is not None:
         return NOT_UNDERSTOOD

@@ -332,7 +332,7 @@ def cancel(request_id: UUID) -> ResponseReturnValue:
     )
 
 
-# Whom to ask
+# Departments
 
 
 @pages.get("/departments")

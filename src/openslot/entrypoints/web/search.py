@@ -118,7 +118,7 @@ def _page_url(**changed: Any) -> str:
     arguments: dict[str, Any] = {
         key: values
         for key, values in request.args.lists()
-        # What begins so is no argument of ours, and would tell url_for how to write the address.
+        # url_for treats names with a leading underscore as its own options.
         if key not in ("page", *changed) and not key.startswith("_")
     }
     return url_for("search.results", **arguments, **changed)

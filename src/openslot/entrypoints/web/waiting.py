@@ -244,7 +244,7 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     return Response(page, status_of(error) if error else 200)
 
 
-# Whom, and what for
+# Patient and choices
 
 
 def _people() -> list[Patient]:
