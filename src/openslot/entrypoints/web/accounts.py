@@ -185,9 +185,11 @@ def _tell_owner(session: Session, email: str) -> None:
         account_mail.send_known(session, account)
 
 
-def _hash(password: str, *known: str) -> str:
+def _hash(password: str, *personal_words: str) -> str:
     """Hash a password: slow on purpose, so never inside a transaction."""
-    return passwords.hash_new(password, *known, time_cost=context.settings().password_iterations)
+    return passwords.hash_new(
+        password, *personal_words, time_cost=context.settings().password_iterations
+    )
 
 
 def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
@@ -293,7 +295,7 @@ def _origin(account: Account) -> Origin:
 
 
 def _after_link(account: Account) -> str:
-    known = context.account_or_none()
-    if known and known.id == account.id:
+    reader = context.account_or_none()
+    if reader and reader.id == account.id:
         return url_for("profile.show")
     return url_for("accounts.sign_in", email=account.email)

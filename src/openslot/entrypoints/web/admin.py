@@ -62,10 +62,10 @@ class CentreForm(Form):
 def centres() -> str:
     """List all centres, or only the one that the reader administers."""
     actor = context.actor()
-    found = queries.centres(context.reader(), inactive=True)
+    shown = queries.centres(context.reader(), inactive=True)
     if not actor.is_a(Role.NETWORK_ADMIN):
-        found = [centre for centre in found if centre.id == actor.centre_id]
-    return render_template("admin/centres.html", centres=found)
+        shown = [centre for centre in shown if centre.id == actor.centre_id]
+    return render_template("admin/centres.html", centres=shown)
 
 
 @pages.get("/admin/centres/<int:centre_id>")
@@ -74,14 +74,17 @@ def centre(centre_id: int) -> str:
     """Show a centre with its departments, practitioners and closures."""
     may_run_centre(context.actor(), centre_id)
     session, now = context.reader(), context.now()
-    found = queries.centre(session, centre_id, inactive=True)
+    centre_row = queries.centre(session, centre_id, inactive=True)
     departments = queries.departments(session, centre_id, inactive=True)
-    services = queries.services(session, [one.id for one in departments])
+    services = queries.services(session, [department.id for department in departments])
     return render_template(
         "admin/centre.html",
-        centre=found,
+        centre=centre_row,
         departments=departments,
-        counts={one.id: sum(s.department_id == one.id for s in services) for one in departments},
+        counts={
+            department.id: sum(s.department_id == department.id for s in services)
+            for department in departments
+        },
         working=schedules.subjects(
             session, Schedule.centre_id == centre_id, Schedule.practitioner_id.is_not(None)
         ),
@@ -118,21 +121,21 @@ def _create(session: Session, details: CentreDetails) -> Centre:
 def edit_centre(centre_id: int) -> ResponseReturnValue:
     """Change a centre's details."""
     editor = editor_of_centre(context.actor(), centre_id)
-    found = queries.centre(context.reader(), centre_id, inactive=True)
-    form = CentreForm(obj=found)
-    kept = form.leave_out(CentreDetails, editor, found)
+    centre = queries.centre(context.reader(), centre_id, inactive=True)
+    form = CentreForm(obj=centre)
+    unchanged = form.leave_out(CentreDetails, editor, centre)
     status: Done[Centre] | int = SHOWN
     if request.method == "POST":
         status = save(
             form,
             CentreDetails,
             lambda session, details: _change(session, centre_id, details),
-            **kept,
+            **unchanged,
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin.centre", centre_id=centre_id), 303)
-    return _centre_page(form, status, heading=_("Change centre"), centre=found)
+    return _centre_page(form, status, heading=_("Change centre"), centre=centre)
 
 
 def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
@@ -148,10 +151,10 @@ def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
 @access.allow(access.NETWORK_ADMINS)
 def deactivate(centre_id: int) -> ResponseReturnValue:
     """Deactivate or reactivate a centre, after confirmation."""
-    found = queries.centre(context.reader(), centre_id, inactive=True)
+    centre_row = queries.centre(context.reader(), centre_id, inactive=True)
     return confirm_active(
-        found.name,
-        found.active,
+        centre_row.name,
+        centre_row.active,
         url_for("admin.centre", centre_id=centre_id),
         lambda session, active: deactivate_centre(
             session, context.actor(), centre_id, active=active, now=context.now()
@@ -186,14 +189,14 @@ def choose_department() -> ResponseReturnValue:
 def outbox() -> str:
     """List the mails, newest first."""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found = messages.messages(
+    mails = messages.messages(
         context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
     )
     return render_template(
         "admin/outbox.html",
-        mails=found[:MAILS_SHOWN],
+        mails=mails[:MAILS_SHOWN],
         number=number,
-        is_last=len(found) <= MAILS_SHOWN,
+        is_last=len(mails) <= MAILS_SHOWN,
         zone=own_zone(),
         has_server=bool(context.settings().smtp_host),
     )
@@ -207,10 +210,10 @@ def mail(message_id: UUID) -> str:
     Its text is shown only if it was kept here for want of a mail server. Each reading is audited,
     because the text may contain a link to an account.
     """
-    found = context.reader().get(OutboxMessage, message_id)
-    if found is None or found.topic != MAIL:
+    message = context.reader().get(OutboxMessage, message_id)
+    if message is None or message.topic != MAIL:
         raise NotFound
-    is_kept = found.state == State.KEPT
+    is_kept = message.state == State.KEPT
     if is_kept:
         origin, now = context.actor().origin, context.now()
         context.write(
@@ -218,4 +221,4 @@ def mail(message_id: UUID) -> str:
                 session, "mail.read", f"mail:{message_id}", by=origin, now=now
             )
         )
-    return render_template("admin/mail.html", mail=found, is_kept=is_kept, zone=own_zone())
+    return render_template("admin/mail.html", mail=message, is_kept=is_kept, zone=own_zone())

@@ -58,10 +58,10 @@ def listing() -> str:
     text = reading.text("q")[:200]
     role = reading.text("role") if reading.text("role") in set(Role) else ""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found, total = _found(text, role, (number - 1) * PAGE_SIZE)
+    accounts, total = _matching_accounts(text, role, (number - 1) * PAGE_SIZE)
     return render_template(
         "admin/accounts.html",
-        accounts=found,
+        accounts=accounts,
         total=total,
         text=text,
         role=role,
@@ -72,7 +72,7 @@ def listing() -> str:
     )
 
 
-def _found(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
+def _matching_accounts(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
     session, actor = context.reader(), context.actor()
     if actor.is_a(Role.NETWORK_ADMIN):
         return identities.accounts(session, text=text, role=role, limit=PAGE_SIZE, offset=offset)
@@ -121,8 +121,8 @@ def new() -> ResponseReturnValue:
 def _offer(form: AccountForm) -> None:
     """Set the choices; centre administrators create only staff of their own centre."""
     session, everywhere = context.reader(), context.actor().is_a(Role.NETWORK_ADMIN)
-    offered = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
-    form.role.choices = {role.value: role_names()[role] for role in offered}
+    roles = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
+    form.role.choices = {role.value: role_names()[role] for role in roles}
     form.role.data = form.role.data or Role.STAFF.value
     centres = own_centres()
     empty = {"": _("None")} if everywhere else {}
@@ -187,18 +187,18 @@ def switch(account_id: UUID) -> ResponseReturnValue:
     """Deactivate or reactivate an account, after confirmation."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
     form = Form()
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     status: Done[None] | int = SHOWN
     if request.method == "POST":
         status = do(
             form,
             lambda session: staff.set_account_active(
-                session, context.actor(), account_id, active=wanted, now=context.now()
+                session, context.actor(), account_id, active=active, now=context.now()
             ),
         )
     if isinstance(status, Done):
         flash(
-            _("The account is reactivated.") if wanted else _("The account is deactivated."),
+            _("The account is reactivated.") if active else _("The account is deactivated."),
             "good",
         )
         return redirect(url_for("admin_accounts.show", account_id=account_id), 303)

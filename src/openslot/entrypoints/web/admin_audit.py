@@ -59,14 +59,14 @@ class Filter:
 
     def arguments(self) -> dict[str, Any]:
         """Return the filter as query arguments."""
-        given = {
+        values = {
             "person": self.person,
             "group": self.group,
             "subject": self.subject,
             "since": self.since.isoformat() if self.since else "",
             "until": self.until.isoformat() if self.until else "",
         }
-        return {name: str(value) for name, value in given.items() if value}
+        return {name: str(value) for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +87,23 @@ class Row:
 @access.allow(access.ADMINS)
 def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
-    session, wanted = context.reader(), _filter()
-    scope = oversight.scope_of(session, context.actor(), wanted.subject or None)
-    found = trail.trail(session, _wanted(wanted, scope), after=_place(), limit=PAGE_SIZE + 1)
-    rows = list(_rows(session, found[:PAGE_SIZE], scope))
-    last = rows[-1].event if len(found) > PAGE_SIZE else None
+    session, chosen = context.reader(), _filter()
+    scope = oversight.scope_of(session, context.actor(), chosen.subject or None)
+    events = trail.trail(
+        session, _search_terms(chosen, scope), after=_cursor(), limit=PAGE_SIZE + 1
+    )
+    rows = list(_rows(session, events[:PAGE_SIZE], scope))
+    last = rows[-1].event if len(events) > PAGE_SIZE else None
     return render_template(
         "admin/audit.html",
         rows=rows,
-        wanted=wanted,
+        wanted=chosen,
         groups=group_names(),
         zone=own_zone(),
-        is_first=_place() is None,
-        older=_href(wanted, before=_written(last)) if last else None,
-        newest=_href(wanted),
-        file=url_for("admin_audit.download", **wanted.arguments()),
+        is_first=_cursor() is None,
+        older=_href(chosen, before=_cursor_text(last)) if last else None,
+        newest=_href(chosen),
+        file=url_for("admin_audit.download", **chosen.arguments()),
         about=lambda subject: url_for("admin_audit.listing", subject=subject),
         state=sealing.state(session),
         is_network=scope is None,
@@ -112,9 +114,9 @@ def listing() -> str:
 @access.allow(access.ADMINS)
 def download() -> Response:
     """Return the matching events as CSV, at most MOST_ROWS."""
-    wanted = _filter()
-    scope = oversight.scope_of(context.reader(), context.actor(), wanted.subject or None)
-    rows = _file(_wanted(wanted, scope))
+    chosen = _filter()
+    scope = oversight.scope_of(context.reader(), context.actor(), chosen.subject or None)
+    rows = _file(_search_terms(chosen, scope))
     context.close_reader()  # none is held open while the file is carried away
     response = Response(stream_with_context(rows), mimetype="text/csv")
     day = context.now().astimezone(own_zone()).date().isoformat()
@@ -135,20 +137,20 @@ def _filter() -> Filter:
     )
 
 
-def _wanted(wanted: Filter, scope: Scope | None) -> Wanted:
+def _search_terms(chosen: Filter, scope: Scope | None) -> Wanted:
     people = None
-    if wanted.person:
-        known, _count = identities.accounts(
-            context.reader(), text=wanted.person, limit=MOST_PEOPLE, offset=0
+    if chosen.person:
+        accounts, _count = identities.accounts(
+            context.reader(), text=chosen.person, limit=MOST_PEOPLE, offset=0
         )
-        people = frozenset(account.id for account in known)
+        people = frozenset(account.id for account in accounts)
     zone = own_zone()
     return Wanted(
-        beginnings=BEGINNINGS[wanted.group],
+        beginnings=BEGINNINGS[chosen.group],
         accounts=people,
-        subject=wanted.subject or None,
-        since=_midnight(wanted.since, zone) if wanted.since else None,
-        until=_midnight(wanted.until + timedelta(days=1), zone) if wanted.until else None,
+        subject=chosen.subject or None,
+        since=_midnight(chosen.since, zone) if chosen.since else None,
+        until=_midnight(chosen.until + timedelta(days=1), zone) if chosen.until else None,
         scope=scope,
     )
 
@@ -157,7 +159,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _place() -> Place | None:
+def _cursor() -> Place | None:
     """Return the keyset cursor from the address."""
     written = reading.text("before")
     if not written:
@@ -169,12 +171,12 @@ def _place() -> Place | None:
         raise Malformed from None
 
 
-def _written(event: AuditEvent) -> str:
+def _cursor_text(event: AuditEvent) -> str:
     return f"{event.at.astimezone(UTC).replace(tzinfo=None).isoformat()}_{event.id}"
 
 
-def _href(wanted: Filter, **more: Any) -> str:
-    return url_for("admin_audit.listing", **wanted.arguments(), **more)
+def _href(chosen: Filter, **more: Any) -> str:
+    return url_for("admin_audit.listing", **chosen.arguments(), **more)
 
 
 def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -> Iterator[Row]:
@@ -187,7 +189,7 @@ def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -
         kind = event.subject.partition(":")[0]
         yield Row(
             event=event,
-            who=_who(event, account),
+            who=_actor_name(event, account),
             role=roles[Role(account.role)] if account else "",
             what=act(event),
             kind=kinds.get(kind, kind),
@@ -198,10 +200,10 @@ def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -
 
 
 def _people(session: Session, events: Iterable[AuditEvent]) -> dict[UUID, Account]:
-    return identities.by_ids(session, {one.account_id for one in events if one.account_id})
+    return identities.by_ids(session, {event.account_id for event in events if event.account_id})
 
 
-def _who(event: AuditEvent, account: Account | None) -> str:
+def _actor_name(event: AuditEvent, account: Account | None) -> str:
     """Return the name of the actor, or a description if there is none."""
     if account:
         return account.name

@@ -60,11 +60,11 @@ class ClosureForm(Form):
         return _instant(first, starts, zone), _instant(last, ends, zone)
 
     def _day(self, name: str) -> date | None:
-        found: date | None = self[name].data
-        if found is None or not EARLIEST <= found <= LATEST:
+        day: date | None = self[name].data
+        if day is None or not EARLIEST <= day <= LATEST:
             self.refuse(_("Enter a date such as 2026-11-23."), name)
             return None
-        return found
+        return day
 
     def _minutes(self, name: str, default: int) -> int | None:
         text = (self[name].data or "").strip()
@@ -93,16 +93,16 @@ def listing(centre_id: int) -> ResponseReturnValue:
     if request.method == "POST":
         status = _close(form, centre)
     if isinstance(status, Done):
-        _tell(status.value)
+        _flash_result(status.value)
         return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
     now = context.now()
-    found = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
+    closures = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
     zone = ZoneInfo(centre.time_zone)
     page = render_template(
         "admin/closures.html",
         form=form,
         centre=centre,
-        closures=[(one, _whole_days(one, zone)) for one in found],
+        closures=[(closure, _whole_days(closure, zone)) for closure in closures],
     )
     return page, status
 
@@ -135,7 +135,7 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
     return do(form, close)
 
 
-def _tell(closure: Closure) -> None:
+def _flash_result(closure: Closure) -> None:
     flash(_("The closure is added. This time can no longer be booked."), "good")
     inside = count_for(
         context.reader(),

@@ -46,24 +46,24 @@ def show(department_id: int) -> str:
 def department_page(department_id: int) -> str:
     """Render the page of a department that the reader may edit."""
     session, actor = context.reader(), context.actor()
-    found = editable(department_id)
-    places = schedules.places(session, Schedule.centre_id == found.centre_id, inactive=True)
+    department = editable(department_id)
+    places = schedules.places(session, Schedule.centre_id == department.centre_id, inactive=True)
     bookable = schedules.by_service(session, department_id)
     return render_template(
         "admin/department.html",
-        department=found,
-        centre=queries.centre(session, found.centre_id, inactive=True),
+        department=department,
+        centre=queries.centre(session, department.centre_id, inactive=True),
         services=queries.services(session, [department_id], inactive=True),
         places={service: places[key] for service, key in bookable.items()},
-        runs_centre=runs_centre(actor, found.centre_id),
+        runs_centre=runs_centre(actor, department.centre_id),
     )
 
 
 def editable(department_id: int) -> Department:
     """Return a department that the reader may edit; raise Forbidden otherwise."""
-    found = queries.department(context.reader(), department_id, inactive=True)
-    may_edit_department(context.actor(), found.centre_id, department_id)
-    return found
+    department = queries.department(context.reader(), department_id, inactive=True)
+    may_edit_department(context.actor(), department.centre_id, department_id)
+    return department
 
 
 @pages.route("/admin/centres/<int:centre_id>/departments/new", methods=["GET", "POST"])
@@ -95,8 +95,8 @@ def _create(session: Session, centre_id: int, details: DepartmentDetails) -> Dep
 @access.allow(access.EDITORS)
 def edit(department_id: int) -> ResponseReturnValue:
     """Change a department's details."""
-    found = editable(department_id)
-    form = DepartmentForm(obj=found)
+    department = editable(department_id)
+    form = DepartmentForm(obj=department)
     status: Done[Department] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -109,18 +109,18 @@ def edit(department_id: int) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin_departments.show", department_id=department_id), 303)
-    return render_template("admin/department_form.html", form=form, department=found), status
+    return render_template("admin/department_form.html", form=form, department=department), status
 
 
 @pages.route("/admin/departments/<int:department_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(department_id: int) -> ResponseReturnValue:
     """Deactivate or reactivate a department, after confirmation."""
-    found = editable(department_id)
+    department = editable(department_id)
     return confirm_active(
-        found.name,
-        found.active,
-        url_for("admin.centre", centre_id=found.centre_id),
+        department.name,
+        department.active,
+        url_for("admin.centre", centre_id=department.centre_id),
         lambda session, active: deactivate_department(
             session, context.actor(), department_id, active=active, now=context.now()
         ),
@@ -139,12 +139,12 @@ class TemplateForm(Form):
     def offer(self) -> None:
         """Set the choices."""
         self.template.choices = {"": _("Choose a type")} | {
-            one.key: _(
+            template.key: _(
                 "%(name)s, with %(services)s",
-                name=one.name,
-                services=listing([service.name for service in one.services]),
+                name=template.name,
+                services=listing([service.name for service in template.services]),
             )
-            for one in TEMPLATES.values()
+            for template in TEMPLATES.values()
         }
 
 

@@ -44,7 +44,7 @@ def upload() -> ResponseReturnValue:
     form = ImportForm(time_zone=context.settings().time_zone)
     if request.method == "GET":
         return _page(form)
-    files = _chosen(form)
+    files = _readable_files(form)
     if form.time_zone.data not in zone_names():
         form.refuse(_("Choose a time zone such as Australia/Sydney."), "time_zone")
     if form.errors or not files:
@@ -56,7 +56,7 @@ def upload() -> ResponseReturnValue:
     return _page(form, outcome=outcome)
 
 
-def _chosen(form: ImportForm) -> list[FileStorage]:
+def _readable_files(form: ImportForm) -> list[FileStorage]:
     """Return the readable files; problems with the choice are added to the form."""
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files or len(files) > MOST_FILES:
@@ -70,7 +70,7 @@ def _chosen(form: ImportForm) -> list[FileStorage]:
 
 def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
-        paths = [_kept(file, Path(folder), number) for number, file in enumerate(files)]
+        paths = [_saved_file(file, Path(folder), number) for number, file in enumerate(files)]
         return import_paths(
             context.database(),
             context.settings(),
@@ -82,7 +82,7 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
         )
 
 
-def _kept(file: FileStorage, folder: Path, number: int) -> Path:
+def _saved_file(file: FileStorage, folder: Path, number: int) -> Path:
     """Save a file under its own name, made safe, because the report of problems names it."""
     own = folder / str(number)
     own.mkdir()

@@ -98,7 +98,9 @@ def _make(session: Session, details: KeyDetails) -> tuple[ApiKey, str]:
 @access.allow(access.NETWORK_ADMINS)
 def end(key_id: UUID) -> ResponseReturnValue:
     """Revoke a key, after confirmation."""
-    key = next((one for one in queries.keys(context.reader()) if one.id == key_id), None)
+    key = next(
+        (candidate for candidate in queries.keys(context.reader()) if candidate.id == key_id), None
+    )
     if key is None:
         raise NotFound
     if request.method == "POST":

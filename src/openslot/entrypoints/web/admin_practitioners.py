@@ -62,10 +62,10 @@ def listing() -> str:
     """List practitioners by name: all, or only those of the reader's centre."""
     text = reading.text("q")[:200]
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found, total = _found(text, number)
+    practitioners, total = _matching_practitioners(text, number)
     return render_template(
         "admin/practitioners.html",
-        practitioners=found,
+        practitioners=practitioners,
         total=total,
         text=text,
         number=number,
@@ -73,15 +73,15 @@ def listing() -> str:
     )
 
 
-def _found(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
+def _matching_practitioners(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
     session, actor = context.reader(), context.actor()
     offset = (number - 1) * PAGE_SIZE
     if actor.is_a(Role.NETWORK_ADMIN):
         return queries.practitioners(session, text=text, limit=PAGE_SIZE, offset=offset)
-    here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
-    own = [one.practitioner for one in here if one.practitioner]
-    fitting = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
-    return fitting[offset : offset + PAGE_SIZE], len(fitting)
+    schedules_here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
+    own = [one.practitioner for one in schedules_here if one.practitioner]
+    matching = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
+    return matching[offset : offset + PAGE_SIZE], len(matching)
 
 
 @pages.get("/admin/practitioners/<int:practitioner_id>")
@@ -96,7 +96,7 @@ def show(practitioner_id: int) -> str:
         subjects=schedules.subjects(session, Schedule.practitioner_id == practitioner_id),
         places=schedules.practitioner_places(session, practitioner_id),
         runs_all=runs_every(actor, centre_ids),
-        free_centres=[one for one in own_centres() if one.id not in centre_ids],
+        free_centres=[centre for centre in own_centres() if centre.id not in centre_ids],
         runs=lambda centre_id: actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == centre_id,
     )
 
@@ -114,9 +114,9 @@ def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
 
 def own_centres() -> list[Centre]:
     """Return the active centres that the reader runs."""
-    actor, found = context.actor(), queries.centres(context.reader())
+    actor, centres = context.actor(), queries.centres(context.reader())
     everywhere = actor.is_a(Role.NETWORK_ADMIN)
-    return [one for one in found if everywhere or one.id == actor.centre_id]
+    return [centre for centre in centres if everywhere or centre.id == actor.centre_id]
 
 
 @pages.route("/admin/practitioners/new", methods=["GET", "POST"])
@@ -125,7 +125,7 @@ def new() -> ResponseReturnValue:
     """Add a practitioner with their first centre and hours."""
     form = NewPractitionerForm()
     form.offer()
-    form.centre_id.choices = {str(one.id): one.name for one in own_centres()}
+    form.centre_id.choices = {str(centre.id): centre.name for centre in own_centres()}
     form.centre_id.data = form.centre_id.data or reading.text("centre_id")
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
@@ -186,7 +186,7 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
-        return redirect(_home(practitioner_id), 303)
+        return redirect(_practitioner_url(practitioner_id), 303)
     return render_template("admin/practitioner_form.html", form=form, person=person), status
 
 
@@ -199,12 +199,12 @@ def deactivate(practitioner_id: int) -> ResponseReturnValue:
     return confirm_active(
         person.name,
         person.active,
-        _home(practitioner_id),
+        _practitioner_url(practitioner_id),
         lambda session, active: deactivate_practitioner(
             session, context.actor(), practitioner_id, active=active, now=context.now()
         ),
     )
 
 
-def _home(practitioner_id: int) -> str:
+def _practitioner_url(practitioner_id: int) -> str:
     return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

@@ -39,13 +39,15 @@ def new(practitioner_id: int) -> ResponseReturnValue:
     taken = schedules.centre_ids_of(context.reader(), practitioner_id)
     form = NewScheduleForm()
     form.offer()
-    form.centre_id.choices = {str(one.id): one.name for one in own_centres() if one.id not in taken}
+    form.centre_id.choices = {
+        str(centre.id): centre.name for centre in own_centres() if centre.id not in taken
+    }
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
     status = _open(form, hours, practitioner_id) if posted else SHOWN
     if isinstance(status, Done):
         flash(_("%(name)s can be booked there now.", name=person.name), "good")
-        return redirect(_home(practitioner_id), 303)
+        return redirect(_practitioner_url(practitioner_id), 303)
     page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
     return page, status
 
@@ -133,8 +135,8 @@ def deactivate(schedule_id: int) -> ResponseReturnValue:
 
 
 def _back(subject: Schedule) -> str:
-    return _home(subject.practitioner_id)
+    return _practitioner_url(subject.practitioner_id)
 
 
-def _home(practitioner_id: int | None) -> str:
+def _practitioner_url(practitioner_id: int | None) -> str:
     return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

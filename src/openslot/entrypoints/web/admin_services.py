@@ -154,8 +154,8 @@ def _set_schedule(
 
 
 def _schedule_of(session: Session, service_id: int) -> Schedule | None:
-    found = schedules.subjects(session, Schedule.service_id == service_id)
-    return found[0] if found else None
+    rows = schedules.subjects(session, Schedule.service_id == service_id)
+    return rows[0] if rows else None
 
 
 def _hours(now: Iterable[Period]) -> HoursForm:

@@ -113,15 +113,15 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The events are saved."), "good")
         return redirect(_page_of(endpoint_id), 303)
-    found = _deliveries(endpoint_id)
+    deliveries = _deliveries(endpoint_id)
     page = render_template(
         "admin/webhook.html",
         endpoint=endpoint,
         form=form,
         event_names=event_names(),
         as_sent=_as_sent,
-        deliveries=found[:PAGE_SIZE],
-        older=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
+        deliveries=deliveries[:PAGE_SIZE],
+        older=deliveries[PAGE_SIZE - 1].id if len(deliveries) > PAGE_SIZE else None,
         is_first="after" not in request.args,
         zone=own_zone(),
         now=context.now(),
@@ -137,8 +137,8 @@ def _as_sent(payload: Mapping[str, Any]) -> str:
 def _deliveries(endpoint_id: UUID) -> list[Delivery]:
     """Return a page of deliveries, newest first, after the one that the address names."""
     session, behind = context.reader(), reading.optional_id("after")
-    known = queries.delivery(session, behind, of=endpoint_id) if behind else None
-    after = (known[0].created_at, known[0].id) if known else None
+    previous = queries.delivery(session, behind, of=endpoint_id) if behind else None
+    after = (previous[0].created_at, previous[0].id) if previous else None
     return list(queries.deliveries(session, endpoint_id, after=after, limit=PAGE_SIZE + 1))
 
 
@@ -172,15 +172,15 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
 def switch(endpoint_id: UUID) -> ResponseReturnValue:
     """Deactivate or reactivate a webhook, after confirmation."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     if request.method == "POST":
         context.write(
             lambda session: commands.set_active(
-                session, context.actor(), endpoint_id, active=wanted, now=context.now()
+                session, context.actor(), endpoint_id, active=active, now=context.now()
             )
         )
         flash(
-            _("The webhook is reactivated.") if wanted else _("The webhook is deactivated."),
+            _("The webhook is reactivated.") if active else _("The webhook is deactivated."),
             "good",
         )
         return redirect(_page_of(endpoint_id), 303)

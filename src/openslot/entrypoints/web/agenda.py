@@ -107,27 +107,27 @@ def agenda(
     """
     listed = list(places)
     drawn = [_day(day, zone, listed, appointments, absences) for day in days]
-    firm = [
+    fixed = [
         block
         for day in drawn
-        for block in (*day.open_parts, *(one for one in day.blocks if one.appointment))
+        for block in (*day.open_parts, *(block for block in day.blocks if block.appointment))
     ]
-    first = min((block.start for block in firm), default=USUAL[0]) // 60 * 60
-    last = -(-max((block.end for block in firm), default=USUAL[1]) // 60) * 60
-    kept = tuple(_clipped(day, first, last) for day in drawn)
-    return Agenda(kept, first, last)
+    first = min((block.start for block in fixed), default=USUAL[0]) // 60 * 60
+    last = -(-max((block.end for block in fixed), default=USUAL[1]) // 60) * 60
+    shown_days = tuple(_clipped(day, first, last) for day in drawn)
+    return Agenda(shown_days, first, last)
 
 
 def current_appointment(appointments: Sequence[Appointment], now: datetime) -> Appointment | None:
     """Return the appointment whose patient has arrived, else the one that is due now."""
-    here = [appointment for appointment in appointments if appointment.status is Status.ARRIVED]
+    arrived = [appointment for appointment in appointments if appointment.status is Status.ARRIVED]
     due = [
         appointment
         for appointment in appointments
         if appointment.status is Status.BOOKED
         and appointment.starts_at <= now < appointment.ends_at
     ]
-    return next(iter(here + due), None)
+    return next(iter(arrived + due), None)
 
 
 def _day(
@@ -139,9 +139,12 @@ def _day(
 ) -> AgendaDay:
     parts, centres = _open_parts(day, zone, places)
     blocks = [
-        Block(*_minutes(day, zone, one.starts_at, one.ends_at), appointment=one)
-        for one in appointments
-        if one.starts_at.astimezone(zone).date() == day
+        Block(
+            *_minutes(day, zone, appointment.starts_at, appointment.ends_at),
+            appointment=appointment,
+        )
+        for appointment in appointments
+        if appointment.starts_at.astimezone(zone).date() == day
     ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
@@ -160,10 +163,10 @@ def _open_parts(
     own = whole_days([day], zone, window)
     open_, names = 0, []
     for place, name in places:
-        here = opening(place.hours, place.zone, window) & own
-        if here and name not in names:
+        open_here = opening(place.hours, place.zone, window) & own
+        if open_here and name not in names:
             names.append(name)
-        open_ |= here
+        open_ |= open_here
     parts = [
         Block(*_minutes(day, zone, instant_of(span.start), instant_of(span.end)))
         for span in spans_of(open_, window)
@@ -191,5 +194,5 @@ def _clipped(day: AgendaDay, first: int, last: int) -> AgendaDay:
         for block in day.blocks
     ]
     return AgendaDay(
-        day.date, day.centres, day.open_parts, tuple(one for one in blocks if one.minutes > 0)
+        day.date, day.centres, day.open_parts, tuple(block for block in blocks if block.minutes > 0)
     )

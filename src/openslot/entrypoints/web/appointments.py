@@ -56,13 +56,13 @@ def show(appointment_id: UUID) -> str:
         letter=letter,
         offers=open_for_appointment(session, appointment.id, now=now),
         token=token,
-        asked=_asked(appointment),
+        asked=_department_request(appointment),
         history=history if part is not Part.PATIENT else [],
-        **_news(appointment),
+        **_confirmation_flags(appointment),
     )
 
 
-def _news(appointment: Appointment) -> dict[str, bool]:
+def _confirmation_flags(appointment: Appointment) -> dict[str, bool]:
     just_booked = reading.text("booked") == "1" and appointment.status is Status.BOOKED
     return {"just_booked": just_booked, "written": just_booked and written_to(appointment)}
 
@@ -165,10 +165,16 @@ def move(appointment_id: UUID) -> BaseResponse:
     return _to_appointment(appointment_id)
 
 
-def _asked(appointment: Appointment) -> Asked | None:
+def _department_request(appointment: Appointment) -> Asked | None:
     """Return the department request behind the appointment, if the reader may see it."""
-    asked = of_appointment(context.reader(), appointment.id) if appointment.service else None
-    return asked if asked and request_part(context.actor(), asked.standing) else None
+    department_request = (
+        of_appointment(context.reader(), appointment.id) if appointment.service else None
+    )
+    return (
+        department_request
+        if department_request and request_part(context.actor(), department_request.standing)
+        else None
+    )
 
 
 def _letter(appointment: Appointment, part: Part) -> Letter | None:
@@ -201,7 +207,7 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     schedule_id = reading.number("schedule", 0) or appointment.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
-    elsewhere = _elsewhere(appointment, part)
+    elsewhere = _schedules_to_move_to(appointment, part)
     page = render_template(
         "appointments/move.html",
         **_common(appointment, part),
@@ -219,7 +225,7 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
             },
         ),
         chosen=chosen,
-        place_of={one.id: one for one in elsewhere}.get(schedule_id),
+        place_of={schedule.id: schedule for schedule in elsewhere}.get(schedule_id),
         problem=sentence_of(error) if error else None,
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
         elsewhere=elsewhere,
@@ -247,13 +253,13 @@ def _whom(appointment: Appointment) -> ForWhom | None:
     """Return the patient without this appointment, so that its own day stays free for it."""
     if appointment.patient is None:
         return None
-    found = for_whom(context.reader(), appointment.patient.id)
-    if found is None or appointment.one_a_day is None:
-        return found and found._replace(keys=frozenset())
-    return found.without(appointment.one_a_day)
+    patient = for_whom(context.reader(), appointment.patient.id)
+    if patient is None or appointment.one_a_day is None:
+        return patient and patient._replace(keys=frozenset())
+    return patient.without(appointment.one_a_day)
 
 
-def _elsewhere(appointment: Appointment, part: Part) -> list[Schedule]:
+def _schedules_to_move_to(appointment: Appointment, part: Part) -> list[Schedule]:
     """Return the schedules to which the reader may move the appointment: its own, and those of its
     practitioner at other centres."""
     actor, own = context.actor(), Schedule.id == appointment.schedule.id

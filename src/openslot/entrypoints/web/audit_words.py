@@ -210,7 +210,7 @@ def details(event: AuditEvent) -> str:
         if name == "role" and value in set(Role):
             parts.append(role_names()[Role(value)])
         elif isinstance(value, list):
-            parts.append(", ".join(str(one) for one in value))
+            parts.append(", ".join(str(item) for item in value))
         elif value is not None:
             parts.append(str(value))
     return "; ".join(parts)

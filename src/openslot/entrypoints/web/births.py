@@ -32,8 +32,8 @@ class BirthField(StringField):  # type: ignore[misc] # the library carries no ty
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        known = self.data
-        return str(born(known)) if isinstance(known, date) else ""
+        day = self.data
+        return str(born(day)) if isinstance(day, date) else ""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Parse the typed text."""
@@ -70,13 +70,13 @@ def _from_numbers(numbers: list[str], locale: Locale) -> date | None:
         return None
     if len(numbers[0]) == 4:
         return _date(numbers[0], int(numbers[1]), int(numbers[2]))
-    one, two = int(numbers[0]), int(numbers[1])
-    day, month = (one, two) if _day_first(locale) else (two, one)
+    first, second = int(numbers[0]), int(numbers[1])
+    day, month = (first, second) if _day_first(locale) else (second, first)
     return _date(numbers[2], month, day) or _date(numbers[2], day, month)
 
 
 def _from_words(numbers: list[str], words: list[str], locale: Locale) -> date | None:
-    months = {found for word in words if (found := _month(word, locale))}
+    months = {month for word in words if (month := _month(word, locale))}
     years = [number for number in numbers if len(number) == 4]
     days = [number for number in numbers if len(number) < 3]
     if (len(months), len(years), len(days)) != (1, 1, 1):
@@ -86,7 +86,7 @@ def _from_words(numbers: list[str], words: list[str], locale: Locale) -> date | 
 
 def _month(word: str, locale: Locale) -> int | None:
     """Return the number of the month with this name, or with a unique name that starts like it."""
-    names = [name for known in (locale, ENGLISH) for name in _month_names(known)]
+    names = [name for language in (locale, ENGLISH) for name in _month_names(language)]
     fitting = {number for number, name in names if name == word}
     if not fitting and len(word) >= 3:
         fitting = {number for number, name in names if name.startswith(word)}

@@ -81,10 +81,10 @@ def look(schedule_id: int) -> BaseResponse:
     held = _appointment_of(context.reader(), context.actor(), hold_id) if hold_id else None
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
-            kept = _kept_again(held)
+            held_again = _renewed_hold(held)
         except DomainError as error:
             return _page(schedule_id, status=status_of(error), error=error)
-        return redirect(f"{form.address(schedule_id, hold=kept.id, start=None)}#week", 303)
+        return redirect(f"{form.address(schedule_id, hold=held_again.id, start=None)}#week", 303)
     if reading.text("reason") or reading.text("priority") == Priority.URGENT:
         return _page(schedule_id, status=200)
     return redirect(f"{form.address(schedule_id, hold=None)}#week", 303)
@@ -96,11 +96,11 @@ def hold(schedule_id: int) -> BaseResponse:
     """Hold the selected time, and return to the form."""
     booking_request = form.booking_request(schedule_id)
     try:
-        kept = context.write(lambda session: _hold(session, booking_request))
+        held = context.write(lambda session: _hold(session, booking_request))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
     address = form.address(
-        schedule_id, hold=kept.id, start=None, week=None, minutes=booking_request.minutes
+        schedule_id, hold=held.id, start=None, week=None, minutes=booking_request.minutes
     )
     return redirect(f"{address}#booking", 303)
 
@@ -129,15 +129,15 @@ def _hold(session: Session, booking_request: BookingRequest) -> Appointment:
         actor,
         booking_request,
         now=now,
-        keep=_keep(),
+        keep=_hold_duration(),
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _kept_again(held: Appointment) -> Appointment:
+def _renewed_hold(held: Appointment) -> Appointment:
     """Return the hold for the patient named in the form, with the typed text."""
     if held.patient_id == whom.patient_id():
-        return context.write(lambda session: _with_words(session, held.id))
+        return context.write(lambda session: _with_typed_text(session, held.id))
     booking_request = form.booking_request(held.schedule_id)
     return context.write(lambda session: _hold(session, booking_request))
 
@@ -166,8 +166,8 @@ def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | 
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
     booked = appointment
-    asked = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
-    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == asked
+    requested = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
+    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == requested
     return booked.id if same else None
 
 
@@ -195,34 +195,34 @@ def _release_other_hold(
 def extend(hold_id: str) -> BaseResponse:
     """Extend the hold, keeping what was typed."""
     try:
-        kept = context.write(lambda session: _extended(session, read_id(hold_id)))
+        held = context.write(lambda session: _extended(session, read_id(hold_id)))
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
-    address = form.address(kept.schedule_id, hold=kept.id, start=None, week=None)
+    address = form.address(held.schedule_id, hold=held.id, start=None, week=None)
     return redirect(f"{address}#booking", 303)
 
 
 def _extended(session: Session, hold_id: UUID) -> Appointment:
     actor, now = context.actor(), context.now()
-    kept = booking.extend_hold(
+    held = booking.extend_hold(
         session,
         actor,
         hold_id,
         now=now,
-        keep=_keep(),
+        keep=_hold_duration(),
         limit=context.settings().hold_extensions,
     )
-    return _with_words(session, kept.id)
+    return _with_typed_text(session, held.id)
 
 
-def _with_words(session: Session, hold_id: UUID) -> Appointment:
+def _with_typed_text(session: Session, hold_id: UUID) -> Appointment:
     """Store the typed text with the hold, so that the page finds it again."""
-    kept = booking.appointment_for(session, context.actor(), hold_id)[0]
+    held = booking.appointment_for(session, context.actor(), hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
-    priority = reading.option("priority", Priority, Priority(kept.priority))
-    if (reason or None, priority) == (kept.reason, kept.priority):
-        return kept
+    priority = reading.option("priority", Priority, Priority(held.priority))
+    if (reason or None, priority) == (held.reason, held.priority):
+        return held
     return booking.amend(
         session,
         context.actor(),
@@ -247,7 +247,7 @@ def release(hold_id: str) -> BaseResponse:
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
 
-def _keep() -> timedelta:
+def _hold_duration() -> timedelta:
     return timedelta(minutes=context.settings().hold_minutes)
 
 
@@ -277,7 +277,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
-        gone=None if chosen else _gone(session, place, booker, error),
+        gone=None if chosen else _unavailable_time(session, place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
         reason=reading.text("reason") or (held.reason if held else None) or "",
@@ -292,7 +292,9 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     return Response(page, status)
 
 
-def _gone(session: Session, place: Place, booker: Booker, error: DomainError | None) -> Gone | None:
+def _unavailable_time(
+    session: Session, place: Place, booker: Booker, error: DomainError | None
+) -> Gone | None:
     """Return the selected time if it cannot be booked, with the nearest free times."""
     start = form.pressed()
     if start is None or not (error is None or isinstance(error, SlotTaken)):
@@ -336,7 +338,9 @@ def _people(session: Session, actor: Actor) -> list[Patient]:
     """Return the people a patient can book for, the reader first; empty without dependents."""
     if actor.patient_id is None or not actor.dependents:
         return []
-    cared_for = [one for one, _link in directory.dependents_of(session, actor.patient_id)]
+    cared_for = [
+        dependent for dependent, _link in directory.dependents_of(session, actor.patient_id)
+    ]
     return [directory.patient(session, actor.patient_id), *cared_for]
 
 

@@ -76,7 +76,7 @@ def hours() -> str:
 @access.allow(access.PRACTITIONERS)
 def edit_hours(schedule_id: int) -> ResponseReturnValue:
     """Change the reader's weekly hours at a centre; existing appointments stay."""
-    subject = next((one for one in _subjects() if one.id == schedule_id), None)
+    subject = next((schedule for schedule in _subjects() if schedule.id == schedule_id), None)
     if subject is None:
         raise NotFound
     if request.method == "GET":
@@ -148,4 +148,8 @@ def _shown(drawn: Agenda, view: View) -> Sequence[AgendaDay]:
 
 def _today(appointments: list[Appointment], zone: ZoneInfo, now: datetime) -> list[Appointment]:
     today = now.astimezone(zone).date()
-    return [one for one in appointments if one.starts_at.astimezone(zone).date() == today]
+    return [
+        appointment
+        for appointment in appointments
+        if appointment.starts_at.astimezone(zone).date() == today
+    ]

@@ -109,11 +109,11 @@ def lying(bars: Sequence[Bar]) -> Picture:
             for y, bar in placed
             if (bar.dashed or 0) > (bar.solid or 0)
         ],
-        texts=[text for y, bar in placed for text in _named(y - 6, bar)],
+        texts=[text for y, bar in placed for text in _label_and_value(y - 6, bar)],
     )
 
 
-def _named(y: float, bar: Bar) -> Iterator[Text]:
+def _label_and_value(y: float, bar: Bar) -> Iterator[Text]:
     name = bar.label if len(bar.label) <= MOST_LETTERS else f"{bar.label[: MOST_LETTERS - 1]}…"
     yield Text(0, y, "start", name)
     yield Text(WIDTH, y, "end", bar.text)
@@ -133,10 +133,10 @@ def _days(bars: Sequence[Bar], slot: float) -> Iterator[Text]:
 
 def _step(highest: float) -> int:
     """Return a round step that reaches ``highest`` in about LINES steps."""
-    wanted, power = max(1.0, highest / LINES), 1
-    while power * 10 <= wanted:
+    smallest, power = max(1.0, highest / LINES), 1
+    while power * 10 <= smallest:
         power *= 10
-    return next(power * times for times in (1, 2, 5, 10) if power * times >= wanted)
+    return next(power * times for times in (1, 2, 5, 10) if power * times >= smallest)
 
 
 def _round(value: float) -> float:

@@ -21,12 +21,12 @@ def confirm_active(
     """
     form = Form()
     status: Done[None] | int = SHOWN
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     if request.method == "POST":
-        status = do(form, lambda session: work(session, wanted))
+        status = do(form, lambda session: work(session, active))
     if isinstance(status, Done):
-        said = _("%(name)s can be booked again.") if wanted else _("%(name)s is deactivated.")
-        flash(said % {"name": name}, "good")
+        message = _("%(name)s can be booked again.") if active else _("%(name)s is deactivated.")
+        flash(message % {"name": name}, "good")
         return redirect(back, 303)
     page = render_template(
         "admin/deactivate.html", form=form, name=name, is_active=is_active, back=back

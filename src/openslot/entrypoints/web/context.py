@@ -85,10 +85,10 @@ def _account_of_session() -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str) or request.endpoint in STATIC:
         return None
-    found = identity.account_of_token(reader(), settings(), token, now=now())
-    if found is None:
+    account_and_session = identity.account_of_token(reader(), settings(), token, now=now())
+    if account_and_session is None:
         return None
-    account, row = found
+    account, row = account_and_session
     if identity.is_stale(row, now=now()):
         database().run(lambda rows: identity.touch_session(rows, token, now=now()))
     return account
@@ -101,6 +101,6 @@ def account() -> Account:
 
 def reader_zone() -> ZoneInfo | None:
     """Return the time zone of the reader's device or account, or None if unknown."""
-    known = account_or_none()
-    name = unquote(request.cookies.get("tz", "")) or (known.time_zone if known else None)
+    signed_in = account_or_none()
+    name = unquote(request.cookies.get("tz", "")) or (signed_in.time_zone if signed_in else None)
     return ZoneInfo(name) if name in known_zones() else None

@@ -118,8 +118,8 @@ def _password() -> str:
 
 
 def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
-    known = directory.patient(context.reader(), patient_id)
-    details = _merged(PatientDetails, known, values)
+    patient = directory.patient(context.reader(), patient_id)
+    details = _merged(PatientDetails, patient, values)
     return _written(
         PatientDetails,
         lambda session: own.change_own_patient(
@@ -129,8 +129,8 @@ def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change_practitioner(practitioner_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    known = directory.practitioner(context.reader(), practitioner_id, inactive=True)
-    details = _merged(PractitionerDetails, known, values)
+    practitioner = directory.practitioner(context.reader(), practitioner_id, inactive=True)
+    details = _merged(PractitionerDetails, practitioner, values)
     return _written(
         PractitionerDetails,
         lambda session: change_practitioner(
@@ -150,11 +150,11 @@ def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _merged(kind: type[D], known: object, values: dict[str, Any]) -> D:
+def _merged(kind: type[D], current: object, values: dict[str, Any]) -> D:
     """Return the current details updated with the sent values."""
-    now = {name: getattr(known, name) for name in kind.model_fields}
+    values_now = {name: getattr(current, name) for name in kind.model_fields}
     try:
-        return kind(**{**now, **values})
+        return kind(**{**values_now, **values})
     except ValidationError as error:
         raise first_problem(error) from None
 

@@ -53,16 +53,20 @@ class HandOverForm(Form):
 def listing() -> str:
     """List the patient's dependents with the available actions."""
     session, actor, now = context.reader(), context.actor(), context.now()
-    known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    dependents_of_reader = (
+        queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    )
     appointments = appointments_for(
         session, actor, booking.of_patients(actor.dependents), booking.to_come(now), now=now
     )
     return render_template(
         "dependents/list.html",
-        known=known,
+        known=dependents_of_reader,
         coming={
-            patient.id: [one for one in appointments if one.patient_id == patient.id]
-            for patient, _link in known
+            patient.id: [
+                appointment for appointment in appointments if appointment.patient_id == patient.id
+            ]
+            for patient, _link in dependents_of_reader
         },
         most=dependents.MOST,
         zone=own_zone(),
@@ -94,7 +98,7 @@ def new() -> ResponseReturnValue:
 @access.allow(access.PATIENTS)
 def edit(patient_id: UUID) -> ResponseReturnValue:
     """Change a dependent's details."""
-    patient, _link = _one(patient_id)
+    patient, _link = _dependent(patient_id)
     form = DependentForm(obj=patient)
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
@@ -121,7 +125,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
 
     The answer does not reveal whether the address has an account.
     """
-    patient, link = _one(patient_id)
+    patient, link = _dependent(patient_id)
     form = HandOverForm(email=patient.email or "")
     status: Done[None] | int = SHOWN
     if request.method == "POST":
@@ -165,7 +169,7 @@ def withdraw(patient_id: UUID) -> Response:
 @access.allow(access.PATIENTS)
 def remove(patient_id: UUID) -> ResponseReturnValue:
     """Remove a dependent who was added by mistake, after confirmation."""
-    patient, _link = _one(patient_id)
+    patient, _link = _dependent(patient_id)
     try:
         if request.method == "GET":
             letting_go.check_release(context.reader(), context.actor(), patient_id)
@@ -182,7 +186,7 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
     return _to_list()
 
 
-def _one(patient_id: UUID) -> tuple[Patient, Dependent]:
+def _dependent(patient_id: UUID) -> tuple[Patient, Dependent]:
     return dependents.one_of(context.reader(), context.actor(), patient_id)
 
 

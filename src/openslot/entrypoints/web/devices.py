@@ -34,5 +34,5 @@ def device(agent: str | None) -> str:
     return browser or system or str(_("Unknown browser"))
 
 
-def _first(known: tuple[tuple[str, str], ...], agent: str) -> str:
-    return next((name for mark, name in known if mark in agent), "")
+def _first(names: tuple[tuple[str, str], ...], agent: str) -> str:
+    return next((name for mark, name in names if mark in agent), "")

@@ -59,7 +59,7 @@ def ratings_of(
     number = min(max(1, reading.number("ratings", 1)), LAST_PAGE)
     offset = (number - 1) * SHOWN_AT_ONCE
     total = queries.summary(session, kind, subject_id)
-    given = (
+    ratings = (
         queries.given(session, kind, subject_id, limit=SHOWN_AT_ONCE, offset=offset)
         if total.ratings
         else []
@@ -69,10 +69,10 @@ def ratings_of(
         if actor.patient_id is not None
         else None
     )
-    more = offset + len(given) < total.ratings
+    more = offset + len(ratings) < total.ratings
     return Ratings(
         total,
-        given,
+        ratings,
         own.stars if own else None,
         f"{url(ratings=number + 1)}#ratings" if more else None,
         f"{url()}#ratings" if number > 1 else None,
@@ -124,8 +124,8 @@ def withdraw(kind: RatedKind, subject_id: int) -> Response:
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
     """List the reader's favourites."""
-    found = queries.liked(context.reader(), context.account().id)
-    groups = [(kind, list(own)) for kind, own in groupby(found, lambda one: one.kind)]
+    liked = queries.liked(context.reader(), context.account().id)
+    groups = [(kind, list(own)) for kind, own in groupby(liked, lambda favourite: favourite.kind)]
     return render_template("feedback/favourites.html", groups=groups)
 
 

@@ -71,7 +71,7 @@ def take_over(token: str) -> ResponseReturnValue:
     except LinkExpired as error:
         return render_template("dependents/link_expired.html"), status_of(error)
     if queries.by_email(context.reader(), offer.email):
-        return _known(offer)
+        return _address_known_page(offer)
     form = PasswordForm()
     status: Done[object] | int = _take_over(form, offer, patient) if _posted() else SHOWN
     if isinstance(status, Done):
@@ -107,7 +107,7 @@ def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[objec
     )
 
 
-def _known(offer: Offer) -> ResponseReturnValue:
+def _address_known_page(offer: Offer) -> ResponseReturnValue:
     """Explain that the address has an account; only its owner, who got the link, learns this."""
     page = render_template("dependents/address_known.html", email=offer.email)
     return page, status_of(EmailTaken())

@@ -66,10 +66,10 @@ def groupby_day(slots: Sequence[Slot]) -> list[tuple[date, list[Slot]]]:
 
 def by_schedule(slots: Sequence[Slot]) -> list[tuple[int, list[Slot]]]:
     """Return the slots grouped by schedule, in order of their first slot."""
-    found: dict[int, list[Slot]] = {}
+    slots_of: dict[int, list[Slot]] = {}
     for slot in slots:
-        found.setdefault(slot.schedule_id, []).append(slot)
-    return list(found.items())
+        slots_of.setdefault(slot.schedule_id, []).append(slot)
+    return list(slots_of.items())
 
 
 def appointments_by_day(

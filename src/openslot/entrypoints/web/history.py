@@ -80,7 +80,7 @@ def _common(patient_id: UUID) -> dict[str, Any]:
     session = context.reader()
     patient = directory.patient(session, patient_id)
     dependents = directory.dependents_of(session, actor.patient_id) if actor.patient_id else []
-    others = [one for one, _link in dependents]
+    others = [dependent for dependent, _link in dependents]
     return {
         "patient": patient,
         "is_own": patient_id == actor.patient_id,
@@ -144,15 +144,15 @@ def _by_day(looks: Sequence[Look]) -> list[Reading]:
     zone = own_zone()
     groups = groupby(
         looks,
-        lambda one: (
-            one.event.at.astimezone(zone).date(),
-            one.event.account_id,
-            one.event.action,
-            one.how,
-            one.reason,
+        lambda access_event: (
+            access_event.event.at.astimezone(zone).date(),
+            access_event.event.account_id,
+            access_event.event.action,
+            access_event.how,
+            access_event.reason,
         ),
     )
-    return [Reading(own[0], len(own)) for _key, found in groups for own in [list(found)]]
+    return [Reading(own[0], len(own)) for _key, grouped in groups for own in [list(grouped)]]
 
 
 # Downloads
@@ -162,7 +162,7 @@ def _by_day(looks: Sequence[Look]) -> list[Reading]:
 @access.allow(access.PATIENTS)
 def as_json(patient_id: UUID) -> Response:
     """Return the whole health record as JSON, in the shape of docs/history.md."""
-    document = exports.document(_whole(patient_id))
+    document = exports.document(_full_history(patient_id))
     return _file(json.dumps(document, ensure_ascii=False, indent=1), "json", "application/json")
 
 
@@ -171,16 +171,16 @@ def as_json(patient_id: UUID) -> Response:
 def as_pdf(patient_id: UUID) -> Response:
     """Return the whole health record as PDF."""
     language = Language(settled(get_locale()), get_translations())
-    made = history_pdf.pdf(
-        _whole(patient_id),
+    document = history_pdf.pdf(
+        _full_history(patient_id),
         language=language,
         zone=own_zone(),
         network=context.settings().network_name,
     )
-    return _file(made, "pdf", "application/pdf")
+    return _file(document, "pdf", "application/pdf")
 
 
-def _whole(patient_id: UUID) -> History:
+def _full_history(patient_id: UUID) -> History:
     records.open_or_refuse(patient_id)
     return exports.whole(context.reader(), patient_id, now=context.now())
 

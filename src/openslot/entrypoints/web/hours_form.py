@@ -108,14 +108,14 @@ class WeekdayRows:
             except BadHours as error:
                 row.is_wrong = True
                 self.error = sentence_of(error)
-        return found if self.error else self._apart(found)
+        return found if self.error else self._without_overlaps(found)
 
-    def _apart(self, found: list[Weekly]) -> list[Weekly]:
+    def _without_overlaps(self, periods: list[Weekly]) -> list[Weekly]:
         try:
-            check_hours(found)
+            check_hours(periods)
         except DomainError:
             self.error = _("These periods overlap. Change one of them.")
-        return found
+        return periods
 
 
 @dataclass
@@ -165,8 +165,8 @@ class HoursForm:
 
 def _filled(weekday: int, rows: list[Row]) -> list[Row]:
     """Return the rows with at least one empty one, and PERIODS in all."""
-    wanted = max(PERIODS, len(rows) + 1)
-    return [*rows, *(Row(f"{weekday}-{number}") for number in range(len(rows), wanted))]
+    count = max(PERIODS, len(rows) + 1)
+    return [*rows, *(Row(f"{weekday}-{number}") for number in range(len(rows), count))]
 
 
 def _row(key: str, period: Period) -> Row:
@@ -191,10 +191,10 @@ def _typed(weekday: int) -> list[Row]:
         )
         for key in (f"{weekday}-{number}" for number in range(MOST))
     ]
-    kept = [row for row in rows if not row.is_empty]
-    for number, row in enumerate(kept):
+    typed_rows = [row for row in rows if not row.is_empty]
+    for number, row in enumerate(typed_rows):
         row.key = f"{weekday}-{number}"
-    return kept
+    return typed_rows
 
 
 def _copied(rows: list[Row], weekday: int) -> list[Row]:
@@ -210,10 +210,10 @@ def _text(name: str) -> str:
 
 def clock(text: str) -> int:
     """Return the minutes after midnight of a typed time: 09:00, 9, 9.30, 9 am or 5pm."""
-    found = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
-    if found is None:
+    match = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
+    if match is None:
         raise BadHours
-    hour, minutes, half = int(found[1]), found[2] or "00", found[3]
+    hour, minutes, half = int(match[1]), match[2] or "00", match[3]
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     return parse_clock(f"{hour:02}:{minutes}")

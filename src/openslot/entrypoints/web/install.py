@@ -165,15 +165,15 @@ def _locale(settings: Settings) -> str:
 
 def _page_context() -> dict[str, object]:
     settings = context.settings()
-    known = context.account_or_none()
+    account = context.account_or_none()
     language = get_locale()
     return {
-        "current_account": known,
+        "current_account": account,
         "actor": context.actor(),
         "nav": navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
-        "theme_choice": known.theme if known else request.cookies.get("theme", "auto"),
+        "theme_choice": account.theme if account else request.cookies.get("theme", "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,

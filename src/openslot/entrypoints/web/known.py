@@ -11,29 +11,29 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.web import context
 from openslot.records import finding
 
-_FOUND = "found"
+_SESSION_KEY = "found"
 MOST = 10
 """Most patients that a session remembers."""
 
 
 def remember(patients: Iterable[Patient]) -> None:
     """Remember in the session the patients found by full name and date of birth."""
-    found = [str(one.id) for one in patients]
-    if found:
-        before = [one for one in session.get(_FOUND, ()) if one not in found]
-        session[_FOUND] = [*before, *found][-MOST:]
+    found_ids = [str(patient.id) for patient in patients]
+    if found_ids:
+        before = [patient for patient in session.get(_SESSION_KEY, ()) if patient not in found_ids]
+        session[_SESSION_KEY] = [*before, *found_ids][-MOST:]
 
 
 def knows(patient_id: UUID) -> bool:
     """Return whether the reader knows this patient, or has just found them."""
-    known = finding.knows(
+    is_known = finding.knows(
         context.reader(),
         context.actor(),
         patient_id,
         now=context.now(),
         access_days=context.settings().history_access_days,
     )
-    return known or str(patient_id) in session.get(_FOUND, ())
+    return is_known or str(patient_id) in session.get(_SESSION_KEY, ())
 
 
 def patient(patient_id: UUID) -> Patient:

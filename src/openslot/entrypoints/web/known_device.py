@@ -29,16 +29,16 @@ _PURPOSE = "known device"
 def source(email: str) -> Source:
     """Return the source that a wrong password of this request counts against."""
     device, emails = _read()
-    known = device if _digest(email) in emails else None
-    return source_of(request.remote_addr, device=known)
+    device_of_account = device if _digest(email) in emails else None
+    return source_of(request.remote_addr, device=device_of_account)
 
 
 def remember(email: str) -> None:
     """Remember the browser for the account that has just signed in."""
     device, emails = _read()
     own = _digest(email)
-    kept = [*(one for one in emails if one != own), own][-MOST:]
-    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, kept])
+    remembered = [*(digest for digest in emails if digest != own), own][-MOST:]
+    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, remembered])
 
     def add(response: Response) -> Response:
         response.set_cookie(

@@ -21,8 +21,8 @@ class Item(NamedTuple):
 def navigation(actor: Actor) -> list[Item]:
     """Return the items for the actor's role, with the closest match marked as current."""
     items = _places(actor)
-    here = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
-    nearest = max(here, key=len, default="")
+    matching = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
+    nearest = max(matching, key=len, default="")
     return [item._replace(current=item.href == nearest) for item in items]
 
 
@@ -46,9 +46,9 @@ def _places(actor: Actor) -> list[Item]:
         ]
     home = _item("dashboard.show", icon="house", label=_("Overview"))
     if actor.role is Role.STAFF:
-        asked = _item("requests.listing", icon="inbox", label=_("Requests"))
+        requests = _item("requests.listing", icon="inbox", label=_("Requests"))
         others = _item("requests.departments", icon="building", label=_("Departments"))
-        return [home, asked, people, others]
+        return [home, requests, people, others]
     return [
         home,
         people,

@@ -23,29 +23,29 @@ pages = Blueprint("offers", __name__, url_prefix="/offers")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
     """List the offers that the reader, their dependents or their department can take now."""
-    found = offered_to(context.actor())
-    return render_template("offers/list.html", offers=found, token=token)
+    offers = offered_to(context.actor())
+    return render_template("offers/list.html", offers=offers, token=token)
 
 
 @pages.get("/<token>")
 @access.allow(access.ANYONE)
 def show(token: str) -> Response:
     """Show an offer. A GET changes nothing, because mail scanners open links."""
-    return _page(_named(token), token, None)
+    return _page(_offer_of(token), token, None)
 
 
 @pages.post("/<token>/take")
 @access.allow(access.ANYONE)
 def take(token: str) -> BaseResponse:
     """Accept an offer: book its time, or move the appointment."""
-    named = _named(token)
+    named = _offer_of(token)
     actor = _answering(named)
     try:
         appointment = context.write(
             lambda session: answers.accept(session, actor, named.offer.id, now=context.now())
         )
     except DomainError as error:
-        return _page(_named(token), token, error)
+        return _page(_offer_of(token), token, error)
     if context.actor().role is None or not _is_theirs(context.actor(), named):
         return redirect(url_for("offers.show", token=token), 303)
     return _to_appointment(appointment, named)
@@ -55,14 +55,14 @@ def take(token: str) -> BaseResponse:
 @access.allow(access.ANYONE)
 def decline(token: str) -> BaseResponse:
     """Decline an offer."""
-    named = _named(token)
+    named = _offer_of(token)
     actor = _answering(named)
     try:
         context.write(
             lambda session: answers.decline(session, actor, named.offer.id, now=context.now())
         )
     except DomainError as error:
-        return _page(_named(token), token, error)
+        return _page(_offer_of(token), token, error)
     return redirect(url_for("offers.show", token=token), 303)
 
 
@@ -76,7 +76,7 @@ def token(offer: Offer) -> str:
     return token_of(context.settings().key(), offer.id)
 
 
-def _named(token: str) -> Offered:
+def _offer_of(token: str) -> Offered:
     """Return the offer of a signed link; raise NotFound for an invalid one."""
     offer_id = read_token(context.settings().key(), token)
     return answers.named(context.reader(), offer_id)

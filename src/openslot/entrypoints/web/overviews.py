@@ -95,7 +95,7 @@ def staff_page(actor: Actor) -> str:
     centre = directory.centre(context.reader(), actor.centre_id or 0, inactive=True)
     zone = ZoneInfo(centre.time_zone)
     starts, ends = _day(now, zone)
-    here = booking.at_centre(centre.id)
+    at_centre = booking.at_centre(centre.id)
     department_id = actor.department_id or 0
     own = booking.in_department(department_id)
     incoming = requests.page(
@@ -124,7 +124,7 @@ def staff_page(actor: Actor) -> str:
         today=appointments_for(
             context.reader(),
             actor,
-            here,
+            at_centre,
             booking.showing(now),
             booking.between(starts, ends),
             now=now,
@@ -179,4 +179,4 @@ def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def _waiting(listed: list[Listed]) -> list[Listed]:
-    return [one for one in listed if one.entry.status == Waiting.WAITING]
+    return [listing for listing in listed if listing.entry.status == Waiting.WAITING]

@@ -63,25 +63,25 @@ def find() -> str:
     """
     text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
     born = read_day(text, _locale())
-    found: Sequence[Patient] = ()
+    matches: Sequence[Patient] = ()
     total = 0
     if text:
-        found, total = _found("" if born else text, born, (number - 1) * PAGE_SIZE)
+        matches, total = _matching_patients("" if born else text, born, (number - 1) * PAGE_SIZE)
     return render_template(
         "patients/find.html",
         text=text,
-        patients=found,
+        patients=matches,
         total=total,
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
-        readable=_readable(found),
+        readable=_readable(matches),
         token=records.found_token,
         birth_example=example(),
-        **(_by_birth() if _is_practitioner() else {}),
+        **(_exact_matches() if _is_practitioner() else {}),
     )
 
 
-def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
+def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
     own = context.actor().practitioner_id
     if not _is_practitioner():
         return queries.patients(
@@ -98,19 +98,19 @@ def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient]
     )
 
 
-def _by_birth() -> dict[str, Any]:
+def _exact_matches() -> dict[str, Any]:
     """Return exact matches of full name and date of birth, without hints about near matches."""
     name, typed = reading.text("name")[:200], reading.text("born")[:60]
     born = read_day(typed, _locale())
-    found = history.exactly(context.reader(), name, born) if name and born else []
-    known.remember(found)
+    matches = history.exactly(context.reader(), name, born) if name and born else []
+    known.remember(matches)
     return {
         "name": name,
         "born": typed,
         "asked": bool(name or typed),
         "unread": bool(typed) and born is None,
-        "known": found,
-        "known_readable": _readable(found),
+        "known": matches,
+        "known_readable": _readable(matches),
     }
 
 
@@ -119,7 +119,7 @@ def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
     return histories.readable(
         context.reader(),
         context.actor(),
-        [one.id for one in patients],
+        [patient.id for patient in patients],
         now=context.now(),
         access_days=records.access_days(),
     )
@@ -250,8 +250,10 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _open_until(patient_id: UUID) -> Any:
-    opened = history.emergencies(context.reader(), patient_id)
-    own = [one.access for one in opened if one.practitioner.id == context.actor().practitioner_id]
+    emergencies = history.emergencies(context.reader(), patient_id)
+    own = [
+        one.access for one in emergencies if one.practitioner.id == context.actor().practitioner_id
+    ]
     return max(one.ends_at for one in own)
 
 
@@ -264,7 +266,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     if not _may_change(patient_id):
         raise NotFound
     form = PatientForm(obj=patient)
-    kept = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
+    unchanged = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -273,7 +275,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
             lambda session, details: commands.change_patient(
                 session, context.actor(), patient_id, details, now=context.now()
             ),
-            **kept,
+            **unchanged,
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")

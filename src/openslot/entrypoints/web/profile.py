@@ -71,27 +71,29 @@ def show() -> str:
 def _record() -> dict[str, Any]:
     """Return the directory entries behind the account."""
     session, actor = context.reader(), context.actor()
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     if actor.patient_id is not None:
-        found["patient"] = queries.patient(session, actor.patient_id, inactive=True)
+        entries["patient"] = queries.patient(session, actor.patient_id, inactive=True)
     if actor.practitioner_id is not None:
-        found |= _practitioner(session, actor.practitioner_id)
+        entries |= _practitioner(session, actor.practitioner_id)
     if actor.centre_id is not None:
-        found["centre"] = queries.centre(session, actor.centre_id, inactive=True)
-        found["member"] = queries.staff_member(session, context.account().id)
+        entries["centre"] = queries.centre(session, actor.centre_id, inactive=True)
+        entries["member"] = queries.staff_member(session, context.account().id)
     if actor.department_id is not None:
-        found["department"] = queries.department(session, actor.department_id, inactive=True)
-    return found
+        entries["department"] = queries.department(session, actor.department_id, inactive=True)
+    return entries
 
 
 def _practitioner(session: Session, practitioner_id: int) -> dict[str, Any]:
     key: Rated = ("practitioner", practitioner_id)
     places = schedules.practitioner_places(session, practitioner_id).values()
-    here = {place.centre_id for place in places}
+    centre_ids = {place.centre_id for place in places}
     return {
         "practitioner": queries.practitioner(session, practitioner_id, inactive=True),
         "rated": averages(session, [key]).get(key),
-        "centres": [one for one in queries.centres(session, inactive=True) if one.id in here],
+        "centres": [
+            centre for centre in queries.centres(session, inactive=True) if centre.id in centre_ids
+        ],
     }
 
 
@@ -110,7 +112,7 @@ def details() -> ResponseReturnValue:
 def _patient_details(actor: Actor) -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
-    kept = form.leave_out(PatientDetails, Editor.OWNER, patient)
+    unchanged = form.leave_out(PatientDetails, Editor.OWNER, patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -119,7 +121,7 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
             lambda session, values: own.change_own_patient(
                 session, actor, values, now=context.now()
             ),
-            **kept,
+            **unchanged,
         )
     return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
@@ -127,7 +129,7 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
 def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     form = PractitionerForm(obj=person)
-    kept = form.leave_out(PractitionerDetails, Editor.OWNER, person)
+    unchanged = form.leave_out(PractitionerDetails, Editor.OWNER, person)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -141,7 +143,7 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
                 centre_ids=schedules.centre_ids_of(session, practitioner_id),
                 now=context.now(),
             ),
-            **kept,
+            **unchanged,
         )
     return (
         _saved() if isinstance(status, Done) else _page("profile/practitioner.html", form, status)
@@ -186,9 +188,9 @@ def theme(choice: str) -> Response:
     """Set light, dark or device colours, and return to the page."""
     if choice not in THEMES:
         raise NotFound
-    known = context.account_or_none()
-    if known and known.theme != choice:
-        account_id, origin = known.id, context.actor().origin
+    account = context.account_or_none()
+    if account and account.theme != choice:
+        account_id, origin = account.id, context.actor().origin
         context.write(
             lambda session: identity.change_account(
                 session, account_id, by=origin, now=context.now(), theme=choice

@@ -71,7 +71,7 @@ def password() -> ResponseReturnValue:
 
 def _change_password(form: PasswordForm) -> Done[None] | int:
     account, origin = context.account(), context.actor().origin
-    if refused := _unproven(form):
+    if refused := _password_refusal(form):
         return refused
     try:
         hashed = passwords.hash_new(
@@ -96,7 +96,7 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
     )
 
 
-def _unproven(form: Form) -> int | None:
+def _password_refusal(form: Form) -> int | None:
     """Return the status of the refusal if the current password is wrong, else None."""
     try:
         proof.prove(form["current"].data or "", field="current")
@@ -113,7 +113,7 @@ def email() -> ResponseReturnValue:
     form = EmailForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _unproven(form) or save(form, NewEmail, _change_email)
+        status = _password_refusal(form) or save(form, NewEmail, _change_email)
     if isinstance(status, Done):
         flash(
             _(
@@ -140,7 +140,7 @@ def _change_email(session: Session, details: NewEmail) -> None:
 def sessions() -> str:
     """List the signed-in browsers."""
     now = context.now()
-    found = identities.sessions_of(
+    browser_sessions = identities.sessions_of(
         context.reader(),
         context.account().id,
         now=now,
@@ -149,7 +149,7 @@ def sessions() -> str:
     token = signing.current_token()
     return render_template(
         "profile/sessions.html",
-        sessions=found,
+        sessions=browser_sessions,
         current=token_hash(token) if token else None,
         device=device,
         zone=own_zone(),
@@ -261,7 +261,7 @@ def delete() -> ResponseReturnValue:
     form = ProofForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _unproven(form) or do(
+        status = _password_refusal(form) or do(
             form,
             lambda session: delete_own_account(
                 session, context.actor(), now=context.now(), cutoff=_cutoff()

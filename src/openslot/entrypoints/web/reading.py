@@ -24,32 +24,32 @@ def text(name: str, source: MultiDict[str, str] | None = None) -> str:
 
 def number(name: str, default: int) -> int:
     """Return a non-negative integer; the default if empty."""
-    found = text(name)
-    if not found:
+    value = text(name)
+    if not value:
         return default
-    if not (found.isascii() and found.isdigit()) or int(found[:12]) > LARGEST_NUMBER:
+    if not (value.isascii() and value.isdigit()) or int(value[:12]) > LARGEST_NUMBER:
         raise Malformed("{name} must be a whole number.", field=name, name=name)
-    return int(found)
+    return int(value)
 
 
 def optional_id(name: str) -> UUID | None:
     """Return a UUID, or None if empty."""
-    found = text(name)
-    if not found:
+    value = text(name)
+    if not value:
         return None
     try:
-        return UUID(found)
+        return UUID(value)
     except ValueError:
         raise Malformed("{name} is not an id.", field=name, name=name) from None
 
 
 def optional_day(name: str) -> date | None:
     """Return a date such as 2026-11-23, from 1900 to 2200, or None if empty."""
-    found = text(name)
-    if not found:
+    value = text(name)
+    if not value:
         return None
     try:
-        day = date.fromisoformat(found)
+        day = date.fromisoformat(value)
     except ValueError:
         raise Malformed(
             "{name} must be a date such as 2026-11-23.", field=name, name=name
@@ -62,12 +62,12 @@ def optional_day(name: str) -> date | None:
 def optional_instant(name: str) -> datetime | None:
     """Return an instant such as 2026-11-23T09:00:00Z, or None if empty; one without a zone is
     refused."""
-    found = text(name)
-    if not found:
+    value = text(name)
+    if not value:
         return None
     try:
         # An unescaped plus sign arrives as a space.
-        instant = datetime.fromisoformat(found.replace(" ", "+"))
+        instant = datetime.fromisoformat(value.replace(" ", "+"))
     except ValueError:
         raise Malformed(
             "{name} must be a time such as 2026-11-23T09:00:00Z.", field=name, name=name
@@ -79,17 +79,17 @@ def optional_instant(name: str) -> datetime | None:
 
 def instant(name: str) -> datetime:
     """Return an instant; raise Malformed if empty."""
-    found = optional_instant(name)
-    if found is None:
+    value = optional_instant(name)
+    if value is None:
         raise Malformed("Choose a time.", field=name)
-    return found
+    return value
 
 
 def own_path(name: str, default: str) -> str:
     """Return a path of this site; the default for anything that leads elsewhere."""
-    found = text(name)
-    safe = found.startswith("/") and not found.startswith(("//", "/\\"))
-    return found if safe and found.isprintable() else default
+    path = text(name)
+    safe = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if safe and path.isprintable() else default
 
 
 def option(name: str, kind: type[E], default: E) -> E:

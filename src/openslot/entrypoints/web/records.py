@@ -86,14 +86,14 @@ def open_or_refuse(patient_id: UUID) -> Access:
 
     Raise NotFound for others, as for a patient who does not exist, and audit the refusal.
     """
-    found = context.write(
+    access_kind = context.write(
         lambda session: histories.open_history(
             session, context.actor(), patient_id, now=context.now(), access_days=access_days()
         )
     )
-    if found is None:
+    if access_kind is None:
         raise NotFound
-    return found
+    return access_kind
 
 
 def may_write(patient_id: UUID) -> None:
@@ -187,12 +187,12 @@ def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | Non
     """
     chosen = appointment.id if appointment else None
     own = [appointment] if appointment else own_appointments(patient_id)
-    form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
+    form = WRITINGS[kind].form(appointment_id=str(chosen or _likeliest_id(own) or ""))
     for field in form:
         # A page may have a form for each kind.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
-        *((str(one.id), _named(one)) for one in own),
+        *((str(one.id), _appointment_label(one)) for one in own),
         ("", _("No appointment")),
     ]
     return form
@@ -210,14 +210,14 @@ def own_appointments(patient_id: UUID) -> list[Appointment]:
     )
 
 
-def _likely(own: list[Appointment]) -> UUID | None:
+def _likeliest_id(own: list[Appointment]) -> UUID | None:
     """Return the appointment of a patient who has arrived, else a recent one."""
-    here = [one for one in own if one.status is Status.ARRIVED]
-    recent = [one for one in own if one.ends_at > context.now() - EARLY]
-    return next((one.id for one in (*here, *recent)), None)
+    arrived = [appointment for appointment in own if appointment.status is Status.ARRIVED]
+    recent = [appointment for appointment in own if appointment.ends_at > context.now() - EARLY]
+    return next((appointment.id for appointment in (*arrived, *recent)), None)
 
 
-def _named(appointment: Appointment) -> str:
+def _appointment_label(appointment: Appointment) -> str:
     when = day_time(appointment.starts_at, appointment.zone)
     return str(_("%(when)s, %(centre)s", when=when, centre=appointment.centre.name))
 
@@ -355,12 +355,12 @@ def found_token(patient_id: UUID) -> str:
 
 def _was_found(patient_id: UUID) -> bool:
     try:
-        found = signing.read_dated(
+        content = signing.read_dated(
             context.settings().key(), _FOUND, reading.text("found"), lasts=FOUND_FOR
         )
     except NotSigned:
         return False
-    return bool(found == [patient_id.hex, str(context.actor().practitioner_id)])
+    return bool(content == [patient_id.hex, str(context.actor().practitioner_id)])
 
 
 def _to_history(patient_id: UUID) -> Response:
@@ -395,7 +395,7 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
     of_whom = "history.of" if why is Access.OWN else "patients.show"
     return {
         "records": recorded,
-        "ids": [one.entry.id for one in recorded],
+        "ids": [record.entry.id for record in recorded],
         "history_url": url_for(of_whom, patient_id=patient_id),
         "forms": {kind: entry_form(kind, patient_id, appointment) for kind in EntryKind}
         if why in WRITING

@@ -93,7 +93,9 @@ def _side() -> Side:
     actor = context.actor()
     if actor.practitioner_id is None:
         own = {actor.patient_id, *actor.dependents} - {None}
-        return Side(Part.PATIENT, (queries.to_patients(one for one in own if one),))
+        return Side(
+            Part.PATIENT, (queries.to_patients(patient_id for patient_id in own if patient_id),)
+        )
     person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
     if may_refer(person.profession):
         return Side(Part.GP, (queries.by_gp(person.id),), tuple(State))
@@ -115,7 +117,7 @@ def new(patient_id: UUID) -> ResponseReturnValue:
     commands.may_write(session, actor, patient_id, now=now, access_days=_access_days())
     patient = directory.patient(session, patient_id)
     form = ReferralForm(q=reading.text("q")[:200])
-    if request.method == "GET" or _finds():
+    if request.method == "GET" or _only_searches():
         return _letter_page(form, SHOWN, patient)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
@@ -129,7 +131,7 @@ def new(patient_id: UUID) -> ResponseReturnValue:
                 ),
             ),
         )
-    return _after(done) if isinstance(done, Done) else _letter_page(form, done, patient)
+    return _saved(done) if isinstance(done, Done) else _letter_page(form, done, patient)
 
 
 @pages.route("/referrals/<uuid:referral_id>/edit", methods=["GET", "POST"])
@@ -140,7 +142,7 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
     if not isinstance(letter, Letter):
         return letter
     form = ReferralForm(letter=letter.referral.letter, addressee=_value_of(letter.referral))
-    if request.method == "GET" or _finds():
+    if request.method == "GET" or _only_searches():
         return _letter_page(form, SHOWN, letter.patient, letter.referral)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
@@ -153,11 +155,11 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
             ),
         )
     if isinstance(done, Done):
-        return _after(done)
+        return _saved(done)
     return _letter_page(form, done, letter.patient, letter.referral)
 
 
-def _finds() -> bool:
+def _only_searches() -> bool:
     return reading.text("act") == "find"
 
 
@@ -222,40 +224,44 @@ def _choices(form: ReferralForm) -> list[tuple[str, str]]:
     session, text = context.reader(), (form.q.data or "").strip()[:200]
     chosen = form.addressee.data or ""
     areas = [one for one in queries.areas(session) if text.casefold() in one.casefold()]
-    found = [(f"{AREA}{one}", _any(one)) for one in areas]
+    choices = [(f"{AREA}{one}", _area_label(one)) for one in areas]
     people = queries.specialists(session, text, limit=MOST_FOUND) if text else []
-    found += [(f"{PERSON}{one.practitioner.id}", _person(one)) for one in people]
-    if chosen and chosen not in dict(found):
-        found.insert(0, (chosen, _named(session, chosen)))
-    return found
+    choices += [(f"{PERSON}{one.practitioner.id}", _specialist_label(one)) for one in people]
+    if chosen and chosen not in dict(choices):
+        choices.insert(0, (chosen, _choice_label(session, chosen)))
+    return choices
 
 
-def _any(area: str) -> str:
+def _area_label(area: str) -> str:
     return str(_("Any %(area)s specialist", area=area.lower()))
 
 
-def _person(found: queries.Specialist) -> str:
-    parts = (found.practitioner.name, found.practitioner.expertise, *found.centres)
+def _specialist_label(specialist: queries.Specialist) -> str:
+    parts = (specialist.practitioner.name, specialist.practitioner.expertise, *specialist.centres)
     return ", ".join(part for part in parts if part)
 
 
-def _named(session: Session, chosen: str) -> str:
+def _choice_label(session: Session, chosen: str) -> str:
     """Return the label of a choice that the search did not find again."""
     if chosen.startswith(AREA):
-        return _any(chosen.removeprefix(AREA))
+        return _area_label(chosen.removeprefix(AREA))
     number = chosen.removeprefix(PERSON)
-    known = (
+    specialist = (
         queries.specialist(session, int(number)) if re.fullmatch(r"[0-9]{1,9}", number) else None
     )
-    return _person(known) if known else str(_("Someone who no longer sees patients here"))
+    return (
+        _specialist_label(specialist)
+        if specialist
+        else str(_("Someone who no longer sees patients here"))
+    )
 
 
-def _after(done: Done[Referral]) -> Response:
+def _saved(done: Done[Referral]) -> Response:
     if reading.text("act") == "send":
         flash(_("The referral is sent. The patient can book with it."), "good")
     else:
         flash(_("The draft is saved. No one else can see it."), "good")
-    return _to(done.value.id)
+    return _to_referral(done.value.id)
 
 
 # One referral
@@ -288,10 +294,10 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
 
 def _author(letter: Letter) -> Practitioner | None:
     """Return the author of the latest answer."""
-    known = letter.referral.answered_by
-    if known is None:
+    author_id = letter.referral.answered_by
+    if author_id is None:
         return None
-    return directory.practitioner(context.reader(), known, inactive=True)
+    return directory.practitioner(context.reader(), author_id, inactive=True)
 
 
 def _places(letter: Letter) -> list[Schedule]:
@@ -306,8 +312,8 @@ def _places(letter: Letter) -> list[Schedule]:
 @access.allow(access.PRACTITIONERS)
 def send(referral_id: UUID) -> ResponseReturnValue:
     """Send a draft."""
-    said = _("The referral is sent. The patient can book with it.")
-    return _do(referral_id, lambda session: _send(session, referral_id), said)
+    message = _("The referral is sent. The patient can book with it.")
+    return _do(referral_id, lambda session: _send(session, referral_id), message)
 
 
 @pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
@@ -357,7 +363,7 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
     if not isinstance(done, Done):
         return _show(referral_id, form), done
     flash(_("Your answer is sent to the GP."), "good")
-    return _to(referral_id)
+    return _to_referral(referral_id)
 
 
 def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
@@ -373,7 +379,9 @@ def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue
     return letter
 
 
-def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> ResponseReturnValue:
+def _do(
+    referral_id: UUID, work: Callable[[Session], Referral], message: str
+) -> ResponseReturnValue:
     """Run ``work`` and show the referral, with the reason if refused."""
     try:
         context.write(work)
@@ -381,8 +389,8 @@ def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> Re
         raise
     except DomainError as error:
         return _refused(referral_id, error)
-    flash(said, "good")
-    return _to(referral_id)
+    flash(message, "good")
+    return _to_referral(referral_id)
 
 
 def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
@@ -392,5 +400,5 @@ def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
     return _show(referral_id, form), status_of(error)
 
 
-def _to(referral_id: UUID) -> Response:
+def _to_referral(referral_id: UUID) -> Response:
     return redirect(url_for("referrals.show", referral_id=referral_id), 303)

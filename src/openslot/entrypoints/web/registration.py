@@ -77,12 +77,12 @@ def _details(form: StaffSignUpForm) -> StaffSignUp | None:
     centre, _colon, department = (form.place.data or "").partition(":")
     if not (_is_key(centre) and (not department or _is_key(department))):
         form.refuse(_("Choose your department."), "place")
-        checked(form, _Rest)
+        checked(form, _OtherFields)
         return None
     return checked(form, StaffSignUp, centre_id=int(centre), department_id=department or None)
 
 
-class _Rest(StaffSignUp):
+class _OtherFields(StaffSignUp):
     """Remaining fields, so that all errors are shown at once."""
 
     centre_id: int = 0
@@ -147,7 +147,8 @@ def admit(account_id: UUID) -> ResponseReturnValue:
 def decline(account_id: UUID) -> ResponseReturnValue:
     """Decline a registration, after confirmation."""
     waiting = {
-        one.account.id: one for one in registration.waiting(context.reader(), context.actor())
+        member.account.id: member
+        for member in registration.waiting(context.reader(), context.actor())
     }
     if account_id not in waiting:
         raise NotFound

@@ -54,10 +54,10 @@ def show() -> ResponseReturnValue:
     scope = scope_of(context.actor())
     offers = queries.offers(context.reader(), scope)
     try:
-        found = _answers(scope, offers)
+        report_answers = _answers(scope, offers)
     except Invalid as error:
         return _page(scope, offers, refused=sentence_of(error)), 422
-    return _page(scope, offers, found)
+    return _page(scope, offers, report_answers)
 
 
 @pages.get("/<report_kind>.csv")
@@ -67,20 +67,20 @@ def download(report_kind: str) -> Response:
     if report_kind not in set(Kind):
         raise NotFound
     scope = scope_of(context.actor())
-    found = _answers(scope, queries.offers(context.reader(), scope))
-    asked = report(Kind(report_kind), found)
-    first, last = found.question.period
-    rows = ([cell_value(cell) for cell in row] for row in asked.rows)
-    return csv_file.download(f"{report_kind}-{first}-{last}.csv", [asked.columns, *rows])
+    report_answers = _answers(scope, queries.offers(context.reader(), scope))
+    table = report(Kind(report_kind), report_answers)
+    first, last = report_answers.question.period
+    rows = ([cell_value(cell) for cell in row] for row in table.rows)
+    return csv_file.download(f"{report_kind}-{first}-{last}.csv", [table.columns, *rows])
 
 
 def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
-    known = {offer.centre_id for offer in offers.values()}
+    centre_ids = {offer.centre_id for offer in offers.values()}
     question = Question(
         scope=scope,
         period=_period(),
         group=_group(),
-        centre_id=check_centre(reading.number("centre", 0) or None, known),
+        centre_id=check_centre(reading.number("centre", 0) or None, centre_ids),
         kind=check_kind(reading.text("profession")),
     )
     return answers(context.reader(), question, offers, now=context.now())
@@ -97,20 +97,20 @@ def _period() -> Period:
 
 
 def _group() -> Group:
-    wanted = reading.text("group") or Group.WEEK
-    if wanted not in set(Group):
+    group = reading.text("group") or Group.WEEK
+    if group not in set(Group):
         raise UnknownChoice(field="group", name="group")
-    return Group(wanted)
+    return Group(group)
 
 
 def _page(
     scope: Scope,
     offers: Mapping[int, Offer],
-    found: Answers | None = None,
+    report_answers: Answers | None = None,
     *,
     refused: str | None = None,
 ) -> str:
-    period = found.question.period if found else None
+    period = report_answers.question.period if report_answers else None
     return render_template(
         "reports/show.html",
         period=period,
@@ -125,11 +125,13 @@ def _page(
         profession=reading.text("profession"),
         groups=_groups(scope),
         group=reading.text("group") or Group.WEEK,
-        reports=reports(found) if found else [],
+        reports=reports(report_answers) if report_answers else [],
         file_of=lambda kind: _href("reports.download", period, report_kind=kind.value),
         cell_text=cell_text,
         is_own=scope.practitioner_id is not None,
-        one_centre=next((one.centre for one in offers.values()), None) if scope.centre_id else None,
+        one_centre=next((offer.centre for offer in offers.values()), None)
+        if scope.centre_id
+        else None,
     )
 
 
@@ -139,9 +141,9 @@ def _recent(weeks: int) -> Period:
 
 def _href(endpoint: str = "reports.show", period: Period | None = None, **more: Any) -> str:
     """Return an address with the current filter."""
-    kept = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
+    filters = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
     dates = {"since": str(period.first), "until": str(period.last)} if period else {}
-    return url_for(endpoint, **{**kept, **dates, **more})
+    return url_for(endpoint, **{**filters, **dates, **more})
 
 
 def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:
@@ -154,7 +156,7 @@ def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]
     if scope.practitioner_id is not None:
         return []
     return sorted(
-        ((one, kind_name(one)) for one in {offer.kind for offer in offers}),
+        ((profession, kind_name(profession)) for profession in {offer.kind for offer in offers}),
         key=lambda choice: choice[1],
     )
 

@@ -117,16 +117,16 @@ def ask(service_id: int) -> ResponseReturnValue:
     if actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
     service, department = asked_service(session, actor, service_id)
-    patient_id, request_id = _whom(), reading.optional_id("request_id")
+    patient_id, request_id = _chosen_patient_id(), reading.optional_id("request_id")
     page = Page(
         "ask",
         service,
         department,
         place_for(session, service_id),
-        _request_form(obj=_older(session, service_id)),
+        _request_form(obj=_earlier_request(session, service_id)),
         _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
-        found=None if patient_id else _people(session),
+        found=None if patient_id else _found_patients(session),
     )
     return _answer(
         page,
@@ -146,7 +146,7 @@ def ask(service_id: int) -> ResponseReturnValue:
     )
 
 
-def _older(session: Session, service_id: int) -> ServiceRequest | None:
+def _earlier_request(session: Session, service_id: int) -> ServiceRequest | None:
     """Return the earlier request to repeat, if one is named."""
     older_id = reading.optional_id("again")
     if older_id is None:
@@ -157,34 +157,34 @@ def _older(session: Session, service_id: int) -> ServiceRequest | None:
     return older.request
 
 
-def _whom() -> UUID | None:
+def _chosen_patient_id() -> UUID | None:
     """Return the patient just chosen, else the one chosen before."""
     if reading.text("whom") == "none":
         return None
     return reading.optional_id("whom") or reading.optional_id("patient")
 
 
-def _people(session: Session) -> Sequence[Patient] | None:
+def _found_patients(session: Session) -> Sequence[Patient] | None:
     """Return the patients that match the search; None without a search."""
     text = reading.text("who")[:200]
     if not text:
         return None
     born = read_day(text, settled(get_locale()))
-    found, _total = directory.patients(
+    patients, _total = directory.patients(
         session, text="" if born else text, born=born, limit=MOST_FOUND, offset=0
     )
-    return found
+    return patients
 
 
 @pages.route("/requests/<uuid:request_id>/amend", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def amend(request_id: UUID) -> ResponseReturnValue:
     """Change a request or its time."""
-    found = asked_for(request_id, Act.AMEND)
-    if not isinstance(found, Asked):
-        return found
-    page = _page_of("amend", found, _request_form(obj=found.request))
-    page.start, version = found.starts_at, seen_version()
+    asked = asked_for(request_id, Act.AMEND)
+    if not isinstance(asked, Asked):
+        return asked
+    page = _page_of("amend", asked, _request_form(obj=asked.request))
+    page.start, version = asked.starts_at, seen_version()
     return _answer(
         page,
         RequestDetails,
@@ -206,10 +206,10 @@ def amend(request_id: UUID) -> ResponseReturnValue:
 @access.allow(access.STAFF)
 def propose(request_id: UUID) -> ResponseReturnValue:
     """Propose another time to the requesting department."""
-    found = asked_for(request_id, Act.PROPOSE)
-    if not isinstance(found, Asked):
-        return found
-    page, version = _page_of("propose", found, ProposalForm()), seen_version()
+    asked = asked_for(request_id, Act.PROPOSE)
+    if not isinstance(asked, Asked):
+        return asked
+    page, version = _page_of("propose", asked, ProposalForm()), seen_version()
     return _answer(
         page,
         ProposalDetails,
@@ -232,17 +232,17 @@ def _request_form(**values: Any) -> RequestForm:
     return form
 
 
-def _page_of(kind: str, found: Asked, form: Form) -> Page:
+def _page_of(kind: str, asked: Asked, form: Form) -> Page:
     return Page(
         kind,
-        found.service,
-        found.department,
-        place_for(context.reader(), found.service.id),
+        asked.service,
+        asked.department,
+        place_for(context.reader(), asked.service.id),
         form,
-        _addresses(f"request_form.{kind}", request_id=found.request.id),
-        patient=found.patient,
-        asked=found,
-        minutes=found.request.minutes,
+        _addresses(f"request_form.{kind}", request_id=asked.request.id),
+        patient=asked.patient,
+        asked=asked,
+        minutes=asked.request.minutes,
     )
 
 
@@ -254,7 +254,7 @@ def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
 Command = Callable[[Session, Any, datetime], ServiceRequest]
 
 
-def _answer(page: Page, kind: type[Details], command: Command, said: str) -> ResponseReturnValue:
+def _answer(page: Page, kind: type[Details], command: Command, message: str) -> ResponseReturnValue:
     """Show the page, or run the command with what was typed and the selected time.
 
     A time pressed in the week arrives as ``start`` and is only selected; ``chosen`` is the time
@@ -268,7 +268,7 @@ def _answer(page: Page, kind: type[Details], command: Command, said: str) -> Res
     done = _do(page, kind, command)
     if isinstance(done, int):
         return _render(page), done
-    flash(said, "good")
+    flash(message, "good")
     return redirect(url_for("requests.show", request_id=done.id), 303)
 
 
@@ -298,13 +298,13 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
 
 def _minutes(page: Page) -> int:
     """Return the selected length, by default the usual length of the service."""
-    offered = lengths(page.place)
+    allowed = lengths(page.place)
     chosen = reading.number("minutes", 0)
     if page.kind == "propose":
         return page.minutes
-    if chosen in offered or page.minutes:
-        return chosen if chosen in offered else page.minutes
-    return next((one for one in offered if one >= page.service.minutes), offered[-1])
+    if chosen in allowed or page.minutes:
+        return chosen if chosen in allowed else page.minutes
+    return next((length for length in allowed if length >= page.service.minutes), allowed[-1])
 
 
 def _render(page: Page) -> str:

@@ -167,14 +167,14 @@ def show(request_id: UUID) -> str:
 
 def _show(request_id: UUID, error: DomainError | None = None) -> str:
     session, actor, now = context.reader(), context.actor(), context.now()
-    found, part = request_for(session, actor, request_id)
+    asked, part = request_for(session, actor, request_id)
     return render_template(
         "requests/show.html",
-        asked=found,
+        asked=asked,
         part=part.value,
-        other=found.asking if part is Part.ASKED else found.department,
-        zone=found.zone,
-        moves={act.value for act in acts_now(found.standing, part, now=now)},
+        other=asked.asking if part is Part.ASKED else asked.department,
+        zone=asked.zone,
+        moves={act.value for act in acts_now(asked.standing, part, now=now)},
         history=audit.events_of(session, commands.subject_of(request_id)),
         titles=_titles(),
         problem=sentence_of(error) if error else None,
@@ -199,7 +199,7 @@ def _titles() -> dict[str, str]:
 Work = Callable[[Session], ServiceRequest]
 
 
-def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
+def _do(request_id: UUID, work: Work, message: str) -> ResponseReturnValue:
     """Run ``work`` and return to the previous page; a refusal is shown on the request's page."""
     try:
         context.write(work)
@@ -207,7 +207,7 @@ def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    flash(said, "good")
+    flash(message, "good")
     return redirect(reading.own_path("back", url_for("requests.show", request_id=request_id)), 303)
 
 
@@ -271,14 +271,14 @@ def rate(request_id: UUID) -> ResponseReturnValue:
 
 def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
     """Return the request if this action is allowed now; else its page with the reason."""
-    found, part = request_for(context.reader(), context.actor(), request_id)
+    asked, part = request_for(context.reader(), context.actor(), request_id)
     try:
-        check_act(act, found.standing, part, now=context.now())
+        check_act(act, asked.standing, part, now=context.now())
     except Forbidden:
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    return found
+    return asked
 
 
 class DeclineForm(Form):
@@ -291,9 +291,9 @@ class DeclineForm(Form):
 @access.allow(access.EDITORS)
 def decline(request_id: UUID) -> ResponseReturnValue:
     """Decline the request with a reason."""
-    found = asked_for(request_id, Act.DECLINE)
-    if not isinstance(found, Asked):
-        return found
+    asked = asked_for(request_id, Act.DECLINE)
+    if not isinstance(asked, Asked):
+        return asked
     form = DeclineForm()
     status: Done[ServiceRequest] | int = SHOWN
     version = seen_version()
@@ -313,18 +313,18 @@ def decline(request_id: UUID) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The request is declined."), "good")
         return redirect(url_for("requests.show", request_id=request_id), 303)
-    return render_template("requests/decline.html", asked=found, form=form), status
+    return render_template("requests/decline.html", asked=asked, form=form), status
 
 
 @pages.route("/requests/<uuid:request_id>/cancel", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def cancel(request_id: UUID) -> ResponseReturnValue:
     """Cancel the request, after confirmation."""
-    found = asked_for(request_id, Act.CANCEL)
-    if not isinstance(found, Asked):
-        return found
+    asked = asked_for(request_id, Act.CANCEL)
+    if not isinstance(asked, Asked):
+        return asked
     if request.method == "GET":
-        return render_template("requests/cancel.html", asked=found, zone=found.zone)
+        return render_template("requests/cancel.html", asked=asked, zone=asked.zone)
     return _do(
         request_id,
         lambda session: commands.cancel(session, context.actor(), request_id, now=context.now()),
@@ -343,7 +343,7 @@ def departments() -> ResponseReturnValue:
     if actor.centre_id is None:
         return redirect(url_for("dashboard.show"), 303)
     text = reading.text("q")[:200]
-    found = choices_for(session, actor, text)
+    matches = choices_for(session, actor, text)
     bookable = schedules.subjects(
         session,
         Schedule.centre_id == actor.centre_id,
@@ -353,12 +353,12 @@ def departments() -> ResponseReturnValue:
     return render_template(
         "requests/departments.html",
         centre=directory.centre(session, actor.centre_id, inactive=True),
-        choices=found.choices,
+        choices=matches.choices,
         own=directory.department(session, actor.department_id, inactive=True)
-        if text and found.is_own and actor.department_id
+        if text and matches.is_own and actor.department_id
         else None,
         bookable={one.service.id for one in bookable if one.service},
-        rated=queries.consultations(session, [one.department.id for one in found.choices]),
+        rated=queries.consultations(session, [one.department.id for one in matches.choices]),
         may_ask=actor.is_a(Role.STAFF) and actor.department_id is not None,
         patient=reading.optional_id("patient"),
         text=text,

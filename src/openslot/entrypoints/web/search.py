@@ -51,18 +51,18 @@ def results() -> str:
     limits.search(context.actor())
     search = _search()
     booker, carried = whom.booker(), whom.carried()
-    found, named = _find(search, booker), whom.named()
+    matches, named = _find(search, booker), whom.named()
     other = named if named != context.actor().patient_id else None
     return render_template(
         "search/results.html",
         search=search,
-        results=found,
+        results=matches,
         languages=_languages(),
-        zones=_zones(found),
+        zones=_zones(matches),
         patient=carried or "",
         keeps=booker.whom is not None,
         for_whom=directory.patient(context.reader(), other).name if other else "",
-        referred=_referred(found, booker),
+        referred=_referred(matches, booker),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
     )
@@ -98,7 +98,7 @@ def _find(search: Search, booker: Booker) -> Results:
     )
 
 
-def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
+def _referred(matches: Results, booker: Booker) -> frozenset[EntryKey]:
     """Return the results for which the patient has a usable referral.
 
     Only for patients and their carers: the care team does not learn of referrals here.
@@ -107,7 +107,7 @@ def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
         return frozenset()
     return frozenset(
         (entry.kind, entry.id)
-        for entry in (one.entry for one in found.items)
+        for entry in (one.entry for one in matches.items)
         if entry.needs_referral
         and any(is_addressed_to(one, entry.id, entry.expertise) for one in booker.authorisations)
     )
@@ -137,7 +137,7 @@ def _professions() -> list[str]:
     return sorted({entry.subtitle for entry in entries.values() if entry.kind == "practitioner"})
 
 
-def _zones(found: Results) -> list[str]:
+def _zones(matches: Results) -> list[str]:
     """Return the time zones on the page; several are shown beside each time."""
-    zones = {slot.start.tzinfo for result in found.items for slot in result.slots}
+    zones = {slot.start.tzinfo for result in matches.items for slot in result.slots}
     return sorted(map(str, zones))

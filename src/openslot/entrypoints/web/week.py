@@ -111,7 +111,9 @@ def week(
     )
     booked = whom.taken_days(place, window) if whom else 0
     dates = [monday + timedelta(days=count) for count in range(7)]
-    days = [_day(place, one, free, Taken(absent, booked), window, now) for one in dates]
+    days = [
+        _day(place, date_of_day, free, Taken(absent, booked), window, now) for date_of_day in dates
+    ]
     return Week(days, next_free, minutes)
 
 

@@ -47,8 +47,8 @@ def carried() -> UUID | None:
     actor = context.actor()
     if actor.role is None:
         return reading.optional_id("patient")
-    found = named()
-    return None if found == actor.patient_id else found
+    patient_id_named = named()
+    return None if patient_id_named == actor.patient_id else patient_id_named
 
 
 def booker() -> Booker:

@@ -19,5 +19,5 @@ def written_to(appointment: Appointment) -> bool:
     )
     if to is None or not wants(context.reader(), to.account_id, Kind.APPOINTMENTS):
         return False
-    known = context.account_or_none()
-    return known is None or to.account_id == known.id
+    reader = context.account_or_none()
+    return reader is None or to.account_id == reader.id

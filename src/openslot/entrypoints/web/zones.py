@@ -33,7 +33,7 @@ def own_zone() -> ZoneInfo:
 
 def zone_differs(at: datetime, zone: str | ZoneInfo, other: str | ZoneInfo) -> bool:
     """Return whether clocks differ between two zones at that instant."""
-    here, there = (at.astimezone(ZoneInfo(str(one))) for one in (zone, other))
+    here, there = (at.astimezone(ZoneInfo(str(name))) for name in (zone, other))
     return here.utcoffset() != there.utcoffset()
 
 
