@@ -34,7 +34,7 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
     checked(page)
     page.get_by_label("Times that come free").uncheck()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").first).to_contain_text("Your choice is saved")
+    expect(page.get_by_role("status").first).to_contain_text("Your notification settings are saved")
     assert wanted(database, world) == set(Kind) - {Kind.OFFERS}
 
     page.goto(f"{live_server.url}/profile/calendar")

@@ -81,7 +81,7 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
     page.get_by_label("From, day").fill(day(3))
     page.get_by_label("To, day").fill(day(5))
     page.get_by_role("button", name="Block this time").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("3 appointments lie")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 appointments fall")
     checked(page)
     for number, choice in enumerate(
         ("Keep the appointment", "Offer another time", "Cancel the appointment")

@@ -40,7 +40,7 @@ def test_a_practitioner_is_added_with_the_first_centre(
     ("change", "sentence"),
     [
         ({"expertise": ""}, "area of expertise"),
-        ({"centre_id": "999"}, "Choose a centre."),
+        ({"centre_id": "999"}, "Choose the centre."),
         ({"profession": "Wizard"}, "Choose one of the list."),
         ({"slot_minutes": "7"}, "Enter a slot length"),
         ({"hours-0-0-ends": "never"}, "Monday: Enter hours"),
@@ -146,7 +146,7 @@ def test_with_a_mail_server_the_link_is_not_shown(
 @pytest.mark.parametrize(
     ("fields", "status", "sentence"),
     [
-        ({"role": "staff", "name": "A", "email": "a@example.org"}, 422, "Choose a centre."),
+        ({"role": "staff", "name": "A", "email": "a@example.org"}, 422, "Choose the centre."),
         ({"role": "staff", "name": "A", "email": "x"}, 422, "Enter an e-mail address"),
         ({"role": "patient", "name": "A", "email": "a@example.org"}, 422, "sign up themselves"),
         ({"role": "practitioner", "email": "a@example.org"}, 422, "Choose the practitioner"),

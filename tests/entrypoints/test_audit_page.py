@@ -137,7 +137,7 @@ def test_it_is_searched_by_person_kind_period_and_thing(
     origin = Origin(world.accounts["staff-owner"])
     record(network, "mail.read", "mail:7", by=origin)
     record(network, "mail.read", "mail:7", at=LONG_AGO)
-    found = [row for row in rows(client_for, "network-admin", query) if "kept mail" in row]
+    found = [row for row in rows(client_for, "network-admin", query) if "email kept here" in row]
     assert len(found) == count
 
 
@@ -254,7 +254,7 @@ def test_links_lead_only_where_the_reader_may_go(
     for person, expected in (("centre-admin-owner", 7), ("network-admin", 12)):
         client = client_for(person)
         page = client.get("/admin/audit?until=2021-12-31").text
-        links = re.findall(r"data-label=\"On what\"><span><a href=\"([^\"]+)\"", page)
+        links = re.findall(r"data-label=\"Affected\"><span><a href=\"([^\"]+)\"", page)
         assert len(links) == expected, person
         for href in links:
             assert client.get(href).status_code == 200, (person, href)

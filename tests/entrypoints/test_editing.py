@@ -408,5 +408,5 @@ def test_no_command_renames_a_practitioner_for_who_runs_one_of_several_centres(
             session, chief, person, details, centre_ids=centres, now=clock.now()
         )
 
-    with pytest.raises(NotYoursToChange, match="They work at another centre too"):
+    with pytest.raises(NotYoursToChange, match="They also work at another centre"):
         network.run(rename)

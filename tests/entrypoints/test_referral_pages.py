@@ -310,7 +310,7 @@ def test_without_a_referral_the_week_says_what_to_do(
     refused = patient.post(f"{book}/hold", start="2199-11-23T09:00:00Z", minutes=30)
     assert refused.status_code == 403
     assert "Find a GP" in refused.text
-    assert "If you have a referral, sign in" in client_for(None).get(book).text
+    assert "If you have one, sign in" in client_for(None).get(book).text
 
 
 def test_who_books_for_the_patient_learns_that_there_is_a_letter_and_no_more(

@@ -98,7 +98,7 @@ def test_a_request_is_declined_with_a_reason_and_only_with_one(
     radiology = client_for("staff-owner")
     nothing = radiology.send(f"{path}/decline", answer=" ")
     assert nothing.status_code == 422
-    assert "Fill in" in nothing.text
+    assert "Give a reason." in nothing.text
     assert radiology.send(f"{path}/decline", answer="Use ultrasound").status_code == 303
     assert "Use ultrasound" in client_for("staff-teammate").get(path).text
 

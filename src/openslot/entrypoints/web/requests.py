@@ -1,9 +1,10 @@
 """Requests between departments: lists, one request, and the departments to request from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -283,6 +284,8 @@ def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
 
 class DeclineForm(Form):
     """Reason for declining."""
+
+    missing: ClassVar[Mapping[str, object]] = {"answer": _l("Give a reason.")}
 
     answer = TextAreaField(_l("Reason"))
 
