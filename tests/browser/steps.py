@@ -17,7 +17,7 @@ def sign_in(page: Page, server_url: str, email: str, password: str = PASSWORD) -
     """As nobody or somebody else before."""
     page.context.clear_cookies()
     page.goto(f"{server_url}/login")
-    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.locator("main").get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{server_url}/dashboard")
@@ -25,7 +25,7 @@ def sign_in(page: Page, server_url: str, email: str, password: str = PASSWORD) -
 
 def turn_week(page: Page) -> None:
     """Show the free starts of next week: the first of this one may begin while one reads."""
-    link, button = (page.get_by_role(role, name="Week after") for role in ("link", "button"))
+    link, button = (page.get_by_role(role, name="Next week") for role in ("link", "button"))
     link.or_(button).click()
 
 

@@ -24,7 +24,7 @@ def sign_up(page: Page, server: LiveServer) -> None:
     page.goto(f"{server.url}/sign-up")
     page.get_by_label("Name").fill(NEW["name"])
     page.get_by_label("Date of birth").fill(NEW["born"])
-    page.get_by_label("E-mail").fill(NEW["email"])
+    page.get_by_label("Email").fill(NEW["email"])
     page.get_by_label("Password").fill(NEW["password"])
     page.locator("main").get_by_role("button", name="Sign up").click()
     page.get_by_label("Password", exact=True).fill(NEW["password"])
@@ -52,7 +52,7 @@ def journey(page: Page, server: LiveServer, look: Look) -> None:
     turn_week(page)
     look(page)
     page.locator(".os-days .os-slot:visible").nth(1).click()
-    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    expect(page.locator("#booking")).to_contain_text("Held for you")
     look(page)
     page.get_by_label("Reason for the appointment").fill("Sore knee after running")
     page.get_by_role("button", name="Confirm booking").click()
@@ -101,7 +101,7 @@ def test_a_practitioners_day(desktop_page: Page, live_server: LiveServer, world:
     checked(page)
     page.get_by_role("link", name="Calendar", exact=True).click()
     checked(page)
-    page.get_by_role("link", name="Week after").click()
+    page.get_by_role("link", name="Next week").click()
     checked(page)
     page.goto(f"{live_server.url}/appointments/{world.appointments['owner']}")
     checked(page)
@@ -119,7 +119,7 @@ def test_a_practitioners_day(desktop_page: Page, live_server: LiveServer, world:
     page.get_by_label("From, day").fill(day)
     page.get_by_label("To, day").fill(day)
     page.get_by_role("button", name="Block this time").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("in the time you block")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("in this time")
     checked(page)
     page.get_by_label("Cancel the appointment").check()
     page.get_by_role("button", name="Block the time").click()
@@ -273,7 +273,7 @@ def test_booking_by_keyboard_alone(
         if page.evaluate("document.activeElement.classList.contains('os-slot')"):
             break
     page.keyboard.press("Enter")
-    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    expect(page.locator("#booking")).to_contain_text("Held for you")
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == "Confirm booking":

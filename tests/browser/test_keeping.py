@@ -23,7 +23,7 @@ def is_kept(page: Page, person: str) -> None:
     """The person and the reason stand in the form, and a time is kept."""
     expect(page.get_by_role("radio", name=person)).to_be_checked()
     expect(page.get_by_label("Reason for the appointment")).to_have_value(REASON)
-    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    expect(page.locator("#booking")).to_contain_text("Held for you")
 
 
 def booked_for(server: LiveServer, schedule: int) -> list[object]:
@@ -49,13 +49,13 @@ def test_person_and_reason_stay_whatever_else_is_chosen(
     page.goto(f"{live_server.url}/book/{table.gp_here}")
     turn_week(page)
     page.locator(".os-days .os-slot:visible").first.click()
-    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    expect(page.locator("#booking")).to_contain_text("Held for you")
 
     page.get_by_role("radio", name="Tama Owner").check()
     if kind == "noscript":
         page.get_by_role("button", name="Show the times for this person").click()
     expect(page.get_by_role("radio", name="Tama Owner")).to_be_checked()
-    expect(page.locator("#booking")).to_contain_text("Kept for you")
+    expect(page.locator("#booking")).to_contain_text("Held for you")
     page.get_by_label("Reason for the appointment").fill(REASON)
 
     page.locator(".os-days .os-slot:visible").nth(1).click()
@@ -116,7 +116,7 @@ def test_a_time_of_a_result_is_kept_when_it_is_pressed(
         page.goto(live_server.url + path)
         checked(page)
         page.locator("main .os-slot:not(.more)").first.click()
-        expect(page.locator("#booking")).to_contain_text("Kept for you")
+        expect(page.locator("#booking")).to_contain_text("Held for you")
         expect(page.get_by_role("radio", name="Me, Aroha Owner")).to_be_checked()
         checked(page)
 

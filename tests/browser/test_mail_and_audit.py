@@ -30,24 +30,24 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
     page, database = phone_page, live_server.database
     sign_in(page, live_server.url, world.emails["patient-owner"])
     page.goto(f"{live_server.url}/account")
-    page.get_by_role("link", name="Mail that you get").click()
+    page.get_by_role("link", name="Notifications").click()
     checked(page)
     page.get_by_label("Times that come free").uncheck()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").first).to_contain_text("Your choice is saved")
+    expect(page.get_by_role("status").first).to_contain_text("Your notification settings are saved")
     assert wanted(database, world) == set(Kind) - {Kind.OFFERS}
 
     page.goto(f"{live_server.url}/profile/calendar")
     checked(page)
-    page.get_by_role("button", name="Make an address").click()
+    page.get_by_role("button", name="Create an address").click()
     expect(page.locator(".os-copy")).to_be_visible()
     checked(page)
     address = page.locator(".os-copy").inner_text()
     with urlopen(address) as answer:
         (event,) = icalendar.Calendar.from_ical(answer.read()).walk("VEVENT")
     assert event["uid"] == str(world.appointments["owner"])
-    page.get_by_role("button", name="Switch it off").click()
-    expect(page.get_by_role("button", name="Make an address")).to_be_visible()
+    page.get_by_role("button", name="Deactivate").click()
+    expect(page.get_by_role("button", name="Create an address")).to_be_visible()
 
 
 def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
@@ -59,11 +59,11 @@ def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
     settings: Settings = live_server.app.extensions["openslot"].settings
     token = stop_token(settings, world.accounts["patient-owner"], Kind.REMINDERS)
     page.goto(f"{live_server.url}/unsubscribe/{token}")
-    page.get_by_role("button", name="Stop this mail").click()
-    expect(page.get_by_text("We no longer write to you about this.")).to_be_visible()
+    page.get_by_role("button", name="Stop these emails").click()
+    expect(page.get_by_text("We will no longer email you about this.")).to_be_visible()
     assert wanted(live_server.database, world) == set(Kind) - {Kind.REMINDERS}
-    page.get_by_role("button", name="Write to me again").click()
-    expect(page.get_by_text("We write to you about this again.")).to_be_visible()
+    page.get_by_role("button", name="Email me again").click()
+    expect(page.get_by_text("We will email you about this again.")).to_be_visible()
     assert wanted(live_server.database, world) == set(Kind)
 
 
@@ -77,8 +77,8 @@ def test_the_audit_is_searched_and_taken_along(
     seal_audit(database, Settings(_env_file=None), lambda: clock.now() + timedelta(minutes=1))
     page.goto(f"{live_server.url}/admin/audit")
     checked(page)
-    expect(page.get_by_text(re.compile("The newest seal is of"))).to_be_visible()
-    page.get_by_label("Who: name or e-mail").fill("nadia")
+    expect(page.get_by_text(re.compile("Last sealed"))).to_be_visible()
+    page.get_by_label("Person: name or email").fill("nadia")
     page.get_by_label("What", exact=True).select_option(label="Accounts")
     page.get_by_role("button", name="Find").click()
     table = page.get_by_role("table", name="Audit")

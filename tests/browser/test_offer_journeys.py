@@ -81,7 +81,7 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
     page.get_by_label("From, day").fill(day(3))
     page.get_by_label("To, day").fill(day(5))
     page.get_by_role("button", name="Block this time").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("3 appointments lie")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 appointments fall")
     checked(page)
     for number, choice in enumerate(
         ("Keep the appointment", "Offer another time", "Cancel the appointment")
@@ -91,7 +91,7 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
     work(live_server)
     page.reload()
-    expect(page.get_by_text("1 patient is asked whether another time suits.")).to_be_visible()
+    expect(page.get_by_text("1 patient has been offered another time.")).to_be_visible()
     checked(page)
     assert status(live_server.database, world, "owner") == Status.BOOKED
     assert status(live_server.database, world, "stranger-here") == Status.CANCELLED
@@ -125,9 +125,9 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     checked(page)
     page.goto(f"{live_server.url}/waiting/new?practitioner={world.practitioners['owner']}")
     page.get_by_label("From", exact=True).fill(day(3))
-    page.get_by_label("Up to and with").fill(day(3))
+    page.get_by_label("To").fill(day(3))
     checked(page)
-    page.get_by_role("button", name="Wait for a time").click()
+    page.get_by_role("button", name="Join the waiting list").click()
     expect(page.get_by_text("You are on the waiting list.")).to_be_visible()
     checked(page)
     work(live_server)
@@ -137,7 +137,7 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     work(live_server)
     page.goto(f"{live_server.url}/offers")
     checked(page)
-    page.get_by_role("link", name="Answer the offer").click()
+    page.get_by_role("link", name="Accept or decline").click()
     expect(page.get_by_role("button", name="Take this time")).to_be_visible()
     checked(page)
     page.get_by_role("button", name="Take this time").click()

@@ -70,7 +70,7 @@ def test_the_appointments_inside_are_asked_about_before_anything_is_blocked(
     page = client.send(PAGE, **days())
     assert page.status_code == 409
     for words in (
-        "1 appointment lies",
+        "1 appointment falls",
         "Aroha Owner",
         "Keep the appointment",
         "Offer another time",
@@ -93,7 +93,7 @@ def test_an_appointment_is_kept_moved_or_cancelled(
     assert status == (Status.CANCELLED if choice is Choice.CANCEL else Status.BOOKED)
     assert len(every(network, Offer)) == (choice is Choice.MOVE)
     page = client.get(PAGE).text
-    assert ("is asked whether another time suits" in page) == (choice is Choice.MOVE)
+    assert ("has been offered another time" in page) == (choice is Choice.MOVE)
     assert "needs a decision" not in page
     assert check.faults(network) == []
 
@@ -120,8 +120,8 @@ def test_an_appointment_that_was_booked_meanwhile_is_asked_about_too(
     network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
     page = client.send(PAGE, **{**fields, f"appointment-{world.appointments['owner']}": "cancel"})
     assert page.status_code == 409
-    assert "Other appointments lie in this time by now" in page.text
-    assert "2 appointments lie" in page.text
+    assert "Other appointments fall in this time by now" in page.text
+    assert "2 appointments fall" in page.text
     assert f'name="appointment-{world.appointments["owner"]}" value="cancel" checked' in page.text
 
 

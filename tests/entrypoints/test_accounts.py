@@ -121,7 +121,7 @@ def test_a_patient_signs_up_and_comes_back_to_what_they_chose(
     assert answer.status_code == 303
     assert answer.location.startswith("/login?email=mere@example.org&next=")
     shown = client.get(answer.location)
-    assert "We have written to mere@example.org" in shown.text
+    assert "We have emailed mere@example.org" in shown.text
     assert wanted in shown.text
     signed_in = client.post("/login", email="mere@example.org", password=NEW, next=wanted)
     assert signed_in.location == wanted
@@ -149,8 +149,8 @@ def test_a_known_address_gets_the_same_answer_and_another_mail(
 @pytest.mark.parametrize(
     ("field", "typed", "sentence"),
     [
-        ("name", "", "Fill in “Name”."),
-        ("born", "", "Fill in “Date of birth”."),
+        ("name", "", "Enter your full name."),
+        ("born", "", "Enter your date of birth."),
         ("born", "31 2 1980", "Enter a date such as 31 March 1980."),
         ("born", "86400", "Enter a date such as 31 March 1980."),
         ("born", "31 3 2080", "Enter a date of birth that is in the past"),

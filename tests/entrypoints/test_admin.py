@@ -57,7 +57,7 @@ def test_the_network_adds_a_centre_and_changes_it(client_for: ClientFor) -> None
 @pytest.mark.parametrize(
     ("field", "typed", "status", "sentence"),
     [
-        ("name", "", 422, "Fill in “Name”."),
+        ("name", "", 422, "Enter a name."),
         ("name", "Wattle Clinic", 409, "This name is taken"),
         ("time_zone", "Sydney", 422, "Choose a time zone"),
         ("holiday_region", "AU-XYZ", 422, "region of public holidays"),
@@ -99,7 +99,7 @@ def test_a_department_is_added_taken_out_and_taken_back(
     path = f"{answer.location}/active"
     for wanted, shown in (("no", True), ("no", True), ("yes", False)):
         assert client.send(path, active=wanted).status_code == 303
-        assert ("Taken out" in client.get(answer.location).text) is shown
+        assert ("Inactive" in client.get(answer.location).text) is shown
 
 
 def test_staff_add_a_service_that_can_be_booked_at_once(
@@ -221,7 +221,7 @@ def test_a_closure_is_in_the_time_of_the_centre(
         ({"first": "2027-02-30", "reason": "x"}, "Enter a date such as"),
         ({"first": "2027-01-26", "starts": "1 o'clock", "reason": "x"}, "Enter a time such as"),
         ({"first": "2027-01-26", "last": "2027-01-20", "reason": "x"}, "an end that is after"),
-        ({"first": "2027-01-26", "reason": ""}, "Fill in “Reason”."),
+        ({"first": "2027-01-26", "reason": ""}, "Give a reason."),
     ],
 )
 def test_a_closure_that_cannot_be_is_refused(
@@ -237,7 +237,7 @@ def test_appointments_inside_a_closure_are_pointed_out(client_for: ClientFor, wo
     client, path = client_for("network-admin"), f"/admin/centres/{world.centres['own']}/closures"
     today = datetime.now(UTC).date()
     client.send(path, first=today.isoformat(), last=f"{today.year + 1}-01-31", reason="Flood")
-    assert "Appointments that stand inside it: 2" in client.get(path).text
+    assert "Appointments in this time: 2" in client.get(path).text
 
 
 def test_staff_without_a_department_choose_one_of_their_centre(
@@ -250,7 +250,7 @@ def test_staff_without_a_department_choose_one_of_their_centre(
 
     network.run(unplace)
     client = client_for("staff-owner")
-    assert "Which department do you work for?" in client.get("/admin/department").text
+    assert "Which department do you work in?" in client.get("/admin/department").text
     path, elsewhere = "/admin/department", world.departments["stranger"]
     assert client.send(path, department_id=elsewhere).status_code == 422
     assert client.send(path, department_id=world.departments["teammate"]).status_code == 303

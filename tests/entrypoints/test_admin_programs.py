@@ -82,7 +82,7 @@ def test_a_key_is_made_shown_once_used_and_ended(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"name": ""}, "Fill in “Name of the program”."),
+        ({"name": ""}, "Enter a name."),
         ({"scopes": []}, "Choose at least one scope."),
         ({"fhir": "patients:all"}, "There is no scope patients:all."),
         ({"networks": "10.0.0.300"}, "Enter networks like 10.0.0.0/8."),
@@ -115,7 +115,7 @@ def test_an_address_is_added_and_its_secret_shown_once(
         assert endpoint.secret not in page.text
     rotated = admin.send(f"/admin/webhooks/{endpoint.id}/secret")
     assert value_of(rotated.text, "secret") == endpoint_of(network).secret != endpoint.secret
-    assert "signs as well until" in admin.get(f"/admin/webhooks/{endpoint.id}").text
+    assert "also stays valid until" in admin.get(f"/admin/webhooks/{endpoint.id}").text
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_deliveries_are_seen_and_sent_again(
     work(network, settings, at=clock.now())  # what happened before
     tell(network, there.url, at=clock.now())
     page = f"/admin/webhooks/{endpoint_of(network).id}"
-    assert "Nothing yet" in admin.get(page).text
+    assert "None yet" in admin.get(page).text
     there.status, there.answer = 500, b"<b>out of order</b>"
     network.run(lambda session: book_for(session, world, "owner", now=clock.now(), days=5))
     work(network, settings, at=clock.now())
@@ -158,7 +158,7 @@ def test_deliveries_are_seen_and_sent_again(
     assert [one.id for one in there.taken] == [there.taken[0].id] * 2
     assert "Delivered" in admin.get(page).text
     admin.send(f"{page}/active", active="no")
-    assert "Nothing is sent here" in admin.get(page).text
+    assert "This webhook is inactive" in admin.get(page).text
     admin.send(action, page="/admin/webhooks/new")
     assert "is switched off. Switch it on" in admin.get(page).text
 

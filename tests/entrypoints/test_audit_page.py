@@ -75,7 +75,7 @@ def test_the_network_reads_who_did_what_to_what_and_from_where(
     ("by", "who"),
     [
         (Origin(), "System"),
-        (Origin(None, "203.0.113.9"), "Somebody not signed in"),
+        (Origin(None, "203.0.113.9"), "Someone not signed in"),
         (Origin(new_id(), None), "A deleted account"),
         (Origin(None, "203.0.113.9", "key Front desk"), "key Front desk"),
     ],
@@ -137,7 +137,7 @@ def test_it_is_searched_by_person_kind_period_and_thing(
     origin = Origin(world.accounts["staff-owner"])
     record(network, "mail.read", "mail:7", by=origin)
     record(network, "mail.read", "mail:7", at=LONG_AGO)
-    found = [row for row in rows(client_for, "network-admin", query) if "kept mail" in row]
+    found = [row for row in rows(client_for, "network-admin", query) if "email kept here" in row]
     assert len(found) == count
 
 
@@ -162,7 +162,7 @@ def test_it_says_what_is_sealed(
     assert "Nothing is sealed yet" in page
     seal_audit(network, settings, lambda: datetime.now(UTC) + timedelta(hours=1))
     page = client.get("/admin/audit").text
-    assert "The newest seal is of" in page
+    assert "Last sealed" in page
     assert "Not sealed yet" not in page
 
 
@@ -219,7 +219,7 @@ def test_who_works_at_two_centres_is_watched_by_neither_but_in_emergencies(
     record(network, "record.emergency-access", "patient:2", by=origin, at=LONG_AGO)
     for person in ("centre-admin-owner", "centre-admin-stranger"):
         (found,) = rows(client_for, person, "?until=2021-12-31")
-        assert "Opened a history in an emergency" in found
+        assert "Opened a health record in an emergency" in found
 
 
 @pytest.mark.parametrize(("who", "count"), [("owner", True), ("stranger", False)])
@@ -254,7 +254,7 @@ def test_links_lead_only_where_the_reader_may_go(
     for person, expected in (("centre-admin-owner", 7), ("network-admin", 12)):
         client = client_for(person)
         page = client.get("/admin/audit?until=2021-12-31").text
-        links = re.findall(r"data-label=\"On what\"><span><a href=\"([^\"]+)\"", page)
+        links = re.findall(r"data-label=\"Affected\"><span><a href=\"([^\"]+)\"", page)
         assert len(links) == expected, person
         for href in links:
             assert client.get(href).status_code == 200, (person, href)

@@ -16,7 +16,7 @@ from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.notifications.preferences import Kind, choose
 
-WRITTEN = "We have written to you with the details."
+WRITTEN = "We have emailed you the details."
 
 
 @pytest.fixture
@@ -153,9 +153,9 @@ def test_a_kept_time_names_its_zone_where_the_reader_has_another(
     page, _form = held(carer, world.schedules["teammate"])
     elsewhere(carer)
     shown = carer.get(page).text
-    assert re.search(r"Kept for you until <b>[^<]+</b> \(Sydney time\)</p>", shown)
-    assert re.search(r"Kept until [^<]+ \(Sydney time\)<", shown)
-    assert re.search(r"You can move or cancel until [^<]+ \(Sydney time\)\.", shown)
+    assert re.search(r"Held for you until <b>[^<]+</b> \(Sydney time\)</p>", shown)
+    assert re.search(r"Held until [^<]+ \(Sydney time\)<", shown)
+    assert re.search(r"You can move or cancel it until [^<]+ \(Sydney time\)\.", shown)
     elsewhere(carer, "Australia/Melbourne")
     assert "(Sydney time)" not in carer.get(page).text
 
@@ -186,7 +186,7 @@ def test_the_page_has_the_words_for_a_hold_that_runs_out(carer: Client, world: W
     page, _form = held(carer, world.schedules["teammate"])
     shown = carer.get(page).text
     assert re.search(r"<p data-when-over hidden>We no longer keep this time for you\.", shown)
-    assert "<p data-while-kept>Kept for you until" in shown
+    assert "<p data-while-kept>Held for you until" in shown
 
 
 def test_what_happened_is_told_in_the_words_of_the_audit(

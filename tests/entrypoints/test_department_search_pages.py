@@ -35,7 +35,7 @@ def test_who_looks_for_what_their_own_department_offers_is_told(
     client_for: ClientFor, world: World
 ) -> None:
     page = client_for("staff-owner").get("/departments?q=radiology").text
-    assert "This fits your own department, <bdi>Radiology</bdi>" in page
+    assert "This also matches your own department, <bdi>Radiology</bdi>" in page
     assert "Check the spelling" not in page
     assert "own department" not in client_for("staff-owner").get("/departments").text
 

@@ -213,7 +213,7 @@ def test_what_was_typed_stays_where_something_is_missing(doctor: Client, page: s
     answer = doctor.send(f"{page}/prescriptions/new", medication="Ibuprofen", dose="", text="Food")
     assert answer.status_code == 422
     assert 'value="Ibuprofen"' in answer.text
-    assert "Fill in “Dose”." in answer.text
+    assert "Enter a dose." in answer.text
     wrong = doctor.send(f"{page}/notes/new", text=NOTE, appointment_id=str(uuid4()))
     assert wrong.status_code == 422
     assert NOTE in wrong.text
@@ -347,7 +347,7 @@ def test_the_glass_is_broken_with_a_reason_and_the_patient_sees_it(
     assert (opened.status_code, opened.location) == (303, page)
     shown = client.get(page).text
     assert NOTE in shown
-    assert "You opened this history in an emergency" in shown
+    assert "You opened this record in an emergency" in shown
     assert client.get(form).location == page
     reads = client_for("patient-owner").get("/history/reads").text
     assert REASON in reads
@@ -544,7 +544,7 @@ def test_a_patient_without_anything_is_told_what_will_stand_here(
     network.run(forget)
     client = client_for("patient-owner")
     assert "Nothing is recorded yet" in client.get("/history").text
-    assert "Nobody else has read it" in client.get("/history/reads").text
+    assert "No one else has read it" in client.get("/history/reads").text
 
 
 def test_names_and_texts_are_shown_as_they_are_written(

@@ -71,6 +71,6 @@ def test_somebody_who_is_known_is_asked_about_and_registered_anyway(
     assert client.send("/patients/new", **NEW).status_code == 303
     asked = client.send("/patients/new", **NEW)
     assert asked.status_code == 409
-    assert "Is it somebody we know?" in asked.text
+    assert "Is this someone we know?" in asked.text
     assert "Ilse Brandt</bdi>" in asked.text
     assert client.send("/patients/new", anyway="yes", **NEW).status_code == 303

@@ -75,7 +75,7 @@ def test_a_choice_is_kept_and_shown(client_for: ClientFor, network: Database, wo
     }, "what was not asked is left alone"
     page = client.get("/profile/notifications").text
     assert page.count(" checked") == 2
-    assert "Your choice is saved." in page
+    assert "Your notification settings are saved." in page
     assert wanted(network, world, "patient-teammate") == set(Kind)
 
 
@@ -99,7 +99,7 @@ def test_opening_the_link_changes_nothing(
 ) -> None:
     page = client_for(None).get(link)
     assert page.status_code == 200
-    assert "Stop this mail?" in page.text
+    assert "Stop these emails?" in page.text
     assert "A reminder before each appointment" in page.text
     assert wanted(network, world, "patient-owner") == set(Kind)
 
@@ -119,8 +119,8 @@ def test_a_mail_program_stops_it_with_one_post(
 def test_it_can_be_had_again(app: Flask, network: Database, world: World, link: str) -> None:
     client = app.test_client()
     client.post(link)
-    assert "Write to me again" in client.get(link).text
-    assert "We write to you about this again." in client.post(link, data={"again": "yes"}).text
+    assert "Email me again" in client.get(link).text
+    assert "We will email you about this again." in client.post(link, data={"again": "yes"}).text
     assert wanted(network, world, "patient-owner") == set(Kind)
 
 
@@ -216,12 +216,12 @@ def test_a_cancelled_appointment_changes_it(client_for: ClientFor, world: World)
 
 def test_the_address_is_shown_once(client_for: ClientFor) -> None:
     client = client_for("patient-owner")
-    assert "Make an address" in client.get("/profile/calendar").text
+    assert "Create an address" in client.get("/profile/calendar").text
     path = make_address(client)
     page = client.get("/profile/calendar").text
     assert path not in page
-    assert "Switched on" in page
-    assert "Make a new address" in page
+    assert "Active" in page
+    assert "Create a new address" in page
 
 
 def test_a_new_address_and_switching_off_end_the_old_one(client_for: ClientFor) -> None:
@@ -232,7 +232,7 @@ def test_a_new_address_and_switching_off_end_the_old_one(client_for: ClientFor) 
     assert client.get(second).status_code == 200
     assert client.send("/profile/calendar/end", page="/profile/calendar").status_code == 303
     assert client.get(second).status_code == 404
-    assert "Make an address" in client.get("/profile/calendar").text
+    assert "Create an address" in client.get("/profile/calendar").text
 
 
 def test_its_page_takes_as_many_statements_whatever_is_in_it(

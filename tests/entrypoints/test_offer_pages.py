@@ -119,7 +119,7 @@ def test_leaving_the_time_keeps_the_appointment_and_the_wait(
     client = client_for(None)
     before = row(network, Appointment, world.appointments["owner"]).starts_at
     assert client.send(f"{link}/decline", page=link).status_code == 303
-    assert "You go on waiting for an earlier one" in client.get(link).text
+    assert "You are still waiting for an earlier one" in client.get(link).text
     assert row(network, Appointment, world.appointments["owner"]).starts_at == before
     assert only(network, WaitingEntry).status == Waiting.WAITING
 
@@ -226,7 +226,7 @@ def test_times_that_are_free_are_offered_instead_of_a_wait(
     path = f"/waiting/new?schedule={world.schedules['owner']}"
     answer = client_for("patient-owner").send(path, **form(world, day_ahead()))
     assert answer.status_code == 200
-    assert "You need not wait" in answer.text
+    assert "No need to wait" in answer.text
     assert f'action="/book/{world.schedules["owner"]}/hold"' in answer.text
     assert network.read(lambda session: session.query(WaitingEntry).count()) == 0
 

@@ -25,7 +25,7 @@ def test_patients_are_found_by_what_is_known_of_them(client_for: ClientFor, aske
 def test_nobody_is_listed_unasked(client_for: ClientFor) -> None:
     client = client_for("practitioner-owner")
     assert "Aroha" not in client.get("/patients").text
-    assert "None of your patients" in client.get("/patients?q=zzz").text
+    assert "No match among your patients" in client.get("/patients?q=zzz").text
     staff = client_for("staff-owner")
     assert "Aroha" not in staff.get("/patients").text
     assert "No patient found" in staff.get("/patients?q=zzz").text

@@ -29,8 +29,8 @@ def account(database: Database, world: World, person: str) -> Account | None:
         ("patient-owner", ["31 March 1980", "0400 123 456", "Delete your account"]),
         ("practitioner-owner", ["Physiotherapist", "Banksia General Hospital", "No ratings yet"]),
         ("staff-owner", ["Radiology", "Banksia General Hospital"]),
-        ("centre-admin-owner", ["Administrator of a centre", "Banksia General Hospital"]),
-        ("network-admin", ["Administrator of the network"]),
+        ("centre-admin-owner", ["Centre administrator", "Banksia General Hospital"]),
+        ("network-admin", ["Network administrator"]),
     ],
 )
 def test_everybody_sees_what_they_are(client_for: ClientFor, person: str, seen: list[str]) -> None:
@@ -113,12 +113,12 @@ def test_a_new_address_is_confirmed_and_the_old_one_is_told(
     told = {mail["to"] for mail in mails(network)}
     assert told == {old, "aroha@example.net"}
     page = client.get("/account").text
-    assert "Confirm your e-mail address" in page
+    assert "Confirm your email address" in page
     patient = network.read(lambda session: directory.patient(session, world.patients["owner"]))
     assert patient.email == "aroha@example.net", "the record follows"
     mail = next(one for one in mails(network) if one["to"] == "aroha@example.net")
     assert client.send(link_in(mail)).status_code == 303
-    assert "Confirm your e-mail address" not in client.get("/account").text
+    assert "Confirm your email address" not in client.get("/account").text
 
 
 def test_an_address_of_somebody_else_is_refused(client_for: ClientFor, world: World) -> None:

@@ -116,7 +116,7 @@ def test_finding_a_specialist_keeps_what_was_typed(
     ("fields", "sentence"),
     [
         ({"addressee": "", "letter": LETTER}, "Choose a specialist, or an area of expertise."),
-        ({"addressee": "area:Cardiology", "letter": " "}, "Fill in “Letter”."),
+        ({"addressee": "area:Cardiology", "letter": " "}, "Write the referral."),
         ({"addressee": "area:Alchemy", "letter": LETTER}, "sees patients here now"),
         ({"addressee": "person:999999", "letter": LETTER}, "sees patients here now"),
         ({"addressee": "person:-1", "letter": LETTER}, "There is a problem"),
@@ -256,7 +256,7 @@ def test_from_letter_to_answer(
 ) -> None:
     patient, specialist = client_for("patient-owner"), client_for("practitioner-stranger")
     book = f"/book/{world.schedules['stranger']}"
-    assert "You book with the referral from" in patient.get(book).text
+    assert "You are booking with the referral from" in patient.get(book).text
     start = free_start(patient, world)
     held = patient.post(f"{book}/hold", start=start, minutes=30)
     hold = re.search(r"hold=([0-9a-f-]{36})", held.location)
@@ -310,7 +310,7 @@ def test_without_a_referral_the_week_says_what_to_do(
     refused = patient.post(f"{book}/hold", start="2199-11-23T09:00:00Z", minutes=30)
     assert refused.status_code == 403
     assert "Find a GP" in refused.text
-    assert "If you have a referral, sign in" in client_for(None).get(book).text
+    assert "If you have one, sign in" in client_for(None).get(book).text
 
 
 def test_who_books_for_the_patient_learns_that_there_is_a_letter_and_no_more(
@@ -376,7 +376,7 @@ def test_results_say_whom_the_patient_can_book_with_the_letter(
     assert "Book with" not in carer.get(found).text
     for_owner = carer.get(f"{found}&patient={world.patients['owner']}").text
     assert for_owner.count("Book with the referral") == 2
-    assert "You are looking for care for" in for_owner
+    assert "You are searching for care for" in for_owner
     assert carer.get(sent).status_code == 200
 
 

@@ -18,7 +18,7 @@ HEADINGS = (
     "How much of the open time is booked?",
     "How many appointments are missed?",
     "How long before an appointment is it booked?",
-    "How soon can somebody be seen?",
+    "How soon can patients be seen?",
 )
 
 
@@ -127,7 +127,7 @@ def test_a_period_without_appointments_says_so(client_for: ClientFor) -> None:
     client = client_for("practitioner-owner")
     page = client.get("/reports?since=2020-01-06&until=2020-01-12")
     assert page.status_code == 200
-    assert page.text.count("Nothing to count here") == 3
+    assert page.text.count("No data.") == 3
     file = client.get("/reports/no-shows.csv?since=2020-01-06&until=2020-01-12")
     assert rows(file.text) == [["Week from", "Appointments due", "No-shows", "Missed"]]
 

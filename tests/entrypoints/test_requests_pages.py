@@ -98,7 +98,7 @@ def test_a_request_is_declined_with_a_reason_and_only_with_one(
     radiology = client_for("staff-owner")
     nothing = radiology.send(f"{path}/decline", answer=" ")
     assert nothing.status_code == 422
-    assert "Fill in" in nothing.text
+    assert "Give a reason." in nothing.text
     assert radiology.send(f"{path}/decline", answer="Use ultrasound").status_code == 303
     assert "Use ultrasound" in client_for("staff-teammate").get(path).text
 
@@ -119,7 +119,7 @@ def test_a_form_that_comes_back_says_what_to_do(client_for: ClientFor, world: Wo
     nothing = client.send(path, task="CT head")
     assert (nothing.status_code, "Choose a time." in nothing.text) == (422, True)
     wordless = client.send(path, chosen=soon(), task="")
-    assert (wordless.status_code, "Fill in “What is to be done?”." in wordless.text) == (422, True)
+    assert (wordless.status_code, "Say what needs doing." in wordless.text) == (422, True)
     past = client.send(path, chosen=soon(-3), task="CT head")
     assert (past.status_code, "This time is over" in past.text) == (422, True)
 
@@ -193,7 +193,7 @@ def test_lists_are_filtered_by_service_and_urgency(client_for: ClientFor, world:
     assert "CT head" not in radiology.get("/requests?priority=routine").text
     own = world.services["owner"]
     assert "CT wrist" in radiology.get(f"/requests?service={own}").text
-    assert "Nothing fits" in radiology.get("/requests?service=99999").text
+    assert "No matching requests" in radiology.get("/requests?service=99999").text
 
 
 def test_a_list_of_500_takes_as_many_statements_as_a_short_one(
@@ -382,7 +382,7 @@ def test_a_registration_that_comes_back_names_each_field(
 ) -> None:
     answer = client_for(None).send("/sign-up/staff", name="", email="x", place="1:x", password="")
     assert answer.status_code == 422
-    for words in ("Fill in “Name”.", "Choose your department.", "Enter an e-mail address"):
+    for words in ("Enter your full name.", "Choose your department.", "Enter an e-mail address"):
         assert words in answer.text
 
 
@@ -392,7 +392,7 @@ def test_staff_without_a_department_make_theirs_from_a_template(
     ned, admin = client_for(None), client_for("centre-admin-owner")
     register(ned, world, place=f"{world.centres['own']}:")
     page = admin.get("/admin/accounts").text
-    assert "Department not in the list" in page
+    assert "Department not listed" in page
     admin.send(page.partition("/admit")[0].rpartition('"')[2] + "/admit", page="/admin/accounts")
     ned.token = None
     ned.send("/login", email="ned@example.org", password="orchard lantern velvet seven")

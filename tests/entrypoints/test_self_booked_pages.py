@@ -163,7 +163,7 @@ def test_on_the_day_it_is_open_and_says_so_to_the_patient_also_once_it_is_cancel
     assert gone.status_code == 200, gone.text
     assert program.send("GET", f"/api/v1/patients/{patient}/history").status_code == 404
     readers = client_for("patient-owner").get("/history/reads").text
-    assert "Because of an appointment that they booked themselves." in readers
+    assert "Because of an appointment they booked themselves." in readers
 
 
 def test_the_patient_hears_of_the_appointment_also_if_it_is_cancelled_at_once(

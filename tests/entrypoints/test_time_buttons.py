@@ -203,7 +203,7 @@ def test_visitors_come_to_the_time_and_are_asked_to_sign_in(
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [("banksia general", "Choose whom to see"), ("radiology", "Choose a service")],
+    [("banksia general", "Choose who to see"), ("radiology", "Choose a service")],
 )
 def test_what_is_found_by_its_name_alone_shows_no_times(
     client_for: ClientFor, table: Timetable, query: str, words: str
@@ -287,13 +287,13 @@ def test_busy_times_count_in_large_networks_too(
     ("person", "path", "words"),
     [
         ("patient-owner", "/search?q=dental", "A GP can write one"),
-        (None, "/search?q=dental", "If you have a referral, sign in"),
+        (None, "/search?q=dental", "If you have one, sign in"),
         ("patient-owner", "/book/{specialist}", "You have no referral for this specialist"),
-        ("practitioner-owner", "/search?q=gp", "You book your own times only"),
+        ("practitioner-owner", "/search?q=gp", "You can only book your own times"),
         ("practitioner-owner", "/search?q=dental", "Write a referral"),
-        ("practitioner-owner", "/search?q=mri", "Ask the department"),
-        ("practitioner-owner", "/book/{gp_here}", "You book your own times only"),
-        ("staff-stranger", "/search?q=mri", "You book for your own centre only"),
+        ("practitioner-owner", "/search?q=mri", "Call the department"),
+        ("practitioner-owner", "/book/{gp_here}", "You can only book your own times"),
+        ("staff-stranger", "/search?q=mri", "You can only book for your own centre"),
         ("staff-owner", "/search?q=dental", "Choose the patient first"),
     ],
 )
@@ -338,7 +338,7 @@ def test_another_week_or_length_keeps_person_reason_and_time(
     assert "Cough" not in (answer.location or "")
     page = client.get(answer.location).text
     assert fields(page) | {"week": ""} == form | {"week": ""}
-    assert "Kept for you until" in page
+    assert "Held for you until" in page
     assert form["chosen"] == button.start
 
 

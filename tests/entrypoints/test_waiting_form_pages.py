@@ -36,7 +36,7 @@ def test_days_are_those_of_the_reader_where_centres_differ(
     page = patient.get(PHYSIOTHERAPISTS).text
     today = datetime.now(ZoneInfo(READER)).date()
     assert f'id="from_day" name="from_day" required min="{today}"' in page
-    assert "The days are those of the place" not in page
+    assert "Days are in the centre’s time zone" not in page
 
 
 def test_days_are_those_of_the_centres_that_are_chosen(
@@ -47,8 +47,8 @@ def test_days_are_those_of_the_centres_that_are_chosen(
     day = day_ahead()
     typed = form(world, day, scope="profession:Physiotherapist", centre=str(world.centres["other"]))
     page = patient.send(PHYSIOTHERAPISTS, **typed).text
-    assert "You need not wait" in page
-    assert "The days are those of the place: Pago Pago time" in page
+    assert "No need to wait" in page
+    assert "Days are in the centre’s time zone: Pago Pago time" in page
 
 
 def test_lengths_are_those_of_the_schedules(client_for: ClientFor, world: World) -> None:

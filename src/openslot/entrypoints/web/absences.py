@@ -1,4 +1,4 @@
-"""Time that a practitioner keeps from being booked, and what becomes of the appointments inside."""
+"""Pages on which a practitioner's time is blocked and the affected appointments are decided."""
 
 import re
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ pages = Blueprint("absences", __name__, url_prefix="/calendar/absences")
 
 SHOWN = timedelta(days=400)
 LONGEST_EMERGENCY = 12
-"""Hours that the button for emergencies keeps free at most."""
+"""Most hours that the emergency button keeps free."""
 
 BLOCKERS = access.PRACTITIONERS | access.ADMINS
 
@@ -42,63 +42,62 @@ BLOCKERS = access.PRACTITIONERS | access.ADMINS
 @pages.get("")
 @access.allow(BLOCKERS)
 def listing() -> Response:
-    """Leave and time kept free, the appointments inside that need a decision, and the form for
-    more."""
-    return _listing(None)
+    """Show absences, the appointments in them that need a decision, and the form for a new one."""
+    return _absences_page(None)
 
 
 @pages.post("")
 @access.allow(BLOCKERS)
 def enter() -> BaseResponse:
-    """Block time; where appointments lie inside, ask first what is to become of them."""
+    """Block time; first ask for decisions if appointments fall into it."""
     try:
         details = _details()
-        found = _preview(details)
+        affected = _preview(details)
     except DomainError as error:
-        return _listing(error)
-    return _entered(details, found)
+        return _absences_page(error)
+    return _block_or_ask(details, affected)
 
 
 @pages.post("/emergency")
 @access.allow(BLOCKERS)
 def emergency() -> BaseResponse:
-    """Keep the next hours free, from now on."""
+    """Keep the next hours free, starting now."""
     hours = min(max(reading.number("hours", 2), 1), LONGEST_EMERGENCY)
     starts = instant_of(tick_at(context.now()))
     details = AbsenceDetails(
         kind=AbsenceKind.KEPT_FREE, starts_at=starts, ends_at=starts + timedelta(hours=hours)
     )
-    return _entered(details, _preview(details))
+    return _block_or_ask(details, _preview(details))
 
 
 @pages.post("/decide")
 @access.allow(BLOCKERS)
 def decide() -> BaseResponse:
-    """What becomes of appointments inside time that is blocked already."""
-    who = _who()
+    """Apply decisions about appointments in time that is already blocked."""
+    practitioner_id = _practitioner_id()
     try:
-        decisions = _decisions(_named())
+        decisions = _decisions(_appointment_ids_in_form())
         context.write(
             lambda session: rebooking.decide(
-                session, context.actor(), who, decisions, now=context.now()
+                session, context.actor(), practitioner_id, decisions, now=context.now()
             )
         )
     except DomainError as error:
-        return _listing(error)
-    flash(_("It is decided. The patients are told."), "good")
+        return _absences_page(error)
+    flash(_("Your decisions are saved. We will tell the patients."), "good")
     return _back()
 
 
 @pages.post("/<absence_id>/end")
 @access.allow(BLOCKERS)
 def end(absence_id: str) -> BaseResponse:
-    """Let blocked time be booked again."""
-    who, withdraw = _who(), reading.text("withdraw") == "yes"
+    """End an absence, so that its time can be booked again."""
+    practitioner_id, withdraw = _practitioner_id(), reading.text("withdraw") == "yes"
     context.write(
         lambda session: rebooking.end(
             session,
             context.actor(),
-            who,
+            practitioner_id,
             read_id(absence_id),
             withdraw=withdraw,
             now=context.now(),
@@ -108,16 +107,16 @@ def end(absence_id: str) -> BaseResponse:
     return _back()
 
 
-def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
-    """The time is blocked, or the page that asks about the appointments inside."""
-    if found and (reading.text("decided") != "yes" or reading.text("preset")):
-        return _decide_page(details, found, 409)
-    who, hit = _who(), [one.appointment.id for one in found]
+def _block_or_ask(details: AbsenceDetails, affected: list[Hit]) -> BaseResponse:
+    """Block the time, or show the page that asks for decisions."""
+    if affected and (reading.text("decided") != "yes" or reading.text("preset")):
+        return _decide_page(details, affected, 409)
+    practitioner_id, appointment_ids = _practitioner_id(), [hit.appointment.id for hit in affected]
     try:
-        decisions = _decisions(hit)
+        decisions = _decisions(appointment_ids)
         context.write(
             lambda session: rebooking.enter(
-                session, context.actor(), who, details, decisions, now=context.now()
+                session, context.actor(), practitioner_id, details, decisions, now=context.now()
             )
         )
     except DomainError as error:
@@ -126,9 +125,9 @@ def _entered(details: AbsenceDetails, found: list[Hit]) -> BaseResponse:
     return _back()
 
 
-def _decisions(appointments: Sequence[UUID]) -> dict[UUID, Decided]:
-    """What the form says of each appointment; DecisionsOutOfDate where it says nothing of one."""
-    return {one: _decision(one) for one in appointments}
+def _decisions(appointment_ids: Sequence[UUID]) -> dict[UUID, Decided]:
+    """Return the decision for each appointment; raise DecisionsOutOfDate if one is missing."""
+    return {appointment_id: _decision(appointment_id) for appointment_id in appointment_ids}
 
 
 def _decision(appointment_id: UUID) -> Decided:
@@ -142,17 +141,17 @@ def _decision(appointment_id: UUID) -> Decided:
 
 
 def _slot(text: str) -> tuple[int, datetime]:
-    """A schedule and a start, as the list of proposals writes them."""
-    found = re.fullmatch(r"(\d{1,9})/(\d{4}-\d\d-\d\dT\d\d:\d\d:00Z)", text, re.ASCII)
+    """Parse ``schedule/instant``, the value of a proposed time."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{4}-\d\d-\d\dT\d\d:\d\d:00Z)", text, re.ASCII)
     try:
-        if found:
-            return int(found[1]), datetime.fromisoformat(found[2])
+        if match:
+            return int(match[1]), datetime.fromisoformat(match[2])
     except ValueError:
         pass
     raise Malformed("Choose a time to move each appointment to.", field="start")
 
 
-def _named() -> list[UUID]:
+def _appointment_ids_in_form() -> list[UUID]:
     return [
         read_id(name.removeprefix("appointment-"))
         for name in request.form
@@ -161,31 +160,33 @@ def _named() -> list[UUID]:
 
 
 def _preview(details: AbsenceDetails) -> list[Hit]:
-    return rebooking.preview(context.reader(), context.actor(), _who(), details, now=context.now())
+    return rebooking.preview(
+        context.reader(), context.actor(), _practitioner_id(), details, now=context.now()
+    )
 
 
-def _listing(error: DomainError | None) -> Response:
+def _absences_page(error: DomainError | None) -> Response:
     session, now, zone, person = context.reader(), context.now(), _zone(), _person()
-    found = schedules.absences(session, person.diary_id, now, now + SHOWN)
+    absences = schedules.absences(session, person.diary_id, now, now + SHOWN)
     undecided = rebooking.undecided(session, context.actor(), [person.id], now=now)
     hits = rebooking.suggestions(session, undecided, now=now)
     page = render_template(
         "calendar/absences.html",
-        absences=found,
-        proposed=offers.open_of_absences(session, [one.id for one in found], now=now),
+        absences=absences,
+        proposed=offers.open_of_absences(session, [absence.id for absence in absences], now=now),
         undecided=list(zip(undecided, hits, strict=True)),
         zone=zone,
         today=now.astimezone(zone).date(),
         problem=sentence_of(error) if error else None,
         blocked_by_others=_blocked_by_others(person),
         typed=request.form,
-        **_common(person, hits),
+        **_template_values(person, hits),
     )
     return Response(page, status_of(error) if error else 200)
 
 
 def _blocked_by_others(person: Practitioner) -> str | None:
-    """Why the reader cannot block this person's time, where they cannot."""
+    """Return the reason why the reader may not block this person's time, or None."""
     try:
         may_block(context.reader(), context.actor(), person.id)
     except BlocksElsewhere as error:
@@ -194,36 +195,38 @@ def _blocked_by_others(person: Practitioner) -> str | None:
 
 
 def _decide_page(
-    details: AbsenceDetails, found: list[Hit], status: int, error: DomainError | None = None
+    details: AbsenceDetails, affected: list[Hit], status: int, error: DomainError | None = None
 ) -> Response:
     page = render_template(
         "calendar/decide.html",
         details=details,
-        found=found,
+        found=affected,
         zone=_zone(),
         typed=request.form,
         preset=reading.text("preset"),
         problem=sentence_of(error) if error else None,
-        **_common(_person(), found),
+        **_template_values(_person(), affected),
     )
     return Response(page, status)
 
 
-def _common(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
-    """Whose time it is, and with whom and where the proposed times are."""
-    wanted = {slot.schedule_id for hit in hits for slot in hit.slots}
-    subjects = schedules.subjects(context.reader(), Schedule.id.in_(wanted)) if wanted else []
+def _template_values(person: Practitioner, hits: Sequence[Hit]) -> dict[str, object]:
+    schedule_ids = {slot.schedule_id for hit in hits for slot in hit.slots}
+    schedule_rows = (
+        schedules.subjects(context.reader(), Schedule.id.in_(schedule_ids)) if schedule_ids else []
+    )
     own = person.id == context.actor().practitioner_id
     return {
         "person": person,
         "own": own,
         "practitioner": None if own else person.id,
-        "subjects": {one.id: one for one in subjects},
+        "subjects": {schedule.id: schedule for schedule in schedule_rows},
     }
 
 
 def _details() -> AbsenceDetails:
-    """What was typed: instants, or wall-clock times in the zone of the first centre."""
+    """Return the typed absence; wall-clock times are in the zone of the practitioner's first
+    centre."""
     zone = _zone()
     try:
         return AbsenceDetails(
@@ -238,7 +241,7 @@ def _details() -> AbsenceDetails:
 
 
 def _moment(day_field: str, time_field: str, default: time | None, zone: ZoneInfo) -> datetime:
-    """A local date and time; without a time, the beginning or the end of the day."""
+    """Return a local date and time; without a time, the start or the end of the day."""
     day = reading.optional_day(day_field)
     if day is None:
         raise Malformed("Enter the first and the last day.", field=day_field)
@@ -255,27 +258,29 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(0), zone)
 
 
-def _who() -> int:
-    """Whose time it is: one's own, or that of a practitioner of a centre that one runs."""
+def _practitioner_id() -> int:
+    """Return the practitioner named in the request, else the reader; raise unless the reader may
+    see them."""
     actor = context.actor()
-    who = reading.number("practitioner", actor.practitioner_id or 0)
-    if not who:
+    practitioner_id = reading.number("practitioner", actor.practitioner_id or 0)
+    if not practitioner_id:
         raise NotFound
-    may_see_absences(context.reader(), actor, who)
-    return who
+    may_see_absences(context.reader(), actor, practitioner_id)
+    return practitioner_id
 
 
 def _person() -> Practitioner:
-    return directory.practitioner(context.reader(), _who(), inactive=True)
+    return directory.practitioner(context.reader(), _practitioner_id(), inactive=True)
 
 
 def _zone() -> ZoneInfo:
-    """The zone of the first centre where the practitioner works."""
-    places = schedules.practitioner_places(context.reader(), _who())
+    places = schedules.practitioner_places(context.reader(), _practitioner_id())
     first = next(iter(places.values()), None)
     return first.zone if first else ZoneInfo(context.settings().time_zone)
 
 
 def _back() -> BaseResponse:
-    own = _who() == context.actor().practitioner_id
-    return redirect(url_for("absences.listing", practitioner=None if own else _who()), 303)
+    own = _practitioner_id() == context.actor().practitioner_id
+    return redirect(
+        url_for("absences.listing", practitioner=None if own else _practitioner_id()), 303
+    )

@@ -1,4 +1,4 @@
-"""Who may use which route: declared beside each view, refused by default."""
+"""Access rules: each view declares its roles, and views without a declaration are refused."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,23 +14,23 @@ from openslot.identity.models import Role
 View = TypeVar("View", bound=Callable[..., Any])
 
 ANYONE = frozenset({None, *Role})
-"""Also people who have not signed in."""
+"""All roles, and people who have not signed in."""
 
 SIGNED_IN = frozenset(Role)
 PATIENTS = frozenset({Role.PATIENT})
 PRACTITIONERS = frozenset({Role.PRACTITIONER})
 CARE_TEAM = frozenset({Role.PRACTITIONER, Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
-"""Those who work with patients."""
+"""Roles that work with patients."""
 
 STAFF = frozenset({Role.STAFF})
 ADMINS = frozenset({Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
 NETWORK_ADMINS = frozenset({Role.NETWORK_ADMIN})
 EDITORS = frozenset({Role.STAFF, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
-"""Those who may keep departments and services; which ones, the commands decide."""
+"""Roles that may edit departments and services; the commands decide which ones."""
 
 
 def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], View]:
-    """Declare the roles that may use a view; what belongs to whom the commands decide."""
+    """Declare the roles that may use a view; the commands check ownership."""
 
     def mark(view: View) -> View:
         view.allowed = roles  # type: ignore[attr-defined] # read by check() and by a guard test
@@ -40,14 +40,14 @@ def allow(roles: frozenset[Role | None] | frozenset[Role]) -> Callable[[View], V
 
 
 def allowed_roles(view: Callable[..., Any]) -> frozenset[Role | None] | None:
-    """What :func:`allow` declared; None for a view without a declaration."""
+    """Return the roles declared with :func:`allow`, or None without a declaration."""
     return getattr(view, "allowed", None)
 
 
 def check() -> None:
-    """Before each request: refuse whoever the view does not name.
+    """Refuse a request unless the view allows the reader's role.
 
-    Raises Unauthenticated or Forbidden; a view of ours that declares nothing is refused too.
+    Raise Unauthenticated or Forbidden; a view without a declaration raises Forbidden.
     """
     if request.endpoint is None or request.endpoint in STATIC:
         return

@@ -1,4 +1,4 @@
-"""Mail about accounts, and the links in it."""
+"""Account mails and the links in them."""
 
 from typing import Any
 
@@ -14,49 +14,50 @@ from openslot.notifications.mails import AccountMail
 
 
 def send_confirmation(session: Session, account: Account) -> None:
-    """Ask the owner of an account to confirm its e-mail address."""
+    """Send the link that confirms an account's email address."""
     token = links.confirmation_token(context.settings().key(), account)
     link = absolute("accounts.confirm", token=token)
     _queue(session, AccountMail.CONFIRM, account, link)
 
 
 def send_known(session: Session, account: Account) -> None:
-    """Tell the owner that somebody, most often they themselves, tried to sign up again."""
+    """Tell an account's owner that someone, probably they themselves, tried to sign up again."""
     _queue(session, AccountMail.KNOWN, account, absolute("accounts.forgot"))
 
 
 def send_reset(session: Session, account: Account) -> str:
-    """Send a link that sets a new password, and say which."""
+    """Send a password reset link, and return it."""
     link = reset_link(account)
     _queue(session, AccountMail.RESET, account, link)
     return link
 
 
 def send_invitation(session: Session, account: Account) -> str:
-    """Send the link that sets the first password of an account made by an administrator."""
+    """Send the link that sets the first password of an account created by an administrator, and
+    return it."""
     link = reset_link(account)
     _queue(session, AccountMail.INVITATION, account, link)
     return link
 
 
 def send_welcome(session: Session, account: Account) -> None:
-    """Tell somebody who registered to work here that they are let in."""
+    """Tell a new member of staff that their registration is approved."""
     _queue(session, AccountMail.STAFF_WELCOME, account, absolute("accounts.sign_in"))
 
 
 def send_declined(session: Session, account: Account) -> None:
-    """Tell somebody who registered to work here that they are not let in."""
+    """Tell someone that their staff registration is declined."""
     _queue(session, AccountMail.STAFF_DECLINED, account, absolute("registration.sign_up"))
 
 
 def send_email_changed(session: Session, account: Account, old: str) -> None:
-    """Tell the address that the account has just left, in case it was not its owner."""
+    """Warn the previous address that the account's email address has changed."""
     _queue(session, AccountMail.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
 
 
 def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
-    """Send the link with which somebody takes over their record, in the network's language:
-    there is no account yet that says another."""
+    """Send the link that hands a record over, in the network's language: the recipient has no
+    account yet."""
     settings = context.settings()
     link = absolute("hand_over.take_over", token=token)
     tongue = language(None, settings.locale)
@@ -65,15 +66,14 @@ def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
 
 
 def reset_link(account: Account) -> str:
-    """The address at which the owner of the account sets a password."""
+    """Return the address where an account's owner sets a password."""
     return absolute("accounts.reset", token=links.reset_token(context.settings().key(), account))
 
 
 def absolute(endpoint: str, **values: Any) -> str:
-    """The whole address of a page, as mail carries it.
+    """Return the full address of a page, for use in mails.
 
-    The configured address is believed before the one of the request, whose Host header
-    anybody can forge.
+    The configured address takes precedence: the Host header of a request can be forged.
     """
     root = context.settings().public_url or request.url_root
     return root.rstrip("/") + url_for(endpoint, **values)

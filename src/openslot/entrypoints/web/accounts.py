@@ -1,4 +1,7 @@
-"""Signing in and out, signing up, confirming an e-mail address, and a forgotten password."""
+"""Sign-in and sign-out, sign-up, email confirmation and password reset."""
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -30,30 +33,35 @@ pages = Blueprint("accounts", __name__)
 
 
 class SignInForm(Form):
-    """An e-mail and a password."""
+    """Sign-in form."""
 
-    email = EmailField(_l("E-mail"))
+    email = EmailField(_l("Email"))
     password = PasswordField(_l("Password"))
 
 
 class SignUpForm(Form):
-    """What a patient tells of themselves to have an account."""
+    """The details of a patient who signs up."""
 
-    name = StringField(_l("Name"))
+    missing: ClassVar[Mapping[str, object]] = {
+        "name": _l("Enter your full name."),
+        "born": _l("Enter your date of birth."),
+    }
+
+    name = StringField(_l("Full name"))
     born = BirthField(_l("Date of birth"))
-    email = EmailField(_l("E-mail"))
-    phone = TelField(_l("Telephone"))
+    email = EmailField(_l("Email"))
+    phone = TelField(_l("Phone number"))
     password = PasswordField(_l("Password"))
 
 
 class ForgotForm(Form):
-    """The e-mail of an account whose password is forgotten."""
+    """Form that requests a password reset link."""
 
-    email = EmailField(_l("E-mail"))
+    email = EmailField(_l("Email"))
 
 
 class NewPasswordForm(Form):
-    """A new password."""
+    """Form that sets a new password."""
 
     password = PasswordField(_l("New password"))
 
@@ -61,7 +69,7 @@ class NewPasswordForm(Form):
 @pages.route("/login", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def sign_in() -> ResponseReturnValue:
-    """Sign in, and go on to where the reader was heading."""
+    """Sign in, and continue to the page that the reader wanted."""
     if context.account_or_none():
         return redirect(_target(), 303)
     form = SignInForm(email=reading.text("email"))
@@ -88,7 +96,7 @@ def sign_in() -> ResponseReturnValue:
 
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
     if isinstance(error, NotConfirmed) and limits.may_mail(email):
-        # The password was right: the owner has perhaps lost the mail, so here is another.
+        # The password was right, so the owner may have lost the first mail.
         context.write(lambda session: _confirm_again(session, email))
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
         error = AwaitingApproval()
@@ -108,7 +116,7 @@ def _sign_in_page(form: SignInForm) -> tuple[str, int]:
 
 
 def _next() -> str:
-    """The path to go to after signing in; empty where there is none, or it leads elsewhere."""
+    """Return the path to continue to after sign-in; empty if none or on another site."""
     return reading.own_path("next", "")
 
 
@@ -119,7 +127,7 @@ def _target() -> str:
 @pages.route("/logout", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def sign_out() -> ResponseReturnValue:
-    """Sign this browser out; a GET only asks, since pages may be fetched ahead."""
+    """Sign this browser out; a GET only asks, because browsers may prefetch pages."""
     if request.method == "GET":
         return render_template("accounts/sign_out.html")
     signing.end()
@@ -130,7 +138,7 @@ def sign_out() -> ResponseReturnValue:
 @pages.route("/sign-up", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def sign_up() -> ResponseReturnValue:
-    """Register as a patient; the answer is the same whether the e-mail is known or not."""
+    """Register a patient; the answer does not reveal whether the email address is known."""
     if context.account_or_none():
         return redirect(_target(), 303)
     form = SignUpForm(email=reading.text("email"))
@@ -146,7 +154,7 @@ def sign_up() -> ResponseReturnValue:
         return _sign_up_page(form, status_of(error))
     flash(
         _(
-            "We have written to %(email)s. Sign in with the password you chose.",
+            "We have emailed %(email)s. Sign in with the password you chose.",
             email=details.email,
         ),
         "good",
@@ -155,7 +163,7 @@ def sign_up() -> ResponseReturnValue:
 
 
 def _register(details: SignUp) -> None:
-    """Make the account, or tell its owner that there is one; both take as long."""
+    """Create the account or notify its owner; both paths take equally long."""
     hashed = _hash(details.password, details.name, details.email)
     try:
         context.write(lambda session: _sign_up(session, details, hashed))
@@ -177,9 +185,11 @@ def _tell_owner(session: Session, email: str) -> None:
         account_mail.send_known(session, account)
 
 
-def _hash(password: str, *known: str) -> str:
-    """Slow on purpose, so never inside a transaction."""
-    return passwords.hash_new(password, *known, time_cost=context.settings().password_iterations)
+def _hash(password: str, *personal_words: str) -> str:
+    """Hash a password: slow on purpose, so never inside a transaction."""
+    return passwords.hash_new(
+        password, *personal_words, time_cost=context.settings().password_iterations
+    )
 
 
 def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
@@ -196,7 +206,7 @@ def _sign_up_page(form: SignUpForm, status: int = 200) -> tuple[str, int]:
 @pages.route("/confirm/<token>", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def confirm(token: str) -> ResponseReturnValue:
-    """Confirm an e-mail address; on a button, since programs that scan mail follow links."""
+    """Confirm an email address; needs a POST, because mail scanners follow links."""
     account = links.account_to_confirm(context.reader(), context.settings().key(), token)
     if request.method == "GET":
         return render_template("accounts/confirm.html", email=account.email)
@@ -206,31 +216,31 @@ def confirm(token: str) -> ResponseReturnValue:
             session, account_id, by=_origin(account), now=context.now()
         )
     )
-    flash(_("Your e-mail address is confirmed."), "good")
+    flash(_("Your email address is confirmed."), "good")
     return redirect(_after_link(account), 303)
 
 
 @pages.post("/confirm/send")
 @access.allow(access.SIGNED_IN)
 def send_confirmation() -> Response:
-    """Send the mail that confirms one's address once more."""
+    """Send the confirmation mail again."""
     account = context.account()
     if account.confirmed_at is None:
         context.write(lambda session: account_mail.send_confirmation(session, account))
-        flash(_("We have written to %(email)s.", email=account.email), "good")
+        flash(_("We have emailed %(email)s.", email=account.email), "good")
     return redirect(url_for("profile.show"), 303)
 
 
 @pages.route("/forgot", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def forgot() -> ResponseReturnValue:
-    """Ask for a link that sets a new password; the answer is the same for any e-mail."""
+    """Send a password reset link; the answer does not reveal whether the email address is known."""
     form = ForgotForm(email=reading.text("email"))
     if request.method == "GET":
         return render_template("accounts/forgot.html", form=form)
     email = reading.text("email")
     if "@" not in email:
-        form.refuse(_("Enter an e-mail address such as name@example.com."), "email")
+        form.refuse(_("Enter an email address such as name@example.com."), "email")
         return render_template("accounts/forgot.html", form=form), 422
     if limits.may_mail(email):
         context.write(lambda session: _send_reset(session, email))
@@ -246,7 +256,7 @@ def _send_reset(session: Session, email: str) -> None:
 @pages.route("/reset/<token>", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def reset(token: str) -> ResponseReturnValue:
-    """Set a new password with a link from a mail; all sessions of the account end."""
+    """Set a new password with a link from a mail; this ends all sessions of the account."""
     try:
         account = links.account_to_reset(context.reader(), context.settings().key(), token)
     except LinkExpired as error:
@@ -265,8 +275,8 @@ def reset(token: str) -> ResponseReturnValue:
 
 
 def _reset(session: Session, token: str, hashed: str) -> None:
-    """Whoever holds the link has read mail to the address, so that it is confirmed too. Of two
-    who use it at once, the second finds it used."""
+    """Set the password and confirm the address: using the link proves access to it. A link that is
+    used twice at once works only for the first."""
     account = links.account_to_reset(session, context.settings().key(), token)
     origin = _origin(account)
     identity.set_password(session, account.id, hashed, by=origin, now=context.now())
@@ -285,8 +295,7 @@ def _origin(account: Account) -> Origin:
 
 
 def _after_link(account: Account) -> str:
-    """Who is signed in as this account goes on; anybody else signs in."""
-    known = context.account_or_none()
-    if known and known.id == account.id:
+    reader = context.account_or_none()
+    if reader and reader.id == account.id:
         return url_for("profile.show")
     return url_for("accounts.sign_in", email=account.email)

@@ -1,4 +1,4 @@
-"""Centres, for those who run them; and the mail that was written, for the network."""
+"""Administration of centres, and the outbox of the network."""
 
 from datetime import timedelta
 from typing import Any
@@ -40,19 +40,19 @@ LAST_PAGE = 1000
 
 
 class CentreForm(Form):
-    """CentreDetails as somebody types them."""
+    """Form for CentreDetails."""
 
     name = StringField(_l("Name"))
     type = SelectField(_l("Kind"), choices={kind.value: kind.value for kind in CentreType})
     address = StringField(_l("Address"))
     suburb = StringField(_l("Suburb"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
     business_number = StringField(_l("Business number"))
     time_zone = StringField(_l("Time zone"))
-    holiday_region = StringField(_l("Public holidays of"))
+    holiday_region = StringField(_l("Public holiday region"))
     description = TextAreaField(_l("About the centre"))
-    picture_url = URLField(_l("Address of a picture"))
+    picture_url = URLField(_l("Link to a picture"))
     latitude = StringField(_l("Latitude"))
     longitude = StringField(_l("Longitude"))
 
@@ -60,28 +60,31 @@ class CentreForm(Form):
 @pages.get("/admin/centres")
 @access.allow(access.ADMINS)
 def centres() -> str:
-    """All centres, or for the administrator of one that one."""
+    """List all centres, or only the one that the reader administers."""
     actor = context.actor()
-    found = queries.centres(context.reader(), inactive=True)
+    shown = queries.centres(context.reader(), inactive=True)
     if not actor.is_a(Role.NETWORK_ADMIN):
-        found = [centre for centre in found if centre.id == actor.centre_id]
-    return render_template("admin/centres.html", centres=found)
+        shown = [centre for centre in shown if centre.id == actor.centre_id]
+    return render_template("admin/centres.html", centres=shown)
 
 
 @pages.get("/admin/centres/<int:centre_id>")
 @access.allow(access.ADMINS)
 def centre(centre_id: int) -> str:
-    """A centre with its departments, practitioners and closures."""
+    """Show a centre with its departments, practitioners and closures."""
     may_run_centre(context.actor(), centre_id)
     session, now = context.reader(), context.now()
-    found = queries.centre(session, centre_id, inactive=True)
+    centre_row = queries.centre(session, centre_id, inactive=True)
     departments = queries.departments(session, centre_id, inactive=True)
-    services = queries.services(session, [one.id for one in departments])
+    services = queries.services(session, [department.id for department in departments])
     return render_template(
         "admin/centre.html",
-        centre=found,
+        centre=centre_row,
         departments=departments,
-        counts={one.id: sum(s.department_id == one.id for s in services) for one in departments},
+        counts={
+            department.id: sum(s.department_id == department.id for s in services)
+            for department in departments
+        },
         working=schedules.subjects(
             session, Schedule.centre_id == centre_id, Schedule.practitioner_id.is_not(None)
         ),
@@ -100,7 +103,7 @@ def new_centre() -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(
             _(
-                "%(name)s is added. Add its departments, and who works there.",
+                "%(name)s is added. Now add its departments and practitioners.",
                 name=status.value.name,
             ),
             "good",
@@ -118,21 +121,21 @@ def _create(session: Session, details: CentreDetails) -> Centre:
 def edit_centre(centre_id: int) -> ResponseReturnValue:
     """Change a centre's details."""
     editor = editor_of_centre(context.actor(), centre_id)
-    found = queries.centre(context.reader(), centre_id, inactive=True)
-    form = CentreForm(obj=found)
-    kept = form.leave_out(CentreDetails, editor, found)
+    centre = queries.centre(context.reader(), centre_id, inactive=True)
+    form = CentreForm(obj=centre)
+    unchanged = form.leave_out(CentreDetails, editor, centre)
     status: Done[Centre] | int = SHOWN
     if request.method == "POST":
         status = save(
             form,
             CentreDetails,
             lambda session, details: _change(session, centre_id, details),
-            **kept,
+            **unchanged,
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin.centre", centre_id=centre_id), 303)
-    return _centre_page(form, status, heading=_("Change the centre"), centre=found)
+    return _centre_page(form, status, heading=_("Change centre"), centre=centre)
 
 
 def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
@@ -147,11 +150,11 @@ def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
 @pages.route("/admin/centres/<int:centre_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def deactivate(centre_id: int) -> ResponseReturnValue:
-    """Close a centre for good, or open it again; asks first."""
-    found = queries.centre(context.reader(), centre_id, inactive=True)
+    """Deactivate or reactivate a centre, after confirmation."""
+    centre_row = queries.centre(context.reader(), centre_id, inactive=True)
     return confirm_active(
-        found.name,
-        found.active,
+        centre_row.name,
+        centre_row.active,
         url_for("admin.centre", centre_id=centre_id),
         lambda session, active: deactivate_centre(
             session, context.actor(), centre_id, active=active, now=context.now()
@@ -162,7 +165,7 @@ def deactivate(centre_id: int) -> ResponseReturnValue:
 @pages.get("/admin/department")
 @access.allow(access.EDITORS)
 def own_department() -> ResponseReturnValue:
-    """The department that the reader works for; staff without one choose it."""
+    """Show the reader's department; staff without one choose it here."""
     actor = context.actor()
     if actor.department_id is not None:
         return department_page(actor.department_id)
@@ -174,26 +177,26 @@ def own_department() -> ResponseReturnValue:
 @pages.post("/admin/department")
 @access.allow(access.EDITORS)
 def choose_department() -> ResponseReturnValue:
-    """Say which department one works for."""
+    """Set the department in which the reader works."""
     department_id = reading.number("department_id", 0)
     context.write(lambda session: staff.choose_department(session, context.actor(), department_id))
-    flash(_("This is your department from now on."), "good")
+    flash(_("You now work in this department."), "good")
     return redirect(url_for("admin.own_department"), 303)
 
 
 @pages.get("/admin/outbox")
 @access.allow(access.NETWORK_ADMINS)
 def outbox() -> str:
-    """The mails that were written, newest first."""
+    """List the mails, newest first."""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found = messages.messages(
+    mails = messages.messages(
         context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
     )
     return render_template(
         "admin/outbox.html",
-        mails=found[:MAILS_SHOWN],
+        mails=mails[:MAILS_SHOWN],
         number=number,
-        is_last=len(found) <= MAILS_SHOWN,
+        is_last=len(mails) <= MAILS_SHOWN,
         zone=own_zone(),
         has_server=bool(context.settings().smtp_host),
     )
@@ -202,12 +205,15 @@ def outbox() -> str:
 @pages.get("/admin/outbox/<uuid:message_id>")
 @access.allow(access.NETWORK_ADMINS)
 def mail(message_id: UUID) -> str:
-    """One mail. Its text is shown only where no mail server carried it away, and each reading
-    is audited: it may hold the link to somebody's account."""
-    found = context.reader().get(OutboxMessage, message_id)
-    if found is None or found.topic != MAIL:
+    """Show a mail.
+
+    Its text is shown only if it was kept here for want of a mail server. Each reading is audited,
+    because the text may contain a link to an account.
+    """
+    message = context.reader().get(OutboxMessage, message_id)
+    if message is None or message.topic != MAIL:
         raise NotFound
-    is_kept = found.state == State.KEPT
+    is_kept = message.state == State.KEPT
     if is_kept:
         origin, now = context.actor().origin, context.now()
         context.write(
@@ -215,4 +221,4 @@ def mail(message_id: UUID) -> str:
                 session, "mail.read", f"mail:{message_id}", by=origin, now=now
             )
         )
-    return render_template("admin/mail.html", mail=found, is_kept=is_kept, zone=own_zone())
+    return render_template("admin/mail.html", mail=message, is_kept=is_kept, zone=own_zone())

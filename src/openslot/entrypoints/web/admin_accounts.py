@@ -1,4 +1,4 @@
-"""Accounts of those who work in the network, for administrators."""
+"""Administration of staff accounts."""
 
 import secrets
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ LAST_PAGE = 1000
 
 
 class AccountForm(Form):
-    """StaffDetails as somebody types and chooses them."""
+    """Form for StaffDetails."""
 
-    role = SelectField(_l("Kind of account"), validate_choice=False)
-    email = EmailField(_l("E-mail"))
+    role = SelectField(_l("Account type"), validate_choice=False)
+    email = EmailField(_l("Email"))
     name = StringField(_l("Name"))
     centre_id = SelectField(_l("Centre"), validate_choice=False)
     department_id = SelectField(_l("Department"), validate_choice=False)
@@ -41,27 +41,27 @@ class AccountForm(Form):
 
 
 def role_names() -> dict[Role, str]:
-    """What the roles are called."""
+    """Return the names of the roles."""
     return {
         Role.PATIENT: _("Patient"),
         Role.PRACTITIONER: _("Practitioner"),
         Role.STAFF: _("Department staff"),
-        Role.CENTRE_ADMIN: _("Administrator of a centre"),
-        Role.NETWORK_ADMIN: _("Administrator of the network"),
+        Role.CENTRE_ADMIN: _("Centre administrator"),
+        Role.NETWORK_ADMIN: _("Network administrator"),
     }
 
 
 @pages.get("/admin/accounts")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """Accounts by name: all, or those of the staff of the reader's centre."""
+    """List accounts by name: all, or only staff of the reader's centre."""
     text = reading.text("q")[:200]
     role = reading.text("role") if reading.text("role") in set(Role) else ""
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found, total = _found(text, role, (number - 1) * PAGE_SIZE)
+    accounts, total = _matching_accounts(text, role, (number - 1) * PAGE_SIZE)
     return render_template(
         "admin/accounts.html",
-        accounts=found,
+        accounts=accounts,
         total=total,
         text=text,
         role=role,
@@ -72,7 +72,7 @@ def listing() -> str:
     )
 
 
-def _found(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
+def _matching_accounts(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
     session, actor = context.reader(), context.actor()
     if actor.is_a(Role.NETWORK_ADMIN):
         return identities.accounts(session, text=text, role=role, limit=PAGE_SIZE, offset=offset)
@@ -83,7 +83,7 @@ def _found(text: str, role: str, offset: int) -> tuple[Sequence[Account], int]:
 @pages.get("/admin/accounts/<uuid:account_id>")
 @access.allow(access.ADMINS)
 def show(account_id: UUID) -> str:
-    """An account, and what can be done with it."""
+    """Show an account and the available actions."""
     session = context.reader()
     account = staff.managed_account(session, context.actor(), account_id)
     member = queries.staff_member(session, account_id)
@@ -105,7 +105,7 @@ def show(account_id: UUID) -> str:
 @pages.route("/admin/accounts/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new() -> ResponseReturnValue:
-    """Make an account; its owner sets the password with a link."""
+    """Create an account; its owner sets the password with a link."""
     names = ("role", "email", "practitioner_id")
     form = AccountForm(**{name: reading.text(name)[:254] for name in names})
     _offer(form)
@@ -119,10 +119,10 @@ def new() -> ResponseReturnValue:
 
 
 def _offer(form: AccountForm) -> None:
-    """Set the choices: centre administrators make staff of their own centre only."""
+    """Set the choices; centre administrators create only staff of their own centre."""
     session, everywhere = context.reader(), context.actor().is_a(Role.NETWORK_ADMIN)
-    offered = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
-    form.role.choices = {role.value: role_names()[role] for role in offered}
+    roles = [role for role in Role if role is not Role.PATIENT] if everywhere else [Role.STAFF]
+    form.role.choices = {role.value: role_names()[role] for role in roles}
     form.role.data = form.role.data or Role.STAFF.value
     centres = own_centres()
     empty = {"": _("None")} if everywhere else {}
@@ -140,7 +140,7 @@ def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
     details = checked(form, StaffDetails)
     if details is None:
         return NOT_UNDERSTOOD
-    # Nobody knows this password: the account opens with the link only.
+    # A random password that is never shown: only the link opens the account.
     hashed = passwords.hash_password(
         secrets.token_urlsafe(32), time_cost=context.settings().password_iterations
     )
@@ -154,11 +154,11 @@ def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account
 
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
-    """Say that the mail is on its way; where no server takes it, show the link this once."""
+    """Confirm that the link is mailed; without a mail server, show it once."""
     if context.settings().smtp_host:
         flash(
             _(
-                "We have written to %(email)s, with a link that sets the password.",
+                "We have emailed %(email)s a link to set the password.",
                 email=account.email,
             ),
             "good",
@@ -170,7 +170,7 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
 @pages.post("/admin/accounts/<uuid:account_id>/link")
 @access.allow(access.ADMINS)
 def send_link(account_id: UUID) -> ResponseReturnValue:
-    """Send a new link that sets the password."""
+    """Send a password reset link."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
     link = context.write(lambda session: _send_link(session, account))
     return _invited(account, link)
@@ -184,21 +184,21 @@ def _send_link(session: Session, account: Account) -> str:
 @pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def switch(account_id: UUID) -> ResponseReturnValue:
-    """Switch an account off, or on again; asks first."""
+    """Deactivate or reactivate an account, after confirmation."""
     account = staff.managed_account(context.reader(), context.actor(), account_id)
     form = Form()
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     status: Done[None] | int = SHOWN
     if request.method == "POST":
         status = do(
             form,
             lambda session: staff.set_account_active(
-                session, context.actor(), account_id, active=wanted, now=context.now()
+                session, context.actor(), account_id, active=active, now=context.now()
             ),
         )
     if isinstance(status, Done):
         flash(
-            _("The account is switched on.") if wanted else _("The account is switched off."),
+            _("The account is reactivated.") if active else _("The account is deactivated."),
             "good",
         )
         return redirect(url_for("admin_accounts.show", account_id=account_id), 303)

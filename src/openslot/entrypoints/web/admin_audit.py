@@ -1,4 +1,4 @@
-"""The audit for administrators: who did what, and the same as a file."""
+"""The audit for administrators, as a page and as a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ pages = Blueprint("admin_audit", __name__)
 
 PAGE_SIZE = 50
 MOST_ROWS = 50_000
-"""Rows of a file; whoever needs more asks for a shorter period at a time."""
+"""Most rows of a file; more need several files with shorter periods."""
 
 ROWS_AT_ONCE = 1_000
 MOST_PEOPLE = 200
-"""People that a name may fit."""
+"""Most accounts that a search for a person considers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What somebody looks for, as the form and the address carry it."""
+    """Filter of the audit, as carried by the form and the address."""
 
     person: str
     group: Group
@@ -54,24 +54,24 @@ class Filter:
 
     @property
     def is_set(self) -> bool:
-        """Whether anything is left out."""
+        """Return whether any filter is set."""
         return any((self.person, self.group, self.subject, self.since, self.until))
 
     def arguments(self) -> dict[str, Any]:
-        """The filter as parts of an address."""
-        given = {
+        """Return the filter as query arguments."""
+        values = {
             "person": self.person,
             "group": self.group,
             "subject": self.subject,
             "since": self.since.isoformat() if self.since else "",
             "until": self.until.isoformat() if self.until else "",
         }
-        return {name: str(value) for name, value in given.items() if value}
+        return {name: str(value) for name, value in values.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An event as the page shows it."""
+    """One event, ready to show."""
 
     event: AuditEvent
     who: str
@@ -86,22 +86,24 @@ class Row:
 @pages.get("/admin/audit")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """The events that fit, newest first; as many statements whatever they are."""
-    session, wanted = context.reader(), _filter()
-    scope = oversight.scope_of(session, context.actor(), wanted.subject or None)
-    found = trail.trail(session, _wanted(wanted, scope), after=_place(), limit=PAGE_SIZE + 1)
-    rows = list(_rows(session, found[:PAGE_SIZE], scope))
-    last = rows[-1].event if len(found) > PAGE_SIZE else None
+    """List matching events, newest first, with a constant number of statements."""
+    session, chosen = context.reader(), _filter()
+    scope = oversight.scope_of(session, context.actor(), chosen.subject or None)
+    events = trail.trail(
+        session, _search_terms(chosen, scope), after=_cursor(), limit=PAGE_SIZE + 1
+    )
+    rows = list(_rows(session, events[:PAGE_SIZE], scope))
+    last = rows[-1].event if len(events) > PAGE_SIZE else None
     return render_template(
         "admin/audit.html",
         rows=rows,
-        wanted=wanted,
+        wanted=chosen,
         groups=group_names(),
         zone=own_zone(),
-        is_first=_place() is None,
-        older=_href(wanted, before=_written(last)) if last else None,
-        newest=_href(wanted),
-        file=url_for("admin_audit.download", **wanted.arguments()),
+        is_first=_cursor() is None,
+        older=_href(chosen, before=_cursor_text(last)) if last else None,
+        newest=_href(chosen),
+        file=url_for("admin_audit.download", **chosen.arguments()),
         about=lambda subject: url_for("admin_audit.listing", subject=subject),
         state=sealing.state(session),
         is_network=scope is None,
@@ -111,10 +113,10 @@ def listing() -> str:
 @pages.get("/admin/audit.csv")
 @access.allow(access.ADMINS)
 def download() -> Response:
-    """The events that fit as a file of comma-separated values, at most MOST_ROWS."""
-    wanted = _filter()
-    scope = oversight.scope_of(context.reader(), context.actor(), wanted.subject or None)
-    rows = _file(_wanted(wanted, scope))
+    """Return the matching events as CSV, at most MOST_ROWS."""
+    chosen = _filter()
+    scope = oversight.scope_of(context.reader(), context.actor(), chosen.subject or None)
+    rows = _file(_search_terms(chosen, scope))
     context.close_reader()  # none is held open while the file is carried away
     response = Response(stream_with_context(rows), mimetype="text/csv")
     day = context.now().astimezone(own_zone()).date().isoformat()
@@ -125,7 +127,7 @@ def download() -> Response:
 def _filter() -> Filter:
     since, until = reading.optional_day("since"), reading.optional_day("until")
     if since and until and until < since:
-        raise Malformed("Choose a last day that is not before the first.", field="until")
+        raise Malformed("The last day must not be before the first.", field="until")
     return Filter(
         person=reading.text("person")[:200],
         group=reading.option("group", Group, Group.ALL),
@@ -135,20 +137,20 @@ def _filter() -> Filter:
     )
 
 
-def _wanted(wanted: Filter, scope: Scope | None) -> Wanted:
+def _search_terms(chosen: Filter, scope: Scope | None) -> Wanted:
     people = None
-    if wanted.person:
-        known, _count = identities.accounts(
-            context.reader(), text=wanted.person, limit=MOST_PEOPLE, offset=0
+    if chosen.person:
+        accounts, _count = identities.accounts(
+            context.reader(), text=chosen.person, limit=MOST_PEOPLE, offset=0
         )
-        people = frozenset(account.id for account in known)
+        people = frozenset(account.id for account in accounts)
     zone = own_zone()
     return Wanted(
-        beginnings=BEGINNINGS[wanted.group],
+        beginnings=BEGINNINGS[chosen.group],
         accounts=people,
-        subject=wanted.subject or None,
-        since=_midnight(wanted.since, zone) if wanted.since else None,
-        until=_midnight(wanted.until + timedelta(days=1), zone) if wanted.until else None,
+        subject=chosen.subject or None,
+        since=_midnight(chosen.since, zone) if chosen.since else None,
+        until=_midnight(chosen.until + timedelta(days=1), zone) if chosen.until else None,
         scope=scope,
     )
 
@@ -157,8 +159,8 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _place() -> Place | None:
-    """Where the page begins, out of the address."""
+def _cursor() -> Place | None:
+    """Return the keyset cursor from the address."""
     written = reading.text("before")
     if not written:
         return None
@@ -169,12 +171,12 @@ def _place() -> Place | None:
         raise Malformed from None
 
 
-def _written(event: AuditEvent) -> str:
+def _cursor_text(event: AuditEvent) -> str:
     return f"{event.at.astimezone(UTC).replace(tzinfo=None).isoformat()}_{event.id}"
 
 
-def _href(wanted: Filter, **more: Any) -> str:
-    return url_for("admin_audit.listing", **wanted.arguments(), **more)
+def _href(chosen: Filter, **more: Any) -> str:
+    return url_for("admin_audit.listing", **chosen.arguments(), **more)
 
 
 def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -> Iterator[Row]:
@@ -187,7 +189,7 @@ def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -
         kind = event.subject.partition(":")[0]
         yield Row(
             event=event,
-            who=_who(event, account),
+            who=_actor_name(event, account),
             role=roles[Role(account.role)] if account else "",
             what=act(event),
             kind=kinds.get(kind, kind),
@@ -198,22 +200,22 @@ def _rows(session: Session, events: Sequence[AuditEvent], scope: Scope | None) -
 
 
 def _people(session: Session, events: Iterable[AuditEvent]) -> dict[UUID, Account]:
-    return identities.by_ids(session, {one.account_id for one in events if one.account_id})
+    return identities.by_ids(session, {event.account_id for event in events if event.account_id})
 
 
-def _who(event: AuditEvent, account: Account | None) -> str:
-    """Who did it: a name, or why there is none."""
+def _actor_name(event: AuditEvent, account: Account | None) -> str:
+    """Return the name of the actor, or a description if there is none."""
     if account:
         return account.name
     if event.account_id:
         return str(_("A deleted account"))
     if program := _program(event):
         return program
-    return str(_("Somebody not signed in") if event.address else _("System"))
+    return str(_("Someone not signed in") if event.address else _("System"))
 
 
 def _program(event: AuditEvent) -> str:
-    """The program that did it with a key or as a client, by its name; empty for none."""
+    """Return the name of the program that acted with a key or as a client; empty if none."""
     return str(event.details.get("program", ""))
 
 
@@ -227,14 +229,14 @@ PAGES = {
     "schedule": ("admin_schedules.edit", "schedule_id"),
     "service": ("admin_services.edit", "service_id"),
 }
-"""Where the things are looked at: endpoint, and the name of the id in its address."""
+"""For each kind of item: its endpoint, and the name of its id in the address."""
 
 FOR_ALL = frozenset({"practitioner"})
-"""Pages that every administrator may open."""
+"""Kinds whose page every administrator may open."""
 
 
 def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
-    """The page of a thing, where the reader may open it."""
+    """Return the address of an item's page, or None if the reader may not open it."""
     own = scope is None or thing.kind in FOR_ALL or subject in scope.subjects
     at_own_centre = (
         thing.appointment is not None and thing.appointment.centre.id == context.actor().centre_id
@@ -247,7 +249,7 @@ def _page_of(thing: Thing, subject: str, scope: Scope | None) -> str | None:
 
 
 def _file(wanted: Wanted) -> Iterator[str]:
-    """The file piece by piece, each read in a transaction of its own."""
+    """Yield the file in pieces, each read in its own transaction."""
     database = context.services().database
     heading = ["time", "account", "role", "action", "subject", "address", "details", "seal"]
     yield csv_file.MARK + csv_file.line(heading)

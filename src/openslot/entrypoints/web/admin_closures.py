@@ -1,4 +1,4 @@
-"""Days and hours when a whole centre is closed, besides public holidays."""
+"""Closures of a whole centre, in addition to public holidays."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -33,13 +33,13 @@ YEARS_AHEAD = timedelta(days=10 * 366)
 
 
 class Reason(Details):
-    """Why a centre is closed; patients read it."""
+    """Reason for a closure, which patients see."""
 
     reason: Name
 
 
 class ClosureForm(Form):
-    """First and last day, and the hours where it is not whole days."""
+    """First and last day, and the times if the closure does not cover whole days."""
 
     first = DateField(_l("First day"))
     starts = StringField(_l("From"))
@@ -48,9 +48,9 @@ class ClosureForm(Form):
     reason = StringField(_l("Reason"))
 
     def period(self, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
-        """The instants, from midnight and to midnight where no hour was typed.
+        """Return the start and end; a missing time means midnight.
 
-        None with the errors beside the fields.
+        Return None if a field is wrong, with the errors beside the fields.
         """
         first = self._day("first")
         last = self._day("last") if self.last.raw_data and self.last.raw_data[0] else first
@@ -60,11 +60,11 @@ class ClosureForm(Form):
         return _instant(first, starts, zone), _instant(last, ends, zone)
 
     def _day(self, name: str) -> date | None:
-        found: date | None = self[name].data
-        if found is None or not EARLIEST <= found <= LATEST:
+        day: date | None = self[name].data
+        if day is None or not EARLIEST <= day <= LATEST:
             self.refuse(_("Enter a date such as 2026-11-23."), name)
             return None
-        return found
+        return day
 
     def _minutes(self, name: str, default: int) -> int | None:
         text = (self[name].data or "").strip()
@@ -76,7 +76,7 @@ class ClosureForm(Form):
 
 
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """The instant of a wall-clock time; midnight at the end of a day begins the next."""
+    """Return the instant of a wall-clock time; 24:00 is midnight of the next day."""
     whole_days, rest = divmod(minutes, 24 * 60)
     local = datetime.combine(day + timedelta(days=whole_days), time(*divmod(rest, 60)), zone)
     return local.astimezone(UTC)
@@ -85,7 +85,7 @@ def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
 @pages.route("/admin/centres/<int:centre_id>/closures", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def listing(centre_id: int) -> ResponseReturnValue:
-    """The closures to come, and a form for one more."""
+    """List upcoming closures, and add one."""
     may_run_centre(context.actor(), centre_id)
     centre = queries.centre(context.reader(), centre_id, inactive=True)
     form = ClosureForm()
@@ -93,22 +93,22 @@ def listing(centre_id: int) -> ResponseReturnValue:
     if request.method == "POST":
         status = _close(form, centre)
     if isinstance(status, Done):
-        _tell(status.value)
+        _flash_result(status.value)
         return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
     now = context.now()
-    found = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
+    closures = schedules.closures(context.reader(), centre_id, now, now + YEARS_AHEAD)
     zone = ZoneInfo(centre.time_zone)
     page = render_template(
         "admin/closures.html",
         form=form,
         centre=centre,
-        closures=[(one, _whole_days(one, zone)) for one in found],
+        closures=[(closure, _whole_days(closure, zone)) for closure in closures],
     )
     return page, status
 
 
 def _whole_days(closure: Closure, zone: ZoneInfo) -> tuple[date, date] | None:
-    """First and last day where the closure is from midnight to midnight."""
+    """Return the first and last day of a closure from midnight to midnight, else None."""
     starts, ends = closure.starts_at.astimezone(zone), closure.ends_at.astimezone(zone)
     if starts.time() == ends.time() == time(0):
         return starts.date(), ends.date() - timedelta(days=1)
@@ -135,9 +135,8 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
     return do(form, close)
 
 
-def _tell(closure: Closure) -> None:
-    """Say what was done, and whether appointments stand inside."""
-    flash(_("The closure is entered. Nothing more can be booked inside it."), "good")
+def _flash_result(closure: Closure) -> None:
+    flash(_("The closure is added. This time can no longer be booked."), "good")
     inside = count_for(
         context.reader(),
         context.actor(),
@@ -148,7 +147,7 @@ def _tell(closure: Closure) -> None:
     )
     if inside:
         flash(
-            _("Appointments that stand inside it: %(count)s. Move or cancel them.", count=inside),
+            _("Appointments in this time: %(count)s. Move or cancel them.", count=inside),
             "warn",
         )
 
@@ -156,11 +155,11 @@ def _tell(closure: Closure) -> None:
 @pages.post("/admin/centres/<int:centre_id>/closures/<int:closure_id>/end")
 @access.allow(access.ADMINS)
 def end(centre_id: int, closure_id: int) -> Response:
-    """Take a closure back; what is only a period of time is entered again as easily."""
+    """End a closure, without confirmation: it can easily be entered again."""
     context.write(
         lambda session: commands.reopen_centre(
             session, context.actor(), closure_id, now=context.now()
         )
     )
-    flash(_("The closure is taken back. The time can be booked again."), "good")
+    flash(_("The closure is removed. The time can be booked again."), "good")
     return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)

@@ -27,43 +27,43 @@ pages = Blueprint("admin_departments", __name__)
 
 
 class DepartmentForm(Form):
-    """DepartmentDetails as somebody types them."""
+    """Form for DepartmentDetails."""
 
     name = StringField(_l("Name"))
     description = TextAreaField(_l("About the department"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
-    picture_url = URLField(_l("Address of a picture"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
+    picture_url = URLField(_l("Link to a picture"))
 
 
 @pages.get("/admin/departments/<int:department_id>")
 @access.allow(access.EDITORS)
 def show(department_id: int) -> str:
-    """A department with its services."""
+    """Show a department with its services."""
     return department_page(department_id)
 
 
 def department_page(department_id: int) -> str:
-    """The page of a department that the reader may edit."""
+    """Render the page of a department that the reader may edit."""
     session, actor = context.reader(), context.actor()
-    found = editable(department_id)
-    places = schedules.places(session, Schedule.centre_id == found.centre_id, inactive=True)
+    department = editable(department_id)
+    places = schedules.places(session, Schedule.centre_id == department.centre_id, inactive=True)
     bookable = schedules.by_service(session, department_id)
     return render_template(
         "admin/department.html",
-        department=found,
-        centre=queries.centre(session, found.centre_id, inactive=True),
+        department=department,
+        centre=queries.centre(session, department.centre_id, inactive=True),
         services=queries.services(session, [department_id], inactive=True),
         places={service: places[key] for service, key in bookable.items()},
-        runs_centre=runs_centre(actor, found.centre_id),
+        runs_centre=runs_centre(actor, department.centre_id),
     )
 
 
 def editable(department_id: int) -> Department:
-    """A department that the reader may edit; Forbidden otherwise."""
-    found = queries.department(context.reader(), department_id, inactive=True)
-    may_edit_department(context.actor(), found.centre_id, department_id)
-    return found
+    """Return a department that the reader may edit; raise Forbidden otherwise."""
+    department = queries.department(context.reader(), department_id, inactive=True)
+    may_edit_department(context.actor(), department.centre_id, department_id)
+    return department
 
 
 @pages.route("/admin/centres/<int:centre_id>/departments/new", methods=["GET", "POST"])
@@ -79,7 +79,7 @@ def new(centre_id: int) -> ResponseReturnValue:
             form, DepartmentDetails, lambda session, details: _create(session, centre_id, details)
         )
     if isinstance(status, Done):
-        flash(_("%(name)s is added. Add its services.", name=status.value.name), "good")
+        flash(_("%(name)s is added. Now add its services.", name=status.value.name), "good")
         return redirect(url_for("admin_departments.show", department_id=status.value.id), 303)
     page = render_template("admin/department_form.html", form=form, centre=centre)
     return page, status
@@ -95,8 +95,8 @@ def _create(session: Session, centre_id: int, details: DepartmentDetails) -> Dep
 @access.allow(access.EDITORS)
 def edit(department_id: int) -> ResponseReturnValue:
     """Change a department's details."""
-    found = editable(department_id)
-    form = DepartmentForm(obj=found)
+    department = editable(department_id)
+    form = DepartmentForm(obj=department)
     status: Done[Department] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -109,54 +109,54 @@ def edit(department_id: int) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
         return redirect(url_for("admin_departments.show", department_id=department_id), 303)
-    return render_template("admin/department_form.html", form=form, department=found), status
+    return render_template("admin/department_form.html", form=form, department=department), status
 
 
 @pages.route("/admin/departments/<int:department_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(department_id: int) -> ResponseReturnValue:
-    """Take a department out of its centre, or back in; asks first."""
-    found = editable(department_id)
+    """Deactivate or reactivate a department, after confirmation."""
+    department = editable(department_id)
     return confirm_active(
-        found.name,
-        found.active,
-        url_for("admin.centre", centre_id=found.centre_id),
+        department.name,
+        department.active,
+        url_for("admin.centre", centre_id=department.centre_id),
         lambda session, active: deactivate_department(
             session, context.actor(), department_id, active=active, now=context.now()
         ),
     )
 
 
-# Staff who have no department yet
+# Staff without a department
 
 
 class TemplateForm(Form):
-    """Which usual department, and what it is called here."""
+    """Template for a new department, and its name."""
 
-    template = SelectField(_l("Kind of department"), validate_choice=False)
-    name = StringField(_l("Name here"))
+    template = SelectField(_l("Department type"), validate_choice=False)
+    name = StringField(_l("Department name"))
 
     def offer(self) -> None:
         """Set the choices."""
-        self.template.choices = {"": _("Choose a kind")} | {
-            one.key: _(
+        self.template.choices = {"": _("Choose a type")} | {
+            template.key: _(
                 "%(name)s, with %(services)s",
-                name=one.name,
-                services=listing([service.name for service in one.services]),
+                name=template.name,
+                services=listing([service.name for service in template.services]),
             )
-            for one in TEMPLATES.values()
+            for template in TEMPLATES.values()
         }
 
 
 class TemplateDetails(Details):
-    """What was chosen of it."""
+    """Chosen template and name of a new department."""
 
     template: str
     name: OptionalName = None
 
 
 def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> ResponseReturnValue:
-    """Where staff without a department choose theirs, or make it."""
+    """Render the page on which staff without a department choose or create theirs."""
     centre_id = context.actor().centre_id or 0
     form = form or TemplateForm()
     form.offer()
@@ -172,7 +172,7 @@ def choose_page(form: TemplateForm | None = None, status: int = SHOWN) -> Respon
 @pages.post("/admin/department/new")
 @access.allow(access.STAFF)
 def found() -> ResponseReturnValue:
-    """Make one's department from a template, where no list has it."""
+    """Create the reader's department from a template."""
     form = TemplateForm()
     status = save(
         form,
@@ -183,7 +183,5 @@ def found() -> ResponseReturnValue:
     )
     if isinstance(status, int):
         return choose_page(form, status)
-    flash(
-        _("%(name)s is made. Look through its services and hours.", name=status.value.name), "good"
-    )
+    flash(_("%(name)s is created. Check its services and hours.", name=status.value.name), "good")
     return redirect(url_for("admin.own_department"), 303)

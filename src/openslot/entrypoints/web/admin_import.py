@@ -1,4 +1,4 @@
-"""Importing files, for administrators of the network: all is written, or nothing."""
+"""File import for network administrators: all or nothing is written."""
 
 import tempfile
 from collections.abc import Sequence
@@ -30,21 +30,21 @@ PROBLEMS_SHOWN = 200
 
 
 class ImportForm(Form):
-    """Files, and the time zone of centres that are new."""
+    """Files, and the time zone of new centres."""
 
     files = MultipleFileField(_l("Files"))
     time_zone = StringField(_l("Time zone of new centres"))
-    rehearse = BooleanField(_l("Only check, and write nothing"))
+    rehearse = BooleanField(_l("Only check the files, don’t save"))
 
 
 @pages.route("/admin/import", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def upload() -> ResponseReturnValue:
-    """Choose files; see what they did, or every problem with its file, line and column."""
+    """Import files, and show the outcome or every problem with its file, line and column."""
     form = ImportForm(time_zone=context.settings().time_zone)
     if request.method == "GET":
         return _page(form)
-    files = _chosen(form)
+    files = _readable_files(form)
     if form.time_zone.data not in zone_names():
         form.refuse(_("Choose a time zone such as Australia/Sydney."), "time_zone")
     if form.errors or not files:
@@ -56,8 +56,8 @@ def upload() -> ResponseReturnValue:
     return _page(form, outcome=outcome)
 
 
-def _chosen(form: ImportForm) -> list[FileStorage]:
-    """The files that can be read; what is wrong with the choice stands in the form."""
+def _readable_files(form: ImportForm) -> list[FileStorage]:
+    """Return the readable files; problems with the choice are added to the form."""
     files = [file for file in request.files.getlist("files") if file.filename]
     if not files or len(files) > MOST_FILES:
         form.refuse(_("Choose one to %(count)s files.", count=MOST_FILES), "files")
@@ -70,7 +70,7 @@ def _chosen(form: ImportForm) -> list[FileStorage]:
 
 def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
-        paths = [_kept(file, Path(folder), number) for number, file in enumerate(files)]
+        paths = [_saved_file(file, Path(folder), number) for number, file in enumerate(files)]
         return import_paths(
             context.database(),
             context.settings(),
@@ -82,8 +82,8 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
         )
 
 
-def _kept(file: FileStorage, folder: Path, number: int) -> Path:
-    """The file on disk, by its own name as far as that is safe; the report of problems names it."""
+def _saved_file(file: FileStorage, folder: Path, number: int) -> Path:
+    """Save a file under its own name, made safe, because the report of problems names it."""
     own = folder / str(number)
     own.mkdir()
     path = own / (secure_filename(file.filename or "") or f"file{number}.csv")

@@ -1,4 +1,4 @@
-"""Keys of programs, for administrators of the network."""
+"""API keys, for network administrators."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,16 +25,16 @@ pages = Blueprint("admin_keys", __name__)
 
 
 class KeyForm(Form):
-    """A key as somebody chooses and types it."""
+    """Form for an API key."""
 
-    name = StringField(_l("Name of the program"))
-    scopes = SelectMultipleField(_l("What it may do"), validate_choice=False)
+    name = StringField(_l("Program name"))
+    scopes = SelectMultipleField(_l("Permissions"), validate_choice=False)
     fhir = StringField(_l("FHIR scopes"))
-    networks = StringField(_l("Networks that it works from"))
+    networks = StringField(_l("Allowed networks"))
 
 
 class KeyDetails(Details):
-    """A key whose name was checked; keys.create_key() checks the rest."""
+    """Checked name of a key; keys.create_key() checks the rest."""
 
     name: Line
     scopes: Annotated[tuple[str, ...], Field(max_length=100)]
@@ -44,7 +44,7 @@ class KeyDetails(Details):
 @pages.get("/admin/keys")
 @access.allow(access.NETWORK_ADMINS)
 def listing() -> str:
-    """The keys that work."""
+    """List the active keys."""
     return render_template(
         "admin/keys.html",
         keys=queries.keys(context.reader()),
@@ -54,14 +54,14 @@ def listing() -> str:
 
 
 def scope_names() -> dict[str, str]:
-    """What each scope lets a program do, in the reader's language."""
+    """Return what each scope permits, in the reader's language."""
     return {EVERYTHING: _("Everything.")} | {scope: _(about) for scope, about in SCOPES.items()}
 
 
 @pages.route("/admin/keys/new", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def new() -> ResponseReturnValue:
-    """Make a key, and show it this once."""
+    """Create a key, and show it once."""
     form = KeyForm()
     status: Done[tuple[ApiKey, str]] | int = SHOWN
     if request.method == "POST":
@@ -97,8 +97,10 @@ def _make(session: Session, details: KeyDetails) -> tuple[ApiKey, str]:
 @pages.route("/admin/keys/<uuid:key_id>/end", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def end(key_id: UUID) -> ResponseReturnValue:
-    """End a key for good; asks first."""
-    key = next((one for one in queries.keys(context.reader()) if one.id == key_id), None)
+    """Revoke a key, after confirmation."""
+    key = next(
+        (candidate for candidate in queries.keys(context.reader()) if candidate.id == key_id), None
+    )
     if key is None:
         raise NotFound
     if request.method == "POST":
@@ -107,13 +109,13 @@ def end(key_id: UUID) -> ResponseReturnValue:
                 session, key_id, by=context.actor().origin, now=context.now()
             )
         )
-        flash(_("The key %(name)s opens nothing any more.", name=key.name), "good")
+        flash(_("The key %(name)s is revoked.", name=key.name), "good")
         return redirect(url_for("admin_keys.listing"), 303)
     return render_template(
         "admin/ask.html",
-        heading=_("End the key %(name)s?", name=key.name),
-        sentence=_("The program that has it is refused from now on. This cannot be undone."),
-        yes=_("End the key"),
+        heading=_("Revoke the key %(name)s?", name=key.name),
+        sentence=_("The program that uses it will lose access. This cannot be undone."),
+        yes=_("Revoke key"),
         no=_("Keep it"),
         back=url_for("admin_keys.listing"),
         danger=True,

@@ -1,4 +1,4 @@
-"""Practitioners, for administrators: who they are, where they work, and when."""
+"""Administration of practitioners, their centres and hours."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ LAST_PAGE = 1000
 
 
 class PractitionerFields(Form):
-    """PractitionerDetails as somebody types them."""
+    """Form fields for PractitionerDetails."""
 
     name = StringField(_l("Name"))
     profession = SelectField(
@@ -43,15 +43,15 @@ class PractitionerFields(Form):
     )
     expertise = StringField(_l("Area of expertise"))
     provider_number = StringField(_l("Provider number"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
     languages = StringField(_l("Languages"))
     about = TextAreaField(_l("About the practitioner"))
-    either_place = BooleanField(_l("May have the same hours at several centres"))
+    either_place = BooleanField(_l("Can have the same hours at several centres"))
 
 
 class NewPractitionerForm(PractitionerFields, ScheduleFields):
-    """Who they are, and where and how they are booked first."""
+    """Form for a practitioner and their first schedule."""
 
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
@@ -59,13 +59,13 @@ class NewPractitionerForm(PractitionerFields, ScheduleFields):
 @pages.get("/admin/practitioners")
 @access.allow(access.ADMINS)
 def listing() -> str:
-    """Practitioners by name: all, or those of the reader's own centre."""
+    """List practitioners by name: all, or only those of the reader's centre."""
     text = reading.text("q")[:200]
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
-    found, total = _found(text, number)
+    practitioners, total = _matching_practitioners(text, number)
     return render_template(
         "admin/practitioners.html",
-        practitioners=found,
+        practitioners=practitioners,
         total=total,
         text=text,
         number=number,
@@ -73,21 +73,21 @@ def listing() -> str:
     )
 
 
-def _found(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
+def _matching_practitioners(text: str, number: int) -> tuple[Sequence[Practitioner], int]:
     session, actor = context.reader(), context.actor()
     offset = (number - 1) * PAGE_SIZE
     if actor.is_a(Role.NETWORK_ADMIN):
         return queries.practitioners(session, text=text, limit=PAGE_SIZE, offset=offset)
-    here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
-    own = [one.practitioner for one in here if one.practitioner]
-    fitting = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
-    return fitting[offset : offset + PAGE_SIZE], len(fitting)
+    schedules_here = schedules.subjects(session, Schedule.centre_id == actor.centre_id)
+    own = [one.practitioner for one in schedules_here if one.practitioner]
+    matching = [one for one in own if text.casefold() in f"{one.name} {one.email}".casefold()]
+    return matching[offset : offset + PAGE_SIZE], len(matching)
 
 
 @pages.get("/admin/practitioners/<int:practitioner_id>")
 @access.allow(access.ADMINS)
 def show(practitioner_id: int) -> str:
-    """A practitioner with the hours at each centre."""
+    """Show a practitioner with the hours at each centre."""
     person, centre_ids = _editable(practitioner_id)
     session, actor = context.reader(), context.actor()
     return render_template(
@@ -96,14 +96,16 @@ def show(practitioner_id: int) -> str:
         subjects=schedules.subjects(session, Schedule.practitioner_id == practitioner_id),
         places=schedules.practitioner_places(session, practitioner_id),
         runs_all=runs_every(actor, centre_ids),
-        free_centres=[one for one in own_centres() if one.id not in centre_ids],
+        free_centres=[centre for centre in own_centres() if centre.id not in centre_ids],
         runs=lambda centre_id: actor.is_a(Role.NETWORK_ADMIN) or actor.centre_id == centre_id,
     )
 
 
 def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
-    """A practitioner of a centre that the reader runs, and where they work; Forbidden
-    otherwise."""
+    """Return a practitioner of a centre that the reader runs, and the ids of their centres.
+
+    Raise Forbidden for others.
+    """
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     centre_ids = schedules.centre_ids_of(context.reader(), practitioner_id)
     editor_of_practitioner(context.actor(), practitioner_id, centre_ids)
@@ -111,19 +113,19 @@ def _editable(practitioner_id: int) -> tuple[Practitioner, frozenset[int]]:
 
 
 def own_centres() -> list[Centre]:
-    """The active centres that the reader runs."""
-    actor, found = context.actor(), queries.centres(context.reader())
+    """Return the active centres that the reader runs."""
+    actor, centres = context.actor(), queries.centres(context.reader())
     everywhere = actor.is_a(Role.NETWORK_ADMIN)
-    return [one for one in found if everywhere or one.id == actor.centre_id]
+    return [centre for centre in centres if everywhere or centre.id == actor.centre_id]
 
 
 @pages.route("/admin/practitioners/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new() -> ResponseReturnValue:
-    """Add a practitioner, with the first centre and its hours."""
+    """Add a practitioner with their first centre and hours."""
     form = NewPractitionerForm()
     form.offer()
-    form.centre_id.choices = {str(one.id): one.name for one in own_centres()}
+    form.centre_id.choices = {str(centre.id): centre.name for centre in own_centres()}
     form.centre_id.data = form.centre_id.data or reading.text("centre_id")
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
@@ -161,7 +163,7 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
 def _centre_id(form: NewPractitionerForm) -> int | None:
     if form.centre_id.data in form.centre_id.choices:
         return int(form.centre_id.data)
-    form.refuse(_("Choose the centre."), "centre_id")
+    form.refuse(_("Choose a centre."), "centre_id")
     return None
 
 
@@ -184,25 +186,25 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
-        return redirect(_home(practitioner_id), 303)
+        return redirect(_practitioner_url(practitioner_id), 303)
     return render_template("admin/practitioner_form.html", form=form, person=person), status
 
 
 @pages.route("/admin/practitioners/<int:practitioner_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(practitioner_id: int) -> ResponseReturnValue:
-    """Take a practitioner out of the directory, or back in; asks first."""
+    """Deactivate or reactivate a practitioner, after confirmation."""
     person, centre_ids = _editable(practitioner_id)
     may_deactivate_practitioner(context.actor(), centre_ids)
     return confirm_active(
         person.name,
         person.active,
-        _home(practitioner_id),
+        _practitioner_url(practitioner_id),
         lambda session, active: deactivate_practitioner(
             session, context.actor(), practitioner_id, active=active, now=context.now()
         ),
     )
 
 
-def _home(practitioner_id: int) -> str:
+def _practitioner_url(practitioner_id: int) -> str:
     return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

@@ -1,4 +1,4 @@
-"""Where a practitioner works: a schedule at each centre, with its weekly hours."""
+"""A practitioner's schedules, one at each centre, with weekly hours."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -26,7 +26,7 @@ pages = Blueprint("admin_schedules", __name__)
 
 
 class NewScheduleForm(ScheduleFields):
-    """Another centre, and how the practitioner is booked there."""
+    """Form for a schedule at another centre."""
 
     centre_id = SelectField(_l("Centre"), validate_choice=False)
 
@@ -34,18 +34,20 @@ class NewScheduleForm(ScheduleFields):
 @pages.route("/admin/practitioners/<int:practitioner_id>/centres/new", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def new(practitioner_id: int) -> ResponseReturnValue:
-    """Let a practitioner work at one more centre."""
+    """Add a centre at which a practitioner works."""
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     taken = schedules.centre_ids_of(context.reader(), practitioner_id)
     form = NewScheduleForm()
     form.offer()
-    form.centre_id.choices = {str(one.id): one.name for one in own_centres() if one.id not in taken}
+    form.centre_id.choices = {
+        str(centre.id): centre.name for centre in own_centres() if centre.id not in taken
+    }
     posted = request.method == "POST"
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
     status = _open(form, hours, practitioner_id) if posted else SHOWN
     if isinstance(status, Done):
         flash(_("%(name)s can be booked there now.", name=person.name), "good")
-        return redirect(_home(practitioner_id), 303)
+        return redirect(_practitioner_url(practitioner_id), 303)
     page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
     return page, status
 
@@ -54,7 +56,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
     details, weekly = checked(form, ScheduleDetails), hours.parse()
     chosen = form.centre_id.data
     if chosen not in form.centre_id.choices:
-        form.refuse(_("Choose the centre."), "centre_id")
+        form.refuse(_("Choose a centre."), "centre_id")
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
@@ -75,7 +77,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
 @pages.route("/admin/schedules/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def edit(schedule_id: int) -> ResponseReturnValue:
-    """Change hours, slot length and limits at one centre."""
+    """Change hours, slot length and booking limits at a centre."""
     subject = _editable(schedule_id)
     form = ScheduleFields()
     form.offer(subject, room_name(context.reader(), subject))
@@ -87,7 +89,7 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     )
     status = _change(form, hours, schedule_id) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("The hours are saved. Appointments that are booked stay as they are."), "good")
+        flash(_("The hours are saved. Existing appointments are not changed."), "good")
         return redirect(_back(subject), 303)
     page = render_template(
         "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)
@@ -96,7 +98,6 @@ def edit(schedule_id: int) -> ResponseReturnValue:
 
 
 def _editable(schedule_id: int) -> Schedule:
-    """A practitioner's schedule that the reader may change."""
     subject = schedules.subject(context.reader(), schedule_id)
     if subject is None or subject.practitioner is None:
         raise NotFound
@@ -120,7 +121,7 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
 @pages.route("/admin/schedules/<int:schedule_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def deactivate(schedule_id: int) -> ResponseReturnValue:
-    """End somebody's work at a centre, or resume it; asks first."""
+    """Deactivate or reactivate a practitioner's schedule at a centre, after confirmation."""
     subject = _editable(schedule_id)
     name = _("%(name)s at %(centre)s", name=subject.name, centre=subject.centre.name)
     return confirm_active(
@@ -134,8 +135,8 @@ def deactivate(schedule_id: int) -> ResponseReturnValue:
 
 
 def _back(subject: Schedule) -> str:
-    return _home(subject.practitioner_id)
+    return _practitioner_url(subject.practitioner_id)
 
 
-def _home(practitioner_id: int | None) -> str:
+def _practitioner_url(practitioner_id: int | None) -> str:
     return url_for("admin_practitioners.show", practitioner_id=practitioner_id)

@@ -1,4 +1,4 @@
-"""Services of a department, with the hours in which they can be booked."""
+"""Services of a department and their opening hours."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -33,17 +33,17 @@ SERVICE_MINUTES = (5, 10, 15, 20, 30, 40, 45, 60, 75, 90, 120, 180, 240, 300, 36
 
 
 class ServiceForm(ScheduleFields):
-    """ServiceDetails, and how the service may be booked."""
+    """Form for ServiceDetails and ScheduleDetails."""
 
     name = StringField(_l("Name"))
     category = StringField(_l("Group"))
     minutes = SelectField(_l("Usual length"), validate_choice=False)
     description = TextAreaField(_l("About the service"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
 
     def offer_minutes(self, now: int) -> None:
-        """Set the choices of the usual length."""
+        """Set the choices for the usual length."""
         usual = sorted({*SERVICE_MINUTES, now})
         self.minutes.choices = {str(value): duration(value) for value in usual}
         self.minutes.data = self.minutes.data or str(now)
@@ -52,7 +52,7 @@ class ServiceForm(ScheduleFields):
 @pages.route("/admin/departments/<int:department_id>/services/new", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def new(department_id: int) -> ResponseReturnValue:
-    """Add a service, with the hours in which it can be booked."""
+    """Add a service with its hours."""
     department = editable(department_id)
     form, hours = ServiceForm(), _hours(TYPICAL)
     form.offer()
@@ -101,7 +101,7 @@ def edit(service_id: int) -> ResponseReturnValue:
 @pages.route("/admin/services/<int:service_id>/active", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def deactivate(service_id: int) -> ResponseReturnValue:
-    """Take a service out of its department, or back in; asks first."""
+    """Deactivate or reactivate a service, after confirmation."""
     service = queries.service(context.reader(), service_id, inactive=True)
     editable(service.department_id)
     return confirm_active(
@@ -117,7 +117,7 @@ def deactivate(service_id: int) -> ResponseReturnValue:
 def _save(
     form: ServiceForm, hours: HoursForm, work: Callable[[Session, ServiceDetails], Service]
 ) -> Done[Service] | int:
-    """Check all three parts of the page, and write them together."""
+    """Check all three parts of the page, and save them in one transaction."""
     details, limits = checked(form, ServiceDetails), checked(form, ScheduleDetails)
     weekly = hours.parse()
     if details is None or limits is None or weekly is None:
@@ -134,7 +134,7 @@ def _save(
 def _set_schedule(
     session: Session, service: Service, details: ScheduleDetails, hours: tuple[Weekly, ...]
 ) -> None:
-    """Services that were imported may have no schedule yet."""
+    """Save the schedule; imported services may not have one yet."""
     actor, now = context.actor(), context.now()
     schedule = _schedule_of(session, service.id)
     if schedule is None:
@@ -154,8 +154,8 @@ def _set_schedule(
 
 
 def _schedule_of(session: Session, service_id: int) -> Schedule | None:
-    found = schedules.subjects(session, Schedule.service_id == service_id)
-    return found[0] if found else None
+    rows = schedules.subjects(session, Schedule.service_id == service_id)
+    return rows[0] if rows else None
 
 
 def _hours(now: Iterable[Period]) -> HoursForm:

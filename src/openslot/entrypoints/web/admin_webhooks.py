@@ -1,4 +1,4 @@
-"""Addresses that are told of events, for administrators of the network."""
+"""Webhooks, for network administrators."""
 
 import json
 from collections.abc import Mapping
@@ -28,27 +28,27 @@ PAGE_SIZE = 20
 
 
 class WebhookForm(Form):
-    """An address and its events as somebody types and chooses them."""
+    """Form for an address and its events."""
 
     url = StringField(_l("Address"))
     events = SelectMultipleField(_l("Events"), validate_choice=False)
 
 
 class EventsForm(Form):
-    """Other events for an address."""
+    """Form for the events of an address."""
 
     events = SelectMultipleField(_l("Events"), validate_choice=False)
 
 
 def event_names() -> dict[str, str]:
-    """What each event says, in the reader's language."""
+    """Return the description of each event, in the reader's language."""
     return {event.value: _(about) for event, about in ABOUT.items()}
 
 
 @pages.get("/admin/webhooks")
 @access.allow(access.NETWORK_ADMINS)
 def listing() -> str:
-    """All addresses."""
+    """List all webhooks."""
     return render_template(
         "admin/webhooks.html",
         endpoints=queries.endpoints(context.reader()),
@@ -60,7 +60,7 @@ def listing() -> str:
 @pages.route("/admin/webhooks/new", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def new() -> ResponseReturnValue:
-    """Add an address; its secret is shown this once."""
+    """Add a webhook, and show its secret once."""
     form = WebhookForm()
     status: Done[Endpoint] | int = SHOWN
     if request.method == "POST":
@@ -72,7 +72,7 @@ def new() -> ResponseReturnValue:
 
 
 def _create(form: WebhookForm) -> Done[Endpoint] | int:
-    # The name service may be slow, and a reader holds SQLite's writers back.
+    # DNS may be slow, and an open reader blocks SQLite's writers.
     context.close_reader()
     try:
         target = find(form.url.data or "", context.settings().webhook_networks)
@@ -95,7 +95,7 @@ def _secret_page(endpoint: Endpoint, *, is_new: bool) -> str:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def show(endpoint_id: UUID) -> ResponseReturnValue:
-    """An address with what it was told; a form chooses its events."""
+    """Show a webhook with its deliveries, and change its events."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     form = EventsForm(events=endpoint.events.split())
     status: Done[Endpoint] | int = SHOWN
@@ -113,15 +113,15 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The events are saved."), "good")
         return redirect(_page_of(endpoint_id), 303)
-    found = _deliveries(endpoint_id)
+    deliveries = _deliveries(endpoint_id)
     page = render_template(
         "admin/webhook.html",
         endpoint=endpoint,
         form=form,
         event_names=event_names(),
         as_sent=_as_sent,
-        deliveries=found[:PAGE_SIZE],
-        older=found[PAGE_SIZE - 1].id if len(found) > PAGE_SIZE else None,
+        deliveries=deliveries[:PAGE_SIZE],
+        older=deliveries[PAGE_SIZE - 1].id if len(deliveries) > PAGE_SIZE else None,
         is_first="after" not in request.args,
         zone=own_zone(),
         now=context.now(),
@@ -130,22 +130,22 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
 
 
 def _as_sent(payload: Mapping[str, Any]) -> str:
-    """The message in the order in which it goes out, for people to read."""
+    """Return the message as it is sent, indented for reading."""
     return json.dumps(payload, indent=2)
 
 
 def _deliveries(endpoint_id: UUID) -> list[Delivery]:
-    """The newest, or those behind the delivery that the address of the page names."""
+    """Return a page of deliveries, newest first, after the one that the address names."""
     session, behind = context.reader(), reading.optional_id("after")
-    known = queries.delivery(session, behind, of=endpoint_id) if behind else None
-    after = (known[0].created_at, known[0].id) if known else None
+    previous = queries.delivery(session, behind, of=endpoint_id) if behind else None
+    after = (previous[0].created_at, previous[0].id) if previous else None
     return list(queries.deliveries(session, endpoint_id, after=after, limit=PAGE_SIZE + 1))
 
 
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/secret", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def rotate(endpoint_id: UUID) -> ResponseReturnValue:
-    """Make a new secret, and show it this once; asks first."""
+    """Create a new secret and show it once, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
         endpoint = context.write(
@@ -156,12 +156,12 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
         return _secret_page(endpoint, is_new=False)
     return _ask(
         endpoint_id,
-        heading=_("Make a new secret?"),
+        heading=_("Create a new secret?"),
         sentence=_(
-            "For 24 hours the old secret signs as well, so that the receiver can change "
-            "over without missing anything."
+            "The old secret stays valid for 24 hours, so that the receiver can switch "
+            "without missing anything."
         ),
-        yes=_("Make a new secret"),
+        yes=_("Create a new secret"),
         no=_("Keep the old one"),
         danger=False,
     )
@@ -170,39 +170,39 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/active", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def switch(endpoint_id: UUID) -> ResponseReturnValue:
-    """Switch an address off, or on again; asks first."""
+    """Deactivate or reactivate a webhook, after confirmation."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     if request.method == "POST":
         context.write(
             lambda session: commands.set_active(
-                session, context.actor(), endpoint_id, active=wanted, now=context.now()
+                session, context.actor(), endpoint_id, active=active, now=context.now()
             )
         )
         flash(
-            _("The address is switched on.") if wanted else _("The address is switched off."),
+            _("The webhook is reactivated.") if active else _("The webhook is deactivated."),
             "good",
         )
         return redirect(_page_of(endpoint_id), 303)
     if endpoint.active:
         return _ask(
             endpoint_id,
-            heading=_("Switch this address off?"),
+            heading=_("Deactivate this webhook?"),
             sentence=_(
-                "Nothing is sent until you switch it on again, and what happens meanwhile "
-                "is not told later."
+                "Nothing is sent until you reactivate it. Events in the meantime are not "
+                "sent later."
             ),
-            yes=_("Switch it off"),
-            no=_("Keep it on"),
+            yes=_("Deactivate"),
+            no=_("Keep it active"),
             active="no",
             danger=True,
         )
     return _ask(
         endpoint_id,
-        heading=_("Switch this address on?"),
-        sentence=_("It is told of what happens from now on. What failed can be sent again."),
-        yes=_("Switch it on"),
-        no=_("Leave it off"),
+        heading=_("Reactivate this webhook?"),
+        sentence=_("New events are sent from now on. You can send failed ones again."),
+        yes=_("Reactivate"),
+        no=_("Keep it inactive"),
         active="yes",
         danger=False,
     )
@@ -211,7 +211,7 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.route("/admin/webhooks/<uuid:endpoint_id>/delete", methods=["GET", "POST"])
 @access.allow(access.NETWORK_ADMINS)
 def delete(endpoint_id: UUID) -> ResponseReturnValue:
-    """Take an address away for good; asks first."""
+    """Delete a webhook, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
         context.write(
@@ -219,12 +219,12 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
                 session, context.actor(), endpoint_id, now=context.now()
             )
         )
-        flash(_("The address is deleted."), "good")
+        flash(_("The webhook is deleted."), "good")
         return redirect(url_for("admin_webhooks.listing"), 303)
     return _ask(
         endpoint_id,
-        heading=_("Delete this address?"),
-        sentence=_("The list of what it was told goes too. This cannot be undone."),
+        heading=_("Delete this webhook?"),
+        sentence=_("Its list of deliveries is deleted too. This cannot be undone."),
         yes=_("Delete it"),
         no=_("Keep it"),
         danger=True,
@@ -234,7 +234,7 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
 @pages.post("/admin/webhooks/<uuid:endpoint_id>/deliveries/<uuid:delivery_id>/again")
 @access.allow(access.NETWORK_ADMINS)
 def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
-    """Try a delivery now."""
+    """Send a delivery again now."""
     form = Form()
     status = do(
         form,
@@ -243,7 +243,7 @@ def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
         ),
     )
     if isinstance(status, Done):
-        flash(_("It is sent again in a moment. Load the page again to see how that went."), "good")
+        flash(_("It will be sent again in a moment. Reload the page to see the result."), "good")
     else:
         flash(form.form_errors[0], "bad")
     return redirect(_page_of(endpoint_id), 303)

@@ -1,4 +1,4 @@
-"""A practitioner's days as the calendar draws them: rows of 5 minutes, columns of days."""
+"""Layout of a practitioner's days in the calendar: rows of 5 minutes, columns of days."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from openslot.schedules.rules import Place
 
 DAY_MINUTES = 24 * 60
 USUAL = (9 * 60, 17 * 60)
-"""What is drawn of a week without any hours or appointments."""
+"""Minutes of the day that are drawn in a week without hours or appointments."""
 
 SHORT = 20
-"""An appointment of fewer minutes has room for its name only."""
+"""Appointments shorter than this, in minutes, have room only for the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Something that takes part of a day: ``start`` and ``end`` are minutes of the day."""
+    """Part of a day; ``start`` and ``end`` are minutes after midnight."""
 
     start: int
     end: int
@@ -29,18 +29,18 @@ class Block:
 
     @property
     def minutes(self) -> int:
-        """How long it is drawn."""
+        """Length in minutes, as drawn."""
         return self.end - self.start
 
     @property
     def is_short(self) -> bool:
-        """Whether there is room for a name only."""
+        """True if there is room only for a name."""
         return self.minutes < SHORT
 
 
 @dataclass(frozen=True, slots=True)
 class AgendaDay:
-    """A day with its open parts, appointments and absences."""
+    """A day with its open hours, appointments and absences."""
 
     date: date
     centres: tuple[str, ...]
@@ -49,18 +49,18 @@ class AgendaDay:
 
     @property
     def appointments(self) -> int:
-        """How many appointments the day has."""
+        """Number of appointments."""
         return sum(1 for block in self.blocks if block.appointment)
 
     @property
     def is_used(self) -> bool:
-        """Whether there is anything to draw."""
+        """True if there is anything to draw."""
         return bool(self.open_parts or self.blocks)
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """Some days, and the part of the clock that holds all that is on them."""
+    """Days, and the hours of the clock that cover everything on them."""
 
     days: tuple[AgendaDay, ...]
     first: int
@@ -68,26 +68,26 @@ class Agenda:
 
     @property
     def rows(self) -> int:
-        """Rows of 5 minutes."""
+        """Number of rows of 5 minutes."""
         return (self.last - self.first) // 5
 
     @property
     def hours(self) -> list[time]:
-        """The full hours beside the rows."""
+        """Full hours that label the rows."""
         return [time(minute // 60) for minute in range(self.first, self.last, 60)]
 
     @property
     def starts(self) -> list[int]:
-        """Every start in use, for the style block."""
+        """All start minutes in use, for the style block."""
         return sorted({block.start for block in self._all()})
 
     @property
     def lengths(self) -> list[int]:
-        """Every length in use, for the style block."""
+        """All lengths in use, for the style block."""
         return sorted({block.minutes for block in self._all()})
 
     def row(self, minute: int) -> int:
-        """The grid row at which a minute of the day begins."""
+        """Return the grid row where a minute of the day begins."""
         return (minute - self.first) // 5 + 1
 
     def _all(self) -> Iterable[Block]:
@@ -101,33 +101,33 @@ def agenda(
     appointments: Sequence[Appointment],
     absences: Sequence[Absence],
 ) -> Agenda:
-    """Draw ``days`` in the wall-clock time of ``zone``.
+    """Lay out ``days`` in the wall-clock time of ``zone``.
 
-    ``places`` are where the practitioner works, with the centre's name.
+    ``places`` are the schedules of the practitioner with the names of their centres.
     """
     listed = list(places)
     drawn = [_day(day, zone, listed, appointments, absences) for day in days]
-    firm = [
+    fixed = [
         block
         for day in drawn
-        for block in (*day.open_parts, *(one for one in day.blocks if one.appointment))
+        for block in (*day.open_parts, *(block for block in day.blocks if block.appointment))
     ]
-    first = min((block.start for block in firm), default=USUAL[0]) // 60 * 60
-    last = -(-max((block.end for block in firm), default=USUAL[1]) // 60) * 60
-    kept = tuple(_clipped(day, first, last) for day in drawn)
-    return Agenda(kept, first, last)
+    first = min((block.start for block in fixed), default=USUAL[0]) // 60 * 60
+    last = -(-max((block.end for block in fixed), default=USUAL[1]) // 60) * 60
+    shown_days = tuple(_clipped(day, first, last) for day in drawn)
+    return Agenda(shown_days, first, last)
 
 
 def current_appointment(appointments: Sequence[Appointment], now: datetime) -> Appointment | None:
-    """The patient who is here, else whoever's time it is."""
-    here = [appointment for appointment in appointments if appointment.status is Status.ARRIVED]
+    """Return the appointment whose patient has arrived, else the one that is due now."""
+    arrived = [appointment for appointment in appointments if appointment.status is Status.ARRIVED]
     due = [
         appointment
         for appointment in appointments
         if appointment.status is Status.BOOKED
         and appointment.starts_at <= now < appointment.ends_at
     ]
-    return next(iter(here + due), None)
+    return next(iter(arrived + due), None)
 
 
 def _day(
@@ -139,9 +139,12 @@ def _day(
 ) -> AgendaDay:
     parts, centres = _open_parts(day, zone, places)
     blocks = [
-        Block(*_minutes(day, zone, one.starts_at, one.ends_at), appointment=one)
-        for one in appointments
-        if one.starts_at.astimezone(zone).date() == day
+        Block(
+            *_minutes(day, zone, appointment.starts_at, appointment.ends_at),
+            appointment=appointment,
+        )
+        for appointment in appointments
+        if appointment.starts_at.astimezone(zone).date() == day
     ]
     for absence in absences:
         start, end = _minutes(day, zone, absence.starts_at, absence.ends_at)
@@ -154,16 +157,16 @@ def _day(
 def _open_parts(
     day: date, zone: ZoneInfo, places: Sequence[tuple[Place, str]]
 ) -> tuple[tuple[Block, ...], tuple[str, ...]]:
-    """The open hours of all places together, and the names of the places that are open."""
+    """Return the combined open hours of all schedules, and the names of the open centres."""
     begins = datetime.combine(day, time(0), zone)
     window = window_over(begins, begins + timedelta(days=1, hours=2))
     own = whole_days([day], zone, window)
     open_, names = 0, []
     for place, name in places:
-        here = opening(place.hours, place.zone, window) & own
-        if here and name not in names:
+        open_here = opening(place.hours, place.zone, window) & own
+        if open_here and name not in names:
             names.append(name)
-        open_ |= here
+        open_ |= open_here
     parts = [
         Block(*_minutes(day, zone, instant_of(span.start), instant_of(span.end)))
         for span in spans_of(open_, window)
@@ -172,7 +175,7 @@ def _open_parts(
 
 
 def _minutes(day: date, zone: ZoneInfo, starts: datetime, ends: datetime) -> tuple[int, int]:
-    """Minutes of the day, on the wall clock, that a period takes of it."""
+    """Return the part of the day that a period takes, in minutes of the wall clock."""
     return _minute_of(day, starts.astimezone(zone)), _minute_of(day, ends.astimezone(zone))
 
 
@@ -185,11 +188,11 @@ def _minute_of(day: date, at: datetime) -> int:
 
 
 def _clipped(day: AgendaDay, first: int, last: int) -> AgendaDay:
-    """The day with absences cut to what is drawn."""
+    """Return the day with its absences cut to the drawn hours."""
     blocks = [
         Block(max(block.start, first), min(block.end, last), block.appointment, block.absence)
         for block in day.blocks
     ]
     return AgendaDay(
-        day.date, day.centres, day.open_parts, tuple(one for one in blocks if one.minutes > 0)
+        day.date, day.centres, day.open_parts, tuple(block for block in blocks if block.minutes > 0)
     )

@@ -1,4 +1,4 @@
-"""One appointment: what it is, and the moves that this reader may make now."""
+"""Pages of one appointment."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -43,7 +43,7 @@ LONGEST_WHY = 500
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def show(appointment_id: UUID) -> str:
-    """Everything about the appointment."""
+    """Show an appointment."""
     appointment, part = _appointment(appointment_id)
     recorded = at_appointment(appointment)
     letter = _letter(appointment, part)
@@ -56,14 +56,13 @@ def show(appointment_id: UUID) -> str:
         letter=letter,
         offers=open_for_appointment(session, appointment.id, now=now),
         token=token,
-        asked=_asked(appointment),
+        asked=_department_request(appointment),
         history=history if part is not Part.PATIENT else [],
-        **_news(appointment),
+        **_confirmation_flags(appointment),
     )
 
 
-def _news(appointment: Appointment) -> dict[str, bool]:
-    """Whether the reader comes from booking the appointment, and has mail about it."""
+def _confirmation_flags(appointment: Appointment) -> dict[str, bool]:
     just_booked = reading.text("booked") == "1" and appointment.status is Status.BOOKED
     return {"just_booked": just_booked, "written": just_booked and written_to(appointment)}
 
@@ -71,7 +70,7 @@ def _news(appointment: Appointment) -> dict[str, bool]:
 @pages.get("/appointment.ics")
 @access.allow(access.SIGNED_IN)
 def calendar_file(appointment_id: UUID) -> Response:
-    """The appointment for a calendar program (RFC 5545)."""
+    """Return the appointment as an iCalendar file (RFC 5545)."""
     appointment, _part = _appointment(appointment_id)
     return appointment_calendar(appointment, context.actor().patient_id, context.account().locale)
 
@@ -79,7 +78,7 @@ def calendar_file(appointment_id: UUID) -> Response:
 @pages.get("/cancel")
 @access.allow(access.SIGNED_IN)
 def ask_cancel(appointment_id: UUID) -> str:
-    """What cancelling means, before it is done."""
+    """Ask for confirmation before cancelling."""
     appointment, part = _appointment(appointment_id)
     return render_template("appointments/cancel.html", **_common(appointment, part))
 
@@ -87,20 +86,20 @@ def ask_cancel(appointment_id: UUID) -> str:
 @pages.post("/cancel")
 @access.allow(access.SIGNED_IN)
 def cancel(appointment_id: UUID) -> BaseResponse:
-    """Cancel the appointment; its time is free at once."""
+    """Cancel the appointment and free its time."""
     _change(appointment_id, Status.CANCELLED)
-    flash(_("The appointment is cancelled. Its time can be booked by others."), "good")
+    flash(_("The appointment is cancelled. Others can now book this time."), "good")
     return _to_appointment(appointment_id)
 
 
 @pages.post("/status")
 @access.allow(access.CARE_TEAM)
 def set_status(appointment_id: UUID) -> BaseResponse:
-    """Arrived, completed, missed, entered in error, or one of them taken back."""
+    """Set the status, or undo the last change of status."""
     try:
         to = Status(reading.text("to"))
     except ValueError:
-        raise Malformed("There is no such status.", field="to") from None
+        raise Malformed("Unknown status.", field="to") from None
     try:
         _change(appointment_id, to)
     except DomainError as error:
@@ -111,7 +110,7 @@ def set_status(appointment_id: UUID) -> BaseResponse:
 @pages.get("/amend")
 @access.allow(access.SIGNED_IN)
 def ask_amend(appointment_id: UUID) -> str:
-    """The reason and, for those who give the care, the priority."""
+    """Show the form for the reason and, for the care team, the priority."""
     appointment, part = _appointment(appointment_id)
     return render_template("appointments/amend.html", **_common(appointment, part))
 
@@ -140,14 +139,14 @@ def amend(appointment_id: UUID) -> BaseResponse:
 @pages.get("/move")
 @access.allow(access.SIGNED_IN)
 def ask_move(appointment_id: UUID) -> BaseResponse:
-    """A week of free starts, and the old and the new time side by side."""
+    """Show free times beside the current one."""
     return _move_page(appointment_id, 200, None)
 
 
 @pages.post("/move")
 @access.allow(access.SIGNED_IN)
 def move(appointment_id: UUID) -> BaseResponse:
-    """Take the new time and give back the old, or keep the old."""
+    """Move the appointment to the new time; if that fails, it keeps the old one."""
     start = reading.instant("start")
     appointment, _part = _appointment(appointment_id)
     was, zone = appointment.starts_at, appointment.zone
@@ -166,14 +165,20 @@ def move(appointment_id: UUID) -> BaseResponse:
     return _to_appointment(appointment_id)
 
 
-def _asked(appointment: Appointment) -> Asked | None:
-    """The request of another department that the appointment is for, if the reader may see it."""
-    asked = of_appointment(context.reader(), appointment.id) if appointment.service else None
-    return asked if asked and request_part(context.actor(), asked.standing) else None
+def _department_request(appointment: Appointment) -> Asked | None:
+    """Return the department request behind the appointment, if the reader may see it."""
+    department_request = (
+        of_appointment(context.reader(), appointment.id) if appointment.service else None
+    )
+    return (
+        department_request
+        if department_request and request_part(context.actor(), department_request.standing)
+        else None
+    )
 
 
 def _letter(appointment: Appointment, part: Part) -> Letter | None:
-    """The referral that the reader may see with the appointment; specialists who do are noted."""
+    """Return the referral that the reader may see; reading by a specialist is audited."""
     actor, now = context.actor(), context.now()
     letter = letter_of_appointment(context.reader(), actor, appointment, now=now)
     if letter and part is Part.PRACTITIONER:
@@ -202,7 +207,7 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
     schedule_id = reading.number("schedule", 0) or appointment.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
-    elsewhere = _elsewhere(appointment, part)
+    elsewhere = _schedules_to_move_to(appointment, part)
     page = render_template(
         "appointments/move.html",
         **_common(appointment, part),
@@ -220,7 +225,7 @@ def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> 
             },
         ),
         chosen=chosen,
-        place_of={one.id: one for one in elsewhere}.get(schedule_id),
+        place_of={schedule.id: schedule for schedule in elsewhere}.get(schedule_id),
         problem=sentence_of(error) if error else None,
         alternatives=error.alternatives if isinstance(error, SlotTaken) else (),
         elsewhere=elsewhere,
@@ -245,18 +250,18 @@ def _week_for(appointment: Appointment, schedule_id: int) -> Week:
 
 
 def _whom(appointment: Appointment) -> ForWhom | None:
-    """The patient, as if they had not this appointment on its day: it goes to the new time."""
+    """Return the patient without this appointment, so that its own day stays free for it."""
     if appointment.patient is None:
         return None
-    found = for_whom(context.reader(), appointment.patient.id)
-    if found is None or appointment.one_a_day is None:
-        return found and found._replace(keys=frozenset())
-    return found.without(appointment.one_a_day)
+    patient = for_whom(context.reader(), appointment.patient.id)
+    if patient is None or appointment.one_a_day is None:
+        return patient and patient._replace(keys=frozenset())
+    return patient.without(appointment.one_a_day)
 
 
-def _elsewhere(appointment: Appointment, part: Part) -> list[Schedule]:
-    """The schedule of the appointment, and those of its practitioner at other centres to which the
-    reader may move it."""
+def _schedules_to_move_to(appointment: Appointment, part: Part) -> list[Schedule]:
+    """Return the schedules to which the reader may move the appointment: its own, and those of its
+    practitioner at other centres."""
     actor, own = context.actor(), Schedule.id == appointment.schedule.id
     if appointment.practitioner is None:
         return schedules.subjects(context.reader(), own)
@@ -290,7 +295,6 @@ def _appointment(appointment_id: UUID) -> tuple[Appointment, Part]:
 
 
 def _common(appointment: Appointment, part: Part) -> dict[str, object]:
-    """What every page of an appointment shows."""
     now, cutoff = context.now(), _cutoff()
     return {
         "appointment": appointment,

@@ -1,9 +1,9 @@
-"""Dates of birth, as people write them.
+"""Date-of-birth field that accepts dates as people write them.
 
-One text field, for three reasons. A date picker begins at today and has to be turned back by
-decades, differently in every browser and on every phone. Three small fields need three labels,
-and break what a password manager or the clipboard brings. And with text, a month can be
-written as a word, so that nobody has to guess which number is the month.
+It is a single text field for three reasons. A date picker starts at today and has to be turned back
+by decades, differently in every browser. Three small fields need three labels and break password
+managers and pasting. And with text, the month can be a word, so that day and month are not mixed
+up.
 """
 
 import re
@@ -19,7 +19,7 @@ from openslot.core.language import settled
 from openslot.entrypoints.web.formats import born
 
 UNREADABLE = "unreadable"
-"""What the domain is given for a text that is no date, so that it says what to enter."""
+"""Value passed to the domain for unreadable text, so that it explains what to enter."""
 
 EARLIEST_YEAR = 1000
 LONGEST = 60
@@ -27,32 +27,32 @@ ENGLISH = Locale("en")
 
 
 class BirthField(StringField):  # type: ignore[misc] # the library carries no types
-    """A text whose ``data`` is a date, None where nothing was typed, else UNREADABLE."""
+    """Text field whose ``data`` is a date, None if empty, or UNREADABLE."""
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        known = self.data
-        return str(born(known)) if isinstance(known, date) else ""
+        day = self.data
+        return str(born(day)) if isinstance(day, date) else ""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Read what was typed."""
+        """Parse the typed text."""
         if valuelist:
             typed = valuelist[0].strip()
             self.data = (read_day(typed, _locale()) or UNREADABLE) if typed else None
 
 
 def example() -> str:
-    """The hint beside the field, in the order of the reader's country."""
+    """Return the hint for the field, in the date order of the reader's locale."""
     text = "31 3 1980" if _day_first(_locale()) else "3 31 1980"
     return str(_("For example, %(date)s", date=text))
 
 
 def read_day(text: str, locale: Locale) -> date | None:
-    """The date in 31 3 1980, 31/3/1980, 31 March 1980, March 31st, 1980 or 1980-03-31.
+    """Parse 31 3 1980, 31/3/1980, 31 March 1980, March 31st, 1980 or 1980-03-31.
 
-    Of two small numbers the locale says which is the day; a month above 12 is taken for the
-    day. The year has four figures. None for anything else.
+    The locale decides which of two small numbers is the day, unless only one can be. The year needs
+    four digits. Return None for anything else.
     """
     if len(text) > LONGEST:
         return None
@@ -70,13 +70,13 @@ def _from_numbers(numbers: list[str], locale: Locale) -> date | None:
         return None
     if len(numbers[0]) == 4:
         return _date(numbers[0], int(numbers[1]), int(numbers[2]))
-    one, two = int(numbers[0]), int(numbers[1])
-    day, month = (one, two) if _day_first(locale) else (two, one)
+    first, second = int(numbers[0]), int(numbers[1])
+    day, month = (first, second) if _day_first(locale) else (second, first)
     return _date(numbers[2], month, day) or _date(numbers[2], day, month)
 
 
 def _from_words(numbers: list[str], words: list[str], locale: Locale) -> date | None:
-    months = {found for word in words if (found := _month(word, locale))}
+    months = {month for word in words if (month := _month(word, locale))}
     years = [number for number in numbers if len(number) == 4]
     days = [number for number in numbers if len(number) < 3]
     if (len(months), len(years), len(days)) != (1, 1, 1):
@@ -85,8 +85,8 @@ def _from_words(numbers: list[str], words: list[str], locale: Locale) -> date | 
 
 
 def _month(word: str, locale: Locale) -> int | None:
-    """The number of a month by its name, or a beginning of it that fits no other."""
-    names = [name for known in (locale, ENGLISH) for name in _month_names(known)]
+    """Return the number of the month with this name, or with a unique name that starts like it."""
+    names = [name for language in (locale, ENGLISH) for name in _month_names(language)]
     fitting = {number for number, name in names if name == word}
     if not fitting and len(word) >= 3:
         fitting = {number for number, name in names if name.startswith(word)}

@@ -1,7 +1,7 @@
-"""Choosing a time and booking it.
+"""The booking page.
 
-All that is chosen and typed on the page is one form. Whatever is pressed sends it: a time keeps
-that time, the length, the arrows of the week and the person only show the page again.
+Everything chosen or typed on the page belongs to one form. Choosing a time holds it; changing the
+length, week or patient only shows the page again.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ pages = Blueprint("booking", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The time in the panel beside the week: held, or only looked at."""
+    """Selected time, held or not."""
 
     start: datetime
     end: datetime
@@ -49,12 +49,12 @@ class Chosen:
 
     @property
     def minutes(self) -> int:
-        """Its length."""
+        """Length in minutes."""
         return int((self.end - self.start).total_seconds()) // 60
 
 
 class Gone(NamedTuple):
-    """A time that cannot be had, and the nearest that can."""
+    """Time that cannot be booked, and the nearest that can."""
 
     start: datetime
     nearest: Sequence[datetime]
@@ -64,27 +64,27 @@ class Gone(NamedTuple):
 @pages.get("/book/<int:schedule_id>")
 @access.allow(access.ANYONE)
 def week_page(schedule_id: int) -> BaseResponse:
-    """A week of free starts, and beside it the time that was chosen."""
+    """Show a week of free times and the selected time."""
     return _page(schedule_id, status=200)
 
 
 @pages.post("/book/<int:schedule_id>/look")
 @access.allow(access.SIGNED_IN)
 def look(schedule_id: int) -> BaseResponse:
-    """Show another week, another length, or the times for somebody else, with all that was typed.
+    """Show another week, length or patient, keeping everything that was typed.
 
-    A time that is kept for one person is kept for the other instead. What was typed goes with
-    the kept time. Where there is none the page itself is the answer: addresses are kept in
+    A hold moves to the new patient. Typed text is stored with the hold. Without a hold the page is
+    rendered directly, because a redirect would put the text into the address, and so into browser
     histories and logs.
     """
     hold_id = reading.optional_id("hold")
     held = _appointment_of(context.reader(), context.actor(), hold_id) if hold_id else None
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
-            kept = _kept_again(held)
+            held_again = _renewed_hold(held)
         except DomainError as error:
             return _page(schedule_id, status=status_of(error), error=error)
-        return redirect(f"{form.address(schedule_id, hold=kept.id, start=None)}#week", 303)
+        return redirect(f"{form.address(schedule_id, hold=held_again.id, start=None)}#week", 303)
     if reading.text("reason") or reading.text("priority") == Priority.URGENT:
         return _page(schedule_id, status=200)
     return redirect(f"{form.address(schedule_id, hold=None)}#week", 303)
@@ -93,14 +93,14 @@ def look(schedule_id: int) -> BaseResponse:
 @pages.post("/book/<int:schedule_id>/hold")
 @access.allow(access.SIGNED_IN)
 def hold(schedule_id: int) -> BaseResponse:
-    """Keep the time that was pressed, and come back to the form."""
+    """Hold the selected time, and return to the form."""
     booking_request = form.booking_request(schedule_id)
     try:
-        kept = context.write(lambda session: _hold(session, booking_request))
+        held = context.write(lambda session: _hold(session, booking_request))
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
     address = form.address(
-        schedule_id, hold=kept.id, start=None, week=None, minutes=booking_request.minutes
+        schedule_id, hold=held.id, start=None, week=None, minutes=booking_request.minutes
     )
     return redirect(f"{address}#booking", 303)
 
@@ -108,7 +108,8 @@ def hold(schedule_id: int) -> BaseResponse:
 @pages.post("/book/<int:schedule_id>")
 @access.allow(access.SIGNED_IN)
 def confirm(schedule_id: int) -> BaseResponse:
-    """Book the time, out of the hold or, if it ran out and is still free, without."""
+    """Book the held time, or the same time without a hold if that expired and the time is still
+    free."""
     booking_request = form.booking_request(schedule_id)
     try:
         appointment_id = context.write(lambda session: _book(session, booking_request)).id
@@ -128,15 +129,15 @@ def _hold(session: Session, booking_request: BookingRequest) -> Appointment:
         actor,
         booking_request,
         now=now,
-        keep=_keep(),
+        keep=_hold_duration(),
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _kept_again(held: Appointment) -> Appointment:
-    """The kept time for whom the form names now, with the words that were typed."""
+def _renewed_hold(held: Appointment) -> Appointment:
+    """Return the hold for the patient named in the form, with the typed text."""
     if held.patient_id == whom.patient_id():
-        return context.write(lambda session: _with_words(session, held.id))
+        return context.write(lambda session: _with_typed_text(session, held.id))
     booking_request = form.booking_request(held.schedule_id)
     return context.write(lambda session: _hold(session, booking_request))
 
@@ -155,20 +156,23 @@ def _book(session: Session, booking_request: BookingRequest) -> Appointment:
 
 
 def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | None:
-    """The appointment that the hold has become, where this very form was confirmed once before, as
-    in a second tab; None where the hold is, or was, for anything else."""
+    """Return the appointment that the hold became, if this form was already confirmed (for example
+    in a second tab).
+
+    None if the hold was for anything else.
+    """
     hold_id = reading.optional_id("hold")
     appointment = _appointment_of(session, context.actor(), hold_id) if hold_id else None
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
     booked = appointment
-    asked = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
-    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == asked
+    requested = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
+    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == requested
     return booked.id if same else None
 
 
 def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
-    """The appointment, or hold, of this id, if the reader has a part in it."""
+    """Return the appointment or hold, or None if the reader is not involved."""
     try:
         return booking.appointment_for(session, actor, hold_id)[0]
     except NotFound:
@@ -178,8 +182,8 @@ def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointmen
 def _release_other_hold(
     session: Session, actor: Actor, booking_request: BookingRequest, now: datetime
 ) -> None:
-    """End the hold where the reader has since chosen somebody else of those they care for,
-    or it would stand in their own way."""
+    """Release the hold if the reader has since chosen another dependent; it would block their
+    booking."""
     hold_id = reading.optional_id("hold") if actor.dependents else None
     held = _appointment_of(session, actor, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != booking_request.patient_id:
@@ -189,36 +193,36 @@ def _release_other_hold(
 @pages.post("/holds/<hold_id>/extend")
 @access.allow(access.SIGNED_IN)
 def extend(hold_id: str) -> BaseResponse:
-    """Keep the time for some minutes more, with what was typed."""
+    """Extend the hold, keeping what was typed."""
     try:
-        kept = context.write(lambda session: _extended(session, read_id(hold_id)))
+        held = context.write(lambda session: _extended(session, read_id(hold_id)))
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
-    address = form.address(kept.schedule_id, hold=kept.id, start=None, week=None)
+    address = form.address(held.schedule_id, hold=held.id, start=None, week=None)
     return redirect(f"{address}#booking", 303)
 
 
 def _extended(session: Session, hold_id: UUID) -> Appointment:
     actor, now = context.actor(), context.now()
-    kept = booking.extend_hold(
+    held = booking.extend_hold(
         session,
         actor,
         hold_id,
         now=now,
-        keep=_keep(),
+        keep=_hold_duration(),
         limit=context.settings().hold_extensions,
     )
-    return _with_words(session, kept.id)
+    return _with_typed_text(session, held.id)
 
 
-def _with_words(session: Session, hold_id: UUID) -> Appointment:
-    """Write what was typed with the kept time, where the page finds it again."""
-    kept = booking.appointment_for(session, context.actor(), hold_id)[0]
+def _with_typed_text(session: Session, hold_id: UUID) -> Appointment:
+    """Store the typed text with the hold, so that the page finds it again."""
+    held = booking.appointment_for(session, context.actor(), hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
-    priority = reading.option("priority", Priority, Priority(kept.priority))
-    if (reason or None, priority) == (kept.reason, kept.priority):
-        return kept
+    priority = reading.option("priority", Priority, Priority(held.priority))
+    if (reason or None, priority) == (held.reason, held.priority):
+        return held
     return booking.amend(
         session,
         context.actor(),
@@ -233,22 +237,23 @@ def _with_words(session: Session, hold_id: UUID) -> Appointment:
 @pages.post("/holds/<hold_id>/release")
 @access.allow(access.SIGNED_IN)
 def release(hold_id: str) -> BaseResponse:
-    """Let the time go, and show the week again."""
+    """Release the hold, and show the week again."""
     context.write(
         lambda session: booking.release_hold(
             session, context.actor(), read_id(hold_id), now=context.now()
         )
     )
-    flash(_("We let this time go. Nothing is booked."), "info")
+    flash(_("We released this time. Nothing is booked."), "info")
     return redirect(reading.own_path("back", url_for("search.home")), 303)
 
 
-def _keep() -> timedelta:
+def _hold_duration() -> timedelta:
     return timedelta(minutes=context.settings().hold_minutes)
 
 
 def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
-    """The booking page; after a refusal it keeps what was typed and says how to go on."""
+    """Render the booking page; after a refusal it keeps what was typed and explains how to
+    continue."""
     session, actor, now = context.reader(), context.actor(), context.now()
     place, booker = form.place_of(schedule_id), whom.booker()
     patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
@@ -272,7 +277,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
-        gone=None if chosen else _gone(session, place, booker, error),
+        gone=None if chosen else _unavailable_time(session, place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
         reason=reading.text("reason") or (held.reason if held else None) or "",
@@ -287,8 +292,10 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     return Response(page, status)
 
 
-def _gone(session: Session, place: Place, booker: Booker, error: DomainError | None) -> Gone | None:
-    """The time that was pressed and cannot be had, with the nearest that can."""
+def _unavailable_time(
+    session: Session, place: Place, booker: Booker, error: DomainError | None
+) -> Gone | None:
+    """Return the selected time if it cannot be booked, with the nearest free times."""
     start = form.pressed()
     if start is None or not (error is None or isinstance(error, SlotTaken)):
         return None
@@ -320,7 +327,7 @@ def _week(
 
 
 def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot | None:
-    """The hold, which the week of its length shows among the free times."""
+    """Return the hold as a slot, to show among the free times of the same length."""
     if chosen is None or chosen.hold is None or minutes not in (None, chosen.minutes):
         return None
     start, end = (at.astimezone(place.zone) for at in (chosen.start, chosen.end))
@@ -328,18 +335,19 @@ def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot
 
 
 def _people(session: Session, actor: Actor) -> list[Patient]:
-    """Whom a patient may book for, themselves first; empty where there is no choice."""
+    """Return the people a patient can book for, the reader first; empty without dependents."""
     if actor.patient_id is None or not actor.dependents:
         return []
-    cared_for = [one for one, _link in directory.dependents_of(session, actor.patient_id)]
+    cared_for = [
+        dependent for dependent, _link in directory.dependents_of(session, actor.patient_id)
+    ]
     return [directory.patient(session, actor.patient_id), *cared_for]
 
 
 def _letter(
     session: Session, actor: Actor, place: Place, patient: Patient | None, now: datetime
 ) -> Letter | None:
-    """The referral with which the patient may book here, where one is needed and the reader
-    books here for them."""
+    """Return the referral that the booking needs, if the reader may book here for the patient."""
     knows = patient is not None and (actor.acts_for(patient.id) or may_book_others(actor, place))
     if patient is None or not knows or not needs_referral(place):
         return None
@@ -348,7 +356,7 @@ def _letter(
 
 
 def _chosen(session: Session, booker: Booker, place: Place) -> Chosen | None:
-    """The hold that the form or the address names, else the start, if it is free."""
+    """Return the hold named in the request, else the selected start if it is free."""
     held = _held(session, booker, place)
     if held is not None:
         return Chosen(held.starts_at, held.ends_at, held)
@@ -361,7 +369,7 @@ def _chosen(session: Session, booker: Booker, place: Place) -> Chosen | None:
 
 
 def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
-    """The hold here that is named, if it keeps the time for the patient."""
+    """Return the named hold if it belongs to this schedule and patient."""
     hold_id = reading.optional_id("hold")
     if hold_id is None or booker.whom is None:
         return None
@@ -377,7 +385,7 @@ def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
 
 
 def _cutoff(chosen: Chosen | None) -> datetime | None:
-    """Until when the patient may move or cancel."""
+    """Return the latest time at which the patient may move or cancel."""
     if chosen is None:
         return None
     return chosen.start - timedelta(hours=context.settings().cancel_cutoff_hours)

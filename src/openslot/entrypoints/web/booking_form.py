@@ -1,4 +1,4 @@
-"""What the form of the booking page says, wherever it stands: in what was sent, or the address."""
+"""Values of the booking form, from the body or from the address."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,7 +20,7 @@ LONGEST_REASON = 2000
 
 
 def booking_request(schedule_id: int) -> BookingRequest:
-    """What the form asks for: the time that was pressed, else the one that it shows as chosen."""
+    """Return the booking request: the time just pressed, else the selected one."""
     now_pressed = reading.optional_instant("start")
     minutes = reading.number("minutes" if now_pressed else "chosen_minutes", 0)
     return BookingRequest(
@@ -35,7 +35,7 @@ def booking_request(schedule_id: int) -> BookingRequest:
 
 
 def place_of(schedule_id: int) -> Place:
-    """Return what is booked; NotFound where it cannot be."""
+    """Return the bookable schedule; raise NotFound if there is none."""
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     if place is None:
         raise NotFound
@@ -43,7 +43,7 @@ def place_of(schedule_id: int) -> Place:
 
 
 def address(schedule_id: int, **changed: object) -> str:
-    """This page as an address: all that was chosen, and nothing that was typed."""
+    """Return the address of this page with everything selected, but nothing typed."""
     start = pressed()
     day = reading.optional_day("look") or reading.optional_day("week")
     shown: dict[str, Any] = {
@@ -59,22 +59,22 @@ def address(schedule_id: int, **changed: object) -> str:
 
 
 def pressed() -> datetime | None:
-    """Return the time that was pressed, else the one that the form shows as chosen."""
+    """Return the time just pressed, else the selected one."""
     return reading.optional_instant("start") or reading.optional_instant("chosen")
 
 
 def is_second(place: Place) -> bool:
-    """Whether those who book for patients here want days on which the patient has an
-    appointment."""
+    """Return whether days with another appointment of the patient are included, which only those
+    who book for others may do."""
     return reading.text("second") == "yes" and may_book_others(context.actor(), place)
 
 
 def chosen_minutes(place: Place) -> int:
-    """The length that was chosen, by default one slot."""
+    """Return the selected length in minutes, by default one slot."""
     minutes = reading.number("minutes", 0)
     return minutes if minutes in lengths(place) else place.slot_minutes
 
 
 def week_url(schedule_id: int) -> Callable[..., str]:
-    """Addresses of this page for another week or length."""
+    """Return a function that builds addresses of this page for another week or length."""
     return lambda **changed: address(schedule_id, **changed)

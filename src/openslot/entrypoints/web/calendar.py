@@ -27,7 +27,7 @@ pages = Blueprint("calendar", __name__, url_prefix="/calendar")
 
 
 class View(StrEnum):
-    """How many days are drawn."""
+    """Views of the calendar."""
 
     DAY = "day"
     WEEK = "week"
@@ -36,7 +36,7 @@ class View(StrEnum):
 @pages.get("")
 @access.allow(access.PRACTITIONERS)
 def show() -> str:
-    """A week or a day of appointments, absences and open hours."""
+    """Show a day or week of appointments, absences and open hours."""
     now, places = context.now(), _places()
     zone = _zone(place for place, _centre in places)
     day = reading.optional_day("day") or now.astimezone(zone).date()
@@ -68,15 +68,15 @@ def show() -> str:
 @pages.get("/hours")
 @access.allow(access.PRACTITIONERS)
 def hours() -> str:
-    """One's own weekly hours at each centre, with the way to change them."""
+    """Show the reader's weekly hours at each centre."""
     return render_template("calendar/hours.html", places=_places())
 
 
 @pages.route("/hours/<int:schedule_id>", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit_hours(schedule_id: int) -> ResponseReturnValue:
-    """Change one's own weekly hours at one centre; appointments that are booked stay."""
-    subject = next((one for one in _subjects() if one.id == schedule_id), None)
+    """Change the reader's weekly hours at a centre; existing appointments stay."""
+    subject = next((schedule for schedule in _subjects() if schedule.id == schedule_id), None)
     if subject is None:
         raise NotFound
     if request.method == "GET":
@@ -95,7 +95,7 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _hours_page(subject, form), status_of(error)
-    flash(_("Your hours are changed. Appointments that are booked stay as they are."), "good")
+    flash(_("Your hours are saved. Existing appointments are not changed."), "good")
     return redirect(url_for("calendar.hours"), 303)
 
 
@@ -121,7 +121,6 @@ def _subjects() -> list[Schedule]:
 
 
 def _zone(places: Iterable[Place]) -> ZoneInfo:
-    """The zone of the first centre where the practitioner works."""
     first = next(iter(places), None)
     return first.zone if first else ZoneInfo(context.settings().time_zone)
 
@@ -141,7 +140,7 @@ def _week_of(day: date) -> list[date]:
 
 
 def _shown(drawn: Agenda, view: View) -> Sequence[AgendaDay]:
-    """Weekends are drawn only where there is something on them."""
+    """Return the days to draw; an empty weekend is left out."""
     if view is View.DAY:
         return drawn.days
     return [day for index, day in enumerate(drawn.days) if index < 5 or day.is_used]
@@ -149,4 +148,8 @@ def _shown(drawn: Agenda, view: View) -> Sequence[AgendaDay]:
 
 def _today(appointments: list[Appointment], zone: ZoneInfo, now: datetime) -> list[Appointment]:
     today = now.astimezone(zone).date()
-    return [one for one in appointments if one.starts_at.astimezone(zone).date() == today]
+    return [
+        appointment
+        for appointment in appointments
+        if appointment.starts_at.astimezone(zone).date() == today
+    ]

@@ -1,4 +1,4 @@
-"""Bar charts as plain geometry, which templates/reports/_chart.html draws.
+"""Geometry of bar charts, drawn by templates/reports/_chart.html.
 
 A picture is 340 units wide, about the width of a phone, so that its text stays legible there.
 """
@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 WIDTH = 340
 LEFT, TOP, BASE, FOOT = 46, 12, 140, 168
-"""Where upright bars stand: right of the scale, and between the highest line and the ground."""
+"""Area of vertical bars: right of the scale, between the top line and the baseline."""
 
 LABEL_ROOM = 54
-"""Width that a day under a bar needs."""
+"""Width needed by a label under a bar."""
 
 ROW, THICK = 44, 12
-"""Height of a lying bar with its words above it, and of the bar alone."""
+"""Height of a row with a horizontal bar and its label, and of the bar alone."""
 
 MOST_LETTERS = 36
 LINES = 3
 
 
 class Bar(NamedTuple):
-    """One thing to draw: its filled part, and up to where a dashed part goes on from there."""
+    """Bar with a solid part and the end of the dashed part that follows it."""
 
     label: str
     solid: float | None
@@ -32,12 +32,12 @@ class Bar(NamedTuple):
 
     @property
     def reach(self) -> float:
-        """How far the whole bar goes."""
+        """Length of the whole bar."""
         return max(self.solid or 0, self.dashed or 0)
 
 
 class Rect(NamedTuple):
-    """A part of a bar."""
+    """Rectangle: part of a bar."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ class Rect(NamedTuple):
 
 
 class Text(NamedTuple):
-    """Words; ``anchor`` says which part of them stands at ``x``."""
+    """Text; ``anchor`` says which end of it is at ``x``."""
 
     x: float
     y: float
@@ -56,7 +56,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a template draws; ``lines`` are heights of the scale."""
+    """Shapes to draw; ``lines`` are the heights of the scale."""
 
     height: int
     lines: Sequence[float]
@@ -66,7 +66,7 @@ class Picture:
 
 
 def upright(bars: Sequence[Bar], scale: Callable[[int], str]) -> Picture:
-    """Bars beside each other, as for weeks, with a scale of whole numbers at the left."""
+    """Return vertical bars side by side, with a scale of whole numbers at the left."""
     step = _step(max((bar.reach for bar in bars), default=0))
     top = step * max(1, ceil(max((bar.reach for bar in bars), default=0) / step))
     unit = (BASE - TOP) / top
@@ -91,7 +91,7 @@ def upright(bars: Sequence[Bar], scale: Callable[[int], str]) -> Picture:
 
 
 def lying(bars: Sequence[Bar]) -> Picture:
-    """Bars below each other, each under its name and its figure."""
+    """Return horizontal bars, each below its name and value."""
     longest = max((bar.reach for bar in bars), default=0) or 1
     unit = WIDTH / longest
     placed = [(index * ROW + 20, bar) for index, bar in enumerate(bars)]
@@ -109,11 +109,11 @@ def lying(bars: Sequence[Bar]) -> Picture:
             for y, bar in placed
             if (bar.dashed or 0) > (bar.solid or 0)
         ],
-        texts=[text for y, bar in placed for text in _named(y - 6, bar)],
+        texts=[text for y, bar in placed for text in _label_and_value(y - 6, bar)],
     )
 
 
-def _named(y: float, bar: Bar) -> Iterator[Text]:
+def _label_and_value(y: float, bar: Bar) -> Iterator[Text]:
     name = bar.label if len(bar.label) <= MOST_LETTERS else f"{bar.label[: MOST_LETTERS - 1]}…"
     yield Text(0, y, "start", name)
     yield Text(WIDTH, y, "end", bar.text)
@@ -124,7 +124,7 @@ def _standing(x: float, width: float, low: float, high: float, unit: float) -> R
 
 
 def _days(bars: Sequence[Bar], slot: float) -> Iterator[Text]:
-    """As many of the labels as have room."""
+    """Yield as many labels as fit."""
     for index in range(0, len(bars), ceil(LABEL_ROOM / slot)):
         middle = LEFT + slot * (index + 0.5)
         if middle <= WIDTH - LABEL_ROOM / 2 + 4:
@@ -132,11 +132,11 @@ def _days(bars: Sequence[Bar], slot: float) -> Iterator[Text]:
 
 
 def _step(highest: float) -> int:
-    """A round number that reaches ``highest`` in about LINES steps."""
-    wanted, power = max(1.0, highest / LINES), 1
-    while power * 10 <= wanted:
+    """Return a round step that reaches ``highest`` in about LINES steps."""
+    smallest, power = max(1.0, highest / LINES), 1
+    while power * 10 <= smallest:
         power *= 10
-    return next(power * times for times in (1, 2, 5, 10) if power * times >= wanted)
+    return next(power * times for times in (1, 2, 5, 10) if power * times >= smallest)
 
 
 def _round(value: float) -> float:

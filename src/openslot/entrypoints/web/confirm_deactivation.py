@@ -1,4 +1,4 @@
-"""The page that asks before something is taken out of the directory, or back in."""
+"""Confirmation page for deactivating and reactivating."""
 
 from collections.abc import Callable
 
@@ -15,18 +15,18 @@ from openslot.entrypoints.web.saving import SHOWN, Done, do
 def confirm_active(
     name: str, is_active: bool, back: str, work: Callable[[Session, bool], None]
 ) -> ResponseReturnValue:
-    """Ask on GET; on POST do ``work``, which is told whether it is to be active from now on.
+    """Ask for confirmation on GET; on POST call ``work`` with the new state.
 
-    The form says what it wants, so that sending it twice does not undo it.
+    The form names the new state, so that sending it twice does not undo the change.
     """
     form = Form()
     status: Done[None] | int = SHOWN
-    wanted = reading.text("active") == "yes"
+    active = reading.text("active") == "yes"
     if request.method == "POST":
-        status = do(form, lambda session: work(session, wanted))
+        status = do(form, lambda session: work(session, active))
     if isinstance(status, Done):
-        said = _("%(name)s can be booked again.") if wanted else _("%(name)s is taken out.")
-        flash(said % {"name": name}, "good")
+        message = _("%(name)s can be booked again.") if active else _("%(name)s is deactivated.")
+        flash(message % {"name": name}, "good")
         return redirect(back, 303)
     page = render_template(
         "admin/deactivate.html", form=form, name=name, is_active=is_active, back=back

@@ -1,4 +1,4 @@
-"""What a page works with: who asks, besides what every request has."""
+"""Context of a page: the account and the actor, in addition to entrypoints/request.py."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -47,14 +47,14 @@ __all__ = [
 
 
 def write(work: Callable[[Session], T]) -> T:
-    """Do ``work`` in a transaction of its own; it may be called several times."""
-    # Who asks is read before the reader is closed, which a write does.
+    """Run ``work`` in its own transaction; it may be called several times."""
+    # A write closes the reader, so the actor is read first.
     actor()
     return write_now(work)
 
 
 def actor() -> Actor:
-    """Who asks; somebody without a role when nobody is signed in."""
+    """Return the reader as an actor; without a role if not signed in."""
     if "actor" not in g:
         account = account_or_none()
         g.actor = (
@@ -66,7 +66,7 @@ def actor() -> Actor:
 
 
 def account_or_none() -> Account | None:
-    """The account that is signed in; None where the database cannot be asked."""
+    """Return the signed-in account; None if there is none or the database is not needed."""
     if does_without_database():
         return None
     if "account" not in g:
@@ -75,32 +75,32 @@ def account_or_none() -> Account | None:
 
 
 def set_account(account: Account | None) -> None:
-    """Go on as this account, or as nobody: signing in or out has just changed it."""
+    """Set the account for the rest of the request, after signing in or out."""
     g.account = account
     g.pop("actor", None)
 
 
 def _account_of_session() -> Account | None:
-    """Whom the token in the cookie signs in; the cookie's own word is not believed."""
+    """Return the account of the session token in the cookie."""
     token = session.get(TOKEN)
     if not isinstance(token, str) or request.endpoint in STATIC:
         return None
-    found = identity.account_of_token(reader(), settings(), token, now=now())
-    if found is None:
+    account_and_session = identity.account_of_token(reader(), settings(), token, now=now())
+    if account_and_session is None:
         return None
-    account, row = found
+    account, row = account_and_session
     if identity.is_stale(row, now=now()):
         database().run(lambda rows: identity.touch_session(rows, token, now=now()))
     return account
 
 
 def account() -> Account:
-    """The account that is signed in; only for views that are not open to anyone."""
+    """Return the signed-in account; only for views that require signing in."""
     return cast(Account, account_or_none())
 
 
 def reader_zone() -> ZoneInfo | None:
-    """The time zone of the reader's device, or of their account; None when neither is known."""
-    known = account_or_none()
-    name = unquote(request.cookies.get("tz", "")) or (known.time_zone if known else None)
+    """Return the time zone of the reader's device or account, or None if unknown."""
+    signed_in = account_or_none()
+    name = unquote(request.cookies.get("tz", "")) or (signed_in.time_zone if signed_in else None)
     return ZoneInfo(name) if name in known_zones() else None

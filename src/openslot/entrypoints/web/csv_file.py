@@ -1,4 +1,4 @@
-"""Files of comma-separated values that table programs open without surprises."""
+"""CSV files that open safely in spreadsheets."""
 
 import csv
 import io
@@ -7,26 +7,26 @@ from collections.abc import Iterable, Sequence
 from flask import Response
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a table program would take for the beginning of a formula."""
+"""Characters that a spreadsheet takes for the start of a formula."""
 
 MARK = "\ufeff"
-"""Tells table programs that the file is UTF-8."""
+"""Byte order mark, by which spreadsheets recognise UTF-8."""
 
 
 def line(cells: Sequence[str]) -> str:
-    """One line; what would be reckoned with is marked as text."""
+    """Return one line, with formulas made harmless."""
     written = io.StringIO()
     csv.writer(written).writerow([harmless(cell) for cell in cells])
     return written.getvalue()
 
 
 def harmless(cell: str) -> str:
-    """The cell, behind an apostrophe where it begins like a formula."""
+    """Return the cell, prefixed with an apostrophe if it starts like a formula."""
     return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
 
 
 def download(name: str, lines: Iterable[Sequence[str]]) -> Response:
-    """A file to keep: UTF-8 with its mark, the first of ``lines`` as the heading."""
+    """Return a CSV download; the first line is the heading."""
     body = MARK + "".join(line(cells) for cells in lines)
     response = Response(body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

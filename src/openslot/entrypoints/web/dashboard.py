@@ -1,4 +1,4 @@
-"""What each role sees first, and HM System's way to change or delete oneself."""
+"""Dashboards of all roles, and the HM System endpoints to change or delete one's own account."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -39,7 +39,7 @@ LISTED = 100
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def show() -> str:
-    """The page of the reader's role."""
+    """Show the dashboard of the reader's role."""
     actor = context.actor()
     if actor.patient_id is not None:
         return patient_page(actor.patient_id)
@@ -53,7 +53,7 @@ def show() -> str:
 @pages.get("/past")
 @access.allow(access.PATIENTS)
 def past() -> str:
-    """All appointments of the patient that are over, newest first."""
+    """List the patient's past appointments, newest first."""
     page = max(1, min(reading.number("page", 1), 500))
     mine = booking.of_patients({_patient_id(), *context.actor().dependents})
     gone = booking.gone_by(context.now())
@@ -78,13 +78,13 @@ def past() -> str:
 @pages.put("")
 @access.allow(access.SIGNED_IN)
 def change() -> Response:
-    """Change some of one's own details, given as JSON; answers with all of them.
+    """Change some of the reader's details, given as JSON, and return all of them.
 
-    The e-mail is changed on its page, where the password is asked for.
+    The email address is changed on its own page, which asks for the password.
     """
     values = request.get_json(silent=True)
     if not isinstance(values, dict) or not values:
-        raise Malformed('Send a JSON object of what is to change, such as {{"phone": "…"}}.')
+        raise Malformed('Send a JSON object with the fields to change, such as {{"phone": "…"}}.')
     actor = context.actor()
     if actor.patient_id is not None:
         return jsonify(_change_patient(actor.patient_id, values))
@@ -96,8 +96,7 @@ def change() -> Response:
 @pages.delete("")
 @access.allow(access.SIGNED_IN)
 def delete() -> Response:
-    """Delete one's own account, as on the account page: the JSON names the password; appointments
-    to come are cancelled."""
+    """Delete the reader's account, given the password as JSON; cancels upcoming appointments."""
     actor = context.actor()
     if not actor.is_a(Role.PATIENT):
         raise Forbidden
@@ -119,8 +118,8 @@ def _password() -> str:
 
 
 def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
-    known = directory.patient(context.reader(), patient_id)
-    details = _merged(PatientDetails, known, values)
+    patient = directory.patient(context.reader(), patient_id)
+    details = _merged(PatientDetails, patient, values)
     return _written(
         PatientDetails,
         lambda session: own.change_own_patient(
@@ -130,8 +129,8 @@ def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change_practitioner(practitioner_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    known = directory.practitioner(context.reader(), practitioner_id, inactive=True)
-    details = _merged(PractitionerDetails, known, values)
+    practitioner = directory.practitioner(context.reader(), practitioner_id, inactive=True)
+    details = _merged(PractitionerDetails, practitioner, values)
     return _written(
         PractitionerDetails,
         lambda session: change_practitioner(
@@ -151,17 +150,16 @@ def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _merged(kind: type[D], known: object, values: dict[str, Any]) -> D:
-    """The details as they are, with what was sent in their place."""
-    now = {name: getattr(known, name) for name in kind.model_fields}
+def _merged(kind: type[D], current: object, values: dict[str, Any]) -> D:
+    """Return the current details updated with the sent values."""
+    values_now = {name: getattr(current, name) for name in kind.model_fields}
     try:
-        return kind(**{**now, **values})
+        return kind(**{**values_now, **values})
     except ValidationError as error:
         raise first_problem(error) from None
 
 
 def _written(kind: type[Details], work: Callable[[Session], object]) -> dict[str, Any]:
-    """All details as they are once ``work`` is done."""
     changed = context.write(work)
     return {name: _plain(getattr(changed, name)) for name in kind.model_fields}
 
@@ -171,7 +169,6 @@ def _plain(value: object) -> object:
 
 
 def _patient_id() -> UUID:
-    """The patient who is signed in."""
     patient_id = context.actor().patient_id
     if patient_id is None:
         raise NotFound

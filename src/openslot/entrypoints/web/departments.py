@@ -1,4 +1,4 @@
-"""The departments that can be asked for something, and the search among them."""
+"""Departments that accept requests, and the search among them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from openslot.feedback.queries import favourites
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A department that can be asked, with its services."""
+    """Department with its services."""
 
     department: Department
     services: list[Service]
@@ -23,40 +23,47 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What fits a search: others, and whether one's own department does too."""
+    """Search result: other departments, and whether the reader's own matches too."""
 
     choices: list[Choice]
     is_own: bool
 
 
 def choices_for(session: Session, actor: Actor, text: str) -> Found:
-    """Departments with all words of ``text`` in their name, description or services, as the
-    search for care reads them; favourites first."""
-    there = {one.id: one for one in directory.departments(session, actor.centre_id or 0)}
-    offered: dict[int, list[Service]] = {key: [] for key in there}
-    for service in directory.services(session, list(offered)):
-        offered[service.department_id].append(service)
-    liked = favourites(session, actor.account_id)
-    found = _matching(text, there, offered)
+    """Return departments with all words of ``text`` in their name, description or services,
+    favourites first.
+
+    The text is read as in the search for care.
+    """
+    departments = {one.id: one for one in directory.departments(session, actor.centre_id or 0)}
+    services_of: dict[int, list[Service]] = {key: [] for key in departments}
+    for service in directory.services(session, list(services_of)):
+        services_of[service.department_id].append(service)
+    favourite_keys = favourites(session, actor.account_id)
+    matching_ids = _matching(text, departments, services_of)
     choices = [
-        Choice(there[key], offered[key], ("department", key) in liked)
-        for key in found
+        Choice(departments[key], services_of[key], ("department", key) in favourite_keys)
+        for key in matching_ids
         if key != actor.department_id
     ]
     return Found(
-        sorted(choices, key=lambda one: not one.is_favourite), actor.department_id in found
+        sorted(choices, key=lambda one: not one.is_favourite), actor.department_id in matching_ids
     )
 
 
 def _matching(
-    text: str, there: Mapping[int, Department], offered: Mapping[int, list[Service]]
+    text: str, departments: Mapping[int, Department], services_of: Mapping[int, list[Service]]
 ) -> list[int]:
-    """The ids of the departments that fit, the best first; all, in their order, without a text."""
+    """Return the ids of matching departments, best first; all of them without a text."""
     if not text:
-        return list(there)
+        return list(departments)
     index: Index[int] = Index()
-    for key, one in there.items():
-        names = (one.name, one.description or "", *(service.name for service in offered[key]))
+    for key, department in departments.items():
+        names = (
+            department.name,
+            department.description or "",
+            *(service.name for service in services_of[key]),
+        )
         index.add(key, [Text("", name) for name in names])
     matches = index.search({"": text})
     return [] if matches.wider else [match.key for match in matches.found]

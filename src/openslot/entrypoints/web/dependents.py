@@ -1,5 +1,4 @@
-"""People whom a patient cares for: add them, change their details, hand their record over, and
-remove those who were added by mistake."""
+"""Pages for dependents: add, edit, hand over, remove."""
 
 from uuid import UUID
 
@@ -29,41 +28,45 @@ pages = Blueprint("dependents", __name__, url_prefix="/profile/dependents")
 
 
 class NewDependentForm(Form):
-    """Who somebody is."""
+    """Name and date of birth of a new dependent."""
 
     name = StringField(_l("Name"))
     born = BirthField(_l("Date of birth"))
 
 
 class DependentForm(NewDependentForm):
-    """All that a carer keeps of somebody."""
+    """Details of a dependent, as the carer edits them."""
 
     medicare_number = StringField(_l("Medicare number"))
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email"))
 
 
 class HandOverForm(Form):
-    """Who looks after the record from now on."""
+    """Email address of the person who takes over the record."""
 
-    email = EmailField(_l("Their e-mail address"))
+    email = EmailField(_l("Their email address"))
 
 
 @pages.get("")
 @access.allow(access.PATIENTS)
 def listing() -> str:
-    """Everybody whom the patient cares for, and what can be done for each."""
+    """List the patient's dependents with the available actions."""
     session, actor, now = context.reader(), context.actor(), context.now()
-    known = queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    dependents_of_reader = (
+        queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
+    )
     appointments = appointments_for(
         session, actor, booking.of_patients(actor.dependents), booking.to_come(now), now=now
     )
     return render_template(
         "dependents/list.html",
-        known=known,
+        known=dependents_of_reader,
         coming={
-            patient.id: [one for one in appointments if one.patient_id == patient.id]
-            for patient, _link in known
+            patient.id: [
+                appointment for appointment in appointments if appointment.patient_id == patient.id
+            ]
+            for patient, _link in dependents_of_reader
         },
         most=dependents.MOST,
         zone=own_zone(),
@@ -73,7 +76,7 @@ def listing() -> str:
 @pages.route("/new", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def new() -> ResponseReturnValue:
-    """Add somebody by name and date of birth."""
+    """Add a dependent by name and date of birth."""
     form = NewDependentForm()
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
@@ -94,8 +97,8 @@ def new() -> ResponseReturnValue:
 @pages.route("/<uuid:patient_id>", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change the details of somebody one cares for."""
-    patient, _link = _one(patient_id)
+    """Change a dependent's details."""
+    patient, _link = _dependent(patient_id)
     form = DependentForm(obj=patient)
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
@@ -118,11 +121,11 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
 @pages.route("/<uuid:patient_id>/hand-over", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def offer(patient_id: UUID) -> ResponseReturnValue:
-    """Send the link with which somebody takes over their own record.
+    """Send the link with which a dependent takes over their own record.
 
-    The answer is the same whether or not the address has an account.
+    The answer does not reveal whether the address has an account.
     """
-    patient, link = _one(patient_id)
+    patient, link = _dependent(patient_id)
     form = HandOverForm(email=patient.email or "")
     status: Done[None] | int = SHOWN
     if request.method == "POST":
@@ -139,7 +142,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
             zone=own_zone(),
         )
         return page, status
-    flash(_("We have written to %(email)s.", email=form.email.data), "good")
+    flash(_("We have emailed %(email)s.", email=form.email.data), "good")
     return _to_list()
 
 
@@ -154,19 +157,19 @@ def _offer(session: Session, patient_id: UUID, details: HandOverDetails) -> None
 @pages.post("/<uuid:patient_id>/hand-over/withdraw")
 @access.allow(access.PATIENTS)
 def withdraw(patient_id: UUID) -> Response:
-    """Make the link that was sent useless."""
+    """Cancel the link that was sent."""
     context.write(
         lambda session: dependents.withdraw(session, context.actor(), patient_id, now=context.now())
     )
-    flash(_("The link that we sent no longer works."), "good")
+    flash(_("The link we sent no longer works."), "good")
     return _to_list()
 
 
 @pages.route("/<uuid:patient_id>/remove", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def remove(patient_id: UUID) -> ResponseReturnValue:
-    """Stop looking after somebody who was added by mistake, after asking once."""
-    patient, _link = _one(patient_id)
+    """Remove a dependent who was added by mistake, after confirmation."""
+    patient, _link = _dependent(patient_id)
     try:
         if request.method == "GET":
             letting_go.check_release(context.reader(), context.actor(), patient_id)
@@ -183,7 +186,7 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
     return _to_list()
 
 
-def _one(patient_id: UUID) -> tuple[Patient, Dependent]:
+def _dependent(patient_id: UUID) -> tuple[Patient, Dependent]:
     return dependents.one_of(context.reader(), context.actor(), patient_id)
 
 

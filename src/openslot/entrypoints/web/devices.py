@@ -1,4 +1,4 @@
-"""What browser a session belongs to, as far as it tells."""
+"""Browser and system of a session."""
 
 from flask_babel import gettext as _
 
@@ -12,7 +12,7 @@ _BROWSERS = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
-"""What stands in the agent, and the name people know; the first that fits."""
+"""Marker in the User-Agent and the familiar name; the first match counts."""
 
 _SYSTEMS = (
     ("Android", "Android"),
@@ -26,13 +26,13 @@ _SYSTEMS = (
 
 
 def device(agent: str | None) -> str:
-    """The browser and system of a User-Agent: "Firefox on Windows"."""
+    """Return the browser and system of a User-Agent, for example "Firefox on Windows"."""
     browser = _first(_BROWSERS, agent or "")
     system = _first(_SYSTEMS, agent or "")
     if browser and system:
         return str(_("%(browser)s on %(system)s", browser=browser, system=system))
-    return browser or system or str(_("A browser that does not say which it is"))
+    return browser or system or str(_("Unknown browser"))
 
 
-def _first(known: tuple[tuple[str, str], ...], agent: str) -> str:
-    return next((name for mark, name in known if mark in agent), "")
+def _first(names: tuple[tuple[str, str], ...], agent: str) -> str:
+    return next((name for mark, name in names if mark in agent), "")

@@ -1,4 +1,4 @@
-"""How refusals look in the browser, and as JSON for programs that ask a page for it."""
+"""Error pages, and problem JSON for programs that request a page as JSON."""
 
 from urllib.parse import quote
 
@@ -14,40 +14,40 @@ from openslot.entrypoints.failures import Problem, as_json
 
 
 def install(app: Flask) -> None:
-    """Answer every error with a page of ours."""
+    """Register the error page for all errors."""
     failures.install(app)
     failures.register(app, lambda: True, show)
     app.register_error_handler(CSRFError, csrf_error)
 
 
 def csrf_error(_error: CSRFError) -> BaseResponse:
-    """A form without, or with a stale, token: most often left open over night."""
-    sentence = _("This page was open for too long. Load it again and repeat your last step.")
+    """Answer a form with a missing or stale token; usually the page was left open for too long."""
+    sentence = _("This page was open for too long. Reload it and try again.")
     return failures.render(Problem(400, "stale-form", sentence))
 
 
 def show(problem: Problem) -> BaseResponse:
-    """A page, or JSON for programs, that says what is wrong and how to go on."""
+    """Render the error page, or problem JSON for programs."""
     if not _is_page():
         answer = jsonify(as_json(problem))
         answer.status_code = problem.status
         answer.content_type = "application/problem+json"
         return answer
     if isinstance(problem.cause, BadHost | SecurityError):
-        # A page has links, which there are none of under a host that is not ours.
+        # Under an unknown host no links can be built, so there is no page.
         return Response(problem.sentence, problem.status, mimetype="text/plain")
     if isinstance(problem.cause, Unauthenticated) and request.method == "GET":
         target = request.full_path.rstrip("?")
         return redirect(f"{url_for('accounts.sign_in')}?next={quote(target)}", 303)
     headings = {
-        403: _("Your account may not do this"),
-        404: _("Nothing is here"),
+        403: _("You don’t have access to this page"),
+        404: _("Page not found"),
         409: _("This has changed"),
         429: _("Too many attempts"),
     }
     page = render_template(
         "problem.html",
-        heading=headings.get(problem.status, _("That did not work")),
+        heading=headings.get(problem.status, _("Sorry, there is a problem")),
         sentence=problem.sentence,
         reference=problem.reference,
         next_href=url_for("search.home"),
@@ -57,6 +57,6 @@ def show(problem: Problem) -> BaseResponse:
 
 
 def _is_page() -> bool:
-    """Whether the reader is a browser rather than a program that asks for JSON."""
+    """Return whether the client prefers HTML over JSON."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
     return best != "application/json" and not request.is_json

@@ -1,4 +1,4 @@
-"""Favourites, and the ratings that patients give."""
+"""Favourites, and ratings by patients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,13 +36,13 @@ SHOWN_AT_ONCE = 5
 LAST_PAGE = 1000
 
 REFUSED = "rating_refused"
-"""Under what the profile finds why the stars that were just sent were not kept."""
+"""Key of flask.g under which a profile finds the reason why a rating was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """What a profile shows of ratings; ``own`` are the reader's stars, ``problem`` says why
-    those just sent were not kept."""
+    """Ratings as a profile shows them; ``own`` are the reader's stars, ``problem`` is why they were
+    refused."""
 
     summary: Summary
     given: list[Given]
@@ -55,11 +55,11 @@ class Ratings:
 def ratings_of(
     session: Session, actor: Actor, kind: RatedKind, subject_id: int, url: Callable[..., str]
 ) -> Ratings:
-    """The ratings of a profile, a page of them; at most three statements."""
+    """Return one page of a profile's ratings, with at most three statements."""
     number = min(max(1, reading.number("ratings", 1)), LAST_PAGE)
     offset = (number - 1) * SHOWN_AT_ONCE
     total = queries.summary(session, kind, subject_id)
-    given = (
+    ratings = (
         queries.given(session, kind, subject_id, limit=SHOWN_AT_ONCE, offset=offset)
         if total.ratings
         else []
@@ -69,10 +69,10 @@ def ratings_of(
         if actor.patient_id is not None
         else None
     )
-    more = offset + len(given) < total.ratings
+    more = offset + len(ratings) < total.ratings
     return Ratings(
         total,
-        given,
+        ratings,
         own.stars if own else None,
         f"{url(ratings=number + 1)}#ratings" if more else None,
         f"{url()}#ratings" if number > 1 else None,
@@ -82,14 +82,15 @@ def ratings_of(
 
 @pages.app_template_filter("month_year")
 def month_year(when: Any) -> str:
-    """``November 2026``: nobody is told from a day."""
+    """Format a date as ``November 2026``, so that a rating does not reveal the day of an
+    appointment."""
     return str(format_skeleton("yMMMM", when, locale=get_locale()))
 
 
 @pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>")
 @access.allow(access.PATIENTS)
 def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
-    """Give stars, or others than before; without any the profile says so beside the form."""
+    """Save the reader's rating; without stars the profile shows the error beside the form."""
     stars = reading.number("stars", 0)
     try:
         context.write(
@@ -109,29 +110,30 @@ def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
 @pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>/withdraw")
 @access.allow(access.PATIENTS)
 def withdraw(kind: RatedKind, subject_id: int) -> Response:
-    """Take one's stars back."""
+    """Remove the reader's rating."""
     context.write(
         lambda session: commands.withdraw(
             session, context.actor(), kind, subject_id, now=context.now()
         )
     )
-    flash(_("Your rating is taken back."), "good")
+    flash(_("Your rating is removed."), "good")
     return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
 
 
 @pages.get("/profile/favourites")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
-    """What the reader keeps at hand."""
-    found = queries.liked(context.reader(), context.account().id)
-    groups = [(kind, list(own)) for kind, own in groupby(found, lambda one: one.kind)]
+    """List the reader's favourites."""
+    liked = queries.liked(context.reader(), context.account().id)
+    groups = [(kind, list(own)) for kind, own in groupby(liked, lambda favourite: favourite.kind)]
     return render_template("feedback/favourites.html", groups=groups)
 
 
 @pages.post("/favourites/<any(practitioner, centre, department):kind>/<int:subject_id>")
 @access.allow(access.SIGNED_IN)
 def favour(kind: FavouriteKind, subject_id: int) -> Response:
-    """Keep it at hand, or no longer: the form says which, so that twice does not undo it."""
+    """Add or remove a favourite; the form names the new state, so that sending it twice is
+    harmless."""
     keep = reading.text("keep") == "yes"
     back = reading.own_path("back", _profile(kind, subject_id))
     context.write(lambda session: _favour(session, kind, subject_id, keep))
@@ -148,7 +150,7 @@ def _favour(session: Session, kind: FavouriteKind, subject_id: int, keep: bool) 
 
 
 def _undo(kind: FavouriteKind, subject_id: int, keep: bool, back: str) -> Markup:
-    """What was done, with the button that takes it back."""
+    """Return the confirmation message with an Undo button."""
     return Markup(  # noqa: S704 # nosec B704 - the template escapes what it is given
         render_template(
             "feedback/undo.html",

@@ -1,4 +1,4 @@
-"""The formats of core/formats.py in the reader's language, also as filters of templates."""
+"""Formats of core/formats.py in the reader's language, also as template filters."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,6 @@ R = TypeVar("R")
 
 
 def _language() -> Language:
-    """The language of this request."""
     return Language(settled(get_locale()), get_translations())
 
 
@@ -69,6 +68,6 @@ FORMATS: tuple[Callable[..., str | None], ...] = (
 
 
 def install(app: Flask) -> None:
-    """Give templates every function above as a filter of its own name."""
+    """Register every format as a template filter of the same name."""
     for function in FORMATS:
         app.add_template_filter(function)

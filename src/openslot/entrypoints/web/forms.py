@@ -1,6 +1,7 @@
-"""WTForms that only carry what was typed: the rules stand in the features' details."""
+"""WTForms that only carry what was typed; the rules are in the features' details."""
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 from flask import after_this_request
 from flask_wtf import FlaskForm
@@ -18,10 +19,13 @@ D = TypeVar("D", bound=Details)
 
 
 class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
-    """A form with a CSRF token, whose errors come from the domain."""
+    """Form with a CSRF token, whose errors come from the domain."""
+
+    missing: ClassVar[Mapping[str, object]] = {}
+    """Sentences for fields that are left empty, by field name."""
 
     def details(self, kind: type[D], **more: Any) -> D | None:
-        """What was typed as checked details; None with the errors set beside the fields."""
+        """Return the typed values as checked details; None with the errors beside the fields."""
         values = {
             name: self[name].data
             for name in kind.model_fields
@@ -35,8 +39,10 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
             return None
 
     def leave_out(self, kind: type[Details], editor: Editor, known: object) -> dict[str, Any]:
-        """Take out the fields that are not the editor's to change, and return what stays of the
-        details; what is sent for them all the same is not read."""
+        """Remove the fields that the editor may not change, and return their current values.
+
+        Values sent for them anyway are ignored.
+        """
         own = MAY_CHANGE[kind][editor]
         for name in kind.model_fields.keys() - own:
             if name in self:
@@ -44,8 +50,10 @@ class Form(FlaskForm):  # type: ignore[misc] # the library carries no types
         return {name: getattr(known, name) for name in kind.model_fields if name not in self}
 
     def refuse(self, problem: DomainError | str, field: str | None = None) -> None:
-        """Set a refusal beside the field it names, or over the form where it names none; the
-        answer says when to try again, where that helps."""
+        """Show a refusal beside the field it names, else above the form.
+
+        The response carries Retry-After if the refusal has one.
+        """
         if isinstance(problem, DomainError):
             _say_when_to_try_again(problem)
         sentence = problem if isinstance(problem, str) else sentence_of(problem)

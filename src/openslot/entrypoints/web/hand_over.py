@@ -1,4 +1,4 @@
-"""The link with which somebody takes over a record that another person has looked after."""
+"""The link with which a dependent takes over their record."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -25,13 +25,13 @@ from openslot.identity.errors import EmailTaken, LinkExpired
 pages = Blueprint("hand_over", __name__)
 
 LASTS = timedelta(days=14)
-"""How long a link works."""
+"""Lifetime of a link."""
 
 _PURPOSE = "hand-over"
 
 
 class Offer(NamedTuple):
-    """Whose record a link gives, whose care ends with it, and to which address it went."""
+    """Content of a link: the patient, the carer whose access ends, and the recipient's address."""
 
     patient_id: UUID
     carer_id: UUID
@@ -39,19 +39,19 @@ class Offer(NamedTuple):
 
 
 class PasswordForm(Form):
-    """The password of the new account."""
+    """Password of the new account."""
 
     password = PasswordField(_l("Password"))
 
 
 def token_for(patient_id: UUID, carer_id: UUID, email: str) -> str:
-    """What the link in the mail carries, signed with the app's secret."""
+    """Return the signed token of a hand-over link."""
     content = [patient_id.hex, carer_id.hex, email]
     return signing.sign_dated(context.settings().key(), _PURPOSE, content)
 
 
 def _offer_in(token: str) -> Offer:
-    """What a link of ours says; LinkExpired for any other, and for one that is too old."""
+    """Return the content of a link; raise LinkExpired if it is invalid or too old."""
     try:
         patient, carer, email = signing.read_dated(
             context.settings().key(), _PURPOSE, token, lasts=LASTS
@@ -64,14 +64,14 @@ def _offer_in(token: str) -> Offer:
 @pages.route("/hand-over/<token>", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def take_over(token: str) -> ResponseReturnValue:
-    """Choose a password, and the record is one's own."""
+    """Create the account and take over the record."""
     try:
         offer = _offer_in(token)
         patient = dependents.invited(context.reader(), *offer)
     except LinkExpired as error:
         return render_template("dependents/link_expired.html"), status_of(error)
     if queries.by_email(context.reader(), offer.email):
-        return _known(offer)
+        return _address_known_page(offer)
     form = PasswordForm()
     status: Done[object] | int = _take_over(form, offer, patient) if _posted() else SHOWN
     if isinstance(status, Done):
@@ -88,7 +88,7 @@ def take_over(token: str) -> ResponseReturnValue:
 
 
 def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[object] | int:
-    """Hashing takes long on purpose, so it is done before the transaction begins."""
+    """Take over the record; the password is hashed before the transaction because that is slow."""
     try:
         hashed = passwords.hash_new(
             form.password.data or "",
@@ -107,8 +107,8 @@ def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[objec
     )
 
 
-def _known(offer: Offer) -> ResponseReturnValue:
-    """The address has an account: only whoever reads its mail learns that."""
+def _address_known_page(offer: Offer) -> ResponseReturnValue:
+    """Explain that the address has an account; only its owner, who got the link, learns this."""
     page = render_template("dependents/address_known.html", email=offer.email)
     return page, status_of(EmailTaken())
 

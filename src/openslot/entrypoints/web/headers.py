@@ -1,4 +1,4 @@
-"""Headers that tell browsers what a page may do, and how long to keep what."""
+"""Security and caching headers."""
 
 import secrets
 
@@ -7,11 +7,11 @@ from flask import Response, g, request
 from openslot.entrypoints.rules import STATIC
 
 STATIC_SECONDS = 365 * 24 * 3600
-"""Static files bear a fingerprint in their address, so they may be kept for good."""
+"""Static files have a fingerprint in their address, so they can be cached for a year."""
 
 
 def csp_nonce() -> str:
-    """The random value that this response's own style and script elements bear."""
+    """Return the nonce for the style and script elements of this response."""
     if "csp_nonce" not in g:
         g.csp_nonce = secrets.token_urlsafe(16)
     return str(g.csp_nonce)

@@ -1,4 +1,4 @@
-"""Small things that templates call: addresses, groupings, words."""
+"""Filters and globals of templates: addresses, groupings, words."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
@@ -27,7 +27,7 @@ MONDAY = date(2024, 1, 1)
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Make them known to all templates and macros."""
+    """Register the filters and globals."""
     app.jinja_env.filters.update(
         by_schedule=by_schedule,
         by_weekday=by_weekday,
@@ -55,43 +55,43 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def first_day(slots: Sequence[Slot]) -> list[Slot]:
-    """Those of the slots that start on the local date of the first."""
+    """Return the slots on the local date of the first."""
     return [slot for slot in slots if slot.start.date() == slots[0].start.date()]
 
 
 def groupby_day(slots: Sequence[Slot]) -> list[tuple[date, list[Slot]]]:
-    """Slots by local date."""
+    """Return the slots grouped by local date."""
     return [(day, list(own)) for day, own in groupby(slots, lambda slot: slot.start.date())]
 
 
 def by_schedule(slots: Sequence[Slot]) -> list[tuple[int, list[Slot]]]:
-    """Slots by the schedule that has them, in the order of the first of each."""
-    found: dict[int, list[Slot]] = {}
+    """Return the slots grouped by schedule, in order of their first slot."""
+    slots_of: dict[int, list[Slot]] = {}
     for slot in slots:
-        found.setdefault(slot.schedule_id, []).append(slot)
-    return list(found.items())
+        slots_of.setdefault(slot.schedule_id, []).append(slot)
+    return list(slots_of.items())
 
 
 def appointments_by_day(
     appointments: Sequence[Appointment], zone: ZoneInfo
 ) -> list[tuple[date, list[Appointment]]]:
-    """Appointments, in order, by the date of their start in ``zone``."""
+    """Return the appointments grouped by the date of their start in ``zone``."""
     days = groupby(appointments, lambda appointment: appointment.starts_at.astimezone(zone).date())
     return [(day, list(own)) for day, own in days]
 
 
 def at_minute(day: date, minute: int, zone: ZoneInfo) -> str:
-    """The instant of a minute of a local day, as scripts read it."""
+    """Return a minute of a local day as an ISO instant, for scripts."""
     return datetime.combine(day, time(minute // 60, minute % 60), zone).isoformat()
 
 
 def hour_text(hour: time) -> str:
-    """An hour beside the calendar: ``9 am``."""
+    """Format an hour beside the calendar: ``9 am``."""
     return str(format_skeleton("h", hour, locale=get_locale()))
 
 
 def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
-    """The seven weekdays with their periods, Monday first."""
+    """Return the seven weekdays with their periods, Monday first."""
     return [
         (
             day_part(MONDAY + timedelta(days=weekday), "weekday_long"),
@@ -102,7 +102,7 @@ def by_weekday(hours: Sequence[Weekly]) -> list[tuple[str, list[Weekly]]]:
 
 
 def period_text(period: Weekly) -> str:
-    """``9:00 am to 5:00 pm``."""
+    """Format a period: ``9:00 am to 5:00 pm``."""
     if (period.starts, period.ends) == (0, 24 * 60):
         return str(_("All day"))
     start, end = _clock(period.starts), _clock(period.ends % (24 * 60))
@@ -114,19 +114,23 @@ def _clock(minutes: int) -> str:
 
 
 def language_name(known: str) -> str:
-    """A language in the reader's own: ``zh`` reads as Chinese; what is no code stays as it was
-    typed, since people name languages that have none here, such as Auslan."""
+    """Return a language's name in the reader's language: ``zh`` is Chinese.
+
+    Anything that is not a code is returned as typed, because some languages have none here, such as
+    Auslan.
+    """
     return str(settled(get_locale()).languages.get(known.replace("-", "_"), known))
 
 
 def entry_url(entry: Entry, patient: str = "") -> str:
-    """The profile page of a search result."""
+    """Return the address of a search result's profile."""
     arguments: dict[str, Any] = {f"{entry.kind}_id": entry.id, "patient": patient or None}
     return url_for(f"profiles.{entry.kind}", **arguments)
 
 
 def more_url(entry: Entry, slots: Sequence[Slot], patient: str = "") -> str:
-    """Where more times are: the week of a practitioner, or the profile of anything larger."""
+    """Return the address with more times: a practitioner's week, or the profile of a centre or
+    department."""
     if entry.kind != "practitioner" or not slots:
         return entry_url(entry, patient)
     return url_for("booking.week_page", schedule_id=slots[0].schedule_id, patient=patient or None)

@@ -1,4 +1,4 @@
-"""Patients read their own history, and who else read it, and take it with them."""
+"""A patient's own health record: reading, access log and download."""
 
 import json
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ READS_SHOWN = 50
 @pages.get("")
 @access.allow(access.PATIENTS)
 def own() -> ResponseReturnValue:
-    """One's own history."""
+    """Show the reader's health record."""
     return _page(_own_id())
 
 
 @pages.get("/<uuid:patient_id>")
 @access.allow(access.PATIENTS)
 def of(patient_id: UUID) -> ResponseReturnValue:
-    """The history of somebody one cares for; one's own has its own address."""
+    """Show a dependent's health record; the reader's own has its own address."""
     if patient_id == context.actor().patient_id:
         return redirect(url_for("history.own"), 303)
     return _page(patient_id)
@@ -69,19 +69,18 @@ def _page(patient_id: UUID) -> str:
 
 
 def _address(page: str, patient_id: UUID, **arguments: Any) -> str:
-    """A page of a history: one's own needs no id."""
+    """Return the address of a health record page; the reader's own needs no id."""
     if patient_id == context.actor().patient_id:
         return url_for(f"history.own{'_' if page else ''}{page}", **arguments)
     return url_for(f"history.{page or 'of'}", patient_id=patient_id, **arguments)
 
 
 def _common(patient_id: UUID) -> dict[str, Any]:
-    """What the pages of one history share."""
     actor = context.actor()
     session = context.reader()
     patient = directory.patient(session, patient_id)
     dependents = directory.dependents_of(session, actor.patient_id) if actor.patient_id else []
-    others = [one for one, _link in dependents]
+    others = [dependent for dependent, _link in dependents]
     return {
         "patient": patient,
         "is_own": patient_id == actor.patient_id,
@@ -90,20 +89,20 @@ def _common(patient_id: UUID) -> dict[str, Any]:
     }
 
 
-# Who read it
+# Access log
 
 
 @pages.get("/reads")
 @access.allow(access.PATIENTS)
 def own_reads() -> ResponseReturnValue:
-    """Who read one's own history."""
+    """Show who read the reader's health record."""
     return _reads_page(_own_id())
 
 
 @pages.get("/<uuid:patient_id>/reads")
 @access.allow(access.PATIENTS)
 def reads(patient_id: UUID) -> ResponseReturnValue:
-    """Who read the history of somebody one cares for."""
+    """Show who read a dependent's health record."""
     if patient_id == context.actor().patient_id:
         return redirect(url_for("history.own_reads"), 303)
     return _reads_page(patient_id)
@@ -111,7 +110,7 @@ def reads(patient_id: UUID) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Somebody read, perhaps several times on a day; ``last`` is the latest time."""
+    """Accesses by the same person on one day; ``last`` is the latest."""
 
     last: Look
     times: int
@@ -141,53 +140,53 @@ def _reads_page(patient_id: UUID) -> str:
 
 
 def _by_day(looks: Sequence[Look]) -> list[Reading]:
-    """Reads that follow each other, by the same person, for the same reason, on one day."""
+    """Group consecutive accesses by day, person and reason."""
     zone = own_zone()
     groups = groupby(
         looks,
-        lambda one: (
-            one.event.at.astimezone(zone).date(),
-            one.event.account_id,
-            one.event.action,
-            one.how,
-            one.reason,
+        lambda access_event: (
+            access_event.event.at.astimezone(zone).date(),
+            access_event.event.account_id,
+            access_event.event.action,
+            access_event.how,
+            access_event.reason,
         ),
     )
-    return [Reading(own[0], len(own)) for _key, found in groups for own in [list(found)]]
+    return [Reading(own[0], len(own)) for _key, grouped in groups for own in [list(grouped)]]
 
 
-# To take with one
+# Downloads
 
 
 @pages.get("/<uuid:patient_id>/export.json")
 @access.allow(access.PATIENTS)
 def as_json(patient_id: UUID) -> Response:
-    """Everything in a history, for programs; docs/history.md describes the shape."""
-    document = exports.document(_whole(patient_id))
+    """Return the whole health record as JSON, in the shape of docs/history.md."""
+    document = exports.document(_full_history(patient_id))
     return _file(json.dumps(document, ensure_ascii=False, indent=1), "json", "application/json")
 
 
 @pages.get("/<uuid:patient_id>/export.pdf")
 @access.allow(access.PATIENTS)
 def as_pdf(patient_id: UUID) -> Response:
-    """Everything in a history, to print or to show to somebody."""
+    """Return the whole health record as PDF."""
     language = Language(settled(get_locale()), get_translations())
-    made = history_pdf.pdf(
-        _whole(patient_id),
+    document = history_pdf.pdf(
+        _full_history(patient_id),
         language=language,
         zone=own_zone(),
         network=context.settings().network_name,
     )
-    return _file(made, "pdf", "application/pdf")
+    return _file(document, "pdf", "application/pdf")
 
 
-def _whole(patient_id: UUID) -> History:
+def _full_history(patient_id: UUID) -> History:
     records.open_or_refuse(patient_id)
     return exports.whole(context.reader(), patient_id, now=context.now())
 
 
 def _file(content: str | bytes, ending: str, kind: str) -> Response:
-    """A download, whose name names nobody."""
+    """Return a download; the file name contains no personal data."""
     day = context.now().astimezone(own_zone()).date()
     response = Response(content, content_type=kind)
     response.headers["Content-Disposition"] = (

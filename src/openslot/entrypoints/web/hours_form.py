@@ -1,4 +1,4 @@
-"""The editor of weekly hours: a row of periods a weekday, text fields only, no script needed."""
+"""Editor of weekly hours: plain text fields that work without scripts."""
 
 import re
 from collections.abc import Iterable
@@ -19,19 +19,19 @@ from openslot.schedules.errors import BadHours
 from openslot.schedules.rules import check_hours, clock_text, parse_clock
 
 PERIODS = 3
-"""So many periods a weekday can be entered at once; more that are there are shown too."""
+"""Fewest periods offered for each weekday; existing ones are always shown."""
 
 MOST = 24
 TYPICAL = tuple(Weekly(weekday, 9 * 60, 17 * 60) for weekday in range(5))
-"""What a new schedule begins with."""
+"""Hours of a new schedule."""
 
 
 class Period(Protocol):
-    """A weekly period as the database or the rules keep it."""
+    """Weekly period of the database or of the rules."""
 
     @property
     def weekday(self) -> int:
-        """0 is Monday."""
+        """Weekday, 0 for Monday."""
 
     @property
     def starts(self) -> int:
@@ -43,16 +43,16 @@ class Period(Protocol):
 
     @property
     def valid_from(self) -> date | None:
-        """The first day, where there is one."""
+        """First day of validity, if limited."""
 
     @property
     def valid_until(self) -> date | None:
-        """The last day, where there is one."""
+        """Last day of validity, if limited."""
 
 
 @dataclass
 class Row:
-    """One period as it is typed."""
+    """One period as typed."""
 
     key: str
     starts: str = ""
@@ -63,23 +63,23 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was typed."""
+        """True if nothing was typed."""
         return not (self.starts or self.ends or self.since or self.until)
 
     @property
     def has_dates(self) -> bool:
-        """Whether it holds for a time only."""
+        """True if the period is limited to certain dates."""
         return bool(self.since or self.until)
 
     def weekly(self, weekday: int) -> Weekly:
-        """The period; BadHours where it cannot be read."""
+        """Return the period; raise BadHours if it cannot be read."""
         since, until = _day(self.since), _day(self.until)
         return Weekly(weekday, clock(self.starts), clock(self.ends), since, until)
 
 
 @dataclass
 class WeekdayRows:
-    """The rows of a weekday, 0 for Monday, and what is wrong with them."""
+    """Rows of a weekday, 0 for Monday, and their error."""
 
     weekday: int
     rows: list[Row]
@@ -87,17 +87,17 @@ class WeekdayRows:
 
     @property
     def name(self) -> str:
-        """The weekday in the reader's language."""
+        """Name of the weekday in the reader's language."""
         return str(settled(get_locale()).days["stand-alone"]["wide"][self.weekday])
 
     @property
     def error_id(self) -> str:
-        """The id of the field that the summary of errors leads to."""
+        """Id of the field that the error summary links to."""
         wrong = next((row for row in self.rows if row.is_wrong), self.rows[0])
         return f"hours-{wrong.key}-starts"
 
     def parse(self) -> list[Weekly]:
-        """The periods of this weekday; what cannot be kept is marked and left out."""
+        """Return the valid periods of this weekday, and mark the others."""
         found = []
         for row in self.rows:
             try:
@@ -108,26 +108,26 @@ class WeekdayRows:
             except BadHours as error:
                 row.is_wrong = True
                 self.error = sentence_of(error)
-        return found if self.error else self._apart(found)
+        return found if self.error else self._without_overlaps(found)
 
-    def _apart(self, found: list[Weekly]) -> list[Weekly]:
+    def _without_overlaps(self, periods: list[Weekly]) -> list[Weekly]:
         try:
-            check_hours(found)
+            check_hours(periods)
         except DomainError:
             self.error = _("These periods overlap. Change one of them.")
-        return found
+        return periods
 
 
 @dataclass
 class HoursForm:
-    """The weekly hours of a schedule in a form."""
+    """Form for the weekly hours of a schedule."""
 
     days: list[WeekdayRows]
     form_errors: list[str] = field(default_factory=list)
 
     @classmethod
     def showing(cls, hours: Iterable[Period]) -> "HoursForm":
-        """The editor with these hours in it."""
+        """Return the form filled with these hours."""
         own: list[list[Row]] = [[] for _weekday in range(7)]
         for period in hours:
             rows = own[period.weekday]
@@ -136,19 +136,20 @@ class HoursForm:
 
     @classmethod
     def typed(cls) -> "HoursForm":
-        """The editor with what this request brought; Monday's on all working days if asked."""
+        """Return the form filled from this request; Monday's hours are copied to all working days
+        if requested."""
         own = [_typed(weekday) for weekday in range(7)]
         if request.form.get("copy") == "yes":
             own[1:5] = [_copied(own[0], weekday) for weekday in range(1, 5)]
         return cls([WeekdayRows(weekday, _filled(weekday, own[weekday])) for weekday in range(7)])
 
     def parse(self) -> tuple[Weekly, ...] | None:
-        """What was typed; None with the errors beside the weekdays."""
+        """Return the typed hours; None with the errors beside the weekdays."""
         found = [period for day in self.days for period in day.parse()]
         return None if any(day.error for day in self.days) else tuple(found)
 
     def refuse(self, error: DomainError) -> None:
-        """Show a refusal that no single weekday is to blame for."""
+        """Show a refusal above the form."""
         self.form_errors.append(sentence_of(error))
 
     @property
@@ -163,9 +164,9 @@ class HoursForm:
 
 
 def _filled(weekday: int, rows: list[Row]) -> list[Row]:
-    """Room for one more period, and for PERIODS at least."""
-    wanted = max(PERIODS, len(rows) + 1)
-    return [*rows, *(Row(f"{weekday}-{number}") for number in range(len(rows), wanted))]
+    """Return the rows with at least one empty one, and PERIODS in all."""
+    count = max(PERIODS, len(rows) + 1)
+    return [*rows, *(Row(f"{weekday}-{number}") for number in range(len(rows), count))]
 
 
 def _row(key: str, period: Period) -> Row:
@@ -190,10 +191,10 @@ def _typed(weekday: int) -> list[Row]:
         )
         for key in (f"{weekday}-{number}" for number in range(MOST))
     ]
-    kept = [row for row in rows if not row.is_empty]
-    for number, row in enumerate(kept):
+    typed_rows = [row for row in rows if not row.is_empty]
+    for number, row in enumerate(typed_rows):
         row.key = f"{weekday}-{number}"
-    return kept
+    return typed_rows
 
 
 def _copied(rows: list[Row], weekday: int) -> list[Row]:
@@ -208,11 +209,11 @@ def _text(name: str) -> str:
 
 
 def clock(text: str) -> int:
-    """Minutes after midnight of 09:00, and of 9, 9.30, 9 am and 5pm, as people type them."""
-    found = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
-    if found is None:
+    """Return the minutes after midnight of a typed time: 09:00, 9, 9.30, 9 am or 5pm."""
+    match = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
+    if match is None:
         raise BadHours
-    hour, minutes, half = int(found[1]), found[2] or "00", found[3]
+    hour, minutes, half = int(match[1]), match[2] or "00", match[3]
     if half:
         hour = hour % 12 + (12 if half == "p" else 0)
     return parse_clock(f"{hour:02}:{minutes}")
@@ -226,5 +227,5 @@ def _day(text: str) -> date | None:
     except ValueError:
         raise BadHours(_("Enter dates such as 2026-11-23.")) from None
     if not EARLIEST <= day <= LATEST:
-        raise BadHours(_("Enter dates that are not so far away."))
+        raise BadHours(_("Enter dates between 1900 and 2200."))
     return day

@@ -1,4 +1,4 @@
-"""Wires the pages into the app: languages, forms, limits, errors, and each feature's routes."""
+"""Setup of the pages: languages, forms, limits, errors and routes."""
 
 import hashlib
 import secrets
@@ -96,18 +96,18 @@ FEATURES = (
     appointments,
     waiting,
 )
-"""Each has a blueprint named ``pages``."""
+"""Modules with a blueprint named ``pages``."""
 
 LANGUAGES = ("en",)
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Register all pages and what they stand on."""
+    """Register all pages, filters and hooks."""
     app.config.update(
         BABEL_DEFAULT_LOCALE=settings.locale,
-        # PUT and DELETE cannot be sent by a form of another site, and a script of one is
-        # stopped by the browser, which asks us first and is told nothing.
+        # Forms of other sites cannot send PUT or DELETE, and browsers stop their scripts
+        # because no preflight request is allowed.
         WTF_CSRF_METHODS={"POST", "PATCH"},
         WTF_CSRF_TIME_LIMIT=None,
         SEND_FILE_MAX_AGE_DEFAULT=headers.STATIC_SECONDS,
@@ -133,18 +133,18 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def _name_request() -> None:
-    """Put an id of this request into every line that it logs."""
+    """Add a request id to the log context."""
     logging.bind(request_id=secrets.token_hex(8))
 
 
 def static_url(name: str) -> str:
-    """The address of a static file, with a fingerprint of what it holds."""
+    """Return the address of a static file with a fingerprint of its content."""
     return _static_url(request.script_root, name)
 
 
 @lru_cache(maxsize=256)
 def _static_url(_root: str, name: str) -> str:
-    # Icons alone ask for it hundreds of times a page; where the app is mounted decides.
+    # Cached, because icons alone use it hundreds of times a page; it depends on the mount point.
     return url_for("static", filename=name, v=_fingerprint(name))
 
 
@@ -155,7 +155,7 @@ def _fingerprint(name: str) -> str:
 
 
 def _locale(settings: Settings) -> str:
-    """The reader's choice, else what their browser asks for, else the network's language."""
+    """Return the reader's language: their choice, else the browser's, else the network's."""
     account = context.account_or_none()
     if account and account.locale:
         return account.locale
@@ -164,17 +164,16 @@ def _locale(settings: Settings) -> str:
 
 
 def _page_context() -> dict[str, object]:
-    """What base.html stands on."""
     settings = context.settings()
-    known = context.account_or_none()
+    account = context.account_or_none()
     language = get_locale()
     return {
-        "current_account": known,
+        "current_account": account,
         "actor": context.actor(),
         "nav": navigation(context.actor()),
         "locale": str(language),
         "text_direction": "rtl" if language.language in RIGHT_TO_LEFT else "ltr",
-        "theme_choice": known.theme if known else request.cookies.get("theme", "auto"),
+        "theme_choice": account.theme if account else request.cookies.get("theme", "auto"),
         "theme_url": lambda choice: url_for("profile.theme", choice=choice),
         "emergency_number": settings.emergency_number,
         "network_name": settings.network_name,
@@ -186,7 +185,7 @@ def _page_context() -> dict[str, object]:
 
 
 def _here() -> str | None:
-    """Where to come back to after signing in; pages about signing in are left out."""
+    """Return the address to return to after sign-in; None for pages about signing in."""
     if request.method != "GET" or (request.endpoint or "").startswith(("accounts.", "search.home")):
         return None
     return request.full_path.rstrip("?")

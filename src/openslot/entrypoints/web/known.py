@@ -1,4 +1,4 @@
-"""Whose name a page may say to its reader, where an address names a patient by id."""
+"""Rule for when a page may show the name of a patient whose id is in the address."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -11,33 +11,33 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.web import context
 from openslot.records import finding
 
-_FOUND = "found"
+_SESSION_KEY = "found"
 MOST = 10
-"""Patients whom a session remembers."""
+"""Most patients that a session remembers."""
 
 
 def remember(patients: Iterable[Patient]) -> None:
-    """Remember in the cookie whom a practitioner found by the whole name and the date of birth."""
-    found = [str(one.id) for one in patients]
-    if found:
-        before = [one for one in session.get(_FOUND, ()) if one not in found]
-        session[_FOUND] = [*before, *found][-MOST:]
+    """Remember in the session the patients found by full name and date of birth."""
+    found_ids = [str(patient.id) for patient in patients]
+    if found_ids:
+        before = [patient for patient in session.get(_SESSION_KEY, ()) if patient not in found_ids]
+        session[_SESSION_KEY] = [*before, *found_ids][-MOST:]
 
 
 def knows(patient_id: UUID) -> bool:
-    """Whether the reader may be told who this is: they know the patient, or found them just now."""
-    known = finding.knows(
+    """Return whether the reader knows this patient, or has just found them."""
+    is_known = finding.knows(
         context.reader(),
         context.actor(),
         patient_id,
         now=context.now(),
         access_days=context.settings().history_access_days,
     )
-    return known or str(patient_id) in session.get(_FOUND, ())
+    return is_known or str(patient_id) in session.get(_SESSION_KEY, ())
 
 
 def patient(patient_id: UUID) -> Patient:
-    """The patient whom an address names; NotFound for one whom the reader does not know."""
+    """Return the patient; raise NotFound if the reader does not know them."""
     if not knows(patient_id):
         raise NotFound
     return queries.patient(context.reader(), patient_id)

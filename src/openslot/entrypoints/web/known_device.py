@@ -1,7 +1,8 @@
-"""Browsers in which an account was signed in before, which nobody else's guessing locks out.
+"""Cookie for browsers that have signed in before, so that guesses made elsewhere do not lock them
+out.
 
-A signed cookie carries a random name of the browser and digests of the e-mail addresses that
-have signed in there. It opens nothing: wrong passwords from it count for themselves.
+It is signed and holds a random name of the browser and digests of the email addresses that signed
+in there. It grants no access: wrong passwords from it are counted separately.
 """
 
 import hashlib
@@ -20,24 +21,24 @@ from openslot.identity.commands import Source, source_of
 COOKIE = "openslot-device"
 LASTS = timedelta(days=365)
 MOST = 50
-"""Accounts that one browser is known for; of a shared one, those that came last."""
+"""Most accounts remembered for one browser; the oldest are dropped."""
 
 _PURPOSE = "known device"
 
 
 def source(email: str) -> Source:
-    """Return what a wrong password of this request counts against."""
+    """Return the source that a wrong password of this request counts against."""
     device, emails = _read()
-    known = device if _digest(email) in emails else None
-    return source_of(request.remote_addr, device=known)
+    device_of_account = device if _digest(email) in emails else None
+    return source_of(request.remote_addr, device=device_of_account)
 
 
 def remember(email: str) -> None:
-    """Have the browser known for the account that has just signed in."""
+    """Remember the browser for the account that has just signed in."""
     device, emails = _read()
     own = _digest(email)
-    kept = [*(one for one in emails if one != own), own][-MOST:]
-    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, kept])
+    remembered = [*(digest for digest in emails if digest != own), own][-MOST:]
+    text = signing.sign_dated(context.settings().key(), _PURPOSE, [device, remembered])
 
     def add(response: Response) -> Response:
         response.set_cookie(

@@ -1,4 +1,4 @@
-"""What the states of appointments, requests and letters read and look like, everywhere the same."""
+"""Badges for the statuses of appointments, requests and referrals."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,8 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The style of its colours (``is-…``), an icon of the sprite, and words in the reader's
-    language."""
+    """Style class (``is-…``), icon and words of a status."""
 
     style: str
     icon: str
@@ -36,12 +35,12 @@ LOOKS = {
     "sent": Look("booked", icon="envelope-paper", words=_l("To be booked")),
     "used": Look("done", icon="check-circle", words=_l("Used")),
     "revoked": Look("cancelled", icon="x-circle", words=_l("Revoked")),
-    "expired": Look("cancelled", icon="hourglass-bottom", words=_l("Run out")),
+    "expired": Look("cancelled", icon="hourglass-bottom", words=_l("Expired")),
     "needs-referral": Look("held", icon="envelope-paper", words=_l("Needs a referral")),
 }
 
 
 def look(status: Enum | str, for_patient: bool = False) -> Look:
-    """How a state looks; a patient reads that an appointment was missed, not "no-show"."""
+    """Return the badge of a status; patients see "Missed" instead of "No-show"."""
     name = str(status.value if isinstance(status, Enum) else status).replace("_", "-")
     return LOOKS["missed" if for_patient and name == "no-show" else name]

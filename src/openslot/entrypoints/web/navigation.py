@@ -1,4 +1,4 @@
-"""The main navigation: at most four places for each role."""
+"""Main navigation: at most four items for each role."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from openslot.identity.models import Role
 
 
 class Item(NamedTuple):
-    """A link of the navigation; ``current`` marks where the reader is."""
+    """Link of the navigation; ``current`` marks the page that is open."""
 
     href: str
     icon: str
@@ -19,10 +19,10 @@ class Item(NamedTuple):
 
 
 def navigation(actor: Actor) -> list[Item]:
-    """What the actor's role works with most, the nearest to this page marked as current."""
+    """Return the items for the actor's role, with the closest match marked as current."""
     items = _places(actor)
-    here = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
-    nearest = max(here, key=len, default="")
+    matching = [item.href for item in items if f"{request.path}/".startswith(f"{item.href}/")]
+    nearest = max(matching, key=len, default="")
     return [item._replace(current=item.href == nearest) for item in items]
 
 
@@ -34,21 +34,21 @@ def _places(actor: Actor) -> list[Item]:
         return [
             find,
             _item("dashboard.show", icon="calendar-check", label=_("Appointments")),
-            _item("history.own", icon="clock-history", label=_("History")),
+            _item("history.own", icon="clock-history", label=_("Health record")),
         ]
     people = _item("patients.find", icon="people", label=_("Patients"))
     if actor.role is Role.PRACTITIONER:
         return [
-            _item("dashboard.show", icon="sun", label=_("Today")),
+            _item("dashboard.show", icon="sun", label=_("Overview")),
             _item("calendar.show", icon="calendar-week", label=_("Calendar")),
             people,
             _item("calendar.hours", icon="clock", label=_("Hours")),
         ]
     home = _item("dashboard.show", icon="house", label=_("Overview"))
     if actor.role is Role.STAFF:
-        asked = _item("requests.listing", icon="inbox", label=_("Requests"))
+        requests = _item("requests.listing", icon="inbox", label=_("Requests"))
         others = _item("requests.departments", icon="building", label=_("Departments"))
-        return [home, asked, people, others]
+        return [home, requests, people, others]
     return [
         home,
         people,

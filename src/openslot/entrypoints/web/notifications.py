@@ -1,4 +1,4 @@
-"""Which mail somebody wants, the link in a mail that stops it, and calendars to subscribe to."""
+"""Notification settings, unsubscribe links and calendar subscriptions."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -22,8 +22,8 @@ from openslot.notifications.preferences import KINDS, Kind
 pages = Blueprint("notifications", __name__)
 
 WITHOUT_TOKEN = ("notifications.stop",)
-"""Views that mail programs post to by themselves, with no form of ours (RFC 8058); their
-address proves that we wrote it."""
+"""Views without a CSRF token, because mail programs post to them (RFC 8058); the signed address
+authorises them."""
 
 OWNERS = feeds.ROLES
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class KindsForm(Form):
-    """The kinds of mail; those that a role never gets are taken out."""
+    """Kinds of mail; the ones that a role never gets are removed."""
 
     appointments = BooleanField()
     reminders = BooleanField()
@@ -41,14 +41,14 @@ class KindsForm(Form):
 
 
 class Words(NamedTuple):
-    """What a kind is called, and what to know of it."""
+    """Label and hint of a kind of mail."""
 
     label: str
     hint: str = ""
 
 
 def words_of(role: Role) -> dict[Kind, Words]:
-    """The kinds of mail as a role reads them."""
+    """Return the labels and hints of the kinds of mail for a role."""
     gives_care = role is Role.PRACTITIONER
     return {
         Kind.APPOINTMENTS: Words(
@@ -58,31 +58,28 @@ def words_of(role: Role) -> dict[Kind, Words]:
             if gives_care
             else _("Your appointments: booked, moved, cancelled"),
             _(
-                "With each mail comes the entry for your calendar. If your department has an "
-                "e-mail address of its own, they go there, whatever you choose here."
+                "Each email includes a calendar entry. If your department has its own "
+                "email address, we always send these emails there."
             )
             if role is Role.STAFF
-            else _("With each mail comes the entry for your calendar."),
+            else _("Each email includes a calendar entry."),
         ),
         Kind.REMINDERS: Words(_("A reminder before each appointment"), _reminder_hint()),
         Kind.OFFERS: Words(
             _("Times that come free"),
             _(
-                "While you are on the waiting list. If you do not hear of a time, it goes to the "
-                "next who waits."
+                "While you are on the waiting list. If we cannot tell you about a time, "
+                "we offer it to the next person."
             ),
         ),
         Kind.REFERRALS: Words(
             _("Referrals to you, and answers to yours")
             if gives_care
-            else _("Referrals: written for you, or withdrawn"),
+            else _("Referrals: written for you, or revoked"),
         ),
         Kind.REQUESTS: Words(
             _("Requests between departments"),
-            _(
-                "If your department has an e-mail address of its own, they go there, whatever you "
-                "choose here."
-            ),
+            _("If your department has its own email address, we always send these emails there."),
         ),
     }
 
@@ -90,15 +87,15 @@ def words_of(role: Role) -> dict[Kind, Words]:
 def _reminder_hint() -> str:
     hours = context.settings().reminder_hours
     if not hours:
-        return str(_("This network sends none."))
+        return str(_("This network does not send reminders."))
     length = duration(hours * 60)
-    return str(_("It goes out %(length)s before, and not at night.", length=length))
+    return str(_("Sent %(length)s before, but not at night.", length=length))
 
 
 @pages.route("/profile/notifications", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def kinds() -> ResponseReturnValue:
-    """Choose which mail to get."""
+    """Change the notification settings."""
     account = context.account()
     role = Role(account.role)
     now_on = preferences.preferences(context.reader(), account.id)
@@ -123,16 +120,16 @@ def _choose(choices: dict[Kind, bool]) -> BaseResponse:
             session, account_id, choices, by=origin, now=context.now()
         )
     )
-    flash(_("Your choice is saved. It holds for every mail from now on."), "good")
+    flash(_("Your notification settings are saved."), "good")
     return redirect(url_for("notifications.kinds"), 303)
 
 
 @pages.route("/unsubscribe/<token>", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def stop(token: str) -> ResponseReturnValue:
-    """Stop a kind of mail with the link in it, or have it again; opening it changes nothing.
+    """Stop a kind of mail with the link in it, or turn it on again.
 
-    Programs that look into links before their readers do only open them.
+    A GET changes nothing, because mail scanners open links.
     """
     account, kind = preferences.account_to_stop(context.reader(), context.settings(), token)
     is_on = preferences.preferences(context.reader(), account.id)[kind]
@@ -156,7 +153,7 @@ def stop(token: str) -> ResponseReturnValue:
 @pages.get("/profile/calendar")
 @access.allow(OWNERS)
 def calendar() -> str:
-    """Whether one's calendar has an address, and how to subscribe to it."""
+    """Show the calendar subscription and how to use it."""
     return _calendar_page()
 
 
@@ -170,7 +167,7 @@ def _calendar_page(address: str | None = None) -> str:
 @pages.post("/profile/calendar")
 @access.allow(OWNERS)
 def make_calendar() -> str:
-    """Make a new address, and show it this once."""
+    """Create a new calendar address, and show it once."""
     token = _for_own_account(feeds.make_feed)
     return _calendar_page(absolute("notifications.feed", token=token))
 
@@ -178,9 +175,9 @@ def make_calendar() -> str:
 @pages.post("/profile/calendar/end")
 @access.allow(OWNERS)
 def end_calendar() -> BaseResponse:
-    """End the address."""
+    """End the calendar address."""
     _for_own_account(feeds.end_feed)
-    flash(_("The address is switched off. Nobody can read your calendar with it."), "good")
+    flash(_("The address no longer works. No one can read your calendar with it."), "good")
     return redirect(url_for("notifications.calendar"), 303)
 
 
@@ -192,7 +189,7 @@ def _for_own_account(verb: Callable[..., T]) -> T:
 @pages.get("/calendars/<token>.ics")
 @access.allow(access.ANYONE)
 def feed(token: str) -> BaseResponse:
-    """A calendar for programs that have its address; unchanged, only that is said."""
+    """Return the calendar behind an address; 304 if it has not changed."""
     settings = context.settings()
     written = feeds.read_feed(
         context.reader(),

@@ -1,4 +1,4 @@
-"""Offered times: answered from the link in a mail, or after signing in."""
+"""Offered times, answered with the link in a mail or after sign-in."""
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -22,31 +22,30 @@ pages = Blueprint("offers", __name__, url_prefix="/offers")
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
-    """What the reader, whom they care for, or their department can take now."""
-    found = offered_to(context.actor())
-    return render_template("offers/list.html", offers=found, token=token)
+    """List the offers that the reader, their dependents or their department can take now."""
+    offers = offered_to(context.actor())
+    return render_template("offers/list.html", offers=offers, token=token)
 
 
 @pages.get("/<token>")
 @access.allow(access.ANYONE)
 def show(token: str) -> Response:
-    """The time, and the ways to answer. Looking changes nothing: programs that check mail for
-    harm open every link."""
-    return _page(_named(token), token, None)
+    """Show an offer. A GET changes nothing, because mail scanners open links."""
+    return _page(_offer_of(token), token, None)
 
 
 @pages.post("/<token>/take")
 @access.allow(access.ANYONE)
 def take(token: str) -> BaseResponse:
-    """Book the time, or move the appointment onto it."""
-    named = _named(token)
+    """Accept an offer: book its time, or move the appointment."""
+    named = _offer_of(token)
     actor = _answering(named)
     try:
         appointment = context.write(
             lambda session: answers.accept(session, actor, named.offer.id, now=context.now())
         )
     except DomainError as error:
-        return _page(_named(token), token, error)
+        return _page(_offer_of(token), token, error)
     if context.actor().role is None or not _is_theirs(context.actor(), named):
         return redirect(url_for("offers.show", token=token), 303)
     return _to_appointment(appointment, named)
@@ -55,36 +54,36 @@ def take(token: str) -> BaseResponse:
 @pages.post("/<token>/decline")
 @access.allow(access.ANYONE)
 def decline(token: str) -> BaseResponse:
-    """Leave the time to others."""
-    named = _named(token)
+    """Decline an offer."""
+    named = _offer_of(token)
     actor = _answering(named)
     try:
         context.write(
             lambda session: answers.decline(session, actor, named.offer.id, now=context.now())
         )
     except DomainError as error:
-        return _page(_named(token), token, error)
+        return _page(_offer_of(token), token, error)
     return redirect(url_for("offers.show", token=token), 303)
 
 
 def offered_to(actor: Actor) -> list[Offered]:
-    """What an actor can take now."""
+    """Return the offers that an actor can take now."""
     return answers.open_for(context.reader(), actor, now=context.now())
 
 
 def token(offer: Offer) -> str:
-    """What an address of an offer carries."""
+    """Return the signed token of an offer's address."""
     return token_of(context.settings().key(), offer.id)
 
 
-def _named(token: str) -> Offered:
-    """The offer that a link names; NotFound for what we did not sign."""
+def _offer_of(token: str) -> Offered:
+    """Return the offer of a signed link; raise NotFound for an invalid one."""
     offer_id = read_token(context.settings().key(), token)
     return answers.named(context.reader(), offer_id)
 
 
 def _answering(named: Offered) -> Actor:
-    """Whoever is signed in and may, else whoever holds the link."""
+    """Return the reader if they may answer, else the holder of the link."""
     if _is_theirs(context.actor(), named):
         return context.actor()
     return answers.bearer_of(named, request.remote_addr)
@@ -95,8 +94,10 @@ def _is_theirs(actor: Actor, named: Offered) -> bool:
 
 
 def _page(named: Offered, token: str, error: DomainError | None) -> Response:
-    """What can be answered, or what holds now. An offer that is over says nothing of its time
-    once the time to answer is over too: links stay in mailboxes for years."""
+    """Render the offer or its outcome.
+
+    An expired offer no longer shows its time: links stay in mailboxes for years.
+    """
     now = context.now()
     open_ = named.is_open(now)
     taken = named.offer.status == OfferStatus.ACCEPTED

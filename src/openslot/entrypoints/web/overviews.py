@@ -1,4 +1,4 @@
-"""What each role sees first."""
+"""Dashboards of all roles."""
 
 from datetime import datetime, time, timedelta
 from uuid import UUID
@@ -30,7 +30,7 @@ REQUESTS_SHOWN = 10
 
 
 def patient_page(patient_id: UUID) -> str:
-    """Offers, the next appointment, what comes and what was; of dependents too."""
+    """Render a patient's dashboard, with offers and appointments of dependents too."""
     session, actor, now = context.reader(), context.actor(), context.now()
     people = {patient_id, *actor.dependents}
     mine, gone = booking.of_patients(people), booking.gone_by(now)
@@ -53,7 +53,7 @@ def patient_page(patient_id: UUID) -> str:
 
 
 def practitioner_page(practitioner_id: int) -> str:
-    """Today, the days to come, and what needs a decision."""
+    """Render a practitioner's dashboard: today, the coming week, and what needs a decision."""
     actor, now = context.actor(), context.now()
     places = schedules.practitioner_places(context.reader(), practitioner_id)
     zone = next((place.zone for place in places.values()), _own_zone())
@@ -90,12 +90,12 @@ def practitioner_page(practitioner_id: int) -> str:
 
 
 def staff_page(actor: Actor) -> str:
-    """What other departments ask, and who is booked."""
+    """Render the dashboard of department staff: requests and appointments."""
     now = context.now()
     centre = directory.centre(context.reader(), actor.centre_id or 0, inactive=True)
     zone = ZoneInfo(centre.time_zone)
     starts, ends = _day(now, zone)
-    here = booking.at_centre(centre.id)
+    at_centre = booking.at_centre(centre.id)
     department_id = actor.department_id or 0
     own = booking.in_department(department_id)
     incoming = requests.page(
@@ -124,7 +124,7 @@ def staff_page(actor: Actor) -> str:
         today=appointments_for(
             context.reader(),
             actor,
-            here,
+            at_centre,
             booking.showing(now),
             booking.between(starts, ends),
             now=now,
@@ -134,7 +134,7 @@ def staff_page(actor: Actor) -> str:
 
 
 def admin_page(actor: Actor) -> str:
-    """What is wrong first, then figures that lead to lists."""
+    """Render an administrator's dashboard: problems first, then figures."""
     now = context.now()
     zone = _own_zone()
     starts, ends = _day(now, zone)
@@ -170,7 +170,7 @@ def _own_zone() -> ZoneInfo:
 
 
 def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The local day that ``now`` lies in."""
+    """Return the start and end of the local day of ``now``."""
     today = now.astimezone(zone).date()
     return (
         datetime.combine(today, time(0), zone),
@@ -179,4 +179,4 @@ def _day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def _waiting(listed: list[Listed]) -> list[Listed]:
-    return [one for one in listed if one.entry.status == Waiting.WAITING]
+    return [listing for listing in listed if listing.entry.status == Waiting.WAITING]

@@ -1,8 +1,8 @@
-"""Patients, for those who work with them: find, register, see, change.
+"""Patient pages for the care team: find, register, show, edit.
 
-Staff and administrators see contact details and their own part of the appointments, and nothing of
-a history. Practitioners see the history of those whom they treat; others do not exist to them,
-unless they know the whole name and the date of birth.
+Staff and administrators see contact details and the appointments that involve them, but no health
+records. Practitioners see the health records of their patients; others they can find only by full
+name and date of birth.
 """
 
 from collections.abc import Sequence
@@ -56,33 +56,32 @@ CLOSED = 403
 @pages.get("/patients")
 @access.allow(access.CARE_TEAM)
 def find() -> str:
-    """Find patients by name, e-mail, telephone, number or date of birth.
+    """Find patients by name, email, phone number, Medicare number or date of birth.
 
-    Nothing is listed until somebody asks for it: nobody needs to leaf through all patients.
-    Practitioners find those who have appointments with them, and somebody else only by the whole
-    name and the date of birth.
+    Nothing is listed without a search. Practitioners find their own patients, and others only by
+    full name and date of birth.
     """
     text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
     born = read_day(text, _locale())
-    found: Sequence[Patient] = ()
+    matches: Sequence[Patient] = ()
     total = 0
     if text:
-        found, total = _found("" if born else text, born, (number - 1) * PAGE_SIZE)
+        matches, total = _matching_patients("" if born else text, born, (number - 1) * PAGE_SIZE)
     return render_template(
         "patients/find.html",
         text=text,
-        patients=found,
+        patients=matches,
         total=total,
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
-        readable=_readable(found),
+        readable=_readable(matches),
         token=records.found_token,
         birth_example=example(),
-        **(_by_birth() if _is_practitioner() else {}),
+        **(_exact_matches() if _is_practitioner() else {}),
     )
 
 
-def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
+def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
     own = context.actor().practitioner_id
     if not _is_practitioner():
         return queries.patients(
@@ -99,28 +98,28 @@ def _found(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient]
     )
 
 
-def _by_birth() -> dict[str, Any]:
-    """Whoever bears exactly this name and was born that day; nobody else, and no hint of any."""
+def _exact_matches() -> dict[str, Any]:
+    """Return exact matches of full name and date of birth, without hints about near matches."""
     name, typed = reading.text("name")[:200], reading.text("born")[:60]
     born = read_day(typed, _locale())
-    found = history.exactly(context.reader(), name, born) if name and born else []
-    known.remember(found)
+    matches = history.exactly(context.reader(), name, born) if name and born else []
+    known.remember(matches)
     return {
         "name": name,
         "born": typed,
         "asked": bool(name or typed),
         "unread": bool(typed) and born is None,
-        "known": found,
-        "known_readable": _readable(found),
+        "known": matches,
+        "known_readable": _readable(matches),
     }
 
 
 def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
-    """Why the reader may see the histories of some of the patients."""
+    """Return the reader's kind of access to each readable health record."""
     return histories.readable(
         context.reader(),
         context.actor(),
-        [one.id for one in patients],
+        [patient.id for patient in patients],
         now=context.now(),
         access_days=records.access_days(),
     )
@@ -140,7 +139,7 @@ def _locale() -> Locale:
 @pages.route("/patients/new", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
 def new() -> ResponseReturnValue:
-    """Register a patient; asks first where somebody of that name and birth is there already."""
+    """Register a patient; asks first if there is one with the same name and date of birth."""
     form = PatientForm(name=reading.text("name")[:200])
     if request.method == "GET":
         return _form_page("patients/new.html", form, SHOWN)
@@ -165,7 +164,7 @@ def new() -> ResponseReturnValue:
 
 
 def _registered(session: Session, details: PatientDetails) -> Patient | PatientKnown:
-    """The new patient; or who may be the same person, which the form asks about."""
+    """Return the new patient, or the refusal that lists similar ones."""
     anyway = reading.text("anyway") == "yes"
     try:
         return finding.register(session, context.actor(), details, anyway=anyway, now=context.now())
@@ -179,8 +178,10 @@ def _registered(session: Session, details: PatientDetails) -> Patient | PatientK
 @pages.get("/patients/<uuid:patient_id>")
 @access.allow(access.SIGNED_IN)
 def show(patient_id: UUID) -> ResponseReturnValue:
-    """The history for practitioners who may read it; for staff, administrators and whoever has
-    just registered the patient contact details, and the appointments that they have a part in."""
+    """Show the health record to practitioners who may read it.
+
+    Others see contact details and the appointments that involve them.
+    """
     actor = context.actor()
     if actor.patient_id == patient_id:
         return redirect(url_for("profile.show"), 303)
@@ -209,7 +210,7 @@ def show(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _has_only_registered(patient_id: UUID) -> bool:
-    """Whether a practitioner knows the details of somebody whose history is closed to them."""
+    """Return whether the practitioner registered the patient but may not read the health record."""
     session, actor, now = context.reader(), context.actor(), context.now()
     return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
         session, actor, patient_id, now=now, access_days=records.access_days()
@@ -217,8 +218,8 @@ def _has_only_registered(patient_id: UUID) -> bool:
 
 
 def _history_page(patient_id: UUID) -> ResponseReturnValue:
-    """The whole history, and what a practitioner adds to it; the way to it while the only
-    appointment is one that they booked themselves."""
+    """Render the health record; emergency access if the only appointment is one that the
+    practitioner booked themselves."""
     kind, after = reading.option("kind", Kind, Kind.ALL), place_in("after")
     try:
         why = records.open_or_refuse(patient_id)
@@ -249,21 +250,23 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _open_until(patient_id: UUID) -> Any:
-    opened = history.emergencies(context.reader(), patient_id)
-    own = [one.access for one in opened if one.practitioner.id == context.actor().practitioner_id]
+    emergencies = history.emergencies(context.reader(), patient_id)
+    own = [
+        one.access for one in emergencies if one.practitioner.id == context.actor().practitioner_id
+    ]
     return max(one.ends_at for one in own)
 
 
 @pages.route("/patients/<uuid:patient_id>/edit", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
 def edit(patient_id: UUID) -> ResponseReturnValue:
-    """Change a patient's details; practitioners those of whom they treat or have just
+    """Change a patient's details; practitioners only those of their patients or ones they have just
     registered."""
     patient = queries.patient(context.reader(), patient_id)
     if not _may_change(patient_id):
         raise NotFound
     form = PatientForm(obj=patient)
-    kept = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
+    unchanged = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -272,7 +275,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
             lambda session, details: commands.change_patient(
                 session, context.actor(), patient_id, details, now=context.now()
             ),
-            **kept,
+            **unchanged,
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")

@@ -1,6 +1,7 @@
-"""One's own account: what we hold of the reader, and how they change it."""
+"""The reader's own account."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -32,31 +33,33 @@ pages = Blueprint("profile", __name__)
 THEMES = ("auto", "light", "dark")
 
 WITHOUT_TOKEN = ("profile.theme",)
-"""Views that stand on every page, also where no session is kept; a form of another site is sent
-without ours, and can only change the colours of its own reader."""
+"""Views without a CSRF token, because they are on every page, even without a session; a forged
+request can only change the reader's colours."""
 YEAR = 365 * 24 * 3600
 
 
 class PractitionerForm(Form):
-    """What practitioners change of themselves; the rest an administrator keeps."""
+    """Details that practitioners change themselves; an administrator changes the rest."""
 
-    phone = TelField(_l("Telephone"))
-    email = EmailField(_l("E-mail for patients"))
+    phone = TelField(_l("Phone number"))
+    email = EmailField(_l("Email for patients"))
     languages = StringField(_l("Languages"))
     about = TextAreaField(_l("About you"))
 
 
 class StaffForm(Form):
-    """Name and telephone."""
+    """Name and phone number."""
 
-    name = StringField(_l("Name"))
-    phone = TelField(_l("Telephone"))
+    missing: ClassVar[Mapping[str, object]] = {"name": _l("Enter your full name.")}
+
+    name = StringField(_l("Full name"))
+    phone = TelField(_l("Phone number"))
 
 
 @pages.get("/account")
 @access.allow(access.SIGNED_IN)
 def show() -> str:
-    """Everything about the account, with links to where it is changed."""
+    """Show the account with links to its settings."""
     return render_template(
         "profile/show.html",
         account=context.account(),
@@ -66,36 +69,38 @@ def show() -> str:
 
 
 def _record() -> dict[str, Any]:
-    """Whom the account stands for in the directory."""
+    """Return the directory entries behind the account."""
     session, actor = context.reader(), context.actor()
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     if actor.patient_id is not None:
-        found["patient"] = queries.patient(session, actor.patient_id, inactive=True)
+        entries["patient"] = queries.patient(session, actor.patient_id, inactive=True)
     if actor.practitioner_id is not None:
-        found |= _practitioner(session, actor.practitioner_id)
+        entries |= _practitioner(session, actor.practitioner_id)
     if actor.centre_id is not None:
-        found["centre"] = queries.centre(session, actor.centre_id, inactive=True)
-        found["member"] = queries.staff_member(session, context.account().id)
+        entries["centre"] = queries.centre(session, actor.centre_id, inactive=True)
+        entries["member"] = queries.staff_member(session, context.account().id)
     if actor.department_id is not None:
-        found["department"] = queries.department(session, actor.department_id, inactive=True)
-    return found
+        entries["department"] = queries.department(session, actor.department_id, inactive=True)
+    return entries
 
 
 def _practitioner(session: Session, practitioner_id: int) -> dict[str, Any]:
     key: Rated = ("practitioner", practitioner_id)
     places = schedules.practitioner_places(session, practitioner_id).values()
-    here = {place.centre_id for place in places}
+    centre_ids = {place.centre_id for place in places}
     return {
         "practitioner": queries.practitioner(session, practitioner_id, inactive=True),
         "rated": averages(session, [key]).get(key),
-        "centres": [one for one in queries.centres(session, inactive=True) if one.id in here],
+        "centres": [
+            centre for centre in queries.centres(session, inactive=True) if centre.id in centre_ids
+        ],
     }
 
 
 @pages.route("/account/details", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def details() -> ResponseReturnValue:
-    """Change one's own details; which those are, the role decides."""
+    """Change the reader's details, depending on the role."""
     actor = context.actor()
     if actor.patient_id is not None:
         return _patient_details(actor)
@@ -107,7 +112,7 @@ def details() -> ResponseReturnValue:
 def _patient_details(actor: Actor) -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
-    kept = form.leave_out(PatientDetails, Editor.OWNER, patient)
+    unchanged = form.leave_out(PatientDetails, Editor.OWNER, patient)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -116,7 +121,7 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
             lambda session, values: own.change_own_patient(
                 session, actor, values, now=context.now()
             ),
-            **kept,
+            **unchanged,
         )
     return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
@@ -124,7 +129,7 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
 def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     form = PractitionerForm(obj=person)
-    kept = form.leave_out(PractitionerDetails, Editor.OWNER, person)
+    unchanged = form.leave_out(PractitionerDetails, Editor.OWNER, person)
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = save(
@@ -138,7 +143,7 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
                 centre_ids=schedules.centre_ids_of(session, practitioner_id),
                 now=context.now(),
             ),
-            **kept,
+            **unchanged,
         )
     return (
         _saved() if isinstance(status, Done) else _page("profile/practitioner.html", form, status)
@@ -180,12 +185,12 @@ def _saved() -> Response:
 @pages.post("/theme/<choice>")
 @access.allow(access.ANYONE)
 def theme(choice: str) -> Response:
-    """Choose light or dark colours, or those of the device, and come back."""
+    """Set light, dark or device colours, and return to the page."""
     if choice not in THEMES:
         raise NotFound
-    known = context.account_or_none()
-    if known and known.theme != choice:
-        account_id, origin = known.id, context.actor().origin
+    account = context.account_or_none()
+    if account and account.theme != choice:
+        account_id, origin = account.id, context.actor().origin
         context.write(
             lambda session: identity.change_account(
                 session, account_id, by=origin, now=context.now(), theme=choice
@@ -204,7 +209,7 @@ def theme(choice: str) -> Response:
 
 
 def _came_from() -> str:
-    """The page of ours that the link was on; the start page where the browser does not say."""
+    """Return the path of the page with the link, or the start page if unknown."""
     parts = urlsplit(request.referrer or "")
     own_page = parts.netloc == request.host and parts.path.startswith("/")
     if not own_page or parts.path.startswith(("//", "/\\", "/theme/")):

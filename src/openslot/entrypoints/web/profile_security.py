@@ -1,4 +1,4 @@
-"""Password, e-mail address and sessions of one's own account, its data, and its end."""
+"""Password, email address, sessions, data export and deletion of one's own account."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,21 +35,21 @@ pages = Blueprint("profile_security", __name__)
 
 
 class PasswordForm(Form):
-    """The password of now, and the new one."""
+    """Current and new password."""
 
-    current = PasswordField(_l("Your password now"))
+    current = PasswordField(_l("Current password"))
     password = PasswordField(_l("New password"))
 
 
 class EmailForm(Form):
-    """A new address, and the password as proof."""
+    """New email address, and the current password."""
 
-    email = EmailField(_l("New e-mail address"))
+    email = EmailField(_l("New email address"))
     current = PasswordField(_l("Your password"))
 
 
 class ProofForm(Form):
-    """The password as proof."""
+    """Form that asks for the current password."""
 
     current = PasswordField(_l("Your password"))
 
@@ -57,13 +57,13 @@ class ProofForm(Form):
 @pages.route("/account/password", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def password() -> ResponseReturnValue:
-    """Change the password; every other browser has to sign in anew."""
+    """Change the password; this ends all other sessions."""
     form = PasswordForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
         status = _change_password(form)
     if isinstance(status, Done):
-        flash(_("Your password is changed. Your other sessions are ended."), "good")
+        flash(_("Your password is changed. You are signed out on your other devices."), "good")
         return redirect(url_for("profile.show"), 303)
     page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
     return page, status
@@ -71,7 +71,7 @@ def password() -> ResponseReturnValue:
 
 def _change_password(form: PasswordForm) -> Done[None] | int:
     account, origin = context.account(), context.actor().origin
-    if refused := _unproven(form):
+    if refused := _password_refusal(form):
         return refused
     try:
         hashed = passwords.hash_new(
@@ -96,8 +96,8 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
     )
 
 
-def _unproven(form: Form) -> int | None:
-    """The status of a refusal where the password that proves who one is does not fit."""
+def _password_refusal(form: Form) -> int | None:
+    """Return the status of the refusal if the current password is wrong, else None."""
     try:
         proof.prove(form["current"].data or "", field="current")
     except DomainError as error:
@@ -109,16 +109,16 @@ def _unproven(form: Form) -> int | None:
 @pages.route("/account/email", methods=["GET", "POST"])
 @access.allow(access.SIGNED_IN)
 def email() -> ResponseReturnValue:
-    """Sign in with another address from now on; it is to be confirmed."""
+    """Change the email address for sign-in; it has to be confirmed."""
     form = EmailForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _unproven(form) or save(form, NewEmail, _change_email)
+        status = _password_refusal(form) or save(form, NewEmail, _change_email)
     if isinstance(status, Done):
         flash(
             _(
-                "Your e-mail address is changed. We have written to it: follow the link there "
-                "to confirm it."
+                "Your email address is changed. Follow the link in the email we sent "
+                "there to confirm it."
             ),
             "good",
         )
@@ -138,9 +138,9 @@ def _change_email(session: Session, details: NewEmail) -> None:
 @pages.get("/account/sessions")
 @access.allow(access.SIGNED_IN)
 def sessions() -> str:
-    """The browsers that are signed in."""
+    """List the signed-in browsers."""
     now = context.now()
-    found = identities.sessions_of(
+    browser_sessions = identities.sessions_of(
         context.reader(),
         context.account().id,
         now=now,
@@ -149,7 +149,7 @@ def sessions() -> str:
     token = signing.current_token()
     return render_template(
         "profile/sessions.html",
-        sessions=found,
+        sessions=browser_sessions,
         current=token_hash(token) if token else None,
         device=device,
         zone=own_zone(),
@@ -190,7 +190,7 @@ def _session_hash() -> bytes:
 @pages.get("/account/export")
 @access.allow(access.SIGNED_IN)
 def export() -> Response:
-    """All that the account holds of its owner, as a file that programs can read."""
+    """Return the data of the account as JSON."""
     text = json.dumps(_own_data(), ensure_ascii=False, indent=2, sort_keys=False)
     response = Response(f"{text}\n", mimetype="application/json")
     day = context.now().date().isoformat()
@@ -257,11 +257,11 @@ def _plain(value: Any) -> Any:
 @pages.route("/account/delete", methods=["GET", "POST"])
 @access.allow(access.PATIENTS)
 def delete() -> ResponseReturnValue:
-    """Delete a patient's account, with the appointments to come; asks for the password."""
+    """Delete the reader's account and cancel upcoming appointments; asks for the password."""
     form = ProofForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _unproven(form) or do(
+        status = _password_refusal(form) or do(
             form,
             lambda session: delete_own_account(
                 session, context.actor(), now=context.now(), cutoff=_cutoff()

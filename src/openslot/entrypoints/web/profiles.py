@@ -1,4 +1,4 @@
-"""Profiles of centres, departments and practitioners."""
+"""Public profiles of centres, departments and practitioners."""
 
 from typing import Any
 
@@ -20,20 +20,20 @@ pages = Blueprint("profiles", __name__)
 
 TIMES_SHOWN = 12
 TIMES_OF_EACH = 3
-"""Where a page shows the times of several people or services."""
+"""Times shown for each schedule, on pages with several."""
 
 
 @pages.get("/practitioners/<int:practitioner_id>")
 @access.allow(access.ANYONE)
 def practitioner(practitioner_id: int) -> str:
-    """Who they are, where and when they work, and their next free times."""
+    """Show a practitioner with their hours and next free times."""
     person = directory.practitioner(context.reader(), practitioner_id)
     entry = _entry(("practitioner", practitioner_id))
     return render_template(
         "profiles/practitioner.html",
         person=person,
         hours=schedules.places(context.reader(), Schedule.practitioner_id == practitioner_id),
-        centres={one.id: one for one in directory.centres(context.reader())},
+        centres={centre_row.id: centre_row for centre_row in directory.centres(context.reader())},
         **_rated("practitioner", practitioner_id),
         **_common(entry, TIMES_SHOWN),
     )
@@ -42,14 +42,14 @@ def practitioner(practitioner_id: int) -> str:
 @pages.get("/centres/<int:centre_id>")
 @access.allow(access.ANYONE)
 def centre(centre_id: int) -> str:
-    """The centre, its departments, and its practitioners by kind of service."""
+    """Show a centre with its departments, and its practitioners by profession."""
     place = directory.centre(context.reader(), centre_id)
-    known, _ = context.services().network.fresh(context.reader())
-    here = [entry for entry in known.values() if _works_at(entry, centre_id)]
+    entries, _ = context.services().network.fresh(context.reader())
+    entries_here = [entry for entry in entries.values() if _works_at(entry, centre_id)]
     groups: dict[str, list[Entry]] = {}
-    for entry in here:
+    for entry in entries_here:
         groups.setdefault(entry.subtitle, []).append(entry)
-    ratings = averages(context.reader(), [("practitioner", entry.id) for entry in here])
+    ratings = averages(context.reader(), [("practitioner", entry.id) for entry in entries_here])
     return render_template(
         "profiles/centre.html",
         centre=place,
@@ -64,15 +64,15 @@ def centre(centre_id: int) -> str:
 @pages.get("/departments/<int:department_id>")
 @access.allow(access.ANYONE)
 def department(department_id: int) -> str:
-    """A department and its services."""
+    """Show a department with its services."""
     session, actor = context.reader(), context.actor()
-    found = directory.department(session, department_id)
-    own_centre = actor.is_a(Role.STAFF) and actor.centre_id == found.centre_id
+    department_row = directory.department(session, department_id)
+    own_centre = actor.is_a(Role.STAFF) and actor.centre_id == department_row.centre_id
     asks = own_centre and actor.department_id not in (None, department_id)
     return render_template(
         "profiles/department.html",
-        department=found,
-        centre=directory.centre(session, found.centre_id),
+        department=department_row,
+        centre=directory.centre(session, department_row.centre_id),
         services=directory.services(session, [department_id]),
         schedule_ids=schedules.by_service(session, department_id),
         rated=consultations(session, [department_id]).get(department_id),
@@ -82,10 +82,10 @@ def department(department_id: int) -> str:
 
 
 def _entry(key: EntryKey) -> Entry:
-    known, _ = context.services().network.fresh(context.reader())
-    if key not in known:
+    entries, _ = context.services().network.fresh(context.reader())
+    if key not in entries:
         raise NotFound
-    return known[key]
+    return entries[key]
 
 
 def _works_at(entry: Entry, centre_id: int) -> bool:
@@ -95,7 +95,7 @@ def _works_at(entry: Entry, centre_id: int) -> bool:
 
 
 def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
-    """The ratings of a practitioner or centre, and whether the reader may add theirs."""
+    """Return the ratings of a profile, and whether the reader may rate it."""
     actor = context.actor()
 
     def address(**changed: object) -> str:
@@ -112,8 +112,8 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
 
 
 def _common(entry: Entry, together: int) -> dict[str, object]:
-    """What every profile shows: the first free times, so many of all its schedules ``together``
-    and those of each, or why there are none; and whether the reader keeps it at hand."""
+    """Return what every profile shows: the first ``together`` free times, those of each schedule,
+    or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
     free = FreeTimes.read(
         context.reader(),
@@ -122,7 +122,7 @@ def _common(entry: Entry, together: int) -> dict[str, object]:
         days=context.settings().search_days,
         booker=booker,
     )
-    kept = favourites(context.reader(), context.actor().account_id)
+    favourite_keys = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,
         "slots": free.first(ids, together),
@@ -132,6 +132,6 @@ def _common(entry: Entry, together: int) -> dict[str, object]:
         "patient": whom.carried() or "",
         "keeps": booker.whom is not None,
         "may_like": context.actor().account_id is not None,
-        "is_favourite": (entry.kind, entry.id) in kept,
+        "is_favourite": (entry.kind, entry.id) in favourite_keys,
         "here": request.full_path.rstrip("?"),
     }

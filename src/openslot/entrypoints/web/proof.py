@@ -1,4 +1,4 @@
-"""Asking somebody who is signed in for the password again, before what cannot be undone."""
+"""Asking for the password again before an action that cannot be undone."""
 
 from flask import request
 
@@ -7,7 +7,8 @@ from openslot.identity import own
 
 
 def prove(password: str, *, field: str) -> None:
-    """WrongPassword, naming ``field``, unless it is the reader's; RateLimited after too many."""
+    """Check the reader's password; raise WrongPassword for ``field``, or RateLimited after too many
+    attempts."""
     account = context.account()
     context.actor()  # read before the reader is closed, which asking the database does
     own.prove(

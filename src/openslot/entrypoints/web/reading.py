@@ -1,4 +1,4 @@
-"""Reading what came in an address or a form: the right type, or a refusal that names it."""
+"""Typed values from the address or form; wrong ones raise Malformed, which names the parameter."""
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -17,82 +17,83 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 
 
 def text(name: str, source: MultiDict[str, str] | None = None) -> str:
-    """What stands under ``name``, trimmed; empty where nothing does."""
+    """Return the trimmed value, or an empty string."""
     values = request.values if source is None else source
     return values.get(name, "").strip().replace("\x00", "")[:2000]
 
 
 def number(name: str, default: int) -> int:
-    """A whole number from 0; Malformed for anything else that is not empty."""
-    found = text(name)
-    if not found:
+    """Return a non-negative integer; the default if empty."""
+    value = text(name)
+    if not value:
         return default
-    if not (found.isascii() and found.isdigit()) or int(found[:12]) > LARGEST_NUMBER:
-        raise Malformed("{name} is to be a whole number.", field=name, name=name)
-    return int(found)
+    if not (value.isascii() and value.isdigit()) or int(value[:12]) > LARGEST_NUMBER:
+        raise Malformed("{name} must be a whole number.", field=name, name=name)
+    return int(value)
 
 
 def optional_id(name: str) -> UUID | None:
-    """A UUID, or None where nothing stands there."""
-    found = text(name)
-    if not found:
+    """Return a UUID, or None if empty."""
+    value = text(name)
+    if not value:
         return None
     try:
-        return UUID(found)
+        return UUID(value)
     except ValueError:
         raise Malformed("{name} is not an id.", field=name, name=name) from None
 
 
 def optional_day(name: str) -> date | None:
-    """A date such as 2026-11-23, between 1900 and 2200."""
-    found = text(name)
-    if not found:
+    """Return a date such as 2026-11-23, from 1900 to 2200, or None if empty."""
+    value = text(name)
+    if not value:
         return None
     try:
-        day = date.fromisoformat(found)
+        day = date.fromisoformat(value)
     except ValueError:
         raise Malformed(
-            "{name} is to be a date such as 2026-11-23.", field=name, name=name
+            "{name} must be a date such as 2026-11-23.", field=name, name=name
         ) from None
     if not EARLIEST <= day <= LATEST:
-        raise Malformed("{name} is too far away.", field=name, name=name)
+        raise Malformed("{name} must be between 1900 and 2200.", field=name, name=name)
     return day
 
 
 def optional_instant(name: str) -> datetime | None:
-    """An instant such as 2026-11-23T09:00:00Z; one without a zone is refused, not guessed."""
-    found = text(name)
-    if not found:
+    """Return an instant such as 2026-11-23T09:00:00Z, or None if empty; one without a zone is
+    refused."""
+    value = text(name)
+    if not value:
         return None
     try:
-        # A plus sign that was not escaped arrives as a space.
-        instant = datetime.fromisoformat(found.replace(" ", "+"))
+        # An unescaped plus sign arrives as a space.
+        instant = datetime.fromisoformat(value.replace(" ", "+"))
     except ValueError:
         raise Malformed(
-            "{name} is to be a time such as 2026-11-23T09:00:00Z.", field=name, name=name
+            "{name} must be a time such as 2026-11-23T09:00:00Z.", field=name, name=name
         ) from None
     if instant.tzinfo is None or not EARLIEST <= instant.date() <= LATEST:
-        raise Malformed("{name} is to be a time with its zone.", field=name, name=name)
+        raise Malformed("{name} must be a time with its zone.", field=name, name=name)
     return instant.astimezone(UTC)
 
 
 def instant(name: str) -> datetime:
-    """An instant that must be there."""
-    found = optional_instant(name)
-    if found is None:
+    """Return an instant; raise Malformed if empty."""
+    value = optional_instant(name)
+    if value is None:
         raise Malformed("Choose a time.", field=name)
-    return found
+    return value
 
 
 def own_path(name: str, default: str) -> str:
-    """A path of this site to go to next; the default for anything that leads elsewhere."""
-    found = text(name)
-    safe = found.startswith("/") and not found.startswith(("//", "/\\"))
-    return found if safe and found.isprintable() else default
+    """Return a path of this site; the default for anything that leads elsewhere."""
+    path = text(name)
+    safe = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return path if safe and path.isprintable() else default
 
 
 def option(name: str, kind: type[E], default: E) -> E:
-    """One of the values of ``kind``; the default for anything else."""
+    """Return a value of ``kind``; the default for anything else."""
     try:
         return kind(text(name))
     except ValueError:
@@ -100,5 +101,5 @@ def option(name: str, kind: type[E], default: E) -> E:
 
 
 def instant_text(when: datetime) -> str:
-    """An instant as addresses and forms of ours carry it: UTC, ``2026-11-23T09:00:00Z``."""
+    """Return an instant in UTC, ``2026-11-23T09:00:00Z``, for addresses and forms."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

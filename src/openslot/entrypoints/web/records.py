@@ -1,4 +1,4 @@
-"""What practitioners write in a history: notes, medication, corrections; and emergency access."""
+"""Entries in a health record (notes, medication, corrections), and emergency access."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,22 +35,22 @@ from openslot.records.queries import Record
 pages = Blueprint("records", __name__, url_prefix="/patients/<uuid:patient_id>")
 
 FOUND_FOR = timedelta(hours=1)
-"""How long somebody who was found by name and birth can be opened in an emergency."""
+"""Time for which a patient found by name and date of birth can be opened in an emergency."""
 
 _FOUND = "found-patient"
 
 APPOINTMENTS_OFFERED = 10
 EARLY = timedelta(hours=12)
-"""So long before its start an appointment can be written about, as its patient can arrive."""
+"""Time before its start from which an appointment can get entries, as its patient can arrive."""
 
 
 def fresh_id() -> str:
-    """What an entry is to be called, so that a form that is sent twice makes one."""
+    """Return the id of a new entry, by which a form that is sent twice creates only one."""
     return str(new_id())
 
 
 class NoteForm(Form):
-    """A note, and the appointment that it belongs to."""
+    """Note and the appointment it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     text = TextAreaField(_l("Note"))
@@ -58,7 +58,7 @@ class NoteForm(Form):
 
 
 class PrescriptionForm(Form):
-    """Medication, and the appointment that it belongs to."""
+    """Medication and the appointment it belongs to."""
 
     entry_id = HiddenField(default=fresh_id)
     medication = StringField(_l("Medication"))
@@ -68,42 +68,42 @@ class PrescriptionForm(Form):
 
 
 class EmergencyForm(Form):
-    """Why a history is opened without an appointment."""
+    """Reason for emergency access."""
 
-    reason = TextAreaField(_l("Why do you need this history now?"))
+    reason = TextAreaField(_l("Why do you need this health record now?"))
 
 
-# Who may
+# Access
 
 
 def access_days() -> int:
-    """After how many days access by an appointment ends."""
+    """Return after how many days access through an appointment ends."""
     return context.settings().history_access_days
 
 
 def open_or_refuse(patient_id: UUID) -> Access:
-    """Why the reader may see the history, written down as a read of it.
+    """Return the reader's kind of access, and record it as an access event.
 
-    NotFound for others, as for a patient who does not exist; that is written down too.
+    Raise NotFound for others, as for a patient who does not exist, and audit the refusal.
     """
-    found = context.write(
+    access_kind = context.write(
         lambda session: histories.open_history(
             session, context.actor(), patient_id, now=context.now(), access_days=access_days()
         )
     )
-    if found is None:
+    if access_kind is None:
         raise NotFound
-    return found
+    return access_kind
 
 
 def may_write(patient_id: UUID) -> None:
-    """Only who may add to the history goes on; a refusal is written down."""
+    """Refuse readers who may not add to the health record."""
     if _may_read(patient_id) not in WRITING:
         refuse(patient_id)
 
 
 def refuse(patient_id: UUID) -> NoReturn:
-    """Write down that the reader may not, and say that there is nothing."""
+    """Audit a refusal, and raise NotFound."""
     context.write(
         lambda session: histories.note_refusal(
             session, context.actor(), patient_id, now=context.now()
@@ -117,7 +117,7 @@ def refuse(patient_id: UUID) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A kind of entry: its form, its details, and what is said once it is kept."""
+    """Kind of entry: its form, its details, and the messages after saving."""
 
     form: type[Form]
     details: type[NoteDetails] | type[PrescriptionDetails]
@@ -127,12 +127,12 @@ class Writing:
 
 WRITINGS = {
     EntryKind.NOTE: Writing(
-        NoteForm, NoteDetails, _l("The note is in the history."), _l("The note is corrected.")
+        NoteForm, NoteDetails, _l("The note is saved."), _l("The note is corrected.")
     ),
     EntryKind.PRESCRIPTION: Writing(
         PrescriptionForm,
         PrescriptionDetails,
-        _l("The medication is in the history."),
+        _l("The medication is saved."),
         _l("The medication is corrected."),
     ),
 }
@@ -180,24 +180,26 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
 
 
 def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | None = None) -> Form:
-    """A form for an entry, with the reader's appointments to choose from and the one that is most
-    likely meant; for ``appointment`` alone where one is given."""
+    """Return the form for an entry, with the reader's appointments as choices and the likeliest one
+    selected.
+
+    Given ``appointment``, it is the only choice.
+    """
     chosen = appointment.id if appointment else None
     own = [appointment] if appointment else own_appointments(patient_id)
-    form = WRITINGS[kind].form(appointment_id=str(chosen or _likely(own) or ""))
+    form = WRITINGS[kind].form(appointment_id=str(chosen or _likeliest_id(own) or ""))
     for field in form:
-        # Forms for both kinds may stand on one page.
+        # A page may have a form for each kind.
         field.id = f"{kind}-{field.id}"
     form.appointment_id.choices = [
-        *((str(one.id), _named(one)) for one in own),
+        *((str(one.id), _appointment_label(one)) for one in own),
         ("", _("No appointment")),
     ]
     return form
 
 
 def own_appointments(patient_id: UUID) -> list[Appointment]:
-    """The latest appointments of the patient with the reader, those that have begun or soon
-    will."""
+    """Return the reader's latest appointments with the patient that have started or soon will."""
     return queries.appointments_with(
         context.reader(),
         patient_id,
@@ -208,14 +210,14 @@ def own_appointments(patient_id: UUID) -> list[Appointment]:
     )
 
 
-def _likely(own: list[Appointment]) -> UUID | None:
-    """Who has arrived is there; else it is the appointment of these hours."""
-    here = [one for one in own if one.status is Status.ARRIVED]
-    recent = [one for one in own if one.ends_at > context.now() - EARLY]
-    return next((one.id for one in (*here, *recent)), None)
+def _likeliest_id(own: list[Appointment]) -> UUID | None:
+    """Return the appointment of a patient who has arrived, else a recent one."""
+    arrived = [appointment for appointment in own if appointment.status is Status.ARRIVED]
+    recent = [appointment for appointment in own if appointment.ends_at > context.now() - EARLY]
+    return next((appointment.id for appointment in (*arrived, *recent)), None)
 
 
-def _named(appointment: Appointment) -> str:
+def _appointment_label(appointment: Appointment) -> str:
     when = day_time(appointment.starts_at, appointment.zone)
     return str(_("%(when)s, %(centre)s", when=when, centre=appointment.centre.name))
 
@@ -238,7 +240,7 @@ def _entry_page(
 @pages.route("/entries/<uuid:entry_id>/correct", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
-    """Correct what one recorded: a new entry, which points at the old one."""
+    """Correct one of the reader's entries: a new entry that points to the old one."""
     may_write(patient_id)
     old = commands.to_correct(
         context.reader(), context.actor(), entry_id, now=context.now(), access_days=access_days()
@@ -276,16 +278,16 @@ def _history(patient_id: UUID) -> str:
     return url_for("patients.show", patient_id=patient_id)
 
 
-# Emergencies
+# Emergency access
 
 
 @pages.route("/emergency", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def emergency(patient_id: UUID) -> ResponseReturnValue:
-    """What follows when a history is opened without an appointment; with a reason it is opened.
+    """Explain emergency access, and open the health record when a reason is given.
 
-    Only who found the patient by name and birth comes here, and who has booked an appointment for
-    them.
+    Only for practitioners who found the patient by name and date of birth, or who booked the
+    appointment themselves.
     """
     if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
@@ -306,7 +308,7 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
             ),
         )
     if isinstance(status, Done):
-        flash(_("The history is open to you. The patient is told."), "good")
+        flash(_("You can now read the health record. We have told the patient."), "good")
         return _to_history(patient_id)
     if _may_read(patient_id):
         return _to_history(patient_id)
@@ -314,7 +316,7 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
 
 
 def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
-    """The way to a history that is closed to the reader: why it is, and what opens it."""
+    """Render the page that explains why the health record is closed, and how to open it."""
     return render_template(
         "history/emergency.html",
         form=form or EmergencyForm(),
@@ -327,7 +329,8 @@ def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
 
 
 def waits_for(patient_id: UUID) -> Appointment | None:
-    """The next appointment of the patient that the reader made alone and that opens nothing yet."""
+    """Return the patient's next appointment that the reader booked alone and that does not give
+    access yet."""
     return queries.self_made(
         context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
     )
@@ -344,37 +347,38 @@ def _may_read(patient_id: UUID) -> Access | None:
 
 
 def found_token(patient_id: UUID) -> str:
-    """What shows for an hour that the reader found this patient by name and birth."""
+    """Return a token that proves for an hour that the reader found this patient by name and date of
+    birth."""
     content = [patient_id.hex, str(context.actor().practitioner_id)]
     return signing.sign_dated(context.settings().key(), _FOUND, content)
 
 
 def _was_found(patient_id: UUID) -> bool:
     try:
-        found = signing.read_dated(
+        content = signing.read_dated(
             context.settings().key(), _FOUND, reading.text("found"), lasts=FOUND_FOR
         )
     except NotSigned:
         return False
-    return bool(found == [patient_id.hex, str(context.actor().practitioner_id)])
+    return bool(content == [patient_id.hex, str(context.actor().practitioner_id)])
 
 
 def _to_history(patient_id: UUID) -> Response:
     return redirect(_history(patient_id), 303)
 
 
-# On pages
+# On the page of an appointment
 
 
 pages.add_app_template_filter(place_before)
 
 
 def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
-    """What history/_appointment.html shows on the page of an appointment; None for whom it is
-    nothing.
+    """Return the entries of an appointment for history/_appointment.html; None if the reader may
+    not see them.
 
-    The patient, and who cares for them, read what was recorded at it; the practitioner writes there
-    too. It is written down as a read of the history.
+    The patient and their carers may read them, the practitioner may add to them. This is recorded
+    as an access event.
     """
     patient_id = appointment.patient_id
     actor = context.actor()
@@ -391,7 +395,7 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
     of_whom = "history.of" if why is Access.OWN else "patients.show"
     return {
         "records": recorded,
-        "ids": [one.entry.id for one in recorded],
+        "ids": [record.entry.id for record in recorded],
         "history_url": url_for(of_whom, patient_id=patient_id),
         "forms": {kind: entry_form(kind, patient_id, appointment) for kind in EntryKind}
         if why in WRITING

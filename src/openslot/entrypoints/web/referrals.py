@@ -40,15 +40,15 @@ AREA, PERSON = "area:", "person:"
 
 
 class ReferralForm(Form):
-    """To whom, found by a search, and the letter."""
+    """Addressee, found by a search, and the text."""
 
     q = StringField(_l("Name or area of expertise"))
     addressee = RadioField(_l("Refer to"))
-    letter = TextAreaField(_l("Letter"))
+    letter = TextAreaField(_l("Referral"))
 
 
 class AnswerForm(Form):
-    """What a specialist writes back."""
+    """Answer of a specialist."""
 
     answer = TextAreaField(_l("Your answer"))
 
@@ -59,7 +59,7 @@ class AnswerForm(Form):
 @pages.get("/referrals")
 @access.allow(access.PATIENTS | access.PRACTITIONERS)
 def listing() -> str:
-    """What a GP wrote, what a specialist was sent, or what a patient can book with."""
+    """List the referrals that a GP wrote, a specialist received, or a patient can book with."""
     session, now = context.reader(), context.now()
     number = min(max(1, reading.number("page", 1)), LAST_PAGE)
     side = _side()
@@ -81,7 +81,8 @@ def listing() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Which referrals concern the reader, as what, and by which states they are sifted."""
+    """Referrals that concern the reader, the reader's relation to them, and the states to filter
+    by."""
 
     part: Part
     where: tuple[Any, ...]
@@ -92,7 +93,9 @@ def _side() -> Side:
     actor = context.actor()
     if actor.practitioner_id is None:
         own = {actor.patient_id, *actor.dependents} - {None}
-        return Side(Part.PATIENT, (queries.to_patients(one for one in own if one),))
+        return Side(
+            Part.PATIENT, (queries.to_patients(patient_id for patient_id in own if patient_id),)
+        )
     person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
     if may_refer(person.profession):
         return Side(Part.GP, (queries.by_gp(person.id),), tuple(State))
@@ -109,12 +112,12 @@ def _side() -> Side:
 @pages.route("/patients/<uuid:patient_id>/referrals/new", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def new(patient_id: UUID) -> ResponseReturnValue:
-    """Write a letter: save it as a draft, or send it."""
+    """Write a referral: save it as a draft, or send it."""
     session, actor, now = context.reader(), context.actor(), context.now()
     commands.may_write(session, actor, patient_id, now=now, access_days=_access_days())
     patient = directory.patient(session, patient_id)
     form = ReferralForm(q=reading.text("q")[:200])
-    if request.method == "GET" or _finds():
+    if request.method == "GET" or _only_searches():
         return _letter_page(form, SHOWN, patient)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
@@ -128,18 +131,18 @@ def new(patient_id: UUID) -> ResponseReturnValue:
                 ),
             ),
         )
-    return _after(done) if isinstance(done, Done) else _letter_page(form, done, patient)
+    return _saved(done) if isinstance(done, Done) else _letter_page(form, done, patient)
 
 
 @pages.route("/referrals/<uuid:referral_id>/edit", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit(referral_id: UUID) -> ResponseReturnValue:
-    """Change a draft, and perhaps send it."""
+    """Change a draft, and optionally send it."""
     letter = _letter_or_page(referral_id, Act.CHANGE)
     if not isinstance(letter, Letter):
         return letter
     form = ReferralForm(letter=letter.referral.letter, addressee=_value_of(letter.referral))
-    if request.method == "GET" or _finds():
+    if request.method == "GET" or _only_searches():
         return _letter_page(form, SHOWN, letter.patient, letter.referral)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
@@ -152,12 +155,11 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
             ),
         )
     if isinstance(done, Done):
-        return _after(done)
+        return _saved(done)
     return _letter_page(form, done, letter.patient, letter.referral)
 
 
-def _finds() -> bool:
-    """Whether the button was pressed that only looks for specialists."""
+def _only_searches() -> bool:
     return reading.text("act") == "find"
 
 
@@ -184,7 +186,7 @@ def _access_days() -> int:
 
 
 def _details(form: ReferralForm) -> ReferralDetails | None:
-    """What was typed; None with the errors, those of letter and addressee alike, in the form."""
+    """Return the typed details; None with all errors in the form."""
     addressee = _addressee(form.addressee.data or "")
     if addressee:
         return checked(form, ReferralDetails, **addressee)
@@ -194,14 +196,14 @@ def _details(form: ReferralForm) -> ReferralDetails | None:
 
 
 def _addressee(value: str) -> dict[str, str]:
-    """The details' own words for a choice of the form."""
+    """Return the details for a choice of the form."""
     if value.startswith(AREA):
         return {"expertise": value.removeprefix(AREA)}
     return {"practitioner_id": value.removeprefix(PERSON)} if value.startswith(PERSON) else {}
 
 
 def _value_of(referral: Referral) -> str:
-    """The form's word for to whom a draft is."""
+    """Return the form's value for the addressee of a draft."""
     return (
         f"{AREA}{referral.expertise}"
         if referral.expertise
@@ -218,44 +220,48 @@ def _letter_page(
 
 
 def _choices(form: ReferralForm) -> list[tuple[str, str]]:
-    """Areas and people that hold what was looked for, and whatever is chosen already."""
+    """Return matching areas and specialists, and the current choice."""
     session, text = context.reader(), (form.q.data or "").strip()[:200]
     chosen = form.addressee.data or ""
     areas = [one for one in queries.areas(session) if text.casefold() in one.casefold()]
-    found = [(f"{AREA}{one}", _any(one)) for one in areas]
+    choices = [(f"{AREA}{one}", _area_label(one)) for one in areas]
     people = queries.specialists(session, text, limit=MOST_FOUND) if text else []
-    found += [(f"{PERSON}{one.practitioner.id}", _person(one)) for one in people]
-    if chosen and chosen not in dict(found):
-        found.insert(0, (chosen, _named(session, chosen)))
-    return found
+    choices += [(f"{PERSON}{one.practitioner.id}", _specialist_label(one)) for one in people]
+    if chosen and chosen not in dict(choices):
+        choices.insert(0, (chosen, _choice_label(session, chosen)))
+    return choices
 
 
-def _any(area: str) -> str:
+def _area_label(area: str) -> str:
     return str(_("Any %(area)s specialist", area=area.lower()))
 
 
-def _person(found: queries.Specialist) -> str:
-    parts = (found.practitioner.name, found.practitioner.expertise, *found.centres)
+def _specialist_label(specialist: queries.Specialist) -> str:
+    parts = (specialist.practitioner.name, specialist.practitioner.expertise, *specialist.centres)
     return ", ".join(part for part in parts if part)
 
 
-def _named(session: Session, chosen: str) -> str:
-    """Whom a choice is that the search did not find again."""
+def _choice_label(session: Session, chosen: str) -> str:
+    """Return the label of a choice that the search did not find again."""
     if chosen.startswith(AREA):
-        return _any(chosen.removeprefix(AREA))
+        return _area_label(chosen.removeprefix(AREA))
     number = chosen.removeprefix(PERSON)
-    known = (
+    specialist = (
         queries.specialist(session, int(number)) if re.fullmatch(r"[0-9]{1,9}", number) else None
     )
-    return _person(known) if known else str(_("Somebody who sees no patients here now"))
+    return (
+        _specialist_label(specialist)
+        if specialist
+        else str(_("Someone who no longer sees patients here"))
+    )
 
 
-def _after(done: Done[Referral]) -> Response:
+def _saved(done: Done[Referral]) -> Response:
     if reading.text("act") == "send":
         flash(_("The referral is sent. The patient can book with it."), "good")
     else:
-        flash(_("The draft is saved. Nobody else sees it."), "good")
-    return _to(done.value.id)
+        flash(_("The draft is saved. No one else can see it."), "good")
+    return _to_referral(done.value.id)
 
 
 # One referral
@@ -264,7 +270,7 @@ def _after(done: Done[Referral]) -> Response:
 @pages.get("/referrals/<uuid:referral_id>")
 @access.allow(access.PATIENTS | access.PRACTITIONERS)
 def show(referral_id: UUID) -> str:
-    """The letter, where it stands, and what this reader may do with it."""
+    """Show a referral with the available actions."""
     return _show(referral_id, AnswerForm())
 
 
@@ -287,15 +293,15 @@ def _show(referral_id: UUID, form: AnswerForm) -> str:
 
 
 def _author(letter: Letter) -> Practitioner | None:
-    """Who wrote the answer, or the newest of several."""
-    known = letter.referral.answered_by
-    if known is None:
+    """Return the author of the latest answer."""
+    author_id = letter.referral.answered_by
+    if author_id is None:
         return None
-    return directory.practitioner(context.reader(), known, inactive=True)
+    return directory.practitioner(context.reader(), author_id, inactive=True)
 
 
 def _places(letter: Letter) -> list[Schedule]:
-    """Where the patient can book the specialist whom the letter names."""
+    """Return the schedules on which the patient can book the named specialist."""
     if letter.addressee is None or letter.state(context.now()) is not State.SENT:
         return []
     own = Schedule.practitioner_id == letter.addressee.id
@@ -305,15 +311,15 @@ def _places(letter: Letter) -> list[Schedule]:
 @pages.post("/referrals/<uuid:referral_id>/send")
 @access.allow(access.PRACTITIONERS)
 def send(referral_id: UUID) -> ResponseReturnValue:
-    """Send a draft as it stands."""
-    said = _("The referral is sent. The patient can book with it.")
-    return _do(referral_id, lambda session: _send(session, referral_id), said)
+    """Send a draft."""
+    message = _("The referral is sent. The patient can book with it.")
+    return _do(referral_id, lambda session: _send(session, referral_id), message)
 
 
 @pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def revoke(referral_id: UUID) -> ResponseReturnValue:
-    """Take a letter back that nobody has used."""
+    """Revoke an unused referral, after confirmation."""
     letter = _letter_or_page(referral_id, Act.REVOKE)
     if not isinstance(letter, Letter):
         return letter
@@ -322,14 +328,14 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
     return _do(
         referral_id,
         lambda session: commands.revoke(session, context.actor(), referral_id, now=context.now()),
-        _("The referral is revoked. Nobody can book with it any more."),
+        _("The referral is revoked. It can no longer be used to book."),
     )
 
 
 @pages.route("/referrals/<uuid:referral_id>/discard", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def discard(referral_id: UUID) -> ResponseReturnValue:
-    """Throw a draft away."""
+    """Delete a draft, after confirmation."""
     letter = _letter_or_page(referral_id, Act.DISCARD)
     if not isinstance(letter, Letter):
         return letter
@@ -338,14 +344,14 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
     context.write(
         lambda session: commands.discard(session, context.actor(), referral_id, now=context.now())
     )
-    flash(_("The draft is thrown away."), "good")
+    flash(_("The draft is deleted."), "good")
     return redirect(url_for("referrals.listing"), 303)
 
 
 @pages.post("/referrals/<uuid:referral_id>/answer")
 @access.allow(access.PRACTITIONERS)
 def answer(referral_id: UUID) -> ResponseReturnValue:
-    """Write back to the GP."""
+    """Send an answer to the GP."""
     form = AnswerForm()
     done = save(
         form,
@@ -357,11 +363,11 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
     if not isinstance(done, Done):
         return _show(referral_id, form), done
     flash(_("Your answer is sent to the GP."), "good")
-    return _to(referral_id)
+    return _to_referral(referral_id)
 
 
 def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
-    """A letter with which the reader can do this now; else its page, which says why not."""
+    """Return the referral if this action is allowed now; else its page with the reason."""
     actor, now = context.actor(), context.now()
     letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
     try:
@@ -373,24 +379,26 @@ def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue
     return letter
 
 
-def _do(referral_id: UUID, work: Callable[[Session], Referral], said: str) -> ResponseReturnValue:
-    """Do it and show the letter; a refusal stands on its page too."""
+def _do(
+    referral_id: UUID, work: Callable[[Session], Referral], message: str
+) -> ResponseReturnValue:
+    """Run ``work`` and show the referral, with the reason if refused."""
     try:
         context.write(work)
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
         return _refused(referral_id, error)
-    flash(said, "good")
-    return _to(referral_id)
+    flash(message, "good")
+    return _to_referral(referral_id)
 
 
 def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
-    """The letter as it stands now, with the sentence why something cannot be done with it."""
+    """Render the referral with the reason for a refusal."""
     form = AnswerForm(formdata=None)
     form.form_errors.append(sentence_of(error))
     return _show(referral_id, form), status_of(error)
 
 
-def _to(referral_id: UUID) -> Response:
+def _to_referral(referral_id: UUID) -> Response:
     return redirect(url_for("referrals.show", referral_id=referral_id), 303)

@@ -1,5 +1,7 @@
-"""Staff of departments register themselves, and administrators let them in."""
+"""Registration of department staff, and its approval by administrators."""
 
+from collections.abc import Mapping
+from typing import ClassVar
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -25,10 +27,12 @@ pages = Blueprint("registration", __name__)
 
 
 class StaffSignUpForm(Form):
-    """What somebody who works in a department tells of themselves."""
+    """The details of a member of staff who registers."""
 
-    name = StringField(_l("Name"))
-    email = EmailField(_l("E-mail at work"))
+    missing: ClassVar[Mapping[str, object]] = {"name": _l("Enter your full name.")}
+
+    name = StringField(_l("Full name"))
+    email = EmailField(_l("Work email"))
     place = SelectField(_l("Where do you work?"), validate_choice=False)
     password = PasswordField(_l("Password"))
 
@@ -48,7 +52,7 @@ class StaffSignUpForm(Form):
 @pages.route("/sign-up/staff", methods=["GET", "POST"])
 @access.allow(access.ANYONE)
 def sign_up() -> ResponseReturnValue:
-    """Register to work in a department; the answer is the same for known and unknown e-mails."""
+    """Register as department staff; the answer does not reveal known addresses."""
     if context.account_or_none():
         return redirect(url_for("dashboard.show"), 303)
     form = StaffSignUpForm()
@@ -73,13 +77,13 @@ def _details(form: StaffSignUpForm) -> StaffSignUp | None:
     centre, _colon, department = (form.place.data or "").partition(":")
     if not (_is_key(centre) and (not department or _is_key(department))):
         form.refuse(_("Choose your department."), "place")
-        checked(form, _Rest)
+        checked(form, _OtherFields)
         return None
     return checked(form, StaffSignUp, centre_id=int(centre), department_id=department or None)
 
 
-class _Rest(StaffSignUp):
-    """The other fields, so that all that is wrong is said at once."""
+class _OtherFields(StaffSignUp):
+    """Remaining fields, so that all errors are shown at once."""
 
     centre_id: int = 0
 
@@ -89,7 +93,7 @@ def _is_key(text: str) -> bool:
 
 
 def _register(details: StaffSignUp) -> None:
-    """Make the account, or tell its owner that there is one; both take as long."""
+    """Create the account or notify its owner; both paths take equally long."""
     hashed = passwords.hash_new(
         details.password,
         details.name,
@@ -121,29 +125,30 @@ def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
     return page, status
 
 
-# Letting in
+# Approval
 
 
 @pages.post("/admin/accounts/<uuid:account_id>/admit")
 @access.allow(access.ADMINS)
 def admit(account_id: UUID) -> ResponseReturnValue:
-    """Let in somebody who registered."""
+    """Approve a registration."""
 
     def work(session: Session) -> str:
         account = registration.admit(session, context.actor(), account_id, now=context.now())
         account_mail.send_welcome(session, account)
         return account.name
 
-    flash(_("%(name)s can sign in now. We have told them.", name=context.write(work)), "good")
+    flash(_("%(name)s can sign in now. We have emailed them.", name=context.write(work)), "good")
     return redirect(url_for("admin_accounts.listing"), 303)
 
 
 @pages.route("/admin/accounts/<uuid:account_id>/decline", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def decline(account_id: UUID) -> ResponseReturnValue:
-    """Send somebody away who registered, after asking once."""
+    """Decline a registration, after confirmation."""
     waiting = {
-        one.account.id: one for one in registration.waiting(context.reader(), context.actor())
+        member.account.id: member
+        for member in registration.waiting(context.reader(), context.actor())
     }
     if account_id not in waiting:
         raise NotFound
@@ -156,5 +161,5 @@ def decline(account_id: UUID) -> ResponseReturnValue:
         return account.name
 
     name = context.write(work)
-    flash(_("%(name)s was not let in. We have told them.", name=name), "good")
+    flash(_("%(name)s is declined. We have emailed them.", name=name), "good")
     return redirect(url_for("admin_accounts.listing"), 303)

@@ -1,4 +1,4 @@
-"""The reports in words: question, answer in a sentence, table and chart."""
+"""Reports in words: question, answer, table and chart."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from openslot.reports.figures import Key, Wait, WaitKey
 from openslot.reports.rules import SERVICES, Group
 
 Cell = str | int | float | date | None
-"""A fraction is a share of one; None is what cannot be said."""
+"""A float is a share of one; None means that there is no value."""
 
 MOST_BARS = 12
 
 
 class Kind(StrEnum):
-    """The reports, in the order of the page."""
+    """Reports, in the order of the page."""
 
     BOOKINGS = "bookings"
     UTILISATION = "utilisation"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 class Drawing(NamedTuple):
-    """A chart, where there is anything to draw, and how many bars are left to the table."""
+    """Chart, if there is anything to draw, and the number of bars left to the table."""
 
     picture: Picture | None
     left_out: int = 0
@@ -41,7 +41,7 @@ class Drawing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One question with its answer. Without rows there is nothing to answer from."""
+    """Question with its answer; no rows means no data."""
 
     kind: Kind
     heading: str
@@ -54,22 +54,22 @@ class Report:
 
 
 def reports(found: Answers) -> list[Report]:
-    """All of them, in the reader's language."""
+    """Return all reports, in the reader's language."""
     return [write(found) for write in WRITERS.values()]
 
 
 def report(kind: Kind, found: Answers) -> Report:
-    """One of them."""
+    """Return one report."""
     return WRITERS[kind](found)
 
 
 def kind_name(kind: str) -> str:
-    """A profession, or what departments offer, as people read it."""
+    """Return the name of a profession, or of department services."""
     return str(_("Department services")) if kind == SERVICES else str(Profession(kind))
 
 
 def cell_text(cell: Cell) -> str:
-    """A cell as the page shows it."""
+    """Format a cell for the page."""
     if cell is None:
         return "–"
     if isinstance(cell, date):
@@ -80,7 +80,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def cell_value(cell: Cell) -> str:
-    """A cell as files carry it, for programs to reckon with."""
+    """Format a cell for files."""
     if cell is None:
         return ""
     if isinstance(cell, date):
@@ -91,10 +91,10 @@ def cell_value(cell: Cell) -> str:
 # The five reports
 
 
-def _bookings(found: Answers) -> Report:
-    total = found.tallies.total
-    rows = [(key, one) for key, one in found.tallies.rows.items()]
-    period = found.question.period
+def _bookings(answers: Answers) -> Report:
+    total = answers.tallies.total
+    rows = [(key, tally) for key, tally in answers.tallies.rows.items()]
+    period = answers.question.period
     weeks = ((period.last - period.first).days + 1) / 7
     average = total.appointments / weeks
     words = {
@@ -115,33 +115,35 @@ def _bookings(found: Answers) -> Report:
             **words,
         )
         if total.cancelled
-        else _("%(appointments)s, %(average)s a week on average; none was cancelled.", **words),
-        hint=_("Counted in the week of the appointment. What was entered in error is left out."),
-        columns=[_first(found), _("Appointments"), _("Cancelled")],
-        rows=_filled(
+        else _("%(appointments)s, %(average)s a week on average; none were cancelled.", **words),
+        hint=_(
+            "Counted in the week of the appointment. Appointments entered in error are not counted."
+        ),
+        columns=[_group_heading(answers), _("Appointments"), _("Cancelled")],
+        rows=_rows_if_any(
             total.appointments + total.cancelled,
-            ([_cell(key, found), one.appointments, one.cancelled] for key, one in rows),
+            ([_cell(key, answers), tally.appointments, tally.cancelled] for key, tally in rows),
         ),
         legend=[_("Appointments"), _("Cancelled")],
         drawing=_drawn(
-            found,
+            answers,
             [
                 Bar(
-                    _label(key, found),
-                    one.appointments,
-                    one.appointments + one.cancelled,
-                    number(one.appointments),
+                    _label(key, answers),
+                    tally.appointments,
+                    tally.appointments + tally.cancelled,
+                    number(tally.appointments),
                 )
-                for key, one in rows
+                for key, tally in rows
             ],
             _whole,
         ),
     )
 
 
-def _utilisation(found: Answers) -> Report:
-    total = found.uses.total
-    rows = [(key, one) for key, one in found.uses.rows.items()]
+def _utilisation(answers: Answers) -> Report:
+    total = answers.uses.total
+    rows = [(key, use) for key, use in answers.uses.rows.items()]
     return Report(
         kind=Kind.UTILISATION,
         heading=_("How much of the open time is booked?"),
@@ -156,28 +158,29 @@ def _utilisation(found: Answers) -> Report:
             ),
         ),
         hint=_(
-            "Open time is the weekly hours as they stand now, without public holidays, "
-            "closures, leave and time kept free. Whoever is open at two places at once counts "
-            "at each of them, and once in the whole."
+            "Open time is the current weekly hours, without public holidays, "
+            "closures, leave and time kept free. A practitioner who is open at two "
+            "centres at once counts at each, and once in the total."
         ),
-        columns=[_first(found), _("Open minutes"), _("Booked minutes"), _("Booked")],
-        rows=_filled(
-            total.open, ([_cell(key, found), one.open, one.booked, one.share] for key, one in rows)
+        columns=[_group_heading(answers), _("Open minutes"), _("Booked minutes"), _("Booked")],
+        rows=_rows_if_any(
+            total.open,
+            ([_cell(key, answers), use.open, use.booked, use.share] for key, use in rows),
         ),
         drawing=_drawn(
-            found, [_share_bar(key, one.share, found) for key, one in rows], _hundredths
+            answers, [_share_bar(key, use.share, answers) for key, use in rows], _hundredths
         ),
     )
 
 
-def _no_shows(found: Answers) -> Report:
-    total = found.tallies.total
-    rows = [(key, one) for key, one in found.tallies.rows.items()]
+def _no_shows(answers: Answers) -> Report:
+    total = answers.tallies.total
+    rows = [(key, tally) for key, tally in answers.tallies.rows.items()]
     return Report(
         kind=Kind.NO_SHOWS,
         heading=_("How many appointments are missed?"),
         answer=_(
-            "%(share)s: nobody came to %(missed)s of %(due)s.",
+            "%(share)s: patients missed %(missed)s of %(due)s.",
             share=_percent(total.missed_share or 0),
             missed=number(total.missed),
             due=ngettext(
@@ -187,48 +190,53 @@ def _no_shows(found: Answers) -> Report:
                 count=number(total.due),
             ),
         ),
-        hint=_("Of the appointments whose time has come; cancelled ones are not among them."),
-        columns=[_first(found), _("Appointments due"), _("No-shows"), _("Missed")],
-        rows=_filled(
+        hint=_("Of the appointments that were due. Cancelled appointments are not counted."),
+        columns=[_group_heading(answers), _("Appointments due"), _("No-shows"), _("Missed")],
+        rows=_rows_if_any(
             total.due,
-            ([_cell(key, found), one.due, one.missed, one.missed_share] for key, one in rows),
+            (
+                [_cell(key, answers), tally.due, tally.missed, tally.missed_share]
+                for key, tally in rows
+            ),
         ),
         drawing=_drawn(
-            found, [_share_bar(key, one.missed_share, found) for key, one in rows], _hundredths
+            answers,
+            [_share_bar(key, tally.missed_share, answers) for key, tally in rows],
+            _hundredths,
         ),
     )
 
 
-def _lead_time(found: Answers) -> Report:
-    total = found.tallies.total
+def _lead_time(answers: Answers) -> Report:
+    total = answers.tallies.total
     rows = [
-        (key, one.lead(0.5), one.lead(0.9), len(one.leads))
-        for key, one in found.tallies.rows.items()
+        (key, tally.lead(0.5), tally.lead(0.9), len(tally.leads))
+        for key, tally in answers.tallies.rows.items()
     ]
     return Report(
         kind=Kind.LEAD_TIME,
         heading=_("How long before an appointment is it booked?"),
         answer=_(
-            "Half of the appointments at most %(median)s before, nine of ten at most %(most)s.",
+            "Half are booked %(median)s or less ahead, nine in ten %(most)s or less.",
             median=_days(total.lead(0.5) or 0),
             most=_days(total.lead(0.9) or 0),
         ),
-        hint=_("In days between booking and appointment; cancelled appointments are left out."),
+        hint=_("In days between booking and appointment. Cancelled appointments are not counted."),
         columns=[
-            _first(found),
+            _group_heading(answers),
             _("Appointments"),
-            _("Half within, days"),
-            _("Nine of ten within, days"),
+            _("Half within (days)"),
+            _("Nine in ten within (days)"),
         ],
-        rows=_filled(
+        rows=_rows_if_any(
             len(total.leads),
-            ([_cell(key, found), count, median, most] for key, median, most, count in rows),
+            ([_cell(key, answers), count, median, most] for key, median, most, count in rows),
         ),
-        legend=[_("Half of the appointments"), _("Nine of ten")],
+        legend=[_("Half of the appointments"), _("Nine in ten")],
         drawing=_drawn(
-            found,
+            answers,
             [
-                Bar(_label(key, found), median, most, "" if median is None else _days(median))
+                Bar(_label(key, answers), median, most, "" if median is None else _days(median))
                 for key, median, most, _count in rows
             ],
             _whole,
@@ -236,40 +244,36 @@ def _lead_time(found: Answers) -> Report:
     )
 
 
-def _waiting(found: Answers) -> Report:
-    total, own = found.waits.total, found.question.scope.practitioner_id is not None
-    rows = sorted(found.waits.rows.items(), key=lambda row: _wait_labels(row[0], found))
+def _waiting(answers: Answers) -> Report:
+    total, own = answers.waits.total, answers.question.scope.practitioner_id is not None
+    rows = sorted(answers.waits.rows.items(), key=lambda row: _wait_labels(row[0], answers))
     words = {"first": _in_days(total.first), "typical": _in_days(total.typical)}
     return Report(
         kind=Kind.WAITING,
-        heading=_("How soon can somebody be seen?"),
+        heading=_("How soon can patients be seen?"),
         answer=_("Your third free time is %(first)s.", **words)
         if own
-        else _(
-            "With one practitioner or service the third free time is %(typical)s, as a "
-            "rule; with whoever is free first, %(first)s.",
-            **words,
-        ),
+        else _("Typically %(typical)s. At the earliest %(first)s.", **words),
         hint=_(
-            "In days from today. The third free time tells more than the first, which is "
-            "often a gap that somebody left by cancelling."
+            "In days from today to the third free time. The first is often a gap left "
+            "by a cancellation."
         ),
         columns=[
             _("Profession"),
             _("Centre"),
-            _("Can be booked"),
-            _("With whoever is free first, days"),
-            _("With one of them as a rule, days"),
+            _("Bookable"),
+            _("Shortest wait (days)"),
+            _("Typical wait (days)"),
         ],
-        rows=_filled(
+        rows=_rows_if_any(
             total.schedules,
             (
-                [*_wait_labels(key, found), one.schedules, one.first, one.typical]
-                for key, one in rows
+                [*_wait_labels(key, answers), wait.schedules, wait.first, wait.typical]
+                for key, wait in rows
             ),
         ),
-        legend=[] if own else [_("Whoever is free first"), _("One of them, as a rule")],
-        drawing=_lying([_wait_bar(key, one, found) for key, one in rows]),
+        legend=[] if own else [_("Shortest wait"), _("Typical wait")],
+        drawing=_lying([_wait_bar(key, wait, answers) for key, wait in rows]),
     )
 
 
@@ -285,70 +289,70 @@ WRITERS: dict[Kind, Callable[[Answers], Report]] = {
 # Tables
 
 
-def _filled(count: int, rows: Iterator[list[Cell]]) -> list[list[Cell]]:
-    """The rows; none where there was nothing to count in any of them."""
+def _rows_if_any(count: int, rows: Iterator[list[Cell]]) -> list[list[Cell]]:
+    """Return the rows, or none if the total is zero."""
     return list(rows) if count else []
 
 
-def _first(found: Answers) -> str:
+def _group_heading(answers: Answers) -> str:
     titles = {
         Group.WEEK: _("Week from"),
         Group.CENTRE: _("Centre"),
         Group.PROFESSION: _("Profession"),
     }
-    return str(titles[found.question.group])
+    return str(titles[answers.question.group])
 
 
-def _cell(key: Key, found: Answers) -> Cell:
-    return key if isinstance(key, date) else _label(key, found)
+def _cell(key: Key, answers: Answers) -> Cell:
+    return key if isinstance(key, date) else _label(key, answers)
 
 
-def _label(key: Key, found: Answers) -> str:
+def _label(key: Key, answers: Answers) -> str:
     if isinstance(key, date):
         return day_month(key)
-    return kind_name(key) if isinstance(key, str) else found.centres[key]
+    return kind_name(key) if isinstance(key, str) else answers.centres[key]
 
 
-def _wait_labels(key: WaitKey, found: Answers) -> tuple[str, str]:
+def _wait_labels(key: WaitKey, answers: Answers) -> tuple[str, str]:
     kind, centre_id = key
     return (
         str(_("All")) if kind is None else kind_name(kind),
-        str(_("All")) if centre_id is None else found.centres[centre_id],
+        str(_("All")) if centre_id is None else answers.centres[centre_id],
     )
 
 
 # Charts
 
 
-def _drawn(found: Answers, bars: list[Bar], scale: Callable[[int], str]) -> Drawing:
-    """The chart of weeks beside each other, or of anything else below each other."""
-    if found.question.group is not Group.WEEK:
+def _drawn(answers: Answers, bars: list[Bar], scale: Callable[[int], str]) -> Drawing:
+    """Return vertical bars for weeks, horizontal ones otherwise."""
+    if answers.question.group is not Group.WEEK:
         return _lying(bars)
     return Drawing(upright(bars, scale) if _is_drawable(bars) else None)
 
 
 def _lying(bars: list[Bar]) -> Drawing:
-    """The longest bars."""
-    kept = sorted(bars, key=lambda bar: -bar.reach)[:MOST_BARS]
-    return Drawing(lying(kept) if _is_drawable(bars) else None, len(bars) - len(kept))
+    """Return the longest bars."""
+    longest = sorted(bars, key=lambda bar: -bar.reach)[:MOST_BARS]
+    return Drawing(lying(longest) if _is_drawable(bars) else None, len(bars) - len(longest))
 
 
 def _is_drawable(bars: list[Bar]) -> bool:
     return any(bar.reach for bar in bars)
 
 
-def _share_bar(key: Key, share: float | None, found: Answers) -> Bar:
+def _share_bar(key: Key, share: float | None, answers: Answers) -> Bar:
     text = "–" if share is None else _percent(share)
-    return Bar(_label(key, found), None if share is None else 100 * share, text=text)
+    return Bar(_label(key, answers), None if share is None else 100 * share, text=text)
 
 
-def _wait_bar(key: WaitKey, wait: Wait, found: Answers) -> Bar:
-    kind, centre = _wait_labels(key, found)
-    only_centre = found.question.scope.practitioner_id is not None
+def _wait_bar(key: WaitKey, wait: Wait, answers: Answers) -> Bar:
+    kind, centre = _wait_labels(key, answers)
+    only_centre = answers.question.scope.practitioner_id is not None
     parts = ([] if only_centre or key[0] is None else [kind]) + (
-        [] if key[1] is None or (len(found.centres) == 1 and not only_centre) else [centre]
+        [] if key[1] is None or (len(answers.centres) == 1 and not only_centre) else [centre]
     )
-    text = _days(wait.typical) if wait.typical is not None else str(_("no such time"))
+    text = _days(wait.typical) if wait.typical is not None else str(_("no free time"))
     return Bar(", ".join(parts), wait.first, wait.typical, text)
 
 
@@ -360,7 +364,7 @@ def _hundredths(value: int) -> str:
     return str(format_percent(value / 100, "#,##0%"))
 
 
-# Words
+# Formatting
 
 
 def _percent(share: float) -> str:
@@ -373,7 +377,7 @@ def _days(count: int) -> str:
 
 def _in_days(count: int | None) -> str:
     if count is None:
-        return str(_("further away than can be booked"))
+        return str(_("later than can be booked"))
     if count < 2:
         return str(_("tomorrow") if count else _("today"))
     return str(ngettext("in %(count)s day", "in %(count)s days", count, count=number(count)))

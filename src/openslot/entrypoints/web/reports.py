@@ -1,4 +1,4 @@
-"""Reports for people who run the network, and for practitioners about themselves."""
+"""Reports for administrators, and for practitioners about their own work."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -41,53 +41,53 @@ from openslot.reports.rules import (
 pages = Blueprint("reports", __name__, url_prefix="/reports")
 
 READERS = frozenset({Role.PRACTITIONER, Role.CENTRE_ADMIN, Role.NETWORK_ADMIN})
-"""Those who run something, and those whose own work it is about."""
+"""Roles that run something, and practitioners, for their own work."""
 
 AT_FIRST = 12
-"""Weeks that are shown where nobody asked for others."""
+"""Weeks shown by default."""
 
 
 @pages.get("")
 @access.allow(READERS)
 def show() -> ResponseReturnValue:
-    """All reports on one page; a period that cannot be is refused beside its field."""
+    """Show all reports; an invalid period is refused beside its field."""
     scope = scope_of(context.actor())
     offers = queries.offers(context.reader(), scope)
     try:
-        found = _answers(scope, offers)
+        report_answers = _answers(scope, offers)
     except Invalid as error:
         return _page(scope, offers, refused=sentence_of(error)), 422
-    return _page(scope, offers, found)
+    return _page(scope, offers, report_answers)
 
 
 @pages.get("/<report_kind>.csv")
 @access.allow(READERS)
 def download(report_kind: str) -> Response:
-    """The table behind one report as a file."""
+    """Return the table of one report as CSV."""
     if report_kind not in set(Kind):
         raise NotFound
     scope = scope_of(context.actor())
-    found = _answers(scope, queries.offers(context.reader(), scope))
-    asked = report(Kind(report_kind), found)
-    first, last = found.question.period
-    rows = ([cell_value(cell) for cell in row] for row in asked.rows)
-    return csv_file.download(f"{report_kind}-{first}-{last}.csv", [asked.columns, *rows])
+    report_answers = _answers(scope, queries.offers(context.reader(), scope))
+    table = report(Kind(report_kind), report_answers)
+    first, last = report_answers.question.period
+    rows = ([cell_value(cell) for cell in row] for row in table.rows)
+    return csv_file.download(f"{report_kind}-{first}-{last}.csv", [table.columns, *rows])
 
 
 def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
-    known = {offer.centre_id for offer in offers.values()}
+    centre_ids = {offer.centre_id for offer in offers.values()}
     question = Question(
         scope=scope,
         period=_period(),
         group=_group(),
-        centre_id=check_centre(reading.number("centre", 0) or None, known),
+        centre_id=check_centre(reading.number("centre", 0) or None, centre_ids),
         kind=check_kind(reading.text("profession")),
     )
     return answers(context.reader(), question, offers, now=context.now())
 
 
 def _period() -> Period:
-    """The dates of the address, else the weeks that it names, else the usual ones."""
+    """Return the dates in the address, else the number of weeks, else the default."""
     since, until = reading.optional_day("since"), reading.optional_day("until")
     today = context.now().astimezone(own_zone()).date()
     if since is None and until is None:
@@ -97,20 +97,20 @@ def _period() -> Period:
 
 
 def _group() -> Group:
-    wanted = reading.text("group") or Group.WEEK
-    if wanted not in set(Group):
+    group = reading.text("group") or Group.WEEK
+    if group not in set(Group):
         raise UnknownChoice(field="group", name="group")
-    return Group(wanted)
+    return Group(group)
 
 
 def _page(
     scope: Scope,
     offers: Mapping[int, Offer],
-    found: Answers | None = None,
+    report_answers: Answers | None = None,
     *,
     refused: str | None = None,
 ) -> str:
-    period = found.question.period if found else None
+    period = report_answers.question.period if report_answers else None
     return render_template(
         "reports/show.html",
         period=period,
@@ -125,11 +125,13 @@ def _page(
         profession=reading.text("profession"),
         groups=_groups(scope),
         group=reading.text("group") or Group.WEEK,
-        reports=reports(found) if found else [],
+        reports=reports(report_answers) if report_answers else [],
         file_of=lambda kind: _href("reports.download", period, report_kind=kind.value),
         cell_text=cell_text,
         is_own=scope.practitioner_id is not None,
-        one_centre=next((one.centre for one in offers.values()), None) if scope.centre_id else None,
+        one_centre=next((offer.centre for offer in offers.values()), None)
+        if scope.centre_id
+        else None,
     )
 
 
@@ -138,10 +140,10 @@ def _recent(weeks: int) -> Period:
 
 
 def _href(endpoint: str = "reports.show", period: Period | None = None, **more: Any) -> str:
-    """An address with the filter of this one."""
-    kept = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
+    """Return an address with the current filter."""
+    filters = {name: reading.text(name) or None for name in ("centre", "profession", "group")}
     dates = {"since": str(period.first), "until": str(period.last)} if period else {}
-    return url_for(endpoint, **{**kept, **dates, **more})
+    return url_for(endpoint, **{**filters, **dates, **more})
 
 
 def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:
@@ -150,11 +152,11 @@ def _centres(offers: Iterable[Offer]) -> list[tuple[int, str]]:
 
 
 def _professions(scope: Scope, offers: Iterable[Offer]) -> list[tuple[str, str]]:
-    """What can be chosen between; a practitioner has one profession only."""
+    """Return the professions to filter by; a practitioner has only one."""
     if scope.practitioner_id is not None:
         return []
     return sorted(
-        ((one, kind_name(one)) for one in {offer.kind for offer in offers}),
+        ((profession, kind_name(profession)) for profession in {offer.kind for offer in offers}),
         key=lambda choice: choice[1],
     )
 

@@ -1,9 +1,8 @@
-"""Asking another department, changing what was asked, and proposing another time: a week of
-free starts, and a form beside it.
+"""Forms to request from a department, change a request, and propose another time.
 
-Whatever is pressed on the page sends the form: a time, the length, the arrows of the week and
-the search for a patient only show the page again, with all that was typed. It goes in the body
-and not in addresses, which are kept in histories and logs.
+Every button sends the form. A time, the length, the week and the patient search only show the page
+again with everything that was typed. It is sent in the body because addresses end up in browser
+histories and logs.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,18 +47,18 @@ from openslot.schedules.rules import Place
 pages = Blueprint("request_form", __name__)
 
 MOST_FOUND = 10
-"""So many patients are offered; who looks for more enters more."""
+"""Most patients offered; a longer search text narrows them down."""
 
 LOOKS = ("look", "find", "whom")
-"""The buttons that only show the page again: another week or length, and the patient."""
+"""Buttons that only show the page again: week, length and patient."""
 
 
 class RequestForm(Form):
-    """What is to be done, and how soon. ``request_id`` is what the request is to be called, so
-    that a form that is sent twice makes one."""
+    """Task and urgency. ``request_id`` is the id of the new request, so that a form that is sent
+    twice creates only one."""
 
     request_id = HiddenField(default=fresh_id)
-    task = StringField(_l("What is to be done?"))
+    task = StringField(_l("What needs doing?"))
     description = TextAreaField(_l("Description"))
     priority = RadioField(_l("How soon?"), default=Priority.ROUTINE.value, validate_choice=False)
 
@@ -72,15 +71,15 @@ class RequestForm(Form):
 
 
 class ProposalForm(Form):
-    """A word about the other time."""
+    """Message with a proposed time."""
 
-    answer = TextAreaField(_l("A word about it"))
+    answer = TextAreaField(_l("Message"))
 
 
 @dataclass(slots=True)
 class Page:
-    """What the page shows and does: ``url`` is its own address, ``found`` are the patients that
-    were looked for, and ``is_stale`` says that the request was changed since it was opened."""
+    """State of the page: ``url`` builds its address, ``found`` are the patients found, ``is_stale``
+    is true if the request was changed since the page was opened."""
 
     kind: str
     service: Service
@@ -98,7 +97,7 @@ class Page:
 
     @property
     def kept(self) -> Slot | None:
-        """The time that the request has already, which the week shows among the free ones."""
+        """Time that the request already has, to show among the free ones."""
         appointment = self.asked.appointment if self.asked else None
         if appointment is None:
             return None
@@ -113,21 +112,21 @@ class Page:
 @pages.route("/services/<int:service_id>/request", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def ask(service_id: int) -> ResponseReturnValue:
-    """Ask another department for a service, for a task or a patient."""
+    """Request a service from another department, for a patient or without one."""
     session, actor = context.reader(), context.actor()
     if actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
     service, department = asked_service(session, actor, service_id)
-    patient_id, request_id = _whom(), reading.optional_id("request_id")
+    patient_id, request_id = _chosen_patient_id(), reading.optional_id("request_id")
     page = Page(
         "ask",
         service,
         department,
         place_for(session, service_id),
-        _request_form(obj=_older(session, service_id)),
+        _request_form(obj=_earlier_request(session, service_id)),
         _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
-        found=None if patient_id else _people(session),
+        found=None if patient_id else _found_patients(session),
     )
     return _answer(
         page,
@@ -143,12 +142,12 @@ def ask(service_id: int) -> ResponseReturnValue:
             now=context.now(),
             request_id=request_id,
         ),
-        _("We have asked %(department)s.", department=department.name),
+        _("Your request is sent to %(department)s.", department=department.name),
     )
 
 
-def _older(session: Session, service_id: int) -> ServiceRequest | None:
-    """The request of the reader's department that is asked again, where one is named."""
+def _earlier_request(session: Session, service_id: int) -> ServiceRequest | None:
+    """Return the earlier request to repeat, if one is named."""
     older_id = reading.optional_id("again")
     if older_id is None:
         return None
@@ -158,34 +157,34 @@ def _older(session: Session, service_id: int) -> ServiceRequest | None:
     return older.request
 
 
-def _whom() -> UUID | None:
-    """For which patient: the one just chosen, else the one chosen before."""
+def _chosen_patient_id() -> UUID | None:
+    """Return the patient just chosen, else the one chosen before."""
     if reading.text("whom") == "none":
         return None
     return reading.optional_id("whom") or reading.optional_id("patient")
 
 
-def _people(session: Session) -> Sequence[Patient] | None:
-    """The patients that were looked for; None unless somebody looks for one."""
+def _found_patients(session: Session) -> Sequence[Patient] | None:
+    """Return the patients that match the search; None without a search."""
     text = reading.text("who")[:200]
     if not text:
         return None
     born = read_day(text, settled(get_locale()))
-    found, _total = directory.patients(
+    patients, _total = directory.patients(
         session, text="" if born else text, born=born, limit=MOST_FOUND, offset=0
     )
-    return found
+    return patients
 
 
 @pages.route("/requests/<uuid:request_id>/amend", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def amend(request_id: UUID) -> ResponseReturnValue:
-    """Change what was asked for, or when."""
-    found = asked_for(request_id, Act.AMEND)
-    if not isinstance(found, Asked):
-        return found
-    page = _page_of("amend", found, _request_form(obj=found.request))
-    page.start, version = found.starts_at, seen_version()
+    """Change a request or its time."""
+    asked = asked_for(request_id, Act.AMEND)
+    if not isinstance(asked, Asked):
+        return asked
+    page = _page_of("amend", asked, _request_form(obj=asked.request))
+    page.start, version = asked.starts_at, seen_version()
     return _answer(
         page,
         RequestDetails,
@@ -206,11 +205,11 @@ def amend(request_id: UUID) -> ResponseReturnValue:
 @pages.route("/requests/<uuid:request_id>/propose", methods=["GET", "POST"])
 @access.allow(access.STAFF)
 def propose(request_id: UUID) -> ResponseReturnValue:
-    """Propose another time to the department that asks."""
-    found = asked_for(request_id, Act.PROPOSE)
-    if not isinstance(found, Asked):
-        return found
-    page, version = _page_of("propose", found, ProposalForm()), seen_version()
+    """Propose another time to the requesting department."""
+    asked = asked_for(request_id, Act.PROPOSE)
+    if not isinstance(asked, Asked):
+        return asked
+    page, version = _page_of("propose", asked, ProposalForm()), seen_version()
     return _answer(
         page,
         ProposalDetails,
@@ -223,7 +222,7 @@ def propose(request_id: UUID) -> ResponseReturnValue:
             now=context.now(),
             version=version,
         ),
-        _("The other time is proposed."),
+        _("Your proposal is sent."),
     )
 
 
@@ -233,33 +232,33 @@ def _request_form(**values: Any) -> RequestForm:
     return form
 
 
-def _page_of(kind: str, found: Asked, form: Form) -> Page:
+def _page_of(kind: str, asked: Asked, form: Form) -> Page:
     return Page(
         kind,
-        found.service,
-        found.department,
-        place_for(context.reader(), found.service.id),
+        asked.service,
+        asked.department,
+        place_for(context.reader(), asked.service.id),
         form,
-        _addresses(f"request_form.{kind}", request_id=found.request.id),
-        patient=found.patient,
-        asked=found,
-        minutes=found.request.minutes,
+        _addresses(f"request_form.{kind}", request_id=asked.request.id),
+        patient=asked.patient,
+        asked=asked,
+        minutes=asked.request.minutes,
     )
 
 
 def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
-    """The address of a page, with other arguments if need be."""
+    """Return a function that builds addresses of a page."""
     return lambda **changed: url_for(endpoint, **{**own, **changed})
 
 
 Command = Callable[[Session, Any, datetime], ServiceRequest]
 
 
-def _answer(page: Page, kind: type[Details], command: Command, said: str) -> ResponseReturnValue:
-    """Show the page, or do the command with what was typed and the time that was chosen.
+def _answer(page: Page, kind: type[Details], command: Command, message: str) -> ResponseReturnValue:
+    """Show the page, or run the command with what was typed and the selected time.
 
-    Pressing a time in the week posts the form too, with ``start``: it only chooses, and nothing
-    that was typed is lost. ``chosen`` is the time that the form is sent with.
+    A time pressed in the week arrives as ``start`` and is only selected; ``chosen`` is the time
+    that the form is sent with.
     """
     pressed = reading.optional_instant("start")
     page.start = pressed or reading.optional_instant("chosen") or page.start
@@ -269,18 +268,18 @@ def _answer(page: Page, kind: type[Details], command: Command, said: str) -> Res
     done = _do(page, kind, command)
     if isinstance(done, int):
         return _render(page), done
-    flash(said, "good")
+    flash(message, "good")
     return redirect(url_for("requests.show", request_id=done.id), 303)
 
 
 def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | int:
-    """What the command gave; the status of a refusal, which then stands in the form."""
+    """Return the result of the command, or the status of a refusal, which the form shows."""
     details, start = checked(page.form, kind), page.start
     if start is None:
         page.form.refuse(_("Choose a time."))
     if page.found is not None:
-        # Enter in the field sends the form too: nobody is to be asked without the patient.
-        page.form.refuse(_("Choose the patient whom you looked for, or empty that field."))
+        # Enter in the search field sends the form: do not request without the patient.
+        page.form.refuse(_("Choose a patient from the list, or clear the search field."))
     if details is None or start is None or page.found is not None:
         return NOT_UNDERSTOOD
     try:
@@ -290,9 +289,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
     except DomainError as error:
         page.is_stale = isinstance(error, StaleVersion)
         page.form.refuse(
-            _("The request was changed a moment ago, so nothing is sent yet.")
-            if page.is_stale
-            else error
+            _("The request has just been changed, so nothing was sent.") if page.is_stale else error
         )
         if isinstance(error, SlotTaken):
             page.alternatives, page.start = error.alternatives, None
@@ -300,14 +297,14 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
 
 
 def _minutes(page: Page) -> int:
-    """The length that was chosen; by default as long as the service usually takes."""
-    offered = lengths(page.place)
+    """Return the selected length, by default the usual length of the service."""
+    allowed = lengths(page.place)
     chosen = reading.number("minutes", 0)
     if page.kind == "propose":
         return page.minutes
-    if chosen in offered or page.minutes:
-        return chosen if chosen in offered else page.minutes
-    return next((one for one in offered if one >= page.service.minutes), offered[-1])
+    if chosen in allowed or page.minutes:
+        return chosen if chosen in allowed else page.minutes
+    return next((length for length in allowed if length >= page.service.minutes), allowed[-1])
 
 
 def _render(page: Page) -> str:
@@ -338,6 +335,6 @@ def _render(page: Page) -> str:
 
 
 def _version(page: Page) -> int:
-    """The version that the reader has seen: the newest once the page shows how it stands."""
+    """Return the version that the reader has seen: the newest if the page shows it."""
     newest = page.asked.request.version if page.asked else 0
     return newest if page.is_stale else seen_version() or newest

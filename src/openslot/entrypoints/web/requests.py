@@ -1,9 +1,10 @@
-"""Requests between departments: lists, one request with its moves, and whom to ask."""
+"""Requests between departments: lists, one request, and the departments to request from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -39,7 +40,7 @@ from openslot.schedules.models import Schedule
 pages = Blueprint("requests", __name__)
 
 PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
-"""Those who belong to a centre."""
+"""Roles that belong to a centre."""
 
 PAGE_SIZE = 25
 LAST_PAGE = 1000
@@ -47,7 +48,7 @@ DAY_MINUTES = 24 * 60
 
 
 class Tab(StrEnum):
-    """Which requests a list shows."""
+    """Tabs of the list."""
 
     INCOMING = "incoming"
     OUTGOING = "outgoing"
@@ -59,13 +60,13 @@ class Tab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose requests the reader sees: those of a department, a centre, or the network."""
+    """Requests that the reader sees: of a department, a centre or the network."""
 
     department_id: int | None
     centre_id: int | None
 
     def condition(self, tab: Tab) -> tuple[queries.Condition, ...]:
-        """The requests of this scope that belong under a tab."""
+        """Return the conditions for the requests under a tab."""
         own = self.department_id
         if own is None:
             return () if self.centre_id is None else (queries.at_centre(self.centre_id),)
@@ -74,7 +75,7 @@ class Scope:
         return (queries.asked_by(own) if tab is Tab.OUTGOING else queries.concerning(own),)
 
     def figures(self, session: Session) -> Figures:
-        """What waits in this scope."""
+        """Return the number of open requests."""
         if self.department_id is None:
             return queries.figures_at(session, self.centre_id)
         return queries.figures(session, self.department_id)
@@ -83,7 +84,7 @@ class Scope:
 @pages.get("/requests")
 @access.allow(access.EDITORS)
 def listing() -> ResponseReturnValue:
-    """Requests to and from the reader's department, or of the centre or network that they run."""
+    """List requests of the reader's department, centre or network."""
     session, actor = context.reader(), context.actor()
     if actor.is_a(Role.STAFF) and actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
@@ -133,7 +134,6 @@ def _page(
 
 
 def _place(session: Session, actor: Actor) -> dict[str, object]:
-    """The department and centre whose requests these are."""
     department = (
         directory.department(session, actor.department_id, inactive=True)
         if actor.department_id
@@ -144,7 +144,7 @@ def _place(session: Session, actor: Actor) -> dict[str, object]:
 
 
 def waited(since: datetime, now: datetime) -> str:
-    """How long somebody has waited: "12 min", "2 h 10 min", "3 days"."""
+    """Format a waiting time: "12 min", "2 h 10 min", "3 days"."""
     minutes = max(0, int((now - since).total_seconds()) // 60)
     if minutes < DAY_MINUTES:
         return duration(minutes, short=True)
@@ -162,20 +162,20 @@ def _waited(since: datetime) -> str:
 @pages.get("/requests/<uuid:request_id>")
 @access.allow(access.EDITORS)
 def show(request_id: UUID) -> str:
-    """Everything about a request, and the moves that this reader may make now."""
+    """Show a request with the available actions."""
     return _show(request_id)
 
 
 def _show(request_id: UUID, error: DomainError | None = None) -> str:
     session, actor, now = context.reader(), context.actor(), context.now()
-    found, part = request_for(session, actor, request_id)
+    asked, part = request_for(session, actor, request_id)
     return render_template(
         "requests/show.html",
-        asked=found,
+        asked=asked,
         part=part.value,
-        other=found.asking if part is Part.ASKED else found.department,
-        zone=found.zone,
-        moves={act.value for act in acts_now(found.standing, part, now=now)},
+        other=asked.asking if part is Part.ASKED else asked.department,
+        zone=asked.zone,
+        moves={act.value for act in acts_now(asked.standing, part, now=now)},
         history=audit.events_of(session, commands.subject_of(request_id)),
         titles=_titles(),
         problem=sentence_of(error) if error else None,
@@ -184,58 +184,57 @@ def _show(request_id: UUID, error: DomainError | None = None) -> str:
 
 
 def _titles() -> dict[str, str]:
-    """What the audit's words for acts read as."""
     return {
-        "request.made": _("Asked"),
+        "request.made": _("Requested"),
         "request.amended": _("Changed"),
         "request.proposed": _("Another time proposed"),
         "request.accepted": _("Accepted and booked"),
         "request.declined": _("Declined"),
         "request.cancelled": _("Cancelled"),
         "request.completed": _("Completed"),
-        "request.rated": _("Rated"),
-        "request.imported": _("Taken over from the old system"),
+        "request.rated": _("Gave a rating"),
+        "request.imported": _("Imported from the old system"),
     }
 
 
 Work = Callable[[Session], ServiceRequest]
 
 
-def _do(request_id: UUID, work: Work, said: str) -> ResponseReturnValue:
-    """Do it and go back to where the reader was; a refusal stands on the request's page."""
+def _do(request_id: UUID, work: Work, message: str) -> ResponseReturnValue:
+    """Run ``work`` and return to the previous page; a refusal is shown on the request's page."""
     try:
         context.write(work)
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    flash(said, "good")
+    flash(message, "good")
     return redirect(reading.own_path("back", url_for("requests.show", request_id=request_id)), 303)
 
 
 def seen_version() -> int | None:
-    """The version of the request that the reader saw, so that nobody answers an older one."""
+    """Return the version of the request that the reader has seen."""
     return reading.number("version", 0) or None
 
 
 @pages.post("/requests/<uuid:request_id>/accept")
 @access.allow(access.EDITORS)
 def accept(request_id: UUID) -> ResponseReturnValue:
-    """Accept it at the time that is wanted."""
+    """Accept the request at the requested time."""
     version = seen_version()
     return _do(
         request_id,
         lambda session: commands.accept(
             session, context.actor(), request_id, now=context.now(), version=version
         ),
-        _("The request is accepted, and its time is booked."),
+        _("The request is accepted and the time is booked."),
     )
 
 
 @pages.post("/requests/<uuid:request_id>/agree")
 @access.allow(access.EDITORS)
 def agree(request_id: UUID) -> ResponseReturnValue:
-    """Take the time that was proposed."""
+    """Accept the proposed time."""
     version = seen_version()
     return _do(
         request_id,
@@ -249,7 +248,7 @@ def agree(request_id: UUID) -> ResponseReturnValue:
 @pages.post("/requests/<uuid:request_id>/complete")
 @access.allow(access.EDITORS)
 def complete(request_id: UUID) -> ResponseReturnValue:
-    """The consultation took place."""
+    """Mark the request as completed."""
     return _do(
         request_id,
         lambda session: commands.complete(session, context.actor(), request_id, now=context.now()),
@@ -260,7 +259,7 @@ def complete(request_id: UUID) -> ResponseReturnValue:
 @pages.post("/requests/<uuid:request_id>/rate")
 @access.allow(access.EDITORS)
 def rate(request_id: UUID) -> ResponseReturnValue:
-    """Give the consultation 1 to 5 stars."""
+    """Rate the consultation with 1 to 5 stars."""
     stars = reading.number("stars", 0)
     return _do(
         request_id,
@@ -272,19 +271,21 @@ def rate(request_id: UUID) -> ResponseReturnValue:
 
 
 def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
-    """A request that the reader may do this with now; else its page, which says why not."""
-    found, part = request_for(context.reader(), context.actor(), request_id)
+    """Return the request if this action is allowed now; else its page with the reason."""
+    asked, part = request_for(context.reader(), context.actor(), request_id)
     try:
-        check_act(act, found.standing, part, now=context.now())
+        check_act(act, asked.standing, part, now=context.now())
     except Forbidden:
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    return found
+    return asked
 
 
 class DeclineForm(Form):
-    """Why a request is declined."""
+    """Reason for declining."""
+
+    missing: ClassVar[Mapping[str, object]] = {"answer": _l("Give a reason.")}
 
     answer = TextAreaField(_l("Reason"))
 
@@ -292,10 +293,10 @@ class DeclineForm(Form):
 @pages.route("/requests/<uuid:request_id>/decline", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def decline(request_id: UUID) -> ResponseReturnValue:
-    """Say no, and why."""
-    found = asked_for(request_id, Act.DECLINE)
-    if not isinstance(found, Asked):
-        return found
+    """Decline the request with a reason."""
+    asked = asked_for(request_id, Act.DECLINE)
+    if not isinstance(asked, Asked):
+        return asked
     form = DeclineForm()
     status: Done[ServiceRequest] | int = SHOWN
     version = seen_version()
@@ -315,18 +316,18 @@ def decline(request_id: UUID) -> ResponseReturnValue:
     if isinstance(status, Done):
         flash(_("The request is declined."), "good")
         return redirect(url_for("requests.show", request_id=request_id), 303)
-    return render_template("requests/decline.html", asked=found, form=form), status
+    return render_template("requests/decline.html", asked=asked, form=form), status
 
 
 @pages.route("/requests/<uuid:request_id>/cancel", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def cancel(request_id: UUID) -> ResponseReturnValue:
-    """Take the request back, after asking once."""
-    found = asked_for(request_id, Act.CANCEL)
-    if not isinstance(found, Asked):
-        return found
+    """Cancel the request, after confirmation."""
+    asked = asked_for(request_id, Act.CANCEL)
+    if not isinstance(asked, Asked):
+        return asked
     if request.method == "GET":
-        return render_template("requests/cancel.html", asked=found, zone=found.zone)
+        return render_template("requests/cancel.html", asked=asked, zone=asked.zone)
     return _do(
         request_id,
         lambda session: commands.cancel(session, context.actor(), request_id, now=context.now()),
@@ -334,18 +335,18 @@ def cancel(request_id: UUID) -> ResponseReturnValue:
     )
 
 
-# Whom to ask
+# Departments
 
 
 @pages.get("/departments")
 @access.allow(PLACED)
 def departments() -> ResponseReturnValue:
-    """The other departments of one's centre, favourites first."""
+    """List the other departments of the reader's centre, favourites first."""
     session, actor = context.reader(), context.actor()
     if actor.centre_id is None:
         return redirect(url_for("dashboard.show"), 303)
     text = reading.text("q")[:200]
-    found = choices_for(session, actor, text)
+    matches = choices_for(session, actor, text)
     bookable = schedules.subjects(
         session,
         Schedule.centre_id == actor.centre_id,
@@ -355,12 +356,12 @@ def departments() -> ResponseReturnValue:
     return render_template(
         "requests/departments.html",
         centre=directory.centre(session, actor.centre_id, inactive=True),
-        choices=found.choices,
+        choices=matches.choices,
         own=directory.department(session, actor.department_id, inactive=True)
-        if text and found.is_own and actor.department_id
+        if text and matches.is_own and actor.department_id
         else None,
         bookable={one.service.id for one in bookable if one.service},
-        rated=queries.consultations(session, [one.department.id for one in found.choices]),
+        rated=queries.consultations(session, [one.department.id for one in matches.choices]),
         may_ask=actor.is_a(Role.STAFF) and actor.department_id is not None,
         patient=reading.optional_id("patient"),
         text=text,

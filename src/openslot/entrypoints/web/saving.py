@@ -1,11 +1,13 @@
-"""The way of every form: check what was typed, do the command, or show the form again."""
+"""Frame of all forms: check, run the command, or show the form again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
+from wtforms import Field
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.fields import Details
@@ -29,12 +31,25 @@ _NAMELESS = frozenset(
         "Remove characters that cannot be seen, such as tabs.",
     }
 )
-"""Sentences that say nothing in the summary above a form unless they name the field."""
+"""Sentences that need the name of the field in the summary above a form."""
+
+_MISSING = {
+    "answer": _l("Write an answer."),
+    "born": _l("Enter a date of birth."),
+    "dose": _l("Enter a dose."),
+    "letter": _l("Write the referral."),
+    "medication": _l("Enter the medication."),
+    "name": _l("Enter a name."),
+    "reason": _l("Give a reason."),
+    "task": _l("Say what needs doing."),
+    "text": _l("Write a note."),
+}
+"""Sentences for empty fields, by field name; a form can override them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T_co]):
-    """What the command gave."""
+    """Result of the command."""
 
     value: T_co
 
@@ -42,9 +57,9 @@ class Done(Generic[T_co]):
 def save(
     form: Form, kind: type[D], command: Callable[[Session, D], T], **more: Any
 ) -> Done[T] | int:
-    """Do the command with what was typed, and ``more``, as details of ``kind``.
+    """Check the form as details of ``kind``, with ``more`` added, and run the command.
 
-    The status of a refusal otherwise, which stands in the form.
+    Return the status of a refusal, which the form shows.
     """
     details = checked(form, kind, **more)
     if details is None:
@@ -53,25 +68,27 @@ def save(
 
 
 def checked(form: Form, kind: type[D], **more: Any) -> D | None:
-    """What was typed as details; None with the errors, by the fields' names, in the form."""
+    """Return the typed details; None with errors that name their fields."""
     details = form.details(kind, **more)
     for field in form:
-        field.errors = [_named(field.label.text, sentence) for sentence in field.errors]
+        field.errors = [_with_field_name(form, field, sentence) for sentence in field.errors]
     return details
 
 
-def _named(label: str, sentence: str) -> str:
+def _with_field_name(form: Form, field: Field, sentence: str) -> str:
+    label = field.label.text
     if sentence == "Fill in this field.":
-        return str(_("Fill in “%(field)s”.", field=label))
+        missing = form.missing.get(field.name) or _MISSING.get(field.name)
+        return str(missing or _("Enter “%(field)s”.", field=label))
     if sentence in _NAMELESS or sentence.startswith("Shorten this"):
         return str(_("%(field)s: %(sentence)s", field=label, sentence=_(sentence)))
     return sentence
 
 
 def do(form: Form, work: Callable[[Session], T]) -> Done[T] | int:
-    """Do ``work`` in a transaction; the status of a refusal, which then stands in the form.
+    """Run ``work`` in a transaction; return the status of a refusal, which the form shows.
 
-    Raises what no correction of the form would change: NotFound, and Forbidden without a field.
+    Raise what the form cannot correct: NotFound, and Forbidden without a field.
     """
     try:
         return Done(context.write(work))

@@ -1,4 +1,4 @@
-"""How a schedule may be booked, in a form: lists to choose from, since few values make sense."""
+"""Booking rules of a schedule, as lists of sensible values."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,16 +20,16 @@ HORIZON_DAYS = (7, 14, 28, 56, 90, 180, 365, 730)
 
 
 class ScheduleFields(Form):
-    """ScheduleDetails as somebody chooses them."""
+    """Form fields for ScheduleDetails."""
 
-    slot_minutes = SelectField(_l("Times begin every"), validate_choice=False)
+    slot_minutes = SelectField(_l("Times start every"), validate_choice=False)
     max_slots = SelectField(_l("Longest booking"), validate_choice=False)
-    notice_minutes = SelectField(_l("Booked at the latest"), validate_choice=False)
-    horizon_days = SelectField(_l("Booked at the earliest"), validate_choice=False)
+    notice_minutes = SelectField(_l("Book until"), validate_choice=False)
+    horizon_days = SelectField(_l("Book from"), validate_choice=False)
     room = StringField(_l("Room"))
 
     def offer(self, schedule: Schedule | None = None, room: str | None = None) -> None:
-        """Set the choices, in the reader's language, with what the schedule has now."""
+        """Set the choices, including the schedule's current values."""
         if self.room.data is None:
             self.room.data = room
         slot = schedule.slot_minutes if schedule else 30
@@ -55,12 +55,12 @@ def _minutes(value: int) -> str:
 
 
 def _slots(value: int) -> str:
-    return str(ngettext("%(num)s time", "%(num)s times in a row", value))
+    return str(ngettext("%(num)s slot", "Up to %(num)s slots", value))
 
 
 def _notice(value: int) -> str:
     if not value:
-        return str(_("Until it begins"))
+        return str(_("The start"))
     length = _days_words(value // 1440) if value % 1440 == 0 else _minutes(value)
     return str(_("%(length)s before", length=length))
 
@@ -74,7 +74,7 @@ def _days_words(value: int) -> str:
 
 
 def room_name(session: Session, schedule: Schedule | None) -> str | None:
-    """The name of the room that a schedule takes."""
+    """Return the name of the room that a schedule uses."""
     if schedule is None or schedule.room_id is None:
         return None
     rooms = queries.rooms(session, schedule.centre_id)

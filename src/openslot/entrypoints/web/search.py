@@ -1,4 +1,4 @@
-"""The start page and the search."""
+"""Start page and search."""
 
 from typing import Any, get_args
 
@@ -18,7 +18,7 @@ pages = Blueprint("search", __name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TIMES_SHOWN = 12
-"""Over all that was asked for of a result; how many of each fit a card the page knows."""
+"""Most times read for a result; the template knows how many fit on a card."""
 
 LAST_PAGE = 500
 
@@ -26,7 +26,7 @@ LAST_PAGE = 500
 @pages.get("/")
 @access.allow(access.ANYONE)
 def home() -> str:
-    """One search box, and what the network is."""
+    """Show the search box and the soonest times."""
     soonest = Search(
         order=Order.EARLIEST,
         kinds=frozenset({"practitioner"}),
@@ -47,22 +47,22 @@ def home() -> str:
 @pages.get("/search")
 @access.allow(access.ANYONE)
 def results() -> str:
-    """Ranked, paged results with ratings and the next free times."""
+    """Show ranked, paged results with ratings and free times."""
     limits.search(context.actor())
     search = _search()
     booker, carried = whom.booker(), whom.carried()
-    found, named = _find(search, booker), whom.named()
+    matches, named = _find(search, booker), whom.named()
     other = named if named != context.actor().patient_id else None
     return render_template(
         "search/results.html",
         search=search,
-        results=found,
+        results=matches,
         languages=_languages(),
-        zones=_zones(found),
+        zones=_zones(matches),
         patient=carried or "",
         keeps=booker.whom is not None,
         for_whom=directory.patient(context.reader(), other).name if other else "",
-        referred=_referred(found, booker),
+        referred=_referred(matches, booker),
         first=(search.page - 1) * search.page_size + 1,
         page_url=_page_url,
     )
@@ -98,27 +98,27 @@ def _find(search: Search, booker: Booker) -> Results:
     )
 
 
-def _referred(found: Results, booker: Booker) -> frozenset[EntryKey]:
-    """The results to whom the patient, or whom the patient cares for, has a usable referral.
+def _referred(matches: Results, booker: Booker) -> frozenset[EntryKey]:
+    """Return the results for which the patient has a usable referral.
 
-    Those who work with patients do not learn of referrals here.
+    Only for patients and their carers: the care team does not learn of referrals here.
     """
     if booker.whom is None or not booker.actor.acts_for(booker.whom.patient_id):
         return frozenset()
     return frozenset(
         (entry.kind, entry.id)
-        for entry in (one.entry for one in found.items)
+        for entry in (one.entry for one in matches.items)
         if entry.needs_referral
         and any(is_addressed_to(one, entry.id, entry.expertise) for one in booker.authorisations)
     )
 
 
 def _page_url(**changed: Any) -> str:
-    """This search with some arguments changed; another order begins at page 1."""
+    """Return the address of this search with some arguments changed, back on page 1."""
     arguments: dict[str, Any] = {
         key: values
         for key, values in request.args.lists()
-        # What begins so is no argument of ours, and would tell url_for how to write the address.
+        # url_for treats names with a leading underscore as its own options.
         if key not in ("page", *changed) and not key.startswith("_")
     }
     return url_for("search.results", **arguments, **changed)
@@ -137,7 +137,7 @@ def _professions() -> list[str]:
     return sorted({entry.subtitle for entry in entries.values() if entry.kind == "practitioner"})
 
 
-def _zones(found: Results) -> list[str]:
-    """The time zones of the times on the page; one of them is said once, several beside each."""
-    zones = {slot.start.tzinfo for result in found.items for slot in result.slots}
+def _zones(matches: Results) -> list[str]:
+    """Return the time zones on the page; several are shown beside each time."""
+    zones = {slot.start.tzinfo for result in matches.items for slot in result.slots}
     return sorted(map(str, zones))

@@ -1,7 +1,7 @@
-"""Signing a browser in and out.
+"""Browser sessions: sign-in and sign-out.
 
-A session is a row, found by the hash of a random token in the cookie, so that signing out ends
-it on the server and sessions can be listed and ended.
+A session is a row, found by the hash of a random token in the cookie. Signing out ends it on the
+server, and sessions can be listed and ended.
 """
 
 from flask import session
@@ -13,7 +13,7 @@ from openslot.identity.models import Account
 
 
 def begin(account: Account, *, address: str | None, agent: str | None) -> None:
-    """Sign an account in: a new session row, and a cookie that names it."""
+    """Start a session for an account, and set its cookie."""
     now = context.now()
     token = context.write(
         lambda rows: identity.start_session(
@@ -26,7 +26,7 @@ def begin(account: Account, *, address: str | None, agent: str | None) -> None:
 
 
 def end() -> None:
-    """Sign this browser out, on the server too."""
+    """End this browser's session, on the server too."""
     token = session.get(TOKEN)
     if isinstance(token, str):
         context.write(lambda rows: identity.end_session(rows, token))
@@ -34,11 +34,11 @@ def end() -> None:
 
 
 def forget() -> None:
-    """Clear the cookie of a browser whose session is no longer on the server."""
+    """Clear the cookie of a session that no longer exists on the server."""
     session.clear()
     context.set_account(None)
 
 
 def current_token() -> str | None:
-    """The token of this browser's session."""
+    """Return the token of this browser's session."""
     return session.get(TOKEN)

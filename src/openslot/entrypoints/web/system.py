@@ -1,4 +1,4 @@
-"""For those who watch over the server: is it alive, and can it do its work."""
+"""Health checks for operators."""
 
 import structlog
 from flask import Blueprint, jsonify
@@ -16,16 +16,16 @@ log = structlog.get_logger(__name__)
 @pages.get("/healthz")
 @access.allow(access.ANYONE)
 def alive() -> ResponseReturnValue:
-    """The process answers; nothing else is asked, so that a slow database restarts nobody."""
+    """Answer that the process runs; checks nothing else, lest a slow database cause restarts."""
     return jsonify(status="alive")
 
 
 @pages.get("/readyz")
 @access.allow(access.ANYONE)
 def ready() -> ResponseReturnValue:
-    """The database answers and has the schema of this code; 503 otherwise.
+    """Answer 200 if the database is reachable and its schema is current, else 503.
 
-    The outbox lag is told and decides nothing: pages work while mail is late.
+    The outbox lag is reported but not decisive: pages work while mail is late.
     """
     database = context.services().database
     try:

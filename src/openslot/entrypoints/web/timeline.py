@@ -1,4 +1,4 @@
-"""How the list of a history is named in addresses, and what its kinds are called."""
+"""Names and cursors of the health record's timeline."""
 
 from flask_babel import gettext as _
 
@@ -8,7 +8,7 @@ from openslot.entrypoints.web import reading
 
 
 def kind_names() -> dict[Kind, str]:
-    """What the kinds are called."""
+    """Return the names of the kinds."""
     return {
         Kind.ALL: _("Everything"),
         Kind.NOTES: _("Notes"),
@@ -20,9 +20,9 @@ def kind_names() -> dict[Kind, str]:
 
 
 def place_in(name: str) -> Place | None:
-    """The place that stands in an address; Malformed for what is none."""
+    """Return the cursor in the address; raise Malformed if it is invalid."""
     text = reading.text(name)
     try:
         return Place.read(text) if text else None
     except ValueError:
-        raise Malformed("{name} is not a place in this list.", field=name, name=name) from None
+        raise Malformed("{name} is not a position in this list.", field=name, name=name) from None

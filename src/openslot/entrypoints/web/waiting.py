@@ -1,4 +1,4 @@
-"""The waiting list: what one waits for, and the form to wait for more."""
+"""The waiting list, and the form to join it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ USUAL_MINUTES = 30
 
 
 class Option(NamedTuple):
-    """Something to wait for: how the form names it, and in words."""
+    """Form value and label of something to wait for."""
 
     value: str
     label: str
@@ -49,8 +49,7 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """What the form offers to wait for, where the page came from: ``zone`` is whose days are
-    meant, ``lengths`` are those of the schedules."""
+    """Choices of the form; ``zone`` is the zone of the days, ``lengths`` are in minutes."""
 
     options: Sequence[Option]
     zone: ZoneInfo
@@ -62,7 +61,7 @@ class Offering:
 @pages.get("")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
-    """What the reader waits for, and at their place who waits for what."""
+    """List the reader's own entries and, for the care team, the entries at their place."""
     session, actor = context.reader(), context.actor()
     patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
     department = actor.department_id if actor.is_a(Role.STAFF) else None
@@ -70,8 +69,8 @@ def listing() -> str:
     others = [] if actor.patient_id else search.waiting_at(session, actor, limit=LISTED)
     return render_template(
         "waiting/list.html",
-        own=[one for one in own if one.entry.status == Waiting.WAITING],
-        past=[one for one in own if one.entry.status != Waiting.WAITING][:10],
+        own=[listed for listed in own if listed.entry.status == Waiting.WAITING],
+        past=[listed for listed in own if listed.entry.status != Waiting.WAITING][:10],
         others=others,
         token=token,
         **described([*own, *others]),
@@ -79,7 +78,7 @@ def listing() -> str:
 
 
 def described(listed: Sequence[Listed]) -> dict[str, object]:
-    """What entries are for in words, and the offers that are open; at most five statements."""
+    """Return labels, zones and open offers of the entries, with at most five statements."""
     session = context.reader()
     entries = [one.entry for one in listed]
     offers: dict[UUID, Offered] = {}
@@ -103,10 +102,10 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
 
 
 def _zone_of(
-    one: Listed, subjects: Sequence[Schedule], centres: Mapping[UUID, frozenset[int]]
+    listed: Listed, subjects: Sequence[Schedule], centres: Mapping[UUID, frozenset[int]]
 ) -> ZoneInfo:
-    """The time zone of the first place that an entry is for."""
-    entry = one.entry
+    """Return the time zone of the first centre that matches an entry."""
+    entry = listed.entry
     for subject in subjects:
         person = subject.practitioner.id if subject.practitioner else None
         if (
@@ -121,19 +120,19 @@ def _zone_of(
 @pages.get("/new")
 @access.allow(access.SIGNED_IN)
 def ask() -> Response:
-    """The form, for what the address names."""
+    """Show the form."""
     return _form(None, ())
 
 
 @pages.post("/new")
 @access.allow(access.SIGNED_IN)
 def join() -> BaseResponse:
-    """Wait, or be shown the times that are free already."""
+    """Join the waiting list, or show times that are already free."""
     try:
         details = _details()
-        found = _free_for(details)
-        if found:
-            return _form(None, found)
+        free_slots = _free_for(details)
+        if free_slots:
+            return _form(None, free_slots)
         context.write(
             lambda session: waiting.join(session, context.actor(), details, now=context.now())
         )
@@ -141,14 +140,14 @@ def join() -> BaseResponse:
         raise
     except DomainError as error:
         return _form(error, ())
-    flash(_("You are on the waiting list. We write to you when a time comes free."), "good")
+    flash(_("You are on the waiting list. We will email you when a time comes free."), "good")
     return redirect(url_for("waiting.listing"), 303)
 
 
 @pages.post("/<entry_id>/leave")
 @access.allow(access.SIGNED_IN)
 def leave(entry_id: str) -> BaseResponse:
-    """Wait no longer."""
+    """Leave the waiting list."""
     try:
         context.write(
             lambda session: waiting.leave(
@@ -160,28 +159,28 @@ def leave(entry_id: str) -> BaseResponse:
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(url_for("waiting.listing"), 303)
-    flash(_("You no longer wait for this."), "good")
+    flash(_("You have left the waiting list."), "good")
     return redirect(url_for("waiting.listing"), 303)
 
 
 def _free_for(details: WaitingDetails) -> list[Slot]:
     session, actor, now = context.reader(), context.actor(), context.now()
     waiter = waiting.prepared(session, actor, details, now=now)
-    found = waiting.free_for(session, waiter, now=now)
-    return found if details.appointment_id else _bookable(found)
+    free_slots = waiting.free_for(session, waiter, now=now)
+    return free_slots if details.appointment_id else _bookable(free_slots)
 
 
-def _bookable(found: Sequence[Slot]) -> list[Slot]:
-    """Those of the times that the reader can book themselves."""
-    booker, ids = whom.booker(), {slot.schedule_id for slot in found}
+def _bookable(free_slots: Sequence[Slot]) -> list[Slot]:
+    """Return the times that the reader can book themselves."""
+    booker, ids = whom.booker(), {slot.schedule_id for slot in free_slots}
     if not ids:
         return []
     places = schedules.places(context.reader(), Schedule.id.in_(ids))
-    return [slot for slot in found if booker.barrier(places[slot.schedule_id]) is None]
+    return [slot for slot in free_slots if booker.barrier(places[slot.schedule_id]) is None]
 
 
 def _details() -> WaitingDetails:
-    """What was typed; days are those of the place."""
+    """Return the typed details; days are in the zone of the centre."""
     offering = _offering()
     kind, _colon, value = reading.text("scope").partition(":")
     name, _colon, centre = value.partition(":")
@@ -205,7 +204,7 @@ def _details() -> WaitingDetails:
                 "appointment_id": offering.appointment.id if offering.appointment else None,
                 scopes[kind]: name,
                 "centre_ids": centres if kind == "profession" else [],
-                "minutes": reading.number("minutes", _usual(offering)),
+                "minutes": reading.number("minutes", _usual_minutes(offering)),
                 "starts_from": _midnight(starts, offering.zone),
                 "starts_until": _midnight(ends + timedelta(days=1), offering.zone),
                 "priority": reading.option("priority", Priority, Priority.ROUTINE),
@@ -215,15 +214,17 @@ def _details() -> WaitingDetails:
         raise first_problem(error) from None
 
 
-def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
+def _form(error: DomainError | None, free_slots: Sequence[Slot]) -> Response:
     offering = _offering()
     actor, now = context.actor(), context.now()
     today = now.astimezone(offering.zone).date()
     appointment = offering.appointment
     last = appointment.starts_at if appointment else now + USUAL_WAIT
     subjects = (
-        schedules.subjects(context.reader(), Schedule.id.in_({slot.schedule_id for slot in found}))
-        if found
+        schedules.subjects(
+            context.reader(), Schedule.id.in_({slot.schedule_id for slot in free_slots})
+        )
+        if free_slots
         else []
     )
     page = render_template(
@@ -234,9 +235,9 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
         patient=_patient(),
         today=today,
         last=last.astimezone(offering.zone).date(),
-        usual=_usual(offering),
-        found=found,
-        subjects={one.id: one for one in subjects},
+        usual=_usual_minutes(offering),
+        found=free_slots,
+        subjects={schedule.id: schedule for schedule in subjects},
         typed=request.form,
         works_with_patients=actor.patient_id is None,
         problem=sentence_of(error) if error else None,
@@ -245,11 +246,11 @@ def _form(error: DomainError | None, found: Sequence[Slot]) -> Response:
     return Response(page, status_of(error) if error else 200)
 
 
-# Whom, and what for
+# Patient and choices
 
 
 def _people() -> list[Patient]:
-    """Whom a patient may wait for: themselves, and those they care for."""
+    """Return the people a patient can add: themselves and their dependents."""
     actor = context.actor()
     if actor.patient_id is None:
         return []
@@ -263,7 +264,7 @@ def _patient_id() -> UUID | None:
 
 
 def _patient() -> Patient | None:
-    """Whom it is for, as far as it is known."""
+    """Return the patient, if one is chosen."""
     patient_id = _patient_id()
     if patient_id is None:
         return None
@@ -271,21 +272,22 @@ def _patient() -> Patient | None:
 
 
 def _offering() -> Offering:
-    """What the address, or the form that came back, names."""
+    """Return the choices for the schedule, appointment or profession in the request."""
     appointment_id = reading.optional_id("appointment")
     if appointment_id is not None:
         appointment, _part = appointment_for(context.reader(), context.actor(), appointment_id)
-        return _around(appointment.schedule.id, appointment)
+        return _offering_of_schedule(appointment.schedule.id, appointment)
     if schedule_id := reading.number("schedule", 0):
-        return _around(schedule_id, None)
+        return _offering_of_schedule(schedule_id, None)
     if practitioner_id := reading.number("practitioner", 0):
-        found = _subjects(Schedule.practitioner_id == practitioner_id)
-        return _around(found[0].id, None)
-    return _of_profession()
+        schedule_rows = _subjects(Schedule.practitioner_id == practitioner_id)
+        return _offering_of_schedule(schedule_rows[0].id, None)
+    return _offering_of_profession()
 
 
-def _around(schedule_id: int, appointment: Appointment | None) -> Offering:
-    """A schedule, its practitioner anywhere, and others of the profession at the centre."""
+def _offering_of_schedule(schedule_id: int, appointment: Appointment | None) -> Offering:
+    """Offer a schedule, its practitioner at other centres, and others of the profession at the
+    centre."""
     [subject] = _subjects(Schedule.id == schedule_id)
     person, centre = subject.practitioner, subject.centre
     zone = ZoneInfo(centre.time_zone)
@@ -297,10 +299,10 @@ def _around(schedule_id: int, appointment: Appointment | None) -> Offering:
     everywhere = _subjects(Schedule.practitioner_id == person.id)
     options = [
         Option(
-            f"schedule:{one.id}",
-            _("%(name)s at %(centre)s", name=person.name, centre=one.centre.name),
+            f"schedule:{schedule.id}",
+            _("%(name)s at %(centre)s", name=person.name, centre=schedule.centre.name),
         )
-        for one in sorted(everywhere, key=lambda one: one.id != schedule_id)
+        for schedule in sorted(everywhere, key=lambda schedule: schedule.id != schedule_id)
     ]
     if len(everywhere) > 1:
         label = _("%(name)s at any of their centres", name=person.name)
@@ -308,65 +310,75 @@ def _around(schedule_id: int, appointment: Appointment | None) -> Offering:
     if not person.is_specialist:
         label = _(
             "Any %(profession)s at %(centre)s",
-            profession=_called(person.profession),
+            profession=_profession_name(person.profession),
             centre=centre.name,
         )
         options.append(Option(f"profession:{person.profession}:{centre.id}", label))
     return Offering(options, zone, _lengths(everywhere), appointment)
 
 
-def _of_profession() -> Offering:
+def _offering_of_profession() -> Offering:
     try:
         profession = Profession(reading.text("profession"))
     except ValueError:
         raise NotFound from None
-    found = _subjects(search.of_profession(profession))
-    names = {one.centre.id: one.centre for one in found}
+    schedule_rows = _subjects(search.of_profession(profession))
+    names = {schedule.centre.id: schedule.centre for schedule in schedule_rows}
     return Offering(
         [
             Option(
-                f"profession:{profession}", _("Any %(profession)s", profession=_called(profession))
+                f"profession:{profession}",
+                _("Any %(profession)s", profession=_profession_name(profession)),
             )
         ],
-        _zone_at([centre.time_zone for centre in _chosen(names) or names.values()]),
-        _lengths(found),
-        centres=[Option(str(key), f"{one.name}, {one.suburb}") for key, one in names.items()],
+        _zone_at([centre.time_zone for centre in _chosen_centres(names) or names.values()]),
+        _lengths(schedule_rows),
+        centres=[
+            Option(str(key), f"{schedule.name}, {schedule.suburb}")
+            for key, schedule in names.items()
+        ],
     )
 
 
-def _chosen(names: Mapping[int, Centre]) -> list[Centre]:
-    """The centres that are ticked in the form; none means any."""
+def _chosen_centres(names: Mapping[int, Centre]) -> list[Centre]:
+    """Return the selected centres; none means any."""
     ticked = set(request.form.getlist("centre"))
     return [centre for key, centre in names.items() if str(key) in ticked]
 
 
 def _zone_at(zones: Collection[str]) -> ZoneInfo:
-    """Whose days are meant: those of the centres, or the reader's where these differ."""
+    """Return the zone of the centres, or the reader's if the centres differ."""
     only = set(zones)
     return ZoneInfo(only.pop()) if len(only) == 1 else own_zone()
 
 
 def _lengths(subjects: Collection[Schedule]) -> list[int]:
-    """The lengths that an appointment of one or another of the schedules can have."""
+    """Return the appointment lengths of all these schedules."""
     return sorted(
-        {one.slot_minutes * count for one in subjects for count in range(1, one.max_slots + 1)}
+        {
+            schedule.slot_minutes * count
+            for schedule in subjects
+            for count in range(1, schedule.max_slots + 1)
+        }
     )
 
 
-def _usual(offering: Offering) -> int:
-    """The length that is chosen to begin with: half an hour, or the next longer one."""
-    return next((one for one in offering.lengths if one >= USUAL_MINUTES), offering.lengths[-1])
+def _usual_minutes(offering: Offering) -> int:
+    """Return the default length: half an hour, or the next longer one."""
+    return next(
+        (length for length in offering.lengths if length >= USUAL_MINUTES), offering.lengths[-1]
+    )
 
 
-def _called(profession: str) -> str:
+def _profession_name(profession: str) -> str:
     return profession if profession.isupper() else profession.lower()
 
 
 def _subjects(where: search.Condition) -> list[Schedule]:
-    found = schedules.subjects(context.reader(), where, *schedules.bookable())
-    if not found:
+    schedule_rows = schedules.subjects(context.reader(), where, *schedules.bookable())
+    if not schedule_rows:
         raise NotFound
-    return found
+    return schedule_rows
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -1,4 +1,4 @@
-"""A week of free starts as the booking page shows it, and why days are empty."""
+"""A week of free times, and why days are empty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from openslot.schedules.availability import Span, Window, mask_of, whole_days, w
 from openslot.schedules.rules import Place, bookable_span, holiday_name, open_ticks
 
 SHOWN_AT_ONCE = 12
-"""More starts of a day than this hide behind a button."""
+"""Most times of a day that are shown at once."""
 
 
 class Empty(StrEnum):
-    """Why a day has no times."""
+    """Reasons why a day has no times."""
 
     OVER = "over"
     CLOSED = "closed"
@@ -31,7 +31,7 @@ class Empty(StrEnum):
 
 
 class Taken(NamedTuple):
-    """The ticks of absences, and of days on which the patient has an appointment here already."""
+    """Ticks of absences, and of days on which the patient already has an appointment."""
 
     absent: int
     booked: int
@@ -39,7 +39,7 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day with its free starts, or why there are none."""
+    """Day with its free times, or the reason why there are none."""
 
     date: date
     slots: list[Slot]
@@ -49,7 +49,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days from Monday, and the first free start from now on."""
+    """Seven days from Monday, and the next free time."""
 
     days: list[Day]
     next_free: Slot | None
@@ -57,17 +57,17 @@ class Week:
 
     @property
     def first(self) -> date:
-        """The Monday."""
+        """Monday of the week."""
         return self.days[0].date
 
     @property
     def last(self) -> date:
-        """The Sunday."""
+        """Sunday of the week."""
         return self.days[-1].date
 
 
 def lengths(place: Place) -> list[int]:
-    """The lengths of an appointment that the place offers, in minutes."""
+    """Return the bookable lengths of a schedule, in minutes."""
     return [place.slot_minutes * count for count in range(1, place.max_slots + 1)]
 
 
@@ -82,10 +82,10 @@ def week(
     whom: ForWhom | None = None,
     kept: Slot | None = None,
 ) -> Week:
-    """The week that holds ``day``, by default that of the first free start.
+    """Return the week with ``day``, by default the week of the first free time.
 
-    The times are free for ``whom``, if one is given; ``kept`` is a time that is held for the
-    reader and shown with the free ones. At most five statements.
+    The times are free for ``whom``, if given; ``kept`` is the reader's held time, shown among them.
+    Runs at most five statements.
     """
     minutes = minutes if minutes in lengths(place) else place.slot_minutes
     only = {place.schedule_id: place}
@@ -111,7 +111,9 @@ def week(
     )
     booked = whom.taken_days(place, window) if whom else 0
     dates = [monday + timedelta(days=count) for count in range(7)]
-    days = [_day(place, one, free, Taken(absent, booked), window, now) for one in dates]
+    days = [
+        _day(place, date_of_day, free, Taken(absent, booked), window, now) for date_of_day in dates
+    ]
     return Week(days, next_free, minutes)
 
 

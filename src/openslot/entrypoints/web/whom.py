@@ -1,5 +1,7 @@
-"""For whom the reader looks for times: the patient whom the address or the form names, or the
-reader. One rule for every page that shows times."""
+"""The patient for whom times are shown: the one named in the request, else the reader.
+
+One rule for every page with times.
+"""
 
 from typing import cast
 from uuid import UUID
@@ -13,10 +15,10 @@ from openslot.referrals import queries as referrals
 
 
 def named() -> UUID | None:
-    """Return whom the address names, for readers who may know when they are busy.
+    """Return the patient named in the request, if the reader may see when they are busy.
 
-    Visitors name nobody until they have signed in. NotFound for somebody whom the reader does
-    not know.
+    None for visitors, who have to sign in first. Raise NotFound if the reader does not know the
+    patient.
     """
     if "named" not in g:
         g.named = _named()
@@ -33,20 +35,23 @@ def _named() -> UUID | None:
 
 
 def patient_id() -> UUID | None:
-    """Return whom times are looked for: whoever is named, else the reader if they are a patient."""
+    """Return the named patient, else the reader if they are a patient."""
     return named() or context.actor().patient_id
 
 
 def carried() -> UUID | None:
-    """Return what links say of whom it is for: nothing where it is the reader. Visitors carry
-    on what came, so that it is still there once they have signed in."""
+    """Return the patient to carry in links; None for the reader.
+
+    Visitors carry the patient from the address, so that it is still there after sign-in.
+    """
     actor = context.actor()
     if actor.role is None:
         return reading.optional_id("patient")
-    found = named()
-    return None if found == actor.patient_id else found
+    patient_id_named = named()
+    return None if patient_id_named == actor.patient_id else patient_id_named
 
 
 def booker() -> Booker:
-    """Return who looks for times, and for whom; two statements, none where it is nobody yet."""
+    """Return the booker: the reader and the patient. Runs two statements, or none without a
+    patient."""
     return referrals.booker(context.reader(), context.actor(), patient_id(), now=context.now())

@@ -1,4 +1,4 @@
-"""Who is written to, as far as pages say so."""
+"""Rule for when a page may say that a mail was sent."""
 
 from openslot.booking.models import Appointment
 from openslot.entrypoints.web import context
@@ -7,10 +7,10 @@ from openslot.notifications.recipients import patient_or_carer
 
 
 def written_to(appointment: Appointment) -> bool:
-    """Whether what becomes of the appointment is written to the reader: to its patient, or who
-    cares for them, at an address that they gave, unless they have switched that mail off.
+    """Return whether the reader gets mail about the appointment.
 
-    Somebody who is not signed in has come by the link of such a mail.
+    They do as its patient or carer, at an address they gave, unless they turned these mails off. A
+    reader who is not signed in came through the link in such a mail.
     """
     to = (
         patient_or_carer(context.reader(), appointment.patient, context.settings())
@@ -19,5 +19,5 @@ def written_to(appointment: Appointment) -> bool:
     )
     if to is None or not wants(context.reader(), to.account_id, Kind.APPOINTMENTS):
         return False
-    known = context.account_or_none()
-    return known is None or to.account_id == known.id
+    reader = context.account_or_none()
+    return reader is None or to.account_id == reader.id
