@@ -1,4 +1,4 @@
-"""Puts the application together: wiring, and nothing else."""
+"""Builds the application from its parts."""
 
 from flask import Flask
 from flask_bootstrap import Bootstrap5
@@ -21,7 +21,7 @@ LARGEST_REQUEST = 2 * 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The WSGI application, on the database that the settings name."""
+    """Return the WSGI application for the settings, by default those of the environment."""
     settings = settings or Settings()
     logging.configure(settings)
     app = Ruled("openslot.entrypoints.web")
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def create_asgi_app(*, threads: int) -> AsgiApp:
-    """The same for a server with an event loop, in ``threads`` threads."""
+    """Return the application as ASGI, which runs it in ``threads`` threads."""
     settings = Settings()
     return AsgiApp(
         create_app(settings),

@@ -213,4 +213,4 @@ def test_a_refusal_of_the_whole_says_its_sentence(app: Flask, world: World) -> N
         "POST", "/api/v1/schedules", both
     )
     assert (answer.status_code, answer.json.get("errors")) == (422, None)
-    assert answer.json["detail"] == "Name a practitioner or a service."
+    assert answer.json["detail"] == "Choose a practitioner or a service."

@@ -149,5 +149,5 @@ def test_the_operations_are_there(app: Flask) -> None:
 @pytest.mark.parametrize("words", LEFT_OUT)
 def test_the_documentation_says_why(words: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    section = page.partition("## What is left to pages")[2].partition("\n## ")[0]
+    section = page.partition("## What only pages can do")[2].partition("\n## ")[0]
     assert words in section

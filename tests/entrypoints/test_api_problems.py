@@ -24,7 +24,7 @@ def test_the_title_is_that_of_the_code_and_the_detail_of_the_occurrence(program:
     far = problem(program, "/api/v1/slots?from=2027-01-01&to=2027-12-01")
     both = problem(program, "/api/v1/slots?limit=0&minutes=7")
     assert (far["title"], both["title"]) == ("Invalid", "Invalid")
-    assert far["detail"] == "Ask for 31 days at most, from earlier to later."
+    assert far["detail"] == "Choose an end after the start, at most 31 days later."
     assert problem(program, "/api/v1/centres/999999")["title"] == "Not found"
 
 

@@ -230,7 +230,7 @@ def test_a_dry_run_writes_nothing(run: Run, database: Database) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines()[-2:] == [
         "total: 47 created, 0 changed, 0 unchanged",
-        "This was a rehearsal: nothing was written.",
+        "This was a dry run. Nothing was written.",
     ]
     assert accounts(database) == []
 
@@ -238,7 +238,7 @@ def test_a_dry_run_writes_nothing(run: Run, database: Database) -> None:
 def test_import_takes_a_time_zone(run: Run, database: Database) -> None:
     wrong = run("import", DOCUMENTS, "--time-zone", "Mars")
     assert wrong.exit_code == 2
-    assert "Mars is no time zone. Name one such as Australia/Sydney." in wrong.stderr
+    assert "Mars is not a time zone. Use a name like Australia/Sydney." in wrong.stderr
     assert run("import", DOCUMENTS, "--time-zone", "Europe/Dublin").exit_code == 0
     zones = database.read(lambda session: set(session.scalars(select(Centre.time_zone))))
     assert zones == {"Europe/Dublin"}
@@ -253,10 +253,10 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
     diaries, seals, unsealed = good.stdout.splitlines()
     assert (good.exit_code, diaries) == (
         0,
-        "Every diary holds exactly its appointments, holds and absences.",
+        "All diaries match their appointments, holds and absences.",
     )
-    assert seals == "The audit has no seal yet; the worker seals it."
-    assert re.fullmatch(r"Events of the audit .* not sealed yet: \d+, the oldest of .*", unsealed)
+    assert seals == "The audit log has no seal yet. The worker will seal it."
+    assert re.fullmatch(r"Audit events not sealed yet: \d+, the oldest from .*", unsealed)
     database.run(lambda session: session.execute(delete(DiaryPage)))
     diary = database.read(lambda session: session.scalars(select(Centre.diary_id)).first())
     page = {"diary_id": diary, "day": 20_000, "taken": b"\x01" + bytes(35)}
@@ -265,10 +265,10 @@ def test_check_finds_what_is_wrong_and_repairs_it(run: Run, database: Database) 
     assert bad.exit_code == 1
     assert len(bad.stdout.splitlines()) == 3 + len([seals, unsealed])
     assert f"centre (diary {diary}): diary {diary}: 2024-10-04 00:00 to 00:05 UTC" in bad.stdout
-    assert bad.stderr == "Error: Faults left: 3. Run: openslot check --repair\n"
+    assert bad.stderr == "Error: Remaining faults: 3. Run: openslot check --repair\n"
     repaired = run("check", "--repair")
     assert repaired.exit_code == 0
-    assert "Pages put right: 3." in repaired.stdout.splitlines()
+    assert "Repaired pages: 3." in repaired.stdout.splitlines()
     assert check.faults(database) == []
 
 
@@ -279,15 +279,16 @@ def test_check_finds_an_audit_that_was_changed(run: Run, database: Database) -> 
     assert sealed
     good = run("check")
     assert good.exit_code == 0
-    assert f"Every seal of the audit holds. The newest is 1 of {later:%Y-%m-%d %H:%M} UTC: " in (
-        good.stdout
-    )
+    newest = f"The newest is number 1 from {later:%Y-%m-%d %H:%M} UTC: "
+    assert f"All seals of the audit log are intact. {newest}" in good.stdout
     assert sealed.digest in good.stdout
     database.run(lambda session: session.execute(update(AuditEvent).values(address="192.0.2.7")))
     bad = run("check", "--repair")
     assert bad.exit_code == 1
     assert "audit seal 1: it, or one of its" in bad.stdout
-    assert bad.stderr.startswith("Error: Broken seals: 1. The audit was changed by something")
+    assert bad.stderr.startswith(
+        "Error: Broken seals: 1. The audit log was changed outside OpenSlot"
+    )
 
 
 def test_check_leaves_double_bookings_to_people(run: Run, database: Database) -> None:
@@ -296,7 +297,9 @@ def test_check_leaves_double_bookings_to_people(run: Run, database: Database) ->
     result = run("check", "--repair")
     assert result.exit_code == 1
     assert "is booked twice" in result.stdout
-    assert result.stderr.endswith("Two appointments at one time are for people to part.\n")
+    assert result.stderr.endswith(
+        "Move one of the two appointments that are booked at the same time.\n"
+    )
 
 
 def _book_twice(database: Database) -> None:
@@ -381,7 +384,7 @@ def test_account_create_places_staff(run: Run, database: Database) -> None:
         (one.centre_id, one.department_id) for one in members
     ]
     for wrong, sentence in (
-        ([], "Say which centre the staff works for: --centre ID."),
+        ([], "Choose the centre of this staff account with --centre ID."),
         (["--centre", "99"], "There is no centre 99."),
         ([*place[:2], "--department", "99"], "The centre has no department 99."),
     ):
@@ -396,7 +399,7 @@ def test_account_create_gives_a_practitioner_a_login(run: Run, database: Databas
     words = ["--role", "practitioner", "--name", "Gil", "--email", "gil@example.org"]
     result = run("account", "create", *words)
     assert result.exit_code == 1
-    assert "No practitioner without a login has this e-mail." in result.stderr
+    assert "No practitioner without an account has this email address." in result.stderr
 
     def forget_login(session: Session) -> None:
         person = session.scalars(select(Practitioner).limit(1)).one()
@@ -417,7 +420,7 @@ def test_account_create_gives_a_practitioner_a_login(run: Run, database: Databas
         (["--role", "patient", "--email", "a@example.org", "--name", " "], "--name: Fill in this"),
         (
             ["--role", "patient", "--email", "a@example.org", "--name", "A", "--centre", "1"],
-            "A patient account has no such place of work.",
+            "A patient account cannot have this centre or department.",
         ),
     ],
 )
@@ -466,7 +469,7 @@ def test_the_worker_once_does_what_is_due_and_ends(run: Run, database: Database)
 def test_demo_is_loaded_shown_kept_and_started_over(run: Run, tmp_path: Path) -> None:
     first = run("demo", "--no-serve", "--port", "8765")
     assert first.exit_code == 0, first.output
-    assert "The demonstration network is at http://127.0.0.1:8765/" in first.stdout
+    assert "Open the demonstration network at http://127.0.0.1:8765/" in first.stdout
     for login in LOGINS:
         assert re.search(rf"{re.escape(login.role)} +{login.email} +{login.password}", first.stdout)
     assert "Writing appointments" in first.stderr
@@ -519,8 +522,8 @@ def test_a_busy_port_is_a_sentence(
             result = run(*words, "--port", port)
             assert result.exit_code == 1
             assert result.stderr == (
-                f"Error: Nothing can listen at 127.0.0.1, port {port}: Address already in use. "
-                "Choose another with --port or --host.\n"
+                f"Error: Cannot listen on 127.0.0.1, port {port}: Address already in use. "
+                "Choose another one with --port or --host.\n"
             )
     assert accounts(database) == []
 
@@ -627,7 +630,7 @@ def test_a_process_that_dies_is_started_again(capsys: pytest.CaptureFixture[str]
     os.kill(first, signal.SIGKILL)
     _until(lambda: attendant.pid != first)
     attendant.stop()
-    assert "The worker ended with code -9 and is started again." in capsys.readouterr().err
+    assert "The worker ended with code -9. Restarting it." in capsys.readouterr().err
 
 
 def test_a_process_is_ended_for_good() -> None:

@@ -1,1 +1,1 @@
-"""How features are reached: web pages, command line, worker."""
+"""Entry points: web pages, JSON API, FHIR, command line and worker."""

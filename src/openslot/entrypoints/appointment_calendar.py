@@ -1,4 +1,4 @@
-"""An appointment as a file for calendar programs, wherever it is asked for."""
+"""The calendar file of an appointment, for pages and the API."""
 
 from uuid import UUID
 
@@ -16,15 +16,17 @@ MEDIA = "text/calendar"
 def appointment_calendar(
     appointment: Appointment, patient_id: UUID | None, locale: str | None
 ) -> Response:
-    """The file (RFC 5545) for a patient or, without one, for those who give care; ``locale`` is
-    the reader's, if it is known."""
-    tongue = language(locale, settings().locale)
+    """Return an iCalendar file (RFC 5545) for a patient or, without one, for the care team.
+
+    ``locale`` is the reader's, if known; it decides the language.
+    """
+    reader_language = language(locale, settings().locale)
     entry = calendar_entry(
         appointment,
         method="PUBLISH",
         public_url=root(),
         organizer=settings().mail_from,
-        summary=title(appointment, side_of(appointment, patient_id), tongue),
+        summary=title(appointment, side_of(appointment, patient_id), reader_language),
         now=now(),
     )
     response = Response(entry, content_type=f"{MEDIA}; charset=utf-8; method=PUBLISH")

@@ -1,7 +1,7 @@
-"""The application behind an event loop, where no client can hold one of its threads.
+"""Runs the WSGI application behind an event loop, so that no client can block a thread.
 
-A body is read, within a time, before a thread is taken, and an answer is handed over piece by
-piece: threads only work, and never wait for a client.
+A request body is read, with a time limit, before a thread is used, and a response is sent in
+pieces: threads never wait for a client.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ Send = Callable[[dict[str, Any]], Any]
 ALIVE = "/healthz"
 
 PIECE = 64 * 1024
-"""Bytes of an answer that are handed over at once."""
+"""Bytes of a response that are sent at a time."""
 
 WAITS = 10.0
-"""Seconds that a request waits for a thread, at most."""
+"""Maximum seconds that a request waits for a thread."""
 
-BUSY = Problem(503, "busy", "Too many requests at this moment. Try again in a few seconds.")
+BUSY = Problem(503, "busy", "The server is busy. Try again in a few seconds.")
 LATE = Problem(408, "too-slow", "Your request did not arrive in time. Send it again.")
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Answer:
-    """An answer, or its beginning: ``rest`` makes further pieces, as :func:`pieces` does."""
+    """A response, or its first piece; ``rest`` yields the others, as :func:`pieces` does."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -57,10 +57,10 @@ class Answer:
 
 
 class AsgiApp:
-    """Run a WSGI application in ``threads`` threads of its own.
+    """Runs a WSGI application in its own ``threads`` threads.
 
-    A body has ``body_seconds`` to arrive. Of one with more than ``largest_body`` bytes only its
-    size is passed on, so that the application refuses it as it does elsewhere.
+    A body must arrive within ``body_seconds``. If it has more than ``largest_body`` bytes, only its
+    size is passed on, and the application refuses it.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AsgiApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["path"] == ALIVE and scope["method"] in ("GET", "HEAD"):
-            # Here, as it says that the process lives, whatever its threads wait for.
+            # Answered here, so that it works even if all threads are busy.
             await _send(_alive(), send)
             return
         try:
@@ -89,7 +89,7 @@ class AsgiApp:
             await self._answer(scope, body, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> Body:
-        """The body, or TimeoutError, or Gone."""
+        """Return the body, or raise TimeoutError or Gone."""
         if not has_body(scope):
             return Body()
         async with asyncio.timeout(self._body_seconds):
@@ -111,7 +111,7 @@ class AsgiApp:
             await self._send_rest(context, answer.rest, receive, send)
 
     async def _take_place(self, receive: Receive) -> None:
-        """Take a thread's place, or TimeoutError; Gone where the client did not wait so long."""
+        """Wait for a free thread; raise TimeoutError, or Gone if the client disconnects first."""
         if not self._places.locked():
             await self._places.acquire()
             return
@@ -128,7 +128,7 @@ class AsgiApp:
         receive: Receive,
         send: Send,
     ) -> None:
-        """Send the pieces that follow, each made when the one before was taken."""
+        """Send the other pieces; each is made after the client has taken the one before."""
         async with _watch(receive) as is_gone:
             more = True
             while more and not is_gone():
@@ -142,7 +142,7 @@ class AsgiApp:
     async def _work(
         self, context: contextvars.Context, work: Callable[..., T], *arguments: Any
     ) -> T:
-        """What ``work`` returns, in a thread; the place that was acquired for it is released."""
+        """Call ``work`` in a thread, return its result, and release the acquired thread."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._pool, context.run, work, *arguments)
@@ -151,23 +151,23 @@ class AsgiApp:
 
 
 def begin(application: WSGIApplication, environ: dict[str, Any]) -> Answer:
-    """Call the application, and make the first piece of its answer."""
+    """Call the application, and return the first piece of its response."""
     answer = Answer(500, [], b"")
 
     def start(status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
         answer.status, answer.headers = int(status.split(" ", 1)[0]), list(headers)
 
-    made = pieces(application(environ, start))
-    answer.body = next(made)
+    rest = pieces(application(environ, start))
+    answer.body = next(rest)
     if len(answer.body) < PIECE:
-        made.close()
+        rest.close()
     else:
-        answer.rest = made
+        answer.rest = rest
     return answer
 
 
 def pieces(parts: Iterable[bytes]) -> Generator[bytes, None, None]:
-    """Put parts together to pieces of PIECE bytes and more; a shorter one is the last."""
+    """Join parts into pieces of at least PIECE bytes; only the last one is shorter."""
     gathered = bytearray()
     try:
         for part in parts:
@@ -183,7 +183,7 @@ def pieces(parts: Iterable[bytes]) -> Generator[bytes, None, None]:
 
 @asynccontextmanager
 async def _watch(receive: Receive) -> AsyncIterator[Callable[[], bool]]:
-    """Give a function that returns whether the client has gone."""
+    """Yield a function that returns whether the client has disconnected."""
 
     async def until_gone() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -205,7 +205,7 @@ async def _send(answer: Answer, send: Send) -> None:
 
 
 async def _send_body(body: bytes, send: Send, *, more: bool) -> None:
-    """Hand over ``body``; each part waits until the client has taken the one before."""
+    """Send ``body`` in parts; each waits until the client has taken the one before."""
     last = max(len(body) - 1, 0) // PIECE * PIECE
     for start in range(0, last + 1, PIECE):
         part = body[start : start + PIECE]
@@ -217,10 +217,10 @@ def _alive() -> Answer:
 
 
 def _refusal(problem: Problem, scope: Scope, headers: dict[str, str]) -> Answer:
-    """A problem in plain words for browsers, and as JSON for programs."""
+    """Return a problem as text for browsers, and as JSON for programs."""
     if b"text/html" in header(scope, b"accept"):
-        said = f"{problem.sentence}\n".encode()
-        return _answer(problem.status, said, "text/plain; charset=utf-8", headers)
+        text = f"{problem.sentence}\n".encode()
+        return _answer(problem.status, text, "text/plain; charset=utf-8", headers)
     return _json(problem.status, as_json(problem), "application/problem+json", headers)
 
 

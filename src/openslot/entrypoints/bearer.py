@@ -1,4 +1,4 @@
-"""Programs that prove who they are with each request: a key or a token as a bearer."""
+"""Authentication of programs by a bearer key or token in each request."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -18,8 +18,10 @@ from openslot.identity.scopes import EVERYTHING, ScopeMissing, check_scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what the proof lets them do; ``program_id`` is the id of a key or client,
-    ``networks`` are the only ones that a key works from."""
+    """The caller of a request, with the scopes of the key or token.
+
+    ``program_id`` is the id of a key or client; a key works only from its ``networks``.
+    """
 
     actor: Actor
     scopes: frozenset[str]
@@ -28,9 +30,10 @@ class Caller:
 
 
 def caller() -> Caller:
-    """Who sent this request; nobody, with no scope, where no proof came. BadToken for a bad one.
+    """Return the caller of this request, anonymous and without scopes if no key or token was sent.
 
-    A session's cookie proves nothing here: another site could make a browser send it.
+    Raises BadToken for a bad one. Session cookies are ignored, as another site could make a browser
+    send them.
     """
     if "caller" not in g:
         g.caller = _caller()
@@ -38,40 +41,38 @@ def caller() -> Caller:
 
 
 def actor() -> Actor:
-    """Who sent this request, as one who acts."""
+    """Return the actor of this request."""
     return caller().actor
 
 
 def demand(scope: str) -> None:
-    """Unauthenticated without a proof, ScopeMissing where it lacks ``scope``."""
-    known = caller()
-    if known.actor.role is None:
-        raise Unauthenticated("Send a key or a token: Authorization: Bearer …")
-    check_scope(known.scopes, scope)
+    """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks ``scope``."""
+    if caller().actor.role is None:
+        raise Unauthenticated("Send a key or token: Authorization: Bearer …")
+    check_scope(caller().scopes, scope)
 
 
 def holds(scope: str) -> bool:
-    """Return whether the proof includes ``scope``."""
+    """Return whether the key or token includes ``scope``."""
     return not {EVERYTHING, scope}.isdisjoint(caller().scopes)
 
 
 def challenge(refusal: Exception | None) -> dict[str, str]:
-    """The header that says which proof is wanted, and what the one that came lacks (RFC 6750, 3);
-    none where no proof would help."""
-    found = 'Bearer realm="OpenSlot"'
+    """Return the WWW-Authenticate header for a refusal (RFC 6750, 3), if a key or token helps."""
+    value = 'Bearer realm="OpenSlot"'
     if isinstance(refusal, BadToken):
-        found += ', error="invalid_token"'
+        value += ', error="invalid_token"'
     elif isinstance(refusal, ScopeMissing):
-        found += f', error="insufficient_scope", scope="{refusal.params["scope"]}"'
+        value += f', error="insufficient_scope", scope="{refusal.params["scope"]}"'
     elif not isinstance(refusal, Unauthenticated):
         return {}
-    return {"WWW-Authenticate": found}
+    return {"WWW-Authenticate": value}
 
 
 def _caller() -> Caller:
     header = request.headers.get("Authorization", "")
     if not header:
-        return _unproved()
+        return _anonymous()
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
@@ -84,8 +85,8 @@ def _caller() -> Caller:
     return Caller(program, proof.scopes, proof.program_id, proof.networks)
 
 
-def _unproved() -> Caller:
-    """Nobody, or a program of a network that the doctor-schedule service trusts."""
+def _anonymous() -> Caller:
+    """Return an anonymous caller, or a program from a network of the doctor-schedule service."""
     if is_inside(request.remote_addr, settings().doctor_networks):
         return Caller(_program("trusted network"), frozenset({"doctors"}))
     return Caller(Actor(address=request.remote_addr), frozenset())

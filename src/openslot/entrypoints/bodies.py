@@ -1,4 +1,4 @@
-"""What a client sends, read from an event loop and given to the application as WSGI has it."""
+"""Reads request bodies from the event loop, and turns ASGI requests into WSGI ones."""
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,13 +12,14 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 IN_MEMORY = 64 * 1024
-"""Bytes of a body that are kept in memory; a larger one waits in a file."""
+"""Maximum bytes of a body in memory; a larger one is stored in a file."""
 
 DISCARDED = 64 * 1024 * 1024
-"""Bytes of too large a body that are read all the same: who still sends sees no answer."""
+"""Bytes of a too large body that are read and discarded: a client that still sends does not read
+the response."""
 
 LISTS = {"HTTP_COOKIE": "; "}
-"""What is put between the values of a header that comes several times; else a comma."""
+"""Separators between the values of a repeated header; a comma for all others."""
 
 
 class Gone(Exception):
@@ -27,7 +28,7 @@ class Gone(Exception):
 
 @dataclass
 class Body:
-    """A body, kept in a file. ``size`` is None where there is none."""
+    """A request body in a file; ``size`` is None if there is no body."""
 
     file: IO[bytes] = field(default_factory=BytesIO)
     size: int | None = None
@@ -41,13 +42,16 @@ class Body:
 
 
 def has_body(scope: Scope) -> bool:
-    """Whether the client sends a body, as its headers say."""
+    """Return whether the headers announce a body."""
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 async def read(scope: Scope, receive: Receive, largest: int) -> Body:
-    """Read the body, or Gone. Of more than ``largest`` bytes none is kept, and ``is_read`` is
-    false where the client was not heard out."""
+    """Return the body, or raise Gone.
+
+    A body of more than ``largest`` bytes is discarded; ``is_read`` is false if part of it was not
+    read.
+    """
     body = Body(SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 - closed with the body
     try:
         await _fill(body, scope, receive, largest)
@@ -76,12 +80,12 @@ async def _fill(body: Body, scope: Scope, receive: Receive, largest: int) -> Non
 
 
 def header(scope: Scope, name: bytes) -> bytes:
-    """The value of a header in lower case, or nothing."""
+    """Return the value of a header in lower case, or an empty value."""
     return next((value.lower() for key, value in scope["headers"] if key == name), b"")
 
 
 def environ_of(scope: Scope, body: Body) -> dict[str, Any]:
-    """The request as PEP 3333 has it; the size of its body is always told."""
+    """Return the WSGI environment (PEP 3333); it always has the size of the body."""
     client, server = scope["client"] or ("", 0), scope["server"] or ("", 0)
     environ = {
         "REQUEST_METHOD": scope["method"],
@@ -108,13 +112,13 @@ def environ_of(scope: Scope, body: Body) -> dict[str, Any]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, value in scope["headers"]:
-        # With an underscore it would be taken for another header, such as a trusted proxy's.
+        # An underscore would make it look like another header, for example of a trusted proxy.
         if b"_" in name or name in (b"content-length", b"transfer-encoding"):
             continue
         key = name.decode("latin-1").upper().replace("-", "_")
         key = key if key == "CONTENT_TYPE" else f"HTTP_{key}"
         text = value.decode("latin-1")
-        found[key] = f"{found[key]}{LISTS.get(key, ',')}{text}" if key in found else text
-    return found
+        values[key] = f"{values[key]}{LISTS.get(key, ',')}{text}" if key in values else text
+    return values

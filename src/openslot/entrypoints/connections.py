@@ -1,35 +1,34 @@
-"""Connections that end where their client does not send or take what is next."""
+"""Connections with time limits for slow clients."""
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADERS_WITHIN = 10.0
-"""Seconds in which a client must have sent the headers of a request that it began."""
+"""Seconds that a client has to send the headers of a request."""
 
 LARGEST_HEADERS = 64 * 1024
-"""Bytes of headers that are waited for; also of what stands between the parts of a body that comes
-in chunks, and after it, where a client may write headers once more."""
+"""Maximum bytes of headers; also of the data between the chunks of a body and of its trailers."""
 
 TAKEN_WITHIN = 30.0
-"""Seconds in which a client must have taken what was written, at most some 64 KiB."""
+"""Seconds that a client has to take the data that was written, about 64 KiB at most."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection of uvicorn's, with times for headers and for answers, which it has none of."""
+    """A uvicorn connection, with the time limits for headers and responses that uvicorn lacks."""
 
     _headers_late: asyncio.TimerHandle | None = None
     _answer_late: asyncio.TimerHandle | None = None
     _unread_size = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a request."""
+        """Start the time limit for headers."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # pause_writing tells of all that is not taken yet
+        transport.set_write_buffer_limits(0)  # so that pause_writing is called for any unsent byte
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Take what was sent; headers have their time from their first byte."""
+        """Handle received data; the time limit for headers starts with their first byte."""
         if self._headers_late is None and (self.cycle is None or self.cycle.response_complete):
             self._expect_headers()
         self._unread_size += len(data)
@@ -38,29 +37,29 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def on_headers_complete(self) -> None:
-        """Begin with the request; headers that come after its body are none of its own."""
+        """Start the request; trailers that follow its body are not added to its headers."""
         self._forget_headers()
         self._unread_size = 0
         super().on_headers_complete()
         self.headers = []
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Handle a part of the body."""
         self._unread_size = 0
         super().on_body(body)
 
     def pause_writing(self) -> None:
-        """Note that the client has not taken what was written."""
+        """Start the time limit for the response."""
         super().pause_writing()
         self._answer_late = self.loop.call_later(TAKEN_WITHIN, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Note that the client has taken it all."""
+        """End the time limit: the client has taken all data."""
         self._forget_answer()
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing any more."""
+        """End all time limits."""
         self._forget_headers()
         self._forget_answer()
         super().connection_lost(exc)

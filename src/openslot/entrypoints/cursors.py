@@ -1,4 +1,4 @@
-"""Places in lists that are read page by page: the key of an item as text in an address."""
+"""Cursors of paged lists: the key of an item, encoded for an address."""
 
 import base64
 import binascii
@@ -11,21 +11,23 @@ from openslot.core.errors import NotFound
 
 
 class BadCursor(NotFound):
-    """This place in the list is not known. Begin the list anew.
+    """This page of the list was not found. Start from the first page.
 
-    Raised for a cursor that no answer of ours gave.
+    The cursor was not made by this system.
     """
 
 
 def write(key: Sequence[Any]) -> str:
-    """The key of an item as text that an address can carry."""
+    """Return the key of an item, encoded for an address."""
     parts = [part.isoformat() if isinstance(part, date) else str(part) for part in key]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 def read(text: str, *kinds: Callable[[str], Any], field: str) -> list[Any]:
-    """The key that :func:`write` wrote, each part as one of ``kinds``; BadCursor, which blames
-    the parameter ``field``, for what none of our answers wrote."""
+    """Return the key that :func:`write` encoded, each part parsed by one of ``kinds``.
+
+    Raises BadCursor, about the parameter ``field``, for any other text.
+    """
     try:
         parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if not isinstance(parts, list) or len(parts) != len(kinds):
@@ -41,15 +43,15 @@ def read(text: str, *kinds: Callable[[str], Any], field: str) -> list[Any]:
 
 
 def instant(text: str) -> datetime:
-    """An instant of a key; ValueError for one without an offset."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    """Parse an instant in a key; raise ValueError if it has no offset."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
         raise ValueError(text)
-    return found.astimezone(UTC)
+    return value.astimezone(UTC)
 
 
 def _number(text: str) -> int:
-    """A number of a key; ValueError for what no column can hold."""
+    """Parse a number in a key; raise ValueError if no column can hold it."""
     number = int(text)
     if abs(number) >= 2**31:
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""Every failure of a request, turned into one description and shown as its entry point does."""
+"""Turns every failure of a request into a Problem, which its entry point renders."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,9 @@ RENDERERS = "openslot-renderers"
 
 
 class InvalidFields(Invalid):
-    """Check the fields that are named.
+    """Check these fields.
 
-    ``fields`` are the names of the fields and a sentence for each.
+    ``fields`` has their names and a sentence for each.
     """
 
     code = Invalid.code
@@ -39,7 +39,7 @@ class InvalidFields(Invalid):
 
 
 def checked(read: Callable[[Any], M], sent: Any) -> M:
-    """What ``read``, of a pydantic model, makes of it; InvalidFields names all that is refused."""
+    """Return ``read(sent)``, where ``read`` is of a pydantic model; raise InvalidFields."""
     try:
         return read(sent)
     except ValidationError as error:
@@ -48,7 +48,7 @@ def checked(read: Callable[[Any], M], sent: Any) -> M:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong: HTTP status, stable code, a sentence, and the fields to blame."""
+    """A failure, with its HTTP status, stable code, sentence and the fields that caused it."""
 
     status: int
     code: str
@@ -63,7 +63,7 @@ Renderer = Callable[[Problem], Response]
 
 
 def install(app: Flask) -> None:
-    """Catch every failure; pages and services register how theirs look."""
+    """Handle every failure; entry points register their renderers."""
     app.extensions[RENDERERS] = []
     app.register_error_handler(Failure, _failure)
     app.register_error_handler(HTTPException, _http_error)
@@ -71,13 +71,13 @@ def install(app: Flask) -> None:
 
 
 def register(app: Flask, answers_for: Callable[[], bool], renderer: Renderer) -> None:
-    """Have ``renderer`` show the failures of requests that ``answers_for`` is true for; the
-    one registered last is asked first."""
+    """Use ``renderer`` if ``answers_for`` is true for a request; the last one registered is tried
+    first."""
     app.extensions[RENDERERS].insert(0, (answers_for, renderer))
 
 
 def render(problem: Problem) -> Response:
-    """The answer to this request."""
+    """Return the problem as a response to this request."""
     close_reader()
     renderers: list[tuple[Callable[[], bool], Renderer]] = current_app.extensions[RENDERERS]
     chosen = next(renderer for answers_for, renderer in renderers if answers_for())
@@ -87,7 +87,7 @@ def render(problem: Problem) -> Response:
 
 
 def problem_of(error: Failure) -> Problem:
-    """A refusal of a rule, or an outage, as a problem."""
+    """Return a refusal or an outage as a problem."""
     if isinstance(error, Unavailable):
         do_without_database()
     sentence = sentence_of(error)
@@ -100,7 +100,7 @@ def problem_of(error: Failure) -> Problem:
 
 
 def headers_of(error: Failure) -> dict[str, str]:
-    """When to try again, where waiting helps."""
+    """Return a Retry-After header, if waiting helps."""
     seconds = getattr(error, "retry_after", None)
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
@@ -112,50 +112,52 @@ def _failure(error: Failure) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    """What Flask and Werkzeug refuse by themselves."""
+    """Render an error that Flask or Werkzeug raised."""
     if error.code is not None and error.code < 400:
         return error.get_response()
     sentences = {
-        400: _("This request could not be read. Check the address or the form and try again."),
-        404: _("There is nothing here under this address."),
-        405: _("This address cannot be used in this way."),
-        413: _("This is larger than we can take. Send less at once."),
+        400: _("The request could not be read. Check the address or the form and try again."),
+        404: _("Page not found."),
+        405: _("This method is not allowed here."),
+        413: _("This is too large. Send less at once."),
         415: _("Send this as application/json."),
-        429: _("Too many requests. Wait a minute and try again."),
+        429: _("Too many requests. Try again in a minute."),
     }
     codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 429: "rate-limited"}
     status = error.code or 500
     sentence = sentences.get(status, _("Something went wrong. Try again."))
-    kept = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
+    headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
     return render(
-        Problem(status, codes.get(status, "malformed"), sentence, headers=kept, cause=error)
+        Problem(status, codes.get(status, "malformed"), sentence, headers=headers, cause=error)
     )
 
 
 def _unexpected_error(error: Exception) -> Response:
-    """A fault of ours: the reader gets a reference, the log the rest."""
+    """Log an unexpected error, and show only its reference."""
     reference = secrets.token_hex(4)
     log.error("request failed", reference=reference, path=_path(), exc_info=error)
-    sentence = _("Something went wrong on our side. Nothing was changed that you did not see.")
+    sentence = _("Something went wrong on our side. Your last change may not have been saved.")
     return render(Problem(500, "fault", sentence, reference=reference, cause=error))
 
 
 def _path() -> str:
-    """The path for the log, without a token in it: whoever has that may open what it opens."""
+    """Return the path for the log, without a secret token that may be in it."""
     token = (request.view_args or {}).get("token")
     return request.path.replace(token, "<token>") if token else request.path
 
 
 def as_json(problem: Problem, **more: Any) -> dict[str, Any]:
-    """The problem as RFC 9457 writes it, without what is empty. The title says the same at each
-    occurrence of a code, the detail what it is this time."""
+    """Return the problem in the form of RFC 9457, without empty members.
+
+    The title is the same for each occurrence of a code; the detail describes this one.
+    """
     body = {
         "type": f"about:blank#{problem.code}" if problem.code else "about:blank",
         "title": problem.code.replace("-", " ").capitalize() or HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "code": problem.code,
         "detail": problem.sentence,
-        "errors": [{"field": name, "detail": said} for name, said in problem.fields],
+        "errors": [{"field": name, "detail": sentence} for name, sentence in problem.fields],
         "reference": problem.reference,
         **more,
     }

@@ -1,5 +1,4 @@
-"""For whom programs look for free times; the answer must not tell strangers when somebody is
-busy."""
+"""The patient for whom a program searches for slots; strangers must not see when one is busy."""
 
 from uuid import UUID
 
@@ -12,19 +11,17 @@ from openslot.referrals import queries as referrals
 
 
 def booker_for(actor: Actor, patient_id: UUID | None, *, reads_appointments: bool) -> Booker | None:
-    """Return who looks for times and for whom: the patient who is named, else the one whose
-    token it is, if it may read their appointments. None for nobody: then a schedule's times are
-    the same for all.
+    """Return who searches and for which patient, or None to search for no patient.
 
-    NotFound for a patient whom the actor may not know, or who is not there. Whoever calls has
-    demanded the scope where a patient is named.
+    Without ``patient_id``, the patient is the actor, if their token may read appointments. Raises
+    NotFound for a patient that the actor may not know. The caller checks the scope first.
     """
     own = actor.patient_id if reads_appointments else None
-    wanted = patient_id or own
-    if wanted is None:
+    booked_for = patient_id or own
+    if booked_for is None:
         return None
     if patient_id is not None and not finding.knows(
         reader(), actor, patient_id, now=now(), access_days=settings().history_access_days
     ):
         raise NotFound
-    return referrals.booker(reader(), actor, wanted, now=now())
+    return referrals.booker(reader(), actor, booked_for, now=now())

@@ -1,4 +1,4 @@
-"""HEAD is GET without its body (RFC 9110, 9.3.2), whichever view answers it."""
+"""HEAD as GET without a body (RFC 9110, 9.3.2), for all views."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 class HeadAsGet:
     """Serve HEAD as GET and drop the body, so that no view ever sees a HEAD.
 
-    A view that shows a form to GET and does the deed otherwise would do it for whoever only looks:
-    programs that scan mail, prefetchers, ``curl -I``; and no form's token is asked of a HEAD.
+    A view that shows a form for GET, and acts for any other method, would act for mail scanners,
+    prefetchers and ``curl -I``; and HEAD needs no CSRF token.
     """
 
     def __init__(self, app: "WSGIApplication") -> None:
@@ -26,5 +26,5 @@ class HeadAsGet:
         body = self.app({**environ, "REQUEST_METHOD": "GET"}, start_response)
         close = getattr(body, "close", None)
         if close is not None:
-            close()  # what follows an answer, such as ending its transaction
+            close()  # ends the request, for example its transaction
         return ()

@@ -1,4 +1,4 @@
-"""The one way in which bodies in JSON are read, whichever entry point they are for."""
+"""Strict reading of JSON bodies, for all entry points."""
 
 from typing import Any, NoReturn
 
@@ -6,12 +6,13 @@ from flask.json.provider import DefaultJSONProvider
 
 
 class StrictJson(DefaultJSONProvider):
-    """JSON as RFC 8259 has it; whatever else comes is a ValueError, which requests answer
-    with 400."""
+    """Reader of strict JSON (RFC 8259); anything else is a ValueError, answered with 400."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """The value. ValueError for what is no JSON, for NaN and the infinities, which only
-        Python writes, and for what is nested more deeply than can be followed."""
+        """Return the value, or raise ValueError.
+
+        Also refuses NaN and Infinity, which are not JSON, and values nested too deeply.
+        """
         try:
             return super().loads(s, parse_constant=_refuse, **kwargs)
         except RecursionError:
@@ -19,4 +20,4 @@ class StrictJson(DefaultJSONProvider):
 
 
 def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")

@@ -1,6 +1,6 @@
-"""How much may be asked in a while: by an address, by an account or program, about an account.
+"""Rate limits by address, by account or program, and for mails about an account.
 
-A whole hospital may share one address, so the limits by address stop floods, not wards.
+A whole hospital may share one address, so the limits by address are high.
 """
 
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ BY_ADDRESS = Limit(6000, MINUTE)
 """Requests of any kind from one address."""
 
 BY_ACCOUNT = Limit(1200, MINUTE)
-"""Requests of one account, wherever they come from."""
+"""Requests of one account, from any address."""
 
 BY_PROGRAM = Limit(6000, MINUTE)
 """Requests with one key, or of one registered client."""
 
 SEARCHES = Limit(600, MINUTE)
-"""Searches of one account, or from an address without one."""
+"""Searches of one account, or of one address without an account."""
 
 SIGN_INS = Limit(60, HOUR)
-"""Times that one account signs in: each leaves a session or tokens behind."""
+"""Sign-ins of one account; each creates a session or tokens."""
 
 MAILS = Limit(5, HOUR)
-"""Mails about an account to one address that nobody who is signed in has asked for."""
+"""Mails about an account to one address, requested without signing in."""
 
 POSTS: Mapping[str, Limit] = {
     "accounts.sign_in": Limit(300, MINUTE),
@@ -50,49 +50,49 @@ POSTS: Mapping[str, Limit] = {
     "registration.sign_up": Limit(1000, HOUR),
     "smart.token": Limit(300, MINUTE),
 }
-"""How often an address may post to these; an office full of people may share one."""
+"""Posts of one address to these endpoints; a whole office may share an address."""
 
 UNCOUNTED = frozenset({"static", "bootstrap.static", "system.alive", "system.ready"})
 
 
 def install(app: Flask) -> None:
-    """Count each request by its address, before anything else is done for it."""
+    """Count each request by its address, before anything else is done."""
     app.before_request(_by_address)
 
 
 def _by_address() -> None:
     if request.endpoint in UNCOUNTED:
         return
-    who = network_of(request.remote_addr)
-    _take(f"address {who}", BY_ADDRESS)
+    network = network_of(request.remote_addr)
+    _take(f"address {network}", BY_ADDRESS)
     limit = POSTS.get(request.endpoint or "")
     if limit and request.method == "POST":
-        _take(f"{request.endpoint} {who}", limit)
+        _take(f"{request.endpoint} {network}", limit)
 
 
 def by_account(account_id: object) -> None:
-    """Count a request of the account. Raises RateLimited."""
+    """Count a request of the account, or raise RateLimited."""
     _take(f"account {account_id}", BY_ACCOUNT)
 
 
 def by_program(program: object) -> None:
-    """Count a request of a key or client. Raises RateLimited."""
+    """Count a request of a key or client, or raise RateLimited."""
     _take(f"program {program}", BY_PROGRAM)
 
 
 def search(actor: Actor) -> None:
-    """Count a search of a person, or of somebody at this address. Raises RateLimited."""
+    """Count a search of the account or the address, or raise RateLimited; programs are exempt."""
     if actor.program is None:
         _take(f"search {actor.account_id or network_of(request.remote_addr)}", SEARCHES)
 
 
 def sign_in(account_id: object) -> None:
-    """Count that the account has proved itself. Raises RateLimited."""
+    """Count a sign-in of the account, or raise RateLimited."""
     _take(f"sign-in {account_id}", SIGN_INS)
 
 
 def may_mail(email: str) -> bool:
-    """Count a mail to this address; return whether it may still be sent."""
+    """Count a mail to this address, and return whether it may be sent."""
     try:
         _take(f"mail {address_key(email)}", MAILS)
     except RateLimited:

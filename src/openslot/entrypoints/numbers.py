@@ -1,4 +1,4 @@
-"""Numbers of rows in addresses."""
+"""Ids of rows in addresses."""
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter
@@ -7,12 +7,11 @@ LARGEST = 10**9 - 1
 
 
 class Number(IntegerConverter):
-    """A number from 1 to 999,999,999, which every database's integers can hold. What is larger
-    or written otherwise is no address of ours, whatever the method."""
+    """A number from 1 to 999,999,999, which every database's integers can hold."""
 
     regex = "[1-9][0-9]{0,8}"
 
 
 def install(app: Flask) -> None:
-    """Let every ``<int:name>`` of a route be such a number, before any route is added."""
+    """Use :class:`Number` for every ``<int:name>``; call it before any route is added."""
     app.url_map.converters["int"] = Number

@@ -1,4 +1,4 @@
-"""The one table from domain errors to HTTP, and their words in the reader's language."""
+"""HTTP statuses of domain errors, and their sentences in the reader's language."""
 
 from flask_babel import gettext
 
@@ -28,11 +28,11 @@ STATUS: dict[type[errors.Failure], int] = {
     errors.Busy: 503,
     errors.Unavailable: 503,
 }
-"""A class of errors answers for all that are derived from it and not listed themselves."""
+"""Statuses by error class; a class also covers its subclasses that are not listed."""
 
 
 def status_of(error: errors.Failure) -> int:
-    """The HTTP status of an error."""
+    """Return the HTTP status of an error."""
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
@@ -40,5 +40,5 @@ def status_of(error: errors.Failure) -> int:
 
 
 def sentence_of(error: errors.Failure) -> str:
-    """The error's sentence for a person, translated and filled in."""
+    """Return the error's sentence for people, translated and filled in."""
     return str(gettext(error.message)).format(**error.params)

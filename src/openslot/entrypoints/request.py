@@ -1,4 +1,4 @@
-"""What every request works with, whichever entry point answers it: settings, database, time."""
+"""Settings, database and time of the current request, for all entry points."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ EXTENSION = "openslot"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the app was made with."""
+    """Objects that live as long as the app."""
 
     settings: Settings
     database: Database
@@ -36,30 +36,32 @@ class Services:
 
 
 def services() -> Services:
-    """The services of the app that answers this request."""
+    """Return the services of the current app."""
     return cast(Services, current_app.extensions[EXTENSION])
 
 
 def settings() -> Settings:
-    """The settings."""
+    """Return the settings."""
     return services().settings
 
 
 def root() -> str:
-    """Where this deployment is, without a slash at the end. The configured address is believed
-    before the request's Host header, which anybody can forge."""
+    """Return the address of this deployment, without a slash at the end.
+
+    The configured address comes first, as the Host header can be forged.
+    """
     return (settings().public_url or request.host_url).rstrip("/")
 
 
 def now() -> datetime:
-    """The instant at which this request began; the same all through it."""
+    """Return the instant at which this request began."""
     if "now" not in g:
         g.now = clock.now()
     return cast(datetime, g.now)
 
 
 def reader() -> Session:
-    """The request's one read transaction, begun at first use and thrown away at its end."""
+    """Return the request's only read transaction, which begins at first use."""
     if "reader" not in g:
         g.reading = services().database.reading()
         g.reader = g.reading.__enter__()
@@ -73,19 +75,19 @@ def close_reader(_error: BaseException | None = None) -> None:
 
 
 def do_without_database() -> None:
-    """Ask the database for nothing more in this request, not even who the reader is."""
+    """Use the database no more in this request, not even to identify the reader."""
     g.without_database = True
 
 
 def does_without_database() -> bool:
-    """Whether this request has met a database that is away."""
+    """Return whether the database was unavailable in this request."""
     return bool(g.get("without_database"))
 
 
 def database() -> Database:
-    """The database, for work that makes transactions of its own.
+    """Return the database, for work with its own transactions.
 
-    An open reader would hold SQLite's writers back, ours too, so it is closed first.
+    Closes the reader first: an open one blocks SQLite's writers.
     """
     close_reader()
     return services().database
@@ -96,22 +98,22 @@ def _write_apart(work: Callable[[Session], int]) -> int:
 
 
 def write(work: Callable[[Session], T]) -> T:
-    """Do ``work`` in a transaction of its own; it may be called several times."""
+    """Do ``work`` in its own transaction, and return its result; retries call it again."""
     note: Callable[[Session], None] | None = g.get("alongside")
     if note is None:
         return database().run(work)
 
-    def noted(session: Session) -> T:
-        done = work(session)
+    def work_and_note(session: Session) -> T:
+        result = work(session)
         note(session)
-        return done
+        return result
 
-    return database().run(noted)
+    return database().run(work_and_note)
 
 
 @contextmanager
 def alongside(note: Callable[[Session], None]) -> Iterator[None]:
-    """Have each :func:`write` inside the block end with ``note``, in the same transaction."""
+    """Call ``note`` at the end of each :func:`write` in the block, in the same transaction."""
     g.alongside = note
     try:
         yield

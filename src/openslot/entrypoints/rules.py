@@ -1,7 +1,7 @@
-"""Who may have what through a view: declared with each, or the app does not start.
+"""Access rules, which every view must declare, or the app does not start.
 
-A page names the roles that may use it (web/access.py). A view for programs names a scope, and the
-rule by which it chooses whose rows somebody is given; in FHIR each resource names that.
+A page declares the roles that may use it (web/access.py). A view for programs declares a scope and
+a rule about whose rows it returns; in FHIR, each resource declares them.
 """
 
 from collections.abc import Callable
@@ -14,45 +14,45 @@ from flask import Flask
 View = TypeVar("View", bound=Callable[..., Any])
 
 STATIC = frozenset({"static", "bootstrap.static"})
-"""Files that are the same for everybody."""
+"""Endpoints of static files."""
 
 
 class Rule(StrEnum):
-    """Whose rows a view for programs may read or change."""
+    """The rows that a view for programs may read or change."""
 
     PUBLIC = "public"
-    """The directory and what is free, which anybody may know; no row about a patient."""
+    """The directory and free slots; nothing about patients."""
 
     SENDER = "sender"
-    """Those of whoever holds what is sent: a password, a refresh token, a signed assertion."""
+    """Rows of the owner of what is sent: a password, refresh token or signed assertion."""
 
     OWN = "own"
-    """Those of the caller's own account, and of whom it cares for. Programs have no account."""
+    """Rows of the caller's own account and their dependents. Programs have no account."""
 
     RELATED = "related"
-    """Those about people to whom the caller has a relation. Programs act for the network."""
+    """Rows about people to whom the caller has a relation. Programs act for the network."""
 
     CONFIDENTIAL = "confidential"
-    """Health records and letters of referral, for those whom records/access.py and
-    referrals/rules.py name. Programs read none."""
+    """Health records and referrals, by the rules of records/access.py and referrals/rules.py.
+    Programs read none."""
 
     MANAGED = "managed"
-    """What belongs to a centre, department or practitioner, for whoever runs that."""
+    """Rows of a centre, department or practitioner, for its administrators."""
 
     PROGRAMS = "programs"
-    """Anything that keys and clients may, if their scope says so; no person's token."""
+    """Anything within the scope of a key or client; not for tokens of people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What a view declares that asks for no proof."""
+    """The declaration of a view that needs no authentication."""
 
     rule: Rule
     scope: None = None
 
 
 def opened(rule: Rule) -> Callable[[View], View]:
-    """Mark a view that is no page as open to anybody; ``rule`` says why it can be."""
+    """Mark a view that is not a page as open to everyone; ``rule`` is the reason."""
 
     def mark(view: View) -> View:
         view.operation = Open(rule)  # type: ignore[attr-defined] # read by the check of access
@@ -62,11 +62,11 @@ def opened(rule: Rule) -> Callable[[View], View]:
 
 
 class NoRule(Exception):
-    """A view that says nothing about who may use it."""
+    """A view without a valid access rule."""
 
 
 def is_declared(view: Callable[..., Any] | None) -> bool:
-    """Whether a view says who may use it: roles, or an operation with its rule."""
+    """Return whether a view declares its access: roles, or an operation with a rule."""
     roles, operation = getattr(view, "allowed", None), getattr(view, "operation", None)
     return roles is not None or operation is not None
 
@@ -82,7 +82,7 @@ class Ruled(Flask):
         provide_automatic_options: bool | None = None,
         **options: Any,
     ) -> None:
-        """Register a view; NoRule for one of ours that declares nothing."""
+        """Register a view, or raise NoRule if it declares no access."""
         if endpoint not in STATIC and not is_declared(view_func):
-            raise NoRule(f"{endpoint or view_func}: say who may use it; see entrypoints/rules.py")
+            raise NoRule(f"{endpoint or view_func} declares no access; see entrypoints/rules.py")
         super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)

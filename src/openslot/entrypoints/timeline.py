@@ -1,4 +1,4 @@
-"""A history as one list, newest first: what was recorded, appointments, referrals, emergencies."""
+"""The timeline of a health record: notes, appointments, referrals and emergencies, newest first."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from openslot.referrals.queries import Letter
 
 PAGE_SIZE = 25
 _MOMENT = timedelta(microseconds=1)
-"""Instants are kept no finer than this."""
+"""Resolution of stored instants."""
 
 _AT = "%Y%m%dT%H%M%S.%f"
 
 
 class Kind(StrEnum):
-    """What the list can be sifted by."""
+    """A filter of the timeline."""
 
     ALL = ""
     NOTES = "notes"
@@ -37,31 +37,31 @@ class Kind(StrEnum):
 
 Thing = Record | Appointment | Letter | Opened
 Row = tuple[datetime, UUID, Thing]
-"""When it was, the id of its row, and what it is."""
+"""The instant of an item, the id of its row, and the item."""
 
 
 def _entries(
     session: Session, patient_id: UUID, kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
-    only = {Kind.NOTES: EntryKind.NOTE, Kind.PRESCRIPTIONS: EntryKind.PRESCRIPTION}.get(kind)
-    found = queries.entries(session, patient_id, kind=only, after=after, limit=limit)
-    return [(one.entry.recorded_at, one.entry.id, one) for one in found]
+    entry_kind = {Kind.NOTES: EntryKind.NOTE, Kind.PRESCRIPTIONS: EntryKind.PRESCRIPTION}.get(kind)
+    records = queries.entries(session, patient_id, kind=entry_kind, after=after, limit=limit)
+    return [(record.entry.recorded_at, record.entry.id, record) for record in records]
 
 
 def _appointments(
     session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
-    found = queries.appointments(session, patient_id, after=after, limit=limit)
-    return [(one.starts_at, one.id, one) for one in found]
+    appointments = queries.appointments(session, patient_id, after=after, limit=limit)
+    return [(appointment.starts_at, appointment.id, appointment) for appointment in appointments]
 
 
 def _referrals(
     session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
-    """Patients have few of them, so all are read, and put in order here."""
-    letters = referrals.of_patient(session, patient_id)
+    """Read and sort all referrals of a patient, as there are few."""
     rows: list[Row] = [
-        (one.referral.sent_at or one.referral.created_at, one.referral.id, one) for one in letters
+        (letter.referral.sent_at or letter.referral.created_at, letter.referral.id, letter)
+        for letter in referrals.of_patient(session, patient_id)
     ]
     return keyset.sort_after(rows, lambda row: row[:2], after, reverse=True)[:limit]
 
@@ -69,12 +69,12 @@ def _referrals(
 def _emergencies(
     session: Session, patient_id: UUID, _kind: Kind, after: keyset.Key | None, limit: int
 ) -> list[Row]:
-    found = queries.emergencies(session, patient_id, after=after, limit=limit)
-    return [(one.access.starts_at, one.access.id, one) for one in found]
+    emergencies = queries.emergencies(session, patient_id, after=after, limit=limit)
+    return [(opened.access.starts_at, opened.access.id, opened) for opened in emergencies]
 
 
 class Source(NamedTuple):
-    """Where items come from, in which kinds of list, and what they are."""
+    """A query for items, the filters that include it, and the name of its items."""
 
     read: Callable[[Session, UUID, Kind, keyset.Key | None, int], list[Row]]
     kinds: frozenset[Kind]
@@ -87,11 +87,11 @@ SOURCES = (
     Source(_referrals, frozenset({Kind.ALL, Kind.REFERRALS}), "referral"),
     Source(_emergencies, frozenset({Kind.ALL, Kind.EMERGENCIES}), "emergency"),
 )
-"""Of what bears the same instant, the first comes first."""
+"""Sources of items; their order sorts items of the same instant."""
 
 
 class Place(NamedTuple):
-    """The item after which a list goes on."""
+    """A cursor: the item after which the list continues."""
 
     at: datetime
     source: int
@@ -99,14 +99,14 @@ class Place(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> "Place":
-        """The place that somebody was told of; ValueError for what is none."""
+        """Parse a cursor, or raise ValueError."""
         at, source, row_id = text.split("_")
         place = cls(datetime.strptime(at, _AT).replace(tzinfo=UTC), int(source), UUID(row_id))
         if place.source not in range(len(SOURCES)):
             raise ValueError(source)
         try:
             place.key(place.source + 1)
-        except OverflowError:  # at the end of time there is no moment later
+        except OverflowError:  # no later instant can be represented
             raise ValueError(text) from None
         return place
 
@@ -121,12 +121,12 @@ class Place(NamedTuple):
 
 
 def place_before(at: datetime) -> str:
-    """The place from which a list begins with what bears this instant."""
+    """Return a cursor from which the list starts with items of this instant."""
     return str(Place(at + _MOMENT, 0, UUID(int=0)))
 
 
 class Item(NamedTuple):
-    """One thing of a history, and the source that it is from."""
+    """An item of the timeline, and the number of its source."""
 
     at: datetime
     source: int
@@ -135,13 +135,13 @@ class Item(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What it is, as its source says."""
+        """Return the name of this kind of item."""
         return SOURCES[self.source].what
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A page of a history; ``older`` is the place from which the next one begins."""
+    """A page of a timeline; ``older`` is the cursor of the next page."""
 
     items: Sequence[Item]
     older: str | None
@@ -150,8 +150,8 @@ class Timeline:
 def timeline(
     session: Session, patient_id: UUID, *, kind: Kind, after: Place | None, size: int = PAGE_SIZE
 ) -> Timeline:
-    """A page of a patient's history; one statement for each source of the kind."""
-    found = [
+    """Return a page of a patient's timeline, with one statement per source of the kind."""
+    items = [
         Item(at, number, row_id, thing)
         for number, source in enumerate(SOURCES)
         if kind in source.kinds
@@ -159,8 +159,8 @@ def timeline(
             session, patient_id, kind, after.key(number) if after else None, size + 1
         )
     ]
-    # Sorting keeps the order of what bears the same instant: by source, then as it was read.
-    found.sort(key=lambda item: item.at, reverse=True)
-    shown = found[:size]
-    more = len(found) > size
+    # The sort is stable: items of the same instant stay in the order of their sources.
+    items.sort(key=lambda item: item.at, reverse=True)
+    shown = items[:size]
+    more = len(items) > size
     return Timeline(shown, str(Place(*shown[-1][:3])) if more else None)

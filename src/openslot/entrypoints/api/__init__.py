@@ -1,1 +1,1 @@
-"""The JSON API, and the doctor-schedule service beside it."""
+"""The JSON API, and the doctor-schedule service."""

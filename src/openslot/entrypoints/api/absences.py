@@ -1,4 +1,4 @@
-"""Time that a practitioner keeps from being booked, and what becomes of the appointments inside."""
+"""Absences of practitioners, and decisions about the appointments they affect."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -29,20 +29,20 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence as AbsenceRow
 from openslot.schedules.models import AbsenceKind
 
-service = Service("absences", "Absences", "Leave, and time kept free for emergencies.")
+service = Service("absences", "Absences", "Leave, and time reserved for emergencies.")
 
 PATH = "/api/v1/absences"
 ONE = f"{PATH}/<uuid:absence_id>"
 APPOINTMENTS, DECISIONS = f"{PATH}/appointments", f"{PATH}/decisions"
 
 SHOWN = timedelta(days=400)
-"""So much is listed where no end is named."""
+"""Length of the listed period if the request gives no end."""
 
-Practitioner = Annotated[Id | None, Field(description="By default oneself.")]
+Practitioner = Annotated[Id | None, Field(description="Defaults to you.")]
 
 
 class Absence(Shown):
-    """Time that cannot be booked."""
+    """A period in which a practitioner cannot be booked."""
 
     id: UUID
     practitioner: int
@@ -53,19 +53,19 @@ class Absence(Shown):
 
 
 class AbsenceList(Listing[Absence]):
-    """Some absences of a practitioner, by start."""
+    """A page of a practitioner's absences, sorted by start."""
 
 
 class AbsenceQuery(Paged):
-    """Whose absences, and when."""
+    """The practitioner and the period."""
 
     practitioner: Practitioner = None
-    from_: Annotated[Instant | None, Field(alias="from", description="By default now.")] = None
-    to: Annotated[Instant | None, Field(description="By default 400 days later.")] = None
+    from_: Annotated[Instant | None, Field(alias="from", description="Defaults to now.")] = None
+    to: Annotated[Instant | None, Field(description="Defaults to 400 days after `from`.")] = None
 
 
 class Decision(Given):
-    """What is to become of an appointment; with `move`, the time that its patient is offered."""
+    """A decision about one appointment; with `move`, give the time to offer to its patient."""
 
     appointment: UUID
     choice: Choice
@@ -74,7 +74,7 @@ class Decision(Given):
 
 
 class NewAbsence(Given):
-    """Time to block, and what becomes of every appointment inside."""
+    """A period to block, and a decision about each appointment in it."""
 
     practitioner: Practitioner = None
     kind: AbsenceKind = AbsenceKind.LEAVE
@@ -85,15 +85,15 @@ class NewAbsence(Given):
 
 
 class NewAbsenceQuery(Given):
-    """Whether to look first."""
+    """Options for a new absence."""
 
     dry_run: Annotated[
-        bool, Field(description="Enter nothing; tell which appointments lie inside.")
+        bool, Field(description="Save nothing; only list the appointments in the period.")
     ] = False
 
 
 class AbsenceAlternative(Shown):
-    """Another time for an appointment."""
+    """A time to which an appointment could move."""
 
     schedule: int
     start: AwareDatetime
@@ -101,7 +101,7 @@ class AbsenceAlternative(Shown):
 
 
 class AbsenceHit(Shown):
-    """An appointment inside, and the nearest times instead."""
+    """An appointment during the absence, and the nearest times to which it could move."""
 
     appointment: UUID
     patient: PatientRef | None
@@ -111,8 +111,11 @@ class AbsenceHit(Shown):
 
 
 class UndecidedAppointment(AbsenceHit):
-    """An appointment inside an absence that stands, and what was decided about it, if that came to
-    nothing: its patient declined, or there was no such time any more."""
+    """An appointment during an absence that still needs a decision.
+
+    `choice` and `problem` describe an earlier decision that failed: the patient declined, or the
+    time was no longer free.
+    """
 
     absence: UUID
     choice: Choice | None
@@ -120,24 +123,24 @@ class UndecidedAppointment(AbsenceHit):
 
 
 class UndecidedList(Listing[UndecidedAppointment]):
-    """Some appointments, by start."""
+    """A page of appointments that need a decision, sorted by start."""
 
 
 class UndecidedQuery(Paged):
-    """Whose absences."""
+    """The practitioner."""
 
     practitioner: Practitioner = None
 
 
 class Decisions(Given):
-    """What is to become of appointments inside absences that stand."""
+    """Decisions about appointments during absences."""
 
     practitioner: Practitioner = None
     decisions: Annotated[list[Decision], Field(min_length=1, max_length=1000)]
 
 
 class EnteredAbsence(Shown):
-    """What was entered, with the appointments inside; a preview has no id."""
+    """A new absence with the appointments in it; the result of a dry run has no id."""
 
     id: UUID | None
     practitioner: int
@@ -149,10 +152,10 @@ class EnteredAbsence(Shown):
 
 
 class AbsenceEnd(Given):
-    """What else is to end."""
+    """Options for ending an absence."""
 
     withdraw: Annotated[
-        bool, Field(description="Also withdraw the times that patients were offered instead.")
+        bool, Field(description="Also withdraw the new times that patients were offered.")
     ] = False
 
 
@@ -160,21 +163,25 @@ class AbsenceEnd(Given):
     "GET", PATH, scope="care:read", rule=Rule.MANAGED, query=AbsenceQuery, answer=AbsenceList
 )
 def list_absences(query: AbsenceQuery) -> Listing[Absence]:
-    """List the absences of oneself, or of a practitioner of a centre that one runs."""
-    who = _who(query.practitioner)
-    may_see_absences(reader(), bearer.actor(), who)
-    person = directory.practitioner(reader(), who, inactive=True)
+    """List your absences, or those of a practitioner at a centre that you manage."""
+    practitioner_id = _practitioner_id(query.practitioner)
+    may_see_absences(reader(), bearer.actor(), practitioner_id)
+    practitioner = directory.practitioner(reader(), practitioner_id, inactive=True)
     starts, after = query.from_ or now(), read_cursor(query.after, instant, UUID)
     rows = schedules.absences(
         reader(),
-        person.diary_id,
+        practitioner.diary_id,
         starts,
-        query.to or _later(starts),
+        query.to or _default_end(starts),
         after=after,
         limit=query.limit + 1,
     )
     return page(
-        AbsenceList, rows, query, lambda row: _shown(row, who), lambda row: (row.starts_at, row.id)
+        AbsenceList,
+        rows,
+        query,
+        lambda row: _shown(row, practitioner_id),
+        lambda row: (row.starts_at, row.id),
     )
 
 
@@ -188,14 +195,14 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     may_fail=(404,),
 )
 def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
-    """List the appointments inside absences that stand about which somebody has to decide."""
-    who = _who(query.practitioner)
-    may_see_absences(reader(), bearer.actor(), who)
+    """List the appointments during absences that need a decision."""
+    practitioner_id = _practitioner_id(query.practitioner)
+    may_see_absences(reader(), bearer.actor(), practitioner_id)
     after = read_cursor(query.after, instant, UUID, UUID)
-    undecided = rebooking.undecided(reader(), bearer.actor(), [who], now=now())
-    rows = keyset.sort_after(undecided, _place, after)[: query.limit + 1]
+    undecided = rebooking.undecided(reader(), bearer.actor(), [practitioner_id], now=now())
+    rows = keyset.sort_after(undecided, _sort_key, after)[: query.limit + 1]
     slots = {hit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
-    return page(UndecidedList, rows, query, lambda one: _undecided(one, slots), _place)
+    return page(UndecidedList, rows, query, lambda inside: _undecided(inside, slots), _sort_key)
 
 
 @service.operation(
@@ -208,14 +215,14 @@ def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
     may_fail=(404,),
 )
 def decide(body: Decisions) -> None:
-    """Decide about appointments inside absences that stand: keep them, move them, cancel them.
+    """Keep, move or cancel appointments during absences.
 
-    A patient whose appointment is to move is offered the time that is named, or the nearest if it
-    is gone by then, and may decline. What was offered before is withdrawn.
+    To move an appointment, its patient is offered the time that you give, or the nearest free one
+    if that is taken. The patient may decline. An earlier offer is withdrawn.
     """
-    who, actor = _who(body.practitioner), bearer.actor()
-    decisions = {one.appointment: _decided(one) for one in body.decisions}
-    write(lambda session: rebooking.decide(session, actor, who, decisions, now=now()))
+    practitioner_id, actor = _practitioner_id(body.practitioner), bearer.actor()
+    decisions = {decision.appointment: _decided(decision) for decision in body.decisions}
+    write(lambda session: rebooking.decide(session, actor, practitioner_id, decisions, now=now()))
 
 
 @service.operation(
@@ -231,28 +238,28 @@ def decide(body: Decisions) -> None:
     may_fail=(404,),
 )
 def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
-    """Block time; what becomes of each appointment inside is decided in the same request. One whose
-    patient has arrived can only be kept.
+    """Block time, and decide about each appointment in it.
 
-    It holds at every centre, so it is done by the practitioner, or by who runs each of them.
+    An appointment whose patient has arrived can only be kept. The absence applies at every centre,
+    so it is entered by the practitioner, or by an administrator of all their centres.
 
-    `dry_run=true` enters nothing and answers 200 with the appointments inside, and other times for
-    each.
+    `dry_run=true` saves nothing and answers 200 with the appointments in the period and other times
+    for each.
     """
-    who, actor = _who(body.practitioner), bearer.actor()
+    practitioner_id, actor = _practitioner_id(body.practitioner), bearer.actor()
     details = AbsenceDetails(
         kind=body.kind, starts_at=body.start, ends_at=body.end, reason=body.reason
     )
-    hits = rebooking.preview(reader(), actor, who, details, now=now())
+    hits = rebooking.preview(reader(), actor, practitioner_id, details, now=now())
     shown = [_hit(hit) for hit in hits]
     if query.dry_run:
-        return Answer(_entered(None, who, details, shown), status=200)
-    decisions = {one.appointment: _decided(one) for one in body.decisions}
+        return Answer(_entered(None, practitioner_id, details, shown), status=200)
+    decisions = {decision.appointment: _decided(decision) for decision in body.decisions}
 
     def work(session: Session) -> AbsenceRow:
-        return rebooking.enter(session, actor, who, details, decisions, now=now())
+        return rebooking.enter(session, actor, practitioner_id, details, decisions, now=now())
 
-    return Answer(_entered(write(work).id, who, details, shown))
+    return Answer(_entered(write(work).id, practitioner_id, details, shown))
 
 
 @service.operation(
@@ -265,49 +272,51 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
     may_fail=(409,),
 )
 def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
-    """Let blocked time be booked again."""
+    """End an absence, so that its time can be booked again."""
 
     def work(session: Session) -> None:
-        who = schedules.absent_practitioner(session, absence_id)
-        if who is None:
+        practitioner_id = schedules.absent_practitioner(session, absence_id)
+        if practitioner_id is None:
             raise NotFound
         try:
-            may_see_absences(session, bearer.actor(), who)
+            may_see_absences(session, bearer.actor(), practitioner_id)
         except Forbidden:
             raise NotFound from None
-        rebooking.end(session, bearer.actor(), who, absence_id, withdraw=query.withdraw, now=now())
+        rebooking.end(
+            session, bearer.actor(), practitioner_id, absence_id, withdraw=query.withdraw, now=now()
+        )
 
     write(work)
 
 
-def _who(practitioner: int | None) -> int:
-    who = practitioner or bearer.actor().practitioner_id
-    if who is None:
-        raise Invalid("Name the practitioner.", field="practitioner")
-    return who
+def _practitioner_id(chosen: int | None) -> int:
+    practitioner_id = chosen or bearer.actor().practitioner_id
+    if practitioner_id is None:
+        raise Invalid("Choose a practitioner.", field="practitioner")
+    return practitioner_id
 
 
-def _later(starts: datetime) -> datetime:
+def _default_end(starts: datetime) -> datetime:
     try:
         return starts + SHOWN
     except OverflowError:
-        raise Invalid("Name an earlier time.", field="from") from None
+        raise Invalid("Choose an earlier time.", field="from") from None
 
 
-def _decided(one: Decision) -> Decided:
-    if one.choice is not Choice.MOVE:
-        return Decided(one.choice)
-    if one.schedule is None or one.start is None:
+def _decided(decision: Decision) -> Decided:
+    if decision.choice is not Choice.MOVE:
+        return Decided(decision.choice)
+    if decision.schedule is None or decision.start is None:
         raise Invalid(
-            "Name the schedule and start that each appointment moves to.", field="decisions"
+            "Give the new schedule and start of each appointment that moves.", field="decisions"
         )
-    return Decided(one.choice, one.schedule, one.start)
+    return Decided(decision.choice, decision.schedule, decision.start)
 
 
-def _shown(row: AbsenceRow, who: int) -> Absence:
+def _shown(row: AbsenceRow, practitioner_id: int) -> Absence:
     return Absence(
         id=row.id,
-        practitioner=who,
+        practitioner=practitioner_id,
         kind=AbsenceKind(row.kind),
         start=row.starts_at,
         end=row.ends_at,
@@ -316,11 +325,11 @@ def _shown(row: AbsenceRow, who: int) -> Absence:
 
 
 def _entered(
-    key: UUID | None, who: int, details: AbsenceDetails, hits: list[AbsenceHit]
+    absence_id: UUID | None, practitioner_id: int, details: AbsenceDetails, hits: list[AbsenceHit]
 ) -> EnteredAbsence:
     return EnteredAbsence(
-        id=key,
-        practitioner=who,
+        id=absence_id,
+        practitioner=practitioner_id,
         kind=details.kind,
         start=details.starts_at,
         end=details.ends_at,
@@ -329,16 +338,16 @@ def _entered(
     )
 
 
-def _place(one: Inside) -> tuple[datetime, UUID, UUID]:
-    row = one.appointment
-    return row.starts_at, row.id, one.absence.id
+def _sort_key(inside: Inside) -> tuple[datetime, UUID, UUID]:
+    appointment = inside.appointment
+    return appointment.starts_at, appointment.id, inside.absence.id
 
 
-def _undecided(one: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedAppointment:
-    hit, decision = _hit(hits[one.appointment.id]), one.decision
+def _undecided(inside: Inside, hits: Mapping[UUID, HitRow]) -> UndecidedAppointment:
+    hit, decision = _hit(hits[inside.appointment.id]), inside.decision
     return UndecidedAppointment(
         **dict(hit),
-        absence=one.absence.id,
+        absence=inside.absence.id,
         choice=Choice(decision.choice) if decision else None,
         problem=decision.problem if decision else None,
     )

@@ -1,4 +1,4 @@
-"""How appointments are shown to programs."""
+"""The JSON shape of an appointment."""
 
 from typing import Annotated
 from uuid import UUID
@@ -23,11 +23,11 @@ from openslot.entrypoints.request import root
 
 
 class Links(Shown):
-    """Where more is."""
+    """Addresses of an appointment."""
 
-    self: Annotated[str, Field(description="This appointment, for programs.")]
-    page: Annotated[str, Field(description="For people.")]
-    calendar: Annotated[str, Field(description="The appointment for calendar programs.")]
+    self: Annotated[str, Field(description="The appointment in this API.")]
+    page: Annotated[str, Field(description="Its web page.")]
+    calendar: Annotated[str, Field(description="Its calendar file (.ics).")]
 
 
 class Appointment(Shown):
@@ -52,25 +52,24 @@ class Appointment(Shown):
 
 
 def appointment_shown(appointment: models.Appointment) -> Appointment:
-    """An appointment with its addresses."""
-    row = appointment
+    """Return the appointment in the API's shape; times are in the zone of its centre."""
     return Appointment(
-        id=row.id,
-        schedule=row.schedule_id,
+        id=appointment.id,
+        schedule=appointment.schedule_id,
         patient=patient_ref(appointment.patient),
         practitioner=practitioner_ref(appointment.practitioner),
         centre=centre_ref(appointment.centre),
         service=service_ref(appointment.service, appointment.department),
-        start=row.starts_at.astimezone(appointment.zone),
-        end=row.ends_at.astimezone(appointment.zone),
+        start=appointment.starts_at.astimezone(appointment.zone),
+        end=appointment.ends_at.astimezone(appointment.zone),
         status=appointment.status,
-        status_reason=row.status_reason,
-        reason=row.reason,
-        priority=Priority(row.priority),
-        referral=row.referral_id,
-        version=row.version,
-        created=row.created_at,
-        links=_links(row.id),
+        status_reason=appointment.status_reason,
+        reason=appointment.reason,
+        priority=Priority(appointment.priority),
+        referral=appointment.referral_id,
+        version=appointment.version,
+        created=appointment.created_at,
+        links=_links(appointment.id),
     )
 
 

@@ -1,4 +1,4 @@
-"""Holds and appointments: kept, booked, read, moved, changed and cancelled."""
+"""Operations on holds and appointments."""
 
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -30,23 +30,25 @@ from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
-service = Service("appointments", "Appointments", "Keep a time, book it, move it, cancel it.")
+service = Service("appointments", "Appointments", "Hold, book, move and cancel appointments.")
 
 HOLDS, PATH = "/api/v1/holds", "/api/v1/appointments"
 ONE = f"{PATH}/<uuid:appointment_id>"
-ETAG = {"ETag": "The version of the appointment; send it as If-Match to change only that."}
-MADE = {"Location": "The address of the new appointment.", **ETAG}
+ETAG = {"ETag": "The version of the appointment. Send it as If-Match to change only that version."}
+CREATED_HEADERS = {"Location": "The address of the new appointment.", **ETAG}
 
 Why = Annotated[
-    str | None, Prose(500, lines=True, optional=True), Field(description="Why it is cancelled.")
+    str | None,
+    Prose(500, lines=True, optional=True),
+    Field(description="The reason for cancelling."),
 ]
 Minutes = Annotated[
-    int, Field(ge=5, le=1440, multiple_of=5, description="By default one slot of the schedule.")
+    int, Field(ge=5, le=1440, multiple_of=5, description="Defaults to one slot of the schedule.")
 ]
 
 
 class NewHold(Given):
-    """A time to keep for some minutes; patients keep it for themselves by default."""
+    """A time to hold for a few minutes; `patient` defaults to you if you are a patient."""
 
     schedule: Id
     start: Instant
@@ -56,17 +58,17 @@ class NewHold(Given):
 
 
 class Hold(Shown):
-    """A kept time."""
+    """A time that is held until it is booked, released or expires."""
 
     id: UUID
     schedule: int
     start: AwareDatetime
     end: AwareDatetime
-    until: Annotated[AwareDatetime, Field(description="It is free again from then on.")]
+    until: Annotated[AwareDatetime, Field(description="When the hold expires.")]
 
 
 class NewAppointment(Given):
-    """An appointment as somebody wants it, out of a hold if one is named."""
+    """An appointment to book; `hold` books the time that it holds."""
 
     schedule: Id
     start: Instant
@@ -74,17 +76,17 @@ class NewAppointment(Given):
     patient: UUID | None = None
     hold: UUID | None = None
     referral: Annotated[
-        UUID | None, Field(description="By default the patient's own that fits, if one is needed.")
+        UUID | None, Field(description="Defaults to a matching referral, if one is needed.")
     ] = None
     reason: OptionalText = None
     priority: Priority = Priority.ROUTINE
     second_appointment: Annotated[
-        bool, Field(description="Another appointment with somebody on one day, by those who may.")
+        bool, Field(description="Allow a second appointment with a practitioner on one day.")
     ] = False
 
 
 class Move(StrEnum):
-    """What an appointment's status can be set to."""
+    """A status that an appointment can be set to."""
 
     BOOKED = "booked"
     ARRIVED = "arrived"
@@ -95,7 +97,7 @@ class Move(StrEnum):
 
 
 class AppointmentChange(Given):
-    """What is to change of an appointment: its time, its reason and priority, or its status."""
+    """Changes to the time, reason, priority or status of an appointment."""
 
     start: Instant | None = None
     minutes: Minutes | None = None
@@ -109,11 +111,11 @@ class AppointmentChange(Given):
 
 
 class AppointmentList(Listing[Appointment]):
-    """Some appointments, by start."""
+    """A page of appointments, sorted by start."""
 
 
 class AppointmentQuery(Paged):
-    """Which of one's own appointments; a date means midnight in the network's time zone."""
+    """Filters; a date means midnight in the network's time zone."""
 
     from_: Annotated[InstantOrDay | None, Field(alias="from")] = None
     to: InstantOrDay | None = None
@@ -135,10 +137,10 @@ class AppointmentQuery(Paged):
     may_fail=(404,),
 )
 def create_hold(body: NewHold) -> Hold:
-    """Keep a time for some minutes; the patient's other holds are let go."""
+    """Hold a time for a few minutes; the patient's other holds are released."""
     booking_request = _booking_request(body.schedule, body.start, body.minutes, body.patient)
     keep = timedelta(minutes=settings().hold_minutes)
-    kept = write(
+    hold = write(
         lambda session: referrals.hold(
             session,
             bearer.actor(),
@@ -148,7 +150,7 @@ def create_hold(body: NewHold) -> Hold:
             referral_id=body.referral,
         )
     )
-    return _hold(kept)
+    return _hold(hold)
 
 
 @service.operation(
@@ -160,21 +162,21 @@ def create_hold(body: NewHold) -> Hold:
     may_fail=(410,),
 )
 def extend_hold(hold_id: UUID) -> Hold:
-    """Keep a time for some minutes more; how often, the network says."""
+    """Extend a hold; the network limits how often."""
     keep, limit = timedelta(minutes=settings().hold_minutes), settings().hold_extensions
-    kept = write(
+    hold = write(
         lambda session: commands.extend_hold(
             session, bearer.actor(), hold_id, now=now(), keep=keep, limit=limit
         )
     )
-    return _hold(kept)
+    return _hold(hold)
 
 
 @service.operation(
     "DELETE", f"{HOLDS}/<uuid:hold_id>", scope="appointments:write", rule=Rule.RELATED, status=204
 )
 def release_hold(hold_id: UUID) -> None:
-    """Let a kept time go; nothing happens where it is no longer kept."""
+    """Release a hold; a hold that has ended is left as it is."""
     write(lambda session: commands.release_hold(session, bearer.actor(), hold_id, now=now()))
 
 
@@ -187,14 +189,14 @@ def release_hold(hold_id: UUID) -> None:
     answer=Appointment,
     status=201,
     may_fail=(404, 410),
-    headers=MADE,
+    headers=CREATED_HEADERS,
 )
 def create_appointment(body: NewAppointment) -> Answer:
     """Book an appointment.
 
-    A time that somebody else has taken answers 409 slot-taken with the nearest that are free.
+    If the time is taken, the answer is 409 `slot-taken` with the nearest free times.
     """
-    minutes = body.minutes or _kept_minutes(body.hold)
+    minutes = body.minutes or _held_minutes(body.hold)
     booking_request = _booking_request(
         body.schedule,
         body.start,
@@ -206,7 +208,7 @@ def create_appointment(body: NewAppointment) -> Answer:
     )
 
     def work(session: Session) -> AppointmentRow:
-        made = referrals.book(
+        booked = referrals.book(
             session,
             bearer.actor(),
             booking_request,
@@ -215,7 +217,7 @@ def create_appointment(body: NewAppointment) -> Answer:
             referral_id=body.referral,
         )
         session.flush()
-        return appointment_for(session, bearer.actor(), made.id)[0]
+        return appointment_for(session, bearer.actor(), booked.id)[0]
 
     return _answer(write(work), status=201)
 
@@ -229,8 +231,7 @@ def create_appointment(body: NewAppointment) -> Answer:
     answer=AppointmentList,
 )
 def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
-    """List one's own appointments by start: a patient's, a practitioner's, a department's or
-    centre's."""
+    """List your appointments by start: those of a patient, practitioner, department or centre."""
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
     rows = search.appointments_for(
@@ -243,7 +244,7 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     "GET", ONE, scope="appointments:read", rule=Rule.RELATED, answer=Appointment, headers=ETAG
 )
 def get_appointment(appointment_id: UUID) -> Answer:
-    """Read an appointment that one has a part in."""
+    """Read one of your appointments."""
     return _answer(appointment_for(reader(), bearer.actor(), appointment_id)[0])
 
 
@@ -251,8 +252,8 @@ def get_appointment(appointment_id: UUID) -> Answer:
     "GET", f"{ONE}/appointment.ics", scope="appointments:read", rule=Rule.RELATED, media=MEDIA
 )
 def get_calendar(appointment_id: UUID) -> Response:
-    """Get an appointment as a file for calendar programs."""
-    appointment, _part = appointment_for(reader(), bearer.actor(), appointment_id)
+    """Download an appointment as a calendar file."""
+    appointment, _relation = appointment_for(reader(), bearer.actor(), appointment_id)
     return appointment_calendar(appointment, bearer.actor().patient_id, None)
 
 
@@ -268,12 +269,12 @@ def get_calendar(appointment_id: UUID) -> Response:
     if_match=True,
 )
 def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
-    """Move an appointment, change its reason or priority, or its status.
+    """Move an appointment, or change its reason, priority or status.
 
-    All that is named is changed, or nothing. With If-Match only the version that it names.
+    Either all changes are made or none. With If-Match, only that version is changed.
     """
     if not body.model_fields_set:
-        raise Invalid("Name what is to change.")
+        raise Invalid("Send at least one change.")
     version = sent_version(
         lambda: appointment_for(reader(), bearer.actor(), appointment_id)[0].version
     )
@@ -286,28 +287,27 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     return _answer(write(work))
 
 
-def _kept_minutes(hold_id: UUID | None) -> int | None:
-    """How long the time is that is kept, for who says nothing else."""
+def _held_minutes(hold_id: UUID | None) -> int | None:
     if hold_id is None:
         return None
     try:
         return appointment_for(reader(), bearer.actor(), hold_id)[0].minutes
     except NotFound:
-        return None  # booking says what is wrong with it
+        return None  # booking refuses it with a reason
 
 
 def _change(
     session: Session, appointment_id: UUID, body: AppointmentChange, version: int | None
 ) -> None:
-    """Each kind of change by its command; the version is that of before the first."""
+    """Make each kind of change with its command; the first one checks the version."""
     actor, cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
     if body.start is not None or body.minutes is not None or body.schedule is not None:
-        known = appointment_for(session, actor, appointment_id)[0]
+        current = appointment_for(session, actor, appointment_id)[0]
         commands.move(
             session,
             actor,
             appointment_id,
-            body.start or known.starts_at,
+            body.start or current.starts_at,
             now=now(),
             cutoff=cutoff,
             minutes=body.minutes,
@@ -316,8 +316,8 @@ def _change(
         )
         version = None
     if body.model_fields_set & {"reason", "priority"}:
-        known = appointment_for(session, actor, appointment_id)[0]
-        reason = body.reason if "reason" in body.model_fields_set else known.reason
+        current = appointment_for(session, actor, appointment_id)[0]
+        reason = body.reason if "reason" in body.model_fields_set else current.reason
         commands.amend(
             session,
             actor,
@@ -353,8 +353,8 @@ def _booking_request(
     priority: Priority = Priority.ROUTINE,
     second_appointment: bool = False,
 ) -> BookingRequest:
-    known = services().offered.fresh(reader()).get(schedule)
-    slot = known.place.slot_minutes if known else 30
+    bookable = services().offered.fresh(reader()).get(schedule)
+    slot = bookable.place.slot_minutes if bookable else 30
     actor = bearer.actor()
     return BookingRequest(
         schedule_id=schedule,
@@ -368,28 +368,28 @@ def _booking_request(
 
 
 def _filters(query: AppointmentQuery) -> list[queries.Condition]:
-    found: list[queries.Condition] = []
+    conditions: list[queries.Condition] = []
     if query.from_ is not None:
-        found.append(AppointmentRow.starts_at >= _instant(query.from_))
+        conditions.append(AppointmentRow.starts_at >= _instant(query.from_))
     if query.to is not None:
-        found.append(AppointmentRow.starts_at < _instant(query.to))
+        conditions.append(AppointmentRow.starts_at < _instant(query.to))
     if query.status:
-        found.append(AppointmentRow.status.in_([str(one) for one in query.status]))
+        conditions.append(AppointmentRow.status.in_([str(status) for status in query.status]))
     if query.schedule:
-        found.append(queries.on_schedule(query.schedule))
+        conditions.append(queries.on_schedule(query.schedule))
     if query.service:
-        found.append(Schedule.service_id == query.service)
+        conditions.append(Schedule.service_id == query.service)
     if query.patient:
-        found.append(queries.of_patient(query.patient))
+        conditions.append(queries.of_patient(query.patient))
     if query.priority:
-        found.append(AppointmentRow.priority == query.priority)
-    return found
+        conditions.append(AppointmentRow.priority == query.priority)
+    return conditions
 
 
-def _instant(given: datetime | date) -> datetime:
-    if isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time(0), ZoneInfo(settings().time_zone))
+def _instant(value: datetime | date) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time(0), ZoneInfo(settings().time_zone))
 
 
 def _key(appointment: AppointmentRow) -> tuple[str, UUID]:

@@ -1,4 +1,4 @@
-"""Centres: read by anybody with a proof, changed by those who run them."""
+"""Operations on centres."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
 from openslot.requests.deactivate import deactivate_centre
 
-service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies, laboratories.")
+service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies and laboratories.")
 
 PATH = "/api/v1/centres"
 ONE = f"{PATH}/<int:centre_id>"
@@ -32,7 +32,7 @@ class Centre(Shown):
     name: str
     type: CentreType
     suburb: str
-    time_zone: Annotated[str, Field(description="IANA name, such as Australia/Sydney.")]
+    time_zone: Annotated[str, Field(description="IANA name, for example Australia/Sydney.")]
     address: str | None
     phone: str | None
     email: str | None
@@ -46,11 +46,11 @@ class Centre(Shown):
 
 
 class CentreList(Listing[Centre]):
-    """Some centres, by name."""
+    """A page of centres, sorted by name."""
 
 
 class CentreQuery(Paged):
-    """Which centres."""
+    """Filters for centres."""
 
     q: Annotated[str | None, Field(max_length=200, description="Part of name or suburb.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
@@ -58,7 +58,7 @@ class CentreQuery(Paged):
     type: CentreType | None = None
 
 
-CentreChange = Partial.of(CentreDetails, "CentreChange", "What is to change of a centre.")
+CentreChange = Partial.of(CentreDetails, "CentreChange", "Changes to a centre.")
 
 
 @service.operation(
@@ -66,13 +66,13 @@ CentreChange = Partial.of(CentreDetails, "CentreChange", "What is to change of a
 )
 def list_centres(query: CentreQuery) -> Listing[Centre]:
     """List centres by name."""
-    wanted = text_of(query.q, query.name, CentreRow.name, CentreRow.suburb)
+    conditions = text_of(query.q, query.name, CentreRow.name, CentreRow.suburb)
     if query.suburb:
-        wanted.append(queries.is_text(CentreRow.suburb, query.suburb))
+        conditions.append(queries.is_text(CentreRow.suburb, query.suburb))
     if query.type:
-        wanted.append(CentreRow.type == query.type)
+        conditions.append(CentreRow.type == query.type)
     after = read_cursor(query.after, str, int)
-    rows = queries.listed(reader(), CentreRow, *wanted, after=after, limit=query.limit + 1)
+    rows = queries.listed(reader(), CentreRow, *conditions, after=after, limit=query.limit + 1)
     return page(CentreList, rows, query, shown, lambda row: (row.name, row.id))
 
 
@@ -93,7 +93,7 @@ def get_centre(centre_id: int) -> Centre:
     headers=LOCATION,
 )
 def create_centre(body: CentreDetails) -> Answer:
-    """Make a centre, by an administrator of the network."""
+    """Add a centre, as a network administrator."""
     centre = write(lambda session: commands.create_centre(session, bearer.actor(), body, now=now()))
     return Answer(shown(centre), headers={"Location": f"{PATH}/{centre.id}"})
 
@@ -108,12 +108,12 @@ def create_centre(body: CentreDetails) -> Answer:
     may_fail=(409,),
 )
 def change_centre(centre_id: int, body: Partial) -> Centre:
-    """Change some of a centre, by those who run it."""
+    """Change a centre, as one of its administrators."""
 
     def work(session: Session) -> CentreRow:
-        known = queries.centre(session, centre_id)
+        current = queries.centre(session, centre_id)
         return commands.change_centre(
-            session, bearer.actor(), centre_id, merged(CentreDetails, known, body), now=now()
+            session, bearer.actor(), centre_id, merged(CentreDetails, current, body), now=now()
         )
 
     return shown(write(work))
@@ -123,7 +123,7 @@ def change_centre(centre_id: int, body: Partial) -> Centre:
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def deactivate(centre_id: int) -> None:
-    """Take a centre out; refused while there are appointments to come. Its past stays."""
+    """Deactivate a centre; refused while it has upcoming appointments. Its records are kept."""
     write(
         lambda session: deactivate_centre(
             session, bearer.actor(), centre_id, active=False, now=now()
@@ -132,5 +132,5 @@ def deactivate(centre_id: int) -> None:
 
 
 def shown(row: CentreRow) -> Centre:
-    """The centre as programs see it."""
+    """Return the centre in the API's shape."""
     return Centre.model_validate({name: getattr(row, name) for name in Centre.model_fields})

@@ -1,4 +1,4 @@
-"""Periods in which a whole centre is closed."""
+"""Operations on closures of a centre."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.models import Closure as ClosureRow
 
-service = Service("closures", "Closures", "When a whole centre is closed.")
+service = Service("closures", "Closures", "Periods in which a whole centre is closed.")
 
 PATH = "/api/v1/centres/<int:centre_id>/closures"
 ONE = "/api/v1/closures/<int:closure_id>"
@@ -29,7 +29,7 @@ SHOWN = timedelta(days=10 * 366)
 
 
 class Closure(Shown):
-    """A period in which nothing at a centre can be booked."""
+    """A period in which a centre is closed and cannot be booked."""
 
     id: int
     centre: int
@@ -39,17 +39,17 @@ class Closure(Shown):
 
 
 class EnteredClosure(Closure):
-    """A new closure; appointments inside stay until somebody moves or cancels them."""
+    """A new closure; appointments during it stay booked until they are moved or cancelled."""
 
-    appointments: Annotated[int, Field(description="How many appointments stand inside.")]
+    appointments: Annotated[int, Field(description="Number of appointments during the closure.")]
 
 
 class ClosureList(Listing[Closure]):
-    """Some closures that are not over, by start."""
+    """A page of current and future closures, sorted by start."""
 
 
 class NewClosure(Given):
-    """When a centre is to be closed, and why; patients read it."""
+    """A period in which to close a centre; patients see the reason."""
 
     start: Instant
     end: Instant
@@ -60,13 +60,13 @@ class NewClosure(Given):
     "GET", PATH, scope="directory:read", rule=Rule.MANAGED, query=Paged, answer=ClosureList
 )
 def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
-    """List the closures of a centre that one runs."""
+    """List the closures of a centre that you manage."""
     may_run_centre(bearer.actor(), centre_id)
     directory.centre(reader(), centre_id, inactive=True)
     after = read_cursor(query.after, instant, int)
     closures = queries.closures(reader(), centre_id, now(), now() + SHOWN)
-    rows = keyset.sort_after(closures, _place, after)
-    return page(ClosureList, rows, query, lambda row: Closure(**_shown(row)), _place)
+    rows = keyset.sort_after(closures, _sort_key, after)
+    return page(ClosureList, rows, query, lambda row: Closure(**_shown(row)), _sort_key)
 
 
 @service.operation(
@@ -79,7 +79,7 @@ def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
     status=201,
 )
 def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
-    """Close a centre that one runs, for a period."""
+    """Close a centre that you manage for a period."""
     row = write(
         lambda session: commands.close_centre(
             session,
@@ -91,7 +91,7 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
             now=now(),
         )
     )
-    inside = count_for(
+    appointments = count_for(
         reader(),
         bearer.actor(),
         booking.at_centre(centre_id),
@@ -99,16 +99,16 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
         booking.to_come(now()),
         now=now(),
     )
-    return EnteredClosure(**_shown(row), appointments=inside)
+    return EnteredClosure(**_shown(row), appointments=appointments)
 
 
 @service.operation("DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204)
 def delete_closure(closure_id: int) -> None:
-    """Take a closure back; the time can be booked again."""
+    """Remove a closure, so that its time can be booked again."""
     write(lambda session: commands.reopen_centre(session, bearer.actor(), closure_id, now=now()))
 
 
-def _place(row: ClosureRow) -> tuple[datetime, int]:
+def _sort_key(row: ClosureRow) -> tuple[datetime, int]:
     return row.starts_at, row.id
 
 

@@ -1,4 +1,4 @@
-"""Departments of centres, and the services that they offer."""
+"""Operations on departments and their services."""
 
 from typing import Annotated
 
@@ -18,9 +18,7 @@ from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
 from openslot.requests.deactivate import deactivate_department, deactivate_service
 
-service = Service(
-    "departments", "Departments", "Parts of a centre, and the services that they offer."
-)
+service = Service("departments", "Departments", "Departments of a centre and their services.")
 
 DEPARTMENTS, SERVICES = "/api/v1/departments", "/api/v1/services"
 DEPARTMENT = f"{DEPARTMENTS}/<int:department_id>"
@@ -41,11 +39,11 @@ class Department(Shown):
 
 
 class DepartmentList(Listing[Department]):
-    """Some departments, by name."""
+    """A page of departments, sorted by name."""
 
 
 class DepartmentQuery(Paged):
-    """Which departments."""
+    """Filters for departments."""
 
     q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
@@ -59,13 +57,11 @@ class NewDepartment(DepartmentDetails):
     centre_id: Id
 
 
-DepartmentChange = Partial.of(
-    DepartmentDetails, "DepartmentChange", "What is to change of a department."
-)
+DepartmentChange = Partial.of(DepartmentDetails, "DepartmentChange", "Changes to a department.")
 
 
 class OfferedService(Shown):
-    """A service."""
+    """A service of a department."""
 
     id: int
     department_id: int
@@ -79,11 +75,11 @@ class OfferedService(Shown):
 
 
 class ServiceList(Listing[OfferedService]):
-    """Some services, by name."""
+    """A page of services, sorted by name."""
 
 
 class ServiceQuery(Paged):
-    """Which services."""
+    """Filters for services."""
 
     q: Annotated[str | None, Field(max_length=200, description="Part of the name.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
@@ -98,7 +94,7 @@ class NewService(ServiceDetails):
     department_id: Id
 
 
-ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "What is to change of a service.")
+ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "Changes to a service.")
 
 
 @service.operation(
@@ -111,13 +107,13 @@ ServiceChange = Partial.of(ServiceDetails, "ServiceChange", "What is to change o
 )
 def list_departments(query: DepartmentQuery) -> Listing[Department]:
     """List departments by name."""
-    wanted = text_of(query.q, query.name, DepartmentRow.name)
+    conditions = text_of(query.q, query.name, DepartmentRow.name)
     if query.centre:
-        wanted.append(DepartmentRow.centre_id == query.centre)
+        conditions.append(DepartmentRow.centre_id == query.centre)
     if query.suburb:
-        wanted.append(queries.in_suburb(query.suburb))
+        conditions.append(queries.in_suburb(query.suburb))
     after = read_cursor(query.after, str, int)
-    rows = queries.listed(reader(), DepartmentRow, *wanted, after=after, limit=query.limit + 1)
+    rows = queries.listed(reader(), DepartmentRow, *conditions, after=after, limit=query.limit + 1)
     return page(DepartmentList, rows, query, _department, lambda row: (row.name, row.id))
 
 
@@ -139,14 +135,14 @@ def get_department(department_id: int) -> Department:
     headers={"Location": "The address of the new department."},
 )
 def create_department(body: NewDepartment) -> Answer:
-    """Make a department, by those who run the centre."""
+    """Add a department, as an administrator of the centre."""
     details = DepartmentDetails(**body.model_dump(exclude={"centre_id"}))
-    made = write(
+    department = write(
         lambda session: commands.create_department(
             session, bearer.actor(), body.centre_id, details, now=now()
         )
     )
-    return Answer(_department(made), headers={"Location": f"{DEPARTMENTS}/{made.id}"})
+    return Answer(_department(department), headers={"Location": f"{DEPARTMENTS}/{department.id}"})
 
 
 @service.operation(
@@ -159,11 +155,11 @@ def create_department(body: NewDepartment) -> Answer:
     may_fail=(409,),
 )
 def change_department(department_id: int, body: Partial) -> Department:
-    """Change some of a department, by its staff or those who run the centre."""
+    """Change a department, as its staff or an administrator of the centre."""
 
     def work(session: Session) -> DepartmentRow:
-        known = queries.department(session, department_id)
-        details = merged(DepartmentDetails, known, body)
+        current = queries.department(session, department_id)
+        details = merged(DepartmentDetails, current, body)
         return commands.change_department(
             session, bearer.actor(), department_id, details, now=now()
         )
@@ -175,7 +171,7 @@ def change_department(department_id: int, body: Partial) -> Department:
     "DELETE", DEPARTMENT, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_department(department_id: int) -> None:
-    """Take a department out; refused while its services have appointments to come."""
+    """Deactivate a department; refused while its services have upcoming appointments."""
     write(
         lambda session: deactivate_department(
             session, bearer.actor(), department_id, active=False, now=now()
@@ -193,15 +189,15 @@ def remove_department(department_id: int) -> None:
 )
 def list_services(query: ServiceQuery) -> Listing[OfferedService]:
     """List services by name."""
-    wanted = text_of(query.q, query.name, ServiceRow.name)
+    conditions = text_of(query.q, query.name, ServiceRow.name)
     if query.department:
-        wanted.append(ServiceRow.department_id == query.department)
+        conditions.append(ServiceRow.department_id == query.department)
     if query.centre:
-        wanted.append(queries.of_departments(DepartmentRow.centre_id == query.centre))
+        conditions.append(queries.of_departments(DepartmentRow.centre_id == query.centre))
     if query.suburb:
-        wanted.append(queries.of_departments(queries.in_suburb(query.suburb)))
+        conditions.append(queries.of_departments(queries.in_suburb(query.suburb)))
     after = read_cursor(query.after, str, int)
-    rows = queries.listed(reader(), ServiceRow, *wanted, after=after, limit=query.limit + 1)
+    rows = queries.listed(reader(), ServiceRow, *conditions, after=after, limit=query.limit + 1)
     return page(ServiceList, rows, query, _service, lambda row: (row.name, row.id))
 
 
@@ -223,14 +219,14 @@ def get_service(service_id: int) -> OfferedService:
     headers={"Location": "The address of the new service."},
 )
 def create_service(body: NewService) -> Answer:
-    """Make a service, by the staff of its department or those who run the centre."""
+    """Add a service, as the department's staff or an administrator of the centre."""
     details = ServiceDetails(**body.model_dump(exclude={"department_id"}))
-    made = write(
+    service_row = write(
         lambda session: commands.create_service(
             session, bearer.actor(), body.department_id, details, now=now()
         )
     )
-    return Answer(_service(made), headers={"Location": f"{SERVICES}/{made.id}"})
+    return Answer(_service(service_row), headers={"Location": f"{SERVICES}/{service_row.id}"})
 
 
 @service.operation(
@@ -243,7 +239,7 @@ def create_service(body: NewService) -> Answer:
     may_fail=(409,),
 )
 def change_service(service_id: int, body: Partial) -> OfferedService:
-    """Change some of a service, by the staff of its department or those who run the centre."""
+    """Change a service, as the department's staff or an administrator of the centre."""
 
     def work(session: Session) -> ServiceRow:
         details = merged(ServiceDetails, queries.service(session, service_id), body)
@@ -256,7 +252,7 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
     "DELETE", SERVICE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_service(service_id: int) -> None:
-    """Take a service out; refused while it has appointments to come."""
+    """Deactivate a service; refused while it has upcoming appointments."""
     write(
         lambda session: deactivate_service(
             session, bearer.actor(), service_id, active=False, now=now()

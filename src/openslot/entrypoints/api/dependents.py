@@ -1,4 +1,4 @@
-"""Those whom a patient cares for."""
+"""Operations on the dependents of a patient."""
 
 from typing import Annotated
 from uuid import UUID
@@ -18,39 +18,39 @@ from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.request import now, reader, write
 from openslot.entrypoints.rules import Rule
 
-service = Service("dependents", "Dependents", "Those whom a patient cares for.")
+service = Service("dependents", "Dependents", "People whom a patient cares for and books for.")
 
 PATH = "/api/v1/me/dependents"
 
 
 class Dependent(Shown):
-    """Somebody whom one cares for; `PATCH /api/v1/patients/{id}` changes their details."""
+    """A person you care for; change their details with `PATCH /api/v1/patients/{id}`."""
 
     id: UUID
     name: str
     born: Annotated[str | None, Field(description="A date.")]
     since: AwareDatetime
     invited: Annotated[
-        str | None, Field(description="The address that may take the record over, if one may.")
+        str | None, Field(description="The email address invited to take over the record.")
     ]
 
 
 class DependentList(Listing[Dependent]):
-    """Some of those whom one cares for, by name."""
+    """A page of your dependents, sorted by name."""
 
 
 class NewDependent(DependentDetails):
-    """Somebody whom one cares for from now on."""
+    """A person to add as your dependent."""
 
 
 @service.operation(
     "GET", PATH, scope="patients:read", rule=Rule.OWN, query=Paged, answer=DependentList
 )
 def list_dependents(query: Paged) -> Listing[Dependent]:
-    """List those whom one cares for."""
+    """List your dependents."""
     after = read_cursor(query.after, str, UUID)
-    rows = keyset.sort_after(queries.dependents_of(reader(), _own_id()), _place, after)
-    return page(DependentList, rows, query, lambda one: _shown(*one), _place)
+    rows = keyset.sort_after(queries.dependents_of(reader(), _own_id()), _sort_key, after)
+    return page(DependentList, rows, query, lambda one: _shown(*one), _sort_key)
 
 
 @service.operation(
@@ -64,15 +64,15 @@ def list_dependents(query: Paged) -> Listing[Dependent]:
     headers={"Location": "The address of the new patient."},
 )
 def create_dependent(body: NewDependent) -> Answer:
-    """Add somebody whom one cares for, as a patient; one can book for them at once."""
+    """Add a dependent, who becomes a patient; you can book for them at once."""
     details = DependentDetails(**body.model_dump())
 
     def work(session: Session) -> tuple[PatientRow, Link]:
-        made = dependents.add(session, bearer.actor(), details, now=now())
-        return dependents.one_of(session, bearer.actor(), made.id)
+        patient = dependents.add(session, bearer.actor(), details, now=now())
+        return dependents.one_of(session, bearer.actor(), patient.id)
 
-    made, link = write(work)
-    return Answer(_shown(made, link), headers={"Location": f"/api/v1/patients/{made.id}"})
+    patient, link = write(work)
+    return Answer(_shown(patient, link), headers={"Location": f"/api/v1/patients/{patient.id}"})
 
 
 def _own_id() -> UUID:
@@ -82,8 +82,8 @@ def _own_id() -> UUID:
     return patient_id
 
 
-def _place(one: tuple[PatientRow, Link]) -> tuple[str, UUID]:
-    return one[0].name, one[0].id
+def _sort_key(pair: tuple[PatientRow, Link]) -> tuple[str, UUID]:
+    return pair[0].name, pair[0].id
 
 
 def _shown(row: PatientRow, link: Link) -> Dependent:

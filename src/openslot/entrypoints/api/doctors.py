@@ -1,4 +1,4 @@
-"""The doctor-schedule service, as its users know it: doctors, and appointments of 15 minutes."""
+"""The doctor-schedule service, with its own shapes: doctors and 15-minute appointments."""
 
 import datetime as dt
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.rules import clock_text, parse_clock
 
 service = Service(
-    "doctors", "Doctors", "The doctor-schedule service, on the same diaries as all the rest."
+    "doctors", "Doctors", "The doctor-schedule service, which shares the diaries of this API."
 )
 
 A_DAY, CUTOFF = timedelta(days=1), timedelta(0)
@@ -41,7 +41,7 @@ Period = Annotated[list[Clock], Field(min_length=2, max_length=2)]
 
 
 class DoctorGiven(Given):
-    """A doctor; the hours hold at every location, one appointment at a time."""
+    """A doctor; the hours apply at every location, with one appointment at a time."""
 
     name: Name
     locations: Annotated[tuple[Name, ...], Field(min_length=1, max_length=50)]
@@ -52,14 +52,13 @@ class DoctorGiven(Given):
 
     @field_validator("schedule")
     @classmethod
-    def _weekdays(cls, given: Week) -> Week:
-        unknown = sorted(given.keys() - set(WEEKDAYS))
-        if unknown:
-            raise refuse("Name the days monday, tuesday, and so on.")
-        return given
+    def _weekdays(cls, week: Week) -> Week:
+        if week.keys() - set(WEEKDAYS):
+            raise refuse("Use the names monday to sunday.")
+        return week
 
     def details(self) -> DoctorDetails:
-        """What the command takes."""
+        """Return the doctor as the command expects it."""
         hours = [
             Weekly(WEEKDAYS.index(day), parse_clock(starts), parse_clock(ends), None, None)
             for day, periods in self.schedule.items()
@@ -69,22 +68,22 @@ class DoctorGiven(Given):
 
 
 class DoctorChange(DoctorGiven):
-    """A doctor as reading gives it; ``id`` and ``location_ids`` may be sent back, unchanged."""
+    """A doctor as GET returns it; `id` and `location_ids` may be sent back unchanged."""
 
-    id: Annotated[Id | None, Field(description="That of the address.")] = None
+    id: Annotated[Id | None, Field(description="The id in the address.")] = None
     location_ids: Annotated[
         tuple[Id, ...] | None,
-        Field(description="As the doctor has them now; `locations` say which are to be."),
+        Field(description="The current locations. Use `locations` to change them."),
     ] = None
 
     def check(self, known: doctors.Doctor) -> None:
-        """Invalid where it names another doctor or other locations than these."""
+        """Raise Invalid if the id or the location ids differ from those of ``known``."""
         if self.id not in (None, known.practitioner.id):
-            raise Invalid("This is not the doctor of this address.", field="id")
+            raise Invalid("This id does not match the address.", field="id")
         ids = tuple(centre.id for centre in known.locations)
         if self.location_ids not in (None, ids):
             raise Invalid(
-                "Send these as they are, or leave them out: locations are chosen by their names.",
+                "Send these unchanged or leave them out. Use locations to change the locations.",
                 field="location_ids",
             )
 
@@ -104,19 +103,19 @@ class DoctorList(RootModel[list[Doctor]]):
 
 
 class AppointmentGiven(Given):
-    """An appointment of 15 minutes on the location's clocks."""
+    """A 15-minute appointment, in the local time of the location."""
 
     doctor_id: Id
     location_id: Id
     date: Day
     time: Clock
     patient_id: Annotated[
-        UUID | None, Field(description="Whose appointment it is; without one it is nobody's.")
+        UUID | None, Field(description="The patient; the appointment may have none.")
     ] = None
 
 
 class AppointmentNamed(Given):
-    """An appointment by its doctor and start."""
+    """The doctor and start that identify an appointment."""
 
     doctor_id: Id
     date: Day
@@ -124,7 +123,7 @@ class AppointmentNamed(Given):
 
 
 class DoctorAppointment(Shown):
-    """An appointment on the location's clocks."""
+    """An appointment, in the local time of the location."""
 
     id: UUID
     doctor_id: int
@@ -132,7 +131,7 @@ class DoctorAppointment(Shown):
     date: dt.date
     time: str
     minutes: int
-    patient_id: Annotated[UUID | None, Field(description="Null where none was named.")]
+    patient_id: Annotated[UUID | None, Field(description="Null if it has no patient.")]
 
 
 class DoctorAppointmentList(RootModel[list[DoctorAppointment]]):
@@ -141,8 +140,8 @@ class DoctorAppointmentList(RootModel[list[DoctorAppointment]]):
 
 @service.operation("GET", "/doctors", scope="doctors", rule=Rule.PROGRAMS, answer=DoctorList)
 def list_doctors() -> DoctorList:
-    """List all doctors whose hours are the same wherever they work."""
-    return DoctorList([_doctor(one) for one in doctors.doctors(reader())])
+    """List all doctors who have the same hours at all their locations."""
+    return DoctorList([_doctor(doctor) for doctor in doctors.doctors(reader())])
 
 
 @service.operation(
@@ -155,13 +154,13 @@ def list_doctors() -> DoctorList:
     status=201,
 )
 def create_doctor(body: DoctorGiven) -> Answer:
-    """Make a doctor; addresses that are not known yet become centres."""
-    made = write(
+    """Add a doctor; a centre is added for each unknown location."""
+    doctor = write(
         lambda session: doctors.open_doctor(
             session, bearer.actor(), body.details(), zone=settings().time_zone, now=now()
         )
     )
-    return Answer(_doctor(made), headers={"Location": f"/doctors/{made.practitioner.id}"})
+    return Answer(_doctor(doctor), headers={"Location": f"/doctors/{doctor.practitioner.id}"})
 
 
 @service.operation(
@@ -182,7 +181,7 @@ def get_doctor(doctor_id: int) -> Doctor:
     may_fail=(409,),
 )
 def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
-    """Put other details in the place of a doctor's; what reading gives can be sent as it is."""
+    """Replace a doctor's details; what GET returns can be sent back."""
 
     def work(session: Session) -> doctors.Doctor:
         body.check(doctors.doctor(session, doctor_id))
@@ -207,7 +206,7 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     may_fail=(409,),
 )
 def remove_doctor(doctor_id: int) -> None:
-    """Take a doctor out; refused while there are appointments to come."""
+    """Deactivate a doctor; refused while they have upcoming appointments."""
     write(
         lambda session: deactivate_practitioner(
             session, bearer.actor(), doctor_id, active=False, now=now()
@@ -226,15 +225,15 @@ def remove_doctor(doctor_id: int) -> None:
     may_fail=(404,),
 )
 def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
-    """Book 15 minutes with a doctor; no patient is needed, one may be given."""
+    """Book 15 minutes with a doctor; the patient is optional."""
 
     def work(session: Session) -> Appointment:
-        place = doctors.schedule_at(session, body.doctor_id, body.location_id)
-        start = _instant(body.date, body.time, place.zone)
-        booking_request = BookingRequest(place.schedule_id, start, MINUTES, body.patient_id)
-        made = referrals.book(session, bearer.actor(), booking_request, now=now())
+        schedule = doctors.schedule_at(session, body.doctor_id, body.location_id)
+        start = _instant(body.date, body.time, schedule.zone)
+        booking_request = BookingRequest(schedule.schedule_id, start, MINUTES, body.patient_id)
+        booked = referrals.book(session, bearer.actor(), booking_request, now=now())
         session.flush()
-        return booking.appointment_for(session, bearer.actor(), made.id)[0]
+        return booking.appointment_for(session, bearer.actor(), booked.id)[0]
 
     return _appointment(write(work))
 
@@ -247,16 +246,16 @@ def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
     answer=DoctorAppointmentList,
 )
 def list_appointments(doctor_id: int) -> DoctorAppointmentList:
-    """List a doctor's appointments that stand, wherever they were booked."""
+    """List a doctor's appointments that are not cancelled, however they were booked."""
     doctors.doctor(reader(), doctor_id)
-    found = appointments_for(
+    booked = appointments_for(
         reader(),
         bearer.actor(),
         appointments.of_practitioner(doctor_id),
         appointments.live_or_done(),
         now=now(),
     )
-    return DoctorAppointmentList([_appointment(one) for one in found])
+    return DoctorAppointmentList([_appointment(appointment) for appointment in booked])
 
 
 @service.operation(
@@ -272,7 +271,7 @@ def cancel_appointment(body: AppointmentNamed) -> None:
     """Cancel an appointment; its time is free at once."""
 
     def work(session: Session) -> None:
-        appointment = _named(session, body)
+        appointment = _appointment_at(session, body)
         booking.change_status(
             session,
             bearer.actor(),
@@ -285,12 +284,12 @@ def cancel_appointment(body: AppointmentNamed) -> None:
     write(work)
 
 
-def _named(session: Session, body: AppointmentNamed) -> Appointment:
-    """The doctor's appointment that starts then, on the clocks of where it is."""
+def _appointment_at(session: Session, body: AppointmentNamed) -> Appointment:
+    """Return the appointment by its start in the centre's local time, or raise NotFound."""
     day_before, day_after = (
-        datetime.combine(body.date, dt.time(0), UTC) + way * A_DAY for way in (-1, 2)
+        datetime.combine(body.date, dt.time(0), UTC) + days * A_DAY for days in (-1, 2)
     )
-    near = appointments_for(
+    nearby = appointments_for(
         session,
         bearer.actor(),
         appointments.of_practitioner(body.doctor_id),
@@ -298,7 +297,7 @@ def _named(session: Session, body: AppointmentNamed) -> Appointment:
         appointments.between(day_before, day_after),
         now=now(),
     )
-    for appointment in near:
+    for appointment in nearby:
         local = appointment.starts_at.astimezone(appointment.zone)
         if (local.date(), f"{local:%H:%M}") == (body.date, body.time):
             return appointment
@@ -306,13 +305,13 @@ def _named(session: Session, body: AppointmentNamed) -> Appointment:
 
 
 def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
-    """When the location's clocks show this, the first time if they do so twice."""
+    """Return the instant of a local time; the first one if the clocks go back over it."""
     minutes = parse_clock(clock)
-    wall = datetime.combine(day, dt.time(minutes // 60 % 24, minutes % 60))
-    found = wall.replace(tzinfo=zone).astimezone(UTC)
-    if minutes == END_OF_DAY or found.astimezone(zone).replace(tzinfo=None) != wall:
-        raise Invalid("Clocks there do not show this time on that day.", field="time")
-    return found
+    local = datetime.combine(day, dt.time(minutes // 60 % 24, minutes % 60))
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    if minutes == END_OF_DAY or instant.astimezone(zone).replace(tzinfo=None) != local:
+        raise Invalid("This time does not exist on that day.", field="time")
+    return instant
 
 
 def _appointment(appointment: Appointment) -> DoctorAppointment:
@@ -329,15 +328,15 @@ def _appointment(appointment: Appointment) -> DoctorAppointment:
     )
 
 
-def _doctor(one: doctors.Doctor) -> Doctor:
+def _doctor(doctor: doctors.Doctor) -> Doctor:
     week: Week = {}
-    for period in one.hours:
+    for period in doctor.hours:
         day = week.setdefault(WEEKDAYS[period.weekday], [])
         day.append([clock_text(period.starts), clock_text(period.ends)])
     return Doctor(
-        id=one.practitioner.id,
-        name=one.practitioner.name,
-        locations=[centre.address or centre.name for centre in one.locations],
-        location_ids=[centre.id for centre in one.locations],
+        id=doctor.practitioner.id,
+        name=doctor.practitioner.name,
+        locations=[centre.address or centre.name for centre in doctor.locations],
+        location_ids=[centre.id for centre in doctor.locations],
         schedule=week,
     )

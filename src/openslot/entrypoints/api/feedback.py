@@ -1,4 +1,4 @@
-"""Ratings of practitioners and centres, and what an account keeps at hand."""
+"""Operations on ratings and favourites."""
 
 from typing import Annotated, cast
 
@@ -15,7 +15,7 @@ from openslot.feedback import commands, queries
 from openslot.feedback.queries import FavouriteKind, RatedKind
 from openslot.feedback.rules import keeper
 
-service = Service("feedback", "Ratings and favourites", "What patients say, and keep at hand.")
+service = Service("feedback", "Ratings and favourites", "Ratings by patients, and your favourites.")
 
 RATING = "/api/v1/<any(practitioners, centres):kind>/<int:subject_id>/rating"
 FAVOURITES = "/api/v1/favourites"
@@ -23,21 +23,21 @@ FAVOURITE = f"{FAVOURITES}/<any(practitioner, centre, department):kind>/<int:sub
 
 
 class Rating(Shown):
-    """One's own stars, and the average of all."""
+    """Your rating, and the average of all ratings."""
 
-    own: Annotated[int | None, Field(description="1 to 5; null without any, and for keys.")]
+    own: Annotated[int | None, Field(description="1 to 5; null if you gave none, and for keys.")]
     average: float | None
-    count: Annotated[int, Field(description="How many patients gave stars.")]
+    count: Annotated[int, Field(description="Number of patients who gave a rating.")]
 
 
 class Stars(Given):
-    """Stars, which take the place of those given before."""
+    """A rating, which replaces your earlier one."""
 
     stars: Annotated[int, Field(ge=1, le=5)]
 
 
 class Favourite(Shown):
-    """Something kept at hand."""
+    """A favourite practitioner, centre or department."""
 
     kind: FavouriteKind
     id: int
@@ -47,12 +47,12 @@ class Favourite(Shown):
 
 
 class FavouriteList(Listing[Favourite]):
-    """All that is kept at hand, by kind and name."""
+    """All your favourites, sorted by kind and name."""
 
 
 @service.operation("GET", RATING, scope="directory:read", rule=Rule.PUBLIC, answer=Rating)
 def get_rating(kind: str, subject_id: int) -> Rating:
-    """Read the average, and one's own rating."""
+    """Read the average rating, and your own."""
     rated = _rated(kind)
     if rated == "practitioner":
         directory.practitioner(reader(), subject_id)
@@ -65,7 +65,7 @@ def get_rating(kind: str, subject_id: int) -> Rating:
     "PUT", RATING, scope="care:write", rule=Rule.OWN, body=Stars, answer=Rating, may_fail=(409,)
 )
 def put_rating(kind: str, subject_id: int, body: Stars) -> Rating:
-    """Give stars, as a patient."""
+    """Rate a practitioner or centre, as a patient."""
     rated = _rated(kind)
     write(
         lambda session: commands.rate(
@@ -77,7 +77,7 @@ def put_rating(kind: str, subject_id: int, body: Stars) -> Rating:
 
 @service.operation("DELETE", RATING, scope="care:write", rule=Rule.OWN, status=204)
 def delete_rating(kind: str, subject_id: int) -> None:
-    """Take one's stars back; nothing happens where there are none."""
+    """Withdraw your rating, if you gave one."""
     write(
         lambda session: commands.withdraw(
             session, bearer.actor(), _rated(kind), subject_id, now=now()
@@ -87,22 +87,22 @@ def delete_rating(kind: str, subject_id: int) -> None:
 
 @service.operation("GET", FAVOURITES, scope="care:read", rule=Rule.OWN, answer=FavouriteList)
 def list_favourites() -> FavouriteList:
-    """List what one's account keeps at hand."""
+    """List your favourites."""
     return FavouriteList(items=_favourites(), next=None)
 
 
 @service.operation("GET", FAVOURITE, scope="care:read", rule=Rule.OWN, answer=Favourite)
 def get_favourite(kind: FavouriteKind, subject_id: int) -> Favourite:
-    """Read a favourite; 404 for what is none."""
-    for one in _favourites():
-        if (one.kind, one.id) == (kind, subject_id):
-            return one
+    """Read a favourite; 404 if it is not one."""
+    for favourite in _favourites():
+        if (favourite.kind, favourite.id) == (kind, subject_id):
+            return favourite
     raise NotFound
 
 
 @service.operation("PUT", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204, may_fail=(409,))
 def put_favourite(kind: FavouriteKind, subject_id: int) -> None:
-    """Keep something at hand; once more changes nothing."""
+    """Add a favourite; adding it again changes nothing."""
     write(
         lambda session: commands.add_favourite(session, bearer.actor(), kind, subject_id, now=now())
     )
@@ -110,13 +110,13 @@ def put_favourite(kind: FavouriteKind, subject_id: int) -> None:
 
 @service.operation("DELETE", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204)
 def delete_favourite(kind: FavouriteKind, subject_id: int) -> None:
-    """Keep it at hand no longer; nothing happens where it was not."""
+    """Remove a favourite, if it is one."""
     write(lambda session: commands.remove_favourite(session, bearer.actor(), kind, subject_id))
 
 
 def _favourites() -> list[Favourite]:
-    found = queries.liked(reader(), keeper(bearer.actor()))
-    return [Favourite(**one._asdict()) for one in found]
+    rows = queries.liked(reader(), keeper(bearer.actor()))
+    return [Favourite(**row._asdict()) for row in rows]
 
 
 def _rated(plural: str) -> RatedKind:

@@ -1,4 +1,4 @@
-"""Histories through the API, as one list, and who read them; records/access.py has the rule."""
+"""Operations that read health records; records/access.py has the access rule."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,17 +25,17 @@ from openslot.records.queries import Look, Opened, Record
 from openslot.referrals.queries import Letter
 from openslot.referrals.rules import State
 
-service = Service("history", "Histories", "What was recorded of patients, and who read it.")
+service = Service("history", "Histories", "Health records of patients, and who read them.")
 
 PATIENT = "/api/v1/patients/<uuid:patient_id>"
 HISTORY = f"{PATIENT}/history"
 READS = f"{HISTORY}/reads"
 
-At = Annotated[AwareDatetime, Field(description="What the history is ordered by.")]
+At = Annotated[AwareDatetime, Field(description="The instant by which the list is sorted.")]
 
 
 class HistoryKind(StrEnum):
-    """What a history holds."""
+    """A kind of entry in a health record."""
 
     NOTE = "note"
     PRESCRIPTION = "prescription"
@@ -55,7 +55,10 @@ _LISTS = {
 
 
 class HistoryEntry(Shown):
-    """A note or a prescription; nothing is ever changed, a correction names what it corrects."""
+    """A note or a prescription.
+
+    Entries never change; `corrects` and `corrected_by` link a correction to the entry it replaces.
+    """
 
     id: UUID
     kind: Literal[EntryKind.NOTE, EntryKind.PRESCRIPTION]
@@ -72,7 +75,7 @@ class HistoryEntry(Shown):
 
 
 class HistoryAppointment(Shown):
-    """An appointment, wherever it was or will be."""
+    """An appointment at any centre."""
 
     id: UUID
     kind: Literal["appointment"] = "appointment"
@@ -87,7 +90,7 @@ class HistoryAppointment(Shown):
 
 
 class HistoryReferral(Shown):
-    """A referral; its letter is read with `GET /api/v1/referrals/{id}` by those concerned."""
+    """A referral without its text; read that with `GET /api/v1/referrals/{id}`."""
 
     id: UUID
     kind: Literal["referral"] = "referral"
@@ -101,7 +104,7 @@ class HistoryReferral(Shown):
 
 
 class HistoryEmergency(Shown):
-    """Somebody opened the history in an emergency, and why."""
+    """An emergency access to the health record, with its reason."""
 
     id: UUID
     kind: Literal["emergency"] = "emergency"
@@ -119,17 +122,17 @@ HistoryItem = Annotated[
 
 
 class HistoryList(Listing[HistoryItem]):
-    """Some of a history, the newest first."""
+    """A page of a health record, newest first."""
 
 
 class HistoryQuery(Paged):
-    """Which part of a history."""
+    """Filters for a health record."""
 
     kind: HistoryKind | None = None
 
 
 class HistoryRead(Shown):
-    """Somebody looked into the history, or read a letter of it."""
+    """An access event: a person read the health record, or a referral in it."""
 
     at: AwareDatetime
     what: Literal["history", "emergency-access", "referral"]
@@ -140,7 +143,7 @@ class HistoryRead(Shown):
 
 
 class HistoryReadList(Listing[HistoryRead]):
-    """Some reads, the newest first."""
+    """A page of access events, newest first."""
 
 
 @service.operation(
@@ -152,33 +155,34 @@ class HistoryReadList(Listing[HistoryRead]):
     answer=HistoryList,
 )
 def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
-    """Read a history, newest first: notes, medication, appointments, referrals, emergency accesses.
+    """Read a health record, newest first.
 
-    Every read is written down, and so is every refusal. Keys of programs read no histories.
+    It lists notes, prescriptions, appointments, referrals and emergency accesses. Every read and
+    every refusal is audited. API keys cannot read health records.
     """
     cursor = read_cursor(query.after, Place.read)
-    why = write(
+    granted = write(
         lambda session: access.open_history(
             session, bearer.actor(), patient_id, now=now(), access_days=access_days()
         )
     )
-    if why is None:
+    if granted is None:
         raise NotFound
-    found = timeline(
+    entries = timeline(
         reader(),
         patient_id,
         kind=_LISTS[query.kind],
         after=cursor[0] if cursor else None,
         size=query.limit + 1,
     )
-    return page(HistoryList, found.items, query, _item, lambda item: [Place(*item[:3])])
+    return page(HistoryList, entries.items, query, _item, lambda item: [Place(*item[:3])])
 
 
 @service.operation(
     "GET", READS, scope="records:read", rule=Rule.CONFIDENTIAL, query=Paged, answer=HistoryReadList
 )
 def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
-    """List who else read one's own history, or that of somebody one cares for."""
+    """List who else read your health record, or that of your dependent."""
     after = read_cursor(query.after, instant, UUID)
     actor = bearer.actor()
     if actor.account_id is None or not actor.acts_for(patient_id):
@@ -190,24 +194,24 @@ def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
         after=after,
         limit=query.limit + 1,
     )
-    return page(HistoryReadList, rows, query, _look, lambda one: (one.event.at, one.event.id))
+    return page(HistoryReadList, rows, query, _read, lambda row: (row.event.at, row.event.id))
 
 
 def check_may_read(patient_id: UUID) -> None:
-    """Go on for who may read the history; a refusal is written down."""
+    """Raise NotFound unless the caller may read the health record; a refusal is audited."""
     actor = bearer.actor()
     if not access.may_read(reader(), actor, patient_id, now=now(), access_days=access_days()):
         refuse(patient_id)
 
 
 def refuse(patient_id: UUID) -> NoReturn:
-    """Write down that a history was asked for in vain, and say that there is nothing."""
+    """Audit a refused read of a health record, and raise NotFound."""
     write(lambda session: access.note_refusal(session, bearer.actor(), patient_id, now=now()))
     raise NotFound
 
 
 def access_days() -> int:
-    """After how many days access by an appointment ends."""
+    """Return the number of days after an appointment for which it gives access."""
     return settings().history_access_days
 
 
@@ -224,7 +228,7 @@ def _item(item: Item) -> Shown:
 
 
 def entry_shown(record: Record) -> HistoryEntry:
-    """A note or a prescription."""
+    """Return a note or a prescription in the API's shape."""
     row = record.entry
     return HistoryEntry(
         id=row.id,
@@ -243,54 +247,56 @@ def entry_shown(record: Record) -> HistoryEntry:
 
 
 def _appointment(appointment: Appointment) -> HistoryAppointment:
-    row, zone = appointment, appointment.zone
+    zone = appointment.zone
     return HistoryAppointment(
-        id=row.id,
-        at=row.starts_at,
+        id=appointment.id,
+        at=appointment.starts_at,
         practitioner=practitioner_ref(appointment.practitioner),
         service=appointment.service.name if appointment.service else None,
         centre=appointment.centre.name,
-        start=row.starts_at.astimezone(zone),
-        end=row.ends_at.astimezone(zone),
+        start=appointment.starts_at.astimezone(zone),
+        end=appointment.ends_at.astimezone(zone),
         status=appointment.status,
-        reason=row.reason,
+        reason=appointment.reason,
     )
 
 
-def _referral(at: datetime, letter: Letter) -> HistoryReferral:
-    row = letter.referral
+def _referral(at: datetime, referral: Letter) -> HistoryReferral:
+    row = referral.referral
     return HistoryReferral(
         id=row.id,
         at=at,
-        gp=practitioner_ref(letter.gp),
-        practitioner=practitioner_ref(letter.addressee),
+        gp=practitioner_ref(referral.gp),
+        practitioner=practitioner_ref(referral.addressee),
         expertise=row.expertise,
-        status=letter.state(now()),
+        status=referral.state(now()),
         sent=row.sent_at,
         expires=row.expires_at,
     )
 
 
-def _emergency(opened: Opened) -> HistoryEmergency:
-    row = opened.access
+def _emergency(emergency: Opened) -> HistoryEmergency:
+    row = emergency.access
     return HistoryEmergency(
         id=row.id,
         at=row.starts_at,
-        practitioner=practitioner_ref(opened.practitioner),
+        practitioner=practitioner_ref(emergency.practitioner),
         reason=row.reason,
         start=row.starts_at,
         end=row.ends_at,
     )
 
 
-def _look(look: Look) -> HistoryRead:
+def _read(access_event: Look) -> HistoryRead:
     return HistoryRead.model_validate(
         {
-            "at": look.event.at,
-            "what": exports.WHAT[look.event.action],
-            "how": look.how,
-            "name": look.name,
-            "profession": look.practitioner.profession if look.practitioner else None,
-            "reason": look.reason,
+            "at": access_event.event.at,
+            "what": exports.WHAT[access_event.event.action],
+            "how": access_event.how,
+            "name": access_event.name,
+            "profession": access_event.practitioner.profession
+            if access_event.practitioner
+            else None,
+            "reason": access_event.reason,
         }
     )

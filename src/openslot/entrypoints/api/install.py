@@ -1,4 +1,4 @@
-"""Wires the API into the app: its operations, how its failures look, its documentation."""
+"""Registers the API in the app: operations, error handling and documentation."""
 
 import re
 from dataclasses import replace
@@ -79,7 +79,7 @@ pages = Blueprint("api", __name__, template_folder="templates")
 
 
 def install(app: Flask) -> None:
-    """Register all operations; after the pages, whose error handling this adds to."""
+    """Register all operations; call it after the pages, as it adds to their error handling."""
     for service in SERVICES:
         app.register_blueprint(service.pages)
         app.extensions["csrf"].exempt(service.pages)
@@ -90,14 +90,14 @@ def install(app: Flask) -> None:
 @pages.get("/api/v1/openapi.json")
 @opened(Rule.PUBLIC)
 def openapi() -> ResponseReturnValue:
-    """The OpenAPI document."""
+    """Return the OpenAPI document."""
     return jsonify(_document())
 
 
 @pages.get("/api/docs")
 @opened(Rule.PUBLIC)
 def docs() -> ResponseReturnValue:
-    """The same document for people."""
+    """Show the OpenAPI document as a page."""
     return render_template("api/docs.html", api=_document())
 
 
@@ -107,12 +107,12 @@ def _document() -> dict[str, Any]:
 
 @cache
 def _for_any_server() -> dict[str, Any]:
-    """Made once, as it takes a quarter of a second and anybody may ask for it."""
+    """Return the document without an address; cached, as making it takes a quarter of a second."""
     return document(SERVICES, "")
 
 
 def _is_ours() -> bool:
-    """Whether this request was meant for the API, also where no operation answers it."""
+    """Return whether this request is for the API, even if no operation matches it."""
     view = current_app.view_functions.get(request.endpoint or "")
     if isinstance(getattr(view, "operation", None), Operation):
         return True
@@ -122,18 +122,18 @@ def _is_ours() -> bool:
 
 
 def _is_program() -> bool:
-    """Whether a program sent this, rather than a browser: appointments have pages near by."""
+    """Return whether a program sent this, and not a browser: pages use similar addresses."""
     accepted = request.accept_mimetypes
     wants_page = accepted["text/html"] > accepted["application/json"]
     return "Authorization" in request.headers or not (request.endpoint or wants_page)
 
 
 def show_problem(problem: Problem) -> Response:
-    """An RFC 9457 problem; a taken slot names the nearest that are free."""
+    """Return an RFC 9457 problem; for a taken slot, it lists the nearest free ones."""
     more: dict[str, Any] = {}
     if isinstance(problem.cause, SlotTaken):
         more["alternatives"] = _alternatives(problem.cause)
-    response = jsonify(as_json(_in_our_words(problem), **more))
+    response = jsonify(as_json(_with_api_names(problem), **more))
     response.status_code = problem.status
     response.content_type = "application/problem+json"
     response.headers.extend(bearer.challenge(problem.cause))
@@ -141,7 +141,7 @@ def show_problem(problem: Problem) -> Response:
 
 
 def _alternatives(taken: SlotTaken) -> list[dict[str, Any]]:
-    """The nearest free times, as much of a slot as is known where the time was refused."""
+    """Return the nearest free times in the API's shape."""
     return [
         Alternative(
             schedule=taken.schedule_id, start=start, end=start + timedelta(minutes=taken.minutes)
@@ -150,12 +150,12 @@ def _alternatives(taken: SlotTaken) -> list[dict[str, Any]]:
     ]
 
 
-def _in_our_words(problem: Problem) -> Problem:
-    """The problem with the names that its operation gives to the fields to blame."""
+def _with_api_names(problem: Problem) -> Problem:
+    """Return the problem with its fields under the names that the operation uses."""
     view = current_app.view_functions.get(request.endpoint or "")
     operation = getattr(view, "operation", None)
     if not isinstance(operation, Operation) or not problem.fields:
         return problem
     fields = tuple(named(problem.fields, operation, names_sent()))
-    said = problem.sentence if fields else problem.fields[0][1]
-    return replace(problem, sentence=said, fields=fields)
+    sentence = problem.sentence if fields else problem.fields[0][1]
+    return replace(problem, sentence=sentence, fields=fields)

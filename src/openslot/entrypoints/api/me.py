@@ -1,4 +1,4 @@
-"""One's own account, and the keys of programs."""
+"""Operations on the caller's own account, and on API keys."""
 
 import uuid
 from datetime import timedelta
@@ -28,14 +28,14 @@ from openslot.identity.models import ApiKey, Role
 from openslot.identity.own import prove
 from openslot.offers.leaving import delete_own_account
 
-service = Service("me", "Own account", "Who the token stands for.")
-key_service = Service("keys", "Keys", "What trusted programs prove themselves with.")
+service = Service("me", "Own account", "The account that the token belongs to.")
+key_service = Service("keys", "Keys", "API keys of trusted programs.")
 
 KEYS = "/api/v1/keys"
 
 
 class Account(Shown):
-    """The account that a token acts for, and whom it stands for."""
+    """An account, and the patient, practitioner, centre or department that it belongs to."""
 
     id: UUID
     email: str
@@ -50,17 +50,17 @@ class Account(Shown):
     department: int | None
 
 
-AccountChange = Partial.of(AccountDetails, "AccountChange", "What is to change of the account.")
+AccountChange = Partial.of(AccountDetails, "AccountChange", "Changes to the account.")
 
 
 class Proof(Given):
-    """The password of the account, as before all that cannot be undone."""
+    """The password of the account, to confirm an action that cannot be undone."""
 
     password: Secret
 
 
 class Key(Shown):
-    """A key; its text is shown only when it is made."""
+    """An API key; the key itself is shown only when it is created."""
 
     id: UUID
     name: str
@@ -70,7 +70,7 @@ class Key(Shown):
 
 
 class NewKey(Given):
-    """A key for a program."""
+    """An API key to create."""
 
     name: Line
     scopes: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
@@ -78,18 +78,18 @@ class NewKey(Given):
 
 
 class MadeKey(Key):
-    """A new key with its text, which is shown this once."""
+    """A new API key, with the key itself, which is not shown again."""
 
     key: str
 
 
 class KeyList(Listing[Key]):
-    """All keys that work."""
+    """All active keys."""
 
 
 @service.operation("GET", "/api/v1/me", scope="account:read", rule=Rule.OWN, answer=Account)
 def get_me() -> Account:
-    """Read who the token stands for; a key stands for nobody."""
+    """Read your account; an API key has none."""
     return _shown(_account())
 
 
@@ -97,9 +97,9 @@ def get_me() -> Account:
     "PATCH", "/api/v1/me", scope="account:write", rule=Rule.OWN, body=AccountChange, answer=Account
 )
 def change_me(body: Partial) -> Account:
-    """Change one's own name or time zone; a patient's record bears the same.
+    """Change your name or time zone; for patients, this also changes their details.
 
-    The name of a practitioner is the one in the directory, which administrators keep.
+    Administrators change the name of a practitioner, in the directory.
     """
     account = _account()
     return _shown(write(lambda session: _change(session, bearer.actor(), account, body)))
@@ -124,9 +124,9 @@ def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) 
     may_fail=(409,),
 )
 def delete_me(body: Proof) -> None:
-    """Delete one's own account, as a patient; appointments to come are cancelled, records are kept.
+    """Delete your account, as a patient; upcoming appointments are cancelled, records are kept.
 
-    The password is asked for again; after some wrong ones the account has to wait, as on the
+    Send your password to confirm. After several wrong passwords the account has to wait, as on the
     sign-in page.
     """
     account, actor = _account(), bearer.actor()
@@ -147,7 +147,7 @@ def delete_me(body: Proof) -> None:
 
 @key_service.operation("GET", KEYS, scope="manage", rule=Rule.PROGRAMS, answer=KeyList)
 def list_keys() -> KeyList:
-    """List the keys that work, the newest first."""
+    """List the active keys, newest first."""
     may_run_network(bearer.actor())
     return KeyList(items=[_key(row) for row in queries.keys(reader())], next=None)
 
@@ -163,10 +163,10 @@ def list_keys() -> KeyList:
     secret=True,
 )
 def create_key(body: NewKey) -> MadeKey:
-    """Make a key; it may do no more, from nowhere else, than the key that makes it."""
+    """Create a key; its scopes and networks may not exceed those of the key that creates it."""
     may_run_network(bearer.actor())
-    maker = bearer.caller()
-    keys.check_hands_on(maker.scopes, maker.networks, body.scopes, body.networks)
+    creator = bearer.caller()
+    keys.check_hands_on(creator.scopes, creator.networks, body.scopes, body.networks)
     row, text = write(
         lambda session: keys.create_key(
             session, body.name, body.scopes, body.networks, by=bearer.actor().origin, now=now()
@@ -179,7 +179,7 @@ def create_key(body: NewKey) -> MadeKey:
     "DELETE", f"{KEYS}/<uuid:key_id>", scope="manage", rule=Rule.PROGRAMS, status=204
 )
 def revoke_key(key_id: uuid.UUID) -> None:
-    """End a key for good."""
+    """Revoke a key for good."""
     may_run_network(bearer.actor())
     write(lambda session: keys.revoke_key(session, key_id, by=bearer.actor().origin, now=now()))
 
@@ -188,7 +188,7 @@ def _account() -> AccountRow:
     account_id = bearer.actor().account_id
     account = queries.by_id(reader(), account_id) if account_id else None
     if account is None:
-        raise Forbidden("A key stands for no account. Sign in for somebody.")
+        raise Forbidden("A key has no account. Use an access token.")
     return account
 
 
@@ -214,6 +214,6 @@ def _key(row: ApiKey) -> Key:
         id=row.id,
         name=row.name,
         scopes=row.scopes.split(),
-        networks=[one for one in row.networks.split(",") if one],
+        networks=[network for network in row.networks.split(",") if network],
         created=row.created_at,
     )

@@ -1,7 +1,7 @@
-"""What the API calls the fields that commands blame.
+"""Translates the field names of commands into those of the API.
 
-Commands name their own fields. A program has sent other names, or none at all, and is told those
-of its own operation: its parameters, the fields of its body, its headers.
+Errors name the fields of a command. Programs know other names: the parameters, body fields and
+headers of the operation that they called.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ SAID_AS: Mapping[str, tuple[str, ...]] = {
     "starts_from": ("from",),
     "starts_until": ("to",),
 }
-"""What is said in the place of a command's name where the operation does not know it itself."""
+"""API names for a command's field, used if the operation does not have the field itself."""
 
 HEADERS = frozenset({"If-Match", "Idempotency-Key"})
 
@@ -34,31 +34,31 @@ HEADERS = frozenset({"If-Match", "Idempotency-Key"})
 def named(
     fields: Iterable[tuple[str, str]], operation: Operation, sent: Collection[str]
 ) -> Sequence[tuple[str, str]]:
-    """The fields, with their sentences, under the names of the operation.
+    """Return the fields, with their sentences, under the names of the operation.
 
-    ``sent`` are the names in the request. What stands for several is said of those that were
-    sent; of all where none was. What the operation has no name for is left out: the sentence
-    stands in the problem anyway.
+    ``sent`` are the names in the request. If a field has several API names, those that were sent
+    are returned, or all if none was. A field without an API name is left out: the problem still
+    has its sentence.
     """
     known = names_of(operation) | set(sent) | HEADERS
-    found = [
+    renamed = [
         (name, sentence) for field, sentence in fields for name in _names(field, known, set(sent))
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(renamed))
 
 
 def _names(field: str, known: Collection[str], sent: Collection[str]) -> Sequence[str]:
     first, _, rest = field.partition(".")
     if first in known:
         return (field,)
-    said = [name for name in SAID_AS.get(first, ()) if name in known]
-    blamed = [name for name in said if name in sent] or said
-    return [f"{name}.{rest}" if rest else name for name in blamed]
+    candidates = [name for name in SAID_AS.get(first, ()) if name in known]
+    names = [name for name in candidates if name in sent] or candidates
+    return [f"{name}.{rest}" if rest else name for name in names]
 
 
 def names_of(operation: Operation) -> frozenset[str]:
-    """Everything that a request can name: parameters and the fields of the body."""
-    shapes = [one for one in (operation.query, operation.body) if one is not None]
+    """Return all names that a request can use: parameters and body fields."""
+    shapes = [shape for shape in (operation.query, operation.body) if shape is not None]
     return frozenset(name for shape in shapes for name in _fields(shape))
 
 

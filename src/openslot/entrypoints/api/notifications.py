@@ -1,4 +1,4 @@
-"""Which mail an account wants, and the address of its calendar."""
+"""Operations on mail preferences and the calendar address of an account."""
 
 from typing import Annotated
 from uuid import UUID
@@ -15,13 +15,15 @@ from openslot.identity.models import Role
 from openslot.notifications import feeds, preferences
 from openslot.notifications.preferences import KINDS, Kind
 
-service = Service("notifications", "Mail and calendar", "What one is written, and subscribes to.")
+service = Service(
+    "notifications", "Mail and calendar", "Mail preferences and calendar subscription."
+)
 
 MAIL, CALENDAR = "/api/v1/me/mail", "/api/v1/me/calendar"
 
 
 class MailChoice(Shown):
-    """Which mail one wants; null for what one's role is never written."""
+    """Your mail preferences; null for kinds that your role never receives."""
 
     appointments: bool | None
     reminders: bool | None
@@ -31,7 +33,7 @@ class MailChoice(Shown):
 
 
 class MailChange(Given):
-    """What is to change; what is left out stays."""
+    """Changes to mail preferences; fields that are left out stay as they are."""
 
     appointments: bool | None = None
     reminders: bool | None = None
@@ -41,20 +43,20 @@ class MailChange(Given):
 
 
 class Calendar(Shown):
-    """Since when one's calendar has an address."""
+    """The date on which your calendar address was made."""
 
     made: AwareDatetime
 
 
 class CalendarAddress(Shown):
-    """The address for calendar programs, which is shown this once; whoever has it can read."""
+    """A private calendar address, shown once; anyone who has it can read the calendar."""
 
-    address: Annotated[str, Field(description="An .ics file that is always up to date.")]
+    address: Annotated[str, Field(description="Address of an .ics file, always up to date.")]
 
 
 @service.operation("GET", MAIL, scope="account:read", rule=Rule.OWN, answer=MailChoice)
 def get_mail() -> MailChoice:
-    """Read which mail one wants."""
+    """Read your mail preferences."""
     return _choice()
 
 
@@ -62,11 +64,11 @@ def get_mail() -> MailChoice:
     "PATCH", MAIL, scope="account:write", rule=Rule.OWN, body=MailChange, answer=MailChoice
 )
 def change_mail(body: MailChange) -> MailChoice:
-    """Choose which mail one wants. What is about the account itself is always sent."""
+    """Change your mail preferences. Mail about the account itself is always sent."""
     account_id, chosen = _account_id(), body.model_dump(exclude_none=True)
     for name in chosen:
         if Kind(name) not in _kinds():
-            raise Invalid("Your role is written no mail of this kind.", field=name)
+            raise Invalid("Your role does not receive this kind of mail.", field=name)
     choices = {Kind(name): on for name, on in chosen.items()}
     origin = bearer.actor().origin
     write(lambda session: preferences.choose(session, account_id, choices, by=origin, now=now()))
@@ -77,7 +79,7 @@ def change_mail(body: MailChange) -> MailChoice:
     "GET", CALENDAR, scope="appointments:read", rule=Rule.OWN, answer=Calendar, may_fail=(404,)
 )
 def get_calendar() -> Calendar:
-    """Read whether one's calendar has an address; 404 where it has none."""
+    """Read when your calendar address was made; 404 if there is none."""
     feed = feeds.feed_of(reader(), _owner_id())
     if feed is None:
         raise NotFound
@@ -94,7 +96,7 @@ def get_calendar() -> Calendar:
     secret=True,
 )
 def create_calendar() -> CalendarAddress:
-    """Make an address for one's calendar; the one before no longer works."""
+    """Create an address for your calendar; the previous one stops working."""
     bearer.demand("appointments:read")
     account_id, origin = _owner_id(), bearer.actor().origin
     token = write(lambda session: feeds.make_feed(session, account_id, by=origin, now=now()))
@@ -103,7 +105,7 @@ def create_calendar() -> CalendarAddress:
 
 @service.operation("DELETE", CALENDAR, scope="account:write", rule=Rule.OWN, status=204)
 def delete_calendar() -> None:
-    """Switch the address off; nothing happens where there is none."""
+    """Remove your calendar address, if there is one."""
     account_id, origin = _owner_id(), bearer.actor().origin
     write(lambda session: feeds.end_feed(session, account_id, by=origin, now=now()))
 
@@ -111,12 +113,12 @@ def delete_calendar() -> None:
 def _account_id() -> UUID:
     account_id = bearer.actor().account_id
     if account_id is None:
-        raise Forbidden("A key stands for no account. Sign in for somebody.")
+        raise Forbidden("A key has no account. Use an access token.")
     return account_id
 
 
 def _owner_id() -> UUID:
-    """The account, if it has appointments that a calendar can show."""
+    """Return the account's id, or raise Forbidden if its role has no calendar."""
     account_id = _account_id()
     if not bearer.actor().is_a(*feeds.ROLES):
         raise Forbidden
@@ -129,5 +131,5 @@ def _kinds() -> tuple[Kind, ...]:
 
 
 def _choice() -> MailChoice:
-    wanted, kinds = preferences.preferences(reader(), _account_id()), _kinds()
-    return MailChoice(**{kind.value: wanted[kind] if kind in kinds else None for kind in Kind})
+    chosen, kinds = preferences.preferences(reader(), _account_id()), _kinds()
+    return MailChoice(**{kind.value: chosen[kind] if kind in kinds else None for kind in Kind})

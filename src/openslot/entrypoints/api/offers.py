@@ -1,4 +1,4 @@
-"""Offered times: off the waiting list, or instead of an appointment whose time cannot be kept."""
+"""Operations on offers, from the waiting list or after an absence."""
 
 from typing import Annotated
 from uuid import UUID
@@ -30,19 +30,18 @@ from openslot.offers import answers
 from openslot.offers.models import OfferStatus
 from openslot.offers.queries import Offered
 
-service = Service("offers", "Offers", "Times that are kept for somebody until they answer.")
+service = Service("offers", "Offers", "Times held for a patient until they answer.")
 
 PATH = "/api/v1/offers"
 ONE = f"{PATH}/<uuid:offer_id>"
 
 
 class Offer(Shown):
-    """A time that is kept for somebody; taking it books it, or moves the appointment that it
-    names."""
+    """A time held for a patient; accepting it books it, or moves `appointment` to it."""
 
     id: UUID
     status: OfferStatus
-    open: Annotated[bool, Field(description="Whether it can be taken now.")]
+    open: Annotated[bool, Field(description="True while it can be accepted.")]
     patient: PatientRef | None
     schedule: int
     practitioner: PractitionerRef | None
@@ -52,28 +51,28 @@ class Offer(Shown):
     end: AwareDatetime
     answer_by: AwareDatetime
     appointment: Annotated[UUID | None, Field(description="The appointment that would move.")]
-    waitlist: Annotated[UUID | None, Field(description="The entry that it comes from.")]
+    waitlist: Annotated[UUID | None, Field(description="The waiting-list entry that it answers.")]
     rebooking: Annotated[
         bool,
-        Field(description="Whether the time of the appointment cannot be kept, as of an absence."),
+        Field(description="True if the appointment must move, for example because of an absence."),
     ]
 
 
 class OfferList(Listing[Offer]):
-    """What can be taken now, the soonest to end first."""
+    """A page of open offers, sorted by when they expire."""
 
 
 @service.operation("GET", PATH, scope="care:read", rule=Rule.RELATED, query=Paged, answer=OfferList)
 def list_offers(query: Paged) -> Listing[Offer]:
-    """List what one can take now: for oneself, whom one cares for, or one's department."""
+    """List the open offers for you, your dependents or your department."""
     after = read_cursor(query.after, instant, UUID)
     offers = answers.open_for(reader(), bearer.actor(), now=now())
-    return page(OfferList, keyset.sort_after(offers, _place, after), query, _shown, _place)
+    return page(OfferList, keyset.sort_after(offers, _sort_key, after), query, _shown, _sort_key)
 
 
 @service.operation("GET", ONE, scope="care:read", rule=Rule.RELATED, answer=Offer)
 def get_offer(offer_id: UUID) -> Offer:
-    """Read an offer, and what became of it."""
+    """Read an offer and its status."""
     return _shown(answers.offer_for(reader(), bearer.actor(), offer_id))
 
 
@@ -86,7 +85,7 @@ def get_offer(offer_id: UUID) -> Offer:
     may_fail=(410,),
 )
 def accept_offer(offer_id: UUID) -> Appointment:
-    """Take the time: it is booked, or the appointment moves onto it."""
+    """Accept an offer: the time is booked, or the appointment moves to it."""
     actor = bearer.actor()
 
     def work(session: Session) -> AppointmentRow:
@@ -101,30 +100,30 @@ def accept_offer(offer_id: UUID) -> Appointment:
     "POST", f"{ONE}/decline", scope="care:write", rule=Rule.RELATED, status=204, may_fail=(410,)
 )
 def decline_offer(offer_id: UUID) -> None:
-    """Leave the time to others: who waits goes on waiting, and an appointment keeps its time."""
+    """Decline an offer: the time is released; a waiting-list entry or appointment stays."""
     write(lambda session: answers.decline(session, bearer.actor(), offer_id, now=now()))
 
 
-def _place(one: Offered) -> tuple[object, UUID]:
-    return one.offer.expires_at, one.offer.id
+def _sort_key(offered: Offered) -> tuple[object, UUID]:
+    return offered.offer.expires_at, offered.offer.id
 
 
-def _shown(one: Offered) -> Offer:
-    offer, kept = one.offer, one.kept
-    row, zone = kept, kept.zone
+def _shown(offered: Offered) -> Offer:
+    offer, hold = offered.offer, offered.kept
+    zone = hold.zone
     return Offer(
         id=offer.id,
         status=OfferStatus(offer.status),
-        open=one.is_open(now()),
-        patient=patient_ref(kept.patient),
-        schedule=row.schedule_id,
-        practitioner=practitioner_ref(kept.practitioner),
-        centre=centre_ref(kept.centre),
-        service=service_ref(kept.service, kept.department),
-        start=row.starts_at.astimezone(zone),
-        end=row.ends_at.astimezone(zone),
+        open=offered.is_open(now()),
+        patient=patient_ref(hold.patient),
+        schedule=hold.schedule_id,
+        practitioner=practitioner_ref(hold.practitioner),
+        centre=centre_ref(hold.centre),
+        service=service_ref(hold.service, hold.department),
+        start=hold.starts_at.astimezone(zone),
+        end=hold.ends_at.astimezone(zone),
         answer_by=offer.expires_at.astimezone(zone),
         appointment=offer.appointment_id,
         waitlist=offer.entry_id,
-        rebooking=one.is_rebooking,
+        rebooking=offered.is_rebooking,
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the operations' declarations and of nothing else."""
+"""The OpenAPI 3.1 document, generated from the declarations of the operations."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,23 +18,23 @@ from openslot.identity.scopes import EVERYTHING, SCOPES
 REF = "#/components/schemas/{model}"
 PROBLEM = "Problem"
 ABOUT = """\
-Everything that people do in OpenSlot, for programs. Times are RFC 3339 with an offset or Z.
-Failures are RFC 9457 problems with a stable `code`. A POST may carry an `Idempotency-Key`.
+Find, book and manage appointments from other programs. Times are RFC 3339 with an offset or Z.
+Errors are RFC 9457 problems with a stable `code`. A POST may have an `Idempotency-Key`.
 """
 
 FAILURES = {
     400: "The request could not be read.",
-    401: "No proof of who calls, or one that does not hold.",
-    403: "Known, and not allowed.",
-    404: "There is nothing here for this caller.",
-    409: "The state of things stands against it.",
-    410: "It was there, for a time that is over.",
-    412: "The version named in If-Match is no longer the newest.",
+    401: "The key or token is missing or not valid.",
+    403: "The caller is not allowed to do this.",
+    404: "Not found, or not visible to this caller.",
+    409: "The request conflicts with the current state.",
+    410: "It has expired.",
+    412: "The version in If-Match is not the newest.",
     413: "The request is too large.",
     415: "The body is not JSON.",
-    422: "The request can be read, and a rule refuses it.",
-    429: "Too many requests.",
-    503: "Too much is going on; try again.",
+    422: "The request was read, but a rule refuses it.",
+    429: "Too many requests. Try again later.",
+    503: "The server is busy. Try again later.",
 }
 
 _PROBLEM = {
@@ -42,10 +42,10 @@ _PROBLEM = {
     "required": ["type", "title", "status"],
     "properties": {
         "type": {"type": "string"},
-        "title": {"type": "string", "description": "What the code says, in words."},
+        "title": {"type": "string", "description": "The code in words."},
         "status": {"type": "integer"},
-        "code": {"type": "string", "description": "Stable; meant for programs."},
-        "detail": {"type": "string", "description": "What is wrong this time, for people."},
+        "code": {"type": "string", "description": "Stable, for programs."},
+        "detail": {"type": "string", "description": "What went wrong this time, for people."},
         "errors": {
             "type": "array",
             "items": {
@@ -54,10 +54,10 @@ _PROBLEM = {
                 "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
             },
         },
-        "reference": {"type": "string", "description": "What the server's log has."},
+        "reference": {"type": "string", "description": "Finds the error in the server's log."},
         "alternatives": {
             "type": "array",
-            "description": "With slot-taken: the nearest free slots.",
+            "description": "With `slot-taken`: the nearest free slots.",
             "items": {"$ref": REF.format(model=Alternative.__name__)},
         },
     },
@@ -65,18 +65,19 @@ _PROBLEM = {
 
 
 def document(services: Iterable[Service], server: str) -> dict[str, Any]:
-    """The whole document; ``server`` is the address of this deployment."""
-    known = list(services)
-    operations = [one for service in known for one in service.operations]
+    """Return the whole document; ``server`` is the address of this deployment."""
+    services = list(services)
+    operations = [operation for service in services for operation in service.operations]
     schemas = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
-    for one in operations:
-        paths.setdefault(_path(one), {})[one.method.lower()] = _operation(one, operations)
+    for operation in operations:
+        methods = paths.setdefault(_path(operation), {})
+        methods[operation.method.lower()] = _operation(operation, operations)
     return {
         "openapi": "3.1.0",
         "info": {"title": "OpenSlot", "version": version("openslot"), "description": ABOUT},
         "servers": [{"url": server}],
-        "tags": [{"name": service.tag, "description": service.about} for service in known],
+        "tags": [{"name": service.tag, "description": service.about} for service in services],
         "paths": paths,
         "components": {
             "schemas": {**schemas, PROBLEM: _PROBLEM},
@@ -93,62 +94,66 @@ def document(services: Iterable[Service], server: str) -> dict[str, Any]:
 
 
 def _schemas(operations: Iterable[Operation]) -> dict[str, Any]:
-    """The schemas of all bodies, in and out, with those that they refer to."""
-    wanted: list[tuple[type[BaseModel], Any]] = []
-    for one in operations:
-        wanted += [(one.body, "validation")] if one.body else []
-        wanted += [(one.answer, "serialization")] if one.answer else []
-    wanted.append((Alternative, "serialization"))
-    _, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template=REF)
-    found = {name: _plain(one) for name, one in definitions.get("$defs", {}).items()}
-    for model, _mode in wanted:
-        if model.__name__ not in found:
+    """Return the schemas of all request and response bodies, with those that they refer to."""
+    models: list[tuple[type[BaseModel], Any]] = []
+    for operation in operations:
+        models += [(operation.body, "validation")] if operation.body else []
+        models += [(operation.answer, "serialization")] if operation.answer else []
+    models.append((Alternative, "serialization"))
+    _, definitions = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
+    schemas = {name: _plain(schema) for name, schema in definitions.get("$defs", {}).items()}
+    for model, _mode in models:
+        if model.__name__ not in schemas:
             raise LookupError(f"two shapes are called {model.__name__}")
-    return found
+    return schemas
 
 
 def _plain(schema: Any) -> Any:
-    """The schema without null as a default, which says no more than that it may be left out."""
+    """Return the schema without null defaults: ``required`` already says what may be left out."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _plain(value) for key, value in schema.items()}
-    if kept.get("default", ...) is None:
-        del kept["default"]
-    return kept
+    plain = {key: _plain(value) for key, value in schema.items()}
+    if plain.get("default", ...) is None:
+        del plain["default"]
+    return plain
 
 
-def _path(one: Operation) -> str:
-    return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", one.path)
+def _path(operation: Operation) -> str:
+    return re.sub(r"<(?:[^:>]*:)?(\w+)>", r"{\1}", operation.path)
 
 
-def _operation(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
-    summary, _, rest = one.about.partition("\n")
+def _operation(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
+    summary, _, rest = operation.about.partition("\n")
     described: dict[str, Any] = {
-        "operationId": _id(one),
-        "tags": [one.tag],
+        "operationId": _id(operation),
+        "tags": [operation.tag],
         "summary": summary.rstrip("."),
-        "parameters": [*_path_parameters(one), *_query_parameters(one), *_headers(one)],
-        "responses": _responses(one, everything),
+        "parameters": [
+            *_path_parameters(operation),
+            *_query_parameters(operation),
+            *_headers(operation),
+        ],
+        "responses": _responses(operation, operations),
     }
     if rest.strip():
         described["description"] = re.sub(r"\n +", "\n", rest.strip())
-    if one.body is not None:
-        schema = {"$ref": REF.format(model=one.body.__name__)}
+    if operation.body is not None:
+        schema = {"$ref": REF.format(model=operation.body.__name__)}
         described["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
         }
-    if one.scope is not None:
+    if operation.scope is not None:
         described["security"] = [{"bearer": []}]
-        described["x-scope"] = one.scope
-    described["x-rule"] = one.rule.value
+        described["x-scope"] = operation.scope
+    described["x-rule"] = operation.rule.value
     return described
 
 
-def _path_parameters(one: Operation) -> Iterator[dict[str, Any]]:
-    for kind, name in re.findall(r"<(?:([^:>]*):)?(\w+)>", one.path):
+def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
+    for kind, name in re.findall(r"<(?:([^:>]*):)?(\w+)>", operation.path):
         yield {"name": name, "in": "path", "required": True, "schema": _path_schema(kind)}
 
 
@@ -159,14 +164,14 @@ def _path_schema(kind: str) -> dict[str, Any]:
         return {"type": "string", "format": "uuid"}
     values = re.fullmatch(r"any\((.*)\)", kind)
     if values:
-        return {"type": "string", "enum": [one.strip() for one in values[1].split(",")]}
+        return {"type": "string", "enum": [value.strip() for value in values[1].split(",")]}
     return {"type": "string", "minLength": 1}
 
 
-def _query_parameters(one: Operation) -> Iterator[dict[str, Any]]:
-    if one.query is None:
+def _query_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
+    if operation.query is None:
         return
-    schema = one.query.model_json_schema(ref_template=REF)
+    schema = operation.query.model_json_schema(ref_template=REF)
     definitions = schema.get("$defs", {})
     for name, described in schema["properties"].items():
         plain = _inlined(described, definitions)
@@ -180,63 +185,63 @@ def _query_parameters(one: Operation) -> Iterator[dict[str, Any]]:
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with what it refers to in its place, and without null: an address has none."""
+    """Return the schema with its references resolved, and without null: a query has none."""
     if isinstance(schema, list):
         return [_inlined(part, definitions) for part in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    found = {key: _inlined(value, definitions) for key, value in _plain(schema).items()}
-    if "anyOf" in found:
-        options = [part for part in found.pop("anyOf") if part != {"type": "null"}]
-        found |= options[0] if len(options) == 1 else {"anyOf": options}
-    return found
+    inlined = {key: _inlined(value, definitions) for key, value in _plain(schema).items()}
+    if "anyOf" in inlined:
+        options = [part for part in inlined.pop("anyOf") if part != {"type": "null"}]
+        inlined |= options[0] if len(options) == 1 else {"anyOf": options}
+    return inlined
 
 
-def _headers(one: Operation) -> Iterator[dict[str, Any]]:
-    if one.method == "POST" and not one.secret:
+def _headers(operation: Operation) -> Iterator[dict[str, Any]]:
+    if operation.method == "POST" and not operation.secret:
         yield {
             "name": idempotency.HEADER,
             "in": "header",
             "required": False,
             "schema": {"type": "string", "pattern": f"^{idempotency.PATTERN}$"},
         }
-    if one.if_match:
+    if operation.if_match:
         yield {
             "name": "If-Match",
             "in": "header",
             "required": False,
             "schema": {"type": "string", "pattern": f"^{ETAGS_PATTERN}$"},
         }
-    if one.revalidates:
+    if operation.revalidates:
         yield {
             "name": "If-None-Match",
             "in": "header",
             "required": False,
             "schema": {"type": "string"},
-            "description": "The ETag of what one has already.",
+            "description": "The ETag of the version that you have.",
         }
 
 
-def _responses(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
+def _responses(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done."}
-    if one.answer is not None:
-        schema = {"$ref": REF.format(model=one.answer.__name__)}
-        good["content"] = {one.media: {"schema": schema}}
-    elif one.media != JSON:
-        good["content"] = {one.media: {"schema": {"type": "string"}}}
-    if one.headers:
+    if operation.answer is not None:
+        schema = {"$ref": REF.format(model=operation.answer.__name__)}
+        good["content"] = {operation.media: {"schema": schema}}
+    elif operation.media != JSON:
+        good["content"] = {operation.media: {"schema": {"type": "string"}}}
+    if operation.headers:
         good["headers"] = {
             name: {"description": meaning, "schema": {"type": "string"}}
-            for name, meaning in one.headers.items()
+            for name, meaning in operation.headers.items()
         }
-    if links := _links(one, everything):
+    if links := _links(operation, operations):
         good["links"] = links
-    responses = {str(status): good for status in (one.status, *one.also)}
-    if one.revalidates:
-        responses["304"] = {"description": "What If-None-Match names is still the newest."}
-    for status in sorted(_may_fail(one)):
+    responses = {str(status): good for status in (operation.status, *operation.also)}
+    if operation.revalidates:
+        responses["304"] = {"description": "The version in If-None-Match is the newest."}
+    for status in sorted(_may_fail(operation)):
         responses[str(status)] = {
             "description": FAILURES[status],
             "content": {
@@ -246,34 +251,40 @@ def _responses(one: Operation, everything: Sequence[Operation]) -> dict[str, Any
     return responses
 
 
-def _links(one: Operation, everything: Sequence[Operation]) -> dict[str, Any]:
-    """What can be done next with what was made: the operations on its own address."""
-    if one.method != "POST" or one.answer is None or "id" not in one.answer.model_fields:
+def _links(operation: Operation, operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return OpenAPI links from a new resource to the operations on its address."""
+    if (
+        operation.method != "POST"
+        or operation.answer is None
+        or "id" not in operation.answer.model_fields
+    ):
         return {}
-    own = re.compile(re.escape(_path(one)) + r"/\{(\w+)\}")
+    own = re.compile(re.escape(_path(operation)) + r"/\{(\w+)\}")
     return {
-        _id(other): {"operationId": _id(other), "parameters": {found[1]: "$response.body#/id"}}
-        for other in everything
-        if (found := own.fullmatch(_path(other)))
+        _id(other): {"operationId": _id(other), "parameters": {match[1]: "$response.body#/id"}}
+        for other in operations
+        if (match := own.fullmatch(_path(other)))
     }
 
 
-def _id(one: Operation) -> str:
-    return f"{one.tag}.{one.name}".replace(" ", "-").lower()
+def _id(operation: Operation) -> str:
+    return f"{operation.tag}.{operation.name}".replace(" ", "-").lower()
 
 
-def _may_fail(one: Operation) -> set[int]:
-    """How an operation may fail, as far as its declaration tells."""
-    # Any request may bear a bad token or a parameter that nobody knows.
-    found = set(one.may_fail) | {400, 401, 422, 429, 503}
-    if one.scope is not None:
-        found |= {403}
-    if "<" in one.path or (one.query is not None and issubclass(one.query, Paged)):
-        found |= {404}
-    if one.body is not None:
-        found |= {413, 415}
-    if one.method == "POST":
-        found |= {409}
-    if one.if_match:
-        found |= {412}
-    return found
+def _may_fail(operation: Operation) -> set[int]:
+    """Return the error statuses that follow from the declaration of an operation."""
+    # Any request may have a bad token or an unknown parameter.
+    statuses = set(operation.may_fail) | {400, 401, 422, 429, 503}
+    if operation.scope is not None:
+        statuses |= {403}
+    if "<" in operation.path or (
+        operation.query is not None and issubclass(operation.query, Paged)
+    ):
+        statuses |= {404}
+    if operation.body is not None:
+        statuses |= {413, 415}
+    if operation.method == "POST":
+        statuses |= {409}
+    if operation.if_match:
+        statuses |= {412}
+    return statuses

@@ -1,7 +1,7 @@
-"""Operations of the API: declared once, checked on the way in, written on the way out.
+"""Declarations of the API's operations.
 
-The declaration is all that a request is checked against and all that the OpenAPI document is
-made of, so that the two cannot differ.
+Requests are checked against a declaration, and the OpenAPI document is generated from it, so the
+two cannot differ.
 """
 
 import json
@@ -24,24 +24,24 @@ from openslot.identity.scopes import FOR_PROGRAMS
 JSON = "application/json"
 _ETAG = r'(W/)?"[0-9]{1,9}"'
 ETAGS_PATTERN = rf"(\*|{_ETAG}([ \t]*,[ \t]*{_ETAG})*)"
-"""What If-Match may hold: any version, or a list of some (RFC 9110, 13.1.1)."""
+"""Pattern of If-Match: any version, or a list of versions (RFC 9110, 13.1.1)."""
 
 
 class Given(BaseModel):
-    """What a program sends: unknown fields are refused."""
+    """Base of request models; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Shown(BaseModel):
-    """What a program is shown: just the fields that are declared."""
+    """Base of response models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with more than a body."""
+    """An answer with its own status or headers."""
 
     body: BaseModel | None = None
     status: int | None = None
@@ -72,14 +72,14 @@ class Operation:
 
     @property
     def revalidates(self) -> bool:
-        """Whether it answers 304 to who has the version already (RFC 9110, 13.1.2)."""
+        """Return whether If-None-Match may be answered with 304 (RFC 9110, 13.1.2)."""
         return self.method == "GET" and "ETag" in self.headers
 
 
 class SecretAnswer(Malformed):
-    """The answer holds a secret and is not kept: send this without an Idempotency-Key.
+    """This answer holds a secret and cannot be repeated. Send no Idempotency-Key.
 
-    An answer that is shown only once could not be repeated for the same key.
+    Raised for operations whose answer is never stored.
     """
 
 
@@ -109,12 +109,13 @@ class Service:
         also: tuple[int, ...] = (),
         media: str = JSON,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declare a view: who may call it (``scope``; None is anybody), whose rows it gives them
-        (``rule``), what it takes as the keyword arguments ``query`` and ``body``, what it answers,
-        and how it may fail besides what follows from the rest. ``headers`` of the answer are named
-        with their meaning. A ``secret`` answer is never kept for an Idempotency-Key. ``also`` are
-        other statuses with which it succeeds. ``media`` is said of a view that returns a response
-        of its own.
+        """Declare a view as an operation.
+
+        ``scope`` is required to call it, or None for everyone; ``rule`` says whose rows it returns.
+        The view gets ``query`` and ``body`` as keyword arguments. ``may_fail`` adds statuses that
+        do not follow from the rest. ``headers`` maps the response headers to their descriptions.
+        A ``secret`` answer is never stored for an Idempotency-Key. ``also`` lists further success
+        statuses. ``media`` is the type of a response that the view makes itself.
 
         The view's docstring is its documentation. It returns an ``answer``, an :class:`Answer`,
         or None with status 204.
@@ -123,7 +124,7 @@ class Service:
         _check_rule(scope, rule)
 
         def register(view: Callable[..., Any]) -> Callable[..., Any]:
-            one = Operation(
+            operation = Operation(
                 view.__name__,
                 method,
                 path,
@@ -142,76 +143,76 @@ class Service:
                 also,
                 media,
             )
-            self.operations.append(one)
-            answering = _answering(one, view)
-            answering.operation = one  # type: ignore[attr-defined] # read by guards and by errors
-            self.pages.add_url_rule(path, view.__name__, answering, methods=[method])
+            self.operations.append(operation)
+            endpoint = _endpoint(operation, view)
+            endpoint.operation = operation  # type: ignore[attr-defined] # read by guards and by errors
+            self.pages.add_url_rule(path, view.__name__, endpoint, methods=[method])
             return view
 
         return register
 
 
 def _check_rule(scope: str | None, rule: Rule) -> None:
-    """NoRule for a rule that the scope does not bear out."""
+    """Raise NoRule if the rule does not fit the scope."""
     is_for_programs, is_open = scope in FOR_PROGRAMS, scope is None
     fits = (rule is Rule.PROGRAMS) == is_for_programs and (rule is Rule.SENDER) == is_open
     if not (isinstance(rule, Rule) and fits):
         raise NoRule(f"{rule!r} does not go with the scope {scope}")
 
 
-def _answering(one: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
+def _endpoint(operation: Operation, view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
-    def answering(**path: Any) -> Response:
-        if one.scope is not None:
-            bearer.demand(one.scope)
+    def endpoint(**path: Any) -> Response:
+        if operation.scope is not None:
+            bearer.demand(operation.scope)
         else:
             bearer.caller()
-        if one.secret and idempotency.HEADER in request.headers:
+        if operation.secret and idempotency.HEADER in request.headers:
             raise SecretAnswer(field=idempotency.HEADER)
-        given: dict[str, Any] = dict(path)
-        if one.query is not None:
-            given["query"] = _checked_query(one.query)
+        arguments: dict[str, Any] = dict(path)
+        if operation.query is not None:
+            arguments["query"] = _checked_query(operation.query)
         elif request.args:
-            raise InvalidFields(
-                [(name, "This parameter is not known here.") for name in request.args]
-            )
-        if one.body is not None:
-            given["body"] = _body(one.body)
-        if one.method == "POST" and not one.secret:
-            return idempotency.once(lambda: _respond(one, view(**given)))
-        return _respond(one, view(**given))
+            raise InvalidFields([(name, "This parameter is unknown.") for name in request.args])
+        if operation.body is not None:
+            arguments["body"] = _body(operation.body)
+        if operation.method == "POST" and not operation.secret:
+            return idempotency.once(lambda: _respond(operation, view(**arguments)))
+        return _respond(operation, view(**arguments))
 
-    return answering
+    return endpoint
 
 
 def _checked_query(model: type[BaseModel]) -> BaseModel:
-    """The query's parameters as the model. InvalidFields names each as it was sent: a parameter
-    that is repeated has one name."""
+    """Return the checked query.
+
+    InvalidFields names each parameter once, without the index of a repeated one.
+    """
     try:
         return checked(model.model_validate, _query(model))
     except InvalidFields as error:
-        named = [(name.partition(".")[0], sentence) for name, sentence in error.fields]
-        raise InvalidFields(list(dict.fromkeys(named))) from None
+        fields = [(name.partition(".")[0], sentence) for name, sentence in error.fields]
+        raise InvalidFields(list(dict.fromkeys(fields))) from None
 
 
 def _query(model: type[BaseModel]) -> dict[str, Any]:
-    """The query's parameters; one that may be repeated as a list, another twice is refused."""
-    found: dict[str, Any] = {}
+    """Return the query's parameters, with a list for one that may be repeated."""
+    values_by_name: dict[str, Any] = {}
     for name, values in request.args.lists():
         declared = model.model_fields.get(name) or next(
-            (one for one in model.model_fields.values() if one.alias == name), None
+            (info for info in model.model_fields.values() if info.alias == name), None
         )
         if declared is not None and get_origin(declared.annotation) is tuple:
-            found[name] = values
+            values_by_name[name] = values
         elif len(values) > 1:
             raise Malformed("Give {name} once.", field=name, name=name)
         else:
-            found[name] = values[0]
-    return found
+            values_by_name[name] = values[0]
+    return values_by_name
 
 
 def _body(model: type[BaseModel]) -> BaseModel:
-    """The body as the model, read strictly: a number in quotes is a text, and 1 is not true."""
+    """Return the checked body; strict, so "1" is not a number and 1 is not true."""
     if request.mimetype != JSON:
         raise UnsupportedMedia
     try:
@@ -226,22 +227,24 @@ def _body(model: type[BaseModel]) -> BaseModel:
 
 
 def names_sent() -> frozenset[str]:
-    """What this request names: its parameters, and the fields of its body if that was read."""
+    """Return the names that this request uses: parameters, and body fields once they are read."""
     return frozenset(request.args) | cast(frozenset[str], g.get("names_sent", frozenset()))
 
 
 def _number(text: str) -> int | float:
-    """JSON has one kind of number: 30.0 is a whole one."""
+    """Return an int for a whole number: JSON does not tell 30.0 from 30."""
     number = float(text)
     return int(number) if number.is_integer() else number
 
 
-def _respond(one: Operation, result: Any) -> Response:
+def _respond(operation: Operation, result: Any) -> Response:
     if isinstance(result, Response):
         return result
     answer = result if isinstance(result, Answer) else Answer(result)
-    status = answer.status or one.status
-    if one.revalidates and request.if_none_match.contains_weak(_opaque(answer.headers["ETag"])):
+    status = answer.status or operation.status
+    if operation.revalidates and request.if_none_match.contains_weak(
+        _opaque(answer.headers["ETag"])
+    ):
         return Response(status=304, headers=answer.headers)
     if answer.body is None:
         response = Response(status=status)
@@ -254,5 +257,5 @@ def _respond(one: Operation, result: Any) -> Response:
 
 
 def _opaque(tag: str) -> str:
-    """What stands between an ETag's quotes."""
+    """Return the text between the quotes of an ETag."""
     return tag.removeprefix("W/").strip('"')

@@ -1,4 +1,4 @@
-"""Lists that are read page by page, by the key of the last item rather than by number."""
+"""Paged lists; a cursor holds the key of the last item, not a page number."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,14 +20,14 @@ MOST = 100
 class Paged(Given):
     """The parameters of every list."""
 
-    limit: Annotated[int, Field(ge=1, le=MOST, description="How many at most.")] = 20
+    limit: Annotated[int, Field(ge=1, le=MOST, description="Maximum number of items.")] = 20
     after: Annotated[
-        str | None, Field(max_length=500, description="Where to go on; `next` has it.")
+        str | None, Field(max_length=500, description="Cursor of the next page, from `next`.")
     ] = None
 
 
 class Listing(Shown, Generic[T]):
-    """Some of a list, and the address of those that follow."""
+    """A page of a list, and the address of the next page."""
 
     items: list[T]
     next: str | None
@@ -40,7 +40,7 @@ def page(
     show: Callable[[Row], T],
     key: Callable[[Row], Sequence[Any]],
 ) -> Listing[T]:
-    """A page of ``rows``, of which the caller has read one more than ``query.limit``."""
+    """Return a page of ``rows``; the caller reads one row more than ``query.limit``."""
     shown = rows[: query.limit]
     more = len(rows) > query.limit
     after = cursors.write(key(shown[-1])) if more else None
@@ -48,11 +48,13 @@ def page(
 
 
 def read_cursor(text: str | None, *kinds: Callable[[str], Any]) -> list[Any] | None:
-    """The key that ``after`` names, each part as one of ``kinds``; BadCursor."""
+    """Return the key in a cursor, each part parsed by one of ``kinds``, or raise BadCursor."""
     return None if text is None else cursors.read(text, *kinds, field="after")
 
 
 def _address(after: str) -> str:
-    """This request's own address, from another place on."""
-    given = [(name, value) for name, value in request.args.items(multi=True) if name != "after"]
-    return f"{root()}{request.path}?{urlencode([*given, ('after', after)])}"
+    """Return the address of this request, with another cursor."""
+    parameters = [
+        (name, value) for name, value in request.args.items(multi=True) if name != "after"
+    ]
+    return f"{root()}{request.path}?{urlencode([*parameters, ('after', after)])}"

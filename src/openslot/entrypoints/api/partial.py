@@ -1,4 +1,4 @@
-"""Changes of some fields: every field of a command's details, each of which may be left out."""
+"""Models for PATCH: the fields of a command's details, all optional."""
 
 from typing import Any, TypeVar
 
@@ -11,13 +11,13 @@ D = TypeVar("D", bound=Details)
 
 
 class Partial(BaseModel):
-    """Base of the bodies of PATCH; what is not sent stays as it is."""
+    """Base of PATCH bodies; fields that are not sent stay as they are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def of(cls, details: type[Details], name: str, about: str) -> type["Partial"]:
-        """The details with every field optional, under the name that the documentation has."""
+        """Return a model called ``name`` with every field of ``details`` optional."""
         fields: dict[str, Any] = {
             field: (info.rebuild_annotation(), None) for field, info in details.model_fields.items()
         }
@@ -25,6 +25,6 @@ class Partial(BaseModel):
 
 
 def merged(kind: type[D], known: object, change: Partial) -> D:
-    """All details of ``known``, with what was sent in their place. Raises InvalidFields."""
+    """Return the details of ``known`` with the changes applied, or raise InvalidFields."""
     values = {name: getattr(known, name) for name in kind.model_fields}
     return checked(kind.model_validate, values | change.model_dump(exclude_unset=True))

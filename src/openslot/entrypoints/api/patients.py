@@ -1,4 +1,4 @@
-"""Patients through the API: found, read, registered, changed."""
+"""Operations on patients."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,14 +24,14 @@ from openslot.entrypoints.rules import Rule
 from openslot.records import finding
 from openslot.records.queries import exactly
 
-service = Service("patients", "Patients", "Who receives care.")
+service = Service("patients", "Patients", "People who receive care.")
 
 PATH = "/api/v1/patients"
 ONE = f"{PATH}/<uuid:patient_id>"
 
 
 class Patient(Shown):
-    """A patient, without any of the history."""
+    """A patient, without the health record."""
 
     id: UUID
     name: str
@@ -45,7 +45,7 @@ class Patient(Shown):
 
 
 class FoundPatient(Shown):
-    """Enough of a patient to tell whether it is the right one."""
+    """A patient in search results."""
 
     id: UUID
     name: str
@@ -53,49 +53,49 @@ class FoundPatient(Shown):
 
 
 class PatientList(Listing[FoundPatient]):
-    """Some patients, by name."""
+    """A page of patients, sorted by name."""
 
 
 class PatientQuery(Paged):
-    """Whom to find: something must be named, as nobody needs to leaf through all patients."""
+    """Search terms; at least one is required."""
 
     q: Annotated[
         str | None,
-        Field(max_length=200, description="Part of the name, e-mail, telephone or number."),
+        Field(max_length=200, description="Part of the name, email, telephone or Medicare number."),
     ] = None
     name: Annotated[
         Name | None,
-        Field(description="The whole name: with `born` it finds who is no patient of one's own."),
+        Field(description="Full name; with `born` it also finds people who are not your patients."),
     ] = None
     born: Day | None = None
 
 
 class NewPatient(PatientDetails):
-    """Somebody who is to receive care."""
+    """A patient to register."""
 
     anyway: Annotated[
-        bool, Field(description="Though somebody of this name and date of birth is known.")
+        bool, Field(description="Register even if the name and date of birth exist already.")
     ] = False
 
 
-PatientChange = Partial.of(PatientDetails, "PatientChange", "What is to change of a patient.")
+PatientChange = Partial.of(PatientDetails, "PatientChange", "Changes to a patient.")
 
 
 @service.operation(
     "GET", PATH, scope="patients:read", rule=Rule.RELATED, query=PatientQuery, answer=PatientList
 )
 def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
-    """Find patients, as somebody who works with them.
+    """Find patients, as a member of the care team.
 
-    Practitioners find those who have appointments with them; somebody else only by the whole name
-    and the date of birth.
+    Practitioners find patients who have appointments with them, and other patients only by full
+    name and date of birth.
     """
     actor = bearer.actor()
     finding.check_may_find(actor)
     if query.name and query.born and not query.q:
-        return PatientList(items=[_found(one) for one in _exactly(query.name, query)], next=None)
+        return PatientList(items=[_found(row) for row in _exactly(query.name, query)], next=None)
     if not (query.q or query.born):
-        raise Invalid("Say whom to find.", field="q")
+        raise Invalid("Enter a name or date of birth.", field="q")
     after = read_cursor(query.after, str, UUID)
     rows = finding.found(
         reader(),
@@ -111,10 +111,10 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
 
 @service.operation("GET", ONE, scope="patients:read", rule=Rule.RELATED, answer=Patient)
 def get_patient(patient_id: UUID) -> Patient:
-    """Read a patient: oneself, whom one cares for, or with whom one works.
+    """Read a patient: yourself, your dependent, or a patient you work with.
 
-    Practitioners read those whose history they may read, and whom they have just registered; to
-    others there is nobody.
+    Practitioners read patients whose health record they may read, or whom they have just
+    registered. For everyone else the answer is 404.
     """
     actor = bearer.actor()
     may_see_patient(actor, patient_id)
@@ -134,17 +134,17 @@ def get_patient(patient_id: UUID) -> Patient:
     headers={"Location": "The address of the new patient."},
 )
 def create_patient(body: NewPatient) -> Answer:
-    """Register a patient, as somebody who works with patients.
+    """Register a patient, as a member of the care team.
 
-    Where somebody of the same name and date of birth is there already, `patient-known` asks
-    first; `anyway` says that it is somebody else.
+    If a patient with the same name and date of birth exists, the answer is `patient-known`. Send
+    `anyway` if it is a different person.
     """
     actor = bearer.actor()
     details = PatientDetails(**body.model_dump(exclude={"anyway"}))
-    made = write(
+    patient = write(
         lambda session: finding.register(session, actor, details, anyway=body.anyway, now=now())
     )
-    return Answer(_patient(made), headers={"Location": f"{PATH}/{made.id}"})
+    return Answer(_patient(patient), headers={"Location": f"{PATH}/{patient.id}"})
 
 
 @service.operation(
@@ -157,12 +157,11 @@ def create_patient(body: NewPatient) -> Answer:
     may_fail=(409,),
 )
 def change_patient(patient_id: UUID, body: Partial) -> Patient:
-    """Change some of a patient: of oneself, of whom one cares for, or with whom one works.
+    """Change the details of a patient: yourself, your dependent, or a patient you work with.
 
-    Practitioners change those with whom they have an appointment, and whom they have just
-    registered; emergency access is for reading and adding to the history, and changes nothing here.
-    The address with which one signs in oneself is changed on its page, where the password is asked
-    for.
+    Practitioners change patients with whom they have an appointment, or whom they have just
+    registered. Emergency access does not allow it. To change the email address with which you sign
+    in, use the account page, which asks for your password.
     """
     write(lambda session: _change(session, bearer.actor(), patient_id, body))
     return _patient(queries.patient(reader(), patient_id))
@@ -171,23 +170,25 @@ def change_patient(patient_id: UUID, body: Partial) -> Patient:
 def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> None:
     if not finding.may_change(session, actor, patient_id, now=now(), access_days=access_days()):
         raise NotFound
-    known = queries.patient(session, patient_id)
-    details = merged(PatientDetails, known, body)
+    current = queries.patient(session, patient_id)
+    details = merged(PatientDetails, current, body)
     if actor.patient_id == patient_id:
         own.change_own_patient(session, actor, details, now=now())
     elif actor.acts_for(patient_id):
-        check_changes(PatientDetails, Editor.CARER, known, details)
-        kept = details.model_dump(include=set(DependentDetails.model_fields))
+        check_changes(PatientDetails, Editor.CARER, current, details)
+        dependent_details = details.model_dump(include=set(DependentDetails.model_fields))
         dependents.change(
-            session, actor, patient_id, checked(DependentDetails.model_validate, kept), now=now()
+            session,
+            actor,
+            patient_id,
+            checked(DependentDetails.model_validate, dependent_details),
+            now=now(),
         )
     else:
         commands.change_patient(session, actor, patient_id, details, now=now())
 
 
 def _exactly(name: str, query: PatientQuery) -> list[PatientRow]:
-    """Who bears this whole name and was born that day: for practitioners nobody else, and no
-    hint of any."""
     return exactly(reader(), name, query.born)[: query.limit] if query.born else []
 
 

@@ -1,4 +1,4 @@
-"""Practitioners."""
+"""Operations on practitioners."""
 
 from typing import Annotated
 
@@ -45,11 +45,11 @@ class Practitioner(Shown):
 
 
 class PractitionerList(Listing[Practitioner]):
-    """Some practitioners, by name."""
+    """A page of practitioners, sorted by name."""
 
 
 class PractitionerQuery(Paged):
-    """Which practitioners."""
+    """Filters for practitioners."""
 
     q: Annotated[str | None, Field(max_length=200, description="Part of name or expertise.")] = None
     name: Annotated[str | None, Field(max_length=200)] = None
@@ -60,7 +60,7 @@ class PractitionerQuery(Paged):
 
 
 PractitionerChange = Partial.of(
-    PractitionerDetails, "PractitionerChange", "What is to change of a practitioner."
+    PractitionerDetails, "PractitionerChange", "Changes to a practitioner."
 )
 
 
@@ -74,17 +74,19 @@ PractitionerChange = Partial.of(
 )
 def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
     """List practitioners by name."""
-    wanted = text_of(query.q, query.name, PractitionerRow.name, PractitionerRow.expertise)
+    conditions = text_of(query.q, query.name, PractitionerRow.name, PractitionerRow.expertise)
     if query.profession:
-        wanted.append(PractitionerRow.profession == query.profession)
+        conditions.append(PractitionerRow.profession == query.profession)
     if query.expertise:
-        wanted.append(queries.is_text(PractitionerRow.expertise, query.expertise))
+        conditions.append(queries.is_text(PractitionerRow.expertise, query.expertise))
     if query.centre:
-        wanted.append(works_at(query.centre))
+        conditions.append(works_at(query.centre))
     if query.suburb:
-        wanted.append(works_in(query.suburb))
+        conditions.append(works_in(query.suburb))
     after = read_cursor(query.after, str, int)
-    rows = queries.listed(reader(), PractitionerRow, *wanted, after=after, limit=query.limit + 1)
+    rows = queries.listed(
+        reader(), PractitionerRow, *conditions, after=after, limit=query.limit + 1
+    )
     return page(PractitionerList, rows, query, _shown, lambda row: (row.name, row.id))
 
 
@@ -105,11 +107,11 @@ def get_practitioner(practitioner_id: int) -> Practitioner:
     headers={"Location": "The address of the new practitioner."},
 )
 def create_practitioner(body: PractitionerDetails) -> Answer:
-    """Make a practitioner, by an administrator; they can be booked once they have a schedule."""
-    made = write(
+    """Add a practitioner, as an administrator; they can be booked once they have a schedule."""
+    practitioner = write(
         lambda session: commands.create_practitioner(session, bearer.actor(), body, now=now())
     )
-    return Answer(_shown(made), headers={"Location": f"{PATH}/{made.id}"})
+    return Answer(_shown(practitioner), headers={"Location": f"{PATH}/{practitioner.id}"})
 
 
 @service.operation(
@@ -122,12 +124,15 @@ def create_practitioner(body: PractitionerDetails) -> Answer:
     may_fail=(409,),
 )
 def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
-    """Change some of a practitioner: telephone, e-mail, languages and the words about them by
-    themselves, everything by who runs each of their centres, or the network."""
+    """Change a practitioner.
+
+    Practitioners change their own telephone, email, languages and description. Everything else is
+    changed by an administrator of the network, or of all their centres.
+    """
 
     def work(session: Session) -> PractitionerRow:
-        known = queries.practitioner(session, practitioner_id)
-        details = merged(PractitionerDetails, known, body)
+        current = queries.practitioner(session, practitioner_id)
+        details = merged(PractitionerDetails, current, body)
         return change_with_hours(session, bearer.actor(), practitioner_id, details, now=now())
 
     return _shown(write(work))
@@ -137,7 +142,7 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_practitioner(practitioner_id: int) -> None:
-    """Take a practitioner out; refused while they have appointments to come."""
+    """Deactivate a practitioner; refused while they have upcoming appointments."""
     write(
         lambda session: deactivate_practitioner(
             session, bearer.actor(), practitioner_id, active=False, now=now()

@@ -1,5 +1,4 @@
-"""What practitioners add to histories through the API: notes, medication, corrections; and
-emergency access."""
+"""Operations that add to health records: notes, prescriptions, corrections, emergency access."""
 
 from uuid import UUID
 
@@ -27,21 +26,21 @@ from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.models import EntryKind
 
-service = Service("records", "Records", "What practitioners add to histories.")
+service = Service("records", "Records", "What practitioners add to health records.")
 
 PRESCRIPTIONS, EMERGENCY = f"{PATIENT}/prescriptions", f"{PATIENT}/emergency-accesses"
 CORRECTIONS = f"{HISTORY}/<uuid:entry_id>/corrections"
 
 
 class NewNote(Given):
-    """What was found, said and done, perhaps at an appointment."""
+    """A note, with the appointment that it is about, if any."""
 
     text: LongText
     appointment: UUID | None = None
 
 
 class NewPrescription(Given):
-    """A medication, its dose, and perhaps how to take it."""
+    """A medication, its dose, and instructions if needed."""
 
     medication: Name
     dose: Name
@@ -50,7 +49,7 @@ class NewPrescription(Given):
 
 
 class Correction(Given):
-    """What is to stand in the place of an entry: all of a note, or all of a prescription."""
+    """A complete note or prescription that replaces an entry."""
 
     text: OptionalLongText = None
     medication: Name | None = None
@@ -58,7 +57,7 @@ class Correction(Given):
 
 
 class NewEmergencyAccess(Given):
-    """Why the history is needed now; name and birth show that the right patient is meant."""
+    """The reason for emergency access; name and date of birth confirm the patient."""
 
     name: Name
     born: Day
@@ -66,7 +65,7 @@ class NewEmergencyAccess(Given):
 
 
 class EmergencyAccess(Shown):
-    """The history is open for so long."""
+    """An emergency access, and the period in which it is valid."""
 
     id: UUID
     reason: str
@@ -84,7 +83,7 @@ class EmergencyAccess(Shown):
     status=201,
 )
 def create_note(patient_id: UUID, body: NewNote) -> Answer:
-    """Add a note, as a practitioner who may read the history."""
+    """Add a note, as a practitioner who may read the health record."""
     details = NoteDetails(text=body.text)
     return _added(patient_id, details, body.appointment)
 
@@ -99,7 +98,7 @@ def create_note(patient_id: UUID, body: NewNote) -> Answer:
     status=201,
 )
 def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
-    """Add medication, as a practitioner who may read the history."""
+    """Add a prescription, as a practitioner who may read the health record."""
     details = PrescriptionDetails(medication=body.medication, dose=body.dose, text=body.text)
     return _added(patient_id, details, body.appointment)
 
@@ -114,7 +113,7 @@ def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
     status=201,
 )
 def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
-    """Correct what one recorded: a new entry, which stands in the place of the old one."""
+    """Correct your own entry with a new one that replaces it."""
     check_may_read(patient_id)
     actor = bearer.actor()
 
@@ -140,16 +139,17 @@ def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
     status=201,
 )
 def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
-    """Open a history without an appointment, as a practitioner; the patient is told, and why.
+    """Open a health record in an emergency, as a practitioner without an appointment.
 
-    Who does not know the patient's whole name and date of birth is told that there is nobody.
+    The patient is notified, with the reason. Without the right full name and date of birth, the
+    answer is 404.
     """
     actor = bearer.actor()
     if not actor.is_a(Role.PRACTITIONER):
         raise Forbidden
     details = checked(EmergencyDetails.model_validate, {"reason": body.reason})
-    known = queries.exactly(reader(), body.name, body.born)
-    if patient_id not in {one.id for one in known}:
+    matches = queries.exactly(reader(), body.name, body.born)
+    if patient_id not in {patient.id for patient in matches}:
         refuse(patient_id)
     hours = settings().emergency_access_hours
     row = write(
@@ -185,7 +185,7 @@ def _written(entry_id: UUID) -> Answer:
 
 
 def _corrected(kind: EntryKind, body: Correction) -> commands.Written:
-    """What was sent, as an entry of the kind that is corrected."""
+    """Return the sent fields as details of the kind of entry that is corrected."""
     sent = body.model_dump(exclude_unset=True)
     if kind is EntryKind.NOTE:
         return checked(NoteDetails.model_validate, sent)

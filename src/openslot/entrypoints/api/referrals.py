@@ -1,4 +1,4 @@
-"""Referrals: written and sent by GPs, read and booked with by patients, answered by specialists."""
+"""Operations on referrals from GPs to specialists."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ from openslot.referrals.models import Referral as ReferralRow
 from openslot.referrals.queries import Letter
 from openslot.referrals.rules import State
 
-service = Service("referrals", "Referrals", "Letters from GPs to specialists.")
+service = Service("referrals", "Referrals", "Referrals from GPs to specialists.")
 
 PATH = "/api/v1/referrals"
 ONE = f"{PATH}/<uuid:referral_id>"
@@ -38,24 +38,24 @@ ADDRESSEE = ("practitioner", "expertise")
 
 
 class ReferralSummary(Shown):
-    """A referral without what is written in it."""
+    """A referral without its text."""
 
     id: UUID
     patient: PatientRef | None
     gp: PractitionerRef | None
     practitioner: Annotated[
-        PractitionerRef | None, Field(description="To whom, unless to an area of expertise.")
+        PractitionerRef | None, Field(description="The specialist, unless `expertise` is given.")
     ]
     expertise: str | None
     status: State
     created: AwareDatetime
     sent: AwareDatetime | None
     expires: AwareDatetime | None
-    appointment: Annotated[UUID | None, Field(description="The appointment that uses it up.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment booked with it.")]
 
 
 class Referral(ReferralSummary):
-    """A referral with its letter, and the specialist's answer."""
+    """A referral with its text and the specialist's answer."""
 
     letter: str
     answer: str | None
@@ -63,35 +63,35 @@ class Referral(ReferralSummary):
 
 
 class ReferralList(Listing[ReferralSummary]):
-    """Some referrals, the newest first."""
+    """A page of referrals, newest first."""
 
 
 class ReferralQuery(Paged):
-    """Which referrals."""
+    """Filters for referrals."""
 
     status: State | None = None
     patient: UUID | None = None
 
 
 class NewReferral(Given):
-    """A letter to one specialist, or to any with an area of expertise."""
+    """A referral to one specialist, or to any specialist in an area of expertise."""
 
     patient: UUID
     practitioner: Id | None = None
     expertise: OptionalLine = None
     letter: LongText
-    send: Annotated[bool, Field(description="Send it at once; otherwise it is a draft.")] = False
+    send: Annotated[bool, Field(description="Send it now, instead of saving a draft.")] = False
 
 
 class NextState(StrEnum):
-    """What a referral's status can be set to."""
+    """A status that a referral can be set to."""
 
     SENT = "sent"
     REVOKED = "revoked"
 
 
 class ReferralChange(Given):
-    """Another text or addressee of a draft; `sent` or `revoked`; or the specialist's answer."""
+    """A new text or addressee for a draft, a new status, or the specialist's answer."""
 
     practitioner: Id | None = None
     expertise: OptionalLine = None
@@ -110,7 +110,7 @@ class ReferralChange(Given):
     may_fail=(404,),
 )
 def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
-    """List what a GP wrote, a specialist was sent, or a patient can book with."""
+    """List your referrals: written as a GP, received as a specialist, or about you as a patient."""
     where = [queries.within_reach(bearer.actor(), now())]
     if query.status:
         where.append(queries.stands(query.status, now()))
@@ -122,14 +122,14 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
         ReferralList,
         rows,
         query,
-        lambda one: ReferralSummary(**_summary(one)),
-        lambda one: (one.referral.created_at, one.referral.id),
+        lambda row: ReferralSummary(**_summary(row)),
+        lambda row: (row.referral.created_at, row.referral.id),
     )
 
 
 @service.operation("GET", ONE, scope="referrals:read", rule=Rule.CONFIDENTIAL, answer=Referral)
 def get_referral(referral_id: UUID) -> Referral:
-    """Read a referral that one has a part in; a specialist's read is written down."""
+    """Read one of your referrals; a read by a specialist is audited."""
     write(lambda session: commands.note_read(session, bearer.actor(), referral_id, now=now()))
     return _shown(referral_id)
 
@@ -146,7 +146,7 @@ def get_referral(referral_id: UUID) -> Referral:
     headers={"Location": "The address of the new referral."},
 )
 def create_referral(body: NewReferral) -> Answer:
-    """Write a letter, as a GP, and send it if wished."""
+    """Write a referral as a GP, and optionally send it."""
     details = _details(body.practitioner, body.expertise, body.letter)
 
     def work(session: Session) -> UUID:
@@ -157,8 +157,8 @@ def create_referral(body: NewReferral) -> Answer:
             _send(session, row.id)
         return row.id
 
-    made = write(work)
-    return Answer(_shown(made), headers={"Location": f"{PATH}/{made}"})
+    referral_id = write(work)
+    return Answer(_shown(referral_id), headers={"Location": f"{PATH}/{referral_id}"})
 
 
 @service.operation(
@@ -171,9 +171,9 @@ def create_referral(body: NewReferral) -> Answer:
     may_fail=(409,),
 )
 def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
-    """Change a draft, send it, take it back, or answer it: all that is named, or nothing."""
+    """Change a draft, or send, revoke or answer a referral; all changes are made, or none."""
     if not body.model_fields_set:
-        raise Invalid("Name what is to change.")
+        raise Invalid("Send at least one change.")
     write(lambda session: _change(session, referral_id, body))
     return _shown(referral_id)
 
@@ -182,19 +182,19 @@ def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
     "DELETE", ONE, scope="referrals:write", rule=Rule.CONFIDENTIAL, status=204, may_fail=(409,)
 )
 def discard_referral(referral_id: UUID) -> None:
-    """Throw a draft away."""
+    """Discard a draft."""
     write(lambda session: commands.discard(session, bearer.actor(), referral_id, now=now()))
 
 
 def _change(session: Session, referral_id: UUID, body: ReferralChange) -> None:
     actor, sent = bearer.actor(), body.model_fields_set
     if sent & {*ADDRESSEE, "letter"}:
-        letter, _part = commands.letter_for(session, actor, referral_id, now=now())
-        known = letter.referral
-        addressee = (known.practitioner_id, known.expertise)
+        referral, _relation = commands.letter_for(session, actor, referral_id, now=now())
+        draft = referral.referral
+        addressee = (draft.practitioner_id, draft.expertise)
         if sent & {*ADDRESSEE}:
             addressee = (body.practitioner, body.expertise)
-        details = _details(*addressee, body.letter or known.letter)
+        details = _details(*addressee, body.letter or draft.letter)
         commands.change(session, actor, referral_id, details, now=now())
         session.flush()
     if body.answer is not None:
@@ -225,30 +225,30 @@ def _details(practitioner: int | None, expertise: str | None, letter: str) -> Re
     try:
         return ReferralDetails(practitioner_id=practitioner, expertise=expertise, letter=letter)
     except ValidationError as error:
-        # A refusal of the whole is about to whom the letter goes.
-        refused = [(name or "addressee", said) for name, said in problems(error)]
-        raise InvalidFields(refused) from None
+        # An error without a field is about the addressee.
+        errors = [(name or "addressee", sentence) for name, sentence in problems(error)]
+        raise InvalidFields(errors) from None
 
 
 def _shown(referral_id: UUID) -> Referral:
-    letter, _part = commands.letter_for(reader(), bearer.actor(), referral_id, now=now())
-    row = letter.referral
+    referral, _relation = commands.letter_for(reader(), bearer.actor(), referral_id, now=now())
+    row = referral.referral
     return Referral(
-        **_summary(letter), letter=row.letter, answer=row.answer, answered=row.answered_at
+        **_summary(referral), letter=row.letter, answer=row.answer, answered=row.answered_at
     )
 
 
-def _summary(one: Letter) -> dict[str, Any]:
-    row = one.referral
+def _summary(referral: Letter) -> dict[str, Any]:
+    row = referral.referral
     return {
         "id": row.id,
-        "patient": patient_ref(one.patient),
-        "gp": practitioner_ref(one.gp),
-        "practitioner": practitioner_ref(one.addressee),
+        "patient": patient_ref(referral.patient),
+        "gp": practitioner_ref(referral.gp),
+        "practitioner": practitioner_ref(referral.addressee),
         "expertise": row.expertise,
-        "status": one.state(now()),
+        "status": referral.state(now()),
         "created": row.created_at,
         "sent": row.sent_at,
         "expires": row.expires_at,
-        "appointment": one.appointment.id if one.appointment else None,
+        "appointment": referral.appointment.id if referral.appointment else None,
     }

@@ -1,4 +1,4 @@
-"""What departments of a centre ask of each other, and what is answered."""
+"""Operations on requests between departments of a centre."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -29,31 +29,33 @@ from openslot.requests.models import ServiceRequest
 from openslot.requests.queries import Asked
 from openslot.requests.rules import Act, Part, State, acts_now, part_in
 
-service = Service("requests", "Requests", "What departments ask of each other.")
+service = Service(
+    "requests", "Requests", "Requests from one department for the service of another."
+)
 
 PATH = "/api/v1/requests"
 ONE = f"{PATH}/<uuid:request_id>"
-ETAG = {"ETag": "The version of the request; send it as If-Match to change only that."}
+ETAG = {"ETag": "The version of the request. Send it as If-Match to change only that version."}
 
 Minutes = Annotated[int, Field(ge=5, le=1440, multiple_of=5)]
 
 
 class DepartmentRef(Shown):
-    """A department in few words."""
+    """A reference to a department."""
 
     id: int
     name: str
 
 
 class Side(StrEnum):
-    """On which side of a request one's department stands."""
+    """The side of a request that your department is on."""
 
     ASKED = "asked"
     ASKING = "asking"
 
 
 class Request(Shown):
-    """A service that one department wants of another, for a task or a patient."""
+    """A request by one department for a service of another, for a task or a patient."""
 
     id: UUID
     service: ServiceRef | None
@@ -63,35 +65,37 @@ class Request(Shown):
     task: str
     description: str | None
     priority: Priority
-    start: Annotated[AwareDatetime, Field(description="When it is booked for, or wanted.")]
+    start: Annotated[AwareDatetime, Field(description="The booked or requested time.")]
     minutes: int
-    proposed: Annotated[AwareDatetime | None, Field(description="Another time, if one is.")]
+    proposed: Annotated[
+        AwareDatetime | None, Field(description="The other time that was proposed.")
+    ]
     answer: str | None
     status: State
-    appointment: Annotated[UUID | None, Field(description="The appointment, once it is accepted.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment, once accepted.")]
     stars: int | None
-    part: Annotated[Part, Field(description="What one is to it oneself.")]
-    acts: Annotated[list[Act], Field(description="What one may do with it now.")]
+    part: Annotated[Part, Field(description="Your relation to the request.")]
+    acts: Annotated[list[Act], Field(description="The actions that you may take now.")]
     version: int
     created: AwareDatetime
     changed: AwareDatetime
 
 
 class RequestList(Listing[Request]):
-    """Some requests, the newest first."""
+    """A page of requests, newest first."""
 
 
 class RequestQuery(Paged):
-    """Which of the requests that one's department, centre or network has to do with."""
+    """Filters for requests."""
 
-    side: Annotated[Side | None, Field(description="For who works for a department.")] = None
+    side: Annotated[Side | None, Field(description="Only for staff of a department.")] = None
     status: tuple[State, ...] = ()
     service: Id | None = None
     priority: Priority | None = None
 
 
 class NewRequest(RequestDetails):
-    """What another department is asked for, and when; a free time of the service."""
+    """A request for a service of another department, at a free time."""
 
     service: Id
     start: Instant
@@ -100,7 +104,7 @@ class NewRequest(RequestDetails):
 
 
 class RequestChange(Given):
-    """What is to change of a request; another time is asked for anew."""
+    """Changes to a request; a new time has to be accepted again."""
 
     task: Name | None = None
     description: OptionalText = None
@@ -110,17 +114,17 @@ class RequestChange(Given):
 
 
 class Proposal(ProposalDetails):
-    """Another time that is free, and a word about it."""
+    """Another free time, and a message about it."""
 
     start: Instant
 
 
 class Refusal(ReasonDetails):
-    """Why not."""
+    """The reason for declining."""
 
 
 class Consultation(Given):
-    """How good it was."""
+    """A rating of a completed consultation."""
 
     stars: Annotated[int, Field(ge=1, le=5)]
 
@@ -129,7 +133,7 @@ class Consultation(Given):
     "GET", PATH, scope="requests:read", rule=Rule.RELATED, query=RequestQuery, answer=RequestList
 )
 def list_requests(query: RequestQuery) -> Listing[Request]:
-    """List the requests to and from one's department, or of what one runs, the newest first."""
+    """List requests, newest first: those of your department, or of what you manage."""
     where = [*_within(bearer.actor(), query.side)]
     if query.status:
         where.append(queries.standing_as(query.status))
@@ -144,7 +148,7 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
         rows,
         query,
         _listed,
-        lambda one: (one.request.created_at, one.request.id),
+        lambda row: (row.request.created_at, row.request.id),
     )
 
 
@@ -152,7 +156,7 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
     "GET", ONE, scope="requests:read", rule=Rule.RELATED, answer=Request, headers=ETAG
 )
 def get_request(request_id: UUID) -> Answer:
-    """Read a request that one has a part in."""
+    """Read one of your requests."""
     return _answer(request_id)
 
 
@@ -168,12 +172,12 @@ def get_request(request_id: UUID) -> Answer:
     headers={"Location": "The address of the new request.", **ETAG},
 )
 def create_request(body: NewRequest) -> Answer:
-    """Ask another department of one's centre, at a time that is free.
+    """Request a service from another department of your centre, at a free time.
 
-    The time is not kept: it is booked when the other department accepts.
+    The time is not held. It is booked when the other department accepts.
     """
     details = RequestDetails(task=body.task, description=body.description, priority=body.priority)
-    made = write(
+    request_id = write(
         lambda session: (
             commands.make(
                 session,
@@ -187,7 +191,7 @@ def create_request(body: NewRequest) -> Answer:
             ).id
         )
     )
-    return _answer(made, status=201)
+    return _answer(request_id, status=201)
 
 
 @service.operation(
@@ -202,21 +206,21 @@ def create_request(body: NewRequest) -> Answer:
     if_match=True,
 )
 def amend_request(request_id: UUID, body: RequestChange) -> Answer:
-    """Change what was asked for; a new time of an accepted request moves its appointment."""
+    """Change a request; a new time for an accepted request moves its appointment."""
     sent, version = body.model_dump(exclude_unset=True), _sent_version(request_id)
     if not sent:
-        raise Invalid("Name what is to change.")
+        raise Invalid("Send at least one change.")
     when = {name: sent.pop(name, None) for name in ("start", "minutes")}
 
     def work(session: Session) -> ServiceRequest:
-        known, _ = request_for(session, bearer.actor(), request_id)
-        kept = {name: getattr(known.request, name) for name in RequestDetails.model_fields}
-        named = {name: value for name, value in sent.items() if value or name == "description"}
+        asked, _ = request_for(session, bearer.actor(), request_id)
+        current = {name: getattr(asked.request, name) for name in RequestDetails.model_fields}
+        changes = {name: value for name, value in sent.items() if value or name == "description"}
         return commands.amend(
             session,
             bearer.actor(),
             request_id,
-            RequestDetails.model_validate(kept | named),
+            RequestDetails.model_validate(current | changes),
             **when,
             now=now(),
             version=version,
@@ -236,8 +240,8 @@ def amend_request(request_id: UUID, body: RequestChange) -> Answer:
     if_match=True,
 )
 def accept_request(request_id: UUID) -> Answer:
-    """Book the wanted time, as the department that is asked."""
-    return _done(commands.accept, request_id)
+    """Accept a request, as the department that received it; its time is booked."""
+    return _run(commands.accept, request_id)
 
 
 @service.operation(
@@ -251,8 +255,8 @@ def accept_request(request_id: UUID) -> Answer:
     if_match=True,
 )
 def propose_time(request_id: UUID, body: Proposal) -> Answer:
-    """Propose another time, as the department that is asked."""
-    return _done(commands.propose, request_id, start=body.start, answer=body.answer)
+    """Propose another time, as the department that received the request."""
+    return _run(commands.propose, request_id, start=body.start, answer=body.answer)
 
 
 @service.operation(
@@ -265,8 +269,8 @@ def propose_time(request_id: UUID, body: Proposal) -> Answer:
     if_match=True,
 )
 def agree(request_id: UUID) -> Answer:
-    """Take the time that was proposed: it is booked."""
-    return _done(commands.agree, request_id)
+    """Agree to the proposed time; it is booked."""
+    return _run(commands.agree, request_id)
 
 
 @service.operation(
@@ -280,8 +284,8 @@ def agree(request_id: UUID) -> Answer:
     if_match=True,
 )
 def decline_request(request_id: UUID, body: Refusal) -> Answer:
-    """Say no, and why."""
-    return _done(commands.decline, request_id, answer=body.answer)
+    """Decline a request, with a reason."""
+    return _run(commands.decline, request_id, answer=body.answer)
 
 
 @service.operation(
@@ -294,8 +298,8 @@ def decline_request(request_id: UUID, body: Refusal) -> Answer:
     if_match=True,
 )
 def cancel_request(request_id: UUID) -> Answer:
-    """Take the request back, or what was promised; its appointment is cancelled too."""
-    return _done(commands.cancel, request_id)
+    """Cancel a request, also one that was accepted; its appointment is cancelled too."""
+    return _run(commands.cancel, request_id)
 
 
 @service.operation(
@@ -308,8 +312,8 @@ def cancel_request(request_id: UUID) -> Answer:
     if_match=True,
 )
 def complete_request(request_id: UUID) -> Answer:
-    """The consultation took place."""
-    return _done(commands.complete, request_id)
+    """Mark the consultation as completed."""
+    return _run(commands.complete, request_id)
 
 
 @service.operation(
@@ -323,28 +327,32 @@ def complete_request(request_id: UUID) -> Answer:
     headers=ETAG,
 )
 def rate_consultation(request_id: UUID, body: Consultation) -> Answer:
-    """Give a completed consultation stars, as the department that asked."""
+    """Rate a completed consultation, as the department that made the request."""
     actor = bearer.actor()
     write(lambda session: commands.rate(session, actor, request_id, body.stars, now=now()))
     return _answer(request_id)
 
 
-def _done(act: Callable[..., ServiceRequest], request_id: UUID, **given: object) -> Answer:
-    """The request after one of the commands, for the version that If-Match names."""
+def _run(command: Callable[..., ServiceRequest], request_id: UUID, **arguments: object) -> Answer:
+    """Run a command on the version in If-Match, and return the changed request."""
     actor, version = bearer.actor(), _sent_version(request_id)
-    write(lambda session: act(session, actor, request_id, **given, now=now(), version=version))
+    write(
+        lambda session: command(session, actor, request_id, **arguments, now=now(), version=version)
+    )
     return _answer(request_id)
 
 
 def _sent_version(request_id: UUID) -> int | None:
-    """The version of the request that If-Match demands."""
     return sent_version(
         lambda: request_for(reader(), bearer.actor(), request_id)[0].request.version
     )
 
 
 def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
-    """What the actor's department, centre or network has to do with; NoDepartment, Forbidden."""
+    """Return the conditions for requests of the actor's department, centre or network.
+
+    Raises NoDepartment or Forbidden.
+    """
     if actor.is_a(Role.STAFF):
         own = own_department(reader(), actor).id
         sides = {Side.ASKED: queries.asked_of, Side.ASKING: queries.asked_by}
@@ -352,46 +360,48 @@ def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
     if not actor.is_a(Role.CENTRE_ADMIN, Role.NETWORK_ADMIN):
         raise Forbidden
     if side is not None:
-        raise Invalid("Only who works for a department has a side.", field="side")
+        raise Invalid("Only staff of a department can choose a side.", field="side")
     return [queries.at_centre(actor.centre_id)] if actor.centre_id is not None else []
 
 
 def _answer(request_id: UUID, *, status: int = 200) -> Answer:
-    found, part = request_for(reader(), bearer.actor(), request_id)
-    headers = {"ETag": etag(found.request.version)}
+    asked, part = request_for(reader(), bearer.actor(), request_id)
+    headers = {"ETag": etag(asked.request.version)}
     if status == 201:
         headers["Location"] = f"{PATH}/{request_id}"
-    return Answer(_shown(found, part), status=status, headers=headers)
+    return Answer(_shown(asked, part), status=status, headers=headers)
 
 
-def _listed(one: Asked) -> Request:
-    return _shown(one, part_in(bearer.actor(), one.standing) or Part.OVERSEER)
+def _listed(asked: Asked) -> Request:
+    return _shown(asked, part_in(bearer.actor(), asked.standing) or Part.OVERSEER)
 
 
 def _ref(row: Department) -> DepartmentRef:
     return DepartmentRef(id=row.id, name=row.name)
 
 
-def _shown(one: Asked, part: Part) -> Request:
-    row, zone = one.request, one.zone
+def _shown(asked: Asked, part: Part) -> Request:
+    row, zone = asked.request, asked.zone
     return Request(
         id=row.id,
-        service=service_ref(one.service, one.department),
-        asking=_ref(one.asking),
-        asked=_ref(one.department),
-        patient=patient_ref(one.patient),
+        service=service_ref(asked.service, asked.department),
+        asking=_ref(asked.asking),
+        asked=_ref(asked.department),
+        patient=patient_ref(asked.patient),
         task=row.task,
         description=row.description,
         priority=Priority(row.priority),
-        start=(one.appointment.starts_at if one.appointment else row.starts_at).astimezone(zone),
+        start=(asked.appointment.starts_at if asked.appointment else row.starts_at).astimezone(
+            zone
+        ),
         minutes=row.minutes,
         proposed=row.proposed_at.astimezone(zone) if row.proposed_at else None,
         answer=row.answer,
-        status=one.state,
+        status=asked.state,
         appointment=row.appointment_id,
         stars=row.stars,
         part=part,
-        acts=sorted(acts_now(one.standing, part, now=now())),
+        acts=sorted(acts_now(asked.standing, part, now=now())),
         version=row.version,
         created=row.created_at,
         changed=row.changed_at,

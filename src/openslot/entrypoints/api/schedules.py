@@ -1,4 +1,4 @@
-"""Schedules: who or what can be booked where, and their weekly hours."""
+"""Operations on schedules and their weekly hours."""
 
 from datetime import date
 from typing import Annotated, Self
@@ -32,7 +32,9 @@ from openslot.schedules.models import Schedule as ScheduleRow
 from openslot.schedules.rules import Place, clock_text, parse_clock
 
 service = Service(
-    "schedules", "Schedules", "Who or what can be booked where, when, and for how long."
+    "schedules",
+    "Schedules",
+    "Practitioners and services that can be booked at a centre, and their hours.",
 )
 
 PATH = "/api/v1/schedules"
@@ -43,7 +45,7 @@ def _clock(text: str) -> str:
     try:
         return clock_text(parse_clock(text))
     except DomainError:
-        raise refuse("Write a time of day such as 09:00; 24:00 is the end of the day.") from None
+        raise refuse("Write a time like 09:00. The end of the day is 24:00.") from None
 
 
 Clock = Annotated[
@@ -53,14 +55,14 @@ Clock = Annotated[
         {
             "type": "string",
             "pattern": "^(([01][0-9]|2[0-3]):[0-5][05]|24:00)$",
-            "description": "Such as 09:00.",
+            "description": "For example 09:00.",
         }
     ),
 ]
 
 
 class Hours(Given):
-    """A weekly period on the centre's clocks; an end before the start is on the next day."""
+    """A weekly period in the centre's local time; an end before the start is on the next day."""
 
     weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday.")]
     starts: Clock
@@ -70,7 +72,7 @@ class Hours(Given):
 
 
 class WeeklyHours(Shown):
-    """A weekly period, as :class:`Hours`."""
+    """A weekly period in the centre's local time."""
 
     weekday: int
     starts: str
@@ -80,7 +82,7 @@ class WeeklyHours(Shown):
 
 
 class Schedule(Shown):
-    """Something that can be booked at a centre."""
+    """A practitioner or service that can be booked at a centre."""
 
     id: int
     centre: CentreRef
@@ -94,11 +96,11 @@ class Schedule(Shown):
 
 
 class ScheduleList(Listing[Schedule]):
-    """Some schedules, by id."""
+    """A page of schedules, sorted by id."""
 
 
 class ScheduleQuery(Paged):
-    """Which schedules."""
+    """Filters for schedules."""
 
     centre: Id | None = None
     practitioner: Id | None = None
@@ -106,7 +108,7 @@ class ScheduleQuery(Paged):
 
 
 class NewSchedule(ScheduleDetails):
-    """A practitioner, or a service, that can be booked at a centre."""
+    """A schedule for a practitioner or a service at a centre."""
 
     centre: Id
     practitioner: Id | None = None
@@ -114,9 +116,9 @@ class NewSchedule(ScheduleDetails):
     hours: Annotated[list[Hours], Field(max_length=100)]
 
     @model_validator(mode="after")
-    def _one_subject(self) -> Self:
+    def _one_owner(self) -> Self:
         if (self.practitioner is None) == (self.service is None):
-            raise refuse("Name a practitioner or a service.")
+            raise refuse("Choose a practitioner or a service.")
         return self
 
 
@@ -124,15 +126,15 @@ class _Changeable(ScheduleDetails):
     hours: Annotated[list[Hours], Field(max_length=100)]
 
 
-ScheduleChange = Partial.of(_Changeable, "ScheduleChange", "What is to change of a schedule.")
+ScheduleChange = Partial.of(_Changeable, "ScheduleChange", "Changes to a schedule.")
 
 
 @service.operation(
     "GET", PATH, scope="directory:read", rule=Rule.PUBLIC, query=ScheduleQuery, answer=ScheduleList
 )
 def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
-    """List what can be booked."""
-    wanted = [
+    """List schedules that can be booked."""
+    conditions = [
         column == value
         for column, value in (
             (ScheduleRow.centre_id, query.centre),
@@ -143,15 +145,15 @@ def list_schedules(query: ScheduleQuery) -> Listing[Schedule]:
     ]
     after = read_cursor(query.after, int)
     if after:
-        wanted.append(ScheduleRow.id > after[0])
-    rows = queries.bookable_page(reader(), *wanted, limit=query.limit + 1)
+        conditions.append(ScheduleRow.id > after[0])
+    rows = queries.bookable_page(reader(), *conditions, limit=query.limit + 1)
     return page(ScheduleList, rows, query, lambda pair: _shown(*pair), lambda pair: (pair[0].id,))
 
 
 @service.operation("GET", ONE, scope="directory:read", rule=Rule.PUBLIC, answer=Schedule)
 def get_schedule(schedule_id: int) -> Schedule:
     """Read a schedule with its hours."""
-    return _one(reader(), schedule_id)
+    return _schedule(reader(), schedule_id)
 
 
 @service.operation(
@@ -166,10 +168,10 @@ def get_schedule(schedule_id: int) -> Schedule:
     headers={"Location": "The address of the new schedule."},
 )
 def create_schedule(body: NewSchedule) -> Answer:
-    """Let somebody, or something, be booked at a centre."""
+    """Add a schedule for a practitioner or a service at a centre."""
 
     def work(session: Session) -> ScheduleRow:
-        _check_subject(session, body)
+        _check_owner(session, body)
         return commands.open_schedule(
             session,
             bearer.actor(),
@@ -181,8 +183,8 @@ def create_schedule(body: NewSchedule) -> Answer:
             now=now(),
         )
 
-    made = write(work)
-    return Answer(_one(reader(), made.id), headers={"Location": f"{PATH}/{made.id}"})
+    row = write(work)
+    return Answer(_schedule(reader(), row.id), headers={"Location": f"{PATH}/{row.id}"})
 
 
 @service.operation(
@@ -195,27 +197,27 @@ def create_schedule(body: NewSchedule) -> Answer:
     may_fail=(409,),
 )
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
-    """Change slot length, limits or hours; appointments that are booked stay as they are."""
+    """Change the slot length, limits or hours; booked appointments do not change."""
 
     def work(session: Session) -> None:
-        known = _existing(session, schedule_id)
+        row = _active_row(session, schedule_id)
         changed = body.model_dump(exclude_unset=True, exclude={"hours"})
         if changed:
-            details = ScheduleDetails(**dict(commands.details_of(session, known)) | changed)
+            details = ScheduleDetails(**dict(commands.details_of(session, row)) | changed)
             commands.change_schedule(session, bearer.actor(), schedule_id, details, now=now())
         hours = getattr(body, "hours", None)
         if hours is not None:
             commands.set_hours(session, bearer.actor(), schedule_id, _weekly(hours), now=now())
 
     write(work)
-    return _one(reader(), schedule_id)
+    return _schedule(reader(), schedule_id)
 
 
 @service.operation(
     "DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204, may_fail=(409,)
 )
 def remove_schedule(schedule_id: int) -> None:
-    """End a schedule; refused while it has appointments to come."""
+    """Deactivate a schedule; refused while it has upcoming appointments."""
     write(
         lambda session: deactivate_schedule(
             session, bearer.actor(), schedule_id, active=False, now=now()
@@ -230,61 +232,61 @@ def _details(body: NewSchedule) -> ScheduleDetails:
 def _weekly(hours: list[Hours]) -> list[Weekly]:
     return [
         Weekly(
-            one.weekday,
-            parse_clock(one.starts),
-            parse_clock(one.ends),
-            one.valid_from,
-            one.valid_until,
+            period.weekday,
+            parse_clock(period.starts),
+            parse_clock(period.ends),
+            period.valid_from,
+            period.valid_until,
         )
-        for one in hours
+        for period in hours
     ]
 
 
-def _check_subject(session: Session, body: NewSchedule) -> None:
-    """NotFound for a practitioner or service that is not there, or not at that centre."""
+def _check_owner(session: Session, body: NewSchedule) -> None:
+    """Raise NotFound or Invalid unless the practitioner or service can have this schedule."""
     if body.practitioner is not None:
         directory.practitioner(session, body.practitioner)
     if body.service is not None:
-        offered = directory.service(session, body.service)
-        department = directory.department(session, offered.department_id)
+        service_row = directory.service(session, body.service)
+        department = directory.department(session, service_row.department_id)
         if department.centre_id != body.centre or queries.places(
             session, ScheduleRow.service_id == body.service, inactive=True
         ):
-            raise Invalid("Name a service of this centre that has no schedule.", field="service")
+            raise Invalid("Choose a service of this centre without a schedule.", field="service")
 
 
-def _existing(session: Session, schedule_id: int) -> ScheduleRow:
-    found = queries.schedule(session, schedule_id)
-    if found is None or not found.active:
+def _active_row(session: Session, schedule_id: int) -> ScheduleRow:
+    row = queries.schedule(session, schedule_id)
+    if row is None or not row.active:
         raise NotFound
-    return found
+    return row
 
 
-def _one(session: Session, schedule_id: int) -> Schedule:
-    found = queries.bookable_page(session, ScheduleRow.id == schedule_id, limit=1)
-    if not found:
+def _schedule(session: Session, schedule_id: int) -> Schedule:
+    pairs = queries.bookable_page(session, ScheduleRow.id == schedule_id, limit=1)
+    if not pairs:
         raise NotFound
-    return _shown(*found[0])
+    return _shown(*pairs[0])
 
 
-def _shown(subject: ScheduleRow, place: Place) -> Schedule:
+def _shown(row: ScheduleRow, place: Place) -> Schedule:
     return Schedule(
         id=place.schedule_id,
-        centre=centre_ref(subject.centre),
-        practitioner=practitioner_ref(subject.practitioner),
-        service=service_ref(subject.service, subject.department),
+        centre=centre_ref(row.centre),
+        practitioner=practitioner_ref(row.practitioner),
+        service=service_ref(row.service, row.department),
         slot_minutes=place.slot_minutes,
         max_slots=place.max_slots,
         notice_minutes=place.notice_minutes,
         horizon_days=place.horizon_days,
         hours=[
             WeeklyHours(
-                weekday=one.weekday,
-                starts=clock_text(one.starts),
-                ends=clock_text(one.ends),
-                valid_from=one.valid_from,
-                valid_until=one.valid_until,
+                weekday=period.weekday,
+                starts=clock_text(period.starts),
+                ends=clock_text(period.ends),
+                valid_from=period.valid_from,
+                valid_until=period.valid_until,
             )
-            for one in place.hours
+            for period in place.hours
         ],
     )

@@ -1,4 +1,4 @@
-"""Centres, practitioners and departments in one ranked list."""
+"""Search for centres, practitioners and departments in one ranked list."""
 
 from typing import Annotated, Literal
 
@@ -12,14 +12,14 @@ from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule
 
-service = Service("search", "Search", "The whole network in one box, as on the start page.")
+service = Service("search", "Search", "Search the whole network, as on the start page.")
 
 Kind = Literal["practitioner", "centre", "department"]
 Words = Annotated[str, Field(max_length=200)]
 
 
 class SearchQuery(Given):
-    """What is looked for; ``q`` anywhere, the others in their field."""
+    """Search terms: `q` matches any field, the others match their own."""
 
     q: Words = ""
     name: Words = ""
@@ -35,33 +35,32 @@ class SearchQuery(Given):
 
 
 class Found(Shown):
-    """Something that fits, with its rating and its next free starts."""
+    """A search result, with its rating and next free slots."""
 
     kind: Kind
     id: int
     name: str
-    about: Annotated[str, Field(description="Profession, type of centre, or the centre.")]
+    about: Annotated[str, Field(description="Profession, type of centre, or name of the centre.")]
     expertise: str | None
     suburb: str | None
     needs_referral: bool
     stars: Annotated[float | None, Field(description="Average of 1 to 5.")]
     ratings: int
     next_free: Annotated[
-        list[Slot], Field(description="Of what was asked for, such as whoever asks can book.")
+        list[Slot], Field(description="The next slots that match and that you can book.")
     ]
     no_times: Annotated[
         NoTimes | None,
         Field(
-            description="Why next_free is empty: not booked online, several kinds of care to "
-            "choose from first, found by a guess at the spelling only, full, a referral or a "
-            "patient is missing, not the caller's to book, or the patient is the practitioner.",
+            description="Why `next_free` is empty: no online booking, several kinds of care to "
+            "choose from, found only by a corrected spelling, fully booked, a referral or a "
+            "patient is missing, you may not book it, or the patient is the practitioner.",
         ),
     ]
 
 
 class SearchResults(Shown):
-    """One page of what fits; ``corrected`` is another spelling that may be meant: what it finds
-    has no times."""
+    """A page of results; with `corrected`, a suggested spelling, results have no times."""
 
     items: list[Found]
     total: int
@@ -78,13 +77,13 @@ class SearchResults(Shown):
     may_fail=(404,),
 )
 def search(query: SearchQuery) -> SearchResults:
-    """Search the network, ranked; small typing errors still find.
+    """Search the network; results are ranked, and small typing errors are tolerated.
 
-    The next free times of a result are those of what was asked for: of a centre found by a
-    profession the practitioners of that profession, and of one found by its name nobody's.
+    `next_free` matches the search: for a centre found by profession, it has the slots of that
+    profession; for a centre found by name, it is empty.
     """
     limits.search(bearer.actor())
-    wanted = Search(
+    terms = Search(
         text=query.q,
         name=query.name,
         centre=query.centre,
@@ -96,22 +95,24 @@ def search(query: SearchQuery) -> SearchResults:
         page=query.page,
         page_size=query.limit,
     )
-    found = find(
+    results = find(
         reader(),
         services().network,
-        wanted,
+        terms,
         now=now(),
         days=settings().search_days,
         times=3,
         booker=booker(query.patient),
     )
     return SearchResults(
-        items=[_shown(one) for one in found.items], total=found.total, corrected=found.corrected
+        items=[_shown(result) for result in results.items],
+        total=results.total,
+        corrected=results.corrected,
     )
 
 
 def _shown(result: Result) -> Found:
-    entry, known = result.entry, services().offered.fresh(reader())
+    entry, bookable = result.entry, services().offered.fresh(reader())
     return Found(
         kind=entry.kind,
         id=entry.id,
@@ -123,5 +124,5 @@ def _shown(result: Result) -> Found:
         stars=result.rating.stars if result.rating else None,
         ratings=result.rating.count if result.rating else 0,
         no_times=result.no_times,
-        next_free=[slot(one, known[one.schedule_id].subject) for one in result.slots],
+        next_free=[slot(free, bookable[free.schedule_id].subject) for free in result.slots],
     )

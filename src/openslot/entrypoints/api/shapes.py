@@ -1,4 +1,4 @@
-"""Shapes that several operations show."""
+"""Response models that several operations share."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,25 +16,25 @@ from openslot.entrypoints.free_for import booker_for
 from openslot.schedules.models import Schedule
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
-"""The id of something in the directory."""
+"""Id of a row in the directory."""
 
 Suburb = Annotated[
-    str | None, Field(max_length=100, description="Where the centre is, in any case of letters.")
+    str | None, Field(max_length=100, description="Suburb of the centre; case does not matter.")
 ]
 
 
 ForPatient = Annotated[
     UUID | None,
     Field(
-        description="For whom the times are to be free, such as can be booked for them; needs "
-        "the scope appointments:read. By default the patient whose token it is, if it has that "
-        "scope, else nobody: then they are those of the schedules.",
+        description="Return only slots that can be booked for this patient; needs the scope "
+        "`appointments:read`. Defaults to you, if you are a patient and your token has that scope. "
+        "Without a patient, all free slots of the schedules are returned.",
     ),
 ]
 
 
 class PractitionerRef(Shown):
-    """A practitioner in few words."""
+    """A reference to a practitioner."""
 
     id: int
     name: str
@@ -42,16 +42,16 @@ class PractitionerRef(Shown):
 
 
 class CentreRef(Shown):
-    """A centre in few words."""
+    """A reference to a centre."""
 
     id: int
     name: str
     suburb: str
-    time_zone: Annotated[str, Field(description="IANA name, such as Australia/Sydney.")]
+    time_zone: Annotated[str, Field(description="IANA name, for example Australia/Sydney.")]
 
 
 class ServiceRef(Shown):
-    """A service in few words."""
+    """A reference to a service."""
 
     id: int
     name: str
@@ -59,14 +59,14 @@ class ServiceRef(Shown):
 
 
 class PatientRef(Shown):
-    """A patient in few words."""
+    """A reference to a patient."""
 
     id: UUID
     name: str
 
 
 class Slot(Shown):
-    """A start that can be booked now; instants are in the centre's zone."""
+    """A slot that can be booked now, in the time zone of the centre."""
 
     schedule: int
     start: AwareDatetime
@@ -77,7 +77,7 @@ class Slot(Shown):
 
 
 class Alternative(Shown):
-    """A free time near one that is taken: where to book it, and when."""
+    """A free slot near one that is taken."""
 
     schedule: int
     start: AwareDatetime
@@ -85,8 +85,10 @@ class Alternative(Shown):
 
 
 def booker(patient: UUID | None) -> Booker | None:
-    """Return who looks for times and for whom; ScopeMissing and NotFound as :data:`ForPatient`
-    says."""
+    """Return who searches for slots and for which patient, as :data:`ForPatient` describes.
+
+    Raises ScopeMissing or NotFound.
+    """
     if patient is not None:
         bearer.demand("appointments:read")
     reads = bearer.holds("appointments:read")
@@ -94,31 +96,31 @@ def booker(patient: UUID | None) -> Booker | None:
 
 
 def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:
-    """In few words, if there is one."""
+    """Return a reference to the practitioner, if there is one."""
     if row is None:
         return None
     return PractitionerRef(id=row.id, name=row.name, profession=Profession(row.profession))
 
 
 def centre_ref(row: Centre) -> CentreRef:
-    """In few words."""
+    """Return a reference to the centre."""
     return CentreRef(id=row.id, name=row.name, suburb=row.suburb, time_zone=row.time_zone)
 
 
 def service_ref(row: Service | None, department: Department | None) -> ServiceRef | None:
-    """In few words, if there is one."""
+    """Return a reference to the service, if there is one."""
     if row is None or department is None:
         return None
     return ServiceRef(id=row.id, name=row.name, department=department.name)
 
 
 def patient_ref(row: Patient | None) -> PatientRef | None:
-    """In few words, if there is one."""
+    """Return a reference to the patient, if there is one."""
     return PatientRef(id=row.id, name=row.name) if row else None
 
 
 def slot(free: FreeSlot, subject: Schedule) -> Slot:
-    """A free start with whom and where it is."""
+    """Return a free slot in the API's shape."""
     zone = ZoneInfo(subject.centre.time_zone)
     return Slot(
         schedule=free.schedule_id,
@@ -131,9 +133,8 @@ def slot(free: FreeSlot, subject: Schedule) -> Slot:
 
 
 def text_of(text: str | None, name: str | None, *columns: Any) -> list[Any]:
-    """The conditions of the parameters ``q``, part of any column, and ``name``, all of the
-    first."""
-    wanted = [queries.holds(text or "", *columns)]
+    """Return conditions: ``text`` is part of any column, ``name`` equals the first column."""
+    conditions = [queries.holds(text or "", *columns)]
     if name:
-        wanted.append(queries.is_text(columns[0], name))
-    return wanted
+        conditions.append(queries.is_text(columns[0], name))
+    return conditions

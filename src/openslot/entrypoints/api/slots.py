@@ -1,4 +1,4 @@
-"""Free times of any part of the network."""
+"""The operation that finds free slots."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -17,16 +17,16 @@ from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule
 
-service = Service("slots", "Free times", "What can be booked now, computed when it is asked.")
+service = Service("slots", "Free times", "Slots that can be booked now.")
 
 A_WEEK, MOST = timedelta(days=7), timedelta(days=31)
 A_SLICE, DIARY_DAYS = 28, 100_000
-"""The earliest times are looked for in slices until there are enough: of few schedules as far as
-bookings go, of many so that a slice is about so many days of diaries, and no fewer days."""
+"""`earliest` searches slice by slice until there are enough slots. A slice has A_SLICE days, or
+more if the schedules are few: about DIARY_DAYS days of all their diaries together."""
 
 
 class SlotQuery(Given):
-    """Whose free times, and when; a date means midnight in the network's time zone."""
+    """Filters for free slots; a date means midnight in the network's time zone."""
 
     schedule: Id | None = None
     practitioner: Id | None = None
@@ -36,21 +36,23 @@ class SlotQuery(Given):
     expertise: Annotated[str | None, Field(max_length=100)] = None
     suburb: Annotated[str | None, Field(max_length=100)] = None
     patient: ForPatient = None
-    from_: Annotated[InstantOrDay | None, Field(alias="from", description="By default now.")] = None
+    from_: Annotated[InstantOrDay | None, Field(alias="from", description="Defaults to now.")] = (
+        None
+    )
     to: Annotated[
-        InstantOrDay | None, Field(description="By default a week later, at most 31 days.")
+        InstantOrDay | None, Field(description="Defaults to a week later; at most 31 days later.")
     ] = None
     minutes: Annotated[
         int | None, Field(ge=5, le=1440, multiple_of=5, description="Length of the appointment.")
     ] = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     earliest: Annotated[
-        bool, Field(description="Look as far ahead as bookings go, instead of up to `to`.")
+        bool, Field(description="Ignore `to`, and search as far ahead as slots can be booked.")
     ] = False
 
 
 class SlotList(Shown):
-    """Free starts, the earliest first."""
+    """Free slots, earliest first."""
 
     items: list[Slot]
 
@@ -65,65 +67,64 @@ class SlotList(Shown):
     may_fail=(404,),
 )
 def list_slots(query: SlotQuery) -> SlotList:
-    """Find free starts, the earliest first.
+    """Find free slots, earliest first.
 
-    At most 31 days a call; with `earliest` until `limit` are found. A time without an offset is
-    refused, never guessed. For a patient, times at which they are busy or see the practitioner
-    already are left out, and what cannot be booked for them by whoever asks.
+    Searches at most 31 days, or with `earliest` until `limit` slots are found. A time without an
+    offset is refused. For a patient, leaves out slots at which they are busy, days on which they
+    already see the practitioner, and slots that you cannot book for them.
     """
     for_whom = booker(query.patient)
-    known = services().offered.fresh(reader())
-    chosen = [one for one in known.values() if _fits(one, query)]
-    found: list[FreeSlot] = []
-    for starts, ends in _windows(query, chosen):
-        found += free_slots(
+    bookable = services().offered.fresh(reader())
+    matching = [schedule for schedule in bookable.values() if _matches(schedule, query)]
+    free: list[FreeSlot] = []
+    for starts, ends in _windows(query, matching):
+        free += free_slots(
             reader(),
-            chosen,
+            matching,
             starts,
             ends,
             now=now(),
             minutes=query.minutes,
-            limit=query.limit - len(found),
+            limit=query.limit - len(free),
             booker=for_whom,
         )
-        if len(found) == query.limit:
+        if len(free) == query.limit:
             break
-    return SlotList(items=[slot(one, known[one.schedule_id].subject) for one in found])
+    return SlotList(items=[slot(start, bookable[start.schedule_id].subject) for start in free])
 
 
-def _fits(one: Bookable, query: SlotQuery) -> bool:
-    schedule, person = one.subject, one.subject.practitioner
-    expertise = (person.expertise or "").casefold() if person else ""
+def _matches(bookable: Bookable, query: SlotQuery) -> bool:
+    schedule, practitioner = bookable.subject, bookable.subject.practitioner
+    expertise = (practitioner.expertise or "").casefold() if practitioner else ""
     return (
         query.schedule in (None, schedule.id)
         and query.practitioner in (None, schedule.practitioner_id)
         and query.centre in (None, schedule.centre_id)
         and query.service in (None, schedule.service_id)
-        and query.profession in (None, one.place.profession)
+        and query.profession in (None, bookable.place.profession)
         and (query.expertise or expertise).casefold() == expertise
-        and (query.suburb or one.subject.centre.suburb).casefold()
-        == one.subject.centre.suburb.casefold()
+        and (query.suburb or schedule.centre.suburb).casefold() == schedule.centre.suburb.casefold()
     )
 
 
-def _windows(query: SlotQuery, chosen: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
-    """The period asked for; with ``earliest`` slice after slice up to the furthest horizon."""
+def _windows(query: SlotQuery, schedules: list[Bookable]) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the requested period; with ``earliest``, slice after slice up to the last horizon."""
     starts = _instant(query.from_) or now()
     if not query.earliest:
         ends = _instant(query.to) or starts + A_WEEK
         if not starts < ends <= starts + MOST:
-            raise Invalid("Ask for 31 days at most, from earlier to later.", field="to")
+            raise Invalid("Choose an end after the start, at most 31 days later.", field="to")
         yield starts, ends
         return
-    days = max((one.place.horizon_days for one in chosen), default=0)
+    days = max((schedule.place.horizon_days for schedule in schedules), default=0)
     starts, last = max(starts, now()), now() + timedelta(days=days + 1)
-    slice_ = timedelta(days=max(A_SLICE, DIARY_DAYS // max(len(chosen), 1)))
+    slice_ = timedelta(days=max(A_SLICE, DIARY_DAYS // max(len(schedules), 1)))
     while starts < last:
         yield starts, min(starts + slice_, last)
         starts += slice_
 
 
-def _instant(given: datetime | date | None) -> datetime | None:
-    if given is None or isinstance(given, datetime):
-        return given
-    return datetime.combine(given, time(0), ZoneInfo(settings().time_zone))
+def _instant(value: datetime | date | None) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time(0), ZoneInfo(settings().time_zone))

@@ -1,4 +1,4 @@
-"""Signing in for programs that act for a person."""
+"""Operations that sign a person in to a program."""
 
 from typing import Annotated, Literal
 
@@ -13,13 +13,13 @@ from openslot.identity import keys
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.keys import ACCESS_LASTS, BadToken, Pair
 
-service = Service("tokens", "Tokens", "Sign in for somebody, and stay signed in.")
+service = Service("tokens", "Tokens", "Sign in as a person, and stay signed in.")
 
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class SignIn(Given):
-    """E-mail and password of an account."""
+    """The email address and password of an account."""
 
     email: Annotated[str, StringConstraints(min_length=1, max_length=254)]
     password: Secret
@@ -32,12 +32,12 @@ class Refresh(Given):
 
 
 class Tokens(Shown):
-    """An access token for some minutes, and the refresh token that gets the next."""
+    """A short-lived access token, and a refresh token to get the next one."""
 
     access_token: str
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 # nosec B105 - the name of a scheme
-    expires_in: Annotated[int, Field(description="Seconds that the access token works.")]
+    expires_in: Annotated[int, Field(description="Lifetime of the access token, in seconds.")]
 
 
 @service.operation(
@@ -52,10 +52,10 @@ class Tokens(Shown):
     secret=True,
 )
 def create(body: SignIn) -> Tokens:
-    """Sign in with e-mail and password.
+    """Sign in with an email address and password.
 
-    The answer is the same for unknown addresses and wrong passwords; after some wrong ones
-    the account has to wait, as on the sign-in page.
+    The answer is the same for an unknown address and a wrong password. After several wrong
+    passwords the account has to wait, as on the sign-in page.
     """
     account = sign_in(
         database(),
@@ -83,7 +83,7 @@ def create(body: SignIn) -> Tokens:
 def refresh(body: Refresh) -> Tokens:
     """Get the next pair of tokens.
 
-    A refresh token works once; used twice, it ends all that came of the same sign-in.
+    A refresh token works once. If it is used twice, all tokens from the same sign-in end.
     """
     pair = write(lambda session: keys.refresh(session, body.refresh_token, now=now()))
     if pair is None:

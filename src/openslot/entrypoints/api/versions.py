@@ -1,4 +1,4 @@
-"""Versions of what can change under a program's hands: ETag and If-Match."""
+"""Versions of resources in ETag and If-Match headers."""
 
 import re
 from collections.abc import Callable
@@ -18,17 +18,17 @@ def etag(version: int) -> str:
 
 
 def sent_version(newest: Callable[[], int]) -> int | None:
-    """The version that If-Match demands; None where it demands none, or takes any.
+    """Return the version in If-Match, or None if any version will do.
 
-    Of a list it is the ``newest`` that there is if that is in it, and one of the others, which is
-    stale, if not. Weak versions match none. Malformed for what is no list of versions.
+    From a list, returns the ``newest`` version if the list has it, otherwise a stale one. Weak
+    versions match none. Raises Malformed if the header is not a list of versions.
     """
     header = request.headers.get("If-Match", "").strip()
     if header in ("", "*"):
         return None
     if not re.fullmatch(ETAGS_PATTERN, header):
-        raise Malformed('Give If-Match as a version such as "3".', field="If-Match")
-    versions = [int(one) for one in re.findall(r'(?<!W/)"([0-9]+)"', header)]
+        raise Malformed('Send a version in If-Match, for example "3".', field="If-Match")
+    versions = [int(digits) for digits in re.findall(r'(?<!W/)"([0-9]+)"', header)]
     if not versions:
         return NO_VERSION
     if len(versions) > 1 and (now := newest()) in versions:

@@ -1,4 +1,4 @@
-"""The waiting list: who is offered an earlier time when one comes free."""
+"""Operations on the waiting list for earlier appointments."""
 
 from typing import Annotated
 from uuid import UUID
@@ -22,19 +22,19 @@ from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Waiting
 from openslot.offers.models import WaitingEntry as EntryRow
 
-service = Service("waitlist", "Waiting list", "Wait for an earlier time.")
+service = Service("waitlist", "Waiting list", "Wait for an earlier appointment.")
 
 PATH = "/api/v1/waitlist"
 ONE = f"{PATH}/<uuid:entry_id>"
 
 
 class WaitingEntry(Shown):
-    """Somebody waits: exactly one of schedule, practitioner and profession says for what."""
+    """An entry of the waiting list, for one of schedule, practitioner or profession."""
 
     id: UUID
     patient: PatientRef | None
     department: int | None
-    appointment: Annotated[UUID | None, Field(description="The appointment that it would replace.")]
+    appointment: Annotated[UUID | None, Field(description="The appointment that would move.")]
     schedule: int | None
     practitioner: int | None
     profession: Profession | None
@@ -48,27 +48,27 @@ class WaitingEntry(Shown):
 
 
 class WaitingList(Listing[WaitingEntry]):
-    """Some entries, the newest first."""
+    """A page of waiting-list entries, newest first."""
 
 
 class WaitingQuery(Paged):
-    """Which entries."""
+    """Filters for waiting-list entries."""
 
     status: Waiting | None = None
 
 
 class NewWaitingEntry(Given):
-    """Whom, for what, and from when until before when."""
+    """An entry to add; the start must lie at or after `from` and before `to`."""
 
-    patient: Annotated[UUID | None, Field(description="By default oneself.")] = None
+    patient: Annotated[UUID | None, Field(description="Defaults to you.")] = None
     appointment: Annotated[
-        UUID | None, Field(description="An appointment to replace; its patient and length count.")
+        UUID | None, Field(description="An appointment to move; its patient and length are used.")
     ] = None
     schedule: Id | None = None
     practitioner: Id | None = None
     profession: Profession | None = None
     centres: Annotated[
-        tuple[Id, ...], Field(max_length=50, description="With a profession; none means any.")
+        tuple[Id, ...], Field(max_length=50, description="Only with `profession`; empty means any.")
     ] = ()
     minutes: Annotated[int, Field(ge=5, le=1440)] = 30
     from_: Annotated[Instant, Field(alias="from")]
@@ -80,20 +80,20 @@ class NewWaitingEntry(Given):
     "GET", PATH, scope="care:read", rule=Rule.RELATED, query=WaitingQuery, answer=WaitingList
 )
 def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
-    """List what one waits for, with what became of it, and who waits for what at one's place."""
+    """List your waiting-list entries, and those at the practice or department you work for."""
     after = read_cursor(query.after, instant, UUID)
     rows = search.concerning(
         reader(), bearer.actor(), status=query.status, after=after, limit=query.limit + 1
     )
-    centres = search.centres_of(reader(), [one.entry.id for one in rows])
+    centres = search.centres_of(reader(), [row.entry.id for row in rows])
     return page(
         WaitingList,
         rows,
         query,
-        lambda one: _shown(
-            one.entry, patient_ref(one.patient), centres.get(one.entry.id, frozenset())
+        lambda row: _shown(
+            row.entry, patient_ref(row.patient), centres.get(row.entry.id, frozenset())
         ),
-        lambda one: (one.entry.created_at, one.entry.id),
+        lambda row: (row.entry.created_at, row.entry.id),
     )
 
 
@@ -108,11 +108,11 @@ def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     may_fail=(404,),
 )
 def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
-    """Wait for an earlier time; whoever waits is offered it when it comes free."""
+    """Join the waiting list; a matching time is offered to you when it becomes free."""
     actor = bearer.actor()
     patient_id = None if body.appointment else body.patient or actor.patient_id
     if body.appointment and body.patient:
-        raise Invalid("Name a patient or an appointment, not both.", field="patient")
+        raise Invalid("Send a patient or an appointment, not both.", field="patient")
     if patient_id is not None:
         may_see_patient(actor, patient_id)
     details = WaitingDetails(
@@ -136,7 +136,7 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
     "DELETE", ONE, scope="care:write", rule=Rule.RELATED, status=204, may_fail=(409,)
 )
 def delete_waiting(entry_id: UUID) -> None:
-    """Wait no longer; a time that is offered is let go."""
+    """Leave the waiting list; an offered time is released."""
     write(lambda session: waiting.leave(session, bearer.actor(), entry_id, now=now()))
 
 

@@ -1,4 +1,4 @@
-"""The addresses that are told of events, and each telling."""
+"""Operations on webhooks and their deliveries."""
 
 import uuid
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from openslot.webhooks.models import Delivery as DeliveryRow
 from openslot.webhooks.models import DeliveryState, Endpoint
 from openslot.webhooks.rules import LONGEST
 
-service = Service("webhooks", "Webhooks", "Addresses that are told of events.")
+service = Service("webhooks", "Webhooks", "Addresses to which events are sent.")
 
 PATH = "/api/v1/webhooks"
 ONE = f"{PATH}/<uuid:webhook_id>"
@@ -33,7 +33,7 @@ Events = Annotated[tuple[Event, ...], Field(min_length=1, max_length=20)]
 
 
 class Webhook(Shown):
-    """An address, and what it is told of; its secret is shown only when it is made."""
+    """An address and the events sent to it; its secret is shown only when it is created."""
 
     id: UUID
     url: str
@@ -43,14 +43,16 @@ class Webhook(Shown):
 
 
 class NewWebhook(Given):
-    """An address to be told of events."""
+    """A webhook to create."""
 
-    url: Annotated[str, Field(min_length=1, max_length=LONGEST, description="Begins https://.")]
+    url: Annotated[
+        str, Field(min_length=1, max_length=LONGEST, description="Starts with https://.")
+    ]
     events: Events
 
 
 class WebhookChange(Given):
-    """What is to change; `rotate` gives a new secret, and the old one signs for another day."""
+    """Changes to a webhook; `rotate` makes a new secret, and the old one works for one more day."""
 
     active: bool | None = None
     events: Events | None = None
@@ -58,36 +60,36 @@ class WebhookChange(Given):
 
 
 class WebhookWithSecret(Webhook):
-    """With the secret where it is new, which is shown this once."""
+    """A webhook, with its secret if that is new; the secret is not shown again."""
 
     secret: str | None
 
 
 class WebhookList(Listing[Webhook]):
-    """All addresses."""
+    """All webhooks."""
 
 
 class Delivery(Shown):
-    """One telling; its id is the `webhook-id` that the receiver sees."""
+    """A delivery of an event; its id is sent to the receiver as `webhook-id`."""
 
     id: UUID
     event: Event
     payload: dict[str, Any]
     state: DeliveryState
     attempts: int
-    answer: Annotated[str | None, Field(description="How the last try went.")]
+    answer: Annotated[str | None, Field(description="Result of the last attempt.")]
     created: AwareDatetime
     tried: AwareDatetime | None
     next_try: AwareDatetime | None
 
 
 class DeliveryList(Listing[Delivery]):
-    """Some deliveries, the newest first."""
+    """A page of deliveries, newest first."""
 
 
 @service.operation("GET", PATH, scope="manage", rule=Rule.PROGRAMS, answer=WebhookList)
 def list_webhooks() -> WebhookList:
-    """List the addresses that are told of events, the newest first."""
+    """List all webhooks, newest first."""
     may_run_network(bearer.actor())
     rows = queries.endpoints(reader())
     return WebhookList(items=[Webhook(**_shown(row)) for row in rows], next=None)
@@ -104,9 +106,9 @@ def list_webhooks() -> WebhookList:
     secret=True,
 )
 def create_webhook(body: NewWebhook) -> WebhookWithSecret:
-    """Have an address told of events; the secret that signs them is shown this once."""
+    """Create a webhook; the secret that signs its messages is shown only now."""
     may_run_network(bearer.actor())
-    close_reader()  # the name service may be slow, and a reader holds SQLite's writers back
+    close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
     target = find(body.url, settings().webhook_networks)
     row = write(
         lambda session: commands.create(session, bearer.actor(), target, body.events, now=now())
@@ -124,7 +126,7 @@ def create_webhook(body: NewWebhook) -> WebhookWithSecret:
     secret=True,
 )
 def change_webhook(webhook_id: uuid.UUID, body: WebhookChange) -> WebhookWithSecret:
-    """Switch an address on or off, choose its events, or give it a new secret."""
+    """Switch a webhook on or off, choose its events, or make a new secret."""
     row = write(lambda session: _change(session, webhook_id, body))
     return WebhookWithSecret(**_shown(row), secret=row.secret if body.rotate else None)
 
@@ -144,7 +146,7 @@ def _change(session: Session, webhook_id: UUID, body: WebhookChange) -> Endpoint
 
 @service.operation("DELETE", ONE, scope="manage", rule=Rule.PROGRAMS, status=204)
 def delete_webhook(webhook_id: uuid.UUID) -> None:
-    """Take an address away for good, with its deliveries."""
+    """Delete a webhook and its deliveries."""
     write(lambda session: commands.delete(session, bearer.actor(), webhook_id, now=now()))
 
 
@@ -152,7 +154,7 @@ def delete_webhook(webhook_id: uuid.UUID) -> None:
     "GET", DELIVERIES, scope="manage", rule=Rule.PROGRAMS, query=Paged, answer=DeliveryList
 )
 def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
-    """List what an address was told, the newest first."""
+    """List the deliveries of a webhook, newest first."""
     may_run_network(bearer.actor())
     queries.endpoint(reader(), webhook_id)
     after = read_cursor(query.after, instant, UUID)
@@ -162,7 +164,7 @@ def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
 
 @service.operation("POST", AGAIN, scope="manage", rule=Rule.PROGRAMS, answer=Delivery)
 def send_again(webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
-    """Send a delivery once more, now, with the id that it had."""
+    """Send a delivery again, now, with the same id."""
     row = write(
         lambda session: commands.send_again(
             session, bearer.actor(), webhook_id, delivery_id, now=now()
@@ -175,7 +177,7 @@ def _shown(row: Endpoint) -> Mapping[str, Any]:
     return {
         "id": row.id,
         "url": row.url,
-        "events": [Event(one) for one in row.events.split()],
+        "events": [Event(name) for name in row.events.split()],
         "active": row.active,
         "created": row.created_at,
     }

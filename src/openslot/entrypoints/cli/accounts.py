@@ -1,4 +1,4 @@
-"""Accounts from the command line."""
+"""Commands for accounts."""
 
 import secrets
 import sys
@@ -26,11 +26,11 @@ EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 PAGE = 500
-"""Accounts read at a time."""
+"""Number of accounts read at a time."""
 
 NO_PRACTITIONER = (
-    "No practitioner without a login has this e-mail. Import them, or have an administrator "
-    "enter them, and they get a login there."
+    "No practitioner without an account has this email address. Import them, or ask an "
+    "administrator to add them; this also creates their account."
 )
 
 
@@ -44,12 +44,12 @@ def create(
     centre_id: int | None,
     department_id: int | None,
 ) -> None:
-    """Open an account with a password that is read or made, and shown only if it was made."""
+    """Create an account with a password from standard input, or a new one that is printed."""
     works_at_centre = role in (Role.STAFF, Role.CENTRE_ADMIN)
     if works_at_centre and centre_id is None:
-        raise click.UsageError(f"Say which centre the {role} works for: --centre ID.")
+        raise click.UsageError(f"Choose the centre of this {role} account with --centre ID.")
     if (centre_id and not works_at_centre) or (department_id and role is not Role.STAFF):
-        raise click.UsageError(f"A {role} account has no such place of work.")
+        raise click.UsageError(f"A {role} account cannot have this centre or department.")
     email, name = _checked(EMAIL, email, "--email"), _checked(NAME, name, "--name")
     password = _password(from_stdin, email, name)
     new = NewAccount(
@@ -81,12 +81,14 @@ def _create(
 
 
 def _practitioner(session: Session, email: str) -> Practitioner:
-    """The one practitioner with this e-mail who cannot sign in yet."""
-    found, _ = directory_queries.practitioners(session, text=email, limit=PAGE, offset=0)
-    free = [one for one in found if one.email == email and one.account_id is None]
-    if len(free) != 1:
+    """Return the only practitioner with this email address and no account."""
+    matches, _ = directory_queries.practitioners(session, text=email, limit=PAGE, offset=0)
+    without_account = [
+        match for match in matches if match.email == email and match.account_id is None
+    ]
+    if len(without_account) != 1:
         raise NotFound(NO_PRACTITIONER)
-    return free[0]
+    return without_account[0]
 
 
 def _check_place(session: Session, centre_id: int, department_id: int | None) -> None:
@@ -94,25 +96,25 @@ def _check_place(session: Session, centre_id: int, department_id: int | None) ->
         directory_queries.centre(session, centre_id)
     except NotFound:
         raise NotFound(f"There is no centre {centre_id}.") from None
-    known = {one.id for one in directory_queries.departments(session, centre_id)}
-    if department_id is not None and department_id not in known:
+    departments = {row.id for row in directory_queries.departments(session, centre_id)}
+    if department_id is not None and department_id not in departments:
         raise NotFound(f"The centre has no department {department_id}.")
 
 
 def show_all(deployment: Deployment, role: str) -> None:
-    """A line for each account."""
+    """Print a line for each account."""
     with deployment.ready_database.reading() as session:
         offset, total = 0, 1
         while offset < total:
             page, total = identity_queries.accounts(session, role=role, limit=PAGE, offset=offset)
             for account in page:
-                state = "" if account.active else "  (switched off)"
+                state = "" if account.active else "  (inactive)"
                 click.echo(f"{account.role:14} {account.email:40} {account.name}{state}")
             offset += PAGE
 
 
 def set_password(deployment: Deployment, email: str, *, from_stdin: bool) -> None:
-    """Give an account a new password, read or made; its sessions end."""
+    """Set a password from standard input, or a new one that is printed; end all sessions."""
     database, settings = deployment.ready_database, deployment.settings
     account = database.read(lambda session: _account(session, email))
     password = _password(from_stdin, account.email, account.name)
@@ -123,7 +125,7 @@ def set_password(deployment: Deployment, email: str, *, from_stdin: bool) -> Non
         _account(session, email).must_change_password = not from_stdin
 
     database.run(work)
-    click.echo(f"The password of {account.email} is changed, and its sessions are ended.")
+    click.echo(f"Changed the password of {account.email} and signed them out everywhere.")
     _show(password, from_stdin)
 
 
@@ -142,7 +144,7 @@ def _checked(kind: TypeAdapter[str], value: str, option: str) -> str:
 
 
 def _password(from_stdin: bool, *known: str) -> str:
-    """A line of standard input, if it is good enough; otherwise one nobody can guess."""
+    """Return a checked password from standard input, or a random one."""
     if not from_stdin:
         return secrets.token_urlsafe(15)
     return check_new(sys.stdin.readline().rstrip("\r\n"), *known)
@@ -151,4 +153,4 @@ def _password(from_stdin: bool, *known: str) -> str:
 def _show(password: str, from_stdin: bool) -> None:
     if not from_stdin:
         click.echo(f"Password: {password}")
-        click.echo("It is shown this once, and its owner is asked to change it.")
+        click.echo("It is not shown again. The user must change it when they sign in.")

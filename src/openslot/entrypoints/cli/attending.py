@@ -1,7 +1,7 @@
-"""Processes that are kept running: started again where they die, ended where we end.
+"""Supervision of child processes: restarted if they fail, ended when this process ends.
 
-Each has a pipe from us for its input, which nobody else holds: should we be killed, it notices
-and ends. It has a session of its own, so that Ctrl-C reaches us alone, and we end it.
+The standard input of each is a pipe from this process. If this process is killed, the pipe closes
+and the child ends. Each runs in its own session, so that Ctrl-C reaches only this process.
 """
 
 import os
@@ -15,18 +15,17 @@ from collections.abc import Callable, Sequence
 import click
 
 STOPS_WITHIN = 15
-"""Seconds that a process is given to end what it has under way."""
+"""Seconds that a process has to finish its work before it is killed."""
 
 LIVES = 30.0
-"""Seconds after which a process counts as well: what comes later is a new trouble."""
+"""Seconds after which a process counts as healthy; a later failure is counted from one again."""
 
 
 class Attendant:
-    """Keeps one process running until told to stop, and starts it again where it dies.
+    """Keeps one process running, and restarts it if it fails.
 
-    The pause before that is ``pause`` seconds, doubled from one death to the next up to
-    ``longest``. With ``tries``, as many ends in a row by itself, with an error and soon, are
-    taken to mean that it can never run.
+    The pause before a restart is ``pause`` seconds, doubled after each failure up to ``longest``.
+    Gives up after ``tries`` early exits with an error in a row, if ``tries`` is given.
     """
 
     def __init__(
@@ -52,23 +51,23 @@ class Attendant:
 
     @property
     def pid(self) -> int | None:
-        """The process that runs now, or ran last."""
+        """Return the id of the current process, or of the last one."""
         return self._process.pid if self._process else None
 
     def start(self, when_given_up: Callable[[], None] = lambda: None) -> None:
-        """Start the process; ``when_given_up`` is called should it never run."""
+        """Start the process; ``when_given_up`` is called after the last try has failed."""
         self._when_given_up = when_given_up
         self._thread.start()
 
     def ask_to_end(self) -> None:
-        """Ask the process to end, and start no other."""
+        """Ask the process to end, and do not restart it."""
         with self._lock:
             self._stopping.set()
         if self._process is not None:
             self._process.terminate()
 
     def stop(self) -> None:
-        """End the process, kindly first."""
+        """End the process; kill it if it does not end in time."""
         self.ask_to_end()
         if self._process is not None:
             try:
@@ -92,12 +91,12 @@ class Attendant:
                 self.has_given_up = True
                 self._when_given_up()
                 return
-            click.echo(f"The {self.name} ended with code {code} and is started again.", err=True)
+            click.echo(f"The {self.name} ended with code {code}. Restarting it.", err=True)
             self._stopping.wait(pause)
             pause = min(pause * 2, self._longest)
 
     def _begin(self) -> subprocess.Popen[bytes] | None:
-        """Start the process, unless all is to end."""
+        """Start the process, or return None while stopping."""
         with self._lock:
             if self._stopping.is_set():
                 return None
@@ -108,7 +107,7 @@ class Attendant:
 
 
 def attend(attendants: Sequence[Attendant]) -> None:
-    """Keep processes running until SIGTERM or SIGINT; a ClickException where one never runs."""
+    """Keep processes running until SIGTERM or SIGINT; raise ClickException if one gives up."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -122,12 +121,12 @@ def attend(attendants: Sequence[Attendant]) -> None:
     for attendant in attendants:
         if attendant.has_given_up:
             raise click.ClickException(
-                f"The {attendant.name} cannot run; the lines above say why. Nothing is served."
+                f"The {attendant.name} cannot start. The lines above show why. The server stopped."
             )
 
 
 def when_parent_ends(act: Callable[[], None]) -> None:
-    """Call ``act`` in a thread of its own once the process that attends to us has ended."""
+    """Call ``act`` in a new thread once the parent process has ended."""
 
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 1024):

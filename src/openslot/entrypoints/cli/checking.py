@@ -1,4 +1,4 @@
-"""Proving that the diaries and the audit are right, and putting diaries right."""
+"""Checks of the diaries and the audit log, and repair of diaries."""
 
 from datetime import datetime
 
@@ -11,36 +11,35 @@ from openslot.core.sealing import Sealed
 
 
 def run_check(database: Database, *, repair: bool) -> None:
-    """Print each fault of the diaries and of the audit; exit code 1 where some are left."""
+    """Print each fault of the diaries and the audit log; raise ClickException if any remain."""
     advice = [*_check_diaries(database, repair=repair), *_check_audit(database)]
     if advice:
         raise click.ClickException(" ".join(advice))
 
 
 def _check_diaries(database: Database, *, repair: bool) -> list[str]:
-    """Print what is wrong with the diaries; what to do about what is left of it."""
-    found = check.faults(database)
-    names = database.read(queries.diary_names) if found else {}
-    for fault in found:
+    """Print the faults of the diaries; return advice if any remain."""
+    faults = check.faults(database)
+    names = database.read(queries.diary_names) if faults else {}
+    for fault in faults:
         click.echo(f"{names.get(fault.diary_id, 'unknown')}: {fault}")
-    if not found:
-        click.echo("Every diary holds exactly its appointments, holds and absences.")
+    if not faults:
+        click.echo("All diaries match their appointments, holds and absences.")
         return []
-    left = found
     if repair:
-        pages = check.repair(database, found)
-        click.echo(f"Pages put right: {pages}.")
-        left = check.faults(database)
-    if not left:
+        pages = check.repair(database, faults)
+        click.echo(f"Repaired pages: {pages}.")
+        faults = check.faults(database)
+    if not faults:
         return []
     advice = "Run: openslot check --repair"
-    if repair and any(fault.is_overlap for fault in left):
-        advice = "Two appointments at one time are for people to part."
-    return [f"Faults left: {len(left)}. {advice}"]
+    if repair and any(fault.is_overlap for fault in faults):
+        advice = "Move one of the two appointments that are booked at the same time."
+    return [f"Remaining faults: {len(faults)}. {advice}"]
 
 
 def _check_audit(database: Database) -> list[str]:
-    """Print what is wrong with the seals, and how far the audit is sealed."""
+    """Print the broken seals and the state of sealing; return advice if any seal is broken."""
     faults = 0
     with database.reading(snapshot=True) as session:
         for fault in sealing.broken(session):
@@ -48,30 +47,28 @@ def _check_audit(database: Database) -> list[str]:
             faults += 1
         state = sealing.state(session)
     if not faults:
-        click.echo(_whole(state))
+        click.echo(_intact(state))
     if state.unsealed:
-        click.echo(_unsealed(state.unsealed, state.oldest_unsealed))
+        since = (
+            f", the oldest from {_minute(state.oldest_unsealed)}" if state.oldest_unsealed else ""
+        )
+        click.echo(f"Audit events not sealed yet: {state.unsealed}{since}.")
     if not faults:
         return []
     return [
-        f"Broken seals: {faults}. The audit was changed by something other than OpenSlot. Keep "
-        "the database as it is, and compare it with a backup."
+        f"Broken seals: {faults}. The audit log was changed outside OpenSlot. Keep the database "
+        "as it is and compare it with a backup."
     ]
 
 
-def _whole(state: Sealed) -> str:
+def _intact(state: Sealed) -> str:
     if state.newest is None:
-        return "The audit has no seal yet; the worker seals it."
+        return "The audit log has no seal yet. The worker will seal it."
     seal = state.newest
     return (
-        f"Every seal of the audit holds. The newest is {seal.number} of {_minute(seal.sealed_at)}: "
-        f"{seal.digest}"
+        f"All seals of the audit log are intact. The newest is number {seal.number} from "
+        f"{_minute(seal.sealed_at)}: {seal.digest}"
     )
-
-
-def _unsealed(count: int, oldest: datetime | None) -> str:
-    since = f", the oldest of {_minute(oldest)}" if oldest else ""
-    return f"Events of the audit that are not sealed yet: {count}{since}."
 
 
 def _minute(when: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Programs with public keys of their own, from the command line."""
+"""Commands for SMART clients, which have their own key pairs."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def create(
     jwks: Path | None,
     jwks_url: str | None,
 ) -> None:
-    """Register a client and print its id, which is no secret."""
+    """Register a client and print its id, which is not secret."""
     try:
         keys = json.loads(jwks.read_text(encoding="utf-8")) if jwks else None
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The demonstration network: loaded once, shown, and started over where that is wished."""
+"""The demonstration network: loads it, resets it and shows its logins."""
 
 from pathlib import Path
 
@@ -16,47 +16,47 @@ from openslot.exchange.demo import LOGINS, is_demo, load_demo
 from openslot.migrations import run as migrations
 
 NOT_THE_DEMO = (
-    "This database holds something else than the demonstration network, and is left alone. "
-    "Name an empty one in OPENSLOT_DATABASE_URL, or another folder in OPENSLOT_DATA_DIR."
+    "This database has data that is not the demonstration. Nothing was changed. Set "
+    "OPENSLOT_DATABASE_URL to an empty database, or OPENSLOT_DATA_DIR to another folder."
 )
 
 
 def prepare(database: Database, settings: Settings, *, fresh: bool) -> None:
-    """Have the demonstration network in the database, a new one with ``fresh``.
+    """Load the demonstration network if it is not there; with ``fresh``, replace it.
 
-    A ClickException where the database holds anything else.
+    Raises ClickException if the database has other data.
     """
-    was_made = migrations.current(database.engine) is not None
-    if was_made and not (is_demo(database) or database.read(queries.is_unused)):
+    has_tables = migrations.current(database.engine) is not None
+    if has_tables and not (is_demo(database) or database.read(queries.is_unused)):
         raise click.ClickException(NOT_THE_DEMO)
-    if was_made and fresh:
+    if has_tables and fresh:
         start_over(database)
     migrations.upgrade(database.engine)
     load_demo(database, settings, now=clock.now(), progress=progress_for_people())
 
 
 def start_over(database: Database) -> None:
-    """Take everything out of the database; of the embedded one, delete the file."""
+    """Delete all tables; for the embedded database, delete its file."""
     file = embedded_file(database)
     if file is None:
         migrations.downgrade(database.engine, "base")
         return
     database.close()
-    for part in ("", "-journal", "-wal", "-shm"):
-        file.with_name(file.name + part).unlink(missing_ok=True)
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def embedded_file(database: Database) -> Path | None:
-    """The file of an SQLite database; None of other engines, and in memory."""
+    """Return the file of an SQLite database; None for other engines, and for one in memory."""
     url = database.engine.url
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def show_logins(address: str) -> None:
-    """Say where the demonstration is, and how to sign in to it."""
-    table = Table("Sign in as", "E-mail", "Password", box=box.SIMPLE)
+    """Print the address of the demonstration and its logins."""
+    table = Table("Sign in as", "Email", "Password", box=box.SIMPLE)
     for login in LOGINS:
         table.add_row(login.role, login.email, login.password)
     console = Console(highlight=False)
-    console.print(f"The demonstration network is at {address}")
+    console.print(f"Open the demonstration network at {address}")
     console.print(table)

@@ -1,4 +1,4 @@
-"""What every command stands on: the settings, and a database that answers."""
+"""Settings and database for the commands."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -16,7 +16,7 @@ class Deployment:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings; a wrong one stops the command with a sentence for each."""
+        """Return the settings, or raise ClickException with a line for each wrong one."""
         try:
             return Settings()
         except ValidationError as error:
@@ -24,30 +24,33 @@ class Deployment:
 
     @cached_property
     def database(self) -> Database:
-        """The database, once it has answered; whether it has our tables is not asked."""
+        """Return the database, with or without tables; raise ClickException if it is away."""
         url = self.settings.url
         try:
             database = Database(url, hurried=False)
             migrations.current(database.engine)
-        except Exception as error:  # drivers have too many kinds, and each means the same here
-            told = str(error.__cause__ or error).strip().splitlines()
-            sentence = "The database does not answer. Check OPENSLOT_DATABASE_URL and that it runs."
-            raise click.ClickException("\n".join([sentence, *told[:1]])) from None
+        except Exception as error:  # each driver has its own errors, and all mean the same here
+            details = str(error.__cause__ or error).strip().splitlines()
+            sentence = (
+                "The database does not answer. Check that it is running and that "
+                "OPENSLOT_DATABASE_URL is right."
+            )
+            raise click.ClickException("\n".join([sentence, *details[:1]])) from None
         click.get_current_context().call_on_close(database.close)
         return database
 
     @property
     def ready_database(self) -> Database:
-        """The database, with all tables as this version wants them.
+        """Return the database with the tables of this version, or raise ClickException.
 
-        The embedded one is made at first use; any other, and any older one, is left to
-        ``openslot db upgrade``.
+        The tables of the embedded database are created at first use. Other databases and older
+        tables need ``openslot db upgrade``.
         """
         engine = self.database.engine
         if not self.settings.database_url and migrations.current(engine) is None:
             migrations.upgrade(engine)
         if not migrations.is_current(engine):
-            sentence = "The database is not at the schema of this version. Run: openslot db upgrade"
+            sentence = "The database tables do not match this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
         return self.database
 

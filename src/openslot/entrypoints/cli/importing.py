@@ -1,4 +1,4 @@
-"""Importing files from the command line."""
+"""The import command."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from openslot.exchange.problems import ImportRefused
 def run_import(
     deployment: Deployment, paths: Sequence[Path], zone: str | None, *, rehearse: bool
 ) -> None:
-    """Import, and tell what happened; exit code 1, with every problem told, where nothing did."""
+    """Import files and print the result; if refused, print every problem and exit with code 1."""
     settings = deployment.settings
     try:
         outcome = import_paths(
@@ -33,4 +33,4 @@ def run_import(
     for line in (*outcome.notices, *outcome.lines()):
         click.echo(line)
     if rehearse:
-        click.echo("This was a rehearsal: nothing was written.")
+        click.echo("This was a dry run. Nothing was written.")

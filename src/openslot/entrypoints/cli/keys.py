@@ -1,4 +1,4 @@
-"""Keys of programs from the command line."""
+"""Commands for API keys."""
 
 from uuid import UUID
 
@@ -15,18 +15,18 @@ from openslot.identity import keys, queries
 def create(
     deployment: Deployment, name: str, scopes: tuple[str, ...], networks: tuple[str, ...]
 ) -> None:
-    """Make a key and show it, this once."""
+    """Create a key and print it; it is not shown again."""
     _, text = deployment.ready_database.run(
         lambda session: keys.create_key(
             session, name, scopes, networks, by=SYSTEM.origin, now=clock.now()
         )
     )
     click.echo(text)
-    click.echo("This key is shown only now: keep it where the program finds it.", err=True)
+    click.echo("This key is not shown again. Store it where the program can read it.", err=True)
 
 
 def show_all(deployment: Deployment) -> None:
-    """A line for each key that works."""
+    """Print a line for each active key."""
     with deployment.ready_database.reading() as session:
         for key in queries.keys(session):
             where = f"  from {key.networks}" if key.networks else ""
@@ -34,14 +34,14 @@ def show_all(deployment: Deployment) -> None:
 
 
 def revoke(deployment: Deployment, key_id: str) -> None:
-    """End a key."""
+    """Revoke a key, or raise NotFound."""
 
     def work(session: Session) -> None:
         try:
-            wanted = UUID(key_id)
+            parsed_id = UUID(key_id)
         except ValueError:
-            raise NotFound("There is no such key. `openslot key list` shows them.") from None
-        keys.revoke_key(session, wanted, by=SYSTEM.origin, now=clock.now())
+            raise NotFound("Key not found. `openslot key list` shows all keys.") from None
+        keys.revoke_key(session, parsed_id, by=SYSTEM.origin, now=clock.now())
 
     deployment.ready_database.run(work)
-    click.echo("The key opens nothing any more.")
+    click.echo("The key is revoked.")

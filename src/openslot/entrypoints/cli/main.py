@@ -1,4 +1,4 @@
-"""The openslot command: each subcommand with its manual; what it does stands beside."""
+"""The openslot command line: subcommands, options and help texts."""
 
 import os
 from contextlib import nullcontext
@@ -27,33 +27,37 @@ from openslot.migrations import run as migrations
 MOST_PROCESSES = 4
 
 host_option = click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 is all."
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all."
 )
 port_option = click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port to listen on.",
 )
 processes_option = click.option(
     "--workers",
     default=min(os.cpu_count() or 1, MOST_PROCESSES),
-    show_default="one for each processor, at most 4",
+    show_default="one per processor, at most 4",
     type=click.IntRange(1, 64),
     help="Processes that answer requests.",
 )
 stdin_option = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
+    "--password-stdin", is_flag=True, help="Read the password from one line of standard input."
 )
 
 
 class Manual(click.Group):
-    """Commands in the order in which they are written, and refusals as sentences."""
+    """A group that lists commands in the order of this file and shows errors as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands."""
+        """Return the names of the commands."""
         del ctx
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what the rules refuse is told without a traceback."""
+        """Run a command; show a Failure as its sentence, without a traceback."""
         try:
             return super().invoke(ctx)
         except Failure as error:
@@ -65,13 +69,13 @@ class Manual(click.Group):
 def cli() -> None:
     """Appointments for a health network: find, book and manage care.
 
-    To look around, with invented people and nothing else to set up:
+    To try it out with invented people, with nothing to set up:
 
     \b
         openslot demo
 
-    To run your own network, make the tables, bring in your data or an administrator, and
-    serve:
+    To run your own network, create the tables, import your data or create an
+    administrator, and start the server:
 
     \b
         openslot db upgrade
@@ -79,8 +83,8 @@ def cli() -> None:
         openslot account create --role network-admin --email you@example.org --name "You"
         openslot serve
 
-    Settings are environment variables that begin with OPENSLOT_, or lines of a file .env;
-    docs/settings.md lists them. Without any, everything lies in the folder data/.
+    Settings are environment variables that start with OPENSLOT_, or lines in a file called
+    .env. docs/settings.md lists them. By default, all data is stored in the folder data/.
     """
 
 
@@ -88,13 +92,15 @@ def cli() -> None:
 @host_option
 @port_option
 @processes_option
-@click.option("--no-worker", is_flag=True, help="Leave sending mail to `openslot worker`.")
+@click.option(
+    "--no-worker", is_flag=True, help="Do not start the worker; run `openslot worker` instead."
+)
 @pass_deployment
 def serve(deployment: Deployment, host: str, port: int, workers: int, no_worker: bool) -> None:
-    """Answer requests, until stopped with Ctrl-C or SIGTERM.
+    """Start the server. Stop it with Ctrl-C or SIGTERM.
 
-    Requests under way are finished first. The worker, which sends mail, runs beside the
-    server and is started again should it die. Behind a reverse proxy, set
+    Running requests are finished first. The worker, which sends mail, runs next to the
+    server and is restarted if it fails. Behind a reverse proxy, set
     OPENSLOT_TRUSTED_PROXIES and OPENSLOT_SECURE_COOKIES.
     """
     with serving.claim_address(host, port):
@@ -106,19 +112,19 @@ def serve(deployment: Deployment, host: str, port: int, workers: int, no_worker:
 @host_option
 @port_option
 def web(host: str, port: int) -> None:
-    """Answer requests as one process of `openslot serve`, which starts it; ends with it."""
+    """Run one web process of `openslot serve`, until that ends."""
     serving.answer(host, port)
 
 
 @cli.command()
-@click.option("--once", is_flag=True, help="Do what is due, then end.")
+@click.option("--once", is_flag=True, help="Process what is due, then exit.")
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 @pass_deployment
 def worker(deployment: Deployment, once: bool, until_stdin_closes: bool) -> None:
-    """Send mail and do what else waits in the outbox, until stopped.
+    """Send mail and do other background work, until stopped.
 
-    Only needed where `openslot serve --no-worker` runs, for example on another machine. Any
-    number of workers may run at once; no message is done by two of them.
+    You only need this with `openslot serve --no-worker`, for example on another machine. Any
+    number of workers can run at once; each message is handled by one of them.
     """
     deployment.ready_database.close()
     serving.work(
@@ -133,17 +139,17 @@ def worker(deployment: Deployment, once: bool, until_stdin_closes: bool) -> None
 @host_option
 @port_option
 @processes_option
-@click.option("--fresh", is_flag=True, help="Delete the demonstration first and load it anew.")
-@click.option("--no-serve", is_flag=True, help="Load the demonstration and end.")
+@click.option("--fresh", is_flag=True, help="Delete the demonstration data and load it again.")
+@click.option("--no-serve", is_flag=True, help="Load the demonstration data and exit.")
 @pass_deployment
 def demo(
     deployment: Deployment, host: str, port: int, workers: int, fresh: bool, no_serve: bool
 ) -> None:
-    """Load a demonstration network, show its logins, and serve it.
+    """Load a demonstration network, show its logins, and start the server.
 
-    Real centres and departments with invented people and appointments around today. The second
-    start keeps what you did; --fresh starts over. A database that holds anything else is
-    never touched.
+    It has real centres and departments, with invented people and appointments around today.
+    Your changes are kept at the next start; --fresh starts over. A database with other data
+    is never changed.
     """
     with nullcontext() if no_serve else serving.claim_address(host, port):
         demonstration.prepare(deployment.database, deployment.settings, fresh=fresh)
@@ -155,25 +161,25 @@ def demo(
 
 @cli.group()
 def db() -> None:
-    """Make and change the tables of the database."""
+    """Create and upgrade the database tables."""
 
 
 @db.command()
 @pass_deployment
 def upgrade(deployment: Deployment) -> None:
-    """Bring the tables to this version; nothing happens where they are. Back up first."""
+    """Upgrade the tables to this version, if needed. Make a backup first."""
     migrations.upgrade(deployment.database.engine)
-    click.echo(f"The tables are at revision {migrations.head()}, the newest.")
+    click.echo(f"The tables are at the newest revision, {migrations.head()}.")
 
 
 @db.command()
 @click.argument("revision")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_deployment
 def downgrade(deployment: Deployment, revision: str, yes: bool) -> None:
-    """Take the tables back to REVISION; `base` drops all of them, with all data."""
+    """Downgrade the tables to REVISION; `base` deletes all tables and all data."""
     if not yes:
-        click.confirm(f"Data that revision {revision} has no place for is lost. Go on?", abort=True)
+        click.confirm(f"Data that revision {revision} cannot store is lost. Continue?", abort=True)
     try:
         migrations.downgrade(deployment.database.engine, revision)
     except CommandError as error:
@@ -184,7 +190,7 @@ def downgrade(deployment: Deployment, revision: str, yes: bool) -> None:
 @db.command()
 @pass_deployment
 def status(deployment: Deployment) -> None:
-    """Show the revision of the tables; exit code 1 where `openslot db upgrade` is due."""
+    """Show the revision of the tables; exit code 1 if `openslot db upgrade` is needed."""
     current = migrations.current(deployment.database.engine)
     click.echo(f"tables: {current or 'none'}\nnewest: {migrations.head()}")
     if current != migrations.head():
@@ -197,36 +203,37 @@ def status(deployment: Deployment) -> None:
     "--time-zone",
     "zone",
     metavar="ZONE",
-    help="Time zone of new centres, such as Europe/Dublin; else OPENSLOT_TIME_ZONE.",
+    help="Time zone of new centres, for example Europe/Dublin. Default: OPENSLOT_TIME_ZONE.",
 )
-@click.option("--dry-run", is_flag=True, help="Check and count everything, and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the files, but write nothing.")
 @pass_deployment
 def import_(
     deployment: Deployment, paths: tuple[Path, ...], zone: str | None, dry_run: bool
 ) -> None:
-    """Bring in centres, practitioners, patients and departments from PATHS.
+    """Import centres, practitioners, patients and departments from PATHS.
 
-    Takes files and folders: the CSV files of MediSoft and the documents that MongoDB exports
-    from the Medical Services Manager, one JSON document a line. All is checked first, every
-    problem is shown with its file, line and column, and all is written or nothing. Importing
-    the same files again changes nothing. docs/import.md describes the files.
+    PATHS are files or folders: CSV files of MediSoft, or exports of the Medical Services
+    Manager from MongoDB, with one JSON document per line. All files are checked first, and
+    every problem is shown with its file, line and column. Either everything is written or
+    nothing. Importing the same files again changes nothing. docs/import.md describes the
+    files.
     """
     if zone is not None and zone not in available_timezones():
-        raise click.UsageError(f"{zone} is no time zone. Name one such as Australia/Sydney.")
+        raise click.UsageError(f"{zone} is not a time zone. Use a name like Australia/Sydney.")
     importing.run_import(deployment, paths, zone, rehearse=dry_run)
 
 
 @cli.command()
 @click.option(
-    "--repair", is_flag=True, help="Write wrong pages anew from appointments and absences."
+    "--repair", is_flag=True, help="Rebuild wrong diary pages from appointments and absences."
 )
 @pass_deployment
 def check(deployment: Deployment, repair: bool) -> None:
-    """Prove that no time is booked twice, or taken by nothing, and that the audit is whole.
+    """Check that the diaries match the bookings, and that nobody changed the audit log.
 
-    Rebuilds every diary from its appointments, holds and absences and compares; counts every seal
-    of the audit anew. Exit code 1 where faults are left. Keep the digest of the newest seal that is
-    printed somewhere else: it proves later that nothing before it was changed.
+    Compares every diary with its appointments, holds and absences, and recomputes every seal
+    of the audit log. Exit code 1 if faults remain. Store the printed digest of the newest seal
+    in another place: it can prove later that nothing before it was changed.
     """
     checking.run_check(deployment.ready_database, repair=repair)
 
@@ -238,10 +245,10 @@ def account() -> None:
 
 @account.command()
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
-@click.option("--email", required=True, help="What its owner signs in with.")
+@click.option("--email", required=True, help="Email address to sign in with.")
 @click.option("--name", required=True, help="First and last name.")
-@click.option("--centre", type=int, metavar="ID", help="Where staff or its administrator works.")
-@click.option("--department", type=int, metavar="ID", help="The department of staff.")
+@click.option("--centre", type=int, metavar="ID", help="Centre of staff or a centre administrator.")
+@click.option("--department", type=int, metavar="ID", help="Department of staff.")
 @stdin_option
 @pass_deployment
 def create(
@@ -253,7 +260,7 @@ def create(
     department: int | None,
     password_stdin: bool,
 ) -> None:
-    """Create an account; without --password-stdin a password is made and shown once."""
+    """Create an account; without --password-stdin, a password is generated and shown once."""
     accounts.create(
         deployment,
         Role(role),
@@ -284,7 +291,7 @@ def password(deployment: Deployment, email: str, password_stdin: bool) -> None:
 
 @cli.group()
 def key() -> None:
-    """Make, list and end the keys of programs."""
+    """Create, list and revoke API keys."""
 
 
 @key.command("create")
@@ -295,27 +302,27 @@ def key() -> None:
     multiple=True,
     required=True,
     metavar="SCOPE",
-    help="What it may do, such as appointments:read; '*' is everything.",
+    help="Allowed scope, for example appointments:read; '*' for all.",
 )
 @click.option(
     "--network",
     "networks",
     multiple=True,
     metavar="CIDR",
-    help="From where it works, such as 10.0.0.0/8; from anywhere if none is named.",
+    help="Allowed network, for example 10.0.0.0/8. Default: any.",
 )
 @pass_deployment
 def create_key(
     deployment: Deployment, name: str, scopes: tuple[str, ...], networks: tuple[str, ...]
 ) -> None:
-    """Make a key for the program NAME and print it, this once."""
+    """Create a key for the program NAME and print it; it is not shown again."""
     keys.create(deployment, name, scopes, networks)
 
 
 @key.command("list")
 @pass_deployment
 def list_keys(deployment: Deployment) -> None:
-    """List the keys that work."""
+    """List the active keys."""
     keys.show_all(deployment)
 
 
@@ -323,13 +330,13 @@ def list_keys(deployment: Deployment) -> None:
 @click.argument("key_id", metavar="ID")
 @pass_deployment
 def revoke_key(deployment: Deployment, key_id: str) -> None:
-    """End a key for good; `openslot key list` shows its ID."""
+    """Revoke a key for good; `openslot key list` shows its ID."""
     keys.revoke(deployment, key_id)
 
 
 @cli.group()
 def client() -> None:
-    """Register programs that prove themselves with keys of their own (SMART)."""
+    """Register programs that sign in with their own key pair (SMART)."""
 
 
 @client.command("create")
@@ -340,15 +347,15 @@ def client() -> None:
     multiple=True,
     required=True,
     metavar="SCOPE",
-    help="What it may do, such as system/Slot.rs; '*' is everything.",
+    help="Allowed scope, for example system/Slot.rs; '*' for all.",
 )
 @click.option(
     "--jwks",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="File with its public keys, a JWK set.",
+    help="File with the public keys, as a JWK set.",
 )
-@click.option("--jwks-url", metavar="URL", help="Address of its public keys instead.")
+@click.option("--jwks-url", metavar="URL", help="Address of the public keys, instead of a file.")
 @pass_deployment
 def create_client(
     deployment: Deployment,

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain dated lines elsewhere."""
+"""Progress of long work: a bar on a terminal, lines with a time elsewhere."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -14,17 +14,17 @@ from openslot.exchange.progress import Progress
 T = TypeVar("T")
 
 EVERY = 10.0
-"""Seconds between two lines about the same work."""
+"""Seconds between two lines about the same task."""
 
 
 def progress_for_people() -> Progress:
-    """What suits where standard error goes to."""
+    """Return bars if standard error is a terminal, otherwise lines."""
     console = Console(stderr=True)
     return Bars(console) if console.is_terminal else Lines()
 
 
 class Bars:
-    """Bars that make room for what comes after them."""
+    """Progress bars that disappear when they are done."""
 
     def __init__(self, console: Console):
         self._console = console
@@ -34,23 +34,23 @@ class Bars:
         self._console.print(sentence, markup=False, highlight=False)
 
     def track(self, what: str, items: Iterable[T], total: int) -> Iterator[T]:
-        """The same items under a bar."""
+        """Yield the items while showing a bar."""
         yield from track(items, what, total=total, console=self._console, transient=True)
 
 
 class Lines:
-    """A dated line now and then, for logs."""
+    """Progress lines with a time, for logs."""
 
     def say(self, sentence: str) -> None:
         """Write a line."""
         click.echo(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC  {sentence}", err=True)
 
     def track(self, what: str, items: Iterable[T], total: int) -> Iterator[T]:
-        """The same items, with a line every few seconds and one at the end."""
-        told = time.monotonic()
+        """Yield the items, with a line every few seconds and one at the end."""
+        last_line_at = time.monotonic()
         for count, item in enumerate(items):
-            if time.monotonic() - told >= EVERY:
-                told = time.monotonic()
+            if time.monotonic() - last_line_at >= EVERY:
+                last_line_at = time.monotonic()
                 self.say(f"{what}: {count} of {total}")
             yield item
         if total:

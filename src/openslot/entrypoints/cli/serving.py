@@ -1,6 +1,6 @@
-"""The server: its web processes, and the worker that runs beside them.
+"""The server: its web processes and the worker.
 
-Entry points never import each other: the web application and the worker are started by name.
+Entry points never import each other, so the web application and the worker are loaded by name.
 """
 
 import os
@@ -29,52 +29,52 @@ WORKER = "openslot.entrypoints.worker.main:run"
 OURSELVES = (sys.executable, "-m", "openslot.entrypoints.cli.main")
 
 THREADS = min(16, 2 * (os.cpu_count() or 1) + 1)
-"""Requests that one process works on at a time; each may need one of its 20 connections."""
+"""Requests that a process handles at a time; each may need one of its 20 connections."""
 
 KEPT_OPEN = 75
 """Seconds that a connection stays open without a request; proxies keep theirs for 60."""
 
 FINISHES_WITHIN = STOPS_WITHIN - 3
-"""Seconds that requests under way are given to end, before their process is ended."""
+"""Seconds that running requests have to finish before their process is ended."""
 
 FREED_WITHIN = 3.0
-"""Seconds that a server which was just killed may still take to leave its port."""
+"""Seconds for which a server that was just killed may still use its port."""
 
 SWITCHES_AFTER = 0.0005
-"""Seconds after which a thread at work lets the event loop go on, ten times as soon as usual: the
-loop needs that for each of hundreds of connections."""
+"""Seconds after which a busy thread yields to the event loop: a tenth of Python's default, as the
+loop serves hundreds of connections."""
 
 MOST_FILES = 65_536
-"""Open files that a process asks for: each connection is one."""
+"""Limit of open files that a process requests; each connection is one."""
 
 
 def claim_address(host: str, port: int) -> socket.socket:
-    """Keep the address for the processes that will listen at it, until the socket is closed.
+    """Reserve the address for the web processes, until the returned socket is closed.
 
-    Raise a ClickException, with a sentence, where nothing can listen there.
+    Raises ClickException if nothing can listen on the address.
     """
-    gives_up = time.monotonic() + FREED_WITHIN
+    deadline = time.monotonic() + FREED_WITHIN
     while True:
         try:
-            return _only_bound(_listener(host, port))
+            return _bound_only(_listener(host, port))
         except PermissionError:
-            sentence = f"Port {port} is for administrators. Choose one above 1023 with --port."
+            sentence = f"Port {port} needs root. Choose a port above 1023 with --port."
             raise click.ClickException(sentence) from None
         except socket.gaierror:
             raise click.ClickException(
-                f"There is no host {host}. Choose another with --host."
+                f"The host {host} does not exist. Choose another one with --host."
             ) from None
         except OSError as error:
-            if time.monotonic() > gives_up:
-                sentence = f"Nothing can listen at {host}, port {port}: {error.strerror}."
+            if time.monotonic() > deadline:
+                sentence = f"Cannot listen on {host}, port {port}: {error.strerror}."
                 raise click.ClickException(
-                    f"{sentence} Choose another with --port or --host."
+                    f"{sentence} Choose another one with --port or --host."
                 ) from None
         time.sleep(0.1)
 
 
 def _listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A socket that listens; several ``shared`` ones, of one user, may have the same port."""
+    """Return a listening socket; several ``shared`` ones of one user may use the same port."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -90,9 +90,8 @@ def _listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return listener
 
 
-def _only_bound(listener: socket.socket) -> socket.socket:
-    """The socket as one that listens no more and keeps its port: from strangers, as it is not to
-    be reused, and not from our own, which share theirs."""
+def _bound_only(listener: socket.socket) -> socket.socket:
+    """Stop listening but keep the port: only this user's processes, which share it, can bind it."""
     listener.shutdown(socket.SHUT_RD)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -100,14 +99,14 @@ def _only_bound(listener: socket.socket) -> socket.socket:
 
 
 def address_of(host: str, port: int) -> str:
-    """What to type into a browser."""
+    """Return the address to open in a browser."""
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
-    """Answer requests until SIGTERM or SIGINT; with ``beside`` the worker runs as well."""
+    """Run the web processes until SIGTERM or SIGINT; with ``beside``, run the worker too."""
     if not Settings().public_url:
-        # So that mails carry links that lead here.
+        # Links in mails need an address.
         os.environ["OPENSLOT_PUBLIC_URL"] = address_of(host, port).rstrip("/")
     command = [*OURSELVES, "web", "--host", host, "--port", str(port)]
     attendants = [
@@ -115,15 +114,15 @@ def serve(host: str, port: int, *, workers: int, beside: bool) -> None:
     ]
     if beside:
         attendants.append(Attendant("worker", [*OURSELVES, "worker", "--until-stdin-closes"]))
-    click.echo(f"Serving {address_of(host, port)}  Ctrl-C stops it.")
+    click.echo(f"Serving {address_of(host, port)}  Press Ctrl-C to stop.")
     attend(attendants)
 
 
 def answer(host: str, port: int) -> None:
-    """Answer requests in this process, until SIGTERM or until its parent ends."""
+    """Serve requests in this process, until SIGTERM or until its parent ends."""
     _allow_many_connections()
     sys.setswitchinterval(SWITCHES_AFTER)
-    getLogger("asyncio").setLevel(ERROR)  # it warns of each client that is gone
+    getLogger("asyncio").setLevel(ERROR)  # it warns about every client that disconnects
     server = uvicorn.Server(
         uvicorn.Config(
             lambda: pkgutil.resolve_name(APPLICATION)(threads=THREADS),
@@ -135,7 +134,7 @@ def answer(host: str, port: int) -> None:
             log_config=None,
             log_level="error",
             access_log=False,
-            proxy_headers=False,  # the application knows whom to believe
+            proxy_headers=False,  # the application knows which proxies to trust
             server_header=False,
             timeout_keep_alive=KEPT_OPEN,
             timeout_graceful_shutdown=FINISHES_WITHIN,
@@ -147,21 +146,21 @@ def answer(host: str, port: int) -> None:
         time.sleep(STOPS_WITHIN)
         os._exit(1)
 
-    when_parent_ends(end)  # before the application is loaded, which takes seconds
+    when_parent_ends(end)  # first, as loading the application takes seconds
     server.config.load()
     server.run([_listener(host, port, shared=True)])
-    os._exit(0)  # not waiting for threads that wait, such as for a database
+    os._exit(0)  # without waiting for threads that may wait for a database
 
 
 def _allow_many_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def work(database: Database, settings: Settings, *, once: bool, until_stdin_closes: bool) -> None:
-    """Do what the outbox holds, until SIGTERM or SIGINT."""
+    """Run the worker until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

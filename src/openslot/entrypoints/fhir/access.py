@@ -1,9 +1,8 @@
-"""What a proof lets its bearer do here: scopes as SMART App Launch 2 writes them.
+"""Checks of scopes in the form of SMART App Launch 2.
 
-``system/Appointment.cruds`` has a letter for create, read, update, delete, search; see
-identity/scopes.py. Those are for keys and clients; a person's token has ``user/*.cruds`` and acts
-as that person.
-Which rows somebody sees is another matter: see each resource's ``seen``.
+``system/Appointment.cruds`` has a character for create, read, update, delete and search; see
+identity/scopes.py. Keys and clients have such scopes; a person's token has ``user/*.cruds`` and
+acts as that person. The rows that a caller may see are decided by each resource's ``seen``.
 """
 
 from openslot.core.errors import Unauthenticated
@@ -15,13 +14,13 @@ from openslot.identity.scopes import AS_PERSON, EVERYTHING, ScopeMissing, read_f
 
 
 def grants(scope: str, kind: str, letter: str) -> bool:
-    """Whether one scope is enough to do ``letter`` with a kind of resource."""
-    found = read_fhir(scope)
-    return found is not None and found.covers(kind) and letter in found.letters
+    """Return whether the scope allows the action ``letter`` on a kind of resource."""
+    parsed = read_fhir(scope)
+    return parsed is not None and parsed.covers(kind) and letter in parsed.letters
 
 
 def allows(kind: str, letter: str) -> bool:
-    """Whether the bearer may do ``letter`` with a kind of resource."""
+    """Return whether the caller may do the action ``letter`` on a kind of resource."""
     scopes = bearer.caller().scopes
     return bool({EVERYTHING, AS_PERSON} & scopes) or any(
         grants(scope, kind, letter) for scope in scopes
@@ -29,15 +28,15 @@ def allows(kind: str, letter: str) -> bool:
 
 
 def demand(kind: str, letter: str) -> None:
-    """Unauthenticated without a proof, ScopeMissing where it is not enough."""
+    """Raise Unauthenticated without a key or token, and ScopeMissing if it lacks the scope."""
     if bearer.actor().role is None:
-        raise Unauthenticated("Send a key or a token: Authorization: Bearer …")
+        raise Unauthenticated("Send a key or token: Authorization: Bearer …")
     if not allows(kind, letter):
         raise ScopeMissing(scope=f"system/{kind}.{letter}")
 
 
 def demand_chained(kind: Kind, query: Query, resources: Resources) -> None:
-    """Who asks about another resource must be allowed to search that."""
+    """Require the scope to search each resource that a chained parameter refers to."""
     for term in query.terms:
         parameter = kind.parameters.get(term.name)
         if term.chained and isinstance(parameter, Reference):

@@ -1,4 +1,4 @@
-"""Answers as FHIR's HTTP has them: media type, versions, conditions."""
+"""HTTP responses and request headers of FHIR: media types, versions and conditions."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _VERSION = re.compile(r"\d[\da-z-]{0,63}", re.ASCII)
 
 
 def answer(body: Json | None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer, always in FHIR's JSON."""
+    """Return a response in FHIR's JSON."""
     text = "" if body is None else json.dumps(body, ensure_ascii=False)
     response = Response(text, status, content_type=f"{JSON}; charset=utf-8")
     response.headers.extend(headers or {})
@@ -27,27 +27,27 @@ def answer(body: Json | None, status: int = 200, headers: dict[str, str] | None 
 
 
 def accepts_json() -> bool:
-    """Whether the client reads JSON; ``_format`` counts before the header."""
-    wanted = request.args.get("_format") or request.form.get("_format")
-    if wanted:
-        return wanted.replace(" ", "+").partition(";")[0] in JSONS
+    """Return whether the client accepts JSON; ``_format`` overrides the header."""
+    chosen = request.args.get("_format") or request.form.get("_format")
+    if chosen:
+        return chosen.replace(" ", "+").partition(";")[0] in JSONS
     accepted = [(kind, quality) for kind, quality in request.accept_mimetypes if quality > 0]
     return not accepted or any(kind.partition(";")[0] in _RANGES for kind, _ in accepted)
 
 
 def base() -> str:
-    """The address of this FHIR server, as others reach it."""
+    """Return the public address of this FHIR server."""
     root = settings().public_url.rstrip("/") or request.host_url.rstrip("/")
     return f"{root}/fhir"
 
 
 def tag(version: str) -> str:
-    """The weak ETag of a version."""
+    """Return the weak ETag of a version."""
     return f'W/"{version}"'
 
 
 def of_version(found: Json, status: int = 200, *, created: bool = False) -> Response:
-    """A resource with the headers of its version."""
+    """Return a resource as a response with the headers of its version."""
     meta = found.get("meta", {})
     headers = {"ETag": tag(version_of(found))}
     if "lastUpdated" in meta:
@@ -60,7 +60,7 @@ def of_version(found: Json, status: int = 200, *, created: bool = False) -> Resp
 
 
 def version_of(found: Json) -> str:
-    """The version of a resource; of one that has none a digest of what it says."""
+    """Return the version of a resource, or a digest of its content if it has none."""
     written = json.dumps(found, sort_keys=True).encode()
     version: str = (
         found.get("meta", {}).get("versionId") or hashlib.sha256(written).hexdigest()[:16]
@@ -69,27 +69,27 @@ def version_of(found: Json) -> str:
 
 
 def is_known(found: Json) -> bool:
-    """Whether If-None-Match names the version of the resource."""
-    known = request.headers.get("If-None-Match", "")
-    tags = {one.strip().removeprefix("W/") for one in known.split(",")}
+    """Return whether If-None-Match has the version of the resource."""
+    header = request.headers.get("If-None-Match", "")
+    tags = {value.strip().removeprefix("W/") for value in header.split(",")}
     return f'"{version_of(found)}"' in tags
 
 
 def wanted_version() -> str | None:
-    """The version that If-Match names; None where it names none, or any."""
+    """Return the version in If-Match, or None if any version will do."""
     text = request.headers.get("If-Match", "").strip()
     if text in ("", "*"):
         return None
     version = text.removeprefix("W/").strip('"')
     if not _VERSION.fullmatch(version):
-        raise Malformed('Give If-Match as a version such as W/"3".', field="If-Match")
+        raise Malformed('Send a version in If-Match, for example W/"3".', field="If-Match")
     return version
 
 
 def preferences() -> dict[str, str]:
-    """What the client prefers (RFC 7240): ``handling``, ``return``."""
-    found: dict[str, str] = {}
+    """Return the client's preferences (RFC 7240), for example ``handling`` or ``return``."""
+    preferred: dict[str, str] = {}
     for part in ",".join(request.headers.getlist("Prefer")).replace(";", ",").split(","):
         name, _, value = part.strip().partition("=")
-        found.setdefault(name.strip().lower(), value.strip().strip('"'))
-    return found
+        preferred.setdefault(name.strip().lower(), value.strip().strip('"'))
+    return preferred

@@ -1,4 +1,4 @@
-"""Appointment: appointments, and holds as pending ones."""
+"""Appointment: appointments, with holds as pending ones."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -45,38 +45,40 @@ STATUS: Mapping[Status, str] = {
     Status.CANCELLED: "cancelled",
     Status.NO_SHOW: "noshow",
     Status.ENTERED_IN_ERROR: "entered-in-error",
-    # Shown once: to whoever lets a hold go.
+    # Only shown in the response that releases a hold.
     Status.EXPIRED: "cancelled",
 }
 CODES = "http://hl7.org/fhir/appointmentstatus"
 IHE = "https://profiles.ihe.net/ITI/Scheduling/OperationDefinition"
 PRIORITY = {Priority.URGENT: 1, Priority.ROUTINE: 5}
-"""Of 1 to 9, as in calendars (RFC 5545, 3.8.1.9); 1 is the most urgent."""
+"""Priorities from 1 (most urgent) to 9, as in calendars (RFC 5545, 3.8.1.9)."""
 
 
 def show(appointment: Appointment, site: Site) -> Json:
-    """The appointment, in the time of its centre."""
-    row, zone, known = appointment, appointment.zone, appointment.schedule
+    """Return the appointment, with times in the zone of its centre."""
+    zone, schedule = appointment.zone, appointment.schedule
     is_off = appointment.status in (Status.CANCELLED, Status.NO_SHOW)
     return resource(
         "Appointment",
-        row.id,
-        meta(row.changed_at, str(row.version)),
-        identifier=[own_identifier(row.id), _foreign(row.external_id)],
+        appointment.id,
+        meta(appointment.changed_at, str(appointment.version)),
+        identifier=[own_identifier(appointment.id), _foreign(appointment.external_id)],
         status=STATUS[appointment.status],
-        cancelationReason={"text": row.status_reason} if is_off and row.status_reason else None,
-        serviceCategory=subject.service_category(known, site),
-        serviceType=subject.service_type(known, site),
-        specialty=subject.specialty(known, site),
-        reasonCode=[{"text": row.reason}],
-        priority=PRIORITY[Priority(row.priority)],
-        description=row.task,
-        start=instant(row.starts_at, zone),
-        end=instant(row.ends_at, zone),
-        minutesDuration=row.minutes,
+        cancelationReason={"text": appointment.status_reason}
+        if is_off and appointment.status_reason
+        else None,
+        serviceCategory=subject.service_category(schedule, site),
+        serviceType=subject.service_type(schedule, site),
+        specialty=subject.specialty(schedule, site),
+        reasonCode=[{"text": appointment.reason}],
+        priority=PRIORITY[Priority(appointment.priority)],
+        description=appointment.task,
+        start=instant(appointment.starts_at, zone),
+        end=instant(appointment.ends_at, zone),
+        minutesDuration=appointment.minutes,
         slot=_slots(appointment),
-        basedOn=[reference("ServiceRequest", row.referral_id)],
-        created=instant(row.created_at, zone),
+        basedOn=[reference("ServiceRequest", appointment.referral_id)],
+        created=instant(appointment.created_at, zone),
         participant=_participants(appointment),
     )
 
@@ -87,24 +89,30 @@ def _foreign(external_id: str | None) -> Json | None:
 
 
 def _slots(appointment: Appointment) -> list[Json | None]:
-    """The slots that the appointment keeps taken."""
+    """Return references to the slots that the appointment takes."""
     if appointment.status not in CLAIMING:
         return []
-    row = appointment
-    span = span_between(row.starts_at, row.ends_at)
+    span = span_between(appointment.starts_at, appointment.ends_at)
     cells = appointment_cells(*span, appointment.schedule.slot_minutes // 5)
     return [
-        reference("Slot", slot.write_id((tick, row.schedule_id, minutes)))
+        reference("Slot", slot.write_id((tick, appointment.schedule_id, minutes)))
         for tick, minutes in cells
     ]
 
 
 def _participants(appointment: Appointment) -> list[Json]:
     accepts = "needs-action" if appointment.status is Status.HELD else "accepted"
-    patient, person, service = appointment.patient, appointment.practitioner, appointment.service
+    patient, practitioner, service = (
+        appointment.patient,
+        appointment.practitioner,
+        appointment.service,
+    )
     actors = (
         (reference("Patient", patient.id, patient.name) if patient else None, accepts),
-        (reference("Practitioner", person.id, person.name) if person else None, "accepted"),
+        (
+            reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
+            "accepted",
+        ),
         (reference("HealthcareService", service.id, service.name) if service else None, "accepted"),
         (reference("Location", appointment.centre.id, appointment.centre.name), "accepted"),
     )
@@ -132,10 +140,10 @@ def _identified(system: str | None, value: str) -> Condition | None:
 
 
 class BySlot(Reference):
-    """Appointments that take a slot or a part of it."""
+    """The slot that an appointment takes, or a part of it."""
 
     def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Appointments that keep some time of the slot taken."""
+        """Return the condition for appointments that overlap the slot."""
         own = text.removeprefix(f"{asked.site.base}/").removeprefix("Slot/")
         key = slot.read_id(own)
         if key is None:
@@ -176,7 +184,7 @@ PARAMETERS: dict[str, Parameter] = {
     "practitioner": Reference("The practitioner.", {"Practitioner": _PRACTITIONER}, path=_ACTOR),
     "location": Reference("The centre.", {"Location": _LOCATION}, path=_ACTOR),
     "actor": Reference(
-        "Anybody or anything that takes part.",
+        "A participant: patient, practitioner, service or centre.",
         {
             "Patient": _PATIENT,
             "Practitioner": _PRACTITIONER,
@@ -186,20 +194,20 @@ PARAMETERS: dict[str, Parameter] = {
         path=_ACTOR,
     ),
     "date": Moment("The start.", Appointment.starts_at),
-    "status": Choice("Where the appointment stands.", Appointment.status, CODES, _VALUES),
+    "status": Choice("The status.", Appointment.status, CODES, _VALUES),
     "based-on": Reference(
-        "The letter of referral that it was booked with.",
+        "The referral that it was booked with.",
         {"ServiceRequest": (Appointment.referral_id, read_uuid)},
         path=("basedOn",),
     ),
-    "slot": BySlot("The slot that it takes.", {"Slot": (Appointment.id, read_uuid)}),
-    "identifier": Identified("Its id as urn:uuid:…, or the one you gave it.", _identified),
+    "slot": BySlot("A slot that it overlaps.", {"Slot": (Appointment.id, read_uuid)}),
+    "identifier": Identified("Its id as urn:uuid:…, or your own identifier.", _identified),
     **subject.CODES,
 }
 
 
 def _gone(session: Session, key: UUID, asked: Asked) -> bool:
-    """Whether it was a hold, and the actor has a part in it."""
+    """Return whether it was a hold to which the actor has a relation."""
     appointment = queries.appointment(session, key)
     return (
         appointment is not None
@@ -211,7 +219,7 @@ def _gone(session: Session, key: UUID, asked: Asked) -> bool:
 RESOURCE = Resource(
     name="Appointment",
     rule=Rule.RELATED,
-    about="Appointments, as far as the reader has a part in them.",
+    about="Appointments to which you have a relation; pending ones are holds.",
     rows=APPOINTMENTS,
     entities=(Appointment,),
     options=queries.LOADED,

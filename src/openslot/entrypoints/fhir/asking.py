@@ -1,4 +1,4 @@
-"""Reads what was asked for: the parameters of a search, checked against what there is."""
+"""Parses search parameters and checks them against those that a resource has."""
 
 import re
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ MOST = 200
 MOST_TERMS = 50
 
 BUDGET = 500
-"""What a search may cost: a comparison with a key is 1, with words 10 or more in each column, an
-order 10 and an _include 20. Fifty comparisons with words were half a second of 10,000 rows."""
+"""Maximum cost of a search: a comparison with a key is 1, with text at least 10 per column, a sort
+order 10 and an _include 20. Fifty text comparisons took half a second for 10,000 rows."""
 
 _SORT, _INCLUDE = 10, 20
 
 ABOUT_THE_ANSWER = frozenset({"_format", "_pretty"})
-"""How the answer is written; said again with each request, so no part of a link."""
+"""Parameters about the format of the response; they are not repeated in links."""
 
 _NAME = re.compile(r"([A-Za-z_-]+)(?::([A-Za-z]+))?(?:\.([A-Za-z_-]+)(?::([A-Za-z]+))?)?", re.ASCII)
 
@@ -37,18 +37,18 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class TooCostly(Malformed):
-    """{name} makes this search too costly. Ask with fewer parameters, or fewer or shorter values
-    between commas, and make several searches of it.
+    """{name} makes this search too expensive. Use fewer parameters, or fewer or shorter values, and
+    split it into several searches.
 
-    Raised before the search runs, so that others do not wait for it.
+    Raised before the search runs, so that it does not slow down other requests.
     """
 
 
 def read(resource: Kind, pairs: Pairs, resources: Resources, *, strict: bool) -> Query:
-    """The search that ``pairs`` ask for.
+    """Return the search for these parameters.
 
-    Unknown parameters are left out, or, if ``strict``, Malformed; so are modifiers that the
-    parameter does not have, and values that are none, in any case.
+    Unknown parameters are ignored or, if ``strict``, raise Malformed. Unknown modifiers and bad
+    values always raise Malformed.
     """
     reading = _Reading(resource, resources, strict=strict)
     if len(pairs) > MOST_TERMS:
@@ -64,7 +64,7 @@ def read(resource: Kind, pairs: Pairs, resources: Resources, *, strict: bool) ->
 def _check_text(name: str, value: str) -> None:
     if len(value) > LONGEST or not value.isprintable():
         raise Malformed(
-            "Shorten {name} to {longest} characters that can be seen.",
+            "Shorten {name} to {longest} visible characters.",
             field=name[:60],
             name=name[:60],
             longest=LONGEST,
@@ -72,7 +72,7 @@ def _check_text(name: str, value: str) -> None:
 
 
 class _Reading:
-    """What has been understood so far."""
+    """The search as far as it has been parsed."""
 
     def __init__(self, resource: Kind, resources: Resources, *, strict: bool):
         self.resource, self.resources, self.strict = resource, resources, strict
@@ -100,17 +100,17 @@ class _Reading:
             raise TooCostly(field=name[:60], name=name[:60])
 
     def take(self, name: str, value: str) -> None:
-        """Understand one parameter, and note that it was applied."""
+        """Parse one parameter, and note it for the self link."""
         if name == "_count":
             self.count = _count(value)
         elif name == "_after":
             self.after = value
             return
         elif name == "_sort":
-            taken = [sort for sort in map(self._sort, value.split(",")) if sort]
-            self._spend(_SORT * len(taken), name)
-            self.sort.extend(taken)
-            value = ",".join(f"-{one}" if down else one for one, down in taken)
+            orders = [order for order in map(self._sort, value.split(",")) if order]
+            self._spend(_SORT * len(orders), name)
+            self.sort.extend(orders)
+            value = ",".join(f"-{column}" if down else column for column, down in orders)
         elif name.partition(":")[0] in ("_include", "_revinclude"):
             if not self._include(name, value):
                 return
@@ -135,7 +135,7 @@ class _Reading:
             return None
         if match is None:
             raise Malformed(
-                "{name} cannot be asked: follow one reference at most.",
+                "{name} is not supported: it follows more than one reference.",
                 field=name[:60],
                 name=name[:60],
             )
@@ -155,17 +155,18 @@ class _Reading:
             self._spend(len(term.values) * len(parameter.targets), term.sent)
             return term
         kinds = [term.modifier] if term.modifier else list(parameter.targets)
-        known = [
+        targets = [
             parameter_of(self.resources[kind], term.chained)
             for kind in kinds
             if knows(self.resources.get(kind), term.chained)
         ]
         self._spend(
-            sum(one.cost(value) for one in known if one for value in term.values), term.sent
+            sum(target.cost(value) for target in targets if target for value in term.values),
+            term.sent,
         )
-        if any(takes(one, term.inner) for one in known):
+        if any(takes(target, term.inner) for target in targets):
             return term
-        if known:
+        if targets:
             raise no_modifier(term.sent)
         self._unknown(term.sent)
         return None
@@ -179,48 +180,48 @@ class _Reading:
         return None
 
     def _include(self, name: str, value: str) -> bool:
-        way, _, modifier = name.partition(":")
+        direction, _, modifier = name.partition(":")
         source, _, rest = value.partition(":")
         path, _, target = rest.partition(":")
-        found = [
-            Include(source, one, target, way == "_revinclude", modifier == "iterate")
-            for one in ([path] if path != "*" else self._linking(source))
-            if self._links(source, one, target, reverse=way == "_revinclude")
+        includes = [
+            Include(source, parameter, target, direction == "_revinclude", modifier == "iterate")
+            for parameter in ([path] if path != "*" else self._parameter_names(source))
+            if self._links(source, parameter, target, reverse=direction == "_revinclude")
         ]
-        if not found or modifier not in ("", "iterate", "recurse"):
+        if not includes or modifier not in ("", "iterate", "recurse"):
             self._unknown(f"{name}={value}")
             return False
-        fresh = [one for one in dict.fromkeys(found) if one not in self.includes]
-        self._spend(_INCLUDE * len(fresh), name)
-        self.includes.extend(fresh)
+        new = [include for include in dict.fromkeys(includes) if include not in self.includes]
+        self._spend(_INCLUDE * len(new), name)
+        self.includes.extend(new)
         return True
 
-    def _linking(self, source: str) -> list[str]:
-        known = self.resources.get(source)
-        return list(known.parameters) if known else []
+    def _parameter_names(self, source: str) -> list[str]:
+        resource = self.resources.get(source)
+        return list(resource.parameters) if resource else []
 
     def _links(self, source: str, path: str, target: str, *, reverse: bool) -> bool:
-        known = self.resources.get(source)
-        parameter = known.parameters.get(path) if known else None
+        resource = self.resources.get(source)
+        parameter = resource.parameters.get(path) if resource else None
         if not isinstance(parameter, Reference) or target not in ("", *parameter.targets):
             return False
-        if reverse and not (knows(known, path) and self.resource.name in parameter.targets):
+        if reverse and not (knows(resource, path) and self.resource.name in parameter.targets):
             return False
         return bool(parameter.path)
 
 
 def _base(name: str) -> str:
-    """The parameter that a name begins with, whatever comes behind it."""
+    """Return the name of the parameter, without modifiers and chains."""
     return re.split(r"[.:]", name, maxsplit=1)[0]
 
 
 def _count(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise Malformed("Give _count as a whole number such as 20.", field="_count")
+        raise Malformed("Send _count as a whole number, for example 20.", field="_count")
     return min(int(value), MOST)
 
 
 def _alternatives(value: str) -> tuple[str, ...]:
-    """The values between commas; a backslash takes the comma after it into the value."""
+    """Split a value at its commas; a backslash escapes a comma."""
     parts = re.findall(r"(?:[^\\,]|\\.|\\$)+", value)
     return tuple(re.sub(r"\\([,|$\\])", r"\1", part) for part in parts)

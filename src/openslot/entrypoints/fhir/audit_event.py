@@ -1,4 +1,4 @@
-"""AuditEvent: who did what, for the network's administrators and their programs."""
+"""AuditEvent: the audit log, for network administrators and their programs."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ RECORD = {"system": DICOM, "code": "110110", "display": "Patient Record"}
 ACTIVITY = {"system": DICOM, "code": "110100", "display": "Application Activity"}
 
 KINDS = {"appointment": "Appointment", "patient": "Patient", "referral": "ServiceRequest"}
-"""Subjects of the audit that are resources here."""
+"""Resources by the name of the audit log's subject."""
 
 CREATES = frozenset(
     {"added", "booked", "created", "entered", "held", "opened", "recorded", "written"}
@@ -26,12 +26,12 @@ READS = frozenset({"read", "refused", "viewed", "opened-history"})
 
 
 def show(row: AuditEvent, site: Site) -> Json:
-    """The event."""
+    """Return the event as a FHIR resource."""
     name, _, key = row.subject.partition(":")
     verb = row.action.rpartition(".")[2]
     program = row.details.get("program")
     account = f"account {row.account_id}" if row.account_id else None
-    who = program or account or "OpenSlot"
+    agent = program or account or "OpenSlot"
     return resource(
         "AuditEvent",
         row.id,
@@ -43,7 +43,7 @@ def show(row: AuditEvent, site: Site) -> Json:
         outcome="0",
         agent=[
             {
-                "who": {"display": who},
+                "who": {"display": agent},
                 "requestor": True,
                 "network": {"address": row.address, "type": "2"} if row.address else None,
             }
@@ -66,7 +66,7 @@ def _seen(actor: Actor, _now: datetime) -> Condition | None:
 RESOURCE = Resource(
     name="AuditEvent",
     rule=Rule.MANAGED,
-    about="Who did what and when; for the network's administrators and their programs.",
+    about="The audit log; for network administrators and their programs.",
     rows=AuditEvent,
     entities=(AuditEvent,),
     key=AuditEvent.id,
@@ -77,7 +77,7 @@ RESOURCE = Resource(
     parameters={
         "date": Moment("When it happened.", AuditEvent.at),
         "subtype": Code(
-            "What was done, such as appointment.booked.", AuditEvent.action, system="audit-action"
+            "The action, for example appointment.booked.", AuditEvent.action, system="audit-action"
         ),
     },
 )

@@ -1,5 +1,4 @@
-"""GET /fhir/$bulk-publish: a manifest and files of free times, open to everybody and to copies
-on the way (SMART Scheduling Links)."""
+"""GET /fhir/$bulk-publish: public files of free slots, with a manifest (SMART Scheduling Links)."""
 
 import hashlib
 import json
@@ -18,12 +17,12 @@ from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule, opened
 
 MAX_AGE = 300
-"""Seconds that copies may be kept; the guide's own example of how often to ask."""
+"""Seconds that caches may keep a copy; the guide's example of a polling interval."""
 
 NDJSON = "application/fhir+ndjson"
 
 LINES_AT_ONCE = 100
-"""Lines that are sent as one piece."""
+"""Number of lines that are sent at a time."""
 
 pages = Blueprint("fhir_publish", __name__)
 
@@ -31,41 +30,40 @@ pages = Blueprint("fhir_publish", __name__)
 @pages.get("/fhir/$bulk-publish")
 @opened(Rule.PUBLIC)
 def manifest() -> ResponseReturnValue:
-    """The files there are. No parameter is known: what is asked for besides changes nothing."""
-    found = _edition().files(now(), settings().search_days)
+    """Return the manifest of all files; parameters are ignored."""
+    files = _edition().files(now(), settings().search_days)
     body = {
-        # By the minute, as nobody is to ask more often; so the tag stays for that long.
+        # Rounded to a minute, so that the ETag stays the same for that long.
         "transactionTime": instant(now().replace(second=0, microsecond=0)),
         "request": f"{base()}/$bulk-publish",
         "requiresAccessToken": False,
-        "output": [_output(one) for one in found],
+        "output": [_output(file) for file in files],
         "error": [],
     }
     text = _compact(body)
     answer = Response(text, content_type="application/json")
-    return _kept(answer, hashlib.sha256(text.encode()).hexdigest()[:32])
+    return _cacheable(answer, hashlib.sha256(text.encode()).hexdigest()[:32])
 
 
 @pages.get("/fhir/$bulk-publish/<name>")
 @opened(Rule.PUBLIC)
 def file(name: str) -> ResponseReturnValue:
-    """One file, written while it is sent: the request and its transaction are over by then, and
-    what is free on that day is all that was read."""
+    """Return one file, streamed: its lines are made after the request and its transaction end."""
     published, site = _edition(), Site(base(), now())
-    found = published.file(name, site.now, settings().search_days)
-    if found is None:
-        raise NotFound("There is no such file. /fhir/$bulk-publish names those there are.")
-    board = published.free(reader(), found, site.now)
-    links = _links(published) if found.kind == SLOT else {}
-    lines = _written(published.lines(found, board, site, links))
-    # Passed through, or werkzeug would gather all of it to count its bytes.
+    chosen = published.file(name, site.now, settings().search_days)
+    if chosen is None:
+        raise NotFound("File not found. /fhir/$bulk-publish lists all files.")
+    board = published.free(reader(), chosen, site.now)
+    links = _links(published) if chosen.kind == SLOT else {}
+    lines = _written(published.lines(chosen, board, site, links))
+    # Otherwise werkzeug would read all lines to count the bytes.
     answer = Response(lines, content_type=NDJSON, direct_passthrough=True)
-    return _kept(answer, published.tag(found, board, site))
+    return _cacheable(answer, published.tag(chosen, board, site))
 
 
 @pages.after_request
 def let_browsers_read(response: Response) -> Response:
-    """Scripts of any site may read what anybody may, and say which copy they have."""
+    """Allow scripts of any site to read these public files and their ETags."""
     headers = response.headers
     headers["Access-Control-Allow-Origin"] = "*"
     headers["Access-Control-Expose-Headers"] = "ETag"
@@ -86,25 +84,25 @@ def _output(found: File) -> Json:
 
 
 def _links(published: Edition) -> dict[int, str]:
-    """The booking page of each schedule, as others reach it."""
+    """Return the public address of each schedule's booking page."""
     root = base().removesuffix("/fhir")
     return {key: root + url_for("booking.week_page", schedule_id=key) for key in published.known}
 
 
 def _written(lines: Iterator[Json]) -> Iterator[bytes]:
-    """Lines of JSON, some at a time: a server sends each piece by itself."""
+    """Yield lines of JSON, LINES_AT_ONCE at a time."""
     while piece := list(islice(lines, LINES_AT_ONCE)):
-        yield "".join(f"{_compact(one)}\n" for one in piece).encode()
+        yield "".join(f"{_compact(line)}\n" for line in piece).encode()
 
 
 def _compact(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _kept(response: Response, tag: str) -> Response:
-    """With how long it may be kept; 304 where the client has it already."""
+def _cacheable(response: Response, tag: str) -> Response:
+    """Add caching headers, and return 304 if the client has this version."""
     response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
     response.set_etag(tag)
-    # If-Match is for those who write.
+    # If-Match is only for writes.
     response.make_conditional({**request.environ, "HTTP_IF_MATCH": ""})
     return response

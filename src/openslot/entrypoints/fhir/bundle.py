@@ -1,4 +1,4 @@
-"""Bundle: a page of a search with its links, and what was to come along with it."""
+"""Bundle: a page of search results with links and included resources."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,22 +14,24 @@ from openslot.entrypoints.fhir.resource import Asked, Kind, Resource
 from openslot.entrypoints.fhir.search import MOST_INCLUDED, Found, Include, Query, Resources
 
 ROUNDS = 3
-"""How often ``_include:iterate`` looks at what it has just brought along."""
+"""Maximum number of steps that ``_include:iterate`` follows."""
 
 
 def searchset(
     session: Session, resource: Kind, query: Query, found: Found, resources: Resources, asked: Asked
 ) -> Json:
-    """The page as a Bundle. Links are absolute and can be followed by GET, also after POST."""
+    """Return the page as a Bundle; its links are absolute, and for GET even after a POST."""
     matches = [resource.show(row, asked.site) for row in found.rows]
-    along = _Along(session, resources, asked)
+    included = _Included(session, resources, asked)
     if matches:
-        along.bring(resource, matches, query.includes)
+        included.add(resource, matches, query.includes)
     applied = [*query.applied, *found.applied]
     links = links_of(f"{asked.site.base}/{resource.name}", applied, found.after)
-    entries = [_entry(one, "match", asked) for one in matches]
-    entries += [_entry(one, "include", asked) for one in along.found.values()]
-    entries += [{"resource": one, "search": {"mode": "outcome"}} for one in along.notes]
+    entries = [_entry(match, "match", asked) for match in matches]
+    entries += [
+        _entry(resource_shown, "include", asked) for resource_shown in included.found.values()
+    ]
+    entries += [{"resource": note, "search": {"mode": "outcome"}} for note in included.notes]
     bundle: Json = {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -40,7 +42,7 @@ def searchset(
 
 
 def links_of(address: str, applied: Sequence[tuple[str, str]], after: str | None) -> list[Json]:
-    """The links to this page, and to the next where there is one."""
+    """Return links to this page and, if there is one, to the next page."""
     pages = {"self": applied} | ({"next": [*applied, ("_after", after)]} if after else {})
     return [
         {"relation": relation, "url": f"{address}?{urlencode(sent)}" if sent else address}
@@ -57,52 +59,54 @@ def _name(shown: Json) -> str:
     return f"{shown['resourceType']}/{shown['id']}"
 
 
-class _Along:
-    """What _include and _revinclude add: in a number of statements that depends on what was
-    asked for, not on how much there is. What the bearer may not read is left out."""
+class _Included:
+    """The resources that _include and _revinclude add, except those that the caller may not read.
+
+    The number of statements depends on the parameters, not on the number of rows.
+    """
 
     def __init__(self, session: Session, resources: Resources, asked: Asked):
         self.session, self.resources, self.asked = session, resources, asked
         self.found: dict[str, Json] = {}
         self.notes: list[Json] = []
 
-    def bring(self, resource: Kind, matches: Sequence[Json], includes: Sequence[Include]) -> None:
-        """Everything that the includes ask for."""
-        known = {_name(one) for one in matches}
-        forward = [one for one in includes if not one.reverse]
-        fresh = [*matches, *self._referring(resource, matches, includes, known)]
-        for _ in range(ROUNDS if any(one.iterate for one in forward) else 1):
-            fresh = self._referred(fresh, forward, known)
-            if not fresh:
+    def add(self, resource: Kind, matches: Sequence[Json], includes: Sequence[Include]) -> None:
+        """Add all resources for the includes."""
+        seen = {_name(match) for match in matches}
+        forward = [include for include in includes if not include.reverse]
+        new = [*matches, *self._referring(resource, matches, includes, seen)]
+        for _ in range(ROUNDS if any(include.iterate for include in forward) else 1):
+            new = self._referred(new, forward, seen)
+            if not new:
                 break
-            forward = [one for one in forward if one.iterate]
+            forward = [include for include in forward if include.iterate]
 
     def _referring(
-        self, resource: Kind, matches: Sequence[Json], includes: Sequence[Include], known: set[str]
+        self, resource: Kind, matches: Sequence[Json], includes: Sequence[Include], seen: set[str]
     ) -> list[Json]:
         if not isinstance(resource, Resource):
             return []
-        keys = [resource.read_id(one["id"]) for one in matches]
+        keys = [resource.read_id(match["id"]) for match in matches]
         added: list[Json] = []
-        for one in includes:
-            source = self.resources[one.source]
-            if not one.reverse or not isinstance(source, Resource):
+        for include in includes:
+            source = self.resources[include.source]
+            if not include.reverse or not isinstance(source, Resource):
                 continue
-            parameter = source.parameters[one.parameter]
-            if isinstance(parameter, Reference) and access.allows(one.source, "r"):
+            parameter = source.parameters[include.parameter]
+            if isinstance(parameter, Reference) and access.allows(include.source, "r"):
                 rows = search.referring(
                     self.session, source, parameter, resource.name, keys, asked=self.asked
                 )
-                added += self._add(source, rows[:MOST_INCLUDED], known)
+                added += self._add(source, rows[:MOST_INCLUDED], seen)
                 if len(rows) > MOST_INCLUDED:
-                    self.notes.append(_too_many(one))
+                    self.notes.append(_too_many(include))
         return added
 
     def _referred(
-        self, shown: Sequence[Json], includes: Sequence[Include], known: set[str]
+        self, shown: Sequence[Json], includes: Sequence[Include], seen: set[str]
     ) -> list[Json]:
-        """What ``shown`` refers to, one statement or two for each kind."""
-        names = {name for one in includes for name in self._names(one, shown)} - known
+        """Add the resources that ``shown`` refer to, with one or two statements per kind."""
+        names = {name for include in includes for name in self._names(include, shown)} - seen
         added: list[Json] = []
         for kind in sorted({name.partition("/")[0] for name in names}):
             target = self.resources.get(kind)
@@ -110,31 +114,31 @@ class _Along:
                 ids = (name.partition("/")[2] for name in names if name.startswith(f"{kind}/"))
                 keys = [key for key in map(target.read_id, sorted(ids)) if key is not None]
                 rows = search.by_keys(self.session, target, keys, asked=self.asked)
-                added += self._add(target, rows, known)
+                added += self._add(target, rows, seen)
         return added
 
     def _names(self, include: Include, shown: Sequence[Json]) -> Iterable[str]:
         parameter = self.resources[include.source].parameters[include.parameter]
         if not isinstance(parameter, Reference):
             return
-        wanted = {include.target} if include.target else set(parameter.targets)
-        for one in shown:
-            if one["resourceType"] == include.source:
-                names = references(one, parameter.path)
-                yield from (name for name in names if name.partition("/")[0] in wanted)
+        kinds = {include.target} if include.target else set(parameter.targets)
+        for shown_resource in shown:
+            if shown_resource["resourceType"] == include.source:
+                names = references(shown_resource, parameter.path)
+                yield from (name for name in names if name.partition("/")[0] in kinds)
 
-    def _add(self, resource: Resource, rows: Sequence[Any], known: set[str]) -> list[Json]:
+    def _add(self, resource: Resource, rows: Sequence[Any], seen: set[str]) -> list[Json]:
         shown = [resource.show(row, self.asked.site) for row in rows]
-        added = [one for one in shown if _name(one) not in known]
-        for one in added:
-            self.found[_name(one)] = one
-            known.add(_name(one))
-        return added
+        new = [included for included in shown if _name(included) not in seen]
+        for included in new:
+            self.found[_name(included)] = included
+            seen.add(_name(included))
+        return new
 
 
 def _too_many(include: Include) -> Json:
     sentence = (
-        f"More than {MOST_INCLUDED} of {include.source} belong to this page; the others are left "
-        "out. Ask for fewer with _count, or search for them."
+        f"Only the first {MOST_INCLUDED} {include.source} resources are included. Use a smaller "
+        "_count, or search for them."
     )
     return outcome(issue("incomplete", sentence, severity="warning"))

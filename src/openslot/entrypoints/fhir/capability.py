@@ -1,4 +1,4 @@
-"""What this server can do, written from the same declarations that it answers with."""
+"""The CapabilityStatement and SMART configuration, generated from the declared resources."""
 
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site, clean
 from openslot.entrypoints.fhir.parameters import Reference
@@ -8,14 +8,14 @@ from openslot.identity.assertions import ALGORITHMS
 
 VERSION = "4.0.1"
 STARTED = "2026-11-21"
-"""The date of this description, as FHIR asks for one."""
+"""The date of the CapabilityStatement, which FHIR requires."""
 
 BULK_PUBLISH = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/bulk-publish"
 
 
 def statement(resources: Resources, site: Site, network: str) -> Json:
-    """The CapabilityStatement."""
-    found: Json = clean(
+    """Return the CapabilityStatement."""
+    capabilities: Json = clean(
         {
             "resourceType": "CapabilityStatement",
             "status": "active",
@@ -29,71 +29,72 @@ def statement(resources: Resources, site: Site, network: str) -> Json:
                 {
                     "mode": "server",
                     "security": _security(),
-                    "resource": [_resource(one, resources) for one in resources.values()],
+                    "resource": [_resource(resource, resources) for resource in resources.values()],
                     "operation": [{"name": "bulk-publish", "definition": BULK_PUBLISH}],
                 }
             ],
         }
     )
-    return found
+    return capabilities
 
 
 def _security() -> Json:
     service = {"system": f"{TERMINOLOGY}/restful-security-service", "code": "SMART-on-FHIR"}
     return {
-        "service": [{"coding": [service], "text": "A key or token as a bearer"}],
-        "description": "Send Authorization: Bearer …; scopes are written as SMART does, such as "
-        "system/Appointment.cruds.",
+        "service": [{"coding": [service], "text": "Bearer key or token"}],
+        "description": "Send Authorization: Bearer … with a key or token. Scopes follow SMART, for "
+        "example system/Appointment.cruds.",
     }
 
 
-def _resource(one: Kind, resources: Resources) -> Json:
-    writes = "create" in one.interactions
-    stored = isinstance(one, Resource)
+def _resource(kind: Kind, resources: Resources) -> Json:
+    writes = "create" in kind.interactions
+    stored = isinstance(kind, Resource)
     return {
-        "type": one.name,
-        "documentation": one.about,
-        "interaction": [{"code": code} for code in sorted(one.interactions)],
+        "type": kind.name,
+        "documentation": kind.about,
+        "interaction": [{"code": code} for code in sorted(kind.interactions)],
         "versioning": "versioned-update" if writes else "versioned" if stored else "no-version",
         "readHistory": False,
         "updateCreate": False if writes else None,
         "conditionalCreate": True if writes else None,
         "conditionalRead": "not-match" if stored else None,
         "searchInclude": [
-            f"{one.name}:{name}"
-            for name, parameter in one.parameters.items()
+            f"{kind.name}:{name}"
+            for name, parameter in kind.parameters.items()
             if isinstance(parameter, Reference) and parameter.path
         ],
-        "searchRevInclude": _reverse(one, resources) if stored else None,
-        "operation": _operations(one),
+        "searchRevInclude": _reverse(kind, resources) if stored else None,
+        "operation": _operations(kind),
         "searchParam": [
             {"name": name, "type": parameter.kind, "documentation": parameter.about}
-            for name, parameter in known_parameters(one).items()
+            for name, parameter in known_parameters(kind).items()
         ],
     }
 
 
-def _operations(one: Kind) -> list[Json]:
-    if not isinstance(one, Resource):
+def _operations(kind: Kind) -> list[Json]:
+    if not isinstance(kind, Resource):
         return []
-    return [{"name": code, "definition": where} for code, where in one.operations.items()]
+    return [
+        {"name": code, "definition": definition} for code, definition in kind.operations.items()
+    ]
 
 
-def _reverse(one: Kind, resources: Resources) -> list[str]:
-    """What refers to this resource."""
+def _reverse(kind: Kind, resources: Resources) -> list[str]:
+    """Return the parameters of other resources that refer to this one."""
     return [
         f"{source.name}:{name}"
         for source in resources.values()
         if isinstance(source, Resource)
         for name, parameter in source.parameters.items()
-        if isinstance(parameter, Reference) and parameter.path and one.name in parameter.targets
+        if isinstance(parameter, Reference) and parameter.path and kind.name in parameter.targets
     ]
 
 
 def smart(resources: Resources, token_address: str) -> Json:
-    """SMART App Launch's description of how programs prove themselves: the scopes there are,
-    and the address where tokens are given for signed assertions."""
-    scopes = [f"system/{one.name}.{_letters(one)}" for one in resources.values()]
+    """Return the SMART configuration: all scopes, and the token address for signed assertions."""
+    scopes = [f"system/{resource.name}.{_letters(resource)}" for resource in resources.values()]
     return {
         "token_endpoint": token_address,
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
@@ -104,6 +105,8 @@ def smart(resources: Resources, token_address: str) -> Json:
     }
 
 
-def _letters(one: Kind) -> str:
-    named = {"create": "c", "read": "r", "update": "u", "search-type": "s"}
-    return "".join(letter for word, letter in named.items() if word in one.interactions)
+def _letters(kind: Kind) -> str:
+    letters = {"create": "c", "read": "r", "update": "u", "search-type": "s"}
+    return "".join(
+        letter for interaction, letter in letters.items() if interaction in kind.interactions
+    )

@@ -1,4 +1,4 @@
-"""Public keys of programs that keep them at an address of their own, remembered for a while."""
+"""Cached public keys of programs that publish them at their own address."""
 
 import json
 from collections.abc import Sequence
@@ -16,16 +16,15 @@ from openslot.webhooks.fetching import fetch
 log = structlog.get_logger(__name__)
 
 LASTS = timedelta(minutes=5)
-"""How long keys are used without a look at the address: a key that was withdrawn there works
-this long at most."""
+"""Maximum age of cached keys; a withdrawn key may work for this long."""
 
 RESTS = timedelta(seconds=20)
-"""How long the address is left in peace, whatever keys assertions name: anybody can name one."""
+"""Minimum time between two fetches of the same address, as anyone can send an unknown key id."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the address gave; no keys where it gave none that can be read."""
+class _CachedKeys:
+    """Cached keys of an address; None if they could not be read."""
 
     keys: KeySet | None
     read_at: datetime
@@ -39,22 +38,22 @@ class _Known:
 
 
 class ClientKeys:
-    """The keys by address. Two requests at once may both look; either answer will do."""
+    """A cache of keys by address; concurrent requests may both fetch, which is harmless."""
 
     def __init__(self) -> None:
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _CachedKeys] = {}
 
     def at(self, url: str, kid: str | None, networks: Sequence[str], *, now: datetime) -> KeySet:
-        """The keys at an address, read again where they are old or lack ``kid``.
+        """Return the keys at an address, fetched again if they are old or lack ``kid``.
 
-        BadAssertion where there are none. Not for use in a transaction.
+        Raises BadAssertion if there are none. Do not call this in a transaction.
         """
-        known = self._known.get(url)
-        if known is None or not known.serves(kid, now):
-            known = self._known[url] = _Known(_read(url, networks), now)
-        if known.keys is None:
+        cached = self._known.get(url)
+        if cached is None or not cached.serves(kid, now):
+            cached = self._known[url] = _CachedKeys(_read(url, networks), now)
+        if cached.keys is None:
             raise BadAssertion
-        return known.keys
+        return cached.keys
 
 
 def _read(url: str, networks: Sequence[str]) -> KeySet | None:
@@ -66,11 +65,10 @@ def _read(url: str, networks: Sequence[str]) -> KeySet | None:
 
 
 def _usable(body: bytes) -> dict[str, Any]:
-    """The set without keys of kinds that assertions cannot be signed with here."""
+    """Return the key set without keys of unsupported types."""
     try:
-        found = json.loads(body)
-        keys = found["keys"]
-        kept = [key for key in keys if key.get("kty") in ("RSA", "EC") and key.get("kid")]
+        keys = json.loads(body)["keys"]
+        usable = [key for key in keys if key.get("kty") in ("RSA", "EC") and key.get("kid")]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise BadKeys(field="jwks") from None
-    return {"keys": kept}
+    return {"keys": usable}

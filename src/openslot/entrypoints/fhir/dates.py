@@ -1,4 +1,4 @@
-"""Dates of searches: a prefix and an instant range as wide as the value is precise
+"""Dates in searches: a prefix, and the range of instants that the value covers
 (https://hl7.org/fhir/R4/search.html#date)."""
 
 import re
@@ -20,20 +20,20 @@ _DATE = re.compile(
 _LOST_PLUS = re.compile(r"(T\d\d:\d\d(:\d\d(\.\d+)?)?) (\d\d:\d\d)$", re.ASCII)
 
 Period = tuple[datetime | None, datetime | None]
-"""From the first instant up to, not with, the second; None is without end."""
+"""From the first instant up to, but without, the second; None is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A date as it was asked for: all instants from ``low`` up to, not with, ``high``."""
+    """A date in a search: all instants from ``low`` up to, but without, ``high``."""
 
     prefix: str
     low: datetime
     high: datetime
 
     def periods(self) -> Sequence[Period]:
-        """Which instants fit."""
-        found: dict[str, list[Period]] = {
+        """Return the periods that match."""
+        matches: dict[str, list[Period]] = {
             "eq": [(self.low, self.high)],
             "ne": [(None, self.low), (self.high, None)],
             "gt": [(self.high, None)],
@@ -43,16 +43,16 @@ class Given:
             "eb": [(None, self.low)],
             "le": [(None, self.high)],
         }
-        return found[self.prefix]
+        return matches[self.prefix]
 
 
 def repaired(text: str) -> str:
-    """The text with the + of its offset, which decoding of an address makes a space."""
+    """Return the text with the + of its offset, which URL decoding turns into a space."""
     return _LOST_PLUS.sub(r"\1+\4", text)
 
 
 def read(name: str, text: str, zone: ZoneInfo) -> Given:
-    """The date; days without a time are those of ``zone``. Malformed names the parameter."""
+    """Parse a date, or raise Malformed for the parameter; days without a time are in ``zone``."""
     match = _DATE.fullmatch(repaired(text))
     if match is None or (match["prefix"] or "eq") not in PREFIXES:
         raise _refusal(name)
@@ -90,8 +90,8 @@ def _high(match: re.Match[str], low: datetime) -> datetime:
 
 def _refusal(name: str) -> Malformed:
     return Malformed(
-        "Give {name} as a date such as 2027-03-08, or with a time and its offset such as "
-        "2027-03-08T09:00:00+11:00, after one of {prefixes} or nothing.",
+        "Send {name} as a date like 2027-03-08 or a time like 2027-03-08T09:00:00+11:00, with an "
+        "optional prefix: {prefixes}.",
         field=name,
         name=name,
         prefixes=", ".join(PREFIXES),
@@ -99,12 +99,12 @@ def _refusal(name: str) -> Malformed:
 
 
 def within(one: Sequence[Period], other: Sequence[Period]) -> list[Period]:
-    """The instants of both."""
-    found = []
+    """Return the periods that lie in both."""
+    shared = []
     for low, high in one:
         for begin, end in other:
             first = max((at for at in (low, begin) if at), default=None)
             last = min((at for at in (high, end) if at), default=None)
             if first is None or last is None or first < last:
-                found.append((first, last))
-    return found
+                shared.append((first, last))
+    return shared

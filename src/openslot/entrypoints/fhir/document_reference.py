@@ -1,4 +1,4 @@
-"""DocumentReference: notes of a history, with their text in them."""
+"""DocumentReference: notes of a health record, with their text."""
 
 from base64 import b64encode
 
@@ -22,7 +22,7 @@ TEXT = "text/plain; charset=utf-8"
 
 
 def show(row: Row, _site: Site) -> Json:
-    """The note. One that was corrected is superseded, and the newer one replaces it."""
+    """Return the note; one that was corrected is superseded, and the correction replaces it."""
     entry, centre = row.entry, row.centre
     text = entry.text.encode()
     return resource(
@@ -60,11 +60,11 @@ def show(row: Row, _site: Site) -> Json:
 
 RESOURCE = entries.resource(
     name="DocumentReference",
-    about="Notes, with their text, for those who may read the patient's history.",
+    about="Notes with their text, if you may read the patient's health record.",
     kind=EntryKind.NOTE,
     show=show,
     parameters={
-        "author": entries.by_author("Who wrote it.", "author"),
+        "author": entries.by_author("The author.", "author"),
         "encounter": entries.by_encounter("context", "encounter"),
         "custodian": Reference(
             "The centre of the appointment.",
@@ -84,7 +84,7 @@ RESOURCE = entries.resource(
             {"current": (STANDS,), "superseded": (CORRECTED,), "entered-in-error": ()},
         ),
         "type": histories.Always(
-            "11506-3 of LOINC, as all are.", Entry.id.is_not(None), system=LOINC, code="11506-3"
+            "LOINC 11506-3; all notes have it.", Entry.id.is_not(None), system=LOINC, code="11506-3"
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""Parts that many resources are made of (FHIR R4, data types), as plain dicts."""
+"""Data types of FHIR R4 that many resources use, as plain dicts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where this server is, for what must be absolute, and what the time is."""
+    """The address of this server, for absolute URLs, and the current time."""
 
     base: str
     now: datetime
 
     def system(self, name: str) -> str:
-        """The system of codes that only this network has."""
+        """Return the code system of this network with this name."""
         return f"{self.base}/CodeSystem/{name}"
 
     def concept(self, name: str, code: str | None) -> Json | None:
-        """A CodeableConcept of such a code, which is its own text."""
+        """Return a CodeableConcept of such a code, which is also its text."""
         if not code:
             return None
         return {
@@ -36,13 +36,13 @@ class Site:
 
 
 def resource(kind: str, key: object, meta: Json | None, **elements: Any) -> Json:
-    """A resource without what is empty: FHIR's JSON has no null and no empty list."""
-    known = {"resourceType": kind, "id": str(key), "meta": meta, **elements}
-    return {name: clean(value) for name, value in known.items() if not is_empty(clean(value))}
+    """Return a resource without empty values: FHIR's JSON has no null and no empty list."""
+    members = {"resourceType": kind, "id": str(key), "meta": meta, **elements}
+    return {name: clean(value) for name, value in members.items() if not is_empty(clean(value))}
 
 
 def clean(value: Any) -> Any:
-    """The value without what is empty in it; False and 0 say something and stay."""
+    """Return the value without empty parts; False and 0 are not empty."""
     if isinstance(value, dict):
         cleaned = {name: clean(part) for name, part in value.items()}
         return {name: part for name, part in cleaned.items() if not is_empty(part)}
@@ -52,38 +52,37 @@ def clean(value: Any) -> Any:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether there is nothing in it."""
+    """Return whether the value is None, or an empty text, list or dict."""
     return value is None or (isinstance(value, str | list | tuple | dict) and not value)
 
 
 def meta(changed: datetime, version: str | None = None) -> Json:
-    """When it was changed last and the version that this made; by default the instant itself,
-    in milliseconds."""
+    """Return a Meta; the version defaults to the instant of change, in milliseconds."""
     number = str(int(changed.timestamp() * 1000))
     return {"versionId": version or number, "lastUpdated": instant(changed)}
 
 
 def instant(at: datetime, zone: ZoneInfo | None = None) -> str:
-    """An instant with its offset, in ``zone`` if one is given."""
+    """Return an instant with its offset, in ``zone`` if one is given."""
     shown = at.astimezone(zone) if zone else at
     return shown.isoformat(timespec="milliseconds" if shown.microsecond else "seconds")
 
 
 def reference(kind: str, key: object | None, display: str | None = None) -> Json | None:
-    """A relative reference, if there is something to refer to."""
+    """Return a relative reference, or None without a key."""
     if key is None:
         return None
     return {"reference": f"{kind}/{key}", "type": kind, "display": display}
 
 
 def contacts(phone: str | None, email: str | None, use: str | None = None) -> list[Json]:
-    """Telephone and e-mail as ContactPoints."""
+    """Return telephone and email as ContactPoints."""
     points = (("phone", phone), ("email", email))
     return [{"system": system, "value": value, "use": use} for system, value in points if value]
 
 
 def person_name(name: str) -> list[Json]:
-    """A HumanName; which of several words is the family's is a guess, ``text`` is not."""
+    """Return a HumanName; the family name is a guess (the last word), ``text`` is exact."""
     *given, family = name.split()
     return [{"text": name, "family": family, "given": given}]
 
@@ -95,7 +94,7 @@ def identifier(
     kind: str | None = None,
     text: str | None = None,
 ) -> Json | None:
-    """An Identifier; ``kind`` is a code of HL7's table 0203, ``text`` its meaning."""
+    """Return an Identifier; ``kind`` is a code of HL7's table 0203, ``text`` its meaning."""
     if not value:
         return None
     type_ = {
@@ -106,16 +105,16 @@ def identifier(
 
 
 def own_identifier(key: object) -> Json | None:
-    """The UUID of a person's data as an identifier that is unique in the world."""
+    """Return a UUID as a globally unique Identifier."""
     return identifier(f"urn:uuid:{key}", system=URN)
 
 
 def references(found: Any, path: Iterable[str]) -> list[str]:
-    """The references at a path of elements of a resource, lists among them or not."""
+    """Return the references at a path of elements of a resource, through lists."""
     values = [found]
     for name in path:
         parts = [value.get(name) for value in values if isinstance(value, dict)]
-        values = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+        values = [item for part in parts for item in (part if isinstance(part, list) else [part])]
     return [
         value["reference"] for value in values if isinstance(value, dict) and "reference" in value
     ]

@@ -1,4 +1,4 @@
-"""Encounter: appointments that somebody came to, as a part of the patient's history."""
+"""Encounter: appointments that the patient attended, as a part of the health record."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -53,15 +53,15 @@ _VALUES: Mapping[str, Sequence[Status]] = {
 
 
 def show(appointment: Appointment, site: Site) -> Json:
-    """The appointment, in the time of its centre; one that goes on has no end yet."""
-    row, zone, patient = appointment, appointment.zone, appointment.patient
-    person, centre = appointment.practitioner, appointment.centre
+    """Return the appointment, with times in the zone of its centre; no end while it goes on."""
+    zone, patient = appointment.zone, appointment.patient
+    practitioner, centre = appointment.practitioner, appointment.centre
     is_over = appointment.status is Status.FULFILLED
     return resource(
         "Encounter",
-        row.id,
-        meta(row.changed_at, str(row.version)),
-        identifier=[own_identifier(row.id)],
+        appointment.id,
+        meta(appointment.changed_at, str(appointment.version)),
+        identifier=[own_identifier(appointment.id)],
         status=STATUS[appointment.status],
         **{"class": AMBULATORY},
         serviceType=site.concept(
@@ -71,17 +71,17 @@ def show(appointment: Appointment, site: Site) -> Json:
         participant=[
             {
                 "type": [{"coding": [PERFORMER]}],
-                "individual": reference("Practitioner", person.id, person.name),
+                "individual": reference("Practitioner", practitioner.id, practitioner.name),
             }
         ]
-        if person
+        if practitioner
         else None,
         appointment=[_appointment(appointment)],
         period={
-            "start": instant(row.starts_at, zone),
-            "end": instant(row.ends_at, zone) if is_over else None,
+            "start": instant(appointment.starts_at, zone),
+            "end": instant(appointment.ends_at, zone) if is_over else None,
         },
-        reasonCode=[{"text": row.reason}],
+        reasonCode=[{"text": appointment.reason}],
         location=[
             {
                 "location": reference("Location", centre.id, centre.name),
@@ -93,7 +93,7 @@ def show(appointment: Appointment, site: Site) -> Json:
 
 
 def _appointment(appointment: Appointment) -> Json | None:
-    """The appointment, for those who can read that too: others read the history alone."""
+    """Return a reference to the appointment, if the caller has a relation to it."""
     if part_in(bearer.actor(), appointment) is None:
         return None
     return reference("Appointment", appointment.id)
@@ -121,7 +121,7 @@ _PRACTITIONER = Reference(
 RESOURCE = Resource(
     name="Encounter",
     rule=Rule.CONFIDENTIAL,
-    about="Appointments that somebody came to, for those who may read the patient's history.",
+    about="Appointments that the patient attended, if you may read their health record.",
     rows=APPOINTMENTS,
     entities=(Appointment,),
     options=LOADED,
@@ -148,16 +148,14 @@ RESOURCE = Resource(
             path=("location", "location"),
         ),
         "service-provider": Reference(
-            "The department, or else the centre.",
+            "The department, or the centre if there is none.",
             {"Organization": (PROVIDER, organization.read_id)},
             path=("serviceProvider",),
         ),
         "date": Moment("The start.", Appointment.starts_at),
-        "status": Choice(
-            "Where it stands: arrived or finished.", Appointment.status, CODES, _VALUES
-        ),
+        "status": Choice("The status: arrived or finished.", Appointment.status, CODES, _VALUES),
         "class": histories.Always(
-            "AMB, as all are.", Appointment.id.is_not(None), system=ACTS, code="AMB"
+            "AMB; all encounters have it.", Appointment.id.is_not(None), system=ACTS, code="AMB"
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""What DocumentReference and MedicationRequest share: an entry of a history with what it shows."""
+"""Entries of health records, as DocumentReference and MedicationRequest show them."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from openslot.records.models import Entry, EntryKind
 
 
 class Row(NamedTuple):
-    """An entry, when another one took its place, and the appointment that it was recorded at."""
+    """An entry, with the time of its correction and the appointment at which it was recorded."""
 
     entry: Entry
     author: Practitioner
@@ -29,33 +29,33 @@ class Row(NamedTuple):
 
     @property
     def stands(self) -> bool:
-        """Whether no newer entry stands in its place."""
+        """Return whether no correction has replaced it."""
         return self.corrected_at is None
 
     @property
     def meta(self) -> Json:
-        """Versions: it changes once, when it is corrected."""
+        """The version, which changes only when the entry is corrected."""
         return meta(self.corrected_at or self.entry.recorded_at)
 
     @property
     def recorded(self) -> str:
-        """When it was recorded, on the clock of its centre if it has one, else in UTC."""
+        """The time of recording, in the zone of its centre, or in UTC without one."""
         zone = ZoneInfo(self.centre.time_zone) if self.centre else None
         return instant(self.entry.recorded_at, zone)
 
     @property
     def subject(self) -> Json | None:
-        """The patient."""
+        """A reference to the patient."""
         return reference("Patient", self.patient.id, self.patient.name)
 
     @property
     def writer(self) -> Json | None:
-        """The practitioner."""
+        """A reference to the practitioner."""
         return reference("Practitioner", self.author.id, self.author.name)
 
     @property
     def encounter(self) -> Json | None:
-        """The appointment."""
+        """A reference to the attended appointment."""
         return reference("Encounter", self.encounter_id)
 
 
@@ -63,13 +63,13 @@ PATIENT = Reference("The patient.", {"Patient": (Entry.patient_id, read_uuid)}, 
 
 
 def by_author(about: str, *path: str) -> Reference:
-    """Who wrote it."""
+    """Return a parameter for the author, found at ``path``."""
     return Reference(about, {"Practitioner": (Entry.practitioner_id, read_number)}, path=path)
 
 
 def by_encounter(*path: str) -> Reference:
-    """At which appointment."""
-    about = "The appointment that it was recorded at."
+    """Return a parameter for the attended appointment, found at ``path``."""
+    about = "The appointment at which it was recorded."
     return Reference(about, {"Encounter": (MEETING.id, read_uuid)}, path=path)
 
 
@@ -80,8 +80,7 @@ def resource(
     show: Callable[[Row, Site], Json],
     parameters: Mapping[str, Parameter],
 ) -> Resource:
-    """The entries of a kind as a resource, of which an actor sees those of histories that they
-    may read."""
+    """Return a resource for a kind of entry; actors see those of health records they may read."""
     may_read = histories.seen_by(Entry.patient_id)
     return Resource(
         name=name,

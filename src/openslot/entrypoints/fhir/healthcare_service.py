@@ -1,4 +1,4 @@
-"""HealthcareService: what departments offer."""
+"""HealthcareService: the services of departments."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from openslot.entrypoints.rules import Rule
 
 
 class Row(NamedTuple):
-    """A service with where it is given."""
+    """A service with its department and centre."""
 
     service: Service
     department: Department
@@ -20,9 +20,9 @@ class Row(NamedTuple):
 
 
 def show(row: Row, site: Site) -> Json:
-    """The service."""
+    """Return the service as a FHIR resource."""
     service, department, centre = row
-    changed = max(one.changed_at for one in row)
+    changed = max(part.changed_at for part in row)
     return resource(
         "HealthcareService",
         service.id,
@@ -54,8 +54,8 @@ RESOURCE = Resource(
     changed=SERVICE_CHANGED,
     show=show,
     parameters={
-        "name": Text("Part of the name, from the beginning of a word.", Service.name),
-        "active": flag("Whether the service itself is offered.", Service.active),
+        "name": Text("Part of the name, from the start of a word.", Service.name),
+        "active": flag("True if the service itself is active.", Service.active),
         "service-category": Code("The category.", Service.category, system="service-category"),
         "service-type": Code("The name, as a code.", Service.name, system="service-type"),
         "organization": Reference(

@@ -1,5 +1,7 @@
-"""Histories: whose rows a reader may see, under the rule of records/access.py, and the trace
-that a reading leaves. Keys of programs read none."""
+"""Access to health records by the rule of records/access.py, and its audit.
+
+API keys cannot read health records.
+"""
 
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
@@ -23,7 +25,7 @@ from openslot.records import access
 
 
 def seen_by(patient: Any) -> Callable[[Actor, datetime], Condition]:
-    """For a resource's ``seen``: who may read the history of the patient in the column."""
+    """Return a ``seen`` of a resource, for actors who may read the column's patient's record."""
 
     def seen(actor: Actor, at: datetime) -> Condition:
         return access.open_to(actor, patient, now=at, access_days=_days())
@@ -41,7 +43,7 @@ class Always(Parameter):
         self.holds, self.system, self.code = holds, system, code
 
     def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
-        """Every row for the code, in its system if one is said; none for another."""
+        """Match all rows for the code, with or without its system, and none for other codes."""
         system, code = split(text)
         return self.holds if code == self.code and system in (None, self.system) else None
 
@@ -49,54 +51,56 @@ class Always(Parameter):
 def note_search(
     resource: Kind, query: Query, bundle: Json, resources: Resources, asked: Asked
 ) -> None:
-    """Write down, once for each patient, whose histories a search showed or was refused. A bare
-    number of results tells of everybody whom it counts."""
+    """Audit, once per patient, the health records that a search showed or refused.
+
+    A search for the number of results only counts as a read of all matching records.
+    """
     shown = [entry["resource"] for entry in bundle.get("entry", ())]
-    told = told_of(shown, resources)
+    patients = told_of(shown, resources)
     if not isinstance(resource, Resource) or resource.whose is None:
-        note(told)
+        note(patients)
         return
     if query.count == 0:
-        told |= search.whose_fit(reader(), resource, query, resources, asked)
-    note(told, _named(resource, query))
-    note_missed(resource, _ids(resource, query) - {resource.read_id(one["id"]) for one in shown})
+        patients |= search.whose_fit(reader(), resource, query, resources, asked)
+    note(patients, _requested_patients(resource, query))
+    shown_keys = {resource.read_id(entry["id"]) for entry in shown}
+    note_missed(resource, _ids(resource, query) - shown_keys)
 
 
 def told_of(shown: Iterable[Json], resources: Resources) -> set[UUID]:
-    """The patients of whose histories the resources tell."""
+    """Return the patients whose health records the shown resources belong to."""
     return {
-        UUID(one["subject"]["reference"].rpartition("/")[2])
-        for one in shown
-        if getattr(resources.get(one["resourceType"]), "whose", None) is not None
+        UUID(entry["subject"]["reference"].rpartition("/")[2])
+        for entry in shown
+        if getattr(resources.get(entry["resourceType"]), "whose", None) is not None
     }
 
 
 def note(told: set[UUID], named: Iterable[UUID] = ()) -> None:
-    """Write down that histories were told of, and those that were asked for by name read or
-    refused."""
+    """Audit the records that were shown (``told``), and the reads or refusals of ``named`` ones."""
     patients = sorted({*told, *named})
     if patients:
         write(lambda session: _open(session, bearer.actor(), patients, told))
 
 
 def opened(session: Session, row: Any, asked: Asked) -> None:
-    """For a resource's ``opened``: write down that a part of a patient's history is read."""
+    """Audit that a row of a health record is read; an ``opened`` of a resource."""
     _open(session, asked.actor, [row.patient.id], {row.patient.id})
 
 
 def _open(
     session: Session, actor: Actor, patients: Collection[UUID], told: AbstractSet[UUID]
 ) -> None:
-    """NotFound for what is told of a patient whose history may be read no longer."""
+    """Audit the reads, and raise NotFound if a shown record may no longer be read."""
     opened = access.open_histories(session, actor, patients, now=now(), access_days=_days())
     if not told <= opened.keys():
         raise NotFound
 
 
 def note_missed(resource: Resource, keys: Collection[Key]) -> None:
-    """Write down a refusal for what is there, but not for this reader.
+    """Audit a refusal for rows that exist, but that this caller may not read.
 
-    An id that nothing bears is refused step by step as if it were that of a patient.
+    An unknown id takes the same steps, as if it were that of a patient.
     """
     if resource.whose is None or not keys:
         return
@@ -104,21 +108,21 @@ def note_missed(resource: Resource, keys: Collection[Key]) -> None:
 
     def work(session: Session) -> None:
         opened = access.readable(session, bearer.actor(), patients, now=now(), access_days=_days())
-        for one in sorted(patients - opened.keys()):
-            access.note_refusal(session, bearer.actor(), one, now=now())
+        for patient_id in sorted(patients - opened.keys()):
+            access.note_refusal(session, bearer.actor(), patient_id, now=now())
 
     write(work)
 
 
-def _named(resource: Resource, query: Query) -> set[UUID]:
-    """The patients for whose histories the search asks by their ids."""
-    found = set()
+def _requested_patients(resource: Resource, query: Query) -> set[UUID]:
+    """Return the patients whose ids are in the search."""
+    patients = set()
     for term in query.terms:
         parameter = resource.parameters.get(term.name)
         if isinstance(parameter, Reference) and "Patient" in parameter.targets and not term.chained:
             _, read_key = parameter.targets["Patient"]
-            found |= {read_key(value.rpartition("/")[2]) for value in term.values}
-    return found - {None}
+            patients |= {read_key(value.rpartition("/")[2]) for value in term.values}
+    return patients - {None}
 
 
 def _ids(resource: Resource, query: Query) -> set[Key]:

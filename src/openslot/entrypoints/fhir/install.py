@@ -1,4 +1,4 @@
-"""Wires FHIR into the app: its addresses, how its failures look, what may be asked of it."""
+"""Registers FHIR in the app: views, error handling and content negotiation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -62,34 +62,36 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Gone(Expired):
-    """This is no longer kept."""
+    """This resource no longer exists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """What a view does, as a letter of SMART's scopes; read by the check of access. Whose rows it
-    gives, each resource says by its ``rule``."""
+    """The scope of a view, as a character of SMART scopes; the check of access rules reads it.
+
+    Each resource has its own ``rule`` about whose rows are returned.
+    """
 
     scope: str
 
 
 def install(app: Flask) -> None:
-    """Register all addresses; after the API, so that failures here look as FHIR has them."""
+    """Register all views; call it after the API, so that failures are rendered as FHIR."""
     app.register_blueprint(pages)
     app.register_blueprint(bulk_publish.pages)
-    app.after_request(_say_what_is_allowed)
+    app.after_request(_set_allow)
     app.extensions["csrf"].exempt(pages)
     failures.register(app, is_ours, render)
     tokens.install(app)
 
 
 def is_ours() -> bool:
-    """Whether this request was meant for FHIR, also where nothing here answers it."""
+    """Return whether this request is for FHIR, even if no view matches it."""
     return request.path in ("/fhir", SMART) or request.path.startswith("/fhir/")
 
 
 def interaction(letter: str) -> Callable[[View], View]:
-    """Mark a view with the letter of the scope that it demands."""
+    """Mark a view with the character of the scope that it requires."""
 
     def mark(view: View) -> View:
         view.operation = Interaction(letter)  # type: ignore[attr-defined] # read by the check
@@ -98,8 +100,8 @@ def interaction(letter: str) -> Callable[[View], View]:
     return mark
 
 
-def _say_what_is_allowed(response: Response) -> Response:
-    """Allow names what the resource can do, where one address serves them all."""
+def _set_allow(response: Response) -> Response:
+    """Set Allow for the resource, as one view serves all resources."""
     parts = request.path.removeprefix("/fhir/").split("/")
     if "Allow" in response.headers and is_ours() and parts[0] in RESOURCES:
         methods = _methods(RESOURCES[parts[0]], parts[1:])
@@ -108,7 +110,7 @@ def _say_what_is_allowed(response: Response) -> Response:
 
 
 def _methods(kind: Kind, rest: Sequence[str]) -> list[str]:
-    """How a kind of resource, or below it ``rest``, can be asked."""
+    """Return the methods of a resource, or of the address ``rest`` below it."""
     own = [rule for rule in current_app.url_map.iter_rules() if rule.rule == request.path]
     if own:
         return sorted({method for rule in own for method in rule.methods or ()} - {"OPTIONS"})
@@ -125,17 +127,17 @@ def _methods(kind: Kind, rest: Sequence[str]) -> list[str]:
 
 @pages.before_request
 def negotiate() -> BaseResponse | None:
-    """Only FHIR's JSON is spoken here."""
+    """Refuse requests that do not accept JSON."""
     if accepts_json():
         return None
-    sentence = "Answers here are application/fhir+json. Accept that, or leave Accept out."
+    sentence = "Accept application/fhir+json, or send no Accept header."
     return failures.render(Problem(406, "not-acceptable", sentence))
 
 
 @pages.get("/fhir/metadata")
 @opened(Rule.PUBLIC)
 def metadata() -> ResponseReturnValue:
-    """The CapabilityStatement."""
+    """Return the CapabilityStatement."""
     return answer(capability.statement(RESOURCES, _site(), settings().network_name))
 
 
@@ -143,21 +145,21 @@ def metadata() -> ResponseReturnValue:
 @pages.get(f"/fhir{SMART}")
 @opened(Rule.PUBLIC)
 def smart() -> ResponseReturnValue:
-    """How programs prove themselves."""
+    """Return the SMART configuration."""
     return jsonify(capability.smart(RESOURCES, tokens.address()))
 
 
 @pages.get("/fhir/<kind>")
 @interaction("s")
 def search_by_get(kind: str) -> ResponseReturnValue:
-    """Search by the parameters of the address."""
+    """Search with the parameters in the address."""
     return _search(kind, list(request.args.items(multi=True)))
 
 
 @pages.post("/fhir/<kind>/_search")
 @interaction("s")
 def search_by_post(kind: str) -> ResponseReturnValue:
-    """Search by a form, and the parameters of the address."""
+    """Search with the parameters in a form and in the address."""
     _kind(kind, "search-type", "s")
     if request.mimetype not in ("", FORM):
         raise UnsupportedMedia(f"Send the parameters as {FORM}.")
@@ -168,7 +170,7 @@ def search_by_post(kind: str) -> ResponseReturnValue:
 @pages.route("/fhir/Appointment/$find", methods=["GET", "POST"])
 @interaction("s")
 def find_appointments() -> ResponseReturnValue:
-    """Free times as proposed appointments; for a patient, such as can be booked for them."""
+    """Return free slots as proposed appointments; for a patient, those that they can book."""
     access.demand("Slot", "s")
     limits.search(bearer.actor())
     body = operations.body()
@@ -182,7 +184,7 @@ def find_appointments() -> ResponseReturnValue:
 
 
 def _booker(patient_id: UUID | None) -> Booker | None:
-    """Who looks for times, and for whom."""
+    """Return who searches and for which patient."""
     if patient_id is not None:
         access.demand("Appointment", "s")
     reads = access.allows("Appointment", "s")
@@ -193,119 +195,121 @@ def _booker(patient_id: UUID | None) -> Booker | None:
 @pages.post("/fhir/Appointment/$book", defaults={"status": "booked"})
 @interaction("c")
 def take(status: str) -> ResponseReturnValue:
-    """Keep or book a proposal; change, book or cancel what is here already."""
+    """Hold or book a proposal, or change, book or cancel an existing appointment."""
     asked, context = _asked(), _context()
     access.demand("Appointment", "c")
     parameters = operations.body()
-    wanted, key = operations.wanted(parameters, context.base)
-    known = APPOINTMENT.read_id(key) if key else None
+    resource, key = operations.wanted(parameters, context.base)
+    appointment_id = APPOINTMENT.read_id(key) if key else None
     if key is not None:
         access.demand("Appointment", "u")
-        wanted = wanted or operations.for_patient(_read(APPOINTMENT, key), parameters)
-    if known is None and key is not None:
+        resource = resource or operations.for_patient(_read(APPOINTMENT, key), parameters)
+    if appointment_id is None and key is not None:
         raise NotFound
-    if wanted.get("status") != "cancelled" or status == "pending":
-        wanted["status"] = status
-    sent = received.read(wanted)
+    if resource.get("status") != "cancelled" or status == "pending":
+        resource["status"] = status
+    sent = received.read(resource)
     appointment = write(
         lambda session: (
-            writing.update(session, known, sent, None, context)
-            if known
+            writing.update(session, appointment_id, sent, None, context)
+            if appointment_id
             else writing.create(session, sent, context)
         )
     )
     shown = APPOINTMENT.show(appointment, asked.site)
-    return answer(operations.done(shown, asked.site), 200 if known else 201)
+    return answer(operations.done(shown, asked.site), 200 if appointment_id else 201)
 
 
 @pages.post("/fhir/Appointment/<key>/$cancel")
 @interaction("u")
 def cancel(key: str) -> ResponseReturnValue:
-    """Cancel an appointment, or let a kept time go."""
+    """Cancel an appointment, or release a hold."""
     access.demand("Appointment", "u")
-    known = APPOINTMENT.read_id(key)
-    if known is None:
+    appointment_id = APPOINTMENT.read_id(key)
+    if appointment_id is None:
         raise NotFound
     why, context, asked = operations.reason(operations.body()), _context(), _asked()
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
-    appointment = write(lambda session: writing.update(session, known, sent, None, context))
+    appointment = write(
+        lambda session: writing.update(session, appointment_id, sent, None, context)
+    )
     return of_version(APPOINTMENT.show(appointment, asked.site))
 
 
 @pages.get("/fhir/<kind>/<key>")
 @interaction("r")
 def read(kind: str, key: str) -> ResponseReturnValue:
-    """Read one resource."""
-    found = _read(_kind(kind, "read", "r"), key)
-    if is_known(found):
-        return Response(status=304, headers={"ETag": tag(version_of(found))})
-    return of_version(found)
+    """Read a resource."""
+    resource = _read(_kind(kind, "read", "r"), key)
+    if is_known(resource):
+        return Response(status=304, headers={"ETag": tag(version_of(resource))})
+    return of_version(resource)
 
 
 @pages.get("/fhir/<kind>/<key>/_history/<version>")
 @interaction("r")
 def read_version(kind: str, key: str, version: str) -> ResponseReturnValue:
-    """Read one resource as it is, if that is the version; older ones are not kept."""
-    found = _read(_kind(kind, "vread", "r"), key)
-    if version_of(found) != version:
-        raise NotFound("Only the newest version is kept. Read it without _history.")
-    return of_version(found)
+    """Read a resource if the version is the newest; older versions are not stored."""
+    resource = _read(_kind(kind, "vread", "r"), key)
+    if version_of(resource) != version:
+        raise NotFound("Only the newest version is stored. Read it without _history.")
+    return of_version(resource)
 
 
 @pages.post("/fhir/<kind>")
 @interaction("c")
 def create(kind: str) -> ResponseReturnValue:
-    """Make one, or, if one fits If-None-Exist, answer with that."""
-    found, writer = _writer(kind, "create", "c")
-    body, condition = writer.read(received.body()), writers.condition(found)
+    """Create a resource, or return the one that matches If-None-Exist."""
+    resource, writer = _writer(kind, "create", "c")
+    body, condition = writer.read(received.body()), writers.condition(resource)
     asked, context = _asked(), _context()
 
     def work(session: Session) -> tuple[Any, bool]:
-        known = writers.matching(session, found, condition, asked) if condition else None
-        return (known, False) if known else (writer.create(session, body, context), True)
+        match = writers.matching(session, resource, condition, asked) if condition else None
+        return (match, False) if match else (writer.create(session, body, context), True)
 
     row, is_new = write(work)
-    show = found.whole if is_new and found.whole else found.show
+    show = resource.whole if is_new and resource.whole else resource.show
     return _written(of_version(show(row, asked.site), 201 if is_new else 200, created=True))
 
 
 @pages.put("/fhir/<kind>/<key>")
 @interaction("u")
 def update(kind: str, key: str) -> ResponseReturnValue:
-    """Change what differs from what is there."""
-    found, writer = _writer(kind, "update", "u")
-    known = found.read_id(key)
-    if known is None:
+    """Change the elements that differ from the stored resource."""
+    resource, writer = _writer(kind, "update", "u")
+    row_key = resource.read_id(key)
+    if row_key is None:
         raise NotFound
     body, version, asked = writer.read(received.body()), wanted_version(), _asked()
     context = _context()
     try:
-        row = write(lambda session: writer.update(session, known, body, version, context))
+        row = write(lambda session: writer.update(session, row_key, body, version, context))
     except NotFound:
-        if found.gone(reader(), known, asked):
+        if resource.gone(reader(), row_key, asked):
             raise Gone from None
         raise
-    shown = (found.whole or found.show)(row, asked.site)
+    shown = (resource.whole or resource.show)(row, asked.site)
     return _written(of_version(shown, created=shown["id"] != key))
 
 
 def _kind(name: str, code: str, letter: str) -> Kind:
-    """The resource, if it can do this and the bearer may."""
-    found = RESOURCES.get(name)
-    if found is None:
-        raise NotFound("There is no such resource here; see /fhir/metadata.")
+    """Return the resource type; check the caller's scope and the type's interaction."""
+    kind = RESOURCES.get(name)
+    if kind is None:
+        raise NotFound("Resource type not found. /fhir/metadata lists all types.")
     access.demand(name, letter)
-    if code not in found.interactions:
+    if code not in kind.interactions:
         raise MethodNotAllowed(valid_methods=["GET"])
-    return found
+    return kind
 
 
 def _writer(name: str, code: str, letter: str) -> tuple[Resource, Writer]:
-    """A resource that programs write, and how."""
-    found = _kind(name, code, letter)
-    assert isinstance(found, Resource)  # what is computed has no such interactions
-    return found, WRITERS[name]
+    """Return a resource type that can be written, with its writer."""
+    kind = _kind(name, code, letter)
+    assert isinstance(kind, Resource)  # computed resources cannot be written
+    return kind, WRITERS[name]
 
 
 def _site() -> Site:
@@ -337,7 +341,7 @@ def _search(name: str, pairs: asking.Pairs) -> Response:
 
 
 def _read(kind: Kind, text: str) -> Json:
-    """One resource; NotFound for what is not there or not for this reader, Gone for what was."""
+    """Return a resource; raise Gone if it was deleted, NotFound if it is missing or hidden."""
     asked, session = _asked(), reader()
     if not isinstance(kind, Resource):
         row = kind.read(session, text, asked)
@@ -358,7 +362,7 @@ def _read(kind: Kind, text: str) -> Json:
 
 
 def _written(response: Response) -> Response:
-    """Without the resource, where the client prefers that."""
+    """Remove the body if the client prefers a minimal response."""
     if preferences().get("return") == "minimal":
         response.set_data(b"")
     return response

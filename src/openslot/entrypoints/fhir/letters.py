@@ -1,4 +1,4 @@
-"""Letters of referral made and changed by programs: what they send, as commands of referrals."""
+"""Creates and updates referrals from ServiceRequest resources."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -27,7 +27,7 @@ ELEMENTS = {
     "answer": "ServiceRequest.note",
     "expertise": "ServiceRequest.performerType",
 }
-"""Where the fields of a letter stand in the resource."""
+"""Elements of the resource by the fields of a referral."""
 
 
 class Note(Element):
@@ -37,8 +37,7 @@ class Note(Element):
 
 
 class Received(BaseModel):
-    """A ServiceRequest. Unknown elements are refused, and those that would turn its meaning;
-    what we have no place for is passed over."""
+    """A received ServiceRequest; unknown elements are refused, those not stored are ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -66,7 +65,7 @@ class Received(BaseModel):
     note: Annotated[tuple[Note, ...], Field(strict=False)] = ()
     code: Concept | None = None
     orderDetail: Any = None
-    # What FHIR has and we do not keep.
+    # Elements of FHIR that are not stored.
     meta: Any = None
     language: Any = None
     text: Any = None
@@ -103,22 +102,24 @@ class Received(BaseModel):
 
 
 def read(sent: Json) -> Received:
-    """The ServiceRequest that a JSON object is; Malformed where it is none."""
+    """Parse a ServiceRequest, or raise Malformed."""
     received = parse(Received, sent, "ServiceRequest")
     if received.orderDetail is not None and received.code is None:  # FHIR's rule prr-1
-        raise Malformed("Give orderDetail with a code only.", field="ServiceRequest.orderDetail")
+        raise Malformed("Send orderDetail only with a code.", field="ServiceRequest.orderDetail")
     return received
 
 
 def create(session: Session, received: Received, context: Context) -> Row:
-    """Write a letter, and send it where it is to be active."""
+    """Write a referral, and send it if its status is active."""
     if received.status not in ("draft", "active"):
         raise UnprocessableResource(
-            "A new letter is a draft or active.", field="ServiceRequest.status"
+            "Create a referral as draft or active.", field="ServiceRequest.status"
         )
     _check_meaning(received)
     if len(received.note) != 1:
-        raise UnprocessableResource("Give the letter as one note.", field="ServiceRequest.note")
+        raise UnprocessableResource(
+            "Send the text of the referral as one note.", field="ServiceRequest.note"
+        )
     patient_id = read_uuid(_id(received.subject, "Patient", "subject", context))
     actor, now = context.actor, context.now
     _check_requester(received, actor.practitioner_id, context)
@@ -131,75 +132,80 @@ def create(session: Session, received: Received, context: Context) -> Row:
         )
     except NotFound:
         raise UnprocessableResource(
-            "This is no patient whom you may refer.", field="ServiceRequest.subject"
+            "You cannot refer this patient.", field="ServiceRequest.subject"
         ) from None
     if received.status == "active":
         _send(session, row.id, context)
-    return _again(session, row.id, context)
+    return _current_row(session, row.id, context)
 
 
 def update(
     session: Session, key: UUID, received: Received, version: str | None, context: Context
 ) -> Row:
-    """Change a draft, send it, take a letter back, answer it: as far as it differs from what is
-    there. A specialist's look at it is written down."""
+    """Make the changes that differ from the stored referral: text, addressee, status or answer.
+
+    A read by a specialist is audited.
+    """
     letter, _ = commands.letter_for(session, context.actor, key, now=context.now)
-    row, there = letter.referral, _again(session, key, context)
-    if version not in (None, service_request.version(there, context.now)):
+    row, current = letter.referral, _current_row(session, key, context)
+    if version not in (None, service_request.version(current, context.now)):
         raise StaleVersion
-    _check_same(row, received, context)
+    _check_unchanged(row, received, context)
     shown = STATUS[letter.state(context.now)]
     commands.note_read(session, context.actor, key, now=context.now)
     _rewrite(session, row, received, context)
     _answer(session, row, received, context)
     if received.status != shown:
         _change_status(session, key, received, context)
-    return _again(session, key, context)
+    return _current_row(session, key, context)
 
 
 def _check_meaning(received: Received) -> None:
     if received.intent != "order":
         raise UnprocessableResource(
-            "A letter of referral is an order.", field="ServiceRequest.intent"
+            "Send a referral with the intent order.", field="ServiceRequest.intent"
         )
     if received.doNotPerform:
         raise UnprocessableResource(
-            "A letter of referral asks for something.", field="ServiceRequest.doNotPerform"
+            "A referral cannot have doNotPerform.", field="ServiceRequest.doNotPerform"
         )
 
 
 def _check_requester(received: Received, gp_id: int | None, context: Context) -> None:
     if received.requester is None:
         return
-    named = _id(received.requester, "Practitioner", "requester", context)
-    if gp_id is not None and named != str(gp_id):
+    requester_id = _id(received.requester, "Practitioner", "requester", context)
+    if gp_id is not None and requester_id != str(gp_id):
         raise UnprocessableResource(
-            "A letter is requested by the GP who writes it.", field="ServiceRequest.requester"
+            "The requester must be the GP who writes the referral.",
+            field="ServiceRequest.requester",
         )
 
 
-def _check_same(row: Referral, received: Received, context: Context) -> None:
-    """Who is referred and by whom stays as it is."""
+def _check_unchanged(row: Referral, received: Received, context: Context) -> None:
+    """Raise an error if the patient, the GP or the id would change."""
     if received.id != str(row.id):
-        raise Malformed("Send the id that stands in the address.", field="ServiceRequest.id")
+        raise Malformed("Send the same id as in the address.", field="ServiceRequest.id")
     _check_meaning(received)
     _check_requester(received, row.gp_id, context)
     if _id(received.subject, "Patient", "subject", context) != str(row.patient_id):
         raise UnprocessableResource(
-            "The patient of a letter stays the same. Write another.", field="ServiceRequest.subject"
+            "The patient of a referral cannot change. Write a new referral.",
+            field="ServiceRequest.subject",
         )
     if len(received.note) > 2:
         raise UnprocessableResource(
-            "Give the letter as one note, and its answer as another.", field="ServiceRequest.note"
+            "Send the text as the first note and the answer as the second one.",
+            field="ServiceRequest.note",
         )
 
 
 def _rewrite(session: Session, row: Referral, received: Received, context: Context) -> None:
-    """Another text or addressee; what a search left out stays."""
+    """Change the text or the addressee; without a note, as searches show it, the text stays."""
     text = received.note[0].text if received.note else row.letter
     details = _details(received, text, context)
-    known = (row.practitioner_id, row.expertise, row.letter)
-    if (details.practitioner_id, details.expertise, details.letter) != known:
+    current = (row.practitioner_id, row.expertise, row.letter)
+    if (details.practitioner_id, details.expertise, details.letter) != current:
         commands.change(session, context.actor, row.id, details, now=context.now)
         session.flush()
 
@@ -222,7 +228,7 @@ def _change_status(session: Session, key: UUID, received: Received, context: Con
         commands.revoke(session, context.actor, key, now=context.now)
     else:
         raise UnprocessableResource(
-            "A letter can be made active or revoked.", field="ServiceRequest.status"
+            "Set the status to active or revoked.", field="ServiceRequest.status"
         )
 
 
@@ -238,22 +244,22 @@ def _send(session: Session, key: UUID, context: Context) -> None:
 
 
 def _details(received: Received, text: str, context: Context) -> ReferralDetails:
-    """The letter; a specialist who is named counts before an area."""
-    named = [_id(one, "Practitioner", "performer", context) for one in received.performer]
+    """Return the details of the referral; a named specialist takes priority over an area."""
+    performers = [
+        _id(performer, "Practitioner", "performer", context) for performer in received.performer
+    ]
     expertise = received.performerType.words if received.performerType else None
-    if len(named) > 1 or not (named or expertise):
+    if len(performers) > 1 or not (performers or expertise):
         raise UnprocessableResource(
-            "Name one specialist as performer, or an area as performerType.",
+            "Send one specialist as performer, or an area of expertise as performerType.",
             field="ServiceRequest.performer",
         )
-    specialist = read_number(named[0]) if named else None
-    if named and specialist is None:
-        raise UnprocessableResource(
-            "There is no such practitioner.", field="ServiceRequest.performer"
-        )
+    specialist = read_number(performers[0]) if performers else None
+    if performers and specialist is None:
+        raise UnprocessableResource("Practitioner not found.", field="ServiceRequest.performer")
     try:
         return ReferralDetails(
-            practitioner_id=specialist, expertise=None if named else expertise, letter=text
+            practitioner_id=specialist, expertise=None if performers else expertise, letter=text
         )
     except ValidationError as error:
         raise _fields(error) from None
@@ -261,14 +267,14 @@ def _details(received: Received, text: str, context: Context) -> ReferralDetails
 
 def _fields(error: ValidationError) -> InvalidFields:
     return InvalidFields(
-        [(ELEMENTS.get(name, "ServiceRequest"), said) for name, said in problems(error)]
+        [(ELEMENTS.get(name, "ServiceRequest"), sentence) for name, sentence in problems(error)]
     )
 
 
 def _id(link: Ref, kind: str, element: str, context: Context) -> str:
-    """The id of what is referred to, which is of this kind."""
-    named, _, key = (link.reference or "").removeprefix(f"{context.base}/").partition("/")
-    if named != kind or not key:
+    """Return the id in a reference to a resource of this kind."""
+    link_kind, _, key = (link.reference or "").removeprefix(f"{context.base}/").partition("/")
+    if link_kind != kind or not key:
         raise UnprocessableResource(
             f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}"
         )
@@ -279,8 +285,8 @@ def _days(context: Context) -> int:
     return context.settings.history_access_days
 
 
-def _again(session: Session, key: UUID, context: Context) -> Row:
-    """The letter as it is now."""
+def _current_row(session: Session, key: UUID, context: Context) -> Row:
+    """Return the referral as it is now."""
     session.flush()
     asked = Asked(
         Site(context.base, context.now), ZoneInfo(context.settings.time_zone), context.actor

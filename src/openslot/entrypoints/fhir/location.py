@@ -1,4 +1,4 @@
-"""Location: centres as places."""
+"""Location: centres."""
 
 from openslot.booking.queries import Condition
 from openslot.directory.models import Centre, CentreType
@@ -25,11 +25,11 @@ from openslot.entrypoints.fhir.resource import Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 
 TIME_ZONE = "http://hl7.org/fhir/StructureDefinition/timezone"
-"""FHIR's own extension for the IANA zone that a place keeps."""
+"""FHIR extension for the IANA time zone of a location."""
 
 
 def show(row: Centre, site: Site) -> Json:
-    """The place."""
+    """Return the centre as a Location."""
     number = row.business_number
     return resource(
         "Location",
@@ -65,7 +65,7 @@ RESOURCE = Resource(
     name="Location",
     rule=Rule.PUBLIC,
     seen=by_anybody,
-    about="Centres: hospitals, medical centres, pharmacies, laboratories.",
+    about="Centres: hospitals, medical centres, pharmacies and laboratories.",
     rows=Centre,
     entities=(Centre,),
     key=Centre.id,
@@ -73,15 +73,15 @@ RESOURCE = Resource(
     changed=Centre.changed_at,
     show=show,
     parameters={
-        "name": Text("Part of the name, from the beginning of a word.", Centre.name),
+        "name": Text("Part of the name, from the start of a word.", Centre.name),
         "address": Text("Part of the address.", Centre.address, Centre.suburb),
         "address-city": Text("The suburb.", Centre.suburb),
         "identifier": Identified("The business number.", _numbered),
         "type": Code(
-            f"Kind of centre: {', '.join(CentreType)}.", Centre.type, system="centre-type"
+            f"The kind of centre: {', '.join(CentreType)}.", Centre.type, system="centre-type"
         ),
         "status": Choice(
-            "Whether it can be booked.",
+            "active if it can be booked, otherwise inactive.",
             Centre.active,
             STATUS,
             {"active": (True,), "inactive": (False,), "suspended": ()},

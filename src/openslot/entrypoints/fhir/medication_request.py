@@ -1,4 +1,4 @@
-"""MedicationRequest: medication that practitioners recorded in a history."""
+"""MedicationRequest: prescriptions in health records."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ _VALUES: Mapping[str, Sequence[str]] = {
 
 
 def show(row: Row, _site: Site) -> Json:
-    """The medication. Its end is not recorded, so what was not corrected is active."""
+    """Return the prescription; its end is not recorded, so it is active unless corrected."""
     entry = row.entry
     return resource(
         "MedicationRequest",
@@ -50,18 +50,18 @@ def show(row: Row, _site: Site) -> Json:
 
 RESOURCE = entries.resource(
     name="MedicationRequest",
-    about="Medication, for those who may read the patient's history.",
+    about="Prescriptions, if you may read the patient's health record.",
     kind=EntryKind.PRESCRIPTION,
     show=show,
     parameters={
-        "requester": entries.by_author("Who prescribed it.", "requester"),
+        "requester": entries.by_author("The practitioner who prescribed it.", "requester"),
         "encounter": entries.by_encounter("encounter"),
         "authoredon": Moment("When it was recorded.", Entry.recorded_at),
         "status": Choice(
-            "active, or entered-in-error where it was corrected.", ENTRY_STANDING, STATUS, _VALUES
+            "active, or entered-in-error if it was corrected.", ENTRY_STANDING, STATUS, _VALUES
         ),
         "intent": histories.Always(
-            "order, as all are.", Entry.id.is_not(None), system=INTENT, code="order"
+            "order; all have it.", Entry.id.is_not(None), system=INTENT, code="order"
         ),
     },
 )

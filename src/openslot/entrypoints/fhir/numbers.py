@@ -1,4 +1,4 @@
-"""Identifiers that authorities give: their FHIR systems, where a number has their shape."""
+"""Official identifiers and their FHIR systems."""
 
 import re
 from typing import Any
@@ -18,14 +18,16 @@ _SHAPES = {
 
 
 def system_of(system: str, number: str | None) -> str | None:
-    """``system`` where the number is one of its; other countries' numbers have no system here."""
+    """Return ``system`` if the number has its format; numbers of other countries have none."""
     plain = re.sub(r"[\s-]", "", number or "")
     return system if re.fullmatch(_SHAPES[system], plain) else None
 
 
 def fits(column: Any, known: str, system: str | None, number: str) -> Condition | None:
-    """The rows with the number in the system, if it is the ``known`` one or none is said; without
-    a number those with any of that system."""
+    """Return a condition for the number, if ``system`` is None or the ``known`` one.
+
+    Without a number, it matches all numbers of the known system.
+    """
     if not number:
         return unspaced(column).regexp_match(f"^{_SHAPES[known]}$") if system == known else None
     if system not in (None, system_of(known, number) or ""):

@@ -1,5 +1,7 @@
-"""Operations on appointments (IHE ITI Scheduling): $find proposes, $hold and $book take what was
-proposed. A proposal is a free slot, and its id is that slot's."""
+"""Operations on appointments (IHE ITI Scheduling): $find proposes, $hold and $book accept.
+
+A proposal is a free slot, and has the slot's id.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,7 @@ RENAMED: Mapping[str, tuple[str, str]] = {
     "location-string": ("location-string", ""),
     "_count": ("_count", ""),
 }
-"""What $find is asked with, as a search for slots: the parameter, and the kind of a bare id."""
+"""Parameters of $find as parameters of a slot search, with the kind of a bare id."""
 
 _TEXTS = (
     "valueDateTime",
@@ -53,28 +55,30 @@ _PATIENTS = ("patient-reference", "patient", "patient-id", "patient-resource")
 
 
 def slot_search(pairs: Pairs) -> list[tuple[str, str]]:
-    """The search for free slots that $find means; what it does not know stays as it is.
+    """Return the parameters of $find as a search for free slots; unknown ones stay unchanged.
 
-    The same parameter again means or, unlike in a search (IHE ITI Scheduling, appointment-find).
+    A repeated parameter means "or", unlike in a search (IHE ITI Scheduling, appointment-find).
     """
-    found, either = [("status", "free")], defaultdict[tuple[str, str], list[str]](list)
+    search, alternatives = [("status", "free")], defaultdict[tuple[str, str], list[str]](list)
     for name, value in pairs:
         if name in ("start", "end"):
-            found.append(("start", _bound(name, value)))
+            search.append(("start", _bound(name, value)))
         elif name.startswith("_") or (name not in RENAMED and name not in _PATIENTS):
-            found.append((name, value))
+            search.append((name, value))
         elif name in RENAMED and value:
-            known, kind = RENAMED[name]
-            either[known, kind].append(_of_kind(kind, value) if kind else value)
-    return found + [(known, ",".join(values)) for (known, _), values in either.items()]
+            parameter, kind = RENAMED[name]
+            alternatives[parameter, kind].append(_of_kind(kind, value) if kind else value)
+    return search + [
+        (parameter, ",".join(values)) for (parameter, _), values in alternatives.items()
+    ]
 
 
 def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
-    """The patient for whom $find looks, by reference or as a resource. Malformed for another."""
-    named = [value for name, value in (*pairs, *parameters(body)) if name in _PATIENTS and value]
-    if not named:
+    """Return the patient of $find, from a reference or a resource, or raise Malformed."""
+    patients = [value for name, value in (*pairs, *parameters(body)) if name in _PATIENTS and value]
+    if not patients:
         return None
-    key = named[0] if isinstance(named[0], str) else str(named[0].get("id", ""))
+    key = patients[0] if isinstance(patients[0], str) else str(patients[0].get("id", ""))
     try:
         return UUID(key.removeprefix(f"{base}/").removeprefix("Patient/"))
     except ValueError:
@@ -82,19 +86,19 @@ def patient_of(pairs: Pairs, body: Json, base: str) -> UUID | None:
 
 
 def _of_kind(kind: str, value: str) -> str:
-    """References between commas, those to a bare id as ones to this kind."""
-    return ",".join(one if "/" in one else f"{kind}/{one}" for one in value.split(","))
+    """Add the kind to each bare id in a list of references."""
+    return ",".join(link if "/" in link else f"{kind}/{link}" for link in value.split(","))
 
 
 def ignored(pairs: Pairs, query: Query) -> list[str]:
-    """Of the parameters of $find those that changed nothing, as nothing here knows them."""
+    """Return the unknown parameters of $find, which were ignored."""
     applied = {name for name, _ in query.applied if not name.startswith(("_include", "_rev"))}
     own = {"start", "end", "_after", *RENAMED, *_PATIENTS, *asking.ABOUT_THE_ANSWER, *applied}
     return list(dict.fromkeys(name for name, value in pairs if value and name not in own))
 
 
 def _bound(name: str, value: str) -> str:
-    """The day or instant as a condition; a day that ends it belongs to it."""
+    """Return the value with a prefix; an end without a time includes that day."""
     if value[:2].isalpha():
         return value
     if name == "start":
@@ -103,17 +107,19 @@ def _bound(name: str, value: str) -> str:
 
 
 def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
-    """The Bundle of $find: free slots as proposed appointments, and always an outcome, which
-    also says what was asked for and not understood."""
+    """Return the Bundle of $find: free slots as proposed appointments, and an outcome.
+
+    The outcome also lists the parameters that were ignored.
+    """
     count = len(found.rows)
-    said = issue("informational", f"{count} of {found.total} proposed.", severity="information")
+    summary = issue("informational", f"{count} of {found.total} proposed.", severity="information")
     if not found.total:
-        said = issue("not-found", "No time is free. Ask for other days.", severity="warning")
+        summary = issue("not-found", "No free times. Try other days.", severity="warning")
     unknown = ignored(pairs, query)
     warnings = [
         issue(
             "not-supported",
-            f"There is no parameter {name[:60]} here; it changed nothing.",
+            f"The parameter {name[:60]} is unknown and was ignored.",
             severity="warning",
         )
         for name in unknown[:20]
@@ -124,27 +130,26 @@ def proposals(pairs: Pairs, query: Query, found: Found, site: Site) -> Json:
         if value and name not in (*unknown, "_after", *asking.ABOUT_THE_ANSWER)
     ]
     applied += [("end", value) for _, value in found.applied]
-    bundle = _bundle([_proposal(row, site) for row in found.rows], site, said, *warnings)
+    bundle = _bundle([_proposal(row, site) for row in found.rows], site, summary, *warnings)
     links = links_of(f"{site.base}/Appointment/$find", applied, found.after)
     return bundle | {"total": found.total, "link": links}
 
 
 def done(appointment: Json, site: Site) -> Json:
-    """The Bundle of $hold and $book."""
+    """Return the Bundle of $hold and $book."""
     return _bundle([appointment], site, issue("informational", "Done.", severity="information"))
 
 
-def _bundle(appointments: Sequence[Json], site: Site, *said: Json) -> Json:
-    """Appointments and what there is to say about them."""
+def _bundle(appointments: Sequence[Json], site: Site, *issues: Json) -> Json:
     entries: list[Json] = [
         {
-            "fullUrl": f"{site.base}/Appointment/{one['id']}",
-            "resource": one,
+            "fullUrl": f"{site.base}/Appointment/{appointment['id']}",
+            "resource": appointment,
             "search": {"mode": "match"},
         }
-        for one in appointments
+        for appointment in appointments
     ]
-    entries.append({"resource": outcome(*said), "search": {"mode": "outcome"}})
+    entries.append({"resource": outcome(*issues), "search": {"mode": "outcome"}})
     return {
         "resourceType": "Bundle",
         "type": "searchset",
@@ -154,22 +159,22 @@ def _bundle(appointments: Sequence[Json], site: Site, *said: Json) -> Json:
 
 
 def _proposal(row: slot.Row, site: Site) -> Json:
-    cell, known = row
-    zone, key = known.zone, slot.write_id(cell.key)
-    person, service = known.practitioner, known.service
+    cell, schedule = row
+    zone, key = schedule.zone, slot.write_id(cell.key)
+    practitioner, service = schedule.practitioner, schedule.service
     actors = (
-        reference("Practitioner", person.id, person.name) if person else None,
+        reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
         reference("HealthcareService", service.id, service.name) if service else None,
-        reference("Location", known.centre.id, known.centre.name),
+        reference("Location", schedule.centre.id, schedule.centre.name),
     )
     return resource(
         "Appointment",
         key,
         None,
         status="proposed",
-        serviceCategory=subject.service_category(known, site),
-        serviceType=subject.service_type(known, site),
-        specialty=subject.specialty(known, site),
+        serviceCategory=subject.service_category(schedule, site),
+        serviceType=subject.service_type(schedule, site),
+        specialty=subject.specialty(schedule, site),
         start=instant(instant_of(cell.tick), zone),
         end=instant(instant_of(cell.tick + cell.minutes // 5), zone),
         minutesDuration=cell.minutes,
@@ -183,7 +188,7 @@ def _proposal(row: slot.Row, site: Site) -> Json:
 
 
 def body() -> Json:
-    """The JSON of this request, {} where nothing was sent."""
+    """Return the JSON of this request, or {} if nothing was sent."""
     if not request.get_data():
         return {}
     if request.mimetype not in JSONS:
@@ -196,30 +201,30 @@ def body() -> Json:
 
 
 def parameters(found: Json) -> list[tuple[str, Any]]:
-    """Names and values of Parameters; a resource as it is, everything else as a text."""
+    """Return the names and values in Parameters; values are resources or text."""
     if not found:
         return []
     listed = found.get("parameter", [])
     if found.get("resourceType") != "Parameters" or not isinstance(listed, list):
-        raise Malformed("Send Parameters.", field="Parameters")
+        raise Malformed("Send a Parameters resource.", field="Parameters")
     pairs = []
-    for one in listed:
-        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+    for parameter in listed:
+        if not isinstance(parameter, dict) or not isinstance(parameter.get("name"), str):
             raise Malformed("Give each parameter a name.", field="Parameters.parameter")
-        inner = one.get("resource")
-        pairs.append((one["name"], inner if isinstance(inner, dict) else _text(one)))
+        inner = parameter.get("resource")
+        pairs.append((parameter["name"], inner if isinstance(inner, dict) else _text(parameter)))
     return pairs
 
 
-def _text(one: Json) -> str:
-    """A value as a search has it."""
+def _text(parameter: Json) -> str:
+    """Return a value of Parameters in the form of a search value."""
     for name in _TEXTS:
-        if isinstance(one.get(name), str):
-            return str(one[name])
-    if isinstance(one.get("valueInteger"), int):
-        return str(one["valueInteger"])
+        if isinstance(parameter.get(name), str):
+            return str(parameter[name])
+    if isinstance(parameter.get("valueInteger"), int):
+        return str(parameter["valueInteger"])
     link, coding, concept = (
-        one.get(f"value{kind}") for kind in ("Reference", "Coding", "CodeableConcept")
+        parameter.get(f"value{kind}") for kind in ("Reference", "Coding", "CodeableConcept")
     )
     if isinstance(link, dict) and isinstance(link.get("reference"), str):
         return str(link["reference"])
@@ -233,39 +238,42 @@ def _text(one: Json) -> str:
             plain = code.replace("\\", "\\\\").replace(",", "\\,")
             return f"{system}|{plain}" if isinstance(system, str) else plain
     raise Malformed(
-        "The value of {name} cannot be read.", field=one["name"][:60], name=one["name"][:60]
+        "The value of {name} cannot be read.",
+        field=parameter["name"][:60],
+        name=parameter["name"][:60],
     )
 
 
 def texts(found: Json) -> list[tuple[str, str]]:
-    """The parameters that are texts."""
+    """Return the parameters that are text."""
     return [(name, value) for name, value in parameters(found) if isinstance(value, str)]
 
 
 def wanted(found: Json, base: str) -> tuple[Json, str | None]:
-    """The appointment that $hold or $book is about, and the id where it stands here already.
+    """Return the appointment to $hold or $book, and its id if it exists already.
 
-    It comes as it is, in Parameters, or as a reference to a proposal or an appointment. Of one
-    that is only referred to, {}: read it, and make it :func:`for_patient`.
+    The request has the appointment itself, in Parameters or not, or a reference to a proposal or
+    an appointment. For a reference to an appointment, returns {}: the caller reads it and calls
+    :func:`for_patient`.
     """
     if found.get("resourceType") == "Appointment":
-        return _sorted_out(dict(found))
-    given = dict(parameters(found))
+        return _split_proposal(dict(found))
+    values = dict(parameters(found))
     for name in _APPOINTMENTS:
-        if isinstance(given.get(name), dict):
-            return _sorted_out(for_patient(dict(given[name]), found))
+        if isinstance(values.get(name), dict):
+            return _split_proposal(for_patient(dict(values[name]), found))
     for name in _REFERENCES:
-        if isinstance(given.get(name), str):
-            key = given[name].removeprefix(f"{base}/").removeprefix("Appointment/")
+        if isinstance(values.get(name), str):
+            key = values[name].removeprefix(f"{base}/").removeprefix("Appointment/")
             if slot.read_id(key) is None:
                 return {}, key
-            return for_patient(_taking(key), found), None
+            return for_patient(_proposal_of_slot(key), found), None
     raise Malformed(
         "Send the parameter appointment or appointment-reference.", field="Parameters.parameter"
     )
 
 
-def _taking(key: str) -> Json:
+def _proposal_of_slot(key: str) -> Json:
     place = {"type": [{"text": "The place of the slot"}], "status": "needs-action"}
     return {
         "resourceType": "Appointment",
@@ -276,36 +284,39 @@ def _taking(key: str) -> Json:
 
 
 def for_patient(one: Json, found: Json) -> Json:
-    """With the patient whom the Parameters name as a participant, if they name one; should it
-    name another already, writing.py refuses the two."""
+    """Add the patient in the Parameters, if any, as a participant of the appointment.
+
+    If the appointment has another patient already, writing.py refuses both.
+    """
     if found.get("resourceType") != "Parameters":
         return one
-    given = dict(parameters(found))
-    named = next((given[name] for name in _PATIENTS if name in given), None)
-    there = one.get("participant")
-    if named is None or not isinstance(there, list):
+    values = dict(parameters(found))
+    patient = next((values[name] for name in _PATIENTS if name in values), None)
+    participants = one.get("participant")
+    if patient is None or not isinstance(participants, list):
         return one
-    key = named if isinstance(named, str) else named.get("id")
+    key = patient if isinstance(patient, str) else patient.get("id")
     if not isinstance(key, str):
         raise Malformed("Refer to a patient of this server.", field="Parameters.parameter")
     link = key if "/" in key else f"Patient/{key}"
-    return one | {"participant": [*there, {"actor": {"reference": link}, "status": "accepted"}]}
+    added = {"actor": {"reference": link}, "status": "accepted"}
+    return one | {"participant": [*participants, added]}
 
 
-def _sorted_out(one: Json) -> tuple[Json, str | None]:
-    """The id of a proposal is that of a slot, and goes."""
-    key = one.get("id")
+def _split_proposal(appointment: Json) -> tuple[Json, str | None]:
+    """Return an appointment with its id, or a proposal without one: its id is that of a slot."""
+    key = appointment.get("id")
     if not isinstance(key, str):
-        return one, None
+        return appointment, None
     if slot.read_id(key) is None:
-        return one, key
-    one.pop("id")
-    one.setdefault("slot", [{"reference": f"Slot/{key}"}])
-    return one, None
+        return appointment, key
+    appointment.pop("id")
+    appointment.setdefault("slot", [{"reference": f"Slot/{key}"}])
+    return appointment, None
 
 
 def reason(found: Json) -> Json | None:
-    """Why $cancel is called, as a CodeableConcept."""
+    """Return the reason for $cancel as a CodeableConcept."""
     names = ("reason", "cancelation-reason", "cancellation-reason")
     words = next((value for name, value in texts(found) if name in names), None)
     return {"text": words} if words else None

@@ -1,4 +1,4 @@
-"""Organization: centres, and their departments as parts of them."""
+"""Organization: centres and their departments."""
 
 from openslot.booking.queries import Condition
 from openslot.directory.models import CentreType
@@ -29,7 +29,7 @@ _COLUMNS = ORGANIZATIONS.c
 
 
 def read_id(text: str) -> int | None:
-    """The key of ``centre-1`` or ``department-5``."""
+    """Return the key of an id like ``centre-1`` or ``department-5``, or None."""
     kind, _, number = text.partition("-")
     key = read_number(number)
     if key is None or kind not in ("centre", "department"):
@@ -38,22 +38,22 @@ def read_id(text: str) -> int | None:
 
 
 def write_id(key: int) -> str:
-    """The id of a key."""
+    """Return the id of a key."""
     return f"{'department' if key % 2 else 'centre'}-{key // 2}"
 
 
 def centre_id(key: int) -> str:
-    """The id of a centre as an organisation."""
+    """Return the id of a centre as an organisation."""
     return write_id(key * 2)
 
 
 def department_id(key: int) -> str:
-    """The id of a department as an organisation."""
+    """Return the id of a department as an organisation."""
     return write_id(key * 2 + 1)
 
 
 def show(row: OrganizationRow, site: Site) -> Json:
-    """A centre, or a department as a part of it."""
+    """Return a centre, or a department as a part of its centre."""
     is_department = row.key % 2 == 1
     code, display = (
         ("dept", "Hospital Department") if is_department else ("prov", "Healthcare Provider")
@@ -97,11 +97,11 @@ RESOURCE = Resource(
     changed=_COLUMNS.changed_at,
     show=show,
     parameters={
-        "name": Text("Part of the name, from the beginning of a word.", _COLUMNS.name),
-        "active": flag("Whether it can be booked.", _COLUMNS.active),
+        "name": Text("Part of the name, from the start of a word.", _COLUMNS.name),
+        "active": flag("True if it can be booked.", _COLUMNS.active),
         "identifier": Identified("The business number.", _numbered),
         "type": Code(
-            f"Kind of centre: {', '.join(CentreType)}.", _COLUMNS.type, system="centre-type"
+            f"The kind of centre: {', '.join(CentreType)}.", _COLUMNS.type, system="centre-type"
         ),
         "address": Text("Part of the address.", _COLUMNS.address, _COLUMNS.suburb),
         "address-city": Text("The suburb.", _COLUMNS.suburb),

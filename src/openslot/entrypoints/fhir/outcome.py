@@ -1,4 +1,4 @@
-"""OperationOutcome: how every failure under /fhir looks."""
+"""OperationOutcome: the form of every failure under /fhir."""
 
 import re
 from collections.abc import Mapping
@@ -40,32 +40,32 @@ ELEMENTS: Mapping[str, str] = {
     "identifier": "Appointment.identifier",
     "addressee": "ServiceRequest.performer",
 }
-"""Where the fields that commands name stand in the resource."""
+"""Elements of the resource by the fields that commands name."""
 
 
 def outcome(*issues: Json) -> Json:
-    """An OperationOutcome of these issues."""
-    found: Json = clean({"resourceType": "OperationOutcome", "issue": list(issues)})
-    return found
+    """Return an OperationOutcome of these issues."""
+    resource: Json = clean({"resourceType": "OperationOutcome", "issue": list(issues)})
+    return resource
 
 
 def issue(code: str, sentence: str, *, severity: str = "error", more: Json | None = None) -> Json:
-    """One issue."""
+    """Return one issue of an OperationOutcome."""
     return {"severity": severity, "code": code, "details": {"text": sentence}, **(more or {})}
 
 
 def render(problem: Problem) -> Response:
-    """The failure as an OperationOutcome, one issue for each field that is to blame."""
+    """Return the failure as an OperationOutcome, with an issue for each field."""
     code = CODES.get(problem.status, "exception" if problem.status >= 500 else "processing")
     severity = "fatal" if problem.status == 500 else "error"
     if problem.code == "too-costly":
         code = problem.code
     if isinstance(problem.cause, SlotTaken) and "/$" in request.path:
-        code, severity = "not-found", "fatal"  # as IHE ITI Scheduling has it for operations
-    said = problem.fields or ((None, problem.sentence),)
+        code, severity = "not-found", "fatal"  # required by IHE ITI Scheduling for operations
+    fields = problem.fields or ((None, problem.sentence),)
     issues = [
         issue(code, sentence, severity=severity, more=_more(problem, field))
-        for field, sentence in said
+        for field, sentence in fields
     ]
     response = answer(outcome(*issues), problem.status)
     response.headers.extend(challenge(problem.cause))
@@ -84,7 +84,7 @@ def _more(problem: Problem, field: str | None) -> Json:
 
 
 def _expression(field: str) -> str:
-    """The element to blame as FHIRPath writes it; in a search the parameter."""
+    """Return the element in FHIRPath; in a search, the parameter."""
     if request.method == "GET" or request.path.endswith(("/_search", "/$find")):
         return field
     return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ELEMENTS.get(field, field))

@@ -13,13 +13,13 @@ LONGEST = 500
 
 
 def read_number(text: str) -> int | None:
-    """An id of the directory; None for what cannot be one."""
+    """Parse an id of the directory; return None if it cannot be one."""
     plain = text.isascii() and text.isdigit() and len(text) < 10 and not text.startswith("0")
     return int(text) if plain else None
 
 
 class Text(Parameter):
-    """Words of columns that begin so; case and accents do not matter."""
+    """Text in columns, matched from the start of a word, without regard to case and accents."""
 
     kind = "string"
     modifiers = frozenset({"exact", "contains"})
@@ -29,36 +29,36 @@ class Text(Parameter):
         self.columns = columns
 
     def match(self, _name: str, text: str, modifier: str, _asked: Asked) -> Condition | None:
-        """The value as the beginning of a word, the whole, or any part."""
+        """Match the start of a word; with a modifier, the whole text or any part."""
         found: Condition | None = None
         for column in self.columns:
-            one = self._of(column, text, modifier)
-            found = one if found is None else found | one
+            condition = self._of(column, text, modifier)
+            found = condition if found is None else found | condition
         return found
 
     def cost(self, text: str) -> int:
-        """Each row is compared sign by sign, in each column."""
+        """Return the cost: each row is compared character by character, in each column."""
         return _cost_of_words(text, self.columns)
 
     def _of(self, column: Any, text: str, modifier: str) -> Condition:
         if modifier == "exact":
-            whole: Condition = column == text
-            return whole
+            equal: Condition = column == text
+            return equal
         pattern = folding.pattern(text)
-        fits: Condition = column.regexp_match(
+        matches: Condition = column.regexp_match(
             pattern if modifier == "contains" else f"(^| ){pattern}"
         )
-        return fits
+        return matches
 
 
 def split(text: str) -> tuple[str | None, str]:
-    """System and code of a token; None is any system, an empty one none."""
+    """Split a token into system and code; None means any system, an empty text no system."""
     system, bar, code = text.rpartition("|")
     return (system if bar else None), code
 
 
 class Code(Parameter):
-    """A code that a column holds as it is; case does not matter, as people write them."""
+    """A code that is stored in a column; case does not matter, as people write the codes."""
 
     modifiers = frozenset({"not"})
 
@@ -67,18 +67,18 @@ class Code(Parameter):
         self.columns, self.system = columns, system
 
     def match(self, _name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """The code, in our system if one is said."""
+        """Match the code, if the system is left out or is the one of this network."""
         system, code = split(text)
         if system is not None and system != asked.site.system(self.system):
             return None
         found: Condition | None = None
         for column in self.columns:
-            one = column.ilike(_escaped(code), escape="\\")
-            found = one if found is None else found | one
+            condition = column.ilike(_escaped(code), escape="\\")
+            found = condition if found is None else found | condition
         return found
 
     def cost(self, text: str) -> int:
-        """Each row is compared sign by sign, in each column."""
+        """Return the cost: each row is compared character by character, in each column."""
         return _cost_of_words(text, self.columns)
 
 
@@ -87,12 +87,12 @@ def _cost_of_words(text: str, columns: Sequence[Any]) -> int:
 
 
 def _escaped(text: str) -> str:
-    """The text as a pattern that only it fits."""
+    """Escape the text for LIKE."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 class Choice(Parameter):
-    """A code of a list of FHIR's that stands for values of a column."""
+    """A code from a FHIR value set, which stands for values of a column."""
 
     modifiers = frozenset({"not"})
 
@@ -101,16 +101,16 @@ class Choice(Parameter):
         self.column, self.system, self.values = column, system, values
 
     def match(self, name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
-        """The code among those of the list."""
+        """Match the values of the code, or raise Malformed for an unknown code."""
         values = self.chosen(name, text)
         return None if values is None else self.column.in_(values)
 
     def chosen(self, name: str, text: str) -> Sequence[Any] | None:
-        """The values that the code stands for; None for one of another system."""
+        """Return the values of the code, or None for another system; raise Malformed."""
         system, code = split(text)
         if code not in self.values:
             raise Malformed(
-                "Give {name} as one of: {codes}.",
+                "Send {name} as one of: {codes}.",
                 field=name,
                 name=name,
                 codes=", ".join(self.values),
@@ -119,21 +119,23 @@ class Choice(Parameter):
 
 
 def flag(about: str, column: Any) -> Choice:
-    """True or false."""
+    """Return a parameter for a boolean column."""
     system = "http://terminology.hl7.org/CodeSystem/special-values"
     return Choice(about, column, system, {"true": (True,), "false": (False,)})
 
 
 class Identified(Parameter):
-    """An identifier: ``find`` gives the rows with the number in the system, and for no number
-    those with any of that system."""
+    """An identifier; ``find`` returns a condition for a system and a number.
+
+    Without a number, it matches all numbers of the system.
+    """
 
     def __init__(self, about: str, find: Callable[[str | None, str], Condition | None]):
         super().__init__(about)
         self.find = find
 
     def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
-        """The number, in the system if one is said."""
+        """Match the number, in the system if one is given."""
         system, code = split(text)
         return self.find(system, code) if code or system else None
 
@@ -148,26 +150,26 @@ class Moment(Parameter):
         self.column = column
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """The instants that the date and its prefix mean."""
+        """Match the instants of the date and its prefix."""
         return self._any(dates.read(name, text, asked.zone).periods())
 
     def _any(self, periods: Sequence[tuple[Any, Any]]) -> Condition | None:
         found: Condition | None = None
         for low, high in periods:
-            one = self.column >= low if low is not None else self.column.is_not(None)
+            condition = self.column >= low if low is not None else self.column.is_not(None)
             if high is not None:
-                one = one & (self.column < high)
-            found = one if found is None else found | one
+                condition = condition & (self.column < high)
+            found = condition if found is None else found | condition
         return found
 
 
 class Day(Moment):
-    """A calendar day, such as that of a birth."""
+    """A calendar day, for example a date of birth."""
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """The days that the date and its prefix mean."""
-        given = dates.read(name, text, asked.zone)
-        return self._any([(_day(low), _day(high)) for low, high in given.periods()])
+        """Match the days of the date and its prefix."""
+        periods = dates.read(name, text, asked.zone).periods()
+        return self._any([(_day(low), _day(high)) for low, high in periods])
 
 
 def _day(at: Any) -> date | None:
@@ -175,8 +177,11 @@ def _day(at: Any) -> date | None:
 
 
 class Reference(Parameter):
-    """A reference to one of ``targets``: kind by kind the column that holds the other's key and
-    the way to read that key. ``path`` is where the resource shows it, for _include."""
+    """A reference to another resource.
+
+    ``targets`` has for each kind the column with its key, and a parser of keys. ``path`` is the
+    element that shows the reference, for _include.
+    """
 
     kind = "reference"
 
@@ -191,7 +196,7 @@ class Reference(Parameter):
         self.targets, self.path = targets, tuple(path)
 
     def match(self, _name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
-        """The key that the reference names, of the kind that it or the modifier says."""
+        """Match the key in the reference, of the kind that it or the modifier gives."""
         own = text.removeprefix(f"{asked.site.base}/")
         kind, slash, key_text = own.rpartition("/")
         kind = kind if slash else modifier
@@ -199,6 +204,6 @@ class Reference(Parameter):
         for target, (column, read_key) in self.targets.items():
             key = read_key(key_text) if kind in ("", target) else None
             if key is not None:
-                one = column == key
-                found = one if found is None else found | one
+                condition = column == key
+                found = condition if found is None else found | condition
         return found

@@ -1,4 +1,4 @@
-"""Patient: the people who receive care, each seen by themselves and those who care for them."""
+"""Patient: people who receive care."""
 
 import re
 from datetime import datetime
@@ -28,12 +28,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def read_uuid(text: str) -> UUID | None:
-    """The id of a person's data; None for what cannot be one."""
+    """Parse a UUID; return None if the text is not one in its usual form."""
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
 def show(row: Patient, _site: Site) -> Json:
-    """The patient, without any of the history."""
+    """Return the patient, without the health record."""
     number = row.medicare_number
     return resource(
         "Patient",
@@ -74,8 +74,8 @@ def _seen(actor: Actor, now: datetime) -> Condition:
 RESOURCE = Resource(
     name="Patient",
     rule=Rule.RELATED,
-    about="People who receive care, as far as the reader has a part in their appointments or may "
-    "read their history.",
+    about="Patients to whose appointments you have a relation, or whose health record you may "
+    "read.",
     rows=Patient,
     entities=(Patient,),
     key=Patient.id,
@@ -85,10 +85,10 @@ RESOURCE = Resource(
     seen=_seen,
     parameters={
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
-        "name": Text("Part of the name, from the beginning of a word.", Patient.name),
+        "name": Text("Part of the name, from the start of a word.", Patient.name),
         "birthdate": Day("The date of birth.", Patient.born),
-        "email": Text("The e-mail address.", Patient.email),
+        "email": Text("The email address.", Patient.email),
         "phone": Text("The telephone number.", Patient.phone),
-        "active": flag("Whether the record is in use.", Patient.active),
+        "active": flag("True if the record is in use.", Patient.active),
     },
 )

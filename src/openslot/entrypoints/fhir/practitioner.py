@@ -1,4 +1,4 @@
-"""Practitioner: the people who give care."""
+"""Practitioner: people who give care."""
 
 from openslot.booking.queries import Condition
 from openslot.directory.models import Practitioner
@@ -18,7 +18,7 @@ from openslot.entrypoints.rules import Rule
 
 
 def show(row: Practitioner, _site: Site) -> Json:
-    """The practitioner; what they do and where is in their roles."""
+    """Return the practitioner; profession and centres are in PractitionerRole."""
     languages = [name.strip() for name in row.languages.split(",")]
     return resource(
         "Practitioner",
@@ -55,10 +55,10 @@ RESOURCE = Resource(
     changed=Practitioner.changed_at,
     show=show,
     parameters={
-        "name": Text("Part of the name, from the beginning of a word.", Practitioner.name),
-        "active": flag("Whether they can be booked.", Practitioner.active),
+        "name": Text("Part of the name, from the start of a word.", Practitioner.name),
+        "active": flag("True if they can be booked.", Practitioner.active),
         "identifier": Identified("The provider number.", _numbered),
-        "email": Text("The e-mail address.", Practitioner.email),
+        "email": Text("The email address.", Practitioner.email),
         "phone": Text("The telephone number.", Practitioner.phone),
     },
 )

@@ -1,4 +1,4 @@
-"""PractitionerRole: a practitioner at one centre with the hours there. Its id is the schedule's."""
+"""PractitionerRole: a practitioner at a centre, with the hours there; it has the schedule's id."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,19 +33,21 @@ class Row:
 
 
 def show(row: Row, site: Site) -> Json:
-    """The role."""
-    known = row.subject
-    person, centre = known.practitioner, known.centre
+    """Return the role as a FHIR resource."""
+    schedule = row.subject
+    practitioner, centre = schedule.practitioner, schedule.centre
     limited = [period for period in row.hours if period.valid_from or period.valid_until]
     return resource(
         "PractitionerRole",
-        known.id,
-        meta(subject.changed(known)),
-        active=subject.is_bookable(known),
-        practitioner=reference("Practitioner", person.id, person.name) if person else None,
+        schedule.id,
+        meta(subject.changed(schedule)),
+        active=subject.is_bookable(schedule),
+        practitioner=reference("Practitioner", practitioner.id, practitioner.name)
+        if practitioner
+        else None,
         organization=reference("Organization", organization.centre_id(centre.id), centre.name),
-        code=[site.concept("specialty", person.profession if person else None)],
-        specialty=subject.specialty(known, site),
+        code=[site.concept("specialty", practitioner.profession if practitioner else None)],
+        specialty=subject.specialty(schedule, site),
         location=[reference("Location", centre.id, centre.name)],
         telecom=contacts(centre.phone, centre.email, "work"),
         availableTime=_weekly(period for period in row.hours if period not in limited),
@@ -54,20 +56,20 @@ def show(row: Row, site: Site) -> Json:
 
 
 def _weekly(hours: Iterable[Weekly]) -> list[Json]:
-    """The hours, one entry for all days that have the same; what crosses midnight in two."""
+    """Return the hours, grouped by days with the same hours, and split at midnight."""
     days: dict[tuple[int, int], list[str]] = defaultdict(list)
     for period in hours:
-        day, over = DAYS[period.weekday], period.ends <= period.starts
-        days[period.starts, MINUTES_A_DAY if over else period.ends].append(day)
-        if over and period.ends:
+        day, is_overnight = DAYS[period.weekday], period.ends <= period.starts
+        days[period.starts, MINUTES_A_DAY if is_overnight else period.ends].append(day)
+        if is_overnight and period.ends:
             days[0, period.ends].append(DAYS[(period.weekday + 1) % 7])
-    return [_available(starts, ends, named) for (starts, ends), named in sorted(days.items())]
+    return [_available(starts, ends, names) for (starts, ends), names in sorted(days.items())]
 
 
 def _available(starts: int, ends: int, days: list[str]) -> Json:
     if (starts, ends) == (0, MINUTES_A_DAY):
         return {"daysOfWeek": days, "allDay": True}
-    # FHIR's time knows no 24:00.
+    # FHIR's time type has no 24:00.
     last = "23:59:59" if ends == MINUTES_A_DAY else f"{clock_text(ends)}:00"
     return {
         "daysOfWeek": days,
@@ -85,8 +87,8 @@ def _in_words(period: Weekly) -> str:
 
 def _with_hours(session: Session, rows: Sequence[Row]) -> Sequence[Row]:
     ids = [row.subject.id for row in rows]
-    found = places(session, Schedule.id.in_(ids), inactive=True)
-    return [Row(row.subject, found[row.subject.id].hours) for row in rows]
+    bookable = places(session, Schedule.id.in_(ids), inactive=True)
+    return [Row(row.subject, bookable[row.subject.id].hours) for row in rows]
 
 
 def _of_practitioners(_actor: Actor, _now: datetime) -> Condition:
@@ -96,7 +98,7 @@ def _of_practitioners(_actor: Actor, _now: datetime) -> Condition:
 RESOURCE = Resource(
     name="PractitionerRole",
     rule=Rule.PUBLIC,
-    about="Practitioners at the centres where they work, with profession and hours.",
+    about="Practitioners at the centres where they work, with their profession and hours.",
     rows=SUBJECTS,
     entities=(Schedule,),
     options=LOADED,
@@ -109,7 +111,7 @@ RESOURCE = Resource(
     seen=_of_practitioners,
     parameters={
         "practitioner": Reference(
-            "The person.",
+            "The practitioner.",
             {"Practitioner": (Schedule.practitioner_id, read_number)},
             path=("practitioner",),
         ),
@@ -122,11 +124,11 @@ RESOURCE = Resource(
             path=("organization",),
         ),
         "service": Reference(
-            "A department's service; practitioners have none here, so nothing is found.",
+            "A service of a department; finds nothing, as practitioners have none.",
             {"HealthcareService": (Schedule.service_id, read_number)},
         ),
         "specialty": subject.CODES["specialty"],
         "role": Code("The profession.", Practitioner.profession, system="specialty"),
-        "active": flag("Whether this schedule can be booked.", Schedule.active),
+        "active": flag("True if this schedule can be booked.", Schedule.active),
     },
 )

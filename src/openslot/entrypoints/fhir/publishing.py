@@ -1,7 +1,7 @@
-"""What anybody may know of free times: SMART Scheduling Links, as lines of several files.
+"""Public free slots as lines of files (SMART Scheduling Links).
 
-Published is what anybody can book by themselves. Specialists are left out, since patients reach
-them with a referral only, and the guide wants no slot that needs something else first.
+Only slots that anyone can book are published. Specialists are left out, as they need a referral,
+and the guide excludes slots with such conditions.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ DEEP_LINK = f"{_REGISTRY}/booking-deep-link"
 PHONE = f"{_REGISTRY}/booking-phone"
 
 FORMAT = 1
-"""Rises when lines change their shape, so that no copy of the old shape passes for new."""
+"""Version of the lines' format; increase it when they change, so that cached copies expire."""
 
 SERVICE_TYPES: Mapping[str, tuple[str, str]] = {
     Profession.GP: ("124", "General Practice"),
@@ -48,13 +48,15 @@ SERVICE_TYPES: Mapping[str, tuple[str, str]] = {
     Profession.PSYCHOLOGIST: ("142", "Psychology"),
     Profession.DIETITIAN: ("53", "Dietetics"),
 }
-"""Professions by HL7's codes of services (code system service-type)."""
+"""HL7 service types by profession (code system service-type)."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The lines of one kind of resource; slots are those of ``region`` that start on ``day``,
-    counted from 1 January 1970 UTC."""
+    """A file with resources of one kind; slots are those of ``regions`` that start on ``day``.
+
+    Days are counted from 1 January 1970 UTC.
+    """
 
     kind: str
     name: str
@@ -63,21 +65,21 @@ class File:
 
     @property
     def states(self) -> list[str]:
-        """Where its places are, as far as that is known: NSW of AU-NSW, IE of IE."""
-        found = {state or country for country, state in map(_parts, self.regions)}
-        return sorted(found - {""})
+        """The known states of its regions, or countries without states: NSW of AU-NSW, IE of IE."""
+        states = {state or country for country, state in map(_parts, self.regions)}
+        return sorted(states - {""})
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """All that can be booked by anybody, by schedule, and the directory's version."""
+    """The schedules that anyone can book, and the version of the directory."""
 
     version: int
     known: Mapping[int, Bookable]
 
     def files(self, now: datetime, days: int) -> list[File]:
-        """The files there are: one of each kind, and slots by region and day, ``days`` ahead."""
-        regions = sorted({_region(one) for one in self.known.values()})
+        """Return all files: one of each kind, and slots by region and day, ``days`` ahead."""
+        regions = sorted({_region(bookable) for bookable in self.known.values()})
         first, last = _day_of(now), _day_of(now + timedelta(days=days))
         return [
             *(File(kind, name, frozenset(regions)) for kind, (name, _) in _DIRECTORY.items()),
@@ -85,26 +87,29 @@ class Edition:
         ]
 
     def file(self, name: str, now: datetime, days: int) -> File | None:
-        """The file of this name; also slots of the day before, which a manifest that was read
-        a moment ago may name."""
-        found = self.files(now - timedelta(days=1), days + 1)
-        return next((one for one in found if one.name == name), None)
+        """Return the file with this name; slots of yesterday may be in a manifest read recently."""
+        files = self.files(now - timedelta(days=1), days + 1)
+        return next((file for file in files if file.name == name), None)
 
     def free(self, session: Session, file: File, now: datetime) -> Board:
-        """The free cells of a file; two statements, none where it holds no slots."""
+        """Return the free cells of a file, with two statements; none if it has no slots."""
         if file.kind != SLOT:
             return Board(Window(0, 1))
-        places = {key: one.place for key, one in self.known.items() if _region(one) in file.regions}
-        # A slot may run on past midnight: one more day shows whether it is free.
+        places = {
+            schedule_id: bookable.place
+            for schedule_id, bookable in self.known.items()
+            if _region(bookable) in file.regions
+        }
+        # A slot may end after midnight, so the next day is needed too.
         board = free_board(session, places, Window(file.day, 2), now=now)
         return board.within([Span(file.day * DAY, (file.day + 1) * DAY)])
 
     def tag(self, file: File, board: Board, site: Site) -> str:
-        """A digest of all that the lines are made of: the same as long as they are."""
-        said: list[object] = [FORMAT, site.base, file.name, self.version]
+        """Return an ETag: a digest of everything that the lines depend on."""
+        inputs: list[object] = [FORMAT, site.base, file.name, self.version]
         if file.kind == "Schedule":
-            said += _todays(self.known.values(), site)
-        digest = hashlib.sha256(repr(said).encode())
+            inputs += _todays(self.known.values(), site)
+        digest = hashlib.sha256(repr(inputs).encode())
         for (key, minutes, _), mask in sorted(board.masks.items()):
             digest.update(f"{key}/{minutes}/{mask:x};".encode())
         return digest.hexdigest()[:32]
@@ -112,11 +117,11 @@ class Edition:
     def lines(
         self, file: File, board: Board, site: Site, links: Mapping[int, str]
     ) -> Iterator[Json]:
-        """The resources of a file; ``links`` lead to the page where a schedule is booked."""
+        """Return the resources of a file; ``links`` has the booking page of each schedule."""
         if file.kind == SLOT:
             return self._free_slots(board, site, links)
         _, show = _DIRECTORY[file.kind]
-        return map(_closed, show(self.known.values(), site))
+        return map(_without_private_links, show(self.known.values(), site))
 
     def _free_slots(self, board: Board, site: Site, links: Mapping[int, str]) -> Iterator[Json]:
         for (key, minutes, use), mask in board.masks.items():
@@ -130,22 +135,24 @@ class Edition:
 
 
 def edition(session: Session, offered: Offered) -> Edition:
-    """What is published now; two statements while the directory stays as it is."""
-    # The version first: lines may be newer than it says, never older.
+    """Return what is published now; two statements while the directory does not change."""
+    # The version is read first: lines may be newer than it, but never older.
     version = directory.version(session)
-    known = offered.fresh(session)
-    return Edition(
-        version, {key: one for key, one in known.items() if not needs_referral(one.place)}
-    )
+    public = {
+        schedule_id: bookable
+        for schedule_id, bookable in offered.fresh(session).items()
+        if not needs_referral(bookable.place)
+    }
+    return Edition(version, public)
 
 
-def _region(one: Bookable) -> str:
-    """Where it is, as the calendar of public holidays names it; empty where that is unknown."""
-    return one.subject.centre.holiday_region or ""
+def _region(bookable: Bookable) -> str:
+    """Return the holiday region of the centre, or an empty text if it is unknown."""
+    return bookable.subject.centre.holiday_region or ""
 
 
 def _parts(region: str) -> tuple[str, str]:
-    """Country and state: AU and NSW of AU-NSW."""
+    """Return country and state: AU and NSW of AU-NSW."""
     country, _, state = region.partition("-")
     return country, state
 
@@ -161,25 +168,27 @@ def _day_of(at: datetime) -> int:
 
 
 def _todays(known: Iterable[Bookable], site: Site) -> list[tuple[str, date]]:
-    """Today's date in each time zone: schedules say from when on they can be booked."""
-    zones = {one.place.zone for one in known}
+    """Return today's date in each time zone, on which the horizon of schedules depends."""
+    zones = {bookable.place.zone for bookable in known}
     return sorted((zone.key, site.now.astimezone(zone).date()) for zone in zones)
 
 
 def _phone(subject: Schedule) -> str | None:
-    """Whom to call to book."""
+    """Return the phone number for bookings."""
     service, department = subject.service, subject.department
     own = (service and service.phone) or (department and department.phone)
     return own or subject.centre.phone
 
 
 def _locations(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
-    centres: dict[int, Centre] = {one.subject.centre.id: one.subject.centre for one in known}
+    centres: dict[int, Centre] = {
+        bookable.subject.centre.id: bookable.subject.centre for bookable in known
+    }
     for centre in centres.values():
         shown = location.show(centre, site)
         country, state = _parts(centre.holiday_region or "")
-        where = {"state": state, "country": country}
-        shown["address"] |= {name: value for name, value in where.items() if value}
+        region = {"state": state, "country": country}
+        shown["address"] |= {name: value for name, value in region.items() if value}
         yield shown
 
 
@@ -205,13 +214,13 @@ def _schedules(known: Iterable[Bookable], site: Site) -> Iterator[Json]:
 
 
 def _actors(shown: Iterable[Json], name: str) -> list[Json]:
-    """Those that are published, each by name; the place first, since some read only that."""
-    named = [{"display": name, **one} for one in shown if one["type"] in _DIRECTORY]
-    return sorted(named, key=lambda one: str(one["type"]) != "Location")
+    """Return the published actors with names; Location first, as some clients read only that."""
+    actors = [{"display": name, **actor} for actor in shown if actor["type"] in _DIRECTORY]
+    return sorted(actors, key=lambda actor: str(actor["type"]) != "Location")
 
 
 def _profession(subject: Schedule, site: Site) -> list[Json]:
-    """What a practitioner offers, by HL7's code where there is one, and by ours."""
+    """Return the profession as a service type: by HL7's code, if there is one, and by our own."""
     profession = subject.practitioner.profession if subject.practitioner else ""
     own = site.concept("specialty", profession)
     if own is None or profession not in SERVICE_TYPES:
@@ -227,19 +236,19 @@ _DIRECTORY: Mapping[str, tuple[str, Callable[[Iterable[Bookable], Site], Iterato
     "HealthcareService": ("healthcare-services.ndjson", _services),
     "Schedule": ("schedules.ndjson", _schedules),
 }
-"""Each kind but slots: its file, and how its lines are made."""
+"""The file of each kind but slots, and the function that makes its resources."""
 
 
-def _closed(value: Any) -> Any:
-    """The value without references to what is not published; of that only the name stays."""
+def _without_private_links(value: Any) -> Any:
+    """Return the value without references to resources that are not published; names stay."""
     if isinstance(value, list):
-        return [_closed(part) for part in value]
+        return [_without_private_links(part) for part in value]
     if not isinstance(value, dict):
         return value
     kind = str(value.get("reference", "")).partition("/")[0]
-    leads_out = bool(kind) and kind not in _DIRECTORY
+    is_private = bool(kind) and kind not in _DIRECTORY
     return {
-        name: _closed(part)
+        name: _without_private_links(part)
         for name, part in value.items()
-        if not (leads_out and name == "reference")
+        if not (is_private and name == "reference")
     }

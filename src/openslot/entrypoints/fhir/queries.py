@@ -1,4 +1,4 @@
-"""The joined tables that resources are read from."""
+"""Joined tables from which resources are read."""
 
 from typing import Any, NamedTuple
 
@@ -13,15 +13,15 @@ from openslot.schedules.models import Schedule
 
 
 def latest(first: Any, *others: Any) -> Any:
-    """The latest of some instants, of which all but the first may be null."""
-    found = first
+    """Return the latest of some instants; all but the first may be null."""
+    newest = first
     for other in others:
-        found = case((other > found, other), else_=found)
-    return found
+        newest = case((other > newest, other), else_=newest)
+    return newest
 
 
 def unspaced(column: Any) -> Any:
-    """A number as it is without the spaces and dashes that people put into it."""
+    """Return a number without spaces and dashes."""
     return func.replace(func.replace(column, " ", ""), "-", "")
 
 
@@ -38,7 +38,7 @@ SUBJECTS: Any = outerjoin(
     Department,
     Department.id == Service.department_id,
 )
-"""Schedules with whom or what they book, and where."""
+"""Schedules with their owner and centre."""
 
 SUBJECT_CHANGED = latest(
     Schedule.changed_at, Centre.changed_at, Practitioner.changed_at, Service.changed_at
@@ -49,16 +49,16 @@ APPOINTMENTS: Any = outerjoin(
     Patient,
     Patient.id == Appointment.patient_id,
 )
-"""Appointments with all that they show."""
+"""Appointments with their patient and schedule."""
 
 MET = frozenset({Status.ARRIVED, Status.FULFILLED})
-"""Appointments to which somebody came, which is what FHIR calls an encounter."""
+"""Statuses of attended appointments, which FHIR calls encounters."""
 
 NEWER = aliased(Entry)
-"""The entry that corrects another."""
+"""The correction of an entry."""
 
 MEETING = aliased(Appointment)
-"""The appointment that an entry was recorded at, if somebody came to it."""
+"""The attended appointment at which an entry was recorded."""
 
 ENTRIES: Any = outerjoin(
     outerjoin(
@@ -81,20 +81,20 @@ ENTRIES: Any = outerjoin(
         MEETING.status.in_(MET),
     ),
 )
-"""Entries of histories with all that they show."""
+"""Entries of health records with author, patient, centre, correction and appointment."""
 
 ENTRY_CHANGED = latest(Entry.recorded_at, NEWER.recorded_at)
 
 STANDS, CORRECTED = "stands", "corrected"
 ENTRY_STANDING = case((NEWER.id.is_(None), STANDS), else_=CORRECTED)
-"""Whether an entry stands, or another one does in its place."""
+"""Whether an entry is current, or was replaced by a correction."""
 
 SERVICES: Any = join(
     join(Service, Department, Department.id == Service.department_id),
     Centre,
     Centre.id == Department.centre_id,
 )
-"""Services with where they are given."""
+"""Services with their department and centre."""
 
 SERVICE_CHANGED = latest(Service.changed_at, Department.changed_at, Centre.changed_at)
 
@@ -111,14 +111,13 @@ LETTER_CHANGED = latest(
     .correlate(Referral)
     .scalar_subquery(),
 )
-"""When anything was done with a letter last, also by an appointment that used it and gave it
-back."""
+"""When a referral last changed, also because an appointment used or released it."""
 
 LETTER_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
 
 
 class OrganizationRow(NamedTuple):
-    """A centre or a department. Keys of centres are even, those of departments odd."""
+    """A centre or a department; keys of centres are even, those of departments odd."""
 
     key: int
     parent: int | None
@@ -136,12 +135,12 @@ class OrganizationRow(NamedTuple):
 
 
 def centre_key(column: Any) -> Any:
-    """The organisation's key of a centre's id."""
+    """Return the organisation key of a centre's id."""
     return column * 2
 
 
 def department_key(column: Any) -> Any:
-    """The organisation's key of a department's id."""
+    """Return the organisation key of a department's id."""
     return column * 2 + 1
 
 
@@ -149,7 +148,7 @@ PROVIDER = case(
     (Department.id.is_not(None), department_key(Department.id)),
     else_=centre_key(Schedule.centre_id),
 )
-"""The organisation's key of the department that gives the care, or else of the centre."""
+"""Organisation key of the department that gives the care, or of the centre without one."""
 
 
 def _organizations() -> Any:
@@ -192,4 +191,4 @@ def _organizations() -> Any:
 
 
 ORGANIZATIONS = _organizations()
-"""Centres and departments in one."""
+"""Centres and departments together."""

@@ -1,5 +1,4 @@
-"""Appointments as programs send them, and what is read of every resource: checked against
-FHIR's own rules (400 where they fail)."""
+"""Models of received resources, checked against the rules of FHIR (400 if they fail)."""
 
 import re
 from datetime import datetime
@@ -16,7 +15,7 @@ from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.problems import UnsupportedMedia
 
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-"""Control characters, and halves of characters, which no text has (FHIR R4, string)."""
+"""Control characters and lone surrogates, which FHIR text cannot have (FHIR R4, string)."""
 
 OFF = ("cancelled", "noshow")
 
@@ -33,7 +32,7 @@ class MalformedFields(Malformed, InvalidFields):
 
 
 class Element(BaseModel):
-    """Of a part of a resource, what we read; the rest may be there."""
+    """A part of a resource; members that are not read are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
@@ -53,9 +52,9 @@ class Concept(Element):
 
     @property
     def words(self) -> str | None:
-        """What it says to a person."""
-        shown = (one.display or one.code for one in self.coding)
-        return self.text or next((words for words in shown if words), None)
+        """The text for people: its own, or that of the first code that has one."""
+        texts = (coding.display or coding.code for coding in self.coding)
+        return self.text or next((text for text in texts if text), None)
 
 
 class Ref(Element):
@@ -72,7 +71,7 @@ class Identifier(Element):
 
 
 class Participant(Element):
-    """Somebody or something that takes part."""
+    """A participant."""
 
     actor: Ref | None = None
     type: Any = None
@@ -88,7 +87,7 @@ Instant = Annotated[
 
 
 class Received(BaseModel):
-    """An Appointment. Unknown elements are refused; what we have no place for is passed over."""
+    """A received Appointment; unknown elements are refused, those not stored are ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -118,7 +117,7 @@ class Received(BaseModel):
     minutesDuration: Annotated[int, Field(gt=0, le=2**31 - 1)] | None = None
     slot: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
     basedOn: Annotated[tuple[Ref, ...], Field(strict=False)] = ()
-    # What FHIR has and we do not keep.
+    # Elements of FHIR that are not stored.
     meta: Any = None
     language: Any = None
     text: Any = None
@@ -136,9 +135,9 @@ class Received(BaseModel):
 
     @property
     def reason(self) -> str | None:
-        """Why the patient comes."""
-        coded = (one.words for one in self.reasonCode)
-        return next((words for words in coded if words), None) or self.comment
+        """The reason for the appointment."""
+        texts = (concept.words for concept in self.reasonCode)
+        return next((text for text in texts if text), None) or self.comment
 
     @property
     def begins(self) -> datetime | None:
@@ -152,7 +151,7 @@ class Received(BaseModel):
 
 
 def body() -> Json:
-    """The resource of this request. Malformed or UnsupportedMedia where it is none."""
+    """Return the resource in this request, or raise Malformed or UnsupportedMedia."""
     if request.mimetype not in JSONS:
         raise UnsupportedMedia("Send the resource as application/fhir+json.")
     found = request.get_json(force=True, silent=True)
@@ -162,7 +161,7 @@ def body() -> Json:
 
 
 def parse(model: type[R], sent: Json, kind: str) -> R:
-    """The resource of this kind that a JSON object is; Malformed where it is none."""
+    """Parse a resource of this kind, or raise Malformed."""
     check_json(sent, kind)
     try:
         return model.model_validate(sent)
@@ -173,18 +172,18 @@ def parse(model: type[R], sent: Json, kind: str) -> R:
 
 
 def read(sent: Json) -> Received:
-    """The Appointment that a JSON object is; Malformed where it is none."""
+    """Parse an Appointment, or raise Malformed."""
     received = parse(Received, sent, "Appointment")
     _check_invariants(received)
     return received
 
 
 def check_json(value: Any, path: str, *, depth: int = 0) -> None:
-    """FHIR's JSON has no null, no empty list, object or text, and no control characters."""
+    """Raise Malformed for null, empty values and control characters, which FHIR's JSON forbids."""
     if depth > 20:
-        raise Malformed("This is nested more deeply than any resource here.")
+        raise Malformed("This resource is nested too deeply.")
     if value is None or value in ("", [], {}):
-        raise Malformed("Leave {path} out, or say something in it.", field=path, path=path)
+        raise Malformed("Leave {path} out, or give it a value.", field=path, path=path)
     if isinstance(value, str) and _UNSEEN.search(value):
         raise Malformed("Take out characters that cannot be seen.", field=path)
     parts = (
@@ -201,22 +200,22 @@ def check_json(value: Any, path: str, *, depth: int = 0) -> None:
 
 
 def _check_invariants(received: Received) -> None:
-    """The rules app-1 to app-4 (https://hl7.org/fhir/R4/appointment.html#invs)."""
-    if any(one.actor is None and one.type is None for one in received.participant):
-        raise _broken("participant", "Each participant has a type or an actor.")
+    """Check the rules app-1 to app-4 (https://hl7.org/fhir/R4/appointment.html#invs)."""
+    if any(part.actor is None and part.type is None for part in received.participant):
+        raise _broken("participant", "Give each participant a type or an actor.")
     if (received.start is None) != (received.end is None):
-        raise _broken("start", "Give start and end, or neither.")
+        raise _broken("start", "Send start and end, or neither.")
     open_ended = ("proposed", "cancelled", "waitlist")
     if received.start is None and not received.slot and received.status not in open_ended:
-        raise _broken("start", "Give start and end, or a slot.")
+        raise _broken("start", "Send start and end, or a slot.")
     if received.cancelationReason and received.status not in OFF:
-        raise _broken("cancelationReason", "Only cancelled and noshow have a cancelationReason.")
+        raise _broken("cancelationReason", "Send it only with the status cancelled or noshow.")
     try:
         begins, ends = received.begins, received.ends
     except ValueError:
-        raise _broken("start", "Give start and end as instants that exist.") from None
+        raise _broken("start", "Send a start and end that exist.") from None
     if begins and ends and ends <= begins:
-        raise _broken("end", "Give an end that is after the start.")
+        raise _broken("end", "Choose an end after the start.")
 
 
 def _broken(element: str, sentence: str) -> Malformed:

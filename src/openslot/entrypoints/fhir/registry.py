@@ -1,4 +1,4 @@
-"""All resources. A new one is a file with a RESOURCE, and a line here."""
+"""All resources; a new one is a module with a RESOURCE, and a line here."""
 
 from collections.abc import Mapping
 

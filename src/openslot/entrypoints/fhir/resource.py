@@ -1,4 +1,4 @@
-"""What a resource of ours is: declared once, and searched, read and described from that."""
+"""Declarations of resources, from which they are searched, read and described."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,15 @@ from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.rules import Rule
 
 Key = Any
-"""What the table is keyed by: a whole number or a UUID."""
+"""Key of a row: an integer or a UUID."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What parameters work with besides their values: who asks, when, and where; with a
-    booker, free is what they can book for their patient."""
+    """The context of a search: address and time, time zone, and actor.
+
+    With a ``booker``, only slots that they can book for their patient are free.
+    """
 
     site: Site
     zone: ZoneInfo
@@ -30,37 +32,41 @@ class Asked:
 
 
 class Parameter:
-    """A search parameter: its FHIR type, what it is about, and the condition of one value."""
+    """A search parameter: its FHIR type, description, and the condition of a value."""
 
     kind = "token"
     modifiers: frozenset[str] = frozenset()
     descends = True
-    """Whether what is ordered by it can be read backwards."""
+    """Whether it can be sorted in descending order."""
 
     def __init__(self, about: str, *, order: Any = None):
         self.about, self.order = about, order
 
     def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
-        """The rows that fit a value; None where none can. Malformed for what is no value."""
+        """Return the condition of a value, or None if no row can match; raise Malformed."""
         raise NotImplementedError
 
-    def cost(self, text: str) -> int:  # noqa: ARG002 - a key costs the same whatever it is
-        """What looking for a value costs, beside a comparison with a key."""
+    def cost(self, text: str) -> int:  # noqa: ARG002 - all keys cost the same
+        """Return the cost of a value, relative to a comparison with a key."""
         return 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """A resource that stands in tables.
+    """A resource that is stored in tables.
 
-    ``rows`` are the joined tables that ``parameters`` speak of, ``entities`` what is read of them,
-    with the ``options`` that fill it, ``make`` puts it together where it is several (and
-    ``complete`` reads what a join cannot give, in one statement), ``show`` writes it down.
-    ``read_id`` gives the ``key`` of an id; ``rule`` names who may know of which rows, ``seen``
-    picks them, and ``gone`` tells whether there was one once that the actor might have known of.
-    Where searches show less than there is, ``whole`` writes down what is read alone, and ``opened``
-    notes that it is. ``whose`` is the column of the patient to whose history the rows belong:
-    reading them leaves a trace, see histories.py.
+    - ``rows``: the joined tables that ``parameters`` use.
+    - ``entities``: the columns or models read from them, with their loading ``options``.
+    - ``make``: joins several entities into one row.
+    - ``complete``: reads what a join cannot, in one statement.
+    - ``show``: returns the JSON of a row.
+    - ``read_id``: parses an id into a ``key``.
+    - ``rule``: the access rule; ``seen``: its condition for an actor.
+    - ``gone``: returns whether there was such a row that the actor may know of.
+    - ``whole``: like ``show``, for a single read, if searches show less.
+    - ``opened``: audits a single read.
+    - ``whose``: the column of the patient whose health record the rows belong to; reading them
+      is audited, see histories.py.
     """
 
     name: str
@@ -87,12 +93,12 @@ class Resource:
     whose: Any = None
     interactions: frozenset[str] = frozenset({"read", "vread", "search-type"})
     operations: Mapping[str, str] = field(default_factory=dict)
-    """Operations by code, and where each is defined."""
+    """Definitions of operations by code."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """A resource that no table holds: ``find`` and ``read`` work it out, under the ``rule``."""
+    """A resource that is not stored; ``find`` and ``read`` compute it under the ``rule``."""
 
     name: str
     about: str
@@ -108,4 +114,4 @@ Kind = Resource | Computed
 
 
 def by_anybody(_actor: Actor, _now: datetime) -> None:
-    """For a resource's ``seen``: all rows, which are public."""
+    """Return no condition, as all rows are public; a ``seen`` of a resource."""

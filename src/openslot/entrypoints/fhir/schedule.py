@@ -1,4 +1,4 @@
-"""Schedule: what can be booked, a practitioner at a centre or a department's service."""
+"""Schedule: a practitioner at a centre, or a department's service, that can be booked."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,29 +16,29 @@ from openslot.schedules.queries import LOADED
 
 
 def show(row: Schedule, site: Site) -> Json:
-    """The schedule; its horizon begins with today at its centre, so each day has a version."""
-    schedule, centre = row, row.centre
+    """Return the schedule; its horizon starts today, so it has a new version every day."""
+    centre = row.centre
     today = _today(site.now, ZoneInfo(centre.time_zone))
     changed = subject.changed(row)
     version = f"{meta(changed)['versionId']}-{today:%Y%m%d}"
-    person, service = row.practitioner, row.service
+    practitioner, service = row.practitioner, row.service
     return resource(
         "Schedule",
-        schedule.id,
+        row.id,
         meta(changed, version),
         active=subject.is_bookable(row),
         serviceCategory=subject.service_category(row, site),
         serviceType=subject.service_type(row, site),
         specialty=subject.specialty(row, site),
         actor=[
-            reference("Practitioner", person.id, person.name) if person else None,
-            reference("PractitionerRole", schedule.id) if person else None,
+            reference("Practitioner", practitioner.id, practitioner.name) if practitioner else None,
+            reference("PractitionerRole", row.id) if practitioner else None,
             reference("HealthcareService", service.id, service.name) if service else None,
             reference("Location", centre.id, centre.name),
         ],
         planningHorizon={
             "start": instant(today),
-            "end": instant(today + timedelta(days=schedule.horizon_days)),
+            "end": instant(today + timedelta(days=row.horizon_days)),
         },
     )
 
@@ -48,30 +48,30 @@ def _today(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 class Horizon(Parameter):
-    """The time that can be booked now; a date fits where the two have some time in common."""
+    """The period that can be booked now."""
 
     kind = "date"
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Schedules whose horizon has some time in common with the date."""
-        given, now = dates.read(name, text, asked.zone), asked.site.now
-        if given.prefix == "ne":
-            given = dates.Given("ge", given.high, given.high)
-        found: Condition | None = None
-        for low, high in given.periods():
+        """Match schedules whose horizon overlaps the date."""
+        date, now = dates.read(name, text, asked.zone), asked.site.now
+        if date.prefix == "ne":
+            date = dates.Given("ge", date.high, date.high)
+        condition: Condition | None = None
+        for low, high in date.periods():
             if high is not None and high <= now:
                 continue
             days = 0.0 if low is None else (low - now) / timedelta(days=1)
-            one = Schedule.horizon_days > days
-            found = one if found is None else found | one
-        return found
+            reaches_date = Schedule.horizon_days > days
+            condition = reaches_date if condition is None else condition | reaches_date
+        return condition
 
 
 RESOURCE = Resource(
     name="Schedule",
     rule=Rule.PUBLIC,
     seen=by_anybody,
-    about="What can be booked: a practitioner at a centre, or a department's service.",
+    about="Practitioners at a centre, and services of departments, that can be booked.",
     rows=SUBJECTS,
     entities=(Schedule,),
     options=LOADED,
@@ -81,7 +81,7 @@ RESOURCE = Resource(
     show=show,
     parameters={
         "actor": Reference(
-            "Whom or what it books, or where.",
+            "The practitioner, role, service or centre.",
             {
                 "Practitioner": (Schedule.practitioner_id, read_number),
                 "PractitionerRole": (Schedule.id, read_number),
@@ -91,7 +91,7 @@ RESOURCE = Resource(
             path=("actor",),
         ),
         "date": Horizon("A time within the planning horizon."),
-        "active": flag("Whether it can be booked itself.", Schedule.active),
+        "active": flag("True if the schedule itself can be booked.", Schedule.active),
         **subject.CODES,
     },
 )

@@ -1,7 +1,7 @@
-"""Searches: what was asked for as conditions, and its rows page by page.
+"""Searches: conditions from parameters, and pages of rows.
 
-Pages go on behind the last row that was shown, so that they are complete and without doubles
-while rows come and go. The number of statements does not depend on the number of results.
+A page starts after the last row of the one before, so that no row is lost or repeated when others
+are added or removed. The number of statements does not depend on the number of results.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,19 +21,21 @@ from openslot.entrypoints.fhir.parameters import Moment, Reference
 from openslot.entrypoints.fhir.resource import Asked, Key, Kind, Parameter, Resource
 
 Resources = Mapping[str, Kind]
-"""Every resource by name."""
+"""All resources by name."""
 
 Sort = tuple[str, bool]
 """A parameter, and whether it is descending."""
 
 MOST_INCLUDED = 1000
-"""Rows of one kind that _revinclude adds at most."""
+"""Maximum number of rows that a _revinclude adds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One parameter as it was sent: ``patient:Patient.name:exact=a,b``; ``inner`` is the
-    modifier behind the chain."""
+    """A parsed parameter like ``patient:Patient.name:exact=a,b``.
+
+    ``inner`` is the modifier of the chained parameter.
+    """
 
     sent: str
     name: str
@@ -45,7 +47,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """``_include`` or ``_revinclude``: source, parameter, and the kind that is wanted."""
+    """An ``_include`` or ``_revinclude``: source, parameter and target kind."""
 
     source: str
     parameter: str
@@ -56,7 +58,7 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search as it was understood. ``applied`` are the parameters of the self link."""
+    """A parsed search; ``applied`` are the parameters of the self link."""
 
     terms: tuple[Term, ...] = ()
     count: int = 50
@@ -68,7 +70,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of rows: how many there are in all, and the place where the next page begins."""
+    """A page of rows, with the total number and the cursor of the next page."""
 
     rows: Sequence[Any]
     total: int
@@ -79,53 +81,53 @@ class Found:
 def conditions(
     resource: Kind, terms: Sequence[Term], resources: Resources, asked: Asked
 ) -> list[Condition]:
-    """What rows must fulfil: every term, and one value of each. Malformed for bad values."""
+    """Return the conditions of all terms, each for any of its values; raise Malformed."""
     return [_condition(resource, term, resources, asked) for term in terms]
 
 
 def _condition(resource: Kind, term: Term, resources: Resources, asked: Asked) -> Condition:
     parameter = parameter_of(resource, term.name)
-    assert parameter is not None  # asking.py let nothing else through
+    assert parameter is not None  # checked in asking.py
     if term.chained:
         return _chained(parameter, term, resources, asked)
-    found = [parameter.match(term.sent, value, term.modifier, asked) for value in term.values]
-    fits = or_(false(), *(one for one in found if one is not None))
-    return not_(func.coalesce(fits, false())) if term.modifier == "not" else fits
+    matches = [parameter.match(term.sent, value, term.modifier, asked) for value in term.values]
+    any_match = or_(false(), *(match for match in matches if match is not None))
+    return not_(func.coalesce(any_match, false())) if term.modifier == "not" else any_match
 
 
 def parameter_of(resource: Kind, name: str) -> Parameter | None:
-    """A parameter of the resource's own, or one of those that all have."""
+    """Return a parameter of the resource, or one that all resources have."""
     if isinstance(resource, Resource) and name == "_id":
         return ById(resource)
     if isinstance(resource, Resource) and name == "_lastUpdated":
-        return Moment("When it was changed last.", resource.changed)
+        return Moment("When it was last changed.", resource.changed)
     return resource.parameters.get(name)
 
 
 def known_parameters(resource: Kind) -> dict[str, Parameter]:
-    """Every parameter by name, in order."""
+    """Return all parameters by name, sorted by name."""
     names = sorted({"_id", "_lastUpdated", *resource.parameters})
-    found = {name: parameter_of(resource, name) for name in names}
-    return {name: parameter for name, parameter in found.items() if parameter is not None}
+    parameters = {name: parameter_of(resource, name) for name in names}
+    return {name: parameter for name, parameter in parameters.items() if parameter is not None}
 
 
 class ById(Parameter):
-    """The id itself."""
+    """The id of a resource."""
 
     def __init__(self, resource: Resource):
         super().__init__("The resource's id.", order=resource.key)
         self.resource = resource
 
     def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
-        """The row with the id."""
+        """Match the row with the id."""
         key = self.resource.read_id(text)
         return None if key is None else self.resource.key == key
 
 
 def _chained(parameter: Parameter, term: Term, resources: Resources, asked: Asked) -> Condition:
-    """Rows that refer to one that the rest of the term fits, as far as the reader sees those."""
-    assert isinstance(parameter, Reference)  # asking.py let nothing else through
-    found: list[ColumnElement[bool]] = [false()]
+    """Match rows that refer to a visible row that matches the rest of the term."""
+    assert isinstance(parameter, Reference)  # checked in asking.py
+    by_target: list[ColumnElement[bool]] = [false()]
     for kind, (column, _) in parameter.targets.items():
         target = resources.get(kind)
         if (
@@ -140,18 +142,20 @@ def _chained(parameter: Parameter, term: Term, resources: Resources, asked: Aske
                 .where(_condition(target, inner, resources, asked), *_seen(target, asked))
                 .correlate(None)
             )
-            found.append(column.in_(keys))
-    return or_(*found)
+            by_target.append(column.in_(keys))
+    return or_(*by_target)
 
 
 def knows(resource: Kind | None, name: str) -> bool:
-    """Whether a resource that stands in tables has the parameter."""
+    """Return whether the resource is stored in tables and has the parameter."""
     return isinstance(resource, Resource) and parameter_of(resource, name) is not None
 
 
 def takes(parameter: Parameter | None, modifier: str) -> bool:
-    """Whether there is such a parameter, and it has the modifier, if one is given; modifiers of
-    references are the kinds that they refer to."""
+    """Return whether the parameter exists and has the modifier, if one is given.
+
+    The modifiers of references are the kinds that they refer to.
+    """
     if isinstance(parameter, Reference):
         return modifier in ("", *parameter.targets)
     return parameter is not None and modifier in ("", *parameter.modifiers)
@@ -165,10 +169,12 @@ def _seen(resource: Resource, asked: Asked) -> list[Condition]:
 def run(
     session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
 ) -> Found:
-    """A page of what fits, in the order asked for, and how many fit in all: two statements, and
-    one more where the resource needs it."""
-    wanted = [*conditions(resource, query.terms, resources, asked), *_seen(resource, asked)]
-    total = session.scalar(select(func.count()).select_from(resource.rows).where(*wanted)) or 0
+    """Return a sorted page of matching rows and their total number.
+
+    Takes two statements, and one more for resources with ``complete``.
+    """
+    where = [*conditions(resource, query.terms, resources, asked), *_seen(resource, asked)]
+    total = session.scalar(select(func.count()).select_from(resource.rows).where(*where)) or 0
     if query.count == 0:
         return Found((), total)
     columns = [*(_sorted_by(resource, name) for name, _ in query.sort), resource.key]
@@ -181,16 +187,18 @@ def run(
         select(*columns, *resource.entities)
         .select_from(resource.rows)
         .options(*resource.options)
-        .where(*wanted)
+        .where(*where)
     )
     rows = session.execute(keyset.page(fitting, order, key, query.count + 1)).all()
     shown = rows[: query.count]
     after = cursors.write(shown[-1][: len(order)]) if len(rows) > query.count else None
-    return Found(_made(session, resource, [row[len(order) :] for row in shown]), total, after)
+    return Found(
+        _complete_rows(session, resource, [row[len(order) :] for row in shown]), total, after
+    )
 
 
 def whose(session: Session, resource: Resource, *where: Condition) -> set[UUID]:
-    """The patients to whose histories the rows that fit belong; one statement."""
+    """Return the patients whose health records the matching rows belong to; one statement."""
     query = select(resource.whose).select_from(resource.rows).where(*where).distinct()
     return set(session.scalars(query))
 
@@ -198,9 +206,9 @@ def whose(session: Session, resource: Resource, *where: Condition) -> set[UUID]:
 def whose_fit(
     session: Session, resource: Resource, query: Query, resources: Resources, asked: Asked
 ) -> set[UUID]:
-    """The same for all that fits a search, whatever its page."""
-    wanted = conditions(resource, query.terms, resources, asked)
-    return whose(session, resource, *wanted, *_seen(resource, asked))
+    """Return the same for all rows that match a search, on any page."""
+    where = conditions(resource, query.terms, resources, asked)
+    return whose(session, resource, *where, *_seen(resource, asked))
 
 
 def fetch(
@@ -210,16 +218,16 @@ def fetch(
     asked: Asked,
     limit: int | None = None,
 ) -> Sequence[Any]:
-    """The rows that fit and that the reader may see."""
+    """Return the matching rows that the actor may see, sorted by key."""
     query = select(*resource.entities).select_from(resource.rows).options(*resource.options)
     query = query.where(*where, *_seen(resource, asked)).order_by(resource.key).limit(limit)
-    return _made(session, resource, session.execute(query).all())
+    return _complete_rows(session, resource, session.execute(query).all())
 
 
 def by_keys(
     session: Session, resource: Resource, keys: Sequence[Key], *, asked: Asked
 ) -> Sequence[Any]:
-    """The rows with these keys that the reader may see."""
+    """Return the rows with these keys that the actor may see."""
     return fetch(session, resource, resource.key.in_(keys), asked=asked) if keys else ()
 
 
@@ -232,14 +240,14 @@ def referring(
     *,
     asked: Asked,
 ) -> Sequence[Any]:
-    """The rows that refer to one of the keys: at most MOST_INCLUDED, and one that says so."""
+    """Return rows that refer to one of the keys, at most one more than MOST_INCLUDED."""
     column, _ = parameter.targets[kind]
     return fetch(session, resource, column.in_(keys), asked=asked, limit=MOST_INCLUDED + 1)
 
 
-def _made(session: Session, resource: Resource, rows: Sequence[Any]) -> Sequence[Any]:
-    made = [resource.make(*row) for row in rows]
-    return resource.complete(session, made) if made else made
+def _complete_rows(session: Session, resource: Resource, rows: Sequence[Any]) -> Sequence[Any]:
+    complete_rows = [resource.make(*row) for row in rows]
+    return resource.complete(session, complete_rows) if complete_rows else complete_rows
 
 
 _LEAST: Mapping[type, Any] = {
@@ -247,13 +255,13 @@ _LEAST: Mapping[type, Any] = {
     int: 0,
     date: date(1000, 1, 1),
 }
-"""Where rows without a value stand in an order. Every instant has one."""
+"""Values by which rows without a value are sorted; instants are never null."""
 
 
 def _sorted_by(resource: Resource, name: str) -> Any:
     """Return the column that a search is sorted by, with a value in every row."""
     parameter = parameter_of(resource, name)
-    assert parameter is not None  # asking.py let nothing else through
+    assert parameter is not None  # checked in asking.py
     column = parameter.order
     least = _LEAST.get(_kind(column))
     return column if least is None else func.coalesce(column, least)
@@ -273,17 +281,16 @@ _READERS: Mapping[type, Callable[[str], Any]] = {
 
 
 def _kind(column: Any) -> type:
-    """The Python type of a column's values."""
-    found: type = getattr(column.type, "impl", column.type).python_type
-    return found
+    """Return the Python type of a column's values."""
+    python_type: type = getattr(column.type, "impl", column.type).python_type
+    return python_type
 
 
 def no_modifier(name: str) -> Malformed:
-    """What is said of a parameter with a modifier that it does not have, whatever is preferred:
-    without it more would be found than was asked for."""
-    return Malformed("{name} has no such modifier.", field=name[:60], name=name[:60])
+    """Return the error for an unknown modifier; ignoring it would find more than requested."""
+    return Malformed("The modifier of {name} is not supported.", field=name[:60], name=name[:60])
 
 
 def no_such(name: str) -> Malformed:
-    """What is said of a parameter that nothing here knows."""
-    return Malformed("There is no search parameter {name} here.", field=name, name=name)
+    """Return the error for an unknown parameter."""
+    return Malformed("The search parameter {name} is unknown.", field=name, name=name)

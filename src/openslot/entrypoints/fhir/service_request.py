@@ -1,4 +1,4 @@
-"""ServiceRequest: letters of referral. Searches show them without what is written in them."""
+"""ServiceRequest: referrals; searches show them without their text."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -33,7 +33,7 @@ STATUS: Mapping[State, str] = {
     State.SENT: "active",
     State.USED: "completed",
     State.REVOKED: "revoked",
-    # FHIR has no word for it; an extension says what ended it.
+    # FHIR has no status for it; an extension gives the reason.
     State.EXPIRED: "revoked",
 }
 CODES = "http://hl7.org/fhir/request-status"
@@ -43,25 +43,25 @@ SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"
 
 
 class Row(NamedTuple):
-    """A letter, and when anything was done with it last."""
+    """A referral, and when it last changed."""
 
     letter: Letter
     changed: datetime
 
 
 def show(row: Row, site: Site) -> Json:
-    """The letter without its text and answer, which searches do not give away."""
-    found = _shown(row, site)
-    return found | {"meta": found["meta"] | {"tag": [SUBSETTED]}}
+    """Return the referral without its text and answer, for searches."""
+    subset = _shown(row, site)
+    return subset | {"meta": subset["meta"] | {"tag": [SUBSETTED]}}
 
 
 def whole(row: Row, site: Site) -> Json:
-    """The letter with its text, and the specialist's answer as a second note."""
+    """Return the referral with its text as a note, and the specialist's answer as a second one."""
     return _shown(row, site, note=_notes(row.letter))
 
 
 def version(row: Row, now: datetime) -> str:
-    """What changes with everything that can be seen of it, its running out among it."""
+    """Return a version that changes with every visible change, also when the referral expires."""
     state = row.letter.state(now)
     return f"{row.letter.referral.version}-{meta(row.changed)['versionId']}-{state}"
 
@@ -92,13 +92,13 @@ def _shown(row: Row, site: Site, **more: Any) -> Json:
 
 
 def _meta(row: Row, state: State, site: Site) -> Json:
-    """When a draft was changed last is not kept, so only its version is said."""
-    known = meta(row.changed, version(row, site.now))
-    return {"versionId": known["versionId"]} if state is State.DRAFT else known
+    """Return the Meta; without ``lastUpdated`` for drafts, as their changes are not dated."""
+    full = meta(row.changed, version(row, site.now))
+    return {"versionId": full["versionId"]} if state is State.DRAFT else full
 
 
 def _validity(referral: Referral) -> Json | None:
-    """From when until when the patient books with it."""
+    """Return the period in which the patient can book with it."""
     if referral.sent_at is None or referral.expires_at is None:
         return None
     return {"start": instant(referral.sent_at), "end": instant(referral.expires_at)}
@@ -110,21 +110,21 @@ def _notes(letter: Letter) -> list[Json]:
     if referral.answer and referral.answered_by and referral.answered_at:
         notes.append((referral.answered_by, referral.answered_at, referral.answer))
     return [
-        {"authorReference": reference("Practitioner", who), "time": instant(at), "text": text}
-        for who, at, text in notes
+        {"authorReference": reference("Practitioner", author), "time": instant(at), "text": text}
+        for author, at, text in notes
     ]
 
 
 class Stands(Choice):
-    """Where a letter stands, which follows from appointments and the time."""
+    """The status of a referral, which depends on appointments and the time."""
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Letters of the states that the code stands for."""
-        found: Condition | None = None
+        """Match referrals in the states of the code."""
+        condition: Condition | None = None
         for state in self.chosen(name, text) or ():
-            one = stands(state, asked.site.now)
-            found = one if found is None else found | one
-        return found
+            in_state = stands(state, asked.site.now)
+            condition = in_state if condition is None else condition | in_state
+        return condition
 
 
 _VALUES: Mapping[str, list[State]] = {
@@ -153,7 +153,7 @@ def _opened(session: Session, row: Row, asked: Asked) -> None:
 RESOURCE = Resource(
     name="ServiceRequest",
     rule=Rule.CONFIDENTIAL,
-    about="Letters of referral, as far as the reader has a part in them.",
+    about="Referrals to which you have a relation; searches show them without their text.",
     rows=LETTERS,
     entities=(*PARTS, LETTER_CHANGED),
     make=lambda *parts: Row(Letter(*parts[:-1]), parts[-1]),
@@ -165,23 +165,25 @@ RESOURCE = Resource(
     opened=_opened,
     seen=_seen,
     parameters={
-        "patient": Reference("Who is referred.", _PATIENT, path=("subject",)),
-        "subject": Reference("Who is referred.", _PATIENT, path=("subject",)),
+        "patient": Reference("The patient who is referred.", _PATIENT, path=("subject",)),
+        "subject": Reference("The patient who is referred.", _PATIENT, path=("subject",)),
         "requester": Reference(
             "The GP who wrote it.",
             {"Practitioner": (Referral.gp_id, read_number)},
             path=("requester",),
         ),
         "performer": Reference(
-            "The specialist whom it names.",
+            "The specialist to whom it is addressed.",
             {"Practitioner": (Referral.practitioner_id, read_number)},
             path=("performer",),
         ),
         "performer-type": Code(
-            "The area of expertise that it is to.", Referral.expertise, system="specialty"
+            "The area of expertise to which it is addressed.",
+            Referral.expertise,
+            system="specialty",
         ),
-        "status": Stands("Where it stands.", Referral.status, CODES, _VALUES),
-        "authored": Moment("When it was sent, or written.", LETTER_AUTHORED),
+        "status": Stands("The status.", Referral.status, CODES, _VALUES),
+        "authored": Moment("When it was sent, or written if it is a draft.", LETTER_AUTHORED),
     },
     interactions=frozenset({"read", "vread", "search-type", "create", "update"}),
 )

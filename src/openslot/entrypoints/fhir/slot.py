@@ -1,7 +1,7 @@
-"""Slot: the cells of a schedule's grid, free or taken; worked out, never stored.
+"""Slot: the cells of a schedule's grid, free or taken; computed, never stored.
 
-An id says schedule, start (in ticks of five minutes since 1970) and minutes, so that what was
-free can be read again once it is taken.
+An id has the schedule, the start (in ticks of five minutes since 1970) and the minutes, so that a
+free slot can be read again once it is taken.
 """
 
 import re
@@ -41,47 +41,47 @@ MOST_DAYS = 31
 STATUS = "http://hl7.org/fhir/slotstatus"
 
 Key = tuple[int, int, int]
-"""Tick, schedule, minutes: in the order of the search."""
+"""Tick, schedule and minutes: the sort order of a search."""
 
 _ID = re.compile(r"([1-9]\d{0,8})-(\d{1,8})-([1-9]\d{0,4})", re.ASCII)
 
 
 class Row(NamedTuple):
-    """A slot with whom or what it books."""
+    """A slot with its schedule."""
 
     cell: Cell
     subject: Schedule
 
 
 def read_id(text: str) -> Key | None:
-    """The key in ``schedule-tick-minutes``; None for what cannot be one."""
+    """Return the key of an id like ``schedule-tick-minutes``, or None if it cannot be one."""
     match = _ID.fullmatch(text)
     if match is None:
         return None
     schedule_id, tick, minutes = (int(part) for part in match.groups())
-    is_whole = minutes % 5 == 0 and minutes <= 7 * 24 * 60 and tick < 24_000_000
-    return (tick, schedule_id, minutes) if is_whole else None
+    is_valid = minutes % 5 == 0 and minutes <= 7 * 24 * 60 and tick < 24_000_000
+    return (tick, schedule_id, minutes) if is_valid else None
 
 
 def write_id(key: Sequence[int]) -> str:
-    """The id of a key."""
+    """Return the id of a key."""
     tick, schedule_id, minutes = key
     return f"{schedule_id}-{tick}-{minutes}"
 
 
 def show(row: Row, site: Site) -> Json:
-    """The slot; of what is taken it is not said what for."""
-    cell, known = row
-    zone = known.zone
+    """Return the slot; a taken one does not show what it is for."""
+    cell, schedule = row
+    zone = schedule.zone
     start = instant_of(cell.tick)
     is_free = cell.use is Use.FREE
     return resource(
         "Slot",
         write_id(cell.key),
         None,
-        serviceCategory=subject.service_category(known, site) if is_free else None,
-        serviceType=subject.service_type(known, site) if is_free else None,
-        specialty=subject.specialty(known, site),
+        serviceCategory=subject.service_category(schedule, site) if is_free else None,
+        serviceType=subject.service_type(schedule, site) if is_free else None,
+        specialty=subject.specialty(schedule, site),
         schedule=reference("Schedule", cell.schedule_id),
         status=str(cell.use),
         start=instant(start, zone),
@@ -90,32 +90,32 @@ def show(row: Row, site: Site) -> Json:
 
 
 class Start(Parameter):
-    """When it starts; the search sees to it by itself."""
+    """The start; handled in :func:`find`."""
 
     kind, descends = "date", False
 
 
 class SlotStatus(Parameter):
-    """Free or not; the search sees to it by itself."""
+    """The status; handled in :func:`find`."""
 
     modifiers = frozenset({"not"})
 
     def uses(self, term: Term) -> frozenset[Use]:
-        """What a term asks for. Malformed for a word that no slot has."""
-        found = set()
+        """Return the uses that a term matches, or raise Malformed for an unknown status."""
+        chosen = set()
         for value in term.values:
             system, code = split(value)
             if code not in (*Use, "entered-in-error"):
                 raise Malformed(
-                    "Give status as one of: {codes}.", field="status", codes=", ".join(Use)
+                    "Send status as one of: {codes}.", field="status", codes=", ".join(Use)
                 )
             if system in (None, STATUS) and code in set(Use):
-                found.add(Use(code))
-        return frozenset(Use) - found if term.modifier == "not" else frozenset(found)
+                chosen.add(Use(code))
+        return frozenset(Use) - chosen if term.modifier == "not" else frozenset(chosen)
 
 
 class SlotId(Parameter):
-    """The id; the search sees to it by itself."""
+    """The id; handled in :func:`find`."""
 
 
 _STATUS = SlotStatus("free, busy, busy-tentative (held) or busy-unavailable (an absence).")
@@ -127,7 +127,7 @@ _EARLIEST, _LATEST = (
 
 
 def find(session: Session, query: Query, resources: Resources, asked: Asked) -> Found:
-    """The slots that fit, by start; four statements at most."""
+    """Return a page of matching slots, sorted by start; at most four statements."""
     own = ("start", "status", "_id")
     others = [term for term in query.terms if term.name not in own]
     uses = frozenset(Use)
@@ -135,85 +135,85 @@ def find(session: Session, query: Query, resources: Resources, asked: Asked) -> 
         if term.name == "status":
             uses &= _STATUS.uses(term)
     keys = _keys(query.terms)
-    periods, more = _periods(query.terms, keys, asked)
+    periods, assumed = _periods(query.terms, keys, asked)
     where = conditions(PROPOSED, others, resources, asked)
-    able = _bookable(places(session, *where), asked.booker)
-    board = _board(session, able, periods, uses, asked)
+    schedules = _bookable(places(session, *where), asked.booker)
+    board = _board(session, schedules, periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
     shown = page[: query.count]
     after = cursors.write(shown[-1].key) if len(page) > query.count and shown else None
-    return Found(_rows(session, shown), board.count(), after, more)
+    return Found(_rows(session, shown), board.count(), after, assumed)
 
 
 def read(session: Session, text: str, asked: Asked) -> Row | None:
-    """One slot, whoever has taken it since; also of several free slots in a row as one."""
+    """Return a slot, free or taken; several free slots in a row can be read as one."""
     key = read_id(text)
     if key is None:
         return None
     tick, schedule_id, minutes = key
-    found = places(session, Schedule.id == schedule_id, inactive=True)
-    known = subjects(session, Schedule.id == schedule_id)
-    if not found or not known:
+    schedules = places(session, Schedule.id == schedule_id, inactive=True)
+    rows = subjects(session, Schedule.id == schedule_id)
+    if not schedules or not rows:
         return None
-    is_bookable = subject.is_bookable(known[0])
+    is_bookable = subject.is_bookable(rows[0])
     window = Window(tick // DAY, (minutes * 60 // 300) // DAY + 2)
     now = asked.site.now
     uses = frozenset(Use) if is_bookable else frozenset(Use) - {Use.FREE}
-    cells = full_board(session, found, window, now=now, uses=uses).only([key]).page(1)
+    cells = full_board(session, schedules, window, now=now, uses=uses).only([key]).page(1)
     if not cells and is_bookable:
-        masks = free_starts(session, found, window, now=now, minutes=minutes)
+        masks = free_starts(session, schedules, window, now=now, minutes=minutes)
         if masks[schedule_id] >> (tick - window.start) & 1:
             cells = [Cell(*key, Use.FREE)]
-    return Row(cells[0], known[0]) if cells else None
+    return Row(cells[0], rows[0]) if cells else None
 
 
 def _keys(terms: Sequence[Term]) -> set[Key] | None:
-    """The ids that are asked for; None where none are."""
-    found = [set(map(read_id, term.values)) for term in terms if term.name == "_id"]
-    if not found:
+    """Return the ids in the search, or None if it has none."""
+    ids = [set(map(read_id, term.values)) for term in terms if term.name == "_id"]
+    if not ids:
         return None
-    return {key for key in set.intersection(*found) if key is not None}
+    return {key for key in set.intersection(*ids) if key is not None}
 
 
 def _periods(
     terms: Sequence[Term], keys: set[Key] | None, asked: Asked
 ) -> tuple[list[dates.Period], tuple[tuple[str, str], ...]]:
-    """When slots may start, and what of that was not said but assumed."""
+    """Return the periods in which slots may start, and the parameters that were assumed."""
     periods: list[dates.Period] = [(None, None)]
     if keys is not None:
         periods = [(instant_of(tick), instant_of(tick + 1)) for tick, *_ in sorted(keys)]
     for term in terms:
         if term.name == "start":
-            one = [
+            sent = [
                 period
                 for value in term.values
                 for period in dates.read("start", value, asked.zone).periods()
             ]
-            periods = dates.within(periods, one)
+            periods = dates.within(periods, sent)
     if not periods:
         return [], ()
     low = min((low for low, _ in periods if low), default=None)
     high = max((high for _, high in periods if high), default=None)
     low = None if any(begin is None for begin, _ in periods) else low
     high = None if any(end is None for _, end in periods) else high
-    bound, more = _bound(low, high)
+    bound, assumed = _bound(low, high)
     periods = dates.within(periods, [bound])
-    return dates.within(periods, [(_EARLIEST, _LATEST)]), more
+    return dates.within(periods, [(_EARLIEST, _LATEST)]), assumed
 
 
 def _bound(
     low: datetime | None, high: datetime | None
 ) -> tuple[dates.Period, tuple[tuple[str, str], ...]]:
-    """At most MOST_DAYS; from a start without an end so many days on, said in the self link."""
+    """Return a period of at most MOST_DAYS; an assumed end is added to the self link."""
     most = timedelta(days=MOST_DAYS)
     if low is not None and high is None:
         high = low + most
         return (low, high), (("start", f"lt{instant(high)}"),)
     if low is None or high is None or high - low > most:
         raise Malformed(
-            "Say from when and until when slots are to start, at most {days} days, such as "
+            "Send the first and last start, at most {days} days apart, for example "
             "start=ge2027-03-08&start=lt2027-03-15.",
             field="start",
             days=MOST_DAYS,
@@ -223,32 +223,36 @@ def _bound(
 
 def _board(
     session: Session,
-    found: Mapping[int, Place],
+    schedules: Mapping[int, Place],
     periods: Sequence[dates.Period],
     uses: frozenset[Use],
     asked: Asked,
 ) -> Board:
     spans = [Span(_first_tick(low), _first_tick(high)) for low, high in periods if low and high]
-    if not spans or not uses or not found:
+    if not spans or not uses or not schedules:
         return Board(Window(0, 1))
     first, last = min(spans).start, max(span.end for span in spans)
-    # A slot may run on after the last start: one more day shows whether it is free.
+    # A slot may end after the last day, so the next day is needed too.
     window = window_over(instant_of(first), instant_of(last + DAY))
     if uses == {Use.FREE}:
         whom = asked.booker.whom if asked.booker else None
-        board = free_board(session, found, window, now=asked.site.now, whom=whom)
+        board = free_board(session, schedules, window, now=asked.site.now, whom=whom)
     else:
-        board = full_board(session, found, window, now=asked.site.now, uses=uses)
+        board = full_board(session, schedules, window, now=asked.site.now, uses=uses)
     return board.within(spans)
 
 
-def _bookable(found: Mapping[int, Place], booker: Booker | None) -> Mapping[int, Place]:
-    """What the booker can book; all, without one."""
-    return {key: one for key, one in found.items() if not (booker and booker.barrier(one))}
+def _bookable(schedules: Mapping[int, Place], booker: Booker | None) -> Mapping[int, Place]:
+    """Return the schedules that the booker can book, or all without a booker."""
+    return {
+        schedule_id: place
+        for schedule_id, place in schedules.items()
+        if not (booker and booker.barrier(place))
+    }
 
 
 def _first_tick(at: datetime) -> int:
-    """The first tick that starts at ``at`` or later."""
+    """Return the first tick that starts at ``at`` or later."""
     return -(-int(at.timestamp() * 1000) // 300_000)
 
 
@@ -265,14 +269,14 @@ def _rows(session: Session, cells: Sequence[Cell]) -> list[Row]:
     if not cells:
         return []
     ids = {cell.schedule_id for cell in cells}
-    known = {one.id: one for one in subjects(session, Schedule.id.in_(ids))}
-    return [Row(cell, known[cell.schedule_id]) for cell in cells]
+    by_id = {schedule.id: schedule for schedule in subjects(session, Schedule.id.in_(ids))}
+    return [Row(cell, by_id[cell.schedule_id]) for cell in cells]
 
 
 RESOURCE = Computed(
     name="Slot",
     rule=Rule.PUBLIC,
-    about="Times by the grid of each schedule, free or taken; busy ones do not say by whom.",
+    about="Slots in the grid of each schedule, free or taken; taken ones do not show by whom.",
     show=show,
     find=find,
     read=read,
@@ -289,10 +293,10 @@ RESOURCE = Computed(
 
 
 class ByOrganization(Reference):
-    """Slots at a centre, or of a department's services."""
+    """The centre, or the department whose services are booked."""
 
     def match(self, name: str, text: str, modifier: str, asked: Asked) -> Condition | None:
-        """The schedules of the centre or of the department."""
+        """Match the schedules of the centre or department."""
         at_centre = super().match(name, text, modifier, asked)
         if at_centre is None:
             return None
@@ -312,4 +316,4 @@ PROPOSED = replace(
         "location-string": Text("Part of the address.", Centre.address, Centre.suburb),
     },
 )
-"""What $find searches: slots, by what IHE's appointment-find has besides."""
+"""Slots as $find searches them, with the further parameters of IHE's appointment-find."""

@@ -1,4 +1,4 @@
-"""What PractitionerRole, Schedule and Slot share: a schedule with whom or what it books."""
+"""Schedule owners, as PractitionerRole, Schedule and Slot show them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ CODES: Mapping[str, Any] = {
         "The category of a department's service.", Service.category, system="service-category"
     ),
     "specialty": Code(
-        "Profession, or a specialist's area of expertise.",
+        "The profession, or the area of expertise of a specialist.",
         Practitioner.profession,
         Practitioner.expertise,
         system="specialty",
@@ -26,31 +26,31 @@ CODES: Mapping[str, Any] = {
 
 
 def service_type(subject: Schedule, site: Site) -> list[Json | None]:
-    """The service of a department."""
+    """Return the service of the schedule."""
     return [site.concept("service-type", subject.service.name if subject.service else None)]
 
 
 def service_category(subject: Schedule, site: Site) -> list[Json | None]:
-    """Its category."""
+    """Return the category of the schedule's service."""
     category = subject.service.category if subject.service else None
     return [site.concept("service-category", category)]
 
 
 def specialty(subject: Schedule, site: Site) -> list[Json | None]:
-    """Profession and area of expertise of a practitioner."""
-    person = subject.practitioner
-    words = (person.profession, person.expertise) if person else ()
+    """Return the profession and area of expertise of the schedule's practitioner."""
+    practitioner = subject.practitioner
+    words = (practitioner.profession, practitioner.expertise) if practitioner else ()
     return [site.concept("specialty", word) for word in words]
 
 
 def changed(subject: Schedule) -> datetime:
-    """When anything that shows was changed last."""
+    """Return when the schedule, or something shown with it, last changed."""
     parts = (subject, subject.centre, subject.practitioner, subject.service)
     return max(part.changed_at for part in parts if part is not None)
 
 
 def is_bookable(subject: Schedule) -> bool:
-    """Whether the schedule and all that it belongs to is active."""
+    """Return whether the schedule and everything that it belongs to are active."""
     parts = (
         subject,
         subject.centre,

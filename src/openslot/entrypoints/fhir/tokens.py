@@ -1,5 +1,7 @@
-"""POST /oauth/token: tokens for programs that sign assertions (SMART App Launch 2, Backend
-Services). Failures look as OAuth 2 has them (RFC 6749, 5.2), not as FHIR does."""
+"""POST /oauth/token: tokens for signed assertions (SMART App Launch 2, Backend Services).
+
+Failures have the form of OAuth 2 (RFC 6749, 5.2), not of FHIR.
+"""
 
 import re
 from collections.abc import Mapping
@@ -25,16 +27,16 @@ GRANT = "client_credentials"
 SIGNED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 KEYS = "openslot-client-keys"
 LONGEST = 10_000
-"""Letters of an assertion, at most."""
+"""Maximum number of characters of an assertion."""
 
-_UNSAYABLE = re.compile(r"[^ !#-\[\]-~]")
-"""What an error_description may not have (RFC 6749, 5.2)."""
+_FORBIDDEN = re.compile(r"[^ !#-\[\]-~]")
+"""Characters that an error_description may not have (RFC 6749, 5.2)."""
 
 pages = Blueprint("smart", __name__)
 
 
 class BadRequest(Malformed):
-    """A parameter is missing or there twice, or the body is no form."""
+    """A parameter is missing or repeated, or the body is not a form."""
 
     code = "invalid_request"
     sentence = Malformed.sentence
@@ -47,7 +49,7 @@ class OtherGrant(Malformed):
 
 
 def install(app: Flask) -> None:
-    """Register the address; ``ClientKeys`` last as long as the app."""
+    """Register the view, and a ``ClientKeys`` that lives as long as the app."""
     app.extensions[KEYS] = ClientKeys()
     app.register_blueprint(pages)
     app.extensions["csrf"].exempt(pages)
@@ -55,14 +57,14 @@ def install(app: Flask) -> None:
 
 
 def address() -> str:
-    """Where tokens are given, as others reach it; assertions name it as their audience."""
+    """Return the public address of the token endpoint, the audience of assertions."""
     return base().removesuffix("/fhir") + url_for("smart.token")
 
 
 @pages.post("/oauth/token")
 @opened(Rule.SENDER)
 def token() -> ResponseReturnValue:
-    """A token for a signed assertion."""
+    """Return a token for a signed assertion."""
     form = _form()
     if "grant_type" not in form:
         raise BadRequest("Send grant_type=client_credentials.")
@@ -73,30 +75,30 @@ def token() -> ResponseReturnValue:
     assertion = form.get("client_assertion", "")
     if len(assertion) > LONGEST:
         raise BadAssertion
-    keys, wanted = _keys(assertion, form.get("client_id")), form.get("scope", "").split()
+    keys, scopes = _keys(assertion, form.get("client_id")), form.get("scope", "").split()
     audience, moment = address(), now()
-    given = write(
+    granted = write(
         lambda session: grant(
             session,
             client_named(session, assertion),
             assertion,
             keys,
-            wanted,
+            scopes,
             audience=audience,
             now=moment,
         )
     )
     answer = {
-        "access_token": given.token,
+        "access_token": granted.token,
         "token_type": "bearer",
-        "expires_in": given.seconds,
-        "scope": " ".join(given.scopes),
+        "expires_in": granted.seconds,
+        "scope": " ".join(granted.scopes),
     }
-    return _unkept(jsonify(answer))
+    return _uncached(jsonify(answer))
 
 
 def _form() -> Mapping[str, str]:
-    """What was sent; an empty value counts as none (RFC 6749, 3.2)."""
+    """Return the form; empty values count as missing (RFC 6749, 3.2)."""
     if request.mimetype != FORM:
         raise BadRequest(f"Send a form as {FORM}.")
     sent = request.form.to_dict(flat=False)
@@ -106,8 +108,10 @@ def _form() -> Mapping[str, str]:
 
 
 def _keys(assertion: str, client_id: str | None) -> KeySet:
-    """The keys of the client that the assertion names; fetched outside any transaction. It is
-    also the one that ``client_id`` names, if that is sent (RFC 7521, 4.2)."""
+    """Return the keys of the assertion's client, fetched outside any transaction.
+
+    Raises BadAssertion if ``client_id`` is another client (RFC 7521, 4.2).
+    """
     client = client_named(reader(), assertion)
     if client_id not in (None, str(client.id)):
         raise BadAssertion
@@ -115,17 +119,17 @@ def _keys(assertion: str, client_id: str | None) -> KeySet:
     close_reader()
     if url is None:
         return read_keys(jwks or {})
-    known = cast(ClientKeys, current_app.extensions[KEYS])
-    return known.at(url, key_named(assertion), settings().webhook_networks, now=now())
+    client_keys = cast(ClientKeys, current_app.extensions[KEYS])
+    return client_keys.at(url, key_named(assertion), settings().webhook_networks, now=now())
 
 
 def render(problem: Problem) -> Response:
-    """The failure as an OAuth error."""
+    """Return the failure as an OAuth error."""
     status = 400 if isinstance(problem.cause, UnknownScope) else problem.status
-    said = {"error": _code(problem), "error_description": _UNSAYABLE.sub("", problem.sentence)}
-    response = jsonify(said)
+    description = _FORBIDDEN.sub("", problem.sentence)
+    response = jsonify({"error": _code(problem), "error_description": description})
     response.status_code = status
-    return _unkept(response)
+    return _uncached(response)
 
 
 def _code(problem: Problem) -> str:
@@ -138,7 +142,7 @@ def _code(problem: Problem) -> str:
     return "invalid_request"
 
 
-def _unkept(response: Response) -> Response:
+def _uncached(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"
     return response

@@ -1,4 +1,4 @@
-"""The resources that programs make and change, and conditions of making them."""
+"""Resources that programs can write, and conditional creation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,17 +19,16 @@ from openslot.entrypoints.fhir.writing import Context
 
 
 class SeveralMatches(StaleVersion):
-    """Several fit If-None-Exist. Ask for one that only one can fit.
-
-    The condition of a conditional create fits more than one resource.
-    """
+    """Several resources match If-None-Exist. Use a more specific search."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """How a resource is made and changed: ``read`` checks what came, the others do what it says
-    and give the row as it is then. ``update`` gets the version that must still be the newest,
-    None for any."""
+    """Functions that write a resource.
+
+    ``read`` parses the body, ``create`` and ``update`` return the new row. ``update`` takes the
+    version that must still be the newest, or None for any.
+    """
 
     read: Callable[[Json], Any]
     create: Callable[[Session, Any, Context], Any]
@@ -40,11 +39,11 @@ WRITERS: Mapping[str, Writer] = {
     "Appointment": Writer(received.read, writing.create, writing.update),
     "ServiceRequest": Writer(letters.read, letters.create, letters.update),
 }
-"""By resource; the others are only read here."""
+"""Writers by resource; the other resources are read-only."""
 
 
 def condition(resource: Resource) -> Query | None:
-    """The search of If-None-Exist; Malformed where it says nothing or something unknown."""
+    """Return the search in If-None-Exist, or raise Malformed if it is empty or unknown."""
     text = request.headers.get("If-None-Exist")
     if text is None:
         return None
@@ -52,16 +51,17 @@ def condition(resource: Resource) -> Query | None:
     query = asking.read(resource, parse_qsl(text.lstrip("?")), RESOURCES, strict=True)
     if not query.terms:
         raise Malformed(
-            "Give If-None-Exist as a search such as identifier=system|value.", field="If-None-Exist"
+            "Send If-None-Exist as a search, for example identifier=system|value.",
+            field="If-None-Exist",
         )
     access.demand_chained(resource, query, RESOURCES)
     return Query(terms=query.terms, count=2)
 
 
 def matching(session: Session, resource: Resource, wanted: Query, asked: Asked) -> Any:
-    """The row that fits, if one does; SeveralMatches where it is not the only one.
+    """Return the matching row, or None; raise SeveralMatches if there are more.
 
-    Who asks for the same at the same moment waits for what becomes of this.
+    Takes a lock, so that concurrent requests with the same search wait for this one.
     """
     lock(session, f"{resource.name} {wanted.terms}")
     rows = search.run(session, resource, wanted, RESOURCES, asked).rows

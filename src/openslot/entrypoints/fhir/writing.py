@@ -1,4 +1,4 @@
-"""Appointments made and changed by programs: what they send, as commands of booking."""
+"""Creates and updates appointments from Appointment resources."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ T = TypeVar("T")
 
 
 class UnprocessableResource(Invalid):
-    """The resource is valid FHIR, and asks for what cannot be done here."""
+    """The resource is valid FHIR, but cannot be processed here."""
 
     sentence = Invalid.sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Who writes, under which settings, when, and at what address this server is."""
+    """The actor, settings and time of a write, and the address of this server."""
 
     actor: Actor
     settings: Settings
@@ -45,13 +45,13 @@ class Context:
 
     @property
     def cutoff(self) -> timedelta:
-        """Until how long before an appointment patients may change it."""
+        """Time before an appointment after which patients can no longer change it."""
         return timedelta(hours=self.settings.cancel_cutoff_hours)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Who is to meet whom, where and when."""
+    """The schedule, time and patient of a received appointment."""
 
     schedule_id: int
     start: datetime
@@ -60,78 +60,78 @@ class Wanted:
 
 
 def create(session: Session, received: Received, context: Context) -> Appointment:
-    """Book an appointment, or keep its time where it is to be pending."""
+    """Book an appointment, or hold its time if the status is pending."""
     if received.status not in ("booked", "pending"):
         raise UnprocessableResource(
-            "A new appointment is booked or pending.", field="Appointment.status"
+            "Create an appointment as booked or pending.", field="Appointment.status"
         )
-    wanted = _wanted(session, received, context)
+    request = _read_request(session, received, context)
     booking_request = BookingRequest(
-        wanted.schedule_id,
-        wanted.start,
-        wanted.minutes,
-        wanted.patient_id,
+        request.schedule_id,
+        request.start,
+        request.minutes,
+        request.patient_id,
         reason=received.reason or received.description,
         priority=_priority(received),
     )
-    actor, now, letter = context.actor, context.now, _letter(received, context)
+    actor, now, referral_id = context.actor, context.now, _referral_id(received, context)
     if received.status == "pending":
         keep = timedelta(minutes=context.settings.hold_minutes)
-        made = named(
+        appointment = named(
             lambda: referrals.hold(
-                session, actor, booking_request, now=now, keep=keep, referral_id=letter
+                session, actor, booking_request, now=now, keep=keep, referral_id=referral_id
             )
         )
     else:
-        made = named(
-            lambda: referrals.book(session, actor, booking_request, now=now, referral_id=letter)
+        appointment = named(
+            lambda: referrals.book(
+                session, actor, booking_request, now=now, referral_id=referral_id
+            )
         )
     external_id = _external_id(received)
     if external_id is not None:
-        identifiers.name(session, made, external_id)
-    return _again(session, made.id)
+        identifiers.name(session, appointment, external_id)
+    return _current_row(session, appointment.id)
 
 
 def update(
     session: Session, key: UUID, received: Received, version: str | None, context: Context
 ) -> Appointment:
-    """Move, amend, and change the status, as far as it differs from what is there."""
+    """Move, amend and change the status of an appointment, as far as they differ."""
     appointment, _ = appointment_for(session, context.actor, key)
     if version is not None and version != str(appointment.version):
         raise StaleVersion
     status = next(
         (
-            own
-            for own, shown in STATUS.items()
-            if shown == received.status and own is not Status.EXPIRED
+            candidate
+            for candidate, code in STATUS.items()
+            if code == received.status and candidate is not Status.EXPIRED
         ),
         None,
     )
     if received.status == "checked-in":
         status = Status.ARRIVED
     if status is None:
-        raise UnprocessableResource(
-            "No appointment here has this status.", field="Appointment.status"
-        )
-    _check_same(appointment, status, received, context)
+        raise UnprocessableResource("This status is not supported.", field="Appointment.status")
+    _check_unchanged(appointment, status, received, context)
     if status in (Status.HELD, Status.BOOKED) and appointment.status in (
         Status.HELD,
         Status.BOOKED,
     ):
         _move(session, appointment, received, context)
     _amend(session, appointment, received, context)
-    return _again(session, _change_status(session, appointment, status, received, context))
+    return _current_row(session, _change_status(session, appointment, status, received, context))
 
 
 def named(work: Callable[[], T]) -> T:
-    """The work done; what it does not find was named by the body, not by the address."""
+    """Do ``work``; turn NotFound, which is about the body, into UnprocessableResource."""
     try:
         return work()
     except NotFound as missing:
         raise UnprocessableResource(missing.message, field=missing.field) from None
 
 
-def _again(session: Session, key: UUID) -> Appointment:
+def _current_row(session: Session, key: UUID) -> Appointment:
     session.flush()
     appointment = queries.appointment(session, key)
     if appointment is None:
@@ -140,23 +140,22 @@ def _again(session: Session, key: UUID) -> Appointment:
 
 
 def _move(session: Session, appointment: Appointment, received: Received, context: Context) -> None:
-    wanted = _wanted(session, received, context, appointment)
-    row = appointment
-    if (wanted.schedule_id, wanted.start, wanted.start + timedelta(minutes=wanted.minutes)) != (
-        row.schedule_id,
-        row.starts_at,
-        row.ends_at,
+    request = _read_request(session, received, context, appointment)
+    if (request.schedule_id, request.start, request.start + timedelta(minutes=request.minutes)) != (
+        appointment.schedule_id,
+        appointment.starts_at,
+        appointment.ends_at,
     ):
         named(
             lambda: commands.move(
                 session,
                 context.actor,
-                row.id,
-                wanted.start,
+                appointment.id,
+                request.start,
                 now=context.now,
                 cutoff=context.cutoff,
-                minutes=wanted.minutes,
-                schedule_id=wanted.schedule_id,
+                minutes=request.minutes,
+                schedule_id=request.schedule_id,
             )
         )
 
@@ -164,14 +163,15 @@ def _move(session: Session, appointment: Appointment, received: Received, contex
 def _amend(
     session: Session, appointment: Appointment, received: Received, context: Context
 ) -> None:
-    row = appointment
-    priority = _priority(received) if received.priority is not None else Priority(row.priority)
+    priority = (
+        _priority(received) if received.priority is not None else Priority(appointment.priority)
+    )
     is_open = appointment.status in (Status.HELD, Status.BOOKED)
-    if is_open and (received.reason, priority) != (row.reason, row.priority):
+    if is_open and (received.reason, priority) != (appointment.reason, appointment.priority):
         commands.amend(
             session,
             context.actor,
-            row.id,
+            appointment.id,
             reason=received.reason,
             priority=priority,
             now=context.now,
@@ -182,8 +182,11 @@ def _amend(
 def _change_status(
     session: Session, appointment: Appointment, to: Status, received: Received, context: Context
 ) -> UUID:
-    """The id of the appointment, which is another where what we offered is booked without its
-    offer, and where a time that was kept for nobody is booked for somebody."""
+    """Change the status, and return the id of the appointment.
+
+    It is a new appointment if an offered hold is booked without its offer, or if a hold without a
+    patient is booked for one.
+    """
     row, actor, now = appointment, context.actor, context.now
     if to is appointment.status:
         return row.id
@@ -220,66 +223,69 @@ def _change_status(
     return row.id
 
 
-def _hand_over(session: Session, kept: Appointment, booked: Appointment) -> None:
-    """The identifier of another system goes over to an appointment that took the place of the
-    hold."""
-    number = kept.external_id
-    if booked.id != kept.id and number is not None:
-        kept.external_id = None
+def _hand_over(session: Session, hold: Appointment, booked: Appointment) -> None:
+    """Move the external identifier to an appointment that replaces the hold."""
+    external_id = hold.external_id
+    if booked.id != hold.id and external_id is not None:
+        hold.external_id = None
         session.flush()
-        identifiers.name(session, booked, number)
+        identifiers.name(session, booked, external_id)
 
 
-def _check_same(appointment: Appointment, to: Status, received: Received, context: Context) -> None:
-    """Whom an appointment is for, and the number and letter it came with, stay as they are; a time
-    that was kept for nobody yet is booked for the patient who is named then."""
+def _check_unchanged(
+    appointment: Appointment, to: Status, received: Received, context: Context
+) -> None:
+    """Raise an error if the id, patient, identifier or referral would change.
+
+    A hold without a patient can be booked for any patient.
+    """
     if received.id != str(appointment.id):
-        raise Malformed("Send the id that stands in the address.", field="Appointment.id")
+        raise Malformed("Send the same id as in the address.", field="Appointment.id")
     patient = _participants(received, context).get("Patient")
-    known = str(appointment.patient.id) if appointment.patient else None
-    is_open = known is None and appointment.status is Status.HELD and to is Status.BOOKED
-    if patient is not None and patient != known and not is_open:
+    current = str(appointment.patient.id) if appointment.patient else None
+    is_open = current is None and appointment.status is Status.HELD and to is Status.BOOKED
+    if patient is not None and patient != current and not is_open:
         raise UnprocessableResource(
-            "The patient of an appointment stays the same. Book another.",
+            "The patient of an appointment cannot change. Book a new one.",
             field="Appointment.participant",
         )
-    if _letter(received, context) not in (None, appointment.referral_id):
+    if _referral_id(received, context) not in (None, appointment.referral_id):
         raise UnprocessableResource(
-            "The letter of an appointment stays the same. Book another.",
+            "The referral of an appointment cannot change. Book a new one.",
             field="Appointment.basedOn",
         )
     external_id = _external_id(received)
     if external_id not in (None, appointment.external_id):
         raise UnprocessableResource(
-            "The identifier of an appointment stays the same.", field="Appointment.identifier"
+            "The identifier of an appointment cannot change.", field="Appointment.identifier"
         )
 
 
-def _letter(received: Received, context: Context) -> UUID | None:
-    """The letter of referral that the appointment is to use."""
+def _referral_id(received: Received, context: Context) -> UUID | None:
+    """Return the referral that the appointment uses, if any."""
     if not received.basedOn:
         return None
-    sent = [(one.reference or "").removeprefix(f"{context.base}/") for one in received.basedOn]
-    kind, _, key = sent[0].partition("/")
-    letter = read_uuid(key)
-    if len(sent) > 1 or kind != "ServiceRequest" or letter is None:
+    links = [(link.reference or "").removeprefix(f"{context.base}/") for link in received.basedOn]
+    kind, _, key = links[0].partition("/")
+    referral_id = read_uuid(key)
+    if len(links) > 1 or kind != "ServiceRequest" or referral_id is None:
         raise UnprocessableResource(
             "Refer to one ServiceRequest of this server.", field="Appointment.basedOn"
         )
-    return letter
+    return referral_id
 
 
 def _priority(received: Received) -> Priority:
-    """1 to 4 are urgent, as in calendars; 0 says nothing."""
+    """Return the priority: 1 to 4 are urgent, as in calendars; 0 is undefined."""
     return Priority.URGENT if 1 <= (received.priority or 0) <= 4 else Priority.ROUTINE
 
 
 def _external_id(received: Received) -> str | None:
-    """The identifier that another system gave, as it is kept."""
-    others = [one for one in received.identifier if one.system != URN]
+    """Return the identifier of another system, in the form in which it is stored."""
+    others = [identifier for identifier in received.identifier if identifier.system != URN]
     if len(others) > 1:
         raise UnprocessableResource(
-            "Give one identifier of your own.", field="Appointment.identifier"
+            "Send only one identifier of your own.", field="Appointment.identifier"
         )
     if not others:
         return None
@@ -290,75 +296,72 @@ def _minutes(start: datetime, end: datetime) -> int:
     return int((end - start).total_seconds()) // 60
 
 
-def _wanted(
+def _read_request(
     session: Session, received: Received, context: Context, appointment: Appointment | None = None
 ) -> Wanted:
-    """The schedule and the time, from slots or from participants, which must not differ.
+    """Return the schedule and time from slots or from participants, which must agree.
 
-    Of an appointment that is there already, what is not said stays; slots that are its own say
-    nothing of a time that is said.
+    For an existing ``appointment``, missing values stay. If the request has a start and the
+    appointment's current slots, the start counts: the slots were only sent back.
     """
     begins, ends = received.begins, received.ends
-    named = _participants(received, context)
-    told = _slots(received, context)
-    own = appointment is not None and begins is not None and _is_old(told, appointment)
-    if told and not own:
-        schedule_id, first, last = told
+    participants = _participants(received, context)
+    slots = _slots(received, context)
+    are_unchanged = (
+        appointment is not None
+        and begins is not None
+        and slots == (appointment.schedule_id, appointment.starts_at, appointment.ends_at)
+    )
+    if slots and not are_unchanged:
+        schedule_id, first, last = slots
         if begins is not None and (begins, ends) != (first, last):
             raise UnprocessableResource(
-                "Give the start and end of the slots, or leave them out.", field="Appointment.start"
+                "Send the start and end of the slots, or leave them out.", field="Appointment.start"
             )
         begins, ends = first, last
         chosen: Sequence[Schedule] = subjects(session, Schedule.id == schedule_id)
     else:
-        chosen = _of_participants(session, named, appointment)
-    subject = _only(chosen)
-    _check_participants(subject, named)
+        chosen = _of_participants(session, participants, appointment)
+    schedule = _single_schedule(chosen)
+    _check_participants(schedule, participants)
     if begins is None or ends is None:
-        raise UnprocessableResource("Give start and end, or a slot.", field="Appointment.start")
+        raise UnprocessableResource("Send start and end, or a slot.", field="Appointment.start")
     if (ends - begins).total_seconds() % 60:
-        raise UnprocessableResource("Give whole minutes.", field="Appointment.end")
+        raise UnprocessableResource("Use whole minutes.", field="Appointment.end")
     if (received.minutesDuration or 0) > _minutes(begins, ends):
         raise UnprocessableResource(
-            "Give no more minutes than there are from start to end, or leave them out.",
+            "Send at most the minutes from start to end, or leave them out.",
             field="Appointment.minutesDuration",
         )
-    return Wanted(subject.id, begins, _minutes(begins, ends), _patient_id(named))
+    return Wanted(schedule.id, begins, _minutes(begins, ends), _patient_id(participants))
 
 
-def _patient_id(named: Mapping[str, str]) -> UUID | None:
-    """The patient among the participants; UnprocessableResource for an id that is none."""
-    patient = named.get("Patient")
+def _patient_id(participants: Mapping[str, str]) -> UUID | None:
+    """Return the patient among the participants, or raise UnprocessableResource for a bad id."""
+    patient = participants.get("Patient")
     patient_id = read_uuid(patient) if patient is not None else None
     if patient is not None and patient_id is None:
-        raise UnprocessableResource("There is no such patient.", field="patient")
+        raise UnprocessableResource("Patient not found.", field="patient")
     return patient_id
 
 
-def _is_old(told: tuple[int, datetime, datetime] | None, appointment: Appointment) -> bool:
-    row = appointment
-    return told == (row.schedule_id, row.starts_at, row.ends_at)
-
-
 def _slots(received: Received, context: Context) -> tuple[int, datetime, datetime] | None:
-    """Schedule, start and end of the slots, which follow each other."""
+    """Return the schedule, start and end of the slots, which must be consecutive."""
     if not received.slot:
         return None
     keys = []
-    for one in received.slot:
-        text = (one.reference or "").removeprefix(f"{context.base}/").removeprefix("Slot/")
+    for link in received.slot:
+        text = (link.reference or "").removeprefix(f"{context.base}/").removeprefix("Slot/")
         keys.append(slot.read_id(text))
-    known = sorted(key for key in keys if key is not None)
-    if len(known) < len(keys):
-        raise UnprocessableResource("There is no such slot.", field="schedule")
-    end = known[0][0]
-    for tick, schedule_id, minutes in known:
-        if schedule_id != known[0][1] or tick != end:
-            raise UnprocessableResource(
-                "Give slots of one schedule that follow each other.", field="schedule"
-            )
+    valid = sorted(key for key in keys if key is not None)
+    if len(valid) < len(keys):
+        raise UnprocessableResource("Slot not found.", field="schedule")
+    end = valid[0][0]
+    for tick, schedule_id, minutes in valid:
+        if schedule_id != valid[0][1] or tick != end:
+            raise UnprocessableResource("Send consecutive slots of one schedule.", field="schedule")
         end = tick + minutes // 5
-    return known[0][1], instant_of(known[0][0]), instant_of(end)
+    return valid[0][1], instant_of(valid[0][0]), instant_of(end)
 
 
 _KINDS: Mapping[str, Any] = {
@@ -367,63 +370,64 @@ _KINDS: Mapping[str, Any] = {
     "PractitionerRole": Schedule.id,
     "Location": Schedule.centre_id,
 }
-"""Kinds of participants besides the patient, and where a schedule has them."""
+"""Kinds of participants other than the patient, and their columns in a schedule."""
 
 
 def _of_participants(
-    session: Session, named: Mapping[str, str], appointment: Appointment | None
+    session: Session, participants: Mapping[str, str], appointment: Appointment | None
 ) -> Sequence[Schedule]:
-    """The schedules of the practitioner or service, at the centre if one is named."""
-    if not named.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
+    """Return the schedules of the practitioner or service, at the centre if one is given."""
+    if not participants.keys() & {"Practitioner", "HealthcareService", "PractitionerRole"}:
         if appointment is None:
             raise UnprocessableResource(
-                "Name a slot, a practitioner or a service.", field="schedule"
+                "Send a slot, a practitioner or a service.", field="schedule"
             )
         return subjects(session, Schedule.id == appointment.schedule_id)
     where = [
-        column == (read_number(named[kind]) or 0)
+        column == (read_number(participants[kind]) or 0)
         for kind, column in _KINDS.items()
-        if kind in named
+        if kind in participants
     ]
-    found = subjects(session, *where)
-    if appointment is not None and "Location" not in named:
-        here = [one for one in found if one.id == appointment.schedule_id]
-        return here or found
-    return found
+    schedules = subjects(session, *where)
+    if appointment is not None and "Location" not in participants:
+        current = [schedule for schedule in schedules if schedule.id == appointment.schedule_id]
+        return current or schedules
+    return schedules
 
 
-def _only(found: Sequence[Schedule]) -> Schedule:
-    if not found:
+def _single_schedule(schedules: Sequence[Schedule]) -> Schedule:
+    if not schedules:
         raise UnprocessableResource(
-            "Nothing can be booked with these participants.", field="schedule"
+            "These participants have no schedule that can be booked.", field="schedule"
         )
-    if len(found) > 1:
-        raise UnprocessableResource("Name the location too: there are several.", field="patient")
-    return found[0]
+    if len(schedules) > 1:
+        raise UnprocessableResource("Send the location too: there are several.", field="patient")
+    return schedules[0]
 
 
-def _check_participants(subject: Schedule, named: Mapping[str, str]) -> None:
-    """Participants that are named are those of the schedule."""
-    schedule = subject
-    known = {
+def _check_participants(schedule: Schedule, participants: Mapping[str, str]) -> None:
+    """Raise UnprocessableResource if a participant is not the one of the schedule."""
+    expected = {
         "Practitioner": schedule.practitioner_id,
         "HealthcareService": schedule.service_id,
         "PractitionerRole": schedule.id,
         "Location": schedule.centre_id,
     }
-    if any(named[kind] != str(known[kind]) for kind in named.keys() & known.keys()):
+    if any(
+        participants[kind] != str(expected[kind]) for kind in participants.keys() & expected.keys()
+    ):
         raise UnprocessableResource(
-            "This slot is not with that participant.", field="Appointment.participant"
+            "This slot belongs to another participant.", field="Appointment.participant"
         )
 
 
 def _participants(received: Received, context: Context) -> dict[str, str]:
-    """The ids of the participants by kind."""
-    found: dict[str, str] = {}
-    for one in received.participant:
-        if one.actor is None:
+    """Return the ids of the participants by kind."""
+    ids: dict[str, str] = {}
+    for participant in received.participant:
+        if participant.actor is None:
             continue
-        text = (one.actor.reference or "").removeprefix(f"{context.base}/")
+        text = (participant.actor.reference or "").removeprefix(f"{context.base}/")
         kind, _, key = text.partition("/")
         if kind not in ("Patient", *_KINDS):
             raise UnprocessableResource(
@@ -431,9 +435,9 @@ def _participants(received: Received, context: Context) -> dict[str, str]:
                 "Location of this server.",
                 field="Appointment.participant",
             )
-        if found.setdefault(kind, key) != key:
-            sentence = "Name one participant of each kind."
+        if ids.setdefault(kind, key) != key:
+            sentence = "Send only one participant of each kind."
             if kind == "Patient":
-                sentence = "Name one patient: this is for another already."
+                sentence = "Send only one patient: this appointment has another one."
             raise UnprocessableResource(sentence, field="Appointment.participant")
-    return found
+    return ids

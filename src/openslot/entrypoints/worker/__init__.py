@@ -1,1 +1,1 @@
-"""Takes messages from the outbox and hands them to their handlers."""
+"""The worker, which processes the messages of the outbox."""

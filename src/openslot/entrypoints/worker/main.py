@@ -1,9 +1,9 @@
-"""The worker: does what the outbox holds, one message after another, and sweeps in between.
+"""The worker: handles the messages of the outbox one by one, and does regular duties in between.
 
-At least once, never lost: a message is leased, done, and only then marked. A handler of an
-event writes mails and marks the event done in one transaction, which is undone should another
-worker have taken the message over. A mail is handed over and then marked; a worker that dies
-between the two has it sent again, with the same Message-ID.
+Every message is handled at least once: it is leased, handled, and only then marked as done. An
+event handler queues mails and marks the event in one transaction, which is rolled back if another
+worker has taken over the lease. A mail is sent first and marked afterwards; if the worker dies in
+between, it is sent again with the same Message-ID.
 """
 
 import threading
@@ -39,27 +39,27 @@ from openslot.webhooks import queries as webhook_rows
 from openslot.webhooks.events import WEBHOOK
 
 IDLE = 1.0
-"""Seconds between two looks into an empty outbox."""
+"""Seconds between two checks of an empty outbox."""
 
 LONGEST_PAUSE = 30.0
-"""Seconds between two tries while the database does not answer, at most."""
+"""Maximum seconds between two tries while the database does not answer."""
 
 SWEEP_EVERY = 60.0
-"""Seconds between two sweeps."""
+"""Seconds between two runs of the duties."""
 
 AT_ONCE = 100
-"""Rows that one transaction of a sweep changes at most."""
+"""Maximum number of rows that one transaction of a duty changes."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Undone(Exception):
-    """Why a message was not even begun."""
+    """A message that could not be handled; its text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A leased message, and what is needed to do it."""
+    """A leased message, and what is needed to handle it."""
 
     database: Database
     settings: Settings
@@ -67,21 +67,21 @@ class Job:
     now: Callable[[], datetime]
 
     def finish(self, state: State) -> None:
-        """Mark the message in a transaction of its own."""
+        """Mark the message in its own transaction."""
         self.database.run(lambda session: self.mark(session, state))
 
     def mark(self, session: Session, state: State) -> None:
-        """Mark the message in the transaction of what was done for it."""
+        """Mark the message in the transaction that did its work."""
         outbox.finish(session, self.message, state, now=self.now())
 
     def put_back(self, reason: str) -> None:
-        """Have it tried again later."""
+        """Have the message tried again later."""
         self.database.run(
             lambda session: outbox.put_back(session, self.message, reason, now=self.now())
         )
 
     def put_aside(self, reason: str) -> None:
-        """Fail it for good, at whatever attempt."""
+        """Fail the message for good, without further attempts."""
         self.database.run(
             lambda session: outbox.put_aside(session, self.message, reason, now=self.now())
         )
@@ -89,7 +89,7 @@ class Job:
 
 Handler = Callable[[Job], None]
 Duty = Callable[[Database, Settings, Callable[[], datetime]], None]
-"""What is done each SWEEP_EVERY, besides messages."""
+"""Work that is done every SWEEP_EVERY seconds."""
 
 
 def notify(job: Job) -> None:
@@ -112,14 +112,14 @@ def notify_and_offer(job: Job) -> None:
 
 
 def decided(job: Job) -> None:
-    """Do what was decided about an appointment inside an absence; repeated, nothing happens."""
+    """Carry out a decision about an appointment during an absence; idempotent."""
     decision_id = UUID(job.message.payload["decision"])
     rebooking.work_off(job.database, job.settings, decision_id, now=job.now())
     job.finish(State.DONE)
 
 
 def tell_programs(job: Job) -> None:
-    """For events that no mail is sent about; other programs may have asked for them."""
+    """Queue the webhook deliveries of an event that no mail is sent about."""
 
     def work(session: Session) -> None:
         webhooks.tell_programs(session, job)
@@ -129,15 +129,15 @@ def tell_programs(job: Job) -> None:
 
 
 def programs_told_and_offered(job: Job) -> None:
-    """Offer a time that came free though nobody expected the appointment any more."""
+    """Queue webhook deliveries, and offer the freed time to the waiting list; sends no mail."""
     tell_programs(job)
     _do(offer_free_times, job.database, job.settings, job.now)
 
 
 def deliver(job: Job) -> None:
-    """Hand a mail to the mail server; keep it for an administrator where there is none.
+    """Send a mail, or keep it for an administrator if no mail server is configured.
 
-    A mail about an event that has become stale is not sent: a newer one says what is true now.
+    A mail about an appointment that has changed since is not sent: a newer mail replaces it.
     """
     if not job.settings.smtp_host:
         job.finish(State.KEPT)
@@ -162,7 +162,7 @@ HANDLERS: Mapping[str, Handler] = {
     MAIL: deliver,
     WEBHOOK: webhooks.deliver,
 }
-"""What is done for each topic of the outbox."""
+"""Handlers by topic of the outbox."""
 
 
 def run(
@@ -170,14 +170,14 @@ def run(
 ) -> None:
     """Work until ``stop`` is set; with ``once``, until nothing is due.
 
-    Survives everything, a database that is away included: it waits, ever longer up to
-    LONGEST_PAUSE, and goes on. With ``once`` that error is raised instead.
+    After any error, also if the database is away, waits for a growing pause of at most
+    LONGEST_PAUSE seconds and goes on. With ``once``, the error is raised instead.
     """
-    pause, swept_at = IDLE, float("-inf")
+    pause, duties_done_at = IDLE, float("-inf")
     while not stop.is_set():
         try:
-            if time.monotonic() - swept_at >= SWEEP_EVERY:
-                swept_at = time.monotonic()
+            if time.monotonic() - duties_done_at >= SWEEP_EVERY:
+                duties_done_at = time.monotonic()
                 do_duties(database, settings)
             if handle_next(database, settings):
                 pause = IDLE
@@ -198,7 +198,7 @@ def run(
 def handle_next(
     database: Database, settings: Settings, *, now: Callable[[], datetime] = clock.now
 ) -> bool:
-    """Do one message that is due, or put it back with the reason; False where none is due."""
+    """Handle one message that is due, or put it back; return False if none is due."""
     message = database.run(lambda session: outbox.lease(session, now=now()))
     if message is None:
         return False
@@ -209,7 +209,7 @@ def handle_next(
 def do_duties(
     database: Database, settings: Settings, *, now: Callable[[], datetime] = clock.now
 ) -> None:
-    """Sweep once. A duty that fails holds up neither the others nor the mail."""
+    """Do all duties once. A duty that fails does not stop the others or the messages."""
     for duty in DUTIES:
         _do(duty, database, settings, now)
 
@@ -218,40 +218,42 @@ def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], da
     try:
         duty(database, settings, now)
     except Unavailable:
-        raise  # the next would only wait for the database, too
+        raise  # the next duty would wait for the database too
     except Exception as error:
         log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
 
 
 def expire_holds(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
-    """Sweep all holds that ran out, in transactions of at most AT_ONCE."""
+    """End all expired holds, in transactions of at most AT_ONCE."""
     while database.run(lambda session: expire_due(session, now=now(), limit=AT_ONCE)) == AT_ONCE:
         pass
 
 
 def offer_free_times(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
-    """End offers that ran out, and offer what is free to who waits for it."""
-    offered = waiting.expire_due(database, settings, now)
-    if offered:
-        log.info("offers.made", count=offered)
+    """End expired offers, and offer free times to the waiting list."""
+    count = waiting.expire_due(database, settings, now)
+    if count:
+        log.info("offers.made", count=count)
 
 
 def seal_audit(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
-    """Seal all that has settled; each digest into the log, which is kept somewhere else."""
+    """Seal settled audit events, and log each digest: the log is stored outside the database."""
     while seal := database.run(lambda session: seal_next(session, now=now())):
         log.info("audit.sealed", seal=seal.number, events=seal.events, digest=seal.digest)
 
 
 def purge_outbox(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
-    """Delete messages that were finished long ago, with what they say of people."""
+    """Delete old finished messages, which contain personal data."""
     before = now() - timedelta(days=settings.keep_messages_days)
     for purge in (outbox.purge, webhook_rows.purge):
         _purge(database, partial(purge, before=before))
 
 
 def purge_run_out(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
-    """Delete what has run out and can never matter again: answers kept for retries, sessions,
-    tokens, ids of assertions, and what no longer counts against anybody."""
+    """Delete expired rows that have no further use.
+
+    These are answers for retries, sessions, tokens, ids of assertions, and counted failures.
+    """
     at = now()
     unused = unused_since(settings, at)
     _purge(database, partial(idempotency.purge, before=at - idempotency.LASTS))
@@ -278,26 +280,26 @@ DUTIES: tuple[Duty, ...] = (
 
 def _handle(job: Job) -> None:
     message = job.message
-    words = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
+    fields = {"topic": message.topic, "message": str(message.id), "attempt": message.attempts}
     try:
         _handler_of(message)(job)
     except LeaseLost:
-        log.warning("outbox.overtaken", **words)
+        log.warning("outbox.overtaken", **fields)
     except Refused as error:
-        log.warning("outbox.put-aside", error=str(error), **words)
+        log.warning("outbox.put-aside", error=str(error), **fields)
         job.put_aside(str(error))
     except Exception as error:
-        # Words of our own only: those of drivers and mail servers quote what people entered.
+        # Only our own sentences: those of drivers and mail servers may quote personal data.
         reason = str(error) if isinstance(error, Unreachable | Undone) else place_of(error)
         job.put_back(reason)
-        log.warning("outbox.put-back", error=reason, **words)
+        log.warning("outbox.put-back", error=reason, **fields)
     else:
-        log.info("outbox.done", **words)
+        log.info("outbox.done", **fields)
 
 
 def _handler_of(message: OutboxMessage) -> Handler:
     if message.attempts > ATTEMPTS:
-        raise Undone("the worker died over this message again and again")
+        raise Undone("the worker died while handling this message, too often")
     if message.topic not in HANDLERS:
         raise Undone("this version has no handler for the topic")
     return HANDLERS[message.topic]

@@ -1,4 +1,4 @@
-"""What the worker does for other programs: queue what they are told, and tell them."""
+"""Queues and sends webhook deliveries."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,30 +17,30 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class Task(Protocol):
-    """A leased message, and what is needed to do it."""
+    """A leased message, and what is needed to handle it."""
 
     @property
     def database(self) -> Database:
-        """Where it stands."""
+        """The database of the message."""
 
     @property
     def settings(self) -> Settings:
-        """How this deployment runs."""
+        """The settings of this deployment."""
 
     @property
     def message(self) -> OutboxMessage:
-        """The message."""
+        """The leased message."""
 
     @property
     def now(self) -> Callable[[], datetime]:
-        """The time."""
+        """The clock."""
 
     def mark(self, session: Session, state: State) -> None:
-        """Mark the message in the transaction of what was done for it."""
+        """Mark the message in the transaction that did its work."""
 
 
 def tell_programs(session: Session, task: Task) -> None:
-    """Queue the deliveries that an event gives rise to, in the transaction that marks it."""
+    """Queue the webhook deliveries of an event, in the transaction that marks it as done."""
     message = task.message
     telling.queue(
         session, message.topic, message.payload, happened=message.created_at, now=task.now()
@@ -48,20 +48,20 @@ def tell_programs(session: Session, task: Task) -> None:
 
 
 def deliver(task: Task) -> None:
-    """Make one try of a delivery, and write down how it went together with the mark.
+    """Send a delivery once, and store the result together with the mark.
 
-    A worker that dies in between has the try made again, with the same webhook-id.
+    If the worker dies in between, the delivery is sent again with the same webhook-id.
     """
-    turn = Turn.read(task.message.payload)
+    attempt = Turn.read(task.message.payload)
     now = task.now()
-    parcel = task.database.read(lambda session: telling.parcel_for(session, turn, now=now))
+    request = task.database.read(lambda session: telling.parcel_for(session, attempt, now=now))
     answer = None
-    if parcel is not None:
-        answer = delivering.send(parcel, task.settings.webhook_networks, now=now)
-        log.info("webhook.tried", delivery=str(turn.delivery_id), status=answer.status)
+    if request is not None:
+        answer = delivering.send(request, task.settings.webhook_networks, now=now)
+        log.info("webhook.tried", delivery=str(attempt.delivery_id), status=answer.status)
 
     def work(session: Session) -> None:
-        telling.settle(session, turn, answer, now=task.now())
+        telling.settle(session, attempt, answer, now=task.now())
         task.mark(session, State.DONE)
 
     task.database.run(work)
