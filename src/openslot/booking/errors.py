@@ -56,14 +56,14 @@ class SlotTaken(Conflict):
 
 
 class PatientBusy(Conflict):
-    """There is another appointment at this time already. Choose a different time.
+    """There is already another appointment at this time. Choose a different time.
 
     Raised for appointments at any centre.
     """
 
 
 class DailyLimitReached(Conflict):
-    """There is an appointment with this practitioner on that day already. Move it, or choose
+    """There is already an appointment with this practitioner on that day. Move it, or choose
     another day."""
 
 
@@ -81,20 +81,20 @@ class ReferralRequired(Forbidden):
 
 
 class ReferralSpent(Conflict):
-    """This referral was used for another appointment, was revoked, or has run out. Ask your GP for
+    """This referral was used for another appointment, was revoked, or has expired. Ask your GP for
     a new one."""
 
 
 class HoldExpired(Expired):
-    """This time is no longer kept for you. Choose it again if it is still free."""
+    """This time is no longer held for you. Choose it again if it is still free."""
 
 
 class NoMoreExtensions(Conflict):
-    """This time cannot be kept any longer. Confirm the booking or let it go."""
+    """This time cannot be held any longer. Confirm the booking or release it."""
 
 
 class InvalidTransition(Conflict):
-    """This appointment cannot be changed so any more.
+    """This appointment can no longer be changed in this way.
 
     The status of the appointment does not allow the action.
     """
@@ -125,7 +125,7 @@ class TooEarly(Conflict):
 
 
 class PriorityNotAllowed(Invalid):
-    """Those who give the care say what is urgent. Leave the priority out."""
+    """Only the care team sets the priority. Leave it out."""
 
 
 class BlocksElsewhere(Forbidden):

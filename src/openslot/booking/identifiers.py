@@ -10,7 +10,7 @@ LONGEST = 300
 
 
 class IdentifierTaken(Conflict):
-    """Another appointment has this identifier already."""
+    """Another appointment already has this identifier."""
 
 
 def name(session: Session, appointment: Appointment, external_id: str) -> None:

@@ -76,21 +76,21 @@ class Unauthenticated(DomainError):
 
 
 class Forbidden(DomainError):
-    """Your account may not do this.
+    """Your account does not have permission to do this.
 
     The account is known, and lacks the right.
     """
 
 
 class NotFound(DomainError):
-    """There is nothing here under this address.
+    """Page not found.
 
     The reader does not learn whether it exists.
     """
 
 
 class Conflict(DomainError):
-    """Somebody changed this a moment ago. Load the page again and repeat your change.
+    """Someone else changed this a moment ago. Reload the page and repeat your change.
 
     The state that the change was made from is no longer the present one.
     """
@@ -126,7 +126,7 @@ class AlreadyThere(Conflict):
 
 
 class Expired(DomainError):
-    """This link or request has run out. Ask for a new one.
+    """This link or request has expired. Ask for a new one.
 
     It was there for a time that is over.
     """

@@ -36,7 +36,7 @@ class BadHolidayRegion(Invalid):
 
 
 class HasAppointments(Conflict):
-    """Appointments to come stand against it: {count}. Move or cancel them first."""
+    """Upcoming appointments: {count}. Move or cancel them first."""
 
 
 class TooManyDependents(Conflict):
@@ -44,7 +44,7 @@ class TooManyDependents(Conflict):
 
 
 class DependentKnown(Conflict):
-    """You care for somebody of this name and date of birth already."""
+    """You already care for a person with this name and date of birth."""
 
 
 class RecordNotEmpty(Conflict):

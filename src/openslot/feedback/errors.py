@@ -8,4 +8,4 @@ class BadStars(Invalid):
 
 
 class TooManyFavourites(Conflict):
-    """You can keep up to {most} favourites. Take one out first."""
+    """You can have up to {most} favourites. Remove one first."""

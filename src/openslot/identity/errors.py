@@ -4,7 +4,7 @@ from openslot.core.errors import Busy, Conflict, Expired, Invalid, Unauthenticat
 
 
 class WrongCredentials(Unauthenticated):
-    """This e-mail and password do not belong together. Check both and try again.
+    """Wrong e-mail address or password. Check both and try again.
 
     Raised alike for an unknown e-mail address, a wrong password and a deactivated account.
     """
@@ -39,7 +39,7 @@ class EmailTaken(Conflict):
 
 
 class LinkExpired(Expired):
-    """This link was used or has run out. Ask for a new one.
+    """This link has been used or has expired. Ask for a new one.
 
     Raised also for a link that was never ours.
     """

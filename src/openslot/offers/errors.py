@@ -11,11 +11,11 @@ class OfferExpired(Expired):
 
 
 class AlreadyWaiting(Conflict):
-    """There is an entry on the waiting list for this already."""
+    """There is already an entry on the waiting list for this."""
 
 
 class TooManyEntries(Conflict):
-    """You can wait for up to {most} things at a time. Leave one of them first."""
+    """You can have up to {most} waiting list entries. Remove one first."""
 
 
 class NotWaiting(Conflict):
@@ -38,7 +38,7 @@ class NobodyOffersThis(Invalid):
 
 
 class DecisionsOutOfDate(Conflict):
-    """Other appointments lie in this time by now. Look at them again.
+    """The appointments in this time have changed. Review them again.
 
     The appointments inside the absence are not the ones that were decided about.
     """
@@ -53,4 +53,4 @@ class HasArrived(Conflict):
 
 
 class OutsideAbsence(Conflict):
-    """This appointment no longer lies in the time that is blocked."""
+    """This appointment is no longer in the blocked time."""

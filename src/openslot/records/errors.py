@@ -11,18 +11,18 @@ class NotYourEntry(Forbidden):
 
 
 class AlreadyCorrected(Conflict):
-    """You have corrected this already. Correct the newer entry instead."""
+    """You have already corrected this. Correct the newer entry instead."""
 
 
 class AlreadyOpen(Conflict):
-    """You can read this history already.
+    """You can already read this health record.
 
     Emergency access is refused to an account that has access without it.
     """
 
 
 class PatientKnown(Conflict):
-    """Somebody of this name and date of birth is registered already.
+    """A person with this name and date of birth is already registered.
 
     ``alike`` are the matches that the caller may find. Not raised once the caller says that this is
     a different person.

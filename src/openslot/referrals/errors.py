@@ -12,11 +12,11 @@ class NoAddressee(Invalid):
 
 
 class AddresseeUnavailable(Conflict):
-    """Nobody to whom this referral is addressed sees patients here now. Choose another."""
+    """No practitioner for this referral sees patients here now. Choose another."""
 
 
 class WrongState(Conflict):
-    """This referral stands differently now, so that this can no longer be done."""
+    """The status of this referral has changed, so this can no longer be done."""
 
 
 class AlreadyAnswered(Conflict):

@@ -12,7 +12,7 @@ class OwnService(Conflict):
 
 
 class WrongState(Conflict):
-    """This request has been answered or changed meanwhile. See how it stands now."""
+    """This request has been answered or changed in the meantime. Check its status."""
 
     code = "request-wrong-state"
 
@@ -30,4 +30,4 @@ class NothingToChange(Conflict):
 
 
 class HasOpenRequests(Conflict):
-    """Open requests stand against it: {count}. Answer or cancel them first."""
+    """Open requests: {count}. Answer or cancel them first."""
