@@ -105,6 +105,21 @@ def test_a_mail_survives_the_outbox_unchanged(sqlite_database: Database) -> None
     assert MailMessage.unpack(row(sqlite_database, queue(sqlite_database, mail)).payload) == mail
 
 
+def test_a_mail_that_an_earlier_version_queued_is_understood() -> None:
+    queued = {
+        "to": "ann@example.org",
+        "name": "Ann Example",
+        "subject": "Hello",
+        "text": "Text",
+        "html": "<p>HTML</p>",
+        "key": "key-1",
+        "calendar": None,
+        "method": None,
+        "about": {"topic": "offer.made", "offer": "01930000-0000-7000-8000-000000000001"},
+    }
+    assert MailMessage.unpack(queued) == a_mail()
+
+
 # Headers cannot be injected
 
 BREAKS = ["\r\n", "\n", "\r", "\x00", "\x0b", "\x85", "\u2028"]

@@ -34,7 +34,7 @@ ANSWERS = frozenset(
         RequestTopic.COMPLETED,
     }
 )
-"""What the department asked does, and the department that requested it is notified of."""
+"""What the department asked does; the one that made the request is notified of it."""
 
 
 class Side(StrEnum):
@@ -81,7 +81,7 @@ def patient(event: PatientEvent, settings: Settings) -> list[Recipient]:
 
 
 def practice(event: AppointmentEvent, settings: Settings) -> list[Recipient]:
-    """Return the practitioner, or the department of the service without whoever acted."""
+    """Return the practitioner, or the department of the service except the person who acted."""
     appointment = event.appointment
     if appointment.practitioner:
         return _only(
@@ -120,11 +120,11 @@ def gp(event: ReferralEvent, settings: Settings) -> list[Recipient]:
 
 
 def other_department(event: RequestEvent, settings: Settings) -> list[Recipient]:
-    """Return the department that did not act; if neither did, the one that waits for it, or
+    """Return the department that did not act; if neither did, the one whose turn it is now, and
     both of a cancellation.
 
-    The department asked is left out where mail about the appointment reaches it, which has the
-    calendar entry. Requests go to the address of the service, answers to the department.
+    The department asked is left out if it gets mail about the appointment, which has the calendar
+    entry. It is written to at the address of the service, the other one at its own.
     """
     session, request = event.session, event.request
     asking, asked = request.asking, request.department
@@ -147,17 +147,17 @@ def other_department(event: RequestEvent, settings: Settings) -> list[Recipient]
 
 
 def rebooked(event: OfferEvent, settings: Settings) -> list[Recipient]:
-    """Return whose appointment cannot take place and is offered a new time."""
+    """Return the patient who is offered a new time because the old one cannot take place."""
     return _offered_to(event, settings) if event.is_rebooking else []
 
 
 def waiting(event: OfferEvent, settings: Settings) -> list[Recipient]:
-    """Return who is on the waiting list and is offered a time."""
+    """Return the patient or department on the waiting list that is offered a time."""
     return [] if event.is_rebooking else _offered_to(event, settings)
 
 
 def administrators(event: EmergencyEvent, settings: Settings) -> list[Recipient]:
-    """Return who runs the centres where the practitioner works."""
+    """Return the administrators of the centres where the practitioner works."""
     found = queries.administrators(event.session, event.access.practitioner_id)
     return [_account(account, settings) for account in found]
 
