@@ -21,7 +21,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     sign_in(page, server.url, surgery)
     page.goto(f"{server.url}/departments")
     look(page)
-    page.get_by_role("link", name="Ask for Radiology appointment").click()
+    page.get_by_role("link", name="Request for Radiology appointment").click()
     page.get_by_label("What needs doing?").fill("CT head")
     page.locator(".os-days .os-slot:visible").nth(1).click()
     expect(page.get_by_label("What needs doing?")).to_have_value("CT head")

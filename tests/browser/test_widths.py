@@ -117,7 +117,7 @@ def test_the_table_of_requests_fits_every_window(
     name_at_length(live_server.database, world)
     sign_in(page, live_server.url, world.emails["staff-owner"])
     page.goto(f"{live_server.url}/departments")
-    page.get_by_role("link", name=f"Ask for {SERVICE}").click()
+    page.get_by_role("link", name=f"Request for {SERVICE}").click()
     page.get_by_label("What needs doing?").fill("Physiotherapy after an operation of the hip")
     page.locator(".os-days .os-slot:visible").nth(1).click()
     page.get_by_label("What needs doing?").press("Enter")
