@@ -163,7 +163,7 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
 def _centre_id(form: NewPractitionerForm) -> int | None:
     if form.centre_id.data in form.centre_id.choices:
         return int(form.centre_id.data)
-    form.refuse(_("Choose a centre."), "centre_id")
+    form.refuse(_("Choose the centre."), "centre_id")
     return None
 
 

@@ -56,7 +56,7 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
     details, weekly = checked(form, ScheduleDetails), hours.parse()
     chosen = form.centre_id.data
     if chosen not in form.centre_id.choices:
-        form.refuse(_("Choose a centre."), "centre_id")
+        form.refuse(_("Choose the centre."), "centre_id")
         return NOT_UNDERSTOOD
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
