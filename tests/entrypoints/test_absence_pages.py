@@ -120,7 +120,7 @@ def test_an_appointment_that_was_booked_meanwhile_is_asked_about_too(
     network.run(lambda session: book_for(session, world, "owner", now=now, days=4))
     page = client.send(PAGE, **{**fields, f"appointment-{world.appointments['owner']}": "cancel"})
     assert page.status_code == 409
-    assert "Other appointments lie in this time by now" in page.text
+    assert "The appointments in this time have changed" in page.text
     assert "2 appointments fall" in page.text
     assert f'name="appointment-{world.appointments["owner"]}" value="cancel" checked' in page.text
 

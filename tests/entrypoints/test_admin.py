@@ -87,7 +87,7 @@ def test_a_centre_with_appointments_to_come_is_not_taken_out(
     client, path = client_for("network-admin"), f"/admin/centres/{world.centres['own']}/active"
     answer = client.send(path, active="no")
     assert answer.status_code == 409
-    assert "Appointments to come stand against it: 2" in answer.text
+    assert "Upcoming appointments: 2" in answer.text
 
 
 def test_a_department_is_added_taken_out_and_taken_back(

@@ -48,7 +48,7 @@ def test_a_dry_run_tells_what_lies_inside_and_enters_nothing(
 
 def test_every_appointment_inside_is_decided(world: World, away_from: Program) -> None:
     refused = away_from.send("POST", PATH, away())
-    assert (refused.status_code, refused.json["code"]) == (409, "other-appointments")
+    assert (refused.status_code, refused.json["code"]) == (409, "decisions-out-of-date")
     keep = {"appointment": str(world.appointments["owner"]), "choice": "keep"}
     made = away_from.send("POST", PATH, away(decisions=[keep]))
     assert made.status_code == 201, made.text

@@ -249,7 +249,7 @@ def test_services_with_open_requests_are_not_taken_out(client_for: ClientFor, wo
     page = f"/admin/services/{world.services['owner']}/active"
     answer = client_for("staff-owner").send(page, active="no")
     assert answer.status_code == 409
-    assert "Open requests stand against it: 1." in answer.text
+    assert "Open requests: 1." in answer.text
 
 
 # Departments and favourites
