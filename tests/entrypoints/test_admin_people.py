@@ -150,7 +150,7 @@ def test_with_a_mail_server_the_link_is_not_shown(
         ({"role": "staff", "name": "A", "email": "x"}, 422, "Enter an e-mail address"),
         ({"role": "patient", "name": "A", "email": "a@example.org"}, 422, "sign up themselves"),
         ({"role": "practitioner", "email": "a@example.org"}, 422, "Choose the practitioner"),
-        ({"role": "network-admin", "email": "a@example.org"}, 422, "Enter a name"),
+        ({"role": "network-admin", "email": "a@example.org"}, 422, "Enter the person&#39;s name."),
         (
             {"role": "network-admin", "name": "A", "email": "staff-owner@example.com"},
             409,

@@ -132,7 +132,7 @@ def test_the_version_is_told(run: Run) -> None:
     [
         ("OPENSLOT_SMTP_PORT", "many", "OPENSLOT_SMTP_PORT: Input should be a valid integer"),
         ("OPENSLOT_HOLD_MINUTES", "0", "OPENSLOT_HOLD_MINUTES: Input should be greater than"),
-        ("OPENSLOT_TIME_ZONE", "Mars", "OPENSLOT_TIME_ZONE: 'Mars' is no time zone"),
+        ("OPENSLOT_TIME_ZONE", "Mars", "OPENSLOT_TIME_ZONE: 'Mars' is not an IANA time zone"),
         ("OPENSLOT_LOG_LEVEL", "loud", "OPENSLOT_LOG_LEVEL: Input should be 'debug'"),
     ],
 )
@@ -490,7 +490,7 @@ def test_demo_leaves_other_data_alone(run: Run, database: Database) -> None:
     for words in (["demo", "--no-serve"], ["demo", "--no-serve", "--fresh"]):
         result = run(*words)
         assert result.exit_code == 1
-        assert "is left alone" in result.stderr
+        assert "Nothing was changed" in result.stderr
     assert len(accounts(database)) == 19
 
 
@@ -551,7 +551,7 @@ def test_of_two_servers_that_start_at_once_one_has_the_port(
 def test_an_unknown_host_is_a_sentence(run: Run) -> None:
     result = run("serve", "--host", "no.such.host.invalid")
     assert result.exit_code == 1
-    assert "Choose another with --host." in result.stderr
+    assert "Choose another one with --host." in result.stderr
 
 
 @pytest.mark.parametrize(
