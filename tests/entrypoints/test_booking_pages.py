@@ -185,7 +185,9 @@ def test_appointments_name_their_zone_where_the_reader_has_another(
 def test_the_page_has_the_words_for_a_hold_that_runs_out(carer: Client, world: World) -> None:
     page, _form = held(carer, world.schedules["teammate"])
     shown = carer.get(page).text
-    assert re.search(r"<p data-when-over hidden>We are no longer holding this time for you\.", shown)
+    assert re.search(
+        r"<p data-when-over hidden>We are no longer holding this time for you\.", shown
+    )
     assert "<p data-while-kept>Held for you until" in shown
 
 

@@ -398,7 +398,7 @@ def test_staff_without_a_department_make_theirs_from_a_template(
     ned.send("/login", email="ned@example.org", password="orchard lantern velvet seven")
     assert ned.get("/requests").location == "/admin/department"
     nothing = ned.send("/admin/department/new", page="/admin/department", template="")
-    assert (nothing.status_code, "Choose a kind of department." in nothing.text) == (422, True)
+    assert (nothing.status_code, "Choose a type of department." in nothing.text) == (422, True)
     taken = ned.send("/admin/department/new", page="/admin/department", template="radiology")
     assert (taken.status_code, "This name is taken" in taken.text) == (409, True)
     made = ned.send("/admin/department/new", page="/admin/department", template="podiatry")

@@ -1,1 +1,1 @@
-"""Holds and appointments: one rule that nothing bypasses."""
+"""Appointments and holds: one set of rules for every entry point."""

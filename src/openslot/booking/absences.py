@@ -1,4 +1,4 @@
-"""Leave, and time kept free for emergencies."""
+"""Absences of practitioners: leave, and time kept free for emergencies."""
 
 from datetime import datetime
 from uuid import UUID
@@ -24,7 +24,7 @@ from openslot.schedules.rules import check_period
 
 
 class AbsenceDetails(Details):
-    """An absence as somebody enters it."""
+    """An absence, as entered."""
 
     kind: AbsenceKind
     starts_at: datetime
@@ -35,7 +35,7 @@ class AbsenceDetails(Details):
 def hit_by(
     session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
 ) -> list[Appointment]:
-    """The live appointments inside an absence that is not entered yet."""
+    """Return the live appointments in the period of an absence that is not entered yet."""
     may_block(session, actor, practitioner_id)
     check_period(details.starts_at, details.ends_at)
     return queries.appointments(
@@ -54,10 +54,10 @@ def enter_absence(
     *,
     now: datetime,
 ) -> Absence:
-    """Keep a practitioner's time from being booked, at every centre.
+    """Block a practitioner's time at every centre.
 
-    Appointments inside stay until somebody decides about them (offers/rebooking.py); times inside
-    that were offered to patients are offered no longer.
+    Appointments in it stay until they are moved or cancelled (offers/rebooking.py); offered holds
+    in it are released.
     """
     may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
@@ -72,7 +72,7 @@ def enter_absence(
     session.add(absence)
     session.flush()
     diaries.change(session, cover=[(practitioner.diary_id, span)])
-    # After the pages: an offer made meanwhile is seen here, or finds its page written.
+    # After the pages: a concurrent offer is either found here or fails on its page.
     release_holds(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
     _record(session, actor, absence, "entered", now)
     return absence
@@ -81,7 +81,7 @@ def enter_absence(
 def end_absence(
     session: Session, actor: Actor, practitioner_id: int, absence_id: UUID, *, now: datetime
 ) -> None:
-    """Take an absence back; appointments inside and other absences keep their time."""
+    """Delete an absence; appointments in it and other absences keep their time."""
     may_block(session, actor, practitioner_id)
     practitioner = directory.practitioner(session, practitioner_id, inactive=True)
     absence = session.get(Absence, absence_id)
@@ -94,18 +94,18 @@ def end_absence(
 
 
 def may_block(session: Session, actor: Actor, practitioner_id: int) -> None:
-    """Practitioners block their own time, and those who run every centre where they work.
+    """Check that the actor can block a practitioner's time, which applies at every centre.
 
-    An absence holds at every centre: BlocksElsewhere for who runs one of several, Forbidden for
-    others.
+    The practitioner and administrators of all their centres can. Raises BlocksElsewhere for the
+    administrator of one of several centres, and Forbidden for others.
     """
     if _editor(session, actor, practitioner_id) is Editor.ONE_CENTRE:
         raise BlocksElsewhere
 
 
 def may_see_absences(session: Session, actor: Actor, practitioner_id: int) -> None:
-    """Who runs any centre of theirs sees when a practitioner is away, and decides about the
-    appointments there; Forbidden for others."""
+    """Raise Forbidden unless the actor is the practitioner or runs one of their centres, and so
+    can see their absences and decide on the appointments in them."""
     _editor(session, actor, practitioner_id)
 
 
@@ -114,10 +114,10 @@ def _editor(session: Session, actor: Actor, practitioner_id: int) -> Editor:
     return editor_of_practitioner(actor, practitioner_id, centre_ids)
 
 
-def _record(session: Session, actor: Actor, absence: Absence, act: str, now: datetime) -> None:
+def _record(session: Session, actor: Actor, absence: Absence, action: str, now: datetime) -> None:
     audit.record(
         session,
-        f"absence.{act}",
+        f"absence.{action}",
         f"absence:{absence.id}",
         by=actor.origin,
         now=now,

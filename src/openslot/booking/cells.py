@@ -1,8 +1,8 @@
-"""The whole day as programs see it: free starts, and what takes the others.
+"""The slot grid for programs: free slots, and the use of the others.
 
-A cell is one slot of a schedule's grid. Free cells are exactly the starts that slots.py finds; of
-the others in opening hours it is said whether an appointment, a hold or an absence takes them. An
-appointment takes the cells that it covers, and one of its own where it does not lie on the grid.
+A cell is one slot of a schedule's grid. Free cells are exactly the starts that slots.py finds; each
+other cell in opening hours is used by an appointment, a hold or an absence. An appointment uses the
+cells that it covers, or one cell of its own if it does not fit the grid.
 """
 
 import heapq
@@ -33,7 +33,7 @@ from openslot.schedules.rules import Place, bookable_span, open_ticks
 
 
 class Use(StrEnum):
-    """What is with a cell; the words are FHIR's."""
+    """The use of a cell, in the codes of FHIR."""
 
     FREE = "free"
     TENTATIVE = "busy-tentative"
@@ -42,7 +42,7 @@ class Use(StrEnum):
 
 
 class Cell(NamedTuple):
-    """A start and a length; cells are in order of start, then schedule."""
+    """A slot of a schedule's grid; cells sort by start, then schedule."""
 
     tick: int
     schedule_id: int
@@ -51,13 +51,13 @@ class Cell(NamedTuple):
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """What tells cells apart."""
+        """Return the identity of the cell: start, schedule and length."""
         return self[:3]
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The cells of some schedules in a window: masks by length, schedule and use, and the cells
+    """The cells of some schedules in a window: masks by schedule, length and use, and the cells
     of appointments."""
 
     window: Window
@@ -65,44 +65,44 @@ class Board:
     appointments: list[Cell] = field(default_factory=list)
 
     def within(self, spans: Iterable[Span]) -> "Board":
-        """The cells that start in one of ``spans``."""
+        """Return the cells that start in one of ``spans``."""
         inside = mask_of(spans, self.window)
         return Board(
             self.window,
             {key: mask & inside for key, mask in self.masks.items()},
             [
-                one
-                for one in self.appointments
-                if inside >> max(0, one.tick - self.window.start) & 1
+                cell
+                for cell in self.appointments
+                if inside >> max(0, cell.tick - self.window.start) & 1
             ],
         )
 
     def only(self, keys: Collection[tuple[int, int, int]]) -> "Board":
-        """The cells among ``keys``."""
-        wanted: dict[tuple[int, int], int] = {}
+        """Return the cells among ``keys``."""
+        masks: dict[tuple[int, int], int] = {}
         for tick, schedule_id, minutes in keys:
             if self.window.start <= tick < self.window.end:
                 mask = 1 << (tick - self.window.start)
-                wanted[schedule_id, minutes] = wanted.get((schedule_id, minutes), 0) | mask
+                masks[schedule_id, minutes] = masks.get((schedule_id, minutes), 0) | mask
         return Board(
             self.window,
-            {key: mask & wanted.get(key[:2], 0) for key, mask in self.masks.items()},
-            [one for one in self.appointments if one.key in keys],
+            {key: mask & masks.get(key[:2], 0) for key, mask in self.masks.items()},
+            [cell for cell in self.appointments if cell.key in keys],
         )
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of cells."""
         return len(self.appointments) + sum(mask.bit_count() for mask in self.masks.values())
 
     def page(self, limit: int, after: tuple[int, int, int] | None = None) -> list[Cell]:
-        """The first cells in order, or those behind ``after``."""
+        """Return the first ``limit`` cells in order, after the key ``after``."""
         past = ones(after[0] - self.window.start) if after else 0
-        rows = heapq.merge(
+        cells = heapq.merge(
             *(self._cells(key, mask & ~past) for key, mask in self.masks.items()),
             iter(sorted(self.appointments)),
         )
-        wanted = (one for one in rows if after is None or one.key > after)
-        return list(islice(wanted, limit))
+        following = (cell for cell in cells if after is None or cell.key > after)
+        return list(islice(following, limit))
 
     def _cells(self, key: tuple[int, int, Use], mask: int) -> Iterator[Cell]:
         schedule_id, minutes, use = key
@@ -117,7 +117,7 @@ def free_board(
     now: datetime,
     whom: ForWhom | None = None,
 ) -> Board:
-    """Only the free cells, for a patient those that are free for them; two statements."""
+    """Return the free cells, free for the patient ``whom`` if given, in two statements."""
     masks = free_starts(session, places, window, now=now, whom=whom)
     return Board(
         window, {(key, places[key].slot_minutes, Use.FREE): mask for key, mask in masks.items()}
@@ -132,24 +132,25 @@ def full_board(
     now: datetime,
     uses: frozenset[Use] = frozenset(Use),
 ) -> Board:
-    """The cells with one of ``uses``; two statements."""
+    """Return the cells with one of ``uses``, in two statements."""
     diary_ids = sorted({diary for place in places.values() for diary in _diaries(place)})
     taken = diaries.taken(session, diary_ids, window)
-    found = occupied(session, window, diary_ids, now=now)
-    by_diary = _masks_by_diary(found, window)
+    occupied_spans = occupied(session, window, diary_ids, now=now)
+    by_diary = _masks_by_diary(occupied_spans, window)
     board = Board(window)
-    own = _appointments(found, places, window)
+    appointments = _appointments(occupied_spans, places, window)
     for place in places.values():
-        _lay(board, place, taken, by_diary, own.get(place.schedule_id, {}), now, uses)
+        own = appointments.get(place.schedule_id, {})
+        _add_cells(board, place, taken, by_diary, own, now, uses)
     board.appointments.extend(
-        one for cells in own.values() for one in cells.values() if one.use in uses
+        cell for cells in appointments.values() for cell in cells.values() if cell.use in uses
     )
     return board
 
 
 def appointment_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple[int, int]]:
-    """(start, minutes) of the cells of an appointment: those of the grid that it covers from its
-    start on, or the appointment as a whole where it is no multiple of them."""
+    """Yield (start tick, minutes) of an appointment's cells: one per slot from its start on, or
+    one for all of it if its length is not a multiple of the slot."""
     if (ends - starts) % slot_ticks:
         yield starts, (ends - starts) * 5
         return
@@ -158,7 +159,7 @@ def appointment_cells(starts: int, ends: int, slot_ticks: int) -> Iterator[tuple
 
 
 class _Taken(NamedTuple):
-    """What takes the time of one diary."""
+    """The taken time of one diary by its cause, as masks."""
 
     expired: int = 0
     held: int = 0
@@ -170,43 +171,44 @@ def _diaries(place: Place) -> tuple[int, ...]:
     return (*place.claimed_ids, place.closures_id)
 
 
-def _masks_by_diary(found: Iterable[Occupied], window: Window) -> dict[int, _Taken]:
+def _masks_by_diary(occupied_spans: Iterable[Occupied], window: Window) -> dict[int, _Taken]:
     masks: dict[int, _Taken] = {}
-    for one in found:
-        mask = mask_of([one.span], window)
-        name = (
+    for occupant in occupied_spans:
+        mask = mask_of([occupant.span], window)
+        cause = (
             "absent"
-            if one.status is None
+            if occupant.status is None
             else "expired"
-            if one.expired
+            if occupant.expired
             else "held"
-            if one.status is Status.HELD
+            if occupant.status is Status.HELD
             else "booked"
         )
-        for diary_id in one.diary_ids:
-            known = masks.get(diary_id, _Taken())
-            masks[diary_id] = known._replace(**{name: getattr(known, name) | mask})
+        for diary_id in occupant.diary_ids:
+            taken = masks.get(diary_id, _Taken())
+            masks[diary_id] = taken._replace(**{cause: getattr(taken, cause) | mask})
     return masks
 
 
 def _appointments(
-    found: Iterable[Occupied], places: Mapping[int, Place], window: Window
+    occupied_spans: Iterable[Occupied], places: Mapping[int, Place], window: Window
 ) -> dict[int, dict[tuple[int, int], Cell]]:
-    """The cells that the schedules' own appointments take."""
+    """Return the cells of each schedule's own appointments by (start tick, minutes)."""
     cells: dict[int, dict[tuple[int, int], Cell]] = {}
-    for one in found:
-        place = places.get(one.schedule_id or 0)
-        if place is None or one.expired:
+    for occupant in occupied_spans:
+        place = places.get(occupant.schedule_id or 0)
+        if place is None or occupant.expired:
             continue
-        use = Use.TENTATIVE if one.status is Status.HELD else Use.BUSY
-        for tick, minutes in appointment_cells(one.span.start, one.span.end, place.slot_ticks):
+        use = Use.TENTATIVE if occupant.status is Status.HELD else Use.BUSY
+        span = occupant.span
+        for tick, minutes in appointment_cells(span.start, span.end, place.slot_ticks):
             if window.start <= tick < window.end:
                 cell = Cell(tick, place.schedule_id, minutes, use)
                 cells.setdefault(place.schedule_id, {})[tick, minutes] = cell
     return cells
 
 
-def _lay(
+def _add_cells(
     board: Board,
     place: Place,
     taken: Mapping[int, int],
@@ -215,14 +217,14 @@ def _lay(
     now: datetime,
     uses: frozenset[Use],
 ) -> None:
-    """Put the cells of a place on the board, but for those of its own appointments."""
+    """Add the cells of a schedule to the board, except those of its own appointments."""
     window, length = board.window, place.slot_ticks
-    known = [by_diary.get(diary, _Taken()) for diary in _diaries(place)]
     absent, held, busy = 0, 0, 0
-    for diary_id, one in zip(_diaries(place), known, strict=True):
-        absent, held = absent | one.absent, held | one.held
-        kept = one.absent | one.held | one.booked
-        busy |= taken.get(diary_id, 0) & ~(one.expired & ~kept)
+    for diary_id in _diaries(place):
+        causes = by_diary.get(diary_id, _Taken())
+        absent, held = absent | causes.absent, held | causes.held
+        live = causes.absent | causes.held | causes.booked
+        busy |= taken.get(diary_id, 0) & ~(causes.expired & ~live)
     booked = mask_of([Span(tick, tick + minutes // 5) for tick, minutes in own], window)
     opened = open_ticks(place, window)
     starts = grid(place.slot_minutes, place.zone, window)
@@ -241,7 +243,7 @@ def _lay(
 
 
 def _touching(mask: int, length: int) -> int:
-    """The starts of which any of ``length`` ticks is in ``mask``."""
+    """Return the starts of periods of ``length`` ticks that overlap ``mask``."""
     touched = 0
     for step in range(length):
         touched |= mask >> step

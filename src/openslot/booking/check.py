@@ -1,4 +1,4 @@
-"""Proof that the diaries are right: every page rebuilt from what claims it, and compared."""
+"""Check of the diaries: every page is rebuilt from its claims and compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from openslot.schedules.diaries import PageKey
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Ticks of a diary that are taken by nothing, by two appointments, or not at all."""
+    """Ticks of a diary that are taken without a claim, claimed twice, or claimed and not taken."""
 
     kind: str
     diary_id: int
@@ -26,7 +26,7 @@ class Fault:
 
     @property
     def is_overlap(self) -> bool:
-        """Whether no repair of pages can help."""
+        """Return whether two appointments overlap, which a repair of pages cannot solve."""
         return self.kind == TAKEN_TWICE
 
     def __str__(self) -> str:
@@ -40,31 +40,30 @@ TAKEN_TWICE = "is booked twice"
 
 
 def faults(database: Database) -> list[Fault]:
-    """What is wrong; empty when every page holds exactly its appointments, holds and absences.
+    """Return all faults; none if every page has exactly its appointments, holds and absences.
 
-    All is read from one snapshot: what is booked meanwhile is no fault.
+    Everything is read from one snapshot, so that a booking meanwhile is not a fault.
     """
     return database.read(_faults, snapshot=True)
 
 
 def _faults(session: Session) -> list[Fault]:
-    expected, found = _expected(session), diaries.all_pages(session)
-    result = [_twice(one, other) for one, other in _doubles(queries.every_claim(session))]
-    for key in sorted(expected.keys() | found.keys()):
-        wanted, actual = expected.get(key, 0), found.get(key, 0)
-        result += _page_faults(TAKEN_BY_NOTHING, key, actual & ~wanted)
-        result += _page_faults(NOT_TAKEN, key, wanted & ~actual)
+    expected_pages, actual_pages = _expected(session), diaries.all_pages(session)
+    result = _overlaps(queries.every_claim(session))
+    for key in sorted(expected_pages.keys() | actual_pages.keys()):
+        expected, actual = expected_pages.get(key, 0), actual_pages.get(key, 0)
+        result += _page_faults(TAKEN_BY_NOTHING, key, actual & ~expected)
+        result += _page_faults(NOT_TAKEN, key, expected & ~actual)
     return result
 
 
 def repair(database: Database, found: Iterable[Fault]) -> int:
-    """Write every page that has one of the faults as it should be, and say how many there were.
+    """Rewrite every page with one of the faults, and return the number of pages.
 
-    Each page is read and written in a transaction of its own, by the rule that booking keeps
-    too, so that a system may serve meanwhile. Two appointments at one time are for people to part:
-    they are reported, never repaired.
+    Each page is read and written in its own transaction, by the same rule as a booking, so that
+    the system can run meanwhile. Overlapping appointments are not repaired: people must move one.
     """
-    wrong = {(one.diary_id, one.span.start // DAY) for one in found if one.kind != TAKEN_TWICE}
+    wrong = {(fault.diary_id, fault.span.start // DAY) for fault in found if not fault.is_overlap}
     for diary_id, day in sorted(wrong):
         whole_day = Span(day * DAY, (day + 1) * DAY)
         database.run(partial(settle, diary_id=diary_id, span=whole_day))
@@ -80,15 +79,10 @@ def _page_faults(kind: str, key: PageKey, mask: int) -> list[Fault]:
     return [Fault(kind, diary_id, span) for span in spans_of(mask, Window(day, 1))]
 
 
-def _doubles(claims: list[diaries.Claim]) -> list[tuple[diaries.Claim, diaries.Claim]]:
-    """Neighbours in one diary that overlap."""
-    ordered = sorted(claims)
+def _overlaps(claims: list[diaries.Claim]) -> list[Fault]:
+    """Return a fault for each two neighbouring claims of one diary that overlap."""
     return [
-        (one, other)
-        for one, other in pairwise(ordered)
-        if one[0] == other[0] and other[1].start < one[1].end
+        Fault(TAKEN_TWICE, diary_id, Span(later.start, min(earlier.end, later.end)))
+        for (diary_id, earlier), (later_id, later) in pairwise(sorted(claims))
+        if diary_id == later_id and later.start < earlier.end
     ]
-
-
-def _twice(one: diaries.Claim, other: diaries.Claim) -> Fault:
-    return Fault(TAKEN_TWICE, one[0], Span(other[1].start, min(one[1].end, other[1].end)))

@@ -1,7 +1,6 @@
-"""The time that appointments take: claimed and given back in every diary they touch.
+"""The time of appointments: claimed and released in the diary of each schedule, room and patient.
 
-Holds that ran out are swept away where they stand in the way, so that nothing waits for a
-worker.
+An expired hold in the way is removed at once, so that a booking does not wait for the worker.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from openslot.schedules.rules import Place
 
 
 class Claimed(TypedDict):
-    """The diaries that an appointment claims its time in, as it keeps them."""
+    """The diaries that an appointment claims its time in, by the names of its columns."""
 
     diary_id: int
     room_diary_id: int | None
@@ -32,7 +31,7 @@ class Claimed(TypedDict):
 
 
 def claimed(place: Place, patient: Patient | None) -> Claimed:
-    """The diaries that an appointment of the patient there claims its time in."""
+    """Return the diaries that an appointment of the patient at this place claims its time in."""
     return {
         "diary_id": place.diary_id,
         "room_diary_id": place.room_id,
@@ -41,8 +40,8 @@ def claimed(place: Place, patient: Patient | None) -> Claimed:
 
 
 def claims_in(diaries: Claimed, span: Span) -> list[Claim]:
-    """``span`` in each of the diaries."""
-    return [(one, span) for one in diaries.values() if isinstance(one, int)]
+    """Return a claim of ``span`` in each of the diaries."""
+    return [(diary_id, span) for diary_id in diaries.values() if isinstance(diary_id, int)]
 
 
 def take(
@@ -55,16 +54,17 @@ def take(
 ) -> None:
     """Claim ``span`` in every diary of the place and the patient.
 
-    ``instead`` are appointments whose time is given back: holds lapse, an appointment that moves
-    stays. Holds of others that ran out are swept away where they stand in the way.
+    The time of the appointments ``instead`` is released: holds expire, an appointment that moves
+    stays. Expired holds of other patients in the way are removed. Raises SlotTaken, PatientBusy,
+    Absent or CentreClosed.
     """
-    wanted = claims_in(claimed(place, patient), span)
+    claim = claims_in(claimed(place, patient), span)
     release = queries.claims_of(session, instead)
-    _mark_expired([one for one in instead if one.status == Status.HELD], now)
+    _mark_expired([hold for hold in instead if hold.status == Status.HELD], now)
     avoid = [(place.closures_id, span)]
     while True:
         try:
-            _change(session, release, claim=wanted, avoid=avoid)
+            _change(session, release, claim=claim, avoid=avoid)
             break
         except DiaryTaken as refused:
             expired = queries.expired_holds(session, refused.diary_ids, span, now=now)
@@ -72,24 +72,24 @@ def take(
                 raise _refusal(session, place, span, refused.diary_ids, now) from None
             release = [*release, *queries.claims_of(session, expired)]
             _mark_expired(expired, now)
-    # The old holder of a key must be written before the new one.
+    # The appointment that loses a unique key must be written before the one that gets it.
     session.flush()
 
 
 def check_there(session: Session, place: Place, span: Span) -> None:
-    """Absent or CentreClosed where nobody will be there: a hold keeps its time from patients,
-    absences and closures come all the same."""
-    away = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
-    if any(diary_id == place.closures_id for diary_id, _ in away):
+    """Raise Absent or CentreClosed for an absence or closure during ``span``, which can be
+    entered although the time is held."""
+    absent = schedules.absent_spans(session, (*place.claimed_ids, place.closures_id), span)
+    if any(diary_id == place.closures_id for diary_id, _ in absent):
         raise CentreClosed(field="start")
-    if away:
+    if absent:
         raise Absent(field="start")
 
 
 def _refusal(
     session: Session, place: Place, span: Span, diary_ids: frozenset[int], now: datetime
 ) -> Exception:
-    """Which of the reasons it is that a time cannot be had."""
+    """Return the error for a time that is taken in these diaries."""
     if place.closures_id in diary_ids:
         return CentreClosed(field="start")
     if not diary_ids.intersection(place.claimed_ids):
@@ -102,28 +102,28 @@ def _refusal(
 
 
 def expire(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
-    """End holds, and give their time back."""
+    """Expire holds and release their time."""
     release_claims(session, holds)
     _mark_expired(holds, now)
     session.flush()
 
 
 def release_claims(session: Session, appointments: Sequence[Appointment]) -> None:
-    """Release what the appointments claim, but for what absences keep taken."""
+    """Release the time of the appointments, except where an absence takes it too."""
     _change(session, queries.claims_of(session, appointments))
 
 
 def settle(session: Session, diary_id: int, span: Span) -> None:
-    """Make the diary say of ``span`` just what claims it: appointments, holds, absences and
-    closures. What nothing claims is free again."""
+    """Rewrite ``span`` of a diary from its claims: appointments, holds, absences and closures.
+    All other time in it becomes free."""
 
-    def kept() -> list[Claim]:
+    def live_claims() -> list[Claim]:
         return [
             *queries.live_claims(session, diary_id, span),
             *schedules.absent_spans(session, [diary_id], span),
         ]
 
-    diaries.change(session, release=[(diary_id, span)], kept=kept)
+    diaries.change(session, release=[(diary_id, span)], kept=live_claims)
 
 
 def _change(
@@ -133,7 +133,7 @@ def _change(
     claim: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
 ) -> None:
-    """Give back and take time of appointments; absences keep theirs of what is given back."""
+    """Release and claim time of appointments; released time of an absence stays taken."""
 
     def absent() -> list[Claim]:
         over = Span(min(span.start for _, span in release), max(span.end for _, span in release))
@@ -143,8 +143,8 @@ def _change(
 
 
 def _mark_expired(holds: Sequence[Appointment], now: datetime) -> None:
-    for one in holds:
-        one.status = Status.EXPIRED
-        one.one_a_day = None
-        one.referral_use = None
-        one.changed_at = now
+    for hold in holds:
+        hold.status = Status.EXPIRED
+        hold.one_a_day = None
+        hold.referral_use = None
+        hold.changed_at = now

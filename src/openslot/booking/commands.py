@@ -1,7 +1,7 @@
-"""The verbs of booking, the same for every entry point.
+"""The commands of booking, the same for every entry point.
 
-Each is a story: check access, load, decide (rules), claim and release (diaries), write, tell
-(audit and outbox). None commits.
+Each follows the same steps: check access, load, decide (rules), claim and release time (diaries),
+write, record and publish (audit and outbox). None commits.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,8 @@ from openslot.schedules.rules import Place
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """An appointment as somebody wants it. ``second_appointment`` lets those who work with patients
-    book another appointment with the same practitioner on the same day."""
+    """A request to book an appointment. With ``second_appointment`` the care team can book a
+    second one with the same practitioner on the same day."""
 
     schedule_id: int
     start: datetime
@@ -78,17 +78,20 @@ def book(
     authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Book an appointment, out of the hold if it is still kept, otherwise if the time is free.
+    """Book an appointment: confirm the hold if it is still there, else book the time if it is
+    free.
 
-    ``admission`` is the referral that a specialist asks for; ``place`` spares reading it again.
-    At most 8 statements. Raises the errors of booking/errors.py; SlotTaken names the nearest
-    free starts. Entry points call referrals/commands.py, which looks for the referral.
+    ``authorisation`` is the referral that a specialist needs; pass ``place`` if it is loaded
+    already. At most 8 statements. Raises the errors of booking/errors.py; SlotTaken has the
+    nearest free starts. Entry points call referrals/commands.py, which finds the referral.
     """
     place = place or place_of(session, booking_request.schedule_id)
     if hold_id is not None:
-        kept = _confirm(session, actor, booking_request, place, hold_id, now, authorisation)
-        if kept is not None:
-            return kept
+        confirmed = _confirm_hold(
+            session, actor, booking_request, place, hold_id, now, authorisation
+        )
+        if confirmed is not None:
+            return confirmed
     appointment = make(
         session, actor, booking_request, place, Status.BOOKED, None, now, authorisation
     )
@@ -106,7 +109,7 @@ def hold(
     authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Keep a time for ``keep``; other holds that the patient made are let go."""
+    """Hold a time for ``keep``; other holds that the patient made are released."""
     place = place or place_of(session, booking_request.schedule_id)
     appointment = make(
         session, actor, booking_request, place, Status.HELD, now + keep, now, authorisation
@@ -118,7 +121,8 @@ def hold(
 def extend_hold(
     session: Session, actor: Actor, hold_id: UUID, *, now: datetime, keep: timedelta, limit: int
 ) -> Appointment:
-    """Keep it for ``keep`` from now, ``limit`` times at most; what we offered has its own end."""
+    """Extend a hold to ``keep`` from now, at most ``limit`` times. Raises NoMoreExtensions, and
+    HoldExpired also for an offered hold, which has an end of its own."""
     appointment, _ = appointment_for(session, actor, hold_id)
     if appointment.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
         raise HoldExpired
@@ -131,7 +135,7 @@ def extend_hold(
 
 
 def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime) -> None:
-    """Let a kept time go; nothing happens where it is no longer kept."""
+    """Release a hold; do nothing if it has expired or is booked."""
     appointment, _ = appointment_for(session, actor, hold_id)
     if appointment.status is Status.HELD:
         claims.expire(session, [appointment], now)
@@ -149,8 +153,8 @@ def move(
     schedule_id: int | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Claim the new time and release the old one; refused, the old stays. ``schedule_id`` may name
-    another schedule of the same practitioner."""
+    """Move an appointment: claim the new time and release the old one. ``schedule_id`` can name
+    another schedule of the same practitioner. Raises the errors of booking."""
     appointment, part = appointment_for(session, actor, appointment_id)
     _check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
@@ -166,8 +170,8 @@ def move(
 def _check_same_practitioner(
     actor: Actor, part: Part, appointment: Appointment, place: Place
 ) -> None:
-    """An appointment goes to other schedules of its practitioner, and there as who books there
-    may."""
+    """Raise NotFound unless the place is another schedule of the same practitioner, and Forbidden
+    unless the actor can book there."""
     if (
         place.practitioner_id is None
         or place.practitioner_id != appointment.schedule.practitioner_id
@@ -188,7 +192,7 @@ def amend(
     cutoff: timedelta,
     version: int | None = None,
 ) -> Appointment:
-    """Change the reason, and the priority if one is given, of an appointment still to come."""
+    """Change the reason, and the priority if given, of a hold or an upcoming appointment."""
     appointment, part = appointment_for(session, actor, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
@@ -217,9 +221,9 @@ def change_status(
     why: str | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Arrive, fulfil, miss, cancel, or mark as entered in error, as the table of moves allows.
+    """Change the status of an appointment, as the table of transitions in rules.py allows.
 
-    What leaves the statuses that claim time gives its ticks back.
+    An appointment whose new status claims no time releases its time.
     """
     appointment, part = appointment_for(session, actor, appointment_id)
     _check_version(appointment, version)
@@ -248,8 +252,8 @@ def change_status(
 
 
 def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
-    """What is unique of an appointment that was missed and is live again; nothing where the patient
-    has another by now, as when those who give the care book a second one."""
+    """Return the daily key for a no-show that is reopened, or None if the patient has since booked
+    another appointment that day."""
     practitioner_id = appointment.schedule.practitioner_id
     if appointment.patient_id is None or practitioner_id is None:
         return None
@@ -261,8 +265,8 @@ def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
 def appointment_for(
     session: Session, actor: Actor, appointment_id: UUID
 ) -> tuple[Appointment, Part]:
-    """An appointment and what the actor is to it; NotFound for strangers as for what is not
-    there."""
+    """Return an appointment and the actor's relation to it. Raises NotFound if there is no such
+    appointment or the actor has no relation to it."""
     appointment = queries.appointment(session, appointment_id)
     part = part_in(actor, appointment) if appointment else None
     if appointment is None or part is None or appointment.status is Status.EXPIRED:
@@ -271,8 +275,8 @@ def appointment_for(
 
 
 def expire_due(session: Session, *, now: datetime, limit: int = 100) -> int:
-    """Put away up to ``limit`` holds that ran out, and say how many. Nothing depends on it: what
-    ran out counts as free everywhere. It keeps the tables small."""
+    """Expire up to ``limit`` holds that are due, and return the number. The time of a hold counts
+    as free as soon as it is due; this only keeps the tables small."""
     expired = queries.all_expired(session, now=now, limit=limit)
     claims.expire(session, expired, now)
     return len(expired)
@@ -290,8 +294,8 @@ def make(
     *,
     offered: bool = False,
 ) -> Appointment:
-    """Claim the time in every diary and write the appointment down; see
-    :func:`is_replaceable_hold`."""
+    """Check the request, claim its time in every diary, and create the appointment; it replaces
+    holds as :func:`is_replaceable_hold` allows."""
     check_booker(actor, place, booking_request.patient_id, authorisation)
     check_priority(actor, booking_request.priority)
     span = check_booking_request(place, booking_request.start, booking_request.minutes, now)
@@ -337,7 +341,7 @@ def make(
     return appointment
 
 
-def _confirm(
+def _confirm_hold(
     session: Session,
     actor: Actor,
     booking_request: BookingRequest,
@@ -346,10 +350,10 @@ def _confirm(
     now: datetime,
     authorisation: ReferralAuthorisation | None,
 ) -> Appointment | None:
-    """The hold as a booked appointment; None where it is gone, was for another time, or was kept
-    for nobody yet: then it makes way for the appointment."""
+    """Confirm a hold and return the appointment. Returns None if the hold is gone or for another
+    time, and also releases it if it has no patient yet."""
     appointment = queries.appointment(session, hold_id)
-    # What we offered is taken through its offer; here it gives way like any such hold.
+    # An offered hold is accepted through its offer; here it is replaced like any other.
     if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
     if part_in(actor, appointment) is None:
@@ -363,13 +367,13 @@ def _confirm(
         booking_request.minutes,
         booking_request.patient_id,
     )
-    known = (
+    held = (
         appointment.schedule_id,
         appointment.starts_at,
         appointment.minutes,
         appointment.patient_id,
     )
-    if wanted != known:
+    if wanted != held:
         return None
     check_priority(actor, booking_request.priority)
     appointment.reason = booking_request.reason
@@ -385,11 +389,11 @@ def confirm(
     now: datetime,
     authorisation: ReferralAuthorisation | None,
 ) -> Appointment:
-    """Make a hold a booked appointment.
+    """Turn a hold into a booked appointment.
 
-    One that ran out is still good as long as nobody has taken its time: its ticks are freed
-    only together with its status, so the version decides between us and them. Raises InThePast
-    once it has begun, Absent and CentreClosed where nobody will be there.
+    A hold that is past its end is still valid until its time is taken: its ticks are released
+    together with its status, so its version decides the race. Raises InThePast if it has begun,
+    and Absent or CentreClosed for an absence or closure.
     """
     check_begins(appointment.starts_at, now)
     claims.check_there(session, place, span_between(appointment.starts_at, appointment.ends_at))
@@ -405,7 +409,7 @@ def confirm(
 
 
 def place_of(session: Session, schedule_id: int) -> Place:
-    """What a schedule offers; NotFound where it can no longer be booked."""
+    """Return a bookable schedule. Raises NotFound if it can no longer be booked."""
     place = schedules.places(session, Schedule.id == schedule_id).get(schedule_id)
     if place is None:
         raise NotFound("This can no longer be booked. Search for another.", field="schedule")
@@ -413,7 +417,8 @@ def place_of(session: Session, schedule_id: int) -> Place:
 
 
 def check_patient(patient: Patient | None, place: Place) -> None:
-    """NotFound unless it is an active patient; SelfBooking for those who would treat themselves."""
+    """Raise NotFound unless the patient is active, and SelfBooking for practitioners who would
+    book themselves."""
     if patient is None or not patient.active:
         raise NotFound("There is no such patient.", field="patient")
     if patient.email and patient.email == place.practitioner_email:

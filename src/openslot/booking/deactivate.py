@@ -1,4 +1,4 @@
-"""Taking something out of the directory, or back in: refused while appointments to come need it."""
+"""Deactivating and activating entries of the directory, unless upcoming appointments need them."""
 
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ from openslot.schedules.models import Schedule
 def deactivate_centre(
     session: Session, actor: Actor, centre_id: int, *, active: bool, now: datetime
 ) -> None:
-    """By an administrator of the network."""
+    """Deactivate or activate a centre; network administrators only. Raises HasAppointments."""
     may_run_network(actor)
     centre = directory.centre(session, centre_id, inactive=True)
     if not active:
@@ -38,7 +38,8 @@ def deactivate_centre(
 def deactivate_department(
     session: Session, actor: Actor, department_id: int, *, active: bool, now: datetime
 ) -> None:
-    """By whoever runs its centre; its services go and come with it."""
+    """Deactivate or activate a department with its services; administrators of the centre only.
+    Raises HasAppointments."""
     department = directory.department(session, department_id, inactive=True)
     may_run_centre(actor, department.centre_id)
     if not active:
@@ -49,7 +50,8 @@ def deactivate_department(
 def deactivate_service(
     session: Session, actor: Actor, service_id: int, *, active: bool, now: datetime
 ) -> None:
-    """By the staff of its department, or whoever runs the centre."""
+    """Deactivate or activate a service; staff of its department and administrators of the centre
+    only. Raises HasAppointments."""
     service = directory.service(session, service_id, inactive=True)
     department = directory.department(session, service.department_id, inactive=True)
     may_edit_department(actor, department.centre_id, department.id)
@@ -61,10 +63,10 @@ def deactivate_service(
 def deactivate_practitioner(
     session: Session, actor: Actor, practitioner_id: int, *, active: bool, now: datetime
 ) -> None:
-    """By the network, or by whoever runs every centre that they work at.
+    """Deactivate or activate a practitioner. Raises HasAppointments.
 
-    Nobody takes a practitioner away from a centre that is not theirs: they switch off the
-    schedule at their own.
+    Network administrators and administrators of all the practitioner's centres can; the
+    administrator of one centre can only deactivate the schedule there.
     """
     person = directory.practitioner(session, practitioner_id, inactive=True)
     may_deactivate_practitioner(actor, schedules.centre_ids_of(session, practitioner_id))
@@ -76,7 +78,8 @@ def deactivate_practitioner(
 def deactivate_schedule(
     session: Session, actor: Actor, schedule_id: int, *, active: bool, now: datetime
 ) -> None:
-    """End or resume somebody's work at one centre, by whoever runs the centre."""
+    """Deactivate or activate a schedule; administrators of the centre only. Raises
+    HasAppointments."""
     schedule = schedules.schedule(session, schedule_id)
     if schedule is None:
         raise NotFound
@@ -87,24 +90,24 @@ def deactivate_schedule(
 
 
 def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
-    """Forbidden unless the actor runs the network, or each of these centres and there is one."""
+    """Raise Forbidden unless the actor runs the network or all of these centres."""
     if not runs_every(actor, centre_ids):
         raise Forbidden
 
 
 def _check_free(session: Session, concerned: queries.Condition, *, now: datetime) -> None:
-    """Raise HasAppointments where appointments to come are booked with the schedules concerned.
+    """Raise HasAppointments if the schedules concerned have upcoming appointments.
 
-    Their diaries are settled first: of a booking at the same moment, one of the two finds other
-    pages than it read, and is tried again on what the other left.
+    First rewrite their diaries: if a booking runs at the same moment, one of the two finds pages
+    other than it read, and is retried on the result of the other.
     """
-    found = schedules.places(session, concerned, inactive=True)
+    places = schedules.places(session, concerned, inactive=True)
     ends: dict[int, int] = {}
-    for place in found.values():
+    for place in places.values():
         horizon = tick_at(now + timedelta(days=place.horizon_days + 1))
         ends[place.diary_id] = max(horizon, ends.get(place.diary_id, 0))
     for diary_id, end in sorted(ends.items()):
         claims.settle(session, diary_id, Span(tick_at(now), end))
-    booked = Appointment.schedule_id.in_(found)
+    booked = Appointment.schedule_id.in_(places)
     if count := queries.count(session, booked, queries.to_come(now)):
         raise HasAppointments(count=count)

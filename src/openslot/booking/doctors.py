@@ -1,7 +1,7 @@
-"""Doctors as the doctor-schedule service knows them: a name, places, and one week of hours.
+"""Doctors of the doctor-schedule service: a name, locations, and one week of hours.
 
-A doctor is a practitioner who works at either place: the same hours at every location, and one
-appointment at a time. Everything else here sees them like anybody.
+A doctor is a practitioner with ``either_place``: the same hours at every location, and one
+appointment at a time.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,11 +28,11 @@ from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place, check_hours
 
 MINUTES = 15
-"""How long an appointment to a doctor of this service takes."""
+"""Length of an appointment with a doctor of this service."""
 
 
 class DoctorDetails(Details):
-    """A doctor as a program enters it; ``hours`` hold at every location."""
+    """A doctor, as a program enters it; ``hours`` apply at every location."""
 
     name: Name
     locations: tuple[Name, ...]
@@ -41,7 +41,7 @@ class DoctorDetails(Details):
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """A practitioner with the locations in order of their schedules, and their hours."""
+    """A practitioner with locations, in order of their schedules, and hours."""
 
     practitioner: Practitioner
     locations: tuple[Centre, ...]
@@ -49,7 +49,8 @@ class Doctor:
 
 
 def doctors(session: Session, *, after: int = 0, limit: int | None = None) -> list[Doctor]:
-    """Those whose hours are the same wherever they work, by id; two statements."""
+    """Return the practitioners with the same hours at all locations, in order of id, in two
+    statements."""
     return _doctors(
         session, Schedule.practitioner_id.is_not(None), Schedule.practitioner_id > after
     )[:limit]
@@ -58,26 +59,26 @@ def doctors(session: Session, *, after: int = 0, limit: int | None = None) -> li
 def _doctors(session: Session, *of_people: Condition) -> list[Doctor]:
     people: dict[int, list[tuple[Schedule, Place]]] = {}
     places = schedule_queries.places(session, *of_people)
-    for subject in schedule_queries.subjects(session, *schedule_queries.bookable(), *of_people):
-        place = places.get(subject.id)
-        if subject.practitioner is not None and place is not None:
-            people.setdefault(subject.practitioner.id, []).append((subject, place))
-    found = (_doctor(pairs) for _, pairs in sorted(people.items()))
-    return [one for one in found if one is not None]
+    for schedule in schedule_queries.subjects(session, *schedule_queries.bookable(), *of_people):
+        place = places.get(schedule.id)
+        if schedule.practitioner is not None and place is not None:
+            people.setdefault(schedule.practitioner.id, []).append((schedule, place))
+    candidates = (_doctor(pairs) for _, pairs in sorted(people.items()))
+    return [doctor for doctor in candidates if doctor is not None]
 
 
 def doctor(session: Session, practitioner_id: int) -> Doctor:
-    """One of them; NotFound for who is none."""
-    found = _doctors(session, Schedule.practitioner_id == practitioner_id)
-    if not found:
+    """Return a doctor. Raises NotFound for a practitioner with different hours."""
+    matches = _doctors(session, Schedule.practitioner_id == practitioner_id)
+    if not matches:
         raise NotFound
-    return found[0]
+    return matches[0]
 
 
 def open_doctor(
     session: Session, actor: Actor, details: DoctorDetails, *, zone: str, now: datetime
 ) -> Doctor:
-    """A new doctor; locations that are not known yet become centres in ``zone``."""
+    """Create a doctor; unknown locations become centres in the time zone ``zone``."""
     hours = check_hours(details.hours)
     person = directory.create_practitioner(session, actor, _person(details, Profession.GP), now=now)
     for centre in _centres(session, actor, details.locations, zone, now):
@@ -94,23 +95,23 @@ def change_doctor(
     zone: str,
     now: datetime,
 ) -> Doctor:
-    """Put new details in the place of the old. HasAppointments where a location goes that has
-    appointments to come."""
-    known = doctor(session, practitioner_id)
+    """Replace the details of a doctor. Raises HasAppointments if a removed location has upcoming
+    appointments."""
+    before = doctor(session, practitioner_id).practitioner
     hours = check_hours(details.hours)
-    person = _person(details, Profession(known.practitioner.profession), known.practitioner)
+    person = _person(details, Profession(before.profession), before)
     change_practitioner(session, actor, practitioner_id, person, now=now)
-    wanted = _centres(session, actor, details.locations, zone, now)
-    own = {
+    centres = _centres(session, actor, details.locations, zone, now)
+    schedule_ids = {
         place.centre_id: place.schedule_id
         for place in schedule_queries.practitioner_places(session, practitioner_id).values()
     }
-    for centre_id in own.keys() - {centre.id for centre in wanted}:
-        deactivate_schedule(session, actor, own[centre_id], active=False, now=now)
-    for centre in wanted:
-        if centre.id in own:
-            schedules.set_active(session, actor, own[centre.id], True, now=now)
-            schedules.set_hours(session, actor, own[centre.id], hours, now=now)
+    for centre_id in schedule_ids.keys() - {centre.id for centre in centres}:
+        deactivate_schedule(session, actor, schedule_ids[centre_id], active=False, now=now)
+    for centre in centres:
+        if centre.id in schedule_ids:
+            schedules.set_active(session, actor, schedule_ids[centre.id], True, now=now)
+            schedules.set_hours(session, actor, schedule_ids[centre.id], hours, now=now)
         else:
             _open(session, actor, practitioner_id, centre, hours, now)
     session.flush()
@@ -118,12 +119,12 @@ def change_doctor(
 
 
 def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place:
-    """Where a doctor's appointments at a location are booked; NotFound, which names the one of the
-    two that is to blame, where nobody is such a doctor or they do not work there."""
-    found = schedule_queries.places(session, Schedule.practitioner_id == practitioner_id)
-    if not found:
+    """Return the bookable schedule of a doctor at a location. Raises NotFound, with the field that
+    is wrong: the doctor or the location."""
+    places = schedule_queries.places(session, Schedule.practitioner_id == practitioner_id)
+    if not places:
         raise NotFound("There is no such doctor.", field="doctor_id")
-    for place in found.values():
+    for place in places.values():
         if place.centre_id == centre_id:
             return place
     raise NotFound("This doctor does not work there.", field="location_id")
@@ -135,14 +136,14 @@ def _doctor(pairs: Sequence[tuple[Schedule, Place]]) -> Doctor | None:
     if len(hours) != 1 or person is None:
         return None
     in_order = sorted(pairs, key=lambda pair: pair[1].schedule_id)
-    return Doctor(person, tuple(subject.centre for subject, _ in in_order), hours.pop())
+    return Doctor(person, tuple(schedule.centre for schedule, _ in in_order), hours.pop())
 
 
 def _person(
-    details: DoctorDetails, profession: Profession, known: Practitioner | None = None
+    details: DoctorDetails, profession: Profession, before: Practitioner | None = None
 ) -> PractitionerDetails:
     values = (
-        {name: getattr(known, name) for name in PractitionerDetails.model_fields} if known else {}
+        {name: getattr(before, name) for name in PractitionerDetails.model_fields} if before else {}
     )
     return PractitionerDetails.model_validate(
         values | {"name": details.name, "profession": profession, "either_place": True}
@@ -152,8 +153,8 @@ def _person(
 def _centres(
     session: Session, actor: Actor, locations: Iterable[str], zone: str, now: datetime
 ) -> list[Centre]:
-    """The centres at these addresses, each once, in order."""
-    found: dict[int, Centre] = {}
+    """Return the centres at these addresses, each once, in order; create those that are missing."""
+    centres: dict[int, Centre] = {}
     for address in locations:
         centre = queries.centre_by(session, queries.is_text(Centre.address, address))
         centre = centre or queries.centre_by(session, queries.is_text(Centre.name, address))
@@ -167,8 +168,8 @@ def _centres(
                 time_zone=zone,
             )
             centre = directory.create_centre(session, actor, details, now=now)
-        found[centre.id] = centre
-    return list(found.values())
+        centres[centre.id] = centre
+    return list(centres.values())
 
 
 def _open(

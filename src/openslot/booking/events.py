@@ -1,4 +1,4 @@
-"""What happens to an appointment and is published through the outbox."""
+"""Events of appointments, published through the outbox."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from openslot.directory.rules import Actor
 
 
 class Topic(StrEnum):
-    """What happened to an appointment."""
+    """The kinds of events of an appointment."""
 
     BOOKED = "appointment.booked"
     MOVED = "appointment.moved"
@@ -23,21 +23,21 @@ class Topic(StrEnum):
     FULFILLED = "appointment.fulfilled"
     NO_SHOW = "appointment.no-show"
     FREED = "appointment.freed"
-    """Nobody expects the appointment any more, and its time can be booked again."""
+    """An appointment that had begun was entered in error, and the rest of its time is free."""
 
 
 _TOPICS = {
     Status.CANCELLED: Topic.CANCELLED,
     Status.FULFILLED: Topic.FULFILLED,
     Status.NO_SHOW: Topic.NO_SHOW,
-    # To those who expected the appointment it is cancelled.
+    # For patient and practitioner the appointment is cancelled.
     Status.ENTERED_IN_ERROR: Topic.CANCELLED,
 }
 
 
 def news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
-    """What is told of a step. An appointment that nobody expects any more, and that was entered in
-    error, gives back what is left of its time, and that is all."""
+    """Return the event of a change of status, or None. Marking an appointment as entered in error
+    cancels it if it was booked and is not over; otherwise it only frees the rest of its time."""
     if to is not Status.ENTERED_IN_ERROR or (was is Status.BOOKED and not is_over):
         return _TOPICS.get(to)
     frees = was in CLAIMING and was is not Status.HELD and not is_over
@@ -45,7 +45,7 @@ def news_of(was: Status, to: Status, *, is_over: bool) -> Topic | None:
 
 
 class Former(NamedTuple):
-    """Where and when an appointment was before it was moved."""
+    """The schedule and time of an appointment before it was moved."""
 
     schedule_id: int
     start: datetime
@@ -54,8 +54,8 @@ class Former(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AppointmentChanged:
-    """The appointment as it was right after the change; ``was`` is the start before a move, and
-    ``was_schedule`` and ``was_end`` the rest of its former place."""
+    """The appointment right after the change. After a move ``was``, ``was_end`` and
+    ``was_schedule`` are its previous start, end and schedule."""
 
     appointment: str
     version: int
@@ -69,7 +69,7 @@ class AppointmentChanged:
 
 
 def former(appointment: Appointment) -> Former:
-    """The present place of an appointment that is about to be moved."""
+    """Return the schedule and time of an appointment that is about to be moved."""
     return Former(appointment.schedule_id, appointment.starts_at, appointment.ends_at)
 
 
@@ -100,7 +100,7 @@ def publish(
 
 
 def subject_of(appointment_id: UUID) -> str:
-    """How the audit names an appointment."""
+    """Return the subject of audit events on an appointment."""
     return f"appointment:{appointment_id}"
 
 
@@ -113,7 +113,7 @@ def record_and_publish(
     *,
     was: Former | None = None,
 ) -> None:
-    """Write an audit event, and publish the change to everybody whom it affects."""
+    """Record an event of the appointment in the audit log, and publish it."""
     details = {"was": was.start.isoformat()} if was else {}
     audit.record(session, topic, subject_of(appointment.id), by=actor.origin, now=now, **details)
     publish(session, topic, appointment, by=actor.account_id, now=now, was=was)

@@ -1,4 +1,4 @@
-"""The number that another system has for an appointment."""
+"""Identifiers of appointments in other systems."""
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,8 @@ class IdentifierTaken(Conflict):
 
 
 def name(session: Session, appointment: Appointment, external_id: str) -> None:
-    """Give a new appointment the number that another system has for it; IdentifierTaken."""
+    """Set the external identifier of a new appointment. Raises IdentifierTaken, and Invalid if it
+    is too long."""
     if len(external_id) > LONGEST:
         raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
     with session.no_autoflush:

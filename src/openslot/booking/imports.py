@@ -1,4 +1,4 @@
-"""Appointments that were agreed elsewhere and are only written down here."""
+"""Import of appointments that were booked in another system."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +19,12 @@ from openslot.schedules.availability import span_between
 from openslot.schedules.rules import Place
 
 _KEYED = frozenset({Status.BOOKED, Status.ARRIVED, Status.NO_SHOW})
-"""Appointments of these statuses are live, or may become so again."""
+"""Statuses of appointments that are live or can be reopened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An appointment as another system kept it; both instants are whole ticks."""
+    """An appointment of another system; both instants are whole ticks."""
 
     starts_at: datetime
     ends_at: datetime
@@ -42,10 +42,10 @@ class Recorded:
 def record_appointment(
     session: Session, actor: Actor, place: Place, recorded: Recorded, *, now: datetime
 ) -> Appointment:
-    """Write an appointment down, past or coming, and claim its time as every appointment does.
+    """Import a past or upcoming appointment, and claim its time like any other.
 
-    Opening hours, notice and horizon are not asked for: it was agreed under other
-    rules. Nobody is told of it. Raises DiaryTaken where its time is taken.
+    Opening hours, notice and horizon are not checked, since it was booked under other rules. No
+    event is published. Raises DiaryTaken if its time is taken.
     """
     may_run_network(actor)
     claimed = claims.claimed(place, recorded.patient)
@@ -64,7 +64,7 @@ def record_appointment(
         reason=recorded.reason,
         status_reason=recorded.status_reason,
         extensions=0,
-        one_a_day=_key(place, recorded),
+        one_a_day=_daily_key(place, recorded),
         version=1,
         created_at=recorded.created_at or now,
         created_by=recorded.created_by,
@@ -78,7 +78,7 @@ def record_appointment(
     return appointment
 
 
-def _key(place: Place, recorded: Recorded) -> str | None:
+def _daily_key(place: Place, recorded: Recorded) -> str | None:
     if recorded.patient is None or recorded.status not in _KEYED:
         return None
     return one_a_day_key(place, recorded.patient.id, recorded.starts_at)

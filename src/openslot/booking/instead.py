@@ -1,4 +1,4 @@
-"""What is offered where somebody was faster: times that the very patient can take."""
+"""Alternatives for a time that is taken: starts that are free for the same patient."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ def offering(
     *,
     besides: str | None = None,
 ) -> Iterator[None]:
-    """Have SlotTaken name the nearest starts that are free for the patient, too.
+    """Replace the free starts in a SlotTaken by those that are free for the patient too.
 
-    ``besides`` is the key of the appointment that is being moved: its day is the patient's own.
+    ``besides`` is the daily key of the appointment that is being moved, whose day stays possible.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A patient takes their login away."""
+"""Deletion of a patient's account."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,13 +18,12 @@ from openslot.identity.models import Role
 
 
 def cancel_and_delete(session: Session, actor: Actor, *, now: datetime, cutoff: timedelta) -> None:
-    """Cancel a patient's appointments to come and delete the account, for good: the part of
-    offers/leaving.py, which everybody calls, that is about booking.
+    """Cancel a patient's upcoming appointments and delete the account for good. Entry points call
+    offers/leaving.py, which calls this.
 
-    The patient's record and past appointments are kept, as the law asks of those who give care,
-    with no login to them. Appointments too near to be cancelled stay: the practice is expecting the
-    patient, and is to be telephoned. HasDependents where somebody's record would be left with
-    nobody to look after it.
+    The patient's record and past appointments stay, as the law requires. Appointments that are too
+    near to be cancelled stay too: the patient must phone the practice. Raises HasDependents if a
+    dependent would be left without a carer.
     """
     if not actor.is_a(Role.PATIENT) or actor.account_id is None:
         raise Forbidden
@@ -38,8 +37,7 @@ def cancel_and_delete(session: Session, actor: Actor, *, now: datetime, cutoff: 
 def _cancel_all(
     session: Session, actor: Actor, patient_id: UUID, now: datetime, cutoff: timedelta
 ) -> None:
-    own = queries.of_patient(patient_id)
-    for appointment in queries.appointments(session, own, queries.to_come(now)):
-        possible = moves_now(Part.PATIENT, appointment, now=now, cutoff=cutoff)
-        if Status.CANCELLED in possible:
+    conditions = (queries.of_patient(patient_id), queries.to_come(now))
+    for appointment in queries.appointments(session, *conditions):
+        if Status.CANCELLED in moves_now(Part.PATIENT, appointment, now=now, cutoff=cutoff):
             change_status(session, actor, appointment.id, Status.CANCELLED, now=now, cutoff=cutoff)

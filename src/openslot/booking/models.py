@@ -1,4 +1,4 @@
-"""Appointments; a hold is one that nobody has confirmed yet."""
+"""Appointments; a hold is one that is not confirmed yet."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from openslot.schedules.models import Schedule
 
 
 class Status(StrEnum):
-    """Where an appointment stands. EXPIRED is a hold that ran out or was let go."""
+    """The status of an appointment. EXPIRED is a hold that expired or was released."""
 
     HELD = "held"
     BOOKED = "booked"
@@ -28,26 +28,26 @@ class Status(StrEnum):
 
 
 class Priority(StrEnum):
-    """How soon it is needed."""
+    """The urgency of an appointment."""
 
     ROUTINE = "routine"
     URGENT = "urgent"
 
 
 class Appointment(Base):
-    """An appointment. It claims its ticks in the diary of its schedule, of its room, and of its
-    patient; ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` keep which ones it claimed: a
-    schedule may get another room, and the appointment stays in its own.
+    """An appointment or a hold. It claims its ticks in the diaries of its schedule, its room and
+    its patient. ``diary_id``, ``room_diary_id`` and ``patient_diary_id`` are the diaries that it
+    claimed: if the schedule gets another room, the appointment stays in its own.
 
-    ``one_a_day`` is unique while the appointment is live: patient, practitioner and local date, so
-    that the rule of one appointment a day holds under any race; null where it does not apply.
-    ``referral_use`` is unique too, and names the referral that the appointment uses up until it is
-    cancelled. ``offered`` marks a hold that we made for the patient, to be taken or left.
-    ``opens_record_at`` is empty where the appointment opens the patient's health record to its
-    practitioner at once; where the practitioner made it alone, it is the start of its day at the
-    centre (records/access.py). ``version`` rises with every change: an UPDATE names the version
-    that was read, so that of two changes at once the second is tried again on what the first left.
-    It is also the SEQUENCE of the appointment's calendar entries.
+    ``one_a_day`` combines patient, practitioner and local date. It is unique while the appointment
+    is live, so that a patient has one appointment per day with a practitioner even in a race; it is
+    null where that rule does not apply. ``referral_use`` is unique too: the referral that the
+    appointment uses until it is cancelled. ``offered`` marks a hold that was offered to the
+    patient. ``opens_record_at`` is null if the appointment gives its practitioner access to the
+    patient's health record at once; if the practitioner booked it alone, it is the start of its day
+    at the centre (records/access.py). ``version`` rises with every change: an UPDATE names the
+    version that was read, so that of two changes at once the second is retried on the result of the
+    first. It is also the SEQUENCE of the appointment's calendar entries.
     """
 
     __tablename__ = "appointment"
@@ -89,37 +89,37 @@ class Appointment(Base):
 
     @property
     def minutes(self) -> int:
-        """Its length."""
+        """Return the length in minutes."""
         return int((self.ends_at - self.starts_at).total_seconds()) // 60
 
     @property
     def centre(self) -> Centre:
-        """The centre where it takes place."""
+        """Return the centre where the appointment takes place."""
         return self.schedule.centre
 
     @property
     def practitioner(self) -> Practitioner | None:
-        """The practitioner whom it is with; None for a service of a department."""
+        """Return the practitioner, or None for a service of a department."""
         return self.schedule.practitioner
 
     @property
     def service(self) -> Service | None:
-        """The service that is given; None for a practitioner."""
+        """Return the service, or None for a practitioner."""
         return self.schedule.service
 
     @property
     def department(self) -> Department | None:
-        """The department of the service."""
+        """Return the department of the service, or None for a practitioner."""
         return self.schedule.department
 
     @property
     def zone(self) -> ZoneInfo:
-        """The centre's time zone."""
+        """Return the centre's time zone."""
         return self.schedule.zone
 
     @property
     def with_whom(self) -> str:
-        """The name of the practitioner or the service."""
+        """Return the name of the practitioner or the service."""
         return self.schedule.name
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

@@ -1,8 +1,8 @@
-"""Times that we keep for a patient: off the waiting list, or in the place of an appointment that
-cannot be.
+"""Offered holds: times held for a patient, from the waiting list or in place of an appointment
+that cannot take place.
 
-They are holds like any other: they claim their time in every diary, run out by themselves, and
-give way to what the patient books instead. Whoever calls has decided who is offered what.
+They are holds like any other: they claim their time in every diary, expire, and are replaced by
+what the patient books instead. The caller has decided what to offer to whom.
 """
 
 from collections.abc import Sequence
@@ -41,11 +41,11 @@ def hold_for_reschedule(
     now: datetime,
     until: datetime,
 ) -> Appointment:
-    """Keep another time for the patient of an appointment to come, until ``until``.
+    """Hold another time for the patient of an upcoming appointment until ``until``.
 
-    The hold bears neither of the appointment's keys: it takes the appointment's place, and comes
-    not besides it. Raises what booking raises, InvalidTransition for an appointment that is not to
-    come, and NotFound for a place that :func:`reaches` does not allow.
+    The hold has neither the daily key nor the referral key: it will replace the appointment, not
+    exist next to it. Raises the errors of booking, InvalidTransition if the appointment is not
+    booked, and NotFound for a place that :func:`reaches` does not allow.
     """
     appointment = _movable(session, appointment_id)
     place = place_of(session, schedule_id)
@@ -54,10 +54,10 @@ def hold_for_reschedule(
     span = check_booking_request(place, start, appointment.minutes, now)
     if appointment.patient is not None:
         check_patient(appointment.patient, place)
-    # Whoever takes it has no say: a day with another appointment is never offered.
+    # For an actor without rights, so that a day with another appointment is never offered.
     key_for_move(session, _NOBODY, place, appointment, span, now)
     claims.take(session, place, span, appointment.patient, [], now)
-    kept = Appointment(
+    hold = Appointment(
         id=new_id(),
         schedule_id=schedule_id,
         patient_id=appointment.patient_id,
@@ -74,8 +74,8 @@ def hold_for_reschedule(
         changed_at=now,
         **claims.claimed(place, appointment.patient),
     )
-    session.add(kept)
-    return _recorded(session, kept, now)
+    session.add(hold)
+    return _record(session, hold, now)
 
 
 def keep_new(
@@ -87,12 +87,12 @@ def keep_new(
     authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Keep a time for a patient as an appointment of its own, until ``until``.
+    """Hold a time for a patient as an appointment of its own until ``until``.
 
-    Holds that the patient made stay. Raises what booking raises.
+    The patient's own holds stay. Raises the errors of booking.
     """
     place = place or place_of(session, booking_request.schedule_id)
-    kept = make(
+    hold = make(
         session,
         SYSTEM,
         booking_request,
@@ -103,7 +103,7 @@ def keep_new(
         authorisation,
         offered=True,
     )
-    return _recorded(session, kept, now)
+    return _record(session, hold, now)
 
 
 def take(
@@ -116,21 +116,18 @@ def take(
     authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
 ) -> Appointment:
-    """Book the time that was kept, or move the appointment ``instead_of`` onto it; it is told like
-    any booking.
+    """Accept an offered hold: book it, or move the appointment ``instead_of`` to its time. The
+    events are those of any booking or move.
 
-    ``admission`` is the referral that a specialist asks for, perhaps another than the hold bears,
-    as where that was revoked since: ReferralRequired, ReferralSpent.
-
-    HoldExpired where it is no longer kept, InvalidTransition where the appointment is not to come
-    any more, Absent or CentreClosed where nobody will be there.
+    ``authorisation`` is the referral that a specialist needs. It can differ from that of the hold,
+    which may have been revoked. Raises ReferralRequired, ReferralSpent, HoldExpired,
+    InvalidTransition if the appointment is no longer booked, and Absent or CentreClosed.
     """
-    kept = _kept(session, actor, hold_id, now)
-    hold = kept
+    hold = _live_hold(session, actor, hold_id, now)
     place = place or place_of(session, hold.schedule_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
-        _admit(session, place, hold, authorisation, now)
+        _use_referral(session, place, hold, authorisation, now)
         return confirm(session, actor, hold, place, now, authorisation)
     appointment = _movable(session, instead_of)
     if appointment.patient_id != hold.patient_id:
@@ -139,27 +136,30 @@ def take(
 
 
 def release_holds(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
-    """Give back times that were kept; nothing happens with those that no longer are."""
-    claims.expire(session, [one for one in holds if one.status == Status.HELD], now)
+    """Release holds; those that are no longer held stay as they are."""
+    claims.expire(session, [hold for hold in holds if hold.status == Status.HELD], now)
 
 
 def reaches(appointment: Appointment, place: Place) -> bool:
-    """Whether an appointment may be offered a time there: with the same practitioner anywhere, or
-    another of the profession at the same centre; of a service, with the service.
+    """Return whether a time at the place can be offered for an appointment: with the same
+    practitioner at any centre, with a colleague of the profession at the same centre, or of the
+    same service.
 
-    Never with another specialist, to whom the patient's referral need not lead.
+    Never with another specialist, for whom the patient's referral may not be valid.
     """
     if place.schedule_id == appointment.schedule.id:
         return True
     person = appointment.practitioner
     if person is None:
         return False
-    colleague = place.profession == person.profession and place.centre_id == appointment.centre.id
-    return place.practitioner_id == person.id or (colleague and not needs_referral(place))
+    is_colleague = (
+        place.profession == person.profession and place.centre_id == appointment.centre.id
+    )
+    return place.practitioner_id == person.id or (is_colleague and not needs_referral(place))
 
 
 _NOBODY = Actor()
-"""May override nothing."""
+"""An actor who cannot override any rule."""
 
 
 def _movable(session: Session, appointment_id: UUID) -> Appointment:
@@ -171,7 +171,7 @@ def _movable(session: Session, appointment_id: UUID) -> Appointment:
     return appointment
 
 
-def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appointment:
+def _live_hold(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appointment:
     appointment = queries.appointment(session, hold_id)
     if appointment is None or part_in(actor, appointment) is None:
         raise NotFound
@@ -181,26 +181,26 @@ def _kept(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appoi
     return appointment
 
 
-def _admit(
+def _use_referral(
     session: Session,
     place: Place,
     hold: Appointment,
     authorisation: ReferralAuthorisation | None,
     now: datetime,
 ) -> None:
-    """The hold of a specialist's time bears the referral from now on; what else the patient had
-    kept with that one is let go."""
+    """Give the referral to the hold of a specialist's time, and release the patient's other holds
+    that use it."""
     if not needs_referral(place):
         return
     check_authorisation(place, hold.patient_id, authorisation)
-    letter = authorisation.referral_id if authorisation else None
-    if hold.patient_id is None or letter == hold.referral_use:
+    referral_id = authorisation.referral_id if authorisation else None
+    if hold.patient_id is None or referral_id == hold.referral_use:
         return
     _, others = queries.patient_with(session, hold.patient_id, None)
-    claims.expire(session, [one for one in others if one.referral_use == letter], now)
-    hold.referral_id = hold.referral_use = letter
+    claims.expire(session, [other for other in others if other.referral_use == referral_id], now)
+    hold.referral_id = hold.referral_use = referral_id
 
 
-def _recorded(session: Session, kept: Appointment, now: datetime) -> Appointment:
-    audit.record(session, "appointment.held", subject_of(kept.id), by=SYSTEM.origin, now=now)
-    return kept
+def _record(session: Session, hold: Appointment, now: datetime) -> Appointment:
+    audit.record(session, "appointment.held", subject_of(hold.id), by=SYSTEM.origin, now=now)
+    return hold

@@ -1,7 +1,7 @@
-"""From when an appointment opens the patient's health record to its practitioner.
+"""The instant from which an appointment gives its practitioner access to the health record.
 
-At once, but where practitioners book for themselves: then no earlier than its day at the centre,
-or than somebody else checks the patient in. What the day opens, records/access.py says.
+Access is immediate, unless practitioners book with themselves: then it begins with the day of the
+appointment at the centre, or when someone else checks the patient in. See records/access.py.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -17,10 +17,10 @@ from openslot.schedules.rules import Place
 def when_made(
     actor: Actor, place: Place, start: datetime, authorisation: ReferralAuthorisation | None
 ) -> datetime | None:
-    """Return the instant for an appointment that the actor books: None for at once.
+    """Return the start of access for an appointment that the actor books; None means at once.
 
-    A referral that names the practitioner has asked for the appointment in the patient's name;
-    one to an area of expertise has not asked for theirs.
+    A referral to the practitioner counts as the patient's own wish for the appointment; a referral
+    to an area of expertise does not.
     """
     if not _practises(actor, place.practitioner_id):
         return None
@@ -37,15 +37,17 @@ def when_moved(
     known: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """Return the same for an appointment that the actor moves to ``start`` from ``before``.
+    """Return the start of access for an appointment that the actor moves to ``start``.
 
-    Practitioners who move one of their own that is still to come leave it as it was made; one
-    that has begun, or was a colleague's, they make anew.
+    If practitioners move an upcoming appointment of their own, immediate access stays. One that
+    has begun, or was a colleague's, counts as newly booked.
     """
     if not _practises(actor, place.practitioner_id):
         return None
-    goes_on = before.schedule.practitioner_id == place.practitioner_id and before.starts_at > now
-    return None if goes_on and known is None else _day_start(start, place.zone)
+    is_upcoming_own = (
+        before.schedule.practitioner_id == place.practitioner_id and before.starts_at > now
+    )
+    return None if is_upcoming_own and known is None else _day_start(start, place.zone)
 
 
 RECORDED_WITHIN = timedelta(days=2)
@@ -55,20 +57,21 @@ RECORDED_WITHIN = timedelta(days=2)
 def when_marked(
     actor: Actor, appointment: Appointment, to: Status, now: datetime
 ) -> datetime | None:
-    """Return the same for an appointment whose status changes to ``to``.
+    """Return the start of access for an appointment whose status changes to ``to``.
 
-    Somebody else who checks the patient in has seen them. Of one that its practitioner takes
-    back from no-show nobody has. Raise TooLateToRecord where only the practitioner says that the
-    patient came, more than RECORDED_WITHIN after the end.
+    If someone other than the practitioner checks the patient in, access is immediate. If the
+    practitioner reopens a no-show, it begins with the day of the appointment. Raise
+    TooLateToRecord if only the practitioner says that the patient came, more than RECORDED_WITHIN
+    after the end.
     """
-    own = _practises(actor, appointment.schedule.practitioner_id)
-    if to is Status.ARRIVED and not own:
+    is_own = _practises(actor, appointment.schedule.practitioner_id)
+    if to is Status.ARRIVED and not is_own:
         return None
     reopens = appointment.status is Status.NO_SHOW and to is Status.BOOKED
     came = to is Status.ARRIVED and appointment.opens_record_at is not None
-    if own and (reopens or came) and now > appointment.ends_at + RECORDED_WITHIN:
+    if is_own and (reopens or came) and now > appointment.ends_at + RECORDED_WITHIN:
         raise TooLateToRecord
-    if own and reopens:
+    if is_own and reopens:
         return _day_start(appointment.starts_at, appointment.zone)
     return appointment.opens_record_at
 
@@ -78,5 +81,5 @@ def _practises(actor: Actor, practitioner_id: int | None) -> bool:
 
 
 def _day_start(start: datetime, zone: ZoneInfo) -> datetime:
-    """The instant at which the date of ``start`` begins there."""
+    """Return the start of the local day of ``start``, in UTC."""
     return datetime.combine(start.astimezone(zone).date(), time(), zone).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What administrators may see of the audit."""
+"""The part of the audit log that administrators can see."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,17 +24,17 @@ from openslot.schedules.models import Schedule
 Id = TypeVar("Id")
 
 WATCHED = frozenset({"record.emergency-access"})
-"""What the administrators of every centre where somebody works are told of."""
+"""Actions of practitioners that administrators of all their centres can see."""
 
 
 def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scope | None:
-    """The events that the actor may see; None for an administrator of the network, who sees all.
+    """Return the events that the actor can see; None, which is all, for network administrators.
 
-    An administrator of a centre sees what its own people did, and what anybody did to the
-    centre, its departments, services, schedules and staff accounts. Its own people are its
-    staff, and practitioners who work nowhere else: what somebody does at two centres is not
-    for one of them to read. Emergency access by any practitioner of the centre is seen too.
-    Asked for one appointment at the centre, they see all of that. Raises Forbidden for others.
+    Centre administrators see the actions of their own people, and all actions on the centre, its
+    departments, services, schedules and staff accounts. Their own people are the staff, and the
+    practitioners who work at no other centre. They also see emergency access by any practitioner
+    of the centre and, if ``subject`` is an appointment at the centre, all of its events. Raises
+    Forbidden for other actors.
     """
     if actor.is_a(Role.NETWORK_ADMIN):
         return None
@@ -64,8 +64,8 @@ def _is_appointment_at(session: Session, subject: str, centre_id: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What an event was about, and what it is called; an appointment by whom it is with, when it
-    starts, and at which centre."""
+    """The subject of an audit event with its name; for an appointment, the name of the
+    practitioner or service, and the appointment itself."""
 
     kind: str
     id: int | UUID
@@ -74,7 +74,7 @@ class Thing:
 
 
 PEOPLES = frozenset({"account", "appointment", "patient"})
-"""Kinds whose ids are UUIDs, since they are people's data."""
+"""Kinds of subjects whose ids are UUIDs, since they are people's data."""
 
 DIRECTORY: Mapping[str, Any] = {
     "centre": Centre,
@@ -86,35 +86,40 @@ DIRECTORY: Mapping[str, Any] = {
 
 
 def things(session: Session, subjects: Iterable[str]) -> dict[str, Thing]:
-    """What the audit's subjects stand for, those that are there still; one statement a kind."""
-    wanted: dict[str, list[str]] = defaultdict(list)
+    """Return the things that the audit's subjects refer to, if they still exist, in one statement
+    per kind."""
+    ids_by_kind: dict[str, list[str]] = defaultdict(list)
     for subject in sorted(set(subjects)):
-        kind, _, name = subject.partition(":")
-        wanted[kind].append(name)
-    found = [thing for kind, names in wanted.items() for thing in _things(session, kind, names)]
-    return {f"{thing.kind}:{thing.id}": thing for thing in found}
+        kind, _, written_id = subject.partition(":")
+        ids_by_kind[kind].append(written_id)
+    return {
+        f"{thing.kind}:{thing.id}": thing
+        for kind, written_ids in ids_by_kind.items()
+        for thing in _things(session, kind, written_ids)
+    }
 
 
-def _things(session: Session, kind: str, names: list[str]) -> Iterator[Thing]:
+def _things(session: Session, kind: str, written_ids: list[str]) -> Iterator[Thing]:
     if kind == "account":
-        for account in accounts.by_ids(session, _read(UUID, names)).values():
+        for account in accounts.by_ids(session, _read_ids(UUID, written_ids)).values():
             yield Thing(kind, account.id, account.name)
     elif kind == "appointment":
-        for appointment in queries.appointments(session, Appointment.id.in_(_read(UUID, names))):
+        with_ids = Appointment.id.in_(_read_ids(UUID, written_ids))
+        for appointment in queries.appointments(session, with_ids):
             yield Thing(kind, appointment.id, appointment.with_whom, appointment)
     elif kind == "schedule":
-        for offered in schedules.subjects(session, Schedule.id.in_(_read(int, names))):
-            yield Thing(kind, offered.id, offered.name)
+        for schedule in schedules.subjects(session, Schedule.id.in_(_read_ids(int, written_ids))):
+            yield Thing(kind, schedule.id, schedule.name)
     elif kind in DIRECTORY:
-        ids = _read(UUID, names) if kind in PEOPLES else _read(int, names)
-        known = directory.names(session, DIRECTORY[kind], ids)
-        yield from (Thing(kind, one, name) for one, name in known.items())
+        ids = _read_ids(UUID, written_ids) if kind in PEOPLES else _read_ids(int, written_ids)
+        names = directory.names(session, DIRECTORY[kind], ids)
+        yield from (Thing(kind, thing_id, name) for thing_id, name in names.items())
 
 
-def _read(kind: Callable[[str], Id], names: list[str]) -> list[Id]:
-    """The names as ids; one that is none stands for nothing, and spoils no page."""
-    found: list[Id] = []
-    for name in names:
+def _read_ids(kind: Callable[[str], Id], written_ids: list[str]) -> list[Id]:
+    """Parse ids; invalid ones are ignored."""
+    ids: list[Id] = []
+    for written_id in written_ids:
         with suppress(ValueError):
-            found.append(kind(name))
-    return found
+            ids.append(kind(written_id))
+    return ids

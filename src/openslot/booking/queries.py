@@ -1,4 +1,4 @@
-"""Reading appointments, and the row-level writes that commands share."""
+"""Queries of appointments and of their claims on diaries."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from openslot.schedules.diaries import Claim
 from openslot.schedules.models import Absence, Closure, Schedule
 
 Condition = ColumnElement[bool]
-"""Which appointments are wanted; the functions below make them."""
+"""A condition on appointments; the functions below return some."""
 
 
 _schedule = contains_eager(Appointment.schedule)
@@ -34,7 +34,7 @@ LOADED = (
     _schedule.contains_eager(Schedule.service).contains_eager(Service.department),
     contains_eager(Appointment.patient),
 )
-"""Fills an appointment with all that a page or a message shows of it, from a select that joins
+"""Options that load all that a page or a message shows of an appointment, for a select that joins
 these tables."""
 
 
@@ -52,7 +52,7 @@ def _appointments() -> Select[Appointment]:
 
 
 def appointment(session: Session, appointment_id: UUID) -> Appointment | None:
-    """One appointment; one statement."""
+    """Return an appointment, or None, in one statement."""
     return session.scalar(_appointments().where(Appointment.id == appointment_id))
 
 
@@ -64,8 +64,8 @@ def appointments(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """Return the appointments that fit, by start and id, from after the key ``after``; one
-    statement. Lapsed holds are left out."""
+    """Return the matching appointments in order of start, after the key ``after`` and without
+    expired holds, in one statement."""
     columns = (Appointment.starts_at, Appointment.id)
     order = [column.desc() for column in columns] if newest_first else columns
     query = _appointments().where(Appointment.status != Status.EXPIRED, *where)
@@ -74,7 +74,7 @@ def appointments(
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
-    """How many appointments fit."""
+    """Return the number of matching appointments, without expired holds."""
     query = (
         select(func.count())
         .select_from(Appointment)
@@ -85,58 +85,59 @@ def count(session: Session, *where: ColumnElement[bool]) -> int:
 
 
 def of_patient(patient_id: UUID) -> ColumnElement[bool]:
-    """Appointments of a patient; holds are shown where they are made, not in lists."""
+    """Return the condition for appointments of a patient, without holds, which lists leave out."""
     return and_(Appointment.patient_id == patient_id, Appointment.status != Status.HELD)
 
 
 def of_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
-    """Appointments of any of the patients, such as somebody and those whom they care for."""
-    wanted = Appointment.patient_id.in_(set(patient_ids))
-    return and_(wanted, Appointment.status != Status.HELD)
+    """Return the condition for appointments of any of the patients, without holds."""
+    is_theirs = Appointment.patient_id.in_(set(patient_ids))
+    return and_(is_theirs, Appointment.status != Status.HELD)
 
 
 def of_practitioner(practitioner_id: int) -> ColumnElement[bool]:
-    """Appointments with a practitioner at any centre."""
+    """Return the condition for appointments with a practitioner at any centre."""
     return Schedule.practitioner_id == practitioner_id
 
 
 def at_centre(centre_id: int) -> ColumnElement[bool]:
-    """Appointments at a centre."""
+    """Return the condition for appointments at a centre."""
     return Schedule.centre_id == centre_id
 
 
 def on_schedule(schedule_id: int) -> ColumnElement[bool]:
-    """Appointments of one schedule."""
+    """Return the condition for appointments of one schedule."""
     return Appointment.schedule_id == schedule_id
 
 
 def to_come(now: datetime) -> ColumnElement[bool]:
-    """Live appointments that are not over."""
+    """Return the condition for live appointments that are not over."""
     return and_(Appointment.ends_at > now, Appointment.status.in_(LIVE))
 
 
 def live() -> ColumnElement[bool]:
-    """Appointments still to come or going on."""
+    """Return the condition for appointments that are upcoming or in progress."""
     return Appointment.status.in_(LIVE)
 
 
 def live_or_done() -> ColumnElement[bool]:
-    """Appointments that stand: to come, going on, or over as they should be."""
+    """Return the condition for appointments that are upcoming, in progress or fulfilled."""
     return Appointment.status.in_(LIVE | {Status.FULFILLED})
 
 
 def gone_by(now: datetime) -> ColumnElement[bool]:
-    """Appointments that are over, or will not happen."""
+    """Return the condition for appointments that are over or will not take place."""
     return or_(Appointment.ends_at <= now, Appointment.status.not_in(LIVE))
 
 
 def between(starts: datetime, ends: datetime) -> ColumnElement[bool]:
-    """Appointments that touch the period."""
+    """Return the condition for appointments that overlap the period."""
     return and_(Appointment.ends_at > starts, Appointment.starts_at < ends)
 
 
 def showing(now: datetime) -> ColumnElement[bool]:
-    """What stands in a calendar: all that keeps its time, but for holds that ran out."""
+    """Return the condition for what a calendar shows: all that claims time, without expired
+    holds."""
     return and_(
         Appointment.status.in_(CLAIMING),
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
@@ -146,13 +147,14 @@ def showing(now: datetime) -> ColumnElement[bool]:
 def patient_with(
     session: Session, patient_id: UUID, one_a_day: str | None
 ) -> tuple[Patient | None, list[Appointment]]:
-    """A patient, their holds, and the appointment that bears the key; one statement."""
-    wanted = Appointment.status == Status.HELD
+    """Return a patient with their holds and the appointment with the daily key, in one
+    statement."""
+    is_wanted = Appointment.status == Status.HELD
     if one_a_day is not None:
-        wanted = or_(wanted, Appointment.one_a_day == one_a_day)
+        is_wanted = or_(is_wanted, Appointment.one_a_day == one_a_day)
     rows = session.execute(
         select(Patient, Appointment)
-        .outerjoin(Appointment, and_(Appointment.patient_id == Patient.id, wanted))
+        .outerjoin(Appointment, and_(Appointment.patient_id == Patient.id, is_wanted))
         .where(Patient.id == patient_id)
     ).all()
     patient = rows[0][0] if rows else None
@@ -160,8 +162,8 @@ def patient_with(
 
 
 def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
-    """Return an active patient with the keys of their appointments, holds aside: these give way
-    to what the patient takes instead; one statement."""
+    """Return an active patient with the daily keys of their appointments, in one statement.
+    Holds are left out, since a booking replaces them."""
     rows = session.execute(
         select(Patient.diary_id, Patient.email, Appointment.one_a_day)
         .outerjoin(
@@ -181,28 +183,28 @@ def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
 
 
 def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Claim]:
-    """What the given appointments claim, in all their diaries; one statement."""
+    """Return the claims of the appointments in all their diaries, in one statement."""
     if not appointments:
         return []
-    return _claims(session, Appointment.id.in_([one.id for one in appointments]))
+    return _claims(session, Appointment.id.in_([appointment.id for appointment in appointments]))
 
 
 def expired_spans(
     session: Session, window: Window, *, now: datetime, patient_id: UUID | None = None
 ) -> tuple[list[Claim], list[Claim]]:
-    """What holds that ran out still claim in ``window``, and the absences in their diaries,
-    which keep it taken all the same; one statement.
+    """Return the claims of expired holds in ``window``, and the absences in their diaries, whose
+    time stays taken, in one statement.
 
-    With a patient also what their holds claim, which give way to what they take instead.
+    With a patient, their own holds count as expired, since a booking replaces them.
     """
-    gone = _expired(now)
+    is_expired = _expired(now)
     if patient_id is not None:
         own = and_(Appointment.status == Status.HELD, Appointment.patient_id == patient_id)
-        gone = or_(gone, own)
-    ran_out = (gone, _over(Span(window.start, window.end)))
+        is_expired = or_(is_expired, own)
+    expired_holds = (is_expired, _over(Span(window.start, window.end)))
     holds = select(
         literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
-    ).where(*ran_out)
+    ).where(*expired_holds)
     absences = select(
         literal(value=False),
         Absence.diary_id,
@@ -213,26 +215,27 @@ def expired_spans(
     ).where(
         Absence.starts_at < instant_of(window.end),
         Absence.ends_at > instant_of(window.start),
-        Absence.diary_id.in_(select(Appointment.diary_id).where(*ran_out)),
+        Absence.diary_id.in_(select(Appointment.diary_id).where(*expired_holds)),
     )
     expired: list[Claim] = []
     absent: list[Claim] = []
     for is_hold, *diary_ids, starts, ends in session.execute(holds.union_all(absences)):
-        found = expired if is_hold else absent
-        found.extend((one, span_between(starts, ends)) for one in diary_ids if one is not None)
+        claims = expired if is_hold else absent
+        span = span_between(starts, ends)
+        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
     return expired, absent
 
 
 def expired_holds(
     session: Session, diary_ids: Iterable[int], over: Span, *, now: datetime
 ) -> list[Appointment]:
-    """The holds that ran out and still claim ticks of ``over`` in one of the diaries."""
+    """Return the expired holds that still claim ticks of ``over`` in one of the diaries."""
     query = select(Appointment).where(_expired(now), _over(over), claims_one_of(set(diary_ids)))
     return list(session.scalars(query))
 
 
 def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]:
-    """Times of one diary that are kept for patients because they were offered to them."""
+    """Return the offered holds of one diary that overlap ``over``."""
     query = select(Appointment).where(
         Appointment.status == Status.HELD,
         Appointment.offered.is_(True),
@@ -243,28 +246,28 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
 
 
 def all_expired(session: Session, *, now: datetime, limit: int) -> list[Appointment]:
-    """Holds that ran out, oldest first."""
+    """Return expired holds, oldest first."""
     query = select(Appointment).where(_expired(now)).order_by(Appointment.held_until)
     return list(session.scalars(query.limit(limit)))
 
 
 def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
-    """What appointments claim of ``over`` in one diary."""
+    """Return the claims of appointments on ``over`` in one diary."""
     claims = _claims(session, _over(over), claims_one_of([diary_id]))
     return [claim for claim in claims if claim[0] == diary_id]
 
 
 def every_claim(session: Session) -> list[Claim]:
-    """All that all appointments claim."""
+    """Return the claims of all appointments."""
     return _claims(session)
 
 
 _DIARIES = (Appointment.diary_id, Appointment.room_diary_id, Appointment.patient_diary_id)
-"""Where an appointment claims its time."""
+"""The diaries that an appointment claims its time in."""
 
 
 def claims_one_of(diary_ids: Collection[int]) -> ColumnElement[bool]:
-    """Appointments that claim, or claimed, their time in one of the diaries."""
+    """Return the condition for appointments with one of these diaries."""
     return or_(*(column.in_(diary_ids) for column in _DIARIES))
 
 
@@ -283,12 +286,12 @@ def _claims(session: Session, *where: ColumnElement[bool]) -> list[Claim]:
     claims: list[Claim] = []
     for *diary_ids, starts, ends in session.execute(query):
         span = span_between(starts, ends)
-        claims.extend((one, span) for one in diary_ids if one is not None)
+        claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
     return claims
 
 
 def diary_names(session: Session) -> dict[int, str]:
-    """What each diary belongs to, for the report of ``openslot check``."""
+    """Return a name for each diary, for the report of ``openslot check``."""
     return {
         diary_id: f"{kind} (diary {diary_id})"
         for diary_id, kind in session.execute(select(Diary.id, Diary.kind))
@@ -296,12 +299,12 @@ def diary_names(session: Session) -> dict[int, str]:
 
 
 def in_department(department_id: int) -> ColumnElement[bool]:
-    """Appointments of a department's services."""
+    """Return the condition for appointments of a department's services."""
     return Schedule.service_id.in_(select(Service.id).where(Service.department_id == department_id))
 
 
 def in_closures(now: datetime) -> ColumnElement[bool]:
-    """Live appointments to come at a time when their centre is closed."""
+    """Return the condition for live upcoming appointments during a closure of their centre."""
     closed = select(Closure.id).where(
         Closure.centre_id == Schedule.centre_id,
         Closure.starts_at < Appointment.ends_at,

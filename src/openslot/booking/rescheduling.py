@@ -1,5 +1,4 @@
-"""An appointment goes from one time to another: by those who move it, or who take an offered
-time."""
+"""Moving an appointment to another time, on request or by accepting an offer."""
 
 from datetime import datetime
 
@@ -25,12 +24,13 @@ def reschedule(
     *,
     hold: Appointment | None = None,
 ) -> Appointment:
-    """Claim the new time, which ``hold`` may keep, and release the old one; tell of it."""
-    key, holds = key_for_move(session, actor, place, appointment, span, now)
-    kept = [one for one in (*holds, hold) if one is not None]
-    own = appointment.one_a_day
-    with offering(session, place, span, appointment.patient_id, now, besides=own):
-        claims.take(session, place, span, appointment.patient, [appointment, *set(kept)], now)
+    """Claim the new time, which may be held by ``hold``, release the old one, and publish the
+    move."""
+    key, replaced_holds = key_for_move(session, actor, place, appointment, span, now)
+    holds = {other for other in (*replaced_holds, hold) if other is not None}
+    own_key = appointment.one_a_day
+    with offering(session, place, span, appointment.patient_id, now, besides=own_key):
+        claims.take(session, place, span, appointment.patient, [appointment, *holds], now)
     appointment.opens_record_at = opening.when_moved(
         actor, place, instant_of(span.start), appointment, appointment.opens_record_at, now
     )
@@ -56,12 +56,13 @@ def key_for_move(
     span: Span,
     now: datetime,
 ) -> tuple[str | None, list[Appointment]]:
-    """What is unique of the appointment at its new time, and the patient's holds that give way."""
+    """Return the daily key of the appointment at its new time, and the patient's holds that it
+    replaces."""
     patient_id = appointment.patient_id
     if patient_id is None:
         return None, []
-    bears_none = appointment.one_a_day is None
-    key = None if bears_none else one_a_day_key(place, patient_id, instant_of(span.start))
+    has_no_key = appointment.one_a_day is None
+    key = None if has_no_key else one_a_day_key(place, patient_id, instant_of(span.start))
     _, others = queries.patient_with(session, patient_id, key)
     wanted = Wanted(span, key, None, offered=False, now=now)
     holds = [other for other in others if is_replaceable_hold(other, wanted)]

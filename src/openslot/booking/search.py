@@ -1,5 +1,5 @@
-"""Which appointments somebody may see, and what takes whose time. Entry points read appointments
-here, by who asks, and by no other way."""
+"""Appointments that an actor can see, and the taken time of diaries. Entry points read
+appointments only through this module, which checks access."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,13 +23,13 @@ from openslot.schedules.models import Absence, Closure, Schedule
 
 
 def seen_by(actor: Actor, now: datetime) -> Condition:
-    """The appointments that the actor has a part in, as part_in() says it, but for holds that are
-    over. For selects that name Appointment and Schedule."""
+    """Return the condition for appointments that the actor has a relation to, by the rule of
+    part_in(), without expired holds. For selects of Appointment and Schedule."""
     return and_(still_there(now), _part_of(actor))
 
 
 def still_there(now: datetime) -> Condition:
-    """All appointments but holds that ran out or were let go."""
+    """Return the condition for appointments that are not expired or released holds."""
     return and_(
         Appointment.status != Status.EXPIRED,
         or_(Appointment.status != Status.HELD, Appointment.held_until > now),
@@ -39,20 +39,20 @@ def still_there(now: datetime) -> Condition:
 def _part_of(actor: Actor) -> Condition:
     if actor.is_a(Role.NETWORK_ADMIN):
         return true()
-    parts: list[ColumnElement[bool]] = [false()]
-    own = {actor.patient_id} - {None} | actor.dependents
-    if own:
-        parts.append(Appointment.patient_id.in_(own))
+    relations: list[ColumnElement[bool]] = [false()]
+    patient_ids = {actor.patient_id} - {None} | actor.dependents
+    if patient_ids:
+        relations.append(Appointment.patient_id.in_(patient_ids))
     if actor.practitioner_id is not None:
-        parts.append(Schedule.practitioner_id == actor.practitioner_id)
+        relations.append(Schedule.practitioner_id == actor.practitioner_id)
     if actor.centre_id is not None:
-        parts.append(Schedule.centre_id == actor.centre_id)
-    return or_(*parts)
+        relations.append(Schedule.centre_id == actor.centre_id)
+    return or_(*relations)
 
 
 def patients_seen_by(actor: Actor, now: datetime) -> Condition:
-    """Oneself, one's dependents, and for those who run a centre or work at its desk the patients
-    of appointments that they may see; practitioners know whose record they may read, no others."""
+    """Return the condition for patients that the actor can list: themselves, their dependents
+    and, for staff and centre administrators, the patients of appointments that they can see."""
     own = {actor.patient_id} - {None} | actor.dependents
     if actor.is_a(Role.NETWORK_ADMIN):
         return true()
@@ -77,8 +77,8 @@ def appointments_for(
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Appointment]:
-    """Return the appointments that fit and that the actor has a part in, by start and id, from
-    after the key ``after``; one statement."""
+    """Return the matching appointments that the actor can see, in order of start, after the key
+    ``after``, in one statement."""
     return queries.appointments(
         session,
         seen_by(actor, now),
@@ -91,19 +91,19 @@ def appointments_for(
 
 
 def count_for(session: Session, actor: Actor, *where: Condition, now: datetime) -> int:
-    """How many appointments fit that the actor has a part in."""
+    """Return the number of matching appointments that the actor can see."""
     return queries.count(session, seen_by(actor, now), *where)
 
 
 def external_id_exists(session: Session, external_id: str) -> bool:
-    """Whether an appointment has this identifier of another system."""
+    """Return whether an appointment has this external identifier."""
     query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
     return session.scalar(query) is not None
 
 
 class Occupied(NamedTuple):
-    """Time of some diaries that cannot be booked: by an appointment, or, where ``status`` is None,
-    by an absence or a closure. The patient's is not among an appointment's."""
+    """Taken time of diaries: of an appointment or, if ``status`` is None, of an absence or a
+    closure. ``diary_ids`` of an appointment are those of schedule and room, not the patient's."""
 
     schedule_id: int | None
     diary_ids: tuple[int, ...]
@@ -119,9 +119,9 @@ def occupied(
     *,
     now: datetime,
 ) -> list[Occupied]:
-    """What takes the time of the diaries in ``window``; one statement.
+    """Return the taken time of the diaries in ``window``, in one statement.
 
-    Of very many it may return others too.
+    For more than MOST_IDS_NAMED diaries it returns that of all.
     """
     starts, ends = instant_of(window.start), instant_of(window.end)
     appointments = _appointments(starts, ends)

@@ -1,4 +1,4 @@
-"""Starts that can be booked now: computed, never stored, whatever the number of diaries."""
+"""Slots that can be booked now: computed for any number of diaries, never stored."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ from openslot.schedules.rules import Place, bookable_span, open_ticks
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """A start that can be booked; both instants are in the centre's zone."""
+    """A time that can be booked; both instants are in the centre's time zone."""
 
     start: datetime
     end: datetime
@@ -36,8 +36,8 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The taken time of some diaries over a window, read once and asked many times; where it
-    was read for a patient, what is free is free for them."""
+    """The taken time of some diaries over a window, read once for many questions. If it is read
+    for the patient ``whom``, free time is free for that patient."""
 
     window: Window
     taken: dict[int, int]
@@ -47,24 +47,24 @@ class Board:
     def free_starts(
         self, place: Place, minutes: int | None = None, besides: Sequence[int] = ()
     ) -> int:
-        """The free starts of a place as a mask over the window, one slot long by default;
-        ``besides`` are further diaries that must be free, such as the patient's."""
+        """Return the free starts of a place as a mask over the window, for ``minutes`` or one
+        slot. The diaries ``besides`` must be free too."""
         minutes = minutes or place.slot_minutes
         if minutes % place.slot_minutes or minutes > place.slot_minutes * place.max_slots:
             return 0
         busy = 0
-        own = (self.whom.diary_id,) if self.whom else ()
-        for diary_id in (*_diaries_of(place), *besides, *own):
+        patient_diary = (self.whom.diary_id,) if self.whom else ()
+        for diary_id in (*_diaries_of(place), *besides, *patient_diary):
             busy |= self.taken.get(diary_id, 0)
         if self.whom:
             busy |= self.whom.taken_days(place, self.window)
         free = open_ticks(place, self.window) & ~busy
-        wanted = mask_of([bookable_span(place, self.now)], self.window)
+        bookable = mask_of([bookable_span(place, self.now)], self.window)
         on_grid = grid(place.slot_minutes, place.zone, self.window)
-        return starts_of_runs(free, minutes // 5) & on_grid & wanted
+        return starts_of_runs(free, minutes // 5) & on_grid & bookable
 
     def take(self, diary_ids: Iterable[int], span: Span) -> None:
-        """Count a time as taken from now on, on this board only."""
+        """Mark a time as taken on this board only."""
         for diary_id in diary_ids:
             self.taken[diary_id] = self.taken.get(diary_id, 0) | mask_of([span], self.window)
 
@@ -78,14 +78,15 @@ def board(
     besides: Iterable[int] = (),
     whom: ForWhom | None = None,
 ) -> Board:
-    """What is taken of the places, of further diaries and of the patient's; two statements.
+    """Return the taken time of the places, the diaries ``besides`` and the patient, in two
+    statements.
 
-    Holds that have run out count as free, and those of the patient, which give way.
+    Expired holds count as free, as do the patient's own holds, which a booking replaces.
     """
-    wanted = {diary for place in places for diary in _diaries_of(place)} | set(besides)
-    wanted |= {whom.diary_id} if whom else set()
-    taken = diaries.taken(session, wanted, window)
-    if whom and len(wanted) > diaries.MOST_IDS_NAMED:  # then no patient's diary is among them
+    diary_ids = {diary_id for place in places for diary_id in _diaries_of(place)} | set(besides)
+    diary_ids |= {whom.diary_id} if whom else set()
+    taken = diaries.taken(session, diary_ids, window)
+    if whom and len(diary_ids) > diaries.MOST_IDS_NAMED:  # then patients' diaries are left out
         taken |= diaries.taken(session, {whom.diary_id}, window)
     expired, absent = queries.expired_spans(
         session, window, now=now, patient_id=whom.patient_id if whom else None
@@ -108,13 +109,13 @@ def free_starts(
     besides: Sequence[int] = (),
     whom: ForWhom | None = None,
 ) -> dict[int, int]:
-    """The free starts of each place as a mask over ``window``; two statements.
+    """Return the free starts of each place as a mask over ``window``, in two statements.
 
-    ``minutes`` is the length wanted, by default one slot of each place. ``besides`` are
-    further diaries that must be free; ``whom`` is the patient it must be free for.
+    ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
+    patient ``whom`` must be free too.
     """
-    read = board(session, places.values(), window, now=now, besides=besides, whom=whom)
-    return {key: read.free_starts(place, minutes, besides) for key, place in places.items()}
+    taken = board(session, places.values(), window, now=now, besides=besides, whom=whom)
+    return {key: taken.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
 def _diaries_of(place: Place) -> tuple[int, ...]:
@@ -133,8 +134,9 @@ def slots(
     besides: Sequence[int] = (),
     whom: ForWhom | None = None,
 ) -> list[Slot]:
-    """The free starts from ``starts`` up to ``ends``, earliest first, ``limit`` at most."""
-    # An appointment may run on after the last start: one more day shows whether it is free.
+    """Return up to ``limit`` slots that start from ``starts`` to before ``ends``, earliest
+    first."""
+    # One more day, since an appointment can end after the last start.
     window = window_over(starts, ends + timedelta(days=1))
     masks = free_starts(
         session, places, window, now=now, minutes=minutes, besides=besides, whom=whom
@@ -144,8 +146,8 @@ def slots(
     def starts_of(key: int) -> Iterator[tuple[int, int]]:
         return ((window.start + bit, key) for bit in islice(bits(masks[key] & within), limit))
 
-    found = heapq.merge(*map(starts_of, masks))
-    return [slot_at(tick, places[key], minutes) for tick, key in islice(found, limit)]
+    in_order = heapq.merge(*map(starts_of, masks))
+    return [slot_at(tick, places[key], minutes) for tick, key in islice(in_order, limit)]
 
 
 def is_free(
@@ -157,13 +159,13 @@ def is_free(
     minutes: int,
     whom: ForWhom | None = None,
 ) -> bool:
-    """Return whether a time can be booked at the place; two statements."""
+    """Return whether a time can be booked at the place, in two statements."""
     only, ends = {place.schedule_id: place}, start + timedelta(minutes=5)
     return bool(slots(session, only, start, ends, now=now, minutes=minutes, whom=whom))
 
 
 NEAREST = 3
-"""So many other times are named where one cannot be had."""
+"""Number of alternatives for a time that is taken."""
 
 
 def nearest(
@@ -175,8 +177,8 @@ def nearest(
     minutes: int,
     whom: ForWhom | None = None,
 ) -> list[datetime]:
-    """The NEAREST free starts around ``start`` within a week either way, earliest first; free
-    for the patient, too, if one is given."""
+    """Return the NEAREST free starts within a week of ``start``, earliest first; they are free
+    for the patient ``whom`` too, if given."""
     week = timedelta(days=7)
     around = slots(
         session,
@@ -192,7 +194,7 @@ def nearest(
 
 
 def slot_at(tick: int, place: Place, minutes: int | None = None) -> Slot:
-    """The slot that starts with ``tick``, in the place's zone; one slot long by default."""
+    """Return the slot that starts with ``tick``, of ``minutes`` or the place's slot length."""
     start = instant_of(tick)
     end = start + timedelta(minutes=minutes or place.slot_minutes)
     return Slot(start.astimezone(place.zone), end.astimezone(place.zone), place.schedule_id)

@@ -1,4 +1,4 @@
-"""For whom times are looked for, and by whom: what decides which of them can be booked."""
+"""The booker and the patient of a search for slots, who decide which can be booked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ from openslot.schedules.rules import Place
 
 
 class ForWhom(NamedTuple):
-    """The patient a time is to be free for: their diary, and the keys of their appointments
-    (see :func:`openslot.booking.rules.day_key`)."""
+    """The patient to book for, with their diary and the daily keys of their appointments (see
+    :func:`openslot.booking.rules.day_key`)."""
 
     patient_id: UUID
     diary_id: int
@@ -32,7 +32,8 @@ class ForWhom(NamedTuple):
     keys: frozenset[str] = frozenset()
 
     def taken_days(self, place: Place, window: Window) -> int:
-        """Return the ticks of the days on which the patient sees the practitioner already."""
+        """Return the ticks of days on which the patient has an appointment with the
+        practitioner."""
         if place.practitioner_id is None or not self.keys:
             return 0
         prefix = day_prefix(self.patient_id, place.practitioner_id)
@@ -44,12 +45,12 @@ class ForWhom(NamedTuple):
         return whole_days(days, place.zone, window) if days else 0
 
     def without(self, key: str | None) -> Self:
-        """Return the same patient as if they had not the appointment with this key."""
+        """Return the same patient without the appointment that has this key."""
         return self._replace(keys=self.keys - {key})
 
 
 class Barrier(StrEnum):
-    """Why a reader cannot book a place."""
+    """The reason why a place cannot be booked."""
 
     REFERRAL = "referral"
     PATIENT = "patient"
@@ -59,17 +60,17 @@ class Barrier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booker:
-    """Who looks for times, and for whom, with the usable referrals of that patient."""
+    """The actor who books, the patient, and the patient's valid referrals."""
 
     actor: Actor
     whom: ForWhom | None = None
     authorisations: Sequence[ReferralAuthorisation] = ()
 
     def barrier(self, place: Place) -> Barrier | None:
-        """Return why this reader cannot book the place for this patient, or None.
+        """Return why the actor cannot book the place for the patient, or None.
 
-        It is what booking itself says, but for what the reader still chooses: visitors sign in,
-        and those who book for patients choose one.
+        The rules are those of booking, except for what is still to do: visitors can sign in, and
+        the care team can choose a patient.
         """
         if self.actor.role is None:
             return Barrier.REFERRAL if needs_referral(place) else None
@@ -84,11 +85,11 @@ class Booker:
             return Barrier.REFERRAL
         except Forbidden:
             return Barrier.NOT_YOURS
-        own = self.whom.email and self.whom.email == place.practitioner_email
-        return Barrier.SELF if own else None
+        is_self = self.whom.email and self.whom.email == place.practitioner_email
+        return Barrier.SELF if is_self else None
 
     def for_second(self) -> "Booker":
-        """Return the booker who books a second appointment on the same day on purpose."""
+        """Return the booker for a second appointment on the same day."""
         whom = self.whom._replace(keys=frozenset()) if self.whom else None
         return replace(self, whom=whom)
 
@@ -98,9 +99,9 @@ class Booker:
         return Barrier.PATIENT if needs_referral(place) else None
 
     def _authorisation(self, place: Place) -> ReferralAuthorisation | None:
-        fitting = (
-            one
-            for one in self.authorisations
-            if is_addressed_to(one, place.practitioner_id, place.expertise)
+        matching = (
+            authorisation
+            for authorisation in self.authorisations
+            if is_addressed_to(authorisation, place.practitioner_id, place.expertise)
         )
-        return next(fitting, None)
+        return next(matching, None)

@@ -1,1 +1,1 @@
-"""When something can be booked: opening hours, closures, absences, diaries."""
+"""Schedules: opening hours, closures, absences, and the diaries of taken time."""

@@ -1,8 +1,8 @@
 """Free time as bit arithmetic: integers and dates in, integers out.
 
 A *tick* is 5 minutes; tick ``n`` starts ``300 * n`` seconds after 1 January 1970 UTC. A *mask*
-is an integer whose bit ``i`` stands for tick ``window.start + i``. There is no clock, no
-database and no rounding here.
+is an integer; its bit ``i`` is the tick ``window.start + i``. This module has no clock, no
+database and no rounding.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,38 +13,38 @@ from zoneinfo import ZoneInfo
 
 TICK = timedelta(minutes=5)
 DAY = 288
-"""Ticks of a day of 24 hours."""
+"""Number of ticks in 24 hours."""
 
 WEEK = 7 * DAY
 EPOCH = date(1970, 1, 1)
 
 
 class Span(NamedTuple):
-    """The ticks from ``start`` up to, not with, ``end``."""
+    """The ticks from ``start`` to ``end``, ``end`` excluded."""
 
     start: int
     end: int
 
 
 class Window(NamedTuple):
-    """Whole UTC days: ``days`` of them from ``first``, counted from 1 January 1970."""
+    """A number of whole UTC days from ``first``, which counts days from 1 January 1970."""
 
     first: int
     days: int
 
     @property
     def start(self) -> int:
-        """The first tick."""
+        """Return the first tick."""
         return self.first * DAY
 
     @property
     def end(self) -> int:
-        """The tick after the last."""
+        """Return the tick after the last."""
         return (self.first + self.days) * DAY
 
 
 class Weekly(NamedTuple):
-    """A period of every week in wall-clock time, as OpeningHours keeps it."""
+    """A weekly period in wall-clock time, with the fields of OpeningHours."""
 
     weekday: int
     starts: int
@@ -56,7 +56,7 @@ class Weekly(NamedTuple):
 class _Stretch(NamedTuple):
     """UTC ticks during which the wall clock is ``ahead`` ticks ahead of UTC.
 
-    The first ``repeated`` of them show wall-clock times that have been shown before.
+    The first ``repeated`` of them repeat wall-clock times of the previous stretch.
     """
 
     start: int
@@ -66,42 +66,42 @@ class _Stretch(NamedTuple):
 
 
 def tick_at(instant: datetime) -> int:
-    """The tick during which ``instant`` lies; naive datetimes raise TypeError."""
+    """Return the tick that contains ``instant``. Raises TypeError for a naive datetime."""
     if instant.tzinfo is None:
         raise TypeError("an instant needs a time zone")
     return int(instant.timestamp()) // 300
 
 
 def is_whole_tick(instant: datetime) -> bool:
-    """Whether ``instant`` is the very start of a tick."""
+    """Return whether ``instant`` is exactly the start of a tick."""
     return instant.microsecond == 0 and int(instant.timestamp()) % 300 == 0
 
 
 def instant_of(tick: int) -> datetime:
-    """When ``tick`` starts, in UTC."""
+    """Return the start of ``tick`` in UTC."""
     return datetime.fromtimestamp(tick * 300, UTC)
 
 
 def span_between(starts: datetime, ends: datetime) -> Span:
-    """All ticks that the period from ``starts`` to ``ends`` touches."""
+    """Return all ticks that the period from ``starts`` to ``ends`` overlaps."""
     last = tick_at(ends)
     return Span(tick_at(starts), last if is_whole_tick(ends) else last + 1)
 
 
 def window_over(starts: datetime, ends: datetime) -> Window:
-    """The fewest UTC days that hold all of the period."""
+    """Return the smallest window that contains the whole period."""
     span = span_between(starts, ends)
     first = span.start // DAY
     return Window(first, max(1, -(-span.end // DAY) - first))
 
 
 def ones(count: int) -> int:
-    """A mask of ``count`` set bits from bit 0; 0 for none or less."""
+    """Return a mask of ``count`` set bits from bit 0; 0 if ``count`` is not positive."""
     return (1 << count) - 1 if count > 0 else 0
 
 
 def mask_of(spans: Iterable[Span], window: Window) -> int:
-    """The parts of ``spans`` that lie in ``window``."""
+    """Return the mask of the parts of ``spans`` inside ``window``."""
     mask = 0
     for span in spans:
         low, high = max(span.start, window.start), min(span.end, window.end)
@@ -110,7 +110,7 @@ def mask_of(spans: Iterable[Span], window: Window) -> int:
 
 
 def bits(mask: int) -> Iterator[int]:
-    """The positions of the set bits, lowest first."""
+    """Yield the positions of the set bits, lowest first."""
     while mask:
         lowest = mask & -mask
         yield lowest.bit_length() - 1
@@ -118,7 +118,7 @@ def bits(mask: int) -> Iterator[int]:
 
 
 def spans_of(mask: int, window: Window) -> Iterator[Span]:
-    """The runs of set bits, earliest first."""
+    """Yield the runs of set bits as spans, earliest first."""
     while mask:
         low = (mask & -mask).bit_length() - 1
         length = ((mask >> low) + 1 & -((mask >> low) + 1)).bit_length() - 1
@@ -127,29 +127,29 @@ def spans_of(mask: int, window: Window) -> Iterator[Span]:
 
 
 def starts_of_runs(free: int, length: int) -> int:
-    """The bits at which ``length`` set bits in a row begin; length is at least 1.
+    """Return the bits that begin ``length`` set bits in a row; ``length`` is at least 1.
 
-    Each step doubles the run that is known to be free, so there are about log2(length).
+    Each step doubles the length of the runs, so there are about log2(length) steps.
     """
-    known = 1
-    while known < length:
-        step = min(known, length - known)
+    run = 1
+    while run < length:
+        step = min(run, length - run)
         free &= free >> step
-        known += step
+        run += step
     return free
 
 
 def opening(hours: Sequence[Weekly], zone: ZoneInfo, window: Window) -> int:
-    """The ticks that ``hours`` leave open, in the wall-clock time of ``zone``.
+    """Return the ticks inside ``hours``, which are in the wall-clock time of ``zone``.
 
-    A wall-clock time that a day skips is not open; one that a day shows twice is open the
-    first time only.
+    A wall-clock time that is skipped by a clock change is not open; one that occurs twice is open
+    the first time only.
     """
     return _opening(tuple(hours), zone.key, window)
 
 
 def whole_days(days: Iterable[date], zone: ZoneInfo, window: Window) -> int:
-    """All ticks of the given local dates."""
+    """Return all ticks of the given local dates."""
     axis = _LocalAxis.over(window)
     local = 0
     for day in days:
@@ -160,7 +160,7 @@ def whole_days(days: Iterable[date], zone: ZoneInfo, window: Window) -> int:
 
 
 def grid(minutes: int, zone: ZoneInfo, window: Window) -> int:
-    """The starts that lie a multiple of ``minutes`` after local midnight."""
+    """Return the ticks that start a multiple of ``minutes`` after local midnight."""
     return _grid(minutes, zone.key, window)
 
 
@@ -192,7 +192,7 @@ def _grid(minutes: int, zone_key: str, window: Window) -> int:
 
 
 def _repeated_weekly(period: Weekly, axis: _LocalAxis) -> int:
-    """The period on each of its weekdays on the axis within its dates of validity."""
+    """Return the local ticks of the period in each week, within its dates of validity."""
     last = axis.first + timedelta(days=axis.days - 1)
     lowest = max(axis.first, period.valid_from or axis.first)
     highest = min(last, period.valid_until or last)
@@ -207,14 +207,15 @@ def _repeated_weekly(period: Weekly, axis: _LocalAxis) -> int:
 
 @cache
 def _evenly(count: int, every: int) -> int:
-    """``count`` set bits, ``every`` apart, from bit 0: times a mask, it repeats the mask."""
+    """Return ``count`` set bits, ``every`` apart, from bit 0; multiplied by a mask, they repeat
+    it."""
     return ones(count * every) // ones(every)
 
 
 def _from_local(
     local: int, axis: _LocalAxis, zone_key: str, window: Window, *, keep_repeated: bool = False
 ) -> int:
-    """Wall-clock ticks as UTC ticks: each stretch of one offset is a shift."""
+    """Convert wall-clock ticks to UTC ticks, with one shift for each stretch of one offset."""
     origin = (axis.first - EPOCH).days * DAY
     mask = 0
     for stretch in _stretches(zone_key, window):
@@ -228,9 +229,9 @@ def _from_local(
 
 @lru_cache(maxsize=512)
 def _stretches(zone_key: str, window: Window) -> tuple[_Stretch, ...]:
-    """The window and the day before it, cut where the zone changes its offset.
+    """Return the window and the day before it, split where the zone changes its offset.
 
-    The day before counts because what it showed may be shown again.
+    The day before is needed since the window may repeat its wall-clock times.
     """
     zone = ZoneInfo(zone_key)
     cuts = [window.start - DAY]
@@ -253,7 +254,7 @@ def _ahead(zone: ZoneInfo, tick: int) -> int:
 
 
 def _change_between(zone: ZoneInfo, low: int, high: int) -> int:
-    """The first tick after ``low`` with the offset of ``high``."""
+    """Return the first tick after ``low`` with the offset of ``high``."""
     before = _ahead(zone, low)
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""Changes of schedules, their hours, and closures."""
+"""Commands on schedules, their hours, and closures of centres."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +24,7 @@ from openslot.schedules.rules import check_apart, check_hours, check_period, che
 
 
 class ScheduleDetails(Details):
-    """How a schedule may be booked; ``room`` is the name of a room of the centre."""
+    """The booking limits of a schedule; ``room`` is the name of a room of the centre."""
 
     slot_minutes: int = 30
     max_slots: Annotated[int, Field(ge=1, le=48)] = 4
@@ -34,14 +34,15 @@ class ScheduleDetails(Details):
 
 
 OWN_SCHEDULE: frozenset[str] = frozenset()
-"""What practitioners change of their schedules besides the hours: nothing. Who runs the centre,
-and the department of a service, change everything."""
+"""Fields of their schedules that practitioners can change: none, only the hours. Administrators
+of the centre and the department of a service can change everything."""
 
 
 class WorksElsewhere(Forbidden):
-    """They are not only yours to manage. Ask an administrator of the network to add them here.
+    """This person works elsewhere too. Ask a network administrator to add them here.
 
-    The practitioner works at other centres, or signs in already and works at none.
+    The practitioner works at another centre, or has an account and works at none, so that the
+    administrator of one centre cannot add them.
     """
 
 
@@ -60,10 +61,10 @@ def open_schedule(
     hours: Iterable[Weekly],
     now: datetime,
 ) -> Schedule:
-    """Make a practitioner bookable at a centre, by who runs it, or a service at its own.
+    """Create a schedule for a practitioner at a centre, or for a service at its own.
 
-    WorksElsewhere, but for administrators of the network, where the practitioner works at
-    another centre, or has an account and works at none; AlreadyWorksHere.
+    Raises AlreadyWorksHere. Raises WorksElsewhere, except for network administrators, if the
+    practitioner works at another centre, or has an account and works at none.
     """
     schedule = Schedule(
         centre_id=centre_id, practitioner_id=practitioner_id, service_id=service_id, active=True
@@ -84,9 +85,9 @@ def open_schedule(
 def change_schedule(
     session: Session, actor: Actor, schedule_id: int, details: ScheduleDetails, *, now: datetime
 ) -> None:
-    """Set slot length, limits and room; appointments that are booked stay as they are.
+    """Set slot length, limits and room; booked appointments stay as they are.
 
-    Practitioners keep their hours themselves and nothing else: NotYoursToChange.
+    Raises NotYoursToChange for practitioners, who can only change their hours.
     """
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
@@ -99,8 +100,7 @@ def change_schedule(
 def set_hours(
     session: Session, actor: Actor, schedule_id: int, hours: Iterable[Weekly], *, now: datetime
 ) -> None:
-    """Put new weekly hours in the place of the old; appointments that are booked stay as they
-    are."""
+    """Replace the weekly hours of a schedule; booked appointments stay as they are."""
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
     centre = directory.centre(session, schedule.centre_id, inactive=True)
@@ -112,7 +112,7 @@ def set_hours(
 def set_active(
     session: Session, actor: Actor, schedule_id: int, active: bool, *, now: datetime
 ) -> None:
-    """Let a schedule be booked, or no longer; the caller has looked for live appointments."""
+    """Activate or deactivate a schedule; the caller has checked for upcoming appointments."""
     schedule = _existing(session, schedule_id)
     _may_edit(session, actor, schedule)
     if _is_own(actor, schedule) and schedule.active != active:
@@ -131,7 +131,8 @@ def close_centre(
     reason: str,
     now: datetime,
 ) -> Closure:
-    """Close a whole centre for a period; appointments booked inside stay until somebody acts."""
+    """Close a whole centre for a period; appointments in it stay until they are moved or
+    cancelled."""
     may_run_centre(actor, centre_id)
     centre = directory.centre(session, centre_id, inactive=True)
     span = check_period(starts, ends)
@@ -152,7 +153,7 @@ def close_centre(
 
 
 def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datetime) -> None:
-    """Take a closure back."""
+    """Delete a closure, so that the centre is open in that period again."""
     closure = session.get(Closure, closure_id)
     if closure is None:
         raise NotFound
@@ -170,16 +171,17 @@ def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datet
 
 def _may_add(session: Session, actor: Actor, practitioner_id: int, centre_id: int) -> None:
     may_run_centre(actor, centre_id)
-    known = queries.centre_ids_of(session, practitioner_id)
-    if centre_id in known:
+    centre_ids = queries.centre_ids_of(session, practitioner_id)
+    if centre_id in centre_ids:
         raise AlreadyWorksHere(field="centre_id")
-    signs_in = directory.practitioner(session, practitioner_id, inactive=True).account_id
-    if (known or signs_in) and not runs_every(actor, known):
+    account_id = directory.practitioner(session, practitioner_id, inactive=True).account_id
+    if (centre_ids or account_id) and not runs_every(actor, centre_ids):
         raise WorksElsewhere(field="practitioner_id")
 
 
 def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
-    """Practitioners change their own hours, departments those of their services."""
+    """Raise Forbidden unless the schedule is the practitioner's own, or the actor is staff of the
+    service's department or runs the centre."""
     if _is_own(actor, schedule):
         return
     if schedule.service_id is not None:
@@ -190,7 +192,7 @@ def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
     may_run_centre(actor, schedule.centre_id)
 
 
-_CENTRE_KEEPS = "Your centre keeps this. Ask its administrator to change it."
+_CENTRE_KEEPS = "Only your centre can change this. Ask its administrator."
 
 
 def _is_own(actor: Actor, schedule: Schedule) -> bool:
@@ -200,7 +202,7 @@ def _is_own(actor: Actor, schedule: Schedule) -> bool:
 
 
 def details_of(session: Session, schedule: Schedule) -> ScheduleDetails:
-    """How a schedule may be booked now."""
+    """Return the details of a schedule."""
     values = {
         name: getattr(schedule, name) for name in ScheduleDetails.model_fields if name != "room"
     }
@@ -218,7 +220,7 @@ def _set_details(session: Session, schedule: Schedule, details: ScheduleDetails)
 def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
     if name is None:
         return None
-    # One after another: of two at once that spell it differently each would make a room.
+    # Without the lock, two requests that spell the name differently could create two rooms.
     lock(session, f"rooms of centre {centre_id}")
     for room in queries.rooms(session, centre_id):
         if room.name.casefold() == name.casefold():
@@ -232,16 +234,16 @@ def _room_id(session: Session, centre_id: int, name: str | None) -> int | None:
 def _set_hours(
     session: Session, schedule: Schedule, hours: Iterable[Weekly], zone: ZoneInfo
 ) -> None:
-    kept = check_hours(hours)
-    # One after another: of two at once each would miss what the other adds, and both would stay.
+    periods = check_hours(hours)
+    # Without the lock, two requests at once could each miss the hours that the other adds.
     lock(session, f"hours of {_owner(schedule)}")
     if schedule.practitioner_id is not None:
         practitioner = directory.practitioner(session, schedule.practitioner_id, inactive=True)
         if not practitioner.either_place:
             elsewhere = queries.practitioner_places(session, practitioner.id)
             elsewhere.pop(schedule.id, None)
-            check_apart(kept, zone, elsewhere.values())
-    queries.replace_hours(session, schedule.id, kept)
+            check_apart(periods, zone, elsewhere.values())
+    queries.replace_hours(session, schedule.id, periods)
 
 
 def _owner(schedule: Schedule) -> str:
@@ -257,6 +259,6 @@ def _existing(session: Session, schedule_id: int) -> Schedule:
     return schedule
 
 
-def _record(session: Session, actor: Actor, schedule: Schedule, act: str, now: datetime) -> None:
-    audit.record(session, f"schedule.{act}", f"schedule:{schedule.id}", by=actor.origin, now=now)
+def _record(session: Session, actor: Actor, schedule: Schedule, action: str, now: datetime) -> None:
+    audit.record(session, f"schedule.{action}", f"schedule:{schedule.id}", by=actor.origin, now=now)
     directory.mark_changed(session)

@@ -1,12 +1,11 @@
-"""Claim and release: the only code that writes diary pages.
+"""Claim and release of time: the only code that writes diary pages.
 
-One rule holds for whatever writes a page, whether it books, cancels, blocks, opens or repairs:
-read the pages first, then what else claims them, and write by compare-and-set every page that
-was decided upon, also one whose bits stay as they are. Each write raises the page's version. So
-of two transactions that decide upon one page at once, the later finds another version than it
-read: LostRace rolls it back whole, and Database.run tries it again on what the first left. No
-lock is held while the program thinks, and a single-row compare-and-set by primary key holds on
-every engine.
+Every change of a page follows one rule, whether it books, cancels, blocks, opens or repairs: read
+the pages first, then the other claims on them, and write every page that the decision rests on by
+compare-and-set, even if its bits stay the same. Each write raises the page's version. So if two
+transactions decide on a page at once, the later one finds a version other than it read: LostRace
+rolls it back whole, and Database.run retries it on the result of the first. No lock is held in
+between, and a single-row compare-and-set by primary key is atomic on every engine.
 """
 
 from collections import defaultdict
@@ -25,7 +24,7 @@ from openslot.schedules.models import DiaryPage
 PAGE_BYTES = DAY // 8
 
 MOST_IDS_NAMED = 2000
-"""Engines limit the parameters of a statement; above this, all but patients are read."""
+"""Largest number of ids in one statement, since engines limit its parameters."""
 
 PageKey = tuple[int, int]
 """(diary id, UTC day)"""
@@ -35,26 +34,26 @@ Claim = tuple[int, Span]
 
 
 class Page(NamedTuple):
-    """A page as it was read: its ticks as a mask, and its version."""
+    """A page as it was read: a mask of its taken ticks, and its version."""
 
     taken: int
     version: int
 
 
 def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[int, int]:
-    """The taken ticks of each diary as a mask over ``window``; one statement.
+    """Return the taken ticks of each diary as a mask over ``window``, in one statement.
 
-    Of very many diaries it may return others too, but never those of patients.
+    For more than MOST_IDS_NAMED diaries it returns all diaries except those of patients.
     """
-    wanted = set(diary_ids)
-    among = (
-        DiaryPage.diary_id.in_(wanted)
-        if len(wanted) <= MOST_IDS_NAMED
+    ids = set(diary_ids)
+    is_wanted = (
+        DiaryPage.diary_id.in_(ids)
+        if len(ids) <= MOST_IDS_NAMED
         else DiaryPage.diary_id.in_(select(Diary.id).where(Diary.kind != "patient"))
     )
     rows = session.execute(
         select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
-            among,
+            is_wanted,
             DiaryPage.day >= window.first,
             DiaryPage.day < window.first + window.days,
         )
@@ -76,50 +75,50 @@ def change(
     cover: Sequence[Claim] = (),
     avoid: Sequence[Claim] = (),
 ) -> None:
-    """Give back ``release``, then take ``claim``, in all their pages at once.
+    """Release ``release``, then claim ``claim``, in all their pages at once.
 
-    ``kept`` reads what else claims the time of ``release`` and keeps it taken; it is called
-    after the pages are read, so that whatever it misses makes the compare-and-set fail.
-    ``cover`` is taken whether or not it is free, and before ``claim``: absences. ``avoid`` must
-    be free and is not taken: a centre's closures.
+    ``kept`` reads the other claims on the time of ``release``, which stay taken. It is called
+    after the pages are read, so that the compare-and-set fails if it misses a claim. ``cover``
+    is taken before ``claim``, even if it is not free: absences. ``avoid`` must be free and is not
+    taken: a centre's closures.
 
-    Raises DiaryTaken, naming the diaries in the way, where a wanted tick stays taken after the
-    release; LostRace where a page was written since it was read. One SELECT, the statements of
-    ``kept``, and at most one UPDATE and one INSERT, whatever the number of pages.
+    Raises DiaryTaken, with the ids of the diaries in the way, if a claimed tick is still taken
+    after the release, and LostRace if a page was written since it was read. Takes one SELECT, the
+    statements of ``kept``, and at most one UPDATE and one INSERT for any number of pages.
     """
-    freed, wanted, covered = _by_page(release), _by_page(claim), _by_page(cover)
-    shunned = _by_page(avoid)
-    written = freed.keys() | wanted.keys() | covered.keys()
-    old = _pages(session, written | shunned.keys())
-    keeping = _by_page(kept()) if freed else {}
+    released, claimed, covered = _by_page(release), _by_page(claim), _by_page(cover)
+    avoided = _by_page(avoid)
+    written = released.keys() | claimed.keys() | covered.keys()
+    old = _pages(session, written | avoided.keys())
+    kept_ticks = _by_page(kept()) if released else {}
     new: dict[PageKey, int] = {}
-    blocked = {key[0] for key, mask in shunned.items() if key in old and old[key].taken & mask}
+    blocked = {key[0] for key, mask in avoided.items() if key in old and old[key].taken & mask}
     for key in written:
         before = old[key].taken if key in old else 0
-        free = freed.get(key, 0)
-        left = before & ~free | free & keeping.get(key, 0) | covered.get(key, 0)
-        if left & wanted.get(key, 0):
+        free = released.get(key, 0)
+        remaining = before & ~free | free & kept_ticks.get(key, 0) | covered.get(key, 0)
+        if remaining & claimed.get(key, 0):
             blocked.add(key[0])
-        new[key] = left | wanted.get(key, 0)
+        new[key] = remaining | claimed.get(key, 0)
     if blocked:
         raise DiaryTaken(frozenset(blocked))
     _compare_and_set(session, old, new)
 
 
 def all_pages(session: Session) -> dict[PageKey, int]:
-    """Every page that is not empty."""
+    """Return every page that is not empty."""
     rows = session.execute(select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken))
     masks = {(diary_id, day): int.from_bytes(page, "little") for diary_id, day, page in rows}
     return {key: mask for key, mask in masks.items() if mask}
 
 
 def pages_of(claims: Iterable[Claim]) -> dict[PageKey, int]:
-    """The pages that hold exactly ``claims``."""
+    """Return the pages with exactly these claims."""
     return dict(_by_page(claims))
 
 
 def _by_page(claims: Iterable[Claim]) -> dict[PageKey, int]:
-    """The ticks wanted of each page, pages in one order for everybody."""
+    """Return the claimed ticks of each page, in one order so that no two claims deadlock."""
     pages: dict[PageKey, int] = defaultdict(int)
     for diary_id, span in sorted(claims):
         for day in range(span.start // DAY, (span.end - 1) // DAY + 1):
@@ -135,32 +134,34 @@ def _is_page(key: PageKey) -> ColumnElement[bool]:
 def _pages(session: Session, keys: Collection[PageKey]) -> dict[PageKey, Page]:
     if not keys:
         return {}
-    found = session.execute(
+    rows = session.execute(
         select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken, DiaryPage.version).where(
             or_(*(_is_page(key) for key in sorted(keys)))
         )
     )
     return {
         (diary_id, day): Page(int.from_bytes(page, "little"), version)
-        for diary_id, day, page, version in found
+        for diary_id, day, page, version in rows
     }
 
 
 def _compare_and_set(
     session: Session, old: Mapping[PageKey, Page], new: Mapping[PageKey, int]
 ) -> None:
-    known = sorted(new.keys() & old.keys())
-    fresh = sorted(new.keys() - old.keys())
-    if known:
-        as_read = (and_(_is_page(key), DiaryPage.version == old[key].version) for key in known)
-        masks = case(*((_is_page(key), _bytes(new[key])) for key in known))
-        setting = update(DiaryPage).where(or_(*as_read))
-        raised = setting.values(taken=masks, version=DiaryPage.version + 1)
-        if changed(session, raised) != len(known):
+    updated = sorted(new.keys() & old.keys())
+    inserted = sorted(new.keys() - old.keys())
+    if updated:
+        is_unchanged = (
+            and_(_is_page(key), DiaryPage.version == old[key].version) for key in updated
+        )
+        masks = case(*((_is_page(key), _bytes(new[key])) for key in updated))
+        statement = update(DiaryPage).where(or_(*is_unchanged))
+        statement = statement.values(taken=masks, version=DiaryPage.version + 1)
+        if changed(session, statement) != len(updated):
             raise LostRace
-    if fresh:
-        # A page that another transaction made meanwhile breaks the primary key: tried again.
-        session.execute(insert(DiaryPage), [_row(key, new[key]) for key in fresh])
+    if inserted:
+        # If another transaction has inserted the page, the primary key fails and work is retried.
+        session.execute(insert(DiaryPage), [_row(key, new[key]) for key in inserted])
 
 
 def _row(key: PageKey, mask: int) -> dict[str, object]:

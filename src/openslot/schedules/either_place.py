@@ -1,4 +1,4 @@
-"""A practitioner's details where they touch the hours: the same ones at two centres."""
+"""Changes of a practitioner whose weekly hours may be shared between centres."""
 
 from datetime import datetime
 
@@ -20,9 +20,9 @@ def change_practitioner(
     *,
     now: datetime,
 ) -> Practitioner:
-    """Put new details in the place of the old ones.
+    """Replace the details of a practitioner.
 
-    HoursOverlap where the mark "either place" goes while hours at two centres need it.
+    Raises HoursOverlap if ``either_place`` is removed while hours at two centres overlap.
     """
     places = list(queries.practitioner_places(session, practitioner_id).values())
     centre_ids = frozenset(place.centre_id for place in places)

@@ -1,4 +1,4 @@
-"""A new department with its usual services, ready to be booked."""
+"""Creation of a department with its usual services, ready to be booked."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -22,23 +22,23 @@ USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
 def found_from_template(
     session: Session, actor: Actor, key: str, *, now: datetime, name: str | None = None
 ) -> Department:
-    """Make a department out of the template ``key``, with services, schedules and usual hours.
+    """Create a department from the template ``key``, with services, schedules and usual hours.
 
-    Staff without a department do this once for their own centre, and belong to it. Raises
-    Invalid for an unknown key, NameTaken and AlreadyPlaced.
+    For a staff member without a department, who is assigned to it. Raises Invalid for an unknown
+    key, NameTaken and AlreadyPlaced.
     """
     template = TEMPLATES.get(key)
     if template is None:
-        raise Invalid("Choose a kind of department.", field="template")
+        raise Invalid("Choose a type of department.", field="template")
     details = DepartmentDetails(name=name or template.name, description=template.description)
     department = found_department(session, actor, details, now=now)
-    own = replace(actor, centre_id=department.centre_id, department_id=department.id)
+    member = replace(actor, centre_id=department.centre_id, department_id=department.id)
     for service in template.services:
-        _open(session, own, department, service, now)
+        _open_service(session, member, department, service, now)
     return department
 
 
-def _open(
+def _open_service(
     session: Session, actor: Actor, department: Department, usual: UsualService, now: datetime
 ) -> None:
     details = ServiceDetails(name=usual.name, minutes=usual.minutes)

@@ -1,4 +1,4 @@
-"""When something can be booked, and the time that is already taken."""
+"""Schedules with their opening hours, closures, absences, and the pages of taken time."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -25,15 +25,15 @@ from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Department, Practitioner, Service
 
 Bitmap = LargeBinary(36).with_variant(BINARY(36), "mysql", "mariadb")
-"""288 bits, one a tick; bytes, so that no engine compares them as text."""
+"""288 bits, one per tick; bytes, so that no engine compares them as text."""
 
 
 class DiaryPage(Base):
     """The taken time of one diary on one UTC day (counted from 1 January 1970).
 
     Bit ``i`` of ``taken``, little-endian, is the tick that starts ``5 * i`` minutes after
-    midnight UTC. ``version`` rises with every write, also of one that leaves the bits as they
-    are: see diaries.py.
+    midnight UTC. ``version`` rises with every write, even if the bits stay the same: see
+    diaries.py.
     """
 
     __tablename__ = "diary_page"
@@ -47,10 +47,10 @@ class DiaryPage(Base):
 
 
 class Schedule(Base, Dated):
-    """Something bookable at one centre: a practitioner working there, or a service.
+    """A practitioner or a service that can be booked at one centre.
 
-    Starts lie on a grid of ``slot_minutes`` from local midnight; one booking takes up to
-    ``max_slots`` of them, from ``notice_minutes`` after now to ``horizon_days`` ahead.
+    Slots start on a grid of ``slot_minutes`` from local midnight. A booking takes up to
+    ``max_slots`` of them, and starts between ``notice_minutes`` and ``horizon_days`` from now.
     """
 
     __tablename__ = "schedule"
@@ -77,23 +77,23 @@ class Schedule(Base, Dated):
 
     @property
     def department(self) -> Department | None:
-        """The department of its service."""
+        """Return the department of the service, or None for a practitioner."""
         return self.service.department if self.service else None
 
     @property
     def zone(self) -> ZoneInfo:
-        """The centre's time zone."""
+        """Return the centre's time zone."""
         return ZoneInfo(self.centre.time_zone)
 
     @property
     def name(self) -> str:
-        """The name of the practitioner or the service."""
+        """Return the name of the practitioner or the service."""
         owner = self.practitioner or self.service
         return owner.name if owner else self.centre.name
 
     @property
     def kind(self) -> str:
-        """The profession with the expertise, or the name of the department."""
+        """Return the profession with the expertise, or the name of the department."""
         if self.practitioner:
             parts = (self.practitioner.profession, self.practitioner.expertise)
             return ", ".join(part for part in parts if part)
@@ -103,8 +103,8 @@ class Schedule(Base, Dated):
 class OpeningHours(Base):
     """A weekly period in the centre's wall-clock time; ``weekday`` 0 is Monday.
 
-    ``starts`` and ``ends`` count minutes from midnight, ``ends`` up to 1440 (24:00); an end at
-    or before the start is on the next day.
+    ``starts`` and ``ends`` are minutes after midnight, ``ends`` up to 1440 (24:00). An end at or
+    before the start is on the next day.
     """
 
     __tablename__ = "opening_hours"
@@ -120,7 +120,7 @@ class OpeningHours(Base):
 
 
 class Closure(Base):
-    """A period when a whole centre is closed; it is claimed in the centre's own diary."""
+    """A period when a whole centre is closed, claimed in the centre's own diary."""
 
     __tablename__ = "closure"
     __table_args__ = (Index(None, "centre_id", "ends_at"),)
@@ -133,7 +133,7 @@ class Closure(Base):
 
 
 class AbsenceKind(StrEnum):
-    """Why an actor cannot be booked."""
+    """The kind of an absence."""
 
     LEAVE = "leave"
     KEPT_FREE = "kept-free"

@@ -1,4 +1,4 @@
-"""Reading schedules with all that decides when they can be booked."""
+"""Queries of schedules, with all that decides when they can be booked."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -27,9 +27,10 @@ from openslot.schedules.rules import Place
 def places(
     session: Session, *where: ColumnElement[bool], inactive: bool = False
 ) -> dict[int, Place]:
-    """Places by schedule id, those that can be booked only unless ``inactive``; one statement.
+    """Return schedules with their hours by id, in one statement; only those that can be booked,
+    unless ``inactive``.
 
-    ``where`` may name columns of Schedule, Centre, Practitioner, Service and Department.
+    ``where`` can use columns of Schedule, Centre, Practitioner, Service and Department.
     """
     query = (
         select(
@@ -69,7 +70,7 @@ def places(
 
 
 def bookable() -> tuple[ColumnElement[bool], ...]:
-    """What must be active for a schedule to be booked: itself and all it belongs to."""
+    """Return the conditions that a schedule and all that it belongs to are active."""
     return (
         Schedule.active.is_(True),
         Centre.active.is_(True),
@@ -79,42 +80,42 @@ def bookable() -> tuple[ColumnElement[bool], ...]:
 
 
 def _assemble(rows: Iterable[Sequence[Any]]) -> dict[int, Place]:
-    """One place of the rows of each schedule: fifteen columns of its own, then its hours."""
-    found: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
+    """Join the rows of each schedule: fifteen columns of its own, then one period of hours."""
+    by_schedule: dict[int, tuple[Sequence[Any], list[Weekly]]] = {}
     for row in rows:
-        _, hours = found.setdefault(row[0], (row, []))
+        _, hours = by_schedule.setdefault(row[0], (row, []))
         if row[15] is not None:
             hours.append(Weekly(*row[15:]))
     return {
         key: Place._make((*row[:9], ZoneInfo(row[9]), *row[10:15], tuple(hours)))
-        for key, (row, hours) in found.items()
+        for key, (row, hours) in by_schedule.items()
     }
 
 
 def bookable_page(
     session: Session, *where: ColumnElement[bool], limit: int
 ) -> list[tuple[Schedule, Place]]:
-    """Some schedules that can be booked, by id; two statements."""
+    """Return a page of schedules that can be booked, in order of id, in two statements."""
     page = session.scalars(
         _subjects().where(*bookable(), *where).order_by(Schedule.id).limit(limit)
     ).all()
-    known = places(session, Schedule.id.in_([one.id for one in page]))
-    return [(one, known[one.id]) for one in page if one.id in known]
+    by_id = places(session, Schedule.id.in_([schedule.id for schedule in page]))
+    return [(schedule, by_id[schedule.id]) for schedule in page if schedule.id in by_id]
 
 
 def room_name(session: Session, room_id: int | None) -> str | None:
-    """What a room is called."""
+    """Return the name of a room, or None."""
     room = session.get(Room, room_id) if room_id is not None else None
     return room.name if room else None
 
 
 def schedule(session: Session, schedule_id: int) -> Schedule | None:
-    """The schedule itself."""
+    """Return the schedule with this id, or None."""
     return session.get(Schedule, schedule_id)
 
 
 def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
-    """Its weekly periods in order."""
+    """Return the weekly periods of a schedule in order."""
     return session.scalars(
         select(OpeningHours)
         .where(OpeningHours.schedule_id == schedule_id)
@@ -123,7 +124,7 @@ def hours_of(session: Session, schedule_id: int) -> Sequence[OpeningHours]:
 
 
 def replace_hours(session: Session, schedule_id: int, hours: Iterable[Weekly]) -> None:
-    """Put ``hours`` in the place of all that were there."""
+    """Replace all weekly periods of a schedule."""
     session.execute(delete(OpeningHours).where(OpeningHours.schedule_id == schedule_id))
     session.add_all(OpeningHours(schedule_id=schedule_id, **period._asdict()) for period in hours)
 
@@ -137,8 +138,8 @@ def absences(
     after: keyset.Key | None = None,
     limit: int | None = None,
 ) -> list[Absence]:
-    """Return the absences of one diary that touch the period, by start and id, from after the key
-    ``after``; one statement."""
+    """Return the absences of one diary that overlap the period, in order, after the start and id
+    ``after``, in one statement."""
     query = select(Absence).where(
         Absence.diary_id == diary_id, Absence.ends_at > starts, Absence.starts_at < ends
     )
@@ -147,7 +148,7 @@ def absences(
 
 
 def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
-    """Whose absence it is; None where there is none."""
+    """Return the id of the practitioner of an absence, or None."""
     return session.scalar(
         select(Practitioner.id)
         .join(Absence, Absence.diary_id == Practitioner.diary_id)
@@ -158,7 +159,8 @@ def absent_practitioner(session: Session, absence_id: UUID) -> int | None:
 def absent_spans(
     session: Session, diary_ids: Iterable[int] | None, over: Span
 ) -> list[tuple[int, Span]]:
-    """What absences and closures keep taken of ``over``, by diary (None: all); one statement."""
+    """Return the diary and span of each absence and closure that overlaps ``over``, in one
+    statement; for all diaries if ``diary_ids`` is None."""
     starts, ends = instant_of(over.start), instant_of(over.end)
     absent = select(Absence.diary_id, Absence.starts_at, Absence.ends_at).where(
         Absence.ends_at > starts, Absence.starts_at < ends
@@ -169,48 +171,48 @@ def absent_spans(
         .where(Closure.ends_at > starts, Closure.starts_at < ends)
     )
     if diary_ids is not None:
-        wanted = set(diary_ids)
-        absent = absent.where(Absence.diary_id.in_(wanted))
-        closed = closed.where(Centre.diary_id.in_(wanted))
+        ids = set(diary_ids)
+        absent = absent.where(Absence.diary_id.in_(ids))
+        closed = closed.where(Centre.diary_id.in_(ids))
     rows = session.execute(absent.union_all(closed))
     return [(diary_id, span_between(begin, end)) for diary_id, begin, end in rows]
 
 
 def practitioner_places(session: Session, practitioner_id: int) -> dict[int, Place]:
-    """Where a practitioner works, also what cannot be booked now."""
+    """Return the schedules of a practitioner, also inactive ones."""
     return places(session, Schedule.practitioner_id == practitioner_id, inactive=True)
 
 
 def centre_ids_of(session: Session, practitioner_id: int) -> frozenset[int]:
-    """The centres where a practitioner works."""
+    """Return the ids of the centres where a practitioner works."""
     query = select(Schedule.centre_id).where(Schedule.practitioner_id == practitioner_id)
     return frozenset(session.scalars(query))
 
 
 def works_at(centre_id: int) -> ColumnElement[bool]:
-    """Practitioners with an active schedule at a centre."""
+    """Return the condition for practitioners with an active schedule at a centre."""
     return _works(Schedule.centre_id == centre_id)
 
 
 def works_in(suburb: str) -> ColumnElement[bool]:
-    """Practitioners with an active schedule at a centre in a suburb."""
-    there = select(Centre.id).where(directory.is_text(Centre.suburb, suburb))
-    return _works(Schedule.centre_id.in_(there))
+    """Return the condition for practitioners with an active schedule in a suburb."""
+    centre_ids = select(Centre.id).where(directory.is_text(Centre.suburb, suburb))
+    return _works(Schedule.centre_id.in_(centre_ids))
 
 
 def _works(where: ColumnElement[bool]) -> ColumnElement[bool]:
-    here = select(Schedule.practitioner_id).where(
+    practitioner_ids = select(Schedule.practitioner_id).where(
         where,
         Schedule.active.is_(True),
         Schedule.practitioner_id.is_not(None),
     )
-    return Practitioner.id.in_(here)
+    return Practitioner.id.in_(practitioner_ids)
 
 
 def closures(
     session: Session, centre_id: int, starts: datetime, ends: datetime
 ) -> Sequence[Closure]:
-    """The closures of a centre that touch the period, in order."""
+    """Return the closures of a centre that overlap the period, in order."""
     return session.scalars(
         select(Closure)
         .where(Closure.centre_id == centre_id, Closure.ends_at > starts, Closure.starts_at < ends)
@@ -219,20 +221,20 @@ def closures(
 
 
 def rooms(session: Session, centre_id: int) -> Sequence[Room]:
-    """The rooms of a centre by name."""
+    """Return the rooms of a centre in order of name."""
     return session.scalars(
         select(Room).where(Room.centre_id == centre_id).order_by(Room.name)
     ).all()
 
 
 def every_absence(session: Session) -> list[tuple[int, Span]]:
-    """All that absences and closures keep taken, by diary."""
+    """Return the diary and span of every absence and closure."""
     everything = Span(0, 2**31 // 300)
     return absent_spans(session, None, everything)
 
 
 def by_service(session: Session, department_id: int) -> dict[int, int]:
-    """The bookable schedules of a department by service id."""
+    """Return the ids of a department's active schedules by service id."""
     query = (
         select(Service.id, Schedule.id)
         .join(Schedule, Schedule.service_id == Service.id)
@@ -242,12 +244,13 @@ def by_service(session: Session, department_id: int) -> dict[int, int]:
 
 
 def subject(session: Session, schedule_id: int) -> Schedule | None:
-    """Whom or what a schedule books; one statement."""
+    """Return a schedule with its owner and centre, in one statement."""
     return session.scalar(_subjects().where(Schedule.id == schedule_id))
 
 
 def subjects(session: Session, *where: ColumnElement[bool]) -> list[Schedule]:
-    """The schedules that fit, in order of centre and name; one statement."""
+    """Return the matching schedules with owner and centre, in order of centre and name, in one
+    statement."""
     query = _subjects().where(*where).order_by(Centre.name, Practitioner.name, Service.name)
     return list(session.scalars(query))
 
@@ -257,7 +260,7 @@ LOADED = (
     contains_eager(Schedule.practitioner),
     contains_eager(Schedule.service).contains_eager(Service.department),
 )
-"""Fills a schedule with whom or what it books, and where, from a select that joins these tables."""
+"""Options that load a schedule's owner and centre, for a select that joins these tables."""
 
 
 def _subjects() -> Select[Schedule]:
@@ -272,7 +275,8 @@ def _subjects() -> Select[Schedule]:
 
 
 class People(NamedTuple):
-    """The accounts of a centre: its staff, and practitioners who work only or also here."""
+    """The accounts of a centre: its staff, and its practitioners by whether they also work at
+    another centre."""
 
     staff: frozenset[UUID]
     only_here: frozenset[UUID]
@@ -280,7 +284,7 @@ class People(NamedTuple):
 
 
 def people_of(session: Session, centre_id: int) -> People:
-    """Who works at a centre and has an account; two statements."""
+    """Return the accounts of people who work at a centre, in two statements."""
     staff = session.scalars(
         select(StaffMember.account_id).where(StaffMember.centre_id == centre_id)
     ).all()
@@ -290,13 +294,15 @@ def people_of(session: Session, centre_id: int) -> People:
         .join(Schedule, Schedule.practitioner_id == Practitioner.id)
         .where(Practitioner.id.in_(works), Practitioner.account_id.is_not(None))
     ).all()
-    everybody: set[UUID] = {account_id for account_id, _ in rows if account_id}
-    elsewhere: set[UUID] = {one for one, where in rows if one and where != centre_id}
-    return People(frozenset(staff), frozenset(everybody - elsewhere), frozenset(elsewhere))
+    practitioners: set[UUID] = {account_id for account_id, _ in rows if account_id}
+    elsewhere: set[UUID] = {
+        account_id for account_id, workplace in rows if account_id and workplace != centre_id
+    }
+    return People(frozenset(staff), frozenset(practitioners - elsewhere), frozenset(elsewhere))
 
 
 def parts_of(session: Session, centre_id: int) -> list[str]:
-    """A centre with all that belongs to it, as the audit names it; three statements."""
+    """Return the audit subjects of a centre and all that belongs to it, in three statements."""
     departments = session.scalars(
         select(Department.id).where(Department.centre_id == centre_id)
     ).all()
@@ -308,7 +314,7 @@ def parts_of(session: Session, centre_id: int) -> list[str]:
     schedules = session.scalars(select(Schedule.id).where(Schedule.centre_id == centre_id)).all()
     return [
         f"centre:{centre_id}",
-        *(f"department:{one}" for one in departments),
-        *(f"service:{one}" for one in services),
-        *(f"schedule:{one}" for one in schedules),
+        *(f"department:{department_id}" for department_id in departments),
+        *(f"service:{service_id}" for service_id in services),
+        *(f"schedule:{schedule_id}" for schedule_id in schedules),
     ]

@@ -1,4 +1,4 @@
-"""What opening hours, slot lengths and absences may look like: pure decisions."""
+"""Rules of opening hours, slot lengths and absences: pure decisions."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,10 +29,10 @@ MINUTES_A_DAY = 24 * 60
 
 
 class Place(NamedTuple):
-    """All that decides when one schedule can be booked, but for what is taken.
+    """A bookable schedule, with all that decides when it can be booked except the taken time.
 
-    Appointments are claimed in ``diary_id`` and, if there is one, ``room_id``; ``closures_id`` is
-    the diary of the centre's closures.
+    Appointments claim their time in ``diary_id`` and, if there is one, ``room_id``; ``closures_id``
+    is the diary of the centre's closures.
     """
 
     schedule_id: int
@@ -54,43 +54,41 @@ class Place(NamedTuple):
 
     @property
     def slot_ticks(self) -> int:
-        """The slot length in ticks."""
+        """Return the slot length in ticks."""
         return self.slot_minutes // 5
 
     @property
     def claimed_ids(self) -> tuple[int, ...]:
-        """The diaries, besides the patient's, that an appointment is claimed in."""
+        """Return the diaries that an appointment is claimed in, except the patient's."""
         return (self.diary_id,) if self.room_id is None else (self.diary_id, self.room_id)
 
 
 def check_slot_minutes(minutes: int) -> int:
-    """``minutes``, if a day can be cut into such slots; BadSlotLength otherwise."""
+    """Return ``minutes`` if slots of this length divide a day, else raise BadSlotLength."""
     if minutes < 5 or minutes % 5 or MINUTES_A_DAY % minutes:
         raise BadSlotLength(field="slot_minutes")
     return minutes
 
 
 def check_hours(hours: Iterable[Weekly]) -> tuple[Weekly, ...]:
-    """``hours`` in order, if each can be kept and no two cover the same time.
-
-    Raises BadHours or HoursOverlap.
-    """
-    kept = tuple(sorted(hours, key=lambda period: (period.weekday, period.starts)))
-    for period in kept:
-        if not _can_be_kept(period):
+    """Return ``hours`` in order. Raises BadHours for an invalid period, and HoursOverlap if two
+    periods overlap."""
+    periods = tuple(sorted(hours, key=lambda period: (period.weekday, period.starts)))
+    for period in periods:
+        if not _is_valid(period):
             raise BadHours(field="hours")
-    for index, period in enumerate(kept):
-        for other in kept[index + 1 :]:
+    for index, period in enumerate(periods):
+        for other in periods[index + 1 :]:
             if _overlap(period, other):
                 raise HoursOverlap(field="hours", other=clock_text(other.starts))
-    return kept
+    return periods
 
 
 def check_apart(hours: Sequence[Weekly], zone: ZoneInfo, others: Iterable[Place]) -> None:
-    """Refuse hours that cover instants of the same practitioner's hours elsewhere.
+    """Raise HoursOverlap if the hours overlap the same practitioner's hours elsewhere.
 
-    Every week of a year is compared as instants, so that centres in two time zones are told
-    apart rightly. Raises HoursOverlap.
+    All instants of a year are compared, so that the result is right for centres in different time
+    zones.
     """
     starts = [period.valid_from for period in hours if period.valid_from]
     first = (min(starts) - EPOCH).days if starts else 20_000
@@ -102,7 +100,8 @@ def check_apart(hours: Sequence[Weekly], zone: ZoneInfo, others: Iterable[Place]
 
 
 def parse_clock(text: str) -> int:
-    """Minutes after midnight of ``09:00``; ``24:00`` is 1440. Raises BadHours."""
+    """Return the minutes after midnight of a text like ``09:00``; ``24:00`` is 1440. Raises
+    BadHours."""
     match = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", text.strip(), re.ASCII)
     minutes = int(match[1]) * 60 + int(match[2]) if match else -1
     if not 0 <= minutes <= MINUTES_A_DAY or minutes % 5:
@@ -111,12 +110,13 @@ def parse_clock(text: str) -> int:
 
 
 def clock_text(minutes: int) -> str:
-    """``540`` as ``09:00``."""
+    """Return minutes after midnight as a text: 540 is ``09:00``."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def check_period(starts: datetime, ends: datetime) -> Span:
-    """The ticks of an absence or closure; BadPeriod if it has none or is over a year long."""
+    """Return the ticks of an absence or closure. Raises BadPeriod if it is empty, not in whole
+    ticks, or longer than LONGEST_ABSENCE_DAYS."""
     if ends <= starts or not (is_whole_tick(starts) and is_whole_tick(ends)):
         raise BadPeriod(field="ends_at")
     if (ends - starts).days > LONGEST_ABSENCE_DAYS:
@@ -127,7 +127,7 @@ def check_period(starts: datetime, ends: datetime) -> Span:
 
 
 def open_ticks(place: Place, window: Window) -> int:
-    """The ticks that the weekly hours leave open, without public holidays."""
+    """Return the ticks inside the weekly hours, without public holidays."""
     hours = opening(place.hours, place.zone, window)
     if not place.holiday_region:
         return hours
@@ -135,21 +135,22 @@ def open_ticks(place: Place, window: Window) -> int:
 
 
 def bookable_span(place: Place, now: datetime) -> Span:
-    """The ticks in which an appointment may start: after the notice, before the horizon."""
+    """Return the ticks in which an appointment can start: after the notice period and before the
+    horizon."""
     from_now = now.timestamp() + place.notice_minutes * 60
     first = -(-int(from_now * 1000) // int(TICK.total_seconds() * 1000))
     return Span(first, first + place.horizon_days * DAY)
 
 
 def holiday_name(region: str, day: datetime) -> str | None:
-    """What ``region`` celebrates on the local date of ``day``, if it closes for it."""
+    """Return the name of the public holiday of ``region`` on the date of ``day``, or None."""
     return _calendar(region, day.year).get(day.date())
 
 
 @lru_cache(maxsize=256)
 def _calendar(region: str, year: int) -> holidays.HolidayBase:
-    country, _, part = region.partition("-")
-    return holidays.country_holidays(country, subdiv=part or None, years=year)
+    country, _, subdivision = region.partition("-")
+    return holidays.country_holidays(country, subdiv=subdivision or None, years=year)
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +161,7 @@ def _holiday_ticks(region: str, zone_key: str, window: Window) -> int:
     return whole_days(days, zone, window)
 
 
-def _can_be_kept(period: Weekly) -> bool:
+def _is_valid(period: Weekly) -> bool:
     dates = (period.valid_from, period.valid_until)
     return (
         0 <= period.weekday <= 6
@@ -174,7 +175,7 @@ def _can_be_kept(period: Weekly) -> bool:
 
 
 def _overlap(one: Weekly, other: Weekly) -> bool:
-    """Whether the two ever cover the same wall-clock time."""
+    """Return whether the two periods ever share a wall-clock time."""
     if (one.valid_until and other.valid_from and one.valid_until < other.valid_from) or (
         other.valid_until and one.valid_from and other.valid_until < one.valid_from
     ):
@@ -183,7 +184,8 @@ def _overlap(one: Weekly, other: Weekly) -> bool:
 
 
 def _week_ticks(period: Weekly) -> set[int]:
-    """The minutes of the week that the period covers, in steps of 5, Sunday night wrapped."""
+    """Return the minutes of the week inside the period, in steps of 5; Sunday night wraps to
+    Monday."""
     begin = period.weekday * MINUTES_A_DAY + period.starts
     ends = period.ends if period.ends > period.starts else period.ends + MINUTES_A_DAY
     week = 7 * MINUTES_A_DAY
