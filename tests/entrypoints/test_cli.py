@@ -490,7 +490,7 @@ def test_demo_leaves_other_data_alone(run: Run, database: Database) -> None:
     for words in (["demo", "--no-serve"], ["demo", "--no-serve", "--fresh"]):
         result = run(*words)
         assert result.exit_code == 1
-        assert "is left alone" in result.stderr
+        assert "Nothing was changed." in result.stderr
     assert len(accounts(database)) == 19
 
 
@@ -551,7 +551,7 @@ def test_of_two_servers_that_start_at_once_one_has_the_port(
 def test_an_unknown_host_is_a_sentence(run: Run) -> None:
     result = run("serve", "--host", "no.such.host.invalid")
     assert result.exit_code == 1
-    assert "Choose another with --host." in result.stderr
+    assert "Choose another one with --host." in result.stderr
 
 
 @pytest.mark.parametrize(
