@@ -35,7 +35,7 @@ service = Service("appointments", "Appointments", "Hold, book, move and cancel a
 HOLDS, PATH = "/api/v1/holds", "/api/v1/appointments"
 ONE = f"{PATH}/<uuid:appointment_id>"
 ETAG = {"ETag": "The version of the appointment. Send it as If-Match to change only that version."}
-CREATED_HEADERS = {"Location": "The address of the new appointment.", **ETAG}
+MADE = {"Location": "The address of the new appointment.", **ETAG}
 
 Why = Annotated[
     str | None,
@@ -189,7 +189,7 @@ def release_hold(hold_id: UUID) -> None:
     answer=Appointment,
     status=201,
     may_fail=(404, 410),
-    headers=CREATED_HEADERS,
+    headers=MADE,
 )
 def create_appointment(body: NewAppointment) -> Answer:
     """Book an appointment.
