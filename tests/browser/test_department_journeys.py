@@ -41,7 +41,7 @@ def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:
     page.get_by_label("Message").fill("The scanner is serviced")
     look(page)
     page.get_by_role("button", name="Propose this time").click()
-    expect(page.get_by_role("status").first).to_contain_text("proposed")
+    expect(page.get_by_role("status").first).to_contain_text("Your proposal is sent")
     look(page)
 
     sign_in(page, server.url, surgery)
@@ -132,5 +132,5 @@ def test_registering_as_staff_passes_axe(
     sign_in(page, live_server.url, world.emails["centre-admin-owner"])
     page.goto(f"{live_server.url}/admin/accounts")
     checked(page)
-    page.get_by_role("button", name="Let in Ned New").click()
+    page.get_by_role("button", name="Approve Ned New").click()
     expect(page.get_by_role("status").first).to_contain_text("Ned New can sign in now")

@@ -347,7 +347,7 @@ def test_staff_register_wait_are_let_in_and_sign_in(
     assert "Ned New" in page
     admit = page.partition("/admit")[0].rpartition('"')[2] + "/admit"
     assert admin.send(admit, page="/admin/accounts").status_code == 303
-    assert mails(network)[0]["subject"] == "You can sign in now"
+    assert mails(network)[0]["subject"] == "You can now sign in"
     assert ned.send("/login", **entry).status_code == 303
     assert "Requests to Radiology" in ned.get("/requests").text
 
