@@ -231,7 +231,7 @@ def test_what_can_no_longer_be_done_is_said_on_the_letters_own_page(
         doctor.post(f"{sent}/edit", act="draft", letter="New"),
     ):
         assert answer.status_code == 409
-        assert "stands differently now" in answer.text
+        assert "The status of this referral has changed" in answer.text
         assert LETTER in answer.text
 
 

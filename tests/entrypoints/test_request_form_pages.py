@@ -106,7 +106,7 @@ def test_what_can_no_longer_be_done_is_said_on_the_requests_own_page(
     for page in ("decline", "propose"):
         answer = radiology.get(f"{path}/{page}")
         assert answer.status_code == 409
-        assert "answered or changed meanwhile" in answer.text
+        assert "answered or changed in the meantime" in answer.text
         assert "CT head" in answer.text
 
 

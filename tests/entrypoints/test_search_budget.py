@@ -52,7 +52,7 @@ TOO_MUCH = [
 def is_too_costly(answer: Any) -> bool:
     issue = answer.json["issue"][0]
     assert answer.status_code == 400, answer.text
-    assert "make several searches" in issue["details"]["text"]
+    assert "split it into several searches" in issue["details"]["text"]
     return bool(issue["code"] == "too-costly" and issue["expression"][0])
 
 
