@@ -199,7 +199,7 @@ def opaque() -> set[tuple[str, str]]:
         (table.name, column.name)
         for table in metadata.tables.values()
         for column in table.columns
-        if column.type.__appointment_name__ == "JSON"
+        if column.type.__visit_name__ == "JSON"
     }
 
 
