@@ -29,6 +29,8 @@ def old_words(text: str) -> Iterator[str]:
     """Yield each name in a Python source that has an old word in it."""
     for node in ast.walk(ast.parse(text)):
         for name in _names(node):
+            if name.startswith("__"):  # a library's or Python's own
+                continue
             if INSTEAD.keys() & {part.lower() for part in _PARTS.findall(name)}:
                 yield name
 
