@@ -180,7 +180,7 @@ def test_a_message_that_kills_each_worker_is_given_up(
     work(sqlite_database, settings, at=moment)
     given_up = row(sqlite_database, queued)
     assert (given_up.state, post.tries) == (State.FAILED, 0)
-    assert "again and again" in str(given_up.error)
+    assert "too often" in str(given_up.error)
 
 
 def test_nothing_is_sent_for_a_booking_that_was_rolled_back(

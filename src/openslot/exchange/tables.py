@@ -67,7 +67,7 @@ def _password(value: str) -> str:
     if len(value) > LONGEST_PASSWORD:
         raise refuse(f"Shorten this to {LONGEST_PASSWORD} characters.")
     if not value.isprintable():
-        raise refuse("Take out characters that cannot be seen, such as tabs.")
+        raise refuse("Remove characters that cannot be seen, such as tabs.")
     return value
 
 

@@ -185,7 +185,7 @@ def check_json(value: Any, path: str, *, depth: int = 0) -> None:
     if value is None or value in ("", [], {}):
         raise Malformed("Leave {path} out, or give it a value.", field=path, path=path)
     if isinstance(value, str) and _UNSEEN.search(value):
-        raise Malformed("Take out characters that cannot be seen.", field=path)
+        raise Malformed("Remove characters that cannot be seen.", field=path)
     parts = (
         value.items()
         if isinstance(value, dict)
@@ -195,7 +195,7 @@ def check_json(value: Any, path: str, *, depth: int = 0) -> None:
     )
     for name, part in parts:
         if isinstance(name, str) and not name.isprintable():
-            raise Malformed("Take out characters that cannot be seen.")
+            raise Malformed("Remove characters that cannot be seen.")
         check_json(part, f"{path}.{name}"[:200], depth=depth + 1)
 
 
