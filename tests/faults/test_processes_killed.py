@@ -57,7 +57,7 @@ def test_a_process_that_can_never_run_ends_the_server_with_a_sentence(
     other = Attendant("worker", [sys.executable, "-c", "import time; time.sleep(60)"])
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
-        with pytest.raises(click.ClickException, match="The web process cannot run"):
+        with pytest.raises(click.ClickException, match="The web process cannot start"):
             attend([attendant, other])
     finally:
         for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
