@@ -34,7 +34,7 @@ def record_request(
         description=appointment.reason,
         priority=appointment.priority,
         starts_at=appointment.starts_at,
-        minutes=int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60,
+        minutes=appointment.minutes,
         status=Kept.ACCEPTED,
         appointment_id=appointment.id,
         version=1,

@@ -65,7 +65,7 @@ def appointment_shown(appointment: models.Appointment) -> Appointment:
         status=appointment.status,
         status_reason=appointment.status_reason,
         reason=appointment.reason,
-        priority=Priority(appointment.priority),
+        priority=appointment.priority,
         referral=appointment.referral_id,
         version=appointment.version,
         created=appointment.created_at,

@@ -315,15 +315,14 @@ def _instant(day: dt.date, clock: str, zone: ZoneInfo) -> datetime:
 
 
 def _appointment(appointment: Appointment) -> DoctorAppointment:
-    starts, ends = appointment.starts_at, appointment.ends_at
-    local = starts.astimezone(appointment.zone)
+    local = appointment.starts_at.astimezone(appointment.zone)
     return DoctorAppointment(
         id=appointment.id,
         doctor_id=appointment.schedule.practitioner_id or 0,
         location_id=appointment.centre.id,
         date=local.date(),
         time=f"{local:%H:%M}",
-        minutes=int((ends - starts).total_seconds()) // 60,
+        minutes=appointment.minutes,
         patient_id=appointment.patient_id,
     )
 

@@ -71,7 +71,7 @@ def show(appointment: Appointment, site: Site) -> Json:
         serviceType=subject.service_type(schedule, site),
         specialty=subject.specialty(schedule, site),
         reasonCode=[{"text": appointment.reason}],
-        priority=PRIORITY[Priority(appointment.priority)],
+        priority=PRIORITY[appointment.priority],
         description=appointment.task,
         start=instant(appointment.starts_at, zone),
         end=instant(appointment.ends_at, zone),

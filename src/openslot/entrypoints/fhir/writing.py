@@ -163,9 +163,7 @@ def _move(session: Session, appointment: Appointment, received: Received, contex
 def _amend(
     session: Session, appointment: Appointment, received: Received, context: Context
 ) -> None:
-    priority = (
-        _priority(received) if received.priority is not None else Priority(appointment.priority)
-    )
+    priority = _priority(received) if received.priority is not None else appointment.priority
     is_open = appointment.status in (Status.HELD, Status.BOOKED)
     if is_open and (received.reason, priority) != (appointment.reason, appointment.priority):
         commands.amend(
@@ -187,17 +185,17 @@ def _change_status(
     It is a new appointment if an offered hold is booked without its offer, or if a hold without a
     patient is booked for one.
     """
-    row, actor, now = appointment, context.actor, context.now
+    actor, now = context.actor, context.now
     if to is appointment.status:
-        return row.id
+        return appointment.id
     if appointment.status is Status.HELD and to is Status.BOOKED:
         booking_request = BookingRequest(
-            row.schedule_id,
-            row.starts_at,
-            _minutes(row.starts_at, row.ends_at),
-            row.patient_id or _patient_id(_participants(received, context)),
-            reason=row.reason,
-            priority=Priority(row.priority),
+            appointment.schedule_id,
+            appointment.starts_at,
+            appointment.minutes,
+            appointment.patient_id or _patient_id(_participants(received, context)),
+            reason=appointment.reason,
+            priority=appointment.priority,
         )
         booked = named(
             lambda: referrals.book(
@@ -205,22 +203,24 @@ def _change_status(
                 actor,
                 booking_request,
                 now=now,
-                hold_id=row.id,
-                referral_id=row.referral_id,
+                hold_id=appointment.id,
+                referral_id=appointment.referral_id,
             )
         )
-        _hand_over(session, row, booked)
+        _hand_over(session, appointment, booked)
         return booked.id
     if appointment.status is Status.HELD and to is Status.CANCELLED:
-        commands.release_hold(session, actor, row.id, now=now)
+        commands.release_hold(session, actor, appointment.id, now=now)
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
         if why is not None and len(why) > 500:
             raise UnprocessableResource(
                 "Shorten this to 500 characters.", field="Appointment.cancelationReason"
             )
-        commands.change_status(session, actor, row.id, to, now=now, cutoff=context.cutoff, why=why)
-    return row.id
+        commands.change_status(
+            session, actor, appointment.id, to, now=now, cutoff=context.cutoff, why=why
+        )
+    return appointment.id
 
 
 def _hand_over(session: Session, hold: Appointment, booked: Appointment) -> None:

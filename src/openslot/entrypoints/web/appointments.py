@@ -237,12 +237,11 @@ def _week_for(appointment: Appointment, schedule_id: int) -> Week:
     place = schedules.places(context.reader(), Schedule.id == schedule_id)[schedule_id]
     start = reading.optional_instant("start")
     day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
-    length = int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60
     return week(
         context.reader(),
         place,
         day,
-        minutes=reading.number("minutes", 0) or length,
+        minutes=reading.number("minutes", 0) or appointment.minutes,
         now=context.now(),
         days_ahead=place.horizon_days,
         whom=_whom(appointment),
@@ -300,7 +299,7 @@ def _common(appointment: Appointment, part: Part) -> dict[str, object]:
         "appointment": appointment,
         "part": part,
         "zone": appointment.zone,
-        "minutes": int((appointment.ends_at - appointment.starts_at).total_seconds()) // 60,
+        "minutes": appointment.minutes,
         "moves": {str(to) for to in moves_now(part, appointment, now=now, cutoff=cutoff)},
         "may_move": may_reschedule(part, appointment, now=now, cutoff=cutoff),
         "until": appointment.starts_at - cutoff,

@@ -165,10 +165,9 @@ def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | 
     appointment = _appointment_of(session, context.actor(), hold_id) if hold_id else None
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
-    booked = appointment
     requested = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
-    same = (appointment.schedule.id, booked.starts_at, booked.patient_id) == requested
-    return booked.id if same else None
+    booked = (appointment.schedule_id, appointment.starts_at, appointment.patient_id)
+    return appointment.id if booked == requested else None
 
 
 def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
@@ -220,7 +219,7 @@ def _with_typed_text(session: Session, hold_id: UUID) -> Appointment:
     """Store the typed text with the hold, so that the page finds it again."""
     held = booking.appointment_for(session, context.actor(), hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
-    priority = reading.option("priority", Priority, Priority(held.priority))
+    priority = reading.option("priority", Priority, held.priority)
     if (reason or None, priority) == (held.reason, held.priority):
         return held
     return booking.amend(

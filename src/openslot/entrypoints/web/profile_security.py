@@ -237,16 +237,15 @@ def _own_data() -> dict[str, Any]:
 
 
 def _appointment(appointment: Appointment) -> dict[str, Any]:
-    one = appointment
     return {
-        "id": str(one.id),
-        "start": one.starts_at.astimezone(appointment.zone).isoformat(),
-        "end": one.ends_at.astimezone(appointment.zone).isoformat(),
-        "status": one.status,
+        "id": str(appointment.id),
+        "start": appointment.starts_at.astimezone(appointment.zone).isoformat(),
+        "end": appointment.ends_at.astimezone(appointment.zone).isoformat(),
+        "status": appointment.status,
         "with": appointment.with_whom,
         "centre": appointment.centre.name,
-        "reason": one.reason,
-        "booked_at": one.created_at.isoformat(),
+        "reason": appointment.reason,
+        "booked_at": appointment.created_at.isoformat(),
     }
 
 
