@@ -15,18 +15,19 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PractitionerDetails
 from openslot.directory.models import CentreType, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.migrations import run as migrations
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
 from openslot.reports.rules import Group, Period, Question, Scope
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from working import work
 
 APPOINTMENTS, PRACTITIONERS, CENTRES, ROUNDS = 10_000, 60, 6, 7
 PERIOD = Period(date(2026, 5, 18), date(2026, 11, 15))
@@ -63,23 +64,19 @@ def _schedule(session: Session, number: int) -> tuple[int, int]:
             suburb="Randwick",
             time_zone=("Australia/Sydney", "Australia/Perth")[number % 2],
         )
-        directory.create_centre(session, SYSTEM, details, now=NOW)
+        directory.create_centre(work(session, SYSTEM, NOW), details)
     person = directory.create_practitioner(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         PractitionerDetails(
             name=f"Person {number}", profession=(Profession.GP, Profession.DENTIST)[number % 2]
         ),
-        now=NOW,
     )
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=number % CENTRES + 1,
         practitioner_id=person.id,
         details=ScheduleDetails(),
         hours=HOURS,
-        now=NOW,
     )
     return schedule.id, person.diary_id
 
@@ -105,7 +102,7 @@ def _appointment(chance: random.Random, schedules: list[tuple[int, int]]) -> dic
 
 def _measured(database: Database, question: Question) -> str:
     def ask(session: Session) -> Answers:
-        return answers(session, question, queries.offers(session, question.scope), now=NOW)
+        return answers(work(session, now=NOW), question, queries.offers(session, question.scope))
 
     took = []
     for _ in range(ROUNDS):

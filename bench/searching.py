@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from openslot.schedules.availability import (
-    DAY,
-    Weekly,
-    Window,
-    grid,
-    opening,
-    starts_of_runs,
-)
+from openslot.schedules.availability import DAY, Weekly, Window, grid, opening, starts_of_runs
 
 DIARIES = 10_000
 DAYS = 90

@@ -15,7 +15,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory import commands as directory
@@ -27,12 +27,13 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import CentreType, Profession
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases import booking as usecases
+from working import work
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 """Monday 2 November 2026, noon in Sydney."""
@@ -65,8 +66,7 @@ def open_clinic(database: Database, *, patient_name: str = "Ann Example") -> Cli
 
 def _open(session: Session, patient_name: str) -> Clinic:
     centre = directory.create_centre(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         CentreDetails(
             name="Royal Randwick Hospital",
             type=CentreType.HOSPITAL,
@@ -75,13 +75,12 @@ def _open(session: Session, patient_name: str) -> Clinic:
             phone="0293822222",
             time_zone="Australia/Sydney",
         ),
-        now=NOW,
     )
     accounts = {
         role: _account(session, role)
         for role in (Role.PATIENT, Role.PRACTITIONER, Role.CENTRE_ADMIN)
     }
-    directory.place_staff(session, SYSTEM, accounts[Role.CENTRE_ADMIN].id, centre.id, None)
+    directory.place_staff(work(session, SYSTEM), accounts[Role.CENTRE_ADMIN].id, centre.id, None)
     return Clinic(
         schedule=_practitioner(session, centre.id, accounts[Role.PRACTITIONER].id),
         service_schedule=_service(session, centre.id),
@@ -94,39 +93,35 @@ def _open(session: Session, patient_name: str) -> Clinic:
 
 def _account(session: Session, role: Role) -> Account:
     new = NewAccount(f"{role}@accounts.example", f"{role} account", "-", role, confirmed_at=NOW)
-    return create_account(session, new, by=Origin(), now=NOW)
+    return create_account(work(session, Actor(), NOW), new)
 
 
 def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:
     details = PractitionerDetails(
         name="Toby Turner", profession=Profession.PHYSIOTHERAPIST, email="toby@example.org"
     )
-    toby = directory.create_practitioner(session, SYSTEM, details, now=NOW, account_id=account_id)
+    toby = directory.create_practitioner(work(session, SYSTEM, NOW), details, account_id=account_id)
     return _schedule(session, centre_id, practitioner_id=toby.id)
 
 
 def _service(session: Session, centre_id: int) -> int:
     department = directory.create_department(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id,
         DepartmentDetails(name="Radiology", email="radiology@example.org", phone="0293823333"),
-        now=NOW,
     )
     service = directory.create_service(
-        session, SYSTEM, department.id, ServiceDetails(name="Chest X-ray"), now=NOW
+        work(session, SYSTEM, NOW), department.id, ServiceDetails(name="Chest X-ray")
     )
     return _schedule(session, centre_id, service_id=service.id)
 
 
 def _schedule(session: Session, centre_id: int, **subject: int) -> int:
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=centre_id,
         details=ScheduleDetails(),
         hours=ALL_DAY,
-        now=NOW,
         **subject,
     )
     return schedule.id
@@ -134,7 +129,7 @@ def _schedule(session: Session, centre_id: int, **subject: int) -> int:
 
 def _patient(session: Session, name: str, account_id: UUID) -> UUID:
     details = PatientDetails(name=name, born=date(1980, 3, 31), email="ann@example.org")
-    return directory.add_patient(session, SYSTEM, details, now=NOW, account_id=account_id).id
+    return directory.add_patient(work(session, SYSTEM, NOW), details, account_id=account_id).id
 
 
 def book(
@@ -144,41 +139,34 @@ def book(
     booking_request = BookingRequest(
         schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON
     )
-    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def move(database: Database, appointment: Appointment, to: datetime) -> None:
     """Move an appointment."""
     database.run(
         lambda session: booking.move(
-            session, SYSTEM, appointment.id, to, now=NOW, cutoff=timedelta(hours=2)
+            work(session, SYSTEM, NOW, cutoff=timedelta(hours=2)), appointment.id, to
         )
     )
 
 
 def cancel(
-    database: Database,
-    appointment: Appointment,
-    *,
-    by: UUID | None = None,
-    why: str | None = None,
+    database: Database, appointment: Appointment, *, by: UUID | None = None, why: str | None = None
 ) -> None:
     """Cancel an appointment; ``by`` names the account that does it."""
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         account = session.get(Account, by) if by else None
         actor: Actor = directory.actor_of(session, account, None) if account else SYSTEM
         booking.change_status(
-            session,
-            actor,
+            work(session, actor, NOW, cutoff=timedelta(hours=2)),
             appointment.id,
             Status.CANCELLED,
-            now=NOW,
-            cutoff=timedelta(hours=2),
             why=why,
         )
 
-    database.run(work)
+    database.run(act)
 
 
 # What the mails say
@@ -223,9 +211,9 @@ def event_of(mail: dict[str, Any]) -> Any:
 def change(database: Database, kind: type, key: Any, **values: Any) -> None:
     """Set columns of one row."""
 
-    def work(session: Any) -> None:
+    def act(session: Any) -> None:
         row = session.get(kind, key)
         for name, value in values.items():
             setattr(row, name, value)
 
-    database.run(work)
+    database.run(act)

@@ -30,6 +30,7 @@ from openslot.core.outbox import OutboxMessage
 from openslot.entrypoints.worker.main import HANDLERS, handle_next
 from openslot.notifications.delivery import MailMessage
 from openslot.notifications.dispatch import queue_mail
+from working import work
 
 PATIENCE = 10.0
 
@@ -196,10 +197,10 @@ def a_mail(**other: Any) -> MailMessage:
 
 def queue(database: Database, mail: MailMessage | None = None, *, at: datetime = NOW) -> UUID:
     """Put a mail into the outbox; its id there."""
-    return database.run(lambda session: queue_mail(session, mail or a_mail(), now=at))
+    return database.run(lambda session: queue_mail(work(session, now=at), mail or a_mail()))
 
 
-def work(database: Database, settings: Settings, *, at: datetime = NOW) -> int:
+def run_worker(database: Database, settings: Settings, *, at: datetime = NOW) -> int:
     """Do all that is due at ``at``; how many messages that was."""
     done = 0
     while handle_next(database, settings, now=lambda: at):

@@ -20,13 +20,14 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook
 
 from clinic import NOW
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM
 from openslot.webhooks import commands, queries
 from openslot.webhooks.delivering import find
 from openslot.webhooks.events import Event
 from openslot.webhooks.models import Delivery, Endpoint
+from working import work
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -160,7 +161,7 @@ def tell(database: Database, url: str, *events: Event, at: datetime = NOW) -> En
     """Add an endpoint, for every event unless some are named."""
     target = find(url, LOOPBACK)
     return database.run(
-        lambda session: commands.create(session, SYSTEM, target, events or tuple(Event), now=at)
+        lambda session: commands.create(work(session, SYSTEM, at), target, events or tuple(Event))
     )
 
 

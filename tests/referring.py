@@ -8,18 +8,19 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Practitioner, Profession
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.referrals import commands as referrals
 from openslot.referrals.details import ReferralDetails
 from openslot.referrals.models import Referral
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.schedules.models import Schedule
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town
+from working import work
 
 AREA = "Dental"
 LETTER = "Pain at the upper left since May."
@@ -50,12 +51,9 @@ class Dentists:
         details = ReferralDetails(practitioner_id=to, expertise=None if to else AREA, letter=letter)
         written = self.database.run(
             lambda session: referrals.write(
-                session,
-                self.town.doctor,
+                work(session, self.town.doctor, now, access_days=0),
                 self.town.patients[patient],
                 details,
-                now=now,
-                access_days=0,
             )
         )
         return written.id
@@ -67,7 +65,7 @@ class Dentists:
         drafted = self.draft(to=to, patient=patient, now=now)
         self.database.run(
             lambda session: referrals.send(
-                session, self.town.doctor, drafted, now=now, months=months, access_days=0
+                work(session, self.town.doctor, now, access_days=0, referral_months=months), drafted
             )
         )
         return drafted
@@ -90,11 +88,9 @@ class Dentists:
     ) -> Appointment:
         """Book as every entry point does."""
         return self.database.run(
-            lambda session: referrals.book(
-                session,
-                by or self.town.patient(),
+            lambda session: usecases.book(
+                work(session, by or self.town.patient(), now),
                 booking_request or self.booking_request(),
-                now=now,
                 hold_id=hold,
                 referral_id=referral,
             )
@@ -105,12 +101,9 @@ class Dentists:
     ) -> Appointment:
         """Keep a time as every entry point does."""
         return self.database.run(
-            lambda session: referrals.hold(
-                session,
-                self.town.patient(),
+            lambda session: usecases.hold(
+                work(session, self.town.patient(), now),
                 booking_request or self.booking_request(),
-                now=now,
-                keep=timedelta(minutes=10),
             )
         )
 
@@ -118,8 +111,8 @@ class Dentists:
         """Take an appointment through its statuses, by the network's administrator."""
         for to in steps:
             self.database.run(
-                lambda session, to=to: booking.change_status(  # type: ignore[misc]
-                    session, SYSTEM, appointment.id, to, now=now, cutoff=NO_CUTOFF
+                lambda session, to=to: booking.change_status(
+                    work(session, SYSTEM, now, cutoff=NO_CUTOFF), appointment.id, to
                 )
             )
 
@@ -132,15 +125,13 @@ def _another(session: Session, centre: int) -> tuple[int, int]:
     details = PractitionerDetails(
         name="Nina Simone", profession=Profession.SPECIALIST, expertise=AREA.lower()
     )
-    person: Practitioner = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+    person: Practitioner = directory.create_practitioner(work(session, SYSTEM, NOW), details)
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=centre,
         practitioner_id=person.id,
         details=ScheduleDetails(),
         hours=WEEKDAYS,
-        now=NOW,
     )
     return person.id, schedule.id
 
@@ -149,4 +140,4 @@ def _seen_by_gp(session: Session, town: Town) -> None:
     """Each patient has an appointment with the GP, so that the GP may read their history."""
     for number in range(len(town.patients)):
         start = MONDAY_9 + number * HALF_HOUR
-        booking.book(session, SYSTEM, town.booking_request(start, patient=number), now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), town.booking_request(start, patient=number))

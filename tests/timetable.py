@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from entrypoints.world import World
-from openslot.booking.commands import BookingRequest, book
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails, PractitionerDetails, ServiceDetails
 from openslot.directory.models import Profession
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases.booking import book
+from working import work
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 OFFICE = tuple(Weekly(weekday, 540, 1020) for weekday in range(7))
@@ -62,32 +63,32 @@ def _fill(session: Session, world: World) -> Timetable:
 
 def _person(session: Session, name: str, profession: Profession, **more: str) -> int:
     details = PractitionerDetails.model_validate({"name": name, "profession": profession, **more})
-    return directory.create_practitioner(session, SYSTEM, details, now=datetime.now(UTC)).id
+    return directory.create_practitioner(work(session, SYSTEM, datetime.now(UTC)), details).id
 
 
 def _opened(session: Session, centre: int, *, later: bool = False, **whom: int) -> int:
     hours = tuple(Weekly(day, 1080, 1260) for day in range(7)) if later else OFFICE
     return open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, datetime.now(UTC)),
         centre_id=centre,
         details=ScheduleDetails(),
         hours=hours,
-        now=datetime.now(UTC),
         **whom,
     ).id
 
 
 def _service(session: Session, world: World, department: int, name: str) -> int:
     now = datetime.now(UTC)
-    made = directory.create_service(session, SYSTEM, department, ServiceDetails(name=name), now=now)
+    made = directory.create_service(
+        work(session, SYSTEM, now), department, ServiceDetails(name=name)
+    )
     return _opened(session, world.centres["own"], service_id=made.id)
 
 
 def _child(session: Session, world: World) -> UUID:
     carer = Actor(role=Role.PATIENT, patient_id=world.patients["owner"])
     details = DependentDetails(name="Tama Owner", born=date(2015, 4, 2))
-    return dependents.add(session, carer, details, now=datetime.now(UTC)).id
+    return dependents.add(work(session, carer, datetime.now(UTC)), details).id
 
 
 def occupy(
@@ -99,5 +100,5 @@ def occupy(
         schedule, datetime.combine(day, time(hour), SYDNEY), minutes, patient
     )
     return database.run(
-        lambda session: book(session, SYSTEM, booking_request, now=datetime.now(UTC))
+        lambda session: book(work(session, SYSTEM, datetime.now(UTC)), booking_request)
     )

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.commands import BookingRequest
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -22,11 +23,10 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import CentreType, Profession
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.schedules.models import Schedule
+from working import work
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -99,13 +99,13 @@ def _found(session: Session, patients: int) -> Town:
     physio = _practitioner(session, "Ian Baker", Profession.PHYSIOTHERAPIST)
     specialist = _practitioner(session, "Amy Winehouse", Profession.SPECIALIST, expertise="Dental")
     department = directory.create_department(
-        session, SYSTEM, hospital, DepartmentDetails(name="Radiology"), now=NOW
+        work(session, SYSTEM, NOW), hospital, DepartmentDetails(name="Radiology")
     )
     scan = directory.create_service(
-        session, SYSTEM, department.id, ServiceDetails(name="CT"), now=NOW
+        work(session, SYSTEM, NOW), department.id, ServiceDetails(name="CT")
     )
     people = [
-        directory.add_patient(session, SYSTEM, PatientDetails(name=f"Patient {number}"), now=NOW)
+        directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name=f"Patient {number}"))
         for number in range(patients)
     ]
     return Town(
@@ -128,25 +128,23 @@ def _centre(session: Session, name: str, suburb: str) -> int:
     details = CentreDetails(
         name=name, type=CentreType.HOSPITAL, suburb=suburb, time_zone="Australia/Sydney"
     )
-    return directory.create_centre(session, SYSTEM, details, now=NOW).id
+    return directory.create_centre(work(session, SYSTEM, NOW), details).id
 
 
 def _practitioner(session: Session, name: str, profession: Profession, **more: object) -> int:
     details = PractitionerDetails.model_validate({"name": name, "profession": profession, **more})
-    return directory.create_practitioner(session, SYSTEM, details, now=NOW).id
+    return directory.create_practitioner(work(session, SYSTEM, NOW), details).id
 
 
 def _opened(
     session: Session, centre: int, *, practitioner: int | None = None, service: int | None = None
 ) -> int:
     schedule: Schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=centre,
         practitioner_id=practitioner,
         service_id=service,
         details=ScheduleDetails(),
         hours=WEEKDAYS,
-        now=NOW,
     )
     return schedule.id

@@ -7,13 +7,15 @@ from uuid import UUID
 from openslot.booking import check
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import answers, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Offer, OfferStatus, WaitingEntry
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, Town
+from working import work
 
 SETTINGS = Settings(_env_file=None)
 WEEK = timedelta(days=7)
@@ -23,13 +25,13 @@ def book(
     database: Database, town: Town, patient: int, start: datetime = MONDAY_9, **more: Any
 ) -> Appointment:
     booking_request = town.booking_request(start, patient=patient, **more)
-    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, appointment, Status.CANCELLED, now=now, cutoff=timedelta(0)
+            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment, Status.CANCELLED
         )
     )
 
@@ -57,7 +59,7 @@ def wait(
 ) -> WaitingEntry:
     actor = by or town.patient(patient)
     details = waiting_details(town, patient, **more)
-    return database.run(lambda session: waiting.join(session, actor, details, now=now))
+    return database.run(lambda session: waiting.join(work(session, actor, now), details))
 
 
 def expire_due(database: Database, now: datetime = NOW) -> int:
@@ -92,11 +94,11 @@ def appointment(database: Database, appointment_id: UUID) -> Appointment:
 
 
 def accept(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -> Appointment:
-    return database.run(lambda session: answers.accept(session, actor, offer, now=now))
+    return database.run(lambda session: answers.accept(work(session, actor, now), offer))
 
 
 def decline(database: Database, actor: Actor, offer: UUID, now: datetime = NOW) -> Offer:
-    return database.run(lambda session: answers.decline(session, actor, offer, now=now))
+    return database.run(lambda session: answers.decline(work(session, actor, now), offer))
 
 
 def assert_clean(database: Database) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Priority
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -20,15 +20,14 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import CentreType
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
 from openslot.requests import commands
 from openslot.requests.details import RequestDetails
 from openslot.requests.models import ServiceRequest
 from openslot.requests.queries import Asked, asked
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from town import MONDAY_9, NOW, WEEKDAYS
+from working import work
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def _found(session: Session) -> Wards:
     radiology, scan = _department(session, hospital, "Radiology")
     ward, _ = _department(session, hospital, "Ward 3")
     pathology, foreign = _department(session, other, "Pathology")
-    person = directory.add_patient(session, SYSTEM, PatientDetails(name="Ilse Brandt"), now=NOW)
+    person = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Ilse Brandt"))
     return Wards(
         hospital=hospital,
         surgery=_staff(session, hospital, surgery, "surgery"),
@@ -80,37 +79,33 @@ def _centre(session: Session, name: str) -> int:
     details = CentreDetails(
         name=name, type=CentreType.HOSPITAL, suburb="Randwick", time_zone="Australia/Sydney"
     )
-    return directory.create_centre(session, SYSTEM, details, now=NOW).id
+    return directory.create_centre(work(session, SYSTEM, NOW), details).id
 
 
 def _department(session: Session, centre: int, name: str) -> tuple[int, tuple[int, int]]:
     """A department with one service and its schedule."""
     made = directory.create_department(
-        session, SYSTEM, centre, DepartmentDetails(name=name), now=NOW
+        work(session, SYSTEM, NOW), centre, DepartmentDetails(name=name)
     )
     service = directory.create_service(
-        session, SYSTEM, made.id, ServiceDetails(name=f"{name} scan"), now=NOW
+        work(session, SYSTEM, NOW), made.id, ServiceDetails(name=f"{name} scan")
     )
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=centre,
         service_id=service.id,
         details=ScheduleDetails(),
         hours=WEEKDAYS,
-        now=NOW,
     )
     return made.id, (service.id, schedule.id)
 
 
 def _staff(session: Session, centre: int, department: int, name: str) -> Actor:
     account = create_account(
-        session,
+        work(session, Actor(), NOW),
         NewAccount(f"{name}@example.org", f"Sam {name.title()}", "-", Role.STAFF),
-        by=Origin(),
-        now=NOW,
     )
-    directory.place_staff(session, SYSTEM, account.id, centre, department)
+    directory.place_staff(work(session, SYSTEM), account.id, centre, department)
     return Actor(role=Role.STAFF, account_id=account.id, centre_id=centre, department_id=department)
 
 
@@ -128,14 +123,12 @@ def ask(
     details = RequestDetails(task="CT head", description="After a fall", priority=priority)
     return database.run(
         lambda session: commands.make(
-            session,
-            by or wards.surgery,
+            work(session, by or wards.surgery, now),
             wards.scan,
             details,
             start=start,
             minutes=30,
             patient_id=wards.patient if patient else None,
-            now=now,
         )
     )
 

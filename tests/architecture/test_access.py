@@ -10,8 +10,8 @@ from flask import Blueprint, Flask
 
 from openslot.app import create_app
 from openslot.core import clock
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
-from openslot.directory.rules import Actor
 from openslot.entrypoints.api.operations import Service
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Resource

@@ -4,6 +4,7 @@ bounds it; a new query about people without an actor fails."""
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 SOURCE = Path(__file__).parents[2] / "src" / "openslot"
 ENTRIES = ("api", "fhir", "web")
@@ -19,13 +20,14 @@ FEATURES = (
     "referrals",
     "reports",
     "requests",
+    "usecases",
 )
 """Those that keep rows about people; schedules and what is free are public."""
 
 BOUND = {
     "public: no row about a patient": """
-        booking.cells.free_board booking.cells.full_board booking.doctors.doctor
-        booking.doctors.doctors booking.doctors.schedule_at booking.slots.free_starts
+        booking.cells.free_board booking.cells.full_board usecases.doctors.doctor
+        usecases.doctors.doctors usecases.doctors.schedule_at booking.slots.free_starts
         booking.slots.is_free booking.slots.nearest booking.slots.slots
         directory.queries.centre directory.queries.centres
         directory.queries.department directory.queries.departments
@@ -46,11 +48,11 @@ BOUND = {
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
-        booking.identifiers.name booking.queries.for_whom booking.queries.appointment
+        booking.commands.identify booking.queries.for_whom booking.queries.appointment
         directory.queries.patient
         exchange.history.looks exchange.history.whole notifications.recipients.patient_or_carer
         offers.queries.open_for_appointment offers.queries.open_of_absences
-        offers.queries.open_of_entries offers.rebooking.suggestions offers.search.centres_of
+        offers.queries.open_of_entries usecases.rebooking.suggestions offers.search.centres_of
         offers.search.entries_with offers.waiting.free_for records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment
         records.queries.appointments referrals.queries.letter_to referrals.queries.of_patient
@@ -63,7 +65,7 @@ BOUND = {
     "a desk's: pages and operations for those who work with patients": """
         directory.queries.patients records.queries.exactly""",
     "an administrator's": """
-        booking.oversight.things directory.queries.staff_accounts
+        reports.oversight.things directory.queries.staff_accounts
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
     "proof: whoever holds the password, link, token or assertion": """
@@ -76,22 +78,76 @@ BOUND = {
         identity.keys.issue_pair identity.keys.prove identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop offers.answers.named""",
-    "written, not read": """
+    "written, not read; recorded with who did it": """
+        directory.staff.record_link identity.commands.confirm_email
+        identity.commands.set_password identity.keys.revoke_key identity.own.end_one_session
+        identity.own.end_other_sessions notifications.feeds.end_feed notifications.feeds.make_feed
+        notifications.preferences.choose records.access.note_refusal
         notifications.dispatch.queue_account_mail notifications.dispatch.queue_mail""",
 }
 
 
-def without_actor() -> set[str]:
-    """The functions of features that take a session and nobody who asks."""
-    found = set()
+class Function(NamedTuple):
+    """A function of a feature, with the features that its module names."""
+
+    node: ast.FunctionDef
+    module: str
+    names: dict[str, str]
+
+    def takes(self, name: str) -> bool:
+        arguments = self.node.args
+        return name in {one.arg for one in (*arguments.args, *arguments.kwonlyargs)}
+
+    def reads_actor(self) -> bool:
+        """Whether it reads ``work.actor`` itself."""
+        return any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) == "work.actor"
+            for node in ast.walk(self.node)
+        )
+
+    def hands_work_to(self) -> Iterator[str]:
+        """The functions that it calls with its work."""
+        for node in ast.walk(self.node):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.args[0]) == "work":
+                module, _, name = ast.unparse(node.func).rpartition(".")
+                known = self.names.get(module or name, self.module)
+                yield f"{known}.{name}" if module or known == self.module else known
+
+
+def functions() -> dict[str, Function]:
+    found = {}
     for feature in FEATURES:
         for file in (SOURCE / feature).glob("*.py"):
-            for node in ast.parse(file.read_text(encoding="utf-8")).body:
-                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-                    takes = {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
-                    if "session" in takes and not takes & {"actor", "by"}:
-                        found.add(f"{feature}.{file.stem}.{node.name}")
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            module, names = f"{feature}.{file.stem}", dict(_imported(tree))
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef):
+                    found[f"{module}.{node.name}"] = Function(node, module, names)
     return found
+
+
+def without_actor() -> set[str]:
+    """The public functions of features that take a session or work, and never ask who asks:
+    neither themselves nor in what they hand their work to."""
+    known = functions()
+
+    def asks(name: str, seen: frozenset[str] = frozenset()) -> bool:
+        if name in seen or name not in known:
+            return False
+        function = known[name]
+        return (
+            function.takes("actor")
+            or function.reads_actor()
+            or any(asks(callee, seen | {name}) for callee in function.hands_work_to())
+        )
+
+    return {
+        name
+        for name, function in known.items()
+        if not function.node.name.startswith("_")
+        and (function.takes("session") or function.takes("work"))
+        and not asks(name)
+    }
 
 
 def called() -> Iterator[tuple[str, str]]:

@@ -75,9 +75,7 @@ def _name(described: Any) -> str:
     return str(described["name"])
 
 
-def test_a_migrated_database_leaves_alembic_nothing_to_add(
-    blank_engine: Engine,
-) -> None:
+def test_a_migrated_database_leaves_alembic_nothing_to_add(blank_engine: Engine) -> None:
     run.upgrade(blank_engine)
     assert differences(blank_engine) == []
 

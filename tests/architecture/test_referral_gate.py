@@ -48,9 +48,12 @@ def test_a_maker_elsewhere_would_be_found() -> None:
     assert makers("def f(authorisation: ReferralAuthorisation | None) -> None: ...") == []
 
 
-def test_pages_book_through_referrals_only() -> None:
-    """``booking.commands.book`` and ``hold`` would let nobody in to specialists."""
+def test_entry_points_book_through_the_use_case_only() -> None:
+    """``booking.commands.make`` knows no referrals: it would let nobody in to specialists."""
     for file in (SOURCES / "entrypoints").rglob("*.py"):
-        text = file.read_text(encoding="utf-8")
-        assert "booking.book(" not in text, file
-        assert "booking.hold(" not in text, file
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "openslot.booking.commands":
+                assert {alias.name for alias in node.names}.isdisjoint({"make", "confirm"}), file
+            if isinstance(node, ast.Attribute):
+                assert ast.unparse(node) not in ("booking.make", "booking.confirm"), file

@@ -30,11 +30,7 @@ def as_gp_and_specialist(server: LiveServer, world: World) -> None:
 
 
 def test_from_a_gps_letter_to_the_specialists_answer(
-    desktop_page: Page,
-    phone_page: Page,
-    noscript_page: Page,
-    live_server: LiveServer,
-    world: World,
+    desktop_page: Page, phone_page: Page, noscript_page: Page, live_server: LiveServer, world: World
 ) -> None:
     as_gp_and_specialist(live_server, world)
     doctor, patient, specialist = desktop_page, phone_page, noscript_page
@@ -81,10 +77,7 @@ def test_from_a_gps_letter_to_the_specialists_answer(
 
 
 def test_a_child_is_added_booked_for_and_handed_over(
-    phone_page: Page,
-    desktop_page: Page,
-    live_server: LiveServer,
-    world: World,
+    phone_page: Page, desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     parent, child = phone_page, desktop_page
     sign_in(parent, live_server.url, world.emails["patient-owner"])

@@ -23,9 +23,7 @@ def wanted(database: Database, world: World) -> set[Kind]:
 
 
 def test_mail_is_chosen_and_stopped_and_the_calendar_read(
-    live_server: LiveServer,
-    phone_page: Page,
-    world: World,
+    live_server: LiveServer, phone_page: Page, world: World
 ) -> None:
     page, database = phone_page, live_server.database
     sign_in(page, live_server.url, world.emails["patient-owner"])
@@ -51,9 +49,7 @@ def test_mail_is_chosen_and_stopped_and_the_calendar_read(
 
 
 def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
-    live_server: LiveServer,
-    noscript_page: Page,
-    world: World,
+    live_server: LiveServer, noscript_page: Page, world: World
 ) -> None:
     page = noscript_page
     settings: Settings = live_server.app.extensions["openslot"].settings
@@ -68,9 +64,7 @@ def test_a_link_in_a_mail_stops_it_without_signing_in_or_scripts(
 
 
 def test_the_audit_is_searched_and_taken_along(
-    live_server: LiveServer,
-    desktop_page: Page,
-    world: World,
+    live_server: LiveServer, desktop_page: Page, world: World
 ) -> None:
     page, database = desktop_page, live_server.database
     sign_in(page, live_server.url, world.emails["network-admin"])

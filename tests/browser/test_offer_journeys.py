@@ -13,14 +13,15 @@ from entrypoints.world import SYDNEY, World, book_for, build
 from openslot.booking import check
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.worker.main import do_duties, handle_next
 from openslot.offers.links import token_of
 from openslot.offers.models import Offer, OfferStatus
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
+from working import work
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def world(live_server: LiveServer) -> World:
     return world
 
 
-def work(server: LiveServer) -> None:
+def run_worker(server: LiveServer) -> None:
     """Do what the worker does, until nothing is due."""
     settings: Settings = server.app.extensions["openslot"].settings
     do_duties(server.database, settings)
@@ -70,10 +71,7 @@ def status(database: Database, world: World, appointment: str) -> str:
 
 
 def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_the_link(
-    desktop_page: Page,
-    phone_page: Page,
-    live_server: LiveServer,
-    world: World,
+    desktop_page: Page, phone_page: Page, live_server: LiveServer, world: World
 ) -> None:
     page = desktop_page
     sign_in(page, live_server.url, world.emails["practitioner-owner"])
@@ -89,7 +87,7 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
         page.locator(".os-decide").nth(number).get_by_label(choice, exact=True).check()
     page.get_by_role("button", name="Block the time").click()
     expect(page.get_by_text("can no longer be booked")).to_be_visible()
-    work(live_server)
+    run_worker(live_server)
     page.reload()
     expect(page.get_by_text("1 patient has been offered another time.")).to_be_visible()
     checked(page)
@@ -110,9 +108,7 @@ def test_leave_over_three_appointments_and_the_patient_takes_the_new_time_from_t
 
 
 def test_who_waits_is_offered_the_time_that_somebody_gives_up(
-    desktop_page: Page,
-    live_server: LiveServer,
-    world: World,
+    desktop_page: Page, live_server: LiveServer, world: World
 ) -> None:
     page, database = desktop_page, live_server.database
     only_then = database.read(
@@ -130,11 +126,11 @@ def test_who_waits_is_offered_the_time_that_somebody_gives_up(
     page.get_by_role("button", name="Join the waiting list").click()
     expect(page.get_by_text("You are on the waiting list.")).to_be_visible()
     checked(page)
-    work(live_server)
+    run_worker(live_server)
     assert offered(live_server) == []
 
     cancel(database, world.appointments["owner"])
-    work(live_server)
+    run_worker(live_server)
     page.goto(f"{live_server.url}/offers")
     checked(page)
     page.get_by_role("link", name="Accept or decline").click()
@@ -152,7 +148,7 @@ def close_but(database: Database, world: World, start: datetime) -> None:
     hours = (Weekly(local.weekday(), first, first + 30),)
     database.run(
         lambda session: set_hours(
-            session, SYSTEM, world.schedules["owner"], hours, now=datetime.now(UTC)
+            work(session, SYSTEM, datetime.now(UTC)), world.schedules["owner"], hours
         )
     )
 
@@ -160,11 +156,8 @@ def close_but(database: Database, world: World, start: datetime) -> None:
 def cancel(database: Database, appointment: UUID) -> None:
     database.run(
         lambda session: booking.change_status(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, datetime.now(UTC), cutoff=timedelta(0)),
             appointment,
             Status.CANCELLED,
-            now=datetime.now(UTC),
-            cutoff=timedelta(0),
         )
     )

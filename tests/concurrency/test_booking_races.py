@@ -19,16 +19,18 @@ from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.errors import DailyLimitReached, PatientBusy, SlotTaken
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.directory.rules import SYSTEM
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.diaries import PageKey
 from openslot.schedules.models import AbsenceKind, DiaryPage
+from openslot.usecases import booking as usecases
 from racing import barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from working import work
 
 RACERS = 32
 FEW = 8
@@ -36,10 +38,10 @@ FEW = 8
 Outcome = Appointment | DomainError
 
 
-def attempt(work: Callable[[], Appointment]) -> Outcome:
+def attempt(act: Callable[[], Appointment]) -> Outcome:
     """What came of it; anything but a refusal in words is an error of the test."""
     try:
-        return work()
+        return act()
     except DomainError as refusal:
         return refusal
 
@@ -49,7 +51,7 @@ def won(outcomes: list[Outcome]) -> list[Appointment]:
 
 
 def book(database: Database, town: Town, booking_request: booking.BookingRequest) -> Appointment:
-    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def live(database: Database) -> int:
@@ -177,7 +179,7 @@ def test_two_practitioners_in_one_room_take_turns(database: Database) -> None:
     def share(session: Session) -> None:
         for schedule in (town.gp_at_hospital, town.physio_at_hospital):
             details = ScheduleDetails(room="Room 4")
-            schedules.change_schedule(session, SYSTEM, schedule, details, now=NOW)
+            schedules.change_schedule(work(session, SYSTEM, NOW), schedule, details)
 
     database.run(share)
     places = [town.gp_at_hospital, town.physio_at_hospital]
@@ -205,7 +207,7 @@ def test_crossing_moves_lose_no_appointment(database: Database) -> None:
         return attempt(
             lambda: database.run(
                 lambda session: booking.move(
-                    session, SYSTEM, appointment.id, start, now=NOW, cutoff=timedelta(0)
+                    work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment.id, start
                 )
             )
         )
@@ -219,7 +221,7 @@ def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
     town = build_town(database, patients=FEW)
     keep = timedelta(minutes=10)
     database.run(
-        lambda session: booking.hold(session, SYSTEM, town.booking_request(), now=NOW, keep=keep)
+        lambda session: usecases.hold(work(session, SYSTEM, NOW, keep=keep), town.booking_request())
     )
     later = NOW + timedelta(minutes=11)
 
@@ -227,7 +229,7 @@ def test_a_hold_that_ran_out_goes_to_one_of_many(database: Database) -> None:
         booking_request = replace(town.booking_request(), patient_id=town.patients[number])
         return attempt(
             lambda: database.run(
-                lambda session: booking.book(session, SYSTEM, booking_request, now=later)
+                lambda session: usecases.book(work(session, SYSTEM, later), booking_request)
             )
         )
 
@@ -240,23 +242,20 @@ def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Dat
     town = build_town(database, patients=FEW)
     appointment = book(database, town, town.booking_request(patient=0))
 
-    def work(number: int) -> Outcome:
+    def act(number: int) -> Outcome:
         if number == 0:
             return attempt(
                 lambda: database.run(
                     lambda session: booking.change_status(
-                        session,
-                        SYSTEM,
+                        work(session, SYSTEM, NOW, cutoff=timedelta(0)),
                         appointment.id,
                         Status.CANCELLED,
-                        now=NOW,
-                        cutoff=timedelta(0),
                     )
                 )
             )
         return attempt(lambda: book(database, town, town.booking_request(patient=number)))
 
-    race(FEW, work)
+    race(FEW, act)
     assert live(database) <= 1
     assert check.faults(database) == []
 
@@ -267,15 +266,15 @@ def test_booking_against_an_absence_is_before_it_or_refused(database: Database) 
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + timedelta(hours=8)
     )
 
-    def work(number: int) -> Any:
+    def act(number: int) -> Any:
         if number == 0:
             return database.run(
-                lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+                lambda session: absences.enter_absence(work(session, SYSTEM, NOW), town.gp, leave)
             )
         start = MONDAY_9 + number * HALF_HOUR
         return attempt(lambda: book(database, town, town.booking_request(start, patient=number)))
 
-    race(FEW, work)
+    race(FEW, act)
     assert check.faults(database) == []
     after = attempt(
         lambda: book(database, town, town.booking_request(MONDAY_9 + 10 * HALF_HOUR, patient=0))
@@ -286,17 +285,17 @@ def test_booking_against_an_absence_is_before_it_or_refused(database: Database) 
 def test_booking_while_hours_change_leaves_the_diaries_right(database: Database) -> None:
     town = build_town(database, patients=FEW)
 
-    def work(number: int) -> Any:
+    def act(number: int) -> Any:
         if number == 0:
             return database.run(
                 lambda session: schedules.set_hours(
-                    session, SYSTEM, town.gp_at_hospital, [], now=NOW
+                    work(session, SYSTEM, NOW), town.gp_at_hospital, []
                 )
             )
         start = MONDAY_9 + number * HALF_HOUR
         return attempt(lambda: book(database, town, town.booking_request(start, patient=number)))
 
-    race(FEW, work)
+    race(FEW, act)
     assert check.faults(database) == []
     after = attempt(lambda: book(database, town, town.booking_request(MONDAY_9, patient=0)))
     assert isinstance(after, DomainError)

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 import engines
 from openslot.core import audit, db, servers
-from openslot.core.audit import AuditEvent, Origin
+from openslot.core.actor import Actor
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database, LostRace
 from openslot.core.errors import Busy, TookTooLong
 from openslot.directory.models import Diary
 from racing import barrier, race
+from working import work
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -28,7 +30,7 @@ on_servers = pytest.mark.parametrize(
 
 
 def note(session: Session, at: datetime = NOW) -> None:
-    audit.record(session, "tested", "test:1", by=Origin(), now=at)
+    audit.record(work(session, Actor(), at), "tested", "test:1")
 
 
 def notes(database: Database) -> int:
@@ -42,7 +44,7 @@ def notes(database: Database) -> int:
 def test_a_lost_race_is_tried_again_and_leaves_no_trace(database: Database) -> None:
     tries = []
 
-    def work(session: Session) -> str:
+    def act(session: Session) -> str:
         note(session)
         session.flush()
         tries.append(1)
@@ -50,7 +52,7 @@ def test_a_lost_race_is_tried_again_and_leaves_no_trace(database: Database) -> N
             raise LostRace
         return "won"
 
-    assert database.run(work) == "won"
+    assert database.run(act) == "won"
     assert len(tries) == 3
     assert notes(database) == 1
 
@@ -61,7 +63,7 @@ def test_a_deadlock_is_tried_again_until_both_have_their_way(database: Database)
     tries = [0, 0]
     both_hold_one = barrier(2)
 
-    def work(number: int) -> None:
+    def act(number: int) -> None:
         def cross(session: Session) -> None:
             tries[number] += 1
             for turn, diary in enumerate((1, 2) if number == 0 else (2, 1)):
@@ -72,7 +74,7 @@ def test_a_deadlock_is_tried_again_until_both_have_their_way(database: Database)
 
         database.run(cross)
 
-    race(2, work)
+    race(2, act)
     assert sorted(tries) == [1, 2], "the engine must have sacrificed one of them"
     kinds = database.read(lambda session: session.scalars(select(Diary.kind)).all())
     assert {frozenset(kind) for kind in kinds} == {frozenset("a01"), frozenset("b01")}
@@ -83,7 +85,7 @@ def test_who_loses_a_unique_value_to_a_racer_looks_again(database: Database) -> 
     first_look = [True, True]
     both_have_looked = barrier(2)
 
-    def work(number: int) -> str:
+    def act(number: int) -> str:
         def make_once(session: Session) -> str:
             found = session.scalars(select(Diary.id)).all()
             if first_look[number]:
@@ -96,7 +98,7 @@ def test_who_loses_a_unique_value_to_a_racer_looks_again(database: Database) -> 
 
         return database.run(make_once)
 
-    assert sorted(race(2, work)) == ["found", "made"]
+    assert sorted(race(2, act)) == ["found", "made"]
 
 
 def test_writers_of_sqlite_wait_at_the_start_and_none_has_to_try_again(
@@ -123,7 +125,7 @@ def test_a_commit_that_waits_too_long_for_a_reader_of_sqlite_is_tried_again(
     )
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         tries.append(1)
         if len(tries) == 3:
             reading.close()
@@ -131,7 +133,7 @@ def test_a_commit_that_waits_too_long_for_a_reader_of_sqlite_is_tried_again(
 
     with sqlite_database.reading() as reading:
         reading.scalar(select(func.count()).select_from(AuditEvent))
-        sqlite_database.run(work)
+        sqlite_database.run(act)
     assert notes(sqlite_database) == 1
 
 
@@ -148,13 +150,13 @@ def test_busy_once_the_patience_is_over(
     monkeypatch.setattr(db, "PATIENCE", 0.05)
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         note(session)
         tries.append(1)
         raise LostRace
 
     with pytest.raises(Busy) as refused:
-        database.run(work)
+        database.run(act)
     assert isinstance(refused.value.__cause__, LostRace)
     assert len(tries) > 1
     assert notes(database) == 0
@@ -163,14 +165,14 @@ def test_busy_once_the_patience_is_over(
 def test_a_mistake_is_raised_at_once_and_undone(database: Database) -> None:
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         note(session)
         session.flush()
         tries.append(1)
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        database.run(work)
+        database.run(act)
     assert len(tries) == 1
     assert notes(database) == 0
 
@@ -178,12 +180,12 @@ def test_a_mistake_is_raised_at_once_and_undone(database: Database) -> None:
 def test_wrong_sql_is_not_tried_again(database: Database) -> None:
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         tries.append(1)
         session.execute(text("SELECT nothing FROM nowhere"))
 
     with pytest.raises(DBAPIError):
-        database.run(work)
+        database.run(act)
     assert len(tries) == 1
 
 
@@ -191,22 +193,22 @@ def test_wrong_sql_is_not_tried_again(database: Database) -> None:
 
 
 def test_reading_throws_changes_away(database: Database) -> None:
-    def work(session: Session) -> int:
+    def act(session: Session) -> int:
         note(session)
         session.flush()
         return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
 
-    assert database.read(work) == 1
+    assert database.read(act) == 1
     assert notes(database) == 0
 
 
 def test_a_reader_neither_waits_for_an_open_writer_nor_sees_its_work(database: Database) -> None:
-    def work(session: Session) -> int:
+    def act(session: Session) -> int:
         note(session)
         session.flush()
         return notes(database)
 
-    assert database.run(work) == 0
+    assert database.run(act) == 0
     assert notes(database) == 1
 
 
@@ -226,12 +228,12 @@ def test_what_was_read_can_still_be_shown_afterwards(database: Database) -> None
 def test_a_fault_that_stays_is_not_tried_again(database: Database) -> None:
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         tries.append(1)
         session.execute(text("INSERT INTO diary (id, kind) VALUES (1, NULL)"))
 
     with pytest.raises(DBAPIError):
-        database.run(work)
+        database.run(act)
     assert len(tries) == 1
 
 

@@ -18,17 +18,17 @@ from sqlalchemy.orm import Session
 
 import engines
 from factories import claimed_by
-from openslot.booking import absences, check, deactivate
+from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.errors import Absent, CentreClosed
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import new_id
 from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Room
-from openslot.directory.rules import SYSTEM
 from openslot.schedules import commands as schedules
 from openslot.schedules import diaries
 from openslot.schedules.availability import DAY, Span, Weekly, tick_at
@@ -36,8 +36,11 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.diaries import Page, PageKey
 from openslot.schedules.models import AbsenceKind, DiaryPage, OpeningHours, Schedule
 from openslot.schema import metadata
+from openslot.usecases import booking as usecases
+from openslot.usecases import deactivation
 from racing import PATIENCE, barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from working import work
 
 MORNING = MONDAY_9 + 6 * HALF_HOUR
 DAY_ENDS = MONDAY_9 + 16 * HALF_HOUR
@@ -52,62 +55,62 @@ class Desk:
     database: Database
     town: Town
 
-    def run(self, work: Callable[[Session], Any]) -> Any:
+    def run(self, act: Callable[[Session], Any]) -> Any:
         """What came of it, a refusal in words among it."""
         try:
-            return self.database.run(work)
+            return self.database.run(act)
         except DomainError as refusal:
             return refusal
 
     def book(self, start: Any = MONDAY_9, patient: int = 0, schedule: int | None = None) -> Any:
         booking_request = self.town.booking_request(start, patient=patient, schedule=schedule)
-        return self.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+        return self.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
     def cancel(self, appointment: UUID) -> Any:
         return self.run(
             lambda session: booking.change_status(
-                session, SYSTEM, appointment, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+                work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment, Status.CANCELLED
             )
         )
 
     def move(self, appointment: UUID, start: Any) -> Any:
         return self.run(
             lambda session: booking.move(
-                session, SYSTEM, appointment, start, now=NOW, cutoff=timedelta(0)
+                work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment, start
             )
         )
 
     def away(self, ends: Any = DAY_ENDS, starts: Any = MONDAY_9) -> Any:
         leave = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=ends)
         return self.run(
-            lambda session: absences.enter_absence(session, SYSTEM, self.town.gp, leave, now=NOW)
+            lambda session: absences.enter_absence(work(session, SYSTEM, NOW), self.town.gp, leave)
         )
 
     def back(self, absence: UUID) -> Any:
         return self.run(
-            lambda session: absences.end_absence(session, SYSTEM, self.town.gp, absence, now=NOW)
+            lambda session: absences.end_absence(work(session, SYSTEM, NOW), self.town.gp, absence)
         )
 
     def close(self, ends: Any = DAY_ENDS) -> Any:
         return self.run(
             lambda session: schedules.close_centre(
-                session,
-                SYSTEM,
+                work(session, SYSTEM, NOW),
                 self.town.hospital,
                 starts=MONDAY_9,
                 ends=ends,
                 reason="Flood",
-                now=NOW,
             )
         )
 
     def reopen(self, closure: int) -> Any:
-        return self.run(lambda session: schedules.reopen_centre(session, SYSTEM, closure, now=NOW))
+        return self.run(
+            lambda session: schedules.reopen_centre(work(session, SYSTEM, NOW), closure)
+        )
 
     def give_room(self, schedule: int, room: str | None) -> Any:
         details = ScheduleDetails(room=room)
         return self.run(
-            lambda session: schedules.change_schedule(session, SYSTEM, schedule, details, now=NOW)
+            lambda session: schedules.change_schedule(work(session, SYSTEM, NOW), schedule, details)
         )
 
 
@@ -198,7 +201,7 @@ def test_control_without_comparing_crossing_changes_leave_them_wrong(
     first, second = crossing(desk)
     first_is_done, seconds = threading.Event(), list[threading.Thread]()
 
-    def work(number: int) -> None:
+    def act(number: int) -> None:
         if number == 0:
             first()
             first_is_done.set()
@@ -212,7 +215,7 @@ def test_control_without_comparing_crossing_changes_leave_them_wrong(
         write_blindly(session, old, new)
 
     meet_before_writing(monkeypatch, write_late)
-    race(2, work)
+    race(2, act)
     assert check.faults(desk.database) != []
 
 
@@ -251,10 +254,10 @@ def test_of_many_who_end_a_leave_one_does(desk: Desk) -> None:
         day = timedelta(days=number)
         leave = desk.away(DAY_ENDS + day, MONDAY_9 + day)
 
-        def work(racer: int, leave: UUID = leave.id, start: Any = MONDAY_9 + day) -> Any:
+        def act(racer: int, leave: UUID = leave.id, start: Any = MONDAY_9 + day) -> Any:
             return desk.back(leave) if racer < 4 else desk.book(start, patient=racer)
 
-        outcomes = race(FEW, work)
+        outcomes = race(FEW, act)
         assert [type(one) for one in outcomes[:4] if one is not None] == [NotFound] * 3
         booked = [one for one in outcomes[4:] if isinstance(one, Appointment)]
         assert len(booked) <= 1
@@ -304,7 +307,7 @@ def test_rooms_change_while_people_book_and_cancel(desk: Desk) -> None:
     for schedule in places:
         desk.give_room(schedule, "Room 1")
 
-    def work(number: int) -> None:
+    def act(number: int) -> None:
         for step in range(4):
             if number < 2:
                 desk.give_room(places[number], f"Room {1 + (step + number) % 2}")
@@ -313,7 +316,7 @@ def test_rooms_change_while_people_book_and_cancel(desk: Desk) -> None:
             if isinstance(appointment, Appointment) and step % 2:
                 desk.cancel(appointment.id)
 
-    race(FEW, work)
+    race(FEW, act)
     assert check.faults(desk.database) == []
 
 
@@ -336,20 +339,20 @@ def service_of(session: Session, schedule_id: int) -> int:
 
 
 DEACTIVATIONS: dict[str, Callable[[Session, Town], None]] = {
-    "schedule": lambda session, town: deactivate.deactivate_schedule(
-        session, SYSTEM, town.gp_at_hospital, active=False, now=NOW
+    "schedule": lambda session, town: deactivation.deactivate_schedule(
+        work(session, SYSTEM, NOW), town.gp_at_hospital, active=False
     ),
-    "practitioner": lambda session, town: deactivate.deactivate_practitioner(
-        session, SYSTEM, town.gp, active=False, now=NOW
+    "practitioner": lambda session, town: deactivation.deactivate_practitioner(
+        work(session, SYSTEM, NOW), town.gp, active=False
     ),
-    "centre": lambda session, town: deactivate.deactivate_centre(
-        session, SYSTEM, town.hospital, active=False, now=NOW
+    "centre": lambda session, town: deactivation.deactivate_centre(
+        work(session, SYSTEM, NOW), town.hospital, active=False
     ),
-    "service": lambda session, town: deactivate.deactivate_service(
-        session, SYSTEM, service_of(session, town.scan), active=False, now=NOW
+    "service": lambda session, town: deactivation.deactivate_service(
+        work(session, SYSTEM, NOW), service_of(session, town.scan), active=False
     ),
-    "department": lambda session, town: deactivate.deactivate_department(
-        session, SYSTEM, town.department, active=False, now=NOW
+    "department": lambda session, town: deactivation.deactivate_department(
+        work(session, SYSTEM, NOW), town.department, active=False
     ),
 }
 
@@ -375,14 +378,14 @@ def test_of_two_who_change_hours_at_once_the_later_stands(desk: Desk) -> None:
     """Not both, one beside the other."""
     hours = [[weekly] for weekly in _mornings()]
 
-    def work(number: int) -> Any:
+    def act(number: int) -> Any:
         return desk.run(
             lambda session: schedules.set_hours(
-                session, SYSTEM, desk.town.gp_at_hospital, hours[number % 2], now=NOW
+                work(session, SYSTEM, NOW), desk.town.gp_at_hospital, hours[number % 2]
             )
         )
 
-    race(FEW, work)
+    race(FEW, act)
     left = desk.database.read(
         lambda session: (
             session.query(OpeningHours)

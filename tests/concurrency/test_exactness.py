@@ -220,9 +220,7 @@ def test_the_models_make_exact_tables_too(odd_engine: Engine) -> None:
 
 
 @on_mariadb
-def test_a_database_of_the_release_before_is_brought_over_with_its_data(
-    odd_engine: Engine,
-) -> None:
+def test_a_database_of_the_release_before_is_brought_over_with_its_data(odd_engine: Engine) -> None:
     run.upgrade(odd_engine, "0006")
     with odd_engine.begin() as connection:
         connection.execute(text("INSERT INTO diary (id, kind) VALUES (1, 'centre'), (2, 'centre')"))

@@ -12,18 +12,17 @@ from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment
 from openslot.booking.slots import slots
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.commands import add_patient
 from openslot.directory.details import PatientDetails
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.web.reading import instant_text
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from racing import race
+from working import work
 
 RACERS = 32
 
@@ -34,9 +33,9 @@ def add_racers(session: Session) -> None:
         new = NewAccount(
             f"racer-{number}@example.com", f"Racer {number}", password_hash(), Role.PATIENT
         )
-        account = create_account(session, new, by=Origin(), now=now)
+        account = create_account(work(session, Actor(), now), new)
         details = PatientDetails(name=new.name, email=new.email)
-        add_patient(session, SYSTEM, details, now=now, account_id=account.id)
+        add_patient(work(session, SYSTEM, now), details, account_id=account.id)
 
 
 def free_start(database: Database, world: World) -> datetime:
@@ -44,11 +43,10 @@ def free_start(database: Database, world: World) -> datetime:
     tomorrow = now + timedelta(days=1)
     found = database.read(
         lambda session: slots(
-            session,
+            work(session, now=now),
             schedules.places(session, Schedule.id == world.schedules["owner"]),
             tomorrow,
             tomorrow + timedelta(days=1),
-            now=now,
             limit=1,
         )
     )

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 import engines
 from openslot.core import audit
-from openslot.core.audit import AuditEvent, Origin
+from openslot.core.actor import Actor
+from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.locks import Lock, lock
 from racing import barrier, race
 from town import NOW
+from working import work
 
 RACERS = 8
 MOST = 3
@@ -36,16 +38,16 @@ def add_one_of_few(session: Session, looked: Barrier | None = None) -> bool:
     if looked:
         looked.wait()
     if room:
-        audit.record(session, "tested", "test:1", by=Origin(), now=NOW)
+        audit.record(work(session, Actor(), NOW), "tested", "test:1")
     return room
 
 
 def test_a_number_is_not_passed(database: Database) -> None:
-    def work(session: Session) -> bool:
+    def act(session: Session) -> bool:
         lock(session, "few")
         return add_one_of_few(session)
 
-    outcomes = race(RACERS, lambda _: database.run(work))
+    outcomes = race(RACERS, lambda _: database.run(act))
     assert sorted(outcomes) == [False] * (RACERS - MOST) + [True] * MOST
     assert database.read(counted) == MOST
     assert database.read(lambda session: session.query(Lock).count()) == 0
@@ -64,9 +66,9 @@ def test_locks_of_other_names_do_not_wait(database: Database) -> None:
     """Both hold their lock at the same moment, or the barrier breaks."""
     both = barrier(2)
 
-    def work(session: Session, number: int) -> int:
+    def act(session: Session, number: int) -> int:
         lock(session, f"name {number}")
         return both.wait()
 
-    outcomes = race(2, lambda number: database.run(lambda session: work(session, number)))
+    outcomes = race(2, lambda number: database.run(lambda session: act(session, number)))
     assert sorted(outcomes) == [0, 1]

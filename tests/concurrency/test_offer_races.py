@@ -13,11 +13,12 @@ from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.offers import offering, rebooking, search, waiting
+from openslot.offers import offering, search, waiting
 from openslot.offers.errors import AlreadyWaiting, OfferExpired, TooManyEntries
 from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
-from openslot.offers.rebooking import Decided
 from openslot.schedules.models import AbsenceKind
+from openslot.usecases import rebooking
+from openslot.usecases.rebooking import Decided
 from racing import barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
@@ -33,15 +34,16 @@ from waitroom import (
     offers,
     wait,
 )
+from working import work
 
 RACERS = 8
 DAY = timedelta(days=1)
 
 
-def attempt(work: Callable[[], Any]) -> Any:
+def attempt(act: Callable[[], Any]) -> Any:
     """What came of it; anything but a refusal in words is an error of the test."""
     try:
-        return work()
+        return act()
     except DomainError as refusal:
         return refusal
 
@@ -72,7 +74,9 @@ def test_an_answer_its_expiry_and_a_cancellation_end_in_one_of_them(database: Da
         lambda: accept(database, town.patient(), offer.id),
         lambda: decline(database, town.patient(), offer.id),
         lambda: cancel(database, later.id),
-        lambda: database.run(lambda session: offering.expire_next(session, now=offer.expires_at)),
+        lambda: database.run(
+            lambda session: offering.expire_next(work(session, now=offer.expires_at))
+        ),
     ]
     race(len(works), lambda number: attempt(works[number]))
     expire_due(database)
@@ -128,9 +132,7 @@ def test_the_list_takes_no_more_of_a_patient_than_it_may(
     assert len(database.read(lambda session: search.open_entries(session, town.patients[0]))) == 2
 
 
-def test_workers_that_sweep_at_once_offer_each_time_and_each_entry_once(
-    database: Database,
-) -> None:
+def test_workers_that_sweep_at_once_offer_each_time_and_each_entry_once(database: Database) -> None:
     people = 6
     town = build_town(database, patients=people)
     for number in range(people):
@@ -165,7 +167,7 @@ def test_one_entry_gets_one_offer_though_times_come_free_elsewhere_meanwhile(
     def look(number: int) -> Any:
         passed = first if number % 2 else []
         return database.run(
-            lambda session: waiting.offer_next(session, now=NOW, length=DAY, passed=passed)
+            lambda session: waiting.offer_next(work(session, now=NOW), length=DAY, passed=passed)
         )
 
     race(4, look)
@@ -222,7 +224,7 @@ def test_a_decision_that_changes_while_it_is_carried_out_is_not_lost(database: D
 
     def again(session: Any) -> None:
         rebooking.decide(
-            session, town.doctor, town.gp, {row.appointment_id: Decided(Choice.CANCEL)}, now=NOW
+            work(session, town.doctor, NOW), town.gp, {row.appointment_id: Decided(Choice.CANCEL)}
         )
 
     works = [
@@ -247,7 +249,7 @@ def test_taking_a_proposal_against_its_withdrawal(database: Database) -> None:
         lambda: accept(database, town.patient(), offer.id),
         lambda: database.run(
             lambda session: rebooking.end(
-                session, town.doctor, town.gp, row.absence_id, withdraw=True, now=NOW
+                work(session, town.doctor, NOW), town.gp, row.absence_id, withdraw=True
             )
         ),
     ]
@@ -271,7 +273,7 @@ def decided(database: Database, town: Town, choices: dict[int, Choice]) -> list[
     }
     leave = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + DAY)
     database.run(
-        lambda session: rebooking.enter(session, town.doctor, town.gp, leave, decisions, now=NOW)
+        lambda session: rebooking.enter(work(session, town.doctor, NOW), town.gp, leave, decisions)
     )
     return database.read(lambda session: [one.id for one in session.query(AbsenceDecision)])
 
@@ -306,7 +308,7 @@ def test_the_version_of_an_entry_keeps_it_from_two_offers_at_once(
         2,
         lambda number: database.run(
             lambda session: waiting.offer_next(
-                session, now=NOW, length=DAY, passed=[*monday, *tuesday] if number else ()
+                work(session, now=NOW), length=DAY, passed=[*monday, *tuesday] if number else ()
             )
         ),
     )

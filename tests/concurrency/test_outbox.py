@@ -14,13 +14,14 @@ from openslot.core import outbox
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, LEASE, OutboxMessage, State
 from racing import barrier, race
+from working import work
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 
 
 def send(database: Database, *, at: datetime = NOW) -> UUID:
-    return database.run(lambda session: outbox.send(session, "mail", {"to": "x"}, now=at))
+    return database.run(lambda session: outbox.send(work(session, now=at), "mail", {"to": "x"}))
 
 
 def lease(database: Database, *, at: datetime = NOW) -> OutboxMessage | None:
@@ -28,24 +29,24 @@ def lease(database: Database, *, at: datetime = NOW) -> OutboxMessage | None:
 
 
 def stored(database: Database, message_id: UUID) -> OutboxMessage:
-    def work(session: Session) -> OutboxMessage:
+    def act(session: Session) -> OutboxMessage:
         message = session.get_one(OutboxMessage, message_id)
         session.expunge(message)
         return message
 
-    return database.read(work)
+    return database.read(act)
 
 
 def test_workers_share_the_messages_and_lease_none_twice(database: Database) -> None:
     sent = {send(database) for _ in range(24)}
 
-    def work(_number: int) -> list[UUID]:
+    def act(_number: int) -> list[UUID]:
         leased = []
         while message := lease(database):
             leased.append(message.id)
         return leased
 
-    leased = [message for of_one in race(4, work) for message in of_one]
+    leased = [message for of_one in race(4, act) for message in of_one]
     # A worker that loses all that it saw goes away; the next round of the worker asks again.
     while message := lease(database):
         leased.append(message.id)
@@ -141,13 +142,13 @@ def test_a_worker_whose_lease_ran_out_leaves_its_successors_message_alone(
 
 
 def test_what_a_failed_transaction_wanted_to_send_is_not_sent(database: Database) -> None:
-    def work(session: Session) -> None:
-        outbox.send(session, "mail", {}, now=NOW)
+    def act(session: Session) -> None:
+        outbox.send(work(session, now=NOW), "mail", {})
         session.flush()
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        database.run(work)
+        database.run(act)
     assert lease(database) is None
 
 
@@ -164,9 +165,9 @@ def test_the_lag_is_the_age_of_the_oldest_message_that_is_due(database: Database
 
 def test_messages_are_listed_newest_first_and_by_topic(database: Database) -> None:
     sent = [send(database, at=NOW + timedelta(minutes=n)) for n in range(3)]
-    database.run(lambda session: outbox.send(session, "webhook", {}, now=NOW))
+    database.run(lambda session: outbox.send(work(session, now=NOW), "webhook", {}))
 
-    def work(session: Session) -> list[UUID]:
+    def act(session: Session) -> list[UUID]:
         return [message.id for message in outbox.messages(session, "mail", limit=2, offset=1)]
 
-    assert database.read(work) == [sent[1], sent[0]]
+    assert database.read(act) == [sent[1], sent[0]]

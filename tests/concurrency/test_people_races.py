@@ -14,22 +14,21 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails
 from openslot.directory.models import Dependent, Patient
-from openslot.directory.rules import Actor
 from openslot.feedback import commands as feedback
 from openslot.feedback import rules
 from openslot.feedback.models import Favourite
 from openslot.feedback.queries import FavouriteKind
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
 from racing import race
 from serving import app_on
 from town import NOW, Town, build_town
+from working import work
 
 RACERS = 8
 MIA = DependentDetails(name="Mia", born=date(2019, 5, 4))
@@ -51,7 +50,7 @@ def add(database: Database, carer: Actor, name: str) -> str:
     """What became of adding somebody."""
     details = MIA.model_copy(update={"name": name})
     try:
-        database.run(lambda session: dependents.add(session, carer, details, now=NOW))
+        database.run(lambda session: dependents.add(work(session, carer, NOW), details))
     except DomainError as error:
         return error.code
     return "added"
@@ -75,7 +74,7 @@ def test_no_two_dependents_come_to_bear_one_name(database: Database, town: Town)
     def fill(session: Session) -> list[UUID]:
         made = [
             dependents.add(
-                session, town.patient(), MIA.model_copy(update={"name": f"Mia {one}"}), now=NOW
+                work(session, town.patient(), NOW), MIA.model_copy(update={"name": f"Mia {one}"})
             )
             for one in range(RACERS)
         ]
@@ -87,7 +86,7 @@ def test_no_two_dependents_come_to_bear_one_name(database: Database, town: Town)
     def rename(number: int) -> str:
         child = children[number]
         try:
-            database.run(lambda session: dependents.change(session, carer, child, MIA, now=NOW))
+            database.run(lambda session: dependents.change(work(session, carer, NOW), child, MIA))
         except DomainError as error:
             return error.code
         return "renamed"
@@ -112,7 +111,7 @@ def test_nobody_keeps_more_favourites_than_the_most(
 ) -> None:
     monkeypatch.setattr(rules, "MOST_FAVOURITES", 2)
     new = NewAccount("ann@example.net", "Ann", "-", Role.PATIENT)
-    account = database.run(lambda session: create_account(session, new, by=Origin(), now=NOW))
+    account = database.run(lambda session: create_account(work(session, Actor(), NOW), new))
     ann = replace(town.patient(), account_id=account.id)
     wanted: list[tuple[FavouriteKind, int]] = [
         ("practitioner", town.gp),
@@ -127,7 +126,7 @@ def test_nobody_keeps_more_favourites_than_the_most(
         kind, subject = wanted[number]
         try:
             database.run(
-                lambda session: feedback.add_favourite(session, ann, kind, subject, now=NOW)
+                lambda session: feedback.add_favourite(work(session, ann, NOW), kind, subject)
             )
         except DomainError as error:
             return error.code

@@ -22,14 +22,15 @@ from entrypoints.world import SYDNEY
 from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.commands import add_patient
 from openslot.directory.details import PatientDetails
-from openslot.directory.rules import SYSTEM
 from openslot.schedules.models import Schedule
 from racing import race
 from serving import serving
+from working import work
 
 RACERS = 32
 SENT_AGAIN = 16
@@ -127,7 +128,7 @@ def opened(program: Program, database: Database, port: int) -> Clinic:
 
     def fill(session: Session) -> tuple[int, list[str]]:
         names = [f"Racer {number}" for number in range(RACERS)]
-        made = [add_patient(session, SYSTEM, PatientDetails(name=one), now=now) for one in names]
+        made = [add_patient(work(session, SYSTEM, now), PatientDetails(name=one)) for one in names]
         return session.query(Schedule).one().id, [str(one.id) for one in made]
 
     schedule, patients = database.run(fill)
@@ -187,16 +188,7 @@ def by_doctor(clinic: Clinic, number: int) -> Reply:
     return clinic.post("/appointment", body)
 
 
-WAYS = (
-    by_api,
-    by_operation,
-    by_api,
-    by_doctor,
-    by_api,
-    by_hold_and_book,
-    by_api,
-    by_doctor,
-)
+WAYS = (by_api, by_operation, by_api, by_doctor, by_api, by_hold_and_book, by_api, by_doctor)
 
 
 def test_of_32_programs_one_books_whichever_way_they_come(clinic: Clinic) -> None:

@@ -26,6 +26,7 @@ from racing import race
 from referring import TUESDAY_9, Dentists
 from serving import app_on
 from town import HALF_HOUR, NOW, build_town
+from working import work
 
 RACERS = 8
 
@@ -72,10 +73,9 @@ def test_control_without_the_unique_use_several_win(
     dentists.sent()
     seen = database.read(
         lambda session: queries.authorisation_for(
-            session,
+            work(session, now=NOW),
             booking.place_of(session, dentists.first_schedule),
             dentists.town.patients[0],
-            now=NOW,
         )
     )
     monkeypatch.setattr(queries, "authorisation_for", lambda *args, **more: seen)
@@ -100,7 +100,9 @@ def test_a_letter_is_answered_once_however_often_the_button_is_pressed(database:
         details = AnswerDetails(answer=f"Answer {number}")
         try:
             database.run(
-                lambda session: referrals.answer(session, dentists.actor(), sent, details, now=NOW)
+                lambda session: referrals.answer(
+                    work(session, dentists.actor(), NOW), sent, details
+                )
             )
         except DomainError as refusal:
             return refusal

@@ -16,15 +16,16 @@ from openslot.requests.rules import State
 from racing import race
 from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
+from working import work
 
 ROUNDS = 4
 Outcome = ServiceRequest | DomainError
 
 
-def attempt(work: Callable[[], ServiceRequest]) -> Outcome:
+def attempt(act: Callable[[], ServiceRequest]) -> Outcome:
     """What came of it; anything but a refusal in words is an error of the test."""
     try:
-        return work()
+        return act()
     except DomainError as refusal:
         return refusal
 
@@ -32,7 +33,7 @@ def attempt(work: Callable[[], ServiceRequest]) -> Outcome:
 def accept(database: Database, wards: Wards, request: ServiceRequest) -> Outcome:
     return attempt(
         lambda: database.run(
-            lambda session: commands.accept(session, wards.radiology, request.id, now=NOW)
+            lambda session: commands.accept(work(session, wards.radiology, NOW), request.id)
         )
     )
 
@@ -40,7 +41,7 @@ def accept(database: Database, wards: Wards, request: ServiceRequest) -> Outcome
 def cancel(database: Database, wards: Wards, request: ServiceRequest) -> Outcome:
     return attempt(
         lambda: database.run(
-            lambda session: commands.cancel(session, wards.surgery, request.id, now=NOW)
+            lambda session: commands.cancel(work(session, wards.surgery, NOW), request.id)
         )
     )
 
@@ -95,13 +96,11 @@ def test_a_form_that_is_sent_many_times_at_once_asks_once(database: Database) ->
         lambda _number: attempt(
             lambda: database.run(
                 lambda session: commands.make(
-                    session,
-                    wards.surgery,
+                    work(session, wards.surgery, NOW),
                     wards.scan,
                     details,
                     start=MONDAY_9,
                     minutes=30,
-                    now=NOW,
                     request_id=name,
                 )
             )

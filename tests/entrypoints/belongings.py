@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from entrypoints.world import SYDNEY, World, password_hash
 from openslot.booking import absences
-from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
-from openslot.core.audit import AuditEvent, Origin
+from openslot.core.actor import SYSTEM, Actor
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
@@ -29,7 +29,6 @@ from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
 from openslot.directory.models import Practitioner, Profession
 from openslot.directory.registration import StaffSignUp
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.web import context, hand_over
 from openslot.feedback import commands as feedback
@@ -48,7 +47,9 @@ from openslot.requests import commands as requests
 from openslot.requests.details import RequestDetails
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
+from openslot.usecases import booking as usecases
 from openslot.webhooks.models import Delivery, Endpoint
+from working import work
 
 SECRET = "zwieback"
 """A word that nothing else bears."""
@@ -108,29 +109,28 @@ def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
     session.get_one(Appointment, world.appointments["owner"]).reason = f"{SECRET} reason"
     kept = BookingRequest(world.schedules["owner-service"], at(now, 5), 30, patient)
-    hold = booking.hold(session, SYSTEM, kept, now=now, keep=HALF_HOUR)
+    hold = usecases.hold(work(session, SYSTEM, now, keep=HALF_HOUR), kept)
     child = dependents.add(
-        session, actor, DependentDetails(name="Mia Zwieback", born=now.date() - 3000 * DAY), now=now
+        work(session, actor, now),
+        DependentDetails(name="Mia Zwieback", born=now.date() - 3000 * DAY),
     )
-    dependents.invite(session, actor, child.id, HandOverDetails(email="mia@example.com"), now=now)
-    feedback.rate(session, actor, "practitioner", world.practitioners["owner"], 2, now=now)
-    feedback.add_favourite(session, actor, "practitioner", world.practitioners["owner"], now=now)
+    dependents.invite(work(session, actor, now), child.id, HandOverDetails(email="mia@example.com"))
+    feedback.rate(work(session, actor, now), "practitioner", world.practitioners["owner"], 2)
+    feedback.add_favourite(work(session, actor, now), "practitioner", world.practitioners["owner"])
     entry = waiting.join(
-        session,
-        actor,
+        work(session, actor, now),
         WaitingDetails(
             appointment_id=world.appointments["owner"],
             schedule_id=world.schedules["owner"],
             starts_from=now,
             starts_until=now + 9 * DAY,
         ),
-        now=now,
     )
     return {
         "hold_id": hold.id,
         "child_id": child.id,
         "waiting_id": entry.id,
-        "feed": make_feed(session, world.accounts["patient-owner"], by=actor.origin, now=now),
+        "feed": make_feed(work(session, actor, now), world.accounts["patient-owner"]),
     }
 
 
@@ -193,7 +193,7 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
         ends_at=at(now, 3, 12),
         reason=f"{SECRET} leave",
     )
-    absence = absences.enter_absence(session, SYSTEM, own, leave, now=now)
+    absence = absences.enter_absence(work(session, SYSTEM, now), own, leave)
     return {
         "referral_id": letter.id,
         "past_id": over.id,
@@ -206,17 +206,15 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
 def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
     """Asked for by the teammate's department, of the owner's."""
     made = requests.make(
-        session,
-        _actor(session, world, "staff-teammate"),
+        work(session, _actor(session, world, "staff-teammate"), now),
         world.services["owner"],
         RequestDetails(task=f"{SECRET} task"),
         start=at(now, 6),
         minutes=30,
         patient_id=world.patients["owner"],
-        now=now,
     )
     waits = registration.register(
-        session,
+        work(session, now=now),
         StaffSignUp(
             email="waits@example.com",
             name=f"Wanda {SECRET}",
@@ -225,22 +223,19 @@ def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
         ),
         password_hash(),
         address=None,
-        now=now,
     )
     closure = schedules.close_centre(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         world.centres["own"],
         starts=at(now, 25),
         ends=at(now, 26),
         reason=f"{SECRET} closed",
-        now=now,
     )
     return {"request_id": made.id, "account_id": waits.id, "closure_id": closure.id}
 
 
 def _of_the_network(session: Session, world: World, now: datetime) -> Parts:
-    key, _ = create_key(session, f"{SECRET} key", ["directory:read"], [], by=Origin(), now=now)
+    key, _ = create_key(work(session, Actor(), now), f"{SECRET} key", ["directory:read"], [])
     endpoint = Endpoint(
         url=f"https://{SECRET}.example/",
         events="appointment.booked",

@@ -7,9 +7,10 @@ from werkzeug.test import TestResponse
 
 from entrypoints.world import PASSWORD, World
 from openslot.core import clock
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.identity.keys import create_key
+from working import work
 
 
 class Program:
@@ -52,6 +53,6 @@ def with_key(
 ) -> Program:
     """A program with a key of these scopes."""
     _, text = database.run(
-        lambda session: create_key(session, "Test", scopes, networks, by=Origin(), now=clock.now())
+        lambda session: create_key(work(session, Actor(), clock.now()), "Test", scopes, networks)
     )
     return Program(app, text)

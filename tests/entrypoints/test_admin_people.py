@@ -47,11 +47,7 @@ def test_a_practitioner_is_added_with_the_first_centre(
     ],
 )
 def test_what_is_wrong_with_a_practitioner_is_said_and_nothing_is_kept(
-    client_for: ClientFor,
-    world: World,
-    network: Database,
-    change: dict[str, str],
-    sentence: str,
+    client_for: ClientFor, world: World, network: Database, change: dict[str, str], sentence: str
 ) -> None:
     client = client_for("network-admin")
     fields = {**PERSON, **LIMITS, **HOURS, "centre_id": world.centres["own"], **change}

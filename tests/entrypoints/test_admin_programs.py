@@ -18,7 +18,7 @@ from openslot.core.db import Database
 from openslot.identity import queries as identity
 from openslot.webhooks import queries
 from openslot.webhooks.models import Endpoint
-from postoffice import work
+from postoffice import run_worker
 from receiver import LOOPBACK, Receiver, receiver, tell
 
 
@@ -141,20 +141,20 @@ def test_an_address_that_cannot_be_is_refused_and_what_was_typed_stays(
 def test_deliveries_are_seen_and_sent_again(
     admin: Client, network: Database, world: World, settings: Settings, there: Receiver
 ) -> None:
-    work(network, settings, at=clock.now())  # what happened before
+    run_worker(network, settings, at=clock.now())  # what happened before
     tell(network, there.url, at=clock.now())
     page = f"/admin/webhooks/{endpoint_of(network).id}"
     assert "None yet" in admin.get(page).text
     there.status, there.answer = 500, b"<b>out of order</b>"
     network.run(lambda session: book_for(session, world, "owner", now=clock.now(), days=5))
-    work(network, settings, at=clock.now())
+    run_worker(network, settings, at=clock.now())
     shown = admin.get(page).text
     assert "500 &lt;b&gt;out of order&lt;/b&gt;" in shown
     assert "1 try" in shown
     (action,) = [action for action, _ in forms(shown) if action.endswith("/again")]
     there.status, there.answer = 200, b""
     assert admin.send(action, page=page).status_code == 303
-    work(network, settings, at=clock.now())
+    run_worker(network, settings, at=clock.now())
     assert [one.id for one in there.taken] == [there.taken[0].id] * 2
     assert "Delivered" in admin.get(page).text
     admin.send(f"{page}/active", active="no")
@@ -166,13 +166,13 @@ def test_deliveries_are_seen_and_sent_again(
 def test_the_list_of_deliveries_goes_on_to_older_ones(
     admin: Client, network: Database, world: World, settings: Settings, there: Receiver
 ) -> None:
-    work(network, settings, at=clock.now())  # what happened before
+    run_worker(network, settings, at=clock.now())  # what happened before
     tell(network, there.url, at=clock.now())
     for days in range(5, 27):
         network.run(
             lambda session, days=days: book_for(session, world, "owner", now=clock.now(), days=days)
         )
-    work(network, settings, at=clock.now())
+    run_worker(network, settings, at=clock.now())
     page = f"/admin/webhooks/{endpoint_of(network).id}"
     first = admin.get(page).text
     older = re.search(r'href="([^"]+after=[^"]+)"', first)

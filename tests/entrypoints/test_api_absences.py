@@ -9,12 +9,12 @@ from flask import Flask
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.booking.absences import AbsenceDetails, enter_absence
+from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.rules import Actor
 from openslot.entrypoints.worker.main import handle_next
-from openslot.identity.models import Role
 from openslot.schedules.models import AbsenceKind
+from working import work
 
 PATH = "/api/v1/absences"
 
@@ -149,7 +149,7 @@ def standing(network: Database, world: World) -> str:
         network.run(
             lambda session: (
                 enter_absence(
-                    session, actor, world.practitioners["owner"], details, now=datetime.now(UTC)
+                    work(session, actor, datetime.now(UTC)), world.practitioners["owner"], details
                 ).id
             )
         )

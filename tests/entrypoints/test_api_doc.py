@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from entrypoints.documented import ROOT, Page, Served, documented
 from entrypoints.world import World
 from openslot.core import clock
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.directory.models import Practitioner, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.rules import Rule
 from openslot.identity.scopes import SCOPES
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
+from working import work
 
 PAGE = Page("api.md")
 HOURS = {"owner": (0, 24), "teammate": (9, 12), "stranger": (7, 16)}
@@ -56,7 +57,7 @@ def _prepare(session: Session, world: World) -> None:
     session.execute(rows.values(profession=Profession.GP))
     for who, (opens, closes) in HOURS.items():
         hours = [Weekly(day, opens * 60, closes * 60) for day in range(7)]
-        set_hours(session, SYSTEM, world.schedules[who], hours, now=clock.now())
+        set_hours(work(session, SYSTEM, clock.now()), world.schedules[who], hours)
 
 
 def documented_key(served: Served) -> str:

@@ -79,13 +79,7 @@ def test_a_version_is_an_etag_of_ours(program: Program, world: World, version: s
 
 @pytest.mark.parametrize(
     ("versions", "status"),
-    [
-        ('"1", "2"', 200),
-        ('W/"7" ,"1"', 200),
-        ('"7", "8"', 412),
-        ('W/"1"', 412),
-        ('W/"1","7"', 412),
-    ],
+    [('"1", "2"', 200), ('W/"7" ,"1"', 200), ('"7", "8"', 412), ('W/"1"', 412), ('W/"1","7"', 412)],
 )
 def test_a_list_of_versions_holds_where_one_of_them_is_the_newest(
     program: Program, world: World, versions: str, status: int

@@ -9,10 +9,11 @@ from flask import Flask
 from engines import counting
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
+from working import work
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_each_time_is_of_who_has_it(program: Program, network: Database, world: 
         hours = tuple(Weekly(day, (8 + number) * 60, (10 + number) * 60) for day in range(7))
         network.run(
             lambda session, schedule=schedule, hours=hours: set_hours(
-                session, SYSTEM, schedule, hours, now=datetime.now(UTC)
+                work(session, SYSTEM, datetime.now(UTC)), schedule, hours
             )
         )
     day = (datetime.now(UTC) + timedelta(days=3)).date()
@@ -51,7 +52,7 @@ def test_earliest_goes_on_until_there_are_enough(
 ) -> None:
     mondays = (Weekly(0, 9 * 60, 9 * 60 + 30),)
     key = world.schedules["owner"]
-    network.run(lambda session: set_hours(session, SYSTEM, key, mondays, now=datetime.now(UTC)))
+    network.run(lambda session: set_hours(work(session, SYSTEM, datetime.now(UTC)), key, mondays))
     database: Database = app.extensions["openslot"].database
     found(program, f"schedule={key}")
     with counting(database) as a_week:

@@ -12,12 +12,7 @@ from openslot.core.db import Database
 from openslot.entrypoints.api.install import SERVICES
 
 PATH = "/api/v1/appointments"
-NEVER_SHOWN = {
-    "SignIn.email",
-    "SignIn.password",
-    "Refresh.refresh_token",
-    "Proof.password",
-}
+NEVER_SHOWN = {"SignIn.email", "SignIn.password", "Refresh.refresh_token", "Proof.password"}
 """What is compared, and kept nowhere."""
 
 CHECKED_OTHERWISE = {"time_zone", "scopes", "networks", "url"}

@@ -12,7 +12,7 @@ from entrypoints.world import World, book_for
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from postoffice import work
+from postoffice import run_worker
 from receiver import LOOPBACK, Receiver, receiver
 
 PATH = "/api/v1/webhooks"
@@ -59,14 +59,14 @@ def test_an_address_is_added_changed_and_deleted(manager: Program) -> None:
 def test_what_was_told_can_be_read_page_by_page_and_sent_again(
     manager: Program, network: Database, world: World, settings: Settings, there: Receiver
 ) -> None:
-    work(network, settings, at=clock.now())  # what happened before
+    run_worker(network, settings, at=clock.now())  # what happened before
     endpoint: Any = manager.send("POST", PATH, BODY | {"url": there.url}).json
     there.status = 500
     for days in (5, 6, 7):
         network.run(
             lambda session, days=days: book_for(session, world, "owner", now=clock.now(), days=days)
         )
-    work(network, settings, at=clock.now())
+    run_worker(network, settings, at=clock.now())
     list_ = f"{PATH}/{endpoint['id']}/deliveries"
     first = manager.get(f"{list_}?limit=2")
     rest = manager.get(first["next"].removeprefix("http://localhost"))
@@ -79,7 +79,7 @@ def test_what_was_told_can_be_read_page_by_page_and_sent_again(
     there.status = 204
     again = manager.send("POST", f"{list_}/{newest['id']}/again")
     assert again.status_code == 200
-    work(network, settings, at=clock.now())
+    run_worker(network, settings, at=clock.now())
     assert manager.get(f"{list_}?limit=1")["items"][0]["state"] == "done"
     assert manager.send("POST", f"{list_}/{uuid4()}/again").status_code == 404
     manager.send("PATCH", f"{PATH}/{endpoint['id']}", {"active": False})

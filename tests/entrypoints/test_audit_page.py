@@ -19,7 +19,8 @@ from entrypoints.browsing import ClientFor
 from entrypoints.world import World, book_for
 from openslot.booking.models import Status
 from openslot.core import audit
-from openslot.core.audit import AuditEvent, Origin
+from openslot.core.actor import Actor
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.ids import new_id
@@ -29,8 +30,9 @@ from openslot.entrypoints.web.csv_file import MARK
 from openslot.entrypoints.worker.main import seal_audit
 from openslot.offers.models import Choice, OfferStatus, Progress, Waiting
 from openslot.schedules.models import Schedule
+from working import work
 
-SYSTEM = Origin()
+SYSTEM = Actor()
 LONG_AGO = datetime(2021, 5, 3, 2, 30, tzinfo=UTC)
 
 
@@ -39,12 +41,12 @@ def record(
     action: str,
     subject: str,
     *,
-    by: Origin = SYSTEM,
+    by: Actor = SYSTEM,
     at: datetime | None = None,
     **details: object,
 ) -> None:
     when = at or datetime.now(UTC)
-    network.run(lambda session: audit.record(session, action, subject, by=by, now=when, **details))
+    network.run(lambda session: audit.record(work(session, by, when), action, subject, **details))
 
 
 def rows(client_for: ClientFor, person: str, query: str = "") -> list[str]:
@@ -61,7 +63,7 @@ def rows(client_for: ClientFor, person: str, query: str = "") -> list[str]:
 def test_the_network_reads_who_did_what_to_what_and_from_where(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    origin = Origin(world.accounts["staff-owner"], "203.0.113.9")
+    origin = Actor(account_id=world.accounts["staff-owner"], address="203.0.113.9")
     subject = f"appointment:{world.appointments['owner']}"
     record(network, "appointment.cancelled", subject, by=origin, why="Her migraine is back")
     newest = rows(client_for, "network-admin", "?group=appointments")[0]
@@ -74,14 +76,14 @@ def test_the_network_reads_who_did_what_to_what_and_from_where(
 @pytest.mark.parametrize(
     ("by", "who"),
     [
-        (Origin(), "System"),
-        (Origin(None, "203.0.113.9"), "Someone not signed in"),
-        (Origin(new_id(), None), "A deleted account"),
-        (Origin(None, "203.0.113.9", "key Front desk"), "key Front desk"),
+        (Actor(), "System"),
+        (Actor(address="203.0.113.9"), "Someone not signed in"),
+        (Actor(account_id=new_id()), "A deleted account"),
+        (Actor(address="203.0.113.9", program="key Front desk"), "key Front desk"),
     ],
 )
 def test_who_it_was_is_said_of_those_without_a_name_too(
-    client_for: ClientFor, network: Database, world: World, by: Origin, who: str
+    client_for: ClientFor, network: Database, world: World, by: Actor, who: str
 ) -> None:
     record(network, "centre.changed", f"centre:{world.centres['own']}", by=by, fields=["name"])
     newest = rows(client_for, "network-admin", "?group=directory")[0]
@@ -91,7 +93,7 @@ def test_who_it_was_is_said_of_those_without_a_name_too(
 def test_the_name_of_a_program_is_text_and_no_more(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    by = Origin(None, "203.0.113.9", "=key <b>Desk</b>")
+    by = Actor(address="203.0.113.9", program="=key <b>Desk</b>")
     record(network, "centre.changed", f"centre:{world.centres['own']}", by=by, fields=["name"])
     client = client_for("network-admin")
     assert "=key &lt;b&gt;Desk&lt;/b&gt;" in client.get("/admin/audit?group=directory").text
@@ -134,7 +136,7 @@ def test_the_newest_stand_first_and_the_rest_is_paged(
 def test_it_is_searched_by_person_kind_period_and_thing(
     client_for: ClientFor, network: Database, world: World, query: str, count: int
 ) -> None:
-    origin = Origin(world.accounts["staff-owner"])
+    origin = Actor(account_id=world.accounts["staff-owner"])
     record(network, "mail.read", "mail:7", by=origin)
     record(network, "mail.read", "mail:7", at=LONG_AGO)
     found = [row for row in rows(client_for, "network-admin", query) if "email kept here" in row]
@@ -197,7 +199,7 @@ def test_a_centre_sees_its_own_people_and_what_was_done_to_it(
         ("record.emergency-access", "patient:2", world.accounts["practitioner-stranger"]),
     ]
     for action, subject, account_id in [*seen, *unseen]:
-        record(network, action, subject, by=Origin(account_id), at=LONG_AGO)
+        record(network, action, subject, by=Actor(account_id=account_id), at=LONG_AGO)
     text = client_for("centre-admin-owner").get("/admin/audit.csv?until=2021-12-31").text
     found = {
         (row["action"], row["subject"])
@@ -214,7 +216,7 @@ def test_who_works_at_two_centres_is_watched_by_neither_but_in_emergencies(
         schedule.practitioner_id = world.practitioners["owner"]
 
     network.run(also_elsewhere)
-    origin = Origin(world.accounts["practitioner-owner"])
+    origin = Actor(account_id=world.accounts["practitioner-owner"])
     record(network, "record.read", "patient:1", by=origin, at=LONG_AGO)
     record(network, "record.emergency-access", "patient:2", by=origin, at=LONG_AGO)
     for person in ("centre-admin-owner", "centre-admin-stranger"):
@@ -227,7 +229,9 @@ def test_all_about_an_appointment_is_for_its_centre(
     client_for: ClientFor, network: Database, world: World, who: str, count: bool
 ) -> None:
     subject = f"appointment:{world.appointments[who]}"
-    record(network, "appointment.moved", subject, by=Origin(world.accounts["patient-owner"]))
+    record(
+        network, "appointment.moved", subject, by=Actor(account_id=world.accounts["patient-owner"])
+    )
     found = rows(client_for, "centre-admin-owner", f"?subject={subject}")
     assert bool(found) is count
 
@@ -235,7 +239,7 @@ def test_all_about_an_appointment_is_for_its_centre(
 def test_links_lead_only_where_the_reader_may_go(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    staff = Origin(world.accounts["staff-owner"])
+    staff = Actor(account_id=world.accounts["staff-owner"])
     for subject in (
         f"centre:{world.centres['own']}",
         f"centre:{world.centres['other']}",
@@ -282,7 +286,12 @@ def test_it_takes_as_many_statements_however_much_happened(
             lambda session: book_for(session, world, "owner", now=datetime.now(UTC), days=days)
         )
         for subject in (f"appointment:{appointment.id}", f"centre:{world.centres['own']}"):
-            record(network, "centre.changed", subject, by=Origin(world.accounts["staff-owner"]))
+            record(
+                network,
+                "centre.changed",
+                subject,
+                by=Actor(account_id=world.accounts["staff-owner"]),
+            )
 
     counts = []
     for days in range(4, 9):
@@ -309,7 +318,7 @@ def table(client_for: ClientFor, query: str = "") -> list[dict[str, str]]:
 def test_a_file_holds_what_was_searched_for(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    origin = Origin(world.accounts["staff-owner"], "203.0.113.9")
+    origin = Actor(account_id=world.accounts["staff-owner"], address="203.0.113.9")
     record(network, "mail.read", "mail:7", by=origin, at=LONG_AGO, why="Her migraine")
     (row,) = table(client_for, "?subject=mail:7")
     assert row == {

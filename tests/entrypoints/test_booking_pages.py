@@ -11,10 +11,11 @@ from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import SYDNEY, World
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.notifications.preferences import Kind, choose
+from working import work
 
 WRITTEN = "We have emailed you the details."
 
@@ -57,12 +58,12 @@ def booked(client: Client, schedule: int, **fields: object) -> str:
 
 
 def set_appointment(network: Database, appointment_id: UUID, **values: object) -> None:
-    def work(session: object) -> None:
+    def act(session: object) -> None:
         row = session.get(Appointment, appointment_id)  # type: ignore[attr-defined]
         for name, value in values.items():
             setattr(row, name, value)
 
-    network.run(work)
+    network.run(act)
 
 
 def elsewhere(client: Client, zone: str = "Australia/Perth") -> None:
@@ -132,7 +133,9 @@ def test_mail_is_spoken_of_only_where_it_is_sent(
     account = world.accounts["patient-owner"]
     network.run(
         lambda session: choose(
-            session, account, {Kind.APPOINTMENTS: False}, by=Origin(account), now=datetime.now(UTC)
+            work(session, Actor(account_id=account), datetime.now(UTC)),
+            account,
+            {Kind.APPOINTMENTS: False},
         )
     )
     page = carer.get(appointment).text
@@ -197,11 +200,9 @@ def test_what_happened_is_told_in_the_words_of_the_audit(
     appointment = world.appointments["owner"]
     network.run(
         lambda session: audit.record(
-            session,
+            work(session, Actor(), datetime.now(UTC)),
             "appointment.recorded",
             f"appointment:{appointment}",
-            by=Origin(),
-            now=datetime.now(UTC),
         )
     )
     shown = client_for("practitioner-owner").get(f"/appointments/{appointment}").text

@@ -555,8 +555,7 @@ def test_an_unknown_host_is_a_sentence(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "address"),
-    [("127.0.0.1", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/")],
+    ("host", "address"), [("127.0.0.1", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/")]
 )
 def test_the_address_is_written_as_browsers_take_it(host: str, address: str) -> None:
     assert serving.address_of(host, 80) == address

@@ -13,6 +13,7 @@ from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in
 from entrypoints.world import World
 from openslot.core import clock
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.fields import Details
 from openslot.directory import commands, dependents
@@ -35,12 +36,12 @@ from openslot.directory.models import (
     Service,
     StaffMember,
 )
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.api.partial import Partial
 from openslot.entrypoints.fhir.writers import WRITERS
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules.commands import OWN_SCHEDULE, ScheduleDetails
 from openslot.schedules.models import Schedule
+from working import work
 
 CONTACT = {"phone": "02 9999 0000", "email": "new@example.test"}
 OTHER: Mapping[type[Details], Mapping[str, Any]] = {
@@ -169,12 +170,12 @@ class Stage:
 
     def _register(self, session: Session) -> UUID:
         details = PatientDetails(name="Ilse Brandt", born=date(1948, 3, 14))
-        return commands.add_patient(session, SYSTEM, details, now=clock.now()).id
+        return commands.add_patient(work(session, SYSTEM, clock.now()), details).id
 
     def _care(self, session: Session) -> UUID:
         carer = Actor(role=Role.PATIENT, patient_id=self.world.patients["owner"])
         details = DependentDetails(name="Tama Owner", born=date(2020, 1, 2))
-        return dependents.add(session, carer, details, now=clock.now()).id
+        return dependents.add(work(session, carer, clock.now()), details).id
 
     def key(self, kind: type[Details], editor: Editor, person: str) -> tuple[type, Any]:
         """The row whose fields are changed."""
@@ -405,7 +406,7 @@ def test_no_command_renames_a_practitioner_for_who_runs_one_of_several_centres(
         values = {name: getattr(known, name) for name in PractitionerDetails.model_fields}
         details = PractitionerDetails.model_validate({**values, "name": "Dr Evil"})
         commands.change_practitioner(
-            session, chief, person, details, centre_ids=centres, now=clock.now()
+            work(session, chief, clock.now()), person, details, centre_ids=centres
         )
 
     with pytest.raises(NotYoursToChange, match="This person also works at another centre"):

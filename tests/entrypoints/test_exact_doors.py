@@ -13,12 +13,12 @@ from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World, build, password_hash
 from openslot.core import clock
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.identity import queries
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
 from serving import app_on
+from working import work
 
 PAIRS = [
     ("Cafe", "Café", 201),
@@ -96,7 +96,7 @@ def test_an_address_is_the_same_however_its_accents_are_typed(
     """Both forms of an accent, and capitals, at every way in."""
     now = clock.now()
     new = NewAccount("édith@example.org", "Édith", password_hash(), Role.PATIENT, confirmed_at=now)
-    database.run(lambda session: create_account(session, new, by=Origin(), now=now))
+    database.run(lambda session: create_account(work(session, Actor(), now), new))
     apart = unicodedata.normalize("NFD", "ÉDITH@example.org")
     answer = program.send("POST", "/api/v1/tokens", {"email": apart, "password": PASSWORD})
     assert answer.status_code == 201, answer.text

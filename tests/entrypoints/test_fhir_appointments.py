@@ -65,11 +65,7 @@ def test_an_appointment_is_booked_read_moved_and_cancelled(program: Program, wor
     moved = program.send(
         "PUT",
         f"/fhir/Appointment/{one['id']}",
-        one
-        | {
-            "start": at(11).isoformat(),
-            "end": (at(11) + timedelta(minutes=60)).isoformat(),
-        },
+        one | {"start": at(11).isoformat(), "end": (at(11) + timedelta(minutes=60)).isoformat()},
         If_Match='W/"1"',
     )
     assert moved.status_code == 200, moved.text

@@ -15,15 +15,17 @@ from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
 from entrypoints.world import ALL_DAY, PASSWORD, World
-from openslot.booking.commands import BookingRequest, book, change_status, hold
+from openslot.booking.commands import BookingRequest, change_status
 from openslot.booking.models import Status
 from openslot.core import clock
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PractitionerDetails
 from openslot.directory.models import CentreType, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases.booking import book, hold
+from working import work
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 
@@ -104,7 +106,7 @@ def test_a_booked_time_disappears_and_comes_back(
     before, elsewhere = tag(reader), tag(reader, other)
     known = {one["id"] for one in lines(reader.send("GET", DAY))}
     appointment = network.run(
-        lambda session: book(session, SYSTEM, booking_request(world), now=MOMENT)
+        lambda session: book(work(session, SYSTEM, MOMENT), booking_request(world))
     )
     gone = known - {one["id"] for one in lines(reader.send("GET", DAY))}
     assert gone == {
@@ -114,7 +116,7 @@ def test_a_booked_time_disappears_and_comes_back(
     assert tag(reader, other) == elsewhere
     network.run(
         lambda session: change_status(
-            session, SYSTEM, appointment.id, Status.CANCELLED, now=MOMENT, cutoff=timedelta(0)
+            work(session, SYSTEM, MOMENT, cutoff=timedelta(0)), appointment.id, Status.CANCELLED
         )
     )
     assert {one["id"] for one in lines(reader.send("GET", DAY))} == known
@@ -127,7 +129,7 @@ def test_a_kept_time_comes_back_by_itself(
     before = tag(reader)
     network.run(
         lambda session: hold(
-            session, SYSTEM, booking_request(world), now=MOMENT, keep=timedelta(minutes=10)
+            work(session, SYSTEM, MOMENT), booking_request(world), keep=timedelta(minutes=10)
         )
     )
     assert tag(reader) != before
@@ -165,7 +167,7 @@ def test_a_change_of_the_directory_changes_the_tag(
     )
     network.run(
         lambda session: directory.change_centre(
-            session, SYSTEM, world.centres["own"], details, now=MOMENT
+            work(session, SYSTEM, MOMENT), world.centres["own"], details
         )
     )
     assert tag(reader, path) != before
@@ -260,15 +262,13 @@ def test_the_statements_do_not_grow(
 
 def _another(session: Session, world: World, number: int) -> None:
     details = PractitionerDetails(name=f"Another {number}", profession=Profession.GP)
-    person = directory.create_practitioner(session, SYSTEM, details, now=MOMENT)
+    person = directory.create_practitioner(work(session, SYSTEM, MOMENT), details)
     open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, MOMENT),
         centre_id=world.centres["own"],
         practitioner_id=person.id,
         details=ScheduleDetails(),
         hours=ALL_DAY,
-        now=MOMENT,
     )
 
 
@@ -281,6 +281,6 @@ def test_a_slow_client_keeps_no_connection(
     first = next(pieces)
     pool = app.extensions["openslot"].database.engine.pool
     assert pool.status().endswith("Checked out connections: 0")
-    network.run(lambda session: book(session, SYSTEM, booking_request(world), now=MOMENT))
+    network.run(lambda session: book(work(session, SYSTEM, MOMENT), booking_request(world)))
     assert b"".join([first, *pieces]).count(b"\n") == 6 * 48
     answer.close()

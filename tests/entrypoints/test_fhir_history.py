@@ -24,20 +24,21 @@ from entrypoints.world import World, build
 from factories import claimed_by
 from openslot.app import create_app
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.directory.commands import actor_of
 from openslot.directory.models import Dependent, Practitioner
-from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir import histories
 from openslot.entrypoints.fhir.registry import RESOURCES
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.records import commands
 from openslot.records.access import Access, may_read
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.models import EmergencyAccess
+from working import work
 
 Json = dict[str, Any]
 
@@ -71,7 +72,7 @@ class Care:
             self.world.patients[patient],
         )
 
-        def work(session: Session) -> UUID:
+        def act(session: Session) -> UUID:
             appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule_id,
@@ -88,7 +89,7 @@ class Care:
             session.add(appointment)
             return appointment.id
 
-        return self.database.run(work)
+        return self.database.run(act)
 
     def doctor(self, who: str) -> Actor:
         """A practitioner as one who acts."""
@@ -104,12 +105,9 @@ class Care:
         """What the practitioner recorded."""
         return self.database.run(
             lambda session: commands.add(
-                session,
-                self.doctor(who),
+                work(session, self.doctor(who), self.now, access_days=0),
                 self.world.patients[patient],
                 details,
-                now=self.now,
-                access_days=0,
                 appointment_id=appointment,
             )
         ).id
@@ -118,7 +116,7 @@ class Care:
         """The owner's correction, an hour later."""
         return self.database.run(
             lambda session: commands.correct(
-                session, self.doctor("owner"), entry, details, now=self.now + HOUR, access_days=0
+                work(session, self.doctor("owner"), self.now + HOUR, access_days=0), entry, details
             )
         ).id
 
@@ -292,7 +290,7 @@ def decided(care: Care, person: str, days: int) -> Access | None:
         account = session.get(Account, care.world.accounts[person]) if person else None
         actor = actor_of(session, account, None) if account else Actor(role=Role.NETWORK_ADMIN)
         return may_read(
-            session, actor, care.world.patients["owner"], now=care.now, access_days=days
+            work(session, actor, care.now, access_days=days), care.world.patients["owner"]
         )
 
     return care.database.read(ask)

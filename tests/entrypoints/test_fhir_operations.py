@@ -121,11 +121,7 @@ def test_a_time_that_is_taken_is_fatal_and_not_found(program: Program, world: Wo
     for operation in ("$hold", "$book"):
         answer = send(program, operation, by_reference(one), second)
         issue = answer.json["issue"][0]  # type: ignore[index] # an object
-        assert (answer.status_code, issue["severity"], issue["code"]) == (
-            409,
-            "fatal",
-            "not-found",
-        )
+        assert (answer.status_code, issue["severity"], issue["code"]) == (409, "fatal", "not-found")
 
 
 def test_nobody_touches_what_is_not_theirs(

@@ -20,20 +20,21 @@ from importing import NOW, QUICK
 from openslot.app import create_app
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import BookingRequest, hold
+from openslot.booking.commands import BookingRequest
 from openslot.core import clock
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Patient
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.fhir import search
 from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.exchange.demo import load_demo
 from openslot.exchange.progress import Silent
-from openslot.identity.models import Role
 from openslot.schedules.availability import instant_of
+from openslot.usecases.booking import hold
+from working import work
 
 Json = dict[str, Any]
 
@@ -282,7 +283,7 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     booking_request = BookingRequest(
         schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id
     )
-    database.run(lambda s: hold(s, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)))
+    database.run(lambda s: hold(work(s, SYSTEM, NOW, keep=timedelta(minutes=10)), booking_request))
     role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
     person = int(role["practitioner"]["reference"].split("/")[1])
     details = AbsenceDetails(
@@ -290,7 +291,7 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
         starts_at=datetime.fromisoformat(later["start"]),
         ends_at=datetime.fromisoformat(later["end"]),
     )
-    database.run(lambda s: enter_absence(s, SYSTEM, person, details, now=NOW))
+    database.run(lambda s: enter_absence(work(s, SYSTEM, NOW), person, details))
     assert program.get(f"/fhir/Slot/{first['id']}")["status"] == "busy-tentative"
     assert program.get(f"/fhir/Slot/{later['id']}")["status"] == "busy-unavailable"
 

@@ -21,7 +21,7 @@ from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.test_looking import Kept
 from entrypoints.world import World, password_hash
 from openslot.core import clock
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
@@ -33,6 +33,7 @@ from openslot.identity.assertions import create_client
 from openslot.identity.commands import confirm_email
 from openslot.identity.keys import issue_for_client
 from openslot.identity.scopes import SCOPES
+from working import work
 
 PROGRAMS = ("api_", "fhir.", "fhir_publish.", "smart.")
 """How the endpoints of programs begin; all others are pages."""
@@ -90,12 +91,14 @@ def newcomer(network: Database, world: World) -> None:
     """Somebody who has just signed up, and to whom nothing belongs."""
     new = SignUp(name="Nele New", born="1990-01-02", email="new@example.com", password="-" * 20)
 
-    def work(session: Any) -> UUID:
-        account = directory.sign_up(session, new, password_hash(), address=None, now=clock.now())
-        confirm_email(session, account.id, by=Origin(), now=clock.now())
+    def act(session: Any) -> UUID:
+        account = directory.sign_up(
+            work(session, now=clock.now()), new, password_hash(), address=None
+        )
+        confirm_email(work(session, Actor(), clock.now()), account.id)
         return account.id
 
-    world.emails["newcomer"], world.accounts["newcomer"] = new.email, network.run(work)
+    world.emails["newcomer"], world.accounts["newcomer"] = new.email, network.run(act)
 
 
 # What is sent
@@ -462,15 +465,15 @@ def single(app: Flask, network: Database, scope: str, is_client: bool) -> Progra
         return with_key(app, network, scope)
     keys = {"keys": [ECKey.generate_key("P-384", {"kid": "a"}).as_dict(private=False)]}
 
-    def work(session: Any) -> str:
+    def act(session: Any) -> str:
         now = clock.now()
         client = create_client(
-            session, scope, [scope], jwks=keys, jwks_url=None, by=Origin(), now=now
+            work(session, Actor(), now), scope, [scope], jwks=keys, jwks_url=None
         )
         session.flush()
-        return issue_for_client(session, client, [scope], timedelta(minutes=5), now=now)
+        return issue_for_client(work(session, now=now), client, [scope], timedelta(minutes=5))
 
-    return Program(app, network.run(work))
+    return Program(app, network.run(act))
 
 
 def test_the_table_names_every_door_and_no_other(doors: list[Address]) -> None:

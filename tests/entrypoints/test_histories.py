@@ -21,11 +21,10 @@ from entrypoints.world import World
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.directory.models import Dependent, Patient, Practitioner, Profession
-from openslot.directory.rules import Actor
 from openslot.entrypoints.web import records
-from openslot.identity.models import Role
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 
 NOTE = "Left knee, pain on stairs for three weeks."
@@ -302,9 +301,7 @@ def test_whole_name_and_birth_find_somebody_and_open_nothing(
     assert f"{page}/emergency?found=" in shown
 
 
-def test_registering_somebody_known_reveals_no_more_than_was_typed(
-    client_for: ClientFor,
-) -> None:
+def test_registering_somebody_known_reveals_no_more_than_was_typed(client_for: ClientFor) -> None:
     client = client_for("practitioner-stranger")
     known = client.send("/patients/new", name="Aroha Owner", born="31 3 1980")
     assert known.status_code == 409

@@ -16,15 +16,16 @@ from structlog.testing import capture_logs
 from engines import Counted
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import SYDNEY, World
-from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.core import clock
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
-from openslot.directory.rules import SYSTEM
 from openslot.notifications.preferences import Kind, preferences, stop_token
+from openslot.usecases import booking as usecases
 from readers import agreed, agreed_entry, check_form
+from working import work
 
 PEOPLE = [
     "patient-owner",
@@ -304,8 +305,8 @@ def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: Wo
         booking_request = BookingRequest(
             world.schedules["teammate"], start, 30, world.patients["owner"]
         )
-        return booking.hold(
-            session, SYSTEM, booking_request, now=clock.now(), keep=timedelta(minutes=10)
+        return usecases.hold(
+            work(session, SYSTEM, clock.now()), booking_request, keep=timedelta(minutes=10)
         ).id
 
     held = network.run(hold)

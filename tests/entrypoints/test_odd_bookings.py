@@ -85,12 +85,7 @@ def test_odd_addresses_are_answered_in_words(
 
 @pytest.mark.parametrize(("person", "path", "names"), WRITTEN, ids=lambda part: str(part)[:40])
 def test_odd_forms_change_nothing(
-    client_for: ClientFor,
-    world: World,
-    network: Database,
-    person: str,
-    path: str,
-    names: list[str],
+    client_for: ClientFor, world: World, network: Database, person: str, path: str, names: list[str]
 ) -> None:
     client = client_for(person)
     before = booked_time(network)

@@ -11,15 +11,16 @@ from entrypoints.world import SYDNEY, World
 from openslot.booking import check
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
-from openslot.offers import rebooking, waiting
+from openslot.offers import waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.links import token_of
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.schedules.models import AbsenceKind
+from openslot.usecases import rebooking
+from working import work
 
 
 def now() -> datetime:
@@ -36,7 +37,7 @@ def offer(network: Database, world: World) -> Offer:
         starts_from=now(),
         starts_until=now() + timedelta(days=9),
     )
-    network.run(lambda session: waiting.join(session, actor, details, now=now()))
+    network.run(lambda session: waiting.join(work(session, actor, now()), details))
     assert waiting.expire_due(network, Settings(_env_file=None), now) == 1
     return only(network, Offer)
 
@@ -52,12 +53,12 @@ def only(network: Database, kind: type[Any]) -> Any:
 
 
 def change(network: Database, kind: type[Any], key: UUID, **values: Any) -> None:
-    def work(session: Any) -> None:
+    def act(session: Any) -> None:
         row = session.get(kind, key)
         for name, value in values.items():
             setattr(row, name, value)
 
-    network.run(work)
+    network.run(act)
 
 
 def row(network: Database, kind: type[Any], key: UUID) -> Any:
@@ -195,13 +196,11 @@ def blocked(network: Database, world: World, day: date) -> None:
     """Nobody can be booked with the practitioner ``owner`` that day and the one before."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=SYDNEY)
     details = AbsenceDetails(
-        kind=AbsenceKind.LEAVE,
-        starts_at=noon - timedelta(days=2),
-        ends_at=noon + timedelta(days=2),
+        kind=AbsenceKind.LEAVE, starts_at=noon - timedelta(days=2), ends_at=noon + timedelta(days=2)
     )
     network.run(
         lambda session: rebooking.enter(
-            session, SYSTEM, world.practitioners["owner"], details, {}, now=now()
+            work(session, SYSTEM, now()), world.practitioners["owner"], details, {}
         )
     )
 

@@ -23,6 +23,7 @@ from entrypoints.browsing import ClientFor, link_in, mails
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import PASSWORD, World
 from openslot.core import clock
+from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
@@ -32,7 +33,7 @@ from openslot.entrypoints.worker.main import handle_next
 from openslot.exchange.commands import import_paths
 from openslot.exchange.progress import Silent
 from openslot.identity import passwords, queries
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.migrations import run as migrations
 from postoffice import post_office
 

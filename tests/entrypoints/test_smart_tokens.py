@@ -22,10 +22,11 @@ from werkzeug.test import TestResponse
 
 from entrypoints.programs import Program
 from openslot.app import create_app
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.assertions import create_client
+from working import work
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 URL = "http://localhost/oauth/token"
@@ -44,13 +45,11 @@ def registered(database: Database, jwks_url: str | None = None) -> str:
     jwks = None if jwks_url else public(EC, RSA)
     client = database.run(
         lambda session: create_client(
-            session,
+            work(session, Actor(), datetime.now(UTC)),
             "Booking hub",
             ["system/Slot.rs", "system/Schedule.rs"],
             jwks=jwks,
             jwks_url=jwks_url,
-            by=Origin(),
-            now=datetime.now(UTC),
         )
     )
     return str(client.id)

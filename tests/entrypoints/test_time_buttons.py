@@ -19,10 +19,11 @@ from entrypoints.programs import signed_in, with_key
 from entrypoints.world import SYDNEY, World
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM
 from openslot.schedules import diaries
 from timetable import Timetable, fill, occupy
+from working import work
 
 NAMES = {"owner": "Aroha Owner", "child": "Tama Owner"}
 
@@ -175,12 +176,9 @@ def _is_said_and_booked(
 def _undo(network: Database, appointment: UUID) -> None:
     network.run(
         lambda session: booking.change_status(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, datetime.now(UTC), cutoff=timedelta(0)),
             appointment,
             Status.CANCELLED,
-            now=datetime.now(UTC),
-            cutoff=timedelta(0),
         )
     )
 

@@ -11,8 +11,8 @@ from werkzeug.routing import Rule
 
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import World
+from openslot.core.actor import Role
 from openslot.entrypoints.web.access import allowed_roles
-from openslot.identity.models import Role
 
 PEOPLE = {
     None: None,

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import BookingRequest, book
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -25,12 +25,13 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import Centre, CentreType, Department, Practitioner, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases.booking import book
+from working import work
 
 PASSWORD = "correct horse battery staple"
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -80,8 +81,7 @@ def _centre(
     session: Session, world: World, which: str, name: str, zone: str, now: datetime
 ) -> None:
     centre = directory.create_centre(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         CentreDetails(
             name=name,
             type=CentreType.HOSPITAL,
@@ -91,7 +91,6 @@ def _centre(
             phone="02 9382 1111",
             email="desk@example.org",
         ),
-        now=now,
     )
     world.centres[which] = centre.id
     names = {
@@ -106,19 +105,17 @@ def _department(
     session: Session, world: World, centre: Centre, who: str, title: str, now: datetime
 ) -> None:
     department: Department = directory.create_department(
-        session, SYSTEM, centre.id, DepartmentDetails(name=title), now=now
+        work(session, SYSTEM, now), centre.id, DepartmentDetails(name=title)
     )
     service = directory.create_service(
-        session, SYSTEM, department.id, ServiceDetails(name=f"{title} appointment"), now=now
+        work(session, SYSTEM, now), department.id, ServiceDetails(name=f"{title} appointment")
     )
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         centre_id=centre.id,
         service_id=service.id,
         details=ScheduleDetails(),
         hours=ALL_DAY,
-        now=now,
     )
     world.departments[who] = department.id
     world.services[who] = service.id
@@ -132,9 +129,9 @@ def _people(session: Session, world: World, now: datetime) -> None:
         admin = _account(
             session, world, f"centre-admin-{who}", f"Ciara {who.title()}", Role.CENTRE_ADMIN, now
         )
-        directory.place_staff(session, SYSTEM, admin.id, centre_id, None)
+        directory.place_staff(work(session, SYSTEM), admin.id, centre_id, None)
         staff = _account(session, world, f"staff-{who}", f"Sami {who.title()}", Role.STAFF, now)
-        directory.place_staff(session, SYSTEM, staff.id, centre_id, world.departments[who])
+        directory.place_staff(work(session, SYSTEM), staff.id, centre_id, world.departments[who])
         _practitioner(session, world, who, centre_id, now)
         _patient(session, world, who, now)
 
@@ -144,7 +141,7 @@ def _account(
 ) -> Account:
     email = f"{key}@example.com"
     new = NewAccount(email, name, password_hash(), role, confirmed_at=now)
-    account = create_account(session, new, by=Origin(), now=now)
+    account = create_account(work(session, Actor(), now), new)
     world.emails[key] = email
     world.accounts[key] = account.id
     return account
@@ -154,8 +151,7 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
     key = f"practitioner-{who}"
     account = _account(session, world, key, f"Priya {who.title()}", Role.PRACTITIONER, now)
     person: Practitioner = directory.create_practitioner(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         PractitionerDetails(
             name=account.name,
             profession=Profession.PHYSIOTHERAPIST,
@@ -164,17 +160,14 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
             phone="02 9382 2222",
             about="Sports injuries.",
         ),
-        now=now,
         account_id=account.id,
     )
     schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         centre_id=centre_id,
         practitioner_id=person.id,
         details=ScheduleDetails(),
         hours=ALL_DAY,
-        now=now,
     )
     world.practitioners[who] = person.id
     world.schedules[who] = schedule.id
@@ -183,12 +176,10 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
 def _patient(session: Session, world: World, who: str, now: datetime) -> None:
     account = _account(session, world, f"patient-{who}", f"Aroha {who.title()}", Role.PATIENT, now)
     patient = directory.add_patient(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, now),
         PatientDetails(
             name=account.name, born=date(1980, 3, 31), email=account.email, phone="0400 123 456"
         ),
-        now=now,
         account_id=account.id,
     )
     world.patients[who] = patient.id
@@ -211,4 +202,4 @@ def book_for(session: Session, world: World, who: str, *, now: datetime, days: i
         patient_id=world.patients[who],
         reason="Sore knee",
     )
-    return book(session, SYSTEM, booking_request, now=now)
+    return book(work(session, SYSTEM, now), booking_request)

@@ -27,7 +27,8 @@ from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World, build
 from openslot.core import audit, clock, outbox, servers
-from openslot.core.audit import AuditEvent, Origin
+from openslot.core.actor import Actor
+from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import NOTHING_SAVED, Database
 from openslot.core.errors import Unavailable, Uncertain
@@ -35,6 +36,7 @@ from openslot.entrypoints.worker import main as worker
 from openslot.schema import metadata
 from racing import race
 from serving import app_on
+from working import work
 
 SOON = 12.0
 """Seconds within which everybody is told; 9 are waited for, the rest is for a busy machine."""
@@ -265,7 +267,7 @@ def test_what_was_read_is_there_though_the_connection_is_lost_behind_it(
 
 
 def note(session: Session) -> None:
-    audit.record(session, "tested", "test:1", by=Origin(), now=datetime(2026, 3, 1, tzinfo=UTC))
+    audit.record(work(session, Actor(), datetime(2026, 3, 1, tzinfo=UTC)), "tested", "test:1")
     session.flush()
 
 
@@ -299,13 +301,13 @@ def test_what_is_cut_at_its_commit_is_uncertain_and_never_done_twice(
     database.run(note)
     tries = []
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         tries.append(1)
         note(session)
         setattr(place.between, "cut_at" if is_done else "cut_before", b"COMMIT")
 
     with pytest.raises(Uncertain, match="not certain"):
-        database.run(work)
+        database.run(act)
     assert len(tries) == 1
     assert notes(database) == (2 if is_done else 1)
 
@@ -417,7 +419,7 @@ def test_the_worker_outlives_it_and_goes_on(
         try:
             until(lambda: lines_of("worker.waits"))
             place.between.well_again()
-            database.run(lambda session: outbox.send(session, "unknown", {}, now=clock.now()))
+            database.run(lambda session: outbox.send(work(session, now=clock.now()), "unknown", {}))
             until(lambda: lines_of("outbox.put-back"))
         finally:
             stop.set()

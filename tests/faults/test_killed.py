@@ -25,6 +25,7 @@ from openslot.entrypoints.web.reading import instant_text
 from openslot.migrations import run
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from working import work
 
 ROUNDS = 4
 CLERKS = 3
@@ -147,11 +148,10 @@ def free_starts(database: Database, world: World) -> list[datetime]:
     now = datetime.now(UTC)
     found = database.read(
         lambda session: slots(
-            session,
+            work(session, now=now),
             schedules.places(session, Schedule.id == world.schedules["owner"]),
             now + timedelta(hours=1),
             now + timedelta(days=30),
-            now=now,
         )
     )
     return [slot.start for slot in found]

@@ -6,18 +6,13 @@ from typing import Any
 
 import pytest
 
-from clinic import (
-    NOW,
-    Clinic,
-    Mails,
-    both,
-    change,
-)
+from clinic import NOW, Clinic, Mails, both, change
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.models import Account
 from openslot.notifications.dispatch import queue_account_mail
 from openslot.notifications.mails import AccountMail
+from working import work
 
 URL = "https://book.example.org"
 LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
@@ -49,11 +44,11 @@ def test_account_mails_carry_their_link_in_both_parts(
 
 
 def _queue(database: Database, clinic: Clinic, settings: Settings, kind: str, **more: Any) -> None:
-    def work(session: Any) -> None:
+    def act(session: Any) -> None:
         account = session.get(Account, clinic.patient_account)
-        queue_account_mail(session, kind, account, LINK, NOW, settings, **more)
+        queue_account_mail(work(session, now=NOW, settings=settings), kind, account, LINK, **more)
 
-    database.run(work)
+    database.run(act)
 
 
 def test_a_warning_can_go_to_the_address_that_was_left(

@@ -3,21 +3,22 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.identity import queries
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from town import NOW
+from working import work
 
 
 def create(database: Database, email: str) -> Account:
-    def work(session: Session) -> Account:
+    def act(session: Session) -> Account:
         new = NewAccount(email, "Somebody", "-", Role.PATIENT)
-        return create_account(session, new, by=Origin(), now=NOW)
+        return create_account(work(session, Actor(), NOW), new)
 
-    return database.run(work)
+    return database.run(act)
 
 
 def test_an_accent_makes_another_address_on_each_engine(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.identity.assertions import (
     BadAssertion,
@@ -22,6 +22,7 @@ from openslot.identity.assertions import (
 from openslot.identity.keys import prove
 from openslot.identity.models import ApiClient
 from openslot.identity.scopes import UnknownScope, narrowed
+from working import work
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 URL = "https://openslot.example/oauth/token"
@@ -35,13 +36,11 @@ PUBLIC = {"keys": [EC.as_dict(private=False), RSA.as_dict(private=False)]}
 def client(database: Database) -> ApiClient:
     return database.run(
         lambda session: create_client(
-            session,
+            work(session, Actor(), NOW),
             "Booking hub",
             ["system/Slot.rs", "system/Appointment.cruds"],
             jwks=PUBLIC,
             jwks_url=None,
-            by=Origin(),
-            now=NOW,
         )
     )
 
@@ -60,12 +59,12 @@ def signed(client: ApiClient, key: Any = EC, alg: str = "ES384", **changes: Any)
 
 
 def granted(database: Database, assertion: str, *wanted: str, now: datetime = NOW) -> Granted:
-    def work(session: Any) -> Granted:
+    def act(session: Any) -> Granted:
         named = client_named(session, assertion)
         keys = read_keys(named.jwks or {})
-        return grant(session, named, assertion, keys, wanted, audience=URL, now=now)
+        return grant(work(session, now=now), named, assertion, keys, wanted, audience=URL)
 
-    return database.run(work)
+    return database.run(act)
 
 
 @pytest.mark.parametrize(("key", "alg"), [(EC, "ES384"), (RSA, "RS384")])
@@ -74,11 +73,11 @@ def test_a_good_assertion_gets_a_token_of_five_minutes(
 ) -> None:
     found = granted(database, signed(client, key, alg), "system/Slot.rs")
     assert (found.scopes, found.seconds) == (("system/Slot.rs",), 300)
-    proof = database.read(lambda session: prove(session, found.token, address=None, now=NOW))
+    proof = database.read(lambda session: prove(work(session, now=NOW), found.token, address=None))
     assert (proof.program, proof.scopes) == ("client Booking hub", {"system/Slot.rs"})
     later = NOW + timedelta(minutes=5, seconds=1)
     with pytest.raises(Exception, match="not valid"):
-        database.read(lambda session: prove(session, found.token, address=None, now=later))
+        database.read(lambda session: prove(work(session, now=later), found.token, address=None))
 
 
 @pytest.mark.parametrize(

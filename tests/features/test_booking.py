@@ -13,17 +13,18 @@ from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Malformed, NotFound, StaleVersion
 from openslot.directory import commands as directory
 from openslot.directory.details import PatientDetails, PractitionerDetails
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS, Town, build_town
+from working import work
 
 NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
@@ -32,32 +33,46 @@ TEN_MINUTES = timedelta(minutes=10)
 def book(
     database: Database, actor: Actor, booking_request: booking.BookingRequest, now: datetime = NOW
 ) -> Appointment:
-    return database.run(lambda session: booking.book(session, actor, booking_request, now=now))
+    return database.run(lambda session: usecases.book(work(session, actor, now), booking_request))
 
 
 def hold(
     database: Database, actor: Actor, booking_request: booking.BookingRequest, now: datetime = NOW
 ) -> Appointment:
-    return database.run(
-        lambda session: booking.hold(session, actor, booking_request, now=now, keep=TEN_MINUTES)
-    )
+    return database.run(lambda session: usecases.hold(work(session, actor, now), booking_request))
 
 
 def move(
-    database: Database, actor: Actor, appointment: UUID, start: datetime, **more: Any
+    database: Database,
+    actor: Actor,
+    appointment: UUID,
+    start: datetime,
+    *,
+    now: datetime = NOW,
+    cutoff: timedelta = NO_CUTOFF,
+    **more: Any,
 ) -> Appointment:
-    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
     return database.run(
-        lambda session: booking.move(session, actor, appointment, start, **arguments)
+        lambda session: booking.move(
+            work(session, actor, now, cutoff=cutoff), appointment, start, **more
+        )
     )
 
 
 def set_status(
-    database: Database, actor: Actor, appointment: UUID, to: Status, **more: Any
+    database: Database,
+    actor: Actor,
+    appointment: UUID,
+    to: Status,
+    *,
+    now: datetime = NOW,
+    cutoff: timedelta = NO_CUTOFF,
+    **more: Any,
 ) -> Appointment:
-    arguments = {"now": NOW, "cutoff": NO_CUTOFF, **more}
     return database.run(
-        lambda session: booking.change_status(session, actor, appointment, to, **arguments)
+        lambda session: booking.change_status(
+            work(session, actor, now, cutoff=cutoff), appointment, to, **more
+        )
     )
 
 
@@ -171,7 +186,7 @@ def test_notice_is_kept(sqlite_database: Database, town: Town) -> None:
     details = ScheduleDetails(notice_minutes=24 * 60)
     sqlite_database.run(
         lambda session: schedules.change_schedule(
-            session, SYSTEM, town.gp_at_hospital, details, now=NOW
+            work(session, SYSTEM, NOW), town.gp_at_hospital, details
         )
     )
     with pytest.raises(errors.TooShortNotice):
@@ -238,10 +253,10 @@ def test_practitioners_book_neither_themselves_nor_as_patients(
             name="Samuel Jackson", profession="GP", email="samuel@example.com", either_place=True
         )
         directory.change_practitioner(
-            session, SYSTEM, town.gp, details, centre_ids=frozenset(), now=NOW
+            work(session, SYSTEM, NOW), town.gp, details, centre_ids=frozenset()
         )
         patient = PatientDetails(name="Samuel Jackson", email="samuel@example.com")
-        return directory.add_patient(session, SYSTEM, patient, now=NOW).id
+        return directory.add_patient(work(session, SYSTEM, NOW), patient).id
 
     own_record = sqlite_database.run(same_person)
     with pytest.raises(errors.SelfBooking):
@@ -274,7 +289,7 @@ def test_nothing_is_booked_on_a_schedule_that_is_switched_off(
     sqlite_database: Database, town: Town
 ) -> None:
     sqlite_database.run(
-        lambda session: schedules.set_active(session, SYSTEM, town.gp_at_hospital, False, now=NOW)
+        lambda session: schedules.set_active(work(session, SYSTEM, NOW), town.gp_at_hospital, False)
     )
     with pytest.raises(NotFound):
         book(sqlite_database, town.patient(), town.booking_request())
@@ -283,13 +298,11 @@ def test_nothing_is_booked_on_a_schedule_that_is_switched_off(
 def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -> None:
     closure = sqlite_database.run(
         lambda session: schedules.close_centre(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             town.hospital,
             starts=MONDAY_9,
             ends=MONDAY_9 + timedelta(hours=2),
             reason="Flood",
-            now=NOW,
         )
     )
     with pytest.raises(errors.CentreClosed):
@@ -300,7 +313,7 @@ def test_nothing_is_booked_in_a_closure(sqlite_database: Database, town: Town) -
     assert elsewhere.status == Status.BOOKED
     assert_clean(sqlite_database)
     sqlite_database.run(
-        lambda session: schedules.reopen_centre(session, SYSTEM, closure.id, now=NOW)
+        lambda session: schedules.reopen_centre(work(session, SYSTEM, NOW), closure.id)
     )
     again = book(
         sqlite_database,
@@ -499,8 +512,8 @@ def test_a_hold_that_ran_out_still_confirms_while_nobody_took_it(
     kept = hold(sqlite_database, town.patient(), town.booking_request())
     late = NOW + timedelta(hours=1)
     appointment = sqlite_database.run(
-        lambda session: booking.book(
-            session, town.patient(), town.booking_request(), now=late, hold_id=kept.id
+        lambda session: usecases.book(
+            work(session, town.patient(), late), town.booking_request(), hold_id=kept.id
         )
     )
     assert appointment.id == kept.id
@@ -514,8 +527,8 @@ def test_a_hold_that_was_taken_over_does_not_confirm(sqlite_database: Database, 
     book(sqlite_database, town.patient(1), town.booking_request(patient=1), late)
     with pytest.raises(errors.SlotTaken):
         sqlite_database.run(
-            lambda session: booking.book(
-                session, town.patient(0), town.booking_request(), now=late, hold_id=kept.id
+            lambda session: usecases.book(
+                work(session, town.patient(0), late), town.booking_request(), hold_id=kept.id
             )
         )
 
@@ -536,7 +549,7 @@ def test_a_hold_cannot_be_stretched_without_end(sqlite_database: Database, town:
 
     def extend(session: Any) -> Appointment:
         return booking.extend_hold(
-            session, town.patient(), kept.id, now=NOW, keep=TEN_MINUTES, limit=2
+            work(session, town.patient(), NOW, keep=TEN_MINUTES, hold_extensions=2), kept.id
         )
 
     sqlite_database.run(extend)
@@ -551,7 +564,7 @@ def test_letting_a_hold_go_frees_it_and_twice_does_no_harm(
     kept = hold(sqlite_database, town.patient(0), town.booking_request())
 
     def release(session: Any) -> None:
-        booking.release_hold(session, town.patient(0), kept.id, now=NOW)
+        booking.release_hold(work(session, town.patient(0), NOW), kept.id)
 
     sqlite_database.run(release)
     assert_clean(sqlite_database)
@@ -575,7 +588,7 @@ def test_the_sweep_puts_away_what_ran_out_and_nothing_else(
         later,
     )
     swept = sqlite_database.run(
-        lambda session: booking.expire_due(session, now=NOW + timedelta(minutes=12))
+        lambda session: booking.expire_due(work(session, now=NOW + timedelta(minutes=12)))
     )
     assert swept == 1
     assert_clean(sqlite_database)
@@ -613,8 +626,8 @@ def test_a_hold_and_its_confirmation_take_few_statements(
     assert counted.count <= 7, counted.texts
     with statements(sqlite_database) as counted:
         sqlite_database.run(
-            lambda session: booking.book(
-                session, town.patient(), town.booking_request(), now=NOW, hold_id=kept.id
+            lambda session: usecases.book(
+                work(session, town.patient(), NOW), town.booking_request(), hold_id=kept.id
             )
         )
     assert counted.count <= 6, counted.texts
@@ -633,13 +646,11 @@ def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
     with pytest.raises(DomainError) as caught:
         sqlite_database.run(
             lambda session: schedules.open_schedule(
-                session,
-                SYSTEM,
+                work(session, SYSTEM, NOW),
                 centre_id=town.clinic,
                 practitioner_id=town.physio,
                 details=ScheduleDetails(),
                 hours=WEEKDAYS,
-                now=NOW,
             )
         )
     assert caught.value.code == "hours-overlap"
@@ -653,16 +664,15 @@ def test_a_hold_that_ran_out_inside_an_absence_is_not_free(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 4 * HALF_HOUR
     )
     sqlite_database.run(
-        lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+        lambda session: absences.enter_absence(work(session, SYSTEM, NOW), town.gp, leave)
     )
     later = NOW + timedelta(hours=1)
     found = sqlite_database.read(
         lambda session: slots.slots(
-            session,
+            work(session, now=later),
             schedule_queries.places(session, Schedule.id == town.gp_at_hospital),
             MONDAY_9,
             MONDAY_9 + timedelta(hours=8),
-            now=later,
             limit=1,
         )
     )
@@ -681,11 +691,10 @@ def test_a_search_for_slots_takes_3_statements_whatever_the_number_of_diaries(
         with statements(database) as counted:
             database.read(
                 lambda session, ids=ids: slots.slots(
-                    session,
+                    work(session, now=later),
                     schedule_queries.places(session, Schedule.id.in_(ids)),
                     later,
                     later + timedelta(days=30),
-                    now=later,
                 )
             )
         assert counted.count <= 3, counted.texts

@@ -12,7 +12,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Centre
 from openslot.notifications.ics import Method
-from postoffice import PostOffice, settings_for, work
+from postoffice import PostOffice, run_worker, settings_for
 from readers import Entry, Person, agreed, check_form
 
 MOVED = START + timedelta(days=8, hours=2)
@@ -52,11 +52,11 @@ def test_both_sides_see_one_appointment_from_booking_to_cancellation(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     move(sqlite_database, appointment, MOVED)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     cancel(sqlite_database, appointment)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     for address, (name, called) in SIDES.items():
         got = [one for one in post.taken if one["To"].addresses[0].addr_spec == address]
         methods: list[Method] = ["REQUEST", "REQUEST", "CANCEL"]
@@ -88,7 +88,7 @@ def test_the_entry_is_at_the_time_that_the_mail_says(
     change(sqlite_database, Centre, 1, time_zone=zone)
     start = START + timedelta(days=days)
     book(sqlite_database, clinic, at=start)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     for message in post.taken:
         local = entry_of(message, "REQUEST").start.astimezone(ZoneInfo(zone))
         body = message.get_body(("plain",))

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW, START, Clinic, Mails, book, both, cancel, change, event_of, move
 from openslot.app import create_app
-from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.events import publish
@@ -24,9 +23,8 @@ from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, PatientDetails, PractitionerDetails
 from openslot.directory.models import Department, Dependent, Patient, Profession, StaffMember
-from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.notifications.models import Preference
 from openslot.offers import events as offers
 from openslot.offers.links import token_of
@@ -46,6 +44,8 @@ from openslot.referrals.models import Referral
 from openslot.requests import events as requests
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Absence, AbsenceKind
+from openslot.usecases import booking as usecases
+from working import work
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -69,10 +69,10 @@ def mails(sqlite_database: Database, settings: Settings) -> Mails:
 def add(database: Database, row: Any) -> Any:
     """Write a row down."""
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         session.add(row)
 
-    database.run(work)
+    database.run(act)
     return row
 
 
@@ -83,17 +83,17 @@ def add(database: Database, row: Any) -> Any:
 def child(sqlite_database: Database, clinic: Clinic) -> UUID:
     """Mia, whom Ann cares for, and who has no e-mail address."""
 
-    def work(session: Session) -> UUID:
-        mia = directory.add_patient(session, SYSTEM, PatientDetails(name="Mia Example"), now=NOW)
+    def act(session: Session) -> UUID:
+        mia = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Mia Example"))
         session.add(Dependent(patient_id=mia.id, carer_id=clinic.patient, since=NOW))
         return mia.id
 
-    return sqlite_database.run(work)
+    return sqlite_database.run(act)
 
 
 def book_child(database: Database, clinic: Clinic, child: UUID) -> Any:
     booking_request = BookingRequest(clinic.schedule, START, 30, child, reason=SECRET)
-    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def test_who_cares_for_somebody_without_an_address_is_told_of_their_appointments(
@@ -142,7 +142,7 @@ def specialist(sqlite_database: Database) -> int:
         email="amy@example.org",
     )
     return sqlite_database.run(
-        lambda session: directory.create_practitioner(session, SYSTEM, details, now=NOW).id
+        lambda session: directory.create_practitioner(work(session, SYSTEM, NOW), details).id
     )
 
 
@@ -162,7 +162,9 @@ def refer(database: Database, clinic: Clinic, **more: Any) -> Referral:
 
 
 def publish_referral(database: Database, topic: referrals.Topic, referral: Referral) -> None:
-    database.run(lambda session: publish(session, topic, referral=referral.id, by=None, now=NOW))
+    database.run(
+        lambda session: publish(work(session, now=NOW), topic, referral=referral.id, by=None)
+    )
 
 
 def test_a_referral_is_told_to_the_patient_and_to_the_specialist_it_names(
@@ -238,18 +240,18 @@ def test_an_answer_is_told_to_the_gp(
 def asking(sqlite_database: Database, clinic: Clinic) -> int:
     """The emergency department, which has two people of staff and no address."""
 
-    def work(session: Session) -> int:
+    def act(session: Session) -> int:
         department = directory.create_department(
-            session, SYSTEM, 1, DepartmentDetails(name="Emergency"), now=NOW
+            work(session, SYSTEM, NOW), 1, DepartmentDetails(name="Emergency")
         )
         for name in ("sam", "kim"):
             account = NewAccount(f"{name}@example.org", name, "-", Role.STAFF)
-            made = create_account(session, account, by=Origin(), now=NOW)
-            directory.place_staff(session, SYSTEM, made.id, 1, department.id)
+            made = create_account(work(session, Actor(), NOW), account)
+            directory.place_staff(work(session, SYSTEM), made.id, 1, department.id)
         return department.id
 
     del clinic
-    return sqlite_database.run(work)
+    return sqlite_database.run(act)
 
 
 def account_of(database: Database, email: str) -> UUID:
@@ -281,13 +283,12 @@ def publish_request(
 ) -> None:
     database.run(
         lambda session: publish(
-            session,
+            work(session, now=NOW),
             topic,
             request=request.id,
             version=request.version,
             by=by,
             moved=False,
-            now=NOW,
         )
     )
 
@@ -344,7 +345,7 @@ def test_who_cancels_a_request_is_not_told_of_it(
 def _staff(database: Database, email: str, department_id: int) -> StaffMember:
     account = database.run(
         lambda session: create_account(
-            session, NewAccount(email, "Lou", "-", Role.STAFF), by=Origin(), now=NOW
+            work(session, Actor(), NOW), NewAccount(email, "Lou", "-", Role.STAFF)
         )
     )
     return StaffMember(account_id=account.id, centre_id=1, department_id=department_id)
@@ -387,10 +388,10 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
     patient = more.pop("patient", clinic.patient)
     old = more.pop("instead_of", None)
 
-    def work(session: Session) -> Offer:
+    def act(session: Session) -> Offer:
         schedule = clinic.schedule if patient else clinic.service_schedule
         booking_request = BookingRequest(schedule, LATER, 30, patient)
-        kept = booking.hold(session, SYSTEM, booking_request, now=NOW, keep=timedelta(hours=12))
+        kept = usecases.hold(work(session, SYSTEM, NOW, keep=timedelta(hours=12)), booking_request)
         decision = _decision(session, old) if decided else None
         made = Offer(
             id=new_id(),
@@ -404,10 +405,10 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
         )
         session.add(made)
         session.flush()
-        publish(session, offers.Topic.MADE, offer=made.id, now=NOW)
+        publish(work(session, now=NOW), offers.Topic.MADE, offer=made.id)
         return made
 
-    return database.run(work)
+    return database.run(act)
 
 
 def _decision(session: Session, old: Any) -> UUID:
@@ -524,7 +525,7 @@ def open_record(database: Database, patient: UUID) -> EmergencyAccess:
     )
     add(database, access)
     database.run(
-        lambda session: publish(session, records.Topic.EMERGENCY, access=access.id, now=NOW)
+        lambda session: publish(work(session, now=NOW), records.Topic.EMERGENCY, access=access.id)
     )
     return access
 

@@ -9,18 +9,20 @@ from importing import NOW, QUICK
 from openslot.booking import queries
 from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.models import Appointment
+from openslot.booking.queries import patients_seen_by, seen_by
 from openslot.booking.rules import part_in
-from openslot.booking.search import patients_seen_by, seen_by
+from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.directory.commands import actor_of
 from openslot.directory.models import Patient
 from openslot.exchange.demo import load_demo
 from openslot.exchange.progress import Silent
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import mask_of, span_between, window_over
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import open_ticks
+from working import work
 
 
 def test_the_board_agrees_with_the_slots_and_with_the_appointments(database: Database) -> None:
@@ -28,8 +30,8 @@ def test_the_board_agrees_with_the_slots_and_with_the_appointments(database: Dat
     window = window_over(NOW - timedelta(days=3), NOW + timedelta(days=12))
     with database.reading() as session:
         places = schedules.places(session)
-        free = free_board(session, places, window, now=NOW)
-        full = full_board(session, places, window, now=NOW)
+        free = free_board(work(session, now=NOW), places, window)
+        full = full_board(work(session, now=NOW), places, window)
         for (key, minutes, use), mask in free.masks.items():
             assert full.masks[key, minutes, use] == mask
         seen = full.page(10**6)

@@ -9,18 +9,18 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from openslot.booking import absences, check
-from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.check import NOT_TAKEN, TAKEN_BY_NOTHING, TAKEN_TWICE
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, DiaryPage
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from working import work
 
 Planting = Callable[[Session, Town], Any]
 
@@ -29,24 +29,22 @@ def an_appointment_a_hold_and_an_absence(database: Database) -> Town:
     town = build_town(database)
 
     def fill(session: Session) -> None:
-        booking.book(session, SYSTEM, town.booking_request(), now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), town.booking_request())
         keep = timedelta(minutes=10)
         later = town.booking_request(MONDAY_9 + timedelta(days=1), patient=1)
-        booking.hold(session, SYSTEM, later, now=NOW, keep=keep)
+        usecases.hold(work(session, SYSTEM, NOW, keep=keep), later)
         leave = AbsenceDetails(
             kind=AbsenceKind.LEAVE,
             starts_at=MONDAY_9 + timedelta(hours=2),
             ends_at=MONDAY_9 + timedelta(hours=4),
         )
-        absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+        absences.enter_absence(work(session, SYSTEM, NOW), town.gp, leave)
         schedules.close_centre(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             town.clinic,
             starts=MONDAY_9,
             ends=MONDAY_9 + 4 * HALF_HOUR,
             reason="Flood",
-            now=NOW,
         )
 
     database.run(fill)
@@ -101,8 +99,8 @@ def test_two_appointments_at_one_time_are_reported_and_left_to_people(
     other = town.booking_request(MONDAY_9 + HALF_HOUR, patient=1)
 
     def book_both(session: Session) -> None:
-        booking.book(session, SYSTEM, one, now=NOW)
-        second = booking.book(session, SYSTEM, other, now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), one)
+        second = usecases.book(work(session, SYSTEM, NOW), other)
         session.flush()
         session.execute(
             update(Appointment)
@@ -129,23 +127,21 @@ def test_an_absence_keeps_the_appointments_inside(sqlite_database: Database) -> 
 
     def book(session: Session) -> list[Appointment]:
         return [
-            booking.book(
-                session,
-                SYSTEM,
+            usecases.book(
+                work(session, SYSTEM, NOW),
                 town.booking_request(MONDAY_9 + at * HALF_HOUR, patient=at),
-                now=NOW,
             )
             for at in (0, 1)
         ]
 
     inside = {one.id for one in sqlite_database.run(book)}
     hit = sqlite_database.read(
-        lambda session: absences.hit_by(session, town.doctor, town.gp, leave_on_monday())
+        lambda session: absences.hit_by(work(session, town.doctor), town.gp, leave_on_monday())
     )
     assert {appointment.id for appointment in hit} == inside
     made = sqlite_database.run(
         lambda session: absences.enter_absence(
-            session, town.doctor, town.gp, leave_on_monday(), now=NOW
+            work(session, town.doctor, NOW), town.gp, leave_on_monday()
         )
     )
     found = sqlite_database.read(
@@ -154,7 +150,7 @@ def test_an_absence_keeps_the_appointments_inside(sqlite_database: Database) -> 
     assert found == dict.fromkeys(inside, Status.BOOKED)
     assert check.faults(sqlite_database) == []
     sqlite_database.run(
-        lambda session: absences.end_absence(session, town.doctor, town.gp, made.id, now=NOW)
+        lambda session: absences.end_absence(work(session, town.doctor, NOW), town.gp, made.id)
     )
     assert check.faults(sqlite_database) == []
 
@@ -173,14 +169,16 @@ def test_absences_belong_to_the_practitioner_and_who_runs_all_their_centres(
         with pytest.raises(Forbidden):
             sqlite_database.run(
                 lambda session, stranger=stranger: absences.enter_absence(
-                    session, stranger, town.gp, leave_on_monday(), now=NOW
+                    work(session, stranger, NOW), town.gp, leave_on_monday()
                 )
             )
     made = sqlite_database.run(
-        lambda session: absences.enter_absence(session, SYSTEM, town.gp, leave_on_monday(), now=NOW)
+        lambda session: absences.enter_absence(
+            work(session, SYSTEM, NOW), town.gp, leave_on_monday()
+        )
     )
     other = Actor(role=Role.PRACTITIONER, practitioner_id=town.physio)
     with pytest.raises(NotFound):
         sqlite_database.run(
-            lambda session: absences.end_absence(session, other, town.physio, made.id, now=NOW)
+            lambda session: absences.end_absence(work(session, other, NOW), town.physio, made.id)
         )

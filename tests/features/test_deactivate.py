@@ -8,17 +8,19 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.world import World, build
-from openslot.booking import deactivate
-from openslot.booking.commands import BookingRequest, book, change_status
+from openslot.booking.commands import BookingRequest, change_status
 from openslot.booking.models import Status
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.commands import actor_of
 from openslot.directory.errors import HasAppointments
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity import queries as identities
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases import deactivation
+from openslot.usecases.booking import book
+from working import work
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
 Command = Callable[..., None]
@@ -41,16 +43,23 @@ def actor(database: Database, world: World, person: str) -> Actor:
     return database.read(read)
 
 
-def ask(database: Database, command: Command, who: Actor, key: int, **more: Any) -> None:
+def ask(
+    database: Database,
+    command: Command,
+    who: Actor,
+    key: int,
+    *,
+    active: bool = False,
+    now: datetime = NOW,
+) -> None:
     """Do a command as somebody."""
-    values = {"active": False, "now": NOW, **more}
-    database.run(lambda session: command(session, who, key, **values))
+    database.run(lambda session: command(work(session, who, now), key, active=active))
 
 
 COMMANDS = [
-    (deactivate.deactivate_centre, lambda world: world.centres["own"], 2),
-    (deactivate.deactivate_practitioner, lambda world: world.practitioners["owner"], 1),
-    (deactivate.deactivate_schedule, lambda world: world.schedules["owner"], 1),
+    (deactivation.deactivate_centre, lambda world: world.centres["own"], 2),
+    (deactivation.deactivate_practitioner, lambda world: world.practitioners["owner"], 1),
+    (deactivation.deactivate_schedule, lambda world: world.schedules["owner"], 1),
 ]
 
 
@@ -69,12 +78,9 @@ def test_cancelled_and_past_appointments_do_not(
 ) -> None:
     sqlite_database.run(
         lambda session: change_status(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW, cutoff=timedelta(0)),
             world.appointments["owner"],
             Status.CANCELLED,
-            now=NOW,
-            cutoff=timedelta(0),
         )
     )
     ask(sqlite_database, command, SYSTEM, key(world), now=NOW + timedelta(days=5))
@@ -91,8 +97,8 @@ def bookable(database: Database) -> set[int]:
 def test_a_service_and_its_department_go_and_come(sqlite_database: Database, world: World) -> None:
     schedule = world.schedules["owner-service"]
     for command, key in (
-        (deactivate.deactivate_service, world.services["owner"]),
-        (deactivate.deactivate_department, world.departments["owner"]),
+        (deactivation.deactivate_service, world.services["owner"]),
+        (deactivation.deactivate_department, world.departments["owner"]),
     ):
         ask(sqlite_database, command, SYSTEM, key)
         assert schedule not in bookable(sqlite_database)
@@ -107,10 +113,10 @@ def test_appointments_with_a_service_stand_against_it(
     booking_request = BookingRequest(
         world.schedules["owner-service"], start, 30, world.patients["teammate"]
     )
-    sqlite_database.run(lambda session: book(session, SYSTEM, booking_request, now=NOW))
+    sqlite_database.run(lambda session: book(work(session, SYSTEM, NOW), booking_request))
     for command, key in (
-        (deactivate.deactivate_service, world.services["owner"]),
-        (deactivate.deactivate_department, world.departments["owner"]),
+        (deactivation.deactivate_service, world.services["owner"]),
+        (deactivation.deactivate_department, world.departments["owner"]),
     ):
         with pytest.raises(HasAppointments):
             ask(sqlite_database, command, SYSTEM, key)
@@ -119,14 +125,14 @@ def test_appointments_with_a_service_stand_against_it(
 @pytest.mark.parametrize(
     ("person", "command", "key", "refusal"),
     [
-        ("centre-admin-owner", deactivate.deactivate_centre, "centre", Forbidden),
-        ("staff-owner", deactivate.deactivate_department, "department", Forbidden),
-        ("staff-teammate", deactivate.deactivate_service, "service", Forbidden),
-        ("centre-admin-stranger", deactivate.deactivate_service, "service", Forbidden),
-        ("centre-admin-stranger", deactivate.deactivate_practitioner, "practitioner", Forbidden),
-        ("practitioner-owner", deactivate.deactivate_practitioner, "practitioner", Forbidden),
-        ("centre-admin-stranger", deactivate.deactivate_schedule, "schedule", Forbidden),
-        ("network-admin", deactivate.deactivate_schedule, "nothing", NotFound),
+        ("centre-admin-owner", deactivation.deactivate_centre, "centre", Forbidden),
+        ("staff-owner", deactivation.deactivate_department, "department", Forbidden),
+        ("staff-teammate", deactivation.deactivate_service, "service", Forbidden),
+        ("centre-admin-stranger", deactivation.deactivate_service, "service", Forbidden),
+        ("centre-admin-stranger", deactivation.deactivate_practitioner, "practitioner", Forbidden),
+        ("practitioner-owner", deactivation.deactivate_practitioner, "practitioner", Forbidden),
+        ("centre-admin-stranger", deactivation.deactivate_schedule, "schedule", Forbidden),
+        ("network-admin", deactivation.deactivate_schedule, "nothing", NotFound),
     ],
 )
 def test_only_those_who_run_it_may(
@@ -156,22 +162,20 @@ def test_nobody_takes_a_practitioner_from_a_centre_of_others(
     person = world.practitioners["stranger"]
     sqlite_database.run(
         lambda session: open_schedule(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             centre_id=world.centres["own"],
             practitioner_id=person,
             details=ScheduleDetails(),
             hours=(),
-            now=NOW,
         )
     )
     later = NOW + timedelta(days=30)
     admin = actor(sqlite_database, world, "centre-admin-stranger")
     with pytest.raises(Forbidden):
-        ask(sqlite_database, deactivate.deactivate_practitioner, admin, person, now=later)
+        ask(sqlite_database, deactivation.deactivate_practitioner, admin, person, now=later)
     ask(
         sqlite_database,
-        deactivate.deactivate_schedule,
+        deactivation.deactivate_schedule,
         admin,
         world.schedules["stranger"],
         now=later,

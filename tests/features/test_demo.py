@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from importing import NOW, QUICK, counts
 from openslot.booking import check, queries
 from openslot.booking.models import Appointment
+from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
 from openslot.directory.commands import actor_of
@@ -29,7 +30,7 @@ from openslot.exchange.demo import LOGINS, PASSWORD, is_demo, load_demo
 from openslot.exchange.progress import Silent
 from openslot.feedback.models import Favourite, Rating
 from openslot.identity.commands import sign_in, source_of
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.offers.models import WaitingEntry
 from openslot.records.models import Entry
 from openslot.referrals.models import Referral

@@ -11,28 +11,24 @@ from openslot.booking import commands as booking
 from openslot.booking import queries as appointments
 from openslot.booking.errors import HasDependents, NeedsPatient
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.directory import commands as directory
 from openslot.directory import dependents, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails, SignUp
-from openslot.directory.errors import (
-    BirthInFuture,
-    DependentKnown,
-    OwnAddress,
-    TooManyDependents,
-)
+from openslot.directory.errors import BirthInFuture, DependentKnown, OwnAddress, TooManyDependents
 from openslot.directory.models import Dependent, Patient
-from openslot.directory.rules import Actor
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken, LinkExpired
-from openslot.identity.models import Account, Role
-from openslot.offers.leaving import delete_own_account
+from openslot.identity.models import Account
+from openslot.usecases import booking as usecases
+from openslot.usecases.account_deletion import delete_own_account
 from racing import race
 from town import NOW, Town, build_town
+from working import work
 
 CHILD = DependentDetails(name="Tama Ngata", born=date(2015, 4, 2))
 EMAIL = "tama@example.net"
@@ -41,34 +37,34 @@ EMAIL = "tama@example.net"
 def signed_up(database: Database, name: str = "Aroha Ngata") -> Actor:
     """A patient with an account."""
 
-    def work(session: Session) -> Actor:
+    def act(session: Session) -> Actor:
         email = f"{name.split()[0].lower()}@example.net"
         new = SignUp(name=name, born=date(1985, 1, 2), email=email, password="-" * 12)
-        account = directory.sign_up(session, new, "-", address=None, now=NOW)
+        account = directory.sign_up(work(session, now=NOW), new, "-", address=None)
         return directory.actor_of(session, account, None)
 
-    return database.run(work)
+    return database.run(act)
 
 
 def as_now(database: Database, actor: Actor) -> Actor:
     """The same person at their next request."""
 
-    def work(session: Session) -> Actor:
+    def act(session: Session) -> Actor:
         assert actor.account_id
         account = session.get(Account, actor.account_id)
         assert account
         return directory.actor_of(session, account, None)
 
-    return database.read(work)
+    return database.read(act)
 
 
 def add(database: Database, carer: Actor, details: DependentDetails = CHILD) -> UUID:
-    return database.run(lambda s: dependents.add(s, carer, details, now=NOW)).id
+    return database.run(lambda s: dependents.add(work(s, carer, NOW), details)).id
 
 
 def invite(database: Database, carer: Actor, child: UUID, email: str = EMAIL) -> None:
     database.run(
-        lambda s: dependents.invite(s, carer, child, HandOverDetails(email=email), now=NOW)
+        lambda s: dependents.invite(work(s, carer, NOW), child, HandOverDetails(email=email))
     )
 
 
@@ -76,7 +72,7 @@ def take_over(database: Database, carer: Actor, child: UUID, email: str = EMAIL)
     assert carer.patient_id
     carer_id = carer.patient_id
     return database.run(
-        lambda s: dependents.take_over(s, child, carer_id, email, "-", address=None, now=NOW)
+        lambda s: dependents.take_over(work(s, now=NOW), child, carer_id, email, "-", address=None)
     )
 
 
@@ -102,7 +98,7 @@ def test_a_patient_adds_somebody_and_acts_for_them_from_then_on(
 def test_only_patients_care_for_others(sqlite_database: Database, town: Town) -> None:
     for actor in (town.doctor, town.clerk, Actor()):
         with pytest.raises(Forbidden):
-            sqlite_database.run(lambda s, actor=actor: dependents.add(s, actor, CHILD, now=NOW))
+            sqlite_database.run(lambda s, actor=actor: dependents.add(work(s, actor, NOW), CHILD))
 
 
 @pytest.mark.parametrize(
@@ -114,10 +110,7 @@ def test_only_patients_care_for_others(sqlite_database: Database, town: Town) ->
     ],
 )
 def test_nobody_is_added_twice_or_before_they_are_born(
-    sqlite_database: Database,
-    carer: Actor,
-    details: DependentDetails,
-    refusal: type[DomainError],
+    sqlite_database: Database, carer: Actor, details: DependentDetails, refusal: type[DomainError]
 ) -> None:
     add(sqlite_database, carer)
     with pytest.raises(refusal):
@@ -138,10 +131,10 @@ def test_the_carer_changes_details_and_nobody_else(sqlite_database: Database, ca
     for actor in (stranger, Actor(role=Role.PATIENT, patient_id=child), Actor()):
         with pytest.raises(NotFound):
             sqlite_database.run(
-                lambda s, actor=actor: dependents.change(s, actor, child, new, now=NOW)
+                lambda s, actor=actor: dependents.change(work(s, actor, NOW), child, new)
             )
     sqlite_database.run(
-        lambda s: dependents.change(s, as_now(sqlite_database, carer), child, new, now=NOW)
+        lambda s: dependents.change(work(s, as_now(sqlite_database, carer), NOW), child, new)
     )
     row = sqlite_database.read(lambda s: s.get(Patient, child))
     assert row
@@ -157,19 +150,16 @@ def test_a_carer_books_moves_and_cancels_for_them_and_a_stranger_does_not(
     )
     stranger = signed_up(sqlite_database, "Other Parent")
     with pytest.raises(NeedsPatient):
-        sqlite_database.run(lambda s: booking.book(s, stranger, booking_request, now=NOW))
+        sqlite_database.run(lambda s: usecases.book(work(s, stranger, NOW), booking_request))
     now = as_now(sqlite_database, carer)
-    appointment = sqlite_database.run(lambda s: booking.book(s, now, booking_request, now=NOW))
+    appointment = sqlite_database.run(lambda s: usecases.book(work(s, now, NOW), booking_request))
     with pytest.raises(NotFound):
-        sqlite_database.read(lambda s: booking.appointment_for(s, stranger, appointment.id))
+        sqlite_database.read(lambda s: booking.appointment_for(work(s, stranger), appointment.id))
     sqlite_database.run(
         lambda s: booking.move(
-            s,
-            now,
+            work(s, now, NOW, cutoff=timedelta(0)),
             appointment.id,
             booking_request.start + timedelta(hours=2),
-            now=NOW,
-            cutoff=timedelta(0),
         )
     )
     family = [one for one in (now.patient_id, *now.dependents) if one]
@@ -190,17 +180,17 @@ def test_a_record_is_handed_over_and_the_carer_has_no_part_in_it_any_more(
     booking_request = booking.BookingRequest(
         town.gp_at_hospital, town.booking_request().start, 30, child
     )
-    appointment = sqlite_database.run(lambda s: booking.book(s, now, booking_request, now=NOW))
+    appointment = sqlite_database.run(lambda s: usecases.book(work(s, now, NOW), booking_request))
     invite(sqlite_database, now, child)
     account = take_over(sqlite_database, now, child)
     assert (account.email, account.name, account.confirmed_at) == (EMAIL, CHILD.name, NOW)
     theirs = as_now(sqlite_database, Actor(account_id=account.id))
     assert (theirs.patient_id, theirs.role) == (child, Role.PATIENT)
-    assert sqlite_database.read(lambda s: booking.appointment_for(s, theirs, appointment.id))
+    assert sqlite_database.read(lambda s: booking.appointment_for(work(s, theirs), appointment.id))
     former = as_now(sqlite_database, carer)
     assert former.dependents == frozenset()
     with pytest.raises(NotFound):
-        sqlite_database.read(lambda s: booking.appointment_for(s, former, appointment.id))
+        sqlite_database.read(lambda s: booking.appointment_for(work(s, former), appointment.id))
     assert sqlite_database.read(lambda s: queries.carer_of(s, child)) is None
     events = sqlite_database.read(lambda s: audit.events_of(s, f"patient:{child}"))
     assert events[-1].action == "dependent.handed-over"
@@ -223,7 +213,7 @@ def test_a_link_ends_when_the_carer_thinks_better_of_it(
     if ended != "never sent":
         invite(sqlite_database, carer, child)
     if ended == "withdrawn":
-        sqlite_database.run(lambda s: dependents.withdraw(s, carer, child, now=NOW))
+        sqlite_database.run(lambda s: dependents.withdraw(work(s, carer, NOW), child))
     if ended == "replaced":
         invite(sqlite_database, carer, child, "other@example.net")
     with pytest.raises(LinkExpired):
@@ -244,7 +234,9 @@ def test_a_link_is_for_this_carer_this_patient_and_this_address(
     ):
         with pytest.raises(LinkExpired):
             sqlite_database.run(
-                lambda s, named=named: dependents.take_over(s, *named, "-", address=None, now=NOW)
+                lambda s, named=named: dependents.take_over(
+                    work(s, now=NOW), *named, "-", address=None
+                )
             )
 
 
@@ -256,7 +248,7 @@ def test_an_address_with_an_account_takes_no_second_record(
 
     def elsewhere(session: Session) -> None:
         new = NewAccount(EMAIL, "Somebody", "-", Role.STAFF)
-        create_account(session, new, by=Origin(), now=NOW)
+        create_account(work(session, Actor(), NOW), new)
 
     sqlite_database.run(elsewhere)
     with pytest.raises(EmailTaken):
@@ -308,7 +300,7 @@ def test_nobody_leaves_while_they_care_for_somebody(
     child = add(sqlite_database, carer)
 
     def leave(session: Session) -> None:
-        delete_own_account(session, carer, now=NOW, cutoff=timedelta(0))
+        delete_own_account(work(session, carer, NOW, cutoff=timedelta(0)))
 
     with pytest.raises(HasDependents):
         sqlite_database.run(leave)

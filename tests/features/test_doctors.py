@@ -6,14 +6,15 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from openslot.booking import doctors
-from openslot.booking.doctors import Doctor, DoctorDetails
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
-from openslot.directory.rules import SYSTEM
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
+from openslot.usecases import doctors
+from openslot.usecases.doctors import Doctor, DoctorDetails
 from town import NOW
+from working import work
 
 HOURS = (Weekly(0, 9 * 60, 17 * 60),)
 
@@ -22,19 +23,17 @@ HOURS = (Weekly(0, 9 * 60, 17 * 60),)
 def known(sqlite_database: Database) -> list[Doctor]:
     """Three doctors, by id."""
 
-    def work(session: Session) -> list[Doctor]:
+    def act(session: Session) -> list[Doctor]:
         return [
             doctors.open_doctor(
-                session,
-                SYSTEM,
+                work(session, SYSTEM, NOW),
                 DoctorDetails(name=name, locations=("12 High St",), hours=HOURS),
                 zone="Australia/Sydney",
-                now=NOW,
             )
             for name in ("Ann Lee", "Bo Lin", "Cy Low")
         ]
 
-    return sqlite_database.run(work)
+    return sqlite_database.run(act)
 
 
 @pytest.fixture

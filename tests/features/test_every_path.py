@@ -11,30 +11,29 @@ from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Profession
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Role
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import AlreadyWorksHere, ScheduleDetails, WorksElsewhere
 from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, Town
+from working import work
 
 NO_CUTOFF = timedelta(0)
 TEN_MINUTES = timedelta(minutes=10)
 
 
 def hold(database: Database, actor: Actor, booking_request: booking.BookingRequest) -> Appointment:
-    return database.run(
-        lambda session: booking.hold(session, actor, booking_request, now=NOW, keep=TEN_MINUTES)
-    )
+    return database.run(lambda session: usecases.hold(work(session, actor, NOW), booking_request))
 
 
 def book(
@@ -45,7 +44,7 @@ def book(
     **more: Any,
 ) -> Appointment:
     return database.run(
-        lambda session: booking.book(session, actor, booking_request, now=now, **more)
+        lambda session: usecases.book(work(session, actor, now), booking_request, **more)
     )
 
 
@@ -53,19 +52,19 @@ def away(database: Database, town: Town) -> None:
     details = AbsenceDetails(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + 2 * HALF_HOUR
     )
-    database.run(lambda session: absences.enter_absence(session, SYSTEM, town.gp, details, now=NOW))
+    database.run(
+        lambda session: absences.enter_absence(work(session, SYSTEM, NOW), town.gp, details)
+    )
 
 
 def closed(database: Database, town: Town) -> None:
     database.run(
         lambda session: schedules.close_centre(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             town.hospital,
             starts=MONDAY_9,
             ends=MONDAY_9 + 2 * HALF_HOUR,
             reason="Flood",
-            now=NOW,
         )
     )
 
@@ -98,7 +97,7 @@ def test_a_hold_whose_time_has_begun_is_neither_stretched_nor_booked(
     with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
             lambda session: booking.extend_hold(
-                session, town.patient(), kept.id, now=later, keep=TEN_MINUTES, limit=3
+                work(session, town.patient(), later, keep=TEN_MINUTES, hold_extensions=3), kept.id
             )
         )
     with pytest.raises(errors.InThePast):
@@ -131,9 +130,21 @@ def test_a_hold_for_nobody_is_booked_for_the_patient_who_is_named_then(
 # What is urgent, and until when
 
 
-def amend(database: Database, actor: Actor, appointment: Appointment, **more: Any) -> Appointment:
-    arguments = {"reason": "Fever", "now": NOW, "cutoff": NO_CUTOFF, **more}
-    return database.run(lambda session: booking.amend(session, actor, appointment.id, **arguments))
+def amend(
+    database: Database,
+    actor: Actor,
+    appointment: Appointment,
+    *,
+    now: datetime = NOW,
+    cutoff: timedelta = NO_CUTOFF,
+    **more: Any,
+) -> Appointment:
+    arguments = {"reason": "Fever", **more}
+    return database.run(
+        lambda session: booking.amend(
+            work(session, actor, now, cutoff=cutoff), appointment.id, **arguments
+        )
+    )
 
 
 def urgent(booking_request: booking.BookingRequest) -> booking.BookingRequest:
@@ -183,12 +194,9 @@ def test_staff_move_appointments_only_where_they_may_book(
     def moved(actor: Actor) -> Appointment:
         return sqlite_database.run(
             lambda session: booking.move(
-                session,
-                actor,
+                work(session, actor, NOW, cutoff=NO_CUTOFF),
                 appointment.id,
                 MONDAY_9 + 4 * HALF_HOUR,
-                now=NOW,
-                cutoff=NO_CUTOFF,
                 schedule_id=town.gp_at_clinic,
             )
         )
@@ -202,7 +210,7 @@ def becomes(database: Database, town: Town, appointment: Appointment, to: Status
     then = MONDAY_9 + timedelta(hours=1)
     return database.run(
         lambda session: booking.change_status(
-            session, town.doctor, appointment.id, to, now=then, cutoff=NO_CUTOFF
+            work(session, town.doctor, then, cutoff=NO_CUTOFF), appointment.id, to
         )
     )
 
@@ -238,18 +246,17 @@ def test_each_start_is_of_the_schedule_that_has_it(sqlite_database: Database, to
     mornings = tuple(Weekly(day, 9 * 60, 11 * 60) for day in range(5))
     sqlite_database.run(
         lambda session: schedules.set_hours(
-            session, SYSTEM, town.physio_at_hospital, mornings, now=NOW
+            work(session, SYSTEM, NOW), town.physio_at_hospital, mornings
         )
     )
 
     def found(*wanted: int) -> list[slots.Slot]:
         return sqlite_database.read(
             lambda session: slots.slots(
-                session,
+                work(session, now=NOW),
                 schedule_queries.places(session, Schedule.id.in_(wanted)),
                 MONDAY_9,
                 MONDAY_9 + timedelta(days=2),
-                now=NOW,
             )
         )
 
@@ -268,13 +275,11 @@ def runs(centre: int) -> Actor:
 def opened(database: Database, actor: Actor, centre: int, practitioner: int) -> Schedule:
     return database.run(
         lambda session: schedules.open_schedule(
-            session,
-            actor,
+            work(session, actor, NOW),
             centre_id=centre,
             practitioner_id=practitioner,
             details=ScheduleDetails(),
             hours=(),
-            now=NOW,
         )
     )
 
@@ -299,10 +304,12 @@ def test_who_signs_in_and_works_nowhere_yet_is_added_by_the_network(
     nell = NewAccount("nell@example.org", "Nell New", "", Role.PRACTITIONER)
 
     def create(session: Session) -> tuple[int, int]:
-        account = identity.create_account(session, nell, by=SYSTEM.origin, now=NOW).id
+        account = identity.create_account(work(session, SYSTEM, NOW), nell).id
         return (
-            directory.create_practitioner(session, SYSTEM, details, account_id=account, now=NOW).id,
-            directory.create_practitioner(session, SYSTEM, details, now=NOW).id,
+            directory.create_practitioner(
+                work(session, SYSTEM, NOW), details, account_id=account
+            ).id,
+            directory.create_practitioner(work(session, SYSTEM, NOW), details).id,
         )
 
     invited, drafted = sqlite_database.run(create)
@@ -327,7 +334,9 @@ def test_who_runs_one_of_two_centres_blocks_no_time_at_both(
 
     def hit(actor: Actor) -> list[Any]:
         return sqlite_database.read(
-            lambda session: [one.id for one in absences.hit_by(session, actor, town.gp, details)]
+            lambda session: [
+                one.id for one in absences.hit_by(work(session, actor), town.gp, details)
+            ]
         )
 
     for one_of_two in (town.hospital, town.clinic):

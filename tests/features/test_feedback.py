@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 from engines import Counted
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory import commands as directory
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.discovery.search import Directory as Network
 from openslot.discovery.search import Order, Search, find
 from openslot.feedback import commands, queries
@@ -26,15 +25,16 @@ from openslot.feedback.errors import BadStars, TooManyFavourites
 from openslot.feedback.models import Favourite, Rating
 from openslot.feedback.rules import MOST_FAVOURITES, check_room
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
+from openslot.usecases import booking as usecases
 from racing import race
 from town import MONDAY_9, NOW, Town, build_town
+from working import work
 
 
 def rate(database: Database, town: Town, stars: int, *, patient: int = 0) -> None:
     database.run(
         lambda session: commands.rate(
-            session, town.patient(patient), "practitioner", town.gp, stars, now=NOW
+            work(session, town.patient(patient), NOW), "practitioner", town.gp, stars
         )
     )
 
@@ -42,10 +42,10 @@ def rate(database: Database, town: Town, stars: int, *, patient: int = 0) -> Non
 def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> None:
     """An appointment of a patient, which ends as ``to``."""
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         start = MONDAY_9 + patient * timedelta(minutes=30)
-        appointment = booking.book(
-            session, SYSTEM, town.booking_request(start, patient=patient), now=NOW
+        appointment = usecases.book(
+            work(session, SYSTEM, NOW), town.booking_request(start, patient=patient)
         )
         steps = {
             Status.FULFILLED: (Status.ARRIVED, Status.FULFILLED),
@@ -54,10 +54,10 @@ def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> N
         }[to]
         for step in steps:
             booking.change_status(
-                session, SYSTEM, appointment.id, step, now=MONDAY_9, cutoff=timedelta(0)
+                work(session, SYSTEM, MONDAY_9, cutoff=timedelta(0)), appointment.id, step
             )
 
-    database.run(work)
+    database.run(act)
 
 
 def rows(database: Database, kind: type) -> int:
@@ -69,7 +69,7 @@ def rows(database: Database, kind: type) -> int:
 def keeper(database: Database) -> Actor:
     """Somebody with an account."""
     new = NewAccount("ann@example.org", "Ann", "-", Role.STAFF)
-    made = database.run(lambda session: create_account(session, new, by=Origin(), now=NOW))
+    made = database.run(lambda session: create_account(work(session, Actor(), NOW), new))
     return Actor(role=Role.STAFF, account_id=made.id)
 
 
@@ -120,7 +120,7 @@ def test_an_appointment_to_a_centre_marks_its_rating_whoever_gave_the_care(
     for centre in (town.hospital, town.clinic):
         sqlite_database.run(
             lambda session, centre=centre: commands.rate(
-                session, town.patient(), "centre", centre, 5, now=NOW
+                work(session, town.patient(), NOW), "centre", centre, 5
             )
         )
     marked = {
@@ -135,7 +135,7 @@ def test_an_appointment_to_a_centre_marks_its_rating_whoever_gave_the_care(
 def test_only_patients_rate_and_only_what_is_there(sqlite_database: Database, town: Town) -> None:
     def given(actor: Actor, subject: int, stars: int) -> Callable[[Session], object]:
         return lambda session: commands.rate(
-            session, actor, "practitioner", subject, stars, now=NOW
+            work(session, actor, NOW), "practitioner", subject, stars
         )
 
     for actor in (town.clerk, town.doctor, SYSTEM, Actor()):
@@ -155,7 +155,7 @@ def test_a_rating_is_taken_back_and_may_be_given_anew(
     for _twice in range(2):
         sqlite_database.run(
             lambda session: commands.withdraw(
-                session, town.patient(), "practitioner", town.gp, now=NOW
+                work(session, town.patient(), NOW), "practitioner", town.gp
             )
         )
     assert rows(sqlite_database, Rating) == 0
@@ -173,14 +173,14 @@ def test_favourites_are_kept_once_however_often_somebody_presses_on_each_engine(
     race(
         4,
         lambda _number: database.run(
-            lambda session: commands.add_favourite(session, ann, "practitioner", town.gp, now=NOW)
+            lambda session: commands.add_favourite(work(session, ann, NOW), "practitioner", town.gp)
         ),
     )
     assert rows(database, Favourite) == 1
     race(
         2,
         lambda _number: database.run(
-            lambda session: commands.remove_favourite(session, ann, "practitioner", town.gp)
+            lambda session: commands.remove_favourite(work(session, ann), "practitioner", town.gp)
         ),
     )
     assert rows(database, Favourite) == 0
@@ -191,16 +191,16 @@ def test_the_list_names_each_kind_and_leaves_out_what_is_gone(
 ) -> None:
     ann = keeper(sqlite_database)
 
-    def work(session: Session) -> None:
-        commands.add_favourite(session, ann, "practitioner", town.gp, now=NOW)
-        commands.add_favourite(session, ann, "practitioner", town.physio, now=NOW)
-        commands.add_favourite(session, ann, "centre", town.clinic, now=NOW)
-        commands.add_favourite(session, ann, "department", town.department, now=NOW)
+    def act(session: Session) -> None:
+        commands.add_favourite(work(session, ann, NOW), "practitioner", town.gp)
+        commands.add_favourite(work(session, ann, NOW), "practitioner", town.physio)
+        commands.add_favourite(work(session, ann, NOW), "centre", town.clinic)
+        commands.add_favourite(work(session, ann, NOW), "department", town.department)
         gone = session.get(Practitioner, town.physio)
         assert gone is not None
-        directory.set_active(session, SYSTEM, gone, False, now=NOW)
+        directory.set_active(work(session, SYSTEM, NOW), gone, False)
 
-    sqlite_database.run(work)
+    sqlite_database.run(act)
     account_id = ann.account_id or UUID(int=0)
     found = sqlite_database.read(lambda session: queries.liked(session, account_id))
     assert [(one.kind, one.name, one.about) for one in found] == [
@@ -215,12 +215,12 @@ def test_nobody_keeps_favourites_without_an_account_or_without_end(
 ) -> None:
     with pytest.raises(Forbidden):
         sqlite_database.run(
-            lambda session: commands.add_favourite(session, Actor(), "centre", 1, now=NOW)
+            lambda session: commands.add_favourite(work(session, Actor(), NOW), "centre", 1)
         )
     with pytest.raises(NotFound):
         sqlite_database.run(
             lambda session: commands.add_favourite(
-                session, replace(town.clerk, account_id=UUID(int=1)), "centre", 999, now=NOW
+                work(session, replace(town.clerk, account_id=UUID(int=1)), NOW), "centre", 999
             )
         )
     check_room(MOST_FAVOURITES - 1)
@@ -235,7 +235,7 @@ def test_favourites_that_fit_come_first_among_the_best_matches_and_elsewhere_are
         search = Search(text="randwick", kinds=frozenset({"practitioner"}), order=order)
         results = sqlite_database.read(
             lambda session: find(
-                session, Network(), search, now=NOW, days=14, times=1, liked=frozenset(liked)
+                work(session, now=NOW), Network(), search, days=14, times=1, liked=frozenset(liked)
             )
         )
         return [(one.entry.name, one.is_favourite) for one in results.items]

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW, REASON, START, Clinic, book, cancel, change, move, open_clinic
 from engines import Counted
-from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
@@ -24,15 +23,16 @@ from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, PatientDetails
 from openslot.directory.models import Department, Dependent, Service
 from openslot.directory.queries import patient_of
-from openslot.directory.rules import SYSTEM
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.notifications.calendar_titles import initials
 from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
+from openslot.usecases import booking as usecases
 from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded
+from working import work
 
 SETTINGS = Settings(_env_file=None, network_name="Eastern Health", secret_key="a key for tests")
 URL = "https://book.example.org/"
@@ -40,13 +40,13 @@ URL = "https://book.example.org/"
 
 def address(database: Database, account_id: UUID) -> str:
     return database.run(
-        lambda session: make_feed(session, account_id, by=Origin(account_id), now=NOW)
+        lambda session: make_feed(work(session, Actor(account_id=account_id), NOW), account_id)
     )
 
 
 def written(database: Database, token: str, *, at: datetime = NOW) -> bytes:
     return database.read(
-        lambda session: read_feed(session, token, now=at, settings=SETTINGS, public_url=URL)
+        lambda session: read_feed(work(session, now=at, settings=SETTINGS), token, public_url=URL)
     )
 
 
@@ -60,25 +60,25 @@ def called(database: Database, account_id: UUID) -> list[str]:
 
 
 def staff(database: Database, department_id: int, *, email: str = "sam@example.org") -> UUID:
-    def work(session: Session) -> UUID:
+    def act(session: Session) -> UUID:
         account = NewAccount(email, "Sam", "-", Role.STAFF)
-        made = create_account(session, account, by=Origin(), now=NOW)
+        made = create_account(work(session, Actor(), NOW), account)
         centre_id = session.get_one(Department, department_id).centre_id
-        directory.place_staff(session, SYSTEM, made.id, centre_id, department_id)
+        directory.place_staff(work(session, SYSTEM), made.id, centre_id, department_id)
         return made.id
 
-    return database.run(work)
+    return database.run(act)
 
 
 def asked_of(database: Database, clinic: Clinic) -> tuple[Department, Service]:
     """The department and the service that the clinic has."""
 
-    def work(session: Session) -> tuple[Department, Service]:
+    def act(session: Session) -> tuple[Department, Service]:
         schedule = session.get_one(Schedule, clinic.service_schedule)
         service = session.get_one(Service, schedule.service_id)
         return session.get_one(Department, service.department_id), service
 
-    return database.read(work)
+    return database.read(act)
 
 
 # Whose appointments
@@ -88,15 +88,15 @@ def test_patients_see_their_own_and_their_dependents_appointments(database: Data
     clinic = open_clinic(database)
 
     def add_child(session: Session) -> None:
-        mia = directory.add_patient(session, SYSTEM, PatientDetails(name="Mia Example"), now=NOW)
+        mia = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Mia Example"))
         session.add(Dependent(patient_id=mia.id, carer_id=clinic.patient, since=NOW))
-        stranger = directory.add_patient(session, SYSTEM, PatientDetails(name="Stan"), now=NOW)
+        stranger = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Stan"))
         session.flush()
         for number, patient in enumerate((mia, stranger)):
             booking_request = BookingRequest(
                 clinic.schedule, START + timedelta(hours=1 + number), 30, patient.id
             )
-            booking.book(session, SYSTEM, booking_request, now=NOW)
+            usecases.book(work(session, SYSTEM, NOW), booking_request)
 
     database.run(add_child)
     book(database, clinic)
@@ -112,9 +112,7 @@ def test_practitioners_see_no_more_than_initials(sqlite_database: Database, clin
     assert called(sqlite_database, clinic.practitioner_account) == ["Appointment: A. E."]
 
 
-def test_staff_see_what_their_department_does_and_what_others_do_for_it(
-    database: Database,
-) -> None:
+def test_staff_see_what_their_department_does_and_what_others_do_for_it(database: Database) -> None:
     clinic = open_clinic(database)
     own = book(database, clinic, schedule=clinic.service_schedule)
     book(database, clinic, at=START + timedelta(days=1))
@@ -123,7 +121,7 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
 
     def ask(session: Session) -> int:
         emergency = directory.create_department(
-            session, SYSTEM, radiology.centre_id, DepartmentDetails(name="Emergency"), now=NOW
+            work(session, SYSTEM, NOW), radiology.centre_id, DepartmentDetails(name="Emergency")
         )
         request = ServiceRequest(
             id=new_id(),
@@ -149,7 +147,7 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(
 
 def test_an_appointment_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
     booking_request = BookingRequest(clinic.service_schedule, START, 30, None)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
     assert called(sqlite_database, staff(sqlite_database, 1)) == ["Booked"]
 
 
@@ -169,11 +167,7 @@ def test_cancelled_appointments_and_holds_are_left_out(
 ) -> None:
     appointment = book(sqlite_database, clinic)
     booking_request = BookingRequest(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
-    sqlite_database.run(
-        lambda session: booking.hold(
-            session, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)
-        )
-    )
+    sqlite_database.run(lambda session: usecases.hold(work(session, SYSTEM, NOW), booking_request))
     assert len(events(sqlite_database, clinic.patient_account)) == 1
     cancel(sqlite_database, appointment)
     assert events(sqlite_database, clinic.patient_account) == []
@@ -284,7 +278,7 @@ def test_a_new_address_ends_the_old_one(sqlite_database: Database, clinic: Clini
 
 
 def ended(session: Session, account_id: UUID) -> None:
-    end_feed(session, account_id, by=Origin(account_id), now=NOW)
+    end_feed(work(session, Actor(account_id=account_id), NOW), account_id)
 
 
 def switched_off(session: Session, account_id: UUID) -> None:

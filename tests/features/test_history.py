@@ -16,21 +16,21 @@ from sqlalchemy.orm import Session
 from factories import claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
+from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.keyset import Key
 from openslot.core.language import language
-from openslot.directory.rules import Actor
 from openslot.exchange.history import document, whole
 from openslot.exchange.history_pdf import pdf
-from openslot.identity.models import Role
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from racing import race
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, build_town
+from working import work
 
 NOTE = NoteDetails(text="Cough for three weeks.\nChest clear.")
 PILLS = PrescriptionDetails(medication="Amoxicillin 500 mg", dose="1 capsule 3 times a day")
@@ -52,7 +52,7 @@ class Surgery:
     def see(self, schedule: int, *, patient: int = 0, status: Status = Status.ARRIVED) -> UUID:
         """An appointment."""
 
-        def work(session: Session) -> UUID:
+        def act(session: Session) -> UUID:
             appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule,
@@ -68,7 +68,7 @@ class Surgery:
             session.add(appointment)
             return appointment.id
 
-        return self.database.run(work)
+        return self.database.run(act)
 
     def note(
         self,
@@ -83,12 +83,9 @@ class Surgery:
         """Write a note."""
         return self.database.run(
             lambda session: commands.add(
-                session,
-                actor or self.gp,
+                work(session, actor or self.gp, now, access_days=0),
                 patient or self.patient,
                 NoteDetails(text=text),
-                now=now,
-                access_days=0,
                 appointment_id=appointment,
                 entry_id=entry_id,
             )
@@ -98,12 +95,9 @@ class Surgery:
         """Record medication."""
         return self.database.run(
             lambda session: commands.add(
-                session,
-                self.gp,
+                work(session, self.gp, NOW, access_days=0),
                 self.patient,
                 details,
-                now=NOW,
-                access_days=0,
                 appointment_id=self.appointment,
             )
         )
@@ -117,7 +111,7 @@ class Surgery:
         """Correct an entry."""
         return self.database.run(
             lambda session: commands.correct(
-                session, actor or self.gp, entry.id, details, now=NOW + HOUR, access_days=0
+                work(session, actor or self.gp, NOW + HOUR, access_days=0), entry.id, details
             )
         )
 
@@ -127,13 +121,9 @@ class Surgery:
         """Open the history without an appointment."""
         return self.database.run(
             lambda session: commands.break_glass(
-                session,
-                actor or self.physio,
+                work(session, actor or self.physio, NOW, access_days=0),
                 patient or self.patient,
                 REASON,
-                now=NOW,
-                hours=24,
-                access_days=0,
             )
         )
 
@@ -348,7 +338,7 @@ def test_practitioners_find_their_own_patients_only(surgery: Surgery) -> None:
     def found(text: str) -> list[str]:
         people, count = surgery.database.read(
             lambda session: queries.patients_of(
-                session, surgery.town.gp, now=NOW, text=text, limit=10, offset=0
+                work(session, now=NOW), surgery.town.gp, text=text, limit=10, offset=0
             )
         )
         assert count == len(people)
@@ -367,7 +357,7 @@ def test_the_document_holds_everything_with_times_in_their_zones(surgery: Surger
     surgery.prescribe()
     surgery.break_glass()
     made = surgery.database.read(
-        lambda session: document(whole(session, surgery.patient, now=NOW + HOUR))
+        lambda session: document(whole(work(session, now=NOW + HOUR), surgery.patient))
     )
     assert json.loads(json.dumps(made)) == made
     assert (made["format"], made["version"]) == ("openslot-history", 1)
@@ -402,7 +392,7 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
     here.prescribe()
     here.break_glass()
     now = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-    whole_history = here.database.read(lambda session: whole(session, here.patient, now=now))
+    whole_history = here.database.read(lambda session: whole(work(session, now=now), here.patient))
     made = pdf(whole_history, language=language("en_AU"), zone=SYDNEY, network="Harbour Network")
     pages = [page.extract_text() for page in PdfReader(BytesIO(made)).pages]
     assert len(pages) > 3
@@ -425,7 +415,7 @@ def test_the_pdf_can_be_read_and_bears_name_date_and_number_on_every_page(here: 
 
 
 def test_the_pdf_of_a_history_with_nothing_in_it(here: Surgery) -> None:
-    empty = here.database.read(lambda session: whole(session, here.town.patients[2], now=NOW))
+    empty = here.database.read(lambda session: whole(work(session, now=NOW), here.town.patients[2]))
     made = pdf(empty, language=language("en_AU"), zone=ZoneInfo("UTC"), network="OpenSlot")
     assert "None" in PdfReader(BytesIO(made)).pages[0].extract_text()
 
@@ -438,6 +428,6 @@ def test_a_whole_history_takes_as_many_statements_however_long_it_is(
         for number in range(20):
             here.note(text=f"Note {number}")
         with here.database.reading() as session, statements(here.database) as counted:  # type: ignore[attr-defined]
-            whole(session, here.patient, now=NOW)
+            whole(work(session, now=NOW), here.patient)
         counts.append(counted.count)
     assert counts[0] == counts[1] <= 7

@@ -12,28 +12,20 @@ from sqlalchemy.orm import Session
 from factories import claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
 from openslot.directory import dependents
 from openslot.directory.details import DependentDetails, PractitionerDetails
 from openslot.directory.models import Patient, Practitioner, Profession
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.records import commands
-from openslot.records.access import (
-    Access,
-    Facts,
-    decide,
-    may_read,
-    open_history,
-    open_to,
-    readable,
-)
+from openslot.records.access import Access, Facts, decide, may_read, open_history, open_to, readable
 from openslot.records.details import EmergencyDetails, NoteDetails
 from openslot.records.queries import entries
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.schedules.models import Schedule
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from working import work
 
 CARE, EMERGENCY, OWN = Access.CARE, Access.EMERGENCY, Access.OWN
 LATER = MONDAY_9 + timedelta(days=30)
@@ -108,7 +100,7 @@ class Network:
     ) -> Appointment:
         """An appointment of this status, whatever it went through."""
 
-        def work(session: Session) -> Appointment:
+        def act(session: Session) -> Appointment:
             appointment = Appointment(
                 id=uuid4(),
                 schedule_id=schedule,
@@ -124,7 +116,7 @@ class Network:
             session.add(appointment)
             return appointment
 
-        return self.database.run(work)
+        return self.database.run(act)
 
     def access(
         self, actor: Actor, *, now: datetime = NOW, days: int = 0, patient: UUID | None = None
@@ -132,7 +124,7 @@ class Network:
         """What the actor may now; searches find the same."""
         whom = patient or self.patient
         found = self.database.read(
-            lambda session: may_read(session, actor, whom, now=now, access_days=days)
+            lambda session: may_read(work(session, actor, now, access_days=days), whom)
         )
         fits = open_to(actor, Patient.id, now=now, access_days=days)
         listed = self.database.read(
@@ -145,7 +137,7 @@ class Network:
         """Record something."""
         self.database.run(
             lambda session: commands.add(
-                session, actor, self.patient, NoteDetails(text=text), now=NOW, access_days=0
+                work(session, actor, NOW, access_days=0), self.patient, NoteDetails(text=text)
             )
         )
 
@@ -157,19 +149,15 @@ class Network:
 
 def _another(session: Session, town: Town, profession: Profession) -> tuple[Actor, int]:
     person = directory.create_practitioner(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         PractitionerDetails(name=f"Another {profession}", profession=profession),
-        now=NOW,
     )
     schedule: Schedule = open_schedule(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         centre_id=town.clinic,
         practitioner_id=person.id,
         details=ScheduleDetails(),
         hours=WEEKDAYS,
-        now=NOW,
     )
     return Actor(role=Role.PRACTITIONER, practitioner_id=person.id), schedule.id
 
@@ -238,7 +226,7 @@ def test_who_cares_for_somebody_reads_as_they_do(net: Network) -> None:
     carer = replace(net.town.patient(1), account_id=None)
     child = net.database.run(
         lambda session: dependents.add(
-            session, carer, DependentDetails(name="Lily", born=date(2019, 5, 14)), now=NOW
+            work(session, carer, NOW), DependentDetails(name="Lily", born=date(2019, 5, 14))
         )
     ).id
     cares = replace(carer, dependents=frozenset({child}))
@@ -269,7 +257,9 @@ def test_who_has_left_the_directory_reads_nothing(net: Network) -> None:
 def test_emergency_access_runs_out(net: Network) -> None:
     net.database.run(
         lambda session: commands.break_glass(
-            session, net.stranger, net.patient, REASON, now=NOW, hours=24, access_days=0
+            work(session, net.stranger, NOW, access_days=0, emergency_access_hours=24),
+            net.patient,
+            REASON,
         )
     )
     assert net.access(net.stranger, now=NOW + timedelta(hours=23)) is EMERGENCY
@@ -284,7 +274,7 @@ def test_it_takes_one_statement_however_many_patients(
     net.appointment(net.town.gp_at_hospital, Status.BOOKED)
     net.appointment(net.town.gp_at_hospital, Status.BOOKED, patient=1, at=LATER)
     with net.database.reading() as session, statements(net.database) as counted:  # type: ignore[attr-defined]
-        found = readable(session, net.gp, net.town.patients, now=NOW, access_days=0)
+        found = readable(work(session, net.gp, NOW, access_days=0), net.town.patients)
     assert set(found) == set(net.town.patients[:2])
     assert counted.count == 1
 
@@ -302,8 +292,8 @@ def test_every_read_and_every_refusal_is_written_down(net: Network) -> None:
         (net.stranger, nobody),
     ):
         net.database.run(
-            lambda session, actor=actor, patient=patient: open_history(  # type: ignore[misc]
-                session, actor, patient, now=NOW, access_days=0
+            lambda session, actor=actor, patient=patient: open_history(
+                work(session, actor, NOW, access_days=0), patient
             )
         )
     assert sorted(_events(net, net.patient), key=str) == [
@@ -326,8 +316,8 @@ def test_a_refusal_takes_the_same_statements_for_a_stranger_and_for_nobody(
     for patient in (net.patient, uuid4()):
         with statements(net.database) as counted:  # type: ignore[attr-defined]
             net.database.run(
-                lambda session, patient=patient: open_history(  # type: ignore[misc]
-                    session, net.stranger, patient, now=NOW, access_days=0
+                lambda session, patient=patient: open_history(
+                    work(session, net.stranger, NOW, access_days=0), patient
                 )
             )
         counts.append(counted.count)

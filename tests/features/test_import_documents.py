@@ -627,8 +627,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
 )
 @given(
     contents=st.lists(st.binary(max_size=300) | mutated(), min_size=1, max_size=3),

@@ -62,9 +62,7 @@ def hours(database: Database, email: str = "gil@example.com") -> list[tuple[Week
 # The real files
 
 
-def test_the_real_files_on_each_engine_are_imported_whole_and_only_once(
-    database: Database,
-) -> None:
+def test_the_real_files_on_each_engine_are_imported_whole_and_only_once(database: Database) -> None:
     first = bring_in(database, MEDISOFT)
     assert first.lines() == [
         "centres: 6 created, 0 changed, 0 unchanged",
@@ -510,10 +508,7 @@ def test_rows_that_contradict_each_other_are_refused(
 def test_an_email_has_one_role(sqlite_database: Database, folder: Path) -> None:
     write(
         folder,
-        {
-            "a.csv": PATIENTS + "ann@example.com,x\n",
-            "b.csv": PROVIDERS + "ann@example.com,x,GP\n",
-        },
+        {"a.csv": PATIENTS + "ann@example.com,x\n", "b.csv": PROVIDERS + "ann@example.com,x,GP\n"},
     )
     assert problems_of(sqlite_database, folder) == [
         "b.csv, line 2, column provider_email: a.csv, line 2 has this email address in another "

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from openslot.booking.absences import AbsenceDetails, enter_absence
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.directory import queries as directory
 from openslot.directory.models import Profession
-from openslot.directory.rules import SYSTEM
 from openslot.offers import search
 from openslot.requests import queries as requests
 from openslot.schedules import queries as schedules
@@ -17,6 +17,7 @@ from openslot.schedules.models import AbsenceKind
 from town import MONDAY_9, NOW, build_town
 from waitroom import wait
 from wards import ask, build_wards
+from working import work
 
 Mark = tuple[datetime, UUID] | None
 HOUR = timedelta(hours=1)
@@ -53,7 +54,7 @@ def test_who_waits(database: Database) -> None:
     }
     found = pages(
         lambda after: database.read(
-            lambda session: search.concerning(session, town.patient(0), after=after, limit=1)
+            lambda session: search.concerning(work(session, town.patient(0)), after=after, limit=1)
         ),
         lambda one: (one.entry.created_at, one.entry.id),
     )
@@ -67,7 +68,7 @@ def test_absences(database: Database) -> None:
     def enter(ends: datetime) -> UUID:
         details = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=ends)
         return database.run(
-            lambda session: enter_absence(session, SYSTEM, town.gp, details, now=NOW).id
+            lambda session: enter_absence(work(session, SYSTEM, NOW), town.gp, details).id
         )
 
     made = {enter(MONDAY_9 + number * HOUR) for number in (1, 2, 3)}

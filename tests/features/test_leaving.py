@@ -7,15 +7,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Status
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Account, Role
-from openslot.offers.leaving import delete_own_account
+from openslot.identity.models import Account
 from openslot.offers.models import OfferStatus, Waiting
+from openslot.usecases.account_deletion import delete_own_account
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     appointment,
@@ -28,6 +27,7 @@ from waitroom import (
     open_offer,
     wait,
 )
+from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 
@@ -41,18 +41,18 @@ def town(database: Database) -> Town:
 def leaver(database: Database, town: Town) -> Actor:
     """The first patient, with an account."""
 
-    def work(session: Session) -> Actor:
+    def act(session: Session) -> Actor:
         new = NewAccount("aroha@example.net", "Aroha", "-", Role.PATIENT)
-        account = create_account(session, new, by=Origin(), now=NOW)
+        account = create_account(work(session, Actor(), NOW), new)
         session.get_one(Patient, town.patients[0]).account_id = account.id
         return replace(town.patient(0), account_id=account.id)
 
-    return database.run(work)
+    return database.run(act)
 
 
 def leave(database: Database, actor: Actor) -> None:
     database.run(
-        lambda session: delete_own_account(session, actor, now=NOW, cutoff=timedelta(hours=24))
+        lambda session: delete_own_account(work(session, actor, NOW, cutoff=timedelta(hours=24)))
     )
 
 

@@ -15,7 +15,7 @@ from openslot.core import logging as logs
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.notifications import delivery
-from postoffice import Mood, PostOffice, queue, row, settings_for, work
+from postoffice import Mood, PostOffice, queue, row, run_worker, settings_for
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_log_tells_what_happened_and_names_nobody(
 ) -> None:
     post.mood = Mood.REFUSING
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     lines = log()
     assert [line["event"] for line in lines] == ["outbox.done", *["outbox.put-aside"] * 2]
     assert {"level", "at", "topic", "message", "attempt", "logger"} <= lines[0].keys()
@@ -77,7 +77,7 @@ def test_an_error_is_logged_by_its_kind_and_place_and_not_by_its_words(
 
     queued = queue(sqlite_database)
     monkeypatch.setattr(delivery, "send", fail)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     (line,) = log()
     assert line["event"] == "outbox.put-back"
     assert line["error"].startswith("ValueError in test_log.py:")

@@ -19,13 +19,7 @@ from clinic import NOW, REASON, Clinic, book
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import ATTEMPTS, State
-from openslot.notifications.delivery import (
-    MailMessage,
-    Refused,
-    Unreachable,
-    send,
-    to_message,
-)
+from openslot.notifications.delivery import MailMessage, Refused, Unreachable, send, to_message
 from postoffice import (
     Door,
     Mood,
@@ -35,8 +29,8 @@ from postoffice import (
     post_office,
     queue,
     row,
+    run_worker,
     settings_for,
-    work,
 )
 
 
@@ -49,7 +43,7 @@ def test_text_html_and_calendar_are_alternatives_and_the_calendar_is_attached_to
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     message = post.taken[0]
     assert message.get_content_type() == "multipart/mixed"
     alternatives, attached = message.iter_parts()
@@ -67,7 +61,7 @@ def test_the_headers_say_that_a_machine_writes(
     sqlite_database: Database, settings: Settings, post: PostOffice
 ) -> None:
     queue(sqlite_database)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     (message,) = post.taken
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"] == "<key-1@example.org>"
@@ -89,7 +83,7 @@ def test_names_and_subjects_decode_right(
     sqlite_database: Database, settings: Settings, post: PostOffice, words: str
 ) -> None:
     queue(sqlite_database, a_mail(name=words, subject=words, text=words, html=words))
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     (message,) = post.taken
     assert message["Subject"] == words
     assert post.raw[0].isascii()  # passes servers without 8BITMIME or SMTPUTF8
@@ -133,7 +127,7 @@ def test_a_line_break_in_a_header_is_refused_for_good(
     queued = queue(
         sqlite_database, a_mail(**{field: f"ann@example.org{break_}Bcc: e@evil.example"})
     )
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     assert row(sqlite_database, queued).state == State.FAILED
     assert post.tries == 0
 
@@ -175,13 +169,13 @@ def test_what_is_refused_for_good_is_put_aside_at_once(
 ) -> None:
     post.mood = mood
     queued = queue(sqlite_database)
-    assert work(sqlite_database, settings, at=NOW) == 1
+    assert run_worker(sqlite_database, settings, at=NOW) == 1
     failed = row(sqlite_database, queued)
     assert failed.state == State.FAILED
     assert failed.error == f"the mail server answered {code}"
     assert failed.finished_at == NOW
     post.mood = Mood.ACCEPTING
-    assert work(sqlite_database, settings, at=NOW + timedelta(days=7)) == 0
+    assert run_worker(sqlite_database, settings, at=NOW + timedelta(days=7)) == 0
 
 
 @pytest.fixture
@@ -195,14 +189,14 @@ def test_what_may_pass_is_tried_again(
 ) -> None:
     post.mood = mood
     queued, began = queue(sqlite_database), time.monotonic()
-    assert work(sqlite_database, impatient) == 1
+    assert run_worker(sqlite_database, impatient) == 1
     assert time.monotonic() - began < 10
     waiting = row(sqlite_database, queued)
     assert (waiting.state, waiting.attempts) == (State.WAITING, 1)
     assert waiting.error
     post.mood = Mood.ACCEPTING
     post.slow_down.set()
-    work(sqlite_database, impatient, at=NOW + timedelta(minutes=1))
+    run_worker(sqlite_database, impatient, at=NOW + timedelta(minutes=1))
     assert post.recipients == ["ann@example.org"]
     assert row(sqlite_database, queued).error is None
 
@@ -212,7 +206,7 @@ def test_what_was_taken_is_not_sent_again_however_the_farewell_goes(
 ) -> None:
     post.mood = Mood.NO_FAREWELL
     queued = queue(sqlite_database)
-    work(sqlite_database, impatient)
+    run_worker(sqlite_database, impatient)
     assert row(sqlite_database, queued).state == State.DONE
     assert len(post.taken) == 1
 
@@ -224,7 +218,7 @@ def test_while_the_mail_server_is_down_the_waits_grow_and_at_last_it_is_given_up
         settings = settings_for(gone)
     queued, moment, waits = queue(sqlite_database), NOW, []
     while row(sqlite_database, queued).state == State.WAITING:
-        assert work(sqlite_database, settings, at=moment) == 1
+        assert run_worker(sqlite_database, settings, at=moment) == 1
         due = row(sqlite_database, queued).due_at
         waits.append(due - moment)
         moment = due
@@ -241,7 +235,7 @@ def test_a_broken_sender_is_not_held_against_the_mail(
 ) -> None:
     queued = queue(sqlite_database)
     broken = settings.model_copy(update={"mail_from": "nobody in particular"})
-    work(sqlite_database, broken)
+    run_worker(sqlite_database, broken)
     assert row(sqlite_database, queued).state == State.WAITING
 
 

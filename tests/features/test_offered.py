@@ -9,8 +9,10 @@ from openslot.booking import errors, offered
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import appointment, assert_clean, book, cancel
+from working import work
 
 DAY = timedelta(days=1)
 UNTIL = NOW + timedelta(hours=8)
@@ -21,22 +23,27 @@ def hold_for_reschedule(
 ) -> Appointment:
     return database.run(
         lambda session: offered.hold_for_reschedule(
-            session, one.id, schedule, start, now=NOW, until=UNTIL
+            work(session, now=NOW), one.id, schedule, start, until=UNTIL
         )
     )
 
 
 def keep_new(database: Database, town: Town, patient: int = 0) -> Appointment:
+    wanted = town.booking_request(patient=patient)
     return database.run(
-        lambda session: offered.keep_new(
-            session, town.booking_request(patient=patient), now=NOW, until=UNTIL
+        lambda session: booking.make(
+            work(session, now=NOW),
+            wanted,
+            booking.place_of(session, wanted.schedule_id),
+            held_until=UNTIL,
+            offered=True,
         )
     )
 
 
 def take(database: Database, town: Town, hold: Appointment, patient: int = 0) -> Appointment:
     return database.run(
-        lambda session: offered.take(session, town.patient(patient), hold.id, now=NOW)
+        lambda session: offered.take(work(session, town.patient(patient), NOW), hold.id)
     )
 
 
@@ -46,7 +53,9 @@ def test_a_time_is_kept_beside_the_appointment_that_it_would_replace(database: D
     hold = hold_for_reschedule(database, later, town.gp_at_clinic)
     assert (hold.offered, hold.one_a_day, hold.referral_use) == (True, None, None)
     moved = database.run(
-        lambda session: offered.take(session, town.patient(), hold.id, now=NOW, instead_of=later.id)
+        lambda session: offered.take(
+            work(session, town.patient(), NOW), hold.id, instead_of=later.id
+        )
     )
     assert (moved.id, moved.schedule_id, moved.starts_at) == (later.id, town.gp_at_clinic, MONDAY_9)
     assert str(moved.one_a_day).endswith("2026-11-23")
@@ -92,9 +101,7 @@ def test_what_the_patient_made_stays_when_we_keep_a_time_for_them(
         schedule=town.physio_at_hospital, start=MONDAY_9 + 4 * HALF_HOUR
     )
     own = sqlite_database.run(
-        lambda session: booking.hold(
-            session, town.patient(), booking_request, now=NOW, keep=timedelta(minutes=10)
-        )
+        lambda session: usecases.hold(work(session, town.patient(), NOW), booking_request)
     )
     keep_new(sqlite_database, town)
     assert appointment(sqlite_database, own.id).status == Status.HELD
@@ -109,18 +116,18 @@ def test_an_offered_time_is_not_booked_or_stretched_past_its_offer(
     with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
             lambda session: booking.extend_hold(
-                session, town.patient(), hold.id, now=NOW, keep=DAY, limit=2
+                work(session, town.patient(), NOW, keep=DAY, hold_extensions=2), hold.id
             )
         )
     with pytest.raises(errors.InvalidTransition):
         sqlite_database.run(
             lambda session: booking.change_status(
-                session, town.patient(), hold.id, Status.BOOKED, now=NOW, cutoff=DAY
+                work(session, town.patient(), NOW, cutoff=DAY), hold.id, Status.BOOKED
             )
         )
     booked = sqlite_database.run(
-        lambda session: booking.book(
-            session, town.patient(), town.booking_request(), now=NOW, hold_id=hold.id
+        lambda session: usecases.book(
+            work(session, town.patient(), NOW), town.booking_request(), hold_id=hold.id
         )
     )
     assert booked.id != hold.id
@@ -136,7 +143,7 @@ def test_moving_an_appointment_lets_what_stands_in_its_way_go(
     hold = keep_new(sqlite_database, town)
     moved = sqlite_database.run(
         lambda session: booking.move(
-            session, town.patient(), later.id, MONDAY_9, now=NOW, cutoff=timedelta(0)
+            work(session, town.patient(), NOW, cutoff=timedelta(0)), later.id, MONDAY_9
         )
     )
     assert moved.starts_at == MONDAY_9
@@ -150,10 +157,12 @@ def test_what_ran_out_or_was_let_go_is_not_taken(sqlite_database: Database, town
         take(sqlite_database, town, hold, patient=1)
     with pytest.raises(errors.HoldExpired):
         sqlite_database.run(
-            lambda session: offered.take(session, town.patient(), hold.id, now=UNTIL)
+            lambda session: offered.take(work(session, town.patient(), UNTIL), hold.id)
         )
     sqlite_database.run(
-        lambda session: offered.release_holds(session, [session.get(Appointment, hold.id)], now=NOW)
+        lambda session: offered.release_holds(
+            work(session, now=NOW), [session.get(Appointment, hold.id)]
+        )
     )
     with pytest.raises(errors.HoldExpired):
         take(sqlite_database, town, hold)
@@ -167,7 +176,7 @@ def test_an_appointment_that_is_gone_is_not_moved(sqlite_database: Database, tow
     with pytest.raises(errors.InvalidTransition):
         sqlite_database.run(
             lambda session: offered.take(
-                session, town.patient(), hold.id, now=NOW, instead_of=later.id
+                work(session, town.patient(), NOW), hold.id, instead_of=later.id
             )
         )
     with pytest.raises(errors.InvalidTransition):

@@ -7,20 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from openslot.booking import deactivate
 from openslot.booking.errors import CentreClosed, ReferralSpent
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
-from openslot.directory.rules import SYSTEM
 from openslot.offers.errors import OfferExpired
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Referral
 from openslot.schedules import commands as schedules
+from openslot.usecases import deactivation
 from referring import TUESDAY_9, Dentists
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import accept, appointment, assert_clean, book, entry, expire_due, offers, wait
+from working import work
 
 DAY = timedelta(days=1)
 ACCEPTANCE = NOW + timedelta(hours=3)
@@ -43,7 +44,7 @@ def offered_dentist(dentists: Dentists, **more: Any) -> tuple[WaitingEntry, Offe
 
 def revoke(dentists: Dentists, letter: UUID) -> None:
     dentists.database.run(
-        lambda session: referrals.revoke(session, dentists.town.doctor, letter, now=NOW)
+        lambda session: referrals.revoke(work(session, dentists.town.doctor, NOW), letter)
     )
 
 
@@ -141,28 +142,26 @@ def test_a_letter_that_another_hold_bears_is_taken_from_it(database: Database) -
 
 def close(session: Any, town: Town) -> None:
     schedules.close_centre(
-        session,
-        SYSTEM,
+        work(session, SYSTEM, NOW),
         town.hospital,
         starts=MONDAY_9,
         ends=MONDAY_9 + DAY,
         reason="Flood",
-        now=NOW,
     )
 
 
 def deactivated(verb: Callable[..., None], what: str) -> Callable[[Any, Town], None]:
-    def work(session: Any, town: Town) -> None:
-        verb(session, SYSTEM, getattr(town, what), active=False, now=NOW)
+    def act(session: Any, town: Town) -> None:
+        verb(work(session, SYSTEM, NOW), getattr(town, what), active=False)
 
-    return work
+    return act
 
 
 GONE = {
     "closed": (close, CentreClosed),
-    "schedule": (deactivated(deactivate.deactivate_schedule, "gp_at_hospital"), NotFound),
-    "practitioner": (deactivated(deactivate.deactivate_practitioner, "gp"), NotFound),
-    "centre": (deactivated(deactivate.deactivate_centre, "hospital"), NotFound),
+    "schedule": (deactivated(deactivation.deactivate_schedule, "gp_at_hospital"), NotFound),
+    "practitioner": (deactivated(deactivation.deactivate_practitioner, "gp"), NotFound),
+    "centre": (deactivated(deactivation.deactivate_centre, "hospital"), NotFound),
 }
 
 
@@ -198,13 +197,13 @@ def test_a_service_that_is_no_more_is_offered_no_longer(
 
     def change(session: Any) -> None:
         if what == "department":
-            deactivate.deactivate_department(
-                session, SYSTEM, town.department, active=False, now=NOW
+            deactivation.deactivate_department(
+                work(session, SYSTEM, NOW), town.department, active=False
             )
         else:
             schedule = session.get(schedules.Schedule, town.scan)
-            deactivate.deactivate_service(
-                session, SYSTEM, schedule.service_id, active=False, now=NOW
+            deactivation.deactivate_service(
+                work(session, SYSTEM, NOW), schedule.service_id, active=False
             )
 
     sqlite_database.run(change)

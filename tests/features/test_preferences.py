@@ -7,13 +7,12 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW, Clinic, Mails, book, both
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
 from openslot.identity.commands import subject_of
-from openslot.identity.models import Role
 from openslot.notifications.preferences import (
     KINDS,
     Kind,
@@ -25,7 +24,8 @@ from openslot.notifications.preferences import (
     wants,
 )
 from openslot.offers.links import token_of
-from postoffice import PostOffice, a_mail, queue, settings_for, work
+from postoffice import PostOffice, a_mail, queue, run_worker, settings_for
+from working import work
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def settings(post: PostOffice) -> Settings:
 
 def pick(database: Database, account_id: UUID, **choices: bool) -> None:
     kinds = {Kind(name): on for name, on in choices.items()}
-    database.run(lambda session: choose(session, account_id, kinds, by=Origin(account_id), now=NOW))
+    database.run(
+        lambda session: choose(work(session, Actor(account_id=account_id), NOW), account_id, kinds)
+    )
 
 
 def test_everything_is_on_until_it_is_switched_off(
@@ -75,7 +77,7 @@ def test_mails_carry_the_link_in_their_headers_and_in_both_parts(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     link = stop_link(settings, clinic.patient_account, Kind.APPOINTMENTS)
     (to_ann,) = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert to_ann["List-Unsubscribe"] == f"<{link}>"
@@ -89,7 +91,7 @@ def test_one_click_is_offered_over_https_only(
     sqlite_database: Database, settings: Settings, post: PostOffice
 ) -> None:
     queue(sqlite_database, a_mail(stop="http://localhost/unsubscribe/x"))
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     (message,) = post.taken
     assert message["List-Unsubscribe"] == "<http://localhost/unsubscribe/x>"
     assert message["List-Unsubscribe-Post"] is None
@@ -105,7 +107,7 @@ def test_a_link_names_its_account_and_kind(
     for kind in Kind:
         token = stop_token(settings, clinic.patient_account, kind)
         account, named = sqlite_database.read(
-            lambda session, one=token: account_to_stop(session, settings, one)
+            lambda session, one=token: account_to_stop(work(session, settings=settings), one)
         )
         assert (account.id, named) == (clinic.patient_account, kind)
 
@@ -127,7 +129,7 @@ def test_a_link_that_we_did_not_write_is_refused(
 
     def refused(session: Session, token: str) -> bool:
         try:
-            account_to_stop(session, settings, token)
+            account_to_stop(work(session, settings=settings), token)
         except NotFound:
             return True
         return False

@@ -12,21 +12,12 @@ from openslot.booking.absences import AbsenceDetails, may_block
 from openslot.booking.errors import Absent, BlocksElsewhere
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
-from openslot.core.errors import (
-    Busy,
-    DomainError,
-    Forbidden,
-    Invalid,
-    RateLimited,
-    StaleVersion,
-)
+from openslot.core.errors import Busy, DomainError, Forbidden, Invalid, RateLimited, StaleVersion
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Profession
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
-from openslot.offers import rebooking
 from openslot.offers.errors import (
     DecisionsOutOfDate,
     DuplicateTime,
@@ -35,11 +26,13 @@ from openslot.offers.errors import (
     OutsideAbsence,
 )
 from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
-from openslot.offers.rebooking import Decided, Hit
 from openslot.offers.rules import nearest_bits
 from openslot.schedules import commands as schedules
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Absence, AbsenceKind
+from openslot.usecases import booking as usecases
+from openslot.usecases import rebooking
+from openslot.usecases.rebooking import Decided, Hit
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
 from waitroom import (
     SETTINGS,
@@ -53,6 +46,7 @@ from waitroom import (
     offers,
     wait,
 )
+from working import work
 
 DAY = timedelta(days=1)
 KEEP = Decided(Choice.KEEP)
@@ -67,7 +61,7 @@ def leave(days: int = 1, starts: datetime = MONDAY_9) -> AbsenceDetails:
 
 def look(database: Database, town: Town, details: AbsenceDetails) -> list[Hit]:
     return database.read(
-        lambda session: rebooking.preview(session, town.doctor, town.gp, details, now=NOW)
+        lambda session: rebooking.preview(work(session, town.doctor, NOW), town.gp, details)
     )
 
 
@@ -76,7 +70,7 @@ def enter(
 ) -> Absence:
     return database.run(
         lambda session: rebooking.enter(
-            session, by or town.doctor, town.gp, leave(), decisions, now=NOW
+            work(session, by or town.doctor, NOW), town.gp, leave(), decisions
         )
     )
 
@@ -98,7 +92,9 @@ def work_off(database: Database, now: datetime = NOW) -> None:
 
 
 def undecided(database: Database, town: Town, now: datetime = NOW) -> list[UUID]:
-    found = database.read(lambda session: rebooking.undecided(session, SYSTEM, [town.gp], now=now))
+    found = database.read(
+        lambda session: rebooking.undecided(work(session, SYSTEM, now), [town.gp])
+    )
     return [one.appointment.id for one in found]
 
 
@@ -106,8 +102,8 @@ def suggested(database: Database, town: Town) -> list[tuple[int, datetime]]:
     """What is proposed for the appointments that need a decision."""
 
     def look_again(session: Any) -> list[Hit]:
-        inside = rebooking.undecided(session, SYSTEM, [town.gp], now=NOW)
-        return rebooking.suggestions(session, inside, now=NOW)
+        inside = rebooking.undecided(work(session, SYSTEM, NOW), [town.gp])
+        return rebooking.suggestions(work(session, now=NOW), inside)
 
     found = database.read(look_again)
     return [(slot.schedule_id, slot.start) for hit in found for slot in hit.slots]
@@ -125,7 +121,7 @@ def test_who_runs_one_centre_decides_about_appointments_there_alone(
     def decide(appointment: Appointment) -> int:
         decisions = {appointment.id: Decided(Choice.CANCEL)}
         return sqlite_database.run(
-            lambda session: rebooking.decide(session, manager, town.gp, decisions, now=NOW)
+            lambda session: rebooking.decide(work(session, manager, NOW), town.gp, decisions)
         )
 
     with pytest.raises(OutsideAbsence):
@@ -161,15 +157,13 @@ def test_others_of_the_profession_at_the_centre_step_in_when_one_is_away_for_lon
 def other_gp(database: Database, town: Town) -> int:
     def make(session: Any) -> int:
         details = PractitionerDetails(name="Noor Haddad", profession=Profession.GP)
-        person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+        person = directory.create_practitioner(work(session, SYSTEM, NOW), details)
         return schedules.open_schedule(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             centre_id=town.hospital,
             practitioner_id=person.id,
             details=ScheduleDetails(),
             hours=WEEKDAYS,
-            now=NOW,
         ).id
 
     return database.run(make)
@@ -259,7 +253,7 @@ def test_what_was_killed_before_its_end_is_as_if_never_begun(
         pass
 
     def die(session: Any) -> None:
-        rebooking.carry_out(session, decision.id, now=NOW, length=DAY)
+        rebooking.carry_out(work(session, now=NOW, proposal_hours=24), decision.id)
         session.flush()
         raise Killed
 
@@ -293,7 +287,7 @@ def test_where_there_is_no_other_time_somebody_decides_again(
     for schedule in (town.gp_at_hospital, town.gp_at_clinic):
         sqlite_database.run(
             lambda session, schedule=schedule: schedules.set_hours(
-                session, SYSTEM, schedule, (), now=NOW
+                work(session, SYSTEM, NOW), schedule, ()
             )
         )
     work_off(sqlite_database)
@@ -328,7 +322,7 @@ def test_a_declined_proposal_comes_back_and_is_decided_again(
     decline(sqlite_database, town.patient(), offer.id)
     assert undecided(sqlite_database, town) == [one.id]
     sqlite_database.run(
-        lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: CANCEL}, now=NOW)
+        lambda session: rebooking.decide(work(session, town.doctor, NOW), town.gp, {one.id: CANCEL})
     )
     work_off(sqlite_database)
     assert appointment(sqlite_database, one.id).status == Status.CANCELLED
@@ -341,7 +335,7 @@ def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, to
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(
-        lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
+        lambda session: rebooking.decide(work(session, town.doctor, NOW), town.gp, {one.id: KEEP})
     )
     with pytest.raises(OfferExpired):
         accept(sqlite_database, town.patient(), offer.id)
@@ -361,7 +355,9 @@ def test_only_what_was_looked_at_is_decided_about(sqlite_database: Database, tow
         enter(sqlite_database, town, {one.id: KEEP, other.id: Decided(Choice.MOVE)})
     with pytest.raises(OutsideAbsence):
         sqlite_database.run(
-            lambda session: rebooking.decide(session, town.doctor, town.gp, {one.id: KEEP}, now=NOW)
+            lambda session: rebooking.decide(
+                work(session, town.doctor, NOW), town.gp, {one.id: KEEP}
+            )
         )
     assert decisions(sqlite_database) == []
 
@@ -373,7 +369,7 @@ def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
     chief = Actor(role=Role.CENTRE_ADMIN, centre_id=town.hospital)
     with pytest.raises(BlocksElsewhere):
         enter(sqlite_database, town, {}, by=chief)
-    sqlite_database.read(lambda session: may_block(session, chief, town.physio))
+    sqlite_database.read(lambda session: may_block(work(session, chief), town.physio))
     others = [
         town.patient(),
         town.clerk,
@@ -387,10 +383,7 @@ def test_practitioners_and_who_runs_their_centre_block_time_and_nobody_else(
 
 @pytest.mark.parametrize("error", [Busy, RateLimited, StaleVersion])
 def test_what_could_not_be_done_just_now_is_done_later(
-    sqlite_database: Database,
-    town: Town,
-    monkeypatch: pytest.MonkeyPatch,
-    error: type[DomainError],
+    sqlite_database: Database, town: Town, monkeypatch: pytest.MonkeyPatch, error: type[DomainError]
 ) -> None:
     one = book(sqlite_database, town, 0)
     enter(sqlite_database, town, {one.id: CANCEL})
@@ -414,7 +407,7 @@ def test_what_could_not_be_done_just_now_is_done_later(
 def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -> None:
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, appointment_id, Status.ARRIVED, now=now, cutoff=timedelta(0)
+            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment_id, Status.ARRIVED
         )
     )
 
@@ -431,7 +424,7 @@ def test_an_appointment_whose_patient_is_there_is_kept_and_nothing_else(
             return enter(sqlite_database, town, {one.id: chosen})
         return sqlite_database.run(
             lambda session: rebooking.decide(
-                session, town.doctor, town.gp, {one.id: chosen}, now=NOW
+                work(session, town.doctor, NOW), town.gp, {one.id: chosen}
             )
         )
 
@@ -478,7 +471,7 @@ def test_an_appointment_that_was_moved_or_cancelled_meanwhile_is_left_alone(
     enter(sqlite_database, town, {moved.id: CANCEL, ended.id: CANCEL})
     sqlite_database.run(
         lambda session: booking.move(
-            session, town.patient(), moved.id, MONDAY_9 + DAY, now=NOW, cutoff=timedelta(0)
+            work(session, town.patient(), NOW, cutoff=timedelta(0)), moved.id, MONDAY_9 + DAY
         )
     )
     cancel(sqlite_database, ended.id)
@@ -496,7 +489,7 @@ def test_a_patient_who_moves_the_appointment_elsewhere_gives_the_proposal_back(
     [offer] = offers(sqlite_database)
     sqlite_database.run(
         lambda session: booking.move(
-            session, town.patient(), one.id, MONDAY_9 + 2 * DAY, now=NOW, cutoff=timedelta(0)
+            work(session, town.patient(), NOW, cutoff=timedelta(0)), one.id, MONDAY_9 + 2 * DAY
         )
     )
     expire_due(sqlite_database)
@@ -541,7 +534,7 @@ def test_an_offered_time_inside_an_absence_cannot_be_taken(
 
 
 def enter_in(session: Any, town: Town) -> None:
-    rebooking.enter(session, town.doctor, town.gp, leave(), {}, now=NOW)
+    rebooking.enter(work(session, town.doctor, NOW), town.gp, leave(), {})
 
 
 @pytest.mark.parametrize("withdraw", [True, False])
@@ -558,7 +551,7 @@ def test_an_absence_that_ends_takes_its_decisions_and_if_wanted_its_offers_along
     rebooking.work_off(database, SETTINGS, planned[one.id], now=NOW)
     database.run(
         lambda session: rebooking.end(
-            session, town.doctor, town.gp, absence.id, withdraw=withdraw, now=NOW
+            work(session, town.doctor, NOW), town.gp, absence.id, withdraw=withdraw
         )
     )
     work_off(database)
@@ -589,10 +582,10 @@ def test_another_time_is_at_the_same_centre_where_there_is_one(
 ) -> None:
     """Also where the practitioner is free sooner elsewhere; other centres come behind."""
     at_clinic = town.booking_request(schedule=town.gp_at_clinic)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, at_clinic, now=NOW))
+    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), at_clinic))
     days = tuple(one for one in WEEKDAYS if one.weekday in (0, 4))
     sqlite_database.run(
-        lambda session: schedules.set_hours(session, SYSTEM, town.gp_at_clinic, days, now=NOW)
+        lambda session: schedules.set_hours(work(session, SYSTEM, NOW), town.gp_at_clinic, days)
     )
     [hit] = look(sqlite_database, town, leave())
     assert hit.slots[0].schedule_id == town.gp_at_clinic

@@ -13,13 +13,12 @@ from openslot.booking import commands as booking
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.directory import commands as directory
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.referrals import commands as referrals
 from openslot.referrals import queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
@@ -34,6 +33,7 @@ from openslot.referrals.errors import (
 from openslot.referrals.rules import State
 from referring import AREA, LETTER, TUESDAY_9, Dentists
 from town import HALF_HOUR, NOW, Town, build_town
+from working import work
 
 ANSWER = AnswerDetails(answer="A wisdom tooth. It is out.")
 
@@ -49,8 +49,19 @@ def state_of(dentists: Dentists, referral_id: UUID, now: Any = NOW) -> State:
     return found.state(now)
 
 
-def do(dentists: Dentists, verb: Callable[..., Any], actor: Actor, *args: Any, **more: Any) -> Any:
-    return dentists.database.run(lambda session: verb(session, actor, *args, now=NOW, **more))
+def do(
+    dentists: Dentists,
+    verb: Callable[..., Any],
+    actor: Actor,
+    *args: Any,
+    months: int = 12,
+    **more: Any,
+) -> Any:
+    return dentists.database.run(
+        lambda session: verb(
+            work(session, actor, NOW, access_days=0, referral_months=months), *args, **more
+        )
+    )
 
 
 # Writing
@@ -59,7 +70,7 @@ def do(dentists: Dentists, verb: Callable[..., Any], actor: Actor, *args: Any, *
 def test_a_gp_refers_a_patient_whom_they_see(dentists: Dentists) -> None:
     drafted = dentists.draft()
     assert state_of(dentists, drafted) is State.DRAFT
-    do(dentists, referrals.send, dentists.town.doctor, drafted, months=12, access_days=0)
+    do(dentists, referrals.send, dentists.town.doctor, drafted, months=12)
     row = dentists.row(drafted)
     assert row is not None
     assert (row.sent_at, row.expires_at) == (NOW, NOW.replace(year=2027))
@@ -87,7 +98,7 @@ def test_nobody_but_a_gp_refers(
     details = ReferralDetails(expertise=AREA, letter=LETTER)
     actor = who(dentists.town, dentists)
     with pytest.raises(refusal):
-        do(dentists, referrals.write, actor, dentists.town.patients[0], details, access_days=0)
+        do(dentists, referrals.write, actor, dentists.town.patients[0], details)
 
 
 def test_a_gp_refers_nobody_whose_history_they_may_not_read(
@@ -98,7 +109,7 @@ def test_a_gp_refers_nobody_whose_history_they_may_not_read(
         with pytest.raises(NotFound):
             sqlite_database.run(
                 lambda session, patient=patient: referrals.write(
-                    session, town.doctor, patient, details, now=NOW, access_days=0
+                    work(session, town.doctor, NOW), patient, details
                 )
             )
 
@@ -109,12 +120,12 @@ def test_a_draft_is_not_sent_once_the_gp_may_read_no_more(dentists: Dentists) ->
     def cancel(session: Session) -> None:
         for one in session.query(Appointment).filter_by(patient_id=dentists.town.patients[0]):
             booking.change_status(
-                session, SYSTEM, one.id, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+                work(session, SYSTEM, NOW, cutoff=timedelta(0)), one.id, Status.CANCELLED
             )
 
     dentists.database.run(cancel)
     with pytest.raises(NotFound):
-        do(dentists, referrals.send, dentists.town.doctor, drafted, months=12, access_days=0)
+        do(dentists, referrals.send, dentists.town.doctor, drafted, months=12)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +146,6 @@ def test_a_letter_goes_to_somebody_who_is_there(
             dentists.town.doctor,
             dentists.town.patients[0],
             details,
-            access_days=0,
         )
 
 
@@ -151,7 +161,6 @@ def test_a_letter_goes_to_specialists_only_so_that_a_gp_cannot_name_themselves(
                 dentists.town.doctor,
                 dentists.town.patients[0],
                 details,
-                access_days=0,
             )
 
 
@@ -162,17 +171,17 @@ def test_a_draft_to_somebody_who_left_meanwhile_is_not_sent(dentists: Dentists) 
         deactivate(dentists, person)
     for one in (drafted, to_area):
         with pytest.raises(AddresseeUnavailable):
-            do(dentists, referrals.send, dentists.town.doctor, one, months=12, access_days=0)
+            do(dentists, referrals.send, dentists.town.doctor, one, months=12)
         assert state_of(dentists, one) is State.DRAFT
 
 
 def deactivate(dentists: Dentists, person: int) -> None:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         found = session.get(Practitioner, person)
         assert found is not None
-        directory.set_active(session, SYSTEM, found, False, now=NOW)
+        directory.set_active(work(session, SYSTEM, NOW), found, False)
 
-    dentists.database.run(work)
+    dentists.database.run(act)
 
 
 def test_a_draft_can_be_changed_and_thrown_away_and_a_sent_letter_cannot(
@@ -189,7 +198,7 @@ def test_a_draft_can_be_changed_and_thrown_away_and_a_sent_letter_cannot(
         None,
         "Since June.",
     )
-    do(dentists, referrals.send, doctor, drafted, months=1, access_days=0)
+    do(dentists, referrals.send, doctor, drafted, months=1)
     for verb, more in ((referrals.change, (other,)), (referrals.discard, ())):
         with pytest.raises(WrongState):
             do(dentists, verb, doctor, drafted, *more)
@@ -460,7 +469,7 @@ def test_a_patient_sees_what_waits_to_be_booked_soonest_to_run_out_first(
     own = dentists.town.patients[0]
 
     def found(session: Session) -> list[UUID]:
-        return [one.referral.id for one in queries.waiting_for(session, [own], NOW)]
+        return [one.referral.id for one in queries.waiting_for(work(session, now=NOW), [own])]
 
     assert dentists.database.read(found) == [short, long]
     dentists.book()
@@ -542,7 +551,7 @@ def test_lists_take_one_statement_however_long_they_are(
     for read in (
         lambda session: queries.letters(session, queries.by_gp(dentists.town.gp)),
         lambda session: queries.of_patient(session, dentists.town.patients[0]),
-        lambda session: queries.waiting_for(session, dentists.town.patients, NOW),
+        lambda session: queries.waiting_for(work(session, now=NOW), dentists.town.patients),
     ):
         with statements(dentists.database) as counted:
             dentists.database.read(read)

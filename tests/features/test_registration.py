@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, Invalid, NotFound
@@ -14,17 +15,17 @@ from openslot.directory.commands import actor_of
 from openslot.directory.errors import NameTaken
 from openslot.directory.models import Department, Service, StaffMember
 from openslot.directory.registration import StaffSignUp
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.directory.staff import AlreadyPlaced
 from openslot.directory.templates import TEMPLATES
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.errors import EmailTaken, NotActive, WrongCredentials
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
 from openslot.schedules import queries as schedules
 from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
 from town import NOW, Town, build_town
+from working import work
 
 PASSWORD = "orchard lantern velvet"
 QUICK = Settings(_env_file=None, password_iterations=1)
@@ -45,7 +46,7 @@ def register(database: Database, town: Town, **changes: object) -> Account:
     hashed = hash_password(PASSWORD, time_cost=1)
     return database.run(
         lambda session: registration.register(
-            session, details(town, **changes), hashed, address=None, now=NOW
+            work(session, now=NOW), details(town, **changes), hashed, address=None
         )
     )
 
@@ -74,12 +75,12 @@ def foreign_admin(town: Town) -> Actor:
 def placed(database: Database, account_id: UUID) -> Actor:
     """Somebody who was let in, as one who acts."""
 
-    def work(session: Session) -> Actor:
-        account = registration.admit(session, SYSTEM, account_id, now=NOW)
+    def act(session: Session) -> Actor:
+        account = registration.admit(work(session, SYSTEM, NOW), account_id)
         session.flush()
         return actor_of(session, account, None)
 
-    return database.run(work)
+    return database.run(act)
 
 
 def test_who_registers_waits_and_only_the_right_password_says_so_on_each_engine(
@@ -93,7 +94,7 @@ def test_who_registers_waits_and_only_the_right_password_says_so_on_each_engine(
         enter(database, "something else entirely")
     assert not isinstance(wrong.value, NotActive)
     assert database.read(lambda session: registration.is_waiting(session, "ned@example.org"))
-    database.run(lambda session: registration.admit(session, admin(town), account.id, now=NOW))
+    database.run(lambda session: registration.admit(work(session, admin(town), NOW), account.id))
     assert enter(database).id == account.id
     assert not database.read(lambda session: registration.is_waiting(session, "ned@example.org"))
 
@@ -101,7 +102,7 @@ def test_who_registers_waits_and_only_the_right_password_says_so_on_each_engine(
 def test_who_is_declined_is_gone_on_each_engine(database: Database) -> None:
     town = build_town(database)
     account = register(database, town)
-    database.run(lambda session: registration.decline(session, admin(town), account.id, now=NOW))
+    database.run(lambda session: registration.decline(work(session, admin(town), NOW), account.id))
     for kind in (Account, StaffMember):
         assert database.read(lambda session, kind=kind: session.get(kind, account.id)) is None
     register(database, town)
@@ -115,7 +116,7 @@ def test_only_who_runs_the_centre_sees_who_waits_there_and_decides(
         name: [
             one.account.id
             for one in sqlite_database.read(
-                lambda session, actor=actor: registration.waiting(session, actor)
+                lambda session, actor=actor: registration.waiting(work(session, actor))
             )
         ]
         for name, actor in (
@@ -130,7 +131,7 @@ def test_only_who_runs_the_centre_sees_who_waits_there_and_decides(
         for act in (registration.admit, registration.decline):
             with pytest.raises(NotFound):
                 sqlite_database.run(
-                    lambda session, act=act, actor=actor: act(session, actor, account.id, now=NOW)
+                    lambda session, act=act, actor=actor: act(work(session, actor, NOW), account.id)
                 )
 
 
@@ -141,17 +142,19 @@ def test_nobody_is_let_in_twice_or_sent_away_afterwards(
     placed(sqlite_database, account.id)
     for act in (registration.admit, registration.decline):
         with pytest.raises(NotFound):
-            sqlite_database.run(lambda session, act=act: act(session, SYSTEM, account.id, now=NOW))
+            sqlite_database.run(
+                lambda session, act=act: act(work(session, SYSTEM, NOW), account.id)
+            )
 
 
 def test_switching_a_waiting_account_on_lets_it_in(sqlite_database: Database, town: Town) -> None:
     account = register(sqlite_database, town)
     sqlite_database.run(
         lambda session: staff.set_account_active(
-            session, admin(town), account.id, active=True, now=NOW
+            work(session, admin(town), NOW), account.id, active=True
         )
     )
-    assert sqlite_database.read(lambda session: registration.waiting(session, SYSTEM)) == []
+    assert sqlite_database.read(lambda session: registration.waiting(work(session, SYSTEM))) == []
 
 
 def test_a_registration_names_a_place_that_is_there(sqlite_database: Database, town: Town) -> None:
@@ -179,7 +182,7 @@ def test_every_template_becomes_a_department_whose_services_can_be_booked_on_eac
         name = f"{template.name} {number}"
         made = database.run(
             lambda session, actor=actor, key=template.key, name=name: found_from_template(
-                session, actor, key, name=name, now=NOW
+                work(session, actor, NOW), key, name=name
             )
         )
         assert made.centre_id == town.hospital
@@ -211,7 +214,7 @@ def test_a_department_is_founded_once_and_under_a_name_that_is_free(
 
     def found(by: Actor, key: str, name: str | None = None) -> Department:
         return sqlite_database.run(
-            lambda session: found_from_template(session, by, key, name=name, now=NOW)
+            lambda session: found_from_template(work(session, by, NOW), key, name=name)
         )
 
     with pytest.raises(NameTaken):

@@ -11,15 +11,17 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Status
 from openslot.core import outbox
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import LEASE, State
 from openslot.directory.models import Patient
-from openslot.directory.rules import SYSTEM
 from openslot.identity.models import Account
 from openslot.notifications.dispatch import MAIL, is_outdated
 from openslot.notifications.events import Topic
-from postoffice import PostOffice, row, rows, settings_for, work
+from openslot.usecases import booking as usecases
+from postoffice import PostOffice, row, rows, run_worker, settings_for
+from working import work
 
 DAY_BEFORE = START - timedelta(hours=24)
 LATER = START + timedelta(days=7)
@@ -43,13 +45,13 @@ def test_an_appointment_is_reminded_of_a_day_before_once(
     database: Database, settings: Settings, post: PostOffice
 ) -> None:
     book(database, open_clinic(database))
-    work(database, settings)
+    run_worker(database, settings)
     assert [one.due_at for one in reminders(database)] == [DAY_BEFORE]
-    work(database, settings, at=DAY_BEFORE - timedelta(seconds=1))
+    run_worker(database, settings, at=DAY_BEFORE - timedelta(seconds=1))
     assert reminded(post) == []
-    work(database, settings, at=DAY_BEFORE)
+    run_worker(database, settings, at=DAY_BEFORE)
     assert reminded(post) == ["ann@example.org"]
-    work(database, settings, at=START)
+    run_worker(database, settings, at=START)
     assert reminded(post) == ["ann@example.org"]
 
 
@@ -57,8 +59,8 @@ def test_it_says_when_and_where_and_never_why(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic, schedule=clinic.service_schedule)
-    work(sqlite_database, settings)
-    work(sqlite_database, settings, at=DAY_BEFORE)
+    run_worker(sqlite_database, settings)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE)
     (mail,) = [one for one in rows(sqlite_database, MAIL) if "Reminder" in one.payload["subject"]]
     assert (
         mail.payload["subject"] == "Reminder of your appointment: Monday 23 November 2026, 10:30 am"
@@ -77,12 +79,12 @@ def test_an_appointment_that_moved_is_reminded_of_at_its_new_time_only(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     move(sqlite_database, book(sqlite_database, clinic), LATER)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     appointment_at = [one.due_at for one in reminders(sqlite_database)]
     assert appointment_at == [LATER - timedelta(hours=24)]  # the booking was no news any more
-    work(sqlite_database, settings, at=DAY_BEFORE)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
-    work(sqlite_database, settings, at=LATER - timedelta(hours=24))
+    run_worker(sqlite_database, settings, at=LATER - timedelta(hours=24))
     assert reminded(post) == ["ann@example.org"]
 
 
@@ -90,14 +92,14 @@ def test_moved_away_and_back_it_is_reminded_of_once(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     move(sqlite_database, appointment, LATER)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     move(sqlite_database, appointment, START)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     assert len(reminders(sqlite_database)) == 2
-    work(sqlite_database, settings, at=DAY_BEFORE)
-    work(sqlite_database, settings, at=LATER)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE)
+    run_worker(sqlite_database, settings, at=LATER)
     assert reminded(post) == ["ann@example.org"]
 
 
@@ -105,9 +107,9 @@ def test_a_cancelled_appointment_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     cancel(sqlite_database, appointment)
-    work(sqlite_database, settings, at=DAY_BEFORE)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
     assert [one.state for one in reminders(sqlite_database)] == [State.DONE]
 
@@ -116,18 +118,15 @@ def test_who_is_here_already_is_not_reminded(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     sqlite_database.run(
         lambda session: booking.change_status(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, START - timedelta(hours=1), cutoff=timedelta(hours=2)),
             appointment.id,
             Status.ARRIVED,
-            now=START - timedelta(hours=1),
-            cutoff=timedelta(hours=2),
         )
     )
-    work(sqlite_database, settings, at=DAY_BEFORE)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
 
 
@@ -135,19 +134,19 @@ def test_a_reminder_that_is_stuck_until_the_appointment_begins_is_not_sent(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     nobody_there = settings.model_copy(update={"smtp_port": 1})
-    work(sqlite_database, nobody_there, at=DAY_BEFORE)
+    run_worker(sqlite_database, nobody_there, at=DAY_BEFORE)
     (stuck,) = [one for one in rows(sqlite_database, MAIL) if one.state == State.WAITING]
 
     def outdated(seconds: int) -> bool:
         at = START + timedelta(seconds=seconds)
         packed = row(sqlite_database, stuck.id).payload
-        return sqlite_database.read(lambda session: is_outdated(session, packed, now=at))
+        return sqlite_database.read(lambda session: is_outdated(work(session, now=at), packed))
 
     assert not outdated(-1)
     assert outdated(0)
-    work(sqlite_database, settings, at=START)
+    run_worker(sqlite_database, settings, at=START)
     assert reminded(post) == []
 
 
@@ -155,7 +154,7 @@ def test_an_appointment_that_is_near_already_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings
 ) -> None:
     book(sqlite_database, clinic, at=NOW + timedelta(hours=24))
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     assert reminders(sqlite_database) == []
 
 
@@ -163,7 +162,7 @@ def test_a_network_may_send_none(
     sqlite_database: Database, clinic: Clinic, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings_for(post, reminder_hours=0))
+    run_worker(sqlite_database, settings_for(post, reminder_hours=0))
     assert reminders(sqlite_database) == []
 
 
@@ -191,7 +190,7 @@ def test_it_is_the_patients_clock_that_decides_what_is_night(
     change(sqlite_database, Patient, clinic.patient, time_zone=patient_zone)
     change(sqlite_database, Account, clinic.patient_account, time_zone=account_zone)
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     assert [one.due_at for one in reminders(sqlite_database)] == [due]
 
 
@@ -199,14 +198,14 @@ def test_a_worker_that_was_away_wakes_nobody(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     night = DAY_BEFORE + timedelta(hours=12, minutes=30)  # 11 pm in Sydney
-    work(sqlite_database, settings, at=night)
+    run_worker(sqlite_database, settings, at=night)
     assert reminded(post) == []
     morning = START - timedelta(hours=3, minutes=30)  # 7 am
-    work(sqlite_database, settings, at=morning - timedelta(minutes=1))
+    run_worker(sqlite_database, settings, at=morning - timedelta(minutes=1))
     assert reminded(post) == []
-    work(sqlite_database, settings, at=morning)
+    run_worker(sqlite_database, settings, at=morning)
     assert reminded(post) == ["ann@example.org"]
 
 
@@ -222,7 +221,7 @@ def test_a_worker_killed_over_a_reminder_has_it_sent_once_by_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
 
     def die(*_args: Any, **_kwargs: Any) -> None:
         raise Killed
@@ -230,10 +229,10 @@ def test_a_worker_killed_over_a_reminder_has_it_sent_once_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "finish", die)
         with pytest.raises(Killed):
-            work(sqlite_database, settings, at=DAY_BEFORE)
+            run_worker(sqlite_database, settings, at=DAY_BEFORE)
     assert reminded(post) == []
-    work(sqlite_database, settings, at=DAY_BEFORE + LEASE)
-    work(sqlite_database, settings, at=DAY_BEFORE + 3 * LEASE)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE + LEASE)
+    run_worker(sqlite_database, settings, at=DAY_BEFORE + 3 * LEASE)
     assert reminded(post) == ["ann@example.org"]
 
 
@@ -242,11 +241,11 @@ def test_a_booking_that_was_rolled_back_is_not_reminded_of(
 ) -> None:
     def book_and_fail(session: Session) -> None:
         booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, booking_request, now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), booking_request)
         session.flush()
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         sqlite_database.run(book_and_fail)
-    work(sqlite_database, settings)
+    run_worker(sqlite_database, settings)
     assert reminders(sqlite_database) == []

@@ -14,17 +14,19 @@ from factories import claimed_by
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.directory.models import Profession
-from openslot.directory.rules import SYSTEM
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
 from openslot.reports.figures import Tally, Use, Wait
 from openslot.reports.rules import SERVICES, Group, Period, Question, Scope
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.usecases import booking as usecases
 from town import MONDAY_9, NOW, Town, build_town
+from working import work
 
 WEEK = Period(date(2026, 11, 23), date(2026, 11, 29))
 """The week that lies ahead of the town."""
@@ -38,7 +40,7 @@ def asked(database: Database, scope: Scope | None = None, **more: Any) -> Answer
 
     def read(session: Session) -> Answers:
         offers = queries.offers(session, question.scope)
-        return answers(session, question, offers, now=NOW)
+        return answers(work(session, now=NOW), question, offers)
 
     return database.read(read)
 
@@ -46,8 +48,8 @@ def asked(database: Database, scope: Scope | None = None, **more: Any) -> Answer
 def book(database: Database, town: Town, **booking_request: Any) -> Appointment:
     """An appointment of the first patient with the GP, unless told otherwise."""
     return database.run(
-        lambda session: booking.book(
-            session, SYSTEM, town.booking_request(**booking_request), now=NOW
+        lambda session: usecases.book(
+            work(session, SYSTEM, NOW), town.booking_request(**booking_request)
         )
     )
 
@@ -62,7 +64,7 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
     cancel(database, appointment)
     hold = town.booking_request(schedule=town.physio_at_hospital, patient=2)
     keep = timedelta(minutes=10)
-    database.run(lambda session: booking.hold(session, SYSTEM, hold, now=NOW, keep=keep))
+    database.run(lambda session: usecases.hold(work(session, SYSTEM, NOW, keep=keep), hold))
     found = asked(database)
     found.tallies.total.leads.sort()  # the rows come in no order
     assert found.tallies.total == Tally(appointments=2, cancelled=1, leads=[1, 2])
@@ -77,7 +79,7 @@ def cancel(database: Database, appointment: Appointment) -> None:
     """Cancel an appointment."""
     database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, appointment.id, Status.CANCELLED, now=NOW, cutoff=timedelta()
+            work(session, SYSTEM, NOW, cutoff=timedelta()), appointment.id, Status.CANCELLED
         )
     )
 
@@ -89,17 +91,15 @@ def test_leave_and_closures_shorten_open_time_and_lengthen_the_wait(database: Da
     leave = AbsenceDetails(
         kind=AbsenceKind.LEAVE, starts_at=MONDAY_9, ends_at=MONDAY_9 + timedelta(hours=8)
     )
-    database.run(lambda session: enter_absence(session, SYSTEM, town.physio, leave, now=NOW))
+    database.run(lambda session: enter_absence(work(session, SYSTEM, NOW), town.physio, leave))
     second = MONDAY_9 + timedelta(days=1)
     database.run(
         lambda session: schedules.close_centre(
-            session,
-            SYSTEM,
+            work(session, SYSTEM, NOW),
             town.hospital,
             starts=second,
             ends=second + timedelta(hours=4),
             reason="Painting",
-            now=NOW,
         )
     )
     found = asked(database, scope)
@@ -151,12 +151,12 @@ def test_what_cannot_be_booked_any_more_keeps_its_appointments_and_has_no_open_t
 
 
 def _deactivate(schedule_id: int) -> Callable[[Session], None]:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         schedule = session.get(Schedule, schedule_id)
         assert schedule
         schedule.active = False
 
-    return work
+    return act
 
 
 def many(database: Database, town: Town, count: int) -> None:

@@ -14,6 +14,7 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import InThePast, PatientBusy, SlotTaken, TooEarly
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.audit import events_of
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
@@ -21,10 +22,8 @@ from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage
 from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Service
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.feedback.errors import BadStars
-from openslot.identity.models import Role
-from openslot.requests import commands, deactivate, queries
+from openslot.requests import commands, queries
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import (
     AlreadyStarted,
@@ -36,8 +35,11 @@ from openslot.requests.errors import (
 )
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.rules import State, state
+from openslot.usecases import booking as usecases
+from openslot.usecases import deactivation
 from town import HALF_HOUR, MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
+from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 DETAILS = RequestDetails(task="CT neck", description="Also the neck", priority=Priority.URGENT)
@@ -49,29 +51,29 @@ def wards(sqlite_database: Database) -> Wards:
 
 
 def accept(database: Database, wards: Wards, request: ServiceRequest) -> None:
-    database.run(lambda session: commands.accept(session, wards.radiology, request.id, now=NOW))
+    database.run(lambda session: commands.accept(work(session, wards.radiology, NOW), request.id))
 
 
 def propose(database: Database, wards: Wards, request: ServiceRequest) -> None:
     database.run(
         lambda session: commands.propose(
-            session, wards.radiology, request.id, TUESDAY_9, answer="Busy", now=NOW
+            work(session, wards.radiology, NOW), request.id, TUESDAY_9, answer="Busy"
         )
     )
 
 
 def refused(
-    database: Database, work: Callable[[Session], object], kind: type[DomainError]
+    database: Database, act: Callable[[Session], object], kind: type[DomainError]
 ) -> DomainError:
     with pytest.raises(kind) as caught:
-        database.run(work)
+        database.run(act)
     return caught.value
 
 
 def book_scan(database: Database, wards: Wards) -> Appointment:
     """Somebody takes Monday at nine."""
     booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, None)
-    return database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
@@ -79,7 +81,7 @@ def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
     request = ask(database, wards, priority=Priority.URGENT, patient=True)
     propose(database, wards, request)
     assert look(database, request).starts_at == TUESDAY_9
-    database.run(lambda session: commands.agree(session, wards.surgery, request.id, now=NOW))
+    database.run(lambda session: commands.agree(work(session, wards.surgery, NOW), request.id))
     accepted = look(database, request)
     assert accepted.state is State.ACCEPTED
     assert accepted.appointment is not None
@@ -90,13 +92,13 @@ def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
     )
     assert accepted.appointment.priority == Priority.URGENT
     database.run(
-        lambda session: commands.complete(session, wards.radiology, request.id, now=TUESDAY_9)
+        lambda session: commands.complete(work(session, wards.radiology, TUESDAY_9), request.id)
     )
     assert look(database, request).state is State.COMPLETED
     for stars in (2, 5):
         database.run(
             lambda session, stars=stars: commands.rate(
-                session, wards.surgery, request.id, stars, now=TUESDAY_9
+                work(session, wards.surgery, TUESDAY_9), request.id, stars
             )
         )
     rated = database.read(
@@ -141,7 +143,7 @@ def test_the_time_is_booked_only_when_the_request_is_accepted(
     book_scan(sqlite_database, wards)
     error = refused(
         sqlite_database,
-        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW),
+        lambda session: commands.accept(work(session, wards.radiology, NOW), request.id),
         SlotTaken,
     )
     assert isinstance(error, SlotTaken)
@@ -161,14 +163,14 @@ def test_only_a_time_that_is_free_now_is_asked_for_or_proposed(
     refused(
         sqlite_database,
         lambda session: commands.propose(
-            session, wards.radiology, request.id, MONDAY_9, answer=None, now=NOW
+            work(session, wards.radiology, NOW), request.id, MONDAY_9, answer=None
         ),
         SlotTaken,
     )
     refused(
         sqlite_database,
         lambda session: commands.propose(
-            session, wards.radiology, request.id, TUESDAY_9, answer=None, now=NOW
+            work(session, wards.radiology, NOW), request.id, TUESDAY_9, answer=None
         ),
         NothingToChange,
     )
@@ -187,14 +189,12 @@ def test_a_patient_who_is_elsewhere_then_is_not_asked_for(
     refused(
         sqlite_database,
         lambda session: commands.make(
-            session,
-            wards.radiology,
+            work(session, wards.radiology, NOW),
             surgery_scan,
             DETAILS,
             start=MONDAY_9,
             minutes=30,
             patient_id=wards.patient,
-            now=NOW,
         ),
         PatientBusy,
     )
@@ -222,11 +222,11 @@ def test_strangers_do_not_learn_that_a_request_exists(
         for act in (commands.accept, commands.agree, commands.cancel, commands.complete):
             refused(
                 sqlite_database,
-                lambda session, act=act, actor=actor: act(session, actor, request.id, now=NOW),
+                lambda session, act=act, actor=actor: act(work(session, actor, NOW), request.id),
                 NotFound,
             )
     assert sqlite_database.read(
-        lambda session: commands.request_for(session, wards.admin, request.id)
+        lambda session: commands.request_for(work(session, wards.admin), request.id)
     )
 
 
@@ -234,17 +234,17 @@ def test_each_side_makes_its_own_moves_only(sqlite_database: Database, wards: Wa
     request = ask(sqlite_database, wards)
     refused(
         sqlite_database,
-        lambda session: commands.accept(session, wards.surgery, request.id, now=NOW),
+        lambda session: commands.accept(work(session, wards.surgery, NOW), request.id),
         Forbidden,
     )
     refused(
         sqlite_database,
-        lambda session: commands.amend(session, wards.radiology, request.id, DETAILS, now=NOW),
+        lambda session: commands.amend(work(session, wards.radiology, NOW), request.id, DETAILS),
         Forbidden,
     )
     refused(
         sqlite_database,
-        lambda session: commands.accept(session, wards.admin, request.id, now=NOW),
+        lambda session: commands.accept(work(session, wards.admin, NOW), request.id),
         Forbidden,
     )
 
@@ -253,13 +253,13 @@ def test_a_declined_request_says_why_and_is_closed(sqlite_database: Database, wa
     request = ask(sqlite_database, wards)
     sqlite_database.run(
         lambda session: commands.decline(
-            session, wards.radiology, request.id, answer="Broken", now=NOW
+            work(session, wards.radiology, NOW), request.id, answer="Broken"
         )
     )
     assert look(sqlite_database, request).request.answer == "Broken"
     refused(
         sqlite_database,
-        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW),
+        lambda session: commands.accept(work(session, wards.radiology, NOW), request.id),
         WrongState,
     )
 
@@ -270,14 +270,14 @@ def test_words_may_change_while_a_proposal_stands_and_a_new_time_asks_anew(
     request = ask(sqlite_database, wards)
     propose(sqlite_database, wards, request)
     sqlite_database.run(
-        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=NOW)
+        lambda session: commands.amend(work(session, wards.surgery, NOW), request.id, DETAILS)
     )
     kept = look(sqlite_database, request)
     assert (kept.state, kept.request.task) == (State.PROPOSED, "CT neck")
     later = TUESDAY_9 + HALF_HOUR
     sqlite_database.run(
         lambda session: commands.amend(
-            session, wards.surgery, request.id, DETAILS, start=later, now=NOW
+            work(session, wards.surgery, NOW), request.id, DETAILS, start=later
         )
     )
     anew = look(sqlite_database, request)
@@ -291,7 +291,7 @@ def test_a_new_time_of_an_accepted_request_moves_its_appointment(
     accept(sqlite_database, wards, request)
     sqlite_database.run(
         lambda session: commands.amend(
-            session, wards.surgery, request.id, DETAILS, start=TUESDAY_9, minutes=60, now=NOW
+            work(session, wards.surgery, NOW), request.id, DETAILS, start=TUESDAY_9, minutes=60
         )
     )
     appointment = look(sqlite_database, request).appointment
@@ -314,7 +314,7 @@ def test_a_move_that_is_refused_leaves_words_and_time_as_they_were(
     refused(
         sqlite_database,
         lambda session: commands.amend(
-            session, wards.surgery, request.id, DETAILS, start=MONDAY_9, now=NOW
+            work(session, wards.surgery, NOW), request.id, DETAILS, start=MONDAY_9
         ),
         SlotTaken,
     )
@@ -328,7 +328,7 @@ def test_cancelling_frees_the_time_whoever_cancels(sqlite_database: Database, wa
         accept(sqlite_database, wards, request)
         sqlite_database.run(
             lambda session, actor=actor, request=request: commands.cancel(
-                session, actor, request.id, now=NOW
+                work(session, actor, NOW), request.id
             )
         )
         gone = look(sqlite_database, request)
@@ -345,7 +345,9 @@ def test_an_appointment_that_is_cancelled_by_itself_closes_its_request(
     assert appointment is not None
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, wards.radiology, appointment.id, Status.CANCELLED, now=NOW, cutoff=timedelta(0)
+            work(session, wards.radiology, NOW, cutoff=timedelta(0)),
+            appointment.id,
+            Status.CANCELLED,
         )
     )
     assert look(sqlite_database, request).state is State.CANCELLED
@@ -358,28 +360,25 @@ def test_what_has_begun_is_only_completed_and_not_before_its_day(
     accept(sqlite_database, wards, request)
     refused(
         sqlite_database,
-        lambda session: commands.complete(session, wards.radiology, request.id, now=NOW),
+        lambda session: commands.complete(work(session, wards.radiology, NOW), request.id),
         TooEarly,
     )
     appointment = look(sqlite_database, request).appointment
     assert appointment is not None
     sqlite_database.run(
         lambda session: booking.change_status(
-            session,
-            wards.radiology,
+            work(session, wards.radiology, MONDAY_9, cutoff=timedelta(0)),
             appointment.id,
             Status.ARRIVED,
-            now=MONDAY_9,
-            cutoff=timedelta(0),
         )
     )
-    for work in (
-        lambda session: commands.cancel(session, wards.surgery, request.id, now=MONDAY_9),
-        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=MONDAY_9),
+    for act in (
+        lambda session: commands.cancel(work(session, wards.surgery, MONDAY_9), request.id),
+        lambda session: commands.amend(work(session, wards.surgery, MONDAY_9), request.id, DETAILS),
     ):
-        refused(sqlite_database, work, AlreadyStarted)
+        refused(sqlite_database, act, AlreadyStarted)
     sqlite_database.run(
-        lambda session: commands.complete(session, wards.radiology, request.id, now=MONDAY_9)
+        lambda session: commands.complete(work(session, wards.radiology, MONDAY_9), request.id)
     )
     assert look(sqlite_database, request).state is State.COMPLETED
 
@@ -392,12 +391,12 @@ def test_stars_are_one_to_five_and_given_when_it_is_over(
 
     def rate(stars: int) -> Callable[[Session], object]:
         return lambda session: commands.rate(
-            session, wards.surgery, request.id, stars, now=MONDAY_9
+            work(session, wards.surgery, MONDAY_9), request.id, stars
         )
 
     refused(sqlite_database, rate(5), WrongState)
     sqlite_database.run(
-        lambda session: commands.complete(session, wards.radiology, request.id, now=MONDAY_9)
+        lambda session: commands.complete(work(session, wards.radiology, MONDAY_9), request.id)
     )
     refused(sqlite_database, rate(0), BadStars)
     refused(sqlite_database, rate(6), BadStars)
@@ -408,11 +407,11 @@ def test_an_answer_to_what_has_changed_since_is_refused(
 ) -> None:
     request = ask(sqlite_database, wards)
     sqlite_database.run(
-        lambda session: commands.amend(session, wards.surgery, request.id, DETAILS, now=NOW)
+        lambda session: commands.amend(work(session, wards.surgery, NOW), request.id, DETAILS)
     )
     refused(
         sqlite_database,
-        lambda session: commands.accept(session, wards.radiology, request.id, now=NOW, version=1),
+        lambda session: commands.accept(work(session, wards.radiology, NOW), request.id, version=1),
         StaleVersion,
     )
 
@@ -523,36 +522,36 @@ def test_what_is_asked_for_is_not_taken_out_until_it_is_answered(
 ) -> None:
     request = ask(sqlite_database, wards)
     radiology, surgery = (one.department_id or 0 for one in (wards.radiology, wards.surgery))
-    for work in (
-        lambda session: deactivate.deactivate_service(
-            session, wards.radiology, wards.scan, active=False, now=NOW
+    for act in (
+        lambda session: deactivation.deactivate_service(
+            work(session, wards.radiology, NOW), wards.scan, active=False
         ),
-        lambda session: deactivate.deactivate_department(
-            session, wards.admin, radiology, active=False, now=NOW
+        lambda session: deactivation.deactivate_department(
+            work(session, wards.admin, NOW), radiology, active=False
         ),
-        lambda session: deactivate.deactivate_department(
-            session, wards.admin, surgery, active=False, now=NOW
+        lambda session: deactivation.deactivate_department(
+            work(session, wards.admin, NOW), surgery, active=False
         ),
-        lambda session: deactivate.deactivate_centre(
-            session, SYSTEM, wards.hospital, active=False, now=NOW
+        lambda session: deactivation.deactivate_centre(
+            work(session, SYSTEM, NOW), wards.hospital, active=False
         ),
     ):
-        error = refused(sqlite_database, work, HasOpenRequests)
+        error = refused(sqlite_database, act, HasOpenRequests)
         assert error.params["count"] == 1
     accept(sqlite_database, wards, request)
     refused(
         sqlite_database,
-        lambda session: deactivate.deactivate_service(
-            session, wards.radiology, wards.scan, active=False, now=NOW
+        lambda session: deactivation.deactivate_service(
+            work(session, wards.radiology, NOW), wards.scan, active=False
         ),
         HasAppointments,
     )
     sqlite_database.run(
-        lambda session: commands.cancel(session, wards.surgery, request.id, now=NOW)
+        lambda session: commands.cancel(work(session, wards.surgery, NOW), request.id)
     )
     sqlite_database.run(
-        lambda session: deactivate.deactivate_service(
-            session, wards.radiology, wards.scan, active=False, now=NOW
+        lambda session: deactivation.deactivate_service(
+            work(session, wards.radiology, NOW), wards.scan, active=False
         )
     )
     with pytest.raises(NotFound):
@@ -565,8 +564,8 @@ def test_who_may_not_take_it_out_does_not_learn_how_many_ask_for_it(
     ask(sqlite_database, wards)
     refused(
         sqlite_database,
-        lambda session: deactivate.deactivate_service(
-            session, wards.ward, wards.scan, active=False, now=NOW
+        lambda session: deactivation.deactivate_service(
+            work(session, wards.ward, NOW), wards.scan, active=False
         ),
         Forbidden,
     )

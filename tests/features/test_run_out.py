@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from openslot.core import idempotency
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Base, Database
 from openslot.core.idempotency import KeptAnswer
@@ -19,15 +19,9 @@ from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import purge_run_out
 from openslot.identity import queries
 from openslot.identity.commands import FAILURES_COUNT, NewAccount, create_account
-from openslot.identity.models import (
-    Account,
-    AccountSession,
-    ApiToken,
-    Role,
-    SignInFailure,
-    UsedAssertion,
-)
+from openslot.identity.models import Account, AccountSession, ApiToken, SignInFailure, UsedAssertion
 from town import NOW
+from working import work
 
 SETTINGS = Settings(_env_file=None)
 UNUSED = timedelta(hours=SETTINGS.session_hours)
@@ -39,7 +33,7 @@ NUMBERS = count()
 @pytest.fixture
 def account(database: Database) -> Account:
     new = NewAccount("aroha@example.net", "Aroha", "-", Role.PATIENT)
-    return database.run(lambda session: create_account(session, new, by=Origin(), now=NOW))
+    return database.run(lambda session: create_account(work(session, Actor(), NOW), new))
 
 
 def digest() -> bytes:
@@ -104,10 +98,10 @@ def purge(database: Database) -> None:
 
 
 def rows(database: Database, kind: type[Base]) -> int:
-    def work(session: Session) -> int:
+    def act(session: Session) -> int:
         return session.scalar(select(func.count()).select_from(kind)) or 0
 
-    return database.read(work)
+    return database.read(act)
 
 
 KINDS = (AccountSession, ApiToken, UsedAssertion, KeptAnswer, SignInFailure)

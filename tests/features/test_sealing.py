@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from clinic import NOW
 from openslot.core import audit, sealing
-from openslot.core.audit import AuditEvent, AuditSeal, Origin
+from openslot.core.actor import Actor
+from openslot.core.audit import AuditEvent, AuditSeal
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.core.sealing import BATCH, NOTHING_BEFORE, SETTLED, seal_next
 from openslot.entrypoints.worker.main import seal_audit
 from racing import barrier, race
+from working import work
 
 LATER = NOW + timedelta(hours=1)
 MOMENT = timedelta(microseconds=1)
@@ -27,20 +29,18 @@ MOMENT = timedelta(microseconds=1)
 def record(database: Database, count: int, *, at: datetime = NOW) -> None:
     """So many events, a millisecond apart."""
 
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         for number in range(count):
             when = at + timedelta(milliseconds=number)
-            origin = Origin(new_id(), "192.0.2.7")
+            origin = Actor(account_id=new_id(), address="192.0.2.7")
             audit.record(
-                session,
+                work(session, origin, when),
                 "patient.changed",
                 f"patient:{number}",
-                by=origin,
-                now=when,
                 fields=["näme", number],
             )
 
-    database.run(work)
+    database.run(act)
 
 
 def seal_all(database: Database, *, at: datetime = LATER) -> None:
@@ -117,11 +117,11 @@ def seal(session: Session, number: int) -> AuditSeal:
 
 
 def change(**values: Any) -> Callable[[Session], None]:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         for name, value in values.items():
             setattr(event(session, 5), name, value)
 
-    return work
+    return act
 
 
 def drop_an_event(session: Session) -> None:
@@ -134,7 +134,7 @@ def drop_two_events(session: Session) -> None:
 
 
 def add_an_event(session: Session) -> None:
-    audit.record(session, "patient.changed", "patient:99", by=Origin(), now=NOW)
+    audit.record(work(session, Actor(), NOW), "patient.changed", "patient:99")
     session.flush()
     event(session, 99).seal_number = 2
 

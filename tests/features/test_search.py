@@ -9,23 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openslot.booking import commands as booking
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.rules import SYSTEM
 from openslot.directory.search import Index, Text, normalise, words
 from openslot.discovery.search import Directory, Order, Results, Search, When, find
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.usecases import booking as usecases
 from town import MONDAY_9, NOW, Town, build_town
+from working import work
 
 
 def search(database: Database, wanted: Search, network: Directory | None = None) -> Results:
     network = network or Directory()
-    return database.read(lambda session: find(session, network, wanted, now=NOW, days=56, times=5))
+    return database.read(
+        lambda session: find(work(session, now=NOW), network, wanted, days=56, times=5)
+    )
 
 
 def names(results: Results) -> list[str]:
@@ -97,7 +100,7 @@ def test_what_is_out_of_the_directory_is_out_of_the_search(
 
     def leave(session: Any) -> None:
         person = directory.queries.practitioner(session, town.physio)
-        directory.set_active(session, SYSTEM, person, False, now=NOW)
+        directory.set_active(work(session, SYSTEM, NOW), person, False)
 
     sqlite_database.run(leave)
     assert search(sqlite_database, Search(text="ian baker"), network).total == 0
@@ -107,7 +110,7 @@ def test_the_earliest_time_of_the_network_comes_first(
     sqlite_database: Database, town: Town
 ) -> None:
     booked = town.booking_request(MONDAY_9, minutes=60)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booked, now=NOW))
+    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booked))
     wanted = Search(kinds=frozenset({"practitioner"}), order=Order.EARLIEST)
     results = search(sqlite_database, wanted)
     assert results.items[-1].entry.name == "Samuel Jackson"
@@ -157,15 +160,13 @@ def _more_people(database: Database, town: Town, count: int) -> None:
     def add(session: Any) -> None:
         for number in range(count):
             details = PractitionerDetails(name=f"Person {number}", profession="GP")
-            person = directory.create_practitioner(session, SYSTEM, details, now=NOW)
+            person = directory.create_practitioner(work(session, SYSTEM, NOW), details)
             open_schedule(
-                session,
-                SYSTEM,
+                work(session, SYSTEM, NOW),
                 centre_id=town.hospital,
                 practitioner_id=person.id,
                 details=ScheduleDetails(),
                 hours=[Weekly(number % 5, 540, 600)],
-                now=NOW,
             )
 
     database.run(add)
@@ -214,7 +215,7 @@ def test_an_exact_word_counts_more_than_a_part(sqlite_database: Database, town: 
         details = CentreDetails(
             name="Princely Care", type="Pharmacy", suburb="Coogee", time_zone="Australia/Sydney"
         )
-        directory.create_centre(session, SYSTEM, details, now=NOW)
+        directory.create_centre(work(session, SYSTEM, NOW), details)
 
     sqlite_database.run(add)
     assert names(search(sqlite_database, Search(text="prince", kinds=frozenset({"centre"}))))[

@@ -14,18 +14,19 @@ from openslot.booking import offered
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.directory.models import Patient
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.records import queries
 from openslot.records.access import Access, may_read, open_to
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import letters, within_reach
+from openslot.usecases import booking as usecases
 from referring import Dentists
 from town import MONDAY_9, NOW, SYDNEY, Town, build_town
+from working import work
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EVENING = datetime(2026, 11, 22, 21, 30, tzinfo=SYDNEY)
@@ -46,21 +47,21 @@ class Story:
         """For Monday at nine."""
         hold_id = hold.id if hold else None
         booking_request = self.town.booking_request()
-        return booking.book(self.session, by, booking_request, now=now, hold_id=hold_id).id
+        return usecases.book(work(self.session, by, now), booking_request, hold_id=hold_id).id
 
     def hold(self, by: Actor) -> Appointment:
-        kept = booking.hold(self.session, by, self.town.booking_request(), now=NOW, keep=HOUR)
+        kept = usecases.hold(work(self.session, by, NOW, keep=HOUR), self.town.booking_request())
         self.session.flush()
         return kept
 
     def move(self, appointment: UUID, by: Actor, *, now: datetime = NOW) -> None:
         """To Tuesday at nine."""
-        booking.move(self.session, by, appointment, TUESDAY_9, now=now, cutoff=HOUR)
+        booking.move(work(self.session, by, now, cutoff=HOUR), appointment, TUESDAY_9)
 
     def mark(self, appointment: UUID, by: Actor, *to: Status, now: datetime = NOW) -> None:
         self.session.flush()
         for status in to:
-            booking.change_status(self.session, by, appointment, status, now=now, cutoff=HOUR)
+            booking.change_status(work(self.session, by, now, cutoff=HOUR), appointment, status)
 
 
 def booked_by_the_gp(story: Story) -> None:
@@ -144,9 +145,13 @@ def offered_and_taken_by_the_patient(story: Story) -> None:
 
 
 def _taken(story: Story, by: Actor) -> None:
-    kept = offered.keep_new(story.session, story.town.booking_request(), now=NOW, until=NOW + HOUR)
+    wanted = story.town.booking_request()
+    place = booking.place_of(story.session, wanted.schedule_id)
+    kept = booking.make(
+        work(story.session, now=NOW), wanted, place, held_until=NOW + HOUR, offered=True
+    )
     story.session.flush()
-    offered.take(story.session, by, kept.id, now=NOW)
+    offered.take(work(story.session, by, NOW), kept.id)
 
 
 AT = (NOW, MONDAY - HOUR, MONDAY, TUESDAY - timedelta(minutes=5), TUESDAY, WEDNESDAY)
@@ -191,7 +196,7 @@ def test_who_made_it_decides_from_when_the_record_is_open(
 def _access(database: Database, actor: Actor, patient: UUID, now: datetime) -> Access | None:
     """What the actor may then; searches find the same."""
     with database.reading() as session:
-        found = may_read(session, actor, patient, now=now, access_days=365)
+        found = may_read(work(session, actor, now, access_days=365), patient)
         fits = open_to(actor, Patient.id, now=now, access_days=365)
         listed = set(session.scalars(select(Patient.id).where(fits)))
     assert (patient in listed) is (found is not None)
@@ -221,7 +226,7 @@ def test_a_patient_whom_one_booked_is_found_by_a_part_of_the_name_from_that_day_
     def found(now: datetime) -> int:
         return sqlite_database.read(
             lambda session: queries.patients_of(
-                session, town.gp, now=now, text="Patient", limit=9, offset=0
+                work(session, now=now), town.gp, text="Patient", limit=9, offset=0
             )[1]
         )
 
@@ -253,7 +258,7 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
         booking_request = BookingRequest(
             town.specialist_at_hospital, MONDAY_9, 30, town.patients[0]
         )
-        referrals.book(session, specialist, booking_request, now=NOW)
+        usecases.book(work(session, specialist, NOW), booking_request)
 
     sqlite_database.run(book)
     expected = CARE if names else None
@@ -264,7 +269,7 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
             assert bool(listed) is is_open
             [known] = letters(session)
             with nullcontext() if is_open else pytest.raises(NotFound):
-                referrals.letter_for(session, specialist, known.referral.id, now=now)
+                referrals.letter_for(work(session, specialist, now), known.referral.id)
 
 
 def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, town: Town) -> None:
@@ -273,7 +278,7 @@ def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, t
     appointment = dentists.book(by=own)
     dentists.becomes(appointment, Status.ARRIVED, Status.FULFILLED, now=TUESDAY_9)
     with sqlite_database.reading() as session:
-        assert referrals.letter_for(session, own, letter, now=WEDNESDAY + DAY)
+        assert referrals.letter_for(work(session, own, WEDNESDAY + DAY), letter)
 
 
 def test_the_system_s_own_work_counts_as_somebody_else_s(
@@ -289,42 +294,42 @@ LATE = TUESDAY_9 + 2 * DAY
 def test_weeks_later_a_practitioner_alone_does_not_say_that_the_patient_came(
     sqlite_database: Database, town: Town
 ) -> None:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         story = Story(session, town)
         story.mark(story.book(story.gp), story.gp, Status.ARRIVED, now=LATE)
 
     with pytest.raises(TooLateToRecord):
-        sqlite_database.run(work)
+        sqlite_database.run(act)
 
 
 def test_an_old_no_show_is_not_made_into_care(sqlite_database: Database, town: Town) -> None:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         story = Story(session, town)
         appointment = story.book(story.patient)
         story.mark(appointment, story.gp, Status.NO_SHOW, now=MONDAY_9 + HOUR)
         story.mark(appointment, story.gp, Status.BOOKED, now=LATE)
 
     with pytest.raises(TooLateToRecord):
-        sqlite_database.run(work)
+        sqlite_database.run(act)
 
 
 def test_what_somebody_else_made_is_recorded_at_any_time(
     sqlite_database: Database, town: Town
 ) -> None:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         story = Story(session, town)
         story.mark(story.book(story.patient), story.gp, Status.ARRIVED, Status.FULFILLED, now=LATE)
 
-    sqlite_database.run(work)
+    sqlite_database.run(act)
 
 
 def test_who_arrived_in_time_is_completed_at_any_time(
     sqlite_database: Database, town: Town
 ) -> None:
-    def work(session: Session) -> None:
+    def act(session: Session) -> None:
         story = Story(session, town)
         appointment = story.book(story.gp)
         story.mark(appointment, story.gp, Status.ARRIVED, now=MONDAY_9)
         story.mark(appointment, story.gp, Status.FULFILLED, now=LATE)
 
-    sqlite_database.run(work)
+    sqlite_database.run(act)

@@ -13,6 +13,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.notifications.dispatch import notify
 from openslot.notifications.staleness import has_changed
+from working import work
 
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
@@ -59,7 +60,7 @@ def test_an_event_of_an_appointment_that_is_gone_tells_nobody(
     mails.new()
     gone = {**_event(appointment), "appointment": str(UUID(int=1))}
     sqlite_database.run(
-        lambda session: notify(session, Topic.BOOKED, gone, now=NOW, settings=settings)
+        lambda session: notify(work(session, now=NOW, settings=settings), Topic.BOOKED, gone)
     )
     assert mails.new() == {}
 

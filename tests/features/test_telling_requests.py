@@ -15,20 +15,20 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority, Status
 from openslot.core import outbox
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Department, Patient, StaffMember
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.commands import NewAccount, create_account
-from openslot.identity.models import Role
 from openslot.notifications.models import Preference
 from openslot.requests import commands
 from openslot.requests.details import RequestDetails
 from openslot.requests.models import ServiceRequest
+from openslot.usecases import booking as usecases
 from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
+from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 SURGERY, RADIOLOGY = "surgery@example.org", "radiology@example.org"
@@ -90,7 +90,7 @@ def accepted(
 ) -> ServiceRequest:
     """Accepted, and everybody has been told."""
     sqlite_database.run(
-        lambda session: commands.accept(session, wards.radiology, request_made.id, now=NOW)
+        lambda session: commands.accept(work(session, wards.radiology, NOW), request_made.id)
     )
     assert letters.told() == {SURGERY: 1}, "those who accepted it know"
     return request_made
@@ -107,7 +107,7 @@ def move(database: Database, request: ServiceRequest, by: Actor) -> None:
     appointment_id = appointment_of(database, request)
     database.run(
         lambda session: booking.move(
-            session, by, appointment_id, TUESDAY_9, now=NOW, cutoff=NO_CUTOFF
+            work(session, by, NOW, cutoff=NO_CUTOFF), appointment_id, TUESDAY_9
         )
     )
 
@@ -119,7 +119,7 @@ def end(
     appointment_id = appointment_of(database, request)
     database.run(
         lambda session: booking.change_status(
-            session, by, appointment_id, to, now=NOW, cutoff=NO_CUTOFF, why=WHY
+            work(session, by, NOW, cutoff=NO_CUTOFF), appointment_id, to, why=WHY
         )
     )
 
@@ -127,13 +127,15 @@ def end(
 def amend(database: Database, wards: Wards, request: ServiceRequest, **more: Any) -> None:
     details = RequestDetails(task="CT neck", priority=Priority.URGENT)
     database.run(
-        lambda session: commands.amend(session, wards.surgery, request.id, details, now=NOW, **more)
+        lambda session: commands.amend(
+            work(session, wards.surgery, NOW), request.id, details, **more
+        )
     )
 
 
 def cancel(database: Database, request: ServiceRequest, by: Actor) -> None:
     """The request itself."""
-    database.run(lambda session: commands.cancel(session, by, request.id, now=NOW))
+    database.run(lambda session: commands.cancel(work(session, by, NOW), request.id))
 
 
 # On the page of the appointment
@@ -211,7 +213,7 @@ def test_the_patient_is_not_named_to_who_asked(
 
 def _account_of_patient(session: Session, wards: Wards) -> UUID:
     new = NewAccount("ilse@example.org", "Ilse Brandt", "-", Role.PATIENT)
-    account = create_account(session, new, by=Origin(), now=NOW)
+    account = create_account(work(session, Actor(), NOW), new)
     session.get_one(Patient, wards.patient).account_id = account.id
     return account.id
 
@@ -224,12 +226,12 @@ def test_agreeing_is_told_once_with_the_entry_for_the_calendar(
 ) -> None:
     sqlite_database.run(
         lambda session: commands.propose(
-            session, wards.radiology, request_made.id, TUESDAY_9, answer=None, now=NOW
+            work(session, wards.radiology, NOW), request_made.id, TUESDAY_9, answer=None
         )
     )
     assert letters.told() == {SURGERY: 1}
     sqlite_database.run(
-        lambda session: commands.agree(session, wards.surgery, request_made.id, now=NOW)
+        lambda session: commands.agree(work(session, wards.surgery, NOW), request_made.id)
     )
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
@@ -279,7 +281,7 @@ def test_a_request_accepted_and_at_once_cancelled_on_its_page_is_not_told_as_acc
     sqlite_database: Database, wards: Wards, letters: Letters, request_made: ServiceRequest
 ) -> None:
     sqlite_database.run(
-        lambda session: commands.accept(session, wards.radiology, request_made.id, now=NOW)
+        lambda session: commands.accept(work(session, wards.radiology, NOW), request_made.id)
     )
     end(sqlite_database, request_made, wards.radiology)
     assert [(one["to"], one["subject"]) for one in letters.new()] == [
@@ -292,13 +294,13 @@ def test_a_declined_request_is_told_with_the_time_that_was_wanted(
 ) -> None:
     sqlite_database.run(
         lambda session: commands.propose(
-            session, wards.radiology, request_made.id, TUESDAY_9, answer=None, now=NOW
+            work(session, wards.radiology, NOW), request_made.id, TUESDAY_9, answer=None
         )
     )
     assert "Tuesday 24 November 2026" in letters.to(SURGERY)["text"]
     sqlite_database.run(
         lambda session: commands.decline(
-            session, wards.radiology, request_made.id, answer="No", now=NOW
+            work(session, wards.radiology, NOW), request_made.id, answer="No"
         )
     )
     mail = letters.to(SURGERY)
@@ -314,7 +316,7 @@ def test_a_department_without_an_address_is_told_of_its_appointments_through_its
     sqlite_database: Database, wards: Wards, letters: Letters
 ) -> None:
     booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
     assert "Requested by:" not in mail["text"]
@@ -331,7 +333,7 @@ def test_staff_may_switch_mail_about_appointments_off(
 
     sqlite_database.run(switch_off)
     booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: booking.book(session, SYSTEM, booking_request, now=NOW))
+    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
     assert letters.new() == []
 
 

@@ -13,10 +13,9 @@ from openslot.booking import errors
 from openslot.booking.errors import PriorityNotAllowed
 from openslot.booking.models import Priority, Status
 from openslot.core import audit, outbox
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
-from openslot.directory.rules import SYSTEM, Actor
-from openslot.identity.models import Role
 from openslot.offers import answers, waiting
 from openslot.offers.errors import (
     AlreadyWaiting,
@@ -30,6 +29,7 @@ from openslot.offers.links import read_token, token_of
 from openslot.offers.models import OfferStatus, Waiting, WaitingEntry
 from openslot.offers.offering import subject_of
 from openslot.referrals.models import Kept, Referral
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     WEEK,
@@ -46,13 +46,14 @@ from waitroom import (
     wait,
     waiting_details,
 )
+from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
 HALF_DAY = timedelta(hours=12)
 
 
 def leave(database: Database, actor: Actor, entry_id: UUID) -> None:
-    database.run(lambda session: waiting.leave(session, actor, entry_id, now=NOW))
+    database.run(lambda session: waiting.leave(work(session, actor, NOW), entry_id))
 
 
 # Who may wait for what
@@ -325,8 +326,8 @@ def test_times_that_fit_already_are_shown_instead(sqlite_database: Database, tow
     details = waiting_details(town, schedule_id=None, practitioner_id=town.gp)
 
     def look(session: Any) -> list[int]:
-        waiter = waiting.prepared(session, town.patient(), details, now=NOW)
-        return [slot.schedule_id for slot in waiting.free_for(session, waiter, now=NOW)]
+        waiter = waiting.prepared(work(session, town.patient(), NOW), details)
+        return [slot.schedule_id for slot in waiting.free_for(work(session, now=NOW), waiter)]
 
     assert sqlite_database.read(look) == [town.gp_at_hospital, town.gp_at_clinic]
     book(sqlite_database, town, 1)
@@ -430,8 +431,9 @@ def test_what_the_patient_books_instead_ends_the_offer_and_the_wait(
 def test_who_books_it_by_themselves_is_served(sqlite_database: Database, town: Town) -> None:
     one = wait(sqlite_database, town, starts_until=MONDAY_9 + timedelta(hours=3))
     sqlite_database.run(
-        lambda session: booking.book(
-            session, town.patient(), town.booking_request(MONDAY_9 + HALF_HOUR), now=NOW + HALF_HOUR
+        lambda session: usecases.book(
+            work(session, town.patient(), NOW + HALF_HOUR),
+            town.booking_request(MONDAY_9 + HALF_HOUR),
         )
     )
     assert expire_due(sqlite_database, NOW + HALF_HOUR) == 0
@@ -458,7 +460,7 @@ def test_an_offer_for_an_appointment_that_is_not_there_any_more_is_withdrawn(
     else:
         sqlite_database.run(
             lambda session: booking.move(
-                session, town.patient(), later.id, MONDAY_9, now=NOW, cutoff=timedelta(0)
+                work(session, town.patient(), NOW, cutoff=timedelta(0)), later.id, MONDAY_9
             )
         )
     expire_due(sqlite_database)
@@ -476,9 +478,9 @@ def test_leaving_lets_the_offered_time_go(sqlite_database: Database, town: Town)
     expire_due(sqlite_database)
     with pytest.raises(NotFound):
         sqlite_database.run(
-            lambda session: waiting.leave(session, town.patient(1), one.id, now=NOW)
+            lambda session: waiting.leave(work(session, town.patient(1), NOW), one.id)
         )
-    sqlite_database.run(lambda session: waiting.leave(session, town.patient(), one.id, now=NOW))
+    sqlite_database.run(lambda session: waiting.leave(work(session, town.patient(), NOW), one.id))
     assert entry(sqlite_database, one).status == Waiting.LEFT
     assert offers(sqlite_database) == []
     assert book(sqlite_database, town, 1).status == Status.BOOKED
@@ -518,7 +520,7 @@ def test_whoever_holds_the_link_answers_for_whom_it_was_written(
 
     def take(session: Any) -> Any:
         bearer = answers.bearer_of(answers.named(session, named), "192.0.2.1")
-        return answers.accept(session, bearer, named, now=NOW)
+        return answers.accept(work(session, bearer, NOW), named)
 
     assert sqlite_database.run(take).patient_id == town.patients[0]
 
@@ -547,7 +549,9 @@ def test_the_effort_of_a_look_does_not_grow_with_those_who_wait(
     for number in range(waiting_people):
         wait(database, town, number)
     with statements(database) as counted:
-        made = database.run(lambda session: waiting.offer_next(session, now=NOW, length=HALF_DAY))
+        made = database.run(
+            lambda session: waiting.offer_next(work(session, now=NOW, offer_hours=12))
+        )
     assert not made
     assert counted.count <= 8
 
@@ -559,7 +563,7 @@ def test_an_administrator_of_the_network_sees_every_entry(
     other = wait(sqlite_database, town, 1, schedule_id=town.physio_at_hospital)
     found = sqlite_database.read(
         lambda session: [
-            waiting.entry_for(session, SYSTEM, wanted.id).id for wanted in (one, other)
+            waiting.entry_for(work(session, SYSTEM), wanted.id).id for wanted in (one, other)
         ]
     )
     assert found == [one.id, other.id]

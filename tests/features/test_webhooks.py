@@ -18,32 +18,24 @@ from clinic import NOW, START, Clinic, book, cancel, change, move, open_clinic
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
 from openslot.core import outbox
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.outbox import LEASE, State
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.entrypoints.worker.main import handle_next
-from openslot.identity.models import Role
 from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
+from openslot.usecases import booking as usecases
 from openslot.webhooks import commands, delivering, queries, telling
 from openslot.webhooks.delivering import Answer, Parcel, find, send
 from openslot.webhooks.errors import PrivateAddress, SwitchedOff
 from openslot.webhooks.events import WEBHOOK, Event
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import GIVES_UP, WAITS
-from postoffice import rows, work
-from receiver import (
-    LOOPBACK,
-    Receiver,
-    again,
-    certified,
-    deliveries,
-    receiver,
-    settings,
-    tell,
-)
+from postoffice import rows, run_worker
+from receiver import LOOPBACK, Receiver, again, certified, deliveries, receiver, settings, tell
+from working import work
 
 MOMENT = timedelta(microseconds=1)
 
@@ -69,12 +61,12 @@ def test_on_every_engine_an_appointment_is_told_in_ids_and_times(
     endpoint = tell(database, there.url)
     clinic = open_clinic(database, patient_name="Zoë 李小龍")
     appointment = book(database, clinic)
-    work(database, settings())
+    run_worker(database, settings())
     later = START + timedelta(days=7)
     move(database, appointment, later)
-    work(database, settings())
+    run_worker(database, settings())
     cancel(database, appointment, why="Fährt weg")
-    work(database, settings())
+    run_worker(database, settings())
     old = {
         "schedule": clinic.schedule,
         "start": START.isoformat(),
@@ -117,16 +109,16 @@ def test_what_became_of_an_appointment_is_told(
     sqlite_database: Database, clinic: Clinic, there: Receiver, to: Status, event: str
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     tell(sqlite_database, there.url)
     after = START + timedelta(hours=1)
     for status in (Status.ARRIVED, to) if to is Status.FULFILLED else (to,):
         sqlite_database.run(
             lambda session, status=status: booking.change_status(
-                session, SYSTEM, appointment.id, status, now=after, cutoff=timedelta(0)
+                work(session, SYSTEM, after, cutoff=timedelta(0)), appointment.id, status
             )
         )
-    work(sqlite_database, settings(), at=after)
+    run_worker(sqlite_database, settings(), at=after)
     assert [one.payload["type"] for one in there.taken] == [event]
 
 
@@ -134,16 +126,16 @@ def test_an_appointment_in_error_frees_its_time_though_its_patient_had_arrived(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     endpoint, mails = tell(sqlite_database, there.url), len(rows(sqlite_database, "mail"))
     early = START - timedelta(hours=1)
     for status in (Status.ARRIVED, Status.ENTERED_IN_ERROR):
         sqlite_database.run(
             lambda session, status=status: booking.change_status(
-                session, SYSTEM, appointment.id, status, now=early, cutoff=timedelta(0)
+                work(session, SYSTEM, early, cutoff=timedelta(0)), appointment.id, status
             )
         )
-    work(sqlite_database, settings(), at=early)
+    run_worker(sqlite_database, settings(), at=early)
     span = {
         "schedule": clinic.schedule,
         "start": START.isoformat(),
@@ -158,14 +150,14 @@ def test_an_appointment_entered_in_error_frees_its_time(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     tell(sqlite_database, there.url, Event.FREED)
     sqlite_database.run(
         lambda session: booking.change_status(
-            session, SYSTEM, appointment.id, Status.ENTERED_IN_ERROR, now=NOW, cutoff=timedelta(0)
+            work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment.id, Status.ENTERED_IN_ERROR
         )
     )
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     (letter,) = there.taken
     assert letter.payload["data"]["start"] == START.isoformat()
 
@@ -174,9 +166,9 @@ def test_a_referral_is_told_by_its_id_alone(sqlite_database: Database, there: Re
     tell(sqlite_database, there.url)
     payload = {"referral": str(uuid4()), "by": str(uuid4())}
     sqlite_database.run(
-        lambda session: outbox.send(session, referrals.Topic.SENT, payload, now=NOW)
+        lambda session: outbox.send(work(session, now=NOW), referrals.Topic.SENT, payload)
     )
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     (letter,) = there.taken
     assert letter.payload["type"] == "referral.sent"
     assert letter.payload["data"] == {"referral": payload["referral"]}
@@ -188,10 +180,10 @@ def test_each_endpoint_is_told_what_it_asked_for_while_it_is_on(
     chosen = tell(sqlite_database, there.url, Event.CANCELLED)
     silent = tell(sqlite_database, there.url)
     sqlite_database.run(
-        lambda session: commands.set_active(session, SYSTEM, silent.id, active=False, now=NOW)
+        lambda session: commands.set_active(work(session, SYSTEM, NOW), silent.id, active=False)
     )
     cancel(sqlite_database, book(sqlite_database, clinic))
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     assert [one.payload["type"] for one in there.taken] == ["appointment.cancelled"]
     assert there.taken[0].is_signed_with(chosen.secret)
     assert deliveries(sqlite_database, silent) == []
@@ -204,13 +196,13 @@ def test_what_is_rolled_back_is_told_to_nobody(
 
     def fails(session: Any) -> None:
         booking_request = booking.BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, booking_request, now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), booking_request)
         session.flush()
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         sqlite_database.run(fails)
-    assert work(sqlite_database, settings()) == 0
+    assert run_worker(sqlite_database, settings()) == 0
     assert (there.taken, deliveries(sqlite_database, endpoint)) == ([], [])
 
 
@@ -223,7 +215,7 @@ def test_deliveries_stand_or_fall_with_the_mark_on_their_event(
         broken.setattr(outbox, "finish", lambda *_a, **_k: 1 / 0)
         assert handle_next(sqlite_database, settings(), now=lambda: NOW)
     assert deliveries(sqlite_database, endpoint) == []
-    work(sqlite_database, settings(), at=NOW + timedelta(minutes=1))
+    run_worker(sqlite_database, settings(), at=NOW + timedelta(minutes=1))
     assert len(there.taken) == 1
 
 
@@ -235,7 +227,7 @@ def test_queueing_costs_the_same_for_one_event_and_many_rows(
     payload = {"referral": str(uuid4())}
 
     def queue(session: Any) -> None:
-        telling.queue(session, referrals.Topic.SENT, payload, happened=NOW, now=NOW)
+        telling.queue(work(session, now=NOW), referrals.Topic.SENT, payload, happened=NOW)
 
     with statements(sqlite_database) as counted:
         sqlite_database.run(queue)
@@ -251,7 +243,7 @@ def test_on_every_engine_a_failed_delivery_comes_again_with_its_id(
     endpoint = tell(database, there.url, Event.BOOKED)
     book(database, open_clinic(database))
     there.status, there.answer = 500, "Düster\x00\n\t🚂\u202e ".encode() * 50
-    work(database, settings())
+    run_worker(database, settings())
     (one,) = deliveries(database, endpoint)
     assert (one.state, one.attempts, one.next_at) == ("waiting", 1, NOW + WAITS[0])
     assert one.answer is not None
@@ -259,10 +251,10 @@ def test_on_every_engine_a_failed_delivery_comes_again_with_its_id(
     assert len(one.answer) <= 200
     assert one.answer.isprintable()
     there.status, there.answer = 200, b"ok"
-    work(database, settings(), at=NOW + WAITS[0] - MOMENT)
+    run_worker(database, settings(), at=NOW + WAITS[0] - MOMENT)
     assert len(there.taken) == 1
     second = NOW + WAITS[0]
-    work(database, settings(), at=second)
+    run_worker(database, settings(), at=second)
     first, other = there.taken
     assert (first.id, first.body) == (other.id, other.body)
     assert other.is_signed_with(endpoint.secret, at=second)
@@ -283,12 +275,12 @@ def test_after_three_days_it_is_given_up(
     assert timedelta(hours=68) < at - NOW <= GIVES_UP
     assert len({letter.id for letter in there.taken}) == 1
     tries = len(there.taken)
-    work(sqlite_database, settings(), at=NOW + timedelta(days=30))
+    run_worker(sqlite_database, settings(), at=NOW + timedelta(days=30))
     assert len(there.taken) == tries
 
 
 def _last(database: Database, endpoint: Endpoint, at: Any) -> Delivery:
-    work(database, settings(), at=at)
+    run_worker(database, settings(), at=at)
     return deliveries(database, endpoint)[-1]
 
 
@@ -298,7 +290,7 @@ def test_410_switches_the_endpoint_off_and_ends_what_waits(
     endpoint = tell(sqlite_database, there.url)
     there.status = 410
     cancel(sqlite_database, book(sqlite_database, clinic))
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     assert len(there.taken) == 1
     found = again(sqlite_database, endpoint)
     assert (found.active, found.stopped_at) == (False, NOW)
@@ -312,16 +304,18 @@ def test_410_switches_the_endpoint_off_and_ends_what_waits(
         _send_again(sqlite_database, endpoint)
     there.status = 200
     sqlite_database.run(
-        lambda session: commands.set_active(session, SYSTEM, endpoint.id, active=True, now=NOW)
+        lambda session: commands.set_active(work(session, SYSTEM, NOW), endpoint.id, active=True)
     )
     _send_again(sqlite_database, endpoint)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     assert len(there.taken) == 2
 
 
 def _send_again(database: Database, endpoint: Endpoint, *, at: Any = NOW) -> None:
     one = deliveries(database, endpoint)[0]
-    database.run(lambda session: commands.send_again(session, SYSTEM, endpoint.id, one.id, now=at))
+    database.run(
+        lambda session: commands.send_again(work(session, SYSTEM, at), endpoint.id, one.id)
+    )
 
 
 def test_a_redirect_is_not_followed(
@@ -331,7 +325,7 @@ def test_a_redirect_is_not_followed(
         there.status, there.headers = 307, {"Location": elsewhere.url}
         endpoint = tell(sqlite_database, there.url, Event.BOOKED)
         book(sqlite_database, clinic)
-        work(sqlite_database, settings())
+        run_worker(sqlite_database, settings())
         assert (len(there.taken), elsewhere.taken) == (1, [])
     (one,) = deliveries(sqlite_database, endpoint)
     assert (one.state, one.answer) == ("waiting", "307")
@@ -343,12 +337,12 @@ def test_sent_again_by_hand_it_has_its_id_and_no_second_chain_of_tries(
     endpoint = tell(sqlite_database, there.url, Event.BOOKED)
     book(sqlite_database, clinic)
     there.status = 500
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     for _ in range(3):
         _send_again(sqlite_database, endpoint)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     assert len(there.taken) == 2
-    work(sqlite_database, settings(), at=NOW + WAITS[0])
+    run_worker(sqlite_database, settings(), at=NOW + WAITS[0])
     assert len(there.taken) == 3
     (one,) = deliveries(sqlite_database, endpoint)
     assert (one.attempts, one.next_at) == (3, NOW + WAITS[0] + WAITS[1])
@@ -360,9 +354,9 @@ def test_a_delivery_that_was_taken_can_be_sent_again_too(
 ) -> None:
     endpoint = tell(sqlite_database, there.url, Event.BOOKED)
     book(sqlite_database, clinic)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     _send_again(sqlite_database, endpoint, at=NOW + timedelta(days=9))
-    work(sqlite_database, settings(), at=NOW + timedelta(days=9))
+    run_worker(sqlite_database, settings(), at=NOW + timedelta(days=9))
     assert [one.id for one in there.taken] == [there.taken[0].id] * 2
     assert deliveries(sqlite_database, endpoint)[0].state == DeliveryState.DONE
 
@@ -380,15 +374,15 @@ def test_an_endpoint_that_gives_no_answer_rests_and_keeps_nobody_waiting(
     with monkeypatch.context() as dead:
         dead.setattr(delivering, "send", silent)
         cancel(sqlite_database, book(sqlite_database, clinic))
-        work(sqlite_database, settings())
+        run_worker(sqlite_database, settings())
         assert len(tries) == 1
         found = again(sqlite_database, endpoint)
         assert (found.misses, found.rests_until) == (1, NOW + WAITS[0])
-        work(sqlite_database, settings(), at=NOW + WAITS[0])
+        run_worker(sqlite_database, settings(), at=NOW + WAITS[0])
         assert len(tries) == 2
         assert again(sqlite_database, endpoint).rests_until == NOW + WAITS[0] + WAITS[1]
     at = NOW + timedelta(hours=1)
-    work(sqlite_database, settings(), at=at)
+    run_worker(sqlite_database, settings(), at=at)
     assert len(there.taken) == 3
     found = again(sqlite_database, endpoint)
     assert (found.misses, found.rests_until) == (0, None)
@@ -403,7 +397,7 @@ def test_what_waits_for_a_dead_endpoint_is_given_up_after_three_days(
         cancel(sqlite_database, book(sqlite_database, clinic))
         at = NOW
         while any(one.next_at for one in deliveries(sqlite_database, endpoint)) or at == NOW:
-            work(sqlite_database, settings(), at=at)
+            run_worker(sqlite_database, settings(), at=at)
             at += timedelta(hours=1)
             assert at < NOW + GIVES_UP + timedelta(hours=2)
     found = deliveries(sqlite_database, endpoint)
@@ -436,9 +430,9 @@ def test_a_worker_killed_between_sending_and_marking_sends_again_with_the_same_i
     (leased,) = rows(database, WEBHOOK)
     assert leased.state == State.WAITING
     assert leased.leased_until is not None
-    work(database, settings(), at=leased.leased_until - MOMENT)
+    run_worker(database, settings(), at=leased.leased_until - MOMENT)
     assert len(there.taken) == 1
-    work(database, settings(), at=leased.leased_until + LEASE)
+    run_worker(database, settings(), at=leased.leased_until + LEASE)
     assert [letter.id for letter in there.taken] == [str(one.id)] * 2
     assert deliveries(database, endpoint)[0].state == DeliveryState.DONE
     database.close()
@@ -451,16 +445,16 @@ def test_while_secrets_change_both_sign_for_a_day(
     sqlite_database: Database, clinic: Clinic, there: Receiver
 ) -> None:
     old = tell(sqlite_database, there.url, Event.BOOKED)
-    new = sqlite_database.run(lambda session: commands.rotate(session, SYSTEM, old.id, now=NOW))
+    new = sqlite_database.run(lambda session: commands.rotate(work(session, SYSTEM, NOW), old.id))
     assert old.secret != new.secret
     book(sqlite_database, clinic)
-    work(sqlite_database, settings(), at=NOW + timedelta(hours=23))
+    run_worker(sqlite_database, settings(), at=NOW + timedelta(hours=23))
     at = NOW + timedelta(hours=23)
     assert there.taken[0].is_signed_with(old.secret, at=at)
     assert there.taken[0].is_signed_with(new.secret, at=at)
     at = NOW + timedelta(hours=24)
     _send_again(sqlite_database, old, at=at)
-    work(sqlite_database, settings(), at=at)
+    run_worker(sqlite_database, settings(), at=at)
     assert not there.taken[1].is_signed_with(old.secret, at=at)
     assert there.taken[1].is_signed_with(new.secret, at=at)
 
@@ -496,7 +490,7 @@ def test_an_address_is_checked_again_at_each_delivery(
 ) -> None:
     endpoint = tell(sqlite_database, there.url, Event.BOOKED)
     book(sqlite_database, clinic)
-    work(sqlite_database, Settings(_env_file=None))
+    run_worker(sqlite_database, Settings(_env_file=None))
     (one,) = deliveries(sqlite_database, endpoint)
     assert there.taken == []
     assert one.state == "waiting"
@@ -518,10 +512,7 @@ def test_a_name_is_resolved_once_and_that_very_address_is_connected_to(
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = f"http://rebinding.example:{there.port}/"
     assert send(parcel(url), ["127.0.0.1/32"], now=NOW).is_good
-    assert (len(asked), there.taken[0].headers["Host"]) == (
-        1,
-        f"rebinding.example:{there.port}",
-    )
+    assert (len(asked), there.taken[0].headers["Host"]) == (1, f"rebinding.example:{there.port}")
     assert send(parcel(url), ["127.0.0.1/32"], now=NOW) == Answer(None, str(PrivateAddress()))
 
 
@@ -582,16 +573,16 @@ def test_only_administrators_of_the_network_may_do_anything(
 ) -> None:
     endpoint = tell(sqlite_database, there.url, Event.BOOKED)
     book(sqlite_database, clinic)
-    work(sqlite_database, settings())
+    run_worker(sqlite_database, settings())
     (one,) = deliveries(sqlite_database, endpoint)
     actor, target = Actor(role=role), find(there.url, LOOPBACK)
     for act in (
-        lambda session: commands.create(session, actor, target, [Event.BOOKED], now=NOW),
-        lambda session: commands.choose_events(session, actor, endpoint.id, ["x"], now=NOW),
-        lambda session: commands.rotate(session, actor, endpoint.id, now=NOW),
-        lambda session: commands.set_active(session, actor, endpoint.id, active=False, now=NOW),
-        lambda session: commands.delete(session, actor, endpoint.id, now=NOW),
-        lambda session: commands.send_again(session, actor, endpoint.id, one.id, now=NOW),
+        lambda session: commands.create(work(session, actor, NOW), target, [Event.BOOKED]),
+        lambda session: commands.choose_events(work(session, actor, NOW), endpoint.id, ["x"]),
+        lambda session: commands.rotate(work(session, actor, NOW), endpoint.id),
+        lambda session: commands.set_active(work(session, actor, NOW), endpoint.id, active=False),
+        lambda session: commands.delete(work(session, actor, NOW), endpoint.id),
+        lambda session: commands.send_again(work(session, actor, NOW), endpoint.id, one.id),
     ):
         with pytest.raises(Forbidden):
             sqlite_database.run(act)
@@ -605,9 +596,9 @@ def test_what_is_not_there_is_not_found(sqlite_database: Database, there: Receiv
     )
     sqlite_database.run(lambda session: session.add(delivery))
     for act in (
-        lambda session: commands.rotate(session, SYSTEM, uuid4(), now=NOW),
-        lambda session: commands.send_again(session, SYSTEM, endpoint.id, uuid4(), now=NOW),
-        lambda session: commands.send_again(session, SYSTEM, endpoint.id, delivery.id, now=NOW),
+        lambda session: commands.rotate(work(session, SYSTEM, NOW), uuid4()),
+        lambda session: commands.send_again(work(session, SYSTEM, NOW), endpoint.id, uuid4()),
+        lambda session: commands.send_again(work(session, SYSTEM, NOW), endpoint.id, delivery.id),
     ):
         with pytest.raises(NotFound):
             sqlite_database.run(act)
@@ -619,8 +610,8 @@ def test_on_every_engine_a_deleted_endpoint_takes_its_deliveries_along(
     endpoint = tell(database, there.url)
     book(database, open_clinic(database))
     handle_next(database, settings(), now=lambda: NOW)
-    database.run(lambda session: commands.delete(session, SYSTEM, endpoint.id, now=NOW))
-    work(database, settings())
+    database.run(lambda session: commands.delete(work(session, SYSTEM, NOW), endpoint.id))
+    run_worker(database, settings())
     assert there.taken == []
     assert {one.state for one in rows(database, WEBHOOK)} == {State.DONE}
 
@@ -632,7 +623,7 @@ def test_on_every_engine_the_list_goes_on_where_it_stopped_and_old_rows_go(
     clinic = open_clinic(database)
     for days in range(3):
         cancel(database, book(database, clinic, at=START + timedelta(days=days)))
-    work(database, settings())
+    run_worker(database, settings())
     whole = [one.id for one in deliveries(database, endpoint)][::-1]
     assert len(whole) == 9
     read: list[UUID] = []

@@ -13,30 +13,24 @@ import structlog
 from sqlalchemy.orm import Session
 
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
-from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.outbox import ATTEMPTS, LEASE, State
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.worker import main as worker
-from openslot.entrypoints.worker.main import (
-    HANDLERS,
-    Job,
-    expire_holds,
-    purge_outbox,
-    run,
-)
+from openslot.entrypoints.worker.main import HANDLERS, Job, expire_holds, purge_outbox, run
 from openslot.notifications import events as notifications
 from openslot.notifications.dispatch import MAIL
 from openslot.offers import events as offers
 from openslot.records import events as records
 from openslot.referrals import events as referrals
 from openslot.requests import events as requests
+from openslot.usecases import booking as usecases
 from openslot.webhooks.events import WEBHOOK
 from postoffice import (
     Mood,
@@ -46,10 +40,11 @@ from postoffice import (
     queue,
     row,
     rows,
+    run_worker,
     settings_for,
-    work,
 )
 from racing import race
+from working import work
 
 MOMENT = timedelta(microseconds=1)
 TOLD = (*Topic, MAIL)
@@ -68,11 +63,11 @@ def test_a_booking_reaches_both_sides_once(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    assert work(sqlite_database, settings) == 3
+    assert run_worker(sqlite_database, settings) == 3
     assert sorted(post.recipients) == ["ann@example.org", "toby@example.org"]
     assert len({str(one["Message-ID"]) for one in post.taken}) == 2
     assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}
-    assert work(sqlite_database, settings, at=NOW + timedelta(days=2)) == 0
+    assert run_worker(sqlite_database, settings, at=NOW + timedelta(days=2)) == 0
     assert len(post.taken) == 2
 
 
@@ -80,11 +75,11 @@ def test_on_every_engine_an_appointment_is_told_from_booking_to_cancellation(
     database: Database, settings: Settings, post: PostOffice
 ) -> None:
     appointment = book(database, open_clinic(database, patient_name="Zoë 李小龍 👩🏽‍⚕️"))
-    work(database, settings)
+    run_worker(database, settings)
     move(database, appointment, START + timedelta(days=7))
-    work(database, settings)
+    run_worker(database, settings)
     cancel(database, appointment, why="Fährt weg 🚂")
-    work(database, settings)
+    run_worker(database, settings)
     to_ann = [one for one in post.taken if one["X-Envelope-To"] == "ann@example.org"]
     assert [calendar_of(one)["method"] for one in to_ann] == ["REQUEST", "REQUEST", "CANCEL"]
     assert "Reason: Fährt weg 🚂" in _part(to_ann[-1], "plain")
@@ -105,8 +100,8 @@ def test_two_workers_do_not_send_twice(
 ) -> None:
     for number in range(12):
         queue(sqlite_database, a_mail(key=f"key-{number}"))
-    race(2, lambda _number: work(sqlite_database, settings))
-    work(sqlite_database, settings)  # in case both saw the same eight rows at last
+    race(2, lambda _number: run_worker(sqlite_database, settings))
+    run_worker(sqlite_database, settings)  # in case both saw the same eight rows at last
     assert len(post.taken) == 12
     assert len({str(one["Message-ID"]) for one in post.taken}) == 12
 
@@ -116,8 +111,8 @@ def test_a_worker_that_dies_before_sending_leaves_the_mail_to_the_next(
 ) -> None:
     queue(sqlite_database)
     sqlite_database.run(lambda session: outbox.lease(session, now=NOW))  # and dies
-    assert work(sqlite_database, settings, at=NOW + LEASE - MOMENT) == 0
-    assert work(sqlite_database, settings, at=NOW + LEASE) == 1
+    assert run_worker(sqlite_database, settings, at=NOW + LEASE - MOMENT) == 0
+    assert run_worker(sqlite_database, settings, at=NOW + LEASE) == 1
     assert len(post.taken) == 1
 
 
@@ -126,10 +121,7 @@ class Killed(BaseException):
 
 
 def test_a_worker_killed_between_sending_and_marking_has_it_sent_again_recognisably(
-    sqlite_database: Database,
-    settings: Settings,
-    post: PostOffice,
-    monkeypatch: pytest.MonkeyPatch,
+    sqlite_database: Database, settings: Settings, post: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queued = queue(sqlite_database)
 
@@ -139,10 +131,10 @@ def test_a_worker_killed_between_sending_and_marking_has_it_sent_again_recognisa
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "finish", die)
         with pytest.raises(Killed):
-            work(sqlite_database, settings)
+            run_worker(sqlite_database, settings)
     assert len(post.taken) == 1
     assert row(sqlite_database, queued).state == State.WAITING
-    assert work(sqlite_database, settings, at=NOW + LEASE) == 1
+    assert run_worker(sqlite_database, settings, at=NOW + LEASE) == 1
     first, second = post.taken
     assert first["Message-ID"] == second["Message-ID"]
     assert row(sqlite_database, queued).state == State.DONE
@@ -163,9 +155,9 @@ def test_a_worker_killed_over_an_event_has_written_no_mail(
     with monkeypatch.context() as patch:
         patch.setattr(outbox, "finish", die)
         with pytest.raises(Killed):
-            work(sqlite_database, settings)
+            run_worker(sqlite_database, settings)
     assert rows(sqlite_database, MAIL) == []
-    work(sqlite_database, settings, at=NOW + LEASE)
+    run_worker(sqlite_database, settings, at=NOW + LEASE)
     assert sorted(post.recipients) == ["ann@example.org", "toby@example.org"]
 
 
@@ -177,7 +169,7 @@ def test_a_message_that_kills_each_worker_is_given_up(
     for _ in range(ATTEMPTS):
         assert sqlite_database.run(partial(outbox.lease, now=moment))
         moment += LEASE
-    work(sqlite_database, settings, at=moment)
+    run_worker(sqlite_database, settings, at=moment)
     given_up = row(sqlite_database, queued)
     assert (given_up.state, post.tries) == (State.FAILED, 0)
     assert "too often" in str(given_up.error)
@@ -188,13 +180,13 @@ def test_nothing_is_sent_for_a_booking_that_was_rolled_back(
 ) -> None:
     def book_and_fail(session: Session) -> None:
         booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        booking.book(session, SYSTEM, booking_request, now=NOW)
+        usecases.book(work(session, SYSTEM, NOW), booking_request)
         session.flush()
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
         sqlite_database.run(book_and_fail)
-    assert work(sqlite_database, settings) == 0
+    assert run_worker(sqlite_database, settings) == 0
     assert post.taken == []
 
 
@@ -203,11 +195,11 @@ def test_a_confirmation_is_not_sent_after_the_cancellation(
 ) -> None:
     appointment = book(sqlite_database, clinic)
     post.mood = Mood.LATER
-    work(sqlite_database, settings)  # both confirmations were refused for now
+    run_worker(sqlite_database, settings)  # both confirmations were refused for now
     assert post.tries == 2
     post.mood = Mood.ACCEPTING
     cancel(sqlite_database, appointment)
-    work(sqlite_database, settings, at=NOW + timedelta(hours=1))
+    run_worker(sqlite_database, settings, at=NOW + timedelta(hours=1))
     assert [calendar_of(one)["method"] for one in post.taken] == ["CANCEL", "CANCEL"]
     assert {one.state for one in rows(sqlite_database, *TOLD)} == {State.DONE}
 
@@ -216,11 +208,11 @@ def test_without_a_mail_server_mails_are_kept_and_never_sent_later(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     book(sqlite_database, clinic)
-    work(sqlite_database, Settings(_env_file=None))
+    run_worker(sqlite_database, Settings(_env_file=None))
     kept = rows(sqlite_database, MAIL)
     assert [one.state for one in kept] == [State.KEPT, State.KEPT]
     assert "Toby Turner" in json.dumps([one.payload["text"] for one in kept])
-    assert work(sqlite_database, settings, at=NOW + timedelta(days=1)) == 0
+    assert run_worker(sqlite_database, settings, at=NOW + timedelta(days=1)) == 0
     assert post.taken == []
 
 
@@ -243,8 +235,8 @@ def test_every_topic_has_a_handler() -> None:
 def test_some_events_are_no_news(
     sqlite_database: Database, settings: Settings, topic: Topic
 ) -> None:
-    sqlite_database.run(lambda session: outbox.send(session, topic, {}, now=NOW))
-    assert work(sqlite_database, settings) == 1
+    sqlite_database.run(lambda session: outbox.send(work(session, now=NOW), topic, {}))
+    assert run_worker(sqlite_database, settings) == 1
     assert [one.state for one in rows(sqlite_database)] == [State.DONE]
 
 
@@ -252,9 +244,9 @@ def test_an_unknown_topic_waits_for_a_version_that_knows_it(
     sqlite_database: Database, settings: Settings
 ) -> None:
     queued = sqlite_database.run(
-        lambda session: outbox.send(session, "appointment.dreamt", {}, now=NOW)
+        lambda session: outbox.send(work(session, now=NOW), "appointment.dreamt", {})
     )
-    assert work(sqlite_database, settings) == 1
+    assert run_worker(sqlite_database, settings) == 1
     waiting = row(sqlite_database, queued)
     assert waiting.state == State.WAITING
     assert "no handler" in str(waiting.error)
@@ -292,8 +284,8 @@ def test_the_loop_outlives_a_database_that_is_away(
     back = sqlite_database.run
     waits = Waits(stop_after=8)
 
-    def come_back_after_three(work: Any) -> Any:
-        return (away.run if len(waits.seconds) < 3 else back)(work)
+    def come_back_after_three(act: Any) -> Any:
+        return (away.run if len(waits.seconds) < 3 else back)(act)
 
     monkeypatch.setattr(sqlite_database, "run", come_back_after_three)
     with structlog.testing.capture_logs() as lines:
@@ -329,9 +321,7 @@ def test_once_says_when_the_database_is_away(settings: Settings) -> None:
 def test_holds_that_ran_out_are_put_away(sqlite_database: Database, clinic: Clinic) -> None:
     booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
     held = sqlite_database.run(
-        lambda session: booking.hold(
-            session, SYSTEM, booking_request, now=NOW, keep=timedelta(minutes=10)
-        )
+        lambda session: usecases.hold(work(session, SYSTEM, NOW), booking_request)
     )
 
     def status_after(minutes: int) -> str:
@@ -378,12 +368,12 @@ def test_what_was_finished_long_ago_is_deleted_and_nothing_else(
         at = NOW - timedelta(days=days)
         queued = queue(database, a_mail(), at=NOW - timedelta(days=due or days))
 
-        def work(session: Session) -> None:
+        def act(session: Session) -> None:
             message = outbox.lease(session, now=at)
             assert message
             outbox.finish(session, message, state, now=at)
 
-        database.run(work)
+        database.run(act)
         return queued
 
     ended = [State.DONE, State.KEPT, State.FAILED]
@@ -402,10 +392,10 @@ def test_an_event_whose_lease_ran_out_is_told_once_by_the_successor(
     book(sqlite_database, clinic)
     slow = sqlite_database.run(lambda session: outbox.lease(session, now=NOW))
     assert slow is not None
-    work(sqlite_database, settings, at=NOW + LEASE)
+    run_worker(sqlite_database, settings, at=NOW + LEASE)
     assert len(post.taken) == 2
     with pytest.raises(outbox.LeaseLost):  # it wakes up, and does what it had begun
         HANDLERS[slow.topic](Job(sqlite_database, settings, slow, lambda: NOW + 2 * LEASE))
-    work(sqlite_database, settings, at=NOW + 2 * LEASE)
+    run_worker(sqlite_database, settings, at=NOW + 2 * LEASE)
     assert len(post.taken) == 2
     assert len(rows(sqlite_database, MAIL)) == 2

@@ -22,9 +22,9 @@ from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING
 from openslot.booking.slots import slots
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.directory.rules import SYSTEM
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
 from openslot.schedules import commands as schedule_commands
@@ -34,7 +34,9 @@ from openslot.schedules.availability import DAY, Span
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schema import metadata
+from openslot.usecases import booking as usecases
 from town import SYDNEY, Town, build_town
+from working import work
 
 CUTOFF = timedelta(hours=2)
 KEEP = timedelta(minutes=10)
@@ -148,9 +150,9 @@ class Bookings(RuleBasedStateMachine):
         with self._expecting(allowed):
             made = self.database.run(
                 lambda session: (
-                    referrals.hold(session, actor, booking_request, now=self.now, keep=KEEP)
+                    usecases.hold(work(session, actor, self.now, keep=KEEP), booking_request)
                     if keep
-                    else referrals.book(session, actor, booking_request, now=self.now)
+                    else usecases.book(work(session, actor, self.now), booking_request)
                 )
             )
             assert (made.referral_use in usable) == (schedule == self.town.specialist_at_hospital)
@@ -197,8 +199,8 @@ class Bookings(RuleBasedStateMachine):
         )
         with self._expecting(there and (kept or anew)):
             made = self.database.run(
-                lambda session: referrals.book(
-                    session, actor, booking_request, now=self.now, hold_id=key
+                lambda session: usecases.book(
+                    work(session, actor, self.now), booking_request, hold_id=key
                 )
             )
             if kept:
@@ -227,12 +229,9 @@ class Bookings(RuleBasedStateMachine):
         with self._expecting(allowed):
             self.database.run(
                 lambda session: booking.move(
-                    session,
-                    self.town.patient(appointment.patient),
+                    work(session, self.town.patient(appointment.patient), self.now, cutoff=CUTOFF),
                     key,
                     starts,
-                    now=self.now,
-                    cutoff=CUTOFF,
                 )
             )
             appointment.starts, appointment.ends = starts, ends
@@ -260,7 +259,7 @@ class Bookings(RuleBasedStateMachine):
         with self._expecting(allowed):
             self.database.run(
                 lambda session: booking.change_status(
-                    session, actor, key, to, now=self.now, cutoff=CUTOFF
+                    work(session, actor, self.now, cutoff=CUTOFF), key, to
                 )
             )
             appointment.status = to
@@ -288,7 +287,7 @@ class Bookings(RuleBasedStateMachine):
         whose = self.model.referrals[key]
         with self._expecting(whose is not None and key in self.model.usable(whose)):
             self.database.run(
-                lambda session: referrals.revoke(session, self.town.doctor, key, now=self.now)
+                lambda session: referrals.revoke(work(session, self.town.doctor, self.now), key)
             )
             self.model.referrals[key] = None
 
@@ -299,7 +298,7 @@ class Bookings(RuleBasedStateMachine):
         details = AbsenceDetails(kind=AbsenceKind.LEAVE, starts_at=starts, ends_at=ends)
         made = self.database.run(
             lambda session: absences.enter_absence(
-                session, SYSTEM, self.town.gp, details, now=self.now
+                work(session, SYSTEM, self.now), self.town.gp, details
             )
         )
         self.model.absences[made.id] = (self.town.gp, starts, ends)
@@ -315,7 +314,7 @@ class Bookings(RuleBasedStateMachine):
     def come_back(self, pick: int) -> None:
         key = list(self.model.absences)[pick % len(self.model.absences)]
         self.database.run(
-            lambda session: absences.end_absence(session, SYSTEM, self.town.gp, key, now=self.now)
+            lambda session: absences.end_absence(work(session, SYSTEM, self.now), self.town.gp, key)
         )
         del self.model.absences[key]
 
@@ -325,13 +324,11 @@ class Bookings(RuleBasedStateMachine):
         ends = starts + timedelta(hours=hours)
         made = self.database.run(
             lambda session: schedule_commands.close_centre(
-                session,
-                SYSTEM,
+                work(session, SYSTEM, self.now),
                 self.town.hospital,
                 starts=starts,
                 ends=ends,
                 reason="Flood",
-                now=self.now,
             )
         )
         self.model.closures[made.id] = (self.town.hospital, starts, ends)
@@ -341,7 +338,7 @@ class Bookings(RuleBasedStateMachine):
     def reopen(self, pick: int) -> None:
         key = list(self.model.closures)[pick % len(self.model.closures)]
         self.database.run(
-            lambda session: schedule_commands.reopen_centre(session, SYSTEM, key, now=self.now)
+            lambda session: schedule_commands.reopen_centre(work(session, SYSTEM, self.now), key)
         )
         del self.model.closures[key]
 
@@ -352,7 +349,7 @@ class Bookings(RuleBasedStateMachine):
             details = ScheduleDetails(room=room)
             self.database.run(
                 lambda session: schedule_commands.change_schedule(
-                    session, SYSTEM, schedule, details, now=self.now
+                    work(session, SYSTEM, self.now), schedule, details
                 )
             )
             self.model.rooms[schedule] = room
@@ -374,7 +371,7 @@ class Bookings(RuleBasedStateMachine):
 
     @rule()
     def expire_due(self) -> None:
-        self.database.run(lambda session: booking.expire_due(session, now=self.now))
+        self.database.run(lambda session: booking.expire_due(work(session, now=self.now)))
         for appointment in self.model.appointments.values():
             if (
                 appointment.status is Status.HELD
@@ -423,11 +420,10 @@ class Bookings(RuleBasedStateMachine):
         for schedule in self.places:
             found = self.database.read(
                 lambda session, schedule=schedule: slots(
-                    session,
+                    work(session, now=self.now),
                     schedules.places(session, Schedule.id == schedule),
                     starts,
                     ends,
-                    now=self.now,
                 )
             )
             expected = []

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
-from openslot.directory.rules import SYSTEM
 from openslot.offers import answers, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.offers.rules import LONGEST_WAIT, SOONEST
 from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelAppointment
 from town import SYDNEY
+from working import work
 
 QUICK = Settings(_env_file=None)
 LENGTH = timedelta(hours=QUICK.offer_hours)
@@ -65,7 +66,9 @@ class Care(Bookings):
         )
         lies_ahead = max(starts, self.now + SOONEST) < ends <= self.now + LONGEST_WAIT
         with self._expecting(lies_ahead and not again):
-            self.database.run(lambda session: waiting.join(session, SYSTEM, details, now=self.now))
+            self.database.run(
+                lambda session: waiting.join(work(session, SYSTEM, self.now), details)
+            )
             # Two who join at one instant are told apart by their ids: here each has its own.
             self.now += timedelta(seconds=1)
 
@@ -169,7 +172,7 @@ class Care(Bookings):
         with self._expecting(stands and (there or not takes)):
             self.database.run(
                 lambda session: answer(
-                    session, self.town.patient(hold.patient), offer_id, now=self.now
+                    work(session, self.town.patient(hold.patient), self.now), offer_id
                 )
             )
             hold.status = Status.BOOKED if takes else Status.EXPIRED

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.fields import problems
 from openslot.directory.commands import create_centre
 from openslot.directory.details import CentreDetails, ServiceDetails
 from openslot.directory.errors import BadHolidayRegion
-from openslot.directory.rules import SYSTEM
+from working import work
 
 CENTRE = {
     "name": "Prince of Wales Hospital",
@@ -64,10 +65,10 @@ def test_an_unknown_region_of_holidays_never_reaches_a_calendar(sqlite_database:
     details = CentreDetails.model_validate({**CENTRE, "holiday_region": "AU-XYZ"})
     with pytest.raises(BadHolidayRegion):
         sqlite_database.run(
-            lambda session: create_centre(session, SYSTEM, details, now=datetime.now(UTC))
+            lambda session: create_centre(work(session, SYSTEM, datetime.now(UTC)), details)
         )
     known = CentreDetails.model_validate({**CENTRE, "holiday_region": "AU-NSW"})
     made = sqlite_database.run(
-        lambda session: create_centre(session, SYSTEM, known, now=datetime.now(UTC))
+        lambda session: create_centre(work(session, SYSTEM, datetime.now(UTC)), known)
     )
     assert made.holiday_region == "AU-NSW"

@@ -18,16 +18,7 @@ from openslot.notifications.calendar_titles import title
 from openslot.notifications.ics import Attendee, Method, calendar_entry, calendar_feed
 from openslot.notifications.recipients import Side
 from openslot.schedules.models import Schedule
-from readers import (
-    CLOCKS,
-    Book,
-    Person,
-    agreed,
-    agreed_entry,
-    check_form,
-    instant,
-    unfolded,
-)
+from readers import CLOCKS, Book, Person, agreed, agreed_entry, check_form, instant, unfolded
 
 NOW = datetime(2026, 11, 1, 2, 3, 4, 567890, tzinfo=UTC)
 ID = UUID("01930000-0000-7000-8000-000000000001")

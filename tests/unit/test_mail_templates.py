@@ -11,11 +11,14 @@ import pytest
 from babel import Locale
 from babel.messages.extract import extract_from_dir
 from jinja2 import UndefinedError
+from sqlalchemy.orm import Session
 
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
+from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
@@ -145,16 +148,16 @@ def asked(priority: Priority = Priority.ROUTINE) -> Asked:
 
 def event_of(topic: str, **kept: Any) -> Any:
     """An event of the topic without a database; ``kept`` is what it would read from one."""
-    about, session = MAILS[topic].about, Any
+    about, unit = MAILS[topic].about, Work(Session(), SYSTEM, START, SETTINGS)
     change = AppointmentChanged(str(ID), 1, 7, "", "", "2026-11-20T23:30:00+00:00", str(ID))
     letter = Letter(Referral(id=ID, expires_at=START), ANN, TOBY, TOBY, None, None, None)
     access = EmergencyAccess(patient_id=ID, starts_at=START, ends_at=START)
     event: Any = {
-        id(mails.APPOINTMENT): lambda: AppointmentEvent(session, topic, "", change, appointment()),
-        id(mails.REFERRAL): lambda: ReferralEvent(session, topic, "", letter),
-        id(mails.REQUEST): lambda: RequestEvent(session, topic, "", asked(), 1, None, False),
-        id(mails.OFFER): lambda: OfferEvent(session, topic, "", Offer(id=ID, expires_at=START)),
-        id(mails.EMERGENCY): lambda: EmergencyEvent(session, topic, "", access),
+        id(mails.APPOINTMENT): lambda: AppointmentEvent(unit, topic, "", change, appointment()),
+        id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", letter),
+        id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", asked(), 1, None, False),
+        id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
+        id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
     known = {
         "request": asked() if about is mails.APPOINTMENT else None,
@@ -190,7 +193,7 @@ def values_of(topic: str, mail: Any, to: Recipient, **kept: Any) -> dict[str, ob
     content = mail.content or MAILS[topic].about.content
     return {
         **contents.for_every_mail(to.name, SETTINGS),
-        **content(event_of(topic, **kept), to, SETTINGS),
+        **content(event_of(topic, **kept), to),
         "dependent": to.dependent,
         "kind": mail.kind,
         "stop_page": "https://book.example.org/unsubscribe/token" if mail.kind else None,

@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from openslot.booking.models import Status
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
-from openslot.directory.rules import Actor
 from openslot.entrypoints.web.charts import LEFT, WIDTH, Bar, lying, upright
 from openslot.entrypoints.web.csv_file import harmless, line
-from openslot.identity.models import Role
 from openslot.reports import figures
 from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
 from openslot.reports.figures import Booked, Free, Offer, Tally, Use, Wait
@@ -179,10 +178,7 @@ def uses(appointments: list[Booked], places: list[Place], **more: object) -> fig
 
 def test_open_time_is_the_hours_and_what_is_booked_of_them() -> None:
     found = uses([booked(1, 3, minutes=120), booked(1, 9)], [place(1, 5)])
-    assert found.rows == {
-        date(2026, 11, 2): Use(5 * 480, 120),
-        date(2026, 11, 9): Use(5 * 480, 30),
-    }
+    assert found.rows == {date(2026, 11, 2): Use(5 * 480, 120), date(2026, 11, 9): Use(5 * 480, 30)}
     assert found.total == Use(4800, 150)
     assert found.total.share == pytest.approx(150 / 4800)
 

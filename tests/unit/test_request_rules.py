@@ -6,8 +6,7 @@ from itertools import product
 import pytest
 
 from openslot.booking.models import Status
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
+from openslot.core.actor import Actor, Role
 from openslot.requests.models import Kept
 from openslot.requests.rules import Act, Part, Standing, State, acts_now, part_in, state
 

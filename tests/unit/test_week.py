@@ -5,17 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from openslot.booking import absences
-from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.slots import Slot
+from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.web.week import Empty, Week, week
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, change_schedule, set_hours
 from openslot.schedules.models import AbsenceKind, Schedule
+from openslot.usecases import booking as usecases
 from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, Town, build_town
+from working import work
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def shown(
     def read(session):  # type: ignore[no-untyped-def] # the session of the reader
         places = schedules.places(session, Schedule.id == town.gp_at_hospital)
         place = places[town.gp_at_hospital]
-        return week(session, place, day, minutes=None, now=now, days_ahead=180, kept=kept)
+        return week(work(session, now=now), place, day, minutes=None, days_ahead=180, kept=kept)
 
     return database.read(read)
 
@@ -53,13 +54,15 @@ def test_empty_days_say_why(sqlite_database: Database, town: Town) -> None:
             starts_at=MONDAY_9 + timedelta(days=2),
             ends_at=MONDAY_9 + timedelta(days=2, hours=8),
         )
-        absences.enter_absence(session, SYSTEM, town.gp, leave, now=NOW)
+        absences.enter_absence(work(session, SYSTEM, NOW), town.gp, leave)
         hours = [Weekly(day, 540, 570) for day in range(5)]
-        set_hours(session, SYSTEM, town.gp_at_hospital, hours, now=NOW)
-        set_hours(session, SYSTEM, town.gp_at_clinic, [], now=NOW)
+        set_hours(work(session, SYSTEM, NOW), town.gp_at_hospital, hours)
+        set_hours(work(session, SYSTEM, NOW), town.gp_at_clinic, [])
         details = ScheduleDetails(horizon_days=4)
-        change_schedule(session, SYSTEM, town.gp_at_hospital, details, now=NOW)
-        booking.book(session, SYSTEM, town.booking_request(MONDAY_9 + timedelta(days=1)), now=NOW)
+        change_schedule(work(session, SYSTEM, NOW), town.gp_at_hospital, details)
+        usecases.book(
+            work(session, SYSTEM, NOW), town.booking_request(MONDAY_9 + timedelta(days=1))
+        )
 
     sqlite_database.run(prepare)
     monday_noon = datetime(2026, 11, 23, 12, tzinfo=SYDNEY)
@@ -84,7 +87,7 @@ def test_the_time_kept_for_the_reader_stands_among_the_free(
 ) -> None:
     keep = timedelta(minutes=10)
     sqlite_database.run(
-        lambda session: booking.hold(session, SYSTEM, town.booking_request(), now=NOW, keep=keep)
+        lambda session: usecases.hold(work(session, SYSTEM, NOW, keep=keep), town.booking_request())
     )
     kept = Slot(MONDAY_9, MONDAY_9 + HALF_HOUR, town.gp_at_hospital)
     assert shown(sqlite_database, town).days[0].slots[0].start == MONDAY_9 + HALF_HOUR

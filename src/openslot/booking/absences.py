@@ -3,8 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking import claims, queries
 from openslot.booking.errors import BlocksElsewhere
 from openslot.booking.models import Appointment
@@ -14,9 +12,9 @@ from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, OptionalName
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import Editor, editor_of_practitioner
-from openslot.directory.rules import Actor
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, AbsenceKind
@@ -32,95 +30,82 @@ class AbsenceDetails(Details):
     reason: OptionalName = None
 
 
-def hit_by(
-    session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails
-) -> list[Appointment]:
+def hit_by(work: Work, practitioner_id: int, details: AbsenceDetails) -> list[Appointment]:
     """Return the live appointments in the period of an absence that is not entered yet."""
-    may_block(session, actor, practitioner_id)
+    may_block(work, practitioner_id)
     check_period(details.starts_at, details.ends_at)
     return queries.appointments(
-        session,
+        work.session,
         queries.of_practitioner(practitioner_id),
         queries.between(details.starts_at, details.ends_at),
         queries.to_come(details.starts_at),
     )
 
 
-def enter_absence(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    details: AbsenceDetails,
-    *,
-    now: datetime,
-) -> Absence:
+def enter_absence(work: Work, practitioner_id: int, details: AbsenceDetails) -> Absence:
     """Block a practitioner's time at every centre.
 
-    Appointments in it stay until they are moved or cancelled (offers/rebooking.py); offered holds
+    Appointments in it stay until they are moved or cancelled (usecases/rebooking.py); offered holds
     in it are released.
     """
-    may_block(session, actor, practitioner_id)
-    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+    may_block(work, practitioner_id)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
     span = check_period(details.starts_at, details.ends_at)
     absence = Absence(
         id=new_id(),
         diary_id=practitioner.diary_id,
-        created_by=actor.account_id,
-        created_at=now,
+        created_by=work.actor.account_id,
+        created_at=work.now,
         **details.model_dump(),
     )
-    session.add(absence)
-    session.flush()
-    diaries.change(session, cover=[(practitioner.diary_id, span)])
+    work.session.add(absence)
+    work.session.flush()
+    diaries.change(work.session, cover=[(practitioner.diary_id, span)])
     # After the pages: a concurrent offer is either found here or fails on its page.
-    release_holds(session, queries.offered_in(session, practitioner.diary_id, span), now=now)
-    _record(session, actor, absence, "entered", now)
+    release_holds(work, queries.offered_in(work.session, practitioner.diary_id, span))
+    _record(work, absence, "entered")
     return absence
 
 
-def end_absence(
-    session: Session, actor: Actor, practitioner_id: int, absence_id: UUID, *, now: datetime
-) -> None:
+def end_absence(work: Work, practitioner_id: int, absence_id: UUID) -> None:
     """Delete an absence; appointments in it and other absences keep their time."""
-    may_block(session, actor, practitioner_id)
-    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
-    absence = session.get(Absence, absence_id)
+    may_block(work, practitioner_id)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
+    absence = work.session.get(Absence, absence_id)
     if absence is None or absence.diary_id != practitioner.diary_id:
         raise NotFound
     span = check_period(absence.starts_at, absence.ends_at)
-    remove(session, absence)
-    claims.settle(session, absence.diary_id, span)
-    _record(session, actor, absence, "ended", now)
+    remove(work.session, absence)
+    claims.settle(work.session, absence.diary_id, span)
+    _record(work, absence, "ended")
 
 
-def may_block(session: Session, actor: Actor, practitioner_id: int) -> None:
+def may_block(work: Work, practitioner_id: int) -> None:
     """Check that the actor can block a practitioner's time, which applies at every centre.
 
     The practitioner and administrators of all their centres can. Raises BlocksElsewhere for the
     administrator of one of several centres, and Forbidden for others.
     """
-    if _editor(session, actor, practitioner_id) is Editor.ONE_CENTRE:
+    if _editor(work, practitioner_id) is Editor.ONE_CENTRE:
         raise BlocksElsewhere
 
 
-def may_see_absences(session: Session, actor: Actor, practitioner_id: int) -> None:
+def may_see_absences(work: Work, practitioner_id: int) -> None:
     """Raise Forbidden unless the actor is the practitioner or runs one of their centres, and so
     can see their absences and decide on the appointments in them."""
-    _editor(session, actor, practitioner_id)
+    _editor(work, practitioner_id)
 
 
-def _editor(session: Session, actor: Actor, practitioner_id: int) -> Editor:
-    centre_ids = schedules.centre_ids_of(session, practitioner_id)
-    return editor_of_practitioner(actor, practitioner_id, centre_ids)
+def _editor(work: Work, practitioner_id: int) -> Editor:
+    centre_ids = schedules.centre_ids_of(work.session, practitioner_id)
+    return editor_of_practitioner(work.actor, practitioner_id, centre_ids)
 
 
-def _record(session: Session, actor: Actor, absence: Absence, action: str, now: datetime) -> None:
+def _record(work: Work, absence: Absence, action: str) -> None:
     audit.record(
-        session,
+        work,
         f"absence.{action}",
         f"absence:{absence.id}",
-        by=actor.origin,
-        now=now,
         starts=absence.starts_at.isoformat(),
         ends=absence.ends_at.isoformat(),
     )

@@ -13,22 +13,12 @@ from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.models import Status
-from openslot.booking.search import Occupied, occupied
+from openslot.booking.queries import ForWhom, Occupied, occupied
 from openslot.booking.slots import free_starts
-from openslot.booking.whom import ForWhom
+from openslot.core.work import Work
 from openslot.schedules import diaries
-from openslot.schedules.availability import (
-    Span,
-    Window,
-    bits,
-    grid,
-    mask_of,
-    ones,
-    starts_of_runs,
-)
+from openslot.schedules.availability import Span, Window, bits, grid, mask_of, ones, starts_of_runs
 from openslot.schedules.rules import Place, bookable_span, open_ticks
 
 
@@ -110,38 +100,32 @@ class Board:
 
 
 def free_board(
-    session: Session,
-    places: Mapping[int, Place],
-    window: Window,
-    *,
-    now: datetime,
-    whom: ForWhom | None = None,
+    work: Work, places: Mapping[int, Place], window: Window, *, whom: ForWhom | None = None
 ) -> Board:
     """Return the free cells, free for the patient ``whom`` if given, in two statements."""
-    masks = free_starts(session, places, window, now=now, whom=whom)
+    masks = free_starts(work, places, window, whom=whom)
     return Board(
         window, {(key, places[key].slot_minutes, Use.FREE): mask for key, mask in masks.items()}
     )
 
 
 def full_board(
-    session: Session,
+    work: Work,
     places: Mapping[int, Place],
     window: Window,
     *,
-    now: datetime,
     uses: frozenset[Use] = frozenset(Use),
 ) -> Board:
     """Return the cells with one of ``uses``, in two statements."""
     diary_ids = sorted({diary for place in places.values() for diary in _diaries(place)})
-    taken = diaries.taken(session, diary_ids, window)
-    occupied_spans = occupied(session, window, diary_ids, now=now)
+    taken = diaries.taken(work.session, diary_ids, window)
+    occupied_spans = occupied(work, window, diary_ids)
     by_diary = _masks_by_diary(occupied_spans, window)
     board = Board(window)
     appointments = _appointments(occupied_spans, places, window)
     for place in places.values():
         own = appointments.get(place.schedule_id, {})
-        _add_cells(board, place, taken, by_diary, own, now, uses)
+        _add_cells(board, place, taken, by_diary, own, work.now, uses)
     board.appointments.extend(
         cell for cells in appointments.values() for cell in cells.values() if cell.use in uses
     )

@@ -3,9 +3,11 @@
 An expired hold in the way is removed at once, so that a booking does not wait for the worker.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypedDict
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +15,7 @@ from openslot.booking import queries
 from openslot.booking.errors import Absent, CentreClosed, PatientBusy, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.booking.slots import nearest
+from openslot.core.work import Work
 from openslot.directory.models import Patient
 from openslot.schedules import diaries
 from openslot.schedules import queries as schedules
@@ -45,12 +48,7 @@ def claims_in(diaries: Claimed, span: Span) -> list[Claim]:
 
 
 def take(
-    session: Session,
-    place: Place,
-    span: Span,
-    patient: Patient | None,
-    instead: Sequence[Appointment],
-    now: datetime,
+    work: Work, place: Place, span: Span, patient: Patient | None, instead: Sequence[Appointment]
 ) -> None:
     """Claim ``span`` in every diary of the place and the patient.
 
@@ -59,21 +57,21 @@ def take(
     Absent or CentreClosed.
     """
     claim = claims_in(claimed(place, patient), span)
-    release = queries.claims_of(session, instead)
-    _mark_expired([hold for hold in instead if hold.status == Status.HELD], now)
+    release = queries.claims_of(work.session, instead)
+    _mark_expired([hold for hold in instead if hold.status == Status.HELD], work.now)
     avoid = [(place.closures_id, span)]
     while True:
         try:
-            _change(session, release, claim=claim, avoid=avoid)
+            _change(work.session, release, claim=claim, avoid=avoid)
             break
         except DiaryTaken as refused:
-            expired = queries.expired_holds(session, refused.diary_ids, span, now=now)
+            expired = queries.expired_holds(work, refused.diary_ids, span)
             if not expired:
-                raise _refusal(session, place, span, refused.diary_ids, now) from None
-            release = [*release, *queries.claims_of(session, expired)]
-            _mark_expired(expired, now)
+                raise _refusal(work, place, span, refused.diary_ids) from None
+            release = [*release, *queries.claims_of(work.session, expired)]
+            _mark_expired(expired, work.now)
     # The appointment that loses a unique key must be written before the one that gets it.
-    session.flush()
+    work.session.flush()
 
 
 def check_there(session: Session, place: Place, span: Span) -> None:
@@ -86,26 +84,24 @@ def check_there(session: Session, place: Place, span: Span) -> None:
         raise Absent(field="start")
 
 
-def _refusal(
-    session: Session, place: Place, span: Span, diary_ids: frozenset[int], now: datetime
-) -> Exception:
+def _refusal(work: Work, place: Place, span: Span, diary_ids: frozenset[int]) -> Exception:
     """Return the error for a time that is taken in these diaries."""
     if place.closures_id in diary_ids:
         return CentreClosed(field="start")
     if not diary_ids.intersection(place.claimed_ids):
         return PatientBusy(field="start")
-    if schedules.absent_spans(session, place.claimed_ids, span):
+    if schedules.absent_spans(work.session, place.claimed_ids, span):
         return Absent(field="start")
     minutes = (span.end - span.start) * 5
-    free = nearest(session, place, instant_of(span.start), now=now, minutes=minutes)
+    free = nearest(work, place, instant_of(span.start), minutes=minutes)
     return SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
 
 
-def expire(session: Session, holds: Sequence[Appointment], now: datetime) -> None:
+def expire(work: Work, holds: Sequence[Appointment]) -> None:
     """Expire holds and release their time."""
-    release_claims(session, holds)
-    _mark_expired(holds, now)
-    session.flush()
+    release_claims(work.session, holds)
+    _mark_expired(holds, work.now)
+    work.session.flush()
 
 
 def release_claims(session: Session, appointments: Sequence[Appointment]) -> None:
@@ -148,3 +144,25 @@ def _mark_expired(holds: Sequence[Appointment], now: datetime) -> None:
         hold.one_a_day = None
         hold.referral_use = None
         hold.changed_at = now
+
+
+@contextmanager
+def offering(
+    work: Work, place: Place, span: Span, patient_id: UUID | None, *, besides: str | None = None
+) -> Iterator[None]:
+    """Replace the free starts in a SlotTaken by those that are free for the patient too.
+
+    ``besides`` is the daily key of the appointment that is being moved, whose day stays possible.
+    """
+    try:
+        yield
+    except SlotTaken as taken:
+        whom = queries.for_whom(work.session, patient_id) if patient_id else None
+        free = nearest(
+            work,
+            place,
+            instant_of(span.start),
+            minutes=taken.minutes,
+            whom=whom.without(besides) if whom else None,
+        )
+        raise SlotTaken(free, schedule_id=place.schedule_id, minutes=taken.minutes) from None

@@ -5,12 +5,13 @@ write, record and publish (audit and outbox). None commits.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, opening, queries
+from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
     InvalidTransition,
@@ -18,10 +19,8 @@ from openslot.booking.errors import (
     ReferralSpent,
     SelfBooking,
 )
-from openslot.booking.events import Topic, news_of, publish, record_and_publish, subject_of
-from openslot.booking.instead import offering
+from openslot.booking.events import Topic, former, news_of, publish, record_and_publish, subject_of
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rescheduling import reschedule
 from openslot.booking.rules import (
     CLAIMING,
     FREES_DAY,
@@ -44,12 +43,14 @@ from openslot.booking.rules import (
     part_in,
 )
 from openslot.core import audit
-from openslot.core.errors import Forbidden, NotFound, StaleVersion
+from openslot.core.actor import Actor
+from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor
+from openslot.directory.rules import works_with_patients
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import instant_of, span_between
+from openslot.schedules.availability import Span, instant_of, span_between
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
@@ -68,103 +69,54 @@ class BookingRequest:
     second_appointment: bool = False
 
 
-def book(
-    session: Session,
-    actor: Actor,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    hold_id: UUID | None = None,
-    authorisation: ReferralAuthorisation | None = None,
-    place: Place | None = None,
-) -> Appointment:
-    """Book an appointment: confirm the hold if it is still there, else book the time if it is
-    free.
+def extend_hold(work: Work, hold_id: UUID) -> Appointment:
+    """Extend a hold to its full length from now, at most ``hold_extensions`` times.
 
-    ``authorisation`` is the referral that a specialist needs; pass ``place`` if it is loaded
-    already. At most 8 statements. Raises the errors of booking/errors.py; SlotTaken has the
-    nearest free starts. Entry points call referrals/commands.py, which finds the referral.
+    Raises NoMoreExtensions, and HoldExpired also for an offered hold, which has an end of its own.
     """
-    place = place or place_of(session, booking_request.schedule_id)
-    if hold_id is not None:
-        confirmed = _confirm_hold(
-            session, actor, booking_request, place, hold_id, now, authorisation
-        )
-        if confirmed is not None:
-            return confirmed
-    appointment = make(
-        session, actor, booking_request, place, Status.BOOKED, None, now, authorisation
-    )
-    record_and_publish(session, actor, appointment, Topic.BOOKED, now)
-    return appointment
-
-
-def hold(
-    session: Session,
-    actor: Actor,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    keep: timedelta,
-    authorisation: ReferralAuthorisation | None = None,
-    place: Place | None = None,
-) -> Appointment:
-    """Hold a time for ``keep``; other holds that the patient made are released."""
-    place = place or place_of(session, booking_request.schedule_id)
-    appointment = make(
-        session, actor, booking_request, place, Status.HELD, now + keep, now, authorisation
-    )
-    audit.record(session, "appointment.held", subject_of(appointment.id), by=actor.origin, now=now)
-    return appointment
-
-
-def extend_hold(
-    session: Session, actor: Actor, hold_id: UUID, *, now: datetime, keep: timedelta, limit: int
-) -> Appointment:
-    """Extend a hold to ``keep`` from now, at most ``limit`` times. Raises NoMoreExtensions, and
-    HoldExpired also for an offered hold, which has an end of its own."""
-    appointment, _ = appointment_for(session, actor, hold_id)
-    if appointment.status is not Status.HELD or appointment.offered or appointment.starts_at < now:
+    appointment, _ = appointment_for(work, hold_id)
+    if (
+        appointment.status is not Status.HELD
+        or appointment.offered
+        or appointment.starts_at < work.now
+    ):
         raise HoldExpired
-    if appointment.extensions >= limit:
+    if appointment.extensions >= work.settings.hold_extensions:
         raise NoMoreExtensions
     appointment.extensions += 1
-    appointment.held_until = now + keep
-    appointment.changed_at = now
+    appointment.held_until = work.now + work.settings.hold_length
+    appointment.changed_at = work.now
     return appointment
 
 
-def release_hold(session: Session, actor: Actor, hold_id: UUID, *, now: datetime) -> None:
+def release_hold(work: Work, hold_id: UUID) -> None:
     """Release a hold; do nothing if it has expired or is booked."""
-    appointment, _ = appointment_for(session, actor, hold_id)
+    appointment, _ = appointment_for(work, hold_id)
     if appointment.status is Status.HELD:
-        claims.expire(session, [appointment], now)
+        claims.expire(work, [appointment])
 
 
 def move(
-    session: Session,
-    actor: Actor,
+    work: Work,
     appointment_id: UUID,
     start: datetime,
     *,
-    now: datetime,
-    cutoff: timedelta,
     minutes: int | None = None,
     schedule_id: int | None = None,
     version: int | None = None,
 ) -> Appointment:
     """Move an appointment: claim the new time and release the old one. ``schedule_id`` can name
     another schedule of the same practitioner. Raises the errors of booking."""
-    appointment, part = appointment_for(session, actor, appointment_id)
+    appointment, part = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
-    check_change_time(part, appointment, now=now, cutoff=cutoff)
-    place = place_of(session, schedule_id or appointment.schedule_id)
+    check_change_time(part, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
+    place = place_of(work.session, schedule_id or appointment.schedule_id)
     if place.schedule_id != appointment.schedule_id:
-        _check_same_practitioner(actor, part, appointment, place)
-    span = check_booking_request(place, start, minutes or appointment.minutes, now)
-    return reschedule(session, actor, appointment, place, span, now)
+        _check_same_practitioner(work.actor, part, appointment, place)
+    span = check_booking_request(place, start, minutes or appointment.minutes, work.now)
+    return reschedule(work, appointment, place, span)
 
 
 def _check_same_practitioner(
@@ -182,42 +134,34 @@ def _check_same_practitioner(
 
 
 def amend(
-    session: Session,
-    actor: Actor,
+    work: Work,
     appointment_id: UUID,
     *,
     reason: str | None,
     priority: Priority | None = None,
-    now: datetime,
-    cutoff: timedelta,
     version: int | None = None,
 ) -> Appointment:
     """Change the reason, and the priority if given, of a hold or an upcoming appointment."""
-    appointment, part = appointment_for(session, actor, appointment_id)
+    appointment, part = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
         raise InvalidTransition
     if appointment.status is Status.BOOKED:
-        check_change_time(part, appointment, now=now, cutoff=cutoff)
+        check_change_time(part, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
     if priority is not None and priority != appointment.priority:
-        check_may_prioritise(actor)
+        check_may_prioritise(work.actor)
         appointment.priority = priority
     appointment.reason = reason
-    appointment.changed_at = now
-    audit.record(
-        session, "appointment.amended", subject_of(appointment_id), by=actor.origin, now=now
-    )
+    appointment.changed_at = work.now
+    audit.record(work, "appointment.amended", subject_of(appointment_id))
     return appointment
 
 
 def change_status(
-    session: Session,
-    actor: Actor,
+    work: Work,
     appointment_id: UUID,
     to: Status,
     *,
-    now: datetime,
-    cutoff: timedelta,
     why: str | None = None,
     version: int | None = None,
 ) -> Appointment:
@@ -225,29 +169,29 @@ def change_status(
 
     An appointment whose new status claims no time releases its time.
     """
-    appointment, part = appointment_for(session, actor, appointment_id)
+    appointment, part = appointment_for(work, appointment_id)
     _check_version(appointment, version)
-    check_move(part, appointment, to, now=now, cutoff=cutoff)
+    check_move(part, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
         raise InvalidTransition
-    topic = news_of(appointment.status, to, is_over=appointment.ends_at <= now)
+    topic = news_of(appointment.status, to, is_over=appointment.ends_at <= work.now)
     if appointment.status in CLAIMING and to not in CLAIMING:
-        claims.release_claims(session, [appointment])
+        claims.release_claims(work.session, [appointment])
     if to in FREES_DAY:
         appointment.one_a_day = None
     elif appointment.status is Status.NO_SHOW:
-        appointment.one_a_day = _key_on_reopen(session, appointment)
+        appointment.one_a_day = _key_on_reopen(work.session, appointment)
     if to not in CLAIMING:
         appointment.referral_use = None
-    appointment.opens_record_at = opening.when_marked(actor, appointment, to, now)
+    appointment.opens_record_at = opening.when_marked(work.actor, appointment, to, work.now)
     appointment.status = to
     appointment.status_reason = why
-    appointment.changed_at = now
-    session.flush()
+    appointment.changed_at = work.now
+    work.session.flush()
     subject = subject_of(appointment_id)
-    audit.record(session, f"appointment.{to}", subject, by=actor.origin, now=now, why=why)
+    audit.record(work, f"appointment.{to}", subject, why=why)
     if topic:
-        publish(session, topic, appointment, by=actor.account_id, now=now)
+        publish(work, topic, appointment, by=work.actor.account_id)
     return appointment
 
 
@@ -262,66 +206,65 @@ def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
     return None if any(other.one_a_day == key for other in others) else key
 
 
-def appointment_for(
-    session: Session, actor: Actor, appointment_id: UUID
-) -> tuple[Appointment, Part]:
+def appointment_for(work: Work, appointment_id: UUID) -> tuple[Appointment, Part]:
     """Return an appointment and the actor's relation to it. Raises NotFound if there is no such
     appointment or the actor has no relation to it."""
-    appointment = queries.appointment(session, appointment_id)
-    part = part_in(actor, appointment) if appointment else None
+    appointment = queries.appointment(work.session, appointment_id)
+    part = part_in(work.actor, appointment) if appointment else None
     if appointment is None or part is None or appointment.status is Status.EXPIRED:
         raise NotFound
     return appointment, part
 
 
-def expire_due(session: Session, *, now: datetime, limit: int = 100) -> int:
+def expire_due(work: Work, *, limit: int = 100) -> int:
     """Expire up to ``limit`` holds that are due, and return the number. The time of a hold counts
     as free as soon as it is due; this only keeps the tables small."""
-    expired = queries.all_expired(session, now=now, limit=limit)
-    claims.expire(session, expired, now)
+    expired = queries.all_expired(work, limit=limit)
+    claims.expire(work, expired)
     return len(expired)
 
 
 def make(
-    session: Session,
-    actor: Actor,
+    work: Work,
     booking_request: BookingRequest,
     place: Place,
-    status: Status,
-    held_until: datetime | None,
-    now: datetime,
-    authorisation: ReferralAuthorisation | None,
     *,
+    authorisation: ReferralAuthorisation | None = None,
+    held_until: datetime | None = None,
     offered: bool = False,
 ) -> Appointment:
-    """Check the request, claim its time in every diary, and create the appointment; it replaces
-    holds as :func:`is_replaceable_hold` allows."""
-    check_booker(actor, place, booking_request.patient_id, authorisation)
-    check_priority(actor, booking_request.priority)
-    span = check_booking_request(place, booking_request.start, booking_request.minutes, now)
+    """Check the request, claim its time in every diary, and create the appointment, or a hold
+    until ``held_until``.
+
+    It replaces holds as :func:`is_replaceable_hold` allows. Entry points call usecases/booking.py,
+    which finds the referral that a specialist needs.
+    """
+    check_booker(work.actor, place, booking_request.patient_id, authorisation)
+    check_priority(work.actor, booking_request.priority)
+    span = check_booking_request(place, booking_request.start, booking_request.minutes, work.now)
     referral = authorisation.referral_id if authorisation and needs_referral(place) else None
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
-        patient, others = queries.patient_with(session, booking_request.patient_id, key)
+        patient, others = queries.patient_with(work.session, booking_request.patient_id, key)
         check_patient(patient, place)
-        wanted = Wanted(span, key, referral, offered=offered, now=now)
+        wanted = Wanted(span, key, referral, offered=offered, now=work.now)
         holds = [other for other in others if is_replaceable_hold(other, wanted)]
         stays = [other for other in others if other not in holds]
         if any(key is not None and other.one_a_day == key for other in stays):
-            check_second(actor, booking_request.second_appointment)
+            check_second(work.actor, booking_request.second_appointment)
             key = None
         if any(referral is not None and other.referral_use == referral for other in stays):
             raise ReferralSpent(field="referral")
-    with offering(session, place, span, booking_request.patient_id, now):
-        claims.take(session, place, span, patient, holds, now)
+    with offering(work, place, span, booking_request.patient_id):
+        claims.take(work, place, span, patient, holds)
     appointment = Appointment(
         id=new_id(),
         schedule_id=booking_request.schedule_id,
         patient_id=booking_request.patient_id,
         starts_at=instant_of(span.start),
         ends_at=instant_of(span.end),
-        status=status,
+        status=Status.HELD if held_until else Status.BOOKED,
         priority=booking_request.priority,
         reason=booking_request.reason,
         held_until=held_until,
@@ -329,37 +272,39 @@ def make(
         offered=offered,
         referral_id=referral,
         referral_use=referral,
-        opens_record_at=opening.when_made(actor, place, booking_request.start, authorisation),
+        opens_record_at=opening.when_made(work.actor, place, booking_request.start, authorisation),
         one_a_day=key,
         version=1,
-        created_at=now,
-        created_by=actor.account_id,
-        changed_at=now,
+        created_at=work.now,
+        created_by=work.actor.account_id,
+        changed_at=work.now,
         **claims.claimed(place, patient),
     )
-    session.add(appointment)
+    work.session.add(appointment)
+    if held_until is None:
+        record_and_publish(work, appointment, Topic.BOOKED)
+    else:
+        audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
 
 
-def _confirm_hold(
-    session: Session,
-    actor: Actor,
+def confirm_hold(
+    work: Work,
     booking_request: BookingRequest,
     place: Place,
     hold_id: UUID,
-    now: datetime,
     authorisation: ReferralAuthorisation | None,
 ) -> Appointment | None:
     """Confirm a hold and return the appointment. Returns None if the hold is gone or for another
     time, and also releases it if it has no patient yet."""
-    appointment = queries.appointment(session, hold_id)
+    appointment = queries.appointment(work.session, hold_id)
     # An offered hold is accepted through its offer; here it is replaced like any other.
     if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
-    if part_in(actor, appointment) is None:
+    if part_in(work.actor, appointment) is None:
         raise NotFound
     if appointment.patient_id is None and booking_request.patient_id is not None:
-        claims.expire(session, [appointment], now)
+        claims.expire(work, [appointment])
         return None
     wanted = (
         booking_request.schedule_id,
@@ -375,19 +320,14 @@ def _confirm_hold(
     )
     if wanted != held:
         return None
-    check_priority(actor, booking_request.priority)
+    check_priority(work.actor, booking_request.priority)
     appointment.reason = booking_request.reason
     appointment.priority = booking_request.priority
-    return confirm(session, actor, appointment, place, now, authorisation)
+    return confirm(work, appointment, place, authorisation)
 
 
 def confirm(
-    session: Session,
-    actor: Actor,
-    appointment: Appointment,
-    place: Place,
-    now: datetime,
-    authorisation: ReferralAuthorisation | None,
+    work: Work, appointment: Appointment, place: Place, authorisation: ReferralAuthorisation | None
 ) -> Appointment:
     """Turn a hold into a booked appointment.
 
@@ -395,16 +335,18 @@ def confirm(
     together with its status, so its version decides the race. Raises InThePast if it has begun,
     and Absent or CentreClosed for an absence or closure.
     """
-    check_begins(appointment.starts_at, now)
-    claims.check_there(session, place, span_between(appointment.starts_at, appointment.ends_at))
+    check_begins(appointment.starts_at, work.now)
+    claims.check_there(
+        work.session, place, span_between(appointment.starts_at, appointment.ends_at)
+    )
     appointment.status = Status.BOOKED
     appointment.held_until = None
     appointment.opens_record_at = opening.when_made(
-        actor, place, appointment.starts_at, authorisation
+        work.actor, place, appointment.starts_at, authorisation
     )
-    appointment.changed_at = now
-    session.flush()
-    record_and_publish(session, actor, appointment, Topic.BOOKED, now)
+    appointment.changed_at = work.now
+    work.session.flush()
+    record_and_publish(work, appointment, Topic.BOOKED)
     return appointment
 
 
@@ -428,3 +370,78 @@ def check_patient(patient: Patient | None, place: Place) -> None:
 def _check_version(appointment: Appointment, version: int | None) -> None:
     if version is not None and version != appointment.version:
         raise StaleVersion
+
+
+def reschedule(
+    work: Work,
+    appointment: Appointment,
+    place: Place,
+    span: Span,
+    *,
+    hold: Appointment | None = None,
+) -> Appointment:
+    """Claim the new time, which may be held by ``hold``, release the old one, and publish the
+    move."""
+    key, replaced_holds = key_for_move(work, place, appointment, span)
+    holds = {other for other in (*replaced_holds, hold) if other is not None}
+    own_key = appointment.one_a_day
+    with offering(work, place, span, appointment.patient_id, besides=own_key):
+        claims.take(work, place, span, appointment.patient, [appointment, *holds])
+    appointment.opens_record_at = opening.when_moved(
+        work.actor,
+        place,
+        instant_of(span.start),
+        appointment,
+        appointment.opens_record_at,
+        work.now,
+    )
+    was = former(appointment)
+    if appointment.schedule_id != place.schedule_id:
+        appointment.schedule_id = place.schedule_id
+        work.session.expire(appointment, ["schedule"])
+    for name, diary_id in claims.claimed(place, appointment.patient).items():
+        setattr(appointment, name, diary_id)
+    appointment.starts_at, appointment.ends_at = instant_of(span.start), instant_of(span.end)
+    appointment.one_a_day = key
+    appointment.changed_at = work.now
+    work.session.flush()
+    record_and_publish(work, appointment, Topic.MOVED, was=was)
+    return appointment
+
+
+def key_for_move(
+    work: Work, place: Place, appointment: Appointment, span: Span
+) -> tuple[str | None, list[Appointment]]:
+    """Return the daily key of the appointment at its new time, and the patient's holds that it
+    replaces."""
+    patient_id = appointment.patient_id
+    if patient_id is None:
+        return None, []
+    has_no_key = appointment.one_a_day is None
+    key = None if has_no_key else one_a_day_key(place, patient_id, instant_of(span.start))
+    _, others = queries.patient_with(work.session, patient_id, key)
+    wanted = Wanted(span, key, None, offered=False, now=work.now)
+    holds = [other for other in others if is_replaceable_hold(other, wanted)]
+    others = [other for other in others if other not in (appointment, *holds)]
+    if any(key is not None and other.one_a_day == key for other in others):
+        check_second(work.actor, works_with_patients(work.actor))
+        key = None
+    return key, holds
+
+
+LONGEST = 300
+
+
+class IdentifierTaken(Conflict):
+    """Another appointment already has this identifier."""
+
+
+def identify(session: Session, appointment: Appointment, external_id: str) -> None:
+    """Set the external identifier of a new appointment. Raises IdentifierTaken, and Invalid if it
+    is too long."""
+    if len(external_id) > LONGEST:
+        raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
+    with session.no_autoflush:
+        if queries.external_id_exists(session, external_id):
+            raise IdentifierTaken(field="identifier")
+    appointment.external_id = external_id

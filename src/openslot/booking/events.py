@@ -6,12 +6,10 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import CLAIMING
 from openslot.core import audit, events
-from openslot.directory.rules import Actor
+from openslot.core.work import Work
 
 
 class Topic(StrEnum):
@@ -74,19 +72,17 @@ def former(appointment: Appointment) -> Former:
 
 
 def publish(
-    session: Session,
+    work: Work,
     topic: Topic,
     appointment: Appointment,
     *,
     by: UUID | None,
-    now: datetime,
     was: Former | None = None,
 ) -> None:
     """Publish a change as an :class:`AppointmentChanged`."""
     events.publish(
-        session,
+        work,
         topic,
-        now=now,
         appointment=appointment.id,
         version=appointment.version,
         schedule=appointment.schedule_id,
@@ -105,15 +101,9 @@ def subject_of(appointment_id: UUID) -> str:
 
 
 def record_and_publish(
-    session: Session,
-    actor: Actor,
-    appointment: Appointment,
-    topic: Topic,
-    now: datetime,
-    *,
-    was: Former | None = None,
+    work: Work, appointment: Appointment, topic: Topic, *, was: Former | None = None
 ) -> None:
     """Record an event of the appointment in the audit log, and publish it."""
     details = {"was": was.start.isoformat()} if was else {}
-    audit.record(session, topic, subject_of(appointment.id), by=actor.origin, now=now, **details)
-    publish(session, topic, appointment, by=actor.account_id, now=now, was=was)
+    audit.record(work, topic, subject_of(appointment.id), **details)
+    publish(work, topic, appointment, by=work.actor.account_id, was=was)

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking import claims
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import CLAIMING, one_a_day_key
 from openslot.core import audit
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor, may_run_network
+from openslot.directory.rules import may_run_network
 from openslot.schedules import diaries
 from openslot.schedules.availability import span_between
 from openslot.schedules.rules import Place
@@ -39,19 +38,17 @@ class Recorded:
     external_id: str | None = None
 
 
-def record_appointment(
-    session: Session, actor: Actor, place: Place, recorded: Recorded, *, now: datetime
-) -> Appointment:
+def record_appointment(work: Work, place: Place, recorded: Recorded) -> Appointment:
     """Import a past or upcoming appointment, and claim its time like any other.
 
     Opening hours, notice and horizon are not checked, since it was booked under other rules. No
     event is published. Raises DiaryTaken if its time is taken.
     """
-    may_run_network(actor)
+    may_run_network(work.actor)
     claimed = claims.claimed(place, recorded.patient)
     if recorded.status in CLAIMING:
         span = span_between(recorded.starts_at, recorded.ends_at)
-        diaries.change(session, claim=claims.claims_in(claimed, span))
+        diaries.change(work.session, claim=claims.claims_in(claimed, span))
     appointment = Appointment(
         id=new_id(),
         schedule_id=place.schedule_id,
@@ -66,15 +63,15 @@ def record_appointment(
         extensions=0,
         one_a_day=_daily_key(place, recorded),
         version=1,
-        created_at=recorded.created_at or now,
+        created_at=recorded.created_at or work.now,
         created_by=recorded.created_by,
-        changed_at=now,
+        changed_at=work.now,
         external_id=recorded.external_id,
         **claimed,
     )
-    session.add(appointment)
+    work.session.add(appointment)
     subject = subject_of(appointment.id)
-    audit.record(session, "appointment.recorded", subject, by=actor.origin, now=now)
+    audit.record(work, "appointment.recorded", subject)
     return appointment
 
 

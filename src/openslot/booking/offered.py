@@ -12,11 +12,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import claims, queries
-from openslot.booking.commands import BookingRequest, check_patient, confirm, make, place_of
+from openslot.booking.commands import check_patient, confirm, key_for_move, place_of, reschedule
 from openslot.booking.errors import HoldExpired, InvalidTransition
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rescheduling import key_for_move, reschedule
 from openslot.booking.rules import (
     ReferralAuthorisation,
     check_authorisation,
@@ -25,21 +24,16 @@ from openslot.booking.rules import (
     part_in,
 )
 from openslot.core import audit
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
-from openslot.directory.rules import SYSTEM, Actor
+from openslot.core.work import Work
 from openslot.schedules.availability import instant_of, span_between
 from openslot.schedules.rules import Place
 
 
 def hold_for_reschedule(
-    session: Session,
-    appointment_id: UUID,
-    schedule_id: int,
-    start: datetime,
-    *,
-    now: datetime,
-    until: datetime,
+    work: Work, appointment_id: UUID, schedule_id: int, start: datetime, *, until: datetime
 ) -> Appointment:
     """Hold another time for the patient of an upcoming appointment until ``until``.
 
@@ -47,16 +41,16 @@ def hold_for_reschedule(
     exist next to it. Raises the errors of booking, InvalidTransition if the appointment is not
     booked, and NotFound for a place that :func:`reaches` does not allow.
     """
-    appointment = _movable(session, appointment_id)
-    place = place_of(session, schedule_id)
+    appointment = _movable(work.session, appointment_id)
+    place = place_of(work.session, schedule_id)
     if not reaches(appointment, place):
         raise NotFound
-    span = check_booking_request(place, start, appointment.minutes, now)
+    span = check_booking_request(place, start, appointment.minutes, work.now)
     if appointment.patient is not None:
         check_patient(appointment.patient, place)
     # For an actor without rights, so that a day with another appointment is never offered.
-    key_for_move(session, _NOBODY, place, appointment, span, now)
-    claims.take(session, place, span, appointment.patient, [], now)
+    key_for_move(work.by(_NOBODY), place, appointment, span)
+    claims.take(work, place, span, appointment.patient, [])
     hold = Appointment(
         id=new_id(),
         schedule_id=schedule_id,
@@ -70,48 +64,19 @@ def hold_for_reschedule(
         extensions=0,
         offered=True,
         version=1,
-        created_at=now,
-        changed_at=now,
+        created_at=work.now,
+        changed_at=work.now,
         **claims.claimed(place, appointment.patient),
     )
-    session.add(hold)
-    return _record(session, hold, now)
-
-
-def keep_new(
-    session: Session,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    until: datetime,
-    authorisation: ReferralAuthorisation | None = None,
-    place: Place | None = None,
-) -> Appointment:
-    """Hold a time for a patient as an appointment of its own until ``until``.
-
-    The patient's own holds stay. Raises the errors of booking.
-    """
-    place = place or place_of(session, booking_request.schedule_id)
-    hold = make(
-        session,
-        SYSTEM,
-        booking_request,
-        place,
-        Status.HELD,
-        until,
-        now,
-        authorisation,
-        offered=True,
-    )
-    return _record(session, hold, now)
+    work.session.add(hold)
+    audit.record(work.by(SYSTEM), "appointment.held", subject_of(hold.id))
+    return hold
 
 
 def take(
-    session: Session,
-    actor: Actor,
+    work: Work,
     hold_id: UUID,
     *,
-    now: datetime,
     instead_of: UUID | None = None,
     authorisation: ReferralAuthorisation | None = None,
     place: Place | None = None,
@@ -123,21 +88,21 @@ def take(
     which may have been revoked. Raises ReferralRequired, ReferralSpent, HoldExpired,
     InvalidTransition if the appointment is no longer booked, and Absent or CentreClosed.
     """
-    hold = _live_hold(session, actor, hold_id, now)
-    place = place or place_of(session, hold.schedule_id)
+    hold = _live_hold(work, hold_id)
+    place = place or place_of(work.session, hold.schedule_id)
     span = span_between(hold.starts_at, hold.ends_at)
     if instead_of is None:
-        _use_referral(session, place, hold, authorisation, now)
-        return confirm(session, actor, hold, place, now, authorisation)
-    appointment = _movable(session, instead_of)
+        _use_referral(work, place, hold, authorisation)
+        return confirm(work, hold, place, authorisation)
+    appointment = _movable(work.session, instead_of)
     if appointment.patient_id != hold.patient_id:
         raise NotFound
-    return reschedule(session, actor, appointment, place, span, now, hold=hold)
+    return reschedule(work, appointment, place, span, hold=hold)
 
 
-def release_holds(session: Session, holds: Sequence[Appointment], *, now: datetime) -> None:
+def release_holds(work: Work, holds: Sequence[Appointment]) -> None:
     """Release holds; those that are no longer held stay as they are."""
-    claims.expire(session, [hold for hold in holds if hold.status == Status.HELD], now)
+    claims.expire(work, [hold for hold in holds if hold.status == Status.HELD])
 
 
 def reaches(appointment: Appointment, place: Place) -> bool:
@@ -171,22 +136,18 @@ def _movable(session: Session, appointment_id: UUID) -> Appointment:
     return appointment
 
 
-def _live_hold(session: Session, actor: Actor, hold_id: UUID, now: datetime) -> Appointment:
-    appointment = queries.appointment(session, hold_id)
-    if appointment is None or part_in(actor, appointment) is None:
+def _live_hold(work: Work, hold_id: UUID) -> Appointment:
+    appointment = queries.appointment(work.session, hold_id)
+    if appointment is None or part_in(work.actor, appointment) is None:
         raise NotFound
     until = appointment.held_until
-    if appointment.status is not Status.HELD or until is None or until <= now:
+    if appointment.status is not Status.HELD or until is None or until <= work.now:
         raise HoldExpired
     return appointment
 
 
 def _use_referral(
-    session: Session,
-    place: Place,
-    hold: Appointment,
-    authorisation: ReferralAuthorisation | None,
-    now: datetime,
+    work: Work, place: Place, hold: Appointment, authorisation: ReferralAuthorisation | None
 ) -> None:
     """Give the referral to the hold of a specialist's time, and release the patient's other holds
     that use it."""
@@ -196,11 +157,6 @@ def _use_referral(
     referral_id = authorisation.referral_id if authorisation else None
     if hold.patient_id is None or referral_id == hold.referral_use:
         return
-    _, others = queries.patient_with(session, hold.patient_id, None)
-    claims.expire(session, [other for other in others if other.referral_use == referral_id], now)
+    _, others = queries.patient_with(work.session, hold.patient_id, None)
+    claims.expire(work, [other for other in others if other.referral_use == referral_id])
     hold.referral_id = hold.referral_use = referral_id
-
-
-def _record(session: Session, hold: Appointment, now: datetime) -> Appointment:
-    audit.record(session, "appointment.held", subject_of(hold.id), by=SYSTEM.origin, now=now)
-    return hold

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from openslot.booking.errors import TooLateToRecord
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import ReferralAuthorisation
-from openslot.directory.rules import Actor
+from openslot.core.actor import Actor
 from openslot.schedules.rules import Place
 
 

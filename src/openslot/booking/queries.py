@@ -1,27 +1,36 @@
 """Queries of appointments and of their claims on diaries."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session, contains_eager
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import CLAIMING, LIVE
-from openslot.booking.whom import ForWhom
+from openslot.booking.rules import CLAIMING, LIVE, day_prefix
 from openslot.core import keyset
-from openslot.directory.models import (
-    Centre,
-    Department,
-    Diary,
-    Patient,
-    Practitioner,
-    Service,
-)
-from openslot.schedules.availability import Span, Window, instant_of, span_between
-from openslot.schedules.diaries import Claim
+from openslot.core.actor import Actor, Role
+from openslot.core.db import Instant
+from openslot.core.work import Work
+from openslot.directory.models import Centre, Department, Diary, Patient, Practitioner, Service
+from openslot.schedules.availability import Span, Window, instant_of, span_between, whole_days
+from openslot.schedules.diaries import MOST_IDS_NAMED, Claim
 from openslot.schedules.models import Absence, Closure, Schedule
+from openslot.schedules.rules import Place
 
 Condition = ColumnElement[bool]
 """A condition on appointments; the functions below return some."""
@@ -161,6 +170,33 @@ def patient_with(
     return patient, [appointment for _, appointment in rows if appointment is not None]
 
 
+class ForWhom(NamedTuple):
+    """The patient to book for, with their diary and the daily keys of their appointments (see
+    :func:`openslot.booking.rules.day_key`)."""
+
+    patient_id: UUID
+    diary_id: int
+    email: str | None = None
+    keys: frozenset[str] = frozenset()
+
+    def taken_days(self, place: Place, window: Window) -> int:
+        """Return the ticks of days on which the patient has an appointment with the
+        practitioner."""
+        if place.practitioner_id is None or not self.keys:
+            return 0
+        prefix = day_prefix(self.patient_id, place.practitioner_id)
+        days = [
+            date.fromisoformat(key.removeprefix(prefix))
+            for key in self.keys
+            if key.startswith(prefix)
+        ]
+        return whole_days(days, place.zone, window) if days else 0
+
+    def without(self, key: str | None) -> Self:
+        """Return the same patient without the appointment that has this key."""
+        return self._replace(keys=self.keys - {key})
+
+
 def for_whom(session: Session, patient_id: UUID) -> ForWhom | None:
     """Return an active patient with the daily keys of their appointments, in one statement.
     Holds are left out, since a booking replaces them."""
@@ -190,14 +226,14 @@ def claims_of(session: Session, appointments: Sequence[Appointment]) -> list[Cla
 
 
 def expired_spans(
-    session: Session, window: Window, *, now: datetime, patient_id: UUID | None = None
+    work: Work, window: Window, *, patient_id: UUID | None = None
 ) -> tuple[list[Claim], list[Claim]]:
     """Return the claims of expired holds in ``window``, and the absences in their diaries, whose
     time stays taken, in one statement.
 
     With a patient, their own holds count as expired, since a booking replaces them.
     """
-    is_expired = _expired(now)
+    is_expired = _expired(work.now)
     if patient_id is not None:
         own = and_(Appointment.status == Status.HELD, Appointment.patient_id == patient_id)
         is_expired = or_(is_expired, own)
@@ -206,12 +242,7 @@ def expired_spans(
         literal(value=True), *_DIARIES, Appointment.starts_at, Appointment.ends_at
     ).where(*expired_holds)
     absences = select(
-        literal(value=False),
-        Absence.diary_id,
-        null(),
-        null(),
-        Absence.starts_at,
-        Absence.ends_at,
+        literal(value=False), Absence.diary_id, null(), null(), Absence.starts_at, Absence.ends_at
     ).where(
         Absence.starts_at < instant_of(window.end),
         Absence.ends_at > instant_of(window.start),
@@ -219,19 +250,19 @@ def expired_spans(
     )
     expired: list[Claim] = []
     absent: list[Claim] = []
-    for is_hold, *diary_ids, starts, ends in session.execute(holds.union_all(absences)):
+    for is_hold, *diary_ids, starts, ends in work.session.execute(holds.union_all(absences)):
         claims = expired if is_hold else absent
         span = span_between(starts, ends)
         claims.extend((diary_id, span) for diary_id in diary_ids if diary_id is not None)
     return expired, absent
 
 
-def expired_holds(
-    session: Session, diary_ids: Iterable[int], over: Span, *, now: datetime
-) -> list[Appointment]:
+def expired_holds(work: Work, diary_ids: Iterable[int], over: Span) -> list[Appointment]:
     """Return the expired holds that still claim ticks of ``over`` in one of the diaries."""
-    query = select(Appointment).where(_expired(now), _over(over), claims_one_of(set(diary_ids)))
-    return list(session.scalars(query))
+    query = select(Appointment).where(
+        _expired(work.now), _over(over), claims_one_of(set(diary_ids))
+    )
+    return list(work.session.scalars(query))
 
 
 def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]:
@@ -245,10 +276,10 @@ def offered_in(session: Session, diary_id: int, over: Span) -> list[Appointment]
     return list(session.scalars(query))
 
 
-def all_expired(session: Session, *, now: datetime, limit: int) -> list[Appointment]:
+def all_expired(work: Work, *, limit: int) -> list[Appointment]:
     """Return expired holds, oldest first."""
-    query = select(Appointment).where(_expired(now)).order_by(Appointment.held_until)
-    return list(session.scalars(query.limit(limit)))
+    query = select(Appointment).where(_expired(work.now)).order_by(Appointment.held_until)
+    return list(work.session.scalars(query.limit(limit)))
 
 
 def live_claims(session: Session, diary_id: int, over: Span) -> list[Claim]:
@@ -311,3 +342,165 @@ def in_closures(now: datetime) -> ColumnElement[bool]:
         Closure.ends_at > Appointment.starts_at,
     )
     return and_(to_come(now), closed.exists())
+
+
+def seen_by(actor: Actor, now: datetime) -> Condition:
+    """Return the condition for appointments that the actor has a relation to, by the rule of
+    part_in(), without expired holds. For selects of Appointment and Schedule."""
+    return and_(still_there(now), _part_of(actor))
+
+
+def still_there(now: datetime) -> Condition:
+    """Return the condition for appointments that are not expired or released holds."""
+    return and_(
+        Appointment.status != Status.EXPIRED,
+        or_(Appointment.status != Status.HELD, Appointment.held_until > now),
+    )
+
+
+def _part_of(actor: Actor) -> Condition:
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return true()
+    relations: list[ColumnElement[bool]] = [false()]
+    patient_ids = {actor.patient_id} - {None} | actor.dependents
+    if patient_ids:
+        relations.append(Appointment.patient_id.in_(patient_ids))
+    if actor.practitioner_id is not None:
+        relations.append(Schedule.practitioner_id == actor.practitioner_id)
+    if actor.centre_id is not None:
+        relations.append(Schedule.centre_id == actor.centre_id)
+    return or_(*relations)
+
+
+def patients_seen_by(actor: Actor, now: datetime) -> Condition:
+    """Return the condition for patients that the actor can list: themselves, their dependents
+    and, for staff and centre administrators, the patients of appointments that they can see."""
+    own = {actor.patient_id} - {None} | actor.dependents
+    if actor.is_a(Role.NETWORK_ADMIN):
+        return true()
+    if actor.is_a(Role.PRACTITIONER):
+        return Patient.id.in_(own)
+    appointments = (
+        select(Appointment.patient_id)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(seen_by(actor, now), Appointment.patient_id.is_not(None))
+        .correlate(None)
+    )
+    return or_(Patient.id.in_(own), Patient.id.in_(appointments))
+
+
+def appointments_for(
+    work: Work,
+    *where: Condition,
+    newest_first: bool = False,
+    after: keyset.Key | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Appointment]:
+    """Return the matching appointments that the actor can see, in order of start, after the key
+    ``after``, in one statement."""
+    return appointments(
+        work.session,
+        seen_by(work.actor, work.now),
+        *where,
+        newest_first=newest_first,
+        after=after,
+        limit=limit,
+        offset=offset,
+    )
+
+
+def count_for(work: Work, *where: Condition) -> int:
+    """Return the number of matching appointments that the actor can see."""
+    return count(work.session, seen_by(work.actor, work.now), *where)
+
+
+def external_id_exists(session: Session, external_id: str) -> bool:
+    """Return whether an appointment has this external identifier."""
+    query = select(Appointment.id).where(Appointment.external_id == external_id).limit(1)
+    return session.scalar(query) is not None
+
+
+class Occupied(NamedTuple):
+    """Taken time of diaries: of an appointment or, if ``status`` is None, of an absence or a
+    closure. ``diary_ids`` of an appointment are those of schedule and room, not the patient's."""
+
+    schedule_id: int | None
+    diary_ids: tuple[int, ...]
+    status: Status | None
+    span: Span
+    expired: bool
+
+
+def occupied(work: Work, window: Window, diary_ids: Sequence[int]) -> list[Occupied]:
+    """Return the taken time of the diaries in ``window``, in one statement.
+
+    For more than MOST_IDS_NAMED diaries it returns that of all.
+    """
+    starts, ends = instant_of(window.start), instant_of(window.end)
+    appointments = _of_appointments(starts, ends)
+    absences = _of_absences(starts, ends)
+    closures = _of_closures(starts, ends)
+    if len(diary_ids) <= MOST_IDS_NAMED:
+        appointments = appointments.where(claims_one_of(diary_ids))
+        absences = absences.where(Absence.diary_id.in_(diary_ids))
+        closures = closures.where(Centre.diary_id.in_(diary_ids))
+    return [
+        _occupied(row, work.now)
+        for row in work.session.execute(appointments.union_all(absences, closures))
+    ]
+
+
+def _of_appointments(starts: datetime, ends: datetime) -> Any:
+    return select(
+        Appointment.schedule_id,
+        Appointment.diary_id,
+        Appointment.room_diary_id,
+        Appointment.status,
+        Appointment.held_until,
+        Appointment.starts_at,
+        Appointment.ends_at,
+    ).where(
+        Appointment.status.in_(CLAIMING), Appointment.ends_at > starts, Appointment.starts_at < ends
+    )
+
+
+def _of_absences(starts: datetime, ends: datetime) -> Any:
+    return select(
+        null(),
+        Absence.diary_id,
+        null(),
+        null(),
+        cast(null(), Instant),
+        Absence.starts_at,
+        Absence.ends_at,
+    ).where(Absence.ends_at > starts, Absence.starts_at < ends)
+
+
+def _of_closures(starts: datetime, ends: datetime) -> Any:
+    return (
+        select(
+            null(),
+            Centre.diary_id,
+            null(),
+            null(),
+            cast(null(), Instant),
+            Closure.starts_at,
+            Closure.ends_at,
+        )
+        .join(Centre, Centre.id == Closure.centre_id)
+        .where(Closure.ends_at > starts, Closure.starts_at < ends)
+    )
+
+
+def _occupied(row: Sequence[Any], now: datetime) -> Occupied:
+    schedule_id, diary_id, room_id, status, held_until, starts, ends = row
+    diaries = (diary_id,) if room_id is None else (diary_id, room_id)
+    expired = status == Status.HELD and held_until is not None and held_until <= now
+    return Occupied(
+        schedule_id,
+        diaries,
+        Status(status) if status else None,
+        span_between(starts, ends),
+        expired,
+    )

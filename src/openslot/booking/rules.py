@@ -28,10 +28,10 @@ from openslot.booking.errors import (
 )
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core import transitions
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Malformed
 from openslot.directory.models import Profession
-from openslot.directory.rules import Actor, works_with_patients
-from openslot.identity.models import Role
+from openslot.directory.rules import works_with_patients
 from openslot.schedules.availability import (
     DAY,
     Span,

@@ -2,14 +2,24 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from itertools import islice
 
-from sqlalchemy.orm import Session
-
 from openslot.booking import queries
-from openslot.booking.whom import ForWhom
+from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
+from openslot.booking.queries import ForWhom
+from openslot.booking.rules import (
+    ReferralAuthorisation,
+    check_booker,
+    is_addressed_to,
+    may_book_others,
+    needs_referral,
+)
+from openslot.core.actor import Actor
+from openslot.core.errors import Forbidden
+from openslot.core.work import Work
 from openslot.schedules import diaries
 from openslot.schedules.availability import (
     Span,
@@ -32,6 +42,64 @@ class Slot:
     start: datetime
     end: datetime
     schedule_id: int
+
+
+class Barrier(StrEnum):
+    """The reason why a place cannot be booked."""
+
+    REFERRAL = "referral"
+    PATIENT = "patient"
+    NOT_YOURS = "not-yours"
+    SELF = "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Booker:
+    """The actor who books, the patient, and the patient's valid referrals."""
+
+    actor: Actor
+    whom: ForWhom | None = None
+    authorisations: Sequence[ReferralAuthorisation] = ()
+
+    def barrier(self, place: Place) -> Barrier | None:
+        """Return why the actor cannot book the place for the patient, or None.
+
+        The rules are those of booking, except for what is still to do: visitors can sign in, and
+        the care team can choose a patient.
+        """
+        if self.actor.role is None:
+            return Barrier.REFERRAL if needs_referral(place) else None
+        if self.whom is None:
+            return self._without_patient(place)
+        patient_id = self.whom.patient_id
+        try:
+            check_booker(self.actor, place, patient_id, self._authorisation(place))
+        except NeedsPatient:
+            return Barrier.PATIENT
+        except (ReferralRequired, ReferralSpent):
+            return Barrier.REFERRAL
+        except Forbidden:
+            return Barrier.NOT_YOURS
+        is_self = self.whom.email and self.whom.email == place.practitioner_email
+        return Barrier.SELF if is_self else None
+
+    def for_second(self) -> "Booker":
+        """Return the booker for a second appointment on the same day."""
+        whom = self.whom._replace(keys=frozenset()) if self.whom else None
+        return replace(self, whom=whom)
+
+    def _without_patient(self, place: Place) -> Barrier | None:
+        if not may_book_others(self.actor, place):
+            return Barrier.NOT_YOURS
+        return Barrier.PATIENT if needs_referral(place) else None
+
+    def _authorisation(self, place: Place) -> ReferralAuthorisation | None:
+        matching = (
+            authorisation
+            for authorisation in self.authorisations
+            if is_addressed_to(authorisation, place.practitioner_id, place.expertise)
+        )
+        return next(matching, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +138,10 @@ class Board:
 
 
 def board(
-    session: Session,
+    work: Work,
     places: Iterable[Place],
     window: Window,
     *,
-    now: datetime,
     besides: Iterable[int] = (),
     whom: ForWhom | None = None,
 ) -> Board:
@@ -85,26 +152,25 @@ def board(
     """
     diary_ids = {diary_id for place in places for diary_id in _diaries_of(place)} | set(besides)
     diary_ids |= {whom.diary_id} if whom else set()
-    taken = diaries.taken(session, diary_ids, window)
+    taken = diaries.taken(work.session, diary_ids, window)
     if whom and len(diary_ids) > diaries.MOST_IDS_NAMED:  # then patients' diaries are left out
-        taken |= diaries.taken(session, {whom.diary_id}, window)
+        taken |= diaries.taken(work.session, {whom.diary_id}, window)
     expired, absent = queries.expired_spans(
-        session, window, now=now, patient_id=whom.patient_id if whom else None
+        work, window, patient_id=whom.patient_id if whom else None
     )
     for diary_id, span in expired:
         if diary_id in taken:
             taken[diary_id] &= ~mask_of([span], window)
     for diary_id, span in absent:
         taken[diary_id] = taken.get(diary_id, 0) | mask_of([span], window)
-    return Board(window, taken, now, whom)
+    return Board(window, taken, work.now, whom)
 
 
 def free_starts(
-    session: Session,
+    work: Work,
     places: Mapping[int, Place],
     window: Window,
     *,
-    now: datetime,
     minutes: int | None = None,
     besides: Sequence[int] = (),
     whom: ForWhom | None = None,
@@ -114,7 +180,7 @@ def free_starts(
     ``minutes`` is the length, by default one slot of each place. The diaries ``besides`` and the
     patient ``whom`` must be free too.
     """
-    taken = board(session, places.values(), window, now=now, besides=besides, whom=whom)
+    taken = board(work, places.values(), window, besides=besides, whom=whom)
     return {key: taken.free_starts(place, minutes, besides) for key, place in places.items()}
 
 
@@ -123,12 +189,11 @@ def _diaries_of(place: Place) -> tuple[int, ...]:
 
 
 def slots(
-    session: Session,
+    work: Work,
     places: Mapping[int, Place],
     starts: datetime,
     ends: datetime,
     *,
-    now: datetime,
     minutes: int | None = None,
     limit: int | None = None,
     besides: Sequence[int] = (),
@@ -138,9 +203,7 @@ def slots(
     first."""
     # One more day, since an appointment can end after the last start.
     window = window_over(starts, ends + timedelta(days=1))
-    masks = free_starts(
-        session, places, window, now=now, minutes=minutes, besides=besides, whom=whom
-    )
+    masks = free_starts(work, places, window, minutes=minutes, besides=besides, whom=whom)
     within = mask_of([Span(-(-int(starts.timestamp()) // 300), tick_at(ends))], window)
 
     def starts_of(key: int) -> Iterator[tuple[int, int]]:
@@ -151,17 +214,11 @@ def slots(
 
 
 def is_free(
-    session: Session,
-    place: Place,
-    start: datetime,
-    *,
-    now: datetime,
-    minutes: int,
-    whom: ForWhom | None = None,
+    work: Work, place: Place, start: datetime, *, minutes: int, whom: ForWhom | None = None
 ) -> bool:
     """Return whether a time can be booked at the place, in two statements."""
     only, ends = {place.schedule_id: place}, start + timedelta(minutes=5)
-    return bool(slots(session, only, start, ends, now=now, minutes=minutes, whom=whom))
+    return bool(slots(work, only, start, ends, minutes=minutes, whom=whom))
 
 
 NEAREST = 3
@@ -169,23 +226,16 @@ NEAREST = 3
 
 
 def nearest(
-    session: Session,
-    place: Place,
-    start: datetime,
-    *,
-    now: datetime,
-    minutes: int,
-    whom: ForWhom | None = None,
+    work: Work, place: Place, start: datetime, *, minutes: int, whom: ForWhom | None = None
 ) -> list[datetime]:
     """Return the NEAREST free starts within a week of ``start``, earliest first; they are free
     for the patient ``whom`` too, if given."""
     week = timedelta(days=7)
     around = slots(
-        session,
+        work,
         {place.schedule_id: place},
-        max(now, start - week),
+        max(work.now, start - week),
         start + week,
-        now=now,
         minutes=minutes,
         whom=whom,
     )

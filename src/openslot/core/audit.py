@@ -1,6 +1,5 @@
 """The audit log: who did or read what, when and from where. Rows are only ever added."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 
 
 class AuditSeal(Base):
@@ -46,28 +46,18 @@ class AuditEvent(Base):
     seal_number: Mapped[int | None] = mapped_column(ForeignKey("audit_seal.number"))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The account or program behind an action, and its network address."""
-
-    account_id: UUID | None = None
-    address: str | None = None
-    program: str | None = None
-
-
-def record(
-    session: Session, action: str, subject: str, *, by: Origin, now: datetime, **details: Any
-) -> None:
-    """Add an audit event to the transaction that it describes."""
-    session.add(
+def record(work: Work, /, action: str, subject: str, **details: Any) -> None:
+    """Add an audit event by the actor to the transaction that it describes."""
+    actor = work.actor
+    work.session.add(
         AuditEvent(
             id=new_id(),
-            at=now,
+            at=work.now,
             action=action,
             subject=subject,
-            account_id=by.account_id,
-            address=by.address,
-            details=details | ({"program": by.program} if by.program else {}),
+            account_id=actor.account_id,
+            address=actor.address,
+            details=details | ({"program": actor.program} if actor.program else {}),
         )
     )
 

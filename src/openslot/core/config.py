@@ -1,6 +1,7 @@
 """Settings: each one is an ``OPENSLOT_…`` variable or a line of a .env file."""
 
 import secrets
+from datetime import timedelta
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
@@ -203,6 +204,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages to write to the log."
     )
+
+    @property
+    def hold_length(self) -> timedelta:
+        """Return the time for which an unconfirmed hold is kept."""
+        return timedelta(minutes=self.hold_minutes)
+
+    @property
+    def cancel_cutoff(self) -> timedelta:
+        """Return the time before an appointment until which patients can move or cancel it."""
+        return timedelta(hours=self.cancel_cutoff_hours)
 
     @cached_property
     def url(self) -> str:

@@ -3,19 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.core import outbox
+from openslot.core.work import Work
 
 
-def publish(
-    session: Session, topic: str, *, now: datetime, **payload: UUID | datetime | str | int | None
-) -> None:
+def publish(work: Work, topic: str, **payload: UUID | datetime | str | int | None) -> None:
     """Have the worker act on an event once this transaction is committed.
 
     The outbox keeps the payload as JSON: UUIDs as text, instants in ISO 8601.
     """
-    outbox.send(session, topic, {name: _plain(value) for name, value in payload.items()}, now=now)
+    outbox.send(work, topic, {name: _plain(value) for name, value in payload.items()})
 
 
 def _plain(value: UUID | datetime | str | int | None) -> str | int | None:

@@ -293,7 +293,5 @@ def _long(pattern: str) -> str:
     """The pattern with weekday and month in full, as CLDR asks where it has only the short."""
     widths = {"E": "EEEE", "M": "MMMM", "L": "LLLL"}
     return re.sub(
-        r"'[^']*'|E+|M{3,}|L{3,}",
-        lambda found: widths.get(found[0][0], found[0]),
-        pattern,
+        r"'[^']*'|E+|M{3,}|L{3,}", lambda found: widths.get(found[0][0], found[0]), pattern
     )

@@ -10,23 +10,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import (
-    JSON,
-    Index,
-    Integer,
-    String,
-    Text,
-    Uuid,
-    delete,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import JSON, Index, Integer, String, Text, Uuid, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from openslot.core.db import Base, Instant, changed
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 
 LEASE = timedelta(minutes=2)
 """Time after which another worker can lease a message that is not finished."""
@@ -71,11 +60,10 @@ class OutboxMessage(Base):
 
 
 def send(
-    session: Session,
+    work: Work,
     topic: str,
     payload: dict[str, Any],
     *,
-    now: datetime,
     due: datetime | None = None,
     once: str | None = None,
 ) -> UUID:
@@ -84,18 +72,18 @@ def send(
     Of all messages of a topic with the same ``once``, only the first is stored. Returns the id.
     """
     message_id = uuid5(ONCE, f"{topic} {once}") if once else new_id()
-    if once and session.get(OutboxMessage, message_id):
+    if once and work.session.get(OutboxMessage, message_id):
         return message_id
     message = OutboxMessage(
         id=message_id,
         topic=topic,
         payload=payload,
         state=State.WAITING,
-        created_at=now,
-        due_at=due or now,
+        created_at=work.now,
+        due_at=due or work.now,
         attempts=0,
     )
-    session.add(message)
+    work.session.add(message)
     return message.id
 
 

@@ -1,13 +1,14 @@
 """Commands that create and change entries of the directory."""
 
-from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
+from openslot.core.actor import Actor, Role
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries
 from openslot.directory.details import (
     CentreDetails,
@@ -34,7 +35,6 @@ from openslot.directory.models import (
     StaffMember,
 )
 from openslot.directory.rules import (
-    Actor,
     check_born,
     check_expertise,
     check_holiday_region,
@@ -45,7 +45,7 @@ from openslot.directory.rules import (
 )
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 Listed = Centre | Department | Service | Practitioner
 Entity = TypeVar("Entity", Centre, Department, Service, Practitioner)
@@ -61,35 +61,26 @@ def actor_of(session: Session, account: Account, address: str | None) -> Actor:
     )
 
 
-def create_centre(
-    session: Session,
-    actor: Actor,
-    details: CentreDetails,
-    *,
-    now: datetime,
-    external_id: str | None = None,
-) -> Centre:
+def create_centre(work: Work, details: CentreDetails, *, external_id: str | None = None) -> Centre:
     """Create a centre; network administrators only."""
-    may_run_network(actor)
-    _check_centre(session, details, except_id=None)
+    may_run_network(work.actor)
+    _check_centre(work.session, details, except_id=None)
     centre = Centre(
-        diary_id=queries.new_diary(session, "centre"),
+        diary_id=queries.new_diary(work.session, "centre"),
         external_id=external_id,
         active=True,
         **details.model_dump(),
     )
-    return _add(session, actor, centre, now=now)
+    return _add(work, centre)
 
 
-def change_centre(
-    session: Session, actor: Actor, centre_id: int, details: CentreDetails, *, now: datetime
-) -> Centre:
+def change_centre(work: Work, centre_id: int, details: CentreDetails) -> Centre:
     """Replace the details of a centre."""
-    editor = editor_of_centre(actor, centre_id)
-    centre = queries.centre(session, centre_id, inactive=True)
+    editor = editor_of_centre(work.actor, centre_id)
+    centre = queries.centre(work.session, centre_id, inactive=True)
     check_changes(CentreDetails, editor, centre, details)
-    _check_centre(session, details, except_id=centre_id)
-    return _change(session, actor, centre, details.model_dump(), now=now)
+    _check_centre(work.session, details, except_id=centre_id)
+    return _change(work, centre, details.model_dump())
 
 
 def _check_centre(session: Session, details: CentreDetails, *, except_id: int | None) -> None:
@@ -104,33 +95,25 @@ def _check_centre(session: Session, details: CentreDetails, *, except_id: int | 
 
 
 def create_department(
-    session: Session,
-    actor: Actor,
-    centre_id: int,
-    details: DepartmentDetails,
-    *,
-    now: datetime,
-    external_id: str | None = None,
+    work: Work, centre_id: int, details: DepartmentDetails, *, external_id: str | None = None
 ) -> Department:
     """Create a department of a centre; administrators of the centre only."""
-    may_run_centre(actor, centre_id)
-    queries.centre(session, centre_id, inactive=True)
-    _check_department(session, centre_id, details.name, except_id=None)
+    may_run_centre(work.actor, centre_id)
+    queries.centre(work.session, centre_id, inactive=True)
+    _check_department(work.session, centre_id, details.name, except_id=None)
     department = Department(
         centre_id=centre_id, external_id=external_id, active=True, **details.model_dump()
     )
-    return _add(session, actor, department, now=now)
+    return _add(work, department)
 
 
-def change_department(
-    session: Session, actor: Actor, department_id: int, details: DepartmentDetails, *, now: datetime
-) -> Department:
+def change_department(work: Work, department_id: int, details: DepartmentDetails) -> Department:
     """Replace the details of a department."""
-    department = queries.department(session, department_id, inactive=True)
-    editor = editor_of_department(actor, department.centre_id, department_id)
+    department = queries.department(work.session, department_id, inactive=True)
+    editor = editor_of_department(work.actor, department.centre_id, department_id)
     check_changes(DepartmentDetails, editor, department, details)
-    _check_department(session, department.centre_id, details.name, except_id=department_id)
-    return _change(session, actor, department, details.model_dump(), now=now)
+    _check_department(work.session, department.centre_id, details.name, except_id=department_id)
+    return _change(work, department, details.model_dump())
 
 
 def _check_department(
@@ -141,32 +124,28 @@ def _check_department(
             raise NameTaken(field="name")
 
 
-def create_service(
-    session: Session, actor: Actor, department_id: int, details: ServiceDetails, *, now: datetime
-) -> Service:
+def create_service(work: Work, department_id: int, details: ServiceDetails) -> Service:
     """Create a service of a department; its staff and administrators of the centre only."""
-    department = queries.department(session, department_id, inactive=True)
-    may_edit_department(actor, department.centre_id, department_id)
-    _check_service(session, department_id, details.name, except_id=None)
+    department = queries.department(work.session, department_id, inactive=True)
+    may_edit_department(work.actor, department.centre_id, department_id)
+    _check_service(work.session, department_id, details.name, except_id=None)
     service = Service(
-        diary_id=queries.new_diary(session, "service"),
+        diary_id=queries.new_diary(work.session, "service"),
         department_id=department_id,
         active=True,
         **details.model_dump(),
     )
-    return _add(session, actor, service, now=now)
+    return _add(work, service)
 
 
-def change_service(
-    session: Session, actor: Actor, service_id: int, details: ServiceDetails, *, now: datetime
-) -> Service:
+def change_service(work: Work, service_id: int, details: ServiceDetails) -> Service:
     """Replace the details of a service."""
-    service = queries.service(session, service_id, inactive=True)
-    department = queries.department(session, service.department_id, inactive=True)
-    editor = editor_of_department(actor, department.centre_id, department.id)
+    service = queries.service(work.session, service_id, inactive=True)
+    department = queries.department(work.session, service.department_id, inactive=True)
+    editor = editor_of_department(work.actor, department.centre_id, department.id)
     check_changes(ServiceDetails, editor, service, details)
-    _check_service(session, department.id, details.name, except_id=service_id)
-    return _change(session, actor, service, details.model_dump(), now=now)
+    _check_service(work.session, department.id, details.name, except_id=service_id)
+    return _change(work, service, details.model_dump())
 
 
 def _check_service(
@@ -178,157 +157,117 @@ def _check_service(
 
 
 def create_practitioner(
-    session: Session,
-    actor: Actor,
-    details: PractitionerDetails,
-    *,
-    now: datetime,
-    account_id: UUID | None = None,
+    work: Work, details: PractitionerDetails, *, account_id: UUID | None = None
 ) -> Practitioner:
     """Create a practitioner; administrators of the network or of a centre only."""
-    if not actor.is_a(Role.CENTRE_ADMIN):
-        may_run_network(actor)
+    if not work.actor.is_a(Role.CENTRE_ADMIN):
+        may_run_network(work.actor)
     check_expertise(details.profession, details.expertise)
     practitioner = Practitioner(
-        diary_id=queries.new_diary(session, "practitioner"),
+        diary_id=queries.new_diary(work.session, "practitioner"),
         account_id=account_id,
         active=True,
         **_practitioner_values(details),
     )
-    return _add(session, actor, practitioner, now=now)
+    return _add(work, practitioner)
 
 
 def change_practitioner(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    details: PractitionerDetails,
-    *,
-    centre_ids: frozenset[int],
-    now: datetime,
+    work: Work, practitioner_id: int, details: PractitionerDetails, *, centre_ids: frozenset[int]
 ) -> Practitioner:
     """Replace the details of a practitioner, who works at ``centre_ids``.
 
     The name of the practitioner's account changes too.
     """
-    practitioner = queries.practitioner(session, practitioner_id, inactive=True)
-    editor = editor_of_practitioner(actor, practitioner_id, centre_ids)
+    practitioner = queries.practitioner(work.session, practitioner_id, inactive=True)
+    editor = editor_of_practitioner(work.actor, practitioner_id, centre_ids)
     check_changes(PractitionerDetails, editor, practitioner, details)
     check_expertise(details.profession, details.expertise)
     if practitioner.account_id is not None and practitioner.name != details.name:
-        identity.change_account(
-            session, practitioner.account_id, by=actor.origin, now=now, name=details.name
-        )
-    return _change(session, actor, practitioner, _practitioner_values(details), now=now)
+        identity.change_account(work, practitioner.account_id, name=details.name)
+    return _change(work, practitioner, _practitioner_values(details))
 
 
 def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
     return details.model_dump() | {"languages": details.languages or ""}
 
 
-def sign_up(
-    session: Session, new: SignUp, password_hash: str, *, address: str | None, now: datetime
-) -> Account:
+def sign_up(work: Work, new: SignUp, password_hash: str, *, address: str | None) -> Account:
     """Create the account and record of a patient. Raises EmailTaken.
 
     A patient whom staff registered with the same e-mail stays a separate record: knowing an
     e-mail address must not give access to that patient's appointments.
     """
-    check_born(new.born, now.date())
-    origin = audit.Origin(None, address)
+    check_born(new.born, work.now.date())
     account = identity.create_account(
-        session, NewAccount(new.email, new.name, password_hash, Role.PATIENT), by=origin, now=now
+        work.by(Actor(address=address)),
+        NewAccount(new.email, new.name, password_hash, Role.PATIENT),
     )
     details = PatientDetails(name=new.name, born=new.born, email=new.email, phone=new.phone)
     actor = Actor(role=Role.PATIENT, account_id=account.id, address=address)
-    add_patient(session, actor, details, account_id=account.id, now=now)
+    add_patient(work.by(actor), details, account_id=account.id)
     return account
 
 
-def add_patient(
-    session: Session,
-    actor: Actor,
-    details: PatientDetails,
-    *,
-    now: datetime,
-    account_id: UUID | None = None,
-) -> Patient:
+def add_patient(work: Work, details: PatientDetails, *, account_id: UUID | None = None) -> Patient:
     """Create a patient's record."""
-    check_born(details.born, now.date())
+    check_born(details.born, work.now.date())
     patient = Patient(
         id=new_id(),
-        diary_id=queries.new_diary(session, "patient"),
+        diary_id=queries.new_diary(work.session, "patient"),
         account_id=account_id,
         active=True,
-        created_at=now,
+        created_at=work.now,
         **details.model_dump(),
     )
-    session.add(patient)
-    session.flush()
-    audit.record(session, "patient.created", f"patient:{patient.id}", by=actor.origin, now=now)
+    work.session.add(patient)
+    work.session.flush()
+    audit.record(work, "patient.created", f"patient:{patient.id}")
     return patient
 
 
-def change_patient(
-    session: Session, actor: Actor, patient_id: UUID, details: PatientDetails, *, now: datetime
-) -> Patient:
+def change_patient(work: Work, patient_id: UUID, details: PatientDetails) -> Patient:
     """Replace the details of a patient; the patient, a carer and the care team only."""
-    may_see_patient(actor, patient_id)
-    patient = queries.patient(session, patient_id)
-    check_changes(PatientDetails, editor_of_patient(actor, patient), patient, details)
-    check_born(details.born, now.date())
+    may_see_patient(work.actor, patient_id)
+    patient = queries.patient(work.session, patient_id)
+    check_changes(PatientDetails, editor_of_patient(work.actor, patient), patient, details)
+    check_born(details.born, work.now.date())
     changed = _set(patient, details.model_dump())
-    audit.record(
-        session,
-        "patient.changed",
-        f"patient:{patient_id}",
-        by=actor.origin,
-        now=now,
-        fields=changed,
-    )
+    audit.record(work, "patient.changed", f"patient:{patient_id}", fields=changed)
     return patient
 
 
 def place_staff(
-    session: Session, actor: Actor, account_id: UUID, centre_id: int, department_id: int | None
+    work: Work, account_id: UUID, centre_id: int, department_id: int | None
 ) -> StaffMember:
     """Set the centre and department of a staff or centre administrator's account."""
-    may_run_centre(actor, centre_id)
-    member = queries.staff_member(session, account_id) or StaffMember(account_id=account_id)
+    may_run_centre(work.actor, centre_id)
+    member = queries.staff_member(work.session, account_id) or StaffMember(account_id=account_id)
     member.centre_id = centre_id
     member.department_id = department_id
-    session.add(member)
+    work.session.add(member)
     return member
 
 
-def set_active(
-    session: Session,
-    actor: Actor,
-    thing: Listed,
-    active: bool,
-    *,
-    now: datetime,
-) -> None:
+def set_active(work: Work, thing: Listed, active: bool) -> None:
     """Activate or deactivate an entry of the directory; its past stays as it is.
 
     The caller has checked the actor's access, and that no upcoming appointment needs the entry.
     """
     thing.active = active
-    _record(session, actor, thing, "activated" if active else "deactivated", now=now)
+    _record(work, thing, "activated" if active else "deactivated")
 
 
-def _add(session: Session, actor: Actor, thing: Entity, *, now: datetime) -> Entity:
-    session.add(thing)
-    session.flush()
-    _record(session, actor, thing, "created", now=now)
+def _add(work: Work, thing: Entity) -> Entity:
+    work.session.add(thing)
+    work.session.flush()
+    _record(work, thing, "created")
     return thing
 
 
-def _change(
-    session: Session, actor: Actor, thing: Entity, values: dict[str, object], *, now: datetime
-) -> Entity:
+def _change(work: Work, thing: Entity, values: dict[str, object]) -> Entity:
     fields = _set(thing, values)
-    _record(session, actor, thing, "changed", now=now, fields=fields)
+    _record(work, thing, "changed", fields=fields)
     return thing
 
 
@@ -340,11 +279,7 @@ def _set(thing: object, values: dict[str, object]) -> list[str]:
     return changed
 
 
-def _record(
-    session: Session, actor: Actor, thing: Listed, action: str, *, now: datetime, **details: object
-) -> None:
+def _record(work: Work, thing: Listed, action: str, **details: object) -> None:
     kind = type(thing).__name__.lower()
-    audit.record(
-        session, f"{kind}.{action}", f"{kind}:{thing.id}", by=actor.origin, now=now, **details
-    )
-    queries.mark_changed(session)
+    audit.record(work, f"{kind}.{action}", f"{kind}:{thing.id}", **details)
+    queries.mark_changed(work.session)

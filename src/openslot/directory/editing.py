@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Details
 from openslot.directory.details import (
@@ -15,8 +16,7 @@ from openslot.directory.details import (
     StaffOwnDetails,
 )
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor, runs_centre, runs_every
-from openslot.identity.models import Role
+from openslot.directory.rules import runs_centre, runs_every
 
 
 class Editor(StrEnum):

@@ -1,16 +1,12 @@
 """Changes of people's own details, in the directory and in the account at once."""
 
-from datetime import datetime
-
-from sqlalchemy.orm import Session
-
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Details, Email
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import AccountDetails, PatientDetails, StaffOwnDetails
 from openslot.directory.editing import NotYoursToChange, check_changes, editor_of_account
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.models import Account
@@ -22,50 +18,37 @@ class NewEmail(Details):
     email: Email
 
 
-def change_own_patient(
-    session: Session, actor: Actor, details: PatientDetails, *, now: datetime
-) -> Patient:
+def change_own_patient(work: Work, details: PatientDetails) -> Patient:
     """Replace the actor's own details as a patient, and the name and time zone of the account.
 
     Raises NotYoursToChange for another e-mail, which change_own_email changes.
     """
-    if actor.patient_id is None or actor.account_id is None:
+    if work.actor.patient_id is None or work.actor.account_id is None:
         raise Forbidden
-    patient = commands.change_patient(session, actor, actor.patient_id, details, now=now)
+    patient = commands.change_patient(work, work.actor.patient_id, details)
     identity.change_account(
-        session,
-        actor.account_id,
-        by=actor.origin,
-        now=now,
-        name=details.name,
-        time_zone=details.time_zone,
+        work, work.actor.account_id, name=details.name, time_zone=details.time_zone
     )
     return patient
 
 
-def change_own_account(
-    session: Session, actor: Actor, details: AccountDetails, *, now: datetime
-) -> Account:
+def change_own_account(work: Work, details: AccountDetails) -> Account:
     """Replace the details of the actor's account. Raises Forbidden for a patient."""
-    account = _own_account(session, actor)
-    check_changes(AccountDetails, editor_of_account(actor), account, details)
-    return identity.change_account(
-        session, account.id, by=actor.origin, now=now, **details.model_dump()
-    )
+    account = _own_account(work)
+    check_changes(AccountDetails, editor_of_account(work.actor), account, details)
+    return identity.change_account(work, account.id, **details.model_dump())
 
 
-def change_own_staff(
-    session: Session, actor: Actor, details: StaffOwnDetails, *, now: datetime
-) -> StaffOwnDetails:
+def change_own_staff(work: Work, details: StaffOwnDetails) -> StaffOwnDetails:
     """Change the name and phone number of a staff member, and return them.
 
     Raises NotYoursToChange for the name of a practitioner, and for a phone number of an account
     that has none.
     """
-    account = _own_account(session, actor)
+    account = _own_account(work)
     more = {"name": details.name, "time_zone": account.time_zone}
-    change_own_account(session, actor, AccountDetails(**more), now=now)
-    member = queries.staff_member(session, account.id)
+    change_own_account(work, AccountDetails(**more))
+    member = queries.staff_member(work.session, account.id)
     if member is not None:
         member.phone = details.phone
     elif details.phone is not None:
@@ -73,26 +56,26 @@ def change_own_staff(
     return details
 
 
-def _own_account(session: Session, actor: Actor) -> Account:
-    account = identities.by_id(session, actor.account_id) if actor.account_id else None
-    if account is None or actor.patient_id is not None:
+def _own_account(work: Work) -> Account:
+    account = (
+        identities.by_id(work.session, work.actor.account_id) if work.actor.account_id else None
+    )
+    if account is None or work.actor.patient_id is not None:
         raise Forbidden
     return account
 
 
-def change_own_email(session: Session, actor: Actor, email: str, *, now: datetime) -> Account:
+def change_own_email(work: Work, email: str) -> Account:
     """Change the address for sign-in, which must then be confirmed. Raises EmailTaken.
 
     A patient's record gets the new address too if it had the old one.
     """
-    if actor.account_id is None:
+    if work.actor.account_id is None:
         raise Forbidden
-    before = identities.by_id(session, actor.account_id)
+    before = identities.by_id(work.session, work.actor.account_id)
     old = before.email if before else None
-    account = identity.change_account(
-        session, actor.account_id, by=actor.origin, now=now, email=email
-    )
-    patient = queries.patient_of(session, actor.account_id)
+    account = identity.change_account(work, work.actor.account_id, email=email)
+    patient = queries.patient_of(work.session, work.actor.account_id)
     if patient is not None and patient.email == old:
         patient.email = email
     return account

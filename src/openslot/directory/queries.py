@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, upd
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
+from openslot.core.actor import Role
 from openslot.core.db import Base, changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.fields import composed
@@ -23,7 +24,7 @@ from openslot.directory.models import (
     Service,
     StaffMember,
 )
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 Entity = TypeVar("Entity", Centre, Department, Service, Practitioner, Patient)
 

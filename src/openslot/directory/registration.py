@@ -1,25 +1,25 @@
 """Registration of staff, and its approval by an administrator."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Details, Email, Name
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Centre, Department, StaffMember
-from openslot.directory.rules import Actor, runs_centre
+from openslot.directory.rules import runs_centre
 from openslot.directory.staff import AlreadyPlaced, OptionalKey
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 
 class StaffSignUp(Details):
@@ -41,29 +41,21 @@ class Waiting(NamedTuple):
     department: Department | None
 
 
-def register(
-    session: Session, new: StaffSignUp, password_hash: str, *, address: str | None, now: datetime
-) -> Account:
+def register(work: Work, new: StaffSignUp, password_hash: str, *, address: str | None) -> Account:
     """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
-    centre = queries.centre(session, new.centre_id)
+    centre = queries.centre(work.session, new.centre_id)
     if new.department_id is not None:
-        department = queries.department(session, new.department_id)
+        department = queries.department(work.session, new.department_id)
         if department.centre_id != centre.id:
             raise Invalid("Choose a department of this centre.", field="place")
     account = identity.create_account(
-        session,
-        NewAccount(new.email, new.name, password_hash, Role.STAFF),
-        by=Origin(None, address),
-        now=now,
+        work.by(Actor(address=address)), NewAccount(new.email, new.name, password_hash, Role.STAFF)
     )
     account.active = False
     queries.add_member(
-        session,
+        work.session,
         StaffMember(
-            account_id=account.id,
-            centre_id=centre.id,
-            department_id=new.department_id,
-            waits=True,
+            account_id=account.id, centre_id=centre.id, department_id=new.department_id, waits=True
         ),
     )
     return account
@@ -77,62 +69,58 @@ def is_waiting(session: Session, email: str) -> bool:
     return member is not None and member.waits
 
 
-def waiting(session: Session, actor: Actor) -> list[Waiting]:
+def waiting(work: Work) -> list[Waiting]:
     """Return the accounts that wait at the actor's centre, or in the whole network, longest
     waiting first."""
-    centre_id = None if actor.is_a(Role.NETWORK_ADMIN) else actor.centre_id or 0
+    centre_id = None if work.actor.is_a(Role.NETWORK_ADMIN) else work.actor.centre_id or 0
     return [
         Waiting(*row)
-        for row in queries.waiting_staff(session, centre_id)
-        if runs_centre(actor, row[1].id)
+        for row in queries.waiting_staff(work.session, centre_id)
+        if runs_centre(work.actor, row[1].id)
     ]
 
 
-def admit(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
+def admit(work: Work, account_id: UUID) -> Account:
     """Approve an account. Raises NotFound unless it waits at a centre that the actor runs."""
-    account, member = _waiting_account(session, actor, account_id)
+    account, member = _waiting_account(work, account_id)
     member.waits = False
-    identity.set_active(session, account_id, True, by=actor.origin, now=now)
+    identity.set_active(work, account_id, True)
     return account
 
 
-def decline(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> Account:
+def decline(work: Work, account_id: UUID) -> Account:
     """Decline an account and delete it. Raises NotFound as :func:`admit` does."""
-    account, _ = _waiting_account(session, actor, account_id)
-    audit.record(
-        session, "account.declined", identity.subject_of(account_id), by=actor.origin, now=now
-    )
-    identity.delete_account(session, account_id, by=actor.origin, now=now)
+    account, _ = _waiting_account(work, account_id)
+    audit.record(work, "account.declined", identity.subject_of(account_id))
+    identity.delete_account(work, account_id)
     return account
 
 
-def _waiting_account(
-    session: Session, actor: Actor, account_id: UUID
-) -> tuple[Account, StaffMember]:
-    account = identities.by_id(session, account_id)
-    member = queries.staff_member(session, account_id)
+def _waiting_account(work: Work, account_id: UUID) -> tuple[Account, StaffMember]:
+    account = identities.by_id(work.session, account_id)
+    member = queries.staff_member(work.session, account_id)
     if account is None or member is None or not member.waits:
         raise NotFound
-    if not runs_centre(actor, member.centre_id):
+    if not runs_centre(work.actor, member.centre_id):
         raise NotFound
     return account, member
 
 
-def found_department(
-    session: Session, actor: Actor, details: DepartmentDetails, *, now: datetime
-) -> Department:
+def found_department(work: Work, details: DepartmentDetails) -> Department:
     """Create a department at the centre of a staff member who has none, and assign them to it.
 
     Raises AlreadyPlaced if they have a department, and NameTaken if the centre has one of this
     name, which they can then choose.
     """
-    member = queries.staff_member(session, actor.account_id) if actor.account_id else None
-    if member is None or not actor.is_a(Role.STAFF):
+    member = (
+        queries.staff_member(work.session, work.actor.account_id) if work.actor.account_id else None
+    )
+    if member is None or not work.actor.is_a(Role.STAFF):
         raise Forbidden
     if member.department_id is not None:
         raise AlreadyPlaced
     # Creating a department otherwise takes an administrator of the centre.
-    entitled = replace(actor, role=Role.CENTRE_ADMIN, centre_id=member.centre_id)
-    department = commands.create_department(session, entitled, member.centre_id, details, now=now)
+    entitled = replace(work.actor, role=Role.CENTRE_ADMIN, centre_id=member.centre_id)
+    department = commands.create_department(work.by(entitled), member.centre_id, details)
     member.department_id = department.id
     return department

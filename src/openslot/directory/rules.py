@@ -1,12 +1,11 @@
-"""The actor of an action, and the access rules of the directory."""
+"""The access rules of the directory."""
 
-from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import holidays
 
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.errors import (
     BadHolidayRegion,
@@ -15,47 +14,8 @@ from openslot.directory.errors import (
     ExpertiseMissing,
 )
 from openslot.directory.models import Profession
-from openslot.identity.models import Role
 
 OLDEST_AGE = 130
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """The account behind an action, its role, and the patient, practitioner or staff it is.
-
-    ``role`` is None for a visitor who has not signed in. ``program`` names the key or client of a
-    program, which acts for the network within its scopes.
-    """
-
-    role: Role | None = None
-    account_id: UUID | None = None
-    address: str | None = None
-    patient_id: UUID | None = None
-    practitioner_id: int | None = None
-    centre_id: int | None = None
-    department_id: int | None = None
-    dependents: frozenset[UUID] = frozenset()
-    program: str | None = None
-
-    @property
-    def origin(self) -> Origin:
-        """Return the origin of audit events by this actor."""
-        return Origin(self.account_id, self.address, self.program)
-
-    def acts_for(self, patient_id: UUID | None) -> bool:
-        """Return whether the actor is this patient or their carer."""
-        return patient_id is not None and (
-            patient_id == self.patient_id or patient_id in self.dependents
-        )
-
-    def is_a(self, *roles: Role) -> bool:
-        """Return whether the actor has one of ``roles``."""
-        return self.role in roles
-
-
-SYSTEM = Actor(role=Role.NETWORK_ADMIN)
-"""The command line, which acts with all rights."""
 
 
 def may_run_network(actor: Actor) -> None:

@@ -1,21 +1,21 @@
 """Accounts of staff, practitioners and administrators: creating and deactivating them."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound
 from openslot.core.fields import Blank, Details, Email, OptionalName
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.models import Practitioner, StaffMember
-from openslot.directory.rules import Actor
 from openslot.identity import commands as identity
 from openslot.identity import queries as identities
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 OptionalKey = Annotated[int | None, Blank]
 
@@ -56,26 +56,24 @@ class AlreadyPlaced(Conflict):
     sentence = "You already have a department. Ask an administrator of your centre to move you."
 
 
-def create_staff(
-    session: Session, actor: Actor, details: StaffDetails, password_hash: str, *, now: datetime
-) -> Account:
+def create_staff(work: Work, details: StaffDetails, password_hash: str) -> Account:
     """Create an account for a person who works in the network.
 
     Network administrators create every role but patients, who sign up themselves; centre
     administrators create staff of their centre. Raises EmailTaken, HasAccount and Invalid with
     the field's name.
     """
-    _may_create(actor, details)
-    practitioner = _practitioner_without_account(session, details)
+    _may_create(work.actor, details)
+    practitioner = _practitioner_without_account(work.session, details)
     name = practitioner.name if practitioner else details.name
     if name is None:
         raise Invalid("Enter the person's name.", field="name")
     new = NewAccount(details.email, name, password_hash, details.role)
-    account = identity.create_account(session, new, by=actor.origin, now=now)
+    account = identity.create_account(work, new)
     if practitioner is not None:
         practitioner.account_id = account.id
     elif details.role in PLACED:
-        _place(session, actor, account.id, details)
+        _place(work, account.id, details)
     return account
 
 
@@ -98,14 +96,14 @@ def _practitioner_without_account(session: Session, details: StaffDetails) -> Pr
     return practitioner
 
 
-def _place(session: Session, actor: Actor, account_id: UUID, details: StaffDetails) -> None:
+def _place(work: Work, account_id: UUID, details: StaffDetails) -> None:
     if details.centre_id is None:
         raise Invalid("Choose the centre.", field="centre_id")
-    queries.centre(session, details.centre_id)
+    queries.centre(work.session, details.centre_id)
     department_id = details.department_id if details.role is Role.STAFF else None
     if department_id is not None:
-        _check_inside(session, department_id, details.centre_id)
-    commands.place_staff(session, actor, account_id, details.centre_id, department_id)
+        _check_inside(work.session, department_id, details.centre_id)
+    commands.place_staff(work, account_id, details.centre_id, department_id)
 
 
 def _check_inside(session: Session, department_id: int, centre_id: int) -> None:
@@ -113,53 +111,51 @@ def _check_inside(session: Session, department_id: int, centre_id: int) -> None:
         raise Invalid("Choose a department of this centre.", field="department_id")
 
 
-def choose_department(session: Session, actor: Actor, department_id: int) -> StaffMember:
+def choose_department(work: Work, department_id: int) -> StaffMember:
     """Assign a staff member without a department to one of their centre. Raises AlreadyPlaced."""
-    member = queries.staff_member(session, actor.account_id) if actor.account_id else None
-    if member is None or not actor.is_a(Role.STAFF):
+    member = (
+        queries.staff_member(work.session, work.actor.account_id) if work.actor.account_id else None
+    )
+    if member is None or not work.actor.is_a(Role.STAFF):
         raise Forbidden
     if member.department_id is not None:
         raise AlreadyPlaced
-    _check_inside(session, department_id, member.centre_id)
+    _check_inside(work.session, department_id, member.centre_id)
     member.department_id = department_id
     return member
 
 
-def managed_account(session: Session, actor: Actor, account_id: UUID) -> Account:
+def managed_account(work: Work, account_id: UUID) -> Account:
     """Return an account that the actor manages. Raises NotFound for any other."""
-    account = identities.by_id(session, account_id)
-    if account is None or not _manages(session, actor, account):
+    account = identities.by_id(work.session, account_id)
+    if account is None or not _manages(work, account):
         raise NotFound
     return account
 
 
-def _manages(session: Session, actor: Actor, account: Account) -> bool:
-    if actor.is_a(Role.NETWORK_ADMIN):
+def _manages(work: Work, account: Account) -> bool:
+    if work.actor.is_a(Role.NETWORK_ADMIN):
         return True
-    member = queries.staff_member(session, account.id)
+    member = queries.staff_member(work.session, account.id)
     return (
-        actor.is_a(Role.CENTRE_ADMIN)
+        work.actor.is_a(Role.CENTRE_ADMIN)
         and account.role == Role.STAFF
         and member is not None
-        and member.centre_id == actor.centre_id
+        and member.centre_id == work.actor.centre_id
     )
 
 
-def set_account_active(
-    session: Session, actor: Actor, account_id: UUID, *, active: bool, now: datetime
-) -> None:
+def set_account_active(work: Work, account_id: UUID, *, active: bool) -> None:
     """Activate or deactivate an account; deactivating ends its sessions at once."""
-    managed_account(session, actor, account_id)
-    if account_id == actor.account_id:
+    managed_account(work, account_id)
+    if account_id == work.actor.account_id:
         raise OwnAccount
-    member = queries.staff_member(session, account_id)
+    member = queries.staff_member(work.session, account_id)
     if member is not None and active:
         member.waits = False
-    identity.set_active(session, account_id, active, by=actor.origin, now=now)
+    identity.set_active(work, account_id, active)
 
 
-def record_link(session: Session, actor: Actor, account_id: UUID, *, now: datetime) -> None:
+def record_link(work: Work, account_id: UUID) -> None:
     """Record in the audit log that an administrator created a link to an account."""
-    audit.record(
-        session, "account.link-made", identity.subject_of(account_id), by=actor.origin, now=now
-    )
+    audit.record(work, "account.link-made", identity.subject_of(account_id))

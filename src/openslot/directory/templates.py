@@ -166,21 +166,13 @@ _ALL = (
         "social-work",
         "Social work",
         "Help with home, money and family during an illness.",
-        _usual(
-            ("Family meeting", 60),
-            ("Care placement", 60),
-            ("Support at home", 30),
-        ),
+        _usual(("Family meeting", 60), ("Care placement", 60), ("Support at home", 30)),
     ),
     Template(
         "speech-pathology",
         "Speech pathology",
         "Speaking and swallowing.",
-        _usual(
-            ("Swallowing assessment", 60),
-            ("Speech assessment", 60),
-            ("Voice therapy", 30),
-        ),
+        _usual(("Swallowing assessment", 60), ("Speech assessment", 60), ("Voice therapy", 30)),
     ),
     Template(
         "wound-care",

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from openslot.booking import slots as booking
-from openslot.booking.slots import Slot
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker, Slot
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -56,12 +56,11 @@ def _read(session: Session) -> dict[int, Bookable]:
 
 
 def free_slots(
-    session: Session,
+    work: Work,
     chosen: Iterable[Bookable],
     starts: datetime,
     ends: datetime,
     *,
-    now: datetime,
     minutes: int | None,
     limit: int | None,
     booker: Booker | None = None,
@@ -76,11 +75,10 @@ def free_slots(
         if booker is None or booker.barrier(bookable.place) is None
     }
     return booking.slots(
-        session,
+        work,
         places,
         starts,
         ends,
-        now=now,
         minutes=minutes,
         limit=limit,
         whom=booker.whom if booker else None,

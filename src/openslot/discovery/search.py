@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from threading import Lock
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.slots import Slot
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker, Slot
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.search import OTHER_WORDS, Index, Text
 from openslot.discovery.asked import Asked, NoTimes, Schedules
@@ -117,11 +116,10 @@ class _Fit(NamedTuple):
 
 
 def find(
-    session: Session,
+    work: Work,
     network: Directory,
     search: Search,
     *,
-    now: datetime,
     days: int,
     times: int,
     liked: Set[EntryKey] = frozenset(),
@@ -134,7 +132,7 @@ def find(
     are only marked. Takes at most five statements while the directory does not change, however many
     results there are.
     """
-    entries_by_key, index = network.fresh(session)
+    entries_by_key, index = network.fresh(work.session)
     matches = index.search(search.wanted)
     wanted_schedules = network.schedules.asked(matches)
     fitting = [
@@ -150,19 +148,16 @@ def find(
         for entry, score in fitting
         if entry.kind in search.kinds
     ]
-    items, total = _page(
-        session, chosen, search, liked, now=now, days=days, times=times, booker=booker
-    )
+    items, total = _page(work, chosen, search, liked, days=days, times=times, booker=booker)
     return Results(items, total, counts, matches.corrected, matches.wider)
 
 
 def _page(
-    session: Session,
+    work: Work,
     chosen: list[_Fit],
     search: Search,
     liked: Set[EntryKey],
     *,
-    now: datetime,
     days: int,
     times: int,
     booker: Booker | None,
@@ -174,13 +169,13 @@ def _page(
     offset = (search.page - 1) * search.page_size
     cut = slice(offset, offset + search.page_size)
     rated = [_rating_key(fit.entry) for fit in chosen]
-    by_rating = averages(session, None if search.order is Order.RATING else rated)
+    by_rating = averages(work.session, None if search.order is Order.RATING else rated)
     by_time = search.order is Order.EARLIEST or search.when is not When.ANY
     if not by_time:
         chosen.sort(key=lambda fit: _rank(fit.entry, fit.score, by_rating, liked, search.order))
         total, chosen = len(chosen), chosen[cut]
     ids = {key for fit in chosen for key in fit.asked.schedule_ids}
-    free = FreeTimes.read(session, ids, now=now, days=days, when=search.when, booker=booker)
+    free = FreeTimes.read(work, ids, days=days, when=search.when, booker=booker)
     if by_time:
         chosen = _by_time(chosen, free, search.when)
         total, chosen = len(chosen), chosen[cut]
@@ -247,11 +242,7 @@ def _fits(entry: Entry, search: Search) -> bool:
 
 
 def _rank(
-    entry: Entry,
-    score: float,
-    ratings: dict[Rated, Average],
-    liked: Set[EntryKey],
-    order: Order,
+    entry: Entry, score: float, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
 ) -> tuple[float | str, ...]:
     rating = ratings.get(_rating_key(entry))
     stars = -rating.stars if rating else 0.0

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.slots import Slot, free_starts, slot_at
-from openslot.booking.whom import Barrier, Booker
+from openslot.booking.slots import Barrier, Booker, Slot, free_starts, slot_at
+from openslot.core.work import Work
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Window, bits, mask_of, span_between, window_over
 from openslot.schedules.models import Schedule
@@ -48,17 +48,17 @@ class FreeTimes:
     @classmethod
     def read(
         cls,
-        session: Session,
+        work: Work,
         ids: Collection[int],
         *,
-        now: datetime,
         days: int,
         when: When = When.ANY,
         booker: Booker | None = None,
     ) -> Self:
         """Read the free times in three statements; without ``booker``, those for anyone."""
+        now = work.now
         window = window_over(now, now + timedelta(days=days))
-        all_places = _places(session, ids)
+        all_places = _places(work.session, ids)
         barriers = {
             key: barrier
             for key, place in all_places.items()
@@ -66,7 +66,7 @@ class FreeTimes:
         }
         places = {key: place for key, place in all_places.items() if key not in barriers}
         whom = booker.whom if booker else None
-        masks = free_starts(session, places, window, now=now, whom=whom) if places else {}
+        masks = free_starts(work, places, window, whom=whom) if places else {}
         for key, place in places.items():
             masks[key] &= _filter_mask(place.zone.key, window, now, when)
         return cls(window, places, masks, barriers)

@@ -1,19 +1,23 @@
 """Authentication of programs by a bearer key or token in each request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from flask import g, request
 
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Unauthenticated
+from openslot.core.work import Work
 from openslot.directory.commands import actor_of
-from openslot.directory.rules import Actor
 from openslot.entrypoints import limits
-from openslot.entrypoints.request import now, reader, settings
+from openslot.entrypoints.request import reader, reading_by, settings, write_by
 from openslot.identity.keys import BadToken, is_inside, prove
-from openslot.identity.models import Role
 from openslot.identity.scopes import EVERYTHING, ScopeMissing, check_scope
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,16 @@ def caller() -> Caller:
 def actor() -> Actor:
     """Return the actor of this request."""
     return caller().actor
+
+
+def work() -> Work:
+    """Return this request's reading as work of the caller."""
+    return reading_by(actor())
+
+
+def write(command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do a command of the caller in its own transaction; retries call it again."""
+    return write_by(actor(), command, *args, **kwargs)
 
 
 def demand(scope: str) -> None:
@@ -76,7 +90,8 @@ def _caller() -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
-    proof = prove(reader(), text.strip(), address=request.remote_addr, now=now())
+    visitor = Actor(address=request.remote_addr)
+    proof = prove(reading_by(visitor), text.strip(), address=request.remote_addr)
     if proof.account is not None:
         limits.by_account(proof.account.id)
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)

@@ -2,26 +2,23 @@
 
 from uuid import UUID
 
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker
 from openslot.core.errors import NotFound
-from openslot.directory.rules import Actor
-from openslot.entrypoints.request import now, reader, settings
+from openslot.core.work import Work
 from openslot.records import finding
 from openslot.referrals import queries as referrals
 
 
-def booker_for(actor: Actor, patient_id: UUID | None, *, reads_appointments: bool) -> Booker | None:
+def booker_for(work: Work, patient_id: UUID | None, *, reads_appointments: bool) -> Booker | None:
     """Return who searches and for which patient, or None to search for no patient.
 
     Without ``patient_id``, the patient is the actor, if their token may read appointments. Raises
     NotFound for a patient that the actor may not know. The caller checks the scope first.
     """
-    own = actor.patient_id if reads_appointments else None
+    own = work.actor.patient_id if reads_appointments else None
     booked_for = patient_id or own
     if booked_for is None:
         return None
-    if patient_id is not None and not finding.knows(
-        reader(), actor, patient_id, now=now(), access_days=settings().history_access_days
-    ):
+    if patient_id is not None and not finding.knows(work, patient_id):
         raise NotFound
-    return referrals.booker(reader(), actor, booked_for, now=now())
+    return referrals.booker(work, booked_for)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from flask import Flask, request
 
+from openslot.core.actor import Actor
 from openslot.core.errors import RateLimited
 from openslot.core.fields import address_key
 from openslot.core.limits import Limit, network_of
-from openslot.directory.rules import Actor
 from openslot.entrypoints.request import now, services, settings
 
 MINUTE, HOUR = 60, 3600

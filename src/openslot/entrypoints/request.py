@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from openslot.core import clock
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.limits import Counts
+from openslot.core.work import Work
 from openslot.discovery.offered import Offered
 from openslot.discovery.search import Directory
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 EXTENSION = "openslot"
@@ -97,23 +100,29 @@ def _write_apart(work: Callable[[Session], int]) -> int:
     return database().run(work)
 
 
-def write(work: Callable[[Session], T]) -> T:
-    """Do ``work`` in its own transaction, and return its result; retries call it again."""
-    note: Callable[[Session], None] | None = g.get("alongside")
-    if note is None:
-        return database().run(work)
+def reading_by(actor: Actor) -> Work:
+    """Return the request's reading as work of ``actor``."""
+    return Work(reader(), actor, now(), settings())
 
-    def work_and_note(session: Session) -> T:
-        result = work(session)
-        note(session)
+
+def write_by(
+    actor: Actor, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do a command in its own transaction and return its result; retries call it again."""
+    note: Callable[[Session], None] | None = g.get("alongside")
+
+    def do(session: Session) -> T:
+        result = command(Work(session, actor, now(), settings()), *args, **kwargs)
+        if note is not None:
+            note(session)
         return result
 
-    return database().run(work_and_note)
+    return database().run(do)
 
 
 @contextmanager
 def alongside(note: Callable[[Session], None]) -> Iterator[None]:
-    """Call ``note`` at the end of each :func:`write` in the block, in the same transaction."""
+    """Call ``note`` at the end of each :func:`write_by` in the block, in the same transaction."""
     g.alongside = note
     try:
         yield

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from openslot.core.actor import Role
 from openslot.exchange.batch import Batch, Found, Person
 from openslot.exchange.documents import (
     AppointmentDocument,
@@ -13,7 +14,6 @@ from openslot.exchange.documents import (
 )
 from openslot.exchange.problems import Problems
 from openslot.exchange.tables import CentreRow, LinkRow, PatientRow, ProviderRow, folded
-from openslot.identity.models import Role
 
 T = TypeVar("T")
 Key = Callable[[T], Hashable]

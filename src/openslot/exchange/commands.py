@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.work import Work
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch, read_batch
 from openslot.exchange.checks import Known, check_known, check_once
@@ -94,7 +96,9 @@ def import_paths(
     hashes = make_hashes(batch, new, time_cost=cost, progress=progress)
 
     def work(session: Session) -> Outcome:
-        outcome = write_batch(Writing(session, now, zone, hashes, progress), batch)
+        outcome = write_batch(
+            Writing(Work(session, SYSTEM, now, settings), zone, hashes, progress), batch
+        )
         if rehearse:
             raise _Rehearsed(outcome)
         return outcome
@@ -174,7 +178,7 @@ def write_batch(writing: Writing, batch: Batch) -> Outcome:
 
     The batch is checked again, because the database may have changed since the first check.
     """
-    new = check_against(writing.session, batch, writing.problems)
+    new = check_against(writing.work.session, batch, writing.problems)
     writing.problems.refuse_if_any()
     if late := new - writing.hashes.keys():
         raise Unhashed(late)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.work import Work
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
 from openslot.exchange.commands import read_paths, write_batch
@@ -70,9 +72,10 @@ def load_demo(
     hashes = _hashes([batch for batch, _ in batches], cost)
 
     def work(session: Session) -> None:
+        unit = Work(session, SYSTEM, now, settings)
         for batch, zone in batches:
-            write_batch(Writing(session, now, zone, hashes, progress), batch)
-        _write_invented(session, shared, now=now, progress=progress)
+            write_batch(Writing(unit, zone, hashes, progress), batch)
+        _write_invented(unit, shared, progress=progress)
 
     database.run(work)
     return LOGINS
@@ -102,12 +105,10 @@ def _batch(part: str, progress: Progress) -> Batch:
     return batch
 
 
-def _write_invented(
-    session: Session, password_hash: str, *, now: datetime, progress: Progress
-) -> None:
+def _write_invented(work: Work, password_hash: str, *, progress: Progress) -> None:
     invented = read_invented(DATA / "invented.json")
-    write_network(session, invented, password_hash, now=now)
-    open_logins(session, password_hash, now=now)
-    write_patients(session, invented, password_hash, now=now)
-    write_appointments(session, invented, now=now, progress=progress)
-    queries.settle_outbox(session, now=now)
+    write_network(work, invented, password_hash)
+    open_logins(work, password_hash)
+    write_patients(work, invented, password_hash)
+    write_appointments(work, invented, progress=progress)
+    queries.settle_outbox(work)

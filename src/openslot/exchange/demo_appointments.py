@@ -1,6 +1,7 @@
 """The appointments of the demonstration, with absences, a closure and ratings."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -8,13 +9,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import BookingRequest, book
+from openslot.booking.commands import BookingRequest
 from openslot.booking.imports import Recorded, record_appointment
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.exchange.demo_care import Scene, read_care, write_care
 from openslot.exchange.demo_network import Invented
 from openslot.exchange.demo_plan import Plan, Planned
@@ -27,6 +28,7 @@ from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Span, span_between, tick_at, window_over
 from openslot.schedules.models import AbsenceKind
 from openslot.schedules.rules import Place
+from openslot.usecases.booking import book
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 PAST, COMING = timedelta(days=84), timedelta(days=28)
@@ -59,48 +61,47 @@ MOST = 0.7
 STARS = (5, 5, 5, 4, 4, 4, 4, 3, 3, 2)
 
 
-def write_appointments(
-    session: Session, invented: Invented, *, now: datetime, progress: Progress
-) -> None:
+def write_appointments(work: Work, invented: Invented, *, progress: Progress) -> None:
     """Fill the calendars around ``now``, and rate the completed appointments."""
-    places = list(schedule_queries.places(session).values())
-    _write_absences(session, places, now)
-    patients, _ = directory.patients(session, limit=1000, offset=0)
-    plan = _plan(session, invented, places, patients, now)
+    places = list(schedule_queries.places(work.session).values())
+    _write_absences(work, places)
+    patients, _ = directory.patients(work.session, limit=1000, offset=0)
+    plan = _plan(work, invented, places, patients)
     written = [
-        (appointment, _write(session, appointment, plan.rng, now))
+        (appointment, _write(work, appointment, plan.rng))
         for appointment in progress.track(
             "Writing appointments", plan.appointments, len(plan.appointments)
         )
     ]
-    _write_ratings(session, plan)
-    session.flush()
-    scene = Scene(session, read_care(), plan.rng, written, places, now)
+    _write_ratings(work.session, plan)
+    work.session.flush()
+    scene = Scene(work, read_care(), plan.rng, written, places)
     demo_patient = next(patient for patient in patients if patient.email == DEMO_PATIENT)
-    staff_account = identities.by_email(session, DEMO_STAFF)
+    staff_account = identities.by_email(work.session, DEMO_STAFF)
     if staff_account is None:
         raise LookupError(DEMO_STAFF)
     write_care(scene, demo_patient, staff_account)
 
 
-def _write_absences(session: Session, places: Sequence[Place], now: datetime) -> None:
+def _write_absences(work: Work, places: Sequence[Place]) -> None:
     ids = {place.practitioner_email: place.practitioner_id for place in places}
     for email, kind, first, last, reason in ABSENCES:
         details = AbsenceDetails(
-            kind=kind, starts_at=_midnight(now, first), ends_at=_midnight(now, last), reason=reason
+            kind=kind,
+            starts_at=_midnight(work.now, first),
+            ends_at=_midnight(work.now, last),
+            reason=reason,
         )
-        enter_absence(session, SYSTEM, ids[email] or 0, details, now=now)
+        enter_absence(work, ids[email] or 0, details)
     name, day, reason = CLOSED
-    centre = directory.centre_by(session, Centre.name == name)
+    centre = directory.centre_by(work.session, Centre.name == name)
     if centre is not None:
         schedules.close_centre(
-            session,
-            SYSTEM,
+            work,
             centre.id,
-            starts=_midnight(now, day),
-            ends=_midnight(now, day + 1),
+            starts=_midnight(work.now, day),
+            ends=_midnight(work.now, day + 1),
             reason=reason,
-            now=now,
         )
 
 
@@ -110,23 +111,19 @@ def _midnight(now: datetime, days: int, zone: ZoneInfo = SYDNEY) -> datetime:
 
 
 def _plan(
-    session: Session,
-    invented: Invented,
-    places: Sequence[Place],
-    patients: Sequence[Patient],
-    now: datetime,
+    work: Work, invented: Invented, places: Sequence[Place], patients: Sequence[Patient]
 ) -> Plan:
-    window = window_over(now - PAST, now + COMING)
+    window = window_over(work.now - PAST, work.now + COMING)
     ids = {diary for place in places for diary in (*place.claimed_ids, place.closures_id)}
-    taken = diaries.taken(session, ids, window)
+    taken = diaries.taken(work.session, ids, window)
     rng = Random("openslot")  # noqa: S311 # nosec B311 - the same choices each time
     plan = Plan(rng, window, invented.reasons, taken)
-    _plan_demo_patient(plan, places, patients, now)
+    _plan_demo_patient(plan, places, patients, work.now)
     for email in FULL_TODAY:
         place = next(place for place in places if place.practitioner_email == email)
-        _plan_today(plan, place, _patients_near(patients, place), now)
+        _plan_today(plan, place, _patients_near(patients, place), work.now)
     for place in places:
-        _plan_place(plan, place, _patients_near(patients, place), now)
+        _plan_place(plan, place, _patients_near(patients, place), work.now)
     return plan
 
 
@@ -179,8 +176,8 @@ def _ways_to_end(rng: Random) -> Iterator[Status]:
         yield rng.choices([Status.FULFILLED, Status.CANCELLED, Status.NO_SHOW], [8, 1, 1])[0]
 
 
-def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -> Appointment:
-    booked = min(now, appointment.starts_at) - timedelta(
+def _write(work: Work, appointment: Planned, rng: Random) -> Appointment:
+    booked = min(work.now, appointment.starts_at) - timedelta(
         days=2, minutes=rng.randrange(20 * 24 * 60)
     )
     priority = _priority(appointment, rng)
@@ -195,7 +192,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
             appointment.reason,
             priority,
         )
-        return book(session, SYSTEM, booking_request, now=booked)
+        return book(replace(work, now=booked), booking_request)
     recorded = Recorded(
         starts_at=appointment.starts_at,
         ends_at=appointment.ends_at,
@@ -206,7 +203,7 @@ def _write(session: Session, appointment: Planned, rng: Random, now: datetime) -
         priority=priority,
         created_at=booked,
     )
-    return record_appointment(session, SYSTEM, appointment.place, recorded, now=now)
+    return record_appointment(work, appointment.place, recorded)
 
 
 def _priority(appointment: Planned, rng: Random) -> Priority:

@@ -1,7 +1,7 @@
 """Health records, referrals, requests and favourites of the demonstration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -10,16 +10,16 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import BookingRequest, book
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import CLAIMING
 from openslot.booking.slots import slots
 from openslot.core import audit
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Dependent, Patient, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.exchange.demo_people import STAFF_AT
 from openslot.exchange.demo_plan import Planned
 from openslot.feedback.models import Favourite
@@ -34,6 +34,7 @@ from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
+from openslot.usecases.booking import book
 
 FILE = Path(__file__).parent / "demo_data" / "care.json"
 YEAR = timedelta(days=365)
@@ -58,12 +59,11 @@ class Care(BaseModel):
 class Scene:
     """Everything that the functions below need: the written appointments and their plan."""
 
-    session: Session
+    work: Work
     care: Care
     rng: Random
     appointments: Sequence[tuple[Planned, Appointment]]
     places: Sequence[Place]
-    now: datetime
 
     def place_of(self, email: str) -> Place:
         """Return the schedule of a practitioner."""
@@ -80,7 +80,7 @@ def write_care(scene: Scene, patient: Patient, staff: Account) -> None:
         ):
             _record(scene, planned, appointment)
     _write_referrals(scene, patient)
-    offered = _offered(scene.session)
+    offered = _offered(scene.work.session)
     _write_requests(scene, offered)
     _write_open_requests(scene, offered)
     _write_family(scene, patient)
@@ -99,12 +99,12 @@ def _record(scene: Scene, planned: Planned, appointment: Appointment) -> None:
     note = _entry(
         planned, appointment, EntryKind.NOTE, scene.rng.choice(scene.care.notes[profession])
     )
-    scene.session.add(note)
+    scene.work.session.add(note)
     if profession == Profession.GP and scene.rng.random() < MEDICATED:
         medication, dose, how = scene.rng.choice(scene.care.medications)
         entry = _entry(planned, appointment, EntryKind.PRESCRIPTION, how)
         entry.medication, entry.dose = medication, dose
-        scene.session.add(entry)
+        scene.work.session.add(entry)
 
 
 def _entry(planned: Planned, appointment: Appointment, kind: EntryKind, text: str) -> Entry:
@@ -139,14 +139,14 @@ def _write_referrals(scene: Scene, patient: Patient) -> None:
             referral.answer = scene.rng.choice(scene.care.answers)
             referral.answered_by = planned.place.practitioner_id
             referral.answered_at = appointment.ends_at + timedelta(hours=2)
-        scene.session.add(referral)
-        scene.session.flush()
+        scene.work.session.add(referral)
+        scene.work.session.flush()
         appointment.referral_id = referral.id
         appointment.referral_use = referral.id if appointment.status in CLAIMING else None
     own_gp = scene.place_of("samuel@gmail.com").practitioner_id or gps[0]
-    waiting = _referral(scene, patient.id, own_gp, scene.now - timedelta(days=2))
+    waiting = _referral(scene, patient.id, own_gp, scene.work.now - timedelta(days=2))
     waiting.expertise = "Cardiology"
-    scene.session.add(waiting)
+    scene.work.session.add(waiting)
 
 
 def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Referral:
@@ -195,7 +195,9 @@ def _write_open_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
         request = _request(scene, asked, department.id if department else 0, starts)
         request.task, request.description = scene.care.requests[number]
         request.priority = Priority.URGENT if number < 2 else Priority.ROUTINE
-        request.created_at = request.changed_at = scene.now - timedelta(minutes=25 + 70 * number)
+        request.created_at = request.changed_at = scene.work.now - timedelta(
+            minutes=25 + 70 * number
+        )
         if number == 4:
             request.status, request.proposed_at = Kept.PROPOSED, starts + timedelta(hours=1)
             request.answer = "We're fully booked until then."
@@ -204,10 +206,8 @@ def _write_open_requests(scene: Scene, offered: Mapping[int, Schedule]) -> None:
 
 def _store_request(scene: Scene, request: ServiceRequest) -> None:
     """Store a request with its first audit event."""
-    scene.session.add(request)
-    audit.record(
-        scene.session, Topic.MADE, subject_of(request.id), by=SYSTEM.origin, now=request.created_at
-    )
+    scene.work.session.add(request)
+    audit.record(replace(scene.work, now=request.created_at), Topic.MADE, subject_of(request.id))
 
 
 def _other_departments(asked: Schedule, offered: Mapping[int, Schedule]) -> list[int]:
@@ -237,53 +237,52 @@ def _first_free(scene: Scene, asked: Schedule, *, days: int) -> datetime | None:
     """Return the first free start of a service at least ``days`` from now, or None."""
     places = {place.schedule_id: place for place in scene.places}
     schedule = {asked.id: places[asked.id]}
-    begins = scene.now + timedelta(days=days)
+    begins = scene.work.now + timedelta(days=days)
     week = timedelta(days=7)
-    free_slots = slots(scene.session, schedule, begins, begins + week, now=scene.now, limit=1)
+    free_slots = slots(scene.work, schedule, begins, begins + week, limit=1)
     return free_slots[0].start if free_slots else None
 
 
 def _write_family(scene: Scene, patient: Patient) -> None:
     """Write a dependent with an appointment to come."""
     details = PatientDetails(
-        name=f"Lily {patient.name.split()[-1]}", born=date(scene.now.year - 7, 5, 14)
+        name=f"Lily {patient.name.split()[-1]}", born=date(scene.work.now.year - 7, 5, 14)
     )
-    child = directory.add_patient(scene.session, SYSTEM, details, now=scene.now - YEAR)
-    scene.session.add(Dependent(patient_id=child.id, carer_id=patient.id, since=scene.now - YEAR))
-    scene.session.flush()
+    child = directory.add_patient(replace(scene.work, now=scene.work.now - YEAR), details)
+    scene.work.session.add(
+        Dependent(patient_id=child.id, carer_id=patient.id, since=scene.work.now - YEAR)
+    )
+    scene.work.session.flush()
     place = scene.place_of("samuel@gmail.com")
-    begins = scene.now + timedelta(days=6)
+    begins = scene.work.now + timedelta(days=6)
     free_slots = slots(
-        scene.session,
-        {place.schedule_id: place},
-        begins,
-        begins + timedelta(days=7),
-        now=scene.now,
-        limit=1,
+        scene.work, {place.schedule_id: place}, begins, begins + timedelta(days=7), limit=1
     )
     booking_request = BookingRequest(
         place.schedule_id, free_slots[0].start, place.slot_minutes, child.id, "School vaccines"
     )
-    book(scene.session, SYSTEM, booking_request, now=scene.now - timedelta(days=3))
+    book(replace(scene.work, now=scene.work.now - timedelta(days=3)), booking_request)
 
 
 def _write_favourites(scene: Scene, patient: Patient, staff: Account) -> None:
     gp = scene.place_of("samuel@gmail.com")
     departments = {
         schedule.department.id
-        for schedule in _offered(scene.session).values()
+        for schedule in _offered(scene.work.session).values()
         if schedule.department
         and schedule.centre.name == STAFF_AT[0]
         and schedule.department.name in ("Physiotherapy", "Podiatry")
     }
-    scene.session.add_all(
+    scene.work.session.add_all(
         [
             Favourite(
-                account_id=patient.account_id, practitioner_id=gp.practitioner_id, since=scene.now
+                account_id=patient.account_id,
+                practitioner_id=gp.practitioner_id,
+                since=scene.work.now,
             ),
-            Favourite(account_id=patient.account_id, centre_id=gp.centre_id, since=scene.now),
+            Favourite(account_id=patient.account_id, centre_id=gp.centre_id, since=scene.work.now),
             *(
-                Favourite(account_id=staff.id, department_id=department_id, since=scene.now)
+                Favourite(account_id=staff.id, department_id=department_id, since=scene.work.now)
                 for department_id in sorted(departments)
             ),
         ]
@@ -298,16 +297,16 @@ def _write_waiting_entry(scene: Scene, patient: Patient) -> None:
         if appointment.patient_id == patient.id and appointment.status == Status.BOOKED
     ]
     planned, appointment = max(upcoming, key=lambda pair: pair[1].starts_at)
-    scene.session.add(
+    scene.work.session.add(
         WaitingEntry(
             id=new_id(),
             patient_id=patient.id,
             appointment_id=appointment.id,
             schedule_id=planned.place.schedule_id,
             minutes=planned.minutes,
-            starts_from=scene.now,
+            starts_from=scene.work.now,
             starts_until=appointment.starts_at,
-            created_at=scene.now - timedelta(days=1),
+            created_at=scene.work.now - timedelta(days=1),
             created_by=patient.account_id,
         )
     )

@@ -1,12 +1,13 @@
 """The invented centres and departments, and the practitioners with their hours."""
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.orm import Session
 
+from openslot.core.actor import Role
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import (
     CentreDetails,
@@ -15,12 +16,11 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import Centre, CentreType, Profession
-from openslot.directory.rules import SYSTEM
 from openslot.directory.search import normalise
 from openslot.exchange.writing import USUAL_HOURS
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules import commands as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
@@ -104,24 +104,20 @@ def email_of(name: str, domain: str) -> str:
     return f"{local}@{domain}"
 
 
-def open_account(
-    session: Session, email: str, name: str, role: Role, password_hash: str, *, now: datetime
-) -> Account:
+def open_account(work: Work, email: str, name: str, role: Role, password_hash: str) -> Account:
     """Create a confirmed account."""
-    new = NewAccount(email, name, password_hash, role, confirmed_at=now)
-    return identity.create_account(session, new, by=SYSTEM.origin, now=now)
+    new = NewAccount(email, name, password_hash, role, confirmed_at=work.now)
+    return identity.create_account(work, new)
 
 
-def write_network(
-    session: Session, invented: Invented, password_hash: str, *, now: datetime
-) -> None:
+def write_network(work: Work, invented: Invented, password_hash: str) -> None:
     """Write centres with departments, then practitioners with accounts and schedules."""
-    centres = {centre.name: _write_centre(session, centre, now) for centre in invented.centres}
+    centres = {centre.name: _write_centre(work, centre) for centre in invented.centres}
     for number, practitioner in enumerate(invented.practitioners):
-        _write_practitioner(session, practitioner, number, password_hash, centres, invented, now)
+        _write_practitioner(work, practitioner, number, password_hash, centres, invented)
 
 
-def _write_centre(session: Session, invented_centre: InventedCentre, now: datetime) -> Centre:
+def _write_centre(work: Work, invented_centre: InventedCentre) -> Centre:
     details = CentreDetails(
         name=invented_centre.name,
         type=invented_centre.type,
@@ -134,49 +130,42 @@ def _write_centre(session: Session, invented_centre: InventedCentre, now: dateti
         description=invented_centre.description,
         holiday_region=invented_centre.region,
     )
-    centre = directory.create_centre(session, SYSTEM, details, now=now)
+    centre = directory.create_centre(work, details)
     for department in invented_centre.departments:
-        _write_department(session, department, centre, now)
+        _write_department(work, department, centre)
     return centre
 
 
-def _write_department(
-    session: Session, invented_department: InventedDepartment, centre: Centre, now: datetime
-) -> None:
+def _write_department(work: Work, invented_department: InventedDepartment, centre: Centre) -> None:
     details = DepartmentDetails(
         name=invented_department.name,
         description=invented_department.description,
         phone=invented_department.phone,
         email=invented_department.email,
     )
-    department = directory.create_department(session, SYSTEM, centre.id, details, now=now)
+    department = directory.create_department(work, centre.id, details)
     for name in invented_department.services:
-        service = directory.create_service(
-            session, SYSTEM, department.id, ServiceDetails(name=name), now=now
-        )
+        service = directory.create_service(work, department.id, ServiceDetails(name=name))
         schedules.open_schedule(
-            session,
-            SYSTEM,
+            work,
             centre_id=centre.id,
             service_id=service.id,
             details=ScheduleDetails(),
             hours=USUAL_HOURS,
-            now=now,
         )
 
 
 def _write_practitioner(
-    session: Session,
+    work: Work,
     invented_practitioner: InventedPractitioner,
     number: int,
     password_hash: str,
     centres: Mapping[str, Centre],
     invented: Invented,
-    now: datetime,
 ) -> None:
     email = email_of(invented_practitioner.name, "example.org")
     account = open_account(
-        session, email, invented_practitioner.name, Role.PRACTITIONER, password_hash, now=now
+        work, email, invented_practitioner.name, Role.PRACTITIONER, password_hash
     )
     details = PractitionerDetails(
         name=invented_practitioner.name,
@@ -189,20 +178,16 @@ def _write_practitioner(
         about=invented_practitioner.about,
         either_place=invented_practitioner.either_place,
     )
-    practitioner = directory.create_practitioner(
-        session, SYSTEM, details, now=now, account_id=account.id
-    )
+    practitioner = directory.create_practitioner(work, details, account_id=account.id)
     for centre, pattern in invented_practitioner.places.items():
         schedules.open_schedule(
-            session,
-            SYSTEM,
+            work,
             centre_id=centres[centre].id,
             practitioner_id=practitioner.id,
             details=ScheduleDetails(
                 slot_minutes=invented_practitioner.slot, notice_minutes=invented_practitioner.notice
             ),
             hours=_hours(invented.patterns[pattern]),
-            now=now,
         )
 
 

@@ -1,16 +1,14 @@
 """Invented patients, and the accounts of staff and administrators."""
 
-from datetime import datetime
-
 from sqlalchemy.orm import Session
 
+from openslot.core.actor import Role
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Centre
 from openslot.directory.queries import centre_by, departments
-from openslot.directory.rules import SYSTEM
 from openslot.exchange.demo_network import Invented, email_of, open_account
-from openslot.identity.models import Role
 
 STAFF_AT = ("Naas General Hospital", "Radiology")
 ADMINISTERED = "Sydney Children Hospital"
@@ -36,7 +34,7 @@ _FICTION = (
 """Mobile numbers that the Australian regulator (ACMA) reserves for fiction."""
 
 
-def open_logins(session: Session, password_hash: str, *, now: datetime) -> None:
+def open_logins(work: Work, password_hash: str) -> None:
     """Create an account for department staff, a centre administrator and a network
     administrator."""
     for email, name, role, centre, department in (
@@ -44,10 +42,10 @@ def open_logins(session: Session, password_hash: str, *, now: datetime) -> None:
         ("centre@demo.example", "Carl Demo", Role.CENTRE_ADMIN, ADMINISTERED, None),
         ("admin@demo.example", "Ada Demo", Role.NETWORK_ADMIN, None, None),
     ):
-        account = open_account(session, email, name, role, password_hash, now=now)
+        account = open_account(work, email, name, role, password_hash)
         if centre:
-            place = _place(session, centre, department)
-            directory.place_staff(session, SYSTEM, account.id, *place)
+            place = _place(work.session, centre, department)
+            directory.place_staff(work, account.id, *place)
 
 
 def _place(session: Session, centre: str, department: str | None) -> tuple[int, int | None]:
@@ -58,15 +56,11 @@ def _place(session: Session, centre: str, department: str | None) -> tuple[int, 
     return centre_row.id, department_ids[department] if department else None
 
 
-def write_patients(
-    session: Session, invented: Invented, password_hash: str, *, now: datetime
-) -> None:
+def write_patients(work: Work, invented: Invented, password_hash: str) -> None:
     """Write patients with accounts; each lives near the centres of a time zone."""
     for number, invented_patient in enumerate(invented.patients):
         email = email_of(invented_patient.name, "example.com")
-        account = open_account(
-            session, email, invented_patient.name, Role.PATIENT, password_hash, now=now
-        )
+        account = open_account(work, email, invented_patient.name, Role.PATIENT, password_hash)
         details = PatientDetails(
             name=invented_patient.name,
             born=invented_patient.born,
@@ -76,4 +70,4 @@ def write_patients(
             time_zone=invented_patient.zone,
             language=invented_patient.language,
         )
-        directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)
+        directory.add_patient(work, details, account_id=account.id)

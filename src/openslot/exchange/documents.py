@@ -21,9 +21,7 @@ from openslot.core.fields import (
     OptionalWebAddress,
     refuse,
 )
-from openslot.core.fields import (
-    problems as refusals,
-)
+from openslot.core.fields import problems as refusals
 from openslot.exchange.problems import Problems
 from openslot.exchange.reading import Document
 

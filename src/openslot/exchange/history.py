@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
 from openslot.core import keyset
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.records import queries
@@ -45,17 +46,17 @@ class History:
     now: datetime
 
 
-def whole(session: Session, patient_id: UUID, *, now: datetime) -> History:
+def whole(work: Work, patient_id: UUID) -> History:
     """Return everything in a health record; a constant number of statements."""
-    letters = referrals.of_patient(session, patient_id)
+    letters = referrals.of_patient(work.session, patient_id)
     return History(
-        patient=directory.patient(session, patient_id),
-        records=queries.entries(session, patient_id),
-        appointments=queries.appointments(session, patient_id),
+        patient=directory.patient(work.session, patient_id),
+        records=queries.entries(work.session, patient_id),
+        appointments=queries.appointments(work.session, patient_id),
         letters=letters,
-        emergencies=queries.emergencies(session, patient_id),
-        looks=_looks(session, patient_id, letters),
-        now=now,
+        emergencies=queries.emergencies(work.session, patient_id),
+        looks=_looks(work.session, patient_id, letters),
+        now=work.now,
     )
 
 

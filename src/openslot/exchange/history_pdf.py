@@ -109,10 +109,7 @@ class _Paper:
 
     def _entry(self, record: Record) -> None:
         entry, author = record.entry, record.author
-        frames = {
-            EntryKind.NOTE: self.say("Note"),
-            EntryKind.PRESCRIPTION: self.say("Medication"),
-        }
+        frames = {EntryKind.NOTE: self.say("Note"), EntryKind.PRESCRIPTION: self.say("Medication")}
         self._text(f"{frames[record.kind]}, {author.name}, {author.profession}", bold=True)
         centre = record.centre
         when = self._when(entry.recorded_at, centre.time_zone if centre else None)

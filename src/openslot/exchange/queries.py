@@ -11,9 +11,11 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
+from openslot.core.actor import Role
 from openslot.core.audit import AuditEvent
 from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage, State
+from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,
     Department,
@@ -24,7 +26,7 @@ from openslot.directory.models import (
     StaffMember,
 )
 from openslot.identity.commands import subject_of
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 AT_ONCE = 1000
 """Rows read or written by one statement; engines limit its parameters."""
@@ -120,20 +122,20 @@ def imported_appointments(session: Session, ids: Iterable[str]) -> set[str]:
     return imported_ids
 
 
-def add_patients(session: Session, new: Sequence[NewPatient], *, now: datetime) -> list[UUID]:
+def add_patients(work: Work, new: Sequence[NewPatient]) -> list[UUID]:
     """Add new patients with accounts and diaries; return the ids of the patients."""
     diaries = [Diary(kind="patient") for _ in new]
-    session.add_all(diaries)
-    session.flush()
-    accounts = [_account(person, now) for person in new]
+    work.session.add_all(diaries)
+    work.session.flush()
+    accounts = [_account(person, work.now) for person in new]
     patients = [
-        _patient(person, account["id"], diary.id, now)
+        _patient(person, account["id"], diary.id, work.now)
         for person, account, diary in zip(new, accounts, diaries, strict=True)
     ]
     if new:
-        session.execute(insert(Account), accounts)
-        session.execute(insert(Patient), patients)
-        session.execute(insert(AuditEvent), list(_events(accounts, patients, now)))
+        work.session.execute(insert(Account), accounts)
+        work.session.execute(insert(Patient), patients)
+        work.session.execute(insert(AuditEvent), list(_events(accounts, patients, work.now)))
     return [patient["id"] for patient in patients]
 
 
@@ -198,12 +200,12 @@ def has_account(session: Session, email: str) -> bool:
     return session.scalar(select(Account.id).where(Account.email == email)) is not None
 
 
-def settle_outbox(session: Session, *, now: datetime) -> None:
+def settle_outbox(work: Work) -> None:
     """Mark everything in the outbox as done, so that no notifications are sent."""
-    session.execute(
+    work.session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.state == State.WAITING)
-        .values(state=State.DONE, finished_at=now)
+        .values(state=State.DONE, finished_at=work.now)
         .execution_options(synchronize_session=False)
     )
 

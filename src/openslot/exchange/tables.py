@@ -15,9 +15,7 @@ from openslot.core.fields import (
     OptionalShortLine,
     refuse,
 )
-from openslot.core.fields import (
-    problems as refusals,
-)
+from openslot.core.fields import problems as refusals
 from openslot.directory.models import CentreType, Profession
 from openslot.exchange.problems import Problems
 from openslot.exchange.reading import Row, Table

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
+from openslot.core.actor import Role
 from openslot.core.errors import DomainError
 from openslot.core.fields import Details, first_problem
+from openslot.core.work import Work
 from openslot.directory.models import Centre
-from openslot.directory.rules import SYSTEM
 from openslot.exchange.outcome import Effect, Outcome
 from openslot.exchange.problems import Problems, Source
 from openslot.exchange.progress import Progress
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules.availability import Weekly
 
 USUAL_HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
@@ -31,8 +30,7 @@ P = ParamSpec("P")
 class Writing:
     """The transaction of one import. ``hashes`` are those of new accounts, by e-mail address."""
 
-    session: Session
-    now: datetime
+    work: Work
     zone: str
     hashes: dict[str, str]
     progress: Progress
@@ -97,10 +95,10 @@ def open_account(
         writing.hashes[email],
         role,
         must_change_password=must_change_password,
-        confirmed_at=writing.now,
+        confirmed_at=writing.work.now,
         external_id=external_id,
     )
-    return identity.create_account(writing.session, new, by=SYSTEM.origin, now=writing.now)
+    return identity.create_account(writing.work, new)
 
 
 def rename(writing: Writing, account: Account, **values: str | None) -> bool:
@@ -109,7 +107,5 @@ def rename(writing: Writing, account: Account, **values: str | None) -> bool:
         name: value for name, value in given(**values).items() if getattr(account, name) != value
     }
     if new:
-        identity.change_account(
-            writing.session, account.id, by=SYSTEM.origin, now=writing.now, **new
-        )
+        identity.change_account(writing.work, account.id, **new)
     return bool(new)

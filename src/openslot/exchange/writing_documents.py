@@ -5,19 +5,15 @@ from zoneinfo import ZoneInfo
 
 from openslot.booking.imports import Recorded, record_appointment
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import Role
 from openslot.core.errors import Conflict, Invalid
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, ServiceDetails
 from openslot.directory.models import Centre, Department, Service, StaffMember
 from openslot.directory.queries import staff_member
-from openslot.directory.rules import SYSTEM
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
-from openslot.exchange.documents import (
-    AppointmentDocument,
-    DepartmentDocument,
-    UserDocument,
-)
+from openslot.exchange.documents import AppointmentDocument, DepartmentDocument, UserDocument
 from openslot.exchange.outcome import Effect
 from openslot.exchange.tables import folded
 from openslot.exchange.writing import (
@@ -29,7 +25,7 @@ from openslot.exchange.writing import (
     open_account,
     rename,
 )
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.requests.imports import record_request
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
@@ -41,7 +37,7 @@ from openslot.schedules.rules import Place
 
 def write_departments(writing: Writing, batch: Batch) -> None:
     """Write the departments at each of their sites."""
-    existing = queries.departments(writing.session)
+    existing = queries.departments(writing.work.session)
     by_name = {
         (department.centre_id, folded(department.name)): department for department, _ in existing
     }
@@ -63,7 +59,6 @@ def _department(
     department: Department | None,
     external_id: str,
 ) -> Effect:
-    session, now = writing.session, writing.now
     values = given(
         name=row.name,
         description=row.description,
@@ -73,13 +68,11 @@ def _department(
     )
     if department is None:
         details = DepartmentDetails.model_validate(values)
-        directory.create_department(
-            session, SYSTEM, centre.id, details, now=now, external_id=external_id
-        )
+        directory.create_department(writing.work, centre.id, details, external_id=external_id)
         return Effect.CREATED
     new = changed(DepartmentDetails, department, values)
     if new:
-        directory.change_department(session, SYSTEM, department.id, new, now=now)
+        directory.change_department(writing.work, department.id, new)
     adopted = department.external_id != external_id
     department.external_id = external_id
     return effect(new, adopted)
@@ -89,11 +82,11 @@ def write_services(writing: Writing, batch: Batch) -> None:
     """Write new services; existing ones that a document does not name stay."""
     departments = {
         (centre.id, folded(department.name)): department
-        for department, centre in queries.departments(writing.session)
+        for department, centre in queries.departments(writing.work.session)
     }
     existing = {
         (department.id, folded(service.name))
-        for service, department, _ in queries.services(writing.session)
+        for service, department, _ in queries.services(writing.work.session)
     }
     for item in batch.of(DepartmentDocument):
         for site in item.row.sites:
@@ -110,17 +103,13 @@ def _service(
     if key in there:
         return Effect.UNCHANGED
     there.add(key)
-    service = directory.create_service(
-        writing.session, SYSTEM, department.id, ServiceDetails(name=name), now=writing.now
-    )
+    service = directory.create_service(writing.work, department.id, ServiceDetails(name=name))
     schedules.open_schedule(
-        writing.session,
-        SYSTEM,
+        writing.work,
         centre_id=department.centre_id,
         service_id=service.id,
         details=ScheduleDetails(),
         hours=USUAL_HOURS,
-        now=writing.now,
     )
     return Effect.CREATED
 
@@ -129,15 +118,15 @@ def write_users(writing: Writing, batch: Batch) -> None:
     """Write staff with their password hashes."""
     rows = batch.of(UserDocument)
     by_id = queries.accounts_by_external_id(
-        writing.session, (item.row.external_id for item in rows)
+        writing.work.session, (item.row.external_id for item in rows)
     )
     by_email = queries.staff(
-        writing.session,
+        writing.work.session,
         {item.row.email for item in rows} | {account.email for account in by_id.values()},
     )
     departments = {
         (centre.id, folded(department.name)): department.id
-        for department, centre in queries.departments(writing.session)
+        for department, centre in queries.departments(writing.work.session)
     }
     for item in rows:
         account_with_id = by_id.get(item.row.external_id)
@@ -171,7 +160,7 @@ def _user(
     previous_place = (member.centre_id, member.department_id, member.phone) if member else None
     new_place = (*place, phone or (member.phone if member else None))
     if previous_place != new_place:
-        placed = directory.place_staff(writing.session, SYSTEM, account.id, *place)
+        placed = directory.place_staff(writing.work, account.id, *place)
         placed.phone = new_place[2]
     if existing is None:
         return Effect.CREATED
@@ -188,14 +177,14 @@ def write_appointments(writing: Writing, batch: Batch) -> None:
     """Write new appointments; those imported before are left as they are now."""
     rows = batch.of(AppointmentDocument)
     imported_ids = queries.imported_appointments(
-        writing.session, (item.row.external_id for item in rows)
+        writing.work.session, (item.row.external_id for item in rows)
     )
     services = {
         (centre.id, folded(department.name), folded(service.name)): (service, centre)
-        for service, department, centre in queries.services(writing.session)
+        for service, department, centre in queries.services(writing.work.session)
     }
     users = queries.accounts_by_external_id(
-        writing.session, {item.row.user_id for item in rows if item.row.user_id}
+        writing.work.session, {item.row.user_id for item in rows if item.row.user_id}
     )
     for item in rows:
         row = item.row
@@ -220,7 +209,7 @@ def _appointment(
     appointment = Recorded(
         starts_at=starts,
         ends_at=ends,
-        status=Status.FULFILLED if ends <= writing.now else Status.BOOKED,
+        status=Status.FULFILLED if ends <= writing.work.now else Status.BOOKED,
         task=row.task,
         reason=row.reason,
         priority=Priority.URGENT if row.urgent else Priority.ROUTINE,
@@ -229,9 +218,7 @@ def _appointment(
         external_id=row.external_id,
     )
     try:
-        booked = record_appointment(
-            writing.session, SYSTEM, _place(writing, service), appointment, now=writing.now
-        )
+        booked = record_appointment(writing.work, _place(writing, service), appointment)
     except DiaryTaken:
         sentence = "The service has another appointment at this time."
         raise Conflict(sentence, field="date_time") from None
@@ -247,12 +234,10 @@ def _request(
     user: Account | None,
 ) -> None:
     """Write a request if the user works in another department of the same centre."""
-    member = staff_member(writing.session, user.id) if user else None
+    member = staff_member(writing.work.session, user.id) if user else None
     requesting_id = member.department_id if member and member.centre_id == centre.id else None
     if requesting_id is not None and requesting_id != service.department_id:
-        record_request(
-            writing.session, SYSTEM, appointment, service, requesting_id, now=writing.now
-        )
+        record_request(writing.work, appointment, service, requesting_id)
 
 
 def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
@@ -266,7 +251,7 @@ def _instant(wall_clock: datetime, zone: ZoneInfo) -> datetime:
 
 def _place(writing: Writing, service: Service) -> Place:
     places = schedule_queries.places(
-        writing.session, Schedule.service_id == service.id, inactive=True
+        writing.work.session, Schedule.service_id == service.id, inactive=True
     )
     if not places:
         raise Invalid("This service has no opening hours yet.", field="service")

@@ -14,9 +14,9 @@ def write_likes(writing: Writing, batch: Batch) -> None:
     """Write new favourites; those of unknown departments are left out."""
     rows = [item for item in batch.of(UserDocument) if item.row.likes]
     users = queries.accounts_by_external_id(
-        writing.session, {item.row.external_id for item in rows}
+        writing.work.session, {item.row.external_id for item in rows}
     )
-    existing = favourites_of(writing.session, [account.id for account in users.values()])
+    existing = favourites_of(writing.work.session, [account.id for account in users.values()])
     departments = _departments(writing)
     left_out = 0
     for item in rows:
@@ -39,7 +39,7 @@ def _departments(writing: Writing) -> dict[str, int]:
     """Return departments by the id of their document; of several sites, the first."""
     return {
         department.external_id: department.id
-        for department, _centre in queries.departments(writing.session)
+        for department, _centre in queries.departments(writing.work.session)
         if department.external_id
     }
 
@@ -50,6 +50,6 @@ def _like(
     if key in existing:
         return Effect.UNCHANGED
     existing.add(key)
-    favourite = Favourite(account_id=account.id, department_id=key[1], since=writing.now)
-    keep(writing.session, favourite)
+    favourite = Favourite(account_id=account.id, department_id=key[1], since=writing.work.now)
+    keep(writing.work.session, favourite)
     return Effect.CREATED

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+from openslot.core.actor import Role
 from openslot.core.errors import Invalid
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PatientDetails, PractitionerDetails
 from openslot.directory.models import Centre, CentreType, Patient, Practitioner
-from openslot.directory.rules import SYSTEM
 from openslot.exchange import queries
 from openslot.exchange.batch import Batch
 from openslot.exchange.documents import DepartmentDocument, FacilityDocument
@@ -31,7 +31,7 @@ from openslot.exchange.writing import (
     open_account,
     rename,
 )
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 def write_centres(writing: Writing, batch: Batch) -> None:
     """Write the centres of tables and the facilities of documents."""
-    existing = list(queries.centres(writing.session))
+    existing = list(queries.centres(writing.work.session))
     writing.centres = {folded(centre.name): centre for centre in existing}
     numbers = {centre.business_number: centre for centre in existing if centre.business_number}
     ids = {centre.external_id: centre for centre in existing if centre.external_id}
@@ -65,11 +65,7 @@ def _phones(batch: Batch) -> dict[str, str]:
 
 def _centre(writing: Writing, row: CentreRow, existing: Centre | None) -> Effect:
     values = given(
-        name=row.name,
-        type=row.type,
-        suburb=row.suburb,
-        phone=row.phone,
-        business_number=row.number,
+        name=row.name, type=row.type, suburb=row.suburb, phone=row.phone, business_number=row.number
     )
     return _merge_centre(writing, existing, values, None)
 
@@ -88,15 +84,14 @@ def _facility(
 def _merge_centre(
     writing: Writing, existing: Centre | None, values: dict[str, object], external_id: str | None
 ) -> Effect:
-    session, now = writing.session, writing.now
     if existing is None:
         details = CentreDetails.model_validate({"time_zone": writing.zone, **values})
-        centre = directory.create_centre(session, SYSTEM, details, now=now, external_id=external_id)
+        centre = directory.create_centre(writing.work, details, external_id=external_id)
         writing.centres[folded(centre.name)] = centre
         return Effect.CREATED
     new = changed(CentreDetails, existing, values)
     if new:
-        directory.change_centre(session, SYSTEM, existing.id, new, now=now)
+        directory.change_centre(writing.work, existing.id, new)
         writing.centres[folded(existing.name)] = existing
     adopted = external_id is not None and existing.external_id != external_id
     existing.external_id = external_id or existing.external_id
@@ -106,23 +101,16 @@ def _merge_centre(
 def write_providers(writing: Writing, batch: Batch) -> None:
     """Write practitioners with their accounts."""
     rows = batch.of(ProviderRow)
-    existing = queries.practitioners(writing.session, (item.row.email for item in rows))
+    existing = queries.practitioners(writing.work.session, (item.row.email for item in rows))
     for item in writing.progress.track("Writing practitioners", rows, len(rows)):
         account, practitioner = existing.get(item.row.email, (None, None))
-        writing.attempt(
-            item.source,
-            "practitioners",
-            _provider,
-            item.row,
-            account,
-            practitioner,
-        )
+        writing.attempt(item.source, "practitioners", _provider, item.row, account, practitioner)
 
 
 def write_links(writing: Writing, batch: Batch) -> None:
     """Write the schedules of practitioners, with the hours in the file of providers."""
     links = batch.of(LinkRow)
-    existing = queries.practitioners(writing.session, (link.row.email for link in links))
+    existing = queries.practitioners(writing.work.session, (link.row.email for link in links))
     practitioners = {email: person for email, (_, person) in existing.items() if person}
     hours = {item.row.email: item.row.hours for item in batch.of(ProviderRow)}
     for link in links:
@@ -130,10 +118,7 @@ def write_links(writing: Writing, batch: Batch) -> None:
 
 
 def _provider(
-    writing: Writing,
-    row: ProviderRow,
-    account: Account | None,
-    practitioner: Practitioner | None,
+    writing: Writing, row: ProviderRow, account: Account | None, practitioner: Practitioner | None
 ) -> Effect:
     values = given(
         name=row.name,
@@ -154,9 +139,7 @@ def _provider(
     if account is None:
         account = open_account(writing, row.email, name, Role.PRACTITIONER)
     details = PractitionerDetails.model_validate({"name": name, "either_place": True, **values})
-    directory.create_practitioner(
-        writing.session, SYSTEM, details, now=writing.now, account_id=account.id
-    )
+    directory.create_practitioner(writing.work, details, account_id=account.id)
     return Effect.CREATED
 
 
@@ -166,9 +149,7 @@ def _change_provider(
     new = changed(PractitionerDetails, practitioner, values)
     if new is None:
         return False
-    directory.change_practitioner(
-        writing.session, SYSTEM, practitioner.id, new, centre_ids=frozenset(), now=writing.now
-    )
+    directory.change_practitioner(writing.work, practitioner.id, new, centre_ids=frozenset())
     return True
 
 
@@ -177,10 +158,10 @@ def _set_hours(writing: Writing, practitioner: Practitioner, row: ProviderRow) -
     if row.hours is None:
         return False
     weekly = _every_day(row.hours)
-    places = schedule_queries.practitioner_places(writing.session, practitioner.id).values()
+    places = schedule_queries.practitioner_places(writing.work.session, practitioner.id).values()
     changed_ids = [place.schedule_id for place in places if place.hours != weekly]
     for schedule_id in changed_ids:
-        schedules.set_hours(writing.session, SYSTEM, schedule_id, weekly, now=writing.now)
+        schedules.set_hours(writing.work, schedule_id, weekly)
     return bool(changed_ids)
 
 
@@ -198,17 +179,15 @@ def _link(
     if practitioner is None:
         sentence = "This account has no practitioner. Add a line to the file of providers."
         raise Invalid(sentence, field="provider_email")
-    if centre.id in schedule_queries.centre_ids_of(writing.session, practitioner.id):
+    if centre.id in schedule_queries.centre_ids_of(writing.work.session, practitioner.id):
         return Effect.UNCHANGED
     given_hours = hours.get(row.email)
     schedules.open_schedule(
-        writing.session,
-        SYSTEM,
+        writing.work,
         centre_id=centre.id,
         practitioner_id=practitioner.id,
         details=ScheduleDetails(),
         hours=_every_day(given_hours) if given_hours else USUAL_HOURS,
-        now=writing.now,
     )
     return Effect.CREATED
 
@@ -218,22 +197,15 @@ def write_patients(writing: Writing, batch: Batch) -> None:
     rows = batch.of(PatientRow)
     tracked = writing.progress.track("Writing patients", rows, len(rows))
     for batch_rows in _batches(tracked, queries.AT_ONCE):
-        existing = queries.patients(writing.session, (item.row.email for item in batch_rows))
+        existing = queries.patients(writing.work.session, (item.row.email for item in batch_rows))
         new_rows = [item.row for item in batch_rows if item.row.email not in existing]
         new = [_new_patient(writing, row) for row in new_rows]
-        queries.add_patients(writing.session, new, now=writing.now)
+        queries.add_patients(writing.work, new)
         writing.outcome.count("patients", Effect.CREATED, len(new))
         for item in batch_rows:
             if item.row.email in existing:
                 account, patient = existing[item.row.email]
-                writing.attempt(
-                    item.source,
-                    "patients",
-                    _patient,
-                    item.row,
-                    account,
-                    patient,
-                )
+                writing.attempt(item.source, "patients", _patient, item.row, account, patient)
 
 
 def _new_patient(writing: Writing, row: PatientRow) -> NewPatient:
@@ -244,17 +216,16 @@ def _new_patient(writing: Writing, row: PatientRow) -> NewPatient:
 def _patient(
     writing: Writing, row: PatientRow, account: Account, patient: Patient | None
 ) -> Effect:
-    session, now = writing.session, writing.now
     values = given(name=row.name, phone=row.phone, medicare_number=row.medicare)
     if patient is None:
         details = PatientDetails.model_validate(
             {"name": account.name, "email": row.email, **values}
         )
-        directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)
+        directory.add_patient(writing.work, details, account_id=account.id)
         return Effect.CREATED
     new = changed(PatientDetails, patient, values) if patient.active else None
     if new:
-        directory.change_patient(session, SYSTEM, patient.id, new, now=now)
+        directory.change_patient(writing.work, patient.id, new)
     return effect(new, rename(writing, account, name=row.name))
 
 

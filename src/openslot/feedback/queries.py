@@ -187,8 +187,7 @@ def _active_favourites(account_id: UUID) -> Any:
             and_(Practitioner.id == Favourite.practitioner_id, Practitioner.active.is_(True)),
         )
         .outerjoin(
-            Department,
-            and_(Department.id == Favourite.department_id, Department.active.is_(True)),
+            Department, and_(Department.id == Favourite.department_id, Department.active.is_(True))
         )
         .outerjoin(Centre, and_(centre_of_favourite, Centre.active.is_(True)))
         .where(

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden
-from openslot.directory.rules import Actor
 from openslot.feedback.errors import BadStars, TooManyFavourites
 
 MOST_FAVOURITES = 200

@@ -16,9 +16,9 @@ from joserfc.jwk import KeySet
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.audit import Origin
 from openslot.core.errors import Invalid, Unauthenticated
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.identity.keys import issue_for_client
 from openslot.identity.models import ApiClient, UsedAssertion
 from openslot.identity.scopes import UnknownScope, check_scopes, narrowed
@@ -57,14 +57,12 @@ class Granted:
 
 
 def create_client(
-    session: Session,
+    work: Work,
     name: str,
     scopes: Iterable[str],
     *,
     jwks: Mapping[str, Any] | None,
     jwks_url: str | None,
-    by: Origin,
-    now: datetime,
 ) -> ApiClient:
     """Register a program with its public keys, or with the https address of its JWK set."""
     if (jwks is None) == (jwks_url is None):
@@ -77,12 +75,10 @@ def create_client(
         jwks=dict(jwks) if jwks is not None else None,
         jwks_url=jwks_url,
         scopes=check_scopes(scopes),
-        created_at=now,
+        created_at=work.now,
     )
-    session.add(client)
-    audit.record(
-        session, "client.created", f"client:{client.id}", by=by, now=now, scopes=client.scopes
-    )
+    work.session.add(client)
+    audit.record(work, "client.created", f"client:{client.id}", scopes=client.scopes)
     return client
 
 
@@ -120,14 +116,13 @@ def key_named(assertion: str) -> str | None:
 
 
 def grant(
-    session: Session,
+    work: Work,
     client: ApiClient,
     assertion: str,
     keys: KeySet,
     wanted: Iterable[str],
     *,
     audience: str,
-    now: datetime,
 ) -> Granted:
     """Return a token for the wanted scopes that the client is registered for, and mark the
     assertion as used.
@@ -135,10 +130,10 @@ def grant(
     Raises BadAssertion, and UnknownScope if none of the wanted scopes can be granted.
     """
     claims = _verified(assertion, keys)
-    _check_claims(claims, client, audience, now)
-    _mark_used(session, client, str(claims["jti"]), now)
+    _check_claims(claims, client, audience, work.now)
+    _mark_used(work, client, str(claims["jti"]))
     scopes = _granted_scopes(client, wanted)
-    token = issue_for_client(session, client, scopes, LONGEST, now=now)
+    token = issue_for_client(work, client, scopes, LONGEST)
     return Granted(token, scopes, int(LONGEST.total_seconds()))
 
 
@@ -184,14 +179,14 @@ def _check_claims(
         raise BadAssertion
 
 
-def _mark_used(session: Session, client: ApiClient, jti: str, now: datetime) -> None:
+def _mark_used(work: Work, client: ApiClient, jti: str) -> None:
     """Store an assertion's id, or raise BadAssertion if it was used before. Of two at once, the
     second is retried and then refused."""
     digest = hashlib.sha256(f"{client.id} {jti}".encode("utf-8", "surrogatepass")).digest()
-    if session.get(UsedAssertion, digest) is not None:
+    if work.session.get(UsedAssertion, digest) is not None:
         raise BadAssertion
-    session.add(UsedAssertion(jti_hash=digest, ends_at=now + LONGEST + 2 * CLOCKS_DIFFER))
-    session.flush()
+    work.session.add(UsedAssertion(jti_hash=digest, ends_at=work.now + LONGEST + 2 * CLOCKS_DIFFER))
+    work.session.flush()
 
 
 def _granted_scopes(client: ApiClient, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -10,16 +10,17 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database, remove
 from openslot.core.errors import NotFound, RateLimited
 from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
+from openslot.core.work import Work
 from openslot.identity import passwords, queries
 from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongCredentials
-from openslot.identity.models import Account, AccountSession, Role, SignInFailure
+from openslot.identity.models import Account, AccountSession, SignInFailure
 
 FAILURES_COUNT = timedelta(minutes=15)
 """Time for which a wrong password counts against its e-mail and its source."""
@@ -60,9 +61,9 @@ class NewAccount:
     external_id: str | None = None
 
 
-def create_account(session: Session, new: NewAccount, *, by: Origin, now: datetime) -> Account:
+def create_account(work: Work, new: NewAccount) -> Account:
     """Create an account. Raises EmailTaken if another account has this e-mail."""
-    if queries.by_email(session, new.email):
+    if queries.by_email(work.session, new.email):
         raise EmailTaken(field="email")
     account = Account(
         id=new_id(),
@@ -76,11 +77,11 @@ def create_account(session: Session, new: NewAccount, *, by: Origin, now: dateti
         must_change_password=new.must_change_password,
         external_id=new.external_id,
         theme="auto",
-        created_at=now,
+        created_at=work.now,
     )
-    session.add(account)
-    session.flush()
-    audit.record(session, "account.created", subject_of(account.id), by=by, now=now, role=new.role)
+    work.session.add(account)
+    work.session.flush()
+    audit.record(work, "account.created", subject_of(account.id), role=new.role)
     return account
 
 
@@ -109,11 +110,15 @@ def sign_in(
     email = address_key(email)[:254]
     if not email.isprintable():
         raise WrongCredentials  # no account has it, and not every engine can search for it
-    account = database.read(lambda session: _may_try(session, settings, email, source, now))
+    account = database.read(
+        lambda session: _may_try(Work(session, SYSTEM, now, settings), email, source)
+    )
     cost = settings.password_iterations
     is_right = passwords.proves(account.password if account else None, password, time_cost=cost)
     if not is_right or account is None or not account.active:
-        database.run(lambda session: note_failure(session, email, source, now=now))
+        database.run(
+            lambda session: note_failure(Work(session, SYSTEM, now, settings), email, source)
+        )
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
@@ -124,25 +129,21 @@ def sign_in(
     )
     return database.run(
         lambda session: _complete_sign_in(
-            session, account.id, new_hash, source, address=address, now=now
+            Work(session, SYSTEM, now, settings), account.id, new_hash, source, address=address
         )
     )
 
 
-def _may_try(
-    session: Session, settings: Settings, email: str, source: Source, now: datetime
-) -> Account | None:
-    check_failures(session, settings, email, source, now=now)
-    return queries.by_email(session, email)
+def _may_try(work: Work, email: str, source: Source) -> Account | None:
+    check_failures(work, email, source)
+    return queries.by_email(work.session, email)
 
 
-def check_failures(
-    session: Session, settings: Settings, email: str, source: Source, *, now: datetime
-) -> None:
+def check_failures(work: Work, email: str, source: Source) -> None:
     """Raise RateLimited after too many wrong passwords for the e-mail from this source or, unless
     the source is known, for the e-mail from all sources or for all e-mails from this source."""
-    since, allowed = now - FAILURES_COUNT, settings.sign_in_attempts
-    by_both, by_source, by_email = queries.failures_since(session, email, source.name, since)
+    since, allowed = work.now - FAILURES_COUNT, work.settings.sign_in_attempts
+    by_both, by_source, by_email = queries.failures_since(work.session, email, source.name, since)
     is_flooded = (
         by_source >= allowed * FAILURES_PER_SOURCE or by_email >= allowed * FAILURES_PER_EMAIL
     )
@@ -150,49 +151,35 @@ def check_failures(
         raise RateLimited(retry_after=int(FAILURES_COUNT.total_seconds()))
 
 
-def note_failure(session: Session, email: str, source: Source, *, now: datetime) -> None:
+def note_failure(work: Work, email: str, source: Source) -> None:
     """Count a wrong password against its e-mail and its source."""
-    session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=now))
+    work.session.add(SignInFailure(id=new_id(), email=email, address=source.name, at=work.now))
 
 
 def _complete_sign_in(
-    session: Session,
-    account_id: UUID,
-    new_hash: str | None,
-    source: Source,
-    *,
-    address: str | None,
-    now: datetime,
+    work: Work, account_id: UUID, new_hash: str | None, source: Source, *, address: str | None
 ) -> Account:
-    account = _existing(session, account_id)
+    account = _existing(work.session, account_id)
     if new_hash:
         account.password = new_hash
     queries.forget_failures(
-        session, email=account.email, address=source.name, before=now - FAILURES_COUNT
+        work.session, email=account.email, address=source.name, before=work.now - FAILURES_COUNT
     )
-    origin = Origin(account.id, address)
-    audit.record(session, "account.signed-in", subject_of(account.id), by=origin, now=now)
+    owner = Actor(account_id=account.id, address=address)
+    audit.record(work.by(owner), "account.signed-in", subject_of(account.id))
     return account
 
 
-def start_session(
-    session: Session,
-    account: Account,
-    settings: Settings,
-    *,
-    address: str | None,
-    agent: str | None,
-    now: datetime,
-) -> str:
+def start_session(work: Work, account: Account, *, address: str | None, agent: str | None) -> str:
     """Start a session for a browser and return its random token; only its hash is stored."""
     token = secrets.token_urlsafe(32)
-    session.add(
+    work.session.add(
         AccountSession(
             token_hash=token_hash(token),
             account_id=account.id,
-            created_at=now,
-            seen_at=now,
-            ends_at=now + timedelta(days=settings.session_days),
+            created_at=work.now,
+            seen_at=work.now,
+            ends_at=work.now + timedelta(days=work.settings.session_days),
             address=address,
             agent=agent[:200] if agent else None,
         )
@@ -205,12 +192,10 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def account_of_token(
-    session: Session, settings: Settings, token: str, *, now: datetime
-) -> tuple[Account, AccountSession] | None:
+def account_of_token(work: Work, token: str) -> tuple[Account, AccountSession] | None:
     """Return the account and session of ``token``, or None if the session has ended."""
     return queries.account_of_token(
-        session, token_hash(token), now=now, unused_since=unused_since(settings, now)
+        work, token_hash(token), unused_since=unused_since(work.settings, work.now)
     )
 
 
@@ -224,11 +209,11 @@ def is_stale(row: AccountSession, *, now: datetime) -> bool:
     return now - row.seen_at > SEEN_EVERY
 
 
-def touch_session(session: Session, token: str, *, now: datetime) -> None:
+def touch_session(work: Work, token: str) -> None:
     """Update a session's last use."""
-    row = session.get(AccountSession, token_hash(token))
+    row = work.session.get(AccountSession, token_hash(token))
     if row is not None:
-        row.seen_at = now
+        row.seen_at = work.now
 
 
 def end_session(session: Session, token: str) -> None:
@@ -239,73 +224,61 @@ def end_session(session: Session, token: str) -> None:
 
 
 def set_password(
-    session: Session,
-    account_id: UUID,
-    password_hash: str,
-    *,
-    keep_session: str | None = None,
-    by: Origin,
-    now: datetime,
+    work: Work, account_id: UUID, password_hash: str, *, keep_session: str | None = None
 ) -> None:
     """Set a new password; end all other sessions and tokens, and invalidate all links in mails."""
-    account = _existing(session, account_id)
+    account = _existing(work.session, account_id)
     account.password = password_hash
     account.must_change_password = False
     account.fs_uniquifier = secrets.token_hex(16)
     keep = token_hash(keep_session) if keep_session else None
-    queries.end_sessions(session, account_id, keep=keep)
-    queries.end_tokens(session, account_id)
-    audit.record(session, "account.password-changed", subject_of(account_id), by=by, now=now)
+    queries.end_sessions(work.session, account_id, keep=keep)
+    queries.end_tokens(work.session, account_id)
+    audit.record(work, "account.password-changed", subject_of(account_id))
 
 
-def confirm_email(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
+def confirm_email(work: Work, account_id: UUID) -> None:
     """Mark the e-mail address of an account as confirmed by its owner."""
-    account = _existing(session, account_id)
+    account = _existing(work.session, account_id)
     if account.confirmed_at is None:
-        account.confirmed_at = now
-        audit.record(session, "account.confirmed", subject_of(account_id), by=by, now=now)
+        account.confirmed_at = work.now
+        audit.record(work, "account.confirmed", subject_of(account_id))
 
 
-def change_account(
-    session: Session, account_id: UUID, *, by: Origin, now: datetime, **values: object
-) -> Account:
+def change_account(work: Work, /, account_id: UUID, **values: object) -> Account:
     """Set ``email``, ``name``, ``locale``, ``time_zone`` or ``theme``.
 
     A new e-mail must be confirmed again. Raises EmailTaken if another account has it.
     """
-    account = _existing(session, account_id)
+    account = _existing(work.session, account_id)
     email = values.get("email", account.email)
     if email != account.email:
-        if queries.by_email(session, str(email)):
+        if queries.by_email(work.session, str(email)):
             raise EmailTaken(field="email")
         account.confirmed_at = None
     for name, value in values.items():
         setattr(account, name, value)
-    audit.record(
-        session, "account.changed", subject_of(account_id), by=by, now=now, fields=sorted(values)
-    )
+    audit.record(work, "account.changed", subject_of(account_id), fields=sorted(values))
     return account
 
 
-def set_active(
-    session: Session, account_id: UUID, active: bool, *, by: Origin, now: datetime
-) -> None:
+def set_active(work: Work, account_id: UUID, active: bool) -> None:
     """Activate or deactivate an account; deactivating ends its sessions and tokens."""
-    account = _existing(session, account_id)
+    account = _existing(work.session, account_id)
     account.active = active
     if not active:
-        queries.end_sessions(session, account_id)
-        queries.end_tokens(session, account_id)
+        queries.end_sessions(work.session, account_id)
+        queries.end_tokens(work.session, account_id)
     action = "account.activated" if active else "account.deactivated"
-    audit.record(session, action, subject_of(account_id), by=by, now=now)
+    audit.record(work, action, subject_of(account_id))
 
 
-def delete_account(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
+def delete_account(work: Work, account_id: UUID) -> None:
     """Delete an account for good; its audit events stay, with its id."""
-    account = _existing(session, account_id)
-    queries.end_sessions(session, account_id)
-    audit.record(session, "account.deleted", subject_of(account_id), by=by, now=now)
-    remove(session, account)
+    account = _existing(work.session, account_id)
+    queries.end_sessions(work.session, account_id)
+    audit.record(work, "account.deleted", subject_of(account_id))
+    remove(work.session, account)
 
 
 def _existing(session: Session, account_id: UUID) -> Account:

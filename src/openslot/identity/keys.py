@@ -3,16 +3,14 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.core import audit
-from openslot.core.audit import Origin
 from openslot.core.errors import Invalid, NotFound, Unauthenticated
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.identity import queries
 from openslot.identity.commands import token_hash
 from openslot.identity.models import Account, ApiClient, ApiKey, ApiToken
@@ -61,13 +59,7 @@ class Pair:
 
 
 def create_key(
-    session: Session,
-    name: str,
-    scopes: Iterable[str],
-    networks: Iterable[str],
-    *,
-    by: Origin,
-    now: datetime,
+    work: Work, name: str, scopes: Iterable[str], networks: Iterable[str]
 ) -> tuple[ApiKey, str]:
     """Create a key and return it with its text, which is not stored. Raises UnknownScope and
     Invalid."""
@@ -78,21 +70,21 @@ def create_key(
         token_hash=token_hash(text),
         scopes=check_scopes(scopes),
         networks=check_networks(networks),
-        created_at=now,
-        created_by=by.account_id,
+        created_at=work.now,
+        created_by=work.actor.account_id,
     )
-    session.add(key)
-    audit.record(session, "key.created", f"key:{key.id}", by=by, now=now, scopes=key.scopes)
+    work.session.add(key)
+    audit.record(work, "key.created", f"key:{key.id}", scopes=key.scopes)
     return key, text
 
 
-def revoke_key(session: Session, key_id: UUID, *, by: Origin, now: datetime) -> None:
+def revoke_key(work: Work, key_id: UUID) -> None:
     """Revoke a key. Raises NotFound if there is no such key or it is revoked already."""
-    key = session.get(ApiKey, key_id)
+    key = work.session.get(ApiKey, key_id)
     if key is None or key.revoked_at is not None:
         raise NotFound
-    key.revoked_at = now
-    audit.record(session, "key.revoked", f"key:{key_id}", by=by, now=now)
+    key.revoked_at = work.now
+    audit.record(work, "key.revoked", f"key:{key_id}")
 
 
 def check_networks(networks: Iterable[str]) -> str:
@@ -141,14 +133,14 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
     return any(client in ip_network(network) for network in networks)
 
 
-def prove(session: Session, text: str, *, address: str | None, now: datetime) -> Proof:
+def prove(work: Work, text: str, *, address: str | None) -> Proof:
     """Return the holder of a bearer token, in one statement. Raises BadToken.
 
     A key with networks is valid from inside them only.
     """
     digest = token_hash(text)
     if text.startswith(KEY):
-        key = queries.key_of(session, digest)
+        key = queries.key_of(work.session, digest)
         if key is None:
             raise BadToken
         networks = tuple(key.networks.split(",")) if key.networks else ()
@@ -160,7 +152,7 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
             program_id=key.id,
             networks=networks,
         )
-    holder = queries.holder_of(session, digest, now=now) if text.startswith(ACCESS) else None
+    holder = queries.holder_of(work, digest) if text.startswith(ACCESS) else None
     if holder is None:
         raise BadToken
     token, account, client = holder
@@ -172,60 +164,58 @@ def prove(session: Session, text: str, *, address: str | None, now: datetime) ->
     return Proof(scopes, program=f"client {client.name}", program_id=client.id)
 
 
-def issue_pair(session: Session, account: Account, *, now: datetime) -> Pair:
+def issue_pair(work: Work, account: Account) -> Pair:
     """Issue a pair of tokens to a person who has signed in, with all rights of the account."""
-    return _pair(session, account.id, new_id(), now)
+    return _pair(work, account.id, new_id())
 
 
-def refresh(session: Session, text: str, *, now: datetime) -> Pair | None:
+def refresh(work: Work, text: str) -> Pair | None:
     """Return the next pair for a refresh token, which works once.
 
     Returns None if the token is unknown, and also ends its whole family if it was used before,
     has expired, or its account is not active.
     """
     digest = token_hash(text)
-    token = session.get(ApiToken, digest)
+    token = work.session.get(ApiToken, digest)
     if token is None or not token.is_refresh or token.account_id is None:
         return None
-    holder = queries.by_id(session, token.account_id)
-    spent = token.used_at is not None or token.ends_at <= now
-    if spent or holder is None or not holder.active or not queries.spend(session, digest, now=now):
-        queries.end_family(session, token.family)
+    holder = queries.by_id(work.session, token.account_id)
+    spent = token.used_at is not None or token.ends_at <= work.now
+    if spent or holder is None or not holder.active or not queries.spend(work, digest):
+        queries.end_family(work.session, token.family)
         return None
-    return _pair(session, token.account_id, token.family, now)
+    return _pair(work, token.account_id, token.family)
 
 
-def issue_for_client(
-    session: Session, client: ApiClient, scopes: Iterable[str], lasts: timedelta, *, now: datetime
-) -> str:
+def issue_for_client(work: Work, client: ApiClient, scopes: Iterable[str], lasts: timedelta) -> str:
     """Issue an access token to an authenticated program."""
     text = ACCESS + secrets.token_urlsafe(32)
-    session.add(
+    work.session.add(
         ApiToken(
             token_hash=token_hash(text),
             client_id=client.id,
             scopes=" ".join(sorted(scopes)),
             is_refresh=False,
             family=new_id(),
-            created_at=now,
-            ends_at=now + lasts,
+            created_at=work.now,
+            ends_at=work.now + lasts,
         )
     )
     return text
 
 
-def _pair(session: Session, account_id: UUID, family: UUID, now: datetime) -> Pair:
+def _pair(work: Work, account_id: UUID, family: UUID) -> Pair:
     pair = Pair(ACCESS + secrets.token_urlsafe(32), REFRESH + secrets.token_urlsafe(32))
     for text, lasts in ((pair.access, ACCESS_LASTS), (pair.refresh, REFRESH_LASTS)):
-        session.add(
+        work.session.add(
             ApiToken(
                 token_hash=token_hash(text),
                 account_id=account_id,
                 scopes=EVERYTHING,
                 is_refresh=text == pair.refresh,
                 family=family,
-                created_at=now,
-                ends_at=now + lasts,
+                created_at=work.now,
+                ends_at=work.now + lasts,
             )
         )
     return pair

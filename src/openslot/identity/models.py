@@ -1,21 +1,10 @@
 """Accounts, their sessions, failed sign-ins, and the credentials of programs."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BINARY,
-    JSON,
-    Boolean,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    String,
-    Text,
-    Uuid,
-)
+from sqlalchemy import BINARY, JSON, Boolean, ForeignKey, Index, LargeBinary, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
@@ -23,16 +12,6 @@ from openslot.core.ids import new_id
 
 Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
 """A SHA-256; on MariaDB only bytes of a fixed length can be a key."""
-
-
-class Role(StrEnum):
-    """The role of an account; each account has exactly one."""
-
-    PATIENT = "patient"
-    PRACTITIONER = "practitioner"
-    STAFF = "staff"
-    CENTRE_ADMIN = "centre-admin"
-    NETWORK_ADMIN = "network-admin"
 
 
 class Account(Base):

@@ -3,14 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.core import audit
-from openslot.core.audit import Origin
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
 from openslot.core.limits import network_of
+from openslot.core.work import Work
 from openslot.identity import passwords, queries
 from openslot.identity.commands import Source, check_failures, note_failure, subject_of, token_hash
 from openslot.identity.models import Account
@@ -42,23 +41,23 @@ def prove(
     email = account.email
     # A session is a known source, so guesses from elsewhere do not lock its owner out.
     source = Source(network_of(address), is_known=True)
-    database.read(lambda session: check_failures(session, settings, email, source, now=now))
+    database.read(
+        lambda session: check_failures(Work(session, SYSTEM, now, settings), email, source)
+    )
     if not passwords.proves(account.password, password, time_cost=settings.password_iterations):
-        database.run(lambda session: note_failure(session, email, source, now=now))
+        database.run(
+            lambda session: note_failure(Work(session, SYSTEM, now, settings), email, source)
+        )
         raise WrongPassword(field=field)
 
 
-def end_one_session(
-    session: Session, account_id: UUID, hashed: bytes, *, by: Origin, now: datetime
-) -> None:
+def end_one_session(work: Work, account_id: UUID, hashed: bytes) -> None:
     """Sign out one browser of the account; a session of another account stays."""
-    queries.end_sessions(session, account_id, only=hashed)
-    audit.record(session, "account.session-ended", subject_of(account_id), by=by, now=now)
+    queries.end_sessions(work.session, account_id, only=hashed)
+    audit.record(work, "account.session-ended", subject_of(account_id))
 
 
-def end_other_sessions(
-    session: Session, account_id: UUID, token: str | None, *, by: Origin, now: datetime
-) -> None:
+def end_other_sessions(work: Work, account_id: UUID, token: str | None) -> None:
     """Sign out all browsers of the account except the one with ``token``."""
-    queries.end_sessions(session, account_id, keep=token_hash(token) if token else None)
-    audit.record(session, "account.sessions-ended", subject_of(account_id), by=by, now=now)
+    queries.end_sessions(work.session, account_id, keep=token_hash(token) if token else None)
+    audit.record(work, "account.sessions-ended", subject_of(account_id))

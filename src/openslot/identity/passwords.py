@@ -128,10 +128,7 @@ def check_new(password: str, *known: str) -> str:
             "Choose a password of at most {longest} characters.", field="password", longest=LONGEST
         )
     if _score(password, known) < _WEAKEST_SCORE:
-        raise WeakPassword(
-            "This password is too easy to guess. Choose another.",
-            field="password",
-        )
+        raise WeakPassword("This password is too easy to guess. Choose another.", field="password")
     return password
 
 

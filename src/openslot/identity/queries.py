@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.db import changed
 from openslot.core.fields import address_key
+from openslot.core.work import Work
 from openslot.identity.models import (
     Account,
     AccountSession,
@@ -46,15 +47,15 @@ def by_uniquifier(session: Session, uniquifier: str) -> Account | None:
 
 
 def account_of_token(
-    session: Session, token_hash: bytes, *, now: datetime, unused_since: datetime
+    work: Work, token_hash: bytes, *, unused_since: datetime
 ) -> tuple[Account, AccountSession] | None:
     """Return the account and session of this token while it lasts, in one statement."""
-    row = session.execute(
+    row = work.session.execute(
         select(Account, AccountSession)
         .join(AccountSession, AccountSession.account_id == Account.id)
         .where(
             AccountSession.token_hash == token_hash,
-            AccountSession.ends_at > now,
+            AccountSession.ends_at > work.now,
             AccountSession.seen_at > unused_since,
             Account.active,
         )
@@ -63,14 +64,14 @@ def account_of_token(
 
 
 def sessions_of(
-    session: Session, account_id: UUID, *, now: datetime, unused_since: datetime
+    work: Work, account_id: UUID, *, unused_since: datetime
 ) -> Sequence[AccountSession]:
     """Return the signed-in browsers of an account, last used first."""
-    return session.scalars(
+    return work.session.scalars(
         select(AccountSession)
         .where(
             AccountSession.account_id == account_id,
-            AccountSession.ends_at > now,
+            AccountSession.ends_at > work.now,
             AccountSession.seen_at > unused_since,
         )
         .order_by(AccountSession.seen_at.desc())
@@ -146,17 +147,17 @@ def keys(session: Session) -> Sequence[ApiKey]:
 
 
 def holder_of(
-    session: Session, digest: bytes, *, now: datetime
+    work: Work, digest: bytes
 ) -> tuple[ApiToken, Account | None, ApiClient | None] | None:
     """Return a valid access token with its account or client, in one statement."""
-    row = session.execute(
+    row = work.session.execute(
         select(ApiToken, Account, ApiClient)
         .outerjoin(Account, Account.id == ApiToken.account_id)
         .outerjoin(ApiClient, ApiClient.id == ApiToken.client_id)
         .where(
             ApiToken.token_hash == digest,
             ApiToken.is_refresh.is_(False),
-            ApiToken.ends_at > now,
+            ApiToken.ends_at > work.now,
             or_(
                 Account.active.is_(True), ApiClient.revoked_at.is_(None) & ApiClient.id.isnot(None)
             ),
@@ -165,10 +166,10 @@ def holder_of(
     return (row[0], row[1], row[2]) if row else None
 
 
-def spend(session: Session, digest: bytes, *, now: datetime) -> bool:
+def spend(work: Work, digest: bytes) -> bool:
     """Mark a refresh token as used. Returns False if it was used already."""
     unused = (ApiToken.token_hash == digest, ApiToken.used_at.is_(None))
-    return bool(changed(session, update(ApiToken).where(*unused).values(used_at=now)))
+    return bool(changed(work.session, update(ApiToken).where(*unused).values(used_at=work.now)))
 
 
 def end_family(session: Session, family: UUID) -> None:

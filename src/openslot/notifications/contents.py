@@ -34,42 +34,42 @@ Values = Mapping[str, object]
 """What a template reads by name; None for what does not apply."""
 
 
-def appointment(event: AppointmentEvent, to: Recipient, settings: Settings) -> Values:
+def appointment(event: AppointmentEvent, to: Recipient) -> Values:
     """Return what patients, carers and those who give the care read of an appointment."""
     appointment, is_practice = event.appointment, to.side is Side.PRACTICE
     request = event.request if is_practice else None
-    hours = settings.cancel_cutoff_hours
+    hours = event.work.settings.cancel_cutoff_hours
     return {
         **_when(appointment, to),
-        **_with_and_where(appointment, to, settings),
+        **_with_and_where(appointment, to, event.work.settings),
         **_change(event, to, between_departments=request is not None),
         "patient": appointment.patient.name if appointment.patient and is_practice else None,
         "requested_by": request.asking.name if request else None,
         "is_urgent": _is_urgent(request) if request else None,
         "notice": formats.duration(to.language, hours * 60) if hours else None,
-        "page": ics.page_of(appointment, settings.public_url),
+        "page": ics.page_of(appointment, event.work.settings.public_url),
     }
 
 
-def requested_appointment(event: AppointmentEvent, to: Recipient, settings: Settings) -> Values:
+def requested_appointment(event: AppointmentEvent, to: Recipient) -> Values:
     """Return what the department that requested an appointment reads of it: no patient."""
     appointment, request = event.appointment, event.request
     if request is None:
         raise LookupError
     return {
-        **_request(request, settings),
+        **_request(request, event.work.settings),
         **_when(appointment, to),
         **_change(event, to, between_departments=True),
     }
 
 
-def request(event: RequestEvent, to: Recipient, settings: Settings) -> Values:
+def request(event: RequestEvent, to: Recipient) -> Values:
     """Return what a department reads of what the other one did about a request."""
     asked = event.request
     other = asked.department if to.department_id == asked.asking.id else asked.asking
     start = formats.day_time(to.language, asked.starts_at, asked.zone, year=True)
     return {
-        **_request(asked, settings),
+        **_request(asked, event.work.settings),
         "other": other.name,
         "when": start,
         "start": start,
@@ -78,7 +78,7 @@ def request(event: RequestEvent, to: Recipient, settings: Settings) -> Values:
     }
 
 
-def referral(event: ReferralEvent, to: Recipient, settings: Settings) -> Values:
+def referral(event: ReferralEvent, to: Recipient) -> Values:
     """Return what patients and practitioners read of a referral: who, and until when."""
     letter = event.letter
     expires = letter.referral.expires_at
@@ -88,27 +88,27 @@ def referral(event: ReferralEvent, to: Recipient, settings: Settings) -> Values:
         "gp": letter.gp.name,
         "specialist": letter.addressee.name if letter.addressee else None,
         "expires": formats.day_long(to.language, expires, zone, year=True) if expires else None,
-        "page": page(settings, f"referrals/{letter.referral.id}"),
+        "page": page(event.work.settings, f"referrals/{letter.referral.id}"),
     }
 
 
-def offer(event: OfferEvent, to: Recipient, settings: Settings) -> Values:
+def offer(event: OfferEvent, to: Recipient) -> Values:
     """Return what is said of a time that is held for the reader, with the link that answers."""
     appointment, replaced = event.appointment, event.replaced
-    link = f"offers/{token_of(settings.key(), event.offer.id)}"
+    link = f"offers/{token_of(event.work.settings.key(), event.offer.id)}"
     return {
         **_when(appointment, to),
-        **_with_and_where(appointment, to, settings),
+        **_with_and_where(appointment, to, event.work.settings),
         "old_start": _start(to.language, replaced.starts_at, replaced) if replaced else None,
         "expires": _start(to.language, event.offer.expires_at, appointment),
-        "page": page(settings, link),
+        "page": page(event.work.settings, link),
     }
 
 
-def emergency(event: EmergencyEvent, to: Recipient, settings: Settings) -> Values:
+def emergency(event: EmergencyEvent, to: Recipient) -> Values:
     """Return what is said of emergency access to a health record; administrators are not told
     whose it is."""
-    access, zone = event.access, ZoneInfo(to.zone or settings.time_zone)
+    access, zone = event.access, ZoneInfo(to.zone or event.work.settings.time_zone)
     link = {
         Side.PATIENT: "history/reads",
         Side.CARER: f"history/{access.patient_id}/reads",
@@ -118,7 +118,7 @@ def emergency(event: EmergencyEvent, to: Recipient, settings: Settings) -> Value
         "practitioner": event.practitioner.name,
         "opened": _in_zone(to.language, access.starts_at, zone),
         "open_until": _in_zone(to.language, access.ends_at, zone),
-        "page": page(settings, link[to.side]),
+        "page": page(event.work.settings, link[to.side]),
     }
 
 

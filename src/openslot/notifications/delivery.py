@@ -135,10 +135,7 @@ def _deliverable(address: str) -> str:
 def _add_calendar(message: EmailMessage, calendar: str, method: Method | None) -> None:
     """RFC 6047: text/calendar, with the same method in the type as in the body."""
     message.add_alternative(
-        calendar,
-        subtype="calendar",
-        cte="base64",
-        params={"method": str(method)},
+        calendar, subtype="calendar", cte="base64", params={"method": str(method)}
     )
     message.add_attachment(
         calendar.encode(), maintype="application", subtype="ics", filename=FILE_NAME

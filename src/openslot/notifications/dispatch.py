@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.core import outbox
 from openslot.core.config import Settings
 from openslot.core.ids import new_id
 from openslot.core.language import Language, language
+from openslot.core.work import Work
 from openslot.identity.models import Account
 from openslot.notifications import contents, ics, reminders
 from openslot.notifications.calendar_titles import title
@@ -31,40 +30,38 @@ MAIL = "mail"
 """The topic of mails in the outbox."""
 
 
-def notify(
-    session: Session, topic: str, payload: Payload, *, now: datetime, settings: Settings
-) -> None:
+def notify(work: Work, topic: str, payload: Payload) -> None:
     """Queue the mails about an event, unless it is stale, and reminders of an appointment.
 
     Nobody gets mail of a kind that they have switched off.
     """
     about = MAILS[topic].about
-    event = about.load(session, topic, payload)
-    if event is None or (about.is_stale and about.is_stale(event, now)):
+    event = about.load(work, topic, payload)
+    if event is None or (about.is_stale and about.is_stale(event)):
         return
     for mail in MAILS[topic].mails:
         content = mail.content or about.content
-        for to in mail.to(event, settings):
+        for to in mail.to(event):
             if mail.reminder:
-                reminders.schedule(event, to, settings, now=now)
-            if mail.kind and not wants(session, to.account_id, mail.kind):
+                reminders.schedule(event, to)
+            if mail.kind and not wants(work.session, to.account_id, mail.kind):
                 continue
-            message = _message(mail, event.key, to, content(event, to, settings), settings)
+            message = _message(mail, event.key, to, content(event, to), work.settings)
             if mail.calendar:
-                message = _with_entry(message, event, to, settings, mail.calendar, now)
-            due = reminders.awake(event, to, settings, now=now) if mail.quiet else None
-            queue_mail(session, message, now=now, about={**payload, "topic": topic}, due=due)
+                message = _with_entry(message, event, to, mail.calendar)
+            due = reminders.awake(event, to) if mail.quiet else None
+            queue_mail(work, message, about={**payload, "topic": topic}, due=due)
 
 
-def is_outdated(session: Session, packed: Mapping[str, Any], *, now: datetime) -> bool:
+def is_outdated(work: Work, packed: Mapping[str, Any]) -> bool:
     """Return whether the event that a queued mail is about has become stale."""
     payload = dict(packed.get("about") or {})
     topic = payload.pop("topic", None)
     about = MAILS[topic].about if topic in MAILS else None
     if about is None or about.is_stale is None:
         return False
-    event = about.load(session, topic, payload)
-    return event is None or about.is_stale(event, now)
+    event = about.load(work, topic, payload)
+    return event is None or about.is_stale(event)
 
 
 def account_mail(
@@ -77,30 +74,24 @@ def account_mail(
 
 
 def queue_account_mail(
-    session: Session,
-    kind: str,
-    account: Account,
-    link: str,
-    now: datetime,
-    settings: Settings,
-    *,
-    to: str | None = None,
+    work: Work, kind: str, account: Account, link: str, *, to: str | None = None
 ) -> UUID:
     """Write to the owner of an account, in its language; ``kind`` is an :class:`AccountMail`.
 
     ``to`` may be another address than the account's, such as the one that it has just left.
     """
-    reader_language = language(account.locale, settings.locale)
+    reader_language = language(account.locale, work.settings.locale)
     address = to or account.email
-    mail = account_mail(AccountMail(kind), address, account.name, link, reader_language, settings)
-    return queue_mail(session, mail, now=now)
+    mail = account_mail(
+        AccountMail(kind), address, account.name, link, reader_language, work.settings
+    )
+    return queue_mail(work, mail)
 
 
 def queue_mail(
-    session: Session,
+    work: Work,
     mail: MailMessage,
     *,
-    now: datetime,
     about: Mapping[str, Any] | None = None,
     due: datetime | None = None,
 ) -> UUID:
@@ -108,7 +99,7 @@ def queue_mail(
 
     ``about`` is the event that it is about, and ``due`` when it is sent at the earliest.
     """
-    return outbox.send(session, MAIL, {**mail.packed(), "about": about}, now=now, due=due)
+    return outbox.send(work, MAIL, {**mail.packed(), "about": about}, due=due)
 
 
 def _message(
@@ -135,20 +126,15 @@ def _message(
 
 
 def _with_entry(
-    message: MailMessage,
-    event: AppointmentEvent,
-    to: Recipient,
-    settings: Settings,
-    method: Method,
-    now: datetime,
+    message: MailMessage, event: AppointmentEvent, to: Recipient, method: Method
 ) -> MailMessage:
     """Add the appointment for the reader's calendar (RFC 6047)."""
     entry = ics.calendar_entry(
         event.appointment,
         method=method,
-        public_url=settings.public_url,
-        organizer=settings.mail_from,
-        now=now,
+        public_url=event.work.settings.public_url,
+        organizer=event.work.settings.mail_from,
+        now=event.work.now,
         attendee=Attendee(to.name, to.email),
         summary=title(event.appointment, to.side, to.language),
     )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries as booking
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Appointment
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Practitioner
 from openslot.offers.models import Offer, WaitingEntry
@@ -41,7 +42,7 @@ class Topic(StrEnum):
 class Event:
     """One message of the outbox; ``key`` is the id, and version, of what it is about."""
 
-    session: Session
+    work: Work
     topic: str
     key: str
 
@@ -54,12 +55,12 @@ class AppointmentEvent(Event):
     appointment: Appointment
 
     @classmethod
-    def load(cls, session: Session, topic: str, payload: Payload) -> "AppointmentEvent | None":
+    def load(cls, work: Work, topic: str, payload: Payload) -> "AppointmentEvent | None":
         """Return the event; None if the appointment does not exist."""
         change = AppointmentChanged(**payload)
-        appointment = booking.appointment(session, UUID(change.appointment))
+        appointment = booking.appointment(work.session, UUID(change.appointment))
         key = f"{change.appointment}.{change.version}"
-        return cls(session, topic, key, change, appointment) if appointment else None
+        return cls(work, topic, key, change, appointment) if appointment else None
 
     @property
     def by(self) -> UUID | None:
@@ -76,12 +77,12 @@ class AppointmentEvent(Event):
         """Return the department's request that the appointment was booked for."""
         if self.appointment.service is None:
             return None
-        return requests.of_appointment(self.session, self.appointment.id)
+        return requests.of_appointment(self.work.session, self.appointment.id)
 
     @cached_property
     def acting_department(self) -> Department | None:
         """Return the department of the account that acted."""
-        return department_of(self.session, self.by)
+        return department_of(self.work.session, self.by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +92,12 @@ class ReferralEvent(Event):
     letter: Letter
 
     @classmethod
-    def load(cls, session: Session, topic: str, payload: Payload) -> "ReferralEvent | None":
+    def load(cls, work: Work, topic: str, payload: Payload) -> "ReferralEvent | None":
         """Return the event; None if the referral does not exist."""
-        letter = referrals.letter(session, UUID(payload["referral"]))
+        letter = referrals.letter(work.session, UUID(payload["referral"]))
         if letter is None:
             return None
-        return cls(session, topic, f"{letter.referral.id}.{letter.referral.version}", letter)
+        return cls(work, topic, f"{letter.referral.id}.{letter.referral.version}", letter)
 
     @property
     def patient(self) -> Patient:
@@ -114,14 +115,14 @@ class RequestEvent(Event):
     has_moved: bool
 
     @classmethod
-    def load(cls, session: Session, topic: str, payload: Payload) -> "RequestEvent | None":
+    def load(cls, work: Work, topic: str, payload: Payload) -> "RequestEvent | None":
         """Return the event; None if the request does not exist."""
-        request = requests.asked(session, UUID(payload["request"]))
+        request = requests.asked(work.session, UUID(payload["request"]))
         if request is None:
             return None
         version, by = payload["version"], payload["by"]
         return cls(
-            session,
+            work,
             topic,
             f"{request.request.id}.{version}",
             request,
@@ -133,7 +134,7 @@ class RequestEvent(Event):
     @cached_property
     def acting_department(self) -> Department | None:
         """Return the department of the account that acted."""
-        return department_of(self.session, self.by)
+        return department_of(self.work.session, self.by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +144,10 @@ class OfferEvent(Event):
     offer: Offer
 
     @classmethod
-    def load(cls, session: Session, topic: str, payload: Payload) -> "OfferEvent | None":
+    def load(cls, work: Work, topic: str, payload: Payload) -> "OfferEvent | None":
         """Return the event; None if the offer does not exist."""
-        offer = session.get(Offer, UUID(payload["offer"]))
-        return cls(session, topic, str(offer.id), offer) if offer else None
+        offer = work.session.get(Offer, UUID(payload["offer"]))
+        return cls(work, topic, str(offer.id), offer) if offer else None
 
     @property
     def is_rebooking(self) -> bool:
@@ -156,7 +157,7 @@ class OfferEvent(Event):
     @cached_property
     def appointment(self) -> Appointment:
         """Return the hold; a foreign key keeps it as long as the offer."""
-        appointment = booking.appointment(self.session, self.offer.hold_id)
+        appointment = booking.appointment(self.work.session, self.offer.hold_id)
         if appointment is None:
             raise LookupError
         return appointment
@@ -165,7 +166,7 @@ class OfferEvent(Event):
     def replaced(self) -> Appointment | None:
         """Return the appointment that the offer would replace."""
         appointment_id = self.offer.appointment_id
-        return booking.appointment(self.session, appointment_id) if appointment_id else None
+        return booking.appointment(self.work.session, appointment_id) if appointment_id else None
 
     @property
     def patient(self) -> Patient | None:
@@ -176,10 +177,10 @@ class OfferEvent(Event):
     def waiting_department(self) -> Department | None:
         """Return the department that waits; None if a patient does."""
         entry_id = self.offer.entry_id
-        entry = self.session.get(WaitingEntry, entry_id) if entry_id else None
+        entry = self.work.session.get(WaitingEntry, entry_id) if entry_id else None
         if entry is None or entry.department_id is None:
             return None
-        return directory.department(self.session, entry.department_id, inactive=True)
+        return directory.department(self.work.session, entry.department_id, inactive=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,20 +190,20 @@ class EmergencyEvent(Event):
     access: EmergencyAccess
 
     @classmethod
-    def load(cls, session: Session, topic: str, payload: Payload) -> "EmergencyEvent | None":
+    def load(cls, work: Work, topic: str, payload: Payload) -> "EmergencyEvent | None":
         """Return the event; None if the access does not exist."""
-        access = session.get(EmergencyAccess, UUID(payload["access"]))
-        return cls(session, topic, str(access.id), access) if access else None
+        access = work.session.get(EmergencyAccess, UUID(payload["access"]))
+        return cls(work, topic, str(access.id), access) if access else None
 
     @cached_property
     def patient(self) -> Patient:
         """Return the patient whose health record it is."""
-        return directory.patient(self.session, self.access.patient_id, inactive=True)
+        return directory.patient(self.work.session, self.access.patient_id, inactive=True)
 
     @cached_property
     def practitioner(self) -> Practitioner:
         """Return the practitioner who opened it."""
-        return directory.practitioner(self.session, self.access.practitioner_id, inactive=True)
+        return directory.practitioner(self.work.session, self.access.practitioner_id, inactive=True)
 
 
 def department_of(session: Session, account_id: UUID | None) -> Department | None:

@@ -1,20 +1,19 @@
 """Private calendar addresses that calendar programs subscribe to."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.audit import Origin
-from openslot.core.config import Settings
+from openslot.core.actor import Role
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.language import language
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.identity.commands import subject_of, token_hash
-from openslot.identity.models import Role
 from openslot.notifications import ics, queries
 from openslot.notifications.calendar_titles import side_of, title
 from openslot.notifications.models import CalendarFeed
@@ -26,27 +25,27 @@ LOOKS_BACK = timedelta(days=31)
 """How long past appointments stay in the calendar."""
 
 
-def make_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> str:
+def make_feed(work: Work, account_id: UUID) -> str:
     """Return a new random token for the account's calendar, and end the one before.
 
     It cannot be read again; only its SHA-256 is kept.
     """
     token = secrets.token_urlsafe(32)
-    feed = session.get(CalendarFeed, account_id)
+    feed = work.session.get(CalendarFeed, account_id)
     if feed is None:
         feed = CalendarFeed(account_id=account_id)
-        session.add(feed)
-    feed.token_hash, feed.made_at = token_hash(token), now
-    audit.record(session, "account.calendar-made", subject_of(account_id), by=by, now=now)
+        work.session.add(feed)
+    feed.token_hash, feed.made_at = token_hash(token), work.now
+    audit.record(work, "account.calendar-made", subject_of(account_id))
     return token
 
 
-def end_feed(session: Session, account_id: UUID, *, by: Origin, now: datetime) -> None:
+def end_feed(work: Work, account_id: UUID) -> None:
     """End the address of the account's calendar."""
-    feed = session.get(CalendarFeed, account_id)
+    feed = work.session.get(CalendarFeed, account_id)
     if feed is not None:
-        remove(session, feed)
-        audit.record(session, "account.calendar-ended", subject_of(account_id), by=by, now=now)
+        remove(work.session, feed)
+        audit.record(work, "account.calendar-ended", subject_of(account_id))
 
 
 def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
@@ -54,26 +53,24 @@ def feed_of(session: Session, account_id: UUID) -> CalendarFeed | None:
     return session.get(CalendarFeed, account_id)
 
 
-def read_feed(
-    session: Session, token: str, *, now: datetime, settings: Settings, public_url: str
-) -> bytes:
+def read_feed(work: Work, token: str, *, public_url: str) -> bytes:
     """Return the calendar at an address, from a month ago on, without what is cancelled.
 
     Takes three statements, however many appointments it has. Raises NotFound for an address that
     never existed or was ended, or whose account is deactivated.
     """
-    owner = queries.owner_of(session, token_hash(token))
+    owner = queries.owner_of(work.session, token_hash(token))
     if owner is None:
         raise NotFound
     account = owner.account
-    standing = directory.standing_of(session, account.id)
-    appointments = queries.calendar_of(session, standing, since=now - LOOKS_BACK)
-    tongue = language(account.locale, settings.locale)
+    standing = directory.standing_of(work.session, account.id)
+    appointments = queries.calendar_of(work.session, standing, since=work.now - LOOKS_BACK)
+    tongue = language(account.locale, work.settings.locale)
     return ics.calendar_feed(
         (
             (appointment, title(appointment, side_of(appointment, standing.patient_id), tongue))
             for appointment in appointments
         ),
-        name=settings.network_name,
+        name=work.settings.network_name,
         public_url=public_url,
     )

@@ -5,14 +5,11 @@ A template is ``templates/mail/<name>.txt``; docs/mail.md lists the values that 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.events import Topic as Appointment
-from openslot.core.config import Settings
+from openslot.core.work import Work
 from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
@@ -58,9 +55,9 @@ class About(Generic[E]):
     """What a mail can be about: how it is loaded, when it is stale so that no mail is sent (None:
     never), and what the templates may say of it."""
 
-    load: Callable[[Session, str, Payload], E | None]
-    is_stale: Callable[[E, datetime], bool] | None
-    content: Callable[[E, Recipient, Settings], Values]
+    load: Callable[[Work, str, Payload], E | None]
+    is_stale: Callable[[E], bool] | None
+    content: Callable[[E, Recipient], Values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +71,12 @@ class Mail(Generic[E]):
     """
 
     template: str
-    to: Callable[[E, Settings], Iterable[Recipient]]
+    to: Callable[[E], Iterable[Recipient]]
     kind: Kind | None
     calendar: Method | None = None
     reminder: bool = False
     quiet: bool = False
-    content: Callable[[E, Recipient, Settings], Values] | None = None
+    content: Callable[[E, Recipient], Values] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,20 @@
 """The kinds of mail that an account wants, and the links that stop one."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from openslot.core import audit, signing
-from openslot.core.audit import Origin
+from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.errors import NotFound
 from openslot.core.signing import NotSigned
+from openslot.core.work import Work
 from openslot.identity import queries as accounts
 from openslot.identity.commands import subject_of
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.notifications.models import Preference
 
 
@@ -53,29 +53,20 @@ def wants(session: Session, account_id: UUID | None, kind: Kind) -> bool:
     return account_id is None or preferences(session, account_id)[kind]
 
 
-def choose(
-    session: Session,
-    account_id: UUID,
-    choices: Mapping[Kind, bool],
-    *,
-    by: Origin,
-    now: datetime,
-) -> None:
+def choose(work: Work, account_id: UUID, choices: Mapping[Kind, bool]) -> None:
     """Switch kinds on or off; those that are not named stay as they are."""
-    before = preferences(session, account_id)
+    before = preferences(work.session, account_id)
     changed = {kind: on for kind, on in choices.items() if before[kind] is not on}
     if not changed:
         return
-    row = session.get(Preference, account_id)
+    row = work.session.get(Preference, account_id)
     if row is None:
         row = Preference(account_id=account_id, **{kind.value: True for kind in Kind})
-        session.add(row)
+        work.session.add(row)
     for kind, on in changed.items():
         setattr(row, kind, on)
     fields = [f"{kind}: {'on' if on else 'off'}" for kind, on in changed.items()]
-    audit.record(
-        session, "account.mail-chosen", subject_of(account_id), by=by, now=now, fields=fields
-    )
+    audit.record(work, "account.mail-chosen", subject_of(account_id), fields=fields)
 
 
 def stop_link(settings: Settings, account_id: UUID | None, kind: Kind) -> str | None:
@@ -93,13 +84,13 @@ def stop_token(settings: Settings, account_id: UUID, kind: Kind) -> str:
     return signing.sign(settings.key(), _PURPOSE, [account_id.hex, kind])
 
 
-def account_to_stop(session: Session, settings: Settings, token: str) -> tuple[Account, Kind]:
+def account_to_stop(work: Work, token: str) -> tuple[Account, Kind]:
     """Return the account and kind that a link names. Raises NotFound if we did not sign it."""
     try:
-        account_id, kind = signing.read(settings.key(), _PURPOSE, token)
+        account_id, kind = signing.read(work.settings.key(), _PURPOSE, token)
     except NotSigned:
         raise NotFound from None
-    account = accounts.by_id(session, UUID(account_id))
+    account = accounts.by_id(work.session, UUID(account_id))
     if account is None:
         raise NotFound
     return account, Kind(kind)

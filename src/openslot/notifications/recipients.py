@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
@@ -27,12 +26,7 @@ from openslot.requests.models import Kept
 PatientEvent = AppointmentEvent | ReferralEvent | OfferEvent | EmergencyEvent
 
 ANSWERS = frozenset(
-    {
-        RequestTopic.PROPOSED,
-        RequestTopic.ACCEPTED,
-        RequestTopic.DECLINED,
-        RequestTopic.COMPLETED,
-    }
+    {RequestTopic.PROPOSED, RequestTopic.ACCEPTED, RequestTopic.DECLINED, RequestTopic.COMPLETED}
 )
 """What the department asked does; the one that made the request is notified of it."""
 
@@ -73,27 +67,25 @@ class Recipient:
 # The people of an event
 
 
-def patient(event: PatientEvent, settings: Settings) -> list[Recipient]:
+def patient(event: PatientEvent) -> list[Recipient]:
     """Return the patient, or their carer."""
     if event.patient is None:
         return []
-    return _only(patient_or_carer(event.session, event.patient, settings))
+    return _only(patient_or_carer(event.work, event.patient))
 
 
-def practice(event: AppointmentEvent, settings: Settings) -> list[Recipient]:
+def practice(event: AppointmentEvent) -> list[Recipient]:
     """Return the practitioner, or the department of the service except the person who acted."""
     appointment = event.appointment
     if appointment.practitioner:
-        return _only(
-            _person(event.session, Side.PRACTICE, appointment.practitioner, None, settings)
-        )
+        return _only(_person(event.work, Side.PRACTICE, appointment.practitioner, None))
     if appointment.department is None:
         return []
-    staff = _department(event.session, appointment.department, appointment.service, settings)
+    staff = _department(event.work, appointment.department, appointment.service)
     return [to for to in staff if event.by is None or to.account_id != event.by]
 
 
-def requesting_department(event: AppointmentEvent, settings: Settings) -> list[Recipient]:
+def requesting_department(event: AppointmentEvent) -> list[Recipient]:
     """Return the department that requested the appointment, if others acted on it.
 
     A request that was cancelled as a whole has mail of its own.
@@ -103,30 +95,30 @@ def requesting_department(event: AppointmentEvent, settings: Settings) -> list[R
         return []
     if event.acting_department and event.acting_department.id == asked.asking.id:
         return []
-    return _department(event.session, asked.asking, None, settings)
+    return _department(event.work, asked.asking, None)
 
 
-def specialist(event: ReferralEvent, settings: Settings) -> list[Recipient]:
+def specialist(event: ReferralEvent) -> list[Recipient]:
     """Return the practitioner whom a referral names."""
     addressee = event.letter.addressee
     if addressee is None:
         return []
-    return _only(_person(event.session, Side.PRACTICE, addressee, None, settings))
+    return _only(_person(event.work, Side.PRACTICE, addressee, None))
 
 
-def gp(event: ReferralEvent, settings: Settings) -> list[Recipient]:
+def gp(event: ReferralEvent) -> list[Recipient]:
     """Return the GP who wrote a referral."""
-    return _only(_person(event.session, Side.PRACTICE, event.letter.gp, None, settings))
+    return _only(_person(event.work, Side.PRACTICE, event.letter.gp, None))
 
 
-def other_department(event: RequestEvent, settings: Settings) -> list[Recipient]:
+def other_department(event: RequestEvent) -> list[Recipient]:
     """Return the department that did not act; if neither did, the one whose turn it is now, and
     both of a cancellation.
 
     The department asked is left out if it gets mail about the appointment, which has the calendar
     entry. It is written to at the address of the service, the other one at its own.
     """
-    session, request = event.session, event.request
+    request = event.request
     asking, asked = request.asking, request.department
     by = event.acting_department.id if event.acting_department else None
     if by == asking.id:
@@ -140,42 +132,42 @@ def other_department(event: RequestEvent, settings: Settings) -> list[Recipient]
     recipients: list[Recipient] = []
     for department in departments:
         if department.id != asked.id:
-            recipients += _department(session, department, None, settings)
+            recipients += _department(event.work, department, None)
         elif not _has_appointment_mail(event):
-            recipients += _department(session, department, request.service, settings)
+            recipients += _department(event.work, department, request.service)
     return recipients
 
 
-def rebooked(event: OfferEvent, settings: Settings) -> list[Recipient]:
+def rebooked(event: OfferEvent) -> list[Recipient]:
     """Return the patient who is offered a new time because the old one cannot take place."""
-    return _offered_to(event, settings) if event.is_rebooking else []
+    return _offered_to(event) if event.is_rebooking else []
 
 
-def waiting(event: OfferEvent, settings: Settings) -> list[Recipient]:
+def waiting(event: OfferEvent) -> list[Recipient]:
     """Return the patient or department on the waiting list that is offered a time."""
-    return [] if event.is_rebooking else _offered_to(event, settings)
+    return [] if event.is_rebooking else _offered_to(event)
 
 
-def administrators(event: EmergencyEvent, settings: Settings) -> list[Recipient]:
+def administrators(event: EmergencyEvent) -> list[Recipient]:
     """Return the administrators of the centres where the practitioner works."""
-    found = queries.administrators(event.session, event.access.practitioner_id)
-    return [_account(account, settings) for account in found]
+    found = queries.administrators(event.work.session, event.access.practitioner_id)
+    return [_account(account, event.work.settings) for account in found]
 
 
 # Addresses
 
 
-def patient_or_carer(session: Session, patient: Patient, settings: Settings) -> Recipient | None:
+def patient_or_carer(work: Work, patient: Patient) -> Recipient | None:
     """Return the patient or, if they have no address, their carer; None if neither has one.
 
     The patient's own address comes before that of the account.
     """
-    recipient = _person(session, Side.PATIENT, patient, patient.time_zone, settings)
-    carer = None if recipient else directory.carer_of(session, patient.id)
+    recipient = _person(work, Side.PATIENT, patient, patient.time_zone)
+    carer = None if recipient else directory.carer_of(work.session, patient.id)
     if carer is None:
         return recipient
     zone = patient.time_zone or carer.time_zone
-    return _person(session, Side.CARER, carer, zone, settings, dependent=patient.name)
+    return _person(work, Side.CARER, carer, zone, dependent=patient.name)
 
 
 def _only(recipient: Recipient | None) -> list[Recipient]:
@@ -190,31 +182,25 @@ def _has_appointment_mail(event: RequestEvent) -> bool:
     return booked_or_cancelled and event.request.appointment is not None
 
 
-def _offered_to(event: OfferEvent, settings: Settings) -> list[Recipient]:
+def _offered_to(event: OfferEvent) -> list[Recipient]:
     if event.patient:
-        return patient(event, settings)
+        return patient(event)
     department = event.waiting_department
-    return _department(event.session, department, None, settings) if department else []
+    return _department(event.work, department, None) if department else []
 
 
-def _department(
-    session: Session, department: Department, service: Service | None, settings: Settings
-) -> list[Recipient]:
+def _department(work: Work, department: Department, service: Service | None) -> list[Recipient]:
     """Return the address of the service, else of the department, else those of its staff."""
     for mailbox in (service, department):
         if mailbox and mailbox.email:
-            tongue = language(settings.locale)
+            tongue = language(work.settings.locale)
             return [
                 Recipient(
-                    Side.PRACTICE,
-                    mailbox.name,
-                    mailbox.email,
-                    tongue,
-                    department_id=department.id,
+                    Side.PRACTICE, mailbox.name, mailbox.email, tongue, department_id=department.id
                 )
             ]
-    staff = queries.staff_of(session, department.id)
-    return [_account(account, settings, department_id=department.id) for account in staff]
+    staff = queries.staff_of(work.session, department.id)
+    return [_account(account, work.settings, department_id=department.id) for account in staff]
 
 
 def _account(
@@ -232,15 +218,14 @@ def _account(
 
 
 def _person(
-    session: Session,
+    work: Work,
     side: Side,
     person: Patient | Practitioner,
     zone: str | None,
-    settings: Settings,
     *,
     dependent: str | None = None,
 ) -> Recipient | None:
-    account = accounts.by_id(session, person.account_id) if person.account_id else None
+    account = accounts.by_id(work.session, person.account_id) if person.account_id else None
     email = person.email or (account.email if account else None)
     if not email:
         return None
@@ -248,7 +233,7 @@ def _person(
         side,
         person.name,
         email,
-        language(account.locale if account else None, settings.locale),
+        language(account.locale if account else None, work.settings.locale),
         zone or (account.time_zone if account else None),
         account.id if account else None,
         dependent,

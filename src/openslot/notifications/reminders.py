@@ -6,7 +6,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from openslot.core import outbox
-from openslot.core.config import Settings
 from openslot.notifications.events import AppointmentEvent, Topic
 from openslot.notifications.recipients import Recipient
 
@@ -31,28 +30,28 @@ class Quiet(NamedTuple):
         return shown >= self.begins or shown < self.ends
 
 
-def schedule(event: AppointmentEvent, to: Recipient, settings: Settings, *, now: datetime) -> None:
+def schedule(event: AppointmentEvent, to: Recipient) -> None:
     """Have the worker remind of an appointment at its present time, once for each time.
 
     One that is moved away and back again has one reminder, not two.
     """
-    change = event.change
+    work, change = event.work, event.change
     due = reminder_due(
         event.appointment.starts_at,
-        hours=settings.reminder_hours,
-        quiet=quiet_hours(settings.quiet_hours),
+        hours=work.settings.reminder_hours,
+        quiet=quiet_hours(work.settings.quiet_hours),
         zone=_reader_zone(event, to),
-        now=now,
+        now=work.now,
     )
     if due:
         once = f"{change.appointment} {change.schedule} {change.start}"
-        outbox.send(event.session, Topic.REMINDER, asdict(change), now=now, due=due, once=once)
+        outbox.send(work, Topic.REMINDER, asdict(change), due=due, once=once)
 
 
-def awake(event: AppointmentEvent, to: Recipient, settings: Settings, *, now: datetime) -> datetime:
+def awake(event: AppointmentEvent, to: Recipient) -> datetime:
     """Return when the reader can be written to: now, or at the end of their quiet hours."""
-    quiet = quiet_hours(settings.quiet_hours)
-    return after_quiet_hours(now, quiet=quiet, zone=_reader_zone(event, to))
+    quiet = quiet_hours(event.work.settings.quiet_hours)
+    return after_quiet_hours(event.work.now, quiet=quiet, zone=_reader_zone(event, to))
 
 
 def quiet_hours(written: str) -> Quiet | None:

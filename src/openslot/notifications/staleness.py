@@ -9,12 +9,7 @@ from datetime import datetime
 
 from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
-from openslot.notifications.events import (
-    AppointmentEvent,
-    OfferEvent,
-    ReferralEvent,
-    RequestEvent,
-)
+from openslot.notifications.events import AppointmentEvent, OfferEvent, ReferralEvent, RequestEvent
 from openslot.notifications.events import Topic as ReminderTopic
 from openslot.offers.models import OfferStatus
 from openslot.referrals.events import Topic as ReferralTopic
@@ -35,9 +30,9 @@ REQUEST_STATUS: Mapping[str, Kept] = {
 """The status of a request in which mail about it is still true, if it has changed since."""
 
 
-def appointment_is_stale(event: AppointmentEvent, now: datetime) -> bool:
+def appointment_is_stale(event: AppointmentEvent) -> bool:
     """Return whether the appointment is no longer as the event says."""
-    return has_changed(event.topic, event.change, event.appointment, now=now)
+    return has_changed(event.topic, event.change, event.appointment, now=event.work.now)
 
 
 def has_changed(
@@ -62,18 +57,18 @@ def has_changed(
     return (appointment.schedule_id, start, end) != (change.schedule, change.start, change.end)
 
 
-def referral_is_stale(event: ReferralEvent, now: datetime) -> bool:
+def referral_is_stale(event: ReferralEvent) -> bool:
     """Return whether a referral that was sent was withdrawn or has expired since, or one that was
     withdrawn or answered no longer is."""
     if event.topic == ReferralTopic.ANSWERED:
         return event.letter.referral.answered_at is None
-    state = event.letter.state(now)
+    state = event.letter.state(event.work.now)
     if event.topic == ReferralTopic.REVOKED:
         return state is not State.REVOKED
     return state not in (State.SENT, State.USED)
 
 
-def request_is_stale(event: RequestEvent, _now: datetime) -> bool:
+def request_is_stale(event: RequestEvent) -> bool:
     """Return whether a request has changed since, so that the event no longer describes it.
 
     Its appointment may have been cancelled directly, which has mail of its own. A new request
@@ -92,6 +87,6 @@ def request_is_stale(event: RequestEvent, _now: datetime) -> bool:
     return request.status != REQUEST_STATUS[event.topic]
 
 
-def offer_is_stale(event: OfferEvent, now: datetime) -> bool:
+def offer_is_stale(event: OfferEvent) -> bool:
     """Return whether an offer was answered or withdrawn, or has expired."""
-    return event.offer.status != OfferStatus.OPEN or event.offer.expires_at <= now
+    return event.offer.status != OfferStatus.OPEN or event.offer.expires_at <= event.work.now

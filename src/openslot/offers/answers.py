@@ -1,6 +1,5 @@
 """The answers to an offer: accept or decline it."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -10,9 +9,9 @@ from openslot.booking.commands import place_of
 from openslot.booking.errors import HoldExpired
 from openslot.booking.models import Appointment
 from openslot.booking.rules import ReferralAuthorisation, needs_referral, part_in
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
+from openslot.core.work import Work
 from openslot.offers import queries
 from openslot.offers.errors import OfferExpired
 from openslot.offers.models import Offer, OfferStatus, Waiting
@@ -22,28 +21,28 @@ from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
 
-def offer_for(session: Session, actor: Actor, offer_id: UUID) -> Offered:
+def offer_for(work: Work, offer_id: UUID) -> Offered:
     """Return an offer that the actor may answer.
 
     These are the patient, their carer, the department that waits, and staff at the centre, who
     answer by telephone. Raise NotFound for anybody else.
     """
-    offer = queries.offered(session, offer_id)
-    if offer is None or not may_answer(actor, offer):
+    offer = queries.offered(work.session, offer_id)
+    if offer is None or not may_answer(work.actor, offer):
         raise NotFound
     return offer
 
 
-def open_for(session: Session, actor: Actor, *, now: datetime) -> list[Offered]:
+def open_for(work: Work) -> list[Offered]:
     """Return the open offers of the actor, their dependents and their department.
 
     The first to expire comes first. Takes two statements.
     """
-    patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
-    department = actor.department_id if actor.is_a(Role.STAFF) else None
+    patients = {*work.actor.dependents, *([work.actor.patient_id] if work.actor.patient_id else [])}
+    department = work.actor.department_id if work.actor.is_a(Role.STAFF) else None
     if not patients and department is None:
         return []
-    return queries.open_offers(session, now=now, patient_ids=patients, department_id=department)
+    return queries.open_offers(work, patient_ids=patients, department_id=department)
 
 
 def named(session: Session, offer_id: UUID) -> Offered:
@@ -69,7 +68,7 @@ def bearer_of(found: Offered, address: str | None) -> Actor:
     )
 
 
-def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Appointment:
+def accept(work: Work, offer_id: UUID) -> Appointment:
     """Book the offered time, or move the appointment to it, and end the waiting list entry.
 
     An appointment with a specialist uses the referral that :func:`openslot.referrals.commands.book`
@@ -77,58 +76,45 @@ def accept(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> 
     appointment is gone, and otherwise what booking raises. The worker withdraws an offer that can
     never be accepted.
     """
-    offer = _open_offer_for(session, actor, offer_id, now)
-    place = place_of(session, offer.kept.schedule.id)
+    offer = _open_offer_for(work, offer_id)
+    place = place_of(work.session, offer.kept.schedule.id)
     try:
         appointment = offered.take(
-            session,
-            actor,
+            work,
             offer.offer.hold_id,
-            now=now,
             instead_of=offer.offer.appointment_id,
             place=place,
-            authorisation=_authorisation(session, offer, place, now),
+            authorisation=_authorisation(work, offer, place),
         )
     except HoldExpired:
         raise OfferExpired from None
-    close_offer(session, offer.offer, None, OfferStatus.ACCEPTED, now=now, by=actor.origin)
+    close_offer(work, offer.offer, None, OfferStatus.ACCEPTED)
     if offer.entry is not None and offer.entry.status == Waiting.WAITING:
-        end_entry(session, offer.entry, Waiting.SERVED, now=now, by=actor.origin)
+        end_entry(work, offer.entry, Waiting.SERVED)
     return appointment
 
 
-def decline(session: Session, actor: Actor, offer_id: UUID, *, now: datetime) -> Offer:
+def decline(work: Work, offer_id: UUID) -> Offer:
     """Decline an offer and release its time.
 
     The patient stays on the waiting list, or keeps the appointment.
     """
-    offer = _open_offer_for(session, actor, offer_id, now)
-    close_offer(
-        session,
-        offer.offer,
-        offer.kept,
-        OfferStatus.DECLINED,
-        now=now,
-        by=actor.origin,
-    )
+    offer = _open_offer_for(work, offer_id)
+    close_offer(work, offer.offer, offer.kept, OfferStatus.DECLINED)
     return offer.offer
 
 
-def _authorisation(
-    session: Session, offer: Offered, place: Place, now: datetime
-) -> ReferralAuthorisation | None:
+def _authorisation(work: Work, offer: Offered, place: Place) -> ReferralAuthorisation | None:
     """Return the referral to book with, or None: a moved appointment keeps its own."""
     hold = offer.kept
     if offer.old is not None or hold.patient_id is None or not needs_referral(place):
         return None
-    return referrals.authorisation_for(
-        session, place, hold.patient_id, now=now, hold_id=hold.id
-    ).authorisation
+    return referrals.authorisation_for(work, place, hold.patient_id, hold_id=hold.id).authorisation
 
 
-def _open_offer_for(session: Session, actor: Actor, offer_id: UUID, now: datetime) -> Offered:
-    offer = offer_for(session, actor, offer_id)
-    if not offer.is_open(now):
+def _open_offer_for(work: Work, offer_id: UUID) -> Offered:
+    offer = offer_for(work, offer_id)
+    if not offer.is_open(work.now):
         raise OfferExpired
     return offer
 

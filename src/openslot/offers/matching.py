@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking import slots
 from openslot.booking.models import Appointment
 from openslot.booking.offered import reaches
@@ -18,14 +16,9 @@ from openslot.booking.rules import (
     one_a_day_key,
 )
 from openslot.booking.slots import Board, Slot, slot_at
+from openslot.core.work import Work
 from openslot.offers import queries, search
-from openslot.offers.rules import (
-    Scope,
-    covers,
-    nearest_bits,
-    rank,
-    startable,
-)
+from openslot.offers.rules import Scope, covers, nearest_bits, rank, startable
 from openslot.offers.search import Tried, Waiter
 from openslot.referrals import queries as referrals
 from openslot.schedules.availability import (
@@ -91,23 +84,23 @@ def in_order(waiting: Iterable[Waiter]) -> list[Waiter]:
     )
 
 
-def market_for(session: Session, waiting: Sequence[Waiter], *, now: datetime) -> Market:
+def market_for(work: Work, waiting: Sequence[Waiter]) -> Market:
     """Return everything that decides what ``waiting`` can be offered.
 
     Takes five statements, six if there are specialists.
     """
-    places = search.places_in(session, [waiter.scope for waiter in waiting])
-    last = max((waiter.before for waiter in waiting), default=now)
+    places = search.places_in(work.session, [waiter.scope for waiter in waiting])
+    last = max((waiter.before for waiter in waiting), default=work.now)
     patients = {waiter.patient.id: waiter.patient for waiter in waiting if waiter.patient}
-    window = window_over(now, max(last, now) + ONE_DAY)
+    window = window_over(work.now, max(last, work.now) + ONE_DAY)
     diaries = {patient.diary_id for patient in patients.values()}
-    board = slots.board(session, places.values(), window, now=now, besides=diaries)
+    board = slots.board(work, places.values(), window, besides=diaries)
     specialists = any(needs_referral(place) for place in places.values())
     return Market(
         places,
         board,
-        search.live_keys(session, patients, now=now),
-        referrals.authorisations_of(session, patients, now) if specialists else {},
+        search.live_keys(work, patients),
+        referrals.authorisations_of(work, patients) if specialists else {},
     )
 
 
@@ -164,11 +157,10 @@ def _has_authorisation(waiter: Waiter, market: Market, place: Place) -> bool:
 
 
 def nearest_for(
-    session: Session,
+    work: Work,
     appointments: Sequence[Appointment],
     away: Sequence[tuple[int, Span]],
     *,
-    now: datetime,
     count: int = 1,
 ) -> dict[UUID, list[Slot]]:
     """Return the ``count`` nearest slots for each appointment, by appointment id.
@@ -183,28 +175,28 @@ def nearest_for(
     if not appointments:
         return {}
     places = search.places_in(
-        session, [scope for appointment in appointments for scope in _scopes_of(appointment)]
+        work.session, [scope for appointment in appointments for scope in _scopes_of(appointment)]
     )
     first, last = appointments[0].starts_at, appointments[-1].starts_at
-    window = window_over(max(now, first - REACH), last + REACH + ONE_DAY)
+    window = window_over(max(work.now, first - REACH), last + REACH + ONE_DAY)
     patients = {
         appointment.patient.id: appointment.patient
         for appointment in appointments
         if appointment.patient
     }
     busy = {patient.diary_id for patient in patients.values()}
-    board = slots.board(session, places.values(), window, now=now, besides=busy)
+    board = slots.board(work, places.values(), window, besides=busy)
     for diary_id, span in away:
         board.take([diary_id], span)
-    market = Market(places, board, search.live_keys(session, patients, now=now), {})
+    market = Market(places, board, search.live_keys(work, patients), {})
     offered_before = queries.offered_before(
-        session, [appointment.id for appointment in appointments]
+        work.session, [appointment.id for appointment in appointments]
     )
     slots_by_id: dict[UUID, list[Slot]] = {}
     for appointment in appointments:
         tried = offered_before.get(appointment.id, set())
         start = appointment.starts_at
-        within = startable(start - REACH, start + REACH, now)
+        within = startable(start - REACH, start + REACH, work.now)
         nearest_slots = _nearest_by_preference(appointment, market, within, tried, count)
         slots_by_id[appointment.id] = nearest_slots
         if nearest_slots:
@@ -212,21 +204,19 @@ def nearest_for(
     return slots_by_id
 
 
-def exactly(
-    session: Session, appointment: Appointment, schedule_id: int, start: datetime, *, now: datetime
-) -> Slot | None:
+def exactly(work: Work, appointment: Appointment, schedule_id: int, start: datetime) -> Slot | None:
     """Return the slot at exactly this start for an appointment if it may be offered, else None.
 
     Takes four statements.
     """
-    places = search.places_in(session, [Scope(schedule_id, None, None, frozenset())])
+    places = search.places_in(work.session, [Scope(schedule_id, None, None, frozenset())])
     patients = [appointment.patient] if appointment.patient else []
     window = window_over(start, start + ONE_DAY)
     busy = [patient.diary_id for patient in patients]
-    board = slots.board(session, places.values(), window, now=now, besides=busy)
-    keys = search.live_keys(session, [patient.id for patient in patients], now=now)
+    board = slots.board(work, places.values(), window, besides=busy)
+    keys = search.live_keys(work, [patient.id for patient in patients])
     market = Market(places, board, keys, {})
-    within = startable(start, start + TICK, now)
+    within = startable(start, start + TICK, work.now)
     fitting_slots = (
         slot
         for place in places.values()

@@ -4,15 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.models import Appointment
 from openslot.booking.offered import release_holds
 from openslot.core import audit
-from openslot.core.audit import Origin
 from openslot.core.events import publish
 from openslot.core.ids import new_id
-from openslot.directory.rules import SYSTEM
+from openslot.core.work import Work
 from openslot.offers import queries, search
 from openslot.offers.events import Topic
 from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
@@ -20,15 +17,13 @@ from openslot.offers.rules import MOST_MISSED
 
 
 def make_offer(
-    session: Session,
+    work: Work,
     kept: Appointment,
     *,
-    now: datetime,
     until: datetime,
     entry_id: UUID | None = None,
     decision_id: UUID | None = None,
     appointment_id: UUID | None = None,
-    by: Origin = SYSTEM.origin,
     **why: Any,
 ) -> Offer:
     """Offer the time of a hold; ``why`` is added to the audit event."""
@@ -40,82 +35,65 @@ def make_offer(
         hold_id=kept.id,
         status=OfferStatus.OPEN,
         version=1,
-        made_at=now,
+        made_at=work.now,
         expires_at=until,
     )
-    queries.add_offer(session, offer)
+    queries.add_offer(work.session, offer)
     audit.record(
-        session,
+        work,
         "offer.made",
         subject_of(offer.id),
-        by=by,
-        now=now,
         schedule=kept.schedule_id,
         start=kept.starts_at.isoformat(),
         **why,
     )
-    publish(session, Topic.MADE, offer=offer.id, now=now)
+    publish(work, Topic.MADE, offer=offer.id)
     return offer
 
 
-def close_offer(
-    session: Session,
-    offer: Offer,
-    hold: Appointment | None,
-    status: OfferStatus,
-    *,
-    now: datetime,
-    by: Origin = SYSTEM.origin,
-) -> None:
+def close_offer(work: Work, offer: Offer, hold: Appointment | None, status: OfferStatus) -> None:
     """Close an offer and release its hold; ``hold`` is None for an accepted offer."""
     offer.status = status
-    offer.answered_at = now
+    offer.answered_at = work.now
     if hold is not None:
-        release_holds(session, [hold], now=now)
-    audit.record(session, f"offer.{status}", subject_of(offer.id), by=by, now=now)
+        release_holds(work, [hold])
+    audit.record(work, f"offer.{status}", subject_of(offer.id))
 
 
-def expire_next(session: Session, *, now: datetime) -> bool:
+def expire_next(work: Work) -> bool:
     """End one expired or unusable offer, or one finished waiting list entry.
 
     Return False if there is none.
     """
-    stale = queries.stale_offer(session, now=now)
+    stale = queries.stale_offer(work)
     if stale is not None:
-        expired = stale.offer.expires_at <= now
+        expired = stale.offer.expires_at <= work.now
         status = OfferStatus.EXPIRED if expired else OfferStatus.WITHDRAWN
-        close_offer(session, stale.offer, stale.hold, status, now=now)
+        close_offer(work, stale.offer, stale.hold, status)
         if expired and stale.entry is not None:
-            _count_missed(session, stale.entry, now)
+            _count_missed(work, stale.entry)
         return True
-    entry = search.over_entry(session, now=now)
+    entry = search.over_entry(work)
     if entry is not None:
-        end_entry(session, entry, Waiting.ENDED, now=now)
+        end_entry(work, entry, Waiting.ENDED)
         return True
-    entry = search.served_entry(session)
+    entry = search.served_entry(work.session)
     if entry is not None:
-        end_entry(session, entry, Waiting.SERVED, now=now)
+        end_entry(work, entry, Waiting.SERVED)
     return entry is not None
 
 
-def end_entry(
-    session: Session,
-    entry: WaitingEntry,
-    status: Waiting,
-    *,
-    now: datetime,
-    by: Origin = SYSTEM.origin,
-) -> None:
+def end_entry(work: Work, entry: WaitingEntry, status: Waiting) -> None:
     """Take an entry off the waiting list."""
     entry.status = status
-    entry.ended_at = now
-    audit.record(session, f"waiting.{status}", entry_subject(entry.id), by=by, now=now)
+    entry.ended_at = work.now
+    audit.record(work, f"waiting.{status}", entry_subject(entry.id))
 
 
-def _count_missed(session: Session, entry: WaitingEntry, now: datetime) -> None:
+def _count_missed(work: Work, entry: WaitingEntry) -> None:
     entry.missed += 1
     if entry.missed >= MOST_MISSED and entry.status == Waiting.WAITING:
-        end_entry(session, entry, Waiting.ENDED, now=now)
+        end_entry(work, entry, Waiting.ENDED)
 
 
 def subject_of(offer_id: UUID) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
+from openslot.core.work import Work
 from openslot.directory.models import Centre, Department, Practitioner, Service
 from openslot.offers.models import (
     AbsenceDecision,
@@ -83,11 +84,7 @@ def offered(session: Session, offer_id: UUID) -> Offered | None:
 
 
 def open_offers(
-    session: Session,
-    *,
-    now: datetime,
-    patient_ids: Collection[UUID] = (),
-    department_id: int | None = None,
+    work: Work, *, patient_ids: Collection[UUID] = (), department_id: int | None = None
 ) -> list[Offered]:
     """Return what patients, or a department, can accept now; two statements.
 
@@ -96,34 +93,34 @@ def open_offers(
     mine: Condition = _Hold.patient_id.in_(set(patient_ids))
     if department_id is not None:
         mine = or_(mine, WaitingEntry.department_id == department_id)
-    return [offer for offer in _offers(session, _not_expired(now), mine) if offer.is_open(now)]
+    return [
+        offer
+        for offer in _offers(work.session, _not_expired(work.now), mine)
+        if offer.is_open(work.now)
+    ]
 
 
-def open_of_entries(
-    session: Session, entry_ids: Collection[UUID], *, now: datetime
-) -> dict[UUID, Offered]:
+def open_of_entries(work: Work, entry_ids: Collection[UUID]) -> dict[UUID, Offered]:
     """Return the open offers of waiting list entries, by entry id; two statements."""
-    offers = _offers(session, _not_expired(now), Offer.entry_id.in_(set(entry_ids)))
-    return {offer.entry.id: offer for offer in offers if offer.entry and offer.is_open(now)}
+    offers = _offers(work.session, _not_expired(work.now), Offer.entry_id.in_(set(entry_ids)))
+    return {offer.entry.id: offer for offer in offers if offer.entry and offer.is_open(work.now)}
 
 
-def open_of_absences(
-    session: Session, absence_ids: Collection[UUID], *, now: datetime
-) -> dict[UUID, int]:
+def open_of_absences(work: Work, absence_ids: Collection[UUID]) -> dict[UUID, int]:
     """Return the number of unanswered offers by absence id; one statement."""
-    rows = session.execute(
+    rows = work.session.execute(
         select(AbsenceDecision.absence_id, func.count())
         .join(Offer, Offer.decision_id == AbsenceDecision.id)
-        .where(_not_expired(now), AbsenceDecision.absence_id.in_(set(absence_ids)))
+        .where(_not_expired(work.now), AbsenceDecision.absence_id.in_(set(absence_ids)))
         .group_by(AbsenceDecision.absence_id)
     )
     return {row[0]: row[1] for row in rows}
 
 
-def open_for_appointment(session: Session, appointment_id: UUID, *, now: datetime) -> list[Offered]:
+def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offered]:
     """Return the open offers that would replace an appointment; two statements."""
-    offers = _offers(session, _not_expired(now), Offer.appointment_id == appointment_id)
-    return [offer for offer in offers if offer.is_open(now)]
+    offers = _offers(work.session, _not_expired(work.now), Offer.appointment_id == appointment_id)
+    return [offer for offer in offers if offer.is_open(work.now)]
 
 
 def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointment]]:
@@ -183,7 +180,7 @@ class Stale:
     entry: WaitingEntry | None
 
 
-def stale_offer(session: Session, *, now: datetime) -> Stale | None:
+def stale_offer(work: Work) -> Stale | None:
     """Return an open offer that has expired or would be refused, or None; one statement.
 
     That is the case if its hold, appointment or list entry has changed, if the schedule or the
@@ -202,9 +199,9 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
         ),
         _is_closed(),
         ~_is_bookable(),
-        and_(_Hold.referral_use.is_not(None), ~_has_referral(now)),
+        and_(_Hold.referral_use.is_not(None), ~_has_referral(work.now)),
     )
-    row = session.execute(
+    row = work.session.execute(
         select(Offer, _Hold, WaitingEntry)
         .join(_Hold, _Hold.id == Offer.hold_id)
         .join(_At, _At.id == _Hold.schedule_id)
@@ -213,7 +210,7 @@ def stale_offer(session: Session, *, now: datetime) -> Stale | None:
         .outerjoin(WaitingEntry, WaitingEntry.id == Offer.entry_id)
         .outerjoin(AbsenceDecision, AbsenceDecision.id == Offer.decision_id)
         .outerjoin(Absence, Absence.id == AbsenceDecision.absence_id)
-        .where(Offer.status == OfferStatus.OPEN, or_(Offer.expires_at <= now, gone))
+        .where(Offer.status == OfferStatus.OPEN, or_(Offer.expires_at <= work.now, gone))
         .limit(1)
     ).first()
     return Stale(*row) if row else None
@@ -253,9 +250,7 @@ def _has_referral(now: datetime) -> Condition:
         select(Referral.id)
         .select_from(referrals.LETTERS)
         .where(
-            referrals.stands(State.SENT, now),
-            Referral.patient_id == _Hold.patient_id,
-            leads_there,
+            referrals.stands(State.SENT, now), Referral.patient_id == _Hold.patient_id, leads_there
         )
     )
     return cast(Condition, usable.exists())
@@ -307,32 +302,30 @@ class Inside:
         return planned or self.decision.choice == Choice.KEEP
 
 
-def inside_absences(
-    session: Session, practitioner_ids: Collection[int], *, now: datetime
-) -> list[Inside]:
+def inside_absences(work: Work, practitioner_ids: Collection[int]) -> list[Inside]:
     """Return the live appointments of practitioners inside their absences, by start.
 
     Past appointments are left out. Takes four statements at most.
     """
     diary_ids = select(Practitioner.diary_id).where(Practitioner.id.in_(set(practitioner_ids)))
     absences = list(
-        session.scalars(
+        work.session.scalars(
             select(Absence)
-            .where(Absence.ends_at > now, Absence.diary_id.in_(diary_ids))
+            .where(Absence.ends_at > work.now, Absence.diary_id.in_(diary_ids))
             .order_by(Absence.starts_at)
         )
     )
     if not absences:
         return []
     appointments = booking.appointments(
-        session,
+        work.session,
         Schedule.practitioner_id.in_(set(practitioner_ids)),
-        booking.to_come(now),
+        booking.to_come(work.now),
         or_(*(_within(absence) for absence in absences)),
     )
     ids = [appointment.id for appointment in appointments]
-    decisions = _decisions(session, ids)
-    offers = _last_offers(session, ids)
+    decisions = _decisions(work.session, ids)
+    offers = _last_offers(work.session, ids)
     return [
         Inside(
             appointment,

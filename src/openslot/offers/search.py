@@ -14,16 +14,10 @@ from sqlalchemy.orm.attributes import flag_modified
 from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
 from openslot.core import keyset
+from openslot.core.actor import Actor, Role
+from openslot.core.work import Work
 from openslot.directory.models import Patient, Practitioner
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
-from openslot.offers.models import (
-    Offer,
-    OfferStatus,
-    Waiting,
-    WaitingCentre,
-    WaitingEntry,
-)
+from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingCentre, WaitingEntry
 from openslot.offers.rules import Scope
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -134,16 +128,14 @@ def places_in(session: Session, scopes: Collection[Scope]) -> dict[int, Place]:
     )
 
 
-def live_keys(
-    session: Session, patient_ids: Iterable[UUID], *, now: datetime
-) -> dict[UUID, set[str]]:
+def live_keys(work: Work, patient_ids: Iterable[UUID]) -> dict[UUID, set[str]]:
     """Return the daily keys (see Appointment) in use, by patient; one statement."""
     keys: dict[UUID, set[str]] = defaultdict(set)
-    for patient_id, key in session.execute(
+    for patient_id, key in work.session.execute(
         select(Appointment.patient_id, Appointment.one_a_day).where(
             Appointment.patient_id.in_(set(patient_ids)),
             Appointment.one_a_day.is_not(None),
-            or_(Appointment.status != Status.HELD, Appointment.held_until > now),
+            or_(Appointment.status != Status.HELD, Appointment.held_until > work.now),
         )
     ):
         keys[cast(UUID, patient_id)].add(cast(str, key))
@@ -192,12 +184,7 @@ def entries_for(
 
 
 def concerning(
-    session: Session,
-    actor: Actor,
-    *,
-    status: Waiting | None = None,
-    after: keyset.Key | None = None,
-    limit: int,
+    work: Work, *, status: Waiting | None = None, after: keyset.Key | None = None, limit: int
 ) -> list[Listed]:
     """Return the entries that the actor may see, newest first; one statement.
 
@@ -205,13 +192,13 @@ def concerning(
     what the actor provides or manages. ``after`` is the creation time and id of the last entry of
     the page before.
     """
-    where = _own(actor)
-    if actor.patient_id is None:
-        where = or_(where, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)))
+    where = _own(work.actor)
+    if work.actor.patient_id is None:
+        where = or_(where, and_(WaitingEntry.status == Waiting.WAITING, at_place(work.actor)))
     if status is not None:
         where = and_(where, WaitingEntry.status == status)
     newest = (WaitingEntry.created_at.desc(), WaitingEntry.id.desc())
-    return _listed(session, where, newest, limit, after=after)
+    return _listed(work.session, where, newest, limit, after=after)
 
 
 def _own(actor: Actor) -> Condition:
@@ -222,13 +209,16 @@ def _own(actor: Actor) -> Condition:
     return own
 
 
-def waiting_at(session: Session, actor: Actor, *, limit: int) -> list[Listed]:
+def waiting_at(work: Work, *, limit: int) -> list[Listed]:
     """Return waiting entries for what the actor provides or manages; one statement.
 
     The longest waiting come first.
     """
     return _listed(
-        session, and_(WaitingEntry.status == Waiting.WAITING, at_place(actor)), _BY_AGE, limit
+        work.session,
+        and_(WaitingEntry.status == Waiting.WAITING, at_place(work.actor)),
+        _BY_AGE,
+        limit,
     )
 
 
@@ -283,8 +273,7 @@ def at_place(actor: Actor) -> Condition:
     if actor.practitioner_id is not None:
         own = select(Schedule.id).where(Schedule.practitioner_id == actor.practitioner_id)
         return or_(
-            WaitingEntry.practitioner_id == actor.practitioner_id,
-            WaitingEntry.schedule_id.in_(own),
+            WaitingEntry.practitioner_id == actor.practitioner_id, WaitingEntry.schedule_id.in_(own)
         )
     here = Schedule.centre_id == actor.centre_id
     return or_(
@@ -319,21 +308,20 @@ def named_by(entries: Collection[WaitingEntry]) -> Condition:
     )
 
 
-def is_at_place(session: Session, actor: Actor, entry_id: UUID) -> bool:
+def is_at_place(work: Work, entry_id: UUID) -> bool:
     """Return True if the entry is for what the actor provides or manages."""
-    query = select(WaitingEntry.id).where(WaitingEntry.id == entry_id, at_place(actor))
-    return session.scalar(query) is not None
+    query = select(WaitingEntry.id).where(WaitingEntry.id == entry_id, at_place(work.actor))
+    return work.session.scalar(query) is not None
 
 
-def over_entry(session: Session, *, now: datetime) -> WaitingEntry | None:
+def over_entry(work: Work) -> WaitingEntry | None:
     """Return an entry whose period has ended or whose appointment is not to come, or None."""
     gone = and_(WaitingEntry.appointment_id.is_not(None), Appointment.status != Status.BOOKED)
-    return session.scalars(
+    return work.session.scalars(
         select(WaitingEntry)
         .outerjoin(Appointment, Appointment.id == WaitingEntry.appointment_id)
         .where(
-            WaitingEntry.status == Waiting.WAITING,
-            or_(WaitingEntry.starts_until <= now, gone),
+            WaitingEntry.status == Waiting.WAITING, or_(WaitingEntry.starts_until <= work.now, gone)
         )
         .limit(1)
     ).first()

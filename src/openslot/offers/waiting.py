@@ -11,21 +11,23 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.booking import offered
-from openslot.booking.commands import BookingRequest, appointment_for
+from openslot.booking.commands import BookingRequest, appointment_for, make
 from openslot.booking.errors import BadLength, InvalidTransition, ReferralRequired, SelfBooking
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.offered import reaches
 from openslot.booking.rules import check_priority, may_book_others, needs_referral
 from openslot.booking.slots import Slot
 from openslot.core import audit
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor, works_with_patients
+from openslot.directory.rules import works_with_patients
 from openslot.offers import matching, queries, search
 from openslot.offers.details import WaitingDetails
 from openslot.offers.errors import (
@@ -61,49 +63,42 @@ class NotEligible(Exception):
 # Joining and leaving
 
 
-def join(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> WaitingEntry:
+def join(work: Work, details: WaitingDetails) -> WaitingEntry:
     """Put a patient on the list, or the actor's department if the appointment has no patient.
 
     Patients, their carers and people who may book for patients can do so; only the last may set a
     priority other than routine. Raise what booking raises about patients and referrals, and the
     errors of offers/errors.py.
     """
-    waiter = prepared(session, actor, details, now=now)
+    waiter = prepared(work, details)
     entry = waiter.entry
-    _check_others(session, entry)
-    search.add_entry(session, entry, waiter.centres)
-    audit.record(
-        session,
-        "waiting.joined",
-        entry_subject(entry.id),
-        by=actor.origin,
-        now=now,
-        priority=entry.priority,
-    )
+    _check_others(work.session, entry)
+    search.add_entry(work.session, entry, waiter.centres)
+    audit.record(work, "waiting.joined", entry_subject(entry.id), priority=entry.priority)
     return entry
 
 
-def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: datetime) -> Waiter:
+def prepared(work: Work, details: WaitingDetails) -> Waiter:
     """Return the entry that :func:`join` would store, without the check for duplicates."""
-    check_priority(actor, details.priority)
-    appointment = _appointment_to_replace(session, actor, details)
-    patient = appointment.patient if appointment else _patient(session, details)
+    check_priority(work.actor, details.priority)
+    appointment = _appointment_to_replace(work, details)
+    patient = appointment.patient if appointment else _patient(work.session, details)
     minutes = appointment.minutes if appointment else details.minutes
     before = min(details.starts_until, appointment.starts_at) if appointment else None
-    if before is not None and before <= now + SOONEST:
+    if before is not None and before <= work.now + SOONEST:
         raise NoEarlierTime(field="starts_until")
-    starts, ends = check_window(details.starts_from, before or details.starts_until, now)
+    starts, ends = check_window(details.starts_from, before or details.starts_until, work.now)
     scope = Scope(
         details.schedule_id, details.practitioner_id, details.profession, details.centre_ids
     )
-    places = _bookable_places(session, scope, appointment, minutes)
-    _check_access(actor, places, patient, appointment)
-    _check_patient(session, places, patient, appointment, now)
+    places = _bookable_places(work.session, scope, appointment, minutes)
+    _check_access(work.actor, places, patient, appointment)
+    _check_patient(work, places, patient, appointment)
     return Waiter(
         WaitingEntry(
             id=new_id(),
             patient_id=patient.id if patient else None,
-            department_id=None if patient else actor.department_id,
+            department_id=None if patient else work.actor.department_id,
             appointment_id=details.appointment_id,
             schedule_id=scope.schedule_id,
             practitioner_id=scope.practitioner_id,
@@ -115,8 +110,8 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
             status=Waiting.WAITING,
             missed=0,
             version=1,
-            created_at=now,
-            created_by=actor.account_id,
+            created_at=work.now,
+            created_by=work.actor.account_id,
         ),
         patient,
         appointment,
@@ -124,53 +119,44 @@ def prepared(session: Session, actor: Actor, details: WaitingDetails, *, now: da
     )
 
 
-def free_for(session: Session, waiter: Waiter, *, now: datetime) -> list[Slot]:
+def free_for(work: Work, waiter: Waiter) -> list[Slot]:
     """Return the earliest free times that fit, to be shown before joining; six statements.
 
     At most SHOWN, and one of each schedule.
     """
-    market = matching.market_for(session, [waiter], now=now)
-    return sorted(matching.starts_for(waiter, market, now=now, passed=()))[:SHOWN]
+    market = matching.market_for(work, [waiter])
+    return sorted(matching.starts_for(waiter, market, now=work.now, passed=()))[:SHOWN]
 
 
-def leave(session: Session, actor: Actor, entry_id: UUID, *, now: datetime) -> None:
+def leave(work: Work, entry_id: UUID) -> None:
     """Take an entry off the list and withdraw its open offer."""
-    entry = entry_for(session, actor, entry_id)
+    entry = entry_for(work, entry_id)
     if entry.status != Waiting.WAITING:
         raise NotWaiting
-    for open_offer in queries.open_of_entries(session, [entry_id], now=now).values():
-        close_offer(
-            session,
-            open_offer.offer,
-            open_offer.kept,
-            OfferStatus.WITHDRAWN,
-            now=now,
-            by=actor.origin,
-        )
-    end_entry(session, entry, Waiting.LEFT, now=now, by=actor.origin)
+    for open_offer in queries.open_of_entries(work, [entry_id]).values():
+        close_offer(work, open_offer.offer, open_offer.kept, OfferStatus.WITHDRAWN)
+    end_entry(work, entry, Waiting.LEFT)
 
 
-def entry_for(session: Session, actor: Actor, entry_id: UUID) -> WaitingEntry:
+def entry_for(work: Work, entry_id: UUID) -> WaitingEntry:
     """Return an entry of the actor or at their centre; raise NotFound for other actors."""
-    entry = session.get(WaitingEntry, entry_id)
+    entry = work.session.get(WaitingEntry, entry_id)
     if entry is None or not (
-        actor.acts_for(entry.patient_id)
-        or (entry.department_id is not None and entry.department_id == actor.department_id)
-        or (works_with_patients(actor) and search.is_at_place(session, actor, entry_id))
+        work.actor.acts_for(entry.patient_id)
+        or (entry.department_id is not None and entry.department_id == work.actor.department_id)
+        or (works_with_patients(work.actor) and search.is_at_place(work, entry_id))
     ):
         raise NotFound
     return entry
 
 
-def _appointment_to_replace(
-    session: Session, actor: Actor, details: WaitingDetails
-) -> Appointment | None:
+def _appointment_to_replace(work: Work, details: WaitingDetails) -> Appointment | None:
     if details.appointment_id is None:
         return None
-    appointment, _part = appointment_for(session, actor, details.appointment_id)
+    appointment, _part = appointment_for(work, details.appointment_id)
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
-    if appointment.patient is None and actor.department_id is None:
+    if appointment.patient is None and work.actor.department_id is None:
         raise Forbidden
     return appointment
 
@@ -214,18 +200,14 @@ def _check_access(
 
 
 def _check_patient(
-    session: Session,
-    places: list[Place],
-    patient: Patient | None,
-    appointment: Appointment | None,
-    now: datetime,
+    work: Work, places: list[Place], patient: Patient | None, appointment: Appointment | None
 ) -> None:
     if patient is None:
         return
     if patient.email and all(place.practitioner_email == patient.email for place in places):
         raise SelfBooking
     if appointment is None and all(needs_referral(place) for place in places):
-        authorisations = referrals.authorisations_of(session, [patient.id], now).get(patient.id, ())
+        authorisations = referrals.authorisations_of(work, [patient.id]).get(patient.id, ())
         if not any(matching.admitted(authorisations, place) for place in places):
             raise ReferralRequired(field="scope")
 
@@ -259,25 +241,23 @@ def _is_duplicate(entry: WaitingEntry, other: WaitingEntry) -> bool:
 # Offering free times
 
 
-def offer_next(
-    session: Session, *, now: datetime, length: timedelta, passed: Collection[Try] = ()
-) -> bool:
+def offer_next(work: Work, *, passed: Collection[Try] = ()) -> bool:
     """Offer one free time to the first entry in order that it fits; return False if none fits.
 
     Entries with an open offer are skipped. ``length`` is the time to answer, ``passed`` what was
     tried in vain. The number of statements does not grow with the entries. Raise NotEligible if the
     time could not be held after all.
     """
-    waiting = matching.in_order(search.waiters(session))
+    waiting = matching.in_order(search.waiters(work.session))
     if not waiting:
         return False
-    market = matching.market_for(session, waiting, now=now)
+    market = matching.market_for(work, waiting)
     for position, waiter in enumerate(waiting, start=1):
         slot = None
         if not waiter.has_open and _may_be_served(waiter):
-            slot = matching.earliest_for(waiter, market, now=now, passed=passed)
+            slot = matching.earliest_for(waiter, market, now=work.now, passed=passed)
         if slot is not None:
-            _offer(session, waiter, slot, market, position, len(waiting), now, length)
+            _offer(work, waiter, slot, market, position, len(waiting))
             return True
     return False
 
@@ -286,36 +266,33 @@ def _may_be_served(waiter: Waiter) -> bool:
     """Return False if the patient or the appointment is gone.
 
     expire_next ends an entry whose appointment is gone; a patient's entries end with their account
-    (offers/leaving.py).
+    (usecases/account_deletion.py).
     """
     gone = waiter.appointment is not None and waiter.appointment.status != Status.BOOKED
     return not gone and (waiter.patient is None or waiter.patient.active)
 
 
 def _offer(
-    session: Session,
+    work: Work,
     waiter: Waiter,
     slot: Slot,
     market: Market,
     position: int,
     of: int,
-    now: datetime,
-    length: timedelta,
 ) -> None:
     entry, appointment = waiter.entry, waiter.appointment
     starts = [slot.start, *([appointment.starts_at] if appointment else [])]
-    until = offer_ends(now, length, *starts)
+    until = offer_ends(work.now, timedelta(hours=work.settings.offer_hours), *starts)
     if until is None:
         raise NotEligible((entry.id, slot.schedule_id, slot.start))
     search.touch(entry)
     try:
-        hold = _hold_slot(session, waiter, slot, market, now, until)
+        hold = _hold_slot(work, waiter, slot, market, until)
     except DomainError:
         raise NotEligible((entry.id, slot.schedule_id, slot.start)) from None
     make_offer(
-        session,
+        work,
         hold,
-        now=now,
         until=until,
         entry_id=entry.id,
         appointment_id=appointment.id if appointment else None,
@@ -329,11 +306,11 @@ def _offer(
 
 
 def _hold_slot(
-    session: Session, waiter: Waiter, slot: Slot, market: Market, now: datetime, until: datetime
+    work: Work, waiter: Waiter, slot: Slot, market: Market, until: datetime
 ) -> Appointment:
     if waiter.appointment is not None:
         return offered.hold_for_reschedule(
-            session, waiter.appointment.id, slot.schedule_id, slot.start, now=now, until=until
+            work, waiter.appointment.id, slot.schedule_id, slot.start, until=until
         )
     place = market.places[slot.schedule_id]
     booking_request = BookingRequest(
@@ -343,9 +320,13 @@ def _hold_slot(
         waiter.entry.patient_id,
         priority=Priority(waiter.entry.priority),
     )
-    authorisation = market.authorisation(place, waiter.entry.patient_id)
-    return offered.keep_new(
-        session, booking_request, now=now, until=until, authorisation=authorisation, place=place
+    return make(
+        work.by(SYSTEM),
+        booking_request,
+        place,
+        authorisation=market.authorisation(place, waiter.entry.patient_id),
+        held_until=until,
+        offered=True,
     )
 
 
@@ -357,13 +338,12 @@ def expire_due(database: Database, settings: Settings, now: Callable[[], datetim
     transaction is tried again.
     """
     offers_made, passed = 0, set[Try]()
-    length = timedelta(hours=settings.offer_hours)
-    while database.run(lambda session: expire_next(session, now=now())):
+    while database.run(lambda session: expire_next(Work(session, SYSTEM, now(), settings))):
         pass
     while True:
         try:
             was_offered = database.run(
-                lambda session: offer_next(session, now=now(), length=length, passed=passed)
+                lambda session: offer_next(Work(session, SYSTEM, now(), settings), passed=passed)
             )
         except NotEligible as refused:
             passed.add(refused.tried)

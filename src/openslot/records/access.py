@@ -16,14 +16,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import Condition
 from openslot.booking.rules import LIVE
 from openslot.core import audit
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
+from openslot.core.actor import Actor, Role
+from openslot.core.work import Work
 from openslot.records import queries
 
 READ = "record.read"
@@ -137,43 +135,32 @@ def is_its_day(appointment: Appointment, now: datetime) -> bool:
     return day > now - DAY or appointment.ends_at > now or appointment.status in ATTENDED
 
 
-def may_read(
-    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
-) -> Access | None:
+def may_read(work: Work, patient_id: UUID) -> Access | None:
     """Return why the actor may read the record, or None, without an audit event; one statement."""
-    return readable(session, actor, [patient_id], now=now, access_days=access_days).get(patient_id)
+    return readable(work, [patient_id]).get(patient_id)
 
 
-def readable(
-    session: Session,
-    actor: Actor,
-    patient_ids: Collection[UUID],
-    *,
-    now: datetime,
-    access_days: int,
-) -> dict[UUID, Access]:
+def readable(work: Work, patient_ids: Collection[UUID]) -> dict[UUID, Access]:
     """Return the patients whose records the actor may read, and why; one statement."""
-    facts = _facts(session, actor, patient_ids, now)
+    facts = _facts(work, patient_ids)
     decisions = {
         patient_id: decide(
-            actor,
+            work.actor,
             patient_id,
             facts.get(patient_id, STRANGERS),
-            now=now,
-            access_days=access_days,
+            now=work.now,
+            access_days=work.settings.history_access_days,
         )
         for patient_id in patient_ids
     }
     return {patient_id: access for patient_id, access in decisions.items() if access is not None}
 
 
-def _facts(
-    session: Session, actor: Actor, patient_ids: Iterable[UUID], now: datetime
-) -> dict[UUID, Facts]:
-    if actor.practitioner_id is None:
+def _facts(work: Work, patient_ids: Iterable[UUID]) -> dict[UUID, Facts]:
+    if work.actor.practitioner_id is None:
         return {}
-    kinds = (gives_care(now), gives_its_day(now))
-    ties = queries.ties(session, actor.practitioner_id, patient_ids, kinds)
+    kinds = (gives_care(work.now), gives_its_day(work.now))
+    ties = queries.ties(work.session, work.actor.practitioner_id, patient_ids, kinds)
     return {patient_id: Facts(*ends) for patient_id, ends in ties.items()}
 
 
@@ -190,49 +177,33 @@ def open_to(actor: Actor, patient: Any, *, now: datetime, access_days: int) -> C
     return own | queries.tied_to(patient, actor.practitioner_id, opens, since=since, now=now)
 
 
-def open_history(
-    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
-) -> Access | None:
+def open_history(work: Work, patient_id: UUID) -> Access | None:
     """Return why the actor may read the record, or None, and write an audit event either way.
 
     A patient who does not exist is refused in exactly the same steps as one whose record the actor
     may not read.
     """
-    reasons = open_histories(session, actor, [patient_id], now=now, access_days=access_days)
+    reasons = open_histories(work, [patient_id])
     return reasons.get(patient_id)
 
 
-def open_histories(
-    session: Session,
-    actor: Actor,
-    patient_ids: Collection[UUID],
-    *,
-    now: datetime,
-    access_days: int,
-) -> dict[UUID, Access]:
+def open_histories(work: Work, patient_ids: Collection[UUID]) -> dict[UUID, Access]:
     """Return the patients whose records the actor may read, and why; two statements.
 
     Write an audit event for each patient, as :func:`open_history` does.
     """
-    reasons = readable(session, actor, patient_ids, now=now, access_days=access_days)
+    reasons = readable(work, patient_ids)
     for patient_id in patient_ids:
         if patient_id in reasons:
-            audit.record(
-                session,
-                READ,
-                subject_of(patient_id),
-                by=actor.origin,
-                now=now,
-                how=reasons[patient_id].value,
-            )
+            audit.record(work, READ, subject_of(patient_id), how=reasons[patient_id].value)
         else:
-            note_refusal(session, actor, patient_id, now=now)
+            note_refusal(work, patient_id)
     return reasons
 
 
-def note_refusal(session: Session, actor: Actor, patient_id: UUID, *, now: datetime) -> None:
+def note_refusal(work: Work, patient_id: UUID) -> None:
     """Write an audit event: the actor asked for a record that they may not read."""
-    audit.record(session, REFUSED, subject_of(patient_id), by=actor.origin, now=now)
+    audit.record(work, REFUSED, subject_of(patient_id))
 
 
 def subject_of(patient_id: UUID) -> str:

@@ -3,6 +3,7 @@
 Nothing in a record is ever changed or deleted.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
 from openslot.core import audit
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Malformed, NotFound
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
 from openslot.records import queries
 from openslot.records.access import GIVING, WRITING, may_read, subject_of
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
@@ -33,13 +34,10 @@ OWNED = ("patient_id", "practitioner_id", "kind")
 
 
 def add(
-    session: Session,
-    actor: Actor,
+    work: Work,
     patient_id: UUID,
     details: Written,
     *,
-    now: datetime,
-    access_days: int,
     appointment_id: UUID | None = None,
     entry_id: UUID | None = None,
 ) -> Entry:
@@ -49,50 +47,40 @@ def add(
     Raise NotFound if the actor may not read the record, NotYourAppointment for other people's
     appointments.
     """
-    author = writer(session, actor, patient_id, now=now, access_days=access_days)
-    entry = _entry(patient_id, author, details, now, entry_id)
-    existing = queries.entry(session, entry.id)
+    author = writer(work, patient_id)
+    entry = _entry(patient_id, author, details, work.now, entry_id)
+    existing = queries.entry(work.session, entry.id)
     if existing is not None:
         return _check_repeated(existing.entry, entry)
-    _link_appointment(session, entry, appointment_id)
-    return _store(session, actor, entry, ADDED[EntryKind(entry.kind)])
+    _link_appointment(work.session, entry, appointment_id)
+    return _store(work, entry, ADDED[EntryKind(entry.kind)])
 
 
-def correct(
-    session: Session,
-    actor: Actor,
-    entry_id: UUID,
-    details: Written,
-    *,
-    now: datetime,
-    access_days: int,
-) -> Entry:
+def correct(work: Work, entry_id: UUID, details: Written) -> Entry:
     """Add an entry that replaces an older one, at the same appointment; the older one stays.
 
     Raise what :func:`to_correct` raises.
     """
-    old = to_correct(session, actor, entry_id, now=now, access_days=access_days).entry
-    entry = _entry(old.patient_id, old.practitioner_id, details, now)
+    old = to_correct(work, entry_id).entry
+    entry = _entry(old.patient_id, old.practitioner_id, details, work.now)
     if entry.kind != old.kind:
         raise Malformed
     entry.centre_id, entry.appointment_id = old.centre_id, old.appointment_id
     entry.corrects_id = old.id
-    return _store(session, actor, entry, "corrected")
+    return _store(work, entry, "corrected")
 
 
-def to_correct(
-    session: Session, actor: Actor, entry_id: UUID, *, now: datetime, access_days: int
-) -> Record:
+def to_correct(work: Work, entry_id: UUID) -> Record:
     """Return an entry that the actor may correct: one of their own in a record they may read.
 
     Raise NotFound if the actor may not read the record, NotYourEntry if they are not the author,
     and AlreadyCorrected if there is a newer entry.
     """
-    record = queries.entry(session, entry_id)
+    record = queries.entry(work.session, entry_id)
     if record is None:
         raise NotFound
     patient_id = record.entry.patient_id
-    author = writer(session, actor, patient_id, now=now, access_days=access_days)
+    author = writer(work, patient_id)
     if record.entry.practitioner_id != author:
         raise NotYourEntry
     if record.corrected_by is not None:
@@ -100,61 +88,45 @@ def to_correct(
     return record
 
 
-def writer(
-    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
-) -> int:
+def writer(work: Work, patient_id: UUID) -> int:
     """Return the id of the practitioner who may add to the record.
 
     Raise NotFound if the actor may not read it, Forbidden for patients, who only read.
     """
-    access = may_read(session, actor, patient_id, now=now, access_days=access_days)
+    access = may_read(work, patient_id)
     if access is None:
         raise NotFound
-    if access not in WRITING or actor.practitioner_id is None:
+    if access not in WRITING or work.actor.practitioner_id is None:
         raise Forbidden
-    return actor.practitioner_id
+    return work.actor.practitioner_id
 
 
-def break_glass(
-    session: Session,
-    actor: Actor,
-    patient_id: UUID,
-    details: EmergencyDetails,
-    *,
-    now: datetime,
-    hours: int,
-    access_days: int,
-) -> EmergencyAccess:
-    """Open a record for ``hours`` without an appointment.
+def break_glass(work: Work, patient_id: UUID, details: EmergencyDetails) -> EmergencyAccess:
+    """Open a record for ``emergency_access_hours`` without an appointment.
 
     The patient and the administrators of the practitioner's centres are notified. Raise NotFound if
     there is no such patient, AlreadyOpen if the actor may read the record anyway.
     """
-    if not actor.is_a(Role.PRACTITIONER) or actor.practitioner_id is None:
+    if not work.actor.is_a(Role.PRACTITIONER) or work.actor.practitioner_id is None:
         raise Forbidden
-    directory.practitioner(session, actor.practitioner_id)
-    directory.patient(session, patient_id, inactive=True)
-    if may_read(session, actor, patient_id, now=now, access_days=access_days):
+    directory.practitioner(work.session, work.actor.practitioner_id)
+    directory.patient(work.session, patient_id, inactive=True)
+    if may_read(work, patient_id):
         raise AlreadyOpen
+    hours = work.settings.emergency_access_hours
     emergency = EmergencyAccess(
         id=new_id(),
         patient_id=patient_id,
-        practitioner_id=actor.practitioner_id,
+        practitioner_id=work.actor.practitioner_id,
         reason=details.reason,
-        starts_at=now,
-        ends_at=now + timedelta(hours=hours),
+        starts_at=work.now,
+        ends_at=work.now + timedelta(hours=hours),
     )
-    queries.add(session, emergency)
+    queries.add(work.session, emergency)
     audit.record(
-        session,
-        Topic.EMERGENCY,
-        subject_of(patient_id),
-        by=actor.origin,
-        now=now,
-        access=str(emergency.id),
-        hours=hours,
+        work, Topic.EMERGENCY, subject_of(patient_id), access=str(emergency.id), hours=hours
     )
-    publish(session, Topic.EMERGENCY, access=emergency.id, now=now)
+    publish(work, Topic.EMERGENCY, access=emergency.id)
     return emergency
 
 
@@ -197,14 +169,12 @@ def _check_repeated(old: Entry, new: Entry) -> Entry:
     return old
 
 
-def _store(session: Session, actor: Actor, entry: Entry, act: str) -> Entry:
-    queries.add(session, entry)
+def _store(work: Work, entry: Entry, act: str) -> Entry:
+    queries.add(work.session, entry)
     audit.record(
-        session,
+        replace(work, now=entry.recorded_at),
         f"record.{act}",
         subject_of(entry.patient_id),
-        by=actor.origin,
-        now=entry.recorded_at,
         entry=str(entry.id),
     )
     return entry

@@ -14,6 +14,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.audit import AuditEvent
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.identity.models import Account
@@ -146,10 +147,9 @@ def _active(practitioner_id: int) -> Any:
 
 
 def patients_of(
-    session: Session,
+    work: Work,
     practitioner_id: int,
     *,
-    now: datetime,
     text: str = "",
     born: date | None = None,
     limit: int,
@@ -159,8 +159,8 @@ def patients_of(
 
     ``text`` is part of the name, e-mail address, phone number or patient number.
     """
-    own = seen_by(practitioner_id, now=now)
-    return directory.patients(session, own, text=text, born=born, limit=limit, offset=offset)
+    own = seen_by(practitioner_id, now=work.now)
+    return directory.patients(work.session, own, text=text, born=born, limit=limit, offset=offset)
 
 
 def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
@@ -244,11 +244,7 @@ def _records() -> Any:
 
 
 def appointments(
-    session: Session,
-    patient_id: UUID,
-    *,
-    after: keyset.Key | None = None,
-    limit: int | None = None,
+    session: Session, patient_id: UUID, *, after: keyset.Key | None = None, limit: int | None = None
 ) -> list[Appointment]:
     """Return a patient's appointments at all centres, the latest first; one statement.
 
@@ -282,27 +278,21 @@ def appointments_with(
     )
 
 
-def self_made(
-    session: Session, patient_id: UUID, practitioner_id: int, *, now: datetime
-) -> Appointment | None:
+def self_made(work: Work, patient_id: UUID, practitioner_id: int) -> Appointment | None:
     """Return the next self-booked appointment that gives no access yet, or None; one statement."""
     upcoming = booking.appointments(
-        session,
+        work.session,
         booking.of_patient(patient_id),
         booking.of_practitioner(practitioner_id),
         Appointment.status.in_(LIVE),
-        Appointment.opens_record_at > now,
+        Appointment.opens_record_at > work.now,
         limit=1,
     )
     return next(iter(upcoming), None)
 
 
 def emergencies(
-    session: Session,
-    patient_id: UUID,
-    *,
-    after: keyset.Key | None = None,
-    limit: int | None = None,
+    session: Session, patient_id: UUID, *, after: keyset.Key | None = None, limit: int | None = None
 ) -> list[Opened]:
     """Return the emergency accesses to a record, the newest first; one statement."""
     query = (

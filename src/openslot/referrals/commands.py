@@ -1,22 +1,20 @@
-"""Commands for referrals, and booking with a referral where one is needed."""
+"""Commands for referrals; usecases/booking.py books with one."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest, place_of
 from openslot.booking.models import Appointment
-from openslot.booking.rules import check_booker, needs_referral
 from openslot.core import audit
+from openslot.core.actor import Actor
 from openslot.core.errors import NotFound
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import Actor
 from openslot.records import access
 from openslot.referrals import queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
@@ -25,119 +23,96 @@ from openslot.referrals.events import Topic
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.queries import Letter
 from openslot.referrals.rules import Act, Part, check_act, may_refer, months_later, part_in
-from openslot.schedules.rules import Place
 
 # Referrals
 
 
-def may_write(
-    session: Session, actor: Actor, patient_id: UUID, *, now: datetime, access_days: int
-) -> Practitioner:
+def may_write(work: Work, patient_id: UUID) -> Practitioner:
     """Return the GP who may refer this patient; ``access_days`` as in records/access.py.
 
     Raise OnlyGps for other actors, and NotFound if the GP may not read the patient's health record.
     """
-    gp = _gp(session, actor)
-    if not access.may_read(session, actor, patient_id, now=now, access_days=access_days):
+    gp = _gp(work)
+    if not access.may_read(work, patient_id):
         raise NotFound
     return gp
 
 
-def write(
-    session: Session,
-    actor: Actor,
-    patient_id: UUID,
-    details: ReferralDetails,
-    *,
-    now: datetime,
-    access_days: int,
-) -> Referral:
+def write(work: Work, patient_id: UUID, details: ReferralDetails) -> Referral:
     """Create a draft, which only its author sees until it is sent."""
-    gp = may_write(session, actor, patient_id, now=now, access_days=access_days)
-    _check_addressee(session, details.practitioner_id, details.expertise)
+    gp = may_write(work, patient_id)
+    _check_addressee(work.session, details.practitioner_id, details.expertise)
     referral = Referral(
         id=new_id(),
         patient_id=patient_id,
         gp_id=gp.id,
         status=Kept.DRAFT,
-        created_at=now,
+        created_at=work.now,
         version=1,
         **details.model_dump(),
     )
-    queries.add(session, referral)
-    _record(session, actor, referral, "written", now)
+    queries.add(work.session, referral)
+    _record(work, referral, "written")
     return referral
 
 
-def change(
-    session: Session, actor: Actor, referral_id: UUID, details: ReferralDetails, *, now: datetime
-) -> Referral:
+def change(work: Work, referral_id: UUID, details: ReferralDetails) -> Referral:
     """Change the text or the addressee of a draft."""
-    referral = _for_act(session, actor, referral_id, Act.CHANGE, now).referral
-    _check_addressee(session, details.practitioner_id, details.expertise)
+    referral = _for_act(work, referral_id, Act.CHANGE).referral
+    _check_addressee(work.session, details.practitioner_id, details.expertise)
     referral.practitioner_id = details.practitioner_id
     referral.expertise = details.expertise
     referral.letter = details.letter
-    _record(session, actor, referral, "changed", now)
+    _record(work, referral, "changed")
     return referral
 
 
-def send(
-    session: Session,
-    actor: Actor,
-    referral_id: UUID,
-    *,
-    now: datetime,
-    months: int,
-    access_days: int,
-) -> Referral:
-    """Send a draft; the patient can book with it for ``months``.
+def send(work: Work, referral_id: UUID) -> Referral:
+    """Send a draft; the patient can book with it for ``referral_months``.
 
     Raise AddresseeUnavailable if nobody it is addressed to is active any more.
     """
-    referral = _for_act(session, actor, referral_id, Act.SEND, now).referral
-    may_write(session, actor, referral.patient_id, now=now, access_days=access_days)
-    _check_addressee(session, referral.practitioner_id, referral.expertise)
+    referral = _for_act(work, referral_id, Act.SEND).referral
+    may_write(work, referral.patient_id)
+    _check_addressee(work.session, referral.practitioner_id, referral.expertise)
     referral.status = Kept.SENT
-    referral.sent_at = now
-    referral.expires_at = months_later(now, months)
-    _publish(session, actor, referral, Topic.SENT, now)
+    referral.sent_at = work.now
+    referral.expires_at = months_later(work.now, work.settings.referral_months)
+    _publish(work, referral, Topic.SENT)
     return referral
 
 
-def discard(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> None:
+def discard(work: Work, referral_id: UUID) -> None:
     """Delete a draft."""
-    referral = _for_act(session, actor, referral_id, Act.DISCARD, now).referral
-    _record(session, actor, referral, "discarded", now)
-    queries.discard(session, referral)
+    referral = _for_act(work, referral_id, Act.DISCARD).referral
+    _record(work, referral, "discarded")
+    queries.discard(work.session, referral)
 
 
-def revoke(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> Referral:
+def revoke(work: Work, referral_id: UUID) -> Referral:
     """Revoke a referral that no appointment uses.
 
     A booking made at the same moment is valid, because the referral was valid when it was checked.
     """
-    referral = _for_act(session, actor, referral_id, Act.REVOKE, now).referral
+    referral = _for_act(work, referral_id, Act.REVOKE).referral
     referral.status = Kept.REVOKED
-    referral.revoked_at = now
-    _publish(session, actor, referral, Topic.REVOKED, now)
+    referral.revoked_at = work.now
+    _publish(work, referral, Topic.REVOKED)
     return referral
 
 
-def answer(
-    session: Session, actor: Actor, referral_id: UUID, details: AnswerDetails, *, now: datetime
-) -> Referral:
+def answer(work: Work, referral_id: UUID, details: AnswerDetails) -> Referral:
     """Add the answer of the specialist whose appointment uses the referral; only one each.
 
     If another specialist answered before and the patient then cancelled, the earlier answer stays
     below the new one, with its author and date.
     """
-    letter = _for_act(session, actor, referral_id, Act.ANSWER, now)
+    letter = _for_act(work, referral_id, Act.ANSWER)
     referral = letter.referral
-    referral.answer = "\n\n".join([details.answer, *_earlier_answer(session, letter)])
-    referral.answered_by = actor.practitioner_id
-    referral.answered_at = now
-    _publish(session, actor, referral, Topic.ANSWERED, now)
+    referral.answer = "\n\n".join([details.answer, *_earlier_answer(work.session, letter)])
+    referral.answered_by = work.actor.practitioner_id
+    referral.answered_at = work.now
+    _publish(work, referral, Topic.ANSWERED)
     return referral
 
 
@@ -152,33 +127,29 @@ def _earlier_answer(session: Session, letter: Letter) -> list[str]:
     return [f"{author.name}, {day.day} {day:%B %Y}:\n{referral.answer}"]
 
 
-def letter_for(
-    session: Session, actor: Actor, referral_id: UUID, *, now: datetime
-) -> tuple[Letter, Part]:
+def letter_for(work: Work, referral_id: UUID) -> tuple[Letter, Part]:
     """Return a referral and the actor's relation to it.
 
     Raise NotFound if there is no such referral, and in the same way if the actor may not see it.
     """
-    letter = queries.letter(session, referral_id)
-    relation = _relation(actor, letter, now) if letter else None
+    letter = queries.letter(work.session, referral_id)
+    relation = _relation(work.actor, letter, work.now) if letter else None
     if letter is None or relation is None:
         raise NotFound
     return letter, relation
 
 
-def note_read(session: Session, actor: Actor, referral_id: UUID, *, now: datetime) -> None:
+def note_read(work: Work, referral_id: UUID) -> None:
     """Write an audit event if the actor reads the referral as a specialist."""
-    letter, relation = letter_for(session, actor, referral_id, now=now)
+    letter, relation = letter_for(work, referral_id)
     if relation is Part.SPECIALIST:
-        _record(session, actor, letter.referral, "read", now)
+        _record(work, letter.referral, "read")
 
 
-def letter_of_appointment(
-    session: Session, actor: Actor, appointment: Appointment, *, now: datetime
-) -> Letter | None:
+def letter_of_appointment(work: Work, appointment: Appointment) -> Letter | None:
     """Return the referral used for an appointment, if the actor may read it, else None."""
-    letter = queries.for_appointment(session, appointment)
-    return letter if letter and _relation(actor, letter, now) else None
+    letter = queries.for_appointment(work.session, appointment)
+    return letter if letter and _relation(work.actor, letter, work.now) else None
 
 
 def subject_of(referral_id: UUID) -> str:
@@ -186,94 +157,13 @@ def subject_of(referral_id: UUID) -> str:
     return f"referral:{referral_id}"
 
 
-# Booking
-
-
-def book(
-    session: Session,
-    actor: Actor,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    hold_id: UUID | None = None,
-    referral_id: UUID | None = None,
-) -> Appointment:
-    """Book an appointment with the given referral, or with the one of the patient's that fits.
-
-    Raise what booking raises, ReferralRequired and ReferralSpent included. Takes at most 9
-    statements with a referral, 8 without.
-    """
-    place = place_of(session, booking_request.schedule_id)
-    referral = _referral_for(
-        session, place, booking_request, now=now, referral_id=referral_id, hold_id=hold_id
-    )
-    if hold_id is not None and needs_referral(place):
-        # A hold with another referral, possibly revoked since, is replaced by a new one.
-        check_booker(actor, place, booking_request.patient_id, referral.authorisation)
-        hold_id = hold_id if referral.is_held else None
-    return booking.book(
-        session,
-        actor,
-        booking_request,
-        now=now,
-        hold_id=hold_id,
-        authorisation=referral.authorisation,
-        place=place,
-    )
-
-
-def hold(
-    session: Session,
-    actor: Actor,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    keep: timedelta,
-    referral_id: UUID | None = None,
-) -> Appointment:
-    """Hold a slot, with the referral that :func:`book` would use."""
-    place = place_of(session, booking_request.schedule_id)
-    referral = _referral_for(session, place, booking_request, now=now, referral_id=referral_id)
-    return booking.hold(
-        session,
-        actor,
-        booking_request,
-        now=now,
-        keep=keep,
-        authorisation=referral.authorisation,
-        place=place,
-    )
-
-
-def _referral_for(
-    session: Session,
-    place: Place,
-    booking_request: BookingRequest,
-    *,
-    now: datetime,
-    referral_id: UUID | None,
-    hold_id: UUID | None = None,
-) -> queries.Found:
-    """Return the referral to book with, without reading anything if none is needed."""
-    if booking_request.patient_id is None or not needs_referral(place):
-        return queries.NOTHING
-    return queries.authorisation_for(
-        session,
-        place,
-        booking_request.patient_id,
-        now=now,
-        referral_id=referral_id,
-        hold_id=hold_id,
-    )
-
-
 # Shared by the commands
 
 
-def _gp(session: Session, actor: Actor) -> Practitioner:
-    if actor.practitioner_id is None:
+def _gp(work: Work) -> Practitioner:
+    if work.actor.practitioner_id is None:
         raise OnlyGps
-    gp = directory.practitioner(session, actor.practitioner_id)
+    gp = directory.practitioner(work.session, work.actor.practitioner_id)
     if not may_refer(gp.profession):
         raise OnlyGps
     return gp
@@ -292,9 +182,9 @@ def _check_addressee(session: Session, practitioner_id: int | None, expertise: s
         raise AddresseeUnavailable(field="addressee")
 
 
-def _for_act(session: Session, actor: Actor, referral_id: UUID, act: Act, now: datetime) -> Letter:
-    letter, relation = letter_for(session, actor, referral_id, now=now)
-    check_act(act, letter.standing(now), relation, by=actor.practitioner_id)
+def _for_act(work: Work, referral_id: UUID, act: Act) -> Letter:
+    letter, relation = letter_for(work, referral_id)
+    check_act(act, letter.standing(work.now), relation, by=work.actor.practitioner_id)
     return letter
 
 
@@ -306,20 +196,11 @@ def _relation(actor: Actor, letter: Letter, now: datetime) -> Part | None:
     )
 
 
-def _publish(
-    session: Session, actor: Actor, referral: Referral, topic: Topic, now: datetime
-) -> None:
+def _publish(work: Work, referral: Referral, topic: Topic) -> None:
     """Write an audit event and queue the notifications."""
-    _record(session, actor, referral, topic.removeprefix("referral."), now)
-    publish(session, topic, referral=referral.id, by=actor.account_id, now=now)
+    _record(work, referral, topic.removeprefix("referral."))
+    publish(work, topic, referral=referral.id, by=work.actor.account_id)
 
 
-def _record(session: Session, actor: Actor, referral: Referral, act: str, now: datetime) -> None:
-    audit.record(
-        session,
-        f"referral.{act}",
-        subject_of(referral.id),
-        by=actor.origin,
-        now=now,
-        patient=str(referral.patient_id),
-    )
+def _record(work: Work, referral: Referral, act: str) -> None:
+    audit.record(work, f"referral.{act}", subject_of(referral.id), patient=str(referral.patient_id))

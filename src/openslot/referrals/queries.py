@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session, aliased, join
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker
 from openslot.core import keyset
+from openslot.core.actor import Actor
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
-from openslot.directory.rules import Actor
 from openslot.records import access
 from openslot.referrals.models import Kept, Referral
 from openslot.referrals.rules import Standing, State, state
@@ -183,13 +184,13 @@ def of_patient(session: Session, patient_id: UUID) -> list[Letter]:
     return letters(session, to_patients([patient_id]))
 
 
-def waiting_for(session: Session, patient_ids: Iterable[UUID], now: datetime) -> list[Letter]:
+def waiting_for(work: Work, patient_ids: Iterable[UUID]) -> list[Letter]:
     """Return the referrals that these patients can book with; one statement.
 
     The first to expire comes first.
     """
-    unused = letters(session, to_patients(patient_ids), stands(State.SENT, now))
-    return sorted(unused, key=lambda letter: letter.referral.expires_at or now)
+    unused = letters(work.session, to_patients(patient_ids), stands(State.SENT, work.now))
+    return sorted(unused, key=lambda letter: letter.referral.expires_at or work.now)
 
 
 def for_appointment(session: Session, appointment: Appointment) -> Letter | None:
@@ -203,12 +204,7 @@ def for_appointment(session: Session, appointment: Appointment) -> Letter | None
 
 
 def letter_to(
-    session: Session,
-    place: Place,
-    patient_id: UUID,
-    *,
-    now: datetime,
-    referral_id: UUID | None = None,
+    work: Work, place: Place, patient_id: UUID, *, referral_id: UUID | None = None
 ) -> Letter | None:
     """Return the referral with which a patient can book a schedule, or None; one statement.
 
@@ -216,9 +212,9 @@ def letter_to(
     """
     usable = (
         unused
-        for unused in waiting_for(session, [patient_id], now)
+        for unused in waiting_for(work, [patient_id])
         if is_addressed_to(
-            _authorisation(unused.referral, unused.appointment, now),
+            _authorisation(unused.referral, unused.appointment, work.now),
             place.practitioner_id,
             place.expertise,
         )
@@ -227,39 +223,37 @@ def letter_to(
     return next(usable, None)
 
 
-def authorisations(
-    session: Session, patient_id: UUID, now: datetime
-) -> list[ReferralAuthorisation]:
+def authorisations(work: Work, patient_id: UUID) -> list[ReferralAuthorisation]:
     """Return the usable referrals of a patient, the first to expire first; one statement."""
     return [
-        _authorisation(unused.referral, unused.appointment, now)
-        for unused in waiting_for(session, [patient_id], now)
+        _authorisation(unused.referral, unused.appointment, work.now)
+        for unused in waiting_for(work, [patient_id])
     ]
 
 
 def authorisations_of(
-    session: Session, patient_ids: Iterable[UUID], now: datetime
+    work: Work, patient_ids: Iterable[UUID]
 ) -> dict[UUID, list[ReferralAuthorisation]]:
     """Return the usable referrals by patient, the first to expire first; one statement."""
     by_patient: dict[UUID, list[ReferralAuthorisation]] = {}
-    for unused in waiting_for(session, patient_ids, now):
+    for unused in waiting_for(work, patient_ids):
         patients_own = by_patient.setdefault(unused.referral.patient_id, [])
-        patients_own.append(_authorisation(unused.referral, unused.appointment, now))
+        patients_own.append(_authorisation(unused.referral, unused.appointment, work.now))
     return by_patient
 
 
-def booker(session: Session, actor: Actor, patient_id: UUID | None, *, now: datetime) -> Booker:
+def booker(work: Work, patient_id: UUID | None) -> Booker:
     """Return a patient as :class:`Booker`, with everything that decides what they can book.
 
     Raise NotFound if there is no such patient. The caller has checked that the actor may know when
     the patient is busy. Takes two statements, none without a patient.
     """
     if patient_id is None:
-        return Booker(actor)
-    whom = for_whom(session, patient_id)
+        return Booker(work.actor)
+    whom = for_whom(work.session, patient_id)
     if whom is None:
         raise NotFound("There is no such patient.", field="patient")
-    return Booker(actor, whom, authorisations(session, patient_id, now))
+    return Booker(work.actor, whom, authorisations(work, patient_id))
 
 
 class Found(NamedTuple):
@@ -274,11 +268,10 @@ NOTHING = Found(None, is_held=False)
 
 
 def authorisation_for(
-    session: Session,
+    work: Work,
     place: Place,
     patient_id: UUID,
     *,
-    now: datetime,
     referral_id: UUID | None = None,
     hold_id: UUID | None = None,
 ) -> Found:
@@ -287,7 +280,7 @@ def authorisation_for(
     It is the one given. Otherwise, of those addressed there, usable ones come first, then the one
     that the hold has, then the first to expire.
     """
-    rows = session.execute(
+    rows = work.session.execute(
         select(Referral, Appointment)
         .outerjoin(Appointment, Appointment.referral_use == Referral.id)
         .where(to_patients([patient_id]))
@@ -295,17 +288,17 @@ def authorisation_for(
     candidates = [
         (
             Found(authorisation, appointment is not None and appointment.id == hold_id),
-            referral.expires_at or now,
+            referral.expires_at or work.now,
         )
         for referral, appointment in rows
-        for authorisation in [_authorisation(referral, appointment, now)]
+        for authorisation in [_authorisation(referral, appointment, work.now)]
         if referral.id == referral_id
         or (
             referral_id is None
             and is_addressed_to(authorisation, place.practitioner_id, place.expertise)
         )
     ]
-    return min(candidates, key=_preference, default=(NOTHING, now))[0]
+    return min(candidates, key=_preference, default=(NOTHING, work.now))[0]
 
 
 def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
@@ -388,10 +381,7 @@ def areas(session: Session) -> list[str]:
     return sorted(spellings.values(), key=str.casefold)
 
 
-_ACTIVE = (
-    Practitioner.profession == Profession.SPECIALIST,
-    Practitioner.active.is_(True),
-)
+_ACTIVE = (Practitioner.profession == Profession.SPECIALIST, Practitioner.active.is_(True))
 
 
 def add(session: Session, referral: Referral) -> None:

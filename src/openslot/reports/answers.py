@@ -9,18 +9,12 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import slots
 from openslot.booking.slots import Board
+from openslot.core.work import Work
 from openslot.reports import figures, queries
 from openslot.reports.figures import NEXT, Free, Offer, Tallies, Uses, Waits
 from openslot.reports.rules import Question
 from openslot.schedules import queries as schedules
-from openslot.schedules.availability import (
-    Span,
-    Window,
-    bits,
-    instant_of,
-    mask_of,
-    window_over,
-)
+from openslot.schedules.availability import Span, Window, bits, instant_of, mask_of, window_over
 from openslot.schedules.diaries import MOST_IDS_NAMED
 from openslot.schedules.rules import Place
 
@@ -39,9 +33,7 @@ class Answers:
     waits: Waits
 
 
-def answers(
-    session: Session, question: Question, offers: Mapping[int, Offer], *, now: datetime
-) -> Answers:
+def answers(work: Work, question: Question, offers: Mapping[int, Offer]) -> Answers:
     """Return the figures for ``question``; five statements.
 
     ``offers`` are all of its scope, from queries.offers().
@@ -53,16 +45,18 @@ def answers(
     }
     window = figures.window_of(question.period)
     appointments = queries.appointments(
-        session, question, instant_of(window.start), instant_of(window.end)
+        work.session, question, instant_of(window.start), instant_of(window.end)
     )
-    places = schedules.places(session, *queries.wanted(question))
-    away = _away(session, places.values(), window)
+    places = schedules.places(work.session, *queries.wanted(question))
+    away = _away(work.session, places.values(), window)
     return Answers(
         question=question,
         centres={offer.centre_id: offer.centre for offer in selected.values()},
-        tallies=figures.tallies(appointments, selected, question.period, question.group, now=now),
+        tallies=figures.tallies(
+            appointments, selected, question.period, question.group, now=work.now
+        ),
         uses=figures.uses(appointments, places, selected, away, question.period, question.group),
-        waits=figures.waits(_free(session, places, now), selected, question.group, now=now),
+        waits=figures.waits(_free(work, places), selected, question.group, now=work.now),
     )
 
 
@@ -76,11 +70,11 @@ def _away(session: Session, places: Collection[Place], window: Window) -> dict[i
     return away
 
 
-def _free(session: Session, places: Mapping[int, Place], now: datetime) -> list[Free]:
+def _free(work: Work, places: Mapping[int, Place]) -> list[Free]:
     """Return the next free starts of all schedules that have opening hours; two statements."""
-    window = window_over(now, now + LOOKED_AHEAD)
+    window = window_over(work.now, work.now + LOOKED_AHEAD)
     with_hours = [place for place in places.values() if place.hours]
-    board = slots.board(session, with_hours, window, now=now)
+    board = slots.board(work, with_hours, window)
     return [Free(place.schedule_id, place.diary_id, _starts(board, place)) for place in with_hours]
 
 

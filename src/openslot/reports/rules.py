@@ -6,10 +6,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.models import Profession
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
 from openslot.reports.errors import PeriodBackwards, PeriodTooLong, UnknownChoice
 
 RECENT_WEEKS = (4, 12, 26)

@@ -14,18 +14,18 @@ from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import PatientBusy, SlotTaken
 from openslot.booking.models import Priority, Status
+from openslot.booking.queries import ForWhom
 from openslot.booking.rules import check_booking_request
 from openslot.booking.slots import is_free, nearest
-from openslot.booking.whom import ForWhom
 from openslot.core import audit
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound, StaleVersion
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
-from openslot.directory.rules import Actor
 from openslot.feedback.rules import check_stars
-from openslot.identity.models import Role
 from openslot.requests import queries
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import NoDepartment, NothingToChange, OwnService
@@ -37,40 +37,39 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
-AT_ANY_TIME = timedelta(0)
 """Departments cancel and move without a cut-off."""
 
 TICK = timedelta(minutes=5)
 
 
-def request_for(session: Session, actor: Actor, request_id: UUID) -> tuple[Asked, Part]:
+def request_for(work: Work, request_id: UUID) -> tuple[Asked, Part]:
     """Return a request and the actor's relation to it.
 
     Raise NotFound if there is no such request, and in the same way if the actor may not see it.
     """
-    asked = queries.asked(session, request_id)
-    relation = part_in(actor, asked.standing) if asked else None
+    asked = queries.asked(work.session, request_id)
+    relation = part_in(work.actor, asked.standing) if asked else None
     if asked is None or relation is None:
         raise NotFound
     return asked, relation
 
 
-def own_department(session: Session, actor: Actor) -> Department:
+def own_department(work: Work) -> Department:
     """Return the department that the actor works for; raise NoDepartment if there is none."""
-    if not actor.is_a(Role.STAFF) or actor.department_id is None:
+    if not work.actor.is_a(Role.STAFF) or work.actor.department_id is None:
         raise NoDepartment
-    return directory.department(session, actor.department_id)
+    return directory.department(work.session, work.actor.department_id)
 
 
-def asked_service(session: Session, actor: Actor, service_id: int) -> tuple[Service, Department]:
+def asked_service(work: Work, service_id: int) -> tuple[Service, Department]:
     """Return a service that the actor's department may request, with its department.
 
     Raise NotFound for services of other centres, OwnService for those of the actor's own
     department.
     """
-    own = own_department(session, actor)
-    service = directory.service(session, service_id)
-    department = directory.department(session, service.department_id)
+    own = own_department(work)
+    service = directory.service(work.session, service_id)
+    department = directory.department(work.session, service.department_id)
     if department.centre_id != own.centre_id:
         raise NotFound
     if department.id == own.id:
@@ -87,15 +86,13 @@ def place_for(session: Session, service_id: int) -> Place:
 
 
 def make(
-    session: Session,
-    actor: Actor,
+    work: Work,
     service_id: int,
     details: RequestDetails,
     *,
     start: datetime,
     minutes: int,
     patient_id: UUID | None = None,
-    now: datetime,
     request_id: UUID | None = None,
 ) -> ServiceRequest:
     """Request a service of another department at the same centre, at a time that is free now.
@@ -104,13 +101,13 @@ def make(
     booking/errors.py if the time is not free. ``request_id`` makes the command safe to repeat: the
     request is stored once, as it was sent first. Raise NotFound if someone else has used that id.
     """
-    requesting = own_department(session, actor)
-    service, _ = asked_service(session, actor, service_id)
-    existing = queries.asked(session, request_id) if request_id else None
+    requesting = own_department(work)
+    service, _ = asked_service(work, service_id)
+    existing = queries.asked(work.session, request_id) if request_id else None
     if existing is not None:
-        return _check_repeated(actor, existing.request, service.id)
-    patient = directory.patient(session, patient_id) if patient_id else None
-    _check_free(session, place_for(session, service.id), start, minutes, patient, now)
+        return _check_repeated(work.actor, existing.request, service.id)
+    patient = directory.patient(work.session, patient_id) if patient_id else None
+    _check_free(work, place_for(work.session, service.id), start, minutes, patient)
     request = ServiceRequest(
         id=request_id or new_id(),
         service_id=service.id,
@@ -120,13 +117,13 @@ def make(
         minutes=minutes,
         status=Kept.NEW,
         version=1,
-        created_at=now,
-        created_by=actor.account_id,
-        changed_at=now,
+        created_at=work.now,
+        created_by=work.actor.account_id,
+        changed_at=work.now,
         **details.model_dump(),
     )
-    queries.add(session, request)
-    _publish(session, actor, request, Topic.MADE, now)
+    queries.add(work.session, request)
+    _publish(work, request, Topic.MADE)
     return request
 
 
@@ -138,70 +135,51 @@ def _check_repeated(actor: Actor, existing: ServiceRequest, service_id: int) -> 
     return existing
 
 
-def accept(
-    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
-) -> ServiceRequest:
+def accept(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Book the requested time; by staff of the department that provides the service."""
-    asked = _for_act(session, actor, request_id, Act.ACCEPT, now, version)
-    return _book(session, actor, asked.request, asked.request.starts_at, now)
+    asked = _for_act(work, request_id, Act.ACCEPT, version)
+    return _book(work, asked.request, asked.request.starts_at)
 
 
-def agree(
-    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
-) -> ServiceRequest:
+def agree(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Accept the proposed time for the requesting department, and book it."""
-    asked = _for_act(session, actor, request_id, Act.AGREE, now, version)
+    asked = _for_act(work, request_id, Act.AGREE, version)
     request = asked.request
-    return _book(session, actor, request, request.proposed_at or request.starts_at, now)
+    return _book(work, request, request.proposed_at or request.starts_at)
 
 
 def propose(
-    session: Session,
-    actor: Actor,
-    request_id: UUID,
-    start: datetime,
-    *,
-    answer: str | None,
-    now: datetime,
-    version: int | None = None,
+    work: Work, request_id: UUID, start: datetime, *, answer: str | None, version: int | None = None
 ) -> ServiceRequest:
     """Propose another time that is free now, with an optional comment."""
-    asked = _for_act(session, actor, request_id, Act.PROPOSE, now, version)
+    asked = _for_act(work, request_id, Act.PROPOSE, version)
     request = asked.request
     if start == request.starts_at:
         raise NothingToChange(field="start")
-    place = place_for(session, request.service_id)
-    _check_free(session, place, start, request.minutes, asked.patient, now)
+    place = place_for(work.session, request.service_id)
+    _check_free(work, place, start, request.minutes, asked.patient)
     request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
-    _publish(session, actor, request, Topic.PROPOSED, now)
+    _publish(work, request, Topic.PROPOSED)
     return request
 
 
 def decline(
-    session: Session,
-    actor: Actor,
-    request_id: UUID,
-    *,
-    answer: str,
-    now: datetime,
-    version: int | None = None,
+    work: Work, request_id: UUID, *, answer: str, version: int | None = None
 ) -> ServiceRequest:
     """Decline the request and say why."""
-    request = _for_act(session, actor, request_id, Act.DECLINE, now, version).request
+    request = _for_act(work, request_id, Act.DECLINE, version).request
     request.status, request.answer = Kept.DECLINED, answer
-    _publish(session, actor, request, Topic.DECLINED, now)
+    _publish(work, request, Topic.DECLINED)
     return request
 
 
 def amend(
-    session: Session,
-    actor: Actor,
+    work: Work,
     request_id: UUID,
     details: RequestDetails,
     *,
     start: datetime | None = None,
     minutes: int | None = None,
-    now: datetime,
     version: int | None = None,
 ) -> ServiceRequest:
     """Change a request.
@@ -209,68 +187,60 @@ def amend(
     A new time replaces any proposal and has to be accepted; the appointment of an accepted request
     moves to it at once.
     """
-    asked = _for_act(session, actor, request_id, Act.AMEND, now, version)
+    asked = _for_act(work, request_id, Act.AMEND, version)
     request = asked.request
     for name, value in details.model_dump().items():
         setattr(request, name, value)
     start, minutes = start or asked.starts_at, minutes or request.minutes
     moved = False
     if asked.appointment is not None:
-        moved = _amend_appointment(session, actor, asked, start, minutes, now)
+        moved = _amend_appointment(work, asked, start, minutes)
     elif (start, minutes) != (asked.starts_at, request.minutes):
-        place = place_for(session, request.service_id)
-        _check_free(session, place, start, minutes, asked.patient, now)
+        place = place_for(work.session, request.service_id)
+        _check_free(work, place, start, minutes, asked.patient)
         request.starts_at, request.minutes = start, minutes
         request.status, request.proposed_at, request.answer = Kept.NEW, None, None
-    _publish(session, actor, request, Topic.AMENDED, now, moved=moved)
+    _publish(work, request, Topic.AMENDED, moved=moved)
     return request
 
 
-def cancel(
-    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
-) -> ServiceRequest:
+def cancel(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Cancel the request with its appointment."""
-    asked = _for_act(session, actor, request_id, Act.CANCEL, now, version)
+    asked = _for_act(work, request_id, Act.CANCEL, version)
     request = asked.request
     request.status = Kept.CANCELLED
-    request.changed_at = now
-    session.flush()
+    request.changed_at = work.now
+    work.session.flush()
     if asked.appointment is not None:
-        booking.change_status(
-            session, actor, asked.appointment.id, Status.CANCELLED, now=now, cutoff=AT_ANY_TIME
-        )
-    _publish(session, actor, request, Topic.CANCELLED, now)
+        booking.change_status(work, asked.appointment.id, Status.CANCELLED)
+    _publish(work, request, Topic.CANCELLED)
     return request
 
 
-def complete(
-    session: Session, actor: Actor, request_id: UUID, *, now: datetime, version: int | None = None
-) -> ServiceRequest:
+def complete(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Complete the request and fulfil its appointment."""
-    asked = _for_act(session, actor, request_id, Act.COMPLETE, now, version)
+    asked = _for_act(work, request_id, Act.COMPLETE, version)
     request, appointment = asked.request, asked.appointment
     if appointment is None:
         raise NotFound
-    request.changed_at = now
+    request.changed_at = work.now
     steps = (Status.ARRIVED,) if appointment.status == Status.BOOKED else ()
     for to in (*steps, Status.FULFILLED):
-        booking.change_status(session, actor, appointment.id, to, now=now, cutoff=AT_ANY_TIME)
-    _publish(session, actor, request, Topic.COMPLETED, now)
+        booking.change_status(work, appointment.id, to)
+    _publish(work, request, Topic.COMPLETED)
     return request
 
 
-def rate(
-    session: Session, actor: Actor, request_id: UUID, stars: int, *, now: datetime
-) -> ServiceRequest:
+def rate(work: Work, request_id: UUID, stars: int) -> ServiceRequest:
     """Rate a finished consultation with 1 to 5 stars; this replaces an earlier rating.
 
     Raise BadStars of the feedback feature.
     """
-    request = _for_act(session, actor, request_id, Act.RATE, now, None).request
+    request = _for_act(work, request_id, Act.RATE, None).request
     check_stars(stars)
-    request.stars, request.rated_at = stars, now
+    request.stars, request.rated_at = stars, work.now
     subject = subject_of(request.id)
-    audit.record(session, "request.rated", subject, by=actor.origin, now=now, stars=stars)
+    audit.record(work, "request.rated", subject, stars=stars)
     return request
 
 
@@ -279,28 +249,19 @@ def subject_of(request_id: UUID) -> str:
     return f"request:{request_id}"
 
 
-def _for_act(
-    session: Session,
-    actor: Actor,
-    request_id: UUID,
-    act: Act,
-    now: datetime,
-    version: int | None,
-) -> Asked:
+def _for_act(work: Work, request_id: UUID, act: Act, version: int | None) -> Asked:
     """Return a request after checking the action; raise StaleVersion if ``version`` is old."""
-    asked, relation = request_for(session, actor, request_id)
-    check_act(act, asked.standing, relation, now=now)
+    asked, relation = request_for(work, request_id)
+    check_act(act, asked.standing, relation, now=work.now)
     if version is not None and version != asked.request.version:
         raise StaleVersion
     return asked
 
 
-def _book(
-    session: Session, actor: Actor, request: ServiceRequest, start: datetime, now: datetime
-) -> ServiceRequest:
-    request.status, request.changed_at = Kept.ACCEPTED, now
-    session.flush()
-    place = place_for(session, request.service_id)
+def _book(work: Work, request: ServiceRequest, start: datetime) -> ServiceRequest:
+    request.status, request.changed_at = Kept.ACCEPTED, work.now
+    work.session.flush()
+    place = place_for(work.session, request.service_id)
     booking_request = BookingRequest(
         schedule_id=place.schedule_id,
         start=start,
@@ -309,79 +270,55 @@ def _book(
         reason=request.description,
         priority=Priority(request.priority),
     )
-    appointment = booking.book(session, actor, booking_request, now=now, place=place)
+    appointment = booking.make(work, booking_request, place)
     appointment.task = request.task
-    session.flush()
+    work.session.flush()
     request.appointment_id = appointment.id
-    _publish(session, actor, request, Topic.ACCEPTED, now)
+    _publish(work, request, Topic.ACCEPTED)
     return request
 
 
-def _amend_appointment(
-    session: Session, actor: Actor, asked: Asked, start: datetime, minutes: int, now: datetime
-) -> bool:
+def _amend_appointment(work: Work, asked: Asked, start: datetime, minutes: int) -> bool:
     """Copy the request to its appointment and move it if needed; return True if it moved."""
     request, appointment = asked.request, asked.appointment
     if appointment is None:
         raise NotFound
     previous = (appointment.starts_at, request.minutes)
-    request.starts_at, request.minutes, request.changed_at = start, minutes, now
-    session.flush()
+    request.starts_at, request.minutes, request.changed_at = start, minutes, work.now
+    work.session.flush()
     booking.amend(
-        session,
-        actor,
-        appointment.id,
-        reason=request.description,
-        priority=Priority(request.priority),
-        now=now,
-        cutoff=AT_ANY_TIME,
+        work, appointment.id, reason=request.description, priority=Priority(request.priority)
     )
     appointment.task = request.task
     if (start, minutes) == previous:
         return False
-    booking.move(
-        session, actor, appointment.id, start, minutes=minutes, now=now, cutoff=AT_ANY_TIME
-    )
+    booking.move(work, appointment.id, start, minutes=minutes)
     return True
 
 
 def _check_free(
-    session: Session,
-    place: Place,
-    start: datetime,
-    minutes: int,
-    patient: Patient | None,
-    now: datetime,
+    work: Work, place: Place, start: datetime, minutes: int, patient: Patient | None
 ) -> None:
     """Raise SlotTaken with the nearest times, or PatientBusy, if it cannot be booked now."""
-    check_booking_request(place, start, minutes, now)
+    check_booking_request(place, start, minutes, work.now)
     whom = ForWhom(patient.id, patient.diary_id) if patient else None
-    if not is_free(session, place, start, now=now, minutes=minutes):
-        free = nearest(session, place, start, now=now, minutes=minutes, whom=whom)
+    if not is_free(work, place, start, minutes=minutes):
+        free = nearest(work, place, start, minutes=minutes, whom=whom)
         raise SlotTaken(free, schedule_id=place.schedule_id, minutes=minutes)
-    if not is_free(session, place, start, now=now, minutes=minutes, whom=whom):
+    if not is_free(work, place, start, minutes=minutes, whom=whom):
         raise PatientBusy(field="start")
 
 
-def _publish(
-    session: Session,
-    actor: Actor,
-    request: ServiceRequest,
-    topic: Topic,
-    now: datetime,
-    *,
-    moved: bool = False,
-) -> None:
+def _publish(work: Work, request: ServiceRequest, topic: Topic, *, moved: bool = False) -> None:
     """Update ``changed_at``, write an audit event and queue the notification."""
-    request.changed_at = now
-    session.flush()
-    audit.record(session, topic, subject_of(request.id), by=actor.origin, now=now)
+    request.changed_at = work.now
+    work.session.flush()
+    audit.record(work, topic, subject_of(request.id))
     publish(
-        session,
+        work,
         topic,
         request=request.id,
         version=request.version,
-        by=actor.account_id,
+        by=work.actor.account_id,
         moved=moved,
-        now=now,
     )

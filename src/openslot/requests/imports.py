@@ -1,30 +1,21 @@
 """Requests that were agreed in another system and are imported."""
 
-from datetime import datetime
-
-from sqlalchemy.orm import Session
-
 from openslot.booking.models import Appointment
 from openslot.core import audit
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory.models import Service
-from openslot.directory.rules import Actor, may_run_network
+from openslot.directory.rules import may_run_network
 from openslot.requests import queries
 from openslot.requests.commands import subject_of
 from openslot.requests.models import Kept, ServiceRequest
 
 
 def record_request(
-    session: Session,
-    actor: Actor,
-    appointment: Appointment,
-    service: Service,
-    department_id: int,
-    *,
-    now: datetime,
+    work: Work, appointment: Appointment, service: Service, department_id: int
 ) -> ServiceRequest:
     """Store the request for an existing appointment, without any notification."""
-    may_run_network(actor)
+    may_run_network(work.actor)
     request = ServiceRequest(
         id=new_id(),
         service_id=service.id,
@@ -40,9 +31,9 @@ def record_request(
         version=1,
         created_at=appointment.created_at,
         created_by=appointment.created_by,
-        changed_at=now,
+        changed_at=work.now,
     )
-    session.flush()
-    queries.add(session, request)
-    audit.record(session, "request.imported", subject_of(request.id), by=actor.origin, now=now)
+    work.session.flush()
+    queries.add(work.session, request)
+    audit.record(work, "request.imported", subject_of(request.id))
     return request

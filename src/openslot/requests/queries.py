@@ -206,10 +206,7 @@ def _page(
 
 
 def newest(
-    session: Session,
-    *where: Condition,
-    after: keyset.Key | None = None,
-    limit: int,
+    session: Session, *where: Condition, after: keyset.Key | None = None, limit: int
 ) -> list[Asked]:
     """Return requests, the newest first; one statement.
 

@@ -9,9 +9,9 @@ from openslot.booking.errors import TooEarly
 from openslot.booking.models import Status
 from openslot.booking.rules import ARRIVES_EARLIEST, LIVE
 from openslot.core import transitions
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
-from openslot.directory.rules import Actor, runs_centre
-from openslot.identity.models import Role
+from openslot.directory.rules import runs_centre
 from openslot.requests.errors import AlreadyStarted, WrongState
 from openslot.requests.models import Kept
 

@@ -9,14 +9,16 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
+from openslot.core.actor import Actor
 from openslot.core.db import remove
 from openslot.core.errors import Conflict, Forbidden, NotFound
 from openslot.core.fields import Details, OptionalLine
 from openslot.core.locks import lock
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.editing import NotYoursToChange, check_kept
 from openslot.directory.models import Department, Room
-from openslot.directory.rules import Actor, may_edit_department, may_run_centre, runs_every
+from openslot.directory.rules import may_edit_department, may_run_centre, runs_every
 from openslot.schedules import diaries, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Closure, Schedule
@@ -51,15 +53,13 @@ class AlreadyWorksHere(Conflict):
 
 
 def open_schedule(
-    session: Session,
-    actor: Actor,
+    work: Work,
     *,
     centre_id: int,
     practitioner_id: int | None = None,
     service_id: int | None = None,
     details: ScheduleDetails,
     hours: Iterable[Weekly],
-    now: datetime,
 ) -> Schedule:
     """Create a schedule for a practitioner at a centre, or for a service at its own.
 
@@ -70,126 +70,113 @@ def open_schedule(
         centre_id=centre_id, practitioner_id=practitioner_id, service_id=service_id, active=True
     )
     if practitioner_id is None:
-        _may_edit(session, actor, schedule)
+        _may_edit(work, schedule)
     else:
-        _may_add(session, actor, practitioner_id, centre_id)
-    centre = directory.centre(session, centre_id, inactive=True)
-    _set_details(session, schedule, details)
-    session.add(schedule)
-    session.flush()
-    _set_hours(session, schedule, hours, ZoneInfo(centre.time_zone))
-    _record(session, actor, schedule, "opened", now)
+        _may_add(work, practitioner_id, centre_id)
+    centre = directory.centre(work.session, centre_id, inactive=True)
+    _set_details(work.session, schedule, details)
+    work.session.add(schedule)
+    work.session.flush()
+    _set_hours(work.session, schedule, hours, ZoneInfo(centre.time_zone))
+    _record(work, schedule, "opened")
     return schedule
 
 
-def change_schedule(
-    session: Session, actor: Actor, schedule_id: int, details: ScheduleDetails, *, now: datetime
-) -> None:
+def change_schedule(work: Work, schedule_id: int, details: ScheduleDetails) -> None:
     """Set slot length, limits and room; booked appointments stay as they are.
 
     Raises NotYoursToChange for practitioners, who can only change their hours.
     """
-    schedule = _existing(session, schedule_id)
-    _may_edit(session, actor, schedule)
-    if _is_own(actor, schedule):
-        check_kept(OWN_SCHEDULE, details_of(session, schedule), details, _CENTRE_KEEPS)
-    _set_details(session, schedule, details)
-    _record(session, actor, schedule, "changed", now)
+    schedule = _existing(work.session, schedule_id)
+    _may_edit(work, schedule)
+    if _is_own(work.actor, schedule):
+        check_kept(OWN_SCHEDULE, details_of(work.session, schedule), details, _CENTRE_KEEPS)
+    _set_details(work.session, schedule, details)
+    _record(work, schedule, "changed")
 
 
-def set_hours(
-    session: Session, actor: Actor, schedule_id: int, hours: Iterable[Weekly], *, now: datetime
-) -> None:
+def set_hours(work: Work, schedule_id: int, hours: Iterable[Weekly]) -> None:
     """Replace the weekly hours of a schedule; booked appointments stay as they are."""
-    schedule = _existing(session, schedule_id)
-    _may_edit(session, actor, schedule)
-    centre = directory.centre(session, schedule.centre_id, inactive=True)
-    _set_hours(session, schedule, hours, ZoneInfo(centre.time_zone))
-    schedule.changed_at = now
-    _record(session, actor, schedule, "hours-changed", now)
+    schedule = _existing(work.session, schedule_id)
+    _may_edit(work, schedule)
+    centre = directory.centre(work.session, schedule.centre_id, inactive=True)
+    _set_hours(work.session, schedule, hours, ZoneInfo(centre.time_zone))
+    schedule.changed_at = work.now
+    _record(work, schedule, "hours-changed")
 
 
-def set_active(
-    session: Session, actor: Actor, schedule_id: int, active: bool, *, now: datetime
-) -> None:
+def set_active(work: Work, schedule_id: int, active: bool) -> None:
     """Activate or deactivate a schedule; the caller has checked for upcoming appointments."""
-    schedule = _existing(session, schedule_id)
-    _may_edit(session, actor, schedule)
-    if _is_own(actor, schedule) and schedule.active != active:
+    schedule = _existing(work.session, schedule_id)
+    _may_edit(work, schedule)
+    if _is_own(work.actor, schedule) and schedule.active != active:
         raise NotYoursToChange(_CENTRE_KEEPS, field="active")
     schedule.active = active
-    _record(session, actor, schedule, "activated" if active else "deactivated", now)
+    _record(work, schedule, "activated" if active else "deactivated")
 
 
 def close_centre(
-    session: Session,
-    actor: Actor,
-    centre_id: int,
-    *,
-    starts: datetime,
-    ends: datetime,
-    reason: str,
-    now: datetime,
+    work: Work, centre_id: int, *, starts: datetime, ends: datetime, reason: str
 ) -> Closure:
     """Close a whole centre for a period; appointments in it stay until they are moved or
     cancelled."""
-    may_run_centre(actor, centre_id)
-    centre = directory.centre(session, centre_id, inactive=True)
+    may_run_centre(work.actor, centre_id)
+    centre = directory.centre(work.session, centre_id, inactive=True)
     span = check_period(starts, ends)
-    diaries.change(session, cover=[(centre.diary_id, span)])
+    diaries.change(work.session, cover=[(centre.diary_id, span)])
     closure = Closure(centre_id=centre_id, starts_at=starts, ends_at=ends, reason=reason)
-    session.add(closure)
-    session.flush()
+    work.session.add(closure)
+    work.session.flush()
     audit.record(
-        session,
+        work,
         "centre.closed",
         f"centre:{centre_id}",
-        by=actor.origin,
-        now=now,
         starts=starts.isoformat(),
         ends=ends.isoformat(),
     )
     return closure
 
 
-def reopen_centre(session: Session, actor: Actor, closure_id: int, *, now: datetime) -> None:
+def reopen_centre(work: Work, closure_id: int) -> None:
     """Delete a closure, so that the centre is open in that period again."""
-    closure = session.get(Closure, closure_id)
+    closure = work.session.get(Closure, closure_id)
     if closure is None:
         raise NotFound
-    may_run_centre(actor, closure.centre_id)
-    centre = directory.centre(session, closure.centre_id, inactive=True)
+    may_run_centre(work.actor, closure.centre_id)
+    centre = directory.centre(work.session, closure.centre_id, inactive=True)
     span = check_period(closure.starts_at, closure.ends_at)
-    remove(session, closure)
+    remove(work.session, closure)
     diaries.change(
-        session,
+        work.session,
         release=[(centre.diary_id, span)],
-        kept=lambda: queries.absent_spans(session, [centre.diary_id], span),
+        kept=lambda: queries.absent_spans(work.session, [centre.diary_id], span),
     )
-    audit.record(session, "centre.reopened", f"centre:{centre.id}", by=actor.origin, now=now)
+    audit.record(work, "centre.reopened", f"centre:{centre.id}")
 
 
-def _may_add(session: Session, actor: Actor, practitioner_id: int, centre_id: int) -> None:
-    may_run_centre(actor, centre_id)
-    centre_ids = queries.centre_ids_of(session, practitioner_id)
+def _may_add(work: Work, practitioner_id: int, centre_id: int) -> None:
+    may_run_centre(work.actor, centre_id)
+    centre_ids = queries.centre_ids_of(work.session, practitioner_id)
     if centre_id in centre_ids:
         raise AlreadyWorksHere(field="centre_id")
-    account_id = directory.practitioner(session, practitioner_id, inactive=True).account_id
-    if (centre_ids or account_id) and not runs_every(actor, centre_ids):
+    account_id = directory.practitioner(work.session, practitioner_id, inactive=True).account_id
+    if (centre_ids or account_id) and not runs_every(work.actor, centre_ids):
         raise WorksElsewhere(field="practitioner_id")
 
 
-def _may_edit(session: Session, actor: Actor, schedule: Schedule) -> None:
+def _may_edit(work: Work, schedule: Schedule) -> None:
     """Raise Forbidden unless the schedule is the practitioner's own, or the actor is staff of the
     service's department or runs the centre."""
-    if _is_own(actor, schedule):
+    if _is_own(work.actor, schedule):
         return
     if schedule.service_id is not None:
-        service = directory.service(session, schedule.service_id, inactive=True)
-        department: Department = directory.department(session, service.department_id, inactive=True)
-        may_edit_department(actor, department.centre_id, department.id)
+        service = directory.service(work.session, schedule.service_id, inactive=True)
+        department: Department = directory.department(
+            work.session, service.department_id, inactive=True
+        )
+        may_edit_department(work.actor, department.centre_id, department.id)
         return
-    may_run_centre(actor, schedule.centre_id)
+    may_run_centre(work.actor, schedule.centre_id)
 
 
 _CENTRE_KEEPS = "Only your centre can change this. Ask its administrator."
@@ -259,6 +246,6 @@ def _existing(session: Session, schedule_id: int) -> Schedule:
     return schedule
 
 
-def _record(session: Session, actor: Actor, schedule: Schedule, action: str, now: datetime) -> None:
-    audit.record(session, f"schedule.{action}", f"schedule:{schedule.id}", by=actor.origin, now=now)
-    directory.mark_changed(session)
+def _record(work: Work, schedule: Schedule, action: str) -> None:
+    audit.record(work, f"schedule.{action}", f"schedule:{schedule.id}")
+    directory.mark_changed(work.session)

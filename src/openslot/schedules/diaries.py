@@ -53,9 +53,7 @@ def taken(session: Session, diary_ids: Iterable[int], window: Window) -> dict[in
     )
     rows = session.execute(
         select(DiaryPage.diary_id, DiaryPage.day, DiaryPage.taken).where(
-            is_wanted,
-            DiaryPage.day >= window.first,
-            DiaryPage.day < window.first + window.days,
+            is_wanted, DiaryPage.day >= window.first, DiaryPage.day < window.first + window.days
         )
     )
     buffers: dict[int, bytearray] = {}

@@ -11,14 +11,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core import keyset
 from openslot.directory import queries as directory
-from openslot.directory.models import (
-    Centre,
-    Department,
-    Practitioner,
-    Room,
-    Service,
-    StaffMember,
-)
+from openslot.directory.models import Centre, Department, Practitioner, Room, Service, StaffMember
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
 from openslot.schedules.rules import Place
@@ -202,9 +195,7 @@ def works_in(suburb: str) -> ColumnElement[bool]:
 
 def _works(where: ColumnElement[bool]) -> ColumnElement[bool]:
     practitioner_ids = select(Schedule.practitioner_id).where(
-        where,
-        Schedule.active.is_(True),
-        Schedule.practitioner_id.is_not(None),
+        where, Schedule.active.is_(True), Schedule.practitioner_id.is_not(None)
     )
     return Practitioner.id.in_(practitioner_ids)
 

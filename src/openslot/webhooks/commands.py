@@ -3,16 +3,14 @@
 import base64
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
-from openslot.directory.rules import Actor, may_run_network
+from openslot.core.work import Work
+from openslot.directory.rules import may_run_network
 from openslot.webhooks import queries
 from openslot.webhooks.delivering import Target
 from openslot.webhooks.errors import SwitchedOff
@@ -26,79 +24,71 @@ PREFIX = "whsec_"
 SECRET_BYTES = 32
 
 
-def create(
-    session: Session, actor: Actor, target: Target, events: Iterable[str], *, now: datetime
-) -> Endpoint:
+def create(work: Work, target: Target, events: Iterable[str]) -> Endpoint:
     """Create an endpoint; its secret is shown this once.
 
     ``target`` is the result of delivering.find() for the address, called before the transaction
     because it uses DNS. Raise UnknownEvent.
     """
-    may_run_network(actor)
+    may_run_network(work.actor)
     endpoint = Endpoint(
         id=new_id(),
         url=target.address.url,
         events=check_events(events),
         secret=_new_secret(),
         active=True,
-        created_at=now,
-        created_by=actor.account_id,
+        created_at=work.now,
+        created_by=work.actor.account_id,
         misses=0,
     )
-    session.add(endpoint)
-    _record(session, actor, endpoint, "created", now)
+    work.session.add(endpoint)
+    _record(work, endpoint, "created")
     return endpoint
 
 
-def choose_events(
-    session: Session, actor: Actor, endpoint_id: UUID, events: Iterable[str], *, now: datetime
-) -> Endpoint:
+def choose_events(work: Work, endpoint_id: UUID, events: Iterable[str]) -> Endpoint:
     """Replace the events of an endpoint. Raise UnknownEvent."""
-    endpoint = _endpoint(session, actor, endpoint_id)
+    endpoint = _endpoint(work, endpoint_id)
     endpoint.events = check_events(events)
-    _record(session, actor, endpoint, "changed", now)
+    _record(work, endpoint, "changed")
     return endpoint
 
 
-def rotate(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> Endpoint:
+def rotate(work: Work, endpoint_id: UUID) -> Endpoint:
     """Give an endpoint a new secret, which is shown this once.
 
     The old secret signs as well for OLD_SECRET_LASTS, so that the receiver can change over without
     losing an event.
     """
-    endpoint = _endpoint(session, actor, endpoint_id)
+    endpoint = _endpoint(work, endpoint_id)
     endpoint.old_secret, endpoint.secret = endpoint.secret, _new_secret()
-    endpoint.old_secret_ends_at = now + OLD_SECRET_LASTS
-    _record(session, actor, endpoint, "rotated", now)
+    endpoint.old_secret_ends_at = work.now + OLD_SECRET_LASTS
+    _record(work, endpoint, "rotated")
     return endpoint
 
 
-def set_active(
-    session: Session, actor: Actor, endpoint_id: UUID, *, active: bool, now: datetime
-) -> Endpoint:
+def set_active(work: Work, endpoint_id: UUID, *, active: bool) -> Endpoint:
     """Switch an endpoint on or off. It never gets the events that happen while it is off."""
-    endpoint = _endpoint(session, actor, endpoint_id)
+    endpoint = _endpoint(work, endpoint_id)
     if endpoint.active == active:
         return endpoint
-    endpoint.active, endpoint.stopped_at = active, None if active else now
+    endpoint.active, endpoint.stopped_at = active, None if active else work.now
     endpoint.misses, endpoint.rests_until = 0, None
-    _record(session, actor, endpoint, "switched-on" if active else "switched-off", now)
+    _record(work, endpoint, "switched-on" if active else "switched-off")
     return endpoint
 
 
-def delete(session: Session, actor: Actor, endpoint_id: UUID, *, now: datetime) -> None:
+def delete(work: Work, endpoint_id: UUID) -> None:
     """Delete an endpoint and its deliveries."""
-    endpoint = _endpoint(session, actor, endpoint_id)
-    remove(session, endpoint)
-    _record(session, actor, endpoint, "deleted", now)
+    endpoint = _endpoint(work, endpoint_id)
+    remove(work.session, endpoint)
+    _record(work, endpoint, "deleted")
 
 
-def send_again(
-    session: Session, actor: Actor, endpoint_id: UUID, delivery_id: UUID, *, now: datetime
-) -> Delivery:
+def send_again(work: Work, endpoint_id: UUID, delivery_id: UUID) -> Delivery:
     """Start the attempts of a delivery again, with the same id. Raise SwitchedOff."""
-    may_run_network(actor)
-    delivery_and_endpoint = queries.delivery(session, delivery_id, of=endpoint_id)
+    may_run_network(work.actor)
+    delivery_and_endpoint = queries.delivery(work.session, delivery_id, of=endpoint_id)
     if delivery_and_endpoint is None:
         raise NotFound
     delivery, endpoint = delivery_and_endpoint
@@ -106,30 +96,20 @@ def send_again(
         raise SwitchedOff
     endpoint.rests_until = None
     delivery.state = DeliveryState.WAITING
-    send_now(session, delivery, now=now)
-    _record(session, actor, endpoint, "sent-again", now, delivery=str(delivery.id))
+    send_now(work, delivery)
+    _record(work, endpoint, "sent-again", delivery=str(delivery.id))
     return delivery
 
 
-def _endpoint(session: Session, actor: Actor, endpoint_id: UUID) -> Endpoint:
-    may_run_network(actor)
-    return queries.endpoint(session, endpoint_id)
+def _endpoint(work: Work, endpoint_id: UUID) -> Endpoint:
+    may_run_network(work.actor)
+    return queries.endpoint(work.session, endpoint_id)
 
 
 def _new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def _record(
-    session: Session, actor: Actor, endpoint: Endpoint, act: str, now: datetime, **details: str
-) -> None:
+def _record(work: Work, endpoint: Endpoint, act: str, **details: str) -> None:
     events = {"events": endpoint.events} if act in ("created", "changed") else {}
-    audit.record(
-        session,
-        f"webhook.{act}",
-        f"webhook:{endpoint.id}",
-        by=actor.origin,
-        now=now,
-        **events,
-        **details,
-    )
+    audit.record(work, f"webhook.{act}", f"webhook:{endpoint.id}", **events, **details)

@@ -76,11 +76,7 @@ def news_of(topic: str, payload: Mapping[str, Any], *, now: datetime) -> Iterato
 
 
 def _appointment(changed: AppointmentChanged) -> dict[str, Any]:
-    return {
-        "appointment": changed.appointment,
-        "version": changed.version,
-        **_span(changed),
-    }
+    return {"appointment": changed.appointment, "version": changed.version, **_span(changed)}
 
 
 def _span(changed: AppointmentChanged) -> dict[str, Any]:

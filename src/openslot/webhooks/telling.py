@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.core import audit, outbox
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.webhooks import queries
 from openslot.webhooks.delivering import GONE, Answer, Parcel
 from openslot.webhooks.events import TOPICS, WEBHOOK, Event, News, news_of
@@ -54,26 +55,22 @@ class Turn:
         }
 
 
-def queue(
-    session: Session, topic: str, payload: Mapping[str, Any], *, happened: datetime, now: datetime
-) -> None:
+def queue(work: Work, topic: str, payload: Mapping[str, Any], *, happened: datetime) -> None:
     """Create the deliveries of an outbox message for every endpoint that subscribes to it.
 
     Call it in the transaction that marks the message as done, so that each is created once.
     """
     if topic not in TOPICS:
         return
-    endpoints = queries.listening(session, frozenset({TOPICS[topic], Event.FREED}))
-    news = list(news_of(topic, payload, now=now)) if endpoints else []
+    endpoints = queries.listening(work.session, frozenset({TOPICS[topic], Event.FREED}))
+    news = list(news_of(topic, payload, now=work.now)) if endpoints else []
     for endpoint in endpoints:
         for event_news in news:
             if event_news.event in endpoint.events.split():
-                _create_delivery(session, endpoint, event_news, happened, now)
+                _create_delivery(work, endpoint, event_news, happened)
 
 
-def _create_delivery(
-    session: Session, endpoint: Endpoint, news: News, happened: datetime, now: datetime
-) -> None:
+def _create_delivery(work: Work, endpoint: Endpoint, news: News, happened: datetime) -> None:
     delivery = Delivery(
         id=new_id(),
         endpoint_id=endpoint.id,
@@ -81,34 +78,32 @@ def _create_delivery(
         payload={"type": news.event, "timestamp": happened.isoformat(), "data": news.data},
         state=DeliveryState.WAITING,
         attempts=0,
-        created_at=now,
+        created_at=work.now,
     )
-    session.add(delivery)
-    send_now(session, delivery, now=now)
+    work.session.add(delivery)
+    send_now(work, delivery)
 
 
-def send_now(session: Session, delivery: Delivery, *, now: datetime) -> None:
+def send_now(work: Work, delivery: Delivery) -> None:
     """Start the attempts of a delivery."""
-    turn = Turn(delivery.id, delivery.attempts + 1, 0, now + GIVES_UP)
-    _schedule_attempt(session, delivery, turn, now=now, due=now)
+    turn = Turn(delivery.id, delivery.attempts + 1, 0, work.now + GIVES_UP)
+    _schedule_attempt(work, delivery, turn, due=work.now)
 
 
-def _schedule_attempt(
-    session: Session, delivery: Delivery, turn: Turn, *, now: datetime, due: datetime
-) -> None:
+def _schedule_attempt(work: Work, delivery: Delivery, turn: Turn, *, due: datetime) -> None:
     delivery.next_at = due
-    outbox.send(session, WEBHOOK, turn.packed(), now=now, due=due)
+    outbox.send(work, WEBHOOK, turn.packed(), due=due)
 
 
-def parcel_for(session: Session, turn: Turn, *, now: datetime) -> Parcel | None:
+def parcel_for(work: Work, turn: Turn) -> Parcel | None:
     """Return what to send now, or None if :func:`settle` is to be called without an answer."""
-    current = _current_delivery(session, turn)
+    current = _current_delivery(work.session, turn)
     if current is None:
         return None
     delivery, endpoint = current
-    if not endpoint.active or (endpoint.rests_until and endpoint.rests_until > now):
+    if not endpoint.active or (endpoint.rests_until and endpoint.rests_until > work.now):
         return None
-    return Parcel(endpoint.url, delivery.id, delivery.payload, secrets_of(endpoint, now=now))
+    return Parcel(endpoint.url, delivery.id, delivery.payload, secrets_of(endpoint, now=work.now))
 
 
 def secrets_of(endpoint: Endpoint, *, now: datetime) -> tuple[str, ...]:
@@ -119,29 +114,29 @@ def secrets_of(endpoint: Endpoint, *, now: datetime) -> tuple[str, ...]:
     return (endpoint.secret,)
 
 
-def settle(session: Session, turn: Turn, answer: Answer | None, *, now: datetime) -> None:
+def settle(work: Work, turn: Turn, answer: Answer | None) -> None:
     """Store the result of an attempt and schedule the next one.
 
     ``answer`` is None if nothing was sent because the endpoint is off or pausing.
     """
-    current = _current_delivery(session, turn)
+    current = _current_delivery(work.session, turn)
     if current is None:
         return
     delivery, endpoint = current
     if answer is None:
-        _postpone(session, delivery, endpoint, turn, now)
+        _postpone(work, delivery, endpoint, turn)
         return
     delivery.attempts = turn.attempt
-    delivery.tried_at = now
+    delivery.tried_at = work.now
     delivery.answer = answer.words
-    _count_misses(endpoint, answer, now)
+    _count_misses(endpoint, answer, work.now)
     if answer.is_good:
         _finish(delivery, DeliveryState.DONE)
     elif answer.status == GONE:
-        _switch_off(session, endpoint, now)
+        _switch_off(work, endpoint)
         _finish(delivery, DeliveryState.FAILED)
     else:
-        _try_again(session, delivery, turn, now)
+        _try_again(work, delivery, turn)
 
 
 def _current_delivery(session: Session, turn: Turn) -> tuple[Delivery, Endpoint] | None:
@@ -155,10 +150,8 @@ def _current_delivery(session: Session, turn: Turn) -> tuple[Delivery, Endpoint]
     return current if is_current else None
 
 
-def _postpone(
-    session: Session, delivery: Delivery, endpoint: Endpoint, turn: Turn, now: datetime
-) -> None:
-    due = max(endpoint.rests_until or now, now)
+def _postpone(work: Work, delivery: Delivery, endpoint: Endpoint, turn: Turn) -> None:
+    due = max(endpoint.rests_until or work.now, work.now)
     if not endpoint.active:
         delivery.answer = OFF
         _finish(delivery, DeliveryState.FAILED)
@@ -166,7 +159,7 @@ def _postpone(
         delivery.answer = delivery.answer or SILENT
         _finish(delivery, DeliveryState.FAILED)
     else:
-        _schedule_attempt(session, delivery, turn, now=now, due=due)
+        _schedule_attempt(work, delivery, turn, due=due)
 
 
 def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
@@ -178,21 +171,20 @@ def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
         endpoint.rests_until = now + rest(endpoint.misses)
 
 
-def _try_again(session: Session, delivery: Delivery, turn: Turn, now: datetime) -> None:
-    due = next_try(turn.step, turn.until, now=now)
+def _try_again(work: Work, delivery: Delivery, turn: Turn) -> None:
+    due = next_try(turn.step, turn.until, now=work.now)
     if due is None:
         _finish(delivery, DeliveryState.FAILED)
         return
     later = Turn(delivery.id, turn.attempt + 1, turn.step + 1, turn.until)
-    _schedule_attempt(session, delivery, later, now=now, due=due)
+    _schedule_attempt(work, delivery, later, due=due)
 
 
 def _finish(delivery: Delivery, state: DeliveryState) -> None:
     delivery.state, delivery.next_at = state, None
 
 
-def _switch_off(session: Session, endpoint: Endpoint, now: datetime) -> None:
+def _switch_off(work: Work, endpoint: Endpoint) -> None:
     """Switch off an endpoint that answered that it is gone for good."""
-    endpoint.active, endpoint.stopped_at = False, now
-    by = Origin(program="worker")
-    audit.record(session, "webhook.gone", f"webhook:{endpoint.id}", by=by, now=now)
+    endpoint.active, endpoint.stopped_at = False, work.now
+    audit.record(work.by(Actor(program="worker")), "webhook.gone", f"webhook:{endpoint.id}")

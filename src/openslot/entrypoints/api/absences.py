@@ -6,28 +6,28 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
 from openslot.booking.absences import AbsenceDetails, may_see_absences
 from openslot.core import keyset
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Instant, OptionalName
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
-from openslot.offers import rebooking
 from openslot.offers.models import Choice
 from openslot.offers.queries import Inside
-from openslot.offers.rebooking import Decided
-from openslot.offers.rebooking import Hit as HitRow
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence as AbsenceRow
 from openslot.schedules.models import AbsenceKind
+from openslot.usecases import rebooking
+from openslot.usecases.rebooking import Decided
+from openslot.usecases.rebooking import Hit as HitRow
 
 service = Service("absences", "Absences", "Leave, and time reserved for emergencies.")
 
@@ -165,7 +165,7 @@ class AbsenceEnd(Given):
 def list_absences(query: AbsenceQuery) -> Listing[Absence]:
     """List your absences, or those of a practitioner at a centre that you manage."""
     practitioner_id = _practitioner_id(query.practitioner)
-    may_see_absences(reader(), bearer.actor(), practitioner_id)
+    may_see_absences(bearer.work(), practitioner_id)
     practitioner = directory.practitioner(reader(), practitioner_id, inactive=True)
     starts, after = query.from_ or now(), read_cursor(query.after, instant, UUID)
     rows = schedules.absences(
@@ -197,11 +197,11 @@ def list_absences(query: AbsenceQuery) -> Listing[Absence]:
 def list_undecided(query: UndecidedQuery) -> Listing[UndecidedAppointment]:
     """List the appointments during absences that need a decision."""
     practitioner_id = _practitioner_id(query.practitioner)
-    may_see_absences(reader(), bearer.actor(), practitioner_id)
+    may_see_absences(bearer.work(), practitioner_id)
     after = read_cursor(query.after, instant, UUID, UUID)
-    undecided = rebooking.undecided(reader(), bearer.actor(), [practitioner_id], now=now())
+    undecided = rebooking.undecided(bearer.work(), [practitioner_id])
     rows = keyset.sort_after(undecided, _sort_key, after)[: query.limit + 1]
-    slots = {hit.appointment.id: hit for hit in rebooking.suggestions(reader(), rows, now=now())}
+    slots = {hit.appointment.id: hit for hit in rebooking.suggestions(bearer.work(), rows)}
     return page(UndecidedList, rows, query, lambda inside: _undecided(inside, slots), _sort_key)
 
 
@@ -220,9 +220,9 @@ def decide(body: Decisions) -> None:
     To move an appointment, its patient is offered the time that you give, or the nearest free one
     if that is taken. The patient may decline. An earlier offer is withdrawn.
     """
-    practitioner_id, actor = _practitioner_id(body.practitioner), bearer.actor()
+    practitioner_id = _practitioner_id(body.practitioner)
     decisions = {decision.appointment: _decided(decision) for decision in body.decisions}
-    write(lambda session: rebooking.decide(session, actor, practitioner_id, decisions, now=now()))
+    bearer.write(rebooking.decide, practitioner_id, decisions)
 
 
 @service.operation(
@@ -246,20 +246,20 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
     `dry_run=true` saves nothing and answers 200 with the appointments in the period and other times
     for each.
     """
-    practitioner_id, actor = _practitioner_id(body.practitioner), bearer.actor()
+    practitioner_id = _practitioner_id(body.practitioner)
     details = AbsenceDetails(
         kind=body.kind, starts_at=body.start, ends_at=body.end, reason=body.reason
     )
-    hits = rebooking.preview(reader(), actor, practitioner_id, details, now=now())
+    hits = rebooking.preview(bearer.work(), practitioner_id, details)
     shown = [_hit(hit) for hit in hits]
     if query.dry_run:
         return Answer(_entered(None, practitioner_id, details, shown), status=200)
     decisions = {decision.appointment: _decided(decision) for decision in body.decisions}
 
-    def work(session: Session) -> AbsenceRow:
-        return rebooking.enter(session, actor, practitioner_id, details, decisions, now=now())
+    def save(work: Work) -> AbsenceRow:
+        return rebooking.enter(work, practitioner_id, details, decisions)
 
-    return Answer(_entered(write(work).id, practitioner_id, details, shown))
+    return Answer(_entered(bearer.write(save).id, practitioner_id, details, shown))
 
 
 @service.operation(
@@ -274,19 +274,17 @@ def create_absence(query: NewAbsenceQuery, body: NewAbsence) -> Answer:
 def delete_absence(absence_id: UUID, query: AbsenceEnd) -> None:
     """End an absence, so that its time can be booked again."""
 
-    def work(session: Session) -> None:
-        practitioner_id = schedules.absent_practitioner(session, absence_id)
+    def save(work: Work) -> None:
+        practitioner_id = schedules.absent_practitioner(work.session, absence_id)
         if practitioner_id is None:
             raise NotFound
         try:
-            may_see_absences(session, bearer.actor(), practitioner_id)
+            may_see_absences(work, practitioner_id)
         except Forbidden:
             raise NotFound from None
-        rebooking.end(
-            session, bearer.actor(), practitioner_id, absence_id, withdraw=query.withdraw, now=now()
-        )
+        rebooking.end(work, practitioner_id, absence_id, withdraw=query.withdraw)
 
-    write(work)
+    bearer.write(save)
 
 
 def _practitioner_id(chosen: int | None) -> int:

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 from flask import Response
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
-from openslot.booking import commands, queries, search
+from openslot.booking import commands, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.booking.models import Priority, Status
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Instant, InstantOrDay, OptionalText, Prose
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -24,11 +24,11 @@ from openslot.entrypoints.api.shapes import Id
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.appointment_calendar import MEDIA, appointment_calendar
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, services, settings, write
+from openslot.entrypoints.request import reader, services, settings
 from openslot.entrypoints.rules import Rule
-from openslot.referrals import commands as referrals
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.usecases import booking as usecases
 
 service = Service("appointments", "Appointments", "Hold, book, move and cancel appointments.")
 
@@ -139,17 +139,7 @@ class AppointmentQuery(Paged):
 def create_hold(body: NewHold) -> Hold:
     """Hold a time for a few minutes; the patient's other holds are released."""
     booking_request = _booking_request(body.schedule, body.start, body.minutes, body.patient)
-    keep = timedelta(minutes=settings().hold_minutes)
-    hold = write(
-        lambda session: referrals.hold(
-            session,
-            bearer.actor(),
-            booking_request,
-            now=now(),
-            keep=keep,
-            referral_id=body.referral,
-        )
-    )
+    hold = bearer.write(usecases.hold, booking_request, referral_id=body.referral)
     return _hold(hold)
 
 
@@ -163,12 +153,7 @@ def create_hold(body: NewHold) -> Hold:
 )
 def extend_hold(hold_id: UUID) -> Hold:
     """Extend a hold; the network limits how often."""
-    keep, limit = timedelta(minutes=settings().hold_minutes), settings().hold_extensions
-    hold = write(
-        lambda session: commands.extend_hold(
-            session, bearer.actor(), hold_id, now=now(), keep=keep, limit=limit
-        )
-    )
+    hold = bearer.write(commands.extend_hold, hold_id)
     return _hold(hold)
 
 
@@ -177,7 +162,7 @@ def extend_hold(hold_id: UUID) -> Hold:
 )
 def release_hold(hold_id: UUID) -> None:
     """Release a hold; a hold that has ended is left as it is."""
-    write(lambda session: commands.release_hold(session, bearer.actor(), hold_id, now=now()))
+    bearer.write(commands.release_hold, hold_id)
 
 
 @service.operation(
@@ -207,19 +192,12 @@ def create_appointment(body: NewAppointment) -> Answer:
         second_appointment=body.second_appointment,
     )
 
-    def work(session: Session) -> AppointmentRow:
-        booked = referrals.book(
-            session,
-            bearer.actor(),
-            booking_request,
-            now=now(),
-            hold_id=body.hold,
-            referral_id=body.referral,
-        )
-        session.flush()
-        return appointment_for(session, bearer.actor(), booked.id)[0]
+    def save(work: Work) -> AppointmentRow:
+        booked = usecases.book(work, booking_request, hold_id=body.hold, referral_id=body.referral)
+        work.session.flush()
+        return appointment_for(work, booked.id)[0]
 
-    return _answer(write(work), status=201)
+    return _answer(bearer.write(save), status=201)
 
 
 @service.operation(
@@ -234,9 +212,7 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
     """List your appointments by start: those of a patient, practitioner, department or centre."""
     where = [AppointmentRow.status != Status.HELD, *_filters(query)]
     after = read_cursor(query.after, instant, UUID)
-    rows = search.appointments_for(
-        reader(), bearer.actor(), *where, now=now(), after=after, limit=query.limit + 1
-    )
+    rows = queries.appointments_for(bearer.work(), *where, after=after, limit=query.limit + 1)
     return page(AppointmentList, rows, query, appointment_shown, _key)
 
 
@@ -245,7 +221,7 @@ def list_appointments(query: AppointmentQuery) -> Listing[Appointment]:
 )
 def get_appointment(appointment_id: UUID) -> Answer:
     """Read one of your appointments."""
-    return _answer(appointment_for(reader(), bearer.actor(), appointment_id)[0])
+    return _answer(appointment_for(bearer.work(), appointment_id)[0])
 
 
 @service.operation(
@@ -253,7 +229,7 @@ def get_appointment(appointment_id: UUID) -> Answer:
 )
 def get_calendar(appointment_id: UUID) -> Response:
     """Download an appointment as a calendar file."""
-    appointment, _relation = appointment_for(reader(), bearer.actor(), appointment_id)
+    appointment, _relation = appointment_for(bearer.work(), appointment_id)
     return appointment_calendar(appointment, bearer.actor().patient_id, None)
 
 
@@ -275,71 +251,48 @@ def change_appointment(appointment_id: UUID, body: AppointmentChange) -> Answer:
     """
     if not body.model_fields_set:
         raise Invalid("Send at least one change.")
-    version = sent_version(
-        lambda: appointment_for(reader(), bearer.actor(), appointment_id)[0].version
-    )
+    version = sent_version(lambda: appointment_for(bearer.work(), appointment_id)[0].version)
 
-    def work(session: Session) -> AppointmentRow:
-        _change(session, appointment_id, body, version)
-        session.flush()
-        return appointment_for(session, bearer.actor(), appointment_id)[0]
+    def save(work: Work) -> AppointmentRow:
+        _change(work, appointment_id, body, version)
+        work.session.flush()
+        return appointment_for(work, appointment_id)[0]
 
-    return _answer(write(work))
+    return _answer(bearer.write(save))
 
 
 def _held_minutes(hold_id: UUID | None) -> int | None:
     if hold_id is None:
         return None
     try:
-        return appointment_for(reader(), bearer.actor(), hold_id)[0].minutes
+        return appointment_for(bearer.work(), hold_id)[0].minutes
     except NotFound:
         return None  # booking refuses it with a reason
 
 
-def _change(
-    session: Session, appointment_id: UUID, body: AppointmentChange, version: int | None
-) -> None:
+def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: int | None) -> None:
     """Make each kind of change with its command; the first one checks the version."""
-    actor, cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
+    _actor, _cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
     if body.start is not None or body.minutes is not None or body.schedule is not None:
-        current = appointment_for(session, actor, appointment_id)[0]
+        current = appointment_for(work, appointment_id)[0]
         commands.move(
-            session,
-            actor,
+            work,
             appointment_id,
             body.start or current.starts_at,
-            now=now(),
-            cutoff=cutoff,
             minutes=body.minutes,
             schedule_id=body.schedule,
             version=version,
         )
         version = None
     if body.model_fields_set & {"reason", "priority"}:
-        current = appointment_for(session, actor, appointment_id)[0]
+        current = appointment_for(work, appointment_id)[0]
         reason = body.reason if "reason" in body.model_fields_set else current.reason
-        commands.amend(
-            session,
-            actor,
-            appointment_id,
-            reason=reason,
-            priority=body.priority,
-            now=now(),
-            cutoff=cutoff,
-            version=version,
-        )
-        session.flush()
+        commands.amend(work, appointment_id, reason=reason, priority=body.priority, version=version)
+        work.session.flush()
         version = None
     if body.status is not None:
         commands.change_status(
-            session,
-            actor,
-            appointment_id,
-            Status(body.status),
-            now=now(),
-            cutoff=cutoff,
-            why=body.why,
-            version=version,
+            work, appointment_id, Status(body.status), why=body.why, version=version
         )
 
 

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import CentreDetails
 from openslot.directory.models import Centre as CentreRow
@@ -14,9 +14,9 @@ from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Suburb, text_of
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
-from openslot.requests.deactivate import deactivate_centre
+from openslot.usecases.deactivation import deactivate_centre
 
 service = Service("centres", "Centres", "Hospitals, medical centres, pharmacies and laboratories.")
 
@@ -94,7 +94,7 @@ def get_centre(centre_id: int) -> Centre:
 )
 def create_centre(body: CentreDetails) -> Answer:
     """Add a centre, as a network administrator."""
-    centre = write(lambda session: commands.create_centre(session, bearer.actor(), body, now=now()))
+    centre = bearer.write(commands.create_centre, body)
     return Answer(shown(centre), headers={"Location": f"{PATH}/{centre.id}"})
 
 
@@ -110,13 +110,11 @@ def create_centre(body: CentreDetails) -> Answer:
 def change_centre(centre_id: int, body: Partial) -> Centre:
     """Change a centre, as one of its administrators."""
 
-    def work(session: Session) -> CentreRow:
-        current = queries.centre(session, centre_id)
-        return commands.change_centre(
-            session, bearer.actor(), centre_id, merged(CentreDetails, current, body), now=now()
-        )
+    def save(work: Work) -> CentreRow:
+        current = queries.centre(work.session, centre_id)
+        return commands.change_centre(work, centre_id, merged(CentreDetails, current, body))
 
-    return shown(write(work))
+    return shown(bearer.write(save))
 
 
 @service.operation(
@@ -124,11 +122,7 @@ def change_centre(centre_id: int, body: Partial) -> Centre:
 )
 def deactivate(centre_id: int) -> None:
     """Deactivate a centre; refused while it has upcoming appointments. Its records are kept."""
-    write(
-        lambda session: deactivate_centre(
-            session, bearer.actor(), centre_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_centre, centre_id, active=False)
 
 
 def shown(row: CentreRow) -> Centre:

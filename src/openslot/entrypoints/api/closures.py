@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from openslot.booking import queries as booking
-from openslot.booking.search import count_for
+from openslot.booking.queries import count_for
 from openslot.core import keyset
 from openslot.core.fields import Instant, Name
 from openslot.directory import queries as directory
@@ -15,7 +15,7 @@ from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.models import Closure as ClosureRow
@@ -80,24 +80,14 @@ def list_closures(centre_id: int, query: Paged) -> Listing[Closure]:
 )
 def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
     """Close a centre that you manage for a period."""
-    row = write(
-        lambda session: commands.close_centre(
-            session,
-            bearer.actor(),
-            centre_id,
-            starts=body.start,
-            ends=body.end,
-            reason=body.reason,
-            now=now(),
-        )
+    row = bearer.write(
+        commands.close_centre, centre_id, starts=body.start, ends=body.end, reason=body.reason
     )
     appointments = count_for(
-        reader(),
-        bearer.actor(),
+        bearer.work(),
         booking.at_centre(centre_id),
         booking.between(row.starts_at, row.ends_at),
         booking.to_come(now()),
-        now=now(),
     )
     return EnteredClosure(**_shown(row), appointments=appointments)
 
@@ -105,7 +95,7 @@ def create_closure(centre_id: int, body: NewClosure) -> EnteredClosure:
 @service.operation("DELETE", ONE, scope="directory:write", rule=Rule.MANAGED, status=204)
 def delete_closure(closure_id: int) -> None:
     """Remove a closure, so that its time can be booked again."""
-    write(lambda session: commands.reopen_centre(session, bearer.actor(), closure_id, now=now()))
+    bearer.write(commands.reopen_centre, closure_id)
 
 
 def _sort_key(row: ClosureRow) -> tuple[datetime, int]:

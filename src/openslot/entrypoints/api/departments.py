@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails, ServiceDetails
 from openslot.directory.models import Department as DepartmentRow
@@ -14,9 +14,9 @@ from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
-from openslot.requests.deactivate import deactivate_department, deactivate_service
+from openslot.usecases.deactivation import deactivate_department, deactivate_service
 
 service = Service("departments", "Departments", "Departments of a centre and their services.")
 
@@ -137,11 +137,7 @@ def get_department(department_id: int) -> Department:
 def create_department(body: NewDepartment) -> Answer:
     """Add a department, as an administrator of the centre."""
     details = DepartmentDetails(**body.model_dump(exclude={"centre_id"}))
-    department = write(
-        lambda session: commands.create_department(
-            session, bearer.actor(), body.centre_id, details, now=now()
-        )
-    )
+    department = bearer.write(commands.create_department, body.centre_id, details)
     return Answer(_department(department), headers={"Location": f"{DEPARTMENTS}/{department.id}"})
 
 
@@ -157,14 +153,12 @@ def create_department(body: NewDepartment) -> Answer:
 def change_department(department_id: int, body: Partial) -> Department:
     """Change a department, as its staff or an administrator of the centre."""
 
-    def work(session: Session) -> DepartmentRow:
-        current = queries.department(session, department_id)
+    def save(work: Work) -> DepartmentRow:
+        current = queries.department(work.session, department_id)
         details = merged(DepartmentDetails, current, body)
-        return commands.change_department(
-            session, bearer.actor(), department_id, details, now=now()
-        )
+        return commands.change_department(work, department_id, details)
 
-    return _department(write(work))
+    return _department(bearer.write(save))
 
 
 @service.operation(
@@ -172,11 +166,7 @@ def change_department(department_id: int, body: Partial) -> Department:
 )
 def remove_department(department_id: int) -> None:
     """Deactivate a department; refused while its services have upcoming appointments."""
-    write(
-        lambda session: deactivate_department(
-            session, bearer.actor(), department_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_department, department_id, active=False)
 
 
 @service.operation(
@@ -221,11 +211,7 @@ def get_service(service_id: int) -> OfferedService:
 def create_service(body: NewService) -> Answer:
     """Add a service, as the department's staff or an administrator of the centre."""
     details = ServiceDetails(**body.model_dump(exclude={"department_id"}))
-    service_row = write(
-        lambda session: commands.create_service(
-            session, bearer.actor(), body.department_id, details, now=now()
-        )
-    )
+    service_row = bearer.write(commands.create_service, body.department_id, details)
     return Answer(_service(service_row), headers={"Location": f"{SERVICES}/{service_row.id}"})
 
 
@@ -241,11 +227,11 @@ def create_service(body: NewService) -> Answer:
 def change_service(service_id: int, body: Partial) -> OfferedService:
     """Change a service, as the department's staff or an administrator of the centre."""
 
-    def work(session: Session) -> ServiceRow:
-        details = merged(ServiceDetails, queries.service(session, service_id), body)
-        return commands.change_service(session, bearer.actor(), service_id, details, now=now())
+    def save(work: Work) -> ServiceRow:
+        details = merged(ServiceDetails, queries.service(work.session, service_id), body)
+        return commands.change_service(work, service_id, details)
 
-    return _service(write(work))
+    return _service(bearer.write(save))
 
 
 @service.operation(
@@ -253,11 +239,7 @@ def change_service(service_id: int, body: Partial) -> OfferedService:
 )
 def remove_service(service_id: int) -> None:
     """Deactivate a service; refused while it has upcoming appointments."""
-    write(
-        lambda session: deactivate_service(
-            session, bearer.actor(), service_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_service, service_id, active=False)
 
 
 def _department(row: DepartmentRow) -> Department:

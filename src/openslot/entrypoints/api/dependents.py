@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.errors import Forbidden
+from openslot.core.work import Work
 from openslot.directory import dependents, queries
 from openslot.directory.details import DependentDetails
 from openslot.directory.models import Dependent as Link
@@ -15,7 +15,7 @@ from openslot.directory.models import Patient as PatientRow
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 
 service = Service("dependents", "Dependents", "People whom a patient cares for and books for.")
@@ -67,11 +67,11 @@ def create_dependent(body: NewDependent) -> Answer:
     """Add a dependent, who becomes a patient; you can book for them at once."""
     details = DependentDetails(**body.model_dump())
 
-    def work(session: Session) -> tuple[PatientRow, Link]:
-        patient = dependents.add(session, bearer.actor(), details, now=now())
-        return dependents.one_of(session, bearer.actor(), patient.id)
+    def save(work: Work) -> tuple[PatientRow, Link]:
+        patient = dependents.add(work, details)
+        return dependents.one_of(work, patient.id)
 
-    patient, link = write(work)
+    patient, link = bearer.write(save)
     return Answer(_shown(patient, link), headers={"Location": f"/api/v1/patients/{patient.id}"})
 
 

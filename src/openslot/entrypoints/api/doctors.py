@@ -7,27 +7,27 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, RootModel, field_validator
-from sqlalchemy.orm import Session
 
 from openslot.booking import commands as booking
-from openslot.booking import doctors
 from openslot.booking import queries as appointments
 from openslot.booking.commands import BookingRequest
-from openslot.booking.deactivate import deactivate_practitioner
-from openslot.booking.doctors import MINUTES, DoctorDetails
 from openslot.booking.models import Appointment, Status
-from openslot.booking.search import appointments_for
+from openslot.booking.queries import appointments_for
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name, refuse
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.schedules import Clock
 from openslot.entrypoints.api.shapes import Id
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import reader, settings
 from openslot.entrypoints.rules import Rule
-from openslot.referrals import commands as referrals
 from openslot.schedules.availability import Weekly
 from openslot.schedules.rules import clock_text, parse_clock
+from openslot.usecases import booking as usecases
+from openslot.usecases import doctors
+from openslot.usecases.deactivation import deactivate_practitioner
+from openslot.usecases.doctors import MINUTES, DoctorDetails
 
 service = Service(
     "doctors", "Doctors", "The doctor-schedule service, which shares the diaries of this API."
@@ -155,11 +155,7 @@ def list_doctors() -> DoctorList:
 )
 def create_doctor(body: DoctorGiven) -> Answer:
     """Add a doctor; a centre is added for each unknown location."""
-    doctor = write(
-        lambda session: doctors.open_doctor(
-            session, bearer.actor(), body.details(), zone=settings().time_zone, now=now()
-        )
-    )
+    doctor = bearer.write(doctors.open_doctor, body.details(), zone=settings().time_zone)
     return Answer(_doctor(doctor), headers={"Location": f"/doctors/{doctor.practitioner.id}"})
 
 
@@ -183,18 +179,11 @@ def get_doctor(doctor_id: int) -> Doctor:
 def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
     """Replace a doctor's details; what GET returns can be sent back."""
 
-    def work(session: Session) -> doctors.Doctor:
-        body.check(doctors.doctor(session, doctor_id))
-        return doctors.change_doctor(
-            session,
-            bearer.actor(),
-            doctor_id,
-            body.details(),
-            zone=settings().time_zone,
-            now=now(),
-        )
+    def save(work: Work) -> doctors.Doctor:
+        body.check(doctors.doctor(work.session, doctor_id))
+        return doctors.change_doctor(work, doctor_id, body.details(), zone=settings().time_zone)
 
-    return _doctor(write(work))
+    return _doctor(bearer.write(save))
 
 
 @service.operation(
@@ -207,11 +196,7 @@ def change_doctor(doctor_id: int, body: DoctorChange) -> Doctor:
 )
 def remove_doctor(doctor_id: int) -> None:
     """Deactivate a doctor; refused while they have upcoming appointments."""
-    write(
-        lambda session: deactivate_practitioner(
-            session, bearer.actor(), doctor_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_practitioner, doctor_id, active=False)
 
 
 @service.operation(
@@ -227,15 +212,15 @@ def remove_doctor(doctor_id: int) -> None:
 def create_appointment(body: AppointmentGiven) -> DoctorAppointment:
     """Book 15 minutes with a doctor; the patient is optional."""
 
-    def work(session: Session) -> Appointment:
-        schedule = doctors.schedule_at(session, body.doctor_id, body.location_id)
+    def save(work: Work) -> Appointment:
+        schedule = doctors.schedule_at(work.session, body.doctor_id, body.location_id)
         start = _instant(body.date, body.time, schedule.zone)
         booking_request = BookingRequest(schedule.schedule_id, start, MINUTES, body.patient_id)
-        booked = referrals.book(session, bearer.actor(), booking_request, now=now())
-        session.flush()
-        return booking.appointment_for(session, bearer.actor(), booked.id)[0]
+        booked = usecases.book(work, booking_request)
+        work.session.flush()
+        return booking.appointment_for(work, booked.id)[0]
 
-    return _appointment(write(work))
+    return _appointment(bearer.write(save))
 
 
 @service.operation(
@@ -249,11 +234,7 @@ def list_appointments(doctor_id: int) -> DoctorAppointmentList:
     """List a doctor's appointments that are not cancelled, however they were booked."""
     doctors.doctor(reader(), doctor_id)
     booked = appointments_for(
-        reader(),
-        bearer.actor(),
-        appointments.of_practitioner(doctor_id),
-        appointments.live_or_done(),
-        now=now(),
+        bearer.work(), appointments.of_practitioner(doctor_id), appointments.live_or_done()
     )
     return DoctorAppointmentList([_appointment(appointment) for appointment in booked])
 
@@ -270,32 +251,23 @@ def list_appointments(doctor_id: int) -> DoctorAppointmentList:
 def cancel_appointment(body: AppointmentNamed) -> None:
     """Cancel an appointment; its time is free at once."""
 
-    def work(session: Session) -> None:
-        appointment = _appointment_at(session, body)
-        booking.change_status(
-            session,
-            bearer.actor(),
-            appointment.id,
-            Status.CANCELLED,
-            now=now(),
-            cutoff=CUTOFF,
-        )
+    def save(work: Work) -> None:
+        appointment = _appointment_at(work, body)
+        booking.change_status(work, appointment.id, Status.CANCELLED)
 
-    write(work)
+    bearer.write(save)
 
 
-def _appointment_at(session: Session, body: AppointmentNamed) -> Appointment:
+def _appointment_at(work: Work, body: AppointmentNamed) -> Appointment:
     """Return the appointment by its start in the centre's local time, or raise NotFound."""
     day_before, day_after = (
         datetime.combine(body.date, dt.time(0), UTC) + days * A_DAY for days in (-1, 2)
     )
     nearby = appointments_for(
-        session,
-        bearer.actor(),
+        work,
         appointments.of_practitioner(body.doctor_id),
         appointments.live(),
         appointments.between(day_before, day_after),
-        now=now(),
     )
     for appointment in nearby:
         local = appointment.starts_at.astimezone(appointment.zone)

@@ -9,7 +9,7 @@ from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.feedback import commands, queries
 from openslot.feedback.queries import FavouriteKind, RatedKind
@@ -67,22 +67,14 @@ def get_rating(kind: str, subject_id: int) -> Rating:
 def put_rating(kind: str, subject_id: int, body: Stars) -> Rating:
     """Rate a practitioner or centre, as a patient."""
     rated = _rated(kind)
-    write(
-        lambda session: commands.rate(
-            session, bearer.actor(), rated, subject_id, body.stars, now=now()
-        )
-    )
+    bearer.write(commands.rate, rated, subject_id, body.stars)
     return _rating(rated, subject_id)
 
 
 @service.operation("DELETE", RATING, scope="care:write", rule=Rule.OWN, status=204)
 def delete_rating(kind: str, subject_id: int) -> None:
     """Withdraw your rating, if you gave one."""
-    write(
-        lambda session: commands.withdraw(
-            session, bearer.actor(), _rated(kind), subject_id, now=now()
-        )
-    )
+    bearer.write(commands.withdraw, _rated(kind), subject_id)
 
 
 @service.operation("GET", FAVOURITES, scope="care:read", rule=Rule.OWN, answer=FavouriteList)
@@ -103,15 +95,13 @@ def get_favourite(kind: FavouriteKind, subject_id: int) -> Favourite:
 @service.operation("PUT", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204, may_fail=(409,))
 def put_favourite(kind: FavouriteKind, subject_id: int) -> None:
     """Add a favourite; adding it again changes nothing."""
-    write(
-        lambda session: commands.add_favourite(session, bearer.actor(), kind, subject_id, now=now())
-    )
+    bearer.write(commands.add_favourite, kind, subject_id)
 
 
 @service.operation("DELETE", FAVOURITE, scope="care:write", rule=Rule.OWN, status=204)
 def delete_favourite(kind: FavouriteKind, subject_id: int) -> None:
     """Remove a favourite, if it is one."""
-    write(lambda session: commands.remove_favourite(session, bearer.actor(), kind, subject_id))
+    bearer.write(commands.remove_favourite, kind, subject_id)
 
 
 def _favourites() -> list[Favourite]:

@@ -14,7 +14,7 @@ from openslot.entrypoints.api.operations import Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import PractitionerRef, practitioner_ref
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.timeline import Item, Kind, Place, timeline
 from openslot.exchange import history as exports
@@ -161,11 +161,7 @@ def get_history(patient_id: UUID, query: HistoryQuery) -> Listing[Any]:
     every refusal is audited. API keys cannot read health records.
     """
     cursor = read_cursor(query.after, Place.read)
-    granted = write(
-        lambda session: access.open_history(
-            session, bearer.actor(), patient_id, now=now(), access_days=access_days()
-        )
-    )
+    granted = bearer.write(access.open_history, patient_id)
     if granted is None:
         raise NotFound
     entries = timeline(
@@ -188,31 +184,21 @@ def list_reads(patient_id: UUID, query: Paged) -> Listing[HistoryRead]:
     if actor.account_id is None or not actor.acts_for(patient_id):
         refuse(patient_id)
     rows = exports.looks(
-        reader(),
-        patient_id,
-        besides=actor.account_id,
-        after=after,
-        limit=query.limit + 1,
+        reader(), patient_id, besides=actor.account_id, after=after, limit=query.limit + 1
     )
     return page(HistoryReadList, rows, query, _read, lambda row: (row.event.at, row.event.id))
 
 
 def check_may_read(patient_id: UUID) -> None:
     """Raise NotFound unless the caller may read the health record; a refusal is audited."""
-    actor = bearer.actor()
-    if not access.may_read(reader(), actor, patient_id, now=now(), access_days=access_days()):
+    if not access.may_read(bearer.work(), patient_id):
         refuse(patient_id)
 
 
 def refuse(patient_id: UUID) -> NoReturn:
     """Audit a refused read of a health record, and raise NotFound."""
-    write(lambda session: access.note_refusal(session, bearer.actor(), patient_id, now=now()))
+    bearer.write(access.note_refusal, patient_id)
     raise NotFound
-
-
-def access_days() -> int:
-    """Return the number of days after an appointment for which it gives access."""
-    return settings().history_access_days
 
 
 def _item(item: Item) -> Shown:

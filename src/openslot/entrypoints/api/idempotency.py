@@ -20,9 +20,10 @@ from openslot.core.errors import (
     RateLimited,
     Unavailable,
 )
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.failures import problem_of, render
-from openslot.entrypoints.request import alongside, now, write
+from openslot.entrypoints.request import alongside, now
 
 HEADER = "Idempotency-Key"
 PATTERN = "[!-~]{1,100}"
@@ -72,7 +73,7 @@ def once(work: Callable[[], Response]) -> Response:
             "Send an Idempotency-Key of 1 to 100 visible ASCII characters.", field=HEADER
         )
     owner, digest = _owner(), _digest()
-    stored = write(lambda session: _begin(session, owner, key, digest))
+    stored = bearer.write(lambda work: _begin(work.session, owner, key, digest))
     if stored is not None:
         return Response(stored.body or "", status=stored.status, headers=dict(stored.headers or {}))
     try:
@@ -121,16 +122,16 @@ def _mark_done(session: Session, owner: str, key: str) -> None:
 def _release_key(owner: str, key: str) -> None:
     # The caller needs the original error. A key that stays behind can be taken over later.
     with suppress(Busy, Unavailable):
-        write(lambda session: store.forget(session, owner, key, started=now()))
+        bearer.write(lambda work: store.forget(work.session, owner, key, started=now()))
 
 
 def _store_answer(owner: str, key: str, response: Response) -> None:
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     body = response.get_data(as_text=True)
 
-    def finish(session: Session) -> None:
+    def finish(work: Work) -> None:
         store.finish(
-            session,
+            work.session,
             owner,
             key,
             started=now(),
@@ -141,7 +142,7 @@ def _store_answer(owner: str, key: str, response: Response) -> None:
 
     # The work is done and this caller gets the answer; only a retry would get AnswerLost.
     with suppress(Busy, Unavailable):
-        write(finish)
+        bearer.write(finish)
 
 
 def _owner() -> str:

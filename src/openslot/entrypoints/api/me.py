@@ -7,26 +7,27 @@ from uuid import UUID
 
 from flask import request
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden
 from openslot.core.fields import Line
+from openslot.core.work import Work
 from openslot.directory import own
 from openslot.directory import queries as directory
 from openslot.directory.details import AccountDetails, PatientDetails
-from openslot.directory.rules import Actor, may_run_network
+from openslot.directory.rules import may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.tokens import Secret
-from openslot.entrypoints.request import database, now, reader, settings, write
+from openslot.entrypoints.request import database, now, reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.identity import keys, queries
 from openslot.identity.models import Account as AccountRow
-from openslot.identity.models import ApiKey, Role
+from openslot.identity.models import ApiKey
 from openslot.identity.own import prove
-from openslot.offers.leaving import delete_own_account
+from openslot.usecases.account_deletion import delete_own_account
 
 service = Service("me", "Own account", "The account that the token belongs to.")
 key_service = Service("keys", "Keys", "API keys of trusted programs.")
@@ -102,16 +103,16 @@ def change_me(body: Partial) -> Account:
     Administrators change the name of a practitioner, in the directory.
     """
     account = _account()
-    return _shown(write(lambda session: _change(session, bearer.actor(), account, body)))
+    return _shown(bearer.write(_change, account, body))
 
 
-def _change(session: Session, actor: Actor, account: AccountRow, body: Partial) -> AccountRow:
-    if actor.patient_id is not None:
-        patient = directory.patient(session, actor.patient_id)
-        own.change_own_patient(session, actor, merged(PatientDetails, patient, body), now=now())
-        return queries.by_id(session, account.id) or account
+def _change(work: Work, account: AccountRow, body: Partial) -> AccountRow:
+    if work.actor.patient_id is not None:
+        patient = directory.patient(work.session, work.actor.patient_id)
+        own.change_own_patient(work, merged(PatientDetails, patient, body))
+        return queries.by_id(work.session, account.id) or account
     details = merged(AccountDetails, account, body)
-    return own.change_own_account(session, actor, details, now=now())
+    return own.change_own_account(work, details)
 
 
 @service.operation(
@@ -141,8 +142,8 @@ def delete_me(body: Proof) -> None:
         address=request.remote_addr,
         now=now(),
     )
-    cutoff = timedelta(hours=settings().cancel_cutoff_hours)
-    write(lambda session: delete_own_account(session, actor, now=now(), cutoff=cutoff))
+    timedelta(hours=settings().cancel_cutoff_hours)
+    bearer.write(delete_own_account)
 
 
 @key_service.operation("GET", KEYS, scope="manage", rule=Rule.PROGRAMS, answer=KeyList)
@@ -167,11 +168,7 @@ def create_key(body: NewKey) -> MadeKey:
     may_run_network(bearer.actor())
     creator = bearer.caller()
     keys.check_hands_on(creator.scopes, creator.networks, body.scopes, body.networks)
-    row, text = write(
-        lambda session: keys.create_key(
-            session, body.name, body.scopes, body.networks, by=bearer.actor().origin, now=now()
-        )
-    )
+    row, text = bearer.write(keys.create_key, body.name, body.scopes, body.networks)
     return MadeKey(**_key(row).model_dump(), key=text)
 
 
@@ -181,7 +178,7 @@ def create_key(body: NewKey) -> MadeKey:
 def revoke_key(key_id: uuid.UUID) -> None:
     """Revoke a key for good."""
     may_run_network(bearer.actor())
-    write(lambda session: keys.revoke_key(session, key_id, by=bearer.actor().origin, now=now()))
+    bearer.write(keys.revoke_key, key_id)
 
 
 def _account() -> AccountRow:

@@ -6,12 +6,12 @@ from uuid import UUID
 from flask import url_for
 from pydantic import AwareDatetime, Field
 
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.request import now, reader, root, write
+from openslot.entrypoints.request import reader, root
 from openslot.entrypoints.rules import Rule
-from openslot.identity.models import Role
 from openslot.notifications import feeds, preferences
 from openslot.notifications.preferences import KINDS, Kind
 
@@ -70,8 +70,7 @@ def change_mail(body: MailChange) -> MailChoice:
         if Kind(name) not in _kinds():
             raise Invalid("Your role does not receive this kind of mail.", field=name)
     choices = {Kind(name): on for name, on in chosen.items()}
-    origin = bearer.actor().origin
-    write(lambda session: preferences.choose(session, account_id, choices, by=origin, now=now()))
+    bearer.write(preferences.choose, account_id, choices)
     return _choice()
 
 
@@ -98,16 +97,16 @@ def get_calendar() -> Calendar:
 def create_calendar() -> CalendarAddress:
     """Create an address for your calendar; the previous one stops working."""
     bearer.demand("appointments:read")
-    account_id, origin = _owner_id(), bearer.actor().origin
-    token = write(lambda session: feeds.make_feed(session, account_id, by=origin, now=now()))
+    account_id = _owner_id()
+    token = bearer.write(feeds.make_feed, account_id)
     return CalendarAddress(address=root() + url_for("notifications.feed", token=token))
 
 
 @service.operation("DELETE", CALENDAR, scope="account:write", rule=Rule.OWN, status=204)
 def delete_calendar() -> None:
     """Remove your calendar address, if there is one."""
-    account_id, origin = _owner_id(), bearer.actor().origin
-    write(lambda session: feeds.end_feed(session, account_id, by=origin, now=now()))
+    account_id = _owner_id()
+    bearer.write(feeds.end_feed, account_id)
 
 
 def _account_id() -> UUID:

@@ -4,11 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
 from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment as AppointmentRow
 from openslot.core import keyset
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.appointment_shapes import Appointment, appointment_shown
 from openslot.entrypoints.api.operations import Service, Shown
@@ -24,7 +24,7 @@ from openslot.entrypoints.api.shapes import (
     service_ref,
 )
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import now
 from openslot.entrypoints.rules import Rule
 from openslot.offers import answers
 from openslot.offers.models import OfferStatus
@@ -66,14 +66,14 @@ class OfferList(Listing[Offer]):
 def list_offers(query: Paged) -> Listing[Offer]:
     """List the open offers for you, your dependents or your department."""
     after = read_cursor(query.after, instant, UUID)
-    offers = answers.open_for(reader(), bearer.actor(), now=now())
+    offers = answers.open_for(bearer.work())
     return page(OfferList, keyset.sort_after(offers, _sort_key, after), query, _shown, _sort_key)
 
 
 @service.operation("GET", ONE, scope="care:read", rule=Rule.RELATED, answer=Offer)
 def get_offer(offer_id: UUID) -> Offer:
     """Read an offer and its status."""
-    return _shown(answers.offer_for(reader(), bearer.actor(), offer_id))
+    return _shown(answers.offer_for(bearer.work(), offer_id))
 
 
 @service.operation(
@@ -86,14 +86,13 @@ def get_offer(offer_id: UUID) -> Offer:
 )
 def accept_offer(offer_id: UUID) -> Appointment:
     """Accept an offer: the time is booked, or the appointment moves to it."""
-    actor = bearer.actor()
 
-    def work(session: Session) -> AppointmentRow:
-        appointment = answers.accept(session, actor, offer_id, now=now())
-        session.flush()
-        return appointment_for(session, actor, appointment.id)[0]
+    def save(work: Work) -> AppointmentRow:
+        appointment = answers.accept(work, offer_id)
+        work.session.flush()
+        return appointment_for(work, appointment.id)[0]
 
-    return appointment_shown(write(work))
+    return appointment_shown(bearer.write(save))
 
 
 @service.operation(
@@ -101,7 +100,7 @@ def accept_offer(offer_id: UUID) -> Appointment:
 )
 def decline_offer(offer_id: UUID) -> None:
     """Decline an offer: the time is released; a waiting-list entry or appointment stays."""
-    write(lambda session: answers.decline(session, bearer.actor(), offer_id, now=now()))
+    bearer.write(answers.decline, offer_id)
 
 
 def _sort_key(offered: Offered) -> tuple[object, UUID]:

@@ -4,22 +4,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 
 from openslot.core.errors import Invalid, NotFound
 from openslot.core.fields import Day, Name
+from openslot.core.work import Work
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
 from openslot.directory.editing import Editor, check_changes
 from openslot.directory.models import Patient as PatientRow
-from openslot.directory.rules import Actor, may_see_patient
+from openslot.directory.rules import may_see_patient
 from openslot.entrypoints import bearer
-from openslot.entrypoints.api.history import access_days, refuse
+from openslot.entrypoints.api.history import refuse
 from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.failures import checked
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.records import finding
 from openslot.records.queries import exactly
@@ -98,12 +98,10 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
         raise Invalid("Enter a name or date of birth.", field="q")
     after = read_cursor(query.after, str, UUID)
     rows = finding.found(
-        reader(),
-        actor,
+        bearer.work(),
         text=f"{query.q or ''} {query.name or ''}".strip(),
         born=query.born,
         after=after,
-        now=now(),
         limit=query.limit + 1,
     )
     return page(PatientList, rows, query, _found, lambda row: (row.name, row.id))
@@ -118,7 +116,7 @@ def get_patient(patient_id: UUID) -> Patient:
     """
     actor = bearer.actor()
     may_see_patient(actor, patient_id)
-    if not finding.knows(reader(), actor, patient_id, now=now(), access_days=access_days()):
+    if not finding.knows(bearer.work(), patient_id):
         refuse(patient_id)
     return _patient(queries.patient(reader(), patient_id))
 
@@ -139,11 +137,8 @@ def create_patient(body: NewPatient) -> Answer:
     If a patient with the same name and date of birth exists, the answer is `patient-known`. Send
     `anyway` if it is a different person.
     """
-    actor = bearer.actor()
     details = PatientDetails(**body.model_dump(exclude={"anyway"}))
-    patient = write(
-        lambda session: finding.register(session, actor, details, anyway=body.anyway, now=now())
-    )
+    patient = bearer.write(finding.register, details, anyway=body.anyway)
     return Answer(_patient(patient), headers={"Location": f"{PATH}/{patient.id}"})
 
 
@@ -163,29 +158,25 @@ def change_patient(patient_id: UUID, body: Partial) -> Patient:
     registered. Emergency access does not allow it. To change the email address with which you sign
     in, use the account page, which asks for your password.
     """
-    write(lambda session: _change(session, bearer.actor(), patient_id, body))
+    bearer.write(_change, patient_id, body)
     return _patient(queries.patient(reader(), patient_id))
 
 
-def _change(session: Session, actor: Actor, patient_id: UUID, body: Partial) -> None:
-    if not finding.may_change(session, actor, patient_id, now=now(), access_days=access_days()):
+def _change(work: Work, patient_id: UUID, body: Partial) -> None:
+    if not finding.may_change(work, patient_id):
         raise NotFound
-    current = queries.patient(session, patient_id)
+    current = queries.patient(work.session, patient_id)
     details = merged(PatientDetails, current, body)
-    if actor.patient_id == patient_id:
-        own.change_own_patient(session, actor, details, now=now())
-    elif actor.acts_for(patient_id):
+    if work.actor.patient_id == patient_id:
+        own.change_own_patient(work, details)
+    elif work.actor.acts_for(patient_id):
         check_changes(PatientDetails, Editor.CARER, current, details)
         dependent_details = details.model_dump(include=set(DependentDetails.model_fields))
         dependents.change(
-            session,
-            actor,
-            patient_id,
-            checked(DependentDetails.model_validate, dependent_details),
-            now=now(),
+            work, patient_id, checked(DependentDetails.model_validate, dependent_details)
         )
     else:
-        commands.change_patient(session, actor, patient_id, details, now=now())
+        commands.change_patient(work, patient_id, details)
 
 
 def _exactly(name: str, query: PatientQuery) -> list[PatientRow]:

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 
-from openslot.booking.deactivate import deactivate_practitioner
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Practitioner as PractitionerRow
@@ -15,10 +14,11 @@ from openslot.entrypoints.api.operations import Answer, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.partial import Partial, merged
 from openslot.entrypoints.api.shapes import Id, Suburb, text_of
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.either_place import change_practitioner as change_with_hours
 from openslot.schedules.queries import works_at, works_in
+from openslot.usecases.deactivation import deactivate_practitioner
 
 service = Service("practitioners", "Practitioners", "People who give care.")
 
@@ -108,9 +108,7 @@ def get_practitioner(practitioner_id: int) -> Practitioner:
 )
 def create_practitioner(body: PractitionerDetails) -> Answer:
     """Add a practitioner, as an administrator; they can be booked once they have a schedule."""
-    practitioner = write(
-        lambda session: commands.create_practitioner(session, bearer.actor(), body, now=now())
-    )
+    practitioner = bearer.write(commands.create_practitioner, body)
     return Answer(_shown(practitioner), headers={"Location": f"{PATH}/{practitioner.id}"})
 
 
@@ -130,12 +128,12 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
     changed by an administrator of the network, or of all their centres.
     """
 
-    def work(session: Session) -> PractitionerRow:
-        current = queries.practitioner(session, practitioner_id)
+    def save(work: Work) -> PractitionerRow:
+        current = queries.practitioner(work.session, practitioner_id)
         details = merged(PractitionerDetails, current, body)
-        return change_with_hours(session, bearer.actor(), practitioner_id, details, now=now())
+        return change_with_hours(work, practitioner_id, details)
 
-    return _shown(write(work))
+    return _shown(bearer.write(save))
 
 
 @service.operation(
@@ -143,11 +141,7 @@ def change_practitioner(practitioner_id: int, body: Partial) -> Practitioner:
 )
 def remove_practitioner(practitioner_id: int) -> None:
     """Deactivate a practitioner; refused while they have upcoming appointments."""
-    write(
-        lambda session: deactivate_practitioner(
-            session, bearer.actor(), practitioner_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_practitioner, practitioner_id, active=False)
 
 
 def _shown(row: PractitionerRow) -> Practitioner:

@@ -3,25 +3,24 @@
 from uuid import UUID
 
 from pydantic import AwareDatetime
-from sqlalchemy.orm import Session
 
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Day, LongText, Name, OptionalLongText, Text
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.history import (
     HISTORY,
     PATIENT,
     HistoryEntry,
-    access_days,
     check_may_read,
     entry_shown,
     refuse,
 )
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.failures import checked
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
-from openslot.identity.models import Role
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.models import EntryKind
@@ -115,18 +114,15 @@ def create_prescription(patient_id: UUID, body: NewPrescription) -> Answer:
 def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
     """Correct your own entry with a new one that replaces it."""
     check_may_read(patient_id)
-    actor = bearer.actor()
 
-    def work(session: Session) -> UUID:
-        old = commands.to_correct(session, actor, entry_id, now=now(), access_days=access_days())
+    def save(work: Work) -> UUID:
+        old = commands.to_correct(work, entry_id)
         if old.entry.patient_id != patient_id:
             raise NotFound
         details = _corrected(old.kind, body)
-        return commands.correct(
-            session, actor, entry_id, details, now=now(), access_days=access_days()
-        ).id
+        return commands.correct(work, entry_id, details).id
 
-    return _written(write(work))
+    return _written(bearer.write(save))
 
 
 @service.operation(
@@ -151,30 +147,15 @@ def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAc
     matches = queries.exactly(reader(), body.name, body.born)
     if patient_id not in {patient.id for patient in matches}:
         refuse(patient_id)
-    hours = settings().emergency_access_hours
-    row = write(
-        lambda session: commands.break_glass(
-            session, actor, patient_id, details, now=now(), hours=hours, access_days=access_days()
-        )
-    )
+    row = bearer.write(commands.break_glass, patient_id, details)
     return EmergencyAccess(id=row.id, reason=row.reason, start=row.starts_at, end=row.ends_at)
 
 
 def _added(patient_id: UUID, details: commands.Written, appointment: UUID | None) -> Answer:
     check_may_read(patient_id)
     return _written(
-        write(
-            lambda session: (
-                commands.add(
-                    session,
-                    bearer.actor(),
-                    patient_id,
-                    details,
-                    now=now(),
-                    access_days=access_days(),
-                    appointment_id=appointment,
-                ).id
-            )
+        bearer.write(
+            lambda work: commands.add(work, patient_id, details, appointment_id=appointment).id
         )
     )
 

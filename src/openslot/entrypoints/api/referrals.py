@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, ValidationError
-from sqlalchemy.orm import Session
 
 from openslot.core.errors import Invalid
 from openslot.core.fields import LongText, OptionalLine, problems
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
@@ -21,7 +21,7 @@ from openslot.entrypoints.api.shapes import (
 )
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.failures import InvalidFields
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
@@ -130,7 +130,7 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
 @service.operation("GET", ONE, scope="referrals:read", rule=Rule.CONFIDENTIAL, answer=Referral)
 def get_referral(referral_id: UUID) -> Referral:
     """Read one of your referrals; a read by a specialist is audited."""
-    write(lambda session: commands.note_read(session, bearer.actor(), referral_id, now=now()))
+    bearer.write(commands.note_read, referral_id)
     return _shown(referral_id)
 
 
@@ -149,15 +149,13 @@ def create_referral(body: NewReferral) -> Answer:
     """Write a referral as a GP, and optionally send it."""
     details = _details(body.practitioner, body.expertise, body.letter)
 
-    def work(session: Session) -> UUID:
-        row = commands.write(
-            session, bearer.actor(), body.patient, details, now=now(), access_days=_days()
-        )
+    def save(work: Work) -> UUID:
+        row = commands.write(work, body.patient, details)
         if body.send:
-            _send(session, row.id)
+            _send(work, row.id)
         return row.id
 
-    referral_id = write(work)
+    referral_id = bearer.write(save)
     return Answer(_shown(referral_id), headers={"Location": f"{PATH}/{referral_id}"})
 
 
@@ -174,7 +172,7 @@ def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
     """Change a draft, or send, revoke or answer a referral; all changes are made, or none."""
     if not body.model_fields_set:
         raise Invalid("Send at least one change.")
-    write(lambda session: _change(session, referral_id, body))
+    bearer.write(_change, referral_id, body)
     return _shown(referral_id)
 
 
@@ -183,42 +181,31 @@ def change_referral(referral_id: UUID, body: ReferralChange) -> Referral:
 )
 def discard_referral(referral_id: UUID) -> None:
     """Discard a draft."""
-    write(lambda session: commands.discard(session, bearer.actor(), referral_id, now=now()))
+    bearer.write(commands.discard, referral_id)
 
 
-def _change(session: Session, referral_id: UUID, body: ReferralChange) -> None:
-    actor, sent = bearer.actor(), body.model_fields_set
+def _change(work: Work, referral_id: UUID, body: ReferralChange) -> None:
+    sent = body.model_fields_set
     if sent & {*ADDRESSEE, "letter"}:
-        referral, _relation = commands.letter_for(session, actor, referral_id, now=now())
+        referral, _relation = commands.letter_for(work, referral_id)
         draft = referral.referral
         addressee = (draft.practitioner_id, draft.expertise)
         if sent & {*ADDRESSEE}:
             addressee = (body.practitioner, body.expertise)
         details = _details(*addressee, body.letter or draft.letter)
-        commands.change(session, actor, referral_id, details, now=now())
-        session.flush()
+        commands.change(work, referral_id, details)
+        work.session.flush()
     if body.answer is not None:
         answer = AnswerDetails(answer=body.answer)
-        commands.answer(session, actor, referral_id, answer, now=now())
+        commands.answer(work, referral_id, answer)
     if body.status is NextState.SENT:
-        _send(session, referral_id)
+        _send(work, referral_id)
     elif body.status is NextState.REVOKED:
-        commands.revoke(session, actor, referral_id, now=now())
+        commands.revoke(work, referral_id)
 
 
-def _send(session: Session, referral_id: UUID) -> None:
-    commands.send(
-        session,
-        bearer.actor(),
-        referral_id,
-        now=now(),
-        months=settings().referral_months,
-        access_days=_days(),
-    )
-
-
-def _days() -> int:
-    return settings().history_access_days
+def _send(work: Work, referral_id: UUID) -> None:
+    commands.send(work, referral_id)
 
 
 def _details(practitioner: int | None, expertise: str | None, letter: str) -> ReferralDetails:
@@ -231,7 +218,7 @@ def _details(practitioner: int | None, expertise: str | None, letter: str) -> Re
 
 
 def _shown(referral_id: UUID) -> Referral:
-    referral, _relation = commands.letter_for(reader(), bearer.actor(), referral_id, now=now())
+    referral, _relation = commands.letter_for(bearer.work(), referral_id)
     row = referral.referral
     return Referral(
         **_summary(referral), letter=row.letter, answer=row.answer, answered=row.answered_at

@@ -6,22 +6,21 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
 from openslot.booking.models import Priority
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid
 from openslot.core.fields import Instant, Name, OptionalText
+from openslot.core.work import Work
 from openslot.directory.models import Department
-from openslot.directory.rules import Actor
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, ServiceRef, patient_ref, service_ref
 from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
-from openslot.identity.models import Role
 from openslot.requests import commands, queries
 from openslot.requests.commands import own_department, request_for
 from openslot.requests.details import ProposalDetails, ReasonDetails, RequestDetails
@@ -144,11 +143,7 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
     after = read_cursor(query.after, instant, UUID)
     rows = queries.newest(reader(), *where, after=after, limit=query.limit + 1)
     return page(
-        RequestList,
-        rows,
-        query,
-        _listed,
-        lambda row: (row.request.created_at, row.request.id),
+        RequestList, rows, query, _listed, lambda row: (row.request.created_at, row.request.id)
     )
 
 
@@ -177,17 +172,15 @@ def create_request(body: NewRequest) -> Answer:
     The time is not held. It is booked when the other department accepts.
     """
     details = RequestDetails(task=body.task, description=body.description, priority=body.priority)
-    request_id = write(
-        lambda session: (
+    request_id = bearer.write(
+        lambda work: (
             commands.make(
-                session,
-                bearer.actor(),
+                work,
                 body.service,
                 details,
                 start=body.start,
                 minutes=body.minutes,
                 patient_id=body.patient,
-                now=now(),
             ).id
         )
     )
@@ -212,21 +205,19 @@ def amend_request(request_id: UUID, body: RequestChange) -> Answer:
         raise Invalid("Send at least one change.")
     when = {name: sent.pop(name, None) for name in ("start", "minutes")}
 
-    def work(session: Session) -> ServiceRequest:
-        asked, _ = request_for(session, bearer.actor(), request_id)
+    def save(work: Work) -> ServiceRequest:
+        asked, _ = request_for(work, request_id)
         current = {name: getattr(asked.request, name) for name in RequestDetails.model_fields}
         changes = {name: value for name, value in sent.items() if value or name == "description"}
         return commands.amend(
-            session,
-            bearer.actor(),
+            work,
             request_id,
             RequestDetails.model_validate(current | changes),
             **when,
-            now=now(),
             version=version,
         )
 
-    write(work)
+    bearer.write(save)
     return _answer(request_id)
 
 
@@ -328,24 +319,18 @@ def complete_request(request_id: UUID) -> Answer:
 )
 def rate_consultation(request_id: UUID, body: Consultation) -> Answer:
     """Rate a completed consultation, as the department that made the request."""
-    actor = bearer.actor()
-    write(lambda session: commands.rate(session, actor, request_id, body.stars, now=now()))
+    bearer.write(commands.rate, request_id, body.stars)
     return _answer(request_id)
 
 
 def _run(command: Callable[..., ServiceRequest], request_id: UUID, **arguments: object) -> Answer:
     """Run a command on the version in If-Match, and return the changed request."""
-    actor, version = bearer.actor(), _sent_version(request_id)
-    write(
-        lambda session: command(session, actor, request_id, **arguments, now=now(), version=version)
-    )
+    bearer.write(command, request_id, **arguments, version=_sent_version(request_id))
     return _answer(request_id)
 
 
 def _sent_version(request_id: UUID) -> int | None:
-    return sent_version(
-        lambda: request_for(reader(), bearer.actor(), request_id)[0].request.version
-    )
+    return sent_version(lambda: request_for(bearer.work(), request_id)[0].request.version)
 
 
 def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
@@ -354,7 +339,7 @@ def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
     Raises NoDepartment or Forbidden.
     """
     if actor.is_a(Role.STAFF):
-        own = own_department(reader(), actor).id
+        own = own_department(bearer.work()).id
         sides = {Side.ASKED: queries.asked_of, Side.ASKING: queries.asked_by}
         return [sides[side](own) if side else queries.concerning(own)]
     if not actor.is_a(Role.CENTRE_ADMIN, Role.NETWORK_ADMIN):
@@ -365,7 +350,7 @@ def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
 
 
 def _answer(request_id: UUID, *, status: int = 200) -> Answer:
-    asked, part = request_for(reader(), bearer.actor(), request_id)
+    asked, part = request_for(bearer.work(), request_id)
     headers = {"ETag": etag(asked.request.version)}
     if status == 201:
         headers["Location"] = f"{PATH}/{request_id}"

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from sqlalchemy.orm import Session
 
-from openslot.booking.deactivate import deactivate_schedule
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import Day, refuse
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -23,13 +23,14 @@ from openslot.entrypoints.api.shapes import (
     practitioner_ref,
     service_ref,
 )
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.schedules import commands, queries
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule as ScheduleRow
 from openslot.schedules.rules import Place, clock_text, parse_clock
+from openslot.usecases.deactivation import deactivate_schedule
 
 service = Service(
     "schedules",
@@ -170,20 +171,18 @@ def get_schedule(schedule_id: int) -> Schedule:
 def create_schedule(body: NewSchedule) -> Answer:
     """Add a schedule for a practitioner or a service at a centre."""
 
-    def work(session: Session) -> ScheduleRow:
-        _check_owner(session, body)
+    def save(work: Work) -> ScheduleRow:
+        _check_owner(work.session, body)
         return commands.open_schedule(
-            session,
-            bearer.actor(),
+            work,
             centre_id=body.centre,
             practitioner_id=body.practitioner,
             service_id=body.service,
             details=_details(body),
             hours=_weekly(body.hours),
-            now=now(),
         )
 
-    row = write(work)
+    row = bearer.write(save)
     return Answer(_schedule(reader(), row.id), headers={"Location": f"{PATH}/{row.id}"})
 
 
@@ -199,17 +198,17 @@ def create_schedule(body: NewSchedule) -> Answer:
 def change_schedule(schedule_id: int, body: Partial) -> Schedule:
     """Change the slot length, limits or hours; booked appointments do not change."""
 
-    def work(session: Session) -> None:
-        row = _active_row(session, schedule_id)
+    def save(work: Work) -> None:
+        row = _active_row(work.session, schedule_id)
         changed = body.model_dump(exclude_unset=True, exclude={"hours"})
         if changed:
-            details = ScheduleDetails(**dict(commands.details_of(session, row)) | changed)
-            commands.change_schedule(session, bearer.actor(), schedule_id, details, now=now())
+            details = ScheduleDetails(**dict(commands.details_of(work.session, row)) | changed)
+            commands.change_schedule(work, schedule_id, details)
         hours = getattr(body, "hours", None)
         if hours is not None:
-            commands.set_hours(session, bearer.actor(), schedule_id, _weekly(hours), now=now())
+            commands.set_hours(work, schedule_id, _weekly(hours))
 
-    write(work)
+    bearer.write(save)
     return _schedule(reader(), schedule_id)
 
 
@@ -218,11 +217,7 @@ def change_schedule(schedule_id: int, body: Partial) -> Schedule:
 )
 def remove_schedule(schedule_id: int) -> None:
     """Deactivate a schedule; refused while it has upcoming appointments."""
-    write(
-        lambda session: deactivate_schedule(
-            session, bearer.actor(), schedule_id, active=False, now=now()
-        )
-    )
+    bearer.write(deactivate_schedule, schedule_id, active=False)
 
 
 def _details(body: NewSchedule) -> ScheduleDetails:

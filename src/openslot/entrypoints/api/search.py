@@ -9,7 +9,7 @@ from openslot.discovery.search import Order, Result, Search, find
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
-from openslot.entrypoints.request import now, reader, services, settings
+from openslot.entrypoints.request import reader, services, settings
 from openslot.entrypoints.rules import Rule
 
 service = Service("search", "Search", "Search the whole network, as on the start page.")
@@ -54,7 +54,7 @@ class Found(Shown):
         Field(
             description="Why `next_free` is empty: no online booking, several kinds of care to "
             "choose from, found only by a corrected spelling, fully booked, a referral or a "
-            "patient is missing, you may not book it, or the patient is the practitioner.",
+            "patient is missing, you may not book it, or the patient is the practitioner."
         ),
     ]
 
@@ -96,10 +96,9 @@ def search(query: SearchQuery) -> SearchResults:
         page_size=query.limit,
     )
     results = find(
-        reader(),
+        bearer.work(),
         services().network,
         terms,
-        now=now(),
         days=settings().search_days,
         times=3,
         booker=booker(query.patient),

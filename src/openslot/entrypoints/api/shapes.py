@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field
 
+from openslot.booking.slots import Booker
 from openslot.booking.slots import Slot as FreeSlot
-from openslot.booking.whom import Booker
 from openslot.directory import queries
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Profession, Service
 from openslot.entrypoints import bearer
@@ -28,7 +28,7 @@ ForPatient = Annotated[
     Field(
         description="Return only slots that can be booked for this patient; needs the scope "
         "`appointments:read`. Defaults to you, if you are a patient and your token has that scope. "
-        "Without a patient, all free slots of the schedules are returned.",
+        "Without a patient, all free slots of the schedules are returned."
     ),
 ]
 
@@ -92,7 +92,7 @@ def booker(patient: UUID | None) -> Booker | None:
     if patient is not None:
         bearer.demand("appointments:read")
     reads = bearer.holds("appointments:read")
-    return booker_for(bearer.actor(), patient, reads_appointments=reads)
+    return booker_for(bearer.work(), patient, reads_appointments=reads)
 
 
 def practitioner_ref(row: Practitioner | None) -> PractitionerRef | None:

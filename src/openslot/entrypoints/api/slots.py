@@ -12,6 +12,7 @@ from openslot.core.errors import Invalid
 from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
 from openslot.discovery.offered import Bookable, free_slots
+from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
@@ -79,11 +80,10 @@ def list_slots(query: SlotQuery) -> SlotList:
     free: list[FreeSlot] = []
     for starts, ends in _windows(query, matching):
         free += free_slots(
-            reader(),
+            bearer.work(),
             matching,
             starts,
             ends,
-            now=now(),
             minutes=query.minutes,
             limit=query.limit - len(free),
             booker=for_whom,

@@ -15,7 +15,7 @@ from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import now, reader, write
+from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
 from openslot.offers import search, waiting
 from openslot.offers.details import WaitingDetails
@@ -82,9 +82,7 @@ class NewWaitingEntry(Given):
 def list_waiting(query: WaitingQuery) -> Listing[WaitingEntry]:
     """List your waiting-list entries, and those at the practice or department you work for."""
     after = read_cursor(query.after, instant, UUID)
-    rows = search.concerning(
-        reader(), bearer.actor(), status=query.status, after=after, limit=query.limit + 1
-    )
+    rows = search.concerning(bearer.work(), status=query.status, after=after, limit=query.limit + 1)
     centres = search.centres_of(reader(), [row.entry.id for row in rows])
     return page(
         WaitingList,
@@ -127,7 +125,7 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
         starts_until=body.to,
         priority=body.priority,
     )
-    row = write(lambda session: waiting.join(session, actor, details, now=now()))
+    row = bearer.write(waiting.join, details)
     [listed] = search.entries_with(reader(), [row.id])
     return _shown(listed.entry, patient_ref(listed.patient), details.centre_ids)
 
@@ -137,7 +135,7 @@ def create_waiting(body: NewWaitingEntry) -> WaitingEntry:
 )
 def delete_waiting(entry_id: UUID) -> None:
     """Leave the waiting list; an offered time is released."""
-    write(lambda session: waiting.leave(session, bearer.actor(), entry_id, now=now()))
+    bearer.write(waiting.leave, entry_id)
 
 
 def _shown(row: EntryRow, patient: PatientRef | None, centres: frozenset[int]) -> WaitingEntry:

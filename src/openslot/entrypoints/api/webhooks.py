@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy.orm import Session
 
+from openslot.core.work import Work
 from openslot.directory.rules import may_run_network
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.paging import Listing, Paged, page, read_cursor
 from openslot.entrypoints.cursors import instant
-from openslot.entrypoints.request import close_reader, now, reader, settings, write
+from openslot.entrypoints.request import close_reader, reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.webhooks import commands, queries
 from openslot.webhooks.delivering import find
@@ -110,9 +110,7 @@ def create_webhook(body: NewWebhook) -> WebhookWithSecret:
     may_run_network(bearer.actor())
     close_reader()  # DNS may be slow, and an open reader blocks SQLite's writers
     target = find(body.url, settings().webhook_networks)
-    row = write(
-        lambda session: commands.create(session, bearer.actor(), target, body.events, now=now())
-    )
+    row = bearer.write(commands.create, target, body.events)
     return WebhookWithSecret(**_shown(row), secret=row.secret)
 
 
@@ -127,27 +125,27 @@ def create_webhook(body: NewWebhook) -> WebhookWithSecret:
 )
 def change_webhook(webhook_id: uuid.UUID, body: WebhookChange) -> WebhookWithSecret:
     """Switch a webhook on or off, choose its events, or make a new secret."""
-    row = write(lambda session: _change(session, webhook_id, body))
+    row = bearer.write(_change, webhook_id, body)
     return WebhookWithSecret(**_shown(row), secret=row.secret if body.rotate else None)
 
 
-def _change(session: Session, webhook_id: UUID, body: WebhookChange) -> Endpoint:
+def _change(work: Work, webhook_id: UUID, body: WebhookChange) -> Endpoint:
     actor = bearer.actor()
     may_run_network(actor)
-    row = queries.endpoint(session, webhook_id)
+    row = queries.endpoint(work.session, webhook_id)
     if body.events is not None:
-        commands.choose_events(session, actor, webhook_id, body.events, now=now())
+        commands.choose_events(work, webhook_id, body.events)
     if body.active is not None:
-        commands.set_active(session, actor, webhook_id, active=body.active, now=now())
+        commands.set_active(work, webhook_id, active=body.active)
     if body.rotate:
-        commands.rotate(session, actor, webhook_id, now=now())
+        commands.rotate(work, webhook_id)
     return row
 
 
 @service.operation("DELETE", ONE, scope="manage", rule=Rule.PROGRAMS, status=204)
 def delete_webhook(webhook_id: uuid.UUID) -> None:
     """Delete a webhook and its deliveries."""
-    write(lambda session: commands.delete(session, bearer.actor(), webhook_id, now=now()))
+    bearer.write(commands.delete, webhook_id)
 
 
 @service.operation(
@@ -165,11 +163,7 @@ def list_deliveries(webhook_id: uuid.UUID, query: Paged) -> Listing[Delivery]:
 @service.operation("POST", AGAIN, scope="manage", rule=Rule.PROGRAMS, answer=Delivery)
 def send_again(webhook_id: uuid.UUID, delivery_id: uuid.UUID) -> Delivery:
     """Send a delivery again, now, with the same id."""
-    row = write(
-        lambda session: commands.send_again(
-            session, bearer.actor(), webhook_id, delivery_id, now=now()
-        )
-    )
+    row = bearer.write(commands.send_again, webhook_id, delivery_id)
     return _delivery(row)
 
 

@@ -8,18 +8,19 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from openslot.core import clock
+from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.core.fields import Email, Name, first_problem
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory import queries as directory_queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.identity import commands as identity
 from openslot.identity import queries as identity_queries
 from openslot.identity.commands import NewAccount
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 from openslot.identity.passwords import check_new, hash_password
 
 EMAIL: TypeAdapter[str] = TypeAdapter(Email)
@@ -60,24 +61,21 @@ def create(
         must_change_password=not from_stdin,
         confirmed_at=clock.now(),
     )
-    deployment.ready_database.run(lambda session: _create(session, new, centre_id, department_id))
+    deployment.write(_create, new, centre_id, department_id)
     click.echo(f"Created the {role} account {email}.")
     _show(password, from_stdin)
 
 
-def _create(
-    session: Session, new: NewAccount, centre_id: int | None, department_id: int | None
-) -> None:
-    now = clock.now()
-    account = identity.create_account(session, new, by=SYSTEM.origin, now=now)
+def _create(work: Work, new: NewAccount, centre_id: int | None, department_id: int | None) -> None:
+    account = identity.create_account(work, new)
     if new.role is Role.PATIENT:
         details = PatientDetails(name=new.name, email=new.email)
-        directory.add_patient(session, SYSTEM, details, now=now, account_id=account.id)
+        directory.add_patient(work, details, account_id=account.id)
     elif new.role is Role.PRACTITIONER:
-        _practitioner(session, new.email).account_id = account.id
+        _practitioner(work.session, new.email).account_id = account.id
     elif centre_id is not None:
-        _check_place(session, centre_id, department_id)
-        directory.place_staff(session, SYSTEM, account.id, centre_id, department_id)
+        _check_place(work.session, centre_id, department_id)
+        directory.place_staff(work, account.id, centre_id, department_id)
 
 
 def _practitioner(session: Session, email: str) -> Practitioner:
@@ -120,11 +118,11 @@ def set_password(deployment: Deployment, email: str, *, from_stdin: bool) -> Non
     password = _password(from_stdin, account.email, account.name)
     hashed = hash_password(password, time_cost=settings.password_iterations)
 
-    def work(session: Session) -> None:
-        identity.set_password(session, account.id, hashed, by=SYSTEM.origin, now=clock.now())
-        _account(session, email).must_change_password = not from_stdin
+    def save(work: Work) -> None:
+        identity.set_password(work, account.id, hashed)
+        _account(work.session, email).must_change_password = not from_stdin
 
-    database.run(work)
+    deployment.write(save)
     click.echo(f"Changed the password of {account.email} and signed them out everywhere.")
     _show(password, from_stdin)
 

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from openslot.core import clock
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.identity import assertions
 from openslot.identity.assertions import BadKeys
@@ -24,9 +22,5 @@ def create(
         keys = json.loads(jwks.read_text(encoding="utf-8")) if jwks else None
     except (OSError, ValueError):
         raise BadKeys(field="jwks") from None
-    client = deployment.ready_database.run(
-        lambda session: assertions.create_client(
-            session, name, scopes, jwks=keys, jwks_url=jwks_url, by=SYSTEM.origin, now=clock.now()
-        )
-    )
+    client = deployment.write(assertions.create_client, name, scopes, jwks=keys, jwks_url=jwks_url)
     click.echo(client.id)

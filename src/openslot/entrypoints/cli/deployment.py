@@ -1,14 +1,21 @@
 """Settings and database for the commands."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 from pydantic import ValidationError
 
+from openslot.core import clock
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.core.work import Work
 from openslot.migrations import run as migrations
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Deployment:
@@ -53,6 +60,16 @@ class Deployment:
             sentence = "The database tables do not match this version. Run: openslot db upgrade"
             raise click.ClickException(sentence)
         return self.database
+
+    def write(
+        self, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do a command in its own transaction and return its result."""
+        return self.ready_database.run(
+            lambda session: command(
+                Work(session, SYSTEM, clock.now(), self.settings), *args, **kwargs
+            )
+        )
 
 
 def _wrong_settings(error: ValidationError) -> Iterator[str]:

@@ -3,11 +3,8 @@
 from uuid import UUID
 
 import click
-from sqlalchemy.orm import Session
 
-from openslot.core import clock
 from openslot.core.errors import NotFound
-from openslot.directory.rules import SYSTEM
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.identity import keys, queries
 
@@ -16,11 +13,7 @@ def create(
     deployment: Deployment, name: str, scopes: tuple[str, ...], networks: tuple[str, ...]
 ) -> None:
     """Create a key and print it; it is not shown again."""
-    _, text = deployment.ready_database.run(
-        lambda session: keys.create_key(
-            session, name, scopes, networks, by=SYSTEM.origin, now=clock.now()
-        )
-    )
+    _, text = deployment.write(keys.create_key, name, scopes, networks)
     click.echo(text)
     click.echo("This key is not shown again. Store it where the program can read it.", err=True)
 
@@ -35,13 +28,9 @@ def show_all(deployment: Deployment) -> None:
 
 def revoke(deployment: Deployment, key_id: str) -> None:
     """Revoke a key, or raise NotFound."""
-
-    def work(session: Session) -> None:
-        try:
-            parsed_id = UUID(key_id)
-        except ValueError:
-            raise NotFound("Key not found. `openslot key list` shows all keys.") from None
-        keys.revoke_key(session, parsed_id, by=SYSTEM.origin, now=clock.now())
-
-    deployment.ready_database.run(work)
+    try:
+        parsed_id = UUID(key_id)
+    except ValueError:
+        raise NotFound("Key not found. `openslot key list` shows all keys.") from None
+    deployment.write(keys.revoke_key, parsed_id)
     click.echo("The key is revoked.")

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 import click
 from alembic.util import CommandError
 
+from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.errors import Failure
 from openslot.entrypoints.cli import (
@@ -21,7 +22,6 @@ from openslot.entrypoints.cli import (
     serving,
 )
 from openslot.entrypoints.cli.deployment import Deployment, pass_deployment
-from openslot.identity.models import Role
 from openslot.migrations import run as migrations
 
 MOST_PROCESSES = 4

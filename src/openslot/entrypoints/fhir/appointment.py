@@ -8,9 +8,8 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries
 from openslot.booking.cells import appointment_cells
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import Condition
+from openslot.booking.queries import Condition, seen_by
 from openslot.booking.rules import CLAIMING, part_in
-from openslot.booking.search import seen_by
 from openslot.entrypoints.fhir import slot, subject
 from openslot.entrypoints.fhir.elements import (
     URN,
@@ -23,13 +22,7 @@ from openslot.entrypoints.fhir.elements import (
     reference,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import (
-    Choice,
-    Identified,
-    Moment,
-    Reference,
-    read_number,
-)
+from openslot.entrypoints.fhir.parameters import Choice, Identified, Moment, Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.queries import APPOINTMENTS
 from openslot.entrypoints.fhir.resource import Asked, Parameter, Resource

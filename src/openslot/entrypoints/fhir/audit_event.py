@@ -3,14 +3,13 @@
 from datetime import datetime
 
 from openslot.booking.queries import Condition
+from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
-from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir.elements import Json, Site, instant, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Code, Moment
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
-from openslot.identity.models import Role
 
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"
 RECORD = {"system": DICOM, "code": "110110", "display": "Patient Record"}

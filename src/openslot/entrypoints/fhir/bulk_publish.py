@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 from flask.typing import ResponseReturnValue
 
 from openslot.core.errors import NotFound
+from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import publishing
 from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.elements import Json, Site, instant
@@ -53,7 +54,7 @@ def file(name: str) -> ResponseReturnValue:
     chosen = published.file(name, site.now, settings().search_days)
     if chosen is None:
         raise NotFound("File not found. /fhir/$bulk-publish lists all files.")
-    board = published.free(reader(), chosen, site.now)
+    board = published.free(bearer.work(), chosen)
     links = _links(published) if chosen.kind == SLOT else {}
     lines = _written(published.lines(chosen, board, site, links))
     # Otherwise werkzeug would read all lines to count the bytes.

@@ -7,12 +7,7 @@ from openslot.entrypoints.fhir.elements import Json, Site, own_identifier, refer
 from openslot.entrypoints.fhir.entries import Row
 from openslot.entrypoints.fhir.parameters import Choice, Moment, Reference
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import (
-    CORRECTED,
-    ENTRY_STANDING,
-    STANDS,
-    centre_key,
-)
+from openslot.entrypoints.fhir.queries import CORRECTED, ENTRY_STANDING, STANDS, centre_key
 from openslot.records.models import Entry, EntryKind
 
 STATUS = "http://hl7.org/fhir/document-reference-status"

@@ -6,7 +6,7 @@ from datetime import datetime
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import LOADED, Condition
 from openslot.booking.rules import part_in
-from openslot.directory.rules import Actor
+from openslot.core.actor import Actor
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import histories, organization
 from openslot.entrypoints.fhir.elements import (

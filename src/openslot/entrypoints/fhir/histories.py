@@ -9,18 +9,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.queries import Condition
+from openslot.core.actor import Actor
 from openslot.core.errors import NotFound
-from openslot.directory.rules import Actor
+from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import search
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.parameters import Code, Reference, split
 from openslot.entrypoints.fhir.resource import Asked, Key, Kind, Parameter, Resource
 from openslot.entrypoints.fhir.search import Query, Resources
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import reader, settings
 from openslot.records import access
 
 
@@ -80,19 +79,17 @@ def note(told: set[UUID], named: Iterable[UUID] = ()) -> None:
     """Audit the records that were shown (``told``), and the reads or refusals of ``named`` ones."""
     patients = sorted({*told, *named})
     if patients:
-        write(lambda session: _open(session, bearer.actor(), patients, told))
+        bearer.write(_open, patients, told)
 
 
-def opened(session: Session, row: Any, asked: Asked) -> None:
+def opened(work: Work, row: Any, _asked: Asked) -> None:
     """Audit that a row of a health record is read; an ``opened`` of a resource."""
-    _open(session, asked.actor, [row.patient.id], {row.patient.id})
+    _open(work, [row.patient.id], {row.patient.id})
 
 
-def _open(
-    session: Session, actor: Actor, patients: Collection[UUID], told: AbstractSet[UUID]
-) -> None:
+def _open(work: Work, patients: Collection[UUID], told: AbstractSet[UUID]) -> None:
     """Audit the reads, and raise NotFound if a shown record may no longer be read."""
-    opened = access.open_histories(session, actor, patients, now=now(), access_days=_days())
+    opened = access.open_histories(work, patients)
     if not told <= opened.keys():
         raise NotFound
 
@@ -106,12 +103,12 @@ def note_missed(resource: Resource, keys: Collection[Key]) -> None:
         return
     patients = search.whose(reader(), resource, resource.key.in_(keys)) or set(keys)
 
-    def work(session: Session) -> None:
-        opened = access.readable(session, bearer.actor(), patients, now=now(), access_days=_days())
+    def save(work: Work) -> None:
+        opened = access.readable(work, patients)
         for patient_id in sorted(patients - opened.keys()):
-            access.note_refusal(session, bearer.actor(), patient_id, now=now())
+            access.note_refusal(work, patient_id)
 
-    write(work)
+    bearer.write(save)
 
 
 def _requested_patients(resource: Resource, query: Query) -> set[UUID]:

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker
 from openslot.core.errors import Expired, NotFound
+from openslot.core.work import Work
 from openslot.entrypoints import bearer, failures, limits
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir import (
@@ -51,7 +51,7 @@ from openslot.entrypoints.fhir.tokens import FORM
 from openslot.entrypoints.fhir.writers import WRITERS, Writer
 from openslot.entrypoints.free_for import booker_for
 from openslot.entrypoints.problems import UnsupportedMedia
-from openslot.entrypoints.request import now, reader, settings, write
+from openslot.entrypoints.request import now, reader, settings
 from openslot.entrypoints.rules import Rule, opened
 
 SMART = "/.well-known/smart-configuration"
@@ -179,7 +179,7 @@ def find_appointments() -> ResponseReturnValue:
     query = asking.read(PROPOSED, operations.slot_search(pairs), RESOURCES, strict=strict)
     asked = _asked()
     asked = replace(asked, booker=_booker(operations.patient_of(pairs, body, asked.site.base)))
-    found = PROPOSED.find(reader(), query, RESOURCES, asked)
+    found = PROPOSED.find(bearer.work(), query, RESOURCES, asked)
     return answer(operations.proposals(pairs, query, found, asked.site))
 
 
@@ -188,7 +188,7 @@ def _booker(patient_id: UUID | None) -> Booker | None:
     if patient_id is not None:
         access.demand("Appointment", "s")
     reads = access.allows("Appointment", "s")
-    return booker_for(bearer.actor(), patient_id, reads_appointments=reads)
+    return booker_for(bearer.work(), patient_id, reads_appointments=reads)
 
 
 @pages.post("/fhir/Appointment/$hold", defaults={"status": "pending"})
@@ -209,11 +209,11 @@ def take(status: str) -> ResponseReturnValue:
     if resource.get("status") != "cancelled" or status == "pending":
         resource["status"] = status
     sent = received.read(resource)
-    appointment = write(
-        lambda session: (
-            writing.update(session, appointment_id, sent, None, context)
+    appointment = bearer.write(
+        lambda work: (
+            writing.update(work, appointment_id, sent, None, context)
             if appointment_id
-            else writing.create(session, sent, context)
+            else writing.create(work, sent, context)
         )
     )
     shown = APPOINTMENT.show(appointment, asked.site)
@@ -231,9 +231,7 @@ def cancel(key: str) -> ResponseReturnValue:
     why, context, asked = operations.reason(operations.body()), _context(), _asked()
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
-    appointment = write(
-        lambda session: writing.update(session, appointment_id, sent, None, context)
-    )
+    appointment = bearer.write(writing.update, appointment_id, sent, None, context)
     return of_version(APPOINTMENT.show(appointment, asked.site))
 
 
@@ -265,11 +263,11 @@ def create(kind: str) -> ResponseReturnValue:
     body, condition = writer.read(received.body()), writers.condition(resource)
     asked, context = _asked(), _context()
 
-    def work(session: Session) -> tuple[Any, bool]:
-        match = writers.matching(session, resource, condition, asked) if condition else None
-        return (match, False) if match else (writer.create(session, body, context), True)
+    def save(work: Work) -> tuple[Any, bool]:
+        match = writers.matching(work.session, resource, condition, asked) if condition else None
+        return (match, False) if match else (writer.create(work, body, context), True)
 
-    row, is_new = write(work)
+    row, is_new = bearer.write(save)
     show = resource.whole if is_new and resource.whole else resource.show
     return _written(of_version(show(row, asked.site), 201 if is_new else 200, created=True))
 
@@ -285,7 +283,7 @@ def update(kind: str, key: str) -> ResponseReturnValue:
     body, version, asked = writer.read(received.body()), wanted_version(), _asked()
     context = _context()
     try:
-        row = write(lambda session: writer.update(session, row_key, body, version, context))
+        row = bearer.write(lambda work: writer.update(work, row_key, body, version, context))
     except NotFound:
         if resource.gone(reader(), row_key, asked):
             raise Gone from None
@@ -334,7 +332,7 @@ def _search(name: str, pairs: asking.Pairs) -> Response:
     if isinstance(kind, Resource):
         found = search.run(session, kind, query, RESOURCES, asked)
     else:
-        found = kind.find(session, query, RESOURCES, asked)
+        found = kind.find(bearer.work(), query, RESOURCES, asked)
     bundle = searchset(session, kind, query, found, RESOURCES, asked)
     histories.note_search(kind, query, bundle, RESOURCES, asked)
     return answer(bundle)
@@ -344,7 +342,7 @@ def _read(kind: Kind, text: str) -> Json:
     """Return a resource; raise Gone if it was deleted, NotFound if it is missing or hidden."""
     asked, session = _asked(), reader()
     if not isinstance(kind, Resource):
-        row = kind.read(session, text, asked)
+        row = kind.read(bearer.work(), text, asked)
         if row is None:
             raise NotFound
         return kind.show(row, asked.site)
@@ -357,7 +355,7 @@ def _read(kind: Kind, text: str) -> Json:
         raise NotFound
     opened = kind.opened
     if opened is not None:
-        write(lambda session: opened(session, rows[0], asked))
+        bearer.write(lambda work: opened(work, rows[0], asked))
     return (kind.whole or kind.show)(rows[0], asked.site)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core.errors import Malformed, NotFound, StaleVersion
 from openslot.core.fields import problems
+from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
 from openslot.entrypoints.fhir.elements import Json, Site
@@ -109,7 +110,7 @@ def read(sent: Json) -> Received:
     return received
 
 
-def create(session: Session, received: Received, context: Context) -> Row:
+def create(work: Work, received: Received, context: Context) -> Row:
     """Write a referral, and send it if its status is active."""
     if received.status not in ("draft", "active"):
         raise UnprocessableResource(
@@ -121,43 +122,39 @@ def create(session: Session, received: Received, context: Context) -> Row:
             "Send the text of the referral as one note.", field="ServiceRequest.note"
         )
     patient_id = read_uuid(_id(received.subject, "Patient", "subject", context))
-    actor, now = context.actor, context.now
+    actor = context.actor
     _check_requester(received, actor.practitioner_id, context)
     details = _details(received, received.note[0].text, context)
     try:
         if patient_id is None:
             raise NotFound
-        row = commands.write(
-            session, actor, patient_id, details, now=now, access_days=_days(context)
-        )
+        row = commands.write(work, patient_id, details)
     except NotFound:
         raise UnprocessableResource(
             "You cannot refer this patient.", field="ServiceRequest.subject"
         ) from None
     if received.status == "active":
-        _send(session, row.id, context)
-    return _current_row(session, row.id, context)
+        _send(work, row.id)
+    return _current_row(work.session, row.id, context)
 
 
-def update(
-    session: Session, key: UUID, received: Received, version: str | None, context: Context
-) -> Row:
+def update(work: Work, key: UUID, received: Received, version: str | None, context: Context) -> Row:
     """Make the changes that differ from the stored referral: text, addressee, status or answer.
 
     A read by a specialist is audited.
     """
-    letter, _ = commands.letter_for(session, context.actor, key, now=context.now)
-    row, current = letter.referral, _current_row(session, key, context)
+    letter, _ = commands.letter_for(work, key)
+    row, current = letter.referral, _current_row(work.session, key, context)
     if version not in (None, service_request.version(current, context.now)):
         raise StaleVersion
     _check_unchanged(row, received, context)
     shown = STATUS[letter.state(context.now)]
-    commands.note_read(session, context.actor, key, now=context.now)
-    _rewrite(session, row, received, context)
-    _answer(session, row, received, context)
+    commands.note_read(work, key)
+    _rewrite(work, row, received, context)
+    _answer(work, row, received)
     if received.status != shown:
-        _change_status(session, key, received, context)
-    return _current_row(session, key, context)
+        _change_status(work, key, received)
+    return _current_row(work.session, key, context)
 
 
 def _check_meaning(received: Received) -> None:
@@ -200,17 +197,17 @@ def _check_unchanged(row: Referral, received: Received, context: Context) -> Non
         )
 
 
-def _rewrite(session: Session, row: Referral, received: Received, context: Context) -> None:
+def _rewrite(work: Work, row: Referral, received: Received, context: Context) -> None:
     """Change the text or the addressee; without a note, as searches show it, the text stays."""
     text = received.note[0].text if received.note else row.letter
     details = _details(received, text, context)
     current = (row.practitioner_id, row.expertise, row.letter)
     if (details.practitioner_id, details.expertise, details.letter) != current:
-        commands.change(session, context.actor, row.id, details, now=context.now)
-        session.flush()
+        commands.change(work, row.id, details)
+        work.session.flush()
 
 
-def _answer(session: Session, row: Referral, received: Received, context: Context) -> None:
+def _answer(work: Work, row: Referral, received: Received) -> None:
     if len(received.note) < 2:
         return
     try:
@@ -218,29 +215,22 @@ def _answer(session: Session, row: Referral, received: Received, context: Contex
     except ValidationError as error:
         raise _fields(error) from None
     if details.answer != row.answer:
-        commands.answer(session, context.actor, row.id, details, now=context.now)
+        commands.answer(work, row.id, details)
 
 
-def _change_status(session: Session, key: UUID, received: Received, context: Context) -> None:
+def _change_status(work: Work, key: UUID, received: Received) -> None:
     if received.status == "active":
-        _send(session, key, context)
+        _send(work, key)
     elif received.status == "revoked":
-        commands.revoke(session, context.actor, key, now=context.now)
+        commands.revoke(work, key)
     else:
         raise UnprocessableResource(
             "Set the status to active or revoked.", field="ServiceRequest.status"
         )
 
 
-def _send(session: Session, key: UUID, context: Context) -> None:
-    commands.send(
-        session,
-        context.actor,
-        key,
-        now=context.now,
-        months=context.settings.referral_months,
-        access_days=_days(context),
-    )
+def _send(work: Work, key: UUID) -> None:
+    commands.send(work, key)
 
 
 def _details(received: Received, text: str, context: Context) -> ReferralDetails:
@@ -279,10 +269,6 @@ def _id(link: Ref, kind: str, element: str, context: Context) -> str:
             f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}"
         )
     return key
-
-
-def _days(context: Context) -> int:
-    return context.settings.history_access_days
 
 
 def _current_row(session: Session, key: UUID, context: Context) -> Row:

@@ -6,11 +6,7 @@ from openslot.entrypoints.fhir import entries, histories
 from openslot.entrypoints.fhir.elements import Json, Site, own_identifier, reference, resource
 from openslot.entrypoints.fhir.entries import Row
 from openslot.entrypoints.fhir.parameters import Choice, Moment
-from openslot.entrypoints.fhir.queries import (
-    CORRECTED,
-    ENTRY_STANDING,
-    STANDS,
-)
+from openslot.entrypoints.fhir.queries import CORRECTED, ENTRY_STANDING, STANDS
 from openslot.records.models import Entry, EntryKind
 
 STATUS = "http://hl7.org/fhir/CodeSystem/medicationrequest-status"

@@ -10,11 +10,7 @@ MEDICARE = "http://ns.electronichealth.net.au/id/medicare-number"
 PROVIDER = "http://ns.electronichealth.net.au/id/medicare-provider-number"
 BUSINESS = "http://hl7.org.au/id/abn"
 
-_SHAPES = {
-    MEDICARE: "[0-9]{10,11}",
-    PROVIDER: "[0-9]{5,6}[0-9A-Z][A-Z]",
-    BUSINESS: "[0-9]{11}",
-}
+_SHAPES = {MEDICARE: "[0-9]{10,11}", PROVIDER: "[0-9]{5,6}[0-9A-Z][A-Z]", BUSINESS: "[0-9]{11}"}
 
 
 def system_of(system: str, number: str | None) -> str | None:

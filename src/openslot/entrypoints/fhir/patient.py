@@ -4,10 +4,9 @@ import re
 from datetime import datetime
 from uuid import UUID
 
-from openslot.booking.queries import Condition
-from openslot.booking.search import patients_seen_by
+from openslot.booking.queries import Condition, patients_seen_by
+from openslot.core.actor import Actor
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir import histories, numbers
 from openslot.entrypoints.fhir.elements import (
     URN,

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
+from openslot.core.actor import Actor
 from openslot.directory.models import Practitioner
-from openslot.directory.rules import Actor
 from openslot.entrypoints.fhir import organization, subject
 from openslot.entrypoints.fhir.elements import Json, Site, contacts, meta, reference, resource
 from openslot.entrypoints.fhir.parameters import Code, Reference, flag, read_number

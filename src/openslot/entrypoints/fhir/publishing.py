@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.cells import Board, Cell, free_board
 from openslot.booking.rules import needs_referral
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Profession
 from openslot.discovery.offered import Bookable, Offered
@@ -91,7 +92,7 @@ class Edition:
         files = self.files(now - timedelta(days=1), days + 1)
         return next((file for file in files if file.name == name), None)
 
-    def free(self, session: Session, file: File, now: datetime) -> Board:
+    def free(self, work: Work, file: File) -> Board:
         """Return the free cells of a file, with two statements; none if it has no slots."""
         if file.kind != SLOT:
             return Board(Window(0, 1))
@@ -101,7 +102,7 @@ class Edition:
             if _region(bookable) in file.regions
         }
         # A slot may end after midnight, so the next day is needed too.
-        board = free_board(session, places, Window(file.day, 2), now=now)
+        board = free_board(work, places, Window(file.day, 2))
         return board.within([Span(file.day * DAY, (file.day + 1) * DAY)])
 
     def tag(self, file: File, board: Board, site: Site) -> str:

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from openslot.booking.queries import Condition
-from openslot.booking.whom import Booker
-from openslot.directory.rules import Actor
+from openslot.booking.slots import Booker
+from openslot.core.actor import Actor
+from openslot.core.work import Work
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.rules import Rule
 
@@ -89,7 +90,7 @@ class Resource:
         default=lambda _session, _key, _asked: False
     )
     whole: Callable[[Any, Site], Json] | None = None
-    opened: Callable[[Session, Any, Asked], None] | None = None
+    opened: Callable[[Work, Any, Asked], None] | None = None
     whose: Any = None
     interactions: frozenset[str] = frozenset({"read", "vread", "search-type"})
     operations: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +107,7 @@ class Computed:
     parameters: Mapping[str, Parameter]
     show: Callable[[Any, Site], Json]
     find: Callable[..., Any]
-    read: Callable[[Session, str, Asked], Any]
+    read: Callable[[Work, str, Asked], Any]
     interactions: frozenset[str] = frozenset({"read", "search-type"})
 
 

@@ -212,11 +212,7 @@ def whose_fit(
 
 
 def fetch(
-    session: Session,
-    resource: Resource,
-    *where: Condition,
-    asked: Asked,
-    limit: int | None = None,
+    session: Session, resource: Resource, *where: Condition, asked: Asked, limit: int | None = None
 ) -> Sequence[Any]:
     """Return the matching rows that the actor may see, sorted by key."""
     query = select(*resource.entities).select_from(resource.rows).options(*resource.options)
@@ -250,11 +246,7 @@ def _complete_rows(session: Session, resource: Resource, rows: Sequence[Any]) ->
     return resource.complete(session, complete_rows) if complete_rows else complete_rows
 
 
-_LEAST: Mapping[type, Any] = {
-    str: "",
-    int: 0,
-    date: date(1000, 1, 1),
-}
+_LEAST: Mapping[type, Any] = {str: "", int: 0, date: date(1000, 1, 1)}
 """Values by which rows without a value are sorted; instants are never null."""
 
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy.orm import Session
-
 from openslot.booking.queries import Condition
-from openslot.directory.rules import Actor
+from openslot.core.actor import Actor
+from openslot.core.work import Work
 from openslot.entrypoints.fhir.elements import (
     TERMINOLOGY,
     Json,
@@ -146,8 +145,8 @@ def _seen(actor: Actor, now: datetime) -> Condition:
     return within_reach(actor, now)
 
 
-def _opened(session: Session, row: Row, asked: Asked) -> None:
-    commands.note_read(session, asked.actor, row.letter.referral.id, now=asked.site.now)
+def _opened(work: Work, row: Row, _asked: Asked) -> None:
+    commands.note_read(work, row.letter.referral.id)
 
 
 RESOURCE = Resource(

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.cells import Board, Cell, Use, free_board, full_board
 from openslot.booking.queries import Condition
-from openslot.booking.slots import free_starts
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker, free_starts
 from openslot.core.errors import Malformed
+from openslot.core.work import Work
 from openslot.directory.models import Centre, Department
 from openslot.entrypoints import cursors
 from openslot.entrypoints.fhir import dates, organization, subject
@@ -24,13 +24,7 @@ from openslot.entrypoints.fhir.elements import Json, Site, instant, reference, r
 from openslot.entrypoints.fhir.parameters import Reference, Text, read_number, split
 from openslot.entrypoints.fhir.queries import centre_key, department_key
 from openslot.entrypoints.fhir.resource import Asked, Computed, Parameter
-from openslot.entrypoints.fhir.search import (
-    Found,
-    Query,
-    Resources,
-    Term,
-    conditions,
-)
+from openslot.entrypoints.fhir.search import Found, Query, Resources, Term, conditions
 from openslot.entrypoints.rules import Rule
 from openslot.schedules.availability import DAY, Span, Window, instant_of, window_over
 from openslot.schedules.models import Schedule
@@ -126,7 +120,7 @@ _EARLIEST, _LATEST = (
 )
 
 
-def find(session: Session, query: Query, resources: Resources, asked: Asked) -> Found:
+def find(work: Work, query: Query, resources: Resources, asked: Asked) -> Found:
     """Return a page of matching slots, sorted by start; at most four statements."""
     own = ("start", "status", "_id")
     others = [term for term in query.terms if term.name not in own]
@@ -137,33 +131,32 @@ def find(session: Session, query: Query, resources: Resources, asked: Asked) -> 
     keys = _keys(query.terms)
     periods, assumed = _periods(query.terms, keys, asked)
     where = conditions(PROPOSED, others, resources, asked)
-    schedules = _bookable(places(session, *where), asked.booker)
-    board = _board(session, schedules, periods, uses, asked)
+    schedules = _bookable(places(work.session, *where), asked.booker)
+    board = _board(work, schedules, periods, uses, asked)
     if keys is not None:
         board = board.only(keys)
     page = board.page(query.count + 1, _after(query.after)) if query.count else []
     shown = page[: query.count]
     after = cursors.write(shown[-1].key) if len(page) > query.count and shown else None
-    return Found(_rows(session, shown), board.count(), after, assumed)
+    return Found(_rows(work.session, shown), board.count(), after, assumed)
 
 
-def read(session: Session, text: str, asked: Asked) -> Row | None:
+def read(work: Work, text: str, _asked: Asked) -> Row | None:
     """Return a slot, free or taken; several free slots in a row can be read as one."""
     key = read_id(text)
     if key is None:
         return None
     tick, schedule_id, minutes = key
-    schedules = places(session, Schedule.id == schedule_id, inactive=True)
-    rows = subjects(session, Schedule.id == schedule_id)
+    schedules = places(work.session, Schedule.id == schedule_id, inactive=True)
+    rows = subjects(work.session, Schedule.id == schedule_id)
     if not schedules or not rows:
         return None
     is_bookable = subject.is_bookable(rows[0])
     window = Window(tick // DAY, (minutes * 60 // 300) // DAY + 2)
-    now = asked.site.now
     uses = frozenset(Use) if is_bookable else frozenset(Use) - {Use.FREE}
-    cells = full_board(session, schedules, window, now=now, uses=uses).only([key]).page(1)
+    cells = full_board(work, schedules, window, uses=uses).only([key]).page(1)
     if not cells and is_bookable:
-        masks = free_starts(session, schedules, window, now=now, minutes=minutes)
+        masks = free_starts(work, schedules, window, minutes=minutes)
         if masks[schedule_id] >> (tick - window.start) & 1:
             cells = [Cell(*key, Use.FREE)]
     return Row(cells[0], rows[0]) if cells else None
@@ -222,7 +215,7 @@ def _bound(
 
 
 def _board(
-    session: Session,
+    work: Work,
     schedules: Mapping[int, Place],
     periods: Sequence[dates.Period],
     uses: frozenset[Use],
@@ -236,9 +229,9 @@ def _board(
     window = window_over(instant_of(first), instant_of(last + DAY))
     if uses == {Use.FREE}:
         whom = asked.booker.whom if asked.booker else None
-        board = free_board(session, schedules, window, now=asked.site.now, whom=whom)
+        board = free_board(work, schedules, window, whom=whom)
     else:
-        board = full_board(session, schedules, window, now=asked.site.now, uses=uses)
+        board = full_board(work, schedules, window, uses=uses)
     return board.within(spans)
 
 

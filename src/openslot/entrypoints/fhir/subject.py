@@ -51,11 +51,5 @@ def changed(subject: Schedule) -> datetime:
 
 def is_bookable(subject: Schedule) -> bool:
     """Return whether the schedule and everything that it belongs to are active."""
-    parts = (
-        subject,
-        subject.centre,
-        subject.practitioner,
-        subject.service,
-        subject.department,
-    )
+    parts = (subject, subject.centre, subject.practitioner, subject.service, subject.department)
     return all(part.active for part in parts if part is not None)

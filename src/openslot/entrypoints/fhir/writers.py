@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core.errors import Malformed, StaleVersion
 from openslot.core.locks import lock
+from openslot.core.work import Work
 from openslot.entrypoints.fhir import access, asking, letters, received, search, writing
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
@@ -31,8 +32,8 @@ class Writer:
     """
 
     read: Callable[[Json], Any]
-    create: Callable[[Session, Any, Context], Any]
-    update: Callable[[Session, Key, Any, str | None, Context], Any]
+    create: Callable[[Work, Any, Context], Any]
+    update: Callable[[Work, Key, Any, str | None, Context], Any]
 
 
 WRITERS: Mapping[str, Writer] = {

@@ -8,22 +8,23 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import commands, identifiers, queries
+from openslot.booking import commands, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
-from openslot.directory.rules import Actor
+from openslot.core.work import Work
 from openslot.entrypoints.fhir import slot
 from openslot.entrypoints.fhir.appointment import STATUS
 from openslot.entrypoints.fhir.elements import URN
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Received
-from openslot.referrals import commands as referrals
 from openslot.schedules.availability import instant_of
 from openslot.schedules.models import Schedule
 from openslot.schedules.queries import subjects
+from openslot.usecases import booking as usecases
 
 T = TypeVar("T")
 
@@ -59,13 +60,13 @@ class Wanted:
     patient_id: UUID | None
 
 
-def create(session: Session, received: Received, context: Context) -> Appointment:
+def create(work: Work, received: Received, context: Context) -> Appointment:
     """Book an appointment, or hold its time if the status is pending."""
     if received.status not in ("booked", "pending"):
         raise UnprocessableResource(
             "Create an appointment as booked or pending.", field="Appointment.status"
         )
-    request = _read_request(session, received, context)
+    request = _read_request(work.session, received, context)
     booking_request = BookingRequest(
         request.schedule_id,
         request.start,
@@ -74,31 +75,22 @@ def create(session: Session, received: Received, context: Context) -> Appointmen
         reason=received.reason or received.description,
         priority=_priority(received),
     )
-    actor, now, referral_id = context.actor, context.now, _referral_id(received, context)
+    referral_id = _referral_id(received, context)
     if received.status == "pending":
-        keep = timedelta(minutes=context.settings.hold_minutes)
-        appointment = named(
-            lambda: referrals.hold(
-                session, actor, booking_request, now=now, keep=keep, referral_id=referral_id
-            )
-        )
+        appointment = named(lambda: usecases.hold(work, booking_request, referral_id=referral_id))
     else:
-        appointment = named(
-            lambda: referrals.book(
-                session, actor, booking_request, now=now, referral_id=referral_id
-            )
-        )
+        appointment = named(lambda: usecases.book(work, booking_request, referral_id=referral_id))
     external_id = _external_id(received)
     if external_id is not None:
-        identifiers.name(session, appointment, external_id)
-    return _current_row(session, appointment.id)
+        commands.identify(work.session, appointment, external_id)
+    return _current_row(work.session, appointment.id)
 
 
 def update(
-    session: Session, key: UUID, received: Received, version: str | None, context: Context
+    work: Work, key: UUID, received: Received, version: str | None, context: Context
 ) -> Appointment:
     """Move, amend and change the status of an appointment, as far as they differ."""
-    appointment, _ = appointment_for(session, context.actor, key)
+    appointment, _ = appointment_for(work, key)
     if version is not None and version != str(appointment.version):
         raise StaleVersion
     status = next(
@@ -118,9 +110,9 @@ def update(
         Status.HELD,
         Status.BOOKED,
     ):
-        _move(session, appointment, received, context)
-    _amend(session, appointment, received, context)
-    return _current_row(session, _change_status(session, appointment, status, received, context))
+        _move(work, appointment, received, context)
+    _amend(work, appointment, received)
+    return _current_row(work.session, _change_status(work, appointment, status, received, context))
 
 
 def named(work: Callable[[], T]) -> T:
@@ -139,8 +131,8 @@ def _current_row(session: Session, key: UUID) -> Appointment:
     return appointment
 
 
-def _move(session: Session, appointment: Appointment, received: Received, context: Context) -> None:
-    request = _read_request(session, received, context, appointment)
+def _move(work: Work, appointment: Appointment, received: Received, context: Context) -> None:
+    request = _read_request(work.session, received, context, appointment)
     if (request.schedule_id, request.start, request.start + timedelta(minutes=request.minutes)) != (
         appointment.schedule_id,
         appointment.starts_at,
@@ -148,44 +140,30 @@ def _move(session: Session, appointment: Appointment, received: Received, contex
     ):
         named(
             lambda: commands.move(
-                session,
-                context.actor,
+                work,
                 appointment.id,
                 request.start,
-                now=context.now,
-                cutoff=context.cutoff,
                 minutes=request.minutes,
                 schedule_id=request.schedule_id,
             )
         )
 
 
-def _amend(
-    session: Session, appointment: Appointment, received: Received, context: Context
-) -> None:
+def _amend(work: Work, appointment: Appointment, received: Received) -> None:
     priority = _priority(received) if received.priority is not None else appointment.priority
     is_open = appointment.status in (Status.HELD, Status.BOOKED)
     if is_open and (received.reason, priority) != (appointment.reason, appointment.priority):
-        commands.amend(
-            session,
-            context.actor,
-            appointment.id,
-            reason=received.reason,
-            priority=priority,
-            now=context.now,
-            cutoff=context.cutoff,
-        )
+        commands.amend(work, appointment.id, reason=received.reason, priority=priority)
 
 
 def _change_status(
-    session: Session, appointment: Appointment, to: Status, received: Received, context: Context
+    work: Work, appointment: Appointment, to: Status, received: Received, context: Context
 ) -> UUID:
     """Change the status, and return the id of the appointment.
 
     It is a new appointment if an offered hold is booked without its offer, or if a hold without a
     patient is booked for one.
     """
-    actor, now = context.actor, context.now
     if to is appointment.status:
         return appointment.id
     if appointment.status is Status.HELD and to is Status.BOOKED:
@@ -198,28 +176,21 @@ def _change_status(
             priority=appointment.priority,
         )
         booked = named(
-            lambda: referrals.book(
-                session,
-                actor,
-                booking_request,
-                now=now,
-                hold_id=appointment.id,
-                referral_id=appointment.referral_id,
+            lambda: usecases.book(
+                work, booking_request, hold_id=appointment.id, referral_id=appointment.referral_id
             )
         )
-        _hand_over(session, appointment, booked)
+        _hand_over(work.session, appointment, booked)
         return booked.id
     if appointment.status is Status.HELD and to is Status.CANCELLED:
-        commands.release_hold(session, actor, appointment.id, now=now)
+        commands.release_hold(work, appointment.id)
     else:
         why = received.cancelationReason.words if received.cancelationReason else None
         if why is not None and len(why) > 500:
             raise UnprocessableResource(
                 "Shorten this to 500 characters.", field="Appointment.cancelationReason"
             )
-        commands.change_status(
-            session, actor, appointment.id, to, now=now, cutoff=context.cutoff, why=why
-        )
+        commands.change_status(work, appointment.id, to, why=why)
     return appointment.id
 
 
@@ -229,7 +200,7 @@ def _hand_over(session: Session, hold: Appointment, booked: Appointment) -> None
     if booked.id != hold.id and external_id is not None:
         hold.external_id = None
         session.flush()
-        identifiers.name(session, booked, external_id)
+        commands.identify(session, booked, external_id)
 
 
 def _check_unchanged(

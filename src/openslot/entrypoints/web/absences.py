@@ -21,14 +21,14 @@ from openslot.directory.models import Practitioner
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.offers import queries as offers
-from openslot.offers import rebooking
 from openslot.offers.errors import DecisionsOutOfDate
 from openslot.offers.models import Choice
-from openslot.offers.rebooking import Decided, Hit
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import instant_of, tick_at
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schedules.rules import parse_clock
+from openslot.usecases import rebooking
+from openslot.usecases.rebooking import Decided, Hit
 
 pages = Blueprint("absences", __name__, url_prefix="/calendar/absences")
 
@@ -77,11 +77,7 @@ def decide() -> BaseResponse:
     practitioner_id = _practitioner_id()
     try:
         decisions = _decisions(_appointment_ids_in_form())
-        context.write(
-            lambda session: rebooking.decide(
-                session, context.actor(), practitioner_id, decisions, now=context.now()
-            )
-        )
+        context.write(rebooking.decide, practitioner_id, decisions)
     except DomainError as error:
         return _absences_page(error)
     flash(_("Your decisions are saved. We will tell the patients."), "good")
@@ -93,16 +89,7 @@ def decide() -> BaseResponse:
 def end(absence_id: str) -> BaseResponse:
     """End an absence, so that its time can be booked again."""
     practitioner_id, withdraw = _practitioner_id(), reading.text("withdraw") == "yes"
-    context.write(
-        lambda session: rebooking.end(
-            session,
-            context.actor(),
-            practitioner_id,
-            read_id(absence_id),
-            withdraw=withdraw,
-            now=context.now(),
-        )
-    )
+    context.write(rebooking.end, practitioner_id, read_id(absence_id), withdraw=withdraw)
     flash(_("This time can be booked again."), "good")
     return _back()
 
@@ -114,11 +101,7 @@ def _block_or_ask(details: AbsenceDetails, affected: list[Hit]) -> BaseResponse:
     practitioner_id, appointment_ids = _practitioner_id(), [hit.appointment.id for hit in affected]
     try:
         decisions = _decisions(appointment_ids)
-        context.write(
-            lambda session: rebooking.enter(
-                session, context.actor(), practitioner_id, details, decisions, now=context.now()
-            )
-        )
+        context.write(rebooking.enter, practitioner_id, details, decisions)
     except DomainError as error:
         return _decide_page(details, _preview(details), status_of(error), error)
     flash(_("This time can no longer be booked."), "good")
@@ -160,20 +143,18 @@ def _appointment_ids_in_form() -> list[UUID]:
 
 
 def _preview(details: AbsenceDetails) -> list[Hit]:
-    return rebooking.preview(
-        context.reader(), context.actor(), _practitioner_id(), details, now=context.now()
-    )
+    return rebooking.preview(context.work(), _practitioner_id(), details)
 
 
 def _absences_page(error: DomainError | None) -> Response:
     session, now, zone, person = context.reader(), context.now(), _zone(), _person()
     absences = schedules.absences(session, person.diary_id, now, now + SHOWN)
-    undecided = rebooking.undecided(session, context.actor(), [person.id], now=now)
-    hits = rebooking.suggestions(session, undecided, now=now)
+    undecided = rebooking.undecided(context.work(), [person.id])
+    hits = rebooking.suggestions(context.work(), undecided)
     page = render_template(
         "calendar/absences.html",
         absences=absences,
-        proposed=offers.open_of_absences(session, [absence.id for absence in absences], now=now),
+        proposed=offers.open_of_absences(context.work(), [absence.id for absence in absences]),
         undecided=list(zip(undecided, hits, strict=True)),
         zone=zone,
         today=now.astimezone(zone).date(),
@@ -188,7 +169,7 @@ def _absences_page(error: DomainError | None) -> Response:
 def _blocked_by_others(person: Practitioner) -> str | None:
     """Return the reason why the reader may not block this person's time, or None."""
     try:
-        may_block(context.reader(), context.actor(), person.id)
+        may_block(context.work(), person.id)
     except BlocksElsewhere as error:
         return sentence_of(error)
     return None
@@ -265,7 +246,7 @@ def _practitioner_id() -> int:
     practitioner_id = reading.number("practitioner", actor.practitioner_id or 0)
     if not practitioner_id:
         raise NotFound
-    may_see_absences(context.reader(), actor, practitioner_id)
+    may_see_absences(context.work(), practitioner_id)
     return practitioner_id
 
 

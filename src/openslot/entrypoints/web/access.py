@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 from flask import current_app, request
 
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Unauthenticated
 from openslot.entrypoints import limits
 from openslot.entrypoints.rules import STATIC
 from openslot.entrypoints.web import context
-from openslot.identity.models import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from flask import request, url_for
-from sqlalchemy.orm import Session
 
 from openslot.core.language import language
+from openslot.core.work import Work
 from openslot.entrypoints.web import context
 from openslot.identity import links
 from openslot.identity.models import Account
@@ -13,56 +13,56 @@ from openslot.notifications.dispatch import account_mail, queue_account_mail, qu
 from openslot.notifications.mails import AccountMail
 
 
-def send_confirmation(session: Session, account: Account) -> None:
+def send_confirmation(work: Work, account: Account) -> None:
     """Send the link that confirms an account's email address."""
     token = links.confirmation_token(context.settings().key(), account)
     link = absolute("accounts.confirm", token=token)
-    _queue(session, AccountMail.CONFIRM, account, link)
+    _queue(work, AccountMail.CONFIRM, account, link)
 
 
-def send_known(session: Session, account: Account) -> None:
+def send_known(work: Work, account: Account) -> None:
     """Tell an account's owner that someone, probably they themselves, tried to sign up again."""
-    _queue(session, AccountMail.KNOWN, account, absolute("accounts.forgot"))
+    _queue(work, AccountMail.KNOWN, account, absolute("accounts.forgot"))
 
 
-def send_reset(session: Session, account: Account) -> str:
+def send_reset(work: Work, account: Account) -> str:
     """Send a password reset link, and return it."""
     link = reset_link(account)
-    _queue(session, AccountMail.RESET, account, link)
+    _queue(work, AccountMail.RESET, account, link)
     return link
 
 
-def send_invitation(session: Session, account: Account) -> str:
+def send_invitation(work: Work, account: Account) -> str:
     """Send the link that sets the first password of an account created by an administrator, and
     return it."""
     link = reset_link(account)
-    _queue(session, AccountMail.INVITATION, account, link)
+    _queue(work, AccountMail.INVITATION, account, link)
     return link
 
 
-def send_welcome(session: Session, account: Account) -> None:
+def send_welcome(work: Work, account: Account) -> None:
     """Tell a new member of staff that their registration is approved."""
-    _queue(session, AccountMail.STAFF_WELCOME, account, absolute("accounts.sign_in"))
+    _queue(work, AccountMail.STAFF_WELCOME, account, absolute("accounts.sign_in"))
 
 
-def send_declined(session: Session, account: Account) -> None:
+def send_declined(work: Work, account: Account) -> None:
     """Tell someone that their staff registration is declined."""
-    _queue(session, AccountMail.STAFF_DECLINED, account, absolute("registration.sign_up"))
+    _queue(work, AccountMail.STAFF_DECLINED, account, absolute("registration.sign_up"))
 
 
-def send_email_changed(session: Session, account: Account, old: str) -> None:
+def send_email_changed(work: Work, account: Account, old: str) -> None:
     """Warn the previous address that the account's email address has changed."""
-    _queue(session, AccountMail.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
+    _queue(work, AccountMail.EMAIL_CHANGED, account, absolute("accounts.forgot"), to=old)
 
 
-def send_hand_over(session: Session, name: str, email: str, token: str) -> None:
+def send_hand_over(work: Work, name: str, email: str, token: str) -> None:
     """Send the link that hands a record over, in the network's language: the recipient has no
     account yet."""
     settings = context.settings()
     link = absolute("hand_over.take_over", token=token)
     tongue = language(None, settings.locale)
     mail = account_mail(AccountMail.HAND_OVER, email, name, link, tongue, settings)
-    queue_mail(session, mail, now=context.now())
+    queue_mail(work, mail)
 
 
 def reset_link(account: Account) -> str:
@@ -80,6 +80,6 @@ def absolute(endpoint: str, **values: Any) -> str:
 
 
 def _queue(
-    session: Session, kind: AccountMail, account: Account, link: str, to: str | None = None
+    work: Work, kind: AccountMail, account: Account, link: str, to: str | None = None
 ) -> None:
-    queue_account_mail(session, kind, account, link, context.now(), context.settings(), to=to)
+    queue_account_mail(work, kind, account, link, to=to)

@@ -7,12 +7,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import EmailField, PasswordField, StringField, TelField
 
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor
 from openslot.core.errors import DomainError
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import SignUp
 from openslot.directory.errors import AwaitingApproval
@@ -97,7 +97,7 @@ def sign_in() -> ResponseReturnValue:
 def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> ResponseReturnValue:
     if isinstance(error, NotConfirmed) and limits.may_mail(email):
         # The password was right, so the owner may have lost the first mail.
-        context.write(lambda session: _confirm_again(session, email))
+        context.write(_confirm_again, email)
     if isinstance(error, NotActive) and is_waiting(context.reader(), email):
         error = AwaitingApproval()
     form.refuse(error)
@@ -105,10 +105,10 @@ def _not_signed_in(form: SignInForm, email: str, error: DomainError) -> Response
     return page, status_of(error)
 
 
-def _confirm_again(session: Session, email: str) -> None:
-    account = queries.by_email(session, email)
+def _confirm_again(work: Work, email: str) -> None:
+    account = queries.by_email(work.session, email)
     if account:
-        account_mail.send_confirmation(session, account)
+        account_mail.send_confirmation(work, account)
 
 
 def _sign_in_page(form: SignInForm) -> tuple[str, int]:
@@ -153,10 +153,7 @@ def sign_up() -> ResponseReturnValue:
         form.refuse(error)
         return _sign_up_page(form, status_of(error))
     flash(
-        _(
-            "We have emailed %(email)s. Sign in with the password you chose.",
-            email=details.email,
-        ),
+        _("We have emailed %(email)s. Sign in with the password you chose.", email=details.email),
         "good",
     )
     return redirect(url_for("accounts.sign_in", email=details.email, next=_next() or None), 303)
@@ -166,23 +163,21 @@ def _register(details: SignUp) -> None:
     """Create the account or notify its owner; both paths take equally long."""
     hashed = _hash(details.password, details.name, details.email)
     try:
-        context.write(lambda session: _sign_up(session, details, hashed))
+        context.write(_sign_up, details, hashed)
     except EmailTaken:
         if limits.may_mail(details.email):
-            context.write(lambda session: _tell_owner(session, details.email))
+            context.write(_tell_owner, details.email)
 
 
-def _sign_up(session: Session, details: SignUp, hashed: str) -> None:
-    account = directory.sign_up(
-        session, details, hashed, address=request.remote_addr, now=context.now()
-    )
-    account_mail.send_confirmation(session, account)
+def _sign_up(work: Work, details: SignUp, hashed: str) -> None:
+    account = directory.sign_up(work, details, hashed, address=request.remote_addr)
+    account_mail.send_confirmation(work, account)
 
 
-def _tell_owner(session: Session, email: str) -> None:
-    account = queries.by_email(session, email)
+def _tell_owner(work: Work, email: str) -> None:
+    account = queries.by_email(work.session, email)
     if account:
-        account_mail.send_known(session, account)
+        account_mail.send_known(work, account)
 
 
 def _hash(password: str, *personal_words: str) -> str:
@@ -211,11 +206,7 @@ def confirm(token: str) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/confirm.html", email=account.email)
     account_id = account.id
-    context.write(
-        lambda session: identity.confirm_email(
-            session, account_id, by=_origin(account), now=context.now()
-        )
-    )
+    context.write(lambda work: identity.confirm_email(work.by(_owner(account)), account_id))
     flash(_("Your email address is confirmed."), "good")
     return redirect(_after_link(account), 303)
 
@@ -226,7 +217,7 @@ def send_confirmation() -> Response:
     """Send the confirmation mail again."""
     account = context.account()
     if account.confirmed_at is None:
-        context.write(lambda session: account_mail.send_confirmation(session, account))
+        context.write(lambda work: account_mail.send_confirmation(work, account))
         flash(_("We have emailed %(email)s.", email=account.email), "good")
     return redirect(url_for("profile.show"), 303)
 
@@ -243,14 +234,14 @@ def forgot() -> ResponseReturnValue:
         form.refuse(_("Enter an email address such as name@example.com."), "email")
         return render_template("accounts/forgot.html", form=form), 422
     if limits.may_mail(email):
-        context.write(lambda session: _send_reset(session, email))
+        context.write(_send_reset, email)
     return render_template("accounts/forgot_sent.html", email=email)
 
 
-def _send_reset(session: Session, email: str) -> None:
-    account = queries.by_email(session, email)
+def _send_reset(work: Work, email: str) -> None:
+    account = queries.by_email(work.session, email)
     if account and account.active:
-        account_mail.send_reset(session, account)
+        account_mail.send_reset(work, account)
 
 
 @pages.route("/reset/<token>", methods=["GET", "POST"])
@@ -269,18 +260,18 @@ def reset(token: str) -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _reset_page(form, account, status_of(error))
-    context.write(lambda session: _reset(session, token, hashed))
+    context.write(_reset, token, hashed)
     flash(_("Your new password is set. Sign in with it."), "good")
     return redirect(url_for("accounts.sign_in", email=account.email), 303)
 
 
-def _reset(session: Session, token: str, hashed: str) -> None:
+def _reset(work: Work, token: str, hashed: str) -> None:
     """Set the password and confirm the address: using the link proves access to it. A link that is
     used twice at once works only for the first."""
-    account = links.account_to_reset(session, context.settings().key(), token)
-    origin = _origin(account)
-    identity.set_password(session, account.id, hashed, by=origin, now=context.now())
-    identity.confirm_email(session, account.id, by=origin, now=context.now())
+    account = links.account_to_reset(work.session, context.settings().key(), token)
+    work = work.by(_owner(account))
+    identity.set_password(work, account.id, hashed)
+    identity.confirm_email(work, account.id)
 
 
 def _reset_page(form: NewPasswordForm, account: Account, status: int = 200) -> tuple[str, int]:
@@ -290,8 +281,9 @@ def _reset_page(form: NewPasswordForm, account: Account, status: int = 200) -> t
     return page, status
 
 
-def _origin(account: Account) -> Origin:
-    return Origin(account.id, request.remote_addr)
+def _owner(account: Account) -> Actor:
+    """Return the owner of an account that is known from a link, not from signing in."""
+    return Actor(account_id=account.id, address=request.remote_addr)
 
 
 def _after_link(account: Account) -> str:

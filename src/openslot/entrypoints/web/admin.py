@@ -8,13 +8,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
 
 from openslot.core import audit
 from openslot.core import outbox as messages
+from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.core.outbox import OutboxMessage, State
+from openslot.core.work import Work
 from openslot.directory import commands, queries, staff
 from openslot.directory.details import CentreDetails
 from openslot.directory.editing import editor_of_centre
@@ -26,11 +27,10 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save
 from openslot.entrypoints.web.zones import own_zone, zone_names
-from openslot.identity.models import Role
 from openslot.notifications.dispatch import MAIL
-from openslot.requests.deactivate import deactivate_centre
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.usecases.deactivation import deactivate_centre
 
 pages = Blueprint("admin", __name__)
 
@@ -112,8 +112,8 @@ def new_centre() -> ResponseReturnValue:
     return _centre_page(form, status, heading=_("Add a centre"))
 
 
-def _create(session: Session, details: CentreDetails) -> Centre:
-    return commands.create_centre(session, context.actor(), details, now=context.now())
+def _create(work: Work, details: CentreDetails) -> Centre:
+    return commands.create_centre(work, details)
 
 
 @pages.route("/admin/centres/<int:centre_id>/edit", methods=["GET", "POST"])
@@ -129,7 +129,7 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
         status = save(
             form,
             CentreDetails,
-            lambda session, details: _change(session, centre_id, details),
+            lambda work, details: _change(work, centre_id, details),
             **unchanged,
         )
     if isinstance(status, Done):
@@ -138,8 +138,8 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
     return _centre_page(form, status, heading=_("Change centre"), centre=centre)
 
 
-def _change(session: Session, centre_id: int, details: CentreDetails) -> Centre:
-    return commands.change_centre(session, context.actor(), centre_id, details, now=context.now())
+def _change(work: Work, centre_id: int, details: CentreDetails) -> Centre:
+    return commands.change_centre(work, centre_id, details)
 
 
 def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:
@@ -156,9 +156,7 @@ def deactivate(centre_id: int) -> ResponseReturnValue:
         centre_row.name,
         centre_row.active,
         url_for("admin.centre", centre_id=centre_id),
-        lambda session, active: deactivate_centre(
-            session, context.actor(), centre_id, active=active, now=context.now()
-        ),
+        lambda work, active: deactivate_centre(work, centre_id, active=active),
     )
 
 
@@ -179,7 +177,7 @@ def own_department() -> ResponseReturnValue:
 def choose_department() -> ResponseReturnValue:
     """Set the department in which the reader works."""
     department_id = reading.number("department_id", 0)
-    context.write(lambda session: staff.choose_department(session, context.actor(), department_id))
+    context.write(staff.choose_department, department_id)
     flash(_("You now work in this department."), "good")
     return redirect(url_for("admin.own_department"), 303)
 
@@ -215,10 +213,5 @@ def mail(message_id: UUID) -> str:
         raise NotFound
     is_kept = message.state == State.KEPT
     if is_kept:
-        origin, now = context.actor().origin, context.now()
-        context.write(
-            lambda session: audit.record(
-                session, "mail.read", f"mail:{message_id}", by=origin, now=now
-            )
-        )
+        context.write(audit.record, "mail.read", f"mail:{message_id}")
     return render_template("admin/mail.html", mail=message, is_kept=is_kept, zone=own_zone())

@@ -8,9 +8,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField
 
+from openslot.core.actor import Role
+from openslot.core.work import Work
 from openslot.directory import queries, staff
 from openslot.directory.registration import waiting
 from openslot.directory.staff import StaffDetails
@@ -21,7 +22,7 @@ from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import passwords
 from openslot.identity import queries as identities
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
 
 pages = Blueprint("admin_accounts", __name__)
 
@@ -66,7 +67,7 @@ def listing() -> str:
         text=text,
         role=role,
         roles=role_names(),
-        waiting=waiting(context.reader(), context.actor()),
+        waiting=waiting(context.work()),
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
     )
@@ -85,7 +86,7 @@ def _matching_accounts(text: str, role: str, offset: int) -> tuple[Sequence[Acco
 def show(account_id: UUID) -> str:
     """Show an account and the available actions."""
     session = context.reader()
-    account = staff.managed_account(session, context.actor(), account_id)
+    account = staff.managed_account(context.work(), account_id)
     member = queries.staff_member(session, account_id)
     return render_template(
         "admin/account.html",
@@ -144,24 +145,20 @@ def _create(form: AccountForm) -> Done[tuple[Account, str]] | int:
     hashed = passwords.hash_password(
         secrets.token_urlsafe(32), time_cost=context.settings().password_iterations
     )
-    return do(form, lambda session: _make(session, details, hashed))
+    return do(form, _make, details, hashed)
 
 
-def _make(session: Session, details: StaffDetails, hashed: str) -> tuple[Account, str]:
-    account = staff.create_staff(session, context.actor(), details, hashed, now=context.now())
-    staff.record_link(session, context.actor(), account.id, now=context.now())
-    return account, account_mail.send_invitation(session, account)
+def _make(work: Work, details: StaffDetails, hashed: str) -> tuple[Account, str]:
+    account = staff.create_staff(work, details, hashed)
+    staff.record_link(work, account.id)
+    return account, account_mail.send_invitation(work, account)
 
 
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Confirm that the link is mailed; without a mail server, show it once."""
     if context.settings().smtp_host:
         flash(
-            _(
-                "We have emailed %(email)s a link to set the password.",
-                email=account.email,
-            ),
-            "good",
+            _("We have emailed %(email)s a link to set the password.", email=account.email), "good"
         )
         return redirect(url_for("admin_accounts.show", account_id=account.id), 303)
     return render_template("admin/account_link.html", account=account, link=link)
@@ -171,35 +168,29 @@ def _invited(account: Account, link: str) -> ResponseReturnValue:
 @access.allow(access.ADMINS)
 def send_link(account_id: UUID) -> ResponseReturnValue:
     """Send a password reset link."""
-    account = staff.managed_account(context.reader(), context.actor(), account_id)
-    link = context.write(lambda session: _send_link(session, account))
+    account = staff.managed_account(context.work(), account_id)
+    link = context.write(_send_link, account)
     return _invited(account, link)
 
 
-def _send_link(session: Session, account: Account) -> str:
-    staff.record_link(session, context.actor(), account.id, now=context.now())
-    return account_mail.send_reset(session, account)
+def _send_link(work: Work, account: Account) -> str:
+    staff.record_link(work, account.id)
+    return account_mail.send_reset(work, account)
 
 
 @pages.route("/admin/accounts/<uuid:account_id>/active", methods=["GET", "POST"])
 @access.allow(access.ADMINS)
 def switch(account_id: UUID) -> ResponseReturnValue:
     """Deactivate or reactivate an account, after confirmation."""
-    account = staff.managed_account(context.reader(), context.actor(), account_id)
+    account = staff.managed_account(context.work(), account_id)
     form = Form()
     active = reading.text("active") == "yes"
     status: Done[None] | int = SHOWN
     if request.method == "POST":
-        status = do(
-            form,
-            lambda session: staff.set_account_active(
-                session, context.actor(), account_id, active=active, now=context.now()
-            ),
-        )
+        status = do(form, lambda work: staff.set_account_active(work, account_id, active=active))
     if isinstance(status, Done):
         flash(
-            _("The account is reactivated.") if active else _("The account is deactivated."),
-            "good",
+            _("The account is reactivated.") if active else _("The account is deactivated."), "good"
         )
         return redirect(url_for("admin_accounts.show", account_id=account_id), 303)
     return render_template("admin/account_switch.html", form=form, account=account), status

@@ -11,9 +11,8 @@ from flask import Blueprint, Response, render_template, stream_with_context, url
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from openslot.booking import oversight
-from openslot.booking.oversight import Thing
 from openslot.core import sealing, trail
+from openslot.core.actor import Role
 from openslot.core.audit import AuditEvent
 from openslot.core.errors import Malformed
 from openslot.core.trail import Place, Scope, Wanted
@@ -29,7 +28,9 @@ from openslot.entrypoints.web.audit_words import (
 )
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import queries as identities
-from openslot.identity.models import Account, Role
+from openslot.identity.models import Account
+from openslot.reports import oversight
+from openslot.reports.oversight import Thing
 
 pages = Blueprint("admin_audit", __name__)
 
@@ -88,7 +89,7 @@ class Row:
 def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
     session, chosen = context.reader(), _filter()
-    scope = oversight.scope_of(session, context.actor(), chosen.subject or None)
+    scope = oversight.scope_of(context.work(), chosen.subject or None)
     events = trail.trail(
         session, _search_terms(chosen, scope), after=_cursor(), limit=PAGE_SIZE + 1
     )
@@ -115,7 +116,7 @@ def listing() -> str:
 def download() -> Response:
     """Return the matching events as CSV, at most MOST_ROWS."""
     chosen = _filter()
-    scope = oversight.scope_of(context.reader(), context.actor(), chosen.subject or None)
+    scope = oversight.scope_of(context.work(), chosen.subject or None)
     rows = _file(_search_terms(chosen, scope))
     context.close_reader()  # none is held open while the file is carried away
     response = Response(stream_with_context(rows), mimetype="text/csv")

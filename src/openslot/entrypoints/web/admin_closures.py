@@ -7,13 +7,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import DateField, StringField
 
 from openslot.booking import queries as booking
-from openslot.booking.search import count_for
+from openslot.booking.queries import count_for
 from openslot.core.fields import Details, Name
+from openslot.core.work import Work
 from openslot.directory import queries
 from openslot.directory.models import Centre
 from openslot.directory.rules import may_run_centre
@@ -121,15 +121,9 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
     if period is None or details is None:
         return NOT_UNDERSTOOD
 
-    def close(session: Session) -> Closure:
+    def close(work: Work) -> Closure:
         return commands.close_centre(
-            session,
-            context.actor(),
-            centre.id,
-            starts=period[0],
-            ends=period[1],
-            reason=details.reason,
-            now=context.now(),
+            work, centre.id, starts=period[0], ends=period[1], reason=details.reason
         )
 
     return do(form, close)
@@ -138,28 +132,19 @@ def _close(form: ClosureForm, centre: Centre) -> Done[Closure] | int:
 def _flash_result(closure: Closure) -> None:
     flash(_("The closure is added. This time can no longer be booked."), "good")
     inside = count_for(
-        context.reader(),
-        context.actor(),
+        context.work(),
         booking.at_centre(closure.centre_id),
         booking.between(closure.starts_at, closure.ends_at),
         booking.to_come(context.now()),
-        now=context.now(),
     )
     if inside:
-        flash(
-            _("Appointments in this time: %(count)s. Move or cancel them.", count=inside),
-            "warn",
-        )
+        flash(_("Appointments in this time: %(count)s. Move or cancel them.", count=inside), "warn")
 
 
 @pages.post("/admin/centres/<int:centre_id>/closures/<int:closure_id>/end")
 @access.allow(access.ADMINS)
 def end(centre_id: int, closure_id: int) -> Response:
     """End a closure, without confirmation: it can easily be entered again."""
-    context.write(
-        lambda session: commands.reopen_centre(
-            session, context.actor(), closure_id, now=context.now()
-        )
-    )
+    context.write(commands.reopen_centre, closure_id)
     flash(_("The closure is removed. The time can be booked again."), "good")
     return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)

@@ -4,10 +4,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
 
 from openslot.core.fields import Details, OptionalName
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Department
@@ -18,10 +18,10 @@ from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.formats import listing
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save
-from openslot.requests.deactivate import deactivate_department
 from openslot.schedules import queries as schedules
 from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
+from openslot.usecases.deactivation import deactivate_department
 
 pages = Blueprint("admin_departments", __name__)
 
@@ -76,7 +76,7 @@ def new(centre_id: int) -> ResponseReturnValue:
     status: Done[Department] | int = SHOWN
     if request.method == "POST":
         status = save(
-            form, DepartmentDetails, lambda session, details: _create(session, centre_id, details)
+            form, DepartmentDetails, lambda work, details: _create(work, centre_id, details)
         )
     if isinstance(status, Done):
         flash(_("%(name)s is added. Now add its services.", name=status.value.name), "good")
@@ -85,10 +85,8 @@ def new(centre_id: int) -> ResponseReturnValue:
     return page, status
 
 
-def _create(session: Session, centre_id: int, details: DepartmentDetails) -> Department:
-    return commands.create_department(
-        session, context.actor(), centre_id, details, now=context.now()
-    )
+def _create(work: Work, centre_id: int, details: DepartmentDetails) -> Department:
+    return commands.create_department(work, centre_id, details)
 
 
 @pages.route("/admin/departments/<int:department_id>/edit", methods=["GET", "POST"])
@@ -102,9 +100,7 @@ def edit(department_id: int) -> ResponseReturnValue:
         status = save(
             form,
             DepartmentDetails,
-            lambda session, details: commands.change_department(
-                session, context.actor(), department_id, details, now=context.now()
-            ),
+            lambda work, details: commands.change_department(work, department_id, details),
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
@@ -121,9 +117,7 @@ def deactivate(department_id: int) -> ResponseReturnValue:
         department.name,
         department.active,
         url_for("admin.centre", centre_id=department.centre_id),
-        lambda session, active: deactivate_department(
-            session, context.actor(), department_id, active=active, now=context.now()
-        ),
+        lambda work, active: deactivate_department(work, department_id, active=active),
     )
 
 
@@ -177,9 +171,7 @@ def found() -> ResponseReturnValue:
     status = save(
         form,
         TemplateDetails,
-        lambda session, details: found_from_template(
-            session, context.actor(), details.template, name=details.name, now=context.now()
-        ),
+        lambda work, details: found_from_template(work, details.template, name=details.name),
     )
     if isinstance(status, int):
         return choose_page(form, status)

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from pydantic import Field
-from sqlalchemy.orm import Session
 from wtforms import SelectMultipleField, StringField
 
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, Line
+from openslot.core.work import Work
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
@@ -80,18 +80,11 @@ def _create(form: KeyForm) -> Done[tuple[ApiKey, str]] | int:
     details = checked(form, KeyDetails, **more)
     if details is None:
         return NOT_UNDERSTOOD
-    return do(form, lambda session: _make(session, details))
+    return do(form, _make, details)
 
 
-def _make(session: Session, details: KeyDetails) -> tuple[ApiKey, str]:
-    return keys.create_key(
-        session,
-        details.name,
-        details.scopes,
-        details.networks,
-        by=context.actor().origin,
-        now=context.now(),
-    )
+def _make(work: Work, details: KeyDetails) -> tuple[ApiKey, str]:
+    return keys.create_key(work, details.name, details.scopes, details.networks)
 
 
 @pages.route("/admin/keys/<uuid:key_id>/end", methods=["GET", "POST"])
@@ -104,11 +97,7 @@ def end(key_id: UUID) -> ResponseReturnValue:
     if key is None:
         raise NotFound
     if request.method == "POST":
-        context.write(
-            lambda session: keys.revoke_key(
-                session, key_id, by=context.actor().origin, now=context.now()
-            )
-        )
+        context.write(keys.revoke_key, key_id)
         flash(_("The key %(name)s is revoked.", name=key.name), "good")
         return redirect(url_for("admin_keys.listing"), 303)
     return render_template(

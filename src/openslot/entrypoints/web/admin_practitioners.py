@@ -6,10 +6,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import BooleanField, EmailField, SelectField, StringField, TelField, TextAreaField
 
-from openslot.booking.deactivate import deactivate_practitioner, may_deactivate_practitioner
+from openslot.core.actor import Role
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.editing import SENTENCES, Editor, NotYoursToChange, editor_of_practitioner
@@ -21,12 +21,12 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
 from openslot.entrypoints.web.schedule_form import ScheduleFields
-from openslot.identity.models import Role
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.either_place import change_practitioner
 from openslot.schedules.models import Schedule
+from openslot.usecases.deactivation import deactivate_practitioner, may_deactivate_practitioner
 
 pages = Blueprint("admin_practitioners", __name__)
 
@@ -143,17 +143,10 @@ def _create(form: NewPractitionerForm, hours: HoursForm) -> Done[Practitioner] |
     if details is None or limits is None or weekly is None or centre_id is None:
         return NOT_UNDERSTOOD
 
-    def both(session: Session) -> Practitioner:
-        actor, now = context.actor(), context.now()
-        person = commands.create_practitioner(session, actor, details, now=now)
+    def both(work: Work) -> Practitioner:
+        person = commands.create_practitioner(work, details)
         schedule_commands.open_schedule(
-            session,
-            actor,
-            centre_id=centre_id,
-            practitioner_id=person.id,
-            details=limits,
-            hours=weekly,
-            now=now,
+            work, centre_id=centre_id, practitioner_id=person.id, details=limits, hours=weekly
         )
         return person
 
@@ -180,9 +173,7 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
         status = save(
             form,
             PractitionerDetails,
-            lambda session, details: change_practitioner(
-                session, context.actor(), practitioner_id, details, now=context.now()
-            ),
+            lambda work, details: change_practitioner(work, practitioner_id, details),
         )
     if isinstance(status, Done):
         flash(_("The details are saved."), "good")
@@ -200,9 +191,7 @@ def deactivate(practitioner_id: int) -> ResponseReturnValue:
         person.name,
         person.active,
         _practitioner_url(practitioner_id),
-        lambda session, active: deactivate_practitioner(
-            session, context.actor(), practitioner_id, active=active, now=context.now()
-        ),
+        lambda work, active: deactivate_practitioner(work, practitioner_id, active=active),
     )
 
 

@@ -4,11 +4,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import SelectField
 
-from openslot.booking.deactivate import deactivate_schedule
 from openslot.core.errors import NotFound
+from openslot.core.work import Work
 from openslot.directory import queries
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
@@ -21,6 +20,7 @@ from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule
+from openslot.usecases.deactivation import deactivate_schedule
 
 pages = Blueprint("admin_schedules", __name__)
 
@@ -62,14 +62,12 @@ def _open(form: NewScheduleForm, hours: HoursForm, practitioner_id: int) -> Done
         return NOT_UNDERSTOOD
     return do(
         form,
-        lambda session: commands.open_schedule(
-            session,
-            context.actor(),
+        lambda work: commands.open_schedule(
+            work,
             centre_id=int(chosen),
             practitioner_id=practitioner_id,
             details=details,
             hours=weekly,
-            now=context.now(),
         ),
     )
 
@@ -110,10 +108,9 @@ def _change(form: ScheduleFields, hours: HoursForm, schedule_id: int) -> Done[No
     if details is None or weekly is None:
         return NOT_UNDERSTOOD
 
-    def both(session: Session) -> None:
-        actor, now = context.actor(), context.now()
-        commands.change_schedule(session, actor, schedule_id, details, now=now)
-        commands.set_hours(session, actor, schedule_id, weekly, now=now)
+    def both(work: Work) -> None:
+        commands.change_schedule(work, schedule_id, details)
+        commands.set_hours(work, schedule_id, weekly)
 
     return do(form, both)
 
@@ -128,9 +125,7 @@ def deactivate(schedule_id: int) -> ResponseReturnValue:
         name,
         subject.active,
         _back(subject),
-        lambda session, active: deactivate_schedule(
-            session, context.actor(), schedule_id, active=active, now=context.now()
-        ),
+        lambda work, active: deactivate_schedule(work, schedule_id, active=active),
     )
 
 

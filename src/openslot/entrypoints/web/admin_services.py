@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField
 
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import ServiceDetails
 from openslot.directory.models import Service
@@ -20,12 +21,12 @@ from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
-from openslot.requests.deactivate import deactivate_service
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Schedule
+from openslot.usecases.deactivation import deactivate_service
 
 pages = Blueprint("admin_services", __name__)
 
@@ -60,11 +61,7 @@ def new(department_id: int) -> ResponseReturnValue:
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
         status = _save(
-            form,
-            hours,
-            lambda session, details: commands.create_service(
-                session, context.actor(), department_id, details, now=context.now()
-            ),
+            form, hours, lambda work, details: commands.create_service(work, department_id, details)
         )
     if isinstance(status, Done):
         flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
@@ -86,11 +83,7 @@ def edit(service_id: int) -> ResponseReturnValue:
     status: Done[Service] | int = SHOWN
     if request.method == "POST":
         status = _save(
-            form,
-            hours,
-            lambda session, details: commands.change_service(
-                session, context.actor(), service_id, details, now=context.now()
-            ),
+            form, hours, lambda work, details: commands.change_service(work, service_id, details)
         )
     if isinstance(status, Done):
         flash(_("The service is saved."), "good")
@@ -108,14 +101,12 @@ def deactivate(service_id: int) -> ResponseReturnValue:
         service.name,
         service.active,
         url_for("admin_departments.show", department_id=service.department_id),
-        lambda session, active: deactivate_service(
-            session, context.actor(), service_id, active=active, now=context.now()
-        ),
+        lambda work, active: deactivate_service(work, service_id, active=active),
     )
 
 
 def _save(
-    form: ServiceForm, hours: HoursForm, work: Callable[[Session, ServiceDetails], Service]
+    form: ServiceForm, hours: HoursForm, command: Callable[[Work, ServiceDetails], Service]
 ) -> Done[Service] | int:
     """Check all three parts of the page, and save them in one transaction."""
     details, limits = checked(form, ServiceDetails), checked(form, ScheduleDetails)
@@ -123,34 +114,31 @@ def _save(
     if details is None or limits is None or weekly is None:
         return NOT_UNDERSTOOD
 
-    def all_together(session: Session) -> Service:
-        service = work(session, details)
-        _set_schedule(session, service, limits, weekly)
+    def all_together(work: Work) -> Service:
+        service = command(work, details)
+        _set_schedule(work, service, limits, weekly)
         return service
 
     return do(form, all_together)
 
 
 def _set_schedule(
-    session: Session, service: Service, details: ScheduleDetails, hours: tuple[Weekly, ...]
+    work: Work, service: Service, details: ScheduleDetails, hours: tuple[Weekly, ...]
 ) -> None:
     """Save the schedule; imported services may not have one yet."""
-    actor, now = context.actor(), context.now()
-    schedule = _schedule_of(session, service.id)
+    schedule = _schedule_of(work.session, service.id)
     if schedule is None:
-        department = queries.department(session, service.department_id, inactive=True)
+        department = queries.department(work.session, service.department_id, inactive=True)
         schedule_commands.open_schedule(
-            session,
-            actor,
+            work,
             centre_id=department.centre_id,
             service_id=service.id,
             details=details,
             hours=hours,
-            now=now,
         )
         return
-    schedule_commands.change_schedule(session, actor, schedule.id, details, now=now)
-    schedule_commands.set_hours(session, actor, schedule.id, hours, now=now)
+    schedule_commands.change_schedule(work, schedule.id, details)
+    schedule_commands.set_hours(work, schedule.id, hours)
 
 
 def _schedule_of(session: Session, service_id: int) -> Schedule | None:

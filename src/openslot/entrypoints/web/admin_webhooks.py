@@ -80,12 +80,7 @@ def _create(form: WebhookForm) -> Done[Endpoint] | int:
         form.refuse(error)
         return status_of(error)
     chosen = form.events.data or ()
-    return do(
-        form,
-        lambda session: commands.create(
-            session, context.actor(), target, chosen, now=context.now()
-        ),
-    )
+    return do(form, lambda work: commands.create(work, target, chosen))
 
 
 def _secret_page(endpoint: Endpoint, *, is_new: bool) -> str:
@@ -101,14 +96,7 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
     status: Done[Endpoint] | int = SHOWN
     if request.method == "POST":
         status = do(
-            form,
-            lambda session: commands.choose_events(
-                session,
-                context.actor(),
-                endpoint_id,
-                form.events.data or (),
-                now=context.now(),
-            ),
+            form, lambda work: commands.choose_events(work, endpoint_id, form.events.data or ())
         )
     if isinstance(status, Done):
         flash(_("The events are saved."), "good")
@@ -148,11 +136,7 @@ def rotate(endpoint_id: UUID) -> ResponseReturnValue:
     """Create a new secret and show it once, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
-        endpoint = context.write(
-            lambda session: commands.rotate(
-                session, context.actor(), endpoint_id, now=context.now()
-            )
-        )
+        endpoint = context.write(commands.rotate, endpoint_id)
         return _secret_page(endpoint, is_new=False)
     return _ask(
         endpoint_id,
@@ -174,14 +158,9 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     active = reading.text("active") == "yes"
     if request.method == "POST":
-        context.write(
-            lambda session: commands.set_active(
-                session, context.actor(), endpoint_id, active=active, now=context.now()
-            )
-        )
+        context.write(commands.set_active, endpoint_id, active=active)
         flash(
-            _("The webhook is reactivated.") if active else _("The webhook is deactivated."),
-            "good",
+            _("The webhook is reactivated.") if active else _("The webhook is deactivated."), "good"
         )
         return redirect(_page_of(endpoint_id), 303)
     if endpoint.active:
@@ -214,11 +193,7 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
     """Delete a webhook, after confirmation."""
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
-        context.write(
-            lambda session: commands.delete(
-                session, context.actor(), endpoint_id, now=context.now()
-            )
-        )
+        context.write(commands.delete, endpoint_id)
         flash(_("The webhook is deleted."), "good")
         return redirect(url_for("admin_webhooks.listing"), 303)
     return _ask(
@@ -236,12 +211,7 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
 def send_again(endpoint_id: UUID, delivery_id: UUID) -> ResponseReturnValue:
     """Send a delivery again now."""
     form = Form()
-    status = do(
-        form,
-        lambda session: commands.send_again(
-            session, context.actor(), endpoint_id, delivery_id, now=context.now()
-        ),
-    )
+    status = do(form, lambda work: commands.send_again(work, endpoint_id, delivery_id))
     if isinstance(status, Done):
         flash(_("It will be sent again in a moment. Reload the page to see the result."), "good")
     else:

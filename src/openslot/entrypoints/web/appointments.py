@@ -12,9 +12,8 @@ from openslot.booking.commands import appointment_for
 from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.queries import for_whom
+from openslot.booking.queries import ForWhom, for_whom
 from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
-from openslot.booking.whom import ForWhom
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.entrypoints.appointment_calendar import appointment_calendar
@@ -47,14 +46,14 @@ def show(appointment_id: UUID) -> str:
     appointment, part = _appointment(appointment_id)
     recorded = at_appointment(appointment)
     letter = _letter(appointment, part)
-    session, now = context.reader(), context.now()
+    session = context.reader()
     history = audit.events_of(session, subject_of(appointment.id))
     return render_template(
         "appointments/show.html",
         **_common(appointment, part),
         recorded=recorded,
         letter=letter,
-        offers=open_for_appointment(session, appointment.id, now=now),
+        offers=open_for_appointment(context.work(), appointment.id),
         token=token,
         asked=_department_request(appointment),
         history=history if part is not Part.PATIENT else [],
@@ -122,15 +121,10 @@ def amend(appointment_id: UUID) -> BaseResponse:
     priority = reading.option("priority", Priority, Priority.ROUTINE)
     by_patient = context.actor().patient_id is not None
     context.write(
-        lambda session: booking.amend(
-            session,
-            context.actor(),
-            appointment_id,
-            reason=reading.text("reason")[:LONGEST_REASON] or None,
-            priority=None if by_patient else priority,
-            now=context.now(),
-            cutoff=_cutoff(),
-        )
+        booking.amend,
+        appointment_id,
+        reason=reading.text("reason")[:LONGEST_REASON] or None,
+        priority=None if by_patient else priority,
     )
     flash(_("The appointment is changed."), "good")
     return _to_appointment(appointment_id)
@@ -179,26 +173,20 @@ def _department_request(appointment: Appointment) -> Asked | None:
 
 def _letter(appointment: Appointment, part: Part) -> Letter | None:
     """Return the referral that the reader may see; reading by a specialist is audited."""
-    actor, now = context.actor(), context.now()
-    letter = letter_of_appointment(context.reader(), actor, appointment, now=now)
+    letter = letter_of_appointment(context.work(), appointment)
     if letter and part is Part.PRACTITIONER:
         referral_id = letter.referral.id
-        context.write(lambda session: note_read(session, actor, referral_id, now=now))
+        context.write(note_read, referral_id)
     return letter
 
 
 def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None:
     context.write(
-        lambda session: booking.move(
-            session,
-            context.actor(),
-            appointment_id,
-            start,
-            now=context.now(),
-            cutoff=_cutoff(),
-            minutes=minutes,
-            schedule_id=reading.number("schedule", 0) or None,
-        )
+        booking.move,
+        appointment_id,
+        start,
+        minutes=minutes,
+        schedule_id=reading.number("schedule", 0) or None,
     )
 
 
@@ -238,11 +226,10 @@ def _week_for(appointment: Appointment, schedule_id: int) -> Week:
     start = reading.optional_instant("start")
     day = reading.optional_day("week") or (start.astimezone(place.zone).date() if start else None)
     return week(
-        context.reader(),
+        context.work(),
         place,
         day,
         minutes=reading.number("minutes", 0) or appointment.minutes,
-        now=context.now(),
         days_ahead=place.horizon_days,
         whom=_whom(appointment),
     )
@@ -277,20 +264,12 @@ def _schedules_to_move_to(appointment: Appointment, part: Part) -> list[Schedule
 
 def _change(appointment_id: UUID, to: Status) -> None:
     context.write(
-        lambda session: booking.change_status(
-            session,
-            context.actor(),
-            appointment_id,
-            to,
-            now=context.now(),
-            cutoff=_cutoff(),
-            why=reading.text("why")[:LONGEST_WHY] or None,
-        )
+        booking.change_status, appointment_id, to, why=reading.text("why")[:LONGEST_WHY] or None
     )
 
 
 def _appointment(appointment_id: UUID) -> tuple[Appointment, Part]:
-    return appointment_for(context.reader(), context.actor(), appointment_id)
+    return appointment_for(context.work(), appointment_id)
 
 
 def _common(appointment: Appointment, part: Part) -> dict[str, object]:

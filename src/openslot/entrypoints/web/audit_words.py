@@ -6,9 +6,9 @@ from enum import StrEnum
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from openslot.core.actor import Role
 from openslot.core.audit import AuditEvent
 from openslot.entrypoints.web.admin_accounts import role_names
-from openslot.identity.models import Role
 
 
 class Group(StrEnum):

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking import commands as booking
@@ -20,21 +19,20 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import may_book_others, needs_referral
-from openslot.booking.slots import Slot, is_free, nearest
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker, Slot, is_free, nearest
 from openslot.core.errors import DomainError, NotFound
 from openslot.core.ids import read_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
-from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.week import Week, lengths, week
-from openslot.referrals import commands as referrals
 from openslot.referrals.queries import Letter, letter_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.rules import Place
+from openslot.usecases import booking as usecases
 
 pages = Blueprint("booking", __name__)
 
@@ -78,7 +76,7 @@ def look(schedule_id: int) -> BaseResponse:
     histories and logs.
     """
     hold_id = reading.optional_id("hold")
-    held = _appointment_of(context.reader(), context.actor(), hold_id) if hold_id else None
+    held = _appointment_of(context.work(), hold_id) if hold_id else None
     if held and held.status is Status.HELD and held.schedule.id == schedule_id:
         try:
             held_again = _renewed_hold(held)
@@ -96,7 +94,7 @@ def hold(schedule_id: int) -> BaseResponse:
     """Hold the selected time, and return to the form."""
     booking_request = form.booking_request(schedule_id)
     try:
-        held = context.write(lambda session: _hold(session, booking_request))
+        held = context.write(_hold, booking_request)
     except DomainError as error:
         return _page(schedule_id, status=status_of(error), error=error)
     address = form.address(
@@ -112,57 +110,46 @@ def confirm(schedule_id: int) -> BaseResponse:
     free."""
     booking_request = form.booking_request(schedule_id)
     try:
-        appointment_id = context.write(lambda session: _book(session, booking_request)).id
+        appointment_id = context.write(_book, booking_request).id
     except DomainError as error:
-        booked = _booked_before(context.reader(), booking_request)
+        booked = _booked_before(context.work(), booking_request)
         if booked is None:
             return _page(schedule_id, status=status_of(error), error=error)
         appointment_id = booked
     return redirect(url_for("appointments.show", appointment_id=appointment_id, booked=1), 303)
 
 
-def _hold(session: Session, booking_request: BookingRequest) -> Appointment:
-    actor, now = context.actor(), context.now()
-    _release_other_hold(session, actor, booking_request, now)
-    return referrals.hold(
-        session,
-        actor,
-        booking_request,
-        now=now,
-        keep=_hold_duration(),
-        referral_id=reading.optional_id("referral"),
-    )
+def _hold(work: Work, booking_request: BookingRequest) -> Appointment:
+    _release_other_hold(work, booking_request)
+    return usecases.hold(work, booking_request, referral_id=reading.optional_id("referral"))
 
 
 def _renewed_hold(held: Appointment) -> Appointment:
     """Return the hold for the patient named in the form, with the typed text."""
     if held.patient_id == whom.patient_id():
-        return context.write(lambda session: _with_typed_text(session, held.id))
+        return context.write(_with_typed_text, held.id)
     booking_request = form.booking_request(held.schedule_id)
-    return context.write(lambda session: _hold(session, booking_request))
+    return context.write(_hold, booking_request)
 
 
-def _book(session: Session, booking_request: BookingRequest) -> Appointment:
-    actor, now = context.actor(), context.now()
-    _release_other_hold(session, actor, booking_request, now)
-    return referrals.book(
-        session,
-        actor,
+def _book(work: Work, booking_request: BookingRequest) -> Appointment:
+    _release_other_hold(work, booking_request)
+    return usecases.book(
+        work,
         booking_request,
-        now=now,
         hold_id=reading.optional_id("hold"),
         referral_id=reading.optional_id("referral"),
     )
 
 
-def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | None:
+def _booked_before(work: Work, booking_request: BookingRequest) -> UUID | None:
     """Return the appointment that the hold became, if this form was already confirmed (for example
     in a second tab).
 
     None if the hold was for anything else.
     """
     hold_id = reading.optional_id("hold")
-    appointment = _appointment_of(session, context.actor(), hold_id) if hold_id else None
+    appointment = _appointment_of(work, hold_id) if hold_id else None
     if appointment is None or appointment.status is not Status.BOOKED:
         return None
     requested = (booking_request.schedule_id, booking_request.start, booking_request.patient_id)
@@ -170,23 +157,21 @@ def _booked_before(session: Session, booking_request: BookingRequest) -> UUID | 
     return appointment.id if booked == requested else None
 
 
-def _appointment_of(session: Session, actor: Actor, hold_id: UUID) -> Appointment | None:
+def _appointment_of(work: Work, hold_id: UUID) -> Appointment | None:
     """Return the appointment or hold, or None if the reader is not involved."""
     try:
-        return booking.appointment_for(session, actor, hold_id)[0]
+        return booking.appointment_for(work, hold_id)[0]
     except NotFound:
         return None
 
 
-def _release_other_hold(
-    session: Session, actor: Actor, booking_request: BookingRequest, now: datetime
-) -> None:
+def _release_other_hold(work: Work, booking_request: BookingRequest) -> None:
     """Release the hold if the reader has since chosen another dependent; it would block their
     booking."""
-    hold_id = reading.optional_id("hold") if actor.dependents else None
-    held = _appointment_of(session, actor, hold_id) if hold_id else None
+    hold_id = reading.optional_id("hold") if work.actor.dependents else None
+    held = _appointment_of(work, hold_id) if hold_id else None
     if hold_id and held and held.patient_id != booking_request.patient_id:
-        booking.release_hold(session, actor, hold_id, now=now)
+        booking.release_hold(work, hold_id)
 
 
 @pages.post("/holds/<hold_id>/extend")
@@ -194,7 +179,7 @@ def _release_other_hold(
 def extend(hold_id: str) -> BaseResponse:
     """Extend the hold, keeping what was typed."""
     try:
-        held = context.write(lambda session: _extended(session, read_id(hold_id)))
+        held = context.write(_extended, read_id(hold_id))
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(reading.own_path("back", url_for("search.home")), 303)
@@ -202,81 +187,57 @@ def extend(hold_id: str) -> BaseResponse:
     return redirect(f"{address}#booking", 303)
 
 
-def _extended(session: Session, hold_id: UUID) -> Appointment:
-    actor, now = context.actor(), context.now()
-    held = booking.extend_hold(
-        session,
-        actor,
-        hold_id,
-        now=now,
-        keep=_hold_duration(),
-        limit=context.settings().hold_extensions,
-    )
-    return _with_typed_text(session, held.id)
+def _extended(work: Work, hold_id: UUID) -> Appointment:
+    held = booking.extend_hold(work, hold_id)
+    return _with_typed_text(work, held.id)
 
 
-def _with_typed_text(session: Session, hold_id: UUID) -> Appointment:
+def _with_typed_text(work: Work, hold_id: UUID) -> Appointment:
     """Store the typed text with the hold, so that the page finds it again."""
-    held = booking.appointment_for(session, context.actor(), hold_id)[0]
+    held = booking.appointment_for(work, hold_id)[0]
     reason = reading.text("reason")[: form.LONGEST_REASON] or None
     priority = reading.option("priority", Priority, held.priority)
     if (reason or None, priority) == (held.reason, held.priority):
         return held
-    return booking.amend(
-        session,
-        context.actor(),
-        hold_id,
-        reason=reason,
-        priority=priority,
-        now=context.now(),
-        cutoff=timedelta(0),
-    )
+    return booking.amend(work, hold_id, reason=reason, priority=priority)
 
 
 @pages.post("/holds/<hold_id>/release")
 @access.allow(access.SIGNED_IN)
 def release(hold_id: str) -> BaseResponse:
     """Release the hold, and show the week again."""
-    context.write(
-        lambda session: booking.release_hold(
-            session, context.actor(), read_id(hold_id), now=context.now()
-        )
-    )
+    context.write(booking.release_hold, read_id(hold_id))
     flash(_("We released this time. Nothing is booked."), "info")
     return redirect(reading.own_path("back", url_for("search.home")), 303)
-
-
-def _hold_duration() -> timedelta:
-    return timedelta(minutes=context.settings().hold_minutes)
 
 
 def _page(schedule_id: int, *, status: int, error: DomainError | None = None) -> Response:
     """Render the booking page; after a refusal it keeps what was typed and explains how to
     continue."""
-    session, actor, now = context.reader(), context.actor(), context.now()
+    session, actor = context.reader(), context.actor()
     place, booker = form.place_of(schedule_id), whom.booker()
     patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
-    letter = _letter(session, actor, place, patient, now)
+    letter = _letter(context.work(), place, patient)
     booker = booker.for_second() if form.is_second(place) else booker
-    chosen = _chosen(session, booker, place)
+    chosen = _chosen(context.work(), booker, place)
     held = chosen.hold if chosen else None
     page = render_template(
         "booking/week.html",
         place=place,
         subject=schedules.subject(session, schedule_id),
         barrier=booker.barrier(place),
-        week=_week(session, place, booker, chosen, now),
+        week=_week(context.work(), place, booker, chosen),
         lengths=lengths(place),
         chosen=chosen,
         patient=patient,
         carried=whom.carried(),
-        people=_people(session, actor),
+        people=_people(context.work()),
         letter=letter,
         named_referral=reading.optional_id("referral") if letter else None,
         hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
-        gone=None if chosen else _unavailable_time(session, place, booker, error),
+        gone=None if chosen else _unavailable_time(context.work(), place, booker, error),
         problem=sentence_of(error) if error else None,
         problem_code=error.code if error else "",
         reason=reading.text("reason") or (held.reason if held else None) or "",
@@ -292,7 +253,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
 
 
 def _unavailable_time(
-    session: Session, place: Place, booker: Booker, error: DomainError | None
+    work: Work, place: Place, booker: Booker, error: DomainError | None
 ) -> Gone | None:
     """Return the selected time if it cannot be booked, with the nearest free times."""
     start = form.pressed()
@@ -301,24 +262,21 @@ def _unavailable_time(
     if isinstance(error, SlotTaken):
         return Gone(start, error.alternatives, was_taken=True)
     minutes = form.chosen_minutes(place)
-    around = nearest(session, place, start, now=context.now(), minutes=minutes, whom=booker.whom)
+    around = nearest(work, place, start, minutes=minutes, whom=booker.whom)
     return Gone(start, around, was_taken=False)
 
 
-def _week(
-    session: Session, place: Place, booker: Booker, chosen: Chosen | None, now: datetime
-) -> Week:
+def _week(work: Work, place: Place, booker: Booker, chosen: Chosen | None) -> Week:
     near = chosen.start if chosen else form.pressed()
     day = reading.optional_day("look") or reading.optional_day("week")
     if day is None and near:
         day = near.astimezone(place.zone).date()
     minutes = reading.number("minutes", 0) or (chosen.minutes if chosen else None)
     return week(
-        session,
+        work,
         place,
         day,
         minutes=minutes,
-        now=now,
         days_ahead=place.horizon_days,
         whom=booker.whom,
         kept=_kept_slot(place, chosen, minutes),
@@ -333,46 +291,45 @@ def _kept_slot(place: Place, chosen: Chosen | None, minutes: int | None) -> Slot
     return Slot(start, end, place.schedule_id)
 
 
-def _people(session: Session, actor: Actor) -> list[Patient]:
+def _people(work: Work) -> list[Patient]:
     """Return the people a patient can book for, the reader first; empty without dependents."""
-    if actor.patient_id is None or not actor.dependents:
+    if work.actor.patient_id is None or not work.actor.dependents:
         return []
     cared_for = [
-        dependent for dependent, _link in directory.dependents_of(session, actor.patient_id)
+        dependent
+        for dependent, _link in directory.dependents_of(work.session, work.actor.patient_id)
     ]
-    return [directory.patient(session, actor.patient_id), *cared_for]
+    return [directory.patient(work.session, work.actor.patient_id), *cared_for]
 
 
-def _letter(
-    session: Session, actor: Actor, place: Place, patient: Patient | None, now: datetime
-) -> Letter | None:
+def _letter(work: Work, place: Place, patient: Patient | None) -> Letter | None:
     """Return the referral that the booking needs, if the reader may book here for the patient."""
-    knows = patient is not None and (actor.acts_for(patient.id) or may_book_others(actor, place))
+    knows = patient is not None and (
+        work.actor.acts_for(patient.id) or may_book_others(work.actor, place)
+    )
     if patient is None or not knows or not needs_referral(place):
         return None
     named = reading.optional_id("referral")
-    return letter_to(session, place, patient.id, now=now, referral_id=named)
+    return letter_to(work, place, patient.id, referral_id=named)
 
 
-def _chosen(session: Session, booker: Booker, place: Place) -> Chosen | None:
+def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:
     """Return the hold named in the request, else the selected start if it is free."""
-    held = _held(session, booker, place)
+    held = _held(work, booker, place)
     if held is not None:
         return Chosen(held.starts_at, held.ends_at, held)
     start, minutes = form.pressed(), form.chosen_minutes(place)
-    if start is None or not is_free(
-        session, place, start, now=context.now(), minutes=minutes, whom=booker.whom
-    ):
+    if start is None or not is_free(work, place, start, minutes=minutes, whom=booker.whom):
         return None
     return Chosen(start, start + timedelta(minutes=minutes))
 
 
-def _held(session: Session, booker: Booker, place: Place) -> Appointment | None:
+def _held(work: Work, booker: Booker, place: Place) -> Appointment | None:
     """Return the named hold if it belongs to this schedule and patient."""
     hold_id = reading.optional_id("hold")
     if hold_id is None or booker.whom is None:
         return None
-    appointment = _appointment_of(session, booker.actor, hold_id)
+    appointment = _appointment_of(work, hold_id)
     if (
         appointment is None
         or appointment.status is not Status.HELD

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment
-from openslot.booking.search import appointments_for
+from openslot.booking.queries import appointments_for
 from openslot.core.errors import DomainError, NotFound
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import status_of
@@ -44,12 +44,10 @@ def show() -> str:
     days = [day] if view is View.DAY else _week_of(day)
     starts, ends = _midnight(days[0], zone), _midnight(days[-1] + timedelta(days=1), zone)
     appointments = appointments_for(
-        context.reader(),
-        context.actor(),
+        context.work(),
         booking.of_practitioner(_me()),
         booking.showing(now),
         booking.between(starts, ends),
-        now=now,
     )
     drawn = agenda(days, zone, places, appointments, _absences(starts, ends))
     return render_template(
@@ -87,11 +85,7 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     if hours is None:
         return _hours_page(subject, form), 422
     try:
-        context.write(
-            lambda session: schedule_commands.set_hours(
-                session, context.actor(), schedule_id, hours, now=context.now()
-            )
-        )
+        context.write(schedule_commands.set_hours, schedule_id, hours)
     except DomainError as error:
         form.refuse(error)
         return _hours_page(subject, form), status_of(error)

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
+from openslot.core.work import Work
 from openslot.entrypoints.web import reading
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, do
 
 
 def confirm_active(
-    name: str, is_active: bool, back: str, work: Callable[[Session, bool], None]
+    name: str, is_active: bool, back: str, command: Callable[[Work, bool], None]
 ) -> ResponseReturnValue:
-    """Ask for confirmation on GET; on POST call ``work`` with the new state.
+    """Ask for confirmation on GET; on POST do the command with the new state.
 
     The form names the new state, so that sending it twice does not undo the change.
     """
@@ -23,7 +23,7 @@ def confirm_active(
     status: Done[None] | int = SHOWN
     active = reading.text("active") == "yes"
     if request.method == "POST":
-        status = do(form, lambda session: work(session, active))
+        status = do(form, command, active)
     if isinstance(status, Done):
         message = _("%(name)s can be booked again.") if active else _("%(name)s is deactivated.")
         flash(message % {"name": name}, "good")

@@ -1,30 +1,32 @@
 """Context of a page: the account and the actor, in addition to entrypoints/request.py."""
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from flask import g, request, session
-from sqlalchemy.orm import Session
 
+from openslot.core.actor import Actor
 from openslot.core.fields import known_zones
+from openslot.core.work import Work
 from openslot.directory.commands import actor_of
-from openslot.directory.rules import Actor
 from openslot.entrypoints.request import (
     close_reader,
     database,
     does_without_database,
     now,
     reader,
+    reading_by,
     services,
     settings,
+    write_by,
 )
-from openslot.entrypoints.request import write as write_now
 from openslot.entrypoints.rules import STATIC
 from openslot.identity import commands as identity
 from openslot.identity.models import Account
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 TOKEN = "token"  # noqa: S105 # nosec B105 - the name of a field in the cookie
@@ -42,15 +44,19 @@ __all__ = [
     "services",
     "set_account",
     "settings",
+    "work",
     "write",
 ]
 
 
-def write(work: Callable[[Session], T]) -> T:
-    """Run ``work`` in its own transaction; it may be called several times."""
-    # A write closes the reader, so the actor is read first.
-    actor()
-    return write_now(work)
+def work() -> Work:
+    """Return this request's reading as work of the reader."""
+    return reading_by(actor())
+
+
+def write(command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do a command of the reader in its own transaction; retries call it again."""
+    return write_by(actor(), command, *args, **kwargs)
 
 
 def actor() -> Actor:
@@ -85,12 +91,13 @@ def _account_of_session() -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str) or request.endpoint in STATIC:
         return None
-    account_and_session = identity.account_of_token(reader(), settings(), token, now=now())
+    visitor = Actor(address=request.remote_addr)
+    account_and_session = identity.account_of_token(reading_by(visitor), token)
     if account_and_session is None:
         return None
     account, row = account_and_session
     if identity.is_stale(row, now=now()):
-        database().run(lambda rows: identity.touch_session(rows, token, now=now()))
+        write_by(visitor, identity.touch_session, token)
     return account
 
 

@@ -1,18 +1,19 @@
 """Dashboards of all roles, and the HM System endpoints to change or delete one's own account."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from pydantic import ValidationError
-from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.search import appointments_for, count_for
+from openslot.booking.queries import appointments_for, count_for
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Invalid, Malformed, NotFound
 from openslot.core.fields import Details, first_problem
+from openslot.core.work import Work
 from openslot.directory import own
 from openslot.directory import queries as directory
 from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
@@ -23,9 +24,8 @@ from openslot.entrypoints.web.overviews import (
     practitioner_page,
     staff_page,
 )
-from openslot.identity.models import Role
-from openslot.offers.leaving import delete_own_account
 from openslot.schedules.either_place import change_practitioner
+from openslot.usecases.account_deletion import delete_own_account
 
 pages = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
@@ -60,16 +60,14 @@ def past() -> str:
     return render_template(
         "dashboard/past.html",
         appointments=appointments_for(
-            context.reader(),
-            context.actor(),
+            context.work(),
             mine,
             gone,
-            now=context.now(),
             newest_first=True,
             limit=PAST_PAGE,
             offset=(page - 1) * PAST_PAGE,
         ),
-        total=count_for(context.reader(), context.actor(), mine, gone, now=context.now()),
+        total=count_for(context.work(), mine, gone),
         page=page,
         page_size=PAST_PAGE,
     )
@@ -101,10 +99,7 @@ def delete() -> Response:
     if not actor.is_a(Role.PATIENT):
         raise Forbidden
     proof.prove(_password(), field="password")
-    cutoff = timedelta(hours=context.settings().cancel_cutoff_hours)
-    context.write(
-        lambda session: delete_own_account(session, actor, now=context.now(), cutoff=cutoff)
-    )
+    context.write(delete_own_account)
     sign_in.forget()
     return Response(status=204)
 
@@ -120,22 +115,14 @@ def _password() -> str:
 def _change_patient(patient_id: UUID, values: dict[str, Any]) -> dict[str, Any]:
     patient = directory.patient(context.reader(), patient_id)
     details = _merged(PatientDetails, patient, values)
-    return _written(
-        PatientDetails,
-        lambda session: own.change_own_patient(
-            session, context.actor(), details, now=context.now()
-        ),
-    )
+    return _written(PatientDetails, lambda work: own.change_own_patient(work, details))
 
 
 def _change_practitioner(practitioner_id: int, values: dict[str, Any]) -> dict[str, Any]:
     practitioner = directory.practitioner(context.reader(), practitioner_id, inactive=True)
     details = _merged(PractitionerDetails, practitioner, values)
     return _written(
-        PractitionerDetails,
-        lambda session: change_practitioner(
-            session, context.actor(), practitioner_id, details, now=context.now()
-        ),
+        PractitionerDetails, lambda work: change_practitioner(work, practitioner_id, details)
     )
 
 
@@ -144,10 +131,7 @@ def _change_staff(values: dict[str, Any]) -> dict[str, Any]:
     member = directory.staff_member(context.reader(), account.id)
     phone = member.phone if member else None
     details = _merged(StaffOwnDetails, StaffOwnDetails(name=account.name, phone=phone), values)
-    return _written(
-        StaffOwnDetails,
-        lambda session: own.change_own_staff(session, context.actor(), details, now=context.now()),
-    )
+    return _written(StaffOwnDetails, lambda work: own.change_own_staff(work, details))
 
 
 def _merged(kind: type[D], current: object, values: dict[str, Any]) -> D:
@@ -159,8 +143,8 @@ def _merged(kind: type[D], current: object, values: dict[str, Any]) -> D:
         raise first_problem(error) from None
 
 
-def _written(kind: type[Details], work: Callable[[Session], object]) -> dict[str, Any]:
-    changed = context.write(work)
+def _written(kind: type[Details], command: Callable[[Work], object]) -> dict[str, Any]:
+    changed = context.write(command)
     return {name: _plain(getattr(changed, name)) for name in kind.model_fields}
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.orm import Session
-
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Service
-from openslot.directory.rules import Actor
 from openslot.directory.search import Index, Text
 from openslot.feedback.queries import favourites
 
@@ -29,25 +27,28 @@ class Found:
     is_own: bool
 
 
-def choices_for(session: Session, actor: Actor, text: str) -> Found:
+def choices_for(work: Work, text: str) -> Found:
     """Return departments with all words of ``text`` in their name, description or services,
     favourites first.
 
     The text is read as in the search for care.
     """
-    departments = {one.id: one for one in directory.departments(session, actor.centre_id or 0)}
+    departments = {
+        one.id: one for one in directory.departments(work.session, work.actor.centre_id or 0)
+    }
     services_of: dict[int, list[Service]] = {key: [] for key in departments}
-    for service in directory.services(session, list(services_of)):
+    for service in directory.services(work.session, list(services_of)):
         services_of[service.department_id].append(service)
-    favourite_keys = favourites(session, actor.account_id)
+    favourite_keys = favourites(work.session, work.actor.account_id)
     matching_ids = _matching(text, departments, services_of)
     choices = [
         Choice(departments[key], services_of[key], ("department", key) in favourite_keys)
         for key in matching_ids
-        if key != actor.department_id
+        if key != work.actor.department_id
     ]
     return Found(
-        sorted(choices, key=lambda one: not one.is_favourite), actor.department_id in matching_ids
+        sorted(choices, key=lambda one: not one.is_favourite),
+        work.actor.department_id in matching_ids,
     )
 
 

@@ -6,12 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 from wtforms import EmailField, StringField, TelField
 
 from openslot.booking import queries as booking
-from openslot.booking.search import appointments_for
+from openslot.booking.queries import appointments_for
+from openslot.core.work import Work
 from openslot.directory import dependents, letting_go, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
@@ -57,7 +57,7 @@ def listing() -> str:
         queries.dependents_of(session, actor.patient_id) if actor.patient_id else []
     )
     appointments = appointments_for(
-        session, actor, booking.of_patients(actor.dependents), booking.to_come(now), now=now
+        context.work(), booking.of_patients(actor.dependents), booking.to_come(now)
     )
     return render_template(
         "dependents/list.html",
@@ -80,13 +80,7 @@ def new() -> ResponseReturnValue:
     form = NewDependentForm()
     status: Done[Patient] | int = SHOWN
     if request.method == "POST":
-        status = save(
-            form,
-            DependentDetails,
-            lambda session, details: dependents.add(
-                session, context.actor(), details, now=context.now()
-            ),
-        )
+        status = save(form, DependentDetails, lambda work, details: dependents.add(work, details))
     if not isinstance(status, Done):
         page = render_template("dependents/new.html", form=form, birth_example=example())
         return page, status
@@ -105,9 +99,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
         status = save(
             form,
             DependentDetails,
-            lambda session, details: dependents.change(
-                session, context.actor(), patient_id, details, now=context.now()
-            ),
+            lambda work, details: dependents.change(work, patient_id, details),
         )
     if not isinstance(status, Done):
         page = render_template(
@@ -130,7 +122,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
     status: Done[None] | int = SHOWN
     if request.method == "POST":
         status = save(
-            form, HandOverDetails, lambda session, details: _offer(session, patient_id, details)
+            form, HandOverDetails, lambda work, details: _offer(work, patient_id, details)
         )
     if not isinstance(status, Done):
         page = render_template(
@@ -146,21 +138,18 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
     return _to_list()
 
 
-def _offer(session: Session, patient_id: UUID, details: HandOverDetails) -> None:
-    actor = context.actor()
-    patient = dependents.invite(session, actor, patient_id, details, now=context.now())
-    _patient, link = dependents.one_of(session, actor, patient_id)
+def _offer(work: Work, patient_id: UUID, details: HandOverDetails) -> None:
+    patient = dependents.invite(work, patient_id, details)
+    _patient, link = dependents.one_of(work, patient_id)
     token = hand_over.token_for(patient.id, link.carer_id, details.email)
-    account_mail.send_hand_over(session, patient.name, details.email, token)
+    account_mail.send_hand_over(work, patient.name, details.email, token)
 
 
 @pages.post("/<uuid:patient_id>/hand-over/withdraw")
 @access.allow(access.PATIENTS)
 def withdraw(patient_id: UUID) -> Response:
     """Cancel the link that was sent."""
-    context.write(
-        lambda session: dependents.withdraw(session, context.actor(), patient_id, now=context.now())
-    )
+    context.write(dependents.withdraw, patient_id)
     flash(_("The link we sent no longer works."), "good")
     return _to_list()
 
@@ -172,13 +161,9 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
     patient, _link = _dependent(patient_id)
     try:
         if request.method == "GET":
-            letting_go.check_release(context.reader(), context.actor(), patient_id)
+            letting_go.check_release(context.work(), patient_id)
             return render_template("dependents/remove.html", patient=patient)
-        name = context.write(
-            lambda session: letting_go.stop_caring(
-                session, context.actor(), patient_id, now=context.now()
-            )
-        )
+        name = context.write(letting_go.stop_caring, patient_id)
     except RecordNotEmpty as error:
         page = render_template("dependents/kept.html", patient=patient, sentence=sentence_of(error))
         return page, status_of(error)
@@ -187,7 +172,7 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _dependent(patient_id: UUID) -> tuple[Patient, Dependent]:
-    return dependents.one_of(context.reader(), context.actor(), patient_id)
+    return dependents.one_of(context.work(), patient_id)
 
 
 def _to_list() -> Response:

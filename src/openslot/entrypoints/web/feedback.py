@@ -20,10 +20,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from openslot.directory.rules import Actor
+from openslot.core.work import Work
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.feedback import commands, queries
@@ -52,21 +51,19 @@ class Ratings:
     problem: str | None = None
 
 
-def ratings_of(
-    session: Session, actor: Actor, kind: RatedKind, subject_id: int, url: Callable[..., str]
-) -> Ratings:
+def ratings_of(work: Work, kind: RatedKind, subject_id: int, url: Callable[..., str]) -> Ratings:
     """Return one page of a profile's ratings, with at most three statements."""
     number = min(max(1, reading.number("ratings", 1)), LAST_PAGE)
     offset = (number - 1) * SHOWN_AT_ONCE
-    total = queries.summary(session, kind, subject_id)
+    total = queries.summary(work.session, kind, subject_id)
     ratings = (
-        queries.given(session, kind, subject_id, limit=SHOWN_AT_ONCE, offset=offset)
+        queries.given(work.session, kind, subject_id, limit=SHOWN_AT_ONCE, offset=offset)
         if total.ratings
         else []
     )
     own = (
-        queries.rating_by(session, actor.patient_id, kind, subject_id)
-        if actor.patient_id is not None
+        queries.rating_by(work.session, work.actor.patient_id, kind, subject_id)
+        if work.actor.patient_id is not None
         else None
     )
     more = offset + len(ratings) < total.ratings
@@ -93,11 +90,7 @@ def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
     """Save the reader's rating; without stars the profile shows the error beside the form."""
     stars = reading.number("stars", 0)
     try:
-        context.write(
-            lambda session: commands.rate(
-                session, context.actor(), kind, subject_id, stars, now=context.now()
-            )
-        )
+        context.write(commands.rate, kind, subject_id, stars)
     except BadStars as error:
         setattr(g, REFUSED, sentence_of(error))
         profile = current_app.view_functions[f"profiles.{kind}"]
@@ -111,11 +104,7 @@ def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
 @access.allow(access.PATIENTS)
 def withdraw(kind: RatedKind, subject_id: int) -> Response:
     """Remove the reader's rating."""
-    context.write(
-        lambda session: commands.withdraw(
-            session, context.actor(), kind, subject_id, now=context.now()
-        )
-    )
+    context.write(commands.withdraw, kind, subject_id)
     flash(_("Your rating is removed."), "good")
     return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
 
@@ -136,17 +125,16 @@ def favour(kind: FavouriteKind, subject_id: int) -> Response:
     harmless."""
     keep = reading.text("keep") == "yes"
     back = reading.own_path("back", _profile(kind, subject_id))
-    context.write(lambda session: _favour(session, kind, subject_id, keep))
+    context.write(_favour, kind, subject_id, keep)
     flash(_undo(kind, subject_id, keep, back), "good")
     return redirect(back, 303)
 
 
-def _favour(session: Session, kind: FavouriteKind, subject_id: int, keep: bool) -> None:
-    actor = context.actor()
+def _favour(work: Work, kind: FavouriteKind, subject_id: int, keep: bool) -> None:
     if keep:
-        commands.add_favourite(session, actor, kind, subject_id, now=context.now())
+        commands.add_favourite(work, kind, subject_id)
     else:
-        commands.remove_favourite(session, actor, kind, subject_id)
+        commands.remove_favourite(work, kind, subject_id)
 
 
 def _undo(kind: FavouriteKind, subject_id: int, keep: bool, back: str) -> Markup:

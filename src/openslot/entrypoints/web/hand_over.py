@@ -100,10 +100,7 @@ def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[objec
         form.refuse(error)
         return status_of(error)
     return do(
-        form,
-        lambda session: dependents.take_over(
-            session, *offer, hashed, address=request.remote_addr, now=context.now()
-        ),
+        form, lambda work: dependents.take_over(work, *offer, hashed, address=request.remote_addr)
     )
 
 

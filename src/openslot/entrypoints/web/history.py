@@ -182,7 +182,7 @@ def as_pdf(patient_id: UUID) -> Response:
 
 def _full_history(patient_id: UUID) -> History:
     records.open_or_refuse(patient_id)
-    return exports.whole(context.reader(), patient_id, now=context.now())
+    return exports.whole(context.work(), patient_id)
 
 
 def _file(content: str | bytes, ending: str, kind: str) -> Response:

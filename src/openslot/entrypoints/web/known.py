@@ -26,13 +26,7 @@ def remember(patients: Iterable[Patient]) -> None:
 
 def knows(patient_id: UUID) -> bool:
     """Return whether the reader knows this patient, or has just found them."""
-    is_known = finding.knows(
-        context.reader(),
-        context.actor(),
-        patient_id,
-        now=context.now(),
-        access_days=context.settings().history_access_days,
-    )
+    is_known = finding.knows(context.work(), patient_id)
     return is_known or str(patient_id) in session.get(_SESSION_KEY, ())
 
 

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from flask import request, url_for
 from flask_babel import gettext as _
 
-from openslot.directory.rules import Actor
-from openslot.identity.models import Role
+from openslot.core.actor import Actor, Role
 
 
 class Item(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,13 +10,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import BooleanField
 
-from openslot.core.audit import Origin
+from openslot.core.actor import Actor, Role
+from openslot.core.work import Work
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.account_mail import absolute
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.zones import own_zone
-from openslot.identity.models import Role
 from openslot.notifications import feeds, preferences
 from openslot.notifications.preferences import KINDS, Kind
 
@@ -75,7 +76,7 @@ def words_of(role: Role) -> dict[Kind, Words]:
         Kind.REFERRALS: Words(
             _("Referrals to you, and answers to yours")
             if gives_care
-            else _("Referrals: written for you, or revoked"),
+            else _("Referrals: written for you, or revoked")
         ),
         Kind.REQUESTS: Words(
             _("Requests between departments"),
@@ -114,12 +115,8 @@ def kinds() -> ResponseReturnValue:
 
 
 def _choose(choices: dict[Kind, bool]) -> BaseResponse:
-    account_id, origin = context.account().id, context.actor().origin
-    context.write(
-        lambda session: preferences.choose(
-            session, account_id, choices, by=origin, now=context.now()
-        )
-    )
+    account_id = context.account().id
+    context.write(preferences.choose, account_id, choices)
     flash(_("Your notification settings are saved."), "good")
     return redirect(url_for("notifications.kinds"), 303)
 
@@ -131,16 +128,12 @@ def stop(token: str) -> ResponseReturnValue:
 
     A GET changes nothing, because mail scanners open links.
     """
-    account, kind = preferences.account_to_stop(context.reader(), context.settings(), token)
+    account, kind = preferences.account_to_stop(context.work(), token)
     is_on = preferences.preferences(context.reader(), account.id)[kind]
     if request.method == "POST":
         is_on = reading.text("again") == "yes"
-        origin = Origin(account.id, request.remote_addr)
-        context.write(
-            lambda session: preferences.choose(
-                session, account.id, {kind: is_on}, by=origin, now=context.now()
-            )
-        )
+        owner = Actor(account_id=account.id, address=request.remote_addr)
+        context.write(lambda work: preferences.choose(work.by(owner), account.id, {kind: is_on}))
     return render_template(
         "notifications/stop.html",
         token=token,
@@ -181,9 +174,8 @@ def end_calendar() -> BaseResponse:
     return redirect(url_for("notifications.calendar"), 303)
 
 
-def _for_own_account(verb: Callable[..., T]) -> T:
-    account_id, origin = context.account().id, context.actor().origin
-    return context.write(lambda session: verb(session, account_id, by=origin, now=context.now()))
+def _for_own_account(verb: Callable[[Work, UUID], T]) -> T:
+    return context.write(verb, context.account().id)
 
 
 @pages.get("/calendars/<token>.ics")
@@ -192,11 +184,7 @@ def feed(token: str) -> BaseResponse:
     """Return the calendar behind an address; 304 if it has not changed."""
     settings = context.settings()
     written = feeds.read_feed(
-        context.reader(),
-        token,
-        now=context.now(),
-        settings=settings,
-        public_url=settings.public_url or request.url_root,
+        context.work(), token, public_url=settings.public_url or request.url_root
     )
     response = Response(written, content_type="text/calendar; charset=utf-8")
     response.headers["Cache-Control"] = "private, no-cache"

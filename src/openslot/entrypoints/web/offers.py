@@ -5,9 +5,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from openslot.booking.models import Appointment
+from openslot.core.actor import Actor
 from openslot.core.errors import DomainError
-from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
+from openslot.entrypoints.request import write_by
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.written import written_to
 from openslot.offers import answers
@@ -23,7 +24,7 @@ pages = Blueprint("offers", __name__, url_prefix="/offers")
 @access.allow(access.SIGNED_IN)
 def listing() -> str:
     """List the offers that the reader, their dependents or their department can take now."""
-    offers = offered_to(context.actor())
+    offers = offered_to_reader()
     return render_template("offers/list.html", offers=offers, token=token)
 
 
@@ -39,11 +40,8 @@ def show(token: str) -> Response:
 def take(token: str) -> BaseResponse:
     """Accept an offer: book its time, or move the appointment."""
     named = _offer_of(token)
-    actor = _answering(named)
     try:
-        appointment = context.write(
-            lambda session: answers.accept(session, actor, named.offer.id, now=context.now())
-        )
+        appointment = write_by(_answering(named), answers.accept, named.offer.id)
     except DomainError as error:
         return _page(_offer_of(token), token, error)
     if context.actor().role is None or not _is_theirs(context.actor(), named):
@@ -56,19 +54,16 @@ def take(token: str) -> BaseResponse:
 def decline(token: str) -> BaseResponse:
     """Decline an offer."""
     named = _offer_of(token)
-    actor = _answering(named)
     try:
-        context.write(
-            lambda session: answers.decline(session, actor, named.offer.id, now=context.now())
-        )
+        write_by(_answering(named), answers.decline, named.offer.id)
     except DomainError as error:
         return _page(_offer_of(token), token, error)
     return redirect(url_for("offers.show", token=token), 303)
 
 
-def offered_to(actor: Actor) -> list[Offered]:
-    """Return the offers that an actor can take now."""
-    return answers.open_for(context.reader(), actor, now=context.now())
+def offered_to_reader() -> list[Offered]:
+    """Return the offers that the reader can take now."""
+    return answers.open_for(context.work())
 
 
 def token(offer: Offer) -> str:

@@ -7,22 +7,23 @@ from zoneinfo import ZoneInfo
 from flask import render_template
 
 from openslot.booking import queries as booking
-from openslot.booking.search import appointments_for, count_for
+from openslot.booking.queries import appointments_for, count_for
 from openslot.core import outbox
+from openslot.core.actor import Actor
 from openslot.directory import queries as directory
-from openslot.directory.rules import Actor
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.waiting import described
 from openslot.offers import queries as offers
-from openslot.offers import rebooking, search
+from openslot.offers import search
 from openslot.offers.models import Waiting
 from openslot.offers.search import Listed
 from openslot.referrals import queries as referrals
 from openslot.requests import queries as requests
 from openslot.requests.rules import State
 from openslot.schedules import queries as schedules
+from openslot.usecases import rebooking
 
 PAST_SHOWN = 5
 LISTED = 100
@@ -37,15 +38,13 @@ def patient_page(patient_id: UUID) -> str:
     waiting = _waiting(search.entries_for(session, patient_ids=people, limit=LISTED))
     return render_template(
         "dashboard/patient.html",
-        coming=appointments_for(session, actor, mine, booking.to_come(now), now=now, limit=LISTED),
-        past=appointments_for(
-            session, actor, mine, gone, now=now, newest_first=True, limit=PAST_SHOWN
-        ),
-        past_count=count_for(session, actor, mine, gone, now=now),
+        coming=appointments_for(context.work(), mine, booking.to_come(now), limit=LISTED),
+        past=appointments_for(context.work(), mine, gone, newest_first=True, limit=PAST_SHOWN),
+        past_count=count_for(context.work(), mine, gone),
         cutoff=timedelta(hours=context.settings().cancel_cutoff_hours),
-        offers=offers.open_offers(session, now=now, patient_ids=people),
+        offers=offers.open_offers(context.work(), patient_ids=people),
         token=token,
-        letters=referrals.waiting_for(session, people, now),
+        letters=referrals.waiting_for(context.work(), people),
         waiting=waiting,
         named=described(waiting),
         zone=context.reader_zone() or _own_zone(),
@@ -54,13 +53,13 @@ def patient_page(patient_id: UUID) -> str:
 
 def practitioner_page(practitioner_id: int) -> str:
     """Render a practitioner's dashboard: today, the coming week, and what needs a decision."""
-    actor, now = context.actor(), context.now()
+    now = context.now()
     places = schedules.practitioner_places(context.reader(), practitioner_id)
     zone = next((place.zone for place in places.values()), _own_zone())
     starts, ends = _day(now, zone)
     mine = booking.of_practitioner(practitioner_id)
     today = appointments_for(
-        context.reader(), actor, mine, booking.showing(now), booking.between(starts, ends), now=now
+        context.work(), mine, booking.showing(now), booking.between(starts, ends)
     )
     person = directory.practitioner(context.reader(), practitioner_id, inactive=True)
     return render_template(
@@ -69,23 +68,17 @@ def practitioner_page(practitioner_id: int) -> str:
         zone=zone,
         current=current_appointment(today, now),
         coming=appointments_for(
-            context.reader(),
-            actor,
+            context.work(),
             mine,
             booking.to_come(ends),
             booking.between(ends, ends + timedelta(days=7)),
-            now=now,
             limit=LISTED,
         ),
         absences=schedules.absences(
             context.reader(), person.diary_id, now, now + timedelta(days=60)
         ),
-        closed=appointments_for(
-            context.reader(), actor, mine, booking.in_closures(now), now=now, limit=LISTED
-        ),
-        undecided=rebooking.undecided(
-            context.reader(), context.actor(), [practitioner_id], now=now
-        ),
+        closed=appointments_for(context.work(), mine, booking.in_closures(now), limit=LISTED),
+        undecided=rebooking.undecided(context.work(), [practitioner_id]),
     )
 
 
@@ -109,7 +102,7 @@ def staff_page(actor: Actor) -> str:
         "dashboard/staff.html",
         figures=requests.figures(context.reader(), department_id),
         incoming=incoming,
-        offers=offers.open_offers(context.reader(), now=now, department_id=actor.department_id),
+        offers=offers.open_offers(context.work(), department_id=actor.department_id),
         token=token,
         centre=centre,
         department=(
@@ -118,16 +111,12 @@ def staff_page(actor: Actor) -> str:
             else None
         ),
         zone=zone,
-        own=appointments_for(
-            context.reader(), actor, own, booking.to_come(now), now=now, limit=LISTED
-        ),
+        own=appointments_for(context.work(), own, booking.to_come(now), limit=LISTED),
         today=appointments_for(
-            context.reader(),
-            actor,
+            context.work(),
             at_centre,
             booking.showing(now),
             booking.between(starts, ends),
-            now=now,
             limit=LISTED,
         ),
     )
@@ -143,20 +132,11 @@ def admin_page(actor: Actor) -> str:
     return render_template(
         "dashboard/admin.html",
         figures=directory.figures(context.reader()),
-        today=count_for(
-            context.reader(), actor, *scope, live, booking.between(starts, ends), now=now
-        ),
+        today=count_for(context.work(), *scope, live, booking.between(starts, ends)),
         week=count_for(
-            context.reader(),
-            actor,
-            *scope,
-            live,
-            booking.between(starts, ends + timedelta(days=6)),
-            now=now,
+            context.work(), *scope, live, booking.between(starts, ends + timedelta(days=6))
         ),
-        closed=appointments_for(
-            context.reader(), actor, *scope, booking.in_closures(now), now=now, limit=LISTED
-        ),
+        closed=appointments_for(context.work(), *scope, booking.in_closures(now), limit=LISTED),
         outbox=outbox.counts(context.reader()),
         lag=outbox.lag(context.reader(), now=now),
         requests=requests.figures_at(context.reader(), actor.centre_id),

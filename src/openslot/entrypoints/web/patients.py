@@ -15,12 +15,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from sqlalchemy.orm import Session
 
 from openslot.booking import queries as booking
-from openslot.booking.search import appointments_for
+from openslot.booking.queries import appointments_for
 from openslot.core.errors import NotFound
 from openslot.core.language import settled
+from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import PatientDetails
 from openslot.directory.editing import editor_of_patient
@@ -88,13 +88,7 @@ def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Seque
             context.reader(), text=text, born=born, limit=PAGE_SIZE, offset=offset
         )
     return history.patients_of(
-        context.reader(),
-        own or 0,
-        now=context.now(),
-        text=text,
-        born=born,
-        limit=PAGE_SIZE,
-        offset=offset,
+        context.work(), own or 0, text=text, born=born, limit=PAGE_SIZE, offset=offset
     )
 
 
@@ -116,13 +110,7 @@ def _exact_matches() -> dict[str, Any]:
 
 def _readable(patients: Sequence[Patient]) -> dict[UUID, Access]:
     """Return the reader's kind of access to each readable health record."""
-    return histories.readable(
-        context.reader(),
-        context.actor(),
-        [patient.id for patient in patients],
-        now=context.now(),
-        access_days=records.access_days(),
-    )
+    return histories.readable(context.work(), [patient.id for patient in patients])
 
 
 def _is_practitioner() -> bool:
@@ -146,7 +134,7 @@ def new() -> ResponseReturnValue:
     details = checked(form, PatientDetails)
     if details is None:
         return _form_page("patients/new.html", form, NOT_UNDERSTOOD)
-    done = do(form, lambda session: _registered(session, details))
+    done = do(form, _registered, details)
     if not isinstance(done, Done):
         return _form_page("patients/new.html", form, done)
     if isinstance(done.value, PatientKnown):
@@ -163,11 +151,11 @@ def new() -> ResponseReturnValue:
     return redirect(url_for("patients.show", patient_id=done.value.id), 303)
 
 
-def _registered(session: Session, details: PatientDetails) -> Patient | PatientKnown:
+def _registered(work: Work, details: PatientDetails) -> Patient | PatientKnown:
     """Return the new patient, or the refusal that lists similar ones."""
     anyway = reading.text("anyway") == "yes"
     try:
-        return finding.register(session, context.actor(), details, anyway=anyway, now=context.now())
+        return finding.register(work, details, anyway=anyway)
     except PatientKnown as refused:
         return refused
 
@@ -193,27 +181,20 @@ def show(patient_id: UUID) -> ResponseReturnValue:
     patient = queries.patient(context.reader(), patient_id)
     own, now = booking.of_patient(patient_id), context.now()
     past = appointments_for(
-        context.reader(),
-        actor,
-        own,
-        booking.gone_by(now),
-        now=now,
-        newest_first=True,
-        limit=PAST_SHOWN,
+        context.work(), own, booking.gone_by(now), newest_first=True, limit=PAST_SHOWN
     )
     return render_template(
         "patients/show.html",
         patient=patient,
-        coming=appointments_for(context.reader(), actor, own, booking.to_come(now), now=now),
+        coming=appointments_for(context.work(), own, booking.to_come(now)),
         past=past,
     )
 
 
 def _has_only_registered(patient_id: UUID) -> bool:
     """Return whether the practitioner registered the patient but may not read the health record."""
-    session, actor, now = context.reader(), context.actor(), context.now()
-    return finding.has_registered(session, actor, patient_id, now=now) and not histories.may_read(
-        session, actor, patient_id, now=now, access_days=records.access_days()
+    return finding.has_registered(context.work(), patient_id) and not histories.may_read(
+        context.work(), patient_id
     )
 
 
@@ -237,8 +218,7 @@ def _history_page(patient_id: UUID) -> ResponseReturnValue:
         kinds=kind_names(),
         after=after,
         address=lambda **changed: url_for(
-            "patients.show",
-            **{"patient_id": patient_id, "kind": kind.value or None, **changed},
+            "patients.show", **{"patient_id": patient_id, "kind": kind.value or None, **changed}
         ),
         until=_open_until(patient_id) if why is Access.EMERGENCY else None,
         forms={one: records.entry_form(one, patient_id) for one in EntryKind},
@@ -272,9 +252,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
         status = save(
             form,
             PatientDetails,
-            lambda session, details: commands.change_patient(
-                session, context.actor(), patient_id, details, now=context.now()
-            ),
+            lambda work, details: commands.change_patient(work, patient_id, details),
             **unchanged,
         )
     if isinstance(status, Done):
@@ -284,13 +262,7 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
 
 
 def _may_change(patient_id: UUID) -> bool:
-    return finding.may_change(
-        context.reader(),
-        context.actor(),
-        patient_id,
-        now=context.now(),
-        access_days=records.access_days(),
-    )
+    return finding.may_change(context.work(), patient_id)
 
 
 def _form_page(template: str, form: PatientForm, status: int, **more: Any) -> tuple[str, int]:

@@ -16,7 +16,6 @@ from openslot.core.errors import NotFound
 from openslot.directory import commands, own, queries
 from openslot.directory.details import PatientDetails, PractitionerDetails, StaffOwnDetails
 from openslot.directory.editing import Editor
-from openslot.directory.rules import Actor
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.forms import Form
@@ -103,13 +102,13 @@ def details() -> ResponseReturnValue:
     """Change the reader's details, depending on the role."""
     actor = context.actor()
     if actor.patient_id is not None:
-        return _patient_details(actor)
+        return _patient_details()
     if actor.practitioner_id is not None:
-        return _practitioner_details(actor, actor.practitioner_id)
-    return _staff_details(actor)
+        return _practitioner_details(actor.practitioner_id)
+    return _staff_details()
 
 
-def _patient_details(actor: Actor) -> ResponseReturnValue:
+def _patient_details() -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
     unchanged = form.leave_out(PatientDetails, Editor.OWNER, patient)
@@ -118,15 +117,13 @@ def _patient_details(actor: Actor) -> ResponseReturnValue:
         status = save(
             form,
             PatientDetails,
-            lambda session, values: own.change_own_patient(
-                session, actor, values, now=context.now()
-            ),
+            own.change_own_patient,
             **unchanged,
         )
     return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
 
-def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnValue:
+def _practitioner_details(practitioner_id: int) -> ResponseReturnValue:
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     form = PractitionerForm(obj=person)
     unchanged = form.leave_out(PractitionerDetails, Editor.OWNER, person)
@@ -135,13 +132,11 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
         status = save(
             form,
             PractitionerDetails,
-            lambda session, values: commands.change_practitioner(
-                session,
-                actor,
+            lambda work, values: commands.change_practitioner(
+                work,
                 practitioner_id,
                 values,
-                centre_ids=schedules.centre_ids_of(session, practitioner_id),
-                now=context.now(),
+                centre_ids=schedules.centre_ids_of(work.session, practitioner_id),
             ),
             **unchanged,
         )
@@ -150,7 +145,7 @@ def _practitioner_details(actor: Actor, practitioner_id: int) -> ResponseReturnV
     )
 
 
-def _staff_details(actor: Actor) -> ResponseReturnValue:
+def _staff_details() -> ResponseReturnValue:
     account = context.account()
     member = queries.staff_member(context.reader(), account.id)
     form = StaffForm(name=account.name, phone=member.phone if member else None)
@@ -158,11 +153,7 @@ def _staff_details(actor: Actor) -> ResponseReturnValue:
         del form.phone
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = save(
-            form,
-            StaffOwnDetails,
-            lambda session, values: own.change_own_staff(session, actor, values, now=context.now()),
-        )
+        status = save(form, StaffOwnDetails, own.change_own_staff)
     return _saved() if isinstance(status, Done) else _page("profile/staff.html", form, status)
 
 
@@ -190,12 +181,8 @@ def theme(choice: str) -> Response:
         raise NotFound
     account = context.account_or_none()
     if account and account.theme != choice:
-        account_id, origin = account.id, context.actor().origin
-        context.write(
-            lambda session: identity.change_account(
-                session, account_id, by=origin, now=context.now(), theme=choice
-            )
-        )
+        account_id = account.id
+        context.write(identity.change_account, account_id, theme=choice)
     response = redirect(_came_from(), 303)
     response.set_cookie(
         "theme",

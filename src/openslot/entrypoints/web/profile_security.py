@@ -7,14 +7,14 @@ from flask import Blueprint, Response, flash, json, redirect, render_template, r
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import EmailField, PasswordField
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment
-from openslot.booking.search import appointments_for, count_for
+from openslot.booking.queries import appointments_for, count_for
 from openslot.core.errors import DomainError, NotFound
+from openslot.core.work import Work
 from openslot.directory import own, queries
 from openslot.directory.own import NewEmail
 from openslot.entrypoints.problems import status_of
@@ -29,7 +29,7 @@ from openslot.identity import own as identity_own
 from openslot.identity import passwords
 from openslot.identity import queries as identities
 from openslot.identity.commands import token_hash
-from openslot.offers.leaving import delete_own_account
+from openslot.usecases.account_deletion import delete_own_account
 
 pages = Blueprint("profile_security", __name__)
 
@@ -70,7 +70,7 @@ def password() -> ResponseReturnValue:
 
 
 def _change_password(form: PasswordForm) -> Done[None] | int:
-    account, origin = context.account(), context.actor().origin
+    account = context.account()
     if refused := _password_refusal(form):
         return refused
     try:
@@ -85,13 +85,8 @@ def _change_password(form: PasswordForm) -> Done[None] | int:
         return status_of(error)
     return do(
         form,
-        lambda session: identity.set_password(
-            session,
-            account.id,
-            hashed,
-            keep_session=signing.current_token(),
-            by=origin,
-            now=context.now(),
+        lambda work: identity.set_password(
+            work, account.id, hashed, keep_session=signing.current_token()
         ),
     )
 
@@ -127,12 +122,12 @@ def email() -> ResponseReturnValue:
     return render_template("profile/email.html", form=form, now_email=now), status
 
 
-def _change_email(session: Session, details: NewEmail) -> None:
+def _change_email(work: Work, details: NewEmail) -> None:
     old = context.account().email
-    account = own.change_own_email(session, context.actor(), details.email, now=context.now())
+    account = own.change_own_email(work, details.email)
     if account.email != old:
-        account_mail.send_confirmation(session, account)
-        account_mail.send_email_changed(session, account, old)
+        account_mail.send_confirmation(work, account)
+        account_mail.send_email_changed(work, account, old)
 
 
 @pages.get("/account/sessions")
@@ -141,9 +136,8 @@ def sessions() -> str:
     """List the signed-in browsers."""
     now = context.now()
     browser_sessions = identities.sessions_of(
-        context.reader(),
+        context.work(),
         context.account().id,
-        now=now,
         unused_since=identity.unused_since(context.settings(), now),
     )
     token = signing.current_token()
@@ -160,22 +154,14 @@ def sessions() -> str:
 @access.allow(access.SIGNED_IN)
 def end_session() -> BaseResponse:
     """Sign out one other browser, or all others."""
-    origin, now, account_id = context.actor().origin, context.now(), context.account().id
+    account_id = context.account().id
     if reading.text("session") == "others":
         token = signing.current_token()
-        context.write(
-            lambda session: identity_own.end_other_sessions(
-                session, account_id, token, by=origin, now=now
-            )
-        )
+        context.write(identity_own.end_other_sessions, account_id, token)
         flash(_("All other browsers are signed out."), "good")
     else:
         hashed = _session_hash()
-        context.write(
-            lambda session: identity_own.end_one_session(
-                session, account_id, hashed, by=origin, now=now
-            )
-        )
+        context.write(identity_own.end_one_session, account_id, hashed)
         flash(_("That browser is signed out."), "good")
     return redirect(url_for("profile_security.sessions"), 303)
 
@@ -226,9 +212,7 @@ def _own_data() -> dict[str, Any]:
     if actor.patient_id is not None:
         patient = queries.patient(session, actor.patient_id, inactive=True)
         data["details"] = {name: _plain(getattr(patient, name)) for name in _OF_PATIENTS}
-        appointments = appointments_for(
-            session, actor, booking.of_patient(actor.patient_id), now=context.now()
-        )
+        appointments = appointments_for(context.work(), booking.of_patient(actor.patient_id))
         data["appointments"] = [_appointment(appointment) for appointment in appointments]
     elif actor.practitioner_id is not None:
         person = queries.practitioner(session, actor.practitioner_id, inactive=True)
@@ -260,12 +244,7 @@ def delete() -> ResponseReturnValue:
     form = ProofForm()
     status: Done[object] | int = SHOWN
     if request.method == "POST":
-        status = _password_refusal(form) or do(
-            form,
-            lambda session: delete_own_account(
-                session, context.actor(), now=context.now(), cutoff=_cutoff()
-            ),
-        )
+        status = _password_refusal(form) or do(form, lambda work: delete_own_account(work))
     if isinstance(status, Done):
         signing.end()
         flash(_("Your account is deleted."), "good")
@@ -282,10 +261,4 @@ def _to_come() -> int:
     if patient_id is None:
         return 0
     own_appointments = booking.of_patient(patient_id)
-    return count_for(
-        context.reader(),
-        context.actor(),
-        own_appointments,
-        booking.to_come(context.now()),
-        now=context.now(),
-    )
+    return count_for(context.work(), own_appointments, booking.to_come(context.now()))

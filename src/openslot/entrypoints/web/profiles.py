@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
+from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.directory import queries as directory
 from openslot.discovery.queries import Entry, EntryKey
@@ -11,7 +12,6 @@ from openslot.discovery.times import FreeTimes
 from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
-from openslot.identity.models import Role
 from openslot.requests.queries import consultations
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -102,7 +102,7 @@ def _rated(kind: RatedKind, subject_id: int) -> dict[str, object]:
         own: dict[str, Any] = {f"{kind}_id": subject_id, "patient": whom.carried()}
         return url_for(f"profiles.{kind}", **{**own, **changed})
 
-    ratings = ratings_of(context.reader(), actor, kind, subject_id, address)
+    ratings = ratings_of(context.work(), kind, subject_id, address)
     sums = ratings.summary
     return {
         "feedback": ratings,
@@ -115,13 +115,7 @@ def _common(entry: Entry, together: int) -> dict[str, object]:
     """Return what every profile shows: the first ``together`` free times, those of each schedule,
     or why there are none."""
     ids, booker = [place.schedule_id for place in entry.places], whom.booker()
-    free = FreeTimes.read(
-        context.reader(),
-        ids,
-        now=context.now(),
-        days=context.settings().search_days,
-        booker=booker,
-    )
+    free = FreeTimes.read(context.work(), ids, days=context.settings().search_days, booker=booker)
     favourite_keys = favourites(context.reader(), context.actor().account_id)
     return {
         "entry": entry,

@@ -76,21 +76,12 @@ class EmergencyForm(Form):
 # Access
 
 
-def access_days() -> int:
-    """Return after how many days access through an appointment ends."""
-    return context.settings().history_access_days
-
-
 def open_or_refuse(patient_id: UUID) -> Access:
     """Return the reader's kind of access, and record it as an access event.
 
     Raise NotFound for others, as for a patient who does not exist, and audit the refusal.
     """
-    access_kind = context.write(
-        lambda session: histories.open_history(
-            session, context.actor(), patient_id, now=context.now(), access_days=access_days()
-        )
-    )
+    access_kind = context.write(histories.open_history, patient_id)
     if access_kind is None:
         raise NotFound
     return access_kind
@@ -104,11 +95,7 @@ def may_write(patient_id: UUID) -> None:
 
 def refuse(patient_id: UUID) -> NoReturn:
     """Audit a refusal, and raise NotFound."""
-    context.write(
-        lambda session: histories.note_refusal(
-            session, context.actor(), patient_id, now=context.now()
-        )
-    )
+    context.write(histories.note_refusal, patient_id)
     raise NotFound
 
 
@@ -162,15 +149,8 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
         status = save(
             form,
             writing.details,
-            lambda session, details: commands.add(
-                session,
-                context.actor(),
-                patient_id,
-                details,
-                now=context.now(),
-                access_days=access_days(),
-                appointment_id=appointment,
-                entry_id=entry,
+            lambda work, details: commands.add(
+                work, patient_id, details, appointment_id=appointment, entry_id=entry
             ),
         )
     if not isinstance(status, Done):
@@ -242,9 +222,7 @@ def _entry_page(
 def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
     """Correct one of the reader's entries: a new entry that points to the old one."""
     may_write(patient_id)
-    old = commands.to_correct(
-        context.reader(), context.actor(), entry_id, now=context.now(), access_days=access_days()
-    )
+    old = commands.to_correct(context.work(), entry_id)
     if old.entry.patient_id != patient_id:
         raise NotFound
     writing = WRITINGS[old.kind]
@@ -256,17 +234,7 @@ def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
         status = (
             NOT_UNDERSTOOD
             if details is None
-            else do(
-                form,
-                lambda session: commands.correct(
-                    session,
-                    context.actor(),
-                    entry_id,
-                    details,
-                    now=context.now(),
-                    access_days=access_days(),
-                ),
-            )
+            else do(form, lambda work: commands.correct(work, entry_id, details))
         )
     if not isinstance(status, Done):
         return _entry_page(form, old.kind, patient_id, status, old)
@@ -291,21 +259,13 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
     """
     if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
-    form, hours = EmergencyForm(), context.settings().emergency_access_hours
+    form = EmergencyForm()
     status: Done[Any] | int = SHOWN
     if request.method == "POST":
         status = save(
             form,
             EmergencyDetails,
-            lambda session, details: commands.break_glass(
-                session,
-                context.actor(),
-                patient_id,
-                details,
-                now=context.now(),
-                hours=hours,
-                access_days=access_days(),
-            ),
+            lambda work, details: commands.break_glass(work, patient_id, details),
         )
     if isinstance(status, Done):
         flash(_("You can now read the health record. We have told the patient."), "good")
@@ -331,19 +291,11 @@ def emergency_page(patient_id: UUID, form: Form | None = None) -> str:
 def waits_for(patient_id: UUID) -> Appointment | None:
     """Return the patient's next appointment that the reader booked alone and that does not give
     access yet."""
-    return queries.self_made(
-        context.reader(), patient_id, context.actor().practitioner_id or 0, now=context.now()
-    )
+    return queries.self_made(context.work(), patient_id, context.actor().practitioner_id or 0)
 
 
 def _may_read(patient_id: UUID) -> Access | None:
-    return histories.may_read(
-        context.reader(),
-        context.actor(),
-        patient_id,
-        now=context.now(),
-        access_days=access_days(),
-    )
+    return histories.may_read(context.work(), patient_id)
 
 
 def found_token(patient_id: UUID) -> str:

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from wtforms import RadioField, StringField, TextAreaField
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient, Practitioner
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -113,8 +114,8 @@ def _side() -> Side:
 @access.allow(access.PRACTITIONERS)
 def new(patient_id: UUID) -> ResponseReturnValue:
     """Write a referral: save it as a draft, or send it."""
-    session, actor, now = context.reader(), context.actor(), context.now()
-    commands.may_write(session, actor, patient_id, now=now, access_days=_access_days())
+    session = context.reader()
+    commands.may_write(context.work(), patient_id)
     patient = directory.patient(session, patient_id)
     form = ReferralForm(q=reading.text("q")[:200])
     if request.method == "GET" or _only_searches():
@@ -124,12 +125,7 @@ def new(patient_id: UUID) -> ResponseReturnValue:
     if details is not None:
         done = do(
             form,
-            lambda session: _sent_if_wanted(
-                session,
-                commands.write(
-                    session, actor, patient_id, details, now=now, access_days=_access_days()
-                ),
-            ),
+            lambda work: _sent_if_wanted(work, commands.write(work, patient_id, details)),
         )
     return _saved(done) if isinstance(done, Done) else _letter_page(form, done, patient)
 
@@ -149,10 +145,7 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
     if details is not None:
         done = do(
             form,
-            lambda session: _sent_if_wanted(
-                session,
-                commands.change(session, context.actor(), referral_id, details, now=context.now()),
-            ),
+            lambda work: _sent_if_wanted(work, commands.change(work, referral_id, details)),
         )
     if isinstance(done, Done):
         return _saved(done)
@@ -163,26 +156,15 @@ def _only_searches() -> bool:
     return reading.text("act") == "find"
 
 
-def _sent_if_wanted(session: Session, referral: Referral) -> Referral:
+def _sent_if_wanted(work: Work, referral: Referral) -> Referral:
     if reading.text("act") != "send":
         return referral
-    session.flush()
-    return _send(session, referral.id)
+    work.session.flush()
+    return _send(work, referral.id)
 
 
-def _send(session: Session, referral_id: UUID) -> Referral:
-    return commands.send(
-        session,
-        context.actor(),
-        referral_id,
-        now=context.now(),
-        months=context.settings().referral_months,
-        access_days=_access_days(),
-    )
-
-
-def _access_days() -> int:
-    return context.settings().history_access_days
+def _send(work: Work, referral_id: UUID) -> Referral:
+    return commands.send(work, referral_id)
 
 
 def _details(form: ReferralForm) -> ReferralDetails | None:
@@ -276,9 +258,9 @@ def show(referral_id: UUID) -> str:
 
 def _show(referral_id: UUID, form: AnswerForm) -> str:
     actor, now = context.actor(), context.now()
-    letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
+    letter, part = commands.letter_for(context.work(), referral_id)
     if part is Part.SPECIALIST:
-        context.write(lambda session: commands.note_read(session, actor, referral_id, now=now))
+        context.write(commands.note_read, referral_id)
     return render_template(
         "referrals/show.html",
         letter=letter,
@@ -313,7 +295,7 @@ def _places(letter: Letter) -> list[Schedule]:
 def send(referral_id: UUID) -> ResponseReturnValue:
     """Send a draft."""
     message = _("The referral is sent. The patient can book with it.")
-    return _do(referral_id, lambda session: _send(session, referral_id), message)
+    return _do(referral_id, lambda work: _send(work, referral_id), message)
 
 
 @pages.route("/referrals/<uuid:referral_id>/revoke", methods=["GET", "POST"])
@@ -327,7 +309,7 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
         return render_template("referrals/revoke.html", letter=letter)
     return _do(
         referral_id,
-        lambda session: commands.revoke(session, context.actor(), referral_id, now=context.now()),
+        lambda work: commands.revoke(work, referral_id),
         _("The referral is revoked. It can no longer be used to book."),
     )
 
@@ -341,9 +323,7 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
         return letter
     if request.method == "GET":
         return render_template("referrals/discard.html", letter=letter)
-    context.write(
-        lambda session: commands.discard(session, context.actor(), referral_id, now=context.now())
-    )
+    context.write(commands.discard, referral_id)
     flash(_("The draft is deleted."), "good")
     return redirect(url_for("referrals.listing"), 303)
 
@@ -354,11 +334,7 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
     """Send an answer to the GP."""
     form = AnswerForm()
     done = save(
-        form,
-        AnswerDetails,
-        lambda session, details: commands.answer(
-            session, context.actor(), referral_id, details, now=context.now()
-        ),
+        form, AnswerDetails, lambda work, details: commands.answer(work, referral_id, details)
     )
     if not isinstance(done, Done):
         return _show(referral_id, form), done
@@ -369,7 +345,7 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
 def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
     """Return the referral if this action is allowed now; else its page with the reason."""
     actor, now = context.actor(), context.now()
-    letter, part = commands.letter_for(context.reader(), actor, referral_id, now=now)
+    letter, part = commands.letter_for(context.work(), referral_id)
     try:
         check_act(act, letter.standing(now), part, by=actor.practitioner_id)
     except Forbidden:
@@ -380,11 +356,11 @@ def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue
 
 
 def _do(
-    referral_id: UUID, work: Callable[[Session], Referral], message: str
+    referral_id: UUID, command: Callable[[Work], Referral], message: str
 ) -> ResponseReturnValue:
-    """Run ``work`` and show the referral, with the reason if refused."""
+    """Do the command and show the referral, with the reason if refused."""
     try:
-        context.write(work)
+        context.write(command)
     except (NotFound, Forbidden):
         raise
     except DomainError as error:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from wtforms import EmailField, PasswordField, SelectField, StringField
 
 from openslot.core.errors import DomainError, NotFound
+from openslot.core.work import Work
 from openslot.directory import queries, registration
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints import limits
@@ -101,23 +102,21 @@ def _register(details: StaffSignUp) -> None:
         time_cost=context.settings().password_iterations,
     )
     try:
-        context.write(lambda session: _make(session, details, hashed))
+        context.write(_make, details, hashed)
     except EmailTaken:
         if limits.may_mail(details.email):
-            context.write(lambda session: _tell_owner(session, details.email))
+            context.write(_tell_owner, details.email)
 
 
-def _make(session: Session, details: StaffSignUp, hashed: str) -> None:
-    account = registration.register(
-        session, details, hashed, address=request.remote_addr, now=context.now()
-    )
-    account_mail.send_confirmation(session, account)
+def _make(work: Work, details: StaffSignUp, hashed: str) -> None:
+    account = registration.register(work, details, hashed, address=request.remote_addr)
+    account_mail.send_confirmation(work, account)
 
 
-def _tell_owner(session: Session, email: str) -> None:
-    account = identities.by_email(session, email)
+def _tell_owner(work: Work, email: str) -> None:
+    account = identities.by_email(work.session, email)
     if account:
-        account_mail.send_known(session, account)
+        account_mail.send_known(work, account)
 
 
 def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
@@ -133,12 +132,12 @@ def _page(form: StaffSignUpForm, status: int = 200) -> tuple[str, int]:
 def admit(account_id: UUID) -> ResponseReturnValue:
     """Approve a registration."""
 
-    def work(session: Session) -> str:
-        account = registration.admit(session, context.actor(), account_id, now=context.now())
-        account_mail.send_welcome(session, account)
+    def save(work: Work) -> str:
+        account = registration.admit(work, account_id)
+        account_mail.send_welcome(work, account)
         return account.name
 
-    flash(_("%(name)s can sign in now. We have emailed them.", name=context.write(work)), "good")
+    flash(_("%(name)s can sign in now. We have emailed them.", name=context.write(save)), "good")
     return redirect(url_for("admin_accounts.listing"), 303)
 
 
@@ -146,20 +145,17 @@ def admit(account_id: UUID) -> ResponseReturnValue:
 @access.allow(access.ADMINS)
 def decline(account_id: UUID) -> ResponseReturnValue:
     """Decline a registration, after confirmation."""
-    waiting = {
-        member.account.id: member
-        for member in registration.waiting(context.reader(), context.actor())
-    }
+    waiting = {member.account.id: member for member in registration.waiting(context.work())}
     if account_id not in waiting:
         raise NotFound
     if request.method == "GET":
         return render_template("registration/decline.html", one=waiting[account_id])
 
-    def work(session: Session) -> str:
-        account = registration.decline(session, context.actor(), account_id, now=context.now())
-        account_mail.send_declined(session, account)
+    def save(work: Work) -> str:
+        account = registration.decline(work, account_id)
+        account_mail.send_declined(work, account)
         return account.name
 
-    name = context.write(work)
+    name = context.write(save)
     flash(_("%(name)s is declined. We have emailed them.", name=name), "good")
     return redirect(url_for("admin_accounts.listing"), 303)

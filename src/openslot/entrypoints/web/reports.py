@@ -7,6 +7,7 @@ from flask import Blueprint, Response, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from openslot.core.actor import Role
 from openslot.core.errors import Invalid, NotFound
 from openslot.entrypoints.problems import sentence_of
 from openslot.entrypoints.web import access, context, csv_file, reading
@@ -19,7 +20,6 @@ from openslot.entrypoints.web.report_words import (
     reports,
 )
 from openslot.entrypoints.web.zones import own_zone
-from openslot.identity.models import Role
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
 from openslot.reports.errors import UnknownChoice
@@ -83,7 +83,7 @@ def _answers(scope: Scope, offers: Mapping[int, Offer]) -> Answers:
         centre_id=check_centre(reading.number("centre", 0) or None, centre_ids),
         kind=check_kind(reading.text("profession")),
     )
-    return answers(context.reader(), question, offers, now=context.now())
+    return answers(context.work(), question, offers)
 
 
 def _period() -> Period:

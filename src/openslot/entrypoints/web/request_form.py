@@ -21,11 +21,12 @@ from wtforms import HiddenField, RadioField, StringField, TextAreaField
 
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Priority
+from openslot.booking.queries import ForWhom
 from openslot.booking.slots import Slot
-from openslot.booking.whom import ForWhom
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.fields import Details
 from openslot.core.language import settled
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
 from openslot.entrypoints.problems import status_of
@@ -116,14 +117,14 @@ def ask(service_id: int) -> ResponseReturnValue:
     session, actor = context.reader(), context.actor()
     if actor.department_id is None:
         return redirect(url_for("admin.own_department"), 303)
-    service, department = asked_service(session, actor, service_id)
+    service, department = asked_service(context.work(), service_id)
     patient_id, request_id = _chosen_patient_id(), reading.optional_id("request_id")
     page = Page(
         "ask",
         service,
         department,
         place_for(session, service_id),
-        _request_form(obj=_earlier_request(session, service_id)),
+        _request_form(obj=_earlier_request(context.work(), service_id)),
         _addresses("request_form.ask", service_id=service_id),
         patient=directory.patient(session, patient_id) if patient_id else None,
         found=None if patient_id else _found_patients(session),
@@ -131,27 +132,25 @@ def ask(service_id: int) -> ResponseReturnValue:
     return _answer(
         page,
         RequestDetails,
-        lambda session, details, start: commands.make(
-            session,
-            actor,
+        lambda work, details, start: commands.make(
+            work,
             service_id,
             details,
             start=start,
             minutes=page.minutes,
             patient_id=patient_id,
-            now=context.now(),
             request_id=request_id,
         ),
         _("Your request is sent to %(department)s.", department=department.name),
     )
 
 
-def _earlier_request(session: Session, service_id: int) -> ServiceRequest | None:
+def _earlier_request(work: Work, service_id: int) -> ServiceRequest | None:
     """Return the earlier request to repeat, if one is named."""
     older_id = reading.optional_id("again")
     if older_id is None:
         return None
-    older, part = request_for(session, context.actor(), older_id)
+    older, part = request_for(work, older_id)
     if part is not Part.ASKING or older.service.id != service_id:
         raise NotFound
     return older.request
@@ -188,15 +187,8 @@ def amend(request_id: UUID) -> ResponseReturnValue:
     return _answer(
         page,
         RequestDetails,
-        lambda session, details, start: commands.amend(
-            session,
-            context.actor(),
-            request_id,
-            details,
-            start=start,
-            minutes=page.minutes,
-            now=context.now(),
-            version=version,
+        lambda work, details, start: commands.amend(
+            work, request_id, details, start=start, minutes=page.minutes, version=version
         ),
         _("The request is changed."),
     )
@@ -213,14 +205,8 @@ def propose(request_id: UUID) -> ResponseReturnValue:
     return _answer(
         page,
         ProposalDetails,
-        lambda session, details, start: commands.propose(
-            session,
-            context.actor(),
-            request_id,
-            start,
-            answer=details.answer,
-            now=context.now(),
-            version=version,
+        lambda work, details, start: commands.propose(
+            work, request_id, start, answer=details.answer, version=version
         ),
         _("Your proposal is sent."),
     )
@@ -251,7 +237,7 @@ def _addresses(endpoint: str, **own: object) -> Callable[..., str]:
     return lambda **changed: url_for(endpoint, **{**own, **changed})
 
 
-Command = Callable[[Session, Any, datetime], ServiceRequest]
+Command = Callable[[Work, Any, datetime], ServiceRequest]
 
 
 def _answer(page: Page, kind: type[Details], command: Command, message: str) -> ResponseReturnValue:
@@ -283,7 +269,7 @@ def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | i
     if details is None or start is None or page.found is not None:
         return NOT_UNDERSTOOD
     try:
-        return context.write(lambda session: command(session, details, start))
+        return context.write(command, details, start)
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
@@ -318,11 +304,10 @@ def _render(page: Page) -> str:
         form=page.form,
         zone=page.place.zone,
         week=week(
-            context.reader(),
+            context.work(),
             page.place,
             day,
             minutes=page.minutes,
-            now=context.now(),
             days_ahead=page.place.horizon_days,
             whom=ForWhom(page.patient.id, page.patient.diary_id) if page.patient else None,
             kept=page.kept,

@@ -18,16 +18,16 @@ from wtforms import TextAreaField
 from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Priority
 from openslot.core import audit
+from openslot.core.actor import Role
 from openslot.core.errors import DomainError, Forbidden, NotFound
+from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.rules import Actor
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.departments import choices_for
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save
-from openslot.identity.models import Role
 from openslot.requests import commands, queries
 from openslot.requests.commands import request_for
 from openslot.requests.details import ReasonDetails
@@ -106,7 +106,7 @@ def listing() -> ResponseReturnValue:
         number=number,
         first=(number - 1) * PAGE_SIZE + 1,
         own=scope.department_id,
-        **_place(session, actor),
+        **_place(context.work()),
     )
 
 
@@ -133,13 +133,17 @@ def _page(
     )
 
 
-def _place(session: Session, actor: Actor) -> dict[str, object]:
+def _place(work: Work) -> dict[str, object]:
     department = (
-        directory.department(session, actor.department_id, inactive=True)
-        if actor.department_id
+        directory.department(work.session, work.actor.department_id, inactive=True)
+        if work.actor.department_id
         else None
     )
-    centre = directory.centre(session, actor.centre_id, inactive=True) if actor.centre_id else None
+    centre = (
+        directory.centre(work.session, work.actor.centre_id, inactive=True)
+        if work.actor.centre_id
+        else None
+    )
     return {"department": department, "centre": centre}
 
 
@@ -167,8 +171,8 @@ def show(request_id: UUID) -> str:
 
 
 def _show(request_id: UUID, error: DomainError | None = None) -> str:
-    session, actor, now = context.reader(), context.actor(), context.now()
-    asked, part = request_for(session, actor, request_id)
+    session, now = context.reader(), context.now()
+    asked, part = request_for(context.work(), request_id)
     return render_template(
         "requests/show.html",
         asked=asked,
@@ -197,13 +201,12 @@ def _titles() -> dict[str, str]:
     }
 
 
-Work = Callable[[Session], ServiceRequest]
-
-
-def _do(request_id: UUID, work: Work, message: str) -> ResponseReturnValue:
-    """Run ``work`` and return to the previous page; a refusal is shown on the request's page."""
+def _do(
+    request_id: UUID, command: Callable[[Work], ServiceRequest], message: str
+) -> ResponseReturnValue:
+    """Do the command and return to the previous page; a refusal is shown on the request's page."""
     try:
-        context.write(work)
+        context.write(command)
     except (NotFound, Forbidden):
         raise
     except DomainError as error:
@@ -224,9 +227,7 @@ def accept(request_id: UUID) -> ResponseReturnValue:
     version = seen_version()
     return _do(
         request_id,
-        lambda session: commands.accept(
-            session, context.actor(), request_id, now=context.now(), version=version
-        ),
+        lambda work: commands.accept(work, request_id, version=version),
         _("The request is accepted and the time is booked."),
     )
 
@@ -238,9 +239,7 @@ def agree(request_id: UUID) -> ResponseReturnValue:
     version = seen_version()
     return _do(
         request_id,
-        lambda session: commands.agree(
-            session, context.actor(), request_id, now=context.now(), version=version
-        ),
+        lambda work: commands.agree(work, request_id, version=version),
         _("The proposed time is booked."),
     )
 
@@ -250,9 +249,7 @@ def agree(request_id: UUID) -> ResponseReturnValue:
 def complete(request_id: UUID) -> ResponseReturnValue:
     """Mark the request as completed."""
     return _do(
-        request_id,
-        lambda session: commands.complete(session, context.actor(), request_id, now=context.now()),
-        _("The request is completed."),
+        request_id, lambda work: commands.complete(work, request_id), _("The request is completed.")
     )
 
 
@@ -262,17 +259,13 @@ def rate(request_id: UUID) -> ResponseReturnValue:
     """Rate the consultation with 1 to 5 stars."""
     stars = reading.number("stars", 0)
     return _do(
-        request_id,
-        lambda session: commands.rate(
-            session, context.actor(), request_id, stars, now=context.now()
-        ),
-        _("Your rating is saved."),
+        request_id, lambda work: commands.rate(work, request_id, stars), _("Your rating is saved.")
     )
 
 
 def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
     """Return the request if this action is allowed now; else its page with the reason."""
-    asked, part = request_for(context.reader(), context.actor(), request_id)
+    asked, part = request_for(context.work(), request_id)
     try:
         check_act(act, asked.standing, part, now=context.now())
     except Forbidden:
@@ -304,13 +297,8 @@ def decline(request_id: UUID) -> ResponseReturnValue:
         status = save(
             form,
             ReasonDetails,
-            lambda session, details: commands.decline(
-                session,
-                context.actor(),
-                request_id,
-                answer=details.answer,
-                now=context.now(),
-                version=version,
+            lambda work, details: commands.decline(
+                work, request_id, answer=details.answer, version=version
             ),
         )
     if isinstance(status, Done):
@@ -329,9 +317,7 @@ def cancel(request_id: UUID) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("requests/cancel.html", asked=asked, zone=asked.zone)
     return _do(
-        request_id,
-        lambda session: commands.cancel(session, context.actor(), request_id, now=context.now()),
-        _("The request is cancelled."),
+        request_id, lambda work: commands.cancel(work, request_id), _("The request is cancelled.")
     )
 
 
@@ -346,7 +332,7 @@ def departments() -> ResponseReturnValue:
     if actor.centre_id is None:
         return redirect(url_for("dashboard.show"), 303)
     text = reading.text("q")[:200]
-    matches = choices_for(session, actor, text)
+    matches = choices_for(context.work(), text)
     bookable = schedules.subjects(
         session,
         Schedule.centre_id == actor.centre_id,

@@ -2,20 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.orm import Session
 from wtforms import Field
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.fields import Details
+from openslot.core.work import Work
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.forms import Form
 
 D = TypeVar("D", bound=Details)
+P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -54,9 +55,7 @@ class Done(Generic[T_co]):
     value: T_co
 
 
-def save(
-    form: Form, kind: type[D], command: Callable[[Session, D], T], **more: Any
-) -> Done[T] | int:
+def save(form: Form, kind: type[D], command: Callable[[Work, D], T], **more: Any) -> Done[T] | int:
     """Check the form as details of ``kind``, with ``more`` added, and run the command.
 
     Return the status of a refusal, which the form shows.
@@ -64,7 +63,7 @@ def save(
     details = checked(form, kind, **more)
     if details is None:
         return NOT_UNDERSTOOD
-    return do(form, lambda session: command(session, details))
+    return do(form, command, details)
 
 
 def checked(form: Form, kind: type[D], **more: Any) -> D | None:
@@ -85,13 +84,15 @@ def _with_field_name(form: Form, field: Field, sentence: str) -> str:
     return sentence
 
 
-def do(form: Form, work: Callable[[Session], T]) -> Done[T] | int:
-    """Run ``work`` in a transaction; return the status of a refusal, which the form shows.
+def do(
+    form: Form, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+) -> Done[T] | int:
+    """Do the command in a transaction; return the status of a refusal, which the form shows.
 
     Raise what the form cannot correct: NotFound, and Forbidden without a field.
     """
     try:
-        return Done(context.write(work))
+        return Done(context.write(command, *args, **kwargs))
     except NotFound:
         raise
     except Forbidden as error:

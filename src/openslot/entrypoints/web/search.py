@@ -5,7 +5,7 @@ from typing import Any, get_args
 from flask import Blueprint, render_template, request, url_for
 
 from openslot.booking.rules import is_addressed_to
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker
 from openslot.directory import queries as directory
 from openslot.discovery.queries import EntryKey, Kind
 from openslot.discovery.search import Order, Results, Search, find
@@ -28,10 +28,7 @@ LAST_PAGE = 500
 def home() -> str:
     """Show the search box and the soonest times."""
     soonest = Search(
-        order=Order.EARLIEST,
-        kinds=frozenset({"practitioner"}),
-        without_referral=True,
-        page_size=4,
+        order=Order.EARLIEST, kinds=frozenset({"practitioner"}), without_referral=True, page_size=4
     )
     booker = whom.booker()
     results = _find(soonest, booker)
@@ -87,10 +84,9 @@ def _search() -> Search:
 
 def _find(search: Search, booker: Booker) -> Results:
     return find(
-        context.reader(),
+        context.work(),
         context.services().network,
         search,
-        now=context.now(),
         days=context.settings().search_days,
         times=TIMES_SHOWN,
         liked=favourites(context.reader(), context.actor().account_id),

@@ -14,12 +14,7 @@ from openslot.identity.models import Account
 
 def begin(account: Account, *, address: str | None, agent: str | None) -> None:
     """Start a session for an account, and set its cookie."""
-    now = context.now()
-    token = context.write(
-        lambda rows: identity.start_session(
-            rows, account, context.settings(), address=address, agent=agent, now=now
-        )
-    )
+    token = context.write(identity.start_session, account, address=address, agent=agent)
     session.clear()
     session[TOKEN] = token
     context.set_account(account)
@@ -29,7 +24,7 @@ def end() -> None:
     """End this browser's session, on the server too."""
     token = session.get(TOKEN)
     if isinstance(token, str):
-        context.write(lambda rows: identity.end_session(rows, token))
+        context.write(lambda work: identity.end_session(work.session, token))
     forget()
 
 

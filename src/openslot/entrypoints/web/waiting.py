@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from openslot.booking.commands import appointment_for
 from openslot.booking.models import Appointment, Priority
 from openslot.booking.slots import Slot
+from openslot.core.actor import Role
 from openslot.core.errors import DomainError, Invalid, NotFound
 from openslot.core.fields import first_problem
 from openslot.core.ids import read_id
@@ -24,7 +25,6 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.zones import own_zone
-from openslot.identity.models import Role
 from openslot.offers import queries, search, waiting
 from openslot.offers.details import WaitingDetails
 from openslot.offers.models import Waiting
@@ -66,7 +66,7 @@ def listing() -> str:
     patients = {*actor.dependents, *([actor.patient_id] if actor.patient_id else [])}
     department = actor.department_id if actor.is_a(Role.STAFF) else None
     own = search.entries_for(session, patient_ids=patients, department_id=department, limit=LISTED)
-    others = [] if actor.patient_id else search.waiting_at(session, actor, limit=LISTED)
+    others = [] if actor.patient_id else search.waiting_at(context.work(), limit=LISTED)
     return render_template(
         "waiting/list.html",
         own=[listed for listed in own if listed.entry.status == Waiting.WAITING],
@@ -86,7 +86,7 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
     subjects: list[Schedule] = []
     if entries:
         ids = [one.id for one in entries]
-        offers = queries.open_of_entries(session, ids, now=context.now())
+        offers = queries.open_of_entries(context.work(), ids)
         centres = search.centres_of(session, ids)
         subjects = schedules.subjects(session, search.named_by(entries))
     names = {one.centre.id: one.centre.name for one in subjects}
@@ -133,9 +133,7 @@ def join() -> BaseResponse:
         free_slots = _free_for(details)
         if free_slots:
             return _form(None, free_slots)
-        context.write(
-            lambda session: waiting.join(session, context.actor(), details, now=context.now())
-        )
+        context.write(waiting.join, details)
     except NotFound:
         raise
     except DomainError as error:
@@ -149,11 +147,7 @@ def join() -> BaseResponse:
 def leave(entry_id: str) -> BaseResponse:
     """Leave the waiting list."""
     try:
-        context.write(
-            lambda session: waiting.leave(
-                session, context.actor(), read_id(entry_id), now=context.now()
-            )
-        )
+        context.write(waiting.leave, read_id(entry_id))
     except NotFound:
         raise
     except DomainError as error:
@@ -164,9 +158,8 @@ def leave(entry_id: str) -> BaseResponse:
 
 
 def _free_for(details: WaitingDetails) -> list[Slot]:
-    session, actor, now = context.reader(), context.actor(), context.now()
-    waiter = waiting.prepared(session, actor, details, now=now)
-    free_slots = waiting.free_for(session, waiter, now=now)
+    waiter = waiting.prepared(context.work(), details)
+    free_slots = waiting.free_for(context.work(), waiter)
     return free_slots if details.appointment_id else _bookable(free_slots)
 
 
@@ -275,7 +268,7 @@ def _offering() -> Offering:
     """Return the choices for the schedule, appointment or profession in the request."""
     appointment_id = reading.optional_id("appointment")
     if appointment_id is not None:
-        appointment, _part = appointment_for(context.reader(), context.actor(), appointment_id)
+        appointment, _part = appointment_for(context.work(), appointment_id)
         return _offering_of_schedule(appointment.schedule.id, appointment)
     if schedule_id := reading.number("schedule", 0):
         return _offering_of_schedule(schedule_id, None)

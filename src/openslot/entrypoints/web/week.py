@@ -6,10 +6,9 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
+from openslot.booking.queries import ForWhom
 from openslot.booking.slots import Slot, slots
-from openslot.booking.whom import ForWhom
+from openslot.core.work import Work
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, Window, mask_of, whole_days, window_over
 from openslot.schedules.rules import Place, bookable_span, holiday_name, open_ticks
@@ -72,12 +71,11 @@ def lengths(place: Place) -> list[int]:
 
 
 def week(
-    session: Session,
+    work: Work,
     place: Place,
     day: date | None,
     *,
     minutes: int | None,
-    now: datetime,
     days_ahead: int,
     whom: ForWhom | None = None,
     kept: Slot | None = None,
@@ -89,14 +87,14 @@ def week(
     """
     minutes = minutes if minutes in lengths(place) else place.slot_minutes
     only = {place.schedule_id: place}
-    horizon = now + timedelta(days=min(days_ahead, place.horizon_days))
-    first = slots(session, only, now, horizon, now=now, minutes=minutes, limit=1, whom=whom)
+    horizon = work.now + timedelta(days=min(days_ahead, place.horizon_days))
+    first = slots(work, only, work.now, horizon, minutes=minutes, limit=1, whom=whom)
     next_free = first[0] if first else None
-    day = day or (next_free.start if next_free else now.astimezone(place.zone)).date()
+    day = day or (next_free.start if next_free else work.now.astimezone(place.zone)).date()
     monday = day - timedelta(days=day.weekday())
     starts = datetime.combine(monday, time(0), place.zone)
     ends = datetime.combine(monday + timedelta(days=7), time(0), place.zone)
-    free = slots(session, only, starts, ends, now=now, minutes=minutes, whom=whom)
+    free = slots(work, only, starts, ends, minutes=minutes, whom=whom)
     if kept and kept.start not in {slot.start for slot in free}:
         free = sorted([*free, kept])
     window = window_over(starts, ends)
@@ -104,7 +102,7 @@ def week(
         [
             span
             for _, span in schedules.absent_spans(
-                session, _diaries(place), Span(window.start, window.end)
+                work.session, _diaries(place), Span(window.start, window.end)
             )
         ],
         window,
@@ -112,7 +110,8 @@ def week(
     booked = whom.taken_days(place, window) if whom else 0
     dates = [monday + timedelta(days=count) for count in range(7)]
     days = [
-        _day(place, date_of_day, free, Taken(absent, booked), window, now) for date_of_day in dates
+        _day(place, date_of_day, free, Taken(absent, booked), window, work.now)
+        for date_of_day in dates
     ]
     return Week(days, next_free, minutes)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import g
 
-from openslot.booking.whom import Booker
+from openslot.booking.slots import Booker
 from openslot.core.errors import NotFound
 from openslot.entrypoints.web import context, known, reading
 from openslot.referrals import queries as referrals
@@ -54,4 +54,4 @@ def carried() -> UUID | None:
 def booker() -> Booker:
     """Return the booker: the reader and the patient. Runs two statements, or none without a
     patient."""
-    return referrals.booker(context.reader(), context.actor(), patient_id(), now=context.now())
+    return referrals.booker(context.work(), patient_id())

@@ -12,11 +12,7 @@ def written_to(appointment: Appointment) -> bool:
     They do as its patient or carer, at an address they gave, unless they turned these mails off. A
     reader who is not signed in came through the link in such a mail.
     """
-    to = (
-        patient_or_carer(context.reader(), appointment.patient, context.settings())
-        if appointment.patient
-        else None
-    )
+    to = patient_or_carer(context.work(), appointment.patient) if appointment.patient else None
     if to is None or not wants(context.reader(), to.account_id, Kind.APPOINTMENTS):
         return False
     reader = context.account_or_none()

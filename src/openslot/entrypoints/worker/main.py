@@ -20,12 +20,14 @@ from sqlalchemy.orm import Session
 from openslot.booking.commands import expire_due
 from openslot.booking.events import Topic
 from openslot.core import clock, idempotency, limits, outbox
+from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
+from openslot.core.work import Work
 from openslot.entrypoints.worker import webhooks
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT, unused_since
@@ -34,7 +36,8 @@ from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
 from openslot.offers import events as offers
-from openslot.offers import rebooking, waiting
+from openslot.offers import waiting
+from openslot.usecases import rebooking
 from openslot.webhooks import queries as webhook_rows
 from openslot.webhooks.events import WEBHOOK
 
@@ -66,6 +69,10 @@ class Job:
     message: OutboxMessage
     now: Callable[[], datetime]
 
+    def work(self, session: Session) -> Work:
+        """Return the work of handling the message."""
+        return Work(session, SYSTEM, self.now(), self.settings)
+
     def finish(self, state: State) -> None:
         """Mark the message in its own transaction."""
         self.database.run(lambda session: self.mark(session, state))
@@ -95,13 +102,13 @@ Duty = Callable[[Database, Settings, Callable[[], datetime]], None]
 def notify(job: Job) -> None:
     """Queue the mails about an event and mark it as done: all or nothing."""
 
-    def work(session: Session) -> None:
-        topic, payload = job.message.topic, job.message.payload
-        dispatch.notify(session, topic, payload, now=job.now(), settings=job.settings)
-        webhooks.tell_programs(session, job)
+    def queue(session: Session) -> None:
+        work = job.work(session)
+        dispatch.notify(work, job.message.topic, job.message.payload)
+        webhooks.tell_programs(work, job)
         job.mark(session, State.DONE)
 
-    job.database.run(work)
+    job.database.run(queue)
 
 
 def notify_and_offer(job: Job) -> None:
@@ -121,11 +128,11 @@ def decided(job: Job) -> None:
 def tell_programs(job: Job) -> None:
     """Queue the webhook deliveries of an event that no mail is sent about."""
 
-    def work(session: Session) -> None:
-        webhooks.tell_programs(session, job)
+    def queue(session: Session) -> None:
+        webhooks.tell_programs(job.work(session), job)
         job.mark(session, State.DONE)
 
-    job.database.run(work)
+    job.database.run(queue)
 
 
 def programs_told_and_offered(job: Job) -> None:
@@ -143,7 +150,7 @@ def deliver(job: Job) -> None:
         job.finish(State.KEPT)
         return
     packed = job.message.payload
-    if job.database.read(lambda session: dispatch.is_outdated(session, packed, now=job.now())):
+    if job.database.read(lambda session: dispatch.is_outdated(job.work(session), packed)):
         log.info("mail.outdated", message=str(job.message.id))
     else:
         mail = MailMessage.unpack(packed)
@@ -223,9 +230,14 @@ def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], da
         log.error("worker.duty-failed", duty=duty.__name__, error=place_of(error))
 
 
-def expire_holds(database: Database, _settings: Settings, now: Callable[[], datetime]) -> None:
+def expire_holds(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """End all expired holds, in transactions of at most AT_ONCE."""
-    while database.run(lambda session: expire_due(session, now=now(), limit=AT_ONCE)) == AT_ONCE:
+    while (
+        database.run(
+            lambda session: expire_due(Work(session, SYSTEM, now(), settings), limit=AT_ONCE)
+        )
+        == AT_ONCE
+    ):
         pass
 
 
@@ -269,13 +281,7 @@ def _purge(database: Database, purge: Callable[..., int]) -> None:
         pass
 
 
-DUTIES: tuple[Duty, ...] = (
-    expire_holds,
-    offer_free_times,
-    seal_audit,
-    purge_outbox,
-    purge_run_out,
-)
+DUTIES: tuple[Duty, ...] = (expire_holds, offer_free_times, seal_audit, purge_outbox, purge_run_out)
 
 
 def _handle(job: Job) -> None:

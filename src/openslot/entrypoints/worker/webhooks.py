@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage, State
+from openslot.core.work import Work
 from openslot.webhooks import delivering, telling
 from openslot.webhooks.telling import Turn
 
@@ -27,6 +28,9 @@ class Task(Protocol):
     def settings(self) -> Settings:
         """The settings of this deployment."""
 
+    def work(self, session: Session) -> Work:
+        """Return the work of handling the message."""
+
     @property
     def message(self) -> OutboxMessage:
         """The leased message."""
@@ -39,12 +43,10 @@ class Task(Protocol):
         """Mark the message in the transaction that did its work."""
 
 
-def tell_programs(session: Session, task: Task) -> None:
+def tell_programs(work: Work, task: Task) -> None:
     """Queue the webhook deliveries of an event, in the transaction that marks it as done."""
     message = task.message
-    telling.queue(
-        session, message.topic, message.payload, happened=message.created_at, now=task.now()
-    )
+    telling.queue(work, message.topic, message.payload, happened=message.created_at)
 
 
 def deliver(task: Task) -> None:
@@ -53,15 +55,14 @@ def deliver(task: Task) -> None:
     If the worker dies in between, the delivery is sent again with the same webhook-id.
     """
     attempt = Turn.read(task.message.payload)
-    now = task.now()
-    request = task.database.read(lambda session: telling.parcel_for(session, attempt, now=now))
+    request = task.database.read(lambda session: telling.parcel_for(task.work(session), attempt))
     answer = None
     if request is not None:
-        answer = delivering.send(request, task.settings.webhook_networks, now=now)
+        answer = delivering.send(request, task.settings.webhook_networks, now=task.now())
         log.info("webhook.tried", delivery=str(attempt.delivery_id), status=answer.status)
 
-    def work(session: Session) -> None:
-        telling.settle(session, attempt, answer, now=task.now())
+    def settle(session: Session) -> None:
+        telling.settle(task.work(session), attempt, answer)
         task.mark(session, State.DONE)
 
-    task.database.run(work)
+    task.database.run(settle)

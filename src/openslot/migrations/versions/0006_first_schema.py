@@ -148,10 +148,7 @@ def upgrade() -> None:
         sa.Index(None, "address", "at"),
         sa.Index(None, "email", "at"),
     )
-    op.create_table(
-        "turn",
-        sa.Column("name_hash", sa.String(64), primary_key=True),
-    )
+    op.create_table("turn", sa.Column("name_hash", sa.String(64), primary_key=True))
     op.create_table(
         "used_assertion",
         sa.Column("jti_hash", DIGEST, primary_key=True),

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from openslot.booking import queries
 from openslot.booking.models import Appointment
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden
 from openslot.core.trail import Scope
+from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
-from openslot.directory.rules import Actor
 from openslot.identity import queries as accounts
-from openslot.identity.models import Role
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -27,7 +27,7 @@ WATCHED = frozenset({"record.emergency-access"})
 """Actions of practitioners that administrators of all their centres can see."""
 
 
-def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scope | None:
+def scope_of(work: Work, subject: str | None = None) -> Scope | None:
     """Return the events that the actor can see; None, which is all, for network administrators.
 
     Centre administrators see the actions of their own people, and all actions on the centre, its
@@ -36,14 +36,14 @@ def scope_of(session: Session, actor: Actor, subject: str | None = None) -> Scop
     of the centre and, if ``subject`` is an appointment at the centre, all of its events. Raises
     Forbidden for other actors.
     """
-    if actor.is_a(Role.NETWORK_ADMIN):
+    if work.actor.is_a(Role.NETWORK_ADMIN):
         return None
-    if not actor.is_a(Role.CENTRE_ADMIN) or actor.centre_id is None:
+    if not work.actor.is_a(Role.CENTRE_ADMIN) or work.actor.centre_id is None:
         raise Forbidden
-    people = schedules.people_of(session, actor.centre_id)
-    subjects = set(schedules.parts_of(session, actor.centre_id))
+    people = schedules.people_of(work.session, work.actor.centre_id)
+    subjects = set(schedules.parts_of(work.session, work.actor.centre_id))
     subjects |= {f"account:{account_id}" for account_id in people.staff}
-    if subject is not None and _is_appointment_at(session, subject, actor.centre_id):
+    if subject is not None and _is_appointment_at(work.session, subject, work.actor.centre_id):
         subjects.add(subject)
     return Scope(
         accounts=people.staff | people.only_here,

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from openslot.booking import absences, offered
 from openslot.booking import queries as booking
 from openslot.booking.absences import AbsenceDetails, hit_by, may_block, may_see_absences
@@ -19,23 +17,18 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE, part_in
 from openslot.booking.slots import Slot
 from openslot.core import audit
+from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Invalid, RateLimited, StaleVersion
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.core.work import Work
 from openslot.directory import queries as directory
-from openslot.directory.rules import SYSTEM, Actor
 from openslot.offers import matching, queries
 from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideAbsence
 from openslot.offers.events import Topic
-from openslot.offers.models import (
-    AbsenceDecision,
-    Choice,
-    Offer,
-    OfferStatus,
-    Progress,
-)
+from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Progress
 from openslot.offers.offering import close_offer, make_offer
 from openslot.offers.queries import Inside
 from openslot.offers.rules import SOONEST, offer_ends
@@ -69,28 +62,20 @@ class Hit:
     slots: Sequence[Slot]
 
 
-def preview(
-    session: Session, actor: Actor, practitioner_id: int, details: AbsenceDetails, *, now: datetime
-) -> list[Hit]:
+def preview(work: Work, practitioner_id: int, details: AbsenceDetails) -> list[Hit]:
     """Return the appointments inside a planned absence, with the nearest other times.
 
     The number of statements does not grow with the appointments.
     """
-    affected = hit_by(session, actor, practitioner_id, details)
-    practitioner = directory.practitioner(session, practitioner_id, inactive=True)
+    affected = hit_by(work, practitioner_id, details)
+    practitioner = directory.practitioner(work.session, practitioner_id, inactive=True)
     away = [(practitioner.diary_id, check_period(details.starts_at, details.ends_at))]
-    slots = matching.nearest_for(session, _movable(affected, now), away, now=now, count=SUGGESTED)
+    slots = matching.nearest_for(work, _movable(affected, work.now), away, count=SUGGESTED)
     return [Hit(appointment, slots.get(appointment.id, ())) for appointment in affected]
 
 
 def enter(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    details: AbsenceDetails,
-    decisions: Mapping[UUID, Decided],
-    *,
-    now: datetime,
+    work: Work, practitioner_id: int, details: AbsenceDetails, decisions: Mapping[UUID, Decided]
 ) -> Absence:
     """Block the time and store a decision for each appointment inside it.
 
@@ -99,135 +84,108 @@ def enter(
     the same time.
     """
     affected = {
-        appointment.id: appointment
-        for appointment in hit_by(session, actor, practitioner_id, details)
+        appointment.id: appointment for appointment in hit_by(work, practitioner_id, details)
     }
     if affected.keys() != decisions.keys():
         raise DecisionsOutOfDate
     _check_decisions(decisions, affected)
-    absence = absences.enter_absence(session, actor, practitioner_id, details, now=now)
-    session.flush()
+    absence = absences.enter_absence(work, practitioner_id, details)
+    work.session.flush()
     for appointment_id, decided in sorted(decisions.items()):
-        _store_decision(session, actor, absence, appointment_id, decided, now)
+        _store_decision(work, absence, appointment_id, decided)
     return absence
 
 
-def decide(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    decisions: Mapping[UUID, Decided],
-    *,
-    now: datetime,
-) -> int:
+def decide(work: Work, practitioner_id: int, decisions: Mapping[UUID, Decided]) -> int:
     """Decide again about appointments inside existing absences; return how many.
 
     Open offers for them are withdrawn. Raise OutsideAbsence for an appointment outside the
     practitioner's absences; HasArrived and DuplicateTime as for :func:`enter`.
     """
-    may_see_absences(session, actor, practitioner_id)
-    inside = {
-        displaced.appointment.id: displaced
-        for displaced in _inside(session, actor, [practitioner_id], now)
-    }
+    may_see_absences(work, practitioner_id)
+    inside = {displaced.appointment.id: displaced for displaced in _inside(work, [practitioner_id])}
     if not decisions.keys() <= inside.keys():
         raise OutsideAbsence
     appointments = {key: displaced.appointment for key, displaced in inside.items()}
     _check_decisions(decisions, appointments)
     for appointment_id, decided in sorted(decisions.items()):
-        _withdraw(session, actor, Offer.appointment_id == appointment_id, now)
-        _store_decision(
-            session, actor, inside[appointment_id].absence, appointment_id, decided, now
-        )
+        _withdraw(work, Offer.appointment_id == appointment_id)
+        _store_decision(work, inside[appointment_id].absence, appointment_id, decided)
     return len(decisions)
 
 
-def undecided(
-    session: Session, actor: Actor, practitioner_ids: Sequence[int], *, now: datetime
-) -> list[Inside]:
+def undecided(work: Work, practitioner_ids: Sequence[int]) -> list[Inside]:
     """Return the appointments inside absences that need a decision, by start.
 
     Takes four statements at most.
     """
-    inside = _inside(session, actor, practitioner_ids, now)
-    return [displaced for displaced in inside if not displaced.is_settled(now)]
+    inside = _inside(work, practitioner_ids)
+    return [displaced for displaced in inside if not displaced.is_settled(work.now)]
 
 
-def _inside(
-    session: Session, actor: Actor, practitioner_ids: Sequence[int], now: datetime
-) -> list[Inside]:
+def _inside(work: Work, practitioner_ids: Sequence[int]) -> list[Inside]:
     """Return the appointments inside absences that the actor has to do with.
 
     The administrator of one centre decides nothing about appointments at another.
     """
-    inside = queries.inside_absences(session, practitioner_ids, now=now)
-    return [displaced for displaced in inside if part_in(actor, displaced.appointment)]
+    inside = queries.inside_absences(work, practitioner_ids)
+    return [displaced for displaced in inside if part_in(work.actor, displaced.appointment)]
 
 
-def suggestions(session: Session, inside: Sequence[Inside], *, now: datetime) -> list[Hit]:
+def suggestions(work: Work, inside: Sequence[Inside]) -> list[Hit]:
     """Return other times for appointments inside existing absences; six statements."""
     appointments = [displaced.appointment for displaced in inside]
-    slots = matching.nearest_for(session, _movable(appointments, now), (), now=now, count=SUGGESTED)
+    slots = matching.nearest_for(work, _movable(appointments, work.now), (), count=SUGGESTED)
     return [Hit(appointment, slots.get(appointment.id, ())) for appointment in appointments]
 
 
-def end(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    absence_id: UUID,
-    *,
-    withdraw: bool,
-    now: datetime,
-) -> None:
+def end(work: Work, practitioner_id: int, absence_id: UUID, *, withdraw: bool) -> None:
     """Remove an absence. Decisions that were not carried out yet are dropped.
 
     With ``withdraw``, offers made because of it are withdrawn too.
     """
-    may_block(session, actor, practitioner_id)
+    may_block(work, practitioner_id)
     if withdraw:
-        _withdraw(session, actor, queries.out_of(absence_id), now)
-    absences.end_absence(session, actor, practitioner_id, absence_id, now=now)
+        _withdraw(work, queries.out_of(absence_id))
+    absences.end_absence(work, practitioner_id, absence_id)
 
 
 # Carrying out
 
 
-def carry_out(session: Session, decision_id: UUID, *, now: datetime, length: timedelta) -> None:
+def carry_out(work: Work, decision_id: UUID) -> None:
     """Carry out a planned decision; do nothing if it is done or no longer applies.
 
-    An appointment to move is offered its new time for at most ``length``, or the nearest other time
-    if that one is gone. Raise what booking raises, or HasArrived if the patient has arrived by now.
+    An appointment to move is offered its new time for at most ``proposal_hours``, or the nearest
+    other time if that one is gone. Raise what booking raises, or HasArrived if the patient has
+    arrived by now.
     """
-    decision = session.get(AbsenceDecision, decision_id)
+    decision = work.session.get(AbsenceDecision, decision_id)
     if decision is None or decision.progress != Progress.PLANNED:
         return
-    appointment = booking.appointment(session, decision.appointment_id)
-    absence = session.get(Absence, decision.absence_id)
+    appointment = booking.appointment(work.session, decision.appointment_id)
+    absence = work.session.get(Absence, decision.absence_id)
     if appointment is None or absence is None or not _is_due(appointment, absence):
-        _finish(session, decision, Progress.DONE, None, now)
+        _finish(work, decision, Progress.DONE, None)
         return
     _check_not_arrived(appointment)
     if decision.choice == Choice.CANCEL:
         change_status(
-            session,
-            _decider(decision),
+            work.by(_decider(decision)),
             decision.appointment_id,
             Status.CANCELLED,
-            now=now,
-            cutoff=timedelta(0),
             why=absence.reason,
         )
-        _finish(session, decision, Progress.DONE, None, now)
+        _finish(work, decision, Progress.DONE, None)
     else:
-        _propose(session, decision, appointment, now, length)
+        _propose(work, decision, appointment)
 
 
-def give_up(session: Session, decision_id: UUID, problem: str, *, now: datetime) -> None:
+def give_up(work: Work, decision_id: UUID, problem: str) -> None:
     """Mark a decision as failed, so that someone decides again."""
-    decision = session.get(AbsenceDecision, decision_id)
+    decision = work.session.get(AbsenceDecision, decision_id)
     if decision is not None and decision.progress == Progress.PLANNED:
-        _finish(session, decision, Progress.FAILED, problem, now)
+        _finish(work, decision, Progress.FAILED, problem)
 
 
 def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: datetime) -> None:
@@ -235,58 +193,48 @@ def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: 
 
     Raise TRY_AGAIN for a temporary error; the decision stays planned.
     """
-    length = timedelta(hours=settings.proposal_hours)
     try:
-        database.run(lambda session: carry_out(session, decision_id, now=now, length=length))
+        database.run(lambda session: carry_out(Work(session, SYSTEM, now, settings), decision_id))
     except TRY_AGAIN:
         raise
     except DomainError as error:
         problem = error.code
-        database.run(lambda session: give_up(session, decision_id, problem, now=now))
+        database.run(
+            lambda session: give_up(Work(session, SYSTEM, now, settings), decision_id, problem)
+        )
 
 
-def _propose(
-    session: Session,
-    decision: AbsenceDecision,
-    appointment: Appointment,
-    now: datetime,
-    length: timedelta,
-) -> None:
-    slot = _still_free(session, decision, appointment, now)
-    until = offer_ends(now, length, slot.start, appointment.starts_at) if slot else None
+def _propose(work: Work, decision: AbsenceDecision, appointment: Appointment) -> None:
+    slot = _still_free(work, decision, appointment)
+    length = timedelta(hours=work.settings.proposal_hours)
+    until = offer_ends(work.now, length, slot.start, appointment.starts_at) if slot else None
     if slot is None or until is None:
-        _finish(session, decision, Progress.FAILED, NO_TIME, now)
+        _finish(work, decision, Progress.FAILED, NO_TIME)
         return
     hold = offered.hold_for_reschedule(
-        session, appointment.id, slot.schedule_id, slot.start, now=now, until=until
+        work, appointment.id, slot.schedule_id, slot.start, until=until
     )
     decision.schedule_id, decision.starts_at = slot.schedule_id, hold.starts_at
     make_offer(
-        session,
+        work.by(_decider(decision)),
         hold,
-        now=now,
         until=until,
         decision_id=decision.id,
         appointment_id=appointment.id,
-        by=_decider(decision).origin,
         absence=str(decision.absence_id),
         appointment=str(appointment.id),
         why="the appointment lies inside an absence",
     )
-    _finish(session, decision, Progress.DONE, None, now)
+    _finish(work, decision, Progress.DONE, None)
 
 
-def _still_free(
-    session: Session, decision: AbsenceDecision, appointment: Appointment, now: datetime
-) -> Slot | None:
+def _still_free(work: Work, decision: AbsenceDecision, appointment: Appointment) -> Slot | None:
     """Return the chosen time if it is still free, else the nearest to the appointment."""
     if decision.schedule_id is not None and decision.starts_at is not None:
-        chosen_slot = matching.exactly(
-            session, appointment, decision.schedule_id, decision.starts_at, now=now
-        )
+        chosen_slot = matching.exactly(work, appointment, decision.schedule_id, decision.starts_at)
         if chosen_slot is not None:
             return chosen_slot
-    nearest_slots = matching.nearest_for(session, [appointment], (), now=now)
+    nearest_slots = matching.nearest_for(work, [appointment], ())
     return next(iter(nearest_slots[appointment.id]), None)
 
 
@@ -296,20 +244,12 @@ def _is_due(appointment: Appointment, absence: Absence) -> bool:
     return overlaps and appointment.status in LIVE
 
 
-def _finish(
-    session: Session,
-    decision: AbsenceDecision,
-    progress: Progress,
-    problem: str | None,
-    now: datetime,
-) -> None:
-    decision.progress, decision.problem, decision.done_at = progress, problem, now
+def _finish(work: Work, decision: AbsenceDecision, progress: Progress, problem: str | None) -> None:
+    decision.progress, decision.problem, decision.done_at = progress, problem, work.now
     audit.record(
-        session,
+        work.by(SYSTEM),
         f"absence.{decision.choice}-{progress}",
         _subject(decision.absence_id),
-        by=SYSTEM.origin,
-        now=now,
         appointment=str(decision.appointment_id),
         problem=problem,
     )
@@ -371,43 +311,34 @@ def _check_no_overlap(
         taken.append((decided.schedule_id, decided.start, ends))
 
 
-def _store_decision(
-    session: Session,
-    actor: Actor,
-    absence: Absence,
-    appointment_id: UUID,
-    decided: Decided,
-    now: datetime,
-) -> None:
+def _store_decision(work: Work, absence: Absence, appointment_id: UUID, decided: Decided) -> None:
     """Store or replace a decision, and queue it unless the appointment is kept."""
     moves = decided.choice is Choice.MOVE
-    decision = queries.decision_about(session, absence.id, appointment_id) or AbsenceDecision(
+    decision = queries.decision_about(work.session, absence.id, appointment_id) or AbsenceDecision(
         id=new_id(), absence_id=absence.id, appointment_id=appointment_id
     )
     decision.choice = decided.choice
     decision.schedule_id = decided.schedule_id if moves else None
     decision.starts_at = decided.start if moves else None
     decision.progress, decision.problem, decision.done_at = Progress.PLANNED, None, None
-    decision.decided_at, decision.decided_by = now, actor.account_id
+    decision.decided_at, decision.decided_by = work.now, work.actor.account_id
     audit.record(
-        session,
+        work,
         "absence.decided",
         _subject(absence.id),
-        by=actor.origin,
-        now=now,
         appointment=str(appointment_id),
         choice=decided.choice,
     )
     if decided.choice is Choice.KEEP:
-        decision.progress, decision.done_at = Progress.DONE, now
-    queries.add_decision(session, decision)
+        decision.progress, decision.done_at = Progress.DONE, work.now
+    queries.add_decision(work.session, decision)
     if decided.choice is not Choice.KEEP:
-        publish(session, Topic.DECIDED, decision=decision.id, now=now)
+        publish(work, Topic.DECIDED, decision=decision.id)
 
 
-def _withdraw(session: Session, actor: Actor, where: queries.Condition, now: datetime) -> None:
-    for offer, hold in queries.unanswered(session, where):
-        close_offer(session, offer, hold, OfferStatus.WITHDRAWN, now=now, by=actor.origin)
+def _withdraw(work: Work, where: queries.Condition) -> None:
+    for offer, hold in queries.unanswered(work.session, where):
+        close_offer(work, offer, hold, OfferStatus.WITHDRAWN)
 
 
 def _subject(absence_id: UUID) -> str:

@@ -6,19 +6,17 @@ appointment at a time.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.deactivate import deactivate_schedule
 from openslot.booking.queries import Condition
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, Name
+from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory import queries
 from openslot.directory.details import CentreDetails, PractitionerDetails
 from openslot.directory.models import Centre, CentreType, Practitioner, Profession
-from openslot.directory.rules import Actor
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
@@ -26,6 +24,7 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.either_place import change_practitioner
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place, check_hours
+from openslot.usecases.deactivation import deactivate_schedule
 
 MINUTES = 15
 """Length of an appointment with a doctor of this service."""
@@ -75,47 +74,37 @@ def doctor(session: Session, practitioner_id: int) -> Doctor:
     return matches[0]
 
 
-def open_doctor(
-    session: Session, actor: Actor, details: DoctorDetails, *, zone: str, now: datetime
-) -> Doctor:
+def open_doctor(work: Work, details: DoctorDetails, *, zone: str) -> Doctor:
     """Create a doctor; unknown locations become centres in the time zone ``zone``."""
     hours = check_hours(details.hours)
-    person = directory.create_practitioner(session, actor, _person(details, Profession.GP), now=now)
-    for centre in _centres(session, actor, details.locations, zone, now):
-        _open(session, actor, person.id, centre, hours, now)
-    return doctor(session, person.id)
+    person = directory.create_practitioner(work, _person(details, Profession.GP))
+    for centre in _centres(work, details.locations, zone):
+        _open(work, person.id, centre, hours)
+    return doctor(work.session, person.id)
 
 
-def change_doctor(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    details: DoctorDetails,
-    *,
-    zone: str,
-    now: datetime,
-) -> Doctor:
+def change_doctor(work: Work, practitioner_id: int, details: DoctorDetails, *, zone: str) -> Doctor:
     """Replace the details of a doctor. Raises HasAppointments if a removed location has upcoming
     appointments."""
-    before = doctor(session, practitioner_id).practitioner
+    before = doctor(work.session, practitioner_id).practitioner
     hours = check_hours(details.hours)
     person = _person(details, Profession(before.profession), before)
-    change_practitioner(session, actor, practitioner_id, person, now=now)
-    centres = _centres(session, actor, details.locations, zone, now)
+    change_practitioner(work, practitioner_id, person)
+    centres = _centres(work, details.locations, zone)
     schedule_ids = {
         place.centre_id: place.schedule_id
-        for place in schedule_queries.practitioner_places(session, practitioner_id).values()
+        for place in schedule_queries.practitioner_places(work.session, practitioner_id).values()
     }
     for centre_id in schedule_ids.keys() - {centre.id for centre in centres}:
-        deactivate_schedule(session, actor, schedule_ids[centre_id], active=False, now=now)
+        deactivate_schedule(work, schedule_ids[centre_id], active=False)
     for centre in centres:
         if centre.id in schedule_ids:
-            schedules.set_active(session, actor, schedule_ids[centre.id], True, now=now)
-            schedules.set_hours(session, actor, schedule_ids[centre.id], hours, now=now)
+            schedules.set_active(work, schedule_ids[centre.id], True)
+            schedules.set_hours(work, schedule_ids[centre.id], hours)
         else:
-            _open(session, actor, practitioner_id, centre, hours, now)
-    session.flush()
-    return doctor(session, practitioner_id)
+            _open(work, practitioner_id, centre, hours)
+    work.session.flush()
+    return doctor(work.session, practitioner_id)
 
 
 def schedule_at(session: Session, practitioner_id: int, centre_id: int) -> Place:
@@ -150,14 +139,12 @@ def _person(
     )
 
 
-def _centres(
-    session: Session, actor: Actor, locations: Iterable[str], zone: str, now: datetime
-) -> list[Centre]:
+def _centres(work: Work, locations: Iterable[str], zone: str) -> list[Centre]:
     """Return the centres at these addresses, each once, in order; create those that are missing."""
     centres: dict[int, Centre] = {}
     for address in locations:
-        centre = queries.centre_by(session, queries.is_text(Centre.address, address))
-        centre = centre or queries.centre_by(session, queries.is_text(Centre.name, address))
+        centre = queries.centre_by(work.session, queries.is_text(Centre.address, address))
+        centre = centre or queries.centre_by(work.session, queries.is_text(Centre.name, address))
         if centre is None:
             street, _, suburb = address.rpartition(",")
             details = CentreDetails(
@@ -167,25 +154,16 @@ def _centres(
                 type=CentreType.MEDICAL_CENTRE,
                 time_zone=zone,
             )
-            centre = directory.create_centre(session, actor, details, now=now)
+            centre = directory.create_centre(work, details)
         centres[centre.id] = centre
     return list(centres.values())
 
 
-def _open(
-    session: Session,
-    actor: Actor,
-    practitioner_id: int,
-    centre: Centre,
-    hours: Iterable[Weekly],
-    now: datetime,
-) -> None:
+def _open(work: Work, practitioner_id: int, centre: Centre, hours: Iterable[Weekly]) -> None:
     schedules.open_schedule(
-        session,
-        actor,
+        work,
         centre_id=centre.id,
         practitioner_id=practitioner_id,
         details=ScheduleDetails(slot_minutes=MINUTES),
         hours=hours,
-        now=now,
     )

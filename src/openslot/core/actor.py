@@ -1,0 +1,48 @@
+"""The actor: who does something, and in which role."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """The role of an account; each account has exactly one."""
+
+    PATIENT = "patient"
+    PRACTITIONER = "practitioner"
+    STAFF = "staff"
+    CENTRE_ADMIN = "centre-admin"
+    NETWORK_ADMIN = "network-admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The account behind an action, its role, and the patient, practitioner or staff it is.
+
+    ``role`` is None for a visitor who has not signed in. ``program`` names the key or client of a
+    program, which acts for the network within its scopes.
+    """
+
+    role: Role | None = None
+    account_id: UUID | None = None
+    address: str | None = None
+    patient_id: UUID | None = None
+    practitioner_id: int | None = None
+    centre_id: int | None = None
+    department_id: int | None = None
+    dependents: frozenset[UUID] = frozenset()
+    program: str | None = None
+
+    def acts_for(self, patient_id: UUID | None) -> bool:
+        """Return whether the actor is this patient or their carer."""
+        return patient_id is not None and (
+            patient_id == self.patient_id or patient_id in self.dependents
+        )
+
+    def is_a(self, *roles: Role) -> bool:
+        """Return whether the actor has one of ``roles``."""
+        return self.role in roles
+
+
+SYSTEM = Actor(role=Role.NETWORK_ADMIN)
+"""The command line and the worker, which act with all rights."""

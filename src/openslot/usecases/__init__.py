@@ -1,0 +1,1 @@
+"""What needs several features: each verb once, whichever entry point asks."""

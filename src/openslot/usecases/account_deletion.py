@@ -1,0 +1,52 @@
+"""Deletion of a patient's account, with what the patient still has ahead."""
+
+from uuid import UUID
+
+from openslot.booking import queries as booking
+from openslot.booking.commands import change_status
+from openslot.booking.errors import HasDependents
+from openslot.booking.models import Status
+from openslot.booking.rules import Part, moves_now
+from openslot.core.actor import Role
+from openslot.core.errors import Forbidden
+from openslot.core.work import Work
+from openslot.directory import queries as directory
+from openslot.identity import commands as identity
+from openslot.offers import queries as offers
+from openslot.offers import search
+from openslot.offers.models import OfferStatus, Waiting
+from openslot.offers.offering import close_offer, end_entry
+
+
+def delete_own_account(work: Work) -> None:
+    """Delete the actor's account for good.
+
+    Upcoming appointments are cancelled, waiting list entries end, and open offers are withdrawn, so
+    their times are free at once. The patient's record and past appointments stay, as the law
+    requires. Appointments that are too near to be cancelled stay too: the patient must phone the
+    practice. Raises HasDependents if a dependent would be left without a carer.
+    """
+    actor = work.actor
+    if not actor.is_a(Role.PATIENT) or actor.account_id is None:
+        raise Forbidden
+    if actor.patient_id is not None:
+        if directory.dependents_of(work.session, actor.patient_id):
+            raise HasDependents
+        _leave_waiting_list(work, actor.patient_id)
+        _cancel_appointments(work, actor.patient_id)
+    identity.delete_account(work, actor.account_id)
+
+
+def _leave_waiting_list(work: Work, patient_id: UUID) -> None:
+    for offered in offers.open_offers(work, patient_ids=[patient_id]):
+        close_offer(work, offered.offer, offered.kept, OfferStatus.WITHDRAWN)
+    for entry in search.open_entries(work.session, patient_id):
+        end_entry(work, entry, Waiting.LEFT)
+
+
+def _cancel_appointments(work: Work, patient_id: UUID) -> None:
+    upcoming = (booking.of_patient(patient_id), booking.to_come(work.now))
+    cutoff = work.settings.cancel_cutoff
+    for appointment in booking.appointments(work.session, *upcoming):
+        if Status.CANCELLED in moves_now(Part.PATIENT, appointment, now=work.now, cutoff=cutoff):
+            change_status(work, appointment.id, Status.CANCELLED)

@@ -1,0 +1,71 @@
+"""Booking and holding a time, with the referral that a specialist needs."""
+
+from uuid import UUID
+
+from openslot.booking import commands
+from openslot.booking.commands import BookingRequest
+from openslot.booking.models import Appointment
+from openslot.booking.rules import check_booker, needs_referral
+from openslot.core.work import Work
+from openslot.referrals import queries as referrals
+from openslot.schedules.rules import Place
+
+
+def book(
+    work: Work,
+    booking_request: BookingRequest,
+    *,
+    hold_id: UUID | None = None,
+    referral_id: UUID | None = None,
+) -> Appointment:
+    """Book an appointment: confirm the hold if it is still there, else book the time if it is
+    free.
+
+    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 9
+    statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
+    the nearest free starts.
+    """
+    place = commands.place_of(work.session, booking_request.schedule_id)
+    referral = _referral_for(work, place, booking_request, referral_id, hold_id)
+    if hold_id is not None and needs_referral(place):
+        # A hold with another referral, possibly revoked since, is replaced by a new one.
+        check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
+        hold_id = hold_id if referral.is_held else None
+    if hold_id is not None:
+        confirmed = commands.confirm_hold(
+            work, booking_request, place, hold_id, referral.authorisation
+        )
+        if confirmed is not None:
+            return confirmed
+    return commands.make(work, booking_request, place, authorisation=referral.authorisation)
+
+
+def hold(
+    work: Work, booking_request: BookingRequest, *, referral_id: UUID | None = None
+) -> Appointment:
+    """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; other holds
+    that the patient made are released."""
+    place = commands.place_of(work.session, booking_request.schedule_id)
+    referral = _referral_for(work, place, booking_request, referral_id)
+    return commands.make(
+        work,
+        booking_request,
+        place,
+        authorisation=referral.authorisation,
+        held_until=work.now + work.settings.hold_length,
+    )
+
+
+def _referral_for(
+    work: Work,
+    place: Place,
+    booking_request: BookingRequest,
+    referral_id: UUID | None,
+    hold_id: UUID | None = None,
+) -> referrals.Found:
+    """Return the referral to book with, without reading anything if none is needed."""
+    if booking_request.patient_id is None or not needs_referral(place):
+        return referrals.NOTHING
+    return referrals.authorisation_for(
+        work, place, booking_request.patient_id, referral_id=referral_id, hold_id=hold_id
+    )

@@ -1,0 +1,116 @@
+"""Deactivating and activating entries of the directory, unless upcoming appointments or open
+requests from other departments need them."""
+
+from datetime import timedelta
+
+from openslot.booking import claims
+from openslot.booking import queries as booking
+from openslot.booking.models import Appointment
+from openslot.core.actor import Actor
+from openslot.core.errors import Forbidden, NotFound
+from openslot.core.work import Work
+from openslot.directory import commands
+from openslot.directory import queries as directory
+from openslot.directory.errors import HasAppointments
+from openslot.directory.models import Service
+from openslot.directory.rules import (
+    may_edit_department,
+    may_run_centre,
+    may_run_network,
+    runs_every,
+)
+from openslot.requests import queries as requests
+from openslot.requests.errors import HasOpenRequests
+from openslot.schedules import commands as schedule_commands
+from openslot.schedules import queries as schedules
+from openslot.schedules.availability import Span, tick_at
+from openslot.schedules.models import Schedule
+
+
+def deactivate_centre(work: Work, centre_id: int, *, active: bool) -> None:
+    """Deactivate or activate a centre; network administrators only. Raises HasAppointments, and
+    HasOpenRequests while its departments have requests."""
+    may_run_network(work.actor)
+    centre = directory.centre(work.session, centre_id, inactive=True)
+    if not active:
+        _check_no_appointments(work, Schedule.centre_id == centre_id)
+        _check_no_requests(work, requests.at_centre(centre_id))
+    commands.set_active(work, centre, active)
+
+
+def deactivate_department(work: Work, department_id: int, *, active: bool) -> None:
+    """Deactivate or activate a department with its services; administrators of the centre only.
+    Raises HasAppointments, and HasOpenRequests while it made or received some."""
+    department = directory.department(work.session, department_id, inactive=True)
+    may_run_centre(work.actor, department.centre_id)
+    if not active:
+        _check_no_appointments(work, Service.department_id == department_id)
+        _check_no_requests(work, requests.concerning(department_id))
+    commands.set_active(work, department, active)
+
+
+def deactivate_service(work: Work, service_id: int, *, active: bool) -> None:
+    """Deactivate or activate a service; staff of its department and administrators of the centre
+    only. Raises HasAppointments and HasOpenRequests."""
+    service = directory.service(work.session, service_id, inactive=True)
+    department = directory.department(work.session, service.department_id, inactive=True)
+    may_edit_department(work.actor, department.centre_id, department.id)
+    if not active:
+        _check_no_appointments(work, Schedule.service_id == service_id)
+        _check_no_requests(work, requests.of_service(service_id))
+    commands.set_active(work, service, active)
+
+
+def deactivate_practitioner(work: Work, practitioner_id: int, *, active: bool) -> None:
+    """Deactivate or activate a practitioner. Raises HasAppointments.
+
+    Network administrators and administrators of all the practitioner's centres can; the
+    administrator of one centre can only deactivate the schedule there.
+    """
+    person = directory.practitioner(work.session, practitioner_id, inactive=True)
+    may_deactivate_practitioner(work.actor, schedules.centre_ids_of(work.session, practitioner_id))
+    if not active:
+        _check_no_appointments(work, Schedule.practitioner_id == practitioner_id)
+    commands.set_active(work, person, active)
+
+
+def deactivate_schedule(work: Work, schedule_id: int, *, active: bool) -> None:
+    """Deactivate or activate a schedule; administrators of the centre only. Raises
+    HasAppointments."""
+    schedule = schedules.schedule(work.session, schedule_id)
+    if schedule is None:
+        raise NotFound
+    may_run_centre(work.actor, schedule.centre_id)
+    if not active:
+        _check_no_appointments(work, Schedule.id == schedule_id)
+    schedule_commands.set_active(work, schedule_id, active)
+
+
+def may_deactivate_practitioner(actor: Actor, centre_ids: frozenset[int]) -> None:
+    """Raise Forbidden unless the actor runs the network or all of these centres."""
+    if not runs_every(actor, centre_ids):
+        raise Forbidden
+
+
+def _check_no_appointments(work: Work, concerned: booking.Condition) -> None:
+    """Raise HasAppointments if the schedules concerned have upcoming appointments.
+
+    First rewrite their diaries: if a booking runs at the same moment, one of the two finds pages
+    other than it read, and is retried on the result of the other.
+    """
+    places = schedules.places(work.session, concerned, inactive=True)
+    ends: dict[int, int] = {}
+    for place in places.values():
+        horizon = tick_at(work.now + timedelta(days=place.horizon_days + 1))
+        ends[place.diary_id] = max(horizon, ends.get(place.diary_id, 0))
+    for diary_id, end in sorted(ends.items()):
+        claims.settle(work.session, diary_id, Span(tick_at(work.now), end))
+    booked = Appointment.schedule_id.in_(places)
+    if count := booking.count(work.session, booked, booking.to_come(work.now)):
+        raise HasAppointments(count=count)
+
+
+def _check_no_requests(work: Work, concerned: requests.Condition) -> None:
+    """Raise HasOpenRequests if there are open requests."""
+    if count := requests.count(work.session, concerned, requests.is_open()):
+        raise HasOpenRequests(count=count)

@@ -1,0 +1,36 @@
+"""Units of work for tests that call commands and queries directly."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from openslot.core import clock
+from openslot.core.actor import SYSTEM, Actor
+from openslot.core.config import Settings
+from openslot.core.work import Work
+
+
+def work(
+    session: Session,
+    actor: Actor = SYSTEM,
+    now: datetime | None = None,
+    *,
+    cutoff: timedelta | None = None,
+    access_days: int | None = None,
+    keep: timedelta | None = None,
+    settings: Settings | None = None,
+    **changed: Any,
+) -> Work:
+    """Work by ``actor`` at ``now``, with some settings ``changed``.
+
+    ``cutoff`` is the one for cancelling, ``keep`` the length of a hold.
+    """
+    if cutoff is not None:
+        changed["cancel_cutoff_hours"] = int(cutoff / timedelta(hours=1))
+    if access_days is not None:
+        changed["history_access_days"] = access_days
+    if keep is not None:
+        changed["hold_minutes"] = int(keep / timedelta(minutes=1))
+    chosen = (settings or Settings()).model_copy(update=changed)
+    return Work(session, actor, now or clock.now(), chosen)
