@@ -24,10 +24,14 @@ from sqlalchemy import Engine, NullPool, create_engine, make_url, text
 
 import engines
 from openslot.core.db import Database, make_engine
+from openslot.identity import passwords
 from openslot.schema import metadata
 
 RUN = pytest.StashKey[engines.Run]()
 FOLDER = pytest.StashKey[Path]()
+
+QUICK_MEMORY_KIB = 1024
+"""Memory of a password hash here: what takes 64 MiB takes a tenth of a second for each sign-in."""
 
 COPIES = count()
 """Numbers for the SQLite files of one worker."""
@@ -37,7 +41,7 @@ settings.register_profile("quick", max_examples=60, deadline=None)
 # are looked for wherever else the tests run.
 settings.register_profile(
     "ci",
-    max_examples=300,
+    max_examples=120,
     deadline=None,
     derandomize=True,
     print_blob=True,
@@ -53,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the keeper, once for all workers, and forget this machine's own settings."""
     config.addinivalue_line("markers", "engines: needs a database server")
     config.addinivalue_line("markers", "browser: needs Chromium")
+    passwords.MEMORY_KIB = QUICK_MEMORY_KIB
     for name in [name for name in os.environ if name.startswith("OPENSLOT_")]:
         del os.environ[name]
     if (given := getattr(config, "workerinput", None)) is not None:

@@ -1,6 +1,7 @@
 """Units of work for tests that call commands and queries directly."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,11 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.work import Work
+
+
+@cache
+def _usual() -> Settings:
+    return Settings()
 
 
 def work(
@@ -32,5 +38,5 @@ def work(
         changed["history_access_days"] = access_days
     if keep is not None:
         changed["hold_minutes"] = int(keep / timedelta(minutes=1))
-    chosen = (settings or Settings()).model_copy(update=changed)
+    chosen = (settings or _usual()).model_copy(update=changed)
     return Work(session, actor, now or clock.now(), chosen)

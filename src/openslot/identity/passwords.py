@@ -26,6 +26,9 @@ LONGEST = 512
 PLACES = max(2, min(4, os.cpu_count() or 1))
 """Number of hashes that a process computes at a time, each in 64 MiB; as many more can wait."""
 
+MEMORY_KIB = 64 * 1024
+"""Memory of one hash, in KiB."""
+
 WAITS = 2.0
 """Seconds to wait for a free place."""
 
@@ -58,7 +61,7 @@ def _place() -> Iterator[None]:
 
 @cache
 def _hasher(time_cost: int) -> PasswordHasher:
-    return PasswordHasher(time_cost=time_cost)
+    return PasswordHasher(time_cost=time_cost, memory_cost=MEMORY_KIB)
 
 
 def hash_password(password: str, *, time_cost: int) -> str:

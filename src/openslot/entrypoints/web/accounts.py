@@ -23,7 +23,7 @@ from openslot.entrypoints.web import access, account_mail, context, known_device
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import checked
+from openslot.entrypoints.web.saving import checked, see_other
 from openslot.identity import commands as identity
 from openslot.identity import links, passwords, queries
 from openslot.identity.errors import EmailTaken, LinkExpired, NotActive, NotConfirmed
@@ -131,8 +131,7 @@ def sign_out() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("accounts/sign_out.html")
     signing.end()
-    flash(_("You are signed out."), "good")
-    return redirect(url_for("search.home"), 303)
+    return see_other(url_for("search.home"), _("You are signed out."))
 
 
 @pages.route("/sign-up", methods=["GET", "POST"])
@@ -152,11 +151,10 @@ def sign_up() -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _sign_up_page(form, status_of(error))
-    flash(
+    return see_other(
+        url_for("accounts.sign_in", email=details.email, next=_next() or None),
         _("We have emailed %(email)s. Sign in with the password you chose.", email=details.email),
-        "good",
     )
-    return redirect(url_for("accounts.sign_in", email=details.email, next=_next() or None), 303)
 
 
 def _register(details: SignUp) -> None:
@@ -207,8 +205,7 @@ def confirm(token: str) -> ResponseReturnValue:
         return render_template("accounts/confirm.html", email=account.email)
     account_id = account.id
     context.write(lambda work: identity.confirm_email(work.by(_owner(account)), account_id))
-    flash(_("Your email address is confirmed."), "good")
-    return redirect(_after_link(account), 303)
+    return see_other(_after_link(account), _("Your email address is confirmed."))
 
 
 @pages.post("/confirm/send")
@@ -261,8 +258,10 @@ def reset(token: str) -> ResponseReturnValue:
         form.refuse(error)
         return _reset_page(form, account, status_of(error))
     context.write(_reset, token, hashed)
-    flash(_("Your new password is set. Sign in with it."), "good")
-    return redirect(url_for("accounts.sign_in", email=account.email), 303)
+    return see_other(
+        url_for("accounts.sign_in", email=account.email),
+        _("Your new password is set. Sign in with it."),
+    )
 
 
 def _reset(work: Work, token: str, hashed: str) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -25,7 +25,7 @@ from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.admin_departments import choose_page, department_page
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.saving import Done, save, see_other
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.notifications.dispatch import MAIL
 from openslot.schedules import queries as schedules
@@ -36,7 +36,6 @@ pages = Blueprint("admin", __name__)
 
 MAILS_SHOWN = 30
 YEARS_AHEAD = timedelta(days=10 * 366)
-LAST_PAGE = 1000
 
 
 class CentreForm(Form):
@@ -97,18 +96,15 @@ def centre(centre_id: int) -> str:
 def new_centre() -> ResponseReturnValue:
     """Add a centre."""
     form = CentreForm(time_zone=context.settings().time_zone)
-    status: Done[Centre] | int = SHOWN
-    if request.method == "POST":
-        status = save(form, CentreDetails, _create)
+    status = save(form, CentreDetails, _create)
     if isinstance(status, Done):
-        flash(
+        return see_other(
+            url_for("admin.centre", centre_id=status.value.id),
             _(
                 "%(name)s is added. Now add its departments and practitioners.",
                 name=status.value.name,
             ),
-            "good",
         )
-        return redirect(url_for("admin.centre", centre_id=status.value.id), 303)
     return _centre_page(form, status, heading=_("Add a centre"))
 
 
@@ -124,17 +120,14 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
     centre = queries.centre(context.reader(), centre_id, inactive=True)
     form = CentreForm(obj=centre)
     unchanged = form.leave_out(CentreDetails, editor, centre)
-    status: Done[Centre] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            CentreDetails,
-            lambda work, details: _change(work, centre_id, details),
-            **unchanged,
-        )
+    status = save(
+        form,
+        CentreDetails,
+        lambda work, details: _change(work, centre_id, details),
+        **unchanged,
+    )
     if isinstance(status, Done):
-        flash(_("The details are saved."), "good")
-        return redirect(url_for("admin.centre", centre_id=centre_id), 303)
+        return see_other(url_for("admin.centre", centre_id=centre_id), _("The details are saved."))
     return _centre_page(form, status, heading=_("Change centre"), centre=centre)
 
 
@@ -178,15 +171,14 @@ def choose_department() -> ResponseReturnValue:
     """Set the department in which the reader works."""
     department_id = reading.number("department_id", 0)
     context.write(staff.choose_department, department_id)
-    flash(_("You now work in this department."), "good")
-    return redirect(url_for("admin.own_department"), 303)
+    return see_other(url_for("admin.own_department"), _("You now work in this department."))
 
 
 @pages.get("/admin/outbox")
 @access.allow(access.NETWORK_ADMINS)
 def outbox() -> str:
     """List the mails, newest first."""
-    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    number = reading.page_number()
     mails = messages.messages(
         context.reader(), MAIL, limit=MAILS_SHOWN + 1, offset=(number - 1) * MAILS_SHOWN
     )

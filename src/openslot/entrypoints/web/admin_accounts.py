@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,7 +18,7 @@ from openslot.directory.staff import StaffDetails
 from openslot.entrypoints.web import access, account_mail, context, reading
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import passwords
 from openslot.identity import queries as identities
@@ -27,7 +27,6 @@ from openslot.identity.models import Account
 pages = Blueprint("admin_accounts", __name__)
 
 PAGE_SIZE = 30
-LAST_PAGE = 1000
 
 
 class AccountForm(Form):
@@ -58,7 +57,7 @@ def listing() -> str:
     """List accounts by name: all, or only staff of the reader's centre."""
     text = reading.text("q")[:200]
     role = reading.text("role") if reading.text("role") in set(Role) else ""
-    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    number = reading.page_number()
     accounts, total = _matching_accounts(text, role, (number - 1) * PAGE_SIZE)
     return render_template(
         "admin/accounts.html",
@@ -110,9 +109,7 @@ def new() -> ResponseReturnValue:
     names = ("role", "email", "practitioner_id")
     form = AccountForm(**{name: reading.text(name)[:254] for name in names})
     _offer(form)
-    status: Done[tuple[Account, str]] | int = SHOWN
-    if request.method == "POST":
-        status = _create(form)
+    status = _create(form) if request.method == "POST" else SHOWN
     if not isinstance(status, Done):
         return render_template("admin/account_new.html", form=form), status
     account, link = status.value
@@ -157,10 +154,10 @@ def _make(work: Work, details: StaffDetails, hashed: str) -> tuple[Account, str]
 def _invited(account: Account, link: str) -> ResponseReturnValue:
     """Confirm that the link is mailed; without a mail server, show it once."""
     if context.settings().smtp_host:
-        flash(
-            _("We have emailed %(email)s a link to set the password.", email=account.email), "good"
+        return see_other(
+            url_for("admin_accounts.show", account_id=account.id),
+            _("We have emailed %(email)s a link to set the password.", email=account.email),
         )
-        return redirect(url_for("admin_accounts.show", account_id=account.id), 303)
     return render_template("admin/account_link.html", account=account, link=link)
 
 
@@ -185,12 +182,10 @@ def switch(account_id: UUID) -> ResponseReturnValue:
     account = staff.managed_account(context.work(), account_id)
     form = Form()
     active = reading.text("active") == "yes"
-    status: Done[None] | int = SHOWN
-    if request.method == "POST":
-        status = do(form, lambda work: staff.set_account_active(work, account_id, active=active))
+    status = do(form, lambda work: staff.set_account_active(work, account_id, active=active))
     if isinstance(status, Done):
-        flash(
-            _("The account is reactivated.") if active else _("The account is deactivated."), "good"
+        return see_other(
+            url_for("admin_accounts.show", account_id=account_id),
+            _("The account is reactivated.") if active else _("The account is deactivated."),
         )
-        return redirect(url_for("admin_accounts.show", account_id=account_id), 303)
     return render_template("admin/account_switch.html", form=form, account=account), status

@@ -21,7 +21,7 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import clock
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.errors import BadHours
@@ -89,9 +89,7 @@ def listing(centre_id: int) -> ResponseReturnValue:
     may_run_centre(context.actor(), centre_id)
     centre = queries.centre(context.reader(), centre_id, inactive=True)
     form = ClosureForm()
-    status: Done[Closure] | int = SHOWN
-    if request.method == "POST":
-        status = _close(form, centre)
+    status = _close(form, centre) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
         _flash_result(status.value)
         return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
@@ -146,5 +144,7 @@ def _flash_result(closure: Closure) -> None:
 def end(centre_id: int, closure_id: int) -> Response:
     """End a closure, without confirmation: it can easily be entered again."""
     context.write(commands.reopen_centre, closure_id)
-    flash(_("The closure is removed. The time can be booked again."), "good")
-    return redirect(url_for("admin_closures.listing", centre_id=centre_id), 303)
+    return see_other(
+        url_for("admin_closures.listing", centre_id=centre_id),
+        _("The closure is removed. The time can be booked again."),
+    )

@@ -1,6 +1,6 @@
 """Departments of a centre, for their staff and for administrators."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,7 +17,7 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.formats import listing
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.saving import SHOWN, Done, save, see_other
 from openslot.schedules import queries as schedules
 from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
@@ -73,14 +73,12 @@ def new(centre_id: int) -> ResponseReturnValue:
     may_run_centre(context.actor(), centre_id)
     centre = queries.centre(context.reader(), centre_id, inactive=True)
     form = DepartmentForm()
-    status: Done[Department] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form, DepartmentDetails, lambda work, details: _create(work, centre_id, details)
-        )
+    status = save(form, DepartmentDetails, lambda work, details: _create(work, centre_id, details))
     if isinstance(status, Done):
-        flash(_("%(name)s is added. Now add its services.", name=status.value.name), "good")
-        return redirect(url_for("admin_departments.show", department_id=status.value.id), 303)
+        return see_other(
+            url_for("admin_departments.show", department_id=status.value.id),
+            _("%(name)s is added. Now add its services.", name=status.value.name),
+        )
     page = render_template("admin/department_form.html", form=form, centre=centre)
     return page, status
 
@@ -95,16 +93,16 @@ def edit(department_id: int) -> ResponseReturnValue:
     """Change a department's details."""
     department = editable(department_id)
     form = DepartmentForm(obj=department)
-    status: Done[Department] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            DepartmentDetails,
-            lambda work, details: commands.change_department(work, department_id, details),
-        )
+    status = save(
+        form,
+        DepartmentDetails,
+        lambda work, details: commands.change_department(work, department_id, details),
+    )
     if isinstance(status, Done):
-        flash(_("The details are saved."), "good")
-        return redirect(url_for("admin_departments.show", department_id=department_id), 303)
+        return see_other(
+            url_for("admin_departments.show", department_id=department_id),
+            _("The details are saved."),
+        )
     return render_template("admin/department_form.html", form=form, department=department), status
 
 
@@ -175,5 +173,7 @@ def found() -> ResponseReturnValue:
     )
     if isinstance(status, int):
         return choose_page(form, status)
-    flash(_("%(name)s is created. Check its services and hours.", name=status.value.name), "good")
-    return redirect(url_for("admin.own_department"), 303)
+    return see_other(
+        url_for("admin.own_department"),
+        _("%(name)s is created. Check its services and hours.", name=status.value.name),
+    )

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -15,7 +15,7 @@ from openslot.core.fields import Details, Line
 from openslot.core.work import Work
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import keys, queries
 from openslot.identity.models import ApiKey
@@ -63,9 +63,7 @@ def scope_names() -> dict[str, str]:
 def new() -> ResponseReturnValue:
     """Create a key, and show it once."""
     form = KeyForm()
-    status: Done[tuple[ApiKey, str]] | int = SHOWN
-    if request.method == "POST":
-        status = _create(form)
+    status = _create(form) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
         key, text = status.value
         return render_template("admin/key_made.html", key=key, text=text)
@@ -98,8 +96,9 @@ def end(key_id: UUID) -> ResponseReturnValue:
         raise NotFound
     if request.method == "POST":
         context.write(keys.revoke_key, key_id)
-        flash(_("The key %(name)s is revoked.", name=key.name), "good")
-        return redirect(url_for("admin_keys.listing"), 303)
+        return see_other(
+            url_for("admin_keys.listing"), _("The key %(name)s is revoked.", name=key.name)
+        )
     return render_template(
         "admin/ask.html",
         heading=_("Revoke the key %(name)s?", name=key.name),

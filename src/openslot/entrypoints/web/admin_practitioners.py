@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,15 @@ from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.saving import (
+    NOT_UNDERSTOOD,
+    SHOWN,
+    Done,
+    checked,
+    do,
+    save,
+    see_other,
+)
 from openslot.entrypoints.web.schedule_form import ScheduleFields
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
@@ -31,7 +39,6 @@ from openslot.usecases.deactivation import deactivate_practitioner, may_deactiva
 pages = Blueprint("admin_practitioners", __name__)
 
 PAGE_SIZE = 30
-LAST_PAGE = 1000
 
 
 class PractitionerFields(Form):
@@ -61,7 +68,7 @@ class NewPractitionerForm(PractitionerFields, ScheduleFields):
 def listing() -> str:
     """List practitioners by name: all, or only those of the reader's centre."""
     text = reading.text("q")[:200]
-    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    number = reading.page_number()
     practitioners, total = _matching_practitioners(text, number)
     return render_template(
         "admin/practitioners.html",
@@ -131,8 +138,10 @@ def new() -> ResponseReturnValue:
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
     status = _create(form, hours) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
-        return redirect(url_for("admin_practitioners.show", practitioner_id=status.value.id), 303)
+        return see_other(
+            url_for("admin_practitioners.show", practitioner_id=status.value.id),
+            _("%(name)s is added and can be booked.", name=status.value.name),
+        )
     page = render_template("admin/practitioner_new.html", form=form, hours=hours)
     return page, status
 
@@ -168,16 +177,13 @@ def edit(practitioner_id: int) -> ResponseReturnValue:
     if not runs_every(context.actor(), centre_ids):
         raise NotYoursToChange(SENTENCES[PractitionerDetails, Editor.ONE_CENTRE])
     form = PractitionerFields(obj=person)
-    status: Done[Practitioner] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            PractitionerDetails,
-            lambda work, details: change_practitioner(work, practitioner_id, details),
-        )
+    status = save(
+        form,
+        PractitionerDetails,
+        lambda work, details: change_practitioner(work, practitioner_id, details),
+    )
     if isinstance(status, Done):
-        flash(_("The details are saved."), "good")
-        return redirect(_practitioner_url(practitioner_id), 303)
+        return see_other(_practitioner_url(practitioner_id), _("The details are saved."))
     return render_template("admin/practitioner_form.html", form=form, person=person), status
 
 

@@ -1,6 +1,6 @@
 """A practitioner's schedules, one at each centre, with weekly hours."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,7 +14,7 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.admin_practitioners import own_centres
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
 from openslot.schedules import commands
 from openslot.schedules import queries as schedules
@@ -46,8 +46,10 @@ def new(practitioner_id: int) -> ResponseReturnValue:
     hours = HoursForm.typed() if posted else HoursForm.showing(TYPICAL)
     status = _open(form, hours, practitioner_id) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("%(name)s can be booked there now.", name=person.name), "good")
-        return redirect(_practitioner_url(practitioner_id), 303)
+        return see_other(
+            _practitioner_url(practitioner_id),
+            _("%(name)s can be booked there now.", name=person.name),
+        )
     page = render_template("admin/schedule_new.html", form=form, hours=hours, person=person)
     return page, status
 
@@ -87,8 +89,9 @@ def edit(schedule_id: int) -> ResponseReturnValue:
     )
     status = _change(form, hours, schedule_id) if posted else SHOWN
     if isinstance(status, Done):
-        flash(_("The hours are saved. Existing appointments are not changed."), "good")
-        return redirect(_back(subject), 303)
+        return see_other(
+            _back(subject), _("The hours are saved. Existing appointments are not changed.")
+        )
     page = render_template(
         "admin/schedule_form.html", form=form, hours=hours, subject=subject, back=_back(subject)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,7 @@ from openslot.entrypoints.web.admin_departments import editable
 from openslot.entrypoints.web.confirm_deactivation import confirm_active
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.hours_form import TYPICAL, HoursForm, Period
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.entrypoints.web.schedule_form import ScheduleFields, room_name
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
@@ -64,8 +64,10 @@ def new(department_id: int) -> ResponseReturnValue:
             form, hours, lambda work, details: commands.create_service(work, department_id, details)
         )
     if isinstance(status, Done):
-        flash(_("%(name)s is added and can be booked.", name=status.value.name), "good")
-        return redirect(url_for("admin_departments.show", department_id=department_id), 303)
+        return see_other(
+            url_for("admin_departments.show", department_id=department_id),
+            _("%(name)s is added and can be booked.", name=status.value.name),
+        )
     return _page(form, hours, status, department=department)
 
 
@@ -86,8 +88,10 @@ def edit(service_id: int) -> ResponseReturnValue:
             form, hours, lambda work, details: commands.change_service(work, service_id, details)
         )
     if isinstance(status, Done):
-        flash(_("The service is saved."), "good")
-        return redirect(url_for("admin_departments.show", department_id=department.id), 303)
+        return see_other(
+            url_for("admin_departments.show", department_id=department.id),
+            _("The service is saved."),
+        )
     return _page(form, hours, status, department=department, service=service)
 
 

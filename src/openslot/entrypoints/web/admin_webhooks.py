@@ -15,7 +15,7 @@ from openslot.core.errors import Invalid
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do
+from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.webhooks import commands, queries
 from openslot.webhooks.delivering import find
@@ -62,9 +62,7 @@ def listing() -> str:
 def new() -> ResponseReturnValue:
     """Add a webhook, and show its secret once."""
     form = WebhookForm()
-    status: Done[Endpoint] | int = SHOWN
-    if request.method == "POST":
-        status = _create(form)
+    status = _create(form) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
         return _secret_page(status.value, is_new=True)
     page = render_template("admin/webhook_new.html", form=form, event_names=event_names())
@@ -93,14 +91,11 @@ def show(endpoint_id: UUID) -> ResponseReturnValue:
     """Show a webhook with its deliveries, and change its events."""
     endpoint = queries.endpoint(context.reader(), endpoint_id)
     form = EventsForm(events=endpoint.events.split())
-    status: Done[Endpoint] | int = SHOWN
-    if request.method == "POST":
-        status = do(
-            form, lambda work: commands.choose_events(work, endpoint_id, form.events.data or ())
-        )
+    status = do(
+        form, lambda work: commands.choose_events(work, endpoint_id, form.events.data or ())
+    )
     if isinstance(status, Done):
-        flash(_("The events are saved."), "good")
-        return redirect(_page_of(endpoint_id), 303)
+        return see_other(_page_of(endpoint_id), _("The events are saved."))
     deliveries = _deliveries(endpoint_id)
     page = render_template(
         "admin/webhook.html",
@@ -159,10 +154,10 @@ def switch(endpoint_id: UUID) -> ResponseReturnValue:
     active = reading.text("active") == "yes"
     if request.method == "POST":
         context.write(commands.set_active, endpoint_id, active=active)
-        flash(
-            _("The webhook is reactivated.") if active else _("The webhook is deactivated."), "good"
+        return see_other(
+            _page_of(endpoint_id),
+            _("The webhook is reactivated.") if active else _("The webhook is deactivated."),
         )
-        return redirect(_page_of(endpoint_id), 303)
     if endpoint.active:
         return _ask(
             endpoint_id,
@@ -194,8 +189,7 @@ def delete(endpoint_id: UUID) -> ResponseReturnValue:
     queries.endpoint(context.reader(), endpoint_id)
     if request.method == "POST":
         context.write(commands.delete, endpoint_id)
-        flash(_("The webhook is deleted."), "good")
-        return redirect(url_for("admin_webhooks.listing"), 303)
+        return see_other(url_for("admin_webhooks.listing"), _("The webhook is deleted."))
     return _ask(
         endpoint_id,
         heading=_("Delete this webhook?"),

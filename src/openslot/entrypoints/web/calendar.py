@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -18,6 +18,7 @@ from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.agenda import Agenda, AgendaDay, agenda, current_appointment
 from openslot.entrypoints.web.hours_form import HoursForm
+from openslot.entrypoints.web.saving import see_other
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, Schedule
@@ -89,8 +90,9 @@ def edit_hours(schedule_id: int) -> ResponseReturnValue:
     except DomainError as error:
         form.refuse(error)
         return _hours_page(subject, form), status_of(error)
-    flash(_("Your hours are saved. Existing appointments are not changed."), "good")
-    return redirect(url_for("calendar.hours"), 303)
+    return see_other(
+        url_for("calendar.hours"), _("Your hours are saved. Existing appointments are not changed.")
+    )
 
 
 def _hours_page(subject: Schedule, form: HoursForm) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from openslot.core.work import Work
 from openslot.entrypoints.web import reading
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do
+from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 
 
 def confirm_active(
@@ -26,8 +26,7 @@ def confirm_active(
         status = do(form, command, active)
     if isinstance(status, Done):
         message = _("%(name)s can be booked again.") if active else _("%(name)s is deactivated.")
-        flash(message % {"name": name}, "good")
-        return redirect(back, 303)
+        return see_other(back, message % {"name": name})
     page = render_template(
         "admin/deactivate.html", form=form, name=name, is_active=is_active, back=back
     )

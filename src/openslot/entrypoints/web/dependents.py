@@ -21,7 +21,7 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, account_mail, context, hand_over
 from openslot.entrypoints.web.births import BirthField, example
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.saving import Done, save
 from openslot.entrypoints.web.zones import own_zone
 
 pages = Blueprint("dependents", __name__, url_prefix="/profile/dependents")
@@ -78,9 +78,7 @@ def listing() -> str:
 def new() -> ResponseReturnValue:
     """Add a dependent by name and date of birth."""
     form = NewDependentForm()
-    status: Done[Patient] | int = SHOWN
-    if request.method == "POST":
-        status = save(form, DependentDetails, lambda work, details: dependents.add(work, details))
+    status = save(form, DependentDetails, lambda work, details: dependents.add(work, details))
     if not isinstance(status, Done):
         page = render_template("dependents/new.html", form=form, birth_example=example())
         return page, status
@@ -94,13 +92,11 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
     """Change a dependent's details."""
     patient, _link = _dependent(patient_id)
     form = DependentForm(obj=patient)
-    status: Done[Patient] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            DependentDetails,
-            lambda work, details: dependents.change(work, patient_id, details),
-        )
+    status = save(
+        form,
+        DependentDetails,
+        lambda work, details: dependents.change(work, patient_id, details),
+    )
     if not isinstance(status, Done):
         page = render_template(
             "dependents/edit.html", form=form, patient=patient, birth_example=example()
@@ -119,11 +115,7 @@ def offer(patient_id: UUID) -> ResponseReturnValue:
     """
     patient, link = _dependent(patient_id)
     form = HandOverForm(email=patient.email or "")
-    status: Done[None] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form, HandOverDetails, lambda work, details: _offer(work, patient_id, details)
-        )
+    status = save(form, HandOverDetails, lambda work, details: _offer(work, patient_id, details))
     if not isinstance(status, Done):
         page = render_template(
             "dependents/hand_over.html",

@@ -9,10 +9,8 @@ from babel.dates import format_skeleton
 from flask import (
     Blueprint,
     current_app,
-    flash,
     g,
     make_response,
-    redirect,
     render_template,
     url_for,
 )
@@ -25,6 +23,7 @@ from werkzeug.wrappers import Response
 from openslot.core.work import Work
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
+from openslot.entrypoints.web.saving import see_other
 from openslot.feedback import commands, queries
 from openslot.feedback.errors import BadStars
 from openslot.feedback.queries import FavouriteKind, Given, RatedKind, Summary
@@ -32,7 +31,6 @@ from openslot.feedback.queries import FavouriteKind, Given, RatedKind, Summary
 pages = Blueprint("feedback", __name__)
 
 SHOWN_AT_ONCE = 5
-LAST_PAGE = 1000
 
 REFUSED = "rating_refused"
 """Key of flask.g under which a profile finds the reason why a rating was refused."""
@@ -53,7 +51,7 @@ class Ratings:
 
 def ratings_of(work: Work, kind: RatedKind, subject_id: int, url: Callable[..., str]) -> Ratings:
     """Return one page of a profile's ratings, with at most three statements."""
-    number = min(max(1, reading.number("ratings", 1)), LAST_PAGE)
+    number = reading.page_number("ratings")
     offset = (number - 1) * SHOWN_AT_ONCE
     total = queries.summary(work.session, kind, subject_id)
     ratings = (
@@ -96,8 +94,7 @@ def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
         profile = current_app.view_functions[f"profiles.{kind}"]
         page = current_app.ensure_sync(profile)(**{f"{kind}_id": subject_id})
         return make_response(page), status_of(error)
-    flash(_("Your rating is saved."), "good")
-    return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
+    return see_other(f"{_profile(kind, subject_id)}#ratings", _("Your rating is saved."))
 
 
 @pages.post("/ratings/<any(practitioner, centre):kind>/<int:subject_id>/withdraw")
@@ -105,8 +102,7 @@ def rate(kind: RatedKind, subject_id: int) -> ResponseReturnValue:
 def withdraw(kind: RatedKind, subject_id: int) -> Response:
     """Remove the reader's rating."""
     context.write(commands.withdraw, kind, subject_id)
-    flash(_("Your rating is removed."), "good")
-    return redirect(f"{_profile(kind, subject_id)}#ratings", 303)
+    return see_other(f"{_profile(kind, subject_id)}#ratings", _("Your rating is removed."))
 
 
 @pages.get("/profile/favourites")
@@ -126,8 +122,7 @@ def favour(kind: FavouriteKind, subject_id: int) -> Response:
     keep = reading.text("keep") == "yes"
     back = reading.own_path("back", _profile(kind, subject_id))
     context.write(_favour, kind, subject_id, keep)
-    flash(_undo(kind, subject_id, keep, back), "good")
-    return redirect(back, 303)
+    return see_other(back, _undo(kind, subject_id, keep, back))
 
 
 def _favour(work: Work, kind: FavouriteKind, subject_id: int, keep: bool) -> None:

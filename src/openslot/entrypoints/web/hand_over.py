@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -18,7 +18,7 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do
+from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 from openslot.identity import passwords, queries
 from openslot.identity.errors import EmailTaken, LinkExpired
 
@@ -75,8 +75,10 @@ def take_over(token: str) -> ResponseReturnValue:
     form = PasswordForm()
     status: Done[object] | int = _take_over(form, offer, patient) if _posted() else SHOWN
     if isinstance(status, Done):
-        flash(_("Your account is ready. Sign in with the password you chose."), "good")
-        return redirect(url_for("accounts.sign_in", email=offer.email), 303)
+        return see_other(
+            url_for("accounts.sign_in", email=offer.email),
+            _("Your account is ready. Sign in with the password you chose."),
+        )
     page = render_template(
         "dependents/take_over.html",
         form=form,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,6 +16,7 @@ from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.account_mail import absolute
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
+from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.notifications import feeds, preferences
 from openslot.notifications.preferences import KINDS, Kind
@@ -117,8 +118,7 @@ def kinds() -> ResponseReturnValue:
 def _choose(choices: dict[Kind, bool]) -> BaseResponse:
     account_id = context.account().id
     context.write(preferences.choose, account_id, choices)
-    flash(_("Your notification settings are saved."), "good")
-    return redirect(url_for("notifications.kinds"), 303)
+    return see_other(url_for("notifications.kinds"), _("Your notification settings are saved."))
 
 
 @pages.route("/unsubscribe/<token>", methods=["GET", "POST"])
@@ -170,8 +170,10 @@ def make_calendar() -> str:
 def end_calendar() -> BaseResponse:
     """End the calendar address."""
     _for_own_account(feeds.end_feed)
-    flash(_("The address no longer works. No one can read your calendar with it."), "good")
-    return redirect(url_for("notifications.calendar"), 303)
+    return see_other(
+        url_for("notifications.calendar"),
+        _("The address no longer works. No one can read your calendar with it."),
+    )
 
 
 def _for_own_account(verb: Callable[[Work, UUID], T]) -> T:

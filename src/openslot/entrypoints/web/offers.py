@@ -1,6 +1,6 @@
 """Offered times, answered with the link in a mail or after sign-in."""
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -10,6 +10,7 @@ from openslot.core.errors import DomainError
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.request import write_by
 from openslot.entrypoints.web import access, context
+from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.written import written_to
 from openslot.offers import answers
 from openslot.offers.errors import OfferExpired
@@ -115,8 +116,7 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
 
 def _to_appointment(appointment: Appointment, named: Offered) -> BaseResponse:
     moved = named.old is not None
-    flash(
+    return see_other(
+        url_for("appointments.show", appointment_id=appointment.id),
         _("The appointment has moved to the new time.") if moved else _("The time is booked."),
-        "good",
     )
-    return redirect(url_for("appointments.show", appointment_id=appointment.id), 303)

@@ -30,7 +30,15 @@ from openslot.entrypoints.timeline import Kind, timeline
 from openslot.entrypoints.web import access, context, known, reading, records
 from openslot.entrypoints.web.births import example, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.saving import (
+    NOT_UNDERSTOOD,
+    SHOWN,
+    Done,
+    checked,
+    do,
+    save,
+    see_other,
+)
 from openslot.entrypoints.web.timeline import kind_names, place_in
 from openslot.entrypoints.web.zones import own_zone, zone_names
 from openslot.records import access as histories
@@ -44,7 +52,6 @@ from openslot.referrals.rules import may_refer
 pages = Blueprint("patients", __name__)
 
 PAGE_SIZE = 20
-LAST_PAGE = 1000
 PAST_SHOWN = 10
 CONFLICT = 409
 CLOSED = 403
@@ -61,7 +68,7 @@ def find() -> str:
     Nothing is listed without a search. Practitioners find their own patients, and others only by
     full name and date of birth.
     """
-    text, number = reading.text("q")[:200], min(max(1, reading.number("page", 1)), LAST_PAGE)
+    text, number = reading.text("q")[:200], reading.page_number()
     born = read_day(text, _locale())
     matches: Sequence[Patient] = ()
     total = 0
@@ -247,17 +254,16 @@ def edit(patient_id: UUID) -> ResponseReturnValue:
         raise NotFound
     form = PatientForm(obj=patient)
     unchanged = form.leave_out(PatientDetails, editor_of_patient(context.actor(), patient), patient)
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            PatientDetails,
-            lambda work, details: commands.change_patient(work, patient_id, details),
-            **unchanged,
-        )
+    status = save(
+        form,
+        PatientDetails,
+        lambda work, details: commands.change_patient(work, patient_id, details),
+        **unchanged,
+    )
     if isinstance(status, Done):
-        flash(_("The details are saved."), "good")
-        return redirect(url_for("patients.show", patient_id=patient_id), 303)
+        return see_other(
+            url_for("patients.show", patient_id=patient_id), _("The details are saved.")
+        )
     return _form_page("patients/edit.html", form, status, patient=patient)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -20,7 +20,7 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.births import example
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.patient_form import OwnPatientForm
-from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.saving import Done, save, see_other
 from openslot.entrypoints.web.zones import zone_names
 from openslot.feedback.queries import Rated, averages
 from openslot.identity import commands as identity
@@ -112,14 +112,12 @@ def _patient_details() -> ResponseReturnValue:
     patient = queries.patient_of(context.reader(), context.account().id)
     form = OwnPatientForm(obj=patient)
     unchanged = form.leave_out(PatientDetails, Editor.OWNER, patient)
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            PatientDetails,
-            own.change_own_patient,
-            **unchanged,
-        )
+    status = save(
+        form,
+        PatientDetails,
+        own.change_own_patient,
+        **unchanged,
+    )
     return _saved() if isinstance(status, Done) else _page("profile/patient.html", form, status)
 
 
@@ -127,19 +125,17 @@ def _practitioner_details(practitioner_id: int) -> ResponseReturnValue:
     person = queries.practitioner(context.reader(), practitioner_id, inactive=True)
     form = PractitionerForm(obj=person)
     unchanged = form.leave_out(PractitionerDetails, Editor.OWNER, person)
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            PractitionerDetails,
-            lambda work, values: commands.change_practitioner(
-                work,
-                practitioner_id,
-                values,
-                centre_ids=schedules.centre_ids_of(work.session, practitioner_id),
-            ),
-            **unchanged,
-        )
+    status = save(
+        form,
+        PractitionerDetails,
+        lambda work, values: commands.change_practitioner(
+            work,
+            practitioner_id,
+            values,
+            centre_ids=schedules.centre_ids_of(work.session, practitioner_id),
+        ),
+        **unchanged,
+    )
     return (
         _saved() if isinstance(status, Done) else _page("profile/practitioner.html", form, status)
     )
@@ -151,9 +147,7 @@ def _staff_details() -> ResponseReturnValue:
     form = StaffForm(name=account.name, phone=member.phone if member else None)
     if member is None:
         del form.phone
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = save(form, StaffOwnDetails, own.change_own_staff)
+    status = save(form, StaffOwnDetails, own.change_own_staff)
     return _saved() if isinstance(status, Done) else _page("profile/staff.html", form, status)
 
 
@@ -169,8 +163,7 @@ def _page(template: str, form: Form, status: int) -> tuple[str, int]:
 
 
 def _saved() -> Response:
-    flash(_("Your details are saved."), "good")
-    return redirect(url_for("profile.show"), 303)
+    return see_other(url_for("profile.show"), _("Your details are saved."))
 
 
 @pages.post("/theme/<choice>")

@@ -22,7 +22,7 @@ from openslot.entrypoints.web import access, account_mail, context, proof, readi
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.devices import device
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, do, save
+from openslot.entrypoints.web.saving import SHOWN, Done, do, save, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.identity import commands as identity
 from openslot.identity import own as identity_own
@@ -59,12 +59,12 @@ class ProofForm(Form):
 def password() -> ResponseReturnValue:
     """Change the password; this ends all other sessions."""
     form = PasswordForm()
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = _change_password(form)
+    status = _change_password(form) if request.method == "POST" else SHOWN
     if isinstance(status, Done):
-        flash(_("Your password is changed. You are signed out on your other devices."), "good")
-        return redirect(url_for("profile.show"), 303)
+        return see_other(
+            url_for("profile.show"),
+            _("Your password is changed. You are signed out on your other devices."),
+        )
     page = render_template("profile/password.html", form=form, shortest=passwords.SHORTEST)
     return page, status
 
@@ -106,18 +106,19 @@ def _password_refusal(form: Form) -> int | None:
 def email() -> ResponseReturnValue:
     """Change the email address for sign-in; it has to be confirmed."""
     form = EmailForm()
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = _password_refusal(form) or save(form, NewEmail, _change_email)
+    status = (
+        _password_refusal(form) or save(form, NewEmail, _change_email)
+        if request.method == "POST"
+        else SHOWN
+    )
     if isinstance(status, Done):
-        flash(
+        return see_other(
+            url_for("profile.show"),
             _(
                 "Your email address is changed. Follow the link in the email we sent "
                 "there to confirm it."
             ),
-            "good",
         )
-        return redirect(url_for("profile.show"), 303)
     now = context.account().email
     return render_template("profile/email.html", form=form, now_email=now), status
 
@@ -242,13 +243,14 @@ def _plain(value: Any) -> Any:
 def delete() -> ResponseReturnValue:
     """Delete the reader's account and cancel upcoming appointments; asks for the password."""
     form = ProofForm()
-    status: Done[object] | int = SHOWN
-    if request.method == "POST":
-        status = _password_refusal(form) or do(form, lambda work: delete_own_account(work))
+    status = (
+        _password_refusal(form) or do(form, lambda work: delete_own_account(work))
+        if request.method == "POST"
+        else SHOWN
+    )
     if isinstance(status, Done):
         signing.end()
-        flash(_("Your account is deleted."), "good")
-        return redirect(url_for("search.home"), 303)
+        return see_other(url_for("search.home"), _("Your account is deleted."))
     return render_template("profile/delete.html", form=form, appointments=_to_come()), status
 
 

@@ -13,6 +13,7 @@ from openslot.core.errors import Malformed
 E = TypeVar("E", bound=StrEnum)
 
 LARGEST_NUMBER = 2**31 - 1
+LAST_PAGE = 1000
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 
 
@@ -30,6 +31,11 @@ def number(name: str, default: int) -> int:
     if not (value.isascii() and value.isdigit()) or int(value[:12]) > LARGEST_NUMBER:
         raise Malformed("{name} must be a whole number.", field=name, name=name)
     return int(value)
+
+
+def page_number(name: str = "page") -> int:
+    """Return the number of a page of a list, from 1 to LAST_PAGE."""
+    return min(max(1, number(name, 1)), LAST_PAGE)
 
 
 def optional_id(name: str) -> UUID | None:

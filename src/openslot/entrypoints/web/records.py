@@ -23,7 +23,15 @@ from openslot.entrypoints.timeline import place_before
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.formats import day_time
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.saving import (
+    NOT_UNDERSTOOD,
+    SHOWN,
+    Done,
+    checked,
+    do,
+    save,
+    see_other,
+)
 from openslot.entrypoints.web.zones import own_zone
 from openslot.records import access as histories
 from openslot.records import commands, queries
@@ -155,8 +163,7 @@ def _add(patient_id: UUID, kind: EntryKind) -> ResponseReturnValue:
         )
     if not isinstance(status, Done):
         return _entry_page(form, kind, patient_id, status)
-    flash(str(writing.said), "good")
-    return redirect(reading.own_path("back", _history(patient_id)), 303)
+    return see_other(reading.own_path("back", _history(patient_id)), str(writing.said))
 
 
 def entry_form(kind: EntryKind, patient_id: UUID, appointment: Appointment | None = None) -> Form:
@@ -238,8 +245,7 @@ def correct(patient_id: UUID, entry_id: UUID) -> ResponseReturnValue:
         )
     if not isinstance(status, Done):
         return _entry_page(form, old.kind, patient_id, status, old)
-    flash(str(writing.corrected), "good")
-    return redirect(reading.own_path("back", _history(patient_id)), 303)
+    return see_other(reading.own_path("back", _history(patient_id)), str(writing.corrected))
 
 
 def _history(patient_id: UUID) -> str:
@@ -260,13 +266,11 @@ def emergency(patient_id: UUID) -> ResponseReturnValue:
     if not (_was_found(patient_id) or waits_for(patient_id)):
         refuse(patient_id)
     form = EmergencyForm()
-    status: Done[Any] | int = SHOWN
-    if request.method == "POST":
-        status = save(
-            form,
-            EmergencyDetails,
-            lambda work, details: commands.break_glass(work, patient_id, details),
-        )
+    status = save(
+        form,
+        EmergencyDetails,
+        lambda work, details: commands.break_glass(work, patient_id, details),
+    )
     if isinstance(status, Done):
         flash(_("You can now read the health record. We have told the patient."), "good")
         return _to_history(patient_id)

@@ -21,7 +21,15 @@ from openslot.directory.models import Patient, Practitioner
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, save
+from openslot.entrypoints.web.saving import (
+    NOT_UNDERSTOOD,
+    SHOWN,
+    Done,
+    checked,
+    do,
+    save,
+    see_other,
+)
 from openslot.entrypoints.web.zones import own_zone
 from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, LetterDetails, ReferralDetails
@@ -35,7 +43,6 @@ from openslot.schedules.models import Schedule
 pages = Blueprint("referrals", __name__)
 
 PAGE_SIZE = 20
-LAST_PAGE = 1000
 MOST_FOUND = 12
 AREA, PERSON = "area:", "person:"
 
@@ -62,7 +69,7 @@ class AnswerForm(Form):
 def listing() -> str:
     """List the referrals that a GP wrote, a specialist received, or a patient can book with."""
     session, now = context.reader(), context.now()
-    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    number = reading.page_number()
     side = _side()
     chosen = reading.text("state") if reading.text("state") in side.states else ""
     where = (*side.where, *([queries.stands(State(chosen), now)] if chosen else []))
@@ -324,8 +331,7 @@ def discard(referral_id: UUID) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("referrals/discard.html", letter=letter)
     context.write(commands.discard, referral_id)
-    flash(_("The draft is deleted."), "good")
-    return redirect(url_for("referrals.listing"), 303)
+    return see_other(url_for("referrals.listing"), _("The draft is deleted."))
 
 
 @pages.post("/referrals/<uuid:referral_id>/answer")

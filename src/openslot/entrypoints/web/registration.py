@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,7 @@ from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
 from openslot.entrypoints.web import access, account_mail, context
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import checked
+from openslot.entrypoints.web.saving import checked, see_other
 from openslot.identity import passwords
 from openslot.identity import queries as identities
 from openslot.identity.errors import EmailTaken
@@ -137,8 +137,10 @@ def admit(account_id: UUID) -> ResponseReturnValue:
         account_mail.send_welcome(work, account)
         return account.name
 
-    flash(_("%(name)s can sign in now. We have emailed them.", name=context.write(save)), "good")
-    return redirect(url_for("admin_accounts.listing"), 303)
+    return see_other(
+        url_for("admin_accounts.listing"),
+        _("%(name)s can sign in now. We have emailed them.", name=context.write(save)),
+    )
 
 
 @pages.route("/admin/accounts/<uuid:account_id>/decline", methods=["GET", "POST"])
@@ -157,5 +159,7 @@ def decline(account_id: UUID) -> ResponseReturnValue:
         return account.name
 
     name = context.write(save)
-    flash(_("%(name)s is declined. We have emailed them.", name=name), "good")
-    return redirect(url_for("admin_accounts.listing"), 303)
+    return see_other(
+        url_for("admin_accounts.listing"),
+        _("%(name)s is declined. We have emailed them.", name=name),
+    )

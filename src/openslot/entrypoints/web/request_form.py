@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -35,7 +35,7 @@ from openslot.entrypoints.web.births import read_day
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.records import fresh_id
 from openslot.entrypoints.web.requests import asked_for, seen_version
-from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked
+from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked, see_other
 from openslot.entrypoints.web.week import lengths, week
 from openslot.requests import commands
 from openslot.requests.commands import asked_service, place_for, request_for
@@ -254,8 +254,7 @@ def _answer(page: Page, kind: type[Details], command: Command, message: str) -> 
     done = _do(page, kind, command)
     if isinstance(done, int):
         return _render(page), done
-    flash(message, "good")
-    return redirect(url_for("requests.show", request_id=done.id), 303)
+    return see_other(url_for("requests.show", request_id=done.id), message)
 
 
 def _do(page: Page, kind: type[Details], command: Command) -> ServiceRequest | int:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -27,7 +27,7 @@ from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.departments import choices_for
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.saving import SHOWN, Done, save
+from openslot.entrypoints.web.saving import SHOWN, Done, save, see_other
 from openslot.requests import commands, queries
 from openslot.requests.commands import request_for
 from openslot.requests.details import ReasonDetails
@@ -43,7 +43,6 @@ PLACED = frozenset({Role.STAFF, Role.CENTRE_ADMIN})
 """Roles that belong to a centre."""
 
 PAGE_SIZE = 25
-LAST_PAGE = 1000
 DAY_MINUTES = 24 * 60
 
 
@@ -92,7 +91,7 @@ def listing() -> ResponseReturnValue:
     tab = reading.option("tab", Tab, Tab.INCOMING)
     if scope.department_id is None and tab is Tab.OUTGOING:
         tab = Tab.INCOMING
-    number = min(max(1, reading.number("page", 1)), LAST_PAGE)
+    number = reading.page_number()
     where = (*scope.condition(tab), *_filters())
     return render_template(
         "requests/list.html",
@@ -211,8 +210,9 @@ def _do(
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    flash(message, "good")
-    return redirect(reading.own_path("back", url_for("requests.show", request_id=request_id)), 303)
+    return see_other(
+        reading.own_path("back", url_for("requests.show", request_id=request_id)), message
+    )
 
 
 def seen_version() -> int | None:
@@ -302,8 +302,9 @@ def decline(request_id: UUID) -> ResponseReturnValue:
             ),
         )
     if isinstance(status, Done):
-        flash(_("The request is declined."), "good")
-        return redirect(url_for("requests.show", request_id=request_id), 303)
+        return see_other(
+            url_for("requests.show", request_id=request_id), _("The request is declined.")
+        )
     return render_template("requests/decline.html", asked=asked, form=form), status
 
 

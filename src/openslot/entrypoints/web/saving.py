@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from flask import flash, redirect, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
 from wtforms import Field
 
 from openslot.core.errors import DomainError, Forbidden, NotFound
@@ -58,8 +60,10 @@ class Done(Generic[T_co]):
 def save(form: Form, kind: type[D], command: Callable[[Work, D], T], **more: Any) -> Done[T] | int:
     """Check the form as details of ``kind``, with ``more`` added, and run the command.
 
-    Return the status of a refusal, which the form shows.
+    Return the status of a refusal, which the form shows; SHOWN if it was not sent.
     """
+    if request.method != "POST":
+        return SHOWN
     details = checked(form, kind, **more)
     if details is None:
         return NOT_UNDERSTOOD
@@ -87,10 +91,13 @@ def _with_field_name(form: Form, field: Field, sentence: str) -> str:
 def do(
     form: Form, command: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> Done[T] | int:
-    """Do the command in a transaction; return the status of a refusal, which the form shows.
+    """Do the command in a transaction; return the status of a refusal, which the form shows, and
+    SHOWN if it was not sent.
 
     Raise what the form cannot correct: NotFound, and Forbidden without a field.
     """
+    if request.method != "POST":
+        return SHOWN
     try:
         return Done(context.write(command, *args, **kwargs))
     except NotFound:
@@ -103,3 +110,9 @@ def do(
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
+
+
+def see_other(url: str, message: str) -> Response:
+    """Return to a page that shows ``message`` about what was done."""
+    flash(message, "good")
+    return redirect(url, 303)

@@ -20,8 +20,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 TIMES_SHOWN = 12
 """Most times read for a result; the template knows how many fit on a card."""
 
-LAST_PAGE = 500
-
 
 @pages.get("/")
 @access.allow(access.ANYONE)
@@ -78,7 +76,7 @@ def _search() -> Search:
         language=reading.text("language"),
         when=reading.option("when", When, When.ANY),
         order=reading.option("sort", Order, Order.BEST),
-        page=min(max(1, reading.number("page", 1)), LAST_PAGE),
+        page=reading.page_number(),
     )
 
 

@@ -24,6 +24,7 @@ from openslot.directory.models import Centre, Patient, Profession
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
+from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.offers import queries, search, waiting
 from openslot.offers.details import WaitingDetails
@@ -138,8 +139,10 @@ def join() -> BaseResponse:
         raise
     except DomainError as error:
         return _form(error, ())
-    flash(_("You are on the waiting list. We will email you when a time comes free."), "good")
-    return redirect(url_for("waiting.listing"), 303)
+    return see_other(
+        url_for("waiting.listing"),
+        _("You are on the waiting list. We will email you when a time comes free."),
+    )
 
 
 @pages.post("/<entry_id>/leave")
@@ -153,8 +156,7 @@ def leave(entry_id: str) -> BaseResponse:
     except DomainError as error:
         flash(sentence_of(error), "warn")
         return redirect(url_for("waiting.listing"), 303)
-    flash(_("You have left the waiting list."), "good")
-    return redirect(url_for("waiting.listing"), 303)
+    return see_other(url_for("waiting.listing"), _("You have left the waiting list."))
 
 
 def _free_for(details: WaitingDetails) -> list[Slot]:
