@@ -24,9 +24,9 @@ from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.webhooks import commands, queries
-from openslot.webhooks.delivering import find
 from openslot.webhooks.events import Event
 from openslot.webhooks.models import Delivery, Endpoint
+from openslot.webhooks.sending import find
 from working import work
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")

@@ -27,12 +27,13 @@ from openslot.entrypoints.worker.main import handle_next
 from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
 from openslot.usecases import booking as usecases
-from openslot.webhooks import commands, delivering, queries, telling
-from openslot.webhooks.delivering import Answer, Parcel, find, send
+from openslot.webhooks import commands, queries, sending
+from openslot.webhooks import deliveries as outgoing
 from openslot.webhooks.errors import PrivateAddress, SwitchedOff
 from openslot.webhooks.events import WEBHOOK, Event
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import GIVES_UP, WAITS
+from openslot.webhooks.sending import Answer, Parcel, find, send
 from postoffice import rows, run_worker
 from receiver import LOOPBACK, Receiver, again, certified, deliveries, receiver, settings, tell
 from working import work
@@ -227,7 +228,7 @@ def test_queueing_costs_the_same_for_one_event_and_many_rows(
     payload = {"referral": str(uuid4())}
 
     def queue(session: Any) -> None:
-        telling.queue(work(session, now=NOW), referrals.Topic.SENT, payload, happened=NOW)
+        outgoing.queue(work(session, now=NOW), referrals.Topic.SENT, payload, happened=NOW)
 
     with statements(sqlite_database) as counted:
         sqlite_database.run(queue)
@@ -297,8 +298,8 @@ def test_410_switches_the_endpoint_off_and_ends_what_waits(
     states = [(one.state, one.answer) for one in deliveries(sqlite_database, endpoint)]
     assert sorted(states, key=str) == [
         ("failed", "410"),
-        ("failed", telling.OFF),
-        ("failed", telling.OFF),
+        ("failed", outgoing.OFF),
+        ("failed", outgoing.OFF),
     ]
     with pytest.raises(SwitchedOff):
         _send_again(sqlite_database, endpoint)
@@ -372,7 +373,7 @@ def test_an_endpoint_that_gives_no_answer_rests_and_keeps_nobody_waiting(
 
     endpoint = tell(sqlite_database, there.url)
     with monkeypatch.context() as dead:
-        dead.setattr(delivering, "send", silent)
+        dead.setattr(sending, "send", silent)
         cancel(sqlite_database, book(sqlite_database, clinic))
         run_worker(sqlite_database, settings())
         assert len(tries) == 1

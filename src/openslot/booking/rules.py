@@ -125,7 +125,7 @@ def check_change_time(
     part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Patients move and cancel until the cut-off; those who give the care at any time."""
-    if part is Part.PATIENT and now > appointment.starts_at - cutoff:
+    if _is_late(part, appointment, now, cutoff):
         raise TooLateToChange(hours=int(cutoff / timedelta(hours=1)))
 
 
@@ -142,8 +142,12 @@ def may_reschedule(
     part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> bool:
     """Whether this part may move or amend the appointment now."""
-    late = part is Part.PATIENT and now > appointment.starts_at - cutoff
-    return appointment.status is Status.BOOKED and not late
+    is_late = _is_late(part, appointment, now, cutoff)
+    return appointment.status is Status.BOOKED and not is_late
+
+
+def _is_late(part: Part, appointment: Appointment, now: datetime, cutoff: timedelta) -> bool:
+    return part is Part.PATIENT and now > appointment.starts_at - cutoff
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,26 @@
 """The audit log: who did or read what, when and from where. Rows are only ever added."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Uuid, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Uuid,
+    and_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from openslot.core import keyset
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -66,3 +80,69 @@ def events_of(session: Session, subject: str) -> list[AuditEvent]:
     """Return the events on ``subject``, oldest first."""
     query = select(AuditEvent).where(AuditEvent.subject == subject)
     return list(session.scalars(query.order_by(AuditEvent.at, AuditEvent.id)))
+
+
+class Place(NamedTuple):
+    """The position of an event in the audit log; a page begins right after it."""
+
+    at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The events that an account may see: those by ``accounts``, those on ``subjects``, and
+    those by ``watched`` accounts whose action is one of ``actions``."""
+
+    accounts: frozenset[UUID] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    watched: frozenset[UUID] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A filter of audit events; None or an empty tuple selects all. ``beginnings`` are prefixes
+    of actions, for example ``appointment.``; ``until`` is exclusive."""
+
+    beginnings: tuple[str, ...] = ()
+    accounts: frozenset[UUID] | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    scope: Scope | None = None
+
+
+def events(
+    session: Session, wanted: Wanted, *, after: Place | None = None, limit: int
+) -> Sequence[AuditEvent]:
+    """Return up to ``limit`` matching events, newest first, in one statement."""
+    query = select(AuditEvent).where(*_conditions(wanted))
+    newest = (AuditEvent.at.desc(), AuditEvent.id.desc())
+    return session.scalars(keyset.page(query, newest, after, limit)).all()
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.beginnings:
+        prefixes = wanted.beginnings
+        begins = (AuditEvent.action.startswith(prefix, autoescape=True) for prefix in prefixes)
+        conditions.append(or_(*begins))
+    if wanted.accounts is not None:
+        conditions.append(AuditEvent.account_id.in_(wanted.accounts))
+    if wanted.subject is not None:
+        conditions.append(AuditEvent.subject == wanted.subject)
+    if wanted.since is not None:
+        conditions.append(AuditEvent.at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(AuditEvent.at < wanted.until)
+    if wanted.scope is not None:
+        conditions.append(_within(wanted.scope))
+    return conditions
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    watched = and_(AuditEvent.account_id.in_(scope.watched), AuditEvent.action.in_(scope.actions))
+    return or_(
+        AuditEvent.account_id.in_(scope.accounts), AuditEvent.subject.in_(scope.subjects), watched
+    )

@@ -12,7 +12,7 @@ from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DependentDetails, PatientDetails
-from openslot.directory.errors import DependentKnown, OwnAddress, TooManyDependents
+from openslot.directory.errors import DependentKnown, OwnAddress, RecordNotEmpty, TooManyDependents
 from openslot.directory.models import Dependent, Patient
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
@@ -145,3 +145,28 @@ def _as_patient(details: DependentDetails, **more: str | None) -> PatientDetails
 def _record(work: Work, patient_id: UUID, action: str, *, carer: UUID | None = None) -> None:
     details = {"carer": str(carer)} if carer else {}
     audit.record(work, f"dependent.{action}", f"patient:{patient_id}", **details)
+
+
+def stop_caring(work: Work, patient_id: UUID) -> str:
+    """Remove a dependent with an empty record, and return their name.
+
+    Raises NotFound for a patient who is no dependent of the actor, and RecordNotEmpty if there is
+    an appointment, note, referral or any other entry: it must not be lost or left without a carer.
+    """
+    patient = check_release(work, patient_id)
+    link = queries.dependent(work.session, patient_id)
+    if link is not None:
+        queries.remove_dependent(work.session, link)
+    subject = f"patient:{patient_id}"
+    audit.record(work, "dependent.removed", subject)
+    name = patient.name
+    queries.remove_patient(work.session, patient)
+    return name
+
+
+def check_release(work: Work, patient_id: UUID) -> Patient:
+    """Return a dependent who can be removed. Raises the errors of :func:`stop_caring`."""
+    patient, _link = one_of(work, patient_id)
+    if queries.has_records(work.session, patient_id):
+        raise RecordNotEmpty(name=patient.name)
+    return patient

@@ -12,7 +12,7 @@ from openslot.core.errors import Unauthenticated
 from openslot.core.work import Work
 from openslot.directory.commands import actor_of
 from openslot.entrypoints import limits
-from openslot.entrypoints.request import reader, reading_by, settings, write_by
+from openslot.entrypoints.request import reader, reading_by, settings, visitor, write_by
 from openslot.identity.keys import BadToken, is_inside, prove
 from openslot.identity.scopes import EVERYTHING, ScopeMissing, check_scope
 
@@ -90,8 +90,7 @@ def _caller() -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
-    visitor = Actor(address=request.remote_addr)
-    proof = prove(reading_by(visitor), text.strip(), address=request.remote_addr)
+    proof = prove(reading_by(visitor()), text.strip(), address=request.remote_addr)
     if proof.account is not None:
         limits.by_account(proof.account.id)
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)
@@ -104,7 +103,7 @@ def _anonymous() -> Caller:
     """Return an anonymous caller, or a program from a network of the doctor-schedule service."""
     if is_inside(request.remote_addr, settings().doctor_networks):
         return Caller(_program("trusted network"), frozenset({"doctors"}))
-    return Caller(Actor(address=request.remote_addr), frozenset())
+    return Caller(visitor(), frozenset())
 
 
 def _program(name: str) -> Actor:

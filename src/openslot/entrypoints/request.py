@@ -15,7 +15,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.limits import Counts
 from openslot.core.work import Work
-from openslot.discovery.offered import Offered
+from openslot.discovery.bookable import Offered
 from openslot.discovery.search import Directory
 
 P = ParamSpec("P")
@@ -98,6 +98,11 @@ def database() -> Database:
 
 def _write_apart(work: Callable[[Session], int]) -> int:
     return database().run(work)
+
+
+def visitor() -> Actor:
+    """Return someone who has not signed in, whatever key or session the request carries."""
+    return Actor(address=request.remote_addr)
 
 
 def reading_by(actor: Actor) -> Work:

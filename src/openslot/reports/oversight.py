@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries
 from openslot.booking.models import Appointment
 from openslot.core.actor import Role
+from openslot.core.audit import Scope
 from openslot.core.errors import Forbidden
-from openslot.core.trail import Scope
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service

@@ -12,11 +12,11 @@ from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.directory.rules import may_run_network
 from openslot.webhooks import queries
-from openslot.webhooks.delivering import Target
+from openslot.webhooks.deliveries import send_now
 from openslot.webhooks.errors import SwitchedOff
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import OLD_SECRET_LASTS, check_events
-from openslot.webhooks.telling import send_now
+from openslot.webhooks.sending import Target
 
 PREFIX = "whsec_"
 """The prefix of secrets (Standard Webhooks), by which scanners recognise a leaked one."""

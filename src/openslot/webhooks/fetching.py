@@ -5,8 +5,8 @@ import threading
 from collections.abc import Sequence
 from http.client import HTTPException
 
-from openslot.webhooks.delivering import Line, find, reason
 from openslot.webhooks.errors import NotFetched
+from openslot.webhooks.sending import Line, find, reason
 
 ANSWERS_WITHIN = 5.0
 """Seconds for the whole download, however slowly the server answers."""

@@ -1,6 +1,6 @@
 """Operations on holds and appointments."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -272,7 +272,6 @@ def _held_minutes(hold_id: UUID | None) -> int | None:
 
 def _change(work: Work, appointment_id: UUID, body: AppointmentChange, version: int | None) -> None:
     """Make each kind of change with its command; the first one checks the version."""
-    _actor, _cutoff = bearer.actor(), timedelta(hours=settings().cancel_cutoff_hours)
     if body.start is not None or body.minutes is not None or body.schedule is not None:
         current = appointment_for(work, appointment_id)[0]
         commands.move(

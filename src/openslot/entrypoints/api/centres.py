@@ -127,4 +127,4 @@ def deactivate(centre_id: int) -> None:
 
 def shown(row: CentreRow) -> Centre:
     """Return the centre in the API's shape."""
-    return Centre.model_validate({name: getattr(row, name) for name in Centre.model_fields})
+    return Centre.model_validate(row, from_attributes=True)

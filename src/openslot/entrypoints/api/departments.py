@@ -243,7 +243,7 @@ def remove_service(service_id: int) -> None:
 
 
 def _department(row: DepartmentRow) -> Department:
-    return Department.model_validate({name: getattr(row, name) for name in Department.model_fields})
+    return Department.model_validate(row, from_attributes=True)
 
 
 def _service(row: ServiceRow) -> OfferedService:

@@ -1,7 +1,6 @@
 """Operations on the caller's own account, and on API keys."""
 
 import uuid
-from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -142,7 +141,6 @@ def delete_me(body: Proof) -> None:
         address=request.remote_addr,
         now=now(),
     )
-    timedelta(hours=settings().cancel_cutoff_hours)
     bearer.write(delete_own_account)
 
 

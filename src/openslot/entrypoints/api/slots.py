@@ -11,7 +11,7 @@ from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.errors import Invalid
 from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
-from openslot.discovery.offered import Bookable, free_slots
+from openslot.discovery.bookable import Bookable, free_slots
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from flask import request
 from pydantic import Field, StringConstraints
 
-from openslot.entrypoints import bearer, limits
+from openslot.entrypoints import limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
-from openslot.entrypoints.request import database, now, settings
+from openslot.entrypoints.request import database, now, settings, visitor, write_by
 from openslot.entrypoints.rules import Rule
 from openslot.identity import keys
 from openslot.identity.commands import sign_in, source_of
@@ -67,7 +67,7 @@ def create(body: SignIn) -> Tokens:
         now=now(),
     )
     limits.sign_in(account.id)
-    return _shown(bearer.write(keys.issue_pair, account))
+    return _shown(write_by(visitor(), keys.issue_pair, account))
 
 
 @service.operation(
@@ -85,7 +85,7 @@ def refresh(body: Refresh) -> Tokens:
 
     A refresh token works once. If it is used twice, all tokens from the same sign-in end.
     """
-    pair = bearer.write(keys.refresh, body.refresh_token)
+    pair = write_by(visitor(), keys.refresh, body.refresh_token)
     if pair is None:
         raise BadToken
     return _shown(pair)

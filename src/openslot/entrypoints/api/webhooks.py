@@ -16,11 +16,11 @@ from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import close_reader, reader, settings
 from openslot.entrypoints.rules import Rule
 from openslot.webhooks import commands, queries
-from openslot.webhooks.delivering import find
 from openslot.webhooks.events import Event
 from openslot.webhooks.models import Delivery as DeliveryRow
 from openslot.webhooks.models import DeliveryState, Endpoint
 from openslot.webhooks.rules import LONGEST
+from openslot.webhooks.sending import find
 
 service = Service("webhooks", "Webhooks", "Addresses to which events are sent.")
 

@@ -18,6 +18,7 @@ from openslot.entrypoints import bearer, failures, limits
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir import (
     access,
+    appointment_writing,
     asking,
     bulk_publish,
     capability,
@@ -27,7 +28,6 @@ from openslot.entrypoints.fhir import (
     search,
     tokens,
     writers,
-    writing,
 )
 from openslot.entrypoints.fhir.answers import (
     accepts_json,
@@ -211,9 +211,9 @@ def take(status: str) -> ResponseReturnValue:
     sent = received.read(resource)
     appointment = bearer.write(
         lambda work: (
-            writing.update(work, appointment_id, sent, None, context)
+            appointment_writing.update(work, appointment_id, sent, None, context)
             if appointment_id
-            else writing.create(work, sent, context)
+            else appointment_writing.create(work, sent, context)
         )
     )
     shown = APPOINTMENT.show(appointment, asked.site)
@@ -231,7 +231,7 @@ def cancel(key: str) -> ResponseReturnValue:
     why, context, asked = operations.reason(operations.body()), _context(), _asked()
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
-    appointment = bearer.write(writing.update, appointment_id, sent, None, context)
+    appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, context)
     return of_version(APPOINTMENT.show(appointment, asked.site))
 
 
@@ -318,8 +318,8 @@ def _asked() -> Asked:
     return Asked(_site(), ZoneInfo(settings().time_zone), bearer.actor())
 
 
-def _context() -> writing.Context:
-    return writing.Context(bearer.actor(), settings(), now(), base())
+def _context() -> appointment_writing.Context:
+    return appointment_writing.Context(bearer.actor(), settings(), now(), base())
 
 
 def _search(name: str, pairs: asking.Pairs) -> Response:

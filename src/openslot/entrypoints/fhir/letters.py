@@ -12,13 +12,13 @@ from openslot.core.fields import problems
 from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
+from openslot.entrypoints.fhir.appointment_writing import Context, UnprocessableResource
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
 from openslot.entrypoints.fhir.received import Concept, Element, Ref, parse
 from openslot.entrypoints.fhir.resource import Asked
 from openslot.entrypoints.fhir.service_request import STATUS, Row
-from openslot.entrypoints.fhir.writing import Context, UnprocessableResource
 from openslot.referrals import commands
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral

@@ -17,7 +17,7 @@ from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Profession
-from openslot.discovery.offered import Bookable, Offered
+from openslot.discovery.bookable import Bookable, Offered
 from openslot.entrypoints.fhir import (
     healthcare_service,
     location,

@@ -13,11 +13,11 @@ from joserfc.jwk import KeySet
 from werkzeug.wrappers import Response
 
 from openslot.core.errors import Malformed
-from openslot.entrypoints import bearer, failures
+from openslot.entrypoints import failures
 from openslot.entrypoints.failures import Problem
 from openslot.entrypoints.fhir.answers import base
 from openslot.entrypoints.fhir.client_keys import ClientKeys
-from openslot.entrypoints.request import close_reader, now, reader, settings
+from openslot.entrypoints.request import close_reader, now, reader, settings, visitor, write_by
 from openslot.entrypoints.rules import Rule, opened
 from openslot.identity.assertions import BadAssertion, client_named, grant, key_named, read_keys
 from openslot.identity.scopes import UnknownScope
@@ -76,11 +76,12 @@ def token() -> ResponseReturnValue:
     if len(assertion) > LONGEST:
         raise BadAssertion
     keys, scopes = _keys(assertion, form.get("client_id")), form.get("scope", "").split()
-    audience, _moment = address(), now()
-    granted = bearer.write(
+    audience = address()
+    granted = write_by(
+        visitor(),
         lambda work: grant(
             work, client_named(work.session, assertion), assertion, keys, scopes, audience=audience
-        )
+        ),
     )
     answer = {
         "access_token": granted.token,

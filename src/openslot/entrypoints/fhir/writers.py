@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from openslot.core.errors import Malformed, StaleVersion
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.entrypoints.fhir import access, asking, letters, received, search, writing
+from openslot.entrypoints.fhir import access, appointment_writing, asking, letters, received, search
+from openslot.entrypoints.fhir.appointment_writing import Context
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Key, Resource
 from openslot.entrypoints.fhir.search import Query
-from openslot.entrypoints.fhir.writing import Context
 
 
 class SeveralMatches(StaleVersion):
@@ -37,7 +37,7 @@ class Writer:
 
 
 WRITERS: Mapping[str, Writer] = {
-    "Appointment": Writer(received.read, writing.create, writing.update),
+    "Appointment": Writer(received.read, appointment_writing.create, appointment_writing.update),
     "ServiceRequest": Writer(letters.read, letters.create, letters.update),
 }
 """Writers by resource; the other resources are read-only."""

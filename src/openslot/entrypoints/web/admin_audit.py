@@ -11,11 +11,10 @@ from flask import Blueprint, Response, render_template, stream_with_context, url
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from openslot.core import sealing, trail
+from openslot.core import audit, sealing
 from openslot.core.actor import Role
-from openslot.core.audit import AuditEvent
+from openslot.core.audit import AuditEvent, Place, Scope, Wanted
 from openslot.core.errors import Malformed
-from openslot.core.trail import Place, Scope, Wanted
 from openslot.entrypoints.web import access, context, csv_file, reading
 from openslot.entrypoints.web.admin_accounts import role_names
 from openslot.entrypoints.web.audit_words import (
@@ -90,7 +89,7 @@ def listing() -> str:
     """List matching events, newest first, with a constant number of statements."""
     session, chosen = context.reader(), _filter()
     scope = oversight.scope_of(context.work(), chosen.subject or None)
-    events = trail.trail(
+    events = audit.events(
         session, _search_terms(chosen, scope), after=_cursor(), limit=PAGE_SIZE + 1
     )
     rows = list(_rows(session, events[:PAGE_SIZE], scope))
@@ -257,7 +256,7 @@ def _file(wanted: Wanted) -> Iterator[str]:
     after: Place | None = None
     for _piece in range(MOST_ROWS // ROWS_AT_ONCE):
         with database.reading() as session:
-            events = trail.trail(session, wanted, after=after, limit=ROWS_AT_ONCE)
+            events = audit.events(session, wanted, after=after, limit=ROWS_AT_ONCE)
             people = _people(session, events)
         yield "".join(csv_file.line(_cells(event, people)) for event in events)
         if len(events) < ROWS_AT_ONCE:

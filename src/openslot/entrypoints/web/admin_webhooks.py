@@ -18,9 +18,9 @@ from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, do, see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.webhooks import commands, queries
-from openslot.webhooks.delivering import find
 from openslot.webhooks.events import ABOUT
 from openslot.webhooks.models import Delivery, Endpoint
+from openslot.webhooks.sending import find
 
 pages = Blueprint("admin_webhooks", __name__)
 

@@ -286,7 +286,7 @@ def _common(appointment: Appointment, part: Part) -> dict[str, object]:
 
 
 def _cutoff() -> timedelta:
-    return timedelta(hours=context.settings().cancel_cutoff_hours)
+    return context.settings().cancel_cutoff
 
 
 def _url(view: str, appointment_id: UUID) -> str:

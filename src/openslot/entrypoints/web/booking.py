@@ -344,4 +344,4 @@ def _cutoff(chosen: Chosen | None) -> datetime | None:
     """Return the latest time at which the patient may move or cancel."""
     if chosen is None:
         return None
-    return chosen.start - timedelta(hours=context.settings().cancel_cutoff_hours)
+    return chosen.start - context.settings().cancel_cutoff

@@ -20,6 +20,7 @@ from openslot.entrypoints.request import (
     reading_by,
     services,
     settings,
+    visitor,
     write_by,
 )
 from openslot.entrypoints.rules import STATIC
@@ -63,11 +64,7 @@ def actor() -> Actor:
     """Return the reader as an actor; without a role if not signed in."""
     if "actor" not in g:
         account = account_or_none()
-        g.actor = (
-            actor_of(reader(), account, request.remote_addr)
-            if account
-            else Actor(address=request.remote_addr)
-        )
+        g.actor = actor_of(reader(), account, request.remote_addr) if account else visitor()
     return cast(Actor, g.actor)
 
 
@@ -91,13 +88,12 @@ def _account_of_session() -> Account | None:
     token = session.get(TOKEN)
     if not isinstance(token, str) or request.endpoint in STATIC:
         return None
-    visitor = Actor(address=request.remote_addr)
-    account_and_session = identity.account_of_token(reading_by(visitor), token)
+    account_and_session = identity.account_of_token(reading_by(visitor()), token)
     if account_and_session is None:
         return None
     account, row = account_and_session
     if identity.is_stale(row, now=now()):
-        write_by(visitor, identity.touch_session, token)
+        write_by(visitor(), identity.touch_session, token)
     return account
 
 

@@ -12,7 +12,7 @@ from wtforms import EmailField, StringField, TelField
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for
 from openslot.core.work import Work
-from openslot.directory import dependents, letting_go, queries
+from openslot.directory import dependents, queries
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
 from openslot.directory.errors import RecordNotEmpty
@@ -153,9 +153,9 @@ def remove(patient_id: UUID) -> ResponseReturnValue:
     patient, _link = _dependent(patient_id)
     try:
         if request.method == "GET":
-            letting_go.check_release(context.work(), patient_id)
+            dependents.check_release(context.work(), patient_id)
             return render_template("dependents/remove.html", patient=patient)
-        name = context.write(letting_go.stop_caring, patient_id)
+        name = context.write(dependents.stop_caring, patient_id)
     except RecordNotEmpty as error:
         page = render_template("dependents/kept.html", patient=patient, sentence=sentence_of(error))
         return page, status_of(error)

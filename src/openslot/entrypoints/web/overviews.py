@@ -41,7 +41,7 @@ def patient_page(patient_id: UUID) -> str:
         coming=appointments_for(context.work(), mine, booking.to_come(now), limit=LISTED),
         past=appointments_for(context.work(), mine, gone, newest_first=True, limit=PAST_SHOWN),
         past_count=count_for(context.work(), mine, gone),
-        cutoff=timedelta(hours=context.settings().cancel_cutoff_hours),
+        cutoff=context.settings().cancel_cutoff,
         offers=offers.open_offers(context.work(), patient_ids=people),
         token=token,
         letters=referrals.waiting_for(context.work(), people),

@@ -255,7 +255,7 @@ def delete() -> ResponseReturnValue:
 
 
 def _cutoff() -> timedelta:
-    return timedelta(hours=context.settings().cancel_cutoff_hours)
+    return context.settings().cancel_cutoff
 
 
 def _to_come() -> int:

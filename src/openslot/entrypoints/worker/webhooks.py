@@ -11,8 +11,8 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage, State
 from openslot.core.work import Work
-from openslot.webhooks import delivering, telling
-from openslot.webhooks.telling import Turn
+from openslot.webhooks import deliveries, sending
+from openslot.webhooks.deliveries import Attempt
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class Task(Protocol):
 def tell_programs(work: Work, task: Task) -> None:
     """Queue the webhook deliveries of an event, in the transaction that marks it as done."""
     message = task.message
-    telling.queue(work, message.topic, message.payload, happened=message.created_at)
+    deliveries.queue(work, message.topic, message.payload, happened=message.created_at)
 
 
 def deliver(task: Task) -> None:
@@ -54,15 +54,15 @@ def deliver(task: Task) -> None:
 
     If the worker dies in between, the delivery is sent again with the same webhook-id.
     """
-    attempt = Turn.read(task.message.payload)
-    request = task.database.read(lambda session: telling.parcel_for(task.work(session), attempt))
+    attempt = Attempt.read(task.message.payload)
+    request = task.database.read(lambda session: deliveries.parcel_for(task.work(session), attempt))
     answer = None
     if request is not None:
-        answer = delivering.send(request, task.settings.webhook_networks, now=task.now())
+        answer = sending.send(request, task.settings.webhook_networks, now=task.now())
         log.info("webhook.tried", delivery=str(attempt.delivery_id), status=answer.status)
 
     def settle(session: Session) -> None:
-        telling.settle(task.work(session), attempt, answer)
+        deliveries.settle(task.work(session), attempt, answer)
         task.mark(session, State.DONE)
 
     task.database.run(settle)

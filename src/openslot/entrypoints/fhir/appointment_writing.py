@@ -44,11 +44,6 @@ class Context:
     now: datetime
     base: str
 
-    @property
-    def cutoff(self) -> timedelta:
-        """Time before an appointment after which patients can no longer change it."""
-        return timedelta(hours=self.settings.cancel_cutoff_hours)
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

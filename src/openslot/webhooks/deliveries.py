@@ -17,30 +17,30 @@ from openslot.core.actor import Actor
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.webhooks import queries
-from openslot.webhooks.delivering import GONE, Answer, Parcel
 from openslot.webhooks.events import TOPICS, WEBHOOK, Event, News, news_of
 from openslot.webhooks.models import Delivery, DeliveryState, Endpoint
 from openslot.webhooks.rules import GIVES_UP, next_try, rest
+from openslot.webhooks.sending import GONE, Answer, Parcel
 
 OFF = "The webhook was switched off."
 SILENT = "The server did not answer for three days."
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Attempt:
     """One attempt of a delivery.
 
-    ``attempt`` is its number among all attempts, ``step`` the number of attempts before it since
+    ``number`` is its number among all attempts, ``step`` the number of attempts before it since
     the delivery was last started, and ``until`` the time of the last one.
     """
 
     delivery_id: UUID
-    attempt: int
+    number: int
     step: int
     until: datetime
 
     @classmethod
-    def read(cls, packed: Mapping[str, Any]) -> "Turn":
+    def read(cls, packed: Mapping[str, Any]) -> "Attempt":
         """Return the attempt that :meth:`packed` stored."""
         until = datetime.fromisoformat(packed["until"])
         return cls(UUID(packed["delivery"]), packed["attempt"], packed["step"], until)
@@ -49,7 +49,7 @@ class Turn:
         """Return the attempt as an outbox payload."""
         return {
             "delivery": str(self.delivery_id),
-            "attempt": self.attempt,
+            "attempt": self.number,
             "step": self.step,
             "until": self.until.isoformat(),
         }
@@ -86,18 +86,18 @@ def _create_delivery(work: Work, endpoint: Endpoint, news: News, happened: datet
 
 def send_now(work: Work, delivery: Delivery) -> None:
     """Start the attempts of a delivery."""
-    turn = Turn(delivery.id, delivery.attempts + 1, 0, work.now + GIVES_UP)
-    _schedule_attempt(work, delivery, turn, due=work.now)
+    attempt = Attempt(delivery.id, delivery.attempts + 1, 0, work.now + GIVES_UP)
+    _schedule_attempt(work, delivery, attempt, due=work.now)
 
 
-def _schedule_attempt(work: Work, delivery: Delivery, turn: Turn, *, due: datetime) -> None:
+def _schedule_attempt(work: Work, delivery: Delivery, attempt: Attempt, *, due: datetime) -> None:
     delivery.next_at = due
-    outbox.send(work, WEBHOOK, turn.packed(), due=due)
+    outbox.send(work, WEBHOOK, attempt.packed(), due=due)
 
 
-def parcel_for(work: Work, turn: Turn) -> Parcel | None:
+def parcel_for(work: Work, attempt: Attempt) -> Parcel | None:
     """Return what to send now, or None if :func:`settle` is to be called without an answer."""
-    current = _current_delivery(work.session, turn)
+    current = _current_delivery(work.session, attempt)
     if current is None:
         return None
     delivery, endpoint = current
@@ -114,19 +114,19 @@ def secrets_of(endpoint: Endpoint, *, now: datetime) -> tuple[str, ...]:
     return (endpoint.secret,)
 
 
-def settle(work: Work, turn: Turn, answer: Answer | None) -> None:
+def settle(work: Work, attempt: Attempt, answer: Answer | None) -> None:
     """Store the result of an attempt and schedule the next one.
 
     ``answer`` is None if nothing was sent because the endpoint is off or pausing.
     """
-    current = _current_delivery(work.session, turn)
+    current = _current_delivery(work.session, attempt)
     if current is None:
         return
     delivery, endpoint = current
     if answer is None:
-        _postpone(work, delivery, endpoint, turn)
+        _postpone(work, delivery, endpoint, attempt)
         return
-    delivery.attempts = turn.attempt
+    delivery.attempts = attempt.number
     delivery.tried_at = work.now
     delivery.answer = answer.words
     _count_misses(endpoint, answer, work.now)
@@ -136,30 +136,30 @@ def settle(work: Work, turn: Turn, answer: Answer | None) -> None:
         _switch_off(work, endpoint)
         _finish(delivery, DeliveryState.FAILED)
     else:
-        _try_again(work, delivery, turn)
+        _try_again(work, delivery, attempt)
 
 
-def _current_delivery(session: Session, turn: Turn) -> tuple[Delivery, Endpoint] | None:
+def _current_delivery(session: Session, attempt: Attempt) -> tuple[Delivery, Endpoint] | None:
     """Return the delivery if this attempt is its next one; None if it was overtaken or is
     finished."""
-    current = queries.delivery(session, turn.delivery_id)
+    current = queries.delivery(session, attempt.delivery_id)
     if current is None:
         return None
     delivery, _ = current
-    is_current = delivery.state == DeliveryState.WAITING and delivery.attempts + 1 == turn.attempt
+    is_current = delivery.state == DeliveryState.WAITING and delivery.attempts + 1 == attempt.number
     return current if is_current else None
 
 
-def _postpone(work: Work, delivery: Delivery, endpoint: Endpoint, turn: Turn) -> None:
+def _postpone(work: Work, delivery: Delivery, endpoint: Endpoint, attempt: Attempt) -> None:
     due = max(endpoint.rests_until or work.now, work.now)
     if not endpoint.active:
         delivery.answer = OFF
         _finish(delivery, DeliveryState.FAILED)
-    elif due > turn.until:
+    elif due > attempt.until:
         delivery.answer = delivery.answer or SILENT
         _finish(delivery, DeliveryState.FAILED)
     else:
-        _schedule_attempt(work, delivery, turn, due=due)
+        _schedule_attempt(work, delivery, attempt, due=due)
 
 
 def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
@@ -171,12 +171,12 @@ def _count_misses(endpoint: Endpoint, answer: Answer, now: datetime) -> None:
         endpoint.rests_until = now + rest(endpoint.misses)
 
 
-def _try_again(work: Work, delivery: Delivery, turn: Turn) -> None:
-    due = next_try(turn.step, turn.until, now=work.now)
+def _try_again(work: Work, delivery: Delivery, attempt: Attempt) -> None:
+    due = next_try(attempt.step, attempt.until, now=work.now)
     if due is None:
         _finish(delivery, DeliveryState.FAILED)
         return
-    later = Turn(delivery.id, turn.attempt + 1, turn.step + 1, turn.until)
+    later = Attempt(delivery.id, attempt.number + 1, attempt.step + 1, attempt.until)
     _schedule_attempt(work, delivery, later, due=due)
 
 
