@@ -77,7 +77,7 @@ BOUND = {
         identity.links.account_to_confirm identity.links.account_to_reset
         identity.keys.issue_pair identity.keys.prove identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
-        notifications.preferences.account_to_stop offers.answers.named""",
+        notifications.preferences.account_to_stop offers.answers.by_link""",
     "written, not read; recorded with who did it": """
         directory.staff.record_link identity.commands.confirm_email
         identity.commands.set_password identity.keys.revoke_key identity.own.end_one_session

@@ -519,7 +519,7 @@ def test_whoever_holds_the_link_answers_for_whom_it_was_written(
     named = read_token("secret", token_of("secret", offer.id))
 
     def take(session: Any) -> Any:
-        bearer = answers.bearer_of(answers.named(session, named), "192.0.2.1")
+        bearer = answers.bearer_of(answers.by_link(session, named), "192.0.2.1")
         return answers.accept(work(session, bearer, NOW), named)
 
     assert sqlite_database.run(take).patient_id == town.patients[0]

@@ -18,7 +18,8 @@ from openslot.booking.models import Appointment
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Practitioner
-from openslot.offers.models import Offer, WaitingEntry
+from openslot.offers import queries as offers
+from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.queries import Letter
@@ -146,27 +147,23 @@ class OfferEvent(Event):
     @classmethod
     def load(cls, work: Work, topic: str, payload: Payload) -> "OfferEvent | None":
         """Return the event; None if the offer does not exist."""
-        offer = work.session.get(Offer, UUID(payload["offer"]))
+        offer = offers.offer(work.session, UUID(payload["offer"]))
         return cls(work, topic, str(offer.id), offer) if offer else None
 
     @property
     def is_rebooking(self) -> bool:
         """Return whether the old appointment cannot take place."""
-        return self.offer.decision_id is not None
+        return self.offer.is_rebooking
 
     @cached_property
     def appointment(self) -> Appointment:
-        """Return the hold; a foreign key keeps it as long as the offer."""
-        appointment = booking.appointment(self.work.session, self.offer.hold_id)
-        if appointment is None:
-            raise LookupError
-        return appointment
+        """Return the hold."""
+        return self.offer.hold
 
     @cached_property
     def replaced(self) -> Appointment | None:
         """Return the appointment that the offer would replace."""
-        appointment_id = self.offer.appointment_id
-        return booking.appointment(self.work.session, appointment_id) if appointment_id else None
+        return self.offer.appointment
 
     @property
     def patient(self) -> Patient | None:
@@ -176,8 +173,7 @@ class OfferEvent(Event):
     @property
     def waiting_department(self) -> Department | None:
         """Return the department that waits; None if a patient does."""
-        entry_id = self.offer.entry_id
-        entry = self.work.session.get(WaitingEntry, entry_id) if entry_id else None
+        entry = self.offer.entry
         if entry is None or entry.department_id is None:
             return None
         return directory.department(self.work.session, entry.department_id, inactive=True)

@@ -16,24 +16,23 @@ from openslot.offers import queries
 from openslot.offers.errors import OfferExpired
 from openslot.offers.models import Offer, OfferStatus, Waiting
 from openslot.offers.offering import close_offer, end_entry
-from openslot.offers.queries import Offered
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
 
-def offer_for(work: Work, offer_id: UUID) -> Offered:
+def offer_for(work: Work, offer_id: UUID) -> Offer:
     """Return an offer that the actor may answer.
 
     These are the patient, their carer, the department that waits, and staff at the centre, who
     answer by telephone. Raise NotFound for anybody else.
     """
-    offer = queries.offered(work.session, offer_id)
+    offer = queries.offer(work.session, offer_id)
     if offer is None or not may_answer(work.actor, offer):
         raise NotFound
     return offer
 
 
-def open_for(work: Work) -> list[Offered]:
+def open_for(work: Work) -> list[Offer]:
     """Return the open offers of the actor, their dependents and their department.
 
     The first to expire comes first. Takes two statements.
@@ -45,24 +44,24 @@ def open_for(work: Work) -> list[Offered]:
     return queries.open_offers(work, patient_ids=patients, department_id=department)
 
 
-def named(session: Session, offer_id: UUID) -> Offered:
+def by_link(session: Session, offer_id: UUID) -> Offer:
     """Return the offer that a signed link names, or raise NotFound.
 
     The link is the permission: there is no further check.
     """
-    offer = queries.offered(session, offer_id)
+    offer = queries.offer(session, offer_id)
     if offer is None:
         raise NotFound
     return offer
 
 
-def bearer_of(found: Offered, address: str | None) -> Actor:
+def bearer_of(found: Offer, address: str | None) -> Actor:
     """Return the actor that the holder of an offer's link acts as: its addressee."""
-    if found.kept.patient is not None:
-        return Actor(role=Role.PATIENT, patient_id=found.kept.patient.id, address=address)
+    if found.hold.patient is not None:
+        return Actor(role=Role.PATIENT, patient_id=found.hold.patient.id, address=address)
     return Actor(
         role=Role.STAFF,
-        centre_id=found.kept.centre.id,
+        centre_id=found.hold.centre.id,
         department_id=found.entry.department_id if found.entry else None,
         address=address,
     )
@@ -71,24 +70,24 @@ def bearer_of(found: Offered, address: str | None) -> Actor:
 def accept(work: Work, offer_id: UUID) -> Appointment:
     """Book the offered time, or move the appointment to it, and end the waiting list entry.
 
-    An appointment with a specialist uses the referral that :func:`openslot.referrals.commands.book`
+    An appointment with a specialist uses the referral that :func:`openslot.usecases.booking.book`
     would use. Raise OfferExpired if the offer was answered or has expired, or if its time or
     appointment is gone, and otherwise what booking raises. The worker withdraws an offer that can
     never be accepted.
     """
     offer = _open_offer_for(work, offer_id)
-    place = place_of(work.session, offer.kept.schedule.id)
+    place = place_of(work.session, offer.hold.schedule.id)
     try:
         appointment = offered.take(
             work,
-            offer.offer.hold_id,
-            instead_of=offer.offer.appointment_id,
+            offer.hold_id,
+            instead_of=offer.appointment_id,
             place=place,
             authorisation=_authorisation(work, offer, place),
         )
     except HoldExpired:
         raise OfferExpired from None
-    close_offer(work, offer.offer, None, OfferStatus.ACCEPTED)
+    close_offer(work, offer, OfferStatus.ACCEPTED)
     if offer.entry is not None and offer.entry.status == Waiting.WAITING:
         end_entry(work, offer.entry, Waiting.SERVED)
     return appointment
@@ -100,28 +99,28 @@ def decline(work: Work, offer_id: UUID) -> Offer:
     The patient stays on the waiting list, or keeps the appointment.
     """
     offer = _open_offer_for(work, offer_id)
-    close_offer(work, offer.offer, offer.kept, OfferStatus.DECLINED)
-    return offer.offer
+    close_offer(work, offer, OfferStatus.DECLINED)
+    return offer
 
 
-def _authorisation(work: Work, offer: Offered, place: Place) -> ReferralAuthorisation | None:
+def _authorisation(work: Work, offer: Offer, place: Place) -> ReferralAuthorisation | None:
     """Return the referral to book with, or None: a moved appointment keeps its own."""
-    hold = offer.kept
-    if offer.old is not None or hold.patient_id is None or not needs_referral(place):
+    hold = offer.hold
+    if offer.appointment is not None or hold.patient_id is None or not needs_referral(place):
         return None
     return referrals.authorisation_for(work, place, hold.patient_id, hold_id=hold.id).authorisation
 
 
-def _open_offer_for(work: Work, offer_id: UUID) -> Offered:
+def _open_offer_for(work: Work, offer_id: UUID) -> Offer:
     offer = offer_for(work, offer_id)
     if not offer.is_open(work.now):
         raise OfferExpired
     return offer
 
 
-def may_answer(actor: Actor, found: Offered) -> bool:
+def may_answer(actor: Actor, found: Offer) -> bool:
     """Return True if the actor may answer the offer."""
     if found.entry is not None and found.entry.department_id is not None:
         waits = found.entry.department_id == actor.department_id
         return waits and actor.is_a(Role.STAFF)
-    return part_in(actor, found.kept) is not None
+    return part_in(actor, found.hold) is not None

@@ -5,9 +5,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, Uuid
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from openslot.booking.models import Priority
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
 
@@ -146,4 +146,28 @@ class Offer(Base):
     expires_at: Mapped[datetime] = mapped_column(Instant)
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
 
+    hold: Mapped[Appointment] = relationship(foreign_keys=hold_id, lazy="raise")
+    appointment: Mapped[Appointment | None] = relationship(
+        foreign_keys=appointment_id, lazy="raise"
+    )
+    entry: Mapped[WaitingEntry | None] = relationship(lazy="raise")
+
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether the offer can be accepted at ``now``.
+
+        The status alone is not enough: the offer may have expired, or its appointments changed,
+        before the worker closes it.
+        """
+        return (
+            self.status == OfferStatus.OPEN
+            and self.expires_at > now
+            and self.hold.status is Status.HELD
+            and (self.appointment is None or self.appointment.status is Status.BOOKED)
+        )
+
+    @property
+    def is_rebooking(self) -> bool:
+        """Return whether the offer replaces an appointment inside an absence."""
+        return self.decision_id is not None

@@ -18,7 +18,7 @@ from openslot.offers.rules import MOST_MISSED
 
 def make_offer(
     work: Work,
-    kept: Appointment,
+    hold: Appointment,
     *,
     until: datetime,
     entry_id: UUID | None = None,
@@ -32,7 +32,7 @@ def make_offer(
         entry_id=entry_id,
         decision_id=decision_id,
         appointment_id=appointment_id,
-        hold_id=kept.id,
+        hold_id=hold.id,
         status=OfferStatus.OPEN,
         version=1,
         made_at=work.now,
@@ -43,20 +43,20 @@ def make_offer(
         work,
         "offer.made",
         subject_of(offer.id),
-        schedule=kept.schedule_id,
-        start=kept.starts_at.isoformat(),
+        schedule=hold.schedule_id,
+        start=hold.starts_at.isoformat(),
         **why,
     )
     publish(work, Topic.MADE, offer=offer.id)
     return offer
 
 
-def close_offer(work: Work, offer: Offer, hold: Appointment | None, status: OfferStatus) -> None:
-    """Close an offer and release its hold; ``hold`` is None for an accepted offer."""
+def close_offer(work: Work, offer: Offer, status: OfferStatus) -> None:
+    """Close an offer, and release its hold unless it was accepted."""
     offer.status = status
     offer.answered_at = work.now
-    if hold is not None:
-        release_holds(work, [hold])
+    if status is not OfferStatus.ACCEPTED:
+        release_holds(work, [offer.hold])
     audit.record(work, f"offer.{status}", subject_of(offer.id))
 
 
@@ -67,9 +67,9 @@ def expire_next(work: Work) -> bool:
     """
     stale = queries.stale_offer(work)
     if stale is not None:
-        expired = stale.offer.expires_at <= work.now
+        expired = stale.expires_at <= work.now
         status = OfferStatus.EXPIRED if expired else OfferStatus.WITHDRAWN
-        close_offer(work, stale.offer, stale.hold, status)
+        close_offer(work, stale, status)
         if expired and stale.entry is not None:
             _count_missed(work, stale.entry)
         return True

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm.attributes import set_committed_value
 
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
@@ -37,34 +38,6 @@ _At = aliased(Schedule)
 _With = aliased(Practitioner)
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """An offer with its hold, the appointment that it would replace, and its list entry."""
-
-    offer: Offer
-    kept: Appointment
-    old: Appointment | None
-    entry: WaitingEntry | None
-
-    def is_open(self, now: datetime) -> bool:
-        """Return True if the offer can be accepted at ``now``.
-
-        The status of the offer alone is not enough: it may have expired, or its appointments
-        changed, before the worker closes it.
-        """
-        return (
-            self.offer.status == OfferStatus.OPEN
-            and self.offer.expires_at > now
-            and self.kept.status is Status.HELD
-            and (self.old is None or self.old.status is Status.BOOKED)
-        )
-
-    @property
-    def is_rebooking(self) -> bool:
-        """Return True if the offer replaces an appointment inside an absence."""
-        return self.offer.decision_id is not None
-
-
 def add_offer(session: Session, offer: Offer) -> None:
     """Store a new offer, after its hold."""
     session.flush()
@@ -72,20 +45,27 @@ def add_offer(session: Session, offer: Offer) -> None:
     session.flush()
 
 
-def offered(session: Session, offer_id: UUID) -> Offered | None:
+def offer(session: Session, offer_id: UUID) -> Offer | None:
     """Return one offer, or None; at most four statements."""
-    offer = session.get(Offer, offer_id)
-    hold = booking.appointment(session, offer.hold_id) if offer else None
-    if offer is None or hold is None:
+    found = session.get(Offer, offer_id)
+    if found is None:
         return None
-    old = booking.appointment(session, offer.appointment_id) if offer.appointment_id else None
-    entry = session.get(WaitingEntry, offer.entry_id) if offer.entry_id else None
-    return Offered(offer, hold, old, entry)
+    hold = booking.appointment(session, found.hold_id)
+    replaced = booking.appointment(session, found.appointment_id) if found.appointment_id else None
+    entry = session.get(WaitingEntry, found.entry_id) if found.entry_id else None
+    return _related(found, hold=hold, appointment=replaced, entry=entry) if hold else None
+
+
+def _related(found: Offer, **rows: object) -> Offer:
+    """Fill relationships of an offer with rows that are loaded already."""
+    for name, row in rows.items():
+        set_committed_value(found, name, row)
+    return found
 
 
 def open_offers(
     work: Work, *, patient_ids: Collection[UUID] = (), department_id: int | None = None
-) -> list[Offered]:
+) -> list[Offer]:
     """Return what patients, or a department, can accept now; two statements.
 
     The first to expire comes first.
@@ -93,14 +73,11 @@ def open_offers(
     mine: Condition = _Hold.patient_id.in_(set(patient_ids))
     if department_id is not None:
         mine = or_(mine, WaitingEntry.department_id == department_id)
-    return [
-        offer
-        for offer in _offers(work.session, _not_expired(work.now), mine)
-        if offer.is_open(work.now)
-    ]
+    found = _offers(work.session, _not_expired(work.now), mine)
+    return [offer for offer in found if offer.is_open(work.now)]
 
 
-def open_of_entries(work: Work, entry_ids: Collection[UUID]) -> dict[UUID, Offered]:
+def open_of_entries(work: Work, entry_ids: Collection[UUID]) -> dict[UUID, Offer]:
     """Return the open offers of waiting list entries, by entry id; two statements."""
     offers = _offers(work.session, _not_expired(work.now), Offer.entry_id.in_(set(entry_ids)))
     return {offer.entry.id: offer for offer in offers if offer.entry and offer.is_open(work.now)}
@@ -117,20 +94,20 @@ def open_of_absences(work: Work, absence_ids: Collection[UUID]) -> dict[UUID, in
     return {row[0]: row[1] for row in rows}
 
 
-def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offered]:
+def open_for_appointment(work: Work, appointment_id: UUID) -> list[Offer]:
     """Return the open offers that would replace an appointment; two statements."""
     offers = _offers(work.session, _not_expired(work.now), Offer.appointment_id == appointment_id)
     return [offer for offer in offers if offer.is_open(work.now)]
 
 
-def unanswered(session: Session, where: Condition) -> list[tuple[Offer, Appointment]]:
+def unanswered(session: Session, where: Condition) -> list[Offer]:
     """Return offers with status open, expired ones too, with their holds; one statement."""
     rows = session.execute(
         select(Offer, _Hold)
         .join(_Hold, _Hold.id == Offer.hold_id)
         .where(Offer.status == OfferStatus.OPEN, where)
     )
-    return [(offer, hold) for offer, hold in rows]
+    return [_related(offer, hold=hold) for offer, hold in rows]
 
 
 def out_of(absence_id: UUID) -> Condition:
@@ -143,7 +120,7 @@ def _not_expired(now: datetime) -> Condition:
     return and_(Offer.status == OfferStatus.OPEN, Offer.expires_at > now)
 
 
-def _offers(session: Session, *where: Condition) -> list[Offered]:
+def _offers(session: Session, *where: Condition) -> list[Offer]:
     rows = session.execute(
         select(Offer, WaitingEntry)
         .join(_Hold, _Hold.id == Offer.hold_id)
@@ -160,27 +137,18 @@ def _offers(session: Session, *where: Condition) -> list[Offered]:
     related = booking.appointments(session, Appointment.id.in_(ids)) if ids else []
     appointments = {appointment.id: appointment for appointment in related}
     return [
-        Offered(
+        _related(
             offer,
-            appointments[offer.hold_id],
-            appointments.get(cast(UUID, offer.appointment_id)),
-            entry,
+            hold=appointments[offer.hold_id],
+            appointment=appointments.get(cast(UUID, offer.appointment_id)),
+            entry=entry,
         )
         for offer, entry in rows
         if offer.hold_id in appointments
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """An open offer that can no longer be accepted, with its hold and its list entry."""
-
-    offer: Offer
-    hold: Appointment
-    entry: WaitingEntry | None
-
-
-def stale_offer(work: Work) -> Stale | None:
+def stale_offer(work: Work) -> Offer | None:
     """Return an open offer that has expired or would be refused, or None; one statement.
 
     That is the case if its hold, appointment or list entry has changed, if the schedule or the
@@ -213,7 +181,10 @@ def stale_offer(work: Work) -> Stale | None:
         .where(Offer.status == OfferStatus.OPEN, or_(Offer.expires_at <= work.now, gone))
         .limit(1)
     ).first()
-    return Stale(*row) if row else None
+    if row is None:
+        return None
+    stale, hold, entry = row
+    return _related(stale, hold=hold, entry=entry)
 
 
 def _is_closed() -> Condition:

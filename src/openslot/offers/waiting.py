@@ -134,7 +134,7 @@ def leave(work: Work, entry_id: UUID) -> None:
     if entry.status != Waiting.WAITING:
         raise NotWaiting
     for open_offer in queries.open_of_entries(work, [entry_id]).values():
-        close_offer(work, open_offer.offer, open_offer.kept, OfferStatus.WITHDRAWN)
+        close_offer(work, open_offer, OfferStatus.WITHDRAWN)
     end_entry(work, entry, Waiting.LEFT)
 
 

@@ -38,8 +38,8 @@ def delete_own_account(work: Work) -> None:
 
 
 def _leave_waiting_list(work: Work, patient_id: UUID) -> None:
-    for offered in offers.open_offers(work, patient_ids=[patient_id]):
-        close_offer(work, offered.offer, offered.kept, OfferStatus.WITHDRAWN)
+    for offer in offers.open_offers(work, patient_ids=[patient_id]):
+        close_offer(work, offer, OfferStatus.WITHDRAWN)
     for entry in search.open_entries(work.session, patient_id):
         end_entry(work, entry, Waiting.LEFT)
 

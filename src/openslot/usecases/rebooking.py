@@ -337,8 +337,8 @@ def _store_decision(work: Work, absence: Absence, appointment_id: UUID, decided:
 
 
 def _withdraw(work: Work, where: queries.Condition) -> None:
-    for offer, hold in queries.unanswered(work.session, where):
-        close_offer(work, offer, hold, OfferStatus.WITHDRAWN)
+    for offer in queries.unanswered(work.session, where):
+        close_offer(work, offer, OfferStatus.WITHDRAWN)
 
 
 def _subject(absence_id: UUID) -> str:

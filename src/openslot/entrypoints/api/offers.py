@@ -27,8 +27,8 @@ from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now
 from openslot.entrypoints.rules import Rule
 from openslot.offers import answers
+from openslot.offers.models import Offer as OfferRow
 from openslot.offers.models import OfferStatus
-from openslot.offers.queries import Offered
 
 service = Service("offers", "Offers", "Times held for a patient until they answer.")
 
@@ -103,17 +103,17 @@ def decline_offer(offer_id: UUID) -> None:
     bearer.write(answers.decline, offer_id)
 
 
-def _sort_key(offered: Offered) -> tuple[object, UUID]:
-    return offered.offer.expires_at, offered.offer.id
+def _sort_key(offer: OfferRow) -> tuple[object, UUID]:
+    return offer.expires_at, offer.id
 
 
-def _shown(offered: Offered) -> Offer:
-    offer, hold = offered.offer, offered.kept
+def _shown(offer: OfferRow) -> Offer:
+    hold = offer.hold
     zone = hold.zone
     return Offer(
         id=offer.id,
         status=OfferStatus(offer.status),
-        open=offered.is_open(now()),
+        open=offer.is_open(now()),
         patient=patient_ref(hold.patient),
         schedule=hold.schedule_id,
         practitioner=practitioner_ref(hold.practitioner),
@@ -124,5 +124,5 @@ def _shown(offered: Offered) -> Offer:
         answer_by=offer.expires_at.astimezone(zone),
         appointment=offer.appointment_id,
         waitlist=offer.entry_id,
-        rebooking=offered.is_rebooking,
+        rebooking=offer.is_rebooking,
     )

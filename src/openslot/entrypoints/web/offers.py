@@ -16,7 +16,6 @@ from openslot.offers import answers
 from openslot.offers.errors import OfferExpired
 from openslot.offers.links import read_token, token_of
 from openslot.offers.models import Offer, OfferStatus
-from openslot.offers.queries import Offered
 
 pages = Blueprint("offers", __name__, url_prefix="/offers")
 
@@ -40,29 +39,29 @@ def show(token: str) -> Response:
 @access.allow(access.ANYONE)
 def take(token: str) -> BaseResponse:
     """Accept an offer: book its time, or move the appointment."""
-    named = _offer_of(token)
+    offer = _offer_of(token)
     try:
-        appointment = write_by(_answering(named), answers.accept, named.offer.id)
+        appointment = write_by(_answering(offer), answers.accept, offer.id)
     except DomainError as error:
         return _page(_offer_of(token), token, error)
-    if context.actor().role is None or not _is_theirs(context.actor(), named):
+    if context.actor().role is None or not _is_theirs(context.actor(), offer):
         return redirect(url_for("offers.show", token=token), 303)
-    return _to_appointment(appointment, named)
+    return _to_appointment(appointment, offer)
 
 
 @pages.post("/<token>/decline")
 @access.allow(access.ANYONE)
 def decline(token: str) -> BaseResponse:
     """Decline an offer."""
-    named = _offer_of(token)
+    offer = _offer_of(token)
     try:
-        write_by(_answering(named), answers.decline, named.offer.id)
+        write_by(_answering(offer), answers.decline, offer.id)
     except DomainError as error:
         return _page(_offer_of(token), token, error)
     return redirect(url_for("offers.show", token=token), 303)
 
 
-def offered_to_reader() -> list[Offered]:
+def offered_to_reader() -> list[Offer]:
     """Return the offers that the reader can take now."""
     return answers.open_for(context.work())
 
@@ -72,41 +71,41 @@ def token(offer: Offer) -> str:
     return token_of(context.settings().key(), offer.id)
 
 
-def _offer_of(token: str) -> Offered:
+def _offer_of(token: str) -> Offer:
     """Return the offer of a signed link; raise NotFound for an invalid one."""
     offer_id = read_token(context.settings().key(), token)
-    return answers.named(context.reader(), offer_id)
+    return answers.by_link(context.reader(), offer_id)
 
 
-def _answering(named: Offered) -> Actor:
+def _answering(offer: Offer) -> Actor:
     """Return the reader if they may answer, else the holder of the link."""
-    if _is_theirs(context.actor(), named):
+    if _is_theirs(context.actor(), offer):
         return context.actor()
-    return answers.bearer_of(named, request.remote_addr)
+    return answers.bearer_of(offer, request.remote_addr)
 
 
-def _is_theirs(actor: Actor, named: Offered) -> bool:
-    return actor.role is not None and answers.may_answer(actor, named)
+def _is_theirs(actor: Actor, offer: Offer) -> bool:
+    return actor.role is not None and answers.may_answer(actor, offer)
 
 
-def _page(named: Offered, token: str, error: DomainError | None) -> Response:
+def _page(offer: Offer, token: str, error: DomainError | None) -> Response:
     """Render the offer or its outcome.
 
     An expired offer no longer shows its time: links stay in mailboxes for years.
     """
     now = context.now()
-    open_ = named.is_open(now)
-    taken = named.offer.status == OfferStatus.ACCEPTED
+    open_ = offer.is_open(now)
+    taken = offer.status == OfferStatus.ACCEPTED
     problem = error if error is not None and not isinstance(error, OfferExpired) else None
     page = render_template(
         "offers/show.html",
-        named=named,
+        offer=offer,
         token=token,
         is_open=open_,
-        appointment=(named.old or named.kept) if taken else named.kept,
-        shown=open_ or (taken and now < named.offer.expires_at),
-        written=taken and written_to(named.kept),
-        theirs=_is_theirs(context.actor(), named),
+        appointment=(offer.appointment or offer.hold) if taken else offer.hold,
+        shown=open_ or (taken and now < offer.expires_at),
+        written=taken and written_to(offer.hold),
+        theirs=_is_theirs(context.actor(), offer),
         problem=sentence_of(problem) if problem else None,
     )
     response = Response(page, status_of(error) if error else 200)
@@ -114,8 +113,8 @@ def _page(named: Offered, token: str, error: DomainError | None) -> Response:
     return response
 
 
-def _to_appointment(appointment: Appointment, named: Offered) -> BaseResponse:
-    moved = named.old is not None
+def _to_appointment(appointment: Appointment, offer: Offer) -> BaseResponse:
+    moved = offer.appointment is not None
     return see_other(
         url_for("appointments.show", appointment_id=appointment.id),
         _("The appointment has moved to the new time.") if moved else _("The time is booked."),

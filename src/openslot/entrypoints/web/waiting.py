@@ -28,8 +28,7 @@ from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.zones import own_zone
 from openslot.offers import queries, search, waiting
 from openslot.offers.details import WaitingDetails
-from openslot.offers.models import Waiting
-from openslot.offers.queries import Offered
+from openslot.offers.models import Offer, Waiting
 from openslot.offers.search import Listed
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
@@ -82,7 +81,7 @@ def described(listed: Sequence[Listed]) -> dict[str, object]:
     """Return labels, zones and open offers of the entries, with at most five statements."""
     session = context.reader()
     entries = [one.entry for one in listed]
-    offers: dict[UUID, Offered] = {}
+    offers: dict[UUID, Offer] = {}
     centres: dict[UUID, frozenset[int]] = {}
     subjects: list[Schedule] = []
     if entries:
