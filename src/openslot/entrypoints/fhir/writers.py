@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from openslot.core.errors import Malformed, StaleVersion
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.entrypoints.fhir import access, asking, letters, received, search, writing
+from openslot.entrypoints.fhir import access, asking, received, referrals, search, writing
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Key, Resource
@@ -38,7 +38,7 @@ class Writer:
 
 WRITERS: Mapping[str, Writer] = {
     "Appointment": Writer(received.read, writing.create, writing.update),
-    "ServiceRequest": Writer(letters.read, letters.create, letters.update),
+    "ServiceRequest": Writer(referrals.read, referrals.create, referrals.update),
 }
 """Writers by resource; the other resources are read-only."""
 
