@@ -55,10 +55,10 @@ BOUND = {
         offers.queries.open_of_entries usecases.rebooking.suggestions offers.search.centres_of
         offers.search.entries_with offers.waiting.free_for records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment
-        records.queries.appointments referrals.queries.letter_to referrals.queries.of_patient
+        records.queries.appointments referrals.queries.referral_to referrals.queries.of_patient
         requests.queries.of_appointment""",
     "conditions that are made of the actor": """
-        referrals.queries.count referrals.queries.letters reports.answers.answers
+        referrals.queries.count referrals.queries.referrals reports.answers.answers
         reports.queries.offers requests.queries.closed requests.queries.count
         requests.queries.figures requests.queries.figures_at requests.queries.newest
         requests.queries.page""",

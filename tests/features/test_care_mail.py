@@ -39,7 +39,7 @@ from openslot.offers.models import (
 from openslot.records import events as records
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import events as referrals
-from openslot.referrals.models import Kept as Letter
+from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
 from openslot.requests import events as requests
 from openslot.requests.models import Kept, ServiceRequest
@@ -152,7 +152,7 @@ def refer(database: Database, clinic: Clinic, **more: Any) -> Referral:
         "patient_id": clinic.patient,
         "gp_id": 1,
         "letter": SECRET,
-        "status": Letter.SENT,
+        "status": ReferralStatus.SENT,
         "created_at": NOW,
         "sent_at": NOW,
         "expires_at": NOW + timedelta(days=365),
@@ -213,7 +213,7 @@ def test_a_referral_withdrawn_before_the_worker_came_is_not_announced(
 ) -> None:
     referral = refer(sqlite_database, clinic, practitioner_id=specialist)
     publish_referral(sqlite_database, referrals.Topic.SENT, referral)
-    change(sqlite_database, Referral, referral.id, status=Letter.REVOKED)
+    change(sqlite_database, Referral, referral.id, status=ReferralStatus.REVOKED)
     publish_referral(sqlite_database, referrals.Topic.REVOKED, referral)
     assert {mail["subject"] for mail in mails.new().values()} == {
         "Your referral has been withdrawn",

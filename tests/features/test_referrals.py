@@ -30,7 +30,7 @@ from openslot.referrals.errors import (
     OnlyGps,
     WrongState,
 )
-from openslot.referrals.rules import State
+from openslot.referrals.models import Referral, State
 from referring import AREA, LETTER, TUESDAY_9, Dentists
 from town import HALF_HOUR, NOW, Town, build_town
 from working import work
@@ -44,9 +44,9 @@ def dentists(sqlite_database: Database, town: Town) -> Dentists:
 
 
 def state_of(dentists: Dentists, referral_id: UUID, now: Any = NOW) -> State:
-    found = dentists.database.read(lambda session: queries.letter(session, referral_id))
+    found = dentists.database.read(lambda session: queries.referral(session, referral_id))
     assert found is not None
-    return found.state(now)
+    return found.state_at(now)
 
 
 def do(
@@ -382,7 +382,7 @@ def test_strangers_find_no_letter(dentists: Dentists) -> None:
     for stranger in strangers:
         for asked in (sent, uuid4()):
             with pytest.raises(NotFound):
-                do(dentists, referrals.letter_for, stranger, asked)
+                do(dentists, referrals.referral_for, stranger, asked)
 
 
 def test_the_letter_comes_with_the_appointment_to_whom_it_is_with(dentists: Dentists) -> None:
@@ -390,10 +390,10 @@ def test_the_letter_comes_with_the_appointment_to_whom_it_is_with(dentists: Dent
     appointment = dentists.book()
     town = dentists.town
     for actor in (dentists.actor(), town.doctor, town.patient()):
-        found = do(dentists, referrals.letter_of_appointment, actor, appointment)
-        assert found.referral.id == sent
+        found = do(dentists, referrals.referral_of_appointment, actor, appointment)
+        assert found.id == sent
     for actor in (dentists.actor(dentists.second), town.clerk, SYSTEM):
-        assert do(dentists, referrals.letter_of_appointment, actor, appointment) is None
+        assert do(dentists, referrals.referral_of_appointment, actor, appointment) is None
 
 
 def test_reading_by_the_specialist_is_written_down(dentists: Dentists) -> None:
@@ -469,7 +469,7 @@ def test_a_patient_sees_what_waits_to_be_booked_soonest_to_run_out_first(
     own = dentists.town.patients[0]
 
     def found(session: Session) -> list[UUID]:
-        return [one.referral.id for one in queries.waiting_for(work(session, now=NOW), [own])]
+        return [one.id for one in queries.waiting_for(work(session, now=NOW), [own])]
 
     assert dentists.database.read(found) == [short, long]
     dentists.book()
@@ -481,10 +481,10 @@ def test_a_gp_sees_what_became_of_each(dentists: Dentists) -> None:
     dentists.book()
     do(dentists, referrals.answer, dentists.actor(), sent, ANSWER)
     own = queries.by_gp(dentists.town.gp)
-    [found] = dentists.database.read(lambda session: queries.letters(session, own))
+    [found] = dentists.database.read(lambda session: queries.referrals(session, own))
     assert found.seen_by
-    assert (found.state(NOW), found.seen_by.name) == (State.USED, "Amy Winehouse")
-    assert found.referral.answer == ANSWER.answer
+    assert (found.state_at(NOW), found.seen_by.name) == (State.USED, "Amy Winehouse")
+    assert found.answer == ANSWER.answer
 
 
 def test_state_in_sql_says_what_the_rule_says_on_every_engine(database: Database) -> None:
@@ -501,14 +501,12 @@ def test_state_in_sql_says_what_the_rule_says_on_every_engine(database: Database
     for now in (NOW, NOW + timedelta(days=50), NOW + timedelta(days=500)):
 
         def compare(session: Session, now: Any = now) -> None:
-            every = queries.letters(session)
+            every = queries.referrals(session)
             assert len(every) == 5
             for state in State:
-                told = {
-                    one.referral.id for one in queries.letters(session, queries.stands(state, now))
-                }
-                assert told == {one.referral.id for one in every if one.state(now) is state}
-                assert queries.count(session, queries.stands(state, now)) == len(told)
+                told = {one.id for one in queries.referrals(session, Referral.in_state(state, now))}
+                assert told == {one.id for one in every if one.state_at(now) is state}
+                assert queries.count(session, Referral.in_state(state, now)) == len(told)
 
         database.read(compare)
 
@@ -549,7 +547,7 @@ def test_lists_take_one_statement_however_long_they_are(
         dentists.sent()
     dentists.book()
     for read in (
-        lambda session: queries.letters(session, queries.by_gp(dentists.town.gp)),
+        lambda session: queries.referrals(session, queries.by_gp(dentists.town.gp)),
         lambda session: queries.of_patient(session, dentists.town.patients[0]),
         lambda session: queries.waiting_for(work(session, now=NOW), dentists.town.patients),
     ):

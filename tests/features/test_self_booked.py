@@ -22,7 +22,8 @@ from openslot.records import queries
 from openslot.records.access import Access, may_read, open_to
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Kept, Referral
-from openslot.referrals.queries import letters, within_reach
+from openslot.referrals.queries import referrals as find_referrals
+from openslot.referrals.queries import within_reach
 from openslot.usecases import booking as usecases
 from referring import Dentists
 from town import MONDAY_9, NOW, SYDNEY, Town, build_town
@@ -265,11 +266,11 @@ def test_a_letter_opens_a_specialist_s_own_booking_only_where_it_names_them(
     assert _access(sqlite_database, specialist, town.patients[0], NOW) is expected
     for now, is_open in ((NOW, names), (MONDAY, True), (TUESDAY, names)):
         with sqlite_database.reading() as session:
-            listed = letters(session, within_reach(specialist, now))
+            listed = find_referrals(session, within_reach(specialist, now))
             assert bool(listed) is is_open
-            [known] = letters(session)
+            [known] = find_referrals(session)
             with nullcontext() if is_open else pytest.raises(NotFound):
-                referrals.letter_for(work(session, specialist, now), known.referral.id)
+                referrals.referral_for(work(session, specialist, now), known.id)
 
 
 def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, town: Town) -> None:
@@ -278,7 +279,7 @@ def test_a_letter_stays_open_where_the_patient_came(sqlite_database: Database, t
     appointment = dentists.book(by=own)
     dentists.becomes(appointment, Status.ARRIVED, Status.FULFILLED, now=TUESDAY_9)
     with sqlite_database.reading() as session:
-        assert referrals.letter_for(work(session, own, WEDNESDAY + DAY), letter)
+        assert referrals.referral_for(work(session, own, WEDNESDAY + DAY), letter)
 
 
 def test_the_system_s_own_work_counts_as_somebody_else_s(

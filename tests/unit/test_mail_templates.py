@@ -35,7 +35,6 @@ from openslot.notifications.rendering import TEMPLATES, Rendered, render
 from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
-from openslot.referrals.queries import Letter
 from openslot.requests.models import Kept, ServiceRequest
 from openslot.requests.queries import Asked
 from openslot.schedules.models import Schedule
@@ -150,11 +149,11 @@ def event_of(topic: str, **kept: Any) -> Any:
     """An event of the topic without a database; ``kept`` is what it would read from one."""
     about, unit = MAILS[topic].about, Work(Session(), SYSTEM, START, SETTINGS)
     change = AppointmentChanged(str(ID), 1, 7, "", "", "2026-11-20T23:30:00+00:00", str(ID))
-    letter = Letter(Referral(id=ID, expires_at=START), ANN, TOBY, TOBY, None, None, None)
+    referral = Referral(id=ID, expires_at=START, patient=ANN, gp=TOBY, addressee=TOBY)
     access = EmergencyAccess(patient_id=ID, starts_at=START, ends_at=START)
     event: Any = {
         id(mails.APPOINTMENT): lambda: AppointmentEvent(unit, topic, "", change, appointment()),
-        id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", letter),
+        id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
         id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", asked(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),

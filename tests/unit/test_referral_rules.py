@@ -2,36 +2,44 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openslot.booking.models import Appointment
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import DomainError, Forbidden
 from openslot.referrals.errors import AlreadyAnswered, NoAppointmentYet, WrongState
-from openslot.referrals.models import Kept
+from openslot.referrals.models import Kept, Referral, State
 from openslot.referrals.rules import (
-    Act,
-    Part,
-    Standing,
-    State,
-    acts_now,
-    check_act,
+    Action,
+    Relation,
+    actions_now,
+    check_action,
     months_later,
     part_in,
-    state,
 )
+from openslot.schedules.models import Schedule
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 GP, NAMED, OTHER = 1, 2, 3
+PATIENT = UUID(int=1)
+
+
+def appointment(seen_by: int | None = None) -> Appointment:
+    return Appointment(schedule=Schedule(practitioner_id=seen_by))
 
 
 def test_where_a_referral_stands_follows_from_row_appointment_and_clock() -> None:
     told = {
-        (kept, is_used, over): state(
-            kept, is_used=is_used, expires_at=NOW if over else NOW + SECOND, now=NOW
-        )
+        (kept, is_used, over): Referral(
+            status=kept,
+            appointment=appointment() if is_used else None,
+            expires_at=NOW if over else NOW + SECOND,
+        ).state_at(NOW)
         for kept, is_used, over in product(Kept, (True, False), (True, False))
     }
     expected = {
@@ -45,77 +53,111 @@ def test_where_a_referral_stands_follows_from_row_appointment_and_clock() -> Non
     assert told == expected
 
 
-def standing(
+def referral(
     at: State,
     *,
     addressee: int | None = NAMED,
     seen_by: int | None = None,
     answered_by: int | None = None,
-) -> Standing:
-    return Standing(at, GP, addressee, seen_by, answered_by)
+) -> Referral:
+    return Referral(
+        patient_id=PATIENT,
+        gp_id=GP,
+        practitioner_id=addressee,
+        answered_by=answered_by,
+        status=Kept(at) if at in (State.DRAFT, State.REVOKED) else Kept.SENT,
+        expires_at=NOW if at is State.EXPIRED else NOW + SECOND,
+        appointment=appointment(seen_by) if at is State.USED else None,
+    )
+
+
+def relation_of(practitioner_id: int | None, one: Referral) -> Relation | None:
+    return part_in(Actor(Role.PRACTITIONER, practitioner_id=practitioner_id), one, NOW)
 
 
 @pytest.mark.parametrize("at", State)
-def test_the_author_always_sees_a_letter(at: State) -> None:
-    assert part_in(standing(at), practitioner_id=GP, acts_for=False) is Part.GP
+def test_the_author_always_sees_a_referral(at: State) -> None:
+    assert relation_of(GP, referral(at)) is Relation.GP
 
 
 @pytest.mark.parametrize("at", State)
 def test_the_patient_sees_all_but_drafts(at: State) -> None:
-    expected = None if at is State.DRAFT else Part.PATIENT
-    assert part_in(standing(at), practitioner_id=None, acts_for=True) is expected
+    expected = None if at is State.DRAFT else Relation.PATIENT
+    assert part_in(Actor(Role.PATIENT, patient_id=PATIENT), referral(at), NOW) is expected
 
 
 @pytest.mark.parametrize("at", State)
-def test_the_specialist_named_sees_a_letter_until_it_is_revoked(at: State) -> None:
-    expected = None if at in (State.DRAFT, State.REVOKED) else Part.SPECIALIST
-    assert part_in(standing(at), practitioner_id=NAMED, acts_for=False) is expected
+def test_the_specialist_named_sees_a_referral_until_it_is_revoked(at: State) -> None:
+    expected = None if at in (State.DRAFT, State.REVOKED) else Relation.SPECIALIST
+    assert relation_of(NAMED, referral(at)) is expected
 
 
 @pytest.mark.parametrize("at", State)
 def test_strangers_see_nothing(at: State) -> None:
     for practitioner_id in (None, OTHER):
-        assert part_in(standing(at), practitioner_id=practitioner_id, acts_for=False) is None
-        to_area = standing(at, addressee=None)
-        assert part_in(to_area, practitioner_id=practitioner_id, acts_for=False) is None
+        assert relation_of(practitioner_id, referral(at)) is None
+        assert relation_of(practitioner_id, referral(at, addressee=None)) is None
 
 
-def test_of_a_letter_to_an_area_whoever_treats_or_answered_sees_it() -> None:
-    treats = standing(State.USED, addressee=None, seen_by=OTHER)
-    answered = standing(State.SENT, addressee=None, answered_by=OTHER)
+def test_of_a_referral_to_an_area_whoever_treats_or_answered_sees_it() -> None:
+    treats = referral(State.USED, addressee=None, seen_by=OTHER)
+    answered = referral(State.SENT, addressee=None, answered_by=OTHER)
     for one in (treats, answered):
-        assert part_in(one, practitioner_id=OTHER, acts_for=False) is Part.SPECIALIST
-        assert part_in(one, practitioner_id=NAMED, acts_for=False) is None
+        assert relation_of(OTHER, one) is Relation.SPECIALIST
+        assert relation_of(NAMED, one) is None
+
+
+def test_an_appointment_booked_alone_opens_a_referral_to_an_area_on_its_day() -> None:
+    one = referral(State.USED, addressee=None, seen_by=OTHER)
+    assert one.appointment is not None
+    one.appointment.opens_record_at = NOW
+    one.appointment.ends_at = NOW + SECOND
+    assert relation_of(OTHER, one) is Relation.SPECIALIST
+    one.appointment.opens_record_at = NOW + SECOND
+    assert relation_of(OTHER, one) is None
 
 
 ALLOWED = {
-    (Part.GP, State.DRAFT): {Act.CHANGE, Act.SEND, Act.DISCARD},
-    (Part.GP, State.SENT): {Act.REVOKE},
-    (Part.SPECIALIST, State.USED): {Act.ANSWER},
+    (Relation.GP, State.DRAFT): {Action.CHANGE, Action.SEND, Action.DISCARD},
+    (Relation.GP, State.SENT): {Action.REVOKE},
+    (Relation.SPECIALIST, State.USED): {Action.ANSWER},
 }
 
 
-@pytest.mark.parametrize(("part", "at"), list(product(Part, State)))
-def test_who_may_do_what_when_is_this_table(part: Part, at: State) -> None:
-    assert acts_now(standing(at), part) == ALLOWED.get((part, at), set())
+@pytest.mark.parametrize(("relation", "at"), list(product(Relation, State)))
+def test_who_may_do_what_when_is_this_table(relation: Relation, at: State) -> None:
+    told = actions_now(referral(at), relation, by=None, now=NOW)
+    assert told == ALLOWED.get((relation, at), set())
 
 
 @pytest.mark.parametrize(
-    ("act", "part", "one", "refusal"),
+    ("action", "relation", "one", "refusal"),
     [
-        (Act.REVOKE, Part.GP, standing(State.USED), WrongState),
-        (Act.SEND, Part.GP, standing(State.SENT), WrongState),
-        (Act.ANSWER, Part.SPECIALIST, standing(State.SENT), NoAppointmentYet),
-        (Act.ANSWER, Part.SPECIALIST, standing(State.USED, answered_by=NAMED), AlreadyAnswered),
-        (Act.ANSWER, Part.GP, standing(State.USED), Forbidden),
-        (Act.REVOKE, Part.PATIENT, standing(State.SENT), Forbidden),
+        (Action.REVOKE, Relation.GP, referral(State.USED), WrongState),
+        (Action.SEND, Relation.GP, referral(State.SENT), WrongState),
+        (Action.ANSWER, Relation.SPECIALIST, referral(State.SENT), NoAppointmentYet),
+        (
+            Action.ANSWER,
+            Relation.SPECIALIST,
+            referral(State.USED, answered_by=NAMED),
+            AlreadyAnswered,
+        ),
+        (Action.ANSWER, Relation.GP, referral(State.USED), Forbidden),
+        (Action.REVOKE, Relation.PATIENT, referral(State.SENT), Forbidden),
     ],
 )
 def test_a_refusal_says_what_stands_against_it(
-    act: Act, part: Part, one: Standing, refusal: type[DomainError]
+    action: Action, relation: Relation, one: Referral, refusal: type[DomainError]
 ) -> None:
     with pytest.raises(refusal):
-        check_act(act, one, part)
+        check_action(action, one, relation, by=None, now=NOW)
+
+
+def test_another_specialist_answers_only_with_the_appointment() -> None:
+    one = referral(State.USED, seen_by=OTHER, answered_by=NAMED)
+    assert actions_now(one, Relation.SPECIALIST, by=OTHER, now=NOW) == {Action.ANSWER}
+    for by in (NAMED, GP):
+        assert actions_now(one, Relation.SPECIALIST, by=by, now=NOW) == set()
 
 
 @pytest.mark.parametrize(

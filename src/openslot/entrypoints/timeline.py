@@ -15,7 +15,7 @@ from openslot.records import queries
 from openslot.records.models import EntryKind
 from openslot.records.queries import Opened, Record
 from openslot.referrals import queries as referrals
-from openslot.referrals.queries import Letter
+from openslot.referrals.models import Referral
 
 PAGE_SIZE = 25
 _MOMENT = timedelta(microseconds=1)
@@ -35,7 +35,7 @@ class Kind(StrEnum):
     EMERGENCIES = "emergencies"
 
 
-Thing = Record | Appointment | Letter | Opened
+Thing = Record | Appointment | Referral | Opened
 Row = tuple[datetime, UUID, Thing]
 """The instant of an item, the id of its row, and the item."""
 
@@ -60,8 +60,8 @@ def _referrals(
 ) -> list[Row]:
     """Read and sort all referrals of a patient, as there are few."""
     rows: list[Row] = [
-        (letter.referral.sent_at or letter.referral.created_at, letter.referral.id, letter)
-        for letter in referrals.of_patient(session, patient_id)
+        (referral.sent_at or referral.created_at, referral.id, referral)
+        for referral in referrals.of_patient(session, patient_id)
     ]
     return keyset.sort_after(rows, lambda row: row[:2], after, reverse=True)[:limit]
 

@@ -26,7 +26,7 @@ from openslot.feedback.models import Favourite
 from openslot.identity.models import Account
 from openslot.offers.models import WaitingEntry
 from openslot.records.models import Entry, EntryKind
-from openslot.referrals.models import Kept as Letter
+from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
 from openslot.requests.commands import subject_of
 from openslot.requests.events import Topic
@@ -155,7 +155,7 @@ def _referral(scene: Scene, patient_id: UUID, gp_id: int, sent: datetime) -> Ref
         patient_id=patient_id,
         gp_id=gp_id,
         letter=scene.rng.choice(scene.care.letters),
-        status=Letter.SENT,
+        status=ReferralStatus.SENT,
         created_at=sent,
         sent_at=sent,
         expires_at=sent + YEAR,

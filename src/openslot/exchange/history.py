@@ -20,14 +20,14 @@ from openslot.records.events import Topic
 from openslot.records.queries import Look, Opened, Record
 from openslot.referrals import commands as referring
 from openslot.referrals import queries as referrals
-from openslot.referrals.queries import Letter
+from openslot.referrals.models import Referral
 
 FORMAT = "openslot-history"
 VERSION = 1
 """Raised when a field is removed or changes its meaning; new fields do not raise it."""
 
-LETTER_READ = "referral.read"
-WHAT = {READ: "history", Topic.EMERGENCY.value: "emergency-access", LETTER_READ: "referral"}
+REFERRAL_READ = "referral.read"
+WHAT = {READ: "history", Topic.EMERGENCY.value: "emergency-access", REFERRAL_READ: "referral"}
 """The document's word for each audit action on a health record or its referrals."""
 
 Document = dict[str, Any]
@@ -40,7 +40,7 @@ class History:
     patient: Patient
     records: Sequence[Record]
     appointments: Sequence[Appointment]
-    letters: Sequence[Letter]
+    referrals: Sequence[Referral]
     emergencies: Sequence[Opened]
     looks: Sequence[Look]
     now: datetime
@@ -48,14 +48,14 @@ class History:
 
 def whole(work: Work, patient_id: UUID) -> History:
     """Return everything in a health record; a constant number of statements."""
-    letters = referrals.of_patient(work.session, patient_id)
+    found = referrals.of_patient(work.session, patient_id)
     return History(
         patient=directory.patient(work.session, patient_id),
         records=queries.entries(work.session, patient_id),
         appointments=queries.appointments(work.session, patient_id),
-        letters=letters,
+        referrals=found,
         emergencies=queries.emergencies(work.session, patient_id),
-        looks=_looks(work.session, patient_id, letters),
+        looks=_looks(work.session, patient_id, found),
         now=work.now,
     )
 
@@ -67,16 +67,16 @@ def looks(
 
     Those of the account ``besides`` are left out.
     """
-    letters = referrals.of_patient(session, patient_id)
-    return _looks(session, patient_id, letters, besides=besides, after=after, limit=limit)
+    found = referrals.of_patient(session, patient_id)
+    return _looks(session, patient_id, found, besides=besides, after=after, limit=limit)
 
 
 def _looks(
-    session: Session, patient_id: UUID, letters: Sequence[Letter], **more: Any
+    session: Session, patient_id: UUID, found: Sequence[Referral], **more: Any
 ) -> list[Look]:
     subjects = [
         subject_of(patient_id),
-        *(referring.subject_of(letter.referral.id) for letter in letters),
+        *(referring.subject_of(referral.id) for referral in found),
     ]
     return queries.reads_of(session, subjects, list(WHAT), **more)
 
@@ -103,7 +103,7 @@ def document(history: History) -> Document:
         },
         "entries": [_entry(record) for record in history.records],
         "appointments": [_appointment(appointment) for appointment in history.appointments],
-        "referrals": [_referral(letter, history.now) for letter in history.letters],
+        "referrals": [_referral(referral, history.now) for referral in history.referrals],
         "emergency_accesses": [_emergency(opened) for opened in history.emergencies],
         "reads": [_access_event(look) for look in history.looks],
     }
@@ -140,8 +140,7 @@ def _appointment(appointment: Appointment) -> Document:
     }
 
 
-def _referral(letter: Letter, now: datetime) -> Document:
-    referral = letter.referral
+def _referral(referral: Referral, now: datetime) -> Document:
     answer = (
         {"text": referral.answer, "at": _iso(referral.answered_at, None)}
         if referral.answer
@@ -149,16 +148,16 @@ def _referral(letter: Letter, now: datetime) -> Document:
     )
     return {
         "id": str(referral.id),
-        "status": letter.state(now).value,
+        "status": referral.state_at(now).value,
         "sent": _iso(referral.sent_at, None),
         "expires": _iso(referral.expires_at, None),
         "revoked": _iso(referral.revoked_at, None),
-        "author": _person(letter.gp),
-        "to": _person(letter.addressee),
+        "author": _person(referral.gp),
+        "to": _person(referral.addressee),
         "to_expertise": referral.expertise,
         "letter": referral.letter,
         "answer": answer,
-        "appointment": _id(letter.appointment.id if letter.appointment else None),
+        "appointment": _id(referral.appointment.id if referral.appointment else None),
     }
 
 

@@ -14,13 +14,12 @@ from fpdf.fonts import FontFace
 from openslot.booking.models import Appointment, Status
 from openslot.core import formats
 from openslot.core.language import Language
-from openslot.exchange.history import LETTER_READ, History
+from openslot.exchange.history import REFERRAL_READ, History
 from openslot.records.access import Access
 from openslot.records.events import Topic
 from openslot.records.models import EntryKind
 from openslot.records.queries import Look, Opened, Record
-from openslot.referrals.queries import Letter
-from openslot.referrals.rules import State
+from openslot.referrals.models import Referral, State
 
 FONTS = Path(__file__).parent / "fonts"
 FONT = "DejaVu"
@@ -80,7 +79,7 @@ class _Paper:
         self._head()
         self._entries()
         self._appointments()
-        self._letters()
+        self._referrals()
         self._emergencies()
         self._looks()
         return bytes(self.sheets.output())
@@ -152,16 +151,15 @@ class _Paper:
             status_labels.get(appointment.status, appointment.status.value),
         ]
 
-    def _letters(self) -> None:
-        self._heading(self.say("Referrals"), self.history.letters)
-        for letter in self.history.letters:
+    def _referrals(self) -> None:
+        self._heading(self.say("Referrals"), self.history.referrals)
+        for referral in self.history.referrals:
             with self._together():
-                self._letter(letter)
+                self._referral(referral)
 
-    def _letter(self, letter: Letter) -> None:
-        referral = letter.referral
-        to = letter.addressee.name if letter.addressee else referral.expertise or ""
-        self._text(self.say("From %(gp)s to %(name)s", gp=letter.gp.name, name=to), bold=True)
+    def _referral(self, referral: Referral) -> None:
+        to = referral.addressee.name if referral.addressee else referral.expertise or ""
+        self._text(self.say("From %(gp)s to %(name)s", gp=referral.gp.name, name=to), bold=True)
         state_labels = {
             State.SENT: self.say("To be booked"),
             State.USED: self.say("Used"),
@@ -169,7 +167,7 @@ class _Paper:
             State.EXPIRED: self.say("Expired"),
         }
         sent = self._when(referral.sent_at or referral.created_at, None)
-        self._text(f"{sent} · {state_labels[letter.state(self.history.now)]}", quiet=True)
+        self._text(f"{sent} · {state_labels[referral.state_at(self.history.now)]}", quiet=True)
         self._text(referral.letter)
         if referral.answer:
             self._text(self.say("Answer"), bold=True, size=SMALL)
@@ -205,7 +203,7 @@ class _Paper:
         return [self._when(look.event.at, None), reader, self._why(look)]
 
     def _why(self, look: Look) -> str:
-        if look.event.action == LETTER_READ:
+        if look.event.action == REFERRAL_READ:
             return self.say("Read a referral")
         if look.event.action == Topic.EMERGENCY:
             return self.say("Opened the record in an emergency")

@@ -80,15 +80,15 @@ def request(event: RequestEvent, to: Recipient) -> Values:
 
 def referral(event: ReferralEvent, to: Recipient) -> Values:
     """Return what patients and practitioners read of a referral: who, and until when."""
-    letter = event.letter
-    expires = letter.referral.expires_at
+    referral = event.referral
+    expires = referral.expires_at
     zone = to.zone or "UTC"
     return {
-        "patient": letter.patient.name,
-        "gp": letter.gp.name,
-        "specialist": letter.addressee.name if letter.addressee else None,
+        "patient": referral.patient.name,
+        "gp": referral.gp.name,
+        "specialist": referral.addressee.name if referral.addressee else None,
         "expires": formats.day_long(to.language, expires, zone, year=True) if expires else None,
-        "page": page(event.work.settings, f"referrals/{letter.referral.id}"),
+        "page": page(event.work.settings, f"referrals/{referral.id}"),
     }
 
 

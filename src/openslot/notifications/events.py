@@ -22,7 +22,7 @@ from openslot.offers import queries as offers
 from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
-from openslot.referrals.queries import Letter
+from openslot.referrals.models import Referral
 from openslot.requests import queries as requests
 from openslot.requests.queries import Asked
 
@@ -90,20 +90,20 @@ class AppointmentEvent(Event):
 class ReferralEvent(Event):
     """A referral was sent, withdrawn or answered."""
 
-    letter: Letter
+    referral: Referral
 
     @classmethod
     def load(cls, work: Work, topic: str, payload: Payload) -> "ReferralEvent | None":
         """Return the event; None if the referral does not exist."""
-        letter = referrals.letter(work.session, UUID(payload["referral"]))
-        if letter is None:
+        referral = referrals.referral(work.session, UUID(payload["referral"]))
+        if referral is None:
             return None
-        return cls(work, topic, f"{letter.referral.id}.{letter.referral.version}", letter)
+        return cls(work, topic, f"{referral.id}.{referral.version}", referral)
 
     @property
     def patient(self) -> Patient:
         """Return the patient who is referred."""
-        return self.letter.patient
+        return self.referral.patient
 
 
 @dataclass(frozen=True, eq=False)

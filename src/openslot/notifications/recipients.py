@@ -100,7 +100,7 @@ def requesting_department(event: AppointmentEvent) -> list[Recipient]:
 
 def specialist(event: ReferralEvent) -> list[Recipient]:
     """Return the practitioner whom a referral names."""
-    addressee = event.letter.addressee
+    addressee = event.referral.addressee
     if addressee is None:
         return []
     return _only(_person(event.work, Side.PRACTICE, addressee, None))
@@ -108,7 +108,7 @@ def specialist(event: ReferralEvent) -> list[Recipient]:
 
 def gp(event: ReferralEvent) -> list[Recipient]:
     """Return the GP who wrote a referral."""
-    return _only(_person(event.work, Side.PRACTICE, event.letter.gp, None))
+    return _only(_person(event.work, Side.PRACTICE, event.referral.gp, None))
 
 
 def other_department(event: RequestEvent) -> list[Recipient]:

@@ -13,7 +13,7 @@ from openslot.notifications.events import AppointmentEvent, OfferEvent, Referral
 from openslot.notifications.events import Topic as ReminderTopic
 from openslot.offers.models import OfferStatus
 from openslot.referrals.events import Topic as ReferralTopic
-from openslot.referrals.rules import State
+from openslot.referrals.models import State
 from openslot.requests.events import Topic as RequestTopic
 from openslot.requests.models import Kept
 
@@ -61,8 +61,8 @@ def referral_is_stale(event: ReferralEvent) -> bool:
     """Return whether a referral that was sent was withdrawn or has expired since, or one that was
     withdrawn or answered no longer is."""
     if event.topic == ReferralTopic.ANSWERED:
-        return event.letter.referral.answered_at is None
-    state = event.letter.state(event.work.now)
+        return event.referral.answered_at is None
+    state = event.referral.state_at(event.work.now)
     if event.topic == ReferralTopic.REVOKED:
         return state is not State.REVOKED
     return state not in (State.SENT, State.USED)

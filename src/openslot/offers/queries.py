@@ -25,8 +25,7 @@ from openslot.offers.models import (
     WaitingEntry,
 )
 from openslot.referrals import queries as referrals
-from openslot.referrals.models import Referral
-from openslot.referrals.rules import State
+from openslot.referrals.models import Referral, State
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence, Closure, Schedule
 
@@ -219,9 +218,9 @@ def _has_referral(now: datetime) -> Condition:
     )
     usable = (
         select(Referral.id)
-        .select_from(referrals.LETTERS)
+        .select_from(referrals.REFERRALS)
         .where(
-            referrals.stands(State.SENT, now), Referral.patient_id == _Hold.patient_id, leads_there
+            Referral.in_state(State.SENT, now), Referral.patient_id == _Hold.patient_id, leads_there
         )
     )
     return cast(Condition, usable.exists())

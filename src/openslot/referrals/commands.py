@@ -1,14 +1,12 @@
 """Commands for referrals; usecases/booking.py books with one."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from openslot.booking.models import Appointment
 from openslot.core import audit
-from openslot.core.actor import Actor
 from openslot.core.errors import NotFound
 from openslot.core.events import publish
 from openslot.core.ids import new_id
@@ -21,8 +19,14 @@ from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.errors import AddresseeUnavailable, NoAddressee, OnlyGps
 from openslot.referrals.events import Topic
 from openslot.referrals.models import Kept, Referral
-from openslot.referrals.queries import Letter
-from openslot.referrals.rules import Act, Part, check_act, may_refer, months_later, part_in
+from openslot.referrals.rules import (
+    Action,
+    Relation,
+    check_action,
+    may_refer,
+    months_later,
+    part_in,
+)
 
 # Referrals
 
@@ -58,11 +62,12 @@ def write(work: Work, patient_id: UUID, details: ReferralDetails) -> Referral:
 
 def change(work: Work, referral_id: UUID, details: ReferralDetails) -> Referral:
     """Change the text or the addressee of a draft."""
-    referral = _for_act(work, referral_id, Act.CHANGE).referral
+    referral = _for_action(work, referral_id, Action.CHANGE)
     _check_addressee(work.session, details.practitioner_id, details.expertise)
     referral.practitioner_id = details.practitioner_id
     referral.expertise = details.expertise
     referral.letter = details.letter
+    work.session.expire(referral, ["addressee"])
     _record(work, referral, "changed")
     return referral
 
@@ -72,7 +77,7 @@ def send(work: Work, referral_id: UUID) -> Referral:
 
     Raise AddresseeUnavailable if nobody it is addressed to is active any more.
     """
-    referral = _for_act(work, referral_id, Act.SEND).referral
+    referral = _for_action(work, referral_id, Action.SEND)
     may_write(work, referral.patient_id)
     _check_addressee(work.session, referral.practitioner_id, referral.expertise)
     referral.status = Kept.SENT
@@ -84,7 +89,7 @@ def send(work: Work, referral_id: UUID) -> Referral:
 
 def discard(work: Work, referral_id: UUID) -> None:
     """Delete a draft."""
-    referral = _for_act(work, referral_id, Act.DISCARD).referral
+    referral = _for_action(work, referral_id, Action.DISCARD)
     _record(work, referral, "discarded")
     queries.discard(work.session, referral)
 
@@ -94,7 +99,7 @@ def revoke(work: Work, referral_id: UUID) -> Referral:
 
     A booking made at the same moment is valid, because the referral was valid when it was checked.
     """
-    referral = _for_act(work, referral_id, Act.REVOKE).referral
+    referral = _for_action(work, referral_id, Action.REVOKE)
     referral.status = Kept.REVOKED
     referral.revoked_at = work.now
     _publish(work, referral, Topic.REVOKED)
@@ -107,49 +112,47 @@ def answer(work: Work, referral_id: UUID, details: AnswerDetails) -> Referral:
     If another specialist answered before and the patient then cancelled, the earlier answer stays
     below the new one, with its author and date.
     """
-    letter = _for_act(work, referral_id, Act.ANSWER)
-    referral = letter.referral
-    referral.answer = "\n\n".join([details.answer, *_earlier_answer(work.session, letter)])
+    referral = _for_action(work, referral_id, Action.ANSWER)
+    referral.answer = "\n\n".join([details.answer, *_earlier_answer(work.session, referral)])
     referral.answered_by = work.actor.practitioner_id
     referral.answered_at = work.now
     _publish(work, referral, Topic.ANSWERED)
     return referral
 
 
-def _earlier_answer(session: Session, letter: Letter) -> list[str]:
+def _earlier_answer(session: Session, referral: Referral) -> list[str]:
     """Return another specialist's answer with a heading, or an empty list."""
-    referral = letter.referral
     if referral.answer is None or referral.answered_by is None or referral.answered_at is None:
         return []
     author = directory.practitioner(session, referral.answered_by, inactive=True)
-    zone = ZoneInfo(letter.centre.time_zone) if letter.centre else UTC
+    zone = referral.appointment.zone if referral.appointment else UTC
     day = referral.answered_at.astimezone(zone)
     return [f"{author.name}, {day.day} {day:%B %Y}:\n{referral.answer}"]
 
 
-def letter_for(work: Work, referral_id: UUID) -> tuple[Letter, Part]:
+def referral_for(work: Work, referral_id: UUID) -> tuple[Referral, Relation]:
     """Return a referral and the actor's relation to it.
 
     Raise NotFound if there is no such referral, and in the same way if the actor may not see it.
     """
-    letter = queries.letter(work.session, referral_id)
-    relation = _relation(work.actor, letter, work.now) if letter else None
-    if letter is None or relation is None:
+    referral = queries.referral(work.session, referral_id)
+    relation = part_in(work.actor, referral, work.now) if referral else None
+    if referral is None or relation is None:
         raise NotFound
-    return letter, relation
+    return referral, relation
 
 
 def note_read(work: Work, referral_id: UUID) -> None:
     """Write an audit event if the actor reads the referral as a specialist."""
-    letter, relation = letter_for(work, referral_id)
-    if relation is Part.SPECIALIST:
-        _record(work, letter.referral, "read")
+    referral, relation = referral_for(work, referral_id)
+    if relation is Relation.SPECIALIST:
+        _record(work, referral, "read")
 
 
-def letter_of_appointment(work: Work, appointment: Appointment) -> Letter | None:
+def referral_of_appointment(work: Work, appointment: Appointment) -> Referral | None:
     """Return the referral used for an appointment, if the actor may read it, else None."""
-    letter = queries.for_appointment(work.session, appointment)
-    return letter if letter and _relation(work.actor, letter, work.now) else None
+    referral = queries.for_appointment(work.session, appointment)
+    return referral if referral and part_in(work.actor, referral, work.now) else None
 
 
 def subject_of(referral_id: UUID) -> str:
@@ -182,18 +185,10 @@ def _check_addressee(session: Session, practitioner_id: int | None, expertise: s
         raise AddresseeUnavailable(field="addressee")
 
 
-def _for_act(work: Work, referral_id: UUID, act: Act) -> Letter:
-    letter, relation = letter_for(work, referral_id)
-    check_act(act, letter.standing(work.now), relation, by=work.actor.practitioner_id)
-    return letter
-
-
-def _relation(actor: Actor, letter: Letter, now: datetime) -> Part | None:
-    return part_in(
-        letter.standing(now),
-        practitioner_id=actor.practitioner_id,
-        acts_for=actor.acts_for(letter.referral.patient_id),
-    )
+def _for_action(work: Work, referral_id: UUID, action: Action) -> Referral:
+    referral, relation = referral_for(work, referral_id)
+    check_action(action, referral, relation, by=work.actor.practitioner_id, now=work.now)
+    return referral
 
 
 def _publish(work: Work, referral: Referral, topic: Topic) -> None:
@@ -202,5 +197,7 @@ def _publish(work: Work, referral: Referral, topic: Topic) -> None:
     publish(work, topic, referral=referral.id, by=work.actor.account_id)
 
 
-def _record(work: Work, referral: Referral, act: str) -> None:
-    audit.record(work, f"referral.{act}", subject_of(referral.id), patient=str(referral.patient_id))
+def _record(work: Work, referral: Referral, action: str) -> None:
+    audit.record(
+        work, f"referral.{action}", subject_of(referral.id), patient=str(referral.patient_id)
+    )

@@ -4,26 +4,50 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, Uuid
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    and_,
+    or_,
+)
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from openslot.core.db import Base, Instant
+from openslot.booking.models import Appointment, Status
+from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
+from openslot.directory.models import Centre, Patient, Practitioner
 
 
 class Kept(StrEnum):
-    """Stored status of a referral. Used and expired are derived from other data: see rules.py."""
+    """Stored status of a referral; its :class:`State` depends on the appointment and the time."""
 
     DRAFT = "draft"
     SENT = "sent"
     REVOKED = "revoked"
 
 
+class State(StrEnum):
+    """The state of a referral, as people see it."""
+
+    DRAFT = "draft"
+    SENT = "sent"
+    USED = "used"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
 class Referral(Base):
     """A referral by a GP to one specialist, or to any with an area of expertise.
 
     An appointment uses it by holding its id in ``appointment.referral_use``, which is unique; the
-    column is cleared when the appointment is cancelled.
+    column is cleared when the appointment is cancelled. ``appointment`` is None while there is
+    only a hold.
     """
 
     __tablename__ = "referral"
@@ -40,7 +64,7 @@ class Referral(Base):
     practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     expertise: Mapped[str | None] = mapped_column(String(100))
     letter: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(10))
+    status: Mapped[Kept] = mapped_column(Word(Kept, 10))
     created_at: Mapped[datetime] = mapped_column(Instant)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     expires_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -49,5 +73,51 @@ class Referral(Base):
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"))
     answered_at: Mapped[datetime | None] = mapped_column(Instant)
     version: Mapped[int] = mapped_column(Integer)
+
+    patient: Mapped[Patient] = relationship(lazy="raise")
+    gp: Mapped[Practitioner] = relationship(foreign_keys=gp_id, lazy="raise")
+    addressee: Mapped[Practitioner | None] = relationship(
+        foreign_keys=practitioner_id, lazy="raise"
+    )
+    appointment: Mapped[Appointment | None] = relationship(
+        primaryjoin=lambda: and_(
+            foreign(Appointment.referral_use) == Referral.id, Appointment.status != Status.HELD
+        ),
+        viewonly=True,
+        lazy="raise",
+    )
+
+    @property
+    def seen_by(self) -> Practitioner | None:
+        """Return the practitioner of the appointment that uses it, if any."""
+        return self.appointment.practitioner if self.appointment else None
+
+    @property
+    def centre(self) -> Centre | None:
+        """Return the centre of the appointment that uses it, if any."""
+        return self.appointment.centre if self.appointment else None
+
+    def state_at(self, now: datetime) -> State:
+        """Return the state at ``now``; a used referral stays so after its time."""
+        if self.status != Kept.SENT:
+            return State(self.status)
+        if self.appointment is not None:
+            return State.USED
+        is_over = self.expires_at is not None and self.expires_at <= now
+        return State.EXPIRED if is_over else State.SENT
+
+    @classmethod
+    def in_state(cls, state: State, now: datetime) -> ColumnElement[bool]:
+        """Match referrals in a state by the rule of :meth:`state_at`, in a select that joins
+        ``Referral.appointment``."""
+        sent, is_used = cls.status == Kept.SENT, Appointment.id.is_not(None)
+        expires = cls.expires_at
+        return {
+            State.DRAFT: cls.status == Kept.DRAFT,
+            State.REVOKED: cls.status == Kept.REVOKED,
+            State.USED: and_(sent, is_used),
+            State.EXPIRED: and_(sent, ~is_used, expires.is_not(None), expires <= now),
+            State.SENT: and_(sent, ~is_used, or_(expires.is_(None), expires > now)),
+        }[state]
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

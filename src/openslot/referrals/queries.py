@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased, join
+from sqlalchemy.orm import Session, aliased, contains_eager, join
 
-from openslot.booking.models import Appointment, Status
+from openslot.booking.models import Appointment
 from openslot.booking.queries import for_whom
 from openslot.booking.rules import ReferralAuthorisation, is_addressed_to
 from openslot.booking.slots import Booker
@@ -21,129 +21,60 @@ from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
 from openslot.records import access
-from openslot.referrals.models import Kept, Referral
-from openslot.referrals.rules import Standing, State, state
+from openslot.referrals.models import Kept, Referral, State
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
 _Gp = aliased(Practitioner)
 _Addressee = aliased(Practitioner)
-_Seer = aliased(Practitioner)
 
-PARTS = (Referral, Patient, _Gp, _Addressee, Appointment, _Seer, Centre)
-"""The columns of a :class:`Letter`, in this order."""
-
-LETTERS: Any = (
-    join(Referral, Patient, Patient.id == Referral.patient_id)
-    .join(_Gp, _Gp.id == Referral.gp_id)
-    .outerjoin(_Addressee, _Addressee.id == Referral.practitioner_id)
-    .outerjoin(
-        Appointment,
-        and_(Appointment.referral_use == Referral.id, Appointment.status != Status.HELD),
-    )
-    .outerjoin(Schedule, Schedule.id == Appointment.schedule_id)
-    .outerjoin(_Seer, _Seer.id == Schedule.practitioner_id)
-    .outerjoin(Centre, Centre.id == Schedule.centre_id)
+REFERRALS: Any = (
+    join(Referral, Patient, Referral.patient)
+    .join(_Gp, Referral.gp.of_type(_Gp))
+    .outerjoin(_Addressee, Referral.addressee.of_type(_Addressee))
+    .outerjoin(Appointment, Referral.appointment)
+    .outerjoin(Schedule, Appointment.schedule)
+    .outerjoin(Practitioner, Schedule.practitioner)
+    .outerjoin(Centre, Schedule.centre)
 )
 """Referrals joined with everything that is shown of them; the conditions below use these tables."""
 
-IS_USED = Appointment.id.is_not(None)
-"""Match referrals that an appointment uses. Holds are not joined, so they do not count."""
+_appointment = contains_eager(Referral.appointment)
+_schedule = _appointment.contains_eager(Appointment.schedule)
+LOADED = (
+    contains_eager(Referral.patient),
+    contains_eager(Referral.gp.of_type(_Gp)),
+    contains_eager(Referral.addressee.of_type(_Addressee)),
+    _schedule.contains_eager(Schedule.practitioner),
+    _schedule.contains_eager(Schedule.centre),
+)
+"""Options that load all that a page or a message shows of a referral, for a select from
+REFERRALS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A referral with everything that pages and messages show of it.
-
-    ``appointment`` is the one that uses it; ``seen_by`` and ``centre`` are its practitioner and
-    centre.
-    """
-
-    referral: Referral
-    patient: Patient
-    gp: Practitioner
-    addressee: Practitioner | None
-    appointment: Appointment | None
-    seen_by: Practitioner | None
-    centre: Centre | None
-
-    def state(self, now: datetime) -> State:
-        """Return the state at ``now``."""
-        return state(
-            Kept(self.referral.status),
-            is_used=self.appointment is not None,
-            expires_at=self.referral.expires_at,
-            now=now,
-        )
-
-    def standing(self, now: datetime) -> Standing:
-        """Return the facts that the rules need."""
-        return Standing(
-            state=self.state(now),
-            gp_id=self.referral.gp_id,
-            addressee_id=self.referral.practitioner_id,
-            seen_by_id=self.seen_by.id
-            if self.seen_by and self._is_readable_by_specialist(now)
-            else None,
-            answered_by_id=self.referral.answered_by,
-        )
-
-    def _is_readable_by_specialist(self, now: datetime) -> bool:
-        """Return True if the appointment lets its specialist read the referral.
-
-        An appointment that the specialist booked alone does so on its day, and later if the patient
-        came.
-        """
-        appointment = self.appointment
-        return (
-            appointment is None
-            or appointment.opens_record_at is None
-            or access.is_its_day(appointment, now)
-        )
-
-
-def _letters() -> Any:
-    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
-    return select(*PARTS).select_from(LETTERS)
-
-
-def letters(
+def referrals(
     session: Session,
     *where: ColumnElement[bool],
     after: keyset.Key | None = None,
     limit: int | None = None,
     offset: int = 0,
-) -> list[Letter]:
+) -> list[Referral]:
     """Return the referrals that match, newest first, after the instant and id ``after``; one
     statement."""
     newest = (Referral.created_at.desc(), Referral.id.desc())
-    query = keyset.page(_letters().where(*where), newest, after, limit)
-    return [Letter(*row) for row in session.execute(query.offset(offset or None))]
+    query = select(Referral).select_from(REFERRALS).options(*LOADED).where(*where)
+    query = keyset.page(query, newest, after, limit)
+    return list(session.scalars(query.offset(offset or None)))
 
 
 def count(session: Session, *where: ColumnElement[bool]) -> int:
     """Return the number of referrals that match; one statement."""
-    matching = _letters().where(*where).with_only_columns(Referral.id).subquery()
-    return session.scalar(select(func.count()).select_from(matching)) or 0
+    return session.scalar(select(func.count()).select_from(REFERRALS).where(*where)) or 0
 
 
-def letter(session: Session, referral_id: UUID) -> Letter | None:
+def referral(session: Session, referral_id: UUID) -> Referral | None:
     """Return one referral, or None; one statement."""
-    return next(iter(letters(session, Referral.id == referral_id)), None)
-
-
-def stands(wanted: State, now: datetime) -> ColumnElement[bool]:
-    """Match referrals in a state: :func:`openslot.referrals.rules.state` in SQL."""
-    sent = Referral.status == Kept.SENT
-    expired = and_(Referral.expires_at.is_not(None), Referral.expires_at <= now)
-    unused = and_(sent, ~IS_USED)
-    return {
-        State.DRAFT: Referral.status == Kept.DRAFT,
-        State.REVOKED: Referral.status == Kept.REVOKED,
-        State.USED: and_(sent, IS_USED),
-        State.EXPIRED: and_(unused, expired),
-        State.SENT: and_(unused, ~expired),
-    }[wanted]
+    return next(iter(referrals(session, Referral.id == referral_id)), None)
 
 
 def to_patients(patient_ids: Iterable[UUID]) -> ColumnElement[bool]:
@@ -166,7 +97,7 @@ def to_specialist(practitioner_id: int, now: datetime) -> ColumnElement[bool]:
     is_open = or_(Appointment.opens_record_at.is_(None), access.on_its_day(now))
     return or_(
         and_(Referral.practitioner_id == practitioner_id, Referral.status == Kept.SENT),
-        and_(Referral.status != Kept.DRAFT, _Seer.id == practitioner_id, is_open),
+        and_(Referral.status != Kept.DRAFT, Schedule.practitioner_id == practitioner_id, is_open),
         Referral.answered_by == practitioner_id,
     )
 
@@ -179,33 +110,35 @@ def within_reach(actor: Actor, now: datetime) -> ColumnElement[bool]:
     return to_patients(patient_id for patient_id in patient_ids if patient_id is not None)
 
 
-def of_patient(session: Session, patient_id: UUID) -> list[Letter]:
+def of_patient(session: Session, patient_id: UUID) -> list[Referral]:
     """Return a patient's referrals without drafts, newest first; one statement."""
-    return letters(session, to_patients([patient_id]))
+    return referrals(session, to_patients([patient_id]))
 
 
-def waiting_for(work: Work, patient_ids: Iterable[UUID]) -> list[Letter]:
+def waiting_for(work: Work, patient_ids: Iterable[UUID]) -> list[Referral]:
     """Return the referrals that these patients can book with; one statement.
 
     The first to expire comes first.
     """
-    unused = letters(work.session, to_patients(patient_ids), stands(State.SENT, work.now))
-    return sorted(unused, key=lambda letter: letter.referral.expires_at or work.now)
+    unused = referrals(
+        work.session, to_patients(patient_ids), Referral.in_state(State.SENT, work.now)
+    )
+    return sorted(unused, key=lambda referral: referral.expires_at or work.now)
 
 
-def for_appointment(session: Session, appointment: Appointment) -> Letter | None:
+def for_appointment(session: Session, appointment: Appointment) -> Referral | None:
     """Return the referral that an appointment uses, or None.
 
     Takes one statement, none if the appointment has no referral.
     """
     if appointment.referral_use is None:
         return None
-    return letter(session, appointment.referral_use)
+    return referral(session, appointment.referral_use)
 
 
-def letter_to(
+def referral_to(
     work: Work, place: Place, patient_id: UUID, *, referral_id: UUID | None = None
-) -> Letter | None:
+) -> Referral | None:
     """Return the referral with which a patient can book a schedule, or None; one statement.
 
     It is the one given, or the one that :func:`authorisation_for` would choose.
@@ -213,22 +146,15 @@ def letter_to(
     usable = (
         unused
         for unused in waiting_for(work, [patient_id])
-        if is_addressed_to(
-            _authorisation(unused.referral, unused.appointment, work.now),
-            place.practitioner_id,
-            place.expertise,
-        )
-        and referral_id in (None, unused.referral.id)
+        if is_addressed_to(_authorisation(unused), place.practitioner_id, place.expertise)
+        and referral_id in (None, unused.id)
     )
     return next(usable, None)
 
 
 def authorisations(work: Work, patient_id: UUID) -> list[ReferralAuthorisation]:
     """Return the usable referrals of a patient, the first to expire first; one statement."""
-    return [
-        _authorisation(unused.referral, unused.appointment, work.now)
-        for unused in waiting_for(work, [patient_id])
-    ]
+    return [_authorisation(unused) for unused in waiting_for(work, [patient_id])]
 
 
 def authorisations_of(
@@ -237,8 +163,7 @@ def authorisations_of(
     """Return the usable referrals by patient, the first to expire first; one statement."""
     by_patient: dict[UUID, list[ReferralAuthorisation]] = {}
     for unused in waiting_for(work, patient_ids):
-        patients_own = by_patient.setdefault(unused.referral.patient_id, [])
-        patients_own.append(_authorisation(unused.referral, unused.appointment, work.now))
+        by_patient.setdefault(unused.patient_id, []).append(_authorisation(unused))
     return by_patient
 
 
@@ -280,18 +205,17 @@ def authorisation_for(
     It is the one given. Otherwise, of those addressed there, usable ones come first, then the one
     that the hold has, then the first to expire.
     """
+    hold = aliased(Appointment)
     rows = work.session.execute(
-        select(Referral, Appointment)
-        .outerjoin(Appointment, Appointment.referral_use == Referral.id)
+        select(Referral, Referral.in_state(State.SENT, work.now), hold.id.is_not(None))
+        .outerjoin(Referral.appointment)
+        .outerjoin(hold, and_(hold.id == hold_id, hold.referral_use == Referral.id))
         .where(to_patients([patient_id]))
     )
     candidates = [
-        (
-            Found(authorisation, appointment is not None and appointment.id == hold_id),
-            referral.expires_at or work.now,
-        )
-        for referral, appointment in rows
-        for authorisation in [_authorisation(referral, appointment, work.now)]
+        (Found(authorisation, is_held), referral.expires_at or work.now)
+        for referral, is_usable, is_held in rows
+        for authorisation in [_authorisation(referral, is_usable=is_usable)]
         if referral.id == referral_id
         or (
             referral_id is None
@@ -307,20 +231,13 @@ def _preference(option: tuple[Found, datetime]) -> tuple[bool, bool, datetime]:
     return not usable, not candidate.is_held, expires_at
 
 
-def _authorisation(
-    referral: Referral, appointment: Appointment | None, now: datetime
-) -> ReferralAuthorisation:
-    """Return what booking needs to know; a hold does not use the referral up."""
-    is_used = appointment is not None and appointment.status != Status.HELD
-    referral_state = state(
-        Kept(referral.status), is_used=is_used, expires_at=referral.expires_at, now=now
-    )
+def _authorisation(referral: Referral, *, is_usable: bool = True) -> ReferralAuthorisation:
     return ReferralAuthorisation(
         referral_id=referral.id,
         patient_id=referral.patient_id,
         practitioner_id=referral.practitioner_id,
         expertise=referral.expertise,
-        is_usable=referral_state is State.SENT,
+        is_usable=is_usable,
     )
 
 

@@ -22,8 +22,7 @@ from openslot.records import access
 from openslot.records.access import Access
 from openslot.records.models import EntryKind
 from openslot.records.queries import Look, Opened, Record
-from openslot.referrals.queries import Letter
-from openslot.referrals.rules import State
+from openslot.referrals.models import Referral, State
 
 service = Service("history", "Histories", "Health records of patients, and who read them.")
 
@@ -207,7 +206,7 @@ def _item(item: Item) -> Shown:
             return entry_shown(item.thing)
         case Appointment():
             return _appointment(item.thing)
-        case Letter():
+        case Referral():
             return _referral(item.at, item.thing)
         case Opened():
             return _emergency(item.thing)
@@ -247,17 +246,16 @@ def _appointment(appointment: Appointment) -> HistoryAppointment:
     )
 
 
-def _referral(at: datetime, referral: Letter) -> HistoryReferral:
-    row = referral.referral
+def _referral(at: datetime, referral: Referral) -> HistoryReferral:
     return HistoryReferral(
-        id=row.id,
+        id=referral.id,
         at=at,
         gp=practitioner_ref(referral.gp),
         practitioner=practitioner_ref(referral.addressee),
-        expertise=row.expertise,
-        status=referral.state(now()),
-        sent=row.sent_at,
-        expires=row.expires_at,
+        expertise=referral.expertise,
+        status=referral.state_at(now()),
+        sent=referral.sent_at,
+        expires=referral.expires_at,
     )
 
 

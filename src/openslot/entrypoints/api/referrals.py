@@ -26,8 +26,7 @@ from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, ReferralDetails
 from openslot.referrals.models import Referral as ReferralRow
-from openslot.referrals.queries import Letter
-from openslot.referrals.rules import State
+from openslot.referrals.models import State
 
 service = Service("referrals", "Referrals", "Referrals from GPs to specialists.")
 
@@ -113,17 +112,17 @@ def list_referrals(query: ReferralQuery) -> Listing[ReferralSummary]:
     """List your referrals: written as a GP, received as a specialist, or about you as a patient."""
     where = [queries.within_reach(bearer.actor(), now())]
     if query.status:
-        where.append(queries.stands(query.status, now()))
+        where.append(ReferralRow.in_state(query.status, now()))
     if query.patient:
         where.append(ReferralRow.patient_id == query.patient)
     after = read_cursor(query.after, instant, UUID)
-    rows = queries.letters(reader(), *where, after=after, limit=query.limit + 1)
+    rows = queries.referrals(reader(), *where, after=after, limit=query.limit + 1)
     return page(
         ReferralList,
         rows,
         query,
         lambda row: ReferralSummary(**_summary(row)),
-        lambda row: (row.referral.created_at, row.referral.id),
+        lambda row: (row.created_at, row.id),
     )
 
 
@@ -187,8 +186,7 @@ def discard_referral(referral_id: UUID) -> None:
 def _change(work: Work, referral_id: UUID, body: ReferralChange) -> None:
     sent = body.model_fields_set
     if sent & {*ADDRESSEE, "letter"}:
-        referral, _relation = commands.letter_for(work, referral_id)
-        draft = referral.referral
+        draft, _relation = commands.referral_for(work, referral_id)
         addressee = (draft.practitioner_id, draft.expertise)
         if sent & {*ADDRESSEE}:
             addressee = (body.practitioner, body.expertise)
@@ -218,24 +216,20 @@ def _details(practitioner: int | None, expertise: str | None, letter: str) -> Re
 
 
 def _shown(referral_id: UUID) -> Referral:
-    referral, _relation = commands.letter_for(bearer.work(), referral_id)
-    row = referral.referral
-    return Referral(
-        **_summary(referral), letter=row.letter, answer=row.answer, answered=row.answered_at
-    )
+    row, _relation = commands.referral_for(bearer.work(), referral_id)
+    return Referral(**_summary(row), letter=row.letter, answer=row.answer, answered=row.answered_at)
 
 
-def _summary(referral: Letter) -> dict[str, Any]:
-    row = referral.referral
+def _summary(row: ReferralRow) -> dict[str, Any]:
     return {
         "id": row.id,
-        "patient": patient_ref(referral.patient),
-        "gp": practitioner_ref(referral.gp),
-        "practitioner": practitioner_ref(referral.addressee),
+        "patient": patient_ref(row.patient),
+        "gp": practitioner_ref(row.gp),
+        "practitioner": practitioner_ref(row.addressee),
         "expertise": row.expertise,
-        "status": referral.state(now()),
+        "status": row.state_at(now()),
         "created": row.created_at,
         "sent": row.sent_at,
         "expires": row.expires_at,
-        "appointment": referral.appointment.id if referral.appointment else None,
+        "appointment": row.appointment.id if row.appointment else None,
     }

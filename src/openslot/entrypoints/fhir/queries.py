@@ -101,7 +101,7 @@ SERVICE_CHANGED = latest(Service.changed_at, Department.changed_at, Centre.chang
 
 _booked = aliased(Appointment)
 
-LETTER_CHANGED = latest(
+REFERRAL_CHANGED = latest(
     Referral.created_at,
     Referral.sent_at,
     Referral.revoked_at,
@@ -113,7 +113,7 @@ LETTER_CHANGED = latest(
 )
 """When a referral last changed, also because an appointment used or released it."""
 
-LETTER_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
+REFERRAL_AUTHORED = func.coalesce(Referral.sent_at, Referral.created_at)
 
 
 class OrganizationRow(NamedTuple):

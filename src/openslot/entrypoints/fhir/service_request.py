@@ -19,13 +19,12 @@ from openslot.entrypoints.fhir.elements import (
 )
 from openslot.entrypoints.fhir.parameters import Choice, Code, Moment, Reference, read_number
 from openslot.entrypoints.fhir.patient import read_uuid
-from openslot.entrypoints.fhir.queries import LETTER_AUTHORED, LETTER_CHANGED
+from openslot.entrypoints.fhir.queries import REFERRAL_AUTHORED, REFERRAL_CHANGED
 from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.entrypoints.rules import Rule
 from openslot.referrals import commands
-from openslot.referrals.models import Referral
-from openslot.referrals.queries import LETTERS, PARTS, Letter, stands, within_reach
-from openslot.referrals.rules import State
+from openslot.referrals.models import Referral, State
+from openslot.referrals.queries import LOADED, REFERRALS, within_reach
 
 STATUS: Mapping[State, str] = {
     State.DRAFT: "draft",
@@ -44,7 +43,7 @@ SUBSETTED = {"system": f"{TERMINOLOGY}/v3-ObservationValue", "code": "SUBSETTED"
 class Row(NamedTuple):
     """A referral, and when it last changed."""
 
-    letter: Letter
+    referral: Referral
     changed: datetime
 
 
@@ -56,19 +55,19 @@ def show(row: Row, site: Site) -> Json:
 
 def whole(row: Row, site: Site) -> Json:
     """Return the referral with its text as a note, and the specialist's answer as a second one."""
-    return _shown(row, site, note=_notes(row.letter))
+    return _shown(row, site, note=_notes(row.referral))
 
 
 def version(row: Row, now: datetime) -> str:
     """Return a version that changes with every visible change, also when the referral expires."""
-    state = row.letter.state(now)
-    return f"{row.letter.referral.version}-{meta(row.changed)['versionId']}-{state}"
+    state = row.referral.state_at(now)
+    return f"{row.referral.version}-{meta(row.changed)['versionId']}-{state}"
 
 
 def _shown(row: Row, site: Site, **more: Any) -> Json:
-    letter, referral = row.letter, row.letter.referral
-    patient, gp, addressee = letter.patient, letter.gp, letter.addressee
-    state = letter.state(site.now)
+    referral = row.referral
+    patient, gp, addressee = referral.patient, referral.gp, referral.addressee
+    state = referral.state_at(site.now)
     return resource(
         "ServiceRequest",
         referral.id,
@@ -103,8 +102,7 @@ def _validity(referral: Referral) -> Json | None:
     return {"start": instant(referral.sent_at), "end": instant(referral.expires_at)}
 
 
-def _notes(letter: Letter) -> list[Json]:
-    referral = letter.referral
+def _notes(referral: Referral) -> list[Json]:
     notes = [(referral.gp_id, referral.sent_at or referral.created_at, referral.letter)]
     if referral.answer and referral.answered_by and referral.answered_at:
         notes.append((referral.answered_by, referral.answered_at, referral.answer))
@@ -121,7 +119,7 @@ class Stands(Choice):
         """Match referrals in the states of the code."""
         condition: Condition | None = None
         for state in self.chosen(name, text) or ():
-            in_state = stands(state, asked.site.now)
+            in_state = Referral.in_state(state, asked.site.now)
             condition = in_state if condition is None else condition | in_state
         return condition
 
@@ -146,19 +144,20 @@ def _seen(actor: Actor, now: datetime) -> Condition:
 
 
 def _opened(work: Work, row: Row, _asked: Asked) -> None:
-    commands.note_read(work, row.letter.referral.id)
+    commands.note_read(work, row.referral.id)
 
 
 RESOURCE = Resource(
     name="ServiceRequest",
     rule=Rule.CONFIDENTIAL,
     about="Referrals to which you have a relation; searches show them without their text.",
-    rows=LETTERS,
-    entities=(*PARTS, LETTER_CHANGED),
-    make=lambda *parts: Row(Letter(*parts[:-1]), parts[-1]),
+    rows=REFERRALS,
+    entities=(Referral, REFERRAL_CHANGED),
+    options=LOADED,
+    make=Row,
     key=Referral.id,
     read_id=read_uuid,
-    changed=LETTER_CHANGED,
+    changed=REFERRAL_CHANGED,
     show=show,
     whole=whole,
     opened=_opened,
@@ -182,7 +181,7 @@ RESOURCE = Resource(
             system="specialty",
         ),
         "status": Stands("The status.", Referral.status, CODES, _VALUES),
-        "authored": Moment("When it was sent, or written if it is a draft.", LETTER_AUTHORED),
+        "authored": Moment("When it was sent, or written if it is a draft.", REFERRAL_AUTHORED),
     },
     interactions=frozenset({"read", "vread", "search-type", "create", "update"}),
 )

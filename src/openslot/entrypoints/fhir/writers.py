@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 from openslot.core.errors import Malformed, StaleVersion
 from openslot.core.locks import lock
 from openslot.core.work import Work
-from openslot.entrypoints.fhir import access, appointment_writing, asking, letters, received, search
+from openslot.entrypoints.fhir import (
+    access,
+    appointment_writing,
+    asking,
+    received,
+    referrals,
+    search,
+)
 from openslot.entrypoints.fhir.appointment_writing import Context
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
@@ -38,7 +45,7 @@ class Writer:
 
 WRITERS: Mapping[str, Writer] = {
     "Appointment": Writer(received.read, appointment_writing.create, appointment_writing.update),
-    "ServiceRequest": Writer(letters.read, letters.create, letters.update),
+    "ServiceRequest": Writer(referrals.read, referrals.create, referrals.update),
 }
 """Writers by resource; the other resources are read-only."""
 

@@ -26,8 +26,8 @@ from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
 from openslot.offers.queries import open_for_appointment
-from openslot.referrals.commands import letter_of_appointment, note_read
-from openslot.referrals.queries import Letter
+from openslot.referrals.commands import note_read, referral_of_appointment
+from openslot.referrals.models import Referral
 from openslot.requests.queries import Asked, of_appointment
 from openslot.requests.rules import part_in as request_part
 from openslot.schedules import queries as schedules
@@ -45,14 +45,14 @@ def show(appointment_id: UUID) -> str:
     """Show an appointment."""
     appointment, part = _appointment(appointment_id)
     recorded = at_appointment(appointment)
-    letter = _letter(appointment, part)
+    referral = _referral(appointment, part)
     session = context.reader()
     history = audit.events_of(session, subject_of(appointment.id))
     return render_template(
         "appointments/show.html",
         **_common(appointment, part),
         recorded=recorded,
-        letter=letter,
+        referral=referral,
         offers=open_for_appointment(context.work(), appointment.id),
         token=token,
         asked=_department_request(appointment),
@@ -171,13 +171,12 @@ def _department_request(appointment: Appointment) -> Asked | None:
     )
 
 
-def _letter(appointment: Appointment, part: Part) -> Letter | None:
+def _referral(appointment: Appointment, part: Part) -> Referral | None:
     """Return the referral that the reader may see; reading by a specialist is audited."""
-    letter = letter_of_appointment(context.work(), appointment)
-    if letter and part is Part.PRACTITIONER:
-        referral_id = letter.referral.id
-        context.write(note_read, referral_id)
-    return letter
+    referral = referral_of_appointment(context.work(), appointment)
+    if referral and part is Part.PRACTITIONER:
+        context.write(note_read, referral.id)
+    return referral
 
 
 def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None:

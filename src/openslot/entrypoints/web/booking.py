@@ -29,7 +29,8 @@ from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.entrypoints.web import booking_form as form
 from openslot.entrypoints.web.week import Week, lengths, week
-from openslot.referrals.queries import Letter, letter_to
+from openslot.referrals.models import Referral
+from openslot.referrals.queries import referral_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.rules import Place
 from openslot.usecases import booking as usecases
@@ -217,7 +218,7 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
     session, actor = context.reader(), context.actor()
     place, booker = form.place_of(schedule_id), whom.booker()
     patient = directory.patient(session, booker.whom.patient_id) if booker.whom else None
-    letter = _letter(context.work(), place, patient)
+    referral = _referral(context.work(), place, patient)
     booker = booker.for_second() if form.is_second(place) else booker
     chosen = _chosen(context.work(), booker, place)
     held = chosen.hold if chosen else None
@@ -232,8 +233,8 @@ def _page(schedule_id: int, *, status: int, error: DomainError | None = None) ->
         patient=patient,
         carried=whom.carried(),
         people=_people(context.work()),
-        letter=letter,
-        named_referral=reading.optional_id("referral") if letter else None,
+        referral=referral,
+        named_referral=reading.optional_id("referral") if referral else None,
         hold_id=held.id if held else reading.optional_id("hold"),
         books_for_others=may_book_others(actor, place),
         second=form.is_second(place),
@@ -302,7 +303,7 @@ def _people(work: Work) -> list[Patient]:
     return [directory.patient(work.session, work.actor.patient_id), *cared_for]
 
 
-def _letter(work: Work, place: Place, patient: Patient | None) -> Letter | None:
+def _referral(work: Work, place: Place, patient: Patient | None) -> Referral | None:
     """Return the referral that the booking needs, if the reader may book here for the patient."""
     knows = patient is not None and (
         work.actor.acts_for(patient.id) or may_book_others(work.actor, place)
@@ -310,7 +311,7 @@ def _letter(work: Work, place: Place, patient: Patient | None) -> Letter | None:
     if patient is None or not knows or not needs_referral(place):
         return None
     named = reading.optional_id("referral")
-    return letter_to(work, place, patient.id, referral_id=named)
+    return referral_to(work, place, patient.id, referral_id=named)
 
 
 def _chosen(work: Work, booker: Booker, place: Place) -> Chosen | None:

@@ -44,7 +44,7 @@ def patient_page(patient_id: UUID) -> str:
         cutoff=context.settings().cancel_cutoff,
         offers=offers.open_offers(context.work(), patient_ids=people),
         token=token,
-        letters=referrals.waiting_for(context.work(), people),
+        referrals=referrals.waiting_for(context.work(), people),
         waiting=waiting,
         named=described(waiting),
         zone=context.reader_zone() or _own_zone(),

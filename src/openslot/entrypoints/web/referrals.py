@@ -34,9 +34,8 @@ from openslot.entrypoints.web.zones import own_zone
 from openslot.referrals import commands, queries
 from openslot.referrals.details import AnswerDetails, LetterDetails, ReferralDetails
 from openslot.referrals.errors import NoAddressee
-from openslot.referrals.models import Referral
-from openslot.referrals.queries import Letter
-from openslot.referrals.rules import Act, Part, State, acts_now, check_act, may_refer
+from openslot.referrals.models import Referral, State
+from openslot.referrals.rules import Action, Relation, actions_now, check_action, may_refer
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -72,12 +71,12 @@ def listing() -> str:
     number = reading.page_number()
     side = _side()
     chosen = reading.text("state") if reading.text("state") in side.states else ""
-    where = (*side.where, *([queries.stands(State(chosen), now)] if chosen else []))
-    letters = queries.letters(session, *where, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
+    where = (*side.where, *([Referral.in_state(State(chosen), now)] if chosen else []))
+    found = queries.referrals(session, *where, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
     return render_template(
         "referrals/list.html",
-        letters=[(letter, letter.state(now)) for letter in letters],
-        part=side.part,
+        referrals=[(referral, referral.state_at(now)) for referral in found],
+        relation=side.relation,
         states=side.states,
         chosen=chosen,
         total=queries.count(session, *where),
@@ -92,7 +91,7 @@ class Side:
     """Referrals that concern the reader, the reader's relation to them, and the states to filter
     by."""
 
-    part: Part
+    relation: Relation
     where: tuple[Any, ...]
     states: tuple[State, ...] = ()
 
@@ -102,13 +101,13 @@ def _side() -> Side:
     if actor.practitioner_id is None:
         own = {actor.patient_id, *actor.dependents} - {None}
         return Side(
-            Part.PATIENT, (queries.to_patients(patient_id for patient_id in own if patient_id),)
+            Relation.PATIENT, (queries.to_patients(patient_id for patient_id in own if patient_id),)
         )
     person = directory.practitioner(context.reader(), actor.practitioner_id, inactive=True)
     if may_refer(person.profession):
-        return Side(Part.GP, (queries.by_gp(person.id),), tuple(State))
+        return Side(Relation.GP, (queries.by_gp(person.id),), tuple(State))
     return Side(
-        Part.SPECIALIST,
+        Relation.SPECIALIST,
         (queries.to_specialist(person.id, context.now()),),
         (State.SENT, State.USED),
     )
@@ -126,7 +125,7 @@ def new(patient_id: UUID) -> ResponseReturnValue:
     patient = directory.patient(session, patient_id)
     form = ReferralForm(q=reading.text("q")[:200])
     if request.method == "GET" or _only_searches():
-        return _letter_page(form, SHOWN, patient)
+        return _form_page(form, SHOWN, patient)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
     if details is not None:
@@ -134,19 +133,19 @@ def new(patient_id: UUID) -> ResponseReturnValue:
             form,
             lambda work: _sent_if_wanted(work, commands.write(work, patient_id, details)),
         )
-    return _saved(done) if isinstance(done, Done) else _letter_page(form, done, patient)
+    return _saved(done) if isinstance(done, Done) else _form_page(form, done, patient)
 
 
 @pages.route("/referrals/<uuid:referral_id>/edit", methods=["GET", "POST"])
 @access.allow(access.PRACTITIONERS)
 def edit(referral_id: UUID) -> ResponseReturnValue:
     """Change a draft, and optionally send it."""
-    letter = _letter_or_page(referral_id, Act.CHANGE)
-    if not isinstance(letter, Letter):
-        return letter
-    form = ReferralForm(letter=letter.referral.letter, addressee=_value_of(letter.referral))
+    referral = _referral_or_page(referral_id, Action.CHANGE)
+    if not isinstance(referral, Referral):
+        return referral
+    form = ReferralForm(letter=referral.letter, addressee=_value_of(referral))
     if request.method == "GET" or _only_searches():
-        return _letter_page(form, SHOWN, letter.patient, letter.referral)
+        return _form_page(form, SHOWN, referral.patient, referral)
     details = _details(form)
     done: Done[Referral] | int = NOT_UNDERSTOOD
     if details is not None:
@@ -156,7 +155,7 @@ def edit(referral_id: UUID) -> ResponseReturnValue:
         )
     if isinstance(done, Done):
         return _saved(done)
-    return _letter_page(form, done, letter.patient, letter.referral)
+    return _form_page(form, done, referral.patient, referral)
 
 
 def _only_searches() -> bool:
@@ -200,7 +199,7 @@ def _value_of(referral: Referral) -> str:
     )
 
 
-def _letter_page(
+def _form_page(
     form: ReferralForm, status: int, patient: Patient, draft: Referral | None = None
 ) -> tuple[str, int]:
     form.addressee.choices = _choices(form)
@@ -265,35 +264,35 @@ def show(referral_id: UUID) -> str:
 
 def _show(referral_id: UUID, form: AnswerForm) -> str:
     actor, now = context.actor(), context.now()
-    letter, part = commands.letter_for(context.work(), referral_id)
-    if part is Part.SPECIALIST:
+    referral, relation = commands.referral_for(context.work(), referral_id)
+    if relation is Relation.SPECIALIST:
         context.write(commands.note_read, referral_id)
     return render_template(
         "referrals/show.html",
-        letter=letter,
-        state=letter.state(now),
-        part=part,
-        acts=acts_now(letter.standing(now), part, by=actor.practitioner_id),
-        author=_author(letter),
-        places=_places(letter) if part is Part.PATIENT else [],
+        referral=referral,
+        state=referral.state_at(now),
+        relation=relation,
+        actions=actions_now(referral, relation, by=actor.practitioner_id, now=now),
+        author=_author(referral),
+        places=_places(referral) if relation is Relation.PATIENT else [],
         form=form,
         zone=own_zone(),
     )
 
 
-def _author(letter: Letter) -> Practitioner | None:
+def _author(referral: Referral) -> Practitioner | None:
     """Return the author of the latest answer."""
-    author_id = letter.referral.answered_by
+    author_id = referral.answered_by
     if author_id is None:
         return None
     return directory.practitioner(context.reader(), author_id, inactive=True)
 
 
-def _places(letter: Letter) -> list[Schedule]:
+def _places(referral: Referral) -> list[Schedule]:
     """Return the schedules on which the patient can book the named specialist."""
-    if letter.addressee is None or letter.state(context.now()) is not State.SENT:
+    if referral.addressee is None or referral.state_at(context.now()) is not State.SENT:
         return []
-    own = Schedule.practitioner_id == letter.addressee.id
+    own = Schedule.practitioner_id == referral.addressee.id
     return schedules.subjects(context.reader(), own, *schedules.bookable())
 
 
@@ -309,11 +308,11 @@ def send(referral_id: UUID) -> ResponseReturnValue:
 @access.allow(access.PRACTITIONERS)
 def revoke(referral_id: UUID) -> ResponseReturnValue:
     """Revoke an unused referral, after confirmation."""
-    letter = _letter_or_page(referral_id, Act.REVOKE)
-    if not isinstance(letter, Letter):
-        return letter
+    referral = _referral_or_page(referral_id, Action.REVOKE)
+    if not isinstance(referral, Referral):
+        return referral
     if request.method == "GET":
-        return render_template("referrals/revoke.html", letter=letter)
+        return render_template("referrals/revoke.html", referral=referral)
     return _do(
         referral_id,
         lambda work: commands.revoke(work, referral_id),
@@ -325,11 +324,11 @@ def revoke(referral_id: UUID) -> ResponseReturnValue:
 @access.allow(access.PRACTITIONERS)
 def discard(referral_id: UUID) -> ResponseReturnValue:
     """Delete a draft, after confirmation."""
-    letter = _letter_or_page(referral_id, Act.DISCARD)
-    if not isinstance(letter, Letter):
-        return letter
+    referral = _referral_or_page(referral_id, Action.DISCARD)
+    if not isinstance(referral, Referral):
+        return referral
     if request.method == "GET":
-        return render_template("referrals/discard.html", letter=letter)
+        return render_template("referrals/discard.html", referral=referral)
     context.write(commands.discard, referral_id)
     return see_other(url_for("referrals.listing"), _("The draft is deleted."))
 
@@ -348,17 +347,17 @@ def answer(referral_id: UUID) -> ResponseReturnValue:
     return _to_referral(referral_id)
 
 
-def _letter_or_page(referral_id: UUID, act: Act) -> Letter | ResponseReturnValue:
+def _referral_or_page(referral_id: UUID, action: Action) -> Referral | ResponseReturnValue:
     """Return the referral if this action is allowed now; else its page with the reason."""
     actor, now = context.actor(), context.now()
-    letter, part = commands.letter_for(context.work(), referral_id)
+    referral, relation = commands.referral_for(context.work(), referral_id)
     try:
-        check_act(act, letter.standing(now), part, by=actor.practitioner_id)
+        check_action(action, referral, relation, by=actor.practitioner_id, now=now)
     except Forbidden:
         raise
     except DomainError as error:
         return _refused(referral_id, error)
-    return letter
+    return referral
 
 
 def _do(
@@ -377,6 +376,7 @@ def _do(
 
 def _refused(referral_id: UUID, error: DomainError) -> ResponseReturnValue:
     """Render the referral with the reason for a refusal."""
+    context.close_reader()  # the page shows the state that refused the action
     form = AnswerForm(formdata=None)
     form.form_errors.append(sentence_of(error))
     return _show(referral_id, form), status_of(error)

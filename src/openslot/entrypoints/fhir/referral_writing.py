@@ -143,12 +143,12 @@ def update(work: Work, key: UUID, received: Received, version: str | None, conte
 
     A read by a specialist is audited.
     """
-    letter, _ = commands.letter_for(work, key)
-    row, current = letter.referral, _current_row(work.session, key, context)
+    row, _ = commands.referral_for(work, key)
+    current = _current_row(work.session, key, context)
     if version not in (None, service_request.version(current, context.now)):
         raise StaleVersion
     _check_unchanged(row, received, context)
-    shown = STATUS[letter.state(context.now)]
+    shown = STATUS[row.state_at(context.now)]
     commands.note_read(work, key)
     _rewrite(work, row, received, context)
     _answer(work, row, received)
