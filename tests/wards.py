@@ -24,7 +24,7 @@ from openslot.identity.commands import NewAccount, create_account
 from openslot.requests import commands
 from openslot.requests.details import RequestDetails
 from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import Asked, asked
+from openslot.requests.queries import request as request_of
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from town import MONDAY_9, NOW, WEEKDAYS
 from working import work
@@ -133,9 +133,9 @@ def ask(
     )
 
 
-def look(database: Database, request: ServiceRequest) -> Asked:
+def look(database: Database, request: ServiceRequest) -> ServiceRequest:
     """The request as it stands now."""
-    found = database.read(lambda session: asked(session, request.id))
+    found = database.read(lambda session: request_of(session, request.id))
     assert found is not None
     return found
 

@@ -11,8 +11,7 @@ from openslot.core.ids import new_id
 from openslot.requests import commands
 from openslot.requests.details import RequestDetails
 from openslot.requests.errors import WrongState
-from openslot.requests.models import ServiceRequest
-from openslot.requests.rules import State
+from openslot.requests.models import ServiceRequest, State
 from racing import race
 from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look

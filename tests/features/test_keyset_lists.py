@@ -39,10 +39,10 @@ def test_requests(database: Database) -> None:
     made = {ask(database, wards, start=MONDAY_9 + number * HOUR).id for number in range(3)}
     found = pages(
         lambda after: database.read(lambda session: requests.newest(session, after=after, limit=1)),
-        lambda one: (one.request.created_at, one.request.id),
+        lambda one: (one.created_at, one.id),
     )
     assert len(found) == 3
-    assert {one.request.id for one in found} == made
+    assert {one.id for one in found} == made
 
 
 def test_who_waits(database: Database) -> None:

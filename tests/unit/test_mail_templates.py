@@ -36,7 +36,6 @@ from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
 from openslot.requests.models import Kept, ServiceRequest
-from openslot.requests.queries import Asked
 from openslot.schedules.models import Schedule
 
 ENGLISH = language("en")
@@ -120,7 +119,8 @@ CENTRE = Centre(
 )
 ANN = Patient(name="Ann Example")
 TOBY = Practitioner(name="Toby Turner")
-RADIOLOGY, SURGERY = Department(id=1, name="Radiology"), Department(id=2, name="Surgery")
+RADIOLOGY = Department(id=1, name="Radiology", centre=CENTRE)
+SURGERY = Department(id=2, name="Surgery", centre=CENTRE)
 
 
 def appointment() -> Appointment:
@@ -138,11 +138,19 @@ def appointment() -> Appointment:
     )
 
 
-def asked(priority: Priority = Priority.ROUTINE) -> Asked:
-    request = ServiceRequest(
-        id=ID, status=Kept.NEW, priority=priority, starts_at=START, minutes=30, version=1
+def request() -> ServiceRequest:
+    return ServiceRequest(
+        id=ID,
+        service=Service(name="Chest X-ray", department=RADIOLOGY),
+        department_id=SURGERY.id,
+        requesting_department=SURGERY,
+        patient=ANN,
+        status=Kept.NEW,
+        priority=Priority.ROUTINE,
+        starts_at=START,
+        minutes=30,
+        version=1,
     )
-    return Asked(request, Service(name="Chest X-ray"), RADIOLOGY, SURGERY, CENTRE, ANN, None, None)
 
 
 def event_of(topic: str, **kept: Any) -> Any:
@@ -154,12 +162,12 @@ def event_of(topic: str, **kept: Any) -> Any:
     event: Any = {
         id(mails.APPOINTMENT): lambda: AppointmentEvent(unit, topic, "", change, appointment()),
         id(mails.REFERRAL): lambda: ReferralEvent(unit, topic, "", referral),
-        id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", asked(), 1, None, False),
+        id(mails.REQUEST): lambda: RequestEvent(unit, topic, "", request(), 1, None, False),
         id(mails.OFFER): lambda: OfferEvent(unit, topic, "", Offer(id=ID, expires_at=START)),
         id(mails.EMERGENCY): lambda: EmergencyEvent(unit, topic, "", access),
     }[id(about)]()
     known = {
-        "request": asked() if about is mails.APPOINTMENT else None,
+        "request": request() if about is mails.APPOINTMENT else None,
         "acting_department": SURGERY,
         "appointment": appointment() if about is mails.OFFER else None,
         "replaced": None,

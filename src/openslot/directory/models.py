@@ -109,6 +109,8 @@ class Department(Base, Dated):
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
+    centre: Mapped[Centre] = relationship(lazy="raise")
+
 
 class Service(Base, Dated):
     """A service that a department offers; ``minutes`` is its usual length."""

@@ -24,7 +24,7 @@ from openslot.notifications.events import (
 )
 from openslot.notifications.recipients import Recipient, Side
 from openslot.offers.links import token_of
-from openslot.requests.queries import Asked
+from openslot.requests.models import ServiceRequest
 
 LINK_LIKE = re.compile(r"\w\.\w|[/@]")
 """Names that a mail program would turn into a link are not greeted: nobody is to have us deliver
@@ -44,7 +44,7 @@ def appointment(event: AppointmentEvent, to: Recipient) -> Values:
         **_with_and_where(appointment, to, event.work.settings),
         **_change(event, to, between_departments=request is not None),
         "patient": appointment.patient.name if appointment.patient and is_practice else None,
-        "requested_by": request.asking.name if request else None,
+        "requested_by": request.requesting_department.name if request else None,
         "is_urgent": _is_urgent(request) if request else None,
         "notice": formats.duration(to.language, hours * 60) if hours else None,
         "page": ics.page_of(appointment, event.work.settings.public_url),
@@ -65,15 +65,16 @@ def requested_appointment(event: AppointmentEvent, to: Recipient) -> Values:
 
 def request(event: RequestEvent, to: Recipient) -> Values:
     """Return what a department reads of what the other one did about a request."""
-    asked = event.request
-    other = asked.department if to.department_id == asked.asking.id else asked.asking
-    start = formats.day_time(to.language, asked.starts_at, asked.zone, year=True)
+    request = event.request
+    is_requesting = to.department_id == request.department_id
+    other = request.department if is_requesting else request.requesting_department
+    start = formats.day_time(to.language, request.current_start, request.zone, year=True)
     return {
-        **_request(asked, event.work.settings),
+        **_request(request, event.work.settings),
         "other": other.name,
         "when": start,
         "start": start,
-        "length": formats.duration(to.language, asked.request.minutes),
+        "length": formats.duration(to.language, request.minutes),
         **dict.fromkeys(CHANGE),
     }
 
@@ -197,19 +198,19 @@ def _with_and_where(appointment: Appointment, to: Recipient, settings: Settings)
     }
 
 
-def _request(asked: Asked, settings: Settings) -> Values:
+def _request(request: ServiceRequest, settings: Settings) -> Values:
     return {
-        "service": asked.service.name,
-        "department": asked.department.name,
-        "requested_by": asked.asking.name,
-        "is_urgent": _is_urgent(asked),
-        "place": asked.centre.name,
-        "page": page(settings, f"requests/{asked.request.id}"),
+        "service": request.service.name,
+        "department": request.department.name,
+        "requested_by": request.requesting_department.name,
+        "is_urgent": _is_urgent(request),
+        "place": request.centre.name,
+        "page": page(settings, f"requests/{request.id}"),
     }
 
 
-def _is_urgent(asked: Asked) -> bool:
-    return asked.request.priority == Priority.URGENT
+def _is_urgent(request: ServiceRequest) -> bool:
+    return request.priority == Priority.URGENT
 
 
 def _change(event: AppointmentEvent, to: Recipient, *, between_departments: bool) -> Values:

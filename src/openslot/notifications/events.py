@@ -24,7 +24,7 @@ from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.models import Referral
 from openslot.requests import queries as requests
-from openslot.requests.queries import Asked
+from openslot.requests.models import ServiceRequest
 
 Payload = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ class AppointmentEvent(Event):
         return self.appointment.patient
 
     @cached_property
-    def request(self) -> Asked | None:
+    def request(self) -> ServiceRequest | None:
         """Return the department's request that the appointment was booked for."""
         if self.appointment.service is None:
             return None
@@ -110,7 +110,7 @@ class ReferralEvent(Event):
 class RequestEvent(Event):
     """A department acted on a request; ``version`` is that of the request right afterwards."""
 
-    request: Asked
+    request: ServiceRequest
     version: int
     by: UUID | None
     has_moved: bool
@@ -118,14 +118,14 @@ class RequestEvent(Event):
     @classmethod
     def load(cls, work: Work, topic: str, payload: Payload) -> "RequestEvent | None":
         """Return the event; None if the request does not exist."""
-        request = requests.asked(work.session, UUID(payload["request"]))
+        request = requests.request(work.session, UUID(payload["request"]))
         if request is None:
             return None
         version, by = payload["version"], payload["by"]
         return cls(
             work,
             topic,
-            f"{request.request.id}.{version}",
+            f"{request.id}.{version}",
             request,
             version,
             UUID(by) if by else None,

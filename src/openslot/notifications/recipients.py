@@ -90,12 +90,12 @@ def requesting_department(event: AppointmentEvent) -> list[Recipient]:
 
     A request that was cancelled as a whole has mail of its own.
     """
-    asked = event.request
-    if asked is None or asked.request.status == Kept.CANCELLED:
+    request = event.request
+    if request is None or request.status == Kept.CANCELLED:
         return []
-    if event.acting_department and event.acting_department.id == asked.asking.id:
+    if event.acting_department and event.acting_department.id == request.department_id:
         return []
-    return _department(event.work, asked.asking, None)
+    return _department(event.work, request.requesting_department, None)
 
 
 def specialist(event: ReferralEvent) -> list[Recipient]:
@@ -119,19 +119,19 @@ def other_department(event: RequestEvent) -> list[Recipient]:
     entry. It is written to at the address of the service, the other one at its own.
     """
     request = event.request
-    asking, asked = request.asking, request.department
+    requesting, providing = request.requesting_department, request.department
     by = event.acting_department.id if event.acting_department else None
-    if by == asking.id:
-        departments = [asked]
-    elif by == asked.id or event.topic in ANSWERS:
-        departments = [asking]
+    if by == requesting.id:
+        departments = [providing]
+    elif by == providing.id or event.topic in ANSWERS:
+        departments = [requesting]
     elif event.topic == RequestTopic.CANCELLED:
-        departments = [asking, asked]
+        departments = [requesting, providing]
     else:
-        departments = [asked]
+        departments = [providing]
     recipients: list[Recipient] = []
     for department in departments:
-        if department.id != asked.id:
+        if department.id != providing.id:
             recipients += _department(event.work, department, None)
         elif not _has_appointment_mail(event):
             recipients += _department(event.work, department, request.service)

@@ -74,7 +74,7 @@ def request_is_stale(event: RequestEvent) -> bool:
     Its appointment may have been cancelled directly, which has mail of its own. A new request
     may still change before it is answered.
     """
-    request, appointment = event.request.request, event.request.appointment
+    request, appointment = event.request, event.request.appointment
     is_off = appointment is not None and appointment.status in OFF
     if event.topic == RequestTopic.CANCELLED and appointment is not None:
         return not is_off

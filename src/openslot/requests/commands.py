@@ -5,7 +5,7 @@ the second is tried again on the result of the first, and so reports that the re
 and not that the slot is taken.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import PatientBusy, SlotTaken
-from openslot.booking.models import Priority, Status
+from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import check_booking_request
 from openslot.booking.slots import is_free, nearest
@@ -31,27 +31,22 @@ from openslot.requests.details import RequestDetails
 from openslot.requests.errors import NoDepartment, NothingToChange, OwnService
 from openslot.requests.events import Topic
 from openslot.requests.models import Kept, ServiceRequest
-from openslot.requests.queries import Asked
-from openslot.requests.rules import Act, Part, check_act, part_in
+from openslot.requests.rules import Action, Relation, check_action, relation_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
 
-"""Departments cancel and move without a cut-off."""
 
-TICK = timedelta(minutes=5)
-
-
-def request_for(work: Work, request_id: UUID) -> tuple[Asked, Part]:
+def request_for(work: Work, request_id: UUID) -> tuple[ServiceRequest, Relation]:
     """Return a request and the actor's relation to it.
 
     Raise NotFound if there is no such request, and in the same way if the actor may not see it.
     """
-    asked = queries.asked(work.session, request_id)
-    relation = part_in(work.actor, asked.standing) if asked else None
-    if asked is None or relation is None:
+    request = queries.request(work.session, request_id)
+    relation = relation_to(work.actor, request) if request else None
+    if request is None or relation is None:
         raise NotFound
-    return asked, relation
+    return request, relation
 
 
 def own_department(work: Work) -> Department:
@@ -103,9 +98,9 @@ def make(
     """
     requesting = own_department(work)
     service, _ = asked_service(work, service_id)
-    existing = queries.asked(work.session, request_id) if request_id else None
+    existing = queries.request(work.session, request_id) if request_id else None
     if existing is not None:
-        return _check_repeated(work.actor, existing.request, service.id)
+        return _check_repeated(work.actor, existing, service.id)
     patient = directory.patient(work.session, patient_id) if patient_id else None
     _check_free(work, place_for(work.session, service.id), start, minutes, patient)
     request = ServiceRequest(
@@ -137,14 +132,13 @@ def _check_repeated(actor: Actor, existing: ServiceRequest, service_id: int) -> 
 
 def accept(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Book the requested time; by staff of the department that provides the service."""
-    asked = _for_act(work, request_id, Act.ACCEPT, version)
-    return _book(work, asked.request, asked.request.starts_at)
+    request = _for_action(work, request_id, Action.ACCEPT, version)
+    return _book(work, request, request.starts_at)
 
 
 def agree(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Accept the proposed time for the requesting department, and book it."""
-    asked = _for_act(work, request_id, Act.AGREE, version)
-    request = asked.request
+    request = _for_action(work, request_id, Action.AGREE, version)
     return _book(work, request, request.proposed_at or request.starts_at)
 
 
@@ -152,12 +146,11 @@ def propose(
     work: Work, request_id: UUID, start: datetime, *, answer: str | None, version: int | None = None
 ) -> ServiceRequest:
     """Propose another time that is free now, with an optional comment."""
-    asked = _for_act(work, request_id, Act.PROPOSE, version)
-    request = asked.request
+    request = _for_action(work, request_id, Action.PROPOSE, version)
     if start == request.starts_at:
         raise NothingToChange(field="start")
     place = place_for(work.session, request.service_id)
-    _check_free(work, place, start, request.minutes, asked.patient)
+    _check_free(work, place, start, request.minutes, request.patient)
     request.status, request.proposed_at, request.answer = Kept.PROPOSED, start, answer
     _publish(work, request, Topic.PROPOSED)
     return request
@@ -167,7 +160,7 @@ def decline(
     work: Work, request_id: UUID, *, answer: str, version: int | None = None
 ) -> ServiceRequest:
     """Decline the request and say why."""
-    request = _for_act(work, request_id, Act.DECLINE, version).request
+    request = _for_action(work, request_id, Action.DECLINE, version)
     request.status, request.answer = Kept.DECLINED, answer
     _publish(work, request, Topic.DECLINED)
     return request
@@ -187,17 +180,16 @@ def amend(
     A new time replaces any proposal and has to be accepted; the appointment of an accepted request
     moves to it at once.
     """
-    asked = _for_act(work, request_id, Act.AMEND, version)
-    request = asked.request
+    request = _for_action(work, request_id, Action.AMEND, version)
     for name, value in details.model_dump().items():
         setattr(request, name, value)
-    start, minutes = start or asked.starts_at, minutes or request.minutes
+    start, minutes = start or request.current_start, minutes or request.minutes
     moved = False
-    if asked.appointment is not None:
-        moved = _amend_appointment(work, asked, start, minutes)
-    elif (start, minutes) != (asked.starts_at, request.minutes):
+    if request.appointment is not None:
+        moved = _amend_appointment(work, request, request.appointment, start, minutes)
+    elif (start, minutes) != (request.current_start, request.minutes):
         place = place_for(work.session, request.service_id)
-        _check_free(work, place, start, minutes, asked.patient)
+        _check_free(work, place, start, minutes, request.patient)
         request.starts_at, request.minutes = start, minutes
         request.status, request.proposed_at, request.answer = Kept.NEW, None, None
     _publish(work, request, Topic.AMENDED, moved=moved)
@@ -206,21 +198,20 @@ def amend(
 
 def cancel(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Cancel the request with its appointment."""
-    asked = _for_act(work, request_id, Act.CANCEL, version)
-    request = asked.request
+    request = _for_action(work, request_id, Action.CANCEL, version)
     request.status = Kept.CANCELLED
     request.changed_at = work.now
     work.session.flush()
-    if asked.appointment is not None:
-        booking.change_status(work, asked.appointment.id, Status.CANCELLED)
+    if request.appointment is not None:
+        booking.change_status(work, request.appointment.id, Status.CANCELLED)
     _publish(work, request, Topic.CANCELLED)
     return request
 
 
 def complete(work: Work, request_id: UUID, *, version: int | None = None) -> ServiceRequest:
     """Complete the request and fulfil its appointment."""
-    asked = _for_act(work, request_id, Act.COMPLETE, version)
-    request, appointment = asked.request, asked.appointment
+    request = _for_action(work, request_id, Action.COMPLETE, version)
+    appointment = request.appointment
     if appointment is None:
         raise NotFound
     request.changed_at = work.now
@@ -236,7 +227,7 @@ def rate(work: Work, request_id: UUID, stars: int) -> ServiceRequest:
 
     Raise BadStars of the feedback feature.
     """
-    request = _for_act(work, request_id, Act.RATE, None).request
+    request = _for_action(work, request_id, Action.RATE, None)
     check_stars(stars)
     request.stars, request.rated_at = stars, work.now
     subject = subject_of(request.id)
@@ -249,13 +240,15 @@ def subject_of(request_id: UUID) -> str:
     return f"request:{request_id}"
 
 
-def _for_act(work: Work, request_id: UUID, act: Act, version: int | None) -> Asked:
+def _for_action(
+    work: Work, request_id: UUID, action: Action, version: int | None
+) -> ServiceRequest:
     """Return a request after checking the action; raise StaleVersion if ``version`` is old."""
-    asked, relation = request_for(work, request_id)
-    check_act(act, asked.standing, relation, now=work.now)
-    if version is not None and version != asked.request.version:
+    request, relation = request_for(work, request_id)
+    check_action(action, request, relation, now=work.now)
+    if version is not None and version != request.version:
         raise StaleVersion
-    return asked
+    return request
 
 
 def _book(work: Work, request: ServiceRequest, start: datetime) -> ServiceRequest:
@@ -272,17 +265,15 @@ def _book(work: Work, request: ServiceRequest, start: datetime) -> ServiceReques
     )
     appointment = booking.make(work, booking_request, place)
     appointment.task = request.task
-    work.session.flush()
-    request.appointment_id = appointment.id
+    request.appointment = appointment
     _publish(work, request, Topic.ACCEPTED)
     return request
 
 
-def _amend_appointment(work: Work, asked: Asked, start: datetime, minutes: int) -> bool:
+def _amend_appointment(
+    work: Work, request: ServiceRequest, appointment: Appointment, start: datetime, minutes: int
+) -> bool:
     """Copy the request to its appointment and move it if needed; return True if it moved."""
-    request, appointment = asked.request, asked.appointment
-    if appointment is None:
-        raise NotFound
     previous = (appointment.starts_at, request.minutes)
     request.starts_at, request.minutes, request.changed_at = start, minutes, work.now
     work.session.flush()

@@ -3,24 +3,50 @@
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, Uuid
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    case,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from openslot.booking.models import Priority
+from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.rules import LIVE
 from openslot.core.db import Base, Instant
 from openslot.core.ids import new_id
+from openslot.directory.models import Centre, Department, Patient, Service
+from openslot.identity.models import Account
 
 
 class Kept(StrEnum):
     """Stored status of a request. The state of an accepted one follows its appointment: see
-    rules.py."""
+    :attr:`ServiceRequest.state`."""
 
     NEW = "new"
     PROPOSED = "proposed"
     ACCEPTED = "accepted"
     DECLINED = "declined"
     CANCELLED = "cancelled"
+
+
+class State(StrEnum):
+    """How a request stands, as people see it."""
+
+    NEW = "new"
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
 
 
 class ServiceRequest(Base):
@@ -56,5 +82,55 @@ class ServiceRequest(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("account.id", ondelete="SET NULL"))
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+    service: Mapped[Service] = relationship(lazy="raise")
+    requesting_department: Mapped[Department] = relationship(lazy="raise")
+    patient: Mapped[Patient | None] = relationship(lazy="raise")
+    appointment: Mapped[Appointment | None] = relationship(lazy="raise")
+    requested_by: Mapped[Account | None] = relationship(lazy="raise")
+
+    @property
+    def department(self) -> Department:
+        """Return the department that provides the service."""
+        return self.service.department
+
+    @property
+    def centre(self) -> Centre:
+        """Return the centre of both departments."""
+        return self.department.centre
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the centre's time zone."""
+        return ZoneInfo(self.centre.time_zone)
+
+    @hybrid_property
+    def state(self) -> State:
+        """Return the status, or for an accepted request what became of its appointment."""
+        if self.status != Kept.ACCEPTED:
+            return State(self.status)
+        if self.appointment and self.appointment.status is Status.FULFILLED:
+            return State.COMPLETED
+        is_live = self.appointment and self.appointment.status in LIVE
+        return State.ACCEPTED if is_live else State.CANCELLED
+
+    @state.inplace.expression
+    @classmethod
+    def _state_in_sql(cls) -> ColumnElement[str]:
+        """Return the state for a select that joins the appointment."""
+        return case(
+            (cls.status != Kept.ACCEPTED, cls.status),
+            (Appointment.status == Status.FULFILLED, State.COMPLETED.value),
+            (Appointment.status.in_(LIVE), State.ACCEPTED.value),
+            else_=State.CANCELLED.value,
+        )
+
+    @property
+    def current_start(self) -> datetime:
+        """Return the booked start, else the proposed one, else the requested one."""
+        if self.appointment:
+            return self.appointment.starts_at
+        proposed_at = self.proposed_at if self.state is State.PROPOSED else None
+        return proposed_at or self.starts_at
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy's own word

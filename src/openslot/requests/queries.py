@@ -1,91 +1,40 @@
-"""Selects of requests between departments, and their state in SQL."""
+"""Selects of requests between departments."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy.orm import Session, aliased, contains_eager
 
-from openslot.booking.models import Appointment, Priority, Status
-from openslot.booking.rules import LIVE
+from openslot.booking.models import Appointment, Priority
 from openslot.core import keyset
 from openslot.directory.models import Centre, Department, Patient, Service
 from openslot.feedback.queries import Average
 from openslot.identity.models import Account
-from openslot.requests.models import Kept, ServiceRequest
-from openslot.requests.rules import CLOSED, OPEN, Standing, State, state
+from openslot.requests.models import Kept, ServiceRequest, State
+from openslot.requests.rules import CLOSED, OPEN
 
 Condition = ColumnElement[bool]
 """A filter on requests; the functions below create them."""
 
-Asking = aliased(Department)
-
-STATE = case(
-    (ServiceRequest.status != Kept.ACCEPTED, ServiceRequest.status),
-    (Appointment.status == Status.FULFILLED, State.COMPLETED.value),
-    (Appointment.status.in_(LIVE), State.ACCEPTED.value),
-    else_=State.CANCELLED.value,
+_Requesting = aliased(Department)
+_service = contains_eager(ServiceRequest.service)
+LOADED = (
+    _service.contains_eager(Service.department).contains_eager(Department.centre),
+    contains_eager(ServiceRequest.requesting_department.of_type(_Requesting)),
+    contains_eager(ServiceRequest.patient),
+    contains_eager(ServiceRequest.appointment),
+    contains_eager(ServiceRequest.requested_by),
 )
-"""The state of a request: :func:`openslot.requests.rules.state` in SQL."""
+"""Options that load all that a page or a message shows of a request, for a select that joins these
+tables."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request with everything that pages show of it."""
-
-    request: ServiceRequest
-    service: Service
-    department: Department
-    asking: Department
-    centre: Centre
-    patient: Patient | None
-    appointment: Appointment | None
-    asker: Account | None
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The centre's time zone."""
-        return ZoneInfo(self.centre.time_zone)
-
-    @property
-    def state(self) -> State:
-        """The state of the request."""
-        return state(Kept(self.request.status), self._appointment_status)
-
-    @property
-    def standing(self) -> Standing:
-        """The facts that the rules need."""
-        return Standing(
-            state=self.state,
-            asking_id=self.asking.id,
-            asked_id=self.department.id,
-            centre_id=self.centre.id,
-            appointment=self._appointment_status,
-            appointment_at=self.appointment.starts_at if self.appointment else None,
-        )
-
-    @property
-    def starts_at(self) -> datetime:
-        """The start that counts now: booked, else proposed, else requested."""
-        if self.appointment is not None:
-            return self.appointment.starts_at
-        proposed = self.request.proposed_at if self.state is State.PROPOSED else None
-        return proposed or self.request.starts_at
-
-    @property
-    def _appointment_status(self) -> Status | None:
-        return Status(self.appointment.status) if self.appointment else None
-
-
-def _asked() -> Any:
-    # Any: versions 2.0 and 2.1 of SQLAlchemy name the type of this select differently.
-    return _joined(
-        select(ServiceRequest, Service, Department, Asking, Centre, Patient, Appointment, Account)
-    )
+def _requests() -> Select[ServiceRequest]:
+    requests: Select[ServiceRequest] = _joined(select(ServiceRequest)).options(*LOADED)
+    return requests
 
 
 def _joined(query: Any) -> Any:
@@ -93,7 +42,7 @@ def _joined(query: Any) -> Any:
         query.select_from(ServiceRequest)
         .join(Service, Service.id == ServiceRequest.service_id)
         .join(Department, Department.id == Service.department_id)
-        .join(Asking, Asking.id == ServiceRequest.department_id)
+        .join(_Requesting, _Requesting.id == ServiceRequest.department_id)
         .join(Centre, Centre.id == Department.centre_id)
         .outerjoin(Patient, Patient.id == ServiceRequest.patient_id)
         .outerjoin(Appointment, Appointment.id == ServiceRequest.appointment_id)
@@ -101,17 +50,14 @@ def _joined(query: Any) -> Any:
     )
 
 
-def asked(session: Session, request_id: UUID) -> Asked | None:
-    """Return one request, or None; one statement."""
-    row = session.execute(_asked().where(ServiceRequest.id == request_id)).first()
-    return Asked(*row) if row else None
+def request(session: Session, request_id: UUID) -> ServiceRequest | None:
+    """Return a request, or None, in one statement."""
+    return session.scalar(_requests().where(ServiceRequest.id == request_id))
 
 
-def of_appointment(session: Session, appointment_id: UUID) -> Asked | None:
-    """Return the request that an appointment was booked for, or None; one statement."""
-    where = ServiceRequest.appointment_id == appointment_id
-    row = session.execute(_asked().where(where)).first()
-    return Asked(*row) if row else None
+def of_appointment(session: Session, appointment_id: UUID) -> ServiceRequest | None:
+    """Return the request that an appointment was booked for, or None, in one statement."""
+    return session.scalar(_requests().where(ServiceRequest.appointment_id == appointment_id))
 
 
 def add(session: Session, request: ServiceRequest) -> None:
@@ -159,8 +105,8 @@ def standing_as(states: Iterable[State]) -> Condition:
     stored = {Kept(wanted) for wanted in wanted_states if wanted is not State.COMPLETED}
     if wanted_states & {State.COMPLETED, State.CANCELLED}:
         stored.add(Kept.ACCEPTED)
-    # The stored status can use an index; STATE decides.
-    return and_(ServiceRequest.status.in_(stored), STATE.in_(wanted_states))
+    # The stored status can use an index; the state decides.
+    return and_(ServiceRequest.status.in_(stored), ServiceRequest.state.in_(wanted_states))
 
 
 def is_open() -> Condition:
@@ -173,7 +119,7 @@ def is_open() -> Condition:
 
 def page(
     session: Session, *where: Condition, first: State, limit: int, offset: int = 0
-) -> list[Asked]:
+) -> list[ServiceRequest]:
     """Return open requests; one statement.
 
     Urgent requests come first. Within a priority, status ``first`` comes first and accepted last,
@@ -192,7 +138,9 @@ def page(
     return _page(session, where, order, limit, offset)
 
 
-def closed(session: Session, *where: Condition, limit: int, offset: int = 0) -> list[Asked]:
+def closed(
+    session: Session, *where: Condition, limit: int, offset: int = 0
+) -> list[ServiceRequest]:
     """Return closed requests, the last changed first; one statement."""
     order = (ServiceRequest.changed_at.desc(), ServiceRequest.id)
     return _page(session, (*where, standing_as(CLOSED)), order, limit, offset)
@@ -200,21 +148,21 @@ def closed(session: Session, *where: Condition, limit: int, offset: int = 0) -> 
 
 def _page(
     session: Session, where: Sequence[Condition], order: Sequence[Any], limit: int, offset: int
-) -> list[Asked]:
-    query = _asked().where(*where).order_by(*order).limit(limit).offset(offset)
-    return [Asked(*row) for row in session.execute(query)]
+) -> list[ServiceRequest]:
+    query = _requests().where(*where).order_by(*order).limit(limit).offset(offset)
+    return list(session.scalars(query))
 
 
 def newest(
     session: Session, *where: Condition, after: keyset.Key | None = None, limit: int
-) -> list[Asked]:
+) -> list[ServiceRequest]:
     """Return requests, the newest first; one statement.
 
     ``after`` is the creation time and id of the last request of the page before.
     """
     order = (ServiceRequest.created_at.desc(), ServiceRequest.id.desc())
-    query = keyset.page(_asked().where(*where), order, after, limit)
-    return [Asked(*row) for row in session.execute(query)]
+    query = keyset.page(_requests().where(*where), order, after, limit)
+    return list(session.scalars(query))
 
 
 def count(session: Session, *where: Condition) -> int:

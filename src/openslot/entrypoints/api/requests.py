@@ -24,9 +24,8 @@ from openslot.entrypoints.rules import Rule
 from openslot.requests import commands, queries
 from openslot.requests.commands import own_department, request_for
 from openslot.requests.details import ProposalDetails, ReasonDetails, RequestDetails
-from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import Asked
-from openslot.requests.rules import Act, Part, State, acts_now, part_in
+from openslot.requests.models import ServiceRequest, State
+from openslot.requests.rules import Action, Relation, actions_now, relation_to
 
 service = Service(
     "requests", "Requests", "Requests from one department for the service of another."
@@ -73,8 +72,8 @@ class Request(Shown):
     status: State
     appointment: Annotated[UUID | None, Field(description="The appointment, once accepted.")]
     stars: int | None
-    part: Annotated[Part, Field(description="Your relation to the request.")]
-    acts: Annotated[list[Act], Field(description="The actions that you may take now.")]
+    part: Annotated[Relation, Field(description="Your relation to the request.")]
+    acts: Annotated[list[Action], Field(description="The actions that you may take now.")]
     version: int
     created: AwareDatetime
     changed: AwareDatetime
@@ -142,9 +141,7 @@ def list_requests(query: RequestQuery) -> Listing[Request]:
         where.append(queries.of_priority(query.priority))
     after = read_cursor(query.after, instant, UUID)
     rows = queries.newest(reader(), *where, after=after, limit=query.limit + 1)
-    return page(
-        RequestList, rows, query, _listed, lambda row: (row.request.created_at, row.request.id)
-    )
+    return page(RequestList, rows, query, _listed, lambda row: (row.created_at, row.id))
 
 
 @service.operation(
@@ -206,8 +203,8 @@ def amend_request(request_id: UUID, body: RequestChange) -> Answer:
     when = {name: sent.pop(name, None) for name in ("start", "minutes")}
 
     def save(work: Work) -> ServiceRequest:
-        asked, _ = request_for(work, request_id)
-        current = {name: getattr(asked.request, name) for name in RequestDetails.model_fields}
+        service_request, _ = request_for(work, request_id)
+        current = {name: getattr(service_request, name) for name in RequestDetails.model_fields}
         changes = {name: value for name, value in sent.items() if value or name == "description"}
         return commands.amend(
             work,
@@ -330,7 +327,7 @@ def _run(command: Callable[..., ServiceRequest], request_id: UUID, **arguments: 
 
 
 def _sent_version(request_id: UUID) -> int | None:
-    return sent_version(lambda: request_for(bearer.work(), request_id)[0].request.version)
+    return sent_version(lambda: request_for(bearer.work(), request_id)[0].version)
 
 
 def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
@@ -350,43 +347,42 @@ def _within(actor: Actor, side: Side | None) -> list[queries.Condition]:
 
 
 def _answer(request_id: UUID, *, status: int = 200) -> Answer:
-    asked, part = request_for(bearer.work(), request_id)
-    headers = {"ETag": etag(asked.request.version)}
+    service_request, relation = request_for(bearer.work(), request_id)
+    headers = {"ETag": etag(service_request.version)}
     if status == 201:
         headers["Location"] = f"{PATH}/{request_id}"
-    return Answer(_shown(asked, part), status=status, headers=headers)
+    return Answer(_shown(service_request, relation), status=status, headers=headers)
 
 
-def _listed(asked: Asked) -> Request:
-    return _shown(asked, part_in(bearer.actor(), asked.standing) or Part.OVERSEER)
+def _listed(row: ServiceRequest) -> Request:
+    return _shown(row, relation_to(bearer.actor(), row) or Relation.OVERSEER)
 
 
 def _ref(row: Department) -> DepartmentRef:
     return DepartmentRef(id=row.id, name=row.name)
 
 
-def _shown(asked: Asked, part: Part) -> Request:
-    row, zone = asked.request, asked.zone
+def _shown(row: ServiceRequest, relation: Relation) -> Request:
+    zone = row.zone
+    start = row.appointment.starts_at if row.appointment else row.starts_at
     return Request(
         id=row.id,
-        service=service_ref(asked.service, asked.department),
-        asking=_ref(asked.asking),
-        asked=_ref(asked.department),
-        patient=patient_ref(asked.patient),
+        service=service_ref(row.service, row.department),
+        asking=_ref(row.requesting_department),
+        asked=_ref(row.department),
+        patient=patient_ref(row.patient),
         task=row.task,
         description=row.description,
         priority=Priority(row.priority),
-        start=(asked.appointment.starts_at if asked.appointment else row.starts_at).astimezone(
-            zone
-        ),
+        start=start.astimezone(zone),
         minutes=row.minutes,
         proposed=row.proposed_at.astimezone(zone) if row.proposed_at else None,
         answer=row.answer,
-        status=asked.state,
+        status=row.state,
         appointment=row.appointment_id,
         stars=row.stars,
-        part=part,
-        acts=sorted(acts_now(asked.standing, part, now=now())),
+        part=relation,
+        acts=sorted(actions_now(row, relation, now=now())),
         version=row.version,
         created=row.created_at,
         changed=row.changed_at,

@@ -28,8 +28,9 @@ from openslot.entrypoints.web.zones import zone_beside
 from openslot.offers.queries import open_for_appointment
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
-from openslot.requests.queries import Asked, of_appointment
-from openslot.requests.rules import part_in as request_part
+from openslot.requests.models import ServiceRequest
+from openslot.requests.queries import of_appointment
+from openslot.requests.rules import relation_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -55,7 +56,7 @@ def show(appointment_id: UUID) -> str:
         referral=referral,
         offers=open_for_appointment(context.work(), appointment.id),
         token=token,
-        asked=_department_request(appointment),
+        service_request=_department_request(appointment),
         history=history if part is not Part.PATIENT else [],
         **_confirmation_flags(appointment),
     )
@@ -159,16 +160,13 @@ def move(appointment_id: UUID) -> BaseResponse:
     return _to_appointment(appointment_id)
 
 
-def _department_request(appointment: Appointment) -> Asked | None:
+def _department_request(appointment: Appointment) -> ServiceRequest | None:
     """Return the department request behind the appointment, if the reader may see it."""
-    department_request = (
+    service_request = (
         of_appointment(context.reader(), appointment.id) if appointment.service else None
     )
-    return (
-        department_request
-        if department_request and request_part(context.actor(), department_request.standing)
-        else None
-    )
+    may_see = service_request and relation_to(context.actor(), service_request)
+    return service_request if may_see else None
 
 
 def _referral(appointment: Appointment, part: Part) -> Referral | None:

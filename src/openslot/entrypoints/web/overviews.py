@@ -21,7 +21,7 @@ from openslot.offers.models import Waiting
 from openslot.offers.search import Listed
 from openslot.referrals import queries as referrals
 from openslot.requests import queries as requests
-from openslot.requests.rules import State
+from openslot.requests.models import State
 from openslot.schedules import queries as schedules
 from openslot.usecases import rebooking
 

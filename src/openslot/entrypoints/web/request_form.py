@@ -34,15 +34,14 @@ from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.births import read_day
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.records import fresh_id
-from openslot.entrypoints.web.requests import asked_for, seen_version
+from openslot.entrypoints.web.requests import request_to, seen_version
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked, see_other
 from openslot.entrypoints.web.week import lengths, week
 from openslot.requests import commands
 from openslot.requests.commands import asked_service, place_for, request_for
 from openslot.requests.details import ProposalDetails, RequestDetails
 from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import Asked
-from openslot.requests.rules import Act, Part
+from openslot.requests.rules import Action, Relation
 from openslot.schedules.rules import Place
 
 pages = Blueprint("request_form", __name__)
@@ -89,7 +88,7 @@ class Page:
     form: Form
     url: Callable[..., str]
     patient: Patient | None = None
-    asked: Asked | None = None
+    service_request: ServiceRequest | None = None
     start: datetime | None = None
     minutes: int = 0
     alternatives: tuple[datetime, ...] = ()
@@ -99,7 +98,7 @@ class Page:
     @property
     def kept(self) -> Slot | None:
         """Time that the request already has, to show among the free ones."""
-        appointment = self.asked.appointment if self.asked else None
+        appointment = self.service_request.appointment if self.service_request else None
         if appointment is None:
             return None
         zone = self.place.zone
@@ -150,10 +149,10 @@ def _earlier_request(work: Work, service_id: int) -> ServiceRequest | None:
     older_id = reading.optional_id("again")
     if older_id is None:
         return None
-    older, part = request_for(work, older_id)
-    if part is not Part.ASKING or older.service.id != service_id:
+    older, relation = request_for(work, older_id)
+    if relation is not Relation.ASKING or older.service_id != service_id:
         raise NotFound
-    return older.request
+    return older
 
 
 def _chosen_patient_id() -> UUID | None:
@@ -179,11 +178,11 @@ def _found_patients(session: Session) -> Sequence[Patient] | None:
 @access.allow(access.STAFF)
 def amend(request_id: UUID) -> ResponseReturnValue:
     """Change a request or its time."""
-    asked = asked_for(request_id, Act.AMEND)
-    if not isinstance(asked, Asked):
-        return asked
-    page = _page_of("amend", asked, _request_form(obj=asked.request))
-    page.start, version = asked.starts_at, seen_version()
+    service_request = request_to(Action.AMEND, request_id)
+    if not isinstance(service_request, ServiceRequest):
+        return service_request
+    page = _page_of("amend", service_request, _request_form(obj=service_request))
+    page.start, version = service_request.current_start, seen_version()
     return _answer(
         page,
         RequestDetails,
@@ -198,10 +197,10 @@ def amend(request_id: UUID) -> ResponseReturnValue:
 @access.allow(access.STAFF)
 def propose(request_id: UUID) -> ResponseReturnValue:
     """Propose another time to the requesting department."""
-    asked = asked_for(request_id, Act.PROPOSE)
-    if not isinstance(asked, Asked):
-        return asked
-    page, version = _page_of("propose", asked, ProposalForm()), seen_version()
+    service_request = request_to(Action.PROPOSE, request_id)
+    if not isinstance(service_request, ServiceRequest):
+        return service_request
+    page, version = _page_of("propose", service_request, ProposalForm()), seen_version()
     return _answer(
         page,
         ProposalDetails,
@@ -218,17 +217,17 @@ def _request_form(**values: Any) -> RequestForm:
     return form
 
 
-def _page_of(kind: str, asked: Asked, form: Form) -> Page:
+def _page_of(kind: str, service_request: ServiceRequest, form: Form) -> Page:
     return Page(
         kind,
-        asked.service,
-        asked.department,
-        place_for(context.reader(), asked.service.id),
+        service_request.service,
+        service_request.department,
+        place_for(context.reader(), service_request.service_id),
         form,
-        _addresses(f"request_form.{kind}", request_id=asked.request.id),
-        patient=asked.patient,
-        asked=asked,
-        minutes=asked.request.minutes,
+        _addresses(f"request_form.{kind}", request_id=service_request.id),
+        patient=service_request.patient,
+        service_request=service_request,
+        minutes=service_request.minutes,
     )
 
 
@@ -320,5 +319,5 @@ def _render(page: Page) -> str:
 
 def _version(page: Page) -> int:
     """Return the version that the reader has seen: the newest if the page shows it."""
-    newest = page.asked.request.version if page.asked else 0
+    newest = page.service_request.version if page.service_request else 0
     return newest if page.is_stale else seen_version() or newest

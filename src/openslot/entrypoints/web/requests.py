@@ -31,9 +31,9 @@ from openslot.entrypoints.web.saving import SHOWN, Done, save, see_other
 from openslot.requests import commands, queries
 from openslot.requests.commands import request_for
 from openslot.requests.details import ReasonDetails
-from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import Asked, Figures
-from openslot.requests.rules import CLOSED, OPEN, Act, Part, State, acts_now, check_act
+from openslot.requests.models import ServiceRequest, State
+from openslot.requests.queries import Figures
+from openslot.requests.rules import CLOSED, OPEN, Action, Relation, actions_now, check_action
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 
@@ -123,7 +123,7 @@ def _states(tab: Tab) -> frozenset[State]:
 
 def _page(
     session: Session, tab: Tab, where: tuple[queries.Condition, ...], offset: int
-) -> list[Asked]:
+) -> list[ServiceRequest]:
     if tab is Tab.CLOSED:
         return queries.closed(session, *where, limit=PAGE_SIZE, offset=offset)
     first = State.PROPOSED if tab is Tab.OUTGOING else State.NEW
@@ -171,14 +171,15 @@ def show(request_id: UUID) -> str:
 
 def _show(request_id: UUID, error: DomainError | None = None) -> str:
     session, now = context.reader(), context.now()
-    asked, part = request_for(context.work(), request_id)
+    service_request, relation = request_for(context.work(), request_id)
+    is_asked = relation is Relation.ASKED
     return render_template(
         "requests/show.html",
-        asked=asked,
-        part=part.value,
-        other=asked.asking if part is Part.ASKED else asked.department,
-        zone=asked.zone,
-        moves={act.value for act in acts_now(asked.standing, part, now=now)},
+        service_request=service_request,
+        relation=relation.value,
+        other=service_request.requesting_department if is_asked else service_request.department,
+        zone=service_request.zone,
+        actions={action.value for action in actions_now(service_request, relation, now=now)},
         history=audit.events_of(session, commands.subject_of(request_id)),
         titles=_titles(),
         problem=sentence_of(error) if error else None,
@@ -263,16 +264,16 @@ def rate(request_id: UUID) -> ResponseReturnValue:
     )
 
 
-def asked_for(request_id: UUID, act: Act) -> Asked | ResponseReturnValue:
+def request_to(action: Action, request_id: UUID) -> ServiceRequest | ResponseReturnValue:
     """Return the request if this action is allowed now; else its page with the reason."""
-    asked, part = request_for(context.work(), request_id)
+    service_request, relation = request_for(context.work(), request_id)
     try:
-        check_act(act, asked.standing, part, now=context.now())
+        check_action(action, service_request, relation, now=context.now())
     except Forbidden:
         raise
     except DomainError as error:
         return Response(_show(request_id, error), status_of(error))
-    return asked
+    return service_request
 
 
 class DeclineForm(Form):
@@ -287,9 +288,9 @@ class DeclineForm(Form):
 @access.allow(access.EDITORS)
 def decline(request_id: UUID) -> ResponseReturnValue:
     """Decline the request with a reason."""
-    asked = asked_for(request_id, Act.DECLINE)
-    if not isinstance(asked, Asked):
-        return asked
+    service_request = request_to(Action.DECLINE, request_id)
+    if not isinstance(service_request, ServiceRequest):
+        return service_request
     form = DeclineForm()
     status: Done[ServiceRequest] | int = SHOWN
     version = seen_version()
@@ -305,18 +306,22 @@ def decline(request_id: UUID) -> ResponseReturnValue:
         return see_other(
             url_for("requests.show", request_id=request_id), _("The request is declined.")
         )
-    return render_template("requests/decline.html", asked=asked, form=form), status
+    return render_template(
+        "requests/decline.html", service_request=service_request, form=form
+    ), status
 
 
 @pages.route("/requests/<uuid:request_id>/cancel", methods=["GET", "POST"])
 @access.allow(access.EDITORS)
 def cancel(request_id: UUID) -> ResponseReturnValue:
     """Cancel the request, after confirmation."""
-    asked = asked_for(request_id, Act.CANCEL)
-    if not isinstance(asked, Asked):
-        return asked
+    service_request = request_to(Action.CANCEL, request_id)
+    if not isinstance(service_request, ServiceRequest):
+        return service_request
     if request.method == "GET":
-        return render_template("requests/cancel.html", asked=asked, zone=asked.zone)
+        return render_template(
+            "requests/cancel.html", service_request=service_request, zone=service_request.zone
+        )
     return _do(
         request_id, lambda work: commands.cancel(work, request_id), _("The request is cancelled.")
     )
