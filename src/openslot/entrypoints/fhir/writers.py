@@ -16,7 +16,7 @@ from openslot.entrypoints.fhir import (
     appointment_writing,
     asking,
     received,
-    referrals,
+    referral_writing,
     search,
 )
 from openslot.entrypoints.fhir.appointment_writing import Context
@@ -45,7 +45,9 @@ class Writer:
 
 WRITERS: Mapping[str, Writer] = {
     "Appointment": Writer(received.read, appointment_writing.create, appointment_writing.update),
-    "ServiceRequest": Writer(referrals.read, referrals.create, referrals.update),
+    "ServiceRequest": Writer(
+        referral_writing.read, referral_writing.create, referral_writing.update
+    ),
 }
 """Writers by resource; the other resources are read-only."""
 
