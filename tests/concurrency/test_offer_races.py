@@ -167,7 +167,9 @@ def test_one_entry_gets_one_offer_though_times_come_free_elsewhere_meanwhile(
     def look(number: int) -> Any:
         passed = first if number % 2 else []
         return database.run(
-            lambda session: waiting.offer_next(work(session, now=NOW), length=DAY, passed=passed)
+            lambda session: waiting.offer_next(
+                work(session, now=NOW, offer_hours=24), passed=passed
+            )
         )
 
     race(4, look)
@@ -308,7 +310,7 @@ def test_the_version_of_an_entry_keeps_it_from_two_offers_at_once(
         2,
         lambda number: database.run(
             lambda session: waiting.offer_next(
-                work(session, now=NOW), length=DAY, passed=[*monday, *tuesday] if number else ()
+                work(session, now=NOW, offer_hours=24), passed=[*monday, *tuesday] if number else ()
             )
         ),
     )

@@ -127,11 +127,7 @@ def test_a_kept_time_comes_back_by_itself(
     reader: Program, network: Database, world: World, at: list[datetime]
 ) -> None:
     before = tag(reader)
-    network.run(
-        lambda session: hold(
-            work(session, SYSTEM, MOMENT), booking_request(world), keep=timedelta(minutes=10)
-        )
-    )
+    network.run(lambda session: hold(work(session, SYSTEM, MOMENT), booking_request(world)))
     assert tag(reader) != before
     at[0] = MOMENT + timedelta(minutes=11)
     assert tag(reader) == before

@@ -305,9 +305,7 @@ def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: Wo
         booking_request = BookingRequest(
             world.schedules["teammate"], start, 30, world.patients["owner"]
         )
-        return usecases.hold(
-            work(session, SYSTEM, clock.now()), booking_request, keep=timedelta(minutes=10)
-        ).id
+        return usecases.hold(work(session, SYSTEM, clock.now()), booking_request).id
 
     held = network.run(hold)
     answer = client_for("patient-owner").get(f"/appointments/{held}/appointment.ics")
