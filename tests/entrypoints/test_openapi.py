@@ -28,7 +28,7 @@ CALLERS = (
     "network-admin",
     "key",
 )
-AT_LENGTH = CALLERS if EXAMPLES else ("patient-owner", "practitioner-owner", "key")
+AT_LENGTH = CALLERS if EXAMPLES else ()
 RUNS = [
     *((caller, "fuzzing,stateful", 1) for caller in CALLERS),
     *((caller, "fuzzing,stateful", seed) for caller in AT_LENGTH for seed in (2, 3)),
