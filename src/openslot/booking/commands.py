@@ -14,6 +14,7 @@ from openslot.booking import claims, opening, queries
 from openslot.booking.claims import offering
 from openslot.booking.errors import (
     HoldExpired,
+    IdentifierTaken,
     InvalidTransition,
     NoMoreExtensions,
     ReferralSpent,
@@ -44,7 +45,7 @@ from openslot.booking.rules import (
 )
 from openslot.core import audit
 from openslot.core.actor import Actor
-from openslot.core.errors import Conflict, Forbidden, Invalid, NotFound, StaleVersion
+from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.directory.models import Patient
@@ -53,6 +54,8 @@ from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, instant_of, span_between
 from openslot.schedules.models import Schedule
 from openslot.schedules.rules import Place
+
+LONGEST_IDENTIFIER = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ def change_status(
     subject = subject_of(appointment_id)
     audit.record(work, f"appointment.{to}", subject, why=why)
     if topic:
-        publish(work, topic, appointment, by=work.actor.account_id)
+        publish(work, topic, appointment)
     return appointment
 
 
@@ -388,12 +391,7 @@ def reschedule(
     with offering(work, place, span, appointment.patient_id, besides=own_key):
         claims.take(work, place, span, appointment.patient, [appointment, *holds])
     appointment.opens_record_at = opening.when_moved(
-        work.actor,
-        place,
-        instant_of(span.start),
-        appointment,
-        appointment.opens_record_at,
-        work.now,
+        work.actor, place, instant_of(span.start), appointment, work.now
     )
     was = former(appointment)
     if appointment.schedule_id != place.schedule_id:
@@ -429,18 +427,13 @@ def key_for_move(
     return key, holds
 
 
-LONGEST = 300
-
-
-class IdentifierTaken(Conflict):
-    """Another appointment already has this identifier."""
-
-
 def identify(session: Session, appointment: Appointment, external_id: str) -> None:
     """Set the external identifier of a new appointment. Raises IdentifierTaken, and Invalid if it
     is too long."""
-    if len(external_id) > LONGEST:
-        raise Invalid("Shorten this to {longest} characters.", field="identifier", longest=LONGEST)
+    if len(external_id) > LONGEST_IDENTIFIER:
+        raise Invalid(
+            "Shorten this to {longest} characters.", field="identifier", longest=LONGEST_IDENTIFIER
+        )
     with session.no_autoflush:
         if queries.external_id_exists(session, external_id):
             raise IdentifierTaken(field="identifier")

@@ -133,3 +133,7 @@ class BlocksElsewhere(Forbidden):
     at your centre, or ask them or an administrator of the network."""
 
     code = "works-elsewhere"
+
+
+class IdentifierTaken(Conflict):
+    """Another appointment already has this identifier."""

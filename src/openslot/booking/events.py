@@ -72,12 +72,7 @@ def former(appointment: Appointment) -> Former:
 
 
 def publish(
-    work: Work,
-    topic: Topic,
-    appointment: Appointment,
-    *,
-    by: UUID | None,
-    was: Former | None = None,
+    work: Work, topic: Topic, appointment: Appointment, *, was: Former | None = None
 ) -> None:
     """Publish a change as an :class:`AppointmentChanged`."""
     events.publish(
@@ -89,7 +84,7 @@ def publish(
         start=appointment.starts_at,
         end=appointment.ends_at,
         was=was.start if was else None,
-        by=by,
+        by=work.actor.account_id,
         was_schedule=was.schedule_id if was else None,
         was_end=was.end if was else None,
     )
@@ -106,4 +101,4 @@ def record_and_publish(
     """Record an event of the appointment in the audit log, and publish it."""
     details = {"was": was.start.isoformat()} if was else {}
     audit.record(work, topic, subject_of(appointment.id), **details)
-    publish(work, topic, appointment, by=work.actor.account_id, was=was)
+    publish(work, topic, appointment, was=was)

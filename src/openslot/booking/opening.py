@@ -30,12 +30,7 @@ def when_made(
 
 
 def when_moved(
-    actor: Actor,
-    place: Place,
-    start: datetime,
-    before: Appointment,
-    known: datetime | None,
-    now: datetime,
+    actor: Actor, place: Place, start: datetime, before: Appointment, now: datetime
 ) -> datetime | None:
     """Return the start of access for an appointment that the actor moves to ``start``.
 
@@ -47,7 +42,8 @@ def when_moved(
     is_upcoming_own = (
         before.schedule.practitioner_id == place.practitioner_id and before.starts_at > now
     )
-    return None if is_upcoming_own and known is None else _day_start(start, place.zone)
+    stays_open = is_upcoming_own and before.opens_record_at is None
+    return None if stays_open else _day_start(start, place.zone)
 
 
 RECORDED_WITHIN = timedelta(days=2)

@@ -1,12 +1,17 @@
 """A unit of work: what every command and most queries need, as one argument."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
 
 from openslot.core.actor import Actor
 from openslot.core.config import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +30,15 @@ class Work:
     def by(self, actor: Actor) -> "Work":
         """Return the same work, done by another actor."""
         return replace(self, actor=actor)
+
+
+def doing(
+    actor: Actor,
+    now: datetime,
+    settings: Settings,
+    command: Callable[Concatenate[Work, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Callable[[Session], T]:
+    """Return the command as something that a database can run, for callers without a request."""
+    return lambda session: command(Work(session, actor, now, settings), *args, **kwargs)

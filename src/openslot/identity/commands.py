@@ -17,7 +17,7 @@ from openslot.core.errors import NotFound, RateLimited
 from openslot.core.fields import address_key
 from openslot.core.ids import new_id
 from openslot.core.limits import network_of
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.identity import passwords, queries
 from openslot.identity.errors import EmailTaken, NotActive, NotConfirmed, WrongCredentials
 from openslot.identity.models import Account, AccountSession, SignInFailure
@@ -110,15 +110,11 @@ def sign_in(
     email = address_key(email)[:254]
     if not email.isprintable():
         raise WrongCredentials  # no account has it, and not every engine can search for it
-    account = database.read(
-        lambda session: _may_try(Work(session, SYSTEM, now, settings), email, source)
-    )
+    account = database.read(doing(SYSTEM, now, settings, _may_try, email, source))
     cost = settings.password_iterations
     is_right = passwords.proves(account.password if account else None, password, time_cost=cost)
     if not is_right or account is None or not account.active:
-        database.run(
-            lambda session: note_failure(Work(session, SYSTEM, now, settings), email, source)
-        )
+        database.run(doing(SYSTEM, now, settings, note_failure, email, source))
         raise NotActive if is_right and account else WrongCredentials
     if settings.confirm_email and account.confirmed_at is None:
         raise NotConfirmed
@@ -128,8 +124,8 @@ def sign_in(
         else None
     )
     return database.run(
-        lambda session: _complete_sign_in(
-            Work(session, SYSTEM, now, settings), account.id, new_hash, source, address=address
+        doing(
+            SYSTEM, now, settings, _complete_sign_in, account.id, new_hash, source, address=address
         )
     )
 

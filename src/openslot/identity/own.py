@@ -9,7 +9,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Invalid
 from openslot.core.limits import network_of
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.identity import passwords, queries
 from openslot.identity.commands import Source, check_failures, note_failure, subject_of, token_hash
 from openslot.identity.models import Account
@@ -41,13 +41,9 @@ def prove(
     email = account.email
     # A session is a known source, so guesses from elsewhere do not lock its owner out.
     source = Source(network_of(address), is_known=True)
-    database.read(
-        lambda session: check_failures(Work(session, SYSTEM, now, settings), email, source)
-    )
+    database.read(doing(SYSTEM, now, settings, check_failures, email, source))
     if not passwords.proves(account.password, password, time_cost=settings.password_iterations):
-        database.run(
-            lambda session: note_failure(Work(session, SYSTEM, now, settings), email, source)
-        )
+        database.run(doing(SYSTEM, now, settings, note_failure, email, source))
         raise WrongPassword(field=field)
 
 

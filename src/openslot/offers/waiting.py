@@ -24,7 +24,7 @@ from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Invalid, NotFound
 from openslot.core.ids import new_id
 from openslot.core.locks import lock
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.directory import queries as directory
 from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
@@ -338,13 +338,11 @@ def expire_due(database: Database, settings: Settings, now: Callable[[], datetim
     transaction is tried again.
     """
     offers_made, passed = 0, set[Try]()
-    while database.run(lambda session: expire_next(Work(session, SYSTEM, now(), settings))):
+    while database.run(doing(SYSTEM, now(), settings, expire_next)):
         pass
     while True:
         try:
-            was_offered = database.run(
-                lambda session: offer_next(Work(session, SYSTEM, now(), settings), passed=passed)
-            )
+            was_offered = database.run(doing(SYSTEM, now(), settings, offer_next, passed=passed))
         except NotEligible as refused:
             passed.add(refused.tried)
             continue

@@ -23,7 +23,7 @@ from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Invalid, RateLimited, StaleVersion
 from openslot.core.events import publish
 from openslot.core.ids import new_id
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.directory import queries as directory
 from openslot.offers import matching, queries
 from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideAbsence
@@ -194,14 +194,12 @@ def work_off(database: Database, settings: Settings, decision_id: UUID, *, now: 
     Raise TRY_AGAIN for a temporary error; the decision stays planned.
     """
     try:
-        database.run(lambda session: carry_out(Work(session, SYSTEM, now, settings), decision_id))
+        database.run(doing(SYSTEM, now, settings, carry_out, decision_id))
     except TRY_AGAIN:
         raise
     except DomainError as error:
         problem = error.code
-        database.run(
-            lambda session: give_up(Work(session, SYSTEM, now, settings), decision_id, problem)
-        )
+        database.run(doing(SYSTEM, now, settings, give_up, decision_id, problem))
 
 
 def _propose(work: Work, decision: AbsenceDecision, appointment: Appointment) -> None:

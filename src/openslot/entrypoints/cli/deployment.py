@@ -11,7 +11,7 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.migrations import run as migrations
 
 P = ParamSpec("P")
@@ -66,9 +66,7 @@ class Deployment:
     ) -> T:
         """Do a command in its own transaction and return its result."""
         return self.ready_database.run(
-            lambda session: command(
-                Work(session, SYSTEM, clock.now(), self.settings), *args, **kwargs
-            )
+            doing(SYSTEM, clock.now(), self.settings, command, *args, **kwargs)
         )
 
 

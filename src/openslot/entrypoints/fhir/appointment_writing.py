@@ -11,8 +11,6 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands, queries
 from openslot.booking.commands import BookingRequest, appointment_for
 from openslot.booking.models import Appointment, Priority, Status
-from openslot.core.actor import Actor
-from openslot.core.config import Settings
 from openslot.core.errors import Invalid, Malformed, NotFound, StaleVersion
 from openslot.core.work import Work
 from openslot.entrypoints.fhir import slot
@@ -36,16 +34,6 @@ class UnprocessableResource(Invalid):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """The actor, settings and time of a write, and the address of this server."""
-
-    actor: Actor
-    settings: Settings
-    now: datetime
-    base: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """The schedule, time and patient of a received appointment."""
 
@@ -55,13 +43,13 @@ class Wanted:
     patient_id: UUID | None
 
 
-def create(work: Work, received: Received, context: Context) -> Appointment:
+def create(work: Work, received: Received, base: str) -> Appointment:
     """Book an appointment, or hold its time if the status is pending."""
     if received.status not in ("booked", "pending"):
         raise UnprocessableResource(
             "Create an appointment as booked or pending.", field="Appointment.status"
         )
-    request = _read_request(work.session, received, context)
+    request = _read_request(work.session, received, base)
     booking_request = BookingRequest(
         request.schedule_id,
         request.start,
@@ -70,7 +58,7 @@ def create(work: Work, received: Received, context: Context) -> Appointment:
         reason=received.reason or received.description,
         priority=_priority(received),
     )
-    referral_id = _referral_id(received, context)
+    referral_id = _referral_id(received, base)
     if received.status == "pending":
         appointment = named(lambda: usecases.hold(work, booking_request, referral_id=referral_id))
     else:
@@ -82,7 +70,7 @@ def create(work: Work, received: Received, context: Context) -> Appointment:
 
 
 def update(
-    work: Work, key: UUID, received: Received, version: str | None, context: Context
+    work: Work, key: UUID, received: Received, version: str | None, base: str
 ) -> Appointment:
     """Move, amend and change the status of an appointment, as far as they differ."""
     appointment, _ = appointment_for(work, key)
@@ -100,14 +88,14 @@ def update(
         status = Status.ARRIVED
     if status is None:
         raise UnprocessableResource("This status is not supported.", field="Appointment.status")
-    _check_unchanged(appointment, status, received, context)
+    _check_unchanged(appointment, status, received, base)
     if status in (Status.HELD, Status.BOOKED) and appointment.status in (
         Status.HELD,
         Status.BOOKED,
     ):
-        _move(work, appointment, received, context)
+        _move(work, appointment, received, base)
     _amend(work, appointment, received)
-    return _current_row(work.session, _change_status(work, appointment, status, received, context))
+    return _current_row(work.session, _change_status(work, appointment, status, received, base))
 
 
 def named(work: Callable[[], T]) -> T:
@@ -126,8 +114,8 @@ def _current_row(session: Session, key: UUID) -> Appointment:
     return appointment
 
 
-def _move(work: Work, appointment: Appointment, received: Received, context: Context) -> None:
-    request = _read_request(work.session, received, context, appointment)
+def _move(work: Work, appointment: Appointment, received: Received, base: str) -> None:
+    request = _read_request(work.session, received, base, appointment)
     if (request.schedule_id, request.start, request.start + timedelta(minutes=request.minutes)) != (
         appointment.schedule_id,
         appointment.starts_at,
@@ -152,7 +140,7 @@ def _amend(work: Work, appointment: Appointment, received: Received) -> None:
 
 
 def _change_status(
-    work: Work, appointment: Appointment, to: Status, received: Received, context: Context
+    work: Work, appointment: Appointment, to: Status, received: Received, base: str
 ) -> UUID:
     """Change the status, and return the id of the appointment.
 
@@ -166,7 +154,7 @@ def _change_status(
             appointment.schedule_id,
             appointment.starts_at,
             appointment.minutes,
-            appointment.patient_id or _patient_id(_participants(received, context)),
+            appointment.patient_id or _patient_id(_participants(received, base)),
             reason=appointment.reason,
             priority=appointment.priority,
         )
@@ -198,16 +186,14 @@ def _hand_over(session: Session, hold: Appointment, booked: Appointment) -> None
         commands.identify(session, booked, external_id)
 
 
-def _check_unchanged(
-    appointment: Appointment, to: Status, received: Received, context: Context
-) -> None:
+def _check_unchanged(appointment: Appointment, to: Status, received: Received, base: str) -> None:
     """Raise an error if the id, patient, identifier or referral would change.
 
     A hold without a patient can be booked for any patient.
     """
     if received.id != str(appointment.id):
         raise Malformed("Send the same id as in the address.", field="Appointment.id")
-    patient = _participants(received, context).get("Patient")
+    patient = _participants(received, base).get("Patient")
     current = str(appointment.patient.id) if appointment.patient else None
     is_open = current is None and appointment.status is Status.HELD and to is Status.BOOKED
     if patient is not None and patient != current and not is_open:
@@ -215,7 +201,7 @@ def _check_unchanged(
             "The patient of an appointment cannot change. Book a new one.",
             field="Appointment.participant",
         )
-    if _referral_id(received, context) not in (None, appointment.referral_id):
+    if _referral_id(received, base) not in (None, appointment.referral_id):
         raise UnprocessableResource(
             "The referral of an appointment cannot change. Book a new one.",
             field="Appointment.basedOn",
@@ -227,11 +213,11 @@ def _check_unchanged(
         )
 
 
-def _referral_id(received: Received, context: Context) -> UUID | None:
+def _referral_id(received: Received, base: str) -> UUID | None:
     """Return the referral that the appointment uses, if any."""
     if not received.basedOn:
         return None
-    links = [(link.reference or "").removeprefix(f"{context.base}/") for link in received.basedOn]
+    links = [(link.reference or "").removeprefix(f"{base}/") for link in received.basedOn]
     kind, _, key = links[0].partition("/")
     referral_id = read_uuid(key)
     if len(links) > 1 or kind != "ServiceRequest" or referral_id is None:
@@ -263,7 +249,7 @@ def _minutes(start: datetime, end: datetime) -> int:
 
 
 def _read_request(
-    session: Session, received: Received, context: Context, appointment: Appointment | None = None
+    session: Session, received: Received, base: str, appointment: Appointment | None = None
 ) -> Wanted:
     """Return the schedule and time from slots or from participants, which must agree.
 
@@ -271,8 +257,8 @@ def _read_request(
     appointment's current slots, the start counts: the slots were only sent back.
     """
     begins, ends = received.begins, received.ends
-    participants = _participants(received, context)
-    slots = _slots(received, context)
+    participants = _participants(received, base)
+    slots = _slots(received, base)
     are_unchanged = (
         appointment is not None
         and begins is not None
@@ -311,13 +297,13 @@ def _patient_id(participants: Mapping[str, str]) -> UUID | None:
     return patient_id
 
 
-def _slots(received: Received, context: Context) -> tuple[int, datetime, datetime] | None:
+def _slots(received: Received, base: str) -> tuple[int, datetime, datetime] | None:
     """Return the schedule, start and end of the slots, which must be consecutive."""
     if not received.slot:
         return None
     keys = []
     for link in received.slot:
-        text = (link.reference or "").removeprefix(f"{context.base}/").removeprefix("Slot/")
+        text = (link.reference or "").removeprefix(f"{base}/").removeprefix("Slot/")
         keys.append(slot.read_id(text))
     valid = sorted(key for key in keys if key is not None)
     if len(valid) < len(keys):
@@ -387,13 +373,13 @@ def _check_participants(schedule: Schedule, participants: Mapping[str, str]) -> 
         )
 
 
-def _participants(received: Received, context: Context) -> dict[str, str]:
+def _participants(received: Received, base: str) -> dict[str, str]:
     """Return the ids of the participants by kind."""
     ids: dict[str, str] = {}
     for participant in received.participant:
         if participant.actor is None:
             continue
-        text = (participant.actor.reference or "").removeprefix(f"{context.base}/")
+        text = (participant.actor.reference or "").removeprefix(f"{base}/")
         kind, _, key = text.partition("/")
         if kind not in ("Patient", *_KINDS):
             raise UnprocessableResource(

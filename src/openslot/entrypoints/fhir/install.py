@@ -196,10 +196,10 @@ def _booker(patient_id: UUID | None) -> Booker | None:
 @interaction("c")
 def take(status: str) -> ResponseReturnValue:
     """Hold or book a proposal, or change, book or cancel an existing appointment."""
-    asked, context = _asked(), _context()
+    asked = _asked()
     access.demand("Appointment", "c")
     parameters = operations.body()
-    resource, key = operations.wanted(parameters, context.base)
+    resource, key = operations.wanted(parameters, base())
     appointment_id = APPOINTMENT.read_id(key) if key else None
     if key is not None:
         access.demand("Appointment", "u")
@@ -211,9 +211,9 @@ def take(status: str) -> ResponseReturnValue:
     sent = received.read(resource)
     appointment = bearer.write(
         lambda work: (
-            appointment_writing.update(work, appointment_id, sent, None, context)
+            appointment_writing.update(work, appointment_id, sent, None, base())
             if appointment_id
-            else appointment_writing.create(work, sent, context)
+            else appointment_writing.create(work, sent, base())
         )
     )
     shown = APPOINTMENT.show(appointment, asked.site)
@@ -228,10 +228,10 @@ def cancel(key: str) -> ResponseReturnValue:
     appointment_id = APPOINTMENT.read_id(key)
     if appointment_id is None:
         raise NotFound
-    why, context, asked = operations.reason(operations.body()), _context(), _asked()
+    why, asked = operations.reason(operations.body()), _asked()
     shown = _read(APPOINTMENT, key) | {"status": "cancelled"}
     sent = received.read(shown | ({"cancelationReason": why} if why else {}))
-    appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, context)
+    appointment = bearer.write(appointment_writing.update, appointment_id, sent, None, base())
     return of_version(APPOINTMENT.show(appointment, asked.site))
 
 
@@ -261,11 +261,11 @@ def create(kind: str) -> ResponseReturnValue:
     """Create a resource, or return the one that matches If-None-Exist."""
     resource, writer = _writer(kind, "create", "c")
     body, condition = writer.read(received.body()), writers.condition(resource)
-    asked, context = _asked(), _context()
+    asked = _asked()
 
     def save(work: Work) -> tuple[Any, bool]:
         match = writers.matching(work.session, resource, condition, asked) if condition else None
-        return (match, False) if match else (writer.create(work, body, context), True)
+        return (match, False) if match else (writer.create(work, body, base()), True)
 
     row, is_new = bearer.write(save)
     show = resource.whole if is_new and resource.whole else resource.show
@@ -281,9 +281,8 @@ def update(kind: str, key: str) -> ResponseReturnValue:
     if row_key is None:
         raise NotFound
     body, version, asked = writer.read(received.body()), wanted_version(), _asked()
-    context = _context()
     try:
-        row = bearer.write(lambda work: writer.update(work, row_key, body, version, context))
+        row = bearer.write(lambda work: writer.update(work, row_key, body, version, base()))
     except NotFound:
         if resource.gone(reader(), row_key, asked):
             raise Gone from None
@@ -316,10 +315,6 @@ def _site() -> Site:
 
 def _asked() -> Asked:
     return Asked(_site(), ZoneInfo(settings().time_zone), bearer.actor())
-
-
-def _context() -> appointment_writing.Context:
-    return appointment_writing.Context(bearer.actor(), settings(), now(), base())
 
 
 def _search(name: str, pairs: asking.Pairs) -> Response:

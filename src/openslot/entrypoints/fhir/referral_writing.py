@@ -5,14 +5,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sqlalchemy.orm import Session
 
 from openslot.core.errors import Malformed, NotFound, StaleVersion
 from openslot.core.fields import problems
 from openslot.core.work import Work
 from openslot.entrypoints.failures import InvalidFields
 from openslot.entrypoints.fhir import search, service_request
-from openslot.entrypoints.fhir.appointment_writing import Context, UnprocessableResource
+from openslot.entrypoints.fhir.appointment_writing import UnprocessableResource
 from openslot.entrypoints.fhir.elements import Json, Site
 from openslot.entrypoints.fhir.parameters import read_number
 from openslot.entrypoints.fhir.patient import read_uuid
@@ -110,7 +109,7 @@ def read(sent: Json) -> Received:
     return received
 
 
-def create(work: Work, received: Received, context: Context) -> Row:
+def create(work: Work, received: Received, base: str) -> Row:
     """Write a referral, and send it if its status is active."""
     if received.status not in ("draft", "active"):
         raise UnprocessableResource(
@@ -121,10 +120,9 @@ def create(work: Work, received: Received, context: Context) -> Row:
         raise UnprocessableResource(
             "Send the text of the referral as one note.", field="ServiceRequest.note"
         )
-    patient_id = read_uuid(_id(received.subject, "Patient", "subject", context))
-    actor = context.actor
-    _check_requester(received, actor.practitioner_id, context)
-    details = _details(received, received.note[0].text, context)
+    patient_id = read_uuid(_id(received.subject, "Patient", "subject", base))
+    _check_requester(received, work.actor.practitioner_id, base)
+    details = _details(received, received.note[0].text, base)
     try:
         if patient_id is None:
             raise NotFound
@@ -135,26 +133,26 @@ def create(work: Work, received: Received, context: Context) -> Row:
         ) from None
     if received.status == "active":
         _send(work, row.id)
-    return _current_row(work.session, row.id, context)
+    return _current_row(work, row.id, base)
 
 
-def update(work: Work, key: UUID, received: Received, version: str | None, context: Context) -> Row:
+def update(work: Work, key: UUID, received: Received, version: str | None, base: str) -> Row:
     """Make the changes that differ from the stored referral: text, addressee, status or answer.
 
     A read by a specialist is audited.
     """
     row, _ = commands.referral_for(work, key)
-    current = _current_row(work.session, key, context)
-    if version not in (None, service_request.version(current, context.now)):
+    current = _current_row(work, key, base)
+    if version not in (None, service_request.version(current, work.now)):
         raise StaleVersion
-    _check_unchanged(row, received, context)
-    shown = STATUS[row.state_at(context.now)]
+    _check_unchanged(row, received, base)
+    shown = STATUS[row.state_at(work.now)]
     commands.note_read(work, key)
-    _rewrite(work, row, received, context)
+    _rewrite(work, row, received, base)
     _answer(work, row, received)
     if received.status != shown:
         _change_status(work, key, received)
-    return _current_row(work.session, key, context)
+    return _current_row(work, key, base)
 
 
 def _check_meaning(received: Received) -> None:
@@ -168,10 +166,10 @@ def _check_meaning(received: Received) -> None:
         )
 
 
-def _check_requester(received: Received, gp_id: int | None, context: Context) -> None:
+def _check_requester(received: Received, gp_id: int | None, base: str) -> None:
     if received.requester is None:
         return
-    requester_id = _id(received.requester, "Practitioner", "requester", context)
+    requester_id = _id(received.requester, "Practitioner", "requester", base)
     if gp_id is not None and requester_id != str(gp_id):
         raise UnprocessableResource(
             "The requester must be the GP who writes the referral.",
@@ -179,13 +177,13 @@ def _check_requester(received: Received, gp_id: int | None, context: Context) ->
         )
 
 
-def _check_unchanged(row: Referral, received: Received, context: Context) -> None:
+def _check_unchanged(row: Referral, received: Received, base: str) -> None:
     """Raise an error if the patient, the GP or the id would change."""
     if received.id != str(row.id):
         raise Malformed("Send the same id as in the address.", field="ServiceRequest.id")
     _check_meaning(received)
-    _check_requester(received, row.gp_id, context)
-    if _id(received.subject, "Patient", "subject", context) != str(row.patient_id):
+    _check_requester(received, row.gp_id, base)
+    if _id(received.subject, "Patient", "subject", base) != str(row.patient_id):
         raise UnprocessableResource(
             "The patient of a referral cannot change. Write a new referral.",
             field="ServiceRequest.subject",
@@ -197,10 +195,10 @@ def _check_unchanged(row: Referral, received: Received, context: Context) -> Non
         )
 
 
-def _rewrite(work: Work, row: Referral, received: Received, context: Context) -> None:
+def _rewrite(work: Work, row: Referral, received: Received, base: str) -> None:
     """Change the text or the addressee; without a note, as searches show it, the text stays."""
     text = received.note[0].text if received.note else row.letter
-    details = _details(received, text, context)
+    details = _details(received, text, base)
     current = (row.practitioner_id, row.expertise, row.letter)
     if (details.practitioner_id, details.expertise, details.letter) != current:
         commands.change(work, row.id, details)
@@ -233,10 +231,10 @@ def _send(work: Work, key: UUID) -> None:
     commands.send(work, key)
 
 
-def _details(received: Received, text: str, context: Context) -> ReferralDetails:
+def _details(received: Received, text: str, base: str) -> ReferralDetails:
     """Return the details of the referral; a named specialist takes priority over an area."""
     performers = [
-        _id(performer, "Practitioner", "performer", context) for performer in received.performer
+        _id(performer, "Practitioner", "performer", base) for performer in received.performer
     ]
     expertise = received.performerType.words if received.performerType else None
     if len(performers) > 1 or not (performers or expertise):
@@ -261,9 +259,9 @@ def _fields(error: ValidationError) -> InvalidFields:
     )
 
 
-def _id(link: Ref, kind: str, element: str, context: Context) -> str:
+def _id(link: Ref, kind: str, element: str, base: str) -> str:
     """Return the id in a reference to a resource of this kind."""
-    link_kind, _, key = (link.reference or "").removeprefix(f"{context.base}/").partition("/")
+    link_kind, _, key = (link.reference or "").removeprefix(f"{base}/").partition("/")
     if link_kind != kind or not key:
         raise UnprocessableResource(
             f"Refer to a {kind} of this server.", field=f"ServiceRequest.{element}"
@@ -271,13 +269,11 @@ def _id(link: Ref, kind: str, element: str, context: Context) -> str:
     return key
 
 
-def _current_row(session: Session, key: UUID, context: Context) -> Row:
+def _current_row(work: Work, key: UUID, base: str) -> Row:
     """Return the referral as it is now."""
-    session.flush()
-    asked = Asked(
-        Site(context.base, context.now), ZoneInfo(context.settings.time_zone), context.actor
-    )
-    rows = search.by_keys(session, service_request.RESOURCE, [key], asked=asked)
+    work.session.flush()
+    asked = Asked(Site(base, work.now), ZoneInfo(work.settings.time_zone), work.actor)
+    rows = search.by_keys(work.session, service_request.RESOURCE, [key], asked=asked)
     if not rows:
         raise NotFound
     found: Row = rows[0]

@@ -19,7 +19,6 @@ from openslot.entrypoints.fhir import (
     referral_writing,
     search,
 )
-from openslot.entrypoints.fhir.appointment_writing import Context
 from openslot.entrypoints.fhir.elements import Json
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Key, Resource
@@ -39,8 +38,8 @@ class Writer:
     """
 
     read: Callable[[Json], Any]
-    create: Callable[[Work, Any, Context], Any]
-    update: Callable[[Work, Key, Any, str | None, Context], Any]
+    create: Callable[[Work, Any, str], Any]
+    update: Callable[[Work, Key, Any, str | None, str], Any]
 
 
 WRITERS: Mapping[str, Writer] = {

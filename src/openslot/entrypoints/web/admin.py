@@ -15,11 +15,10 @@ from openslot.core import outbox as messages
 from openslot.core.actor import Role
 from openslot.core.errors import NotFound
 from openslot.core.outbox import OutboxMessage, State
-from openslot.core.work import Work
 from openslot.directory import commands, queries, staff
 from openslot.directory.details import CentreDetails
 from openslot.directory.editing import editor_of_centre
-from openslot.directory.models import Centre, CentreType
+from openslot.directory.models import CentreType
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context, reading
 from openslot.entrypoints.web.admin_departments import choose_page, department_page
@@ -96,7 +95,7 @@ def centre(centre_id: int) -> str:
 def new_centre() -> ResponseReturnValue:
     """Add a centre."""
     form = CentreForm(time_zone=context.settings().time_zone)
-    status = save(form, CentreDetails, _create)
+    status = save(form, CentreDetails, commands.create_centre)
     if isinstance(status, Done):
         return see_other(
             url_for("admin.centre", centre_id=status.value.id),
@@ -106,10 +105,6 @@ def new_centre() -> ResponseReturnValue:
             ),
         )
     return _centre_page(form, status, heading=_("Add a centre"))
-
-
-def _create(work: Work, details: CentreDetails) -> Centre:
-    return commands.create_centre(work, details)
 
 
 @pages.route("/admin/centres/<int:centre_id>/edit", methods=["GET", "POST"])
@@ -123,16 +118,12 @@ def edit_centre(centre_id: int) -> ResponseReturnValue:
     status = save(
         form,
         CentreDetails,
-        lambda work, details: _change(work, centre_id, details),
+        lambda work, details: commands.change_centre(work, centre_id, details),
         **unchanged,
     )
     if isinstance(status, Done):
         return see_other(url_for("admin.centre", centre_id=centre_id), _("The details are saved."))
     return _centre_page(form, status, heading=_("Change centre"), centre=centre)
-
-
-def _change(work: Work, centre_id: int, details: CentreDetails) -> Centre:
-    return commands.change_centre(work, centre_id, details)
 
 
 def _centre_page(form: CentreForm, status: int, **more: Any) -> tuple[str, int]:

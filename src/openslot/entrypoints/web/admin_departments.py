@@ -7,7 +7,6 @@ from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, SelectField, StringField, TelField, TextAreaField, URLField
 
 from openslot.core.fields import Details, OptionalName
-from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import DepartmentDetails
 from openslot.directory.models import Department
@@ -73,7 +72,11 @@ def new(centre_id: int) -> ResponseReturnValue:
     may_run_centre(context.actor(), centre_id)
     centre = queries.centre(context.reader(), centre_id, inactive=True)
     form = DepartmentForm()
-    status = save(form, DepartmentDetails, lambda work, details: _create(work, centre_id, details))
+    status = save(
+        form,
+        DepartmentDetails,
+        lambda work, details: commands.create_department(work, centre_id, details),
+    )
     if isinstance(status, Done):
         return see_other(
             url_for("admin_departments.show", department_id=status.value.id),
@@ -81,10 +84,6 @@ def new(centre_id: int) -> ResponseReturnValue:
         )
     page = render_template("admin/department_form.html", form=form, centre=centre)
     return page, status
-
-
-def _create(work: Work, centre_id: int, details: DepartmentDetails) -> Department:
-    return commands.create_department(work, centre_id, details)
 
 
 @pages.route("/admin/departments/<int:department_id>/edit", methods=["GET", "POST"])

@@ -78,7 +78,7 @@ def listing() -> str:
 def new() -> ResponseReturnValue:
     """Add a dependent by name and date of birth."""
     form = NewDependentForm()
-    status = save(form, DependentDetails, lambda work, details: dependents.add(work, details))
+    status = save(form, DependentDetails, dependents.add)
     if not isinstance(status, Done):
         page = render_template("dependents/new.html", form=form, birth_example=example())
         return page, status

@@ -244,7 +244,7 @@ def delete() -> ResponseReturnValue:
     """Delete the reader's account and cancel upcoming appointments; asks for the password."""
     form = ProofForm()
     status = (
-        _password_refusal(form) or do(form, lambda work: delete_own_account(work))
+        _password_refusal(form) or do(form, delete_own_account)
         if request.method == "POST"
         else SHOWN
     )

@@ -27,7 +27,7 @@ from openslot.core.errors import Unavailable
 from openslot.core.logging import place_of
 from openslot.core.outbox import ATTEMPTS, LeaseLost, OutboxMessage, State
 from openslot.core.sealing import seal_next
-from openslot.core.work import Work
+from openslot.core.work import Work, doing
 from openslot.entrypoints.worker import webhooks
 from openslot.identity import queries as identities
 from openslot.identity.commands import FAILURES_COUNT, unused_since
@@ -232,12 +232,7 @@ def _do(duty: Duty, database: Database, settings: Settings, now: Callable[[], da
 
 def expire_holds(database: Database, settings: Settings, now: Callable[[], datetime]) -> None:
     """End all expired holds, in transactions of at most AT_ONCE."""
-    while (
-        database.run(
-            lambda session: expire_due(Work(session, SYSTEM, now(), settings), limit=AT_ONCE)
-        )
-        == AT_ONCE
-    ):
+    while database.run(doing(SYSTEM, now(), settings, expire_due, limit=AT_ONCE)) == AT_ONCE:
         pass
 
 
