@@ -22,13 +22,13 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.ids import new_id
+from openslot.demo.load import FILE_PASSWORD, PASSWORD, load_demo
+from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory.models import Patient, Practitioner, Service, StaffMember
-from openslot.exchange.demo import FILE_PASSWORD, PASSWORD, load_demo
-from openslot.exchange.progress import Silent
 from openslot.identity.models import Account
+from openslot.importers.progress import Silent
 from openslot.migrations import run as migrations
 from openslot.records.models import Entry, EntryKind
-from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
 
 ROUNDS = 15

@@ -31,8 +31,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from openslot.app import create_app
 from openslot.core import clock
 from openslot.core.config import Settings
-from openslot.exchange.demo import FILE_PASSWORD, PASSWORD, load_demo
-from openslot.exchange.progress import Silent
+from openslot.demo.load import FILE_PASSWORD, PASSWORD, load_demo
+from openslot.importers.progress import Silent
 from openslot.migrations import run as migrations
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs/pictures"

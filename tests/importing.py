@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.exchange.commands import import_paths
-from openslot.exchange.demo import DATA
-from openslot.exchange.outcome import Outcome
-from openslot.exchange.problems import ImportRefused
-from openslot.exchange.progress import Silent
+from openslot.demo.load import DATA
+from openslot.importers.commands import import_paths
+from openslot.importers.outcome import Outcome
+from openslot.importers.problems import ImportRefused
+from openslot.importers.progress import Silent
 from openslot.schema import metadata
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

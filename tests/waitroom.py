@@ -10,10 +10,10 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.offers import answers, waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.models import Offer, OfferStatus, WaitingEntry
 from openslot.usecases import booking as usecases
+from openslot.waiting_list import answers, waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.models import Offer, OfferStatus, WaitingEntry
 from town import HALF_HOUR, MONDAY_9, NOW, Town
 from working import work
 

@@ -12,6 +12,10 @@ from sqlalchemy.orm import Session
 from openslot.booking.models import Priority
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
+from openslot.department_requests import commands
+from openslot.department_requests.details import RequestDetails
+from openslot.department_requests.models import ServiceRequest
+from openslot.department_requests.queries import request as request_of
 from openslot.directory import commands as directory
 from openslot.directory.details import (
     CentreDetails,
@@ -21,10 +25,6 @@ from openslot.directory.details import (
 )
 from openslot.directory.models import CentreType
 from openslot.identity.commands import NewAccount, create_account
-from openslot.requests import commands
-from openslot.requests.details import RequestDetails
-from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import request as request_of
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from town import MONDAY_9, NOW, WEEKDAYS
 from working import work

@@ -7,7 +7,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from openslot.core import logging
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.discovery.search import Directory
 from openslot.entrypoints.api.install import install as install_api
 from openslot.entrypoints.asgi import AsgiApp
 from openslot.entrypoints.fhir.install import install as install_fhir
@@ -16,6 +15,7 @@ from openslot.entrypoints.json_bodies import StrictJson
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.entrypoints.rules import Ruled
 from openslot.entrypoints.web.install import install as install_web
+from openslot.search.results import Directory
 
 LARGEST_REQUEST = 2 * 1024 * 1024
 

@@ -3,15 +3,15 @@
 from openslot.booking import models as booking
 from openslot.core import audit, idempotency, limits, locks, outbox
 from openslot.core.db import Base
+from openslot.department_requests import models as requests
 from openslot.directory import models as directory
 from openslot.feedback import models as feedback
 from openslot.identity import models as identity
 from openslot.notifications import models as notifications
-from openslot.offers import models as offers
 from openslot.records import models as records
 from openslot.referrals import models as referrals
-from openslot.requests import models as requests
 from openslot.schedules import models as schedules
+from openslot.waiting_list import models as offers
 from openslot.webhooks import models as webhooks
 
 TABLES = (

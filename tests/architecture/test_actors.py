@@ -11,15 +11,15 @@ ENTRIES = ("api", "fhir", "web")
 FEATURES = (
     "booking",
     "directory",
-    "exchange",
+    "exports",
     "feedback",
     "identity",
     "notifications",
-    "offers",
+    "waiting_list",
     "records",
     "referrals",
     "reports",
-    "requests",
+    "department_requests",
     "usecases",
 )
 """Those that keep rows about people; schedules and what is free are public."""
@@ -36,32 +36,34 @@ BOUND = {
         directory.queries.services directory.queries.version feedback.queries.averages
         feedback.queries.given feedback.queries.summary referrals.queries.areas
         referrals.queries.specialist referrals.queries.specialists
-        requests.queries.consultations requests.commands.place_for
-        requests.queries.services_in""",
+        department_requests.queries.consultations department_requests.commands.place_for
+        department_requests.queries.services_in""",
     "one's own: the id is that of the actor, or of whom it cares for": """
         directory.queries.dependents_of directory.queries.patient_of
         directory.queries.practitioner_of directory.queries.staff_member
         feedback.queries.favourites feedback.queries.liked feedback.queries.rating_by
         identity.queries.by_id identity.queries.sessions_of notifications.feeds.feed_of
         notifications.preferences.preferences notifications.preferences.wants
-        offers.queries.open_offers offers.search.entries_for records.queries.patients_of
+        waiting_list.queries.open_offers waiting_list.search.entries_for records.queries.patients_of
         records.queries.self_made
         records.queries.appointments_with referrals.queries.waiting_for""",
     "checked first: the actor knows the patient, history, appointment or request of the id": """
         booking.commands.identify booking.queries.for_whom booking.queries.appointment
         directory.queries.patient
-        exchange.history.looks exchange.history.whole notifications.recipients.patient_or_carer
-        offers.queries.open_for_appointment offers.queries.open_of_absences
-        offers.queries.open_of_entries usecases.rebooking.suggestions offers.search.centres_of
-        offers.search.entries_with offers.waiting.free_for records.queries.emergencies
+        exports.history.looks exports.history.whole notifications.recipients.patient_or_carer
+        waiting_list.queries.open_for_appointment waiting_list.queries.open_of_absences
+        waiting_list.queries.open_of_entries usecases.rebooking.suggestions
+        waiting_list.search.centres_of
+        waiting_list.search.entries_with waiting_list.waiting.free_for records.queries.emergencies
         records.queries.entries records.queries.entry records.queries.of_appointment
         records.queries.appointments referrals.queries.referral_to referrals.queries.of_patient
-        requests.queries.of_appointment""",
+        department_requests.queries.of_appointment""",
     "conditions that are made of the actor": """
         referrals.queries.count referrals.queries.referrals reports.answers.answers
-        reports.queries.offers requests.queries.closed requests.queries.count
-        requests.queries.figures requests.queries.figures_at requests.queries.newest
-        requests.queries.page""",
+        reports.queries.offers department_requests.queries.closed department_requests.queries.count
+        department_requests.queries.figures department_requests.queries.figures_at
+        department_requests.queries.newest
+        department_requests.queries.page""",
     "a desk's: pages and operations for those who work with patients": """
         directory.queries.patients records.queries.exactly""",
     "an administrator's": """
@@ -77,7 +79,7 @@ BOUND = {
         identity.links.account_to_confirm identity.links.account_to_reset
         identity.keys.issue_pair identity.keys.prove identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
-        notifications.preferences.account_to_stop offers.answers.by_link""",
+        notifications.preferences.account_to_stop waiting_list.answers.by_link""",
     "written, not read; recorded with who did it": """
         directory.staff.record_link identity.commands.confirm_email
         identity.commands.set_password identity.keys.revoke_key identity.own.end_one_session

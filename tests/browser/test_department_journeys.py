@@ -9,7 +9,7 @@ from browser.conftest import LiveServer
 from browser.steps import Look, checked, sign_in, unchecked
 from entrypoints.world import World
 from openslot.booking import check
-from openslot.requests.models import ServiceRequest
+from openslot.department_requests.models import ServiceRequest
 
 
 def journey(page: Page, server: LiveServer, world: World, look: Look) -> None:

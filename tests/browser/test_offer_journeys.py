@@ -17,10 +17,10 @@ from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.worker.main import do_duties, handle_next
-from openslot.offers.links import token_of
-from openslot.offers.models import Offer, OfferStatus
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import set_hours
+from openslot.waiting_list.links import token_of
+from openslot.waiting_list.models import Offer, OfferStatus
 from working import work
 
 

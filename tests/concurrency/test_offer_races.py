@@ -13,12 +13,12 @@ from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
-from openslot.offers import offering, search, waiting
-from openslot.offers.errors import AlreadyWaiting, OfferExpired, TooManyEntries
-from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided
+from openslot.waiting_list import offering, search, waiting
+from openslot.waiting_list.errors import AlreadyWaiting, OfferExpired, TooManyEntries
+from openslot.waiting_list.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
 from racing import barrier, race
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (

@@ -8,10 +8,10 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.core.ids import new_id
-from openslot.requests import commands
-from openslot.requests.details import RequestDetails
-from openslot.requests.errors import WrongState
-from openslot.requests.models import ServiceRequest, State
+from openslot.department_requests import commands
+from openslot.department_requests.details import RequestDetails
+from openslot.department_requests.errors import WrongState
+from openslot.department_requests.models import ServiceRequest, State
 from racing import race
 from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look

@@ -23,6 +23,8 @@ from openslot.core.audit import AuditEvent
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
+from openslot.department_requests import commands as requests
+from openslot.department_requests.details import RequestDetails
 from openslot.directory import dependents, registration
 from openslot.directory.commands import actor_of
 from openslot.directory.dependents import HandOverDetails
@@ -37,17 +39,15 @@ from openslot.identity.keys import create_key
 from openslot.identity.models import Account
 from openslot.notifications.feeds import make_feed
 from openslot.notifications.preferences import Kind, stop_token
-from openslot.offers import waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.links import token_of
-from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
-from openslot.requests import commands as requests
-from openslot.requests.details import RequestDetails
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import booking as usecases
+from openslot.waiting_list import waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.links import token_of
+from openslot.waiting_list.models import Offer
 from openslot.webhooks.models import Delivery, Endpoint
 from working import work
 

@@ -20,8 +20,8 @@ from entrypoints.world import PASSWORD, World, build
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.discovery.search import Directory
 from openslot.entrypoints.request import EXTENSION, Services
+from openslot.search.results import Directory
 
 COPIES = count()
 

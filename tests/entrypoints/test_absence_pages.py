@@ -14,8 +14,8 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.worker.main import handle_next
-from openslot.offers.models import AbsenceDecision, Choice, Offer
 from openslot.schedules.models import Absence, AbsenceKind
+from openslot.waiting_list.models import AbsenceDecision, Choice, Offer
 
 PAGE = "/calendar/absences"
 

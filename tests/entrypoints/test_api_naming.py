@@ -24,7 +24,9 @@ ELSEWHERE = (
     "entrypoints/fhir",
     "entrypoints/cli",
     "entrypoints/worker",
-    "exchange",
+    "demo",
+    "exports",
+    "importers",
     "reports",
 )
 """What no operation calls."""

@@ -10,7 +10,7 @@ from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.offers import waiting
+from openslot.waiting_list import waiting
 
 PATH = "/api/v1/offers"
 

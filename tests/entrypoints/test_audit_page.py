@@ -28,8 +28,8 @@ from openslot.entrypoints.web import admin_audit
 from openslot.entrypoints.web.audit_words import BEGINNINGS, TITLES, Group
 from openslot.entrypoints.web.csv_file import MARK
 from openslot.entrypoints.worker.main import seal_audit
-from openslot.offers.models import Choice, OfferStatus, Progress, Waiting
 from openslot.schedules.models import Schedule
+from openslot.waiting_list.models import Choice, OfferStatus, Progress, Waiting
 from working import work
 
 SYSTEM = Actor()

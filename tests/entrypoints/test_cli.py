@@ -27,6 +27,7 @@ from openslot.booking import check
 from openslot.core import clock, sealing
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
+from openslot.demo.load import LOGINS, MARKER
 from openslot.directory.models import (
     Centre,
     Department,
@@ -38,10 +39,9 @@ from openslot.directory.models import (
 from openslot.entrypoints.cli import demonstration, progress, serving
 from openslot.entrypoints.cli.attending import Attendant
 from openslot.entrypoints.cli.main import cli
-from openslot.exchange import documents, tables
-from openslot.exchange.demo import LOGINS, MARKER
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
+from openslot.importers import documents, tables
 from openslot.migrations import run as migrations
 from openslot.schedules.models import DiaryPage
 

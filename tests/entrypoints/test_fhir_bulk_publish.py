@@ -21,10 +21,10 @@ from openslot.app import create_app
 from openslot.booking.models import Appointment
 from openslot.core import clock
 from openslot.core.config import Settings
+from openslot.demo.load import load_demo
 from openslot.directory.models import Patient, Practitioner, Profession
 from openslot.entrypoints.fhir.elements import references
-from openslot.exchange.demo import load_demo
-from openslot.exchange.progress import Silent
+from openslot.importers.progress import Silent
 from openslot.schedules.models import Schedule
 
 KINDS = ["HealthcareService", "Location", "PractitionerRole", "Schedule"]

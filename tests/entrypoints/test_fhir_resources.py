@@ -25,13 +25,13 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.demo.load import load_demo
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import search
 from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
-from openslot.exchange.demo import load_demo
-from openslot.exchange.progress import Silent
+from openslot.importers.progress import Silent
 from openslot.schedules.availability import instant_of
 from openslot.usecases.booking import hold
 from working import work

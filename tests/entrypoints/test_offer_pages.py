@@ -14,12 +14,12 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.offers import waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.links import token_of
-from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import rebooking
+from openslot.waiting_list import waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.links import token_of
+from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from working import work
 
 

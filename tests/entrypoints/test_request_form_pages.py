@@ -10,7 +10,7 @@ from entrypoints.test_requests_pages import ask, of, soon
 from entrypoints.world import World
 from openslot.core.db import Database
 from openslot.core.ids import new_id
-from openslot.requests.models import Kept, ServiceRequest
+from openslot.department_requests.models import Kept, ServiceRequest
 
 
 def test_a_form_that_is_sent_twice_asks_once(

@@ -13,7 +13,7 @@ from entrypoints.world import SYDNEY, World
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.core.ids import new_id
-from openslot.requests.models import Kept, ServiceRequest
+from openslot.department_requests.models import Kept, ServiceRequest
 
 STRANGERS = ("staff-stranger", "centre-admin-stranger")
 OUTSIDERS = ("patient-owner", "practitioner-owner")

@@ -30,10 +30,10 @@ from openslot.directory.models import Dependent
 from openslot.entrypoints.cli import accounts as by_command
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.entrypoints.worker.main import handle_next
-from openslot.exchange.commands import import_paths
-from openslot.exchange.progress import Silent
 from openslot.identity import passwords, queries
 from openslot.identity.models import Account
+from openslot.importers.commands import import_paths
+from openslot.importers.progress import Silent
 from openslot.migrations import run as migrations
 from postoffice import post_office
 

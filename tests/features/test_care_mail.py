@@ -20,15 +20,24 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.events import publish
 from openslot.core.ids import new_id
+from openslot.department_requests import events as requests
+from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, PatientDetails, PractitionerDetails
 from openslot.directory.models import Department, Dependent, Patient, Profession, StaffMember
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.notifications.models import Preference
-from openslot.offers import events as offers
-from openslot.offers.links import token_of
-from openslot.offers.models import (
+from openslot.records import events as records
+from openslot.records.models import EmergencyAccess
+from openslot.referrals import events as referrals
+from openslot.referrals.models import Kept as ReferralStatus
+from openslot.referrals.models import Referral
+from openslot.schedules.models import Absence, AbsenceKind
+from openslot.usecases import booking as usecases
+from openslot.waiting_list import events as offers
+from openslot.waiting_list.links import token_of
+from openslot.waiting_list.models import (
     AbsenceDecision,
     Choice,
     Offer,
@@ -36,15 +45,6 @@ from openslot.offers.models import (
     Progress,
     WaitingEntry,
 )
-from openslot.records import events as records
-from openslot.records.models import EmergencyAccess
-from openslot.referrals import events as referrals
-from openslot.referrals.models import Kept as ReferralStatus
-from openslot.referrals.models import Referral
-from openslot.requests import events as requests
-from openslot.requests.models import Kept, ServiceRequest
-from openslot.schedules.models import Absence, AbsenceKind
-from openslot.usecases import booking as usecases
 from working import work
 
 URL = "https://book.example.org"

@@ -13,11 +13,11 @@ from openslot.booking.queries import patients_seen_by, seen_by
 from openslot.booking.rules import part_in
 from openslot.core.actor import Role
 from openslot.core.db import Database
+from openslot.demo.load import load_demo
 from openslot.directory.commands import actor_of
 from openslot.directory.models import Patient
-from openslot.exchange.demo import load_demo
-from openslot.exchange.progress import Silent
 from openslot.identity.models import Account
+from openslot.importers.progress import Silent
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import mask_of, span_between, window_over
 from openslot.schedules.models import Schedule

@@ -15,6 +15,9 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.core.outbox import OutboxMessage
+from openslot.demo import load as demo
+from openslot.demo.load import LOGINS, PASSWORD, is_demo, load_demo
+from openslot.department_requests.models import ServiceRequest
 from openslot.directory.commands import actor_of
 from openslot.directory.models import (
     Centre,
@@ -25,17 +28,14 @@ from openslot.directory.models import (
     Profession,
     Service,
 )
-from openslot.exchange import demo
-from openslot.exchange.demo import LOGINS, PASSWORD, is_demo, load_demo
-from openslot.exchange.progress import Silent
 from openslot.feedback.models import Favourite, Rating
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
-from openslot.offers.models import WaitingEntry
+from openslot.importers.progress import Silent
 from openslot.records.models import Entry
 from openslot.referrals.models import Referral
-from openslot.requests.models import ServiceRequest
 from openslot.schedules.models import Absence, Closure
+from openslot.waiting_list.models import WaitingEntry
 
 SYDNEY = ZoneInfo("Australia/Sydney")
 

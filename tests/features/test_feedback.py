@@ -18,13 +18,13 @@ from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory import commands as directory
 from openslot.directory.models import Practitioner
-from openslot.discovery.search import Directory as Network
-from openslot.discovery.search import Order, Search, find
 from openslot.feedback import commands, queries
 from openslot.feedback.errors import BadStars, TooManyFavourites
 from openslot.feedback.models import Favourite, Rating
 from openslot.feedback.rules import MOST_FAVOURITES, check_room
 from openslot.identity.commands import NewAccount, create_account
+from openslot.search.results import Directory as Network
+from openslot.search.results import Order, Search, find
 from openslot.usecases import booking as usecases
 from racing import race
 from town import MONDAY_9, NOW, Town, build_town

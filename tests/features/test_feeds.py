@@ -19,6 +19,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
+from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory import commands as directory
 from openslot.directory.details import DepartmentDetails, PatientDetails
 from openslot.directory.models import Department, Dependent, Service
@@ -28,7 +29,6 @@ from openslot.identity.models import Account
 from openslot.notifications.calendar_titles import initials
 from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
-from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
 from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded

@@ -22,8 +22,8 @@ from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.keyset import Key
 from openslot.core.language import language
-from openslot.exchange.history import document, whole
-from openslot.exchange.history_pdf import pdf
+from openslot.exports.history import document, whole
+from openslot.exports.history_pdf import pdf
 from openslot.records import commands, queries
 from openslot.records.details import EmergencyDetails, NoteDetails, PrescriptionDetails
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry

@@ -15,13 +15,13 @@ from importing import DOCUMENTS, MEDISOFT, NOW, QUICK, bring_in, counts, one, pr
 from openslot.booking import check
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
+from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import Centre, Department, Service, StaffMember
-from openslot.exchange.outcome import Effect
-from openslot.exchange.problems import ImportRefused
 from openslot.feedback.models import Favourite
 from openslot.identity.commands import sign_in, source_of
 from openslot.identity.models import Account
-from openslot.requests.models import ServiceRequest
+from openslot.importers.outcome import Effect
+from openslot.importers.problems import ImportRefused
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from importing import MEDISOFT, bring_in, counts, problems_of, write
 from openslot.core.db import Database
 from openslot.directory.models import Centre, Patient, Practitioner
-from openslot.exchange.outcome import Effect
-from openslot.exchange.problems import ImportRefused, Problem, Source
-from openslot.exchange.tables import name_from_email
 from openslot.identity.models import Account
 from openslot.identity.passwords import is_right
+from openslot.importers.outcome import Effect
+from openslot.importers.problems import ImportRefused, Problem, Source
+from openslot.importers.tables import name_from_email
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
@@ -676,7 +676,7 @@ def test_centres_are_matched_by_number_then_by_name(
 def test_more_patients_than_one_statement_takes(
     sqlite_database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("openslot.exchange.queries.AT_ONCE", 7)
+    monkeypatch.setattr("openslot.importers.queries.AT_ONCE", 7)
     rows = "".join(f"p{number}@example.com,x\n" for number in range(20))
     write(folder, {"p.csv": PATIENTS + rows})
     assert str(bring_in(sqlite_database, folder)) == "20 created, 0 changed, 0 unchanged"

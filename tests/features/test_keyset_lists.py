@@ -8,12 +8,12 @@ from uuid import UUID
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
+from openslot.department_requests import queries as requests
 from openslot.directory import queries as directory
 from openslot.directory.models import Profession
-from openslot.offers import search
-from openslot.requests import queries as requests
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import AbsenceKind
+from openslot.waiting_list import search
 from town import MONDAY_9, NOW, build_town
 from waitroom import wait
 from wards import ask, build_wards

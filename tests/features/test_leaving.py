@@ -13,8 +13,8 @@ from openslot.core.errors import Forbidden
 from openslot.directory.models import Patient
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
-from openslot.offers.models import OfferStatus, Waiting
 from openslot.usecases.account_deletion import delete_own_account
+from openslot.waiting_list.models import OfferStatus, Waiting
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     appointment,

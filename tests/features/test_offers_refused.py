@@ -12,12 +12,12 @@ from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
-from openslot.offers.errors import OfferExpired
-from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.referrals import commands as referrals
 from openslot.referrals.models import Referral
 from openslot.schedules import commands as schedules
 from openslot.usecases import deactivation
+from openslot.waiting_list.errors import OfferExpired
+from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from referring import TUESDAY_9, Dentists
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import accept, appointment, assert_clean, book, entry, expire_due, offers, wait

@@ -23,7 +23,7 @@ from openslot.notifications.preferences import (
     stop_token,
     wants,
 )
-from openslot.offers.links import token_of
+from openslot.waiting_list.links import token_of
 from postoffice import PostOffice, a_mail, queue, run_worker, settings_for
 from working import work
 

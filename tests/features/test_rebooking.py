@@ -18,21 +18,21 @@ from openslot.core.errors import Busy, DomainError, Forbidden, Invalid, RateLimi
 from openslot.directory import commands as directory
 from openslot.directory.details import PractitionerDetails
 from openslot.directory.models import Profession
-from openslot.offers.errors import (
-    DecisionsOutOfDate,
-    DuplicateTime,
-    HasArrived,
-    OfferExpired,
-    OutsideAbsence,
-)
-from openslot.offers.models import AbsenceDecision, Choice, OfferStatus, Progress
-from openslot.offers.rules import nearest_bits
 from openslot.schedules import commands as schedules
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Absence, AbsenceKind
 from openslot.usecases import booking as usecases
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided, Hit
+from openslot.waiting_list.errors import (
+    DecisionsOutOfDate,
+    DuplicateTime,
+    HasArrived,
+    OfferExpired,
+    OutsideAbsence,
+)
+from openslot.waiting_list.models import AbsenceDecision, Choice, OfferStatus, Progress
+from openslot.waiting_list.rules import nearest_bits
 from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
 from waitroom import (
     SETTINGS,

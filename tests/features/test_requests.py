@@ -21,12 +21,9 @@ from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.outbox import OutboxMessage
-from openslot.directory.errors import HasAppointments
-from openslot.directory.models import Service
-from openslot.feedback.errors import BadStars
-from openslot.requests import commands, queries
-from openslot.requests.details import RequestDetails
-from openslot.requests.errors import (
+from openslot.department_requests import commands, queries
+from openslot.department_requests.details import RequestDetails
+from openslot.department_requests.errors import (
     AlreadyStarted,
     HasOpenRequests,
     NoDepartment,
@@ -34,7 +31,10 @@ from openslot.requests.errors import (
     OwnService,
     WrongState,
 )
-from openslot.requests.models import Kept, ServiceRequest, State
+from openslot.department_requests.models import Kept, ServiceRequest, State
+from openslot.directory.errors import HasAppointments
+from openslot.directory.models import Service
+from openslot.feedback.errors import BadStars
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
 from town import HALF_HOUR, MONDAY_9, NOW

@@ -15,10 +15,10 @@ from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PractitionerDetails
 from openslot.directory.search import Index, Text, normalise, words
-from openslot.discovery.search import Directory, Order, Results, Search, When, find
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.search.results import Directory, Order, Results, Search, When, find
 from openslot.usecases import booking as usecases
 from town import MONDAY_9, NOW, Town, build_town
 from working import work

@@ -18,13 +18,13 @@ from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.department_requests import commands
+from openslot.department_requests.details import RequestDetails
+from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import Department, Patient, StaffMember
 from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.commands import NewAccount, create_account
 from openslot.notifications.models import Preference
-from openslot.requests import commands
-from openslot.requests.details import RequestDetails
-from openslot.requests.models import ServiceRequest
 from openslot.usecases import booking as usecases
 from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look

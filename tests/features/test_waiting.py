@@ -16,8 +16,10 @@ from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden, NotFound
-from openslot.offers import answers, waiting
-from openslot.offers.errors import (
+from openslot.referrals.models import Kept, Referral
+from openslot.usecases import booking as usecases
+from openslot.waiting_list import answers, waiting
+from openslot.waiting_list.errors import (
     AlreadyWaiting,
     BadWindow,
     NobodyOffersThis,
@@ -25,11 +27,9 @@ from openslot.offers.errors import (
     OfferExpired,
     TooManyEntries,
 )
-from openslot.offers.links import read_token, token_of
-from openslot.offers.models import OfferStatus, Waiting, WaitingEntry
-from openslot.offers.offering import subject_of
-from openslot.referrals.models import Kept, Referral
-from openslot.usecases import booking as usecases
+from openslot.waiting_list.links import read_token, token_of
+from openslot.waiting_list.models import OfferStatus, Waiting, WaitingEntry
+from openslot.waiting_list.offering import subject_of
 from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
 from waitroom import (
     WEEK,

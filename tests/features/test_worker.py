@@ -22,15 +22,15 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
 from openslot.core.outbox import ATTEMPTS, LEASE, State
+from openslot.department_requests import events as requests
 from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import HANDLERS, Job, expire_holds, purge_outbox, run
 from openslot.notifications import events as notifications
 from openslot.notifications.dispatch import MAIL
-from openslot.offers import events as offers
 from openslot.records import events as records
 from openslot.referrals import events as referrals
-from openslot.requests import events as requests
 from openslot.usecases import booking as usecases
+from openslot.waiting_list import events as offers
 from openslot.webhooks.events import WEBHOOK
 from postoffice import (
     Mood,

@@ -16,10 +16,10 @@ from hypothesis.stateful import initialize, precondition, rule
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
-from openslot.offers import answers, waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.models import Offer, OfferStatus, Waiting, WaitingEntry
-from openslot.offers.rules import LONGEST_WAIT, SOONEST
+from openslot.waiting_list import answers, waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
+from openslot.waiting_list.rules import LONGEST_WAIT, SOONEST
 from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelAppointment
 from town import SYDNEY
 from working import work

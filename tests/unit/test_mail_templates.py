@@ -19,6 +19,7 @@ from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.core.work import Work
+from openslot.department_requests.models import Kept, ServiceRequest
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Service
 from openslot.notifications import contents, mails
 from openslot.notifications.events import (
@@ -32,11 +33,10 @@ from openslot.notifications.mails import MAILS, AccountMail
 from openslot.notifications.preferences import Kind
 from openslot.notifications.recipients import Recipient, Side, patient, rebooked, waiting
 from openslot.notifications.rendering import TEMPLATES, Rendered, render
-from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals.models import Referral
-from openslot.requests.models import Kept, ServiceRequest
 from openslot.schedules.models import Schedule
+from openslot.waiting_list.models import Offer
 
 ENGLISH = language("en")
 START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)

@@ -7,9 +7,9 @@ import pytest
 
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor, Role
+from openslot.department_requests.models import Kept, ServiceRequest, State
+from openslot.department_requests.rules import Action, Relation, actions_now, relation_to
 from openslot.directory.models import Department, Service
-from openslot.requests.models import Kept, ServiceRequest, State
-from openslot.requests.rules import Action, Relation, actions_now, relation_to
 
 NOW = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 SURGERY, RADIOLOGY, WARD, CENTRE = 1, 2, 3, 7

@@ -15,8 +15,8 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.limits import Counts
 from openslot.core.work import Work
-from openslot.discovery.bookable import Offered
-from openslot.discovery.search import Directory
+from openslot.search.bookable import Offered
+from openslot.search.results import Directory
 
 P = ParamSpec("P")
 T = TypeVar("T")

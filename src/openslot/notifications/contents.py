@@ -14,6 +14,7 @@ from openslot.booking.models import Appointment, Priority
 from openslot.core import formats
 from openslot.core.config import Settings
 from openslot.core.language import Language
+from openslot.department_requests.models import ServiceRequest
 from openslot.notifications import ics
 from openslot.notifications.events import (
     AppointmentEvent,
@@ -23,8 +24,7 @@ from openslot.notifications.events import (
     RequestEvent,
 )
 from openslot.notifications.recipients import Recipient, Side
-from openslot.offers.links import token_of
-from openslot.requests.models import ServiceRequest
+from openslot.waiting_list.links import token_of
 
 LINK_LIKE = re.compile(r"\w\.\w|[/@]")
 """Names that a mail program would turn into a link are not greeted: nobody is to have us deliver

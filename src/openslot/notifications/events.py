@@ -16,15 +16,15 @@ from openslot.booking import queries as booking
 from openslot.booking.events import AppointmentChanged
 from openslot.booking.models import Appointment
 from openslot.core.work import Work
+from openslot.department_requests import queries as requests
+from openslot.department_requests.models import ServiceRequest
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Practitioner
-from openslot.offers import queries as offers
-from openslot.offers.models import Offer
 from openslot.records.models import EmergencyAccess
 from openslot.referrals import queries as referrals
 from openslot.referrals.models import Referral
-from openslot.requests import queries as requests
-from openslot.requests.models import ServiceRequest
+from openslot.waiting_list import queries as offers
+from openslot.waiting_list.models import Offer
 
 Payload = Mapping[str, Any]
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from openslot.booking.events import Topic as Appointment
 from openslot.core.work import Work
+from openslot.department_requests.events import Topic as Request
 from openslot.notifications import contents
 from openslot.notifications.contents import Values
 from openslot.notifications.events import (
@@ -42,10 +43,9 @@ from openslot.notifications.staleness import (
     referral_is_stale,
     request_is_stale,
 )
-from openslot.offers.events import Topic as Offer
 from openslot.records.events import Topic as Record
 from openslot.referrals.events import Topic as Referral
-from openslot.requests.events import Topic as Request
+from openslot.waiting_list.events import Topic as Offer
 
 E = TypeVar("E", bound=Event)
 

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from openslot.booking import queries as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Role
+from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import StaffMember
 from openslot.directory.queries import Standing
 from openslot.identity.models import Account
 from openslot.notifications.models import CalendarFeed
-from openslot.requests.models import ServiceRequest
 from openslot.schedules.models import Schedule
 
 SHOWN = (Status.BOOKED, Status.ARRIVED, Status.FULFILLED, Status.NO_SHOW)

@@ -8,6 +8,8 @@ from uuid import UUID
 from openslot.core.config import Settings
 from openslot.core.language import Language, language
 from openslot.core.work import Work
+from openslot.department_requests.events import Topic as RequestTopic
+from openslot.department_requests.models import Kept
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Practitioner, Service
 from openslot.identity import queries as accounts
@@ -20,8 +22,6 @@ from openslot.notifications.events import (
     ReferralEvent,
     RequestEvent,
 )
-from openslot.requests.events import Topic as RequestTopic
-from openslot.requests.models import Kept
 
 PatientEvent = AppointmentEvent | ReferralEvent | OfferEvent | EmergencyEvent
 

@@ -9,13 +9,13 @@ from datetime import datetime
 
 from openslot.booking.events import AppointmentChanged, Topic
 from openslot.booking.models import Appointment, Status
+from openslot.department_requests.events import Topic as RequestTopic
+from openslot.department_requests.models import Kept
 from openslot.notifications.events import AppointmentEvent, OfferEvent, ReferralEvent, RequestEvent
 from openslot.notifications.events import Topic as ReminderTopic
-from openslot.offers.models import OfferStatus
 from openslot.referrals.events import Topic as ReferralTopic
 from openslot.referrals.models import State
-from openslot.requests.events import Topic as RequestTopic
-from openslot.requests.models import Kept
+from openslot.waiting_list.models import OfferStatus
 
 OFF = frozenset({Status.CANCELLED, Status.ENTERED_IN_ERROR})
 

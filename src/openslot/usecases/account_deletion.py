@@ -12,10 +12,10 @@ from openslot.core.errors import Forbidden
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.identity import commands as identity
-from openslot.offers import queries as offers
-from openslot.offers import search
-from openslot.offers.models import OfferStatus, Waiting
-from openslot.offers.offering import close_offer, end_entry
+from openslot.waiting_list import queries as offers
+from openslot.waiting_list import search
+from openslot.waiting_list.models import OfferStatus, Waiting
+from openslot.waiting_list.offering import close_offer, end_entry
 
 
 def delete_own_account(work: Work) -> None:

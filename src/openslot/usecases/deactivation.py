@@ -9,6 +9,8 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import Actor
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.work import Work
+from openslot.department_requests import queries as requests
+from openslot.department_requests.errors import HasOpenRequests
 from openslot.directory import commands
 from openslot.directory import queries as directory
 from openslot.directory.errors import HasAppointments
@@ -19,8 +21,6 @@ from openslot.directory.rules import (
     may_run_network,
     runs_every,
 )
-from openslot.requests import queries as requests
-from openslot.requests.errors import HasOpenRequests
 from openslot.schedules import commands as schedule_commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import Span, tick_at

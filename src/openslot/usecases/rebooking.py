@@ -25,15 +25,20 @@ from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.core.work import Work, doing
 from openslot.directory import queries as directory
-from openslot.offers import matching, queries
-from openslot.offers.errors import DecisionsOutOfDate, DuplicateTime, HasArrived, OutsideAbsence
-from openslot.offers.events import Topic
-from openslot.offers.models import AbsenceDecision, Choice, Offer, OfferStatus, Progress
-from openslot.offers.offering import close_offer, make_offer
-from openslot.offers.queries import Inside
-from openslot.offers.rules import SOONEST, offer_ends
 from openslot.schedules.models import Absence
 from openslot.schedules.rules import check_period
+from openslot.waiting_list import matching, queries
+from openslot.waiting_list.errors import (
+    DecisionsOutOfDate,
+    DuplicateTime,
+    HasArrived,
+    OutsideAbsence,
+)
+from openslot.waiting_list.events import Topic
+from openslot.waiting_list.models import AbsenceDecision, Choice, Offer, OfferStatus, Progress
+from openslot.waiting_list.offering import close_offer, make_offer
+from openslot.waiting_list.queries import Inside
+from openslot.waiting_list.rules import SOONEST, offer_ends
 
 SUGGESTED = 6
 """The number of times suggested for each appointment."""

@@ -20,14 +20,14 @@ from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
-from openslot.offers.models import Choice
-from openslot.offers.queries import Inside
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Absence as AbsenceRow
 from openslot.schedules.models import AbsenceKind
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided
 from openslot.usecases.rebooking import Hit as HitRow
+from openslot.waiting_list.models import Choice
+from openslot.waiting_list.queries import Inside
 
 service = Service("absences", "Absences", "Leave, and time reserved for emergencies.")
 

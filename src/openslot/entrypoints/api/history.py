@@ -17,7 +17,7 @@ from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
 from openslot.entrypoints.timeline import Item, Kind, Place, timeline
-from openslot.exchange import history as exports
+from openslot.exports import history as exports
 from openslot.records import access
 from openslot.records.access import Access
 from openslot.records.models import EntryKind

@@ -26,9 +26,9 @@ from openslot.entrypoints.api.shapes import (
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now
 from openslot.entrypoints.rules import Rule
-from openslot.offers import answers
-from openslot.offers.models import Offer as OfferRow
-from openslot.offers.models import OfferStatus
+from openslot.waiting_list import answers
+from openslot.waiting_list.models import Offer as OfferRow
+from openslot.waiting_list.models import OfferStatus
 
 service = Service("offers", "Offers", "Times held for a patient until they answer.")
 

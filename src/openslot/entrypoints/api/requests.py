@@ -12,6 +12,11 @@ from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid
 from openslot.core.fields import Instant, Name, OptionalText
 from openslot.core.work import Work
+from openslot.department_requests import commands, queries
+from openslot.department_requests.commands import own_department, request_for
+from openslot.department_requests.details import ProposalDetails, ReasonDetails, RequestDetails
+from openslot.department_requests.models import ServiceRequest, State
+from openslot.department_requests.rules import Action, Relation, actions_now, relation_to
 from openslot.directory.models import Department
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Answer, Given, Service, Shown
@@ -21,11 +26,6 @@ from openslot.entrypoints.api.versions import etag, sent_version
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import now, reader
 from openslot.entrypoints.rules import Rule
-from openslot.requests import commands, queries
-from openslot.requests.commands import own_department, request_for
-from openslot.requests.details import ProposalDetails, ReasonDetails, RequestDetails
-from openslot.requests.models import ServiceRequest, State
-from openslot.requests.rules import Action, Relation, actions_now, relation_to
 
 service = Service(
     "requests", "Requests", "Requests from one department for the service of another."

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from openslot.discovery.asked import NoTimes
-from openslot.discovery.search import Order, Result, Search, find
 from openslot.entrypoints import bearer, limits
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Slot, booker, slot
 from openslot.entrypoints.request import reader, services, settings
 from openslot.entrypoints.rules import Rule
+from openslot.search.asked import NoTimes
+from openslot.search.results import Order, Result, Search, find
 
 service = Service("search", "Search", "Search the whole network, as on the start page.")
 

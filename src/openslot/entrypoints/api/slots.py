@@ -11,12 +11,12 @@ from openslot.booking.slots import Slot as FreeSlot
 from openslot.core.errors import Invalid
 from openslot.core.fields import InstantOrDay
 from openslot.directory.models import Profession
-from openslot.discovery.bookable import Bookable, free_slots
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Given, Service, Shown
 from openslot.entrypoints.api.shapes import ForPatient, Id, Slot, booker, slot
 from openslot.entrypoints.request import now, reader, services, settings
 from openslot.entrypoints.rules import Rule
+from openslot.search.bookable import Bookable, free_slots
 
 service = Service("slots", "Free times", "Slots that can be booked now.")
 

@@ -17,10 +17,10 @@ from openslot.entrypoints.api.shapes import Id, PatientRef, patient_ref
 from openslot.entrypoints.cursors import instant
 from openslot.entrypoints.request import reader
 from openslot.entrypoints.rules import Rule
-from openslot.offers import search, waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.models import Waiting
-from openslot.offers.models import WaitingEntry as EntryRow
+from openslot.waiting_list import search, waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.models import Waiting
+from openslot.waiting_list.models import WaitingEntry as EntryRow
 
 service = Service("waitlist", "Waiting list", "Wait for an earlier appointment.")
 

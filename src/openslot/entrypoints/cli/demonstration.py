@@ -10,9 +10,9 @@ from rich.table import Table
 from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.demo.load import LOGINS, is_demo, load_demo
 from openslot.entrypoints.cli.progress import progress_for_people
-from openslot.exchange import queries
-from openslot.exchange.demo import LOGINS, is_demo, load_demo
+from openslot.importers import queries
 from openslot.migrations import run as migrations
 
 NOT_THE_DEMO = (

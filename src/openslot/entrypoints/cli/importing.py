@@ -8,8 +8,8 @@ import click
 from openslot.core import clock
 from openslot.entrypoints.cli.deployment import Deployment
 from openslot.entrypoints.cli.progress import progress_for_people
-from openslot.exchange.commands import import_paths
-from openslot.exchange.problems import ImportRefused
+from openslot.importers.commands import import_paths
+from openslot.importers.problems import ImportRefused
 
 
 def run_import(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from openslot.core import clock
-from openslot.exchange.progress import Progress
+from openslot.importers.progress import Progress
 
 T = TypeVar("T")
 

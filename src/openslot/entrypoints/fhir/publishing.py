@@ -17,7 +17,6 @@ from openslot.booking.rules import needs_referral
 from openslot.core.work import Work
 from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Profession
-from openslot.discovery.bookable import Bookable, Offered
 from openslot.entrypoints.fhir import (
     healthcare_service,
     location,
@@ -28,6 +27,7 @@ from openslot.entrypoints.fhir import (
 from openslot.entrypoints.fhir.elements import TERMINOLOGY, Json, Site
 from openslot.schedules.availability import DAY, EPOCH, Span, Window, bits, instant_of
 from openslot.schedules.models import Schedule
+from openslot.search.bookable import Bookable, Offered
 
 SLOT = "Slot"
 

@@ -20,15 +20,15 @@ from openslot.directory import queries as directory
 from openslot.directory.models import Practitioner
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
-from openslot.offers import queries as offers
-from openslot.offers.errors import DecisionsOutOfDate
-from openslot.offers.models import Choice
 from openslot.schedules import queries as schedules
 from openslot.schedules.availability import instant_of, tick_at
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schedules.rules import parse_clock
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided, Hit
+from openslot.waiting_list import queries as offers
+from openslot.waiting_list.errors import DecisionsOutOfDate
+from openslot.waiting_list.models import Choice
 
 pages = Blueprint("absences", __name__, url_prefix="/calendar/absences")
 

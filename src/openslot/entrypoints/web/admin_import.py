@@ -17,10 +17,10 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD
 from openslot.entrypoints.web.zones import zone_names
-from openslot.exchange.commands import import_paths
-from openslot.exchange.outcome import Outcome
-from openslot.exchange.problems import ImportRefused
-from openslot.exchange.progress import Silent
+from openslot.importers.commands import import_paths
+from openslot.importers.outcome import Outcome
+from openslot.importers.problems import ImportRefused
+from openslot.importers.progress import Silent
 
 pages = Blueprint("admin_import", __name__)
 

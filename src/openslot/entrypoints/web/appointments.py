@@ -16,6 +16,9 @@ from openslot.booking.queries import ForWhom, for_whom
 from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
+from openslot.department_requests.models import ServiceRequest
+from openslot.department_requests.queries import of_appointment
+from openslot.department_requests.rules import relation_to
 from openslot.entrypoints.appointment_calendar import appointment_calendar
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
@@ -25,14 +28,11 @@ from openslot.entrypoints.web.records import at_appointment
 from openslot.entrypoints.web.week import Week, lengths, week
 from openslot.entrypoints.web.written import written_to
 from openslot.entrypoints.web.zones import zone_beside
-from openslot.offers.queries import open_for_appointment
 from openslot.referrals.commands import note_read, referral_of_appointment
 from openslot.referrals.models import Referral
-from openslot.requests.models import ServiceRequest
-from openslot.requests.queries import of_appointment
-from openslot.requests.rules import relation_to
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.waiting_list.queries import open_for_appointment
 
 pages = Blueprint("appointments", __name__, url_prefix="/appointments/<uuid:appointment_id>")
 

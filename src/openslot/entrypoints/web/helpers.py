@@ -15,13 +15,13 @@ from openslot.booking.models import Appointment
 from openslot.booking.slots import Slot
 from openslot.core.config import Settings
 from openslot.core.language import settled
-from openslot.discovery.queries import Entry
 from openslot.entrypoints.web.audit_words import act
 from openslot.entrypoints.web.formats import day_part
 from openslot.entrypoints.web.looks import look
 from openslot.entrypoints.web.reading import instant_text
 from openslot.entrypoints.web.zones import own_clock, zone_beside, zone_differs
 from openslot.schedules.availability import Weekly
+from openslot.search.queries import Entry
 
 MONDAY = date(2024, 1, 1)
 

@@ -18,9 +18,9 @@ from openslot.entrypoints.timeline import Kind, Place, timeline
 from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.timeline import kind_names, place_in
 from openslot.entrypoints.web.zones import own_zone
-from openslot.exchange import history as exports
-from openslot.exchange import history_pdf
-from openslot.exchange.history import History
+from openslot.exports import history as exports
+from openslot.exports import history_pdf
+from openslot.exports.history import History
 from openslot.records.queries import Look
 
 pages = Blueprint("history", __name__, url_prefix="/history")

@@ -12,10 +12,10 @@ from openslot.entrypoints.request import write_by
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.written import written_to
-from openslot.offers import answers
-from openslot.offers.errors import OfferExpired
-from openslot.offers.links import read_token, token_of
-from openslot.offers.models import Offer, OfferStatus
+from openslot.waiting_list import answers
+from openslot.waiting_list.errors import OfferExpired
+from openslot.waiting_list.links import read_token, token_of
+from openslot.waiting_list.models import Offer, OfferStatus
 
 pages = Blueprint("offers", __name__, url_prefix="/offers")
 

@@ -10,20 +10,20 @@ from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for, count_for
 from openslot.core import outbox
 from openslot.core.actor import Actor
+from openslot.department_requests import queries as requests
+from openslot.department_requests.models import State
 from openslot.directory import queries as directory
 from openslot.entrypoints.web import context
 from openslot.entrypoints.web.agenda import current_appointment
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.waiting import described
-from openslot.offers import queries as offers
-from openslot.offers import search
-from openslot.offers.models import Waiting
-from openslot.offers.search import Listed
 from openslot.referrals import queries as referrals
-from openslot.requests import queries as requests
-from openslot.requests.models import State
 from openslot.schedules import queries as schedules
 from openslot.usecases import rebooking
+from openslot.waiting_list import queries as offers
+from openslot.waiting_list import search
+from openslot.waiting_list.models import Waiting
+from openslot.waiting_list.search import Listed
 
 PAST_SHOWN = 5
 LISTED = 100

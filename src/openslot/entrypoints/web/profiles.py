@@ -6,15 +6,15 @@ from flask import Blueprint, render_template, request, url_for
 
 from openslot.core.actor import Role
 from openslot.core.errors import NotFound
+from openslot.department_requests.queries import consultations
 from openslot.directory import queries as directory
-from openslot.discovery.queries import Entry, EntryKey
-from openslot.discovery.times import FreeTimes
 from openslot.entrypoints.web import access, context, whom
 from openslot.entrypoints.web.feedback import ratings_of
 from openslot.feedback.queries import Average, RatedKind, averages, favourites
-from openslot.requests.queries import consultations
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.search.queries import Entry, EntryKey
+from openslot.search.times import FreeTimes
 
 pages = Blueprint("profiles", __name__)
 

@@ -27,6 +27,11 @@ from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.fields import Details
 from openslot.core.language import settled
 from openslot.core.work import Work
+from openslot.department_requests import commands
+from openslot.department_requests.commands import asked_service, place_for, request_for
+from openslot.department_requests.details import ProposalDetails, RequestDetails
+from openslot.department_requests.models import ServiceRequest
+from openslot.department_requests.rules import Action, Relation
 from openslot.directory import queries as directory
 from openslot.directory.models import Department, Patient, Service
 from openslot.entrypoints.problems import status_of
@@ -37,11 +42,6 @@ from openslot.entrypoints.web.records import fresh_id
 from openslot.entrypoints.web.requests import request_to, seen_version
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, checked, see_other
 from openslot.entrypoints.web.week import lengths, week
-from openslot.requests import commands
-from openslot.requests.commands import asked_service, place_for, request_for
-from openslot.requests.details import ProposalDetails, RequestDetails
-from openslot.requests.models import ServiceRequest
-from openslot.requests.rules import Action, Relation
 from openslot.schedules.rules import Place
 
 pages = Blueprint("request_form", __name__)

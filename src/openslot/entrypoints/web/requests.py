@@ -21,6 +21,19 @@ from openslot.core import audit
 from openslot.core.actor import Role
 from openslot.core.errors import DomainError, Forbidden, NotFound
 from openslot.core.work import Work
+from openslot.department_requests import commands, queries
+from openslot.department_requests.commands import request_for
+from openslot.department_requests.details import ReasonDetails
+from openslot.department_requests.models import ServiceRequest, State
+from openslot.department_requests.queries import Figures
+from openslot.department_requests.rules import (
+    CLOSED,
+    OPEN,
+    Action,
+    Relation,
+    actions_now,
+    check_action,
+)
 from openslot.directory import queries as directory
 from openslot.entrypoints.problems import sentence_of, status_of
 from openslot.entrypoints.web import access, context, reading
@@ -28,12 +41,6 @@ from openslot.entrypoints.web.departments import choices_for
 from openslot.entrypoints.web.formats import duration
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import SHOWN, Done, save, see_other
-from openslot.requests import commands, queries
-from openslot.requests.commands import request_for
-from openslot.requests.details import ReasonDetails
-from openslot.requests.models import ServiceRequest, State
-from openslot.requests.queries import Figures
-from openslot.requests.rules import CLOSED, OPEN, Action, Relation, actions_now, check_action
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 

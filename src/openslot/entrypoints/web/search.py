@@ -7,12 +7,12 @@ from flask import Blueprint, render_template, request, url_for
 from openslot.booking.rules import is_addressed_to
 from openslot.booking.slots import Booker
 from openslot.directory import queries as directory
-from openslot.discovery.queries import EntryKey, Kind
-from openslot.discovery.search import Order, Results, Search, find
-from openslot.discovery.times import When
 from openslot.entrypoints import limits
 from openslot.entrypoints.web import access, context, reading, whom
 from openslot.feedback.queries import favourites
+from openslot.search.queries import EntryKey, Kind
+from openslot.search.results import Order, Results, Search, find
+from openslot.search.times import When
 
 pages = Blueprint("search", __name__)
 

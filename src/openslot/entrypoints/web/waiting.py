@@ -26,12 +26,12 @@ from openslot.entrypoints.web import access, context, known, reading, whom
 from openslot.entrypoints.web.offers import token
 from openslot.entrypoints.web.saving import see_other
 from openslot.entrypoints.web.zones import own_zone
-from openslot.offers import queries, search, waiting
-from openslot.offers.details import WaitingDetails
-from openslot.offers.models import Offer, Waiting
-from openslot.offers.search import Listed
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
+from openslot.waiting_list import queries, search, waiting
+from openslot.waiting_list.details import WaitingDetails
+from openslot.waiting_list.models import Offer, Waiting
+from openslot.waiting_list.search import Listed
 
 pages = Blueprint("waiting", __name__, url_prefix="/waiting")
 

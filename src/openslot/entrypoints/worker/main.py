@@ -35,9 +35,9 @@ from openslot.notifications import delivery, dispatch
 from openslot.notifications.delivery import MailMessage, Refused, Unreachable
 from openslot.notifications.dispatch import MAIL
 from openslot.notifications.mails import MAILS
-from openslot.offers import events as offers
-from openslot.offers import waiting
 from openslot.usecases import rebooking
+from openslot.waiting_list import events as offers
+from openslot.waiting_list import waiting
 from openslot.webhooks import queries as webhook_rows
 from openslot.webhooks.events import WEBHOOK
 

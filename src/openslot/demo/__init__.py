@@ -1,0 +1,1 @@
+"""The demonstration network: invented data, and what loads it."""

@@ -1,0 +1,207 @@
+"""The invented centres and departments, and the practitioners with their hours."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from openslot.core.actor import Role
+from openslot.core.work import Work
+from openslot.directory import commands as directory
+from openslot.directory.details import (
+    CentreDetails,
+    DepartmentDetails,
+    PractitionerDetails,
+    ServiceDetails,
+)
+from openslot.directory.models import Centre, CentreType, Profession
+from openslot.directory.search import normalise
+from openslot.identity import commands as identity
+from openslot.identity.commands import NewAccount
+from openslot.identity.models import Account
+from openslot.importers.writing import USUAL_HOURS
+from openslot.schedules import commands as schedules
+from openslot.schedules.availability import Weekly
+from openslot.schedules.commands import ScheduleDetails
+from openslot.schedules.rules import parse_clock
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+class Part(BaseModel):
+    """A part of the file; unknown fields are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InventedDepartment(Part):
+    """A department with its services."""
+
+    name: str
+    description: str
+    phone: str
+    email: str
+    services: tuple[str, ...]
+
+
+class InventedCentre(Part):
+    """A centre; ``region`` decides its public holidays."""
+
+    name: str
+    type: CentreType
+    suburb: str
+    zone: str
+    region: str
+    address: str
+    phone: str
+    number: str
+    description: str
+    departments: tuple[InventedDepartment, ...] = ()
+
+
+class InventedPractitioner(Part):
+    """A practitioner; ``places`` are the names of a pattern of hours by centre."""
+
+    name: str
+    profession: Profession
+    languages: str
+    places: Mapping[str, str]
+    about: str
+    slot: int
+    notice: int = 0
+    expertise: str | None = None
+    either_place: bool = False
+
+
+class InventedPatient(Part):
+    """A patient, who goes to centres in the time zone ``zone``."""
+
+    name: str
+    born: date
+    language: str
+    zone: str
+
+
+class Invented(Part):
+    """The whole file; ``reasons`` are those of appointments, by profession or "service"."""
+
+    centres: tuple[InventedCentre, ...]
+    patterns: Mapping[str, Mapping[str, str]]
+    practitioners: tuple[InventedPractitioner, ...]
+    patients: tuple[InventedPatient, ...]
+    reasons: Mapping[str, tuple[str, ...]]
+
+
+def read_invented(file: Path) -> Invented:
+    """Return the contents of the file."""
+    return Invented.model_validate_json(file.read_bytes())
+
+
+def email_of(name: str, domain: str) -> str:
+    """Return an e-mail address for an invented person."""
+    local = normalise(name).replace("ı", "i").replace(" ", ".")
+    return f"{local}@{domain}"
+
+
+def open_account(work: Work, email: str, name: str, role: Role, password_hash: str) -> Account:
+    """Create a confirmed account."""
+    new = NewAccount(email, name, password_hash, role, confirmed_at=work.now)
+    return identity.create_account(work, new)
+
+
+def write_network(work: Work, invented: Invented, password_hash: str) -> None:
+    """Write centres with departments, then practitioners with accounts and schedules."""
+    centres = {centre.name: _write_centre(work, centre) for centre in invented.centres}
+    for number, practitioner in enumerate(invented.practitioners):
+        _write_practitioner(work, practitioner, number, password_hash, centres, invented)
+
+
+def _write_centre(work: Work, invented_centre: InventedCentre) -> Centre:
+    details = CentreDetails(
+        name=invented_centre.name,
+        type=invented_centre.type,
+        suburb=invented_centre.suburb,
+        time_zone=invented_centre.zone,
+        address=invented_centre.address,
+        phone=invented_centre.phone,
+        email=f"reception@{normalise(invented_centre.name).replace(' ', '-')}.example",
+        business_number=invented_centre.number,
+        description=invented_centre.description,
+        holiday_region=invented_centre.region,
+    )
+    centre = directory.create_centre(work, details)
+    for department in invented_centre.departments:
+        _write_department(work, department, centre)
+    return centre
+
+
+def _write_department(work: Work, invented_department: InventedDepartment, centre: Centre) -> None:
+    details = DepartmentDetails(
+        name=invented_department.name,
+        description=invented_department.description,
+        phone=invented_department.phone,
+        email=invented_department.email,
+    )
+    department = directory.create_department(work, centre.id, details)
+    for name in invented_department.services:
+        service = directory.create_service(work, department.id, ServiceDetails(name=name))
+        schedules.open_schedule(
+            work,
+            centre_id=centre.id,
+            service_id=service.id,
+            details=ScheduleDetails(),
+            hours=USUAL_HOURS,
+        )
+
+
+def _write_practitioner(
+    work: Work,
+    invented_practitioner: InventedPractitioner,
+    number: int,
+    password_hash: str,
+    centres: Mapping[str, Centre],
+    invented: Invented,
+) -> None:
+    email = email_of(invented_practitioner.name, "example.org")
+    account = open_account(
+        work, email, invented_practitioner.name, Role.PRACTITIONER, password_hash
+    )
+    details = PractitionerDetails(
+        name=invented_practitioner.name,
+        profession=invented_practitioner.profession,
+        expertise=invented_practitioner.expertise,
+        provider_number=f"DEMO{number:04}",
+        phone=f"02 7010 {1000 + number}",
+        email=email,
+        languages=invented_practitioner.languages,
+        about=invented_practitioner.about,
+        either_place=invented_practitioner.either_place,
+    )
+    practitioner = directory.create_practitioner(work, details, account_id=account.id)
+    for centre, pattern in invented_practitioner.places.items():
+        schedules.open_schedule(
+            work,
+            centre_id=centres[centre].id,
+            practitioner_id=practitioner.id,
+            details=ScheduleDetails(
+                slot_minutes=invented_practitioner.slot, notice_minutes=invented_practitioner.notice
+            ),
+            hours=_hours(invented.patterns[pattern]),
+        )
+
+
+def _hours(pattern: Mapping[str, str]) -> Iterator[Weekly]:
+    """Yield ``{"Mon-Fri": "08:30-12:30 13:30-17:30"}`` as weekly periods."""
+    for days, periods in pattern.items():
+        for day in _days(days):
+            for period in periods.split():
+                starts, ends = map(parse_clock, period.split("-"))
+                yield Weekly(day, starts, ends)
+
+
+def _days(text: str) -> Iterator[int]:
+    """Yield the weekdays of ``Mon-Fri`` or ``Tue Thu``."""
+    for part in text.split():
+        first, _, last = part.partition("-")
+        yield from range(_DAYS.index(first), _DAYS.index(last or first) + 1)

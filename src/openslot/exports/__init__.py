@@ -1,0 +1,1 @@
+"""Export of health records as files."""

@@ -1,0 +1,271 @@
+"""A patient's whole health record as a PDF: selectable text on A4, with page numbers."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fpdf import FPDF
+from fpdf.enums import TableBordersLayout, VAlign, XPos, YPos
+from fpdf.fonts import FontFace
+
+from openslot.booking.models import Appointment, Status
+from openslot.core import formats
+from openslot.core.language import Language
+from openslot.exports.history import REFERRAL_READ, History
+from openslot.records.access import Access
+from openslot.records.events import Topic
+from openslot.records.models import EntryKind
+from openslot.records.queries import Look, Opened, Record
+from openslot.referrals.models import Referral, State
+
+FONTS = Path(__file__).parent / "fonts"
+FONT = "DejaVu"
+MARGIN, LINE = 18.0, 5.2
+"""Millimetres."""
+SMALL, NORMAL, HEADING, TITLE = 8.5, 10, 13, 18
+"""Points."""
+GREY, BLACK, SHADE, HAIR = (75, 92, 99), (19, 36, 42), (233, 239, 239), (200, 212, 214)
+
+# It warns of each character that the font does not have.
+logging.getLogger("fpdf").setLevel(logging.ERROR)
+
+
+def pdf(history: History, *, language: Language, zone: ZoneInfo, network: str) -> bytes:
+    """Return the PDF; times without a centre are in ``zone``.
+
+    Characters that the font does not have, such as Chinese, appear as boxes; the JSON document has
+    them.
+    """
+    return _Paper(history, language, zone, network).written()
+
+
+class _Sheets(FPDF):
+    """Pages with the same line at the bottom."""
+
+    foot = ""
+
+    def footer(self) -> None:
+        self.set_y(-14)
+        self.set_font(FONT, size=SMALL)
+        self.set_text_color(*GREY)
+        self.cell(0, 8, self.foot, align="L", new_x=XPos.LMARGIN)
+        self.cell(0, 8, f"{self.page_no()} / {{nb}}", align="R")
+
+
+class _Paper:
+    """The PDF while it is written."""
+
+    def __init__(self, history: History, language: Language, zone: ZoneInfo, network: str) -> None:
+        self.history, self.language, self.zone = history, language, zone
+        self.say = language.gettext
+        self.sheets = _Sheets(format="A4")
+        self.sheets.set_margins(MARGIN, MARGIN, MARGIN)
+        self.sheets.set_auto_page_break(True, MARGIN)
+        self.sheets.add_font(FONT, "", FONTS / "DejaVuSans.ttf")
+        self.sheets.add_font(FONT, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.sheets.set_title(self.say("Health record"))
+        self.sheets.set_creator(network)
+        self.sheets.set_lang(str(language.locale).replace("_", "-"))
+        self.sheets.set_creation_date(history.now)
+        date = formats.day_long(language, history.now, zone, year=True)
+        self.sheets.foot = f"{history.patient.name} · {date} · {network}"
+
+    def written(self) -> bytes:
+        """Write all sections and return the PDF."""
+        self.sheets.add_page()
+        self._head()
+        self._entries()
+        self._appointments()
+        self._referrals()
+        self._emergencies()
+        self._looks()
+        return bytes(self.sheets.output())
+
+    # Sections
+
+    def _head(self) -> None:
+        patient = self.history.patient
+        self._text(self.say("Health record"), size=TITLE, bold=True)
+        self._text(patient.name, size=HEADING, bold=True)
+        if patient.born:
+            born = formats.born(self.language, patient.born)
+            self._text(self.say("Born %(day)s", day=born))
+        if patient.medicare_number:
+            self._text(self.say("Medicare number %(number)s", number=patient.medicare_number))
+        created = formats.day_time(self.language, self.history.now, self.zone, year=True)
+        city = formats.zone_city(self.language, self.zone)
+        self._text(self.say("As of %(when)s, %(zone)s", when=created, zone=city), quiet=True)
+        self._text(self.say("Times are in the time zone of each centre."), quiet=True)
+
+    def _entries(self) -> None:
+        self._heading(self.say("Notes and medication"), self.history.records)
+        for record in self.history.records:
+            with self._together():
+                self._entry(record)
+
+    def _entry(self, record: Record) -> None:
+        entry, author = record.entry, record.author
+        frames = {EntryKind.NOTE: self.say("Note"), EntryKind.PRESCRIPTION: self.say("Medication")}
+        self._text(f"{frames[record.kind]}, {author.name}, {author.profession}", bold=True)
+        centre = record.centre
+        when = self._when(entry.recorded_at, centre.time_zone if centre else None)
+        self._text(", ".join(filter(None, [when, centre.name if centre else ""])), quiet=True)
+        if record.corrects:
+            was = self._when(record.corrects.recorded_at, centre.time_zone if centre else None)
+            self._text(self.say("Corrects the entry of %(when)s.", when=was), quiet=True)
+        if record.corrected_by:
+            new = self._when(record.corrected_by.recorded_at, centre.time_zone if centre else None)
+            self._text(
+                self.say("No longer valid: corrected on %(when)s.", when=new), bold=True, size=SMALL
+            )
+        if entry.medication:
+            self._text(f"{entry.medication}, {entry.dose}")
+        self._text(entry.text)
+
+    def _appointments(self) -> None:
+        self._heading(self.say("Appointments"), self.history.appointments)
+        self._table(
+            [self.say("When"), self.say("With"), self.say("Where"), self.say("Status")],
+            (27, 26, 34, 13),
+            (self._appointment(appointment) for appointment in self.history.appointments),
+        )
+
+    def _appointment(self, appointment: Appointment) -> list[str]:
+        status_labels = {
+            Status.BOOKED: self.say("Booked"),
+            Status.ARRIVED: self.say("Arrived"),
+            Status.FULFILLED: self.say("Completed"),
+            Status.CANCELLED: self.say("Cancelled"),
+            Status.NO_SHOW: self.say("Missed"),
+        }
+        profession = appointment.practitioner.profession if appointment.practitioner else None
+        department = appointment.department.name if appointment.department else None
+        reason = appointment.reason
+        return [
+            self._when(appointment.starts_at, appointment.centre.time_zone),
+            ", ".join(filter(None, [appointment.with_whom, profession or department])),
+            appointment.centre.name + (f"\n{self.say('Reason:')} {reason}" if reason else ""),
+            status_labels.get(appointment.status, appointment.status.value),
+        ]
+
+    def _referrals(self) -> None:
+        self._heading(self.say("Referrals"), self.history.referrals)
+        for referral in self.history.referrals:
+            with self._together():
+                self._referral(referral)
+
+    def _referral(self, referral: Referral) -> None:
+        to = referral.addressee.name if referral.addressee else referral.expertise or ""
+        self._text(self.say("From %(gp)s to %(name)s", gp=referral.gp.name, name=to), bold=True)
+        state_labels = {
+            State.SENT: self.say("To be booked"),
+            State.USED: self.say("Used"),
+            State.REVOKED: self.say("Revoked"),
+            State.EXPIRED: self.say("Expired"),
+        }
+        sent = self._when(referral.sent_at or referral.created_at, None)
+        self._text(f"{sent} · {state_labels[referral.state_at(self.history.now)]}", quiet=True)
+        self._text(referral.letter)
+        if referral.answer:
+            self._text(self.say("Answer"), bold=True, size=SMALL)
+            self._text(referral.answer)
+
+    def _emergencies(self) -> None:
+        emergencies = self.history.emergencies
+        self._heading(self.say("Emergency access"), emergencies)
+        self._table(
+            [self.say("When"), self.say("Who"), self.say("Why")],
+            (32, 26, 42),
+            (self._emergency(opened) for opened in emergencies),
+        )
+
+    def _emergency(self, opened: Opened) -> list[str]:
+        from_ = self._when(opened.access.starts_at, None)
+        until = self._when(opened.access.ends_at, None)
+        practitioner = f"{opened.practitioner.name}, {opened.practitioner.profession}"
+        span = self.say("%(start)s to %(end)s", start=from_, end=until)
+        return [span, practitioner, opened.access.reason]
+
+    def _looks(self) -> None:
+        self._heading(self.say("Who read this record"), self.history.looks)
+        self._table(
+            [self.say("When"), self.say("Who"), self.say("Why")],
+            (30, 35, 35),
+            (self._look(look) for look in self.history.looks),
+        )
+
+    def _look(self, look: Look) -> list[str]:
+        profession = look.practitioner.profession if look.practitioner else None
+        reader = ", ".join(filter(None, [look.name or self.say("Deleted account"), profession]))
+        return [self._when(look.event.at, None), reader, self._why(look)]
+
+    def _why(self, look: Look) -> str:
+        if look.event.action == REFERRAL_READ:
+            return self.say("Read a referral")
+        if look.event.action == Topic.EMERGENCY:
+            return self.say("Opened the record in an emergency")
+        reasons = {
+            Access.OWN.value: self.say("The patient or their carer"),
+            Access.CARE.value: self.say("Has or had an appointment with the patient"),
+            Access.SELF_BOOKED.value: self.say(
+                "Booked the appointment with the patient themselves"
+            ),
+            Access.EMERGENCY.value: self.say("Emergency access"),
+        }
+        return reasons.get(look.how or "", "")
+
+    # Pieces
+
+    def _heading(self, text: str, items: Sequence[object]) -> None:
+        self.sheets.ln(LINE)
+        if self.sheets.will_page_break(4 * LINE):
+            self.sheets.add_page()
+        self._text(text, size=HEADING, bold=True)
+        if not items:
+            self._text(self.say("None"), quiet=True)
+
+    def _text(
+        self, text: str, *, size: float = NORMAL, bold: bool = False, quiet: bool = False
+    ) -> None:
+        if text:
+            self.sheets.set_font(FONT, "B" if bold else "", size)
+            self.sheets.set_text_color(*(GREY if quiet else BLACK))
+            self.sheets.multi_cell(
+                0, size * LINE / NORMAL, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+            )
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Keep the head of an entry off the end of a page, and leave space after the entry."""
+        if self.sheets.will_page_break(4 * LINE):
+            self.sheets.add_page()
+        yield
+        self.sheets.ln(LINE / 2)
+
+    def _table(
+        self, head: Sequence[str], widths: Sequence[int], rows: Iterable[Sequence[str]]
+    ) -> None:
+        """Write a table whose head is repeated on each page; nothing without rows."""
+        cells = list(rows)
+        if not cells:
+            return
+        self.sheets.set_font(FONT, size=SMALL)
+        self.sheets.set_text_color(*BLACK)
+        self.sheets.set_draw_color(*HAIR)
+        with self.sheets.table(
+            [head, *cells],
+            col_widths=tuple(widths),
+            line_height=LINE * 0.9,
+            text_align="L",
+            v_align=VAlign.T,
+            padding=1,
+            borders_layout=TableBordersLayout.HORIZONTAL_LINES,
+            headings_style=FontFace(emphasis="BOLD", fill_color=SHADE),
+        ):
+            pass  # the table is drawn at the end of the block
+
+    def _when(self, at: datetime, zone: str | None) -> str:
+        return formats.day_time(self.language, at, zone or self.zone, year=True, short=True)

@@ -1,0 +1,1 @@
+"""Import of data from other systems."""

@@ -1,0 +1,261 @@
+"""Search over the whole network: ranked matches with ratings and the next free times."""
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+from threading import Lock
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from openslot.booking.slots import Booker, Slot
+from openslot.core.work import Work
+from openslot.directory import queries as directory
+from openslot.directory.search import OTHER_WORDS, Index, Text
+from openslot.feedback.queries import Average, Rated, averages
+from openslot.search.asked import Asked, NoTimes, Schedules
+from openslot.search.queries import Entry, EntryKey, Kind, entries
+from openslot.search.times import FreeTimes, When
+
+
+class Order(StrEnum):
+    """Order of the results."""
+
+    BEST = "best"
+    EARLIEST = "earliest"
+    RATING = "rating"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search: ``text`` may match any field, the other texts only their own."""
+
+    text: str = ""
+    name: str = ""
+    centre: str = ""
+    suburb: str = ""
+    service: str = ""
+    expertise: str = ""
+    kinds: frozenset[Kind] = frozenset({"practitioner", "centre", "department"})
+    language: str = ""
+    without_referral: bool = False
+    when: When = When.ANY
+    order: Order = Order.BEST
+    page: int = 1
+    page_size: int = 10
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """The texts by field of the index."""
+        return {
+            "": self.text,
+            "name": self.name,
+            "centre": self.centre,
+            "suburb": self.suburb,
+            "service": self.service,
+            "expertise": self.expertise,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An entry with its rating and its first free times, or the reason why it shows none."""
+
+    entry: Entry
+    rating: Average | None
+    slots: tuple[Slot, ...]
+    is_favourite: bool = False
+    no_times: NoTimes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One page of results, and the numbers of all results, in total and by kind."""
+
+    items: list[Result]
+    total: int
+    counts: dict[Kind, int]
+    corrected: str | None
+    wider: bool
+
+
+@dataclass(slots=True)
+class Directory:
+    """The directory's names in memory, read again when its version has risen."""
+
+    _version: int = -1
+    _entries: dict[EntryKey, Entry] = field(default_factory=dict)
+    _index: Index[EntryKey] = field(default_factory=Index)
+    _schedules: Schedules = field(default_factory=Schedules)
+    _lock: Lock = field(default_factory=Lock)
+
+    def fresh(self, session: Session) -> tuple[dict[EntryKey, Entry], Index[EntryKey]]:
+        """Return the entries and their index, as current as ``session`` sees them; one
+        statement."""
+        version = directory.version(session)
+        with self._lock:
+            if version != self._version:
+                self._entries = {(entry.kind, entry.id): entry for entry in entries(session)}
+                self._index = _index(self._entries)
+                self._schedules = Schedules.of(self._entries.values())
+                self._version = version
+            return self._entries, self._index
+
+    @property
+    def schedules(self) -> Schedules:
+        """The words of the schedules, of the same version as the entries."""
+        return self._schedules
+
+
+class _Fit(NamedTuple):
+    """An entry that fits, its score, and its schedules that match the search."""
+
+    entry: Entry
+    score: float
+    asked: Asked
+
+
+def find(
+    work: Work,
+    network: Directory,
+    search: Search,
+    *,
+    days: int,
+    times: int,
+    liked: Set[EntryKey] = frozenset(),
+    booker: Booker | None = None,
+) -> Results:
+    """Return one page of the results, with up to ``times`` free starts each.
+
+    Times are of matching schedules only (see asked.py), and of those that ``booker`` can book.
+    ``liked`` are the reader's favourites: with order BEST they come first, with other orders they
+    are only marked. Takes at most five statements while the directory does not change, however many
+    results there are.
+    """
+    entries_by_key, index = network.fresh(work.session)
+    matches = index.search(search.wanted)
+    wanted_schedules = network.schedules.asked(matches)
+    fitting = [
+        (entries_by_key[match.key], match.score)
+        for match in matches.found
+        if _fits(entries_by_key[match.key], search)
+    ]
+    counts: dict[Kind, int] = {"practitioner": 0, "centre": 0, "department": 0}
+    for entry, _ in fitting:
+        counts[entry.kind] += 1
+    chosen = [
+        _Fit(entry, score, wanted_schedules.of(entry))
+        for entry, score in fitting
+        if entry.kind in search.kinds
+    ]
+    items, total = _page(work, chosen, search, liked, days=days, times=times, booker=booker)
+    return Results(items, total, counts, matches.corrected, matches.wider)
+
+
+def _page(
+    work: Work,
+    chosen: list[_Fit],
+    search: Search,
+    liked: Set[EntryKey],
+    *,
+    days: int,
+    times: int,
+    booker: Booker | None,
+) -> tuple[list[Result], int]:
+    """Sort the results, select the page and add what it shows.
+
+    Times of all results are read only if the order or the filter needs them.
+    """
+    offset = (search.page - 1) * search.page_size
+    cut = slice(offset, offset + search.page_size)
+    rated = [_rating_key(fit.entry) for fit in chosen]
+    by_rating = averages(work.session, None if search.order is Order.RATING else rated)
+    by_time = search.order is Order.EARLIEST or search.when is not When.ANY
+    if not by_time:
+        chosen.sort(key=lambda fit: _rank(fit.entry, fit.score, by_rating, liked, search.order))
+        total, chosen = len(chosen), chosen[cut]
+    ids = {key for fit in chosen for key in fit.asked.schedule_ids}
+    free = FreeTimes.read(work, ids, days=days, when=search.when, booker=booker)
+    if by_time:
+        chosen = _by_time(chosen, free, search.when)
+        total, chosen = len(chosen), chosen[cut]
+    return [
+        _result(fit, free, times, by_rating, (fit.entry.kind, fit.entry.id) in liked)
+        for fit in chosen
+    ], total
+
+
+def _by_time(chosen: list[_Fit], free: FreeTimes, when: When) -> list[_Fit]:
+    """Sort by the earliest free time; results without one come last, or are dropped by a filter."""
+    timed = [(free.earliest(fit.asked.schedule_ids), fit) for fit in chosen]
+    if when is not When.ANY:
+        timed = [pair for pair in timed if pair[0] is not None]
+    timed.sort(key=lambda pair: (pair[0] is None, pair[0] or 0, -pair[1].score, pair[1].entry.name))
+    return [fit for _, fit in timed]
+
+
+def _result(
+    fit: _Fit, free: FreeTimes, times: int, ratings: dict[Rated, Average], is_favourite: bool
+) -> Result:
+    ids = fit.asked.schedule_ids
+    slots, no_times = tuple(free.first(ids, times)), fit.asked.no_times
+    if not slots and no_times is None:
+        barrier = free.barrier(ids)
+        no_times = NoTimes(barrier) if barrier else NoTimes.FULL
+    rating = ratings.get(_rating_key(fit.entry))
+    return Result(fit.entry, rating, slots, is_favourite, no_times)
+
+
+def _index(entries_by_key: dict[EntryKey, Entry]) -> Index[EntryKey]:
+    index: Index[EntryKey] = Index()
+    for key, entry in entries_by_key.items():
+        index.add(key, _texts(entry))
+    return index
+
+
+def _texts(entry: Entry) -> Iterator[Text]:
+    """Yield the texts of an entry with their weights; its name counts most."""
+    yield Text("name", entry.name, 1.2)
+    if entry.kind == "centre":
+        yield Text("centre", entry.name)
+    if entry.kind == "department":
+        yield Text("centre", entry.centre, 0.7)
+        yield Text("service", entry.name)
+    if entry.kind == "practitioner":
+        yield Text("service", f"{entry.subtitle} {OTHER_WORDS.get(entry.subtitle, '')}")
+    elif entry.kind == "centre":
+        yield Text("type", entry.subtitle, 0.8)
+    yield Text("expertise", entry.expertise)
+    yield Text("suburb", entry.suburb)
+    for offer in entry.offers:
+        yield Text("service", f"{offer} {OTHER_WORDS.get(offer, '')}", 0.6)
+    if entry.kind == "practitioner":
+        for place in entry.places:
+            yield Text("centre", place.centre, 0.7)
+            yield Text("suburb", place.suburb, 0.9)
+
+
+def _fits(entry: Entry, search: Search) -> bool:
+    spoken = [name.strip().casefold() for name in entry.languages.split(",")]
+    has_language = not search.language or search.language.casefold() in spoken
+    return has_language and not (search.without_referral and entry.needs_referral)
+
+
+def _rank(
+    entry: Entry, score: float, ratings: dict[Rated, Average], liked: Set[EntryKey], order: Order
+) -> tuple[float | str, ...]:
+    rating = ratings.get(_rating_key(entry))
+    stars = -rating.stars if rating else 0.0
+    rounded = -round(score, 2)
+    if order is Order.RATING:
+        return (stars, rounded, entry.name)
+    return ((entry.kind, entry.id) not in liked, rounded, stars, entry.name)
+
+
+def _rating_key(entry: Entry) -> Rated:
+    """Return the key of an entry's rating; the key of departments finds none."""
+    return (
+        ("practitioner", entry.id)
+        if entry.kind == "practitioner"
+        else ("centre", entry.id if entry.kind == "centre" else -1)
+    )
