@@ -60,10 +60,10 @@ def test_a_request_is_accepted_completed_and_rated(
     network: Database, world: World, surgery: Program, radiology: Program
 ) -> None:
     asked = ask(surgery, world, patient=str(world.patients["owner"]), priority="urgent")
-    assert (asked["status"], asked["part"]) == ("new", "asking")
-    assert asked["acts"] == ["amend", "cancel"]
+    assert (asked["status"], asked["relation"]) == ("new", "asking")
+    assert asked["actions"] == ["amend", "cancel"]
     [seen] = radiology.get(f"{PATH}?side=asked&status=new&priority=urgent")["items"]
-    assert (seen["id"], seen["acts"]) == (asked["id"], ["accept", "decline", "propose"])
+    assert (seen["id"], seen["actions"]) == (asked["id"], ["accept", "decline", "propose"])
     accepted = act(radiology, asked, "accept")
     appointment = surgery.get(f"/api/v1/appointments/{accepted['appointment']}")
     assert appointment["patient"]["id"] == str(world.patients["owner"])
@@ -142,7 +142,7 @@ def test_who_runs_the_place_looks_on_and_may_take_it_back(
     asked = ask(surgery, world)
     key = with_key(app, network, "requests:read", "requests:write")
     [seen] = key.get(PATH)["items"]
-    assert (seen["part"], seen["acts"]) == ("overseer", ["cancel"])
+    assert (seen["relation"], seen["actions"]) == ("overseer", ["cancel"])
     assert key.send("GET", f"{PATH}?side=asked").status_code == 422
     assert act(signed_in(app, world, "centre-admin-owner"), asked, "cancel")["version"] > 1
 

@@ -10,7 +10,7 @@ from openslot.booking import queries
 from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.models import Appointment
 from openslot.booking.queries import patients_seen_by, seen_by
-from openslot.booking.rules import part_in
+from openslot.booking.rules import relation_to
 from openslot.core.actor import Role
 from openslot.core.db import Database
 from openslot.demo.load import load_demo
@@ -64,7 +64,7 @@ def test_what_the_search_shows_is_what_the_rules_give(sqlite_database: Database)
         everything = queries.appointments(session)
         for account in session.scalars(select(Account)):
             actor = actor_of(session, account, None)
-            given = [one for one in everything if part_in(actor, one)]
+            given = [one for one in everything if relation_to(actor, one)]
             shown = _ids(session, seen_by(actor, NOW))
             assert shown == {one.id for one in given}, account.email
             own = {actor.patient_id} - {None} | actor.dependents

@@ -19,7 +19,7 @@ from openslot.referrals.rules import (
     actions_now,
     check_action,
     months_later,
-    part_in,
+    relation_to,
 )
 from openslot.schedules.models import Schedule
 
@@ -72,7 +72,7 @@ def referral(
 
 
 def relation_of(practitioner_id: int | None, one: Referral) -> Relation | None:
-    return part_in(Actor(Role.PRACTITIONER, practitioner_id=practitioner_id), one, NOW)
+    return relation_to(Actor(Role.PRACTITIONER, practitioner_id=practitioner_id), one, NOW)
 
 
 @pytest.mark.parametrize("at", State)
@@ -83,7 +83,7 @@ def test_the_author_always_sees_a_referral(at: State) -> None:
 @pytest.mark.parametrize("at", State)
 def test_the_patient_sees_all_but_drafts(at: State) -> None:
     expected = None if at is State.DRAFT else Relation.PATIENT
-    assert part_in(Actor(Role.PATIENT, patient_id=PATIENT), referral(at), NOW) is expected
+    assert relation_to(Actor(Role.PATIENT, patient_id=PATIENT), referral(at), NOW) is expected
 
 
 @pytest.mark.parametrize("at", State)

@@ -25,8 +25,8 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import (
     CLAIMING,
     FREES_DAY,
-    Part,
     ReferralAuthorisation,
+    Relation,
     Wanted,
     check_begins,
     check_booker,
@@ -41,7 +41,7 @@ from openslot.booking.rules import (
     may_book_others,
     needs_referral,
     one_a_day_key,
-    part_in,
+    relation_to,
 )
 from openslot.core import audit
 from openslot.core.actor import Actor
@@ -110,20 +110,20 @@ def move(
 ) -> Appointment:
     """Move an appointment: claim the new time and release the old one. ``schedule_id`` can name
     another schedule of the same practitioner. Raises the errors of booking."""
-    appointment, part = appointment_for(work, appointment_id)
+    appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status is not Status.BOOKED:
         raise InvalidTransition
-    check_change_time(part, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
+    check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
     place = place_of(work.session, schedule_id or appointment.schedule_id)
     if place.schedule_id != appointment.schedule_id:
-        _check_same_practitioner(work.actor, part, appointment, place)
+        _check_same_practitioner(work.actor, relation, appointment, place)
     span = check_booking_request(place, start, minutes or appointment.minutes, work.now)
     return reschedule(work, appointment, place, span)
 
 
 def _check_same_practitioner(
-    actor: Actor, part: Part, appointment: Appointment, place: Place
+    actor: Actor, relation: Relation, appointment: Appointment, place: Place
 ) -> None:
     """Raise NotFound unless the place is another schedule of the same practitioner, and Forbidden
     unless the actor can book there."""
@@ -132,7 +132,7 @@ def _check_same_practitioner(
         or place.practitioner_id != appointment.schedule.practitioner_id
     ):
         raise NotFound
-    if part is not Part.PATIENT and not may_book_others(actor, place):
+    if relation is not Relation.PATIENT and not may_book_others(actor, place):
         raise Forbidden
 
 
@@ -145,12 +145,12 @@ def amend(
     version: int | None = None,
 ) -> Appointment:
     """Change the reason, and the priority if given, of a hold or an upcoming appointment."""
-    appointment, part = appointment_for(work, appointment_id)
+    appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
         raise InvalidTransition
     if appointment.status is Status.BOOKED:
-        check_change_time(part, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
+        check_change_time(relation, appointment, now=work.now, cutoff=work.settings.cancel_cutoff)
     if priority is not None and priority != appointment.priority:
         check_may_prioritise(work.actor)
         appointment.priority = priority
@@ -172,9 +172,9 @@ def change_status(
 
     An appointment whose new status claims no time releases its time.
     """
-    appointment, part = appointment_for(work, appointment_id)
+    appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
-    check_move(part, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
+    check_move(relation, appointment, to, now=work.now, cutoff=work.settings.cancel_cutoff)
     if appointment.status is Status.HELD and to is Status.BOOKED:
         raise InvalidTransition
     topic = news_of(appointment.status, to, is_over=appointment.ends_at <= work.now)
@@ -209,14 +209,14 @@ def _key_on_reopen(session: Session, appointment: Appointment) -> str | None:
     return None if any(other.one_a_day == key for other in others) else key
 
 
-def appointment_for(work: Work, appointment_id: UUID) -> tuple[Appointment, Part]:
+def appointment_for(work: Work, appointment_id: UUID) -> tuple[Appointment, Relation]:
     """Return an appointment and the actor's relation to it. Raises NotFound if there is no such
     appointment or the actor has no relation to it."""
     appointment = queries.appointment(work.session, appointment_id)
-    part = part_in(work.actor, appointment) if appointment else None
-    if appointment is None or part is None or appointment.status is Status.EXPIRED:
+    relation = relation_to(work.actor, appointment) if appointment else None
+    if appointment is None or relation is None or appointment.status is Status.EXPIRED:
         raise NotFound
-    return appointment, part
+    return appointment, relation
 
 
 def expire_due(work: Work, *, limit: int = 100) -> int:
@@ -304,7 +304,7 @@ def confirm_hold(
     # An offered hold is accepted through its offer; here it is replaced like any other.
     if appointment is None or appointment.status is not Status.HELD or appointment.offered:
         return None
-    if part_in(work.actor, appointment) is None:
+    if relation_to(work.actor, appointment) is None:
         raise NotFound
     if appointment.patient_id is None and booking_request.patient_id is not None:
         claims.expire(work, [appointment])

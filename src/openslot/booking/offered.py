@@ -21,7 +21,7 @@ from openslot.booking.rules import (
     check_authorisation,
     check_booking_request,
     needs_referral,
-    part_in,
+    relation_to,
 )
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor
@@ -138,7 +138,7 @@ def _movable(session: Session, appointment_id: UUID) -> Appointment:
 
 def _live_hold(work: Work, hold_id: UUID) -> Appointment:
     appointment = queries.appointment(work.session, hold_id)
-    if appointment is None or part_in(work.actor, appointment) is None:
+    if appointment is None or relation_to(work.actor, appointment) is None:
         raise NotFound
     until = appointment.held_until
     if appointment.status is not Status.HELD or until is None or until <= work.now:

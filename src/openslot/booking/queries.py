@@ -346,7 +346,7 @@ def in_closures(now: datetime) -> ColumnElement[bool]:
 
 def seen_by(actor: Actor, now: datetime) -> Condition:
     """Return the condition for appointments that the actor has a relation to, by the rule of
-    part_in(), without expired holds. For selects of Appointment and Schedule."""
+    relation_to(), without expired holds. For selects of Appointment and Schedule."""
     return and_(still_there(now), _part_of(actor))
 
 

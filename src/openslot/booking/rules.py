@@ -55,7 +55,7 @@ FREES_DAY = frozenset(Status) - LIVE - {Status.HELD}
 """Appointments of these statuses leave the day free for another with the same practitioner."""
 
 
-class Part(StrEnum):
+class Relation(StrEnum):
     """What somebody is to an appointment."""
 
     PATIENT = "patient"
@@ -64,10 +64,10 @@ class Part(StrEnum):
     ADMIN = "admin"
 
 
-_CARERS = frozenset({Part.PRACTITIONER, Part.STAFF, Part.ADMIN})
-_EVERYBODY = _CARERS | {Part.PATIENT}
+_CARERS = frozenset({Relation.PRACTITIONER, Relation.STAFF, Relation.ADMIN})
+_EVERYBODY = _CARERS | {Relation.PATIENT}
 
-MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
+MOVES: Mapping[tuple[Status, Status], frozenset[Relation]] = {
     (Status.HELD, Status.BOOKED): _EVERYBODY,
     (Status.HELD, Status.EXPIRED): _EVERYBODY,
     (Status.BOOKED, Status.CANCELLED): _EVERYBODY,
@@ -78,7 +78,7 @@ MOVES: Mapping[tuple[Status, Status], frozenset[Part]] = {
     (Status.ARRIVED, Status.BOOKED): _CARERS,
     (Status.NO_SHOW, Status.BOOKED): _CARERS,
     **{
-        (status, Status.ENTERED_IN_ERROR): frozenset({Part.ADMIN})
+        (status, Status.ENTERED_IN_ERROR): frozenset({Relation.ADMIN})
         for status in Status
         if status not in (Status.ENTERED_IN_ERROR, Status.EXPIRED)
     },
@@ -89,32 +89,32 @@ ARRIVES_EARLIEST = timedelta(hours=12)
 """A patient is noted as arrived no earlier than this before the start."""
 
 
-def part_in(actor: Actor, appointment: Appointment) -> Part | None:
+def relation_to(actor: Actor, appointment: Appointment) -> Relation | None:
     """What the actor is to the appointment; None for a stranger, who may not know that it
     exists."""
     if actor.acts_for(appointment.patient_id):
-        return Part.PATIENT
+        return Relation.PATIENT
     if (
         actor.practitioner_id is not None
         and actor.practitioner_id == appointment.schedule.practitioner_id
     ):
-        return Part.PRACTITIONER
+        return Relation.PRACTITIONER
     if actor.is_a(Role.NETWORK_ADMIN):
-        return Part.ADMIN
+        return Relation.ADMIN
     if actor.centre_id is not None and actor.centre_id == appointment.schedule.centre_id:
-        return Part.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Part.STAFF
+        return Relation.ADMIN if actor.is_a(Role.CENTRE_ADMIN) else Relation.STAFF
     return None
 
 
 def check_move(
-    part: Part, appointment: Appointment, to: Status, *, now: datetime, cutoff: timedelta
+    relation: Relation, appointment: Appointment, to: Status, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Refuse a change of status that the table does not give, or that comes at a wrong time."""
     transitions.check(
-        MOVES, (appointment.status, to), part, unlisted=InvalidTransition, unmet=Forbidden
+        MOVES, (appointment.status, to), relation, unlisted=InvalidTransition, unmet=Forbidden
     )
     if to is Status.CANCELLED:
-        check_change_time(part, appointment, now=now, cutoff=cutoff)
+        check_change_time(relation, appointment, now=now, cutoff=cutoff)
     if to is Status.ARRIVED and now < appointment.starts_at - ARRIVES_EARLIEST:
         raise TooEarly
     if to is Status.NO_SHOW and now < appointment.starts_at:
@@ -122,32 +122,34 @@ def check_move(
 
 
 def check_change_time(
-    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
+    relation: Relation, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> None:
     """Patients move and cancel until the cut-off; those who give the care at any time."""
-    if _is_late(part, appointment, now, cutoff):
+    if _is_late(relation, appointment, now, cutoff):
         raise TooLateToChange(hours=int(cutoff / timedelta(hours=1)))
 
 
 def moves_now(
-    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
+    relation: Relation, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> frozenset[Status]:
-    """The statuses that this part may give the appointment at this moment."""
+    """The statuses that this relation may give the appointment at this moment."""
     return transitions.allowed(
-        Status, lambda to: check_move(part, appointment, to, now=now, cutoff=cutoff)
+        Status, lambda to: check_move(relation, appointment, to, now=now, cutoff=cutoff)
     )
 
 
 def may_reschedule(
-    part: Part, appointment: Appointment, *, now: datetime, cutoff: timedelta
+    relation: Relation, appointment: Appointment, *, now: datetime, cutoff: timedelta
 ) -> bool:
-    """Whether this part may move or amend the appointment now."""
-    is_late = _is_late(part, appointment, now, cutoff)
+    """Whether this relation may move or amend the appointment now."""
+    is_late = _is_late(relation, appointment, now, cutoff)
     return appointment.status is Status.BOOKED and not is_late
 
 
-def _is_late(part: Part, appointment: Appointment, now: datetime, cutoff: timedelta) -> bool:
-    return part is Part.PATIENT and now > appointment.starts_at - cutoff
+def _is_late(
+    relation: Relation, appointment: Appointment, now: datetime, cutoff: timedelta
+) -> bool:
+    return relation is Relation.PATIENT and now > appointment.starts_at - cutoff
 
 
 @dataclass(frozen=True, slots=True)

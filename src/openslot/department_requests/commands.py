@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import PatientBusy, SlotTaken
-from openslot.booking.models import Appointment, Priority, Status
+from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import ForWhom
 from openslot.booking.rules import check_booking_request
 from openslot.booking.slots import is_free, nearest
@@ -261,7 +261,7 @@ def _book(work: Work, request: ServiceRequest, start: datetime) -> ServiceReques
         minutes=request.minutes,
         patient_id=request.patient_id,
         reason=request.description,
-        priority=Priority(request.priority),
+        priority=request.priority,
     )
     appointment = booking.make(work, booking_request, place)
     appointment.task = request.task
@@ -277,9 +277,7 @@ def _amend_appointment(
     previous = (appointment.starts_at, request.minutes)
     request.starts_at, request.minutes, request.changed_at = start, minutes, work.now
     work.session.flush()
-    booking.amend(
-        work, appointment.id, reason=request.description, priority=Priority(request.priority)
-    )
+    booking.amend(work, appointment.id, reason=request.description, priority=request.priority)
     appointment.task = request.task
     if (start, minutes) == previous:
         return False

@@ -15,13 +15,14 @@ from sqlalchemy import (
     Text,
     Uuid,
     case,
+    type_coerce,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.rules import LIVE
-from openslot.core.db import Base, Instant
+from openslot.core.db import Base, Instant, Word
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre, Department, Patient, Service
 from openslot.identity.models import Account
@@ -69,10 +70,10 @@ class ServiceRequest(Base):
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
     task: Mapped[str] = mapped_column(String(200))
     description: Mapped[str | None] = mapped_column(Text)
-    priority: Mapped[str] = mapped_column(String(10), default=Priority.ROUTINE)
+    priority: Mapped[Priority] = mapped_column(Word(Priority, 10), default=Priority.ROUTINE)
     starts_at: Mapped[datetime] = mapped_column(Instant)
     minutes: Mapped[int] = mapped_column(Integer)
-    status: Mapped[str] = mapped_column(String(10), default=Kept.NEW)
+    status: Mapped[Kept] = mapped_column(Word(Kept, 10), default=Kept.NEW)
     proposed_at: Mapped[datetime | None] = mapped_column(Instant)
     answer: Mapped[str | None] = mapped_column(String(500))
     appointment_id: Mapped[UUID | None] = mapped_column(ForeignKey("appointment.id"), unique=True)
@@ -107,7 +108,7 @@ class ServiceRequest(Base):
     @hybrid_property
     def state(self) -> State:
         """Return the status, or for an accepted request what became of its appointment."""
-        if self.status != Kept.ACCEPTED:
+        if self.status is not Kept.ACCEPTED:
             return State(self.status)
         if self.appointment and self.appointment.status is Status.FULFILLED:
             return State.COMPLETED
@@ -116,14 +117,15 @@ class ServiceRequest(Base):
 
     @state.inplace.expression
     @classmethod
-    def _state_in_sql(cls) -> ColumnElement[str]:
+    def _state_in_sql(cls) -> ColumnElement[State]:
         """Return the state for a select that joins the appointment."""
-        return case(
-            (cls.status != Kept.ACCEPTED, cls.status),
-            (Appointment.status == Status.FULFILLED, State.COMPLETED.value),
-            (Appointment.status.in_(LIVE), State.ACCEPTED.value),
-            else_=State.CANCELLED.value,
+        state_of_appointment = case(
+            (Appointment.status == Status.FULFILLED, State.COMPLETED),
+            (Appointment.status.in_(LIVE), State.ACCEPTED),
+            else_=State.CANCELLED,
         )
+        state = case((cls.status != Kept.ACCEPTED, cls.status), else_=state_of_appointment)
+        return type_coerce(state, Word(State, 10))
 
     @property
     def current_start(self) -> datetime:

@@ -25,7 +25,7 @@ from openslot.referrals.rules import (
     check_action,
     may_refer,
     months_later,
-    part_in,
+    relation_to,
 )
 
 # Referrals
@@ -136,7 +136,7 @@ def referral_for(work: Work, referral_id: UUID) -> tuple[Referral, Relation]:
     Raise NotFound if there is no such referral, and in the same way if the actor may not see it.
     """
     referral = queries.referral(work.session, referral_id)
-    relation = part_in(work.actor, referral, work.now) if referral else None
+    relation = relation_to(work.actor, referral, work.now) if referral else None
     if referral is None or relation is None:
         raise NotFound
     return referral, relation
@@ -152,7 +152,7 @@ def note_read(work: Work, referral_id: UUID) -> None:
 def referral_of_appointment(work: Work, appointment: Appointment) -> Referral | None:
     """Return the referral used for an appointment, if the actor may read it, else None."""
     referral = queries.for_appointment(work.session, appointment)
-    return referral if referral and part_in(work.actor, referral, work.now) else None
+    return referral if referral and relation_to(work.actor, referral, work.now) else None
 
 
 def subject_of(referral_id: UUID) -> str:

@@ -22,7 +22,7 @@ class Relation(StrEnum):
     PATIENT = "patient"
 
 
-def part_in(actor: Actor, referral: Referral, now: datetime) -> Relation | None:
+def relation_to(actor: Actor, referral: Referral, now: datetime) -> Relation | None:
     """Return the actor's relation to a referral, or None for a stranger, who may not know that it
     exists.
 

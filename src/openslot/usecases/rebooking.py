@@ -14,7 +14,7 @@ from openslot.booking import queries as booking
 from openslot.booking.absences import AbsenceDetails, hit_by, may_block, may_see_absences
 from openslot.booking.commands import change_status
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import LIVE, part_in
+from openslot.booking.rules import LIVE, relation_to
 from openslot.booking.slots import Slot
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor
@@ -134,7 +134,7 @@ def _inside(work: Work, practitioner_ids: Sequence[int]) -> list[Inside]:
     The administrator of one centre decides nothing about appointments at another.
     """
     inside = queries.inside_absences(work, practitioner_ids)
-    return [displaced for displaced in inside if part_in(work.actor, displaced.appointment)]
+    return [displaced for displaced in inside if relation_to(work.actor, displaced.appointment)]
 
 
 def suggestions(work: Work, inside: Sequence[Inside]) -> list[Hit]:

@@ -8,7 +8,7 @@ from openslot.booking import offered
 from openslot.booking.commands import place_of
 from openslot.booking.errors import HoldExpired
 from openslot.booking.models import Appointment
-from openslot.booking.rules import ReferralAuthorisation, needs_referral, part_in
+from openslot.booking.rules import ReferralAuthorisation, needs_referral, relation_to
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import NotFound
 from openslot.core.work import Work
@@ -123,4 +123,4 @@ def may_answer(actor: Actor, found: Offer) -> bool:
     if found.entry is not None and found.entry.department_id is not None:
         waits = found.entry.department_id == actor.department_id
         return waits and actor.is_a(Role.STAFF)
-    return part_in(actor, found.hold) is not None
+    return relation_to(actor, found.hold) is not None

@@ -72,8 +72,8 @@ class Request(Shown):
     status: State
     appointment: Annotated[UUID | None, Field(description="The appointment, once accepted.")]
     stars: int | None
-    part: Annotated[Relation, Field(description="Your relation to the request.")]
-    acts: Annotated[list[Action], Field(description="The actions that you may take now.")]
+    relation: Annotated[Relation, Field(description="Your relation to the request.")]
+    actions: Annotated[list[Action], Field(description="The actions that you may take now.")]
     version: int
     created: AwareDatetime
     changed: AwareDatetime
@@ -381,8 +381,8 @@ def _shown(row: ServiceRequest, relation: Relation) -> Request:
         status=row.state,
         appointment=row.appointment_id,
         stars=row.stars,
-        part=relation,
-        acts=sorted(actions_now(row, relation, now=now())),
+        relation=relation,
+        actions=sorted(actions_now(row, relation, now=now())),
         version=row.version,
         created=row.created_at,
         changed=row.changed_at,

@@ -9,7 +9,7 @@ from openslot.booking import queries
 from openslot.booking.cells import appointment_cells
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import Condition, seen_by
-from openslot.booking.rules import CLAIMING, part_in
+from openslot.booking.rules import CLAIMING, relation_to
 from openslot.entrypoints.fhir import slot, subject
 from openslot.entrypoints.fhir.elements import (
     URN,
@@ -205,7 +205,7 @@ def _gone(session: Session, key: UUID, asked: Asked) -> bool:
     return (
         appointment is not None
         and appointment.status in (Status.HELD, Status.EXPIRED)
-        and part_in(asked.actor, appointment) is not None
+        and relation_to(asked.actor, appointment) is not None
     )
 
 

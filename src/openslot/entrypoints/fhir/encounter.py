@@ -5,7 +5,7 @@ from datetime import datetime
 
 from openslot.booking.models import Appointment, Status
 from openslot.booking.queries import LOADED, Condition
-from openslot.booking.rules import part_in
+from openslot.booking.rules import relation_to
 from openslot.core.actor import Actor
 from openslot.entrypoints import bearer
 from openslot.entrypoints.fhir import histories, organization
@@ -94,7 +94,7 @@ def show(appointment: Appointment, site: Site) -> Json:
 
 def _appointment(appointment: Appointment) -> Json | None:
     """Return a reference to the appointment, if the caller has a relation to it."""
-    if part_in(bearer.actor(), appointment) is None:
+    if relation_to(bearer.actor(), appointment) is None:
         return None
     return reference("Appointment", appointment.id)
 

@@ -13,7 +13,7 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.events import subject_of
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.booking.queries import ForWhom, for_whom
-from openslot.booking.rules import Part, may_book_others, may_reschedule, moves_now
+from openslot.booking.rules import Relation, may_book_others, may_reschedule, moves_now
 from openslot.core import audit
 from openslot.core.errors import DomainError, Malformed
 from openslot.department_requests.models import ServiceRequest
@@ -44,20 +44,20 @@ LONGEST_WHY = 500
 @access.allow(access.SIGNED_IN)
 def show(appointment_id: UUID) -> str:
     """Show an appointment."""
-    appointment, part = _appointment(appointment_id)
+    appointment, relation = _appointment(appointment_id)
     recorded = at_appointment(appointment)
-    referral = _referral(appointment, part)
+    referral = _referral(appointment, relation)
     session = context.reader()
     history = audit.events_of(session, subject_of(appointment.id))
     return render_template(
         "appointments/show.html",
-        **_common(appointment, part),
+        **_common(appointment, relation),
         recorded=recorded,
         referral=referral,
         offers=open_for_appointment(context.work(), appointment.id),
         token=token,
         service_request=_department_request(appointment),
-        history=history if part is not Part.PATIENT else [],
+        history=history if relation is not Relation.PATIENT else [],
         **_confirmation_flags(appointment),
     )
 
@@ -79,8 +79,8 @@ def calendar_file(appointment_id: UUID) -> Response:
 @access.allow(access.SIGNED_IN)
 def ask_cancel(appointment_id: UUID) -> str:
     """Ask for confirmation before cancelling."""
-    appointment, part = _appointment(appointment_id)
-    return render_template("appointments/cancel.html", **_common(appointment, part))
+    appointment, relation = _appointment(appointment_id)
+    return render_template("appointments/cancel.html", **_common(appointment, relation))
 
 
 @pages.post("/cancel")
@@ -111,8 +111,8 @@ def set_status(appointment_id: UUID) -> BaseResponse:
 @access.allow(access.SIGNED_IN)
 def ask_amend(appointment_id: UUID) -> str:
     """Show the form for the reason and, for the care team, the priority."""
-    appointment, part = _appointment(appointment_id)
-    return render_template("appointments/amend.html", **_common(appointment, part))
+    appointment, relation = _appointment(appointment_id)
+    return render_template("appointments/amend.html", **_common(appointment, relation))
 
 
 @pages.post("/amend")
@@ -169,10 +169,10 @@ def _department_request(appointment: Appointment) -> ServiceRequest | None:
     return service_request if may_see else None
 
 
-def _referral(appointment: Appointment, part: Part) -> Referral | None:
+def _referral(appointment: Appointment, relation: Relation) -> Referral | None:
     """Return the referral that the reader may see; reading by a specialist is audited."""
     referral = referral_of_appointment(context.work(), appointment)
-    if referral and part is Part.PRACTITIONER:
+    if referral and relation is Relation.PRACTITIONER:
         context.write(note_read, referral.id)
     return referral
 
@@ -188,14 +188,14 @@ def _move_to(appointment_id: UUID, start: datetime, minutes: int | None) -> None
 
 
 def _move_page(appointment_id: UUID, status: int, error: DomainError | None) -> Response:
-    appointment, part = _appointment(appointment_id)
+    appointment, relation = _appointment(appointment_id)
     schedule_id = reading.number("schedule", 0) or appointment.schedule.id
     place = schedules.places(context.reader(), Schedule.id == schedule_id).get(schedule_id)
     chosen = None if isinstance(error, SlotTaken) else reading.optional_instant("start")
-    elsewhere = _schedules_to_move_to(appointment, part)
+    elsewhere = _schedules_to_move_to(appointment, relation)
     page = render_template(
         "appointments/move.html",
-        **_common(appointment, part),
+        **_common(appointment, relation),
         place=place,
         week=_week_for(appointment, schedule_id) if place else None,
         lengths=lengths(place) if place else [],
@@ -242,7 +242,7 @@ def _whom(appointment: Appointment) -> ForWhom | None:
     return patient.without(appointment.one_a_day)
 
 
-def _schedules_to_move_to(appointment: Appointment, part: Part) -> list[Schedule]:
+def _schedules_to_move_to(appointment: Appointment, relation: Relation) -> list[Schedule]:
     """Return the schedules to which the reader may move the appointment: its own, and those of its
     practitioner at other centres."""
     actor, own = context.actor(), Schedule.id == appointment.schedule.id
@@ -254,7 +254,9 @@ def _schedules_to_move_to(appointment: Appointment, part: Part) -> list[Schedule
     able = [
         key
         for key, place in places.items()
-        if key == appointment.schedule.id or part is Part.PATIENT or may_book_others(actor, place)
+        if key == appointment.schedule.id
+        or relation is Relation.PATIENT
+        or may_book_others(actor, place)
     ]
     return schedules.subjects(context.reader(), Schedule.id.in_(able))
 
@@ -265,19 +267,19 @@ def _change(appointment_id: UUID, to: Status) -> None:
     )
 
 
-def _appointment(appointment_id: UUID) -> tuple[Appointment, Part]:
+def _appointment(appointment_id: UUID) -> tuple[Appointment, Relation]:
     return appointment_for(context.work(), appointment_id)
 
 
-def _common(appointment: Appointment, part: Part) -> dict[str, object]:
+def _common(appointment: Appointment, relation: Relation) -> dict[str, object]:
     now, cutoff = context.now(), _cutoff()
     return {
         "appointment": appointment,
-        "part": part,
+        "relation": relation,
         "zone": appointment.zone,
         "minutes": appointment.minutes,
-        "moves": {str(to) for to in moves_now(part, appointment, now=now, cutoff=cutoff)},
-        "may_move": may_reschedule(part, appointment, now=now, cutoff=cutoff),
+        "moves": {str(to) for to in moves_now(relation, appointment, now=now, cutoff=cutoff)},
+        "may_move": may_reschedule(relation, appointment, now=now, cutoff=cutoff),
         "until": appointment.starts_at - cutoff,
     }
 

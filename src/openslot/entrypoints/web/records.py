@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
 from openslot.booking.models import Appointment, Status
-from openslot.booking.rules import Part, part_in
+from openslot.booking.rules import Relation, relation_to
 from openslot.core import signing
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
@@ -338,7 +338,7 @@ def at_appointment(appointment: Appointment) -> dict[str, Any] | None:
     """
     patient_id = appointment.patient_id
     actor = context.actor()
-    concerned = part_in(actor, appointment) in (Part.PATIENT, Part.PRACTITIONER)
+    concerned = relation_to(actor, appointment) in (Relation.PATIENT, Relation.PRACTITIONER)
     if patient_id is None or not concerned or appointment.status not in GIVING:
         return None
     if _may_read(patient_id) is None:
