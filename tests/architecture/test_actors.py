@@ -77,7 +77,7 @@ BOUND = {
         identity.commands.account_of_token identity.commands.end_session
         identity.commands.start_session identity.commands.touch_session
         identity.links.account_to_confirm identity.links.account_to_reset
-        identity.keys.issue_pair identity.keys.prove identity.keys.refresh
+        identity.keys.issue_pair identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
         notifications.preferences.account_to_stop waiting_list.answers.by_link""",
     "written, not read; recorded with who did it": """

@@ -222,7 +222,6 @@ def _of_the_department(session: Session, world: World, now: datetime) -> Parts:
             centre_id=world.centres["own"],
         ),
         password_hash(),
-        address=None,
     )
     closure = schedules.close_centre(
         work(session, SYSTEM, now),

@@ -92,9 +92,7 @@ def newcomer(network: Database, world: World) -> None:
     new = SignUp(name="Nele New", born="1990-01-02", email="new@example.com", password="-" * 20)
 
     def act(session: Any) -> UUID:
-        account = directory.sign_up(
-            work(session, now=clock.now()), new, password_hash(), address=None
-        )
+        account = directory.sign_up(work(session, now=clock.now()), new, password_hash())
         confirm_email(work(session, Actor(), clock.now()), account.id)
         return account.id
 

@@ -73,11 +73,11 @@ def test_a_good_assertion_gets_a_token_of_five_minutes(
 ) -> None:
     found = granted(database, signed(client, key, alg), "system/Slot.rs")
     assert (found.scopes, found.seconds) == (("system/Slot.rs",), 300)
-    proof = database.read(lambda session: prove(work(session, now=NOW), found.token, address=None))
+    proof = database.read(lambda session: prove(work(session, now=NOW), found.token))
     assert (proof.program, proof.scopes) == ("client Booking hub", {"system/Slot.rs"})
     later = NOW + timedelta(minutes=5, seconds=1)
     with pytest.raises(Exception, match="not valid"):
-        database.read(lambda session: prove(work(session, now=later), found.token, address=None))
+        database.read(lambda session: prove(work(session, now=later), found.token))
 
 
 @pytest.mark.parametrize(

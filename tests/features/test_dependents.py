@@ -40,7 +40,7 @@ def signed_up(database: Database, name: str = "Aroha Ngata") -> Actor:
     def act(session: Session) -> Actor:
         email = f"{name.split()[0].lower()}@example.net"
         new = SignUp(name=name, born=date(1985, 1, 2), email=email, password="-" * 12)
-        account = directory.sign_up(work(session, now=NOW), new, "-", address=None)
+        account = directory.sign_up(work(session, now=NOW), new, "-")
         return directory.actor_of(session, account, None)
 
     return database.run(act)
@@ -72,7 +72,7 @@ def take_over(database: Database, carer: Actor, child: UUID, email: str = EMAIL)
     assert carer.patient_id
     carer_id = carer.patient_id
     return database.run(
-        lambda s: dependents.take_over(work(s, now=NOW), child, carer_id, email, "-", address=None)
+        lambda s: dependents.take_over(work(s, now=NOW), child, carer_id, email, "-")
     )
 
 
@@ -234,9 +234,7 @@ def test_a_link_is_for_this_carer_this_patient_and_this_address(
     ):
         with pytest.raises(LinkExpired):
             sqlite_database.run(
-                lambda s, named=named: dependents.take_over(
-                    work(s, now=NOW), *named, "-", address=None
-                )
+                lambda s, named=named: dependents.take_over(work(s, now=NOW), *named, "-")
             )
 
 

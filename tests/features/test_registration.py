@@ -46,7 +46,7 @@ def register(database: Database, town: Town, **changes: object) -> Account:
     hashed = hash_password(PASSWORD, time_cost=1)
     return database.run(
         lambda session: registration.register(
-            work(session, now=NOW), details(town, **changes), hashed, address=None
+            work(session, now=NOW), details(town, **changes), hashed
         )
     )
 

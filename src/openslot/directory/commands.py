@@ -192,7 +192,7 @@ def _practitioner_values(details: PractitionerDetails) -> dict[str, object]:
     return details.model_dump() | {"languages": details.languages or ""}
 
 
-def sign_up(work: Work, new: SignUp, password_hash: str, *, address: str | None) -> Account:
+def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
     """Create the account and record of a patient. Raises EmailTaken.
 
     A patient whom staff registered with the same e-mail stays a separate record: knowing an
@@ -200,11 +200,11 @@ def sign_up(work: Work, new: SignUp, password_hash: str, *, address: str | None)
     """
     check_born(new.born, work.now.date())
     account = identity.create_account(
-        work.by(Actor(address=address)),
+        work,
         NewAccount(new.email, new.name, password_hash, Role.PATIENT),
     )
     details = PatientDetails(name=new.name, born=new.born, email=new.email, phone=new.phone)
-    actor = Actor(role=Role.PATIENT, account_id=account.id, address=address)
+    actor = Actor(role=Role.PATIENT, account_id=account.id, address=work.actor.address)
     add_patient(work.by(actor), details, account_id=account.id)
     return account
 

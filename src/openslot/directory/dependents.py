@@ -101,8 +101,6 @@ def take_over(
     carer_id: UUID,
     email: str,
     password_hash: str,
-    *,
-    address: str | None,
 ) -> Account:
     """Create an account for the patient and end the carer's access to the record.
 
@@ -111,12 +109,12 @@ def take_over(
     """
     patient = invited(work.session, patient_id, carer_id, email)
     new = NewAccount(email, patient.name, password_hash, Role.PATIENT, confirmed_at=work.now)
-    account = identity.create_account(work.by(Actor(address=address)), new)
+    account = identity.create_account(work.by(Actor(address=work.actor.address)), new)
     patient.account_id, patient.email = account.id, email
     link = queries.dependent(work.session, patient_id)
     if link is not None:
         queries.remove_dependent(work.session, link)
-    owner = Actor(account_id=account.id, address=address)
+    owner = Actor(account_id=account.id, address=work.actor.address)
     _record(work.by(owner), patient_id, "handed-over", carer=carer_id)
     return account
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from openslot.core import audit
-from openslot.core.actor import Actor, Role
+from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, Invalid, NotFound
 from openslot.core.fields import Details, Email, Name
 from openslot.core.work import Work
@@ -41,7 +41,7 @@ class Waiting(NamedTuple):
     department: Department | None
 
 
-def register(work: Work, new: StaffSignUp, password_hash: str, *, address: str | None) -> Account:
+def register(work: Work, new: StaffSignUp, password_hash: str) -> Account:
     """Create a staff account that is inactive until it is approved. Raises EmailTaken."""
     centre = queries.centre(work.session, new.centre_id)
     if new.department_id is not None:
@@ -49,7 +49,7 @@ def register(work: Work, new: StaffSignUp, password_hash: str, *, address: str |
         if department.centre_id != centre.id:
             raise Invalid("Choose a department of this centre.", field="place")
     account = identity.create_account(
-        work.by(Actor(address=address)), NewAccount(new.email, new.name, password_hash, Role.STAFF)
+        work, NewAccount(new.email, new.name, password_hash, Role.STAFF)
     )
     account.active = False
     queries.add_member(

@@ -90,7 +90,7 @@ def _caller() -> Caller:
     scheme, _, text = header.partition(" ")
     if scheme.casefold() != "bearer" or not text.strip():
         raise BadToken
-    proof = prove(reading_by(visitor()), text.strip(), address=request.remote_addr)
+    proof = prove(reading_by(visitor()), text.strip())
     if proof.account is not None:
         limits.by_account(proof.account.id)
         return Caller(actor_of(reader(), proof.account, request.remote_addr), proof.scopes)

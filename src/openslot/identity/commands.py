@@ -166,7 +166,7 @@ def _complete_sign_in(
     return account
 
 
-def start_session(work: Work, account: Account, *, address: str | None, agent: str | None) -> str:
+def start_session(work: Work, account: Account, *, agent: str | None) -> str:
     """Start a session for a browser and return its random token; only its hash is stored."""
     token = secrets.token_urlsafe(32)
     work.session.add(
@@ -176,7 +176,7 @@ def start_session(work: Work, account: Account, *, address: str | None, agent: s
             created_at=work.now,
             seen_at=work.now,
             ends_at=work.now + timedelta(days=work.settings.session_days),
-            address=address,
+            address=work.actor.address,
             agent=agent[:200] if agent else None,
         )
     )

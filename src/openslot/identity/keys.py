@@ -133,7 +133,7 @@ def is_inside(address: str | None, networks: Sequence[str]) -> bool:
     return any(client in ip_network(network) for network in networks)
 
 
-def prove(work: Work, text: str, *, address: str | None) -> Proof:
+def prove(work: Work, text: str) -> Proof:
     """Return the holder of a bearer token, in one statement. Raises BadToken.
 
     A key with networks is valid from inside them only.
@@ -144,7 +144,7 @@ def prove(work: Work, text: str, *, address: str | None) -> Proof:
         if key is None:
             raise BadToken
         networks = tuple(key.networks.split(",")) if key.networks else ()
-        if networks and not is_inside(address, networks):
+        if networks and not is_inside(work.actor.address, networks):
             raise BadToken
         return Proof(
             frozenset(key.scopes.split()),

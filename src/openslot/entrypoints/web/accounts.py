@@ -19,6 +19,7 @@ from openslot.directory.errors import AwaitingApproval
 from openslot.directory.registration import is_waiting
 from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.request import visitor, write_by
 from openslot.entrypoints.web import access, account_mail, context, known_device, reading
 from openslot.entrypoints.web import sign_in as signing
 from openslot.entrypoints.web.births import BirthField, example
@@ -90,7 +91,7 @@ def sign_in() -> ResponseReturnValue:
     except DomainError as error:
         return _not_signed_in(form, email, error)
     known_device.remember(account.email)
-    signing.begin(account, address=request.remote_addr, agent=request.user_agent.string)
+    signing.begin(account, agent=request.user_agent.string)
     return redirect(_target(), 303)
 
 
@@ -161,14 +162,14 @@ def _register(details: SignUp) -> None:
     """Create the account or notify its owner; both paths take equally long."""
     hashed = _hash(details.password, details.name, details.email)
     try:
-        context.write(_sign_up, details, hashed)
+        write_by(visitor(), _sign_up, details, hashed)
     except EmailTaken:
         if limits.may_mail(details.email):
             context.write(_tell_owner, details.email)
 
 
 def _sign_up(work: Work, details: SignUp, hashed: str) -> None:
-    account = directory.sign_up(work, details, hashed, address=request.remote_addr)
+    account = directory.sign_up(work, details, hashed)
     account_mail.send_confirmation(work, account)
 
 

@@ -101,9 +101,7 @@ def _take_over(form: PasswordForm, offer: Offer, patient: Patient) -> Done[objec
     except DomainError as error:
         form.refuse(error)
         return status_of(error)
-    return do(
-        form, lambda work: dependents.take_over(work, *offer, hashed, address=request.remote_addr)
-    )
+    return do(form, dependents.take_over, *offer, hashed)
 
 
 def _address_known_page(offer: Offer) -> ResponseReturnValue:

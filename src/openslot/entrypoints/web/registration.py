@@ -17,6 +17,7 @@ from openslot.directory import queries, registration
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints import limits
 from openslot.entrypoints.problems import status_of
+from openslot.entrypoints.request import visitor, write_by
 from openslot.entrypoints.web import access, account_mail, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import checked, see_other
@@ -102,14 +103,14 @@ def _register(details: StaffSignUp) -> None:
         time_cost=context.settings().password_iterations,
     )
     try:
-        context.write(_make, details, hashed)
+        write_by(visitor(), _make, details, hashed)
     except EmailTaken:
         if limits.may_mail(details.email):
             context.write(_tell_owner, details.email)
 
 
 def _make(work: Work, details: StaffSignUp, hashed: str) -> None:
-    account = registration.register(work, details, hashed, address=request.remote_addr)
+    account = registration.register(work, details, hashed)
     account_mail.send_confirmation(work, account)
 
 

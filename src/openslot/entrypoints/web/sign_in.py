@@ -12,9 +12,9 @@ from openslot.identity import commands as identity
 from openslot.identity.models import Account
 
 
-def begin(account: Account, *, address: str | None, agent: str | None) -> None:
+def begin(account: Account, *, agent: str | None) -> None:
     """Start a session for an account, and set its cookie."""
-    token = context.write(identity.start_session, account, address=address, agent=agent)
+    token = context.write(identity.start_session, account, agent=agent)
     session.clear()
     session[TOKEN] = token
     context.set_account(account)
