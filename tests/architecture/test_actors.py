@@ -71,11 +71,11 @@ BOUND = {
         directory.queries.waiting_staff directory.queries.without_account
         identity.queries.accounts identity.queries.by_ids identity.queries.keys""",
     "proof: whoever holds the password, link, token or assertion": """
-        directory.commands.actor_of directory.commands.sign_up directory.dependents.invited
-        directory.dependents.take_over directory.registration.is_waiting
+        directory.commands.actor_of directory.dependents.invited
+        directory.registration.is_waiting
         directory.registration.register identity.assertions.client_named identity.assertions.grant
         identity.commands.account_of_token identity.commands.end_session
-        identity.commands.start_session identity.commands.touch_session
+        identity.commands.touch_session
         identity.links.account_to_confirm identity.links.account_to_reset
         identity.keys.issue_pair identity.keys.refresh
         identity.queries.by_email notifications.feeds.read_feed
