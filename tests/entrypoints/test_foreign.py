@@ -257,7 +257,7 @@ def queries(parts: Parts) -> dict[str, list[str]]:
             "_count=0",
             "_include=*&_revinclude=*",
         ],
-        "patients.find": ["q=aroha", "name=Aroha+Owner&born=30+3+1980"],
+        "patients.find": ["q=aroha", "name=Aroha+Owner&identifier=30+3+1980"],
         "search.results": [f"patient={patient}"],
         "booking.week_page": [f"patient={patient}", f"hold={parts['hold_id']}"],
         "waiting.ask": [
@@ -279,6 +279,7 @@ def form(parts: Parts, now: datetime) -> dict[str, object]:
     """Fields of forms: one for all, since each view takes the ones it knows."""
     return {
         "name": "Mine",
+        "anyway": "yes",
         "active": "no",
         "patient": parts["patient_id"],
         "yes": "1",

@@ -90,7 +90,7 @@ def test_patients_see_themselves_elsewhere_and_nobody_else(
 
 def opened_in_an_emergency(client: Client, world: World) -> str:
     """The page of a patient whom the reader has never treated."""
-    listed = client.get("/patients?name=Aroha+Owner&born=31+March+1980").text
+    listed = client.get("/patients?name=Aroha+Owner&identifier=31+March+1980").text
     found = re.search(r'href="(/patients/[^"]+/emergency\?found=[^"]+)"', listed)
     assert found
     client.send(found[1], reason="Unconscious in the emergency department.")

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
+from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.search import Index, Text, normalise, words
+from openslot.directory.search import Index, Text, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
@@ -198,7 +199,7 @@ def test_any_text_can_be_searched_for(text: str) -> None:
     index.add(1, [Text("name", "Royal Randwick Hospital")])
     found = index.search({"": text})
     assert all(match.key == 1 for match in found.found)
-    assert normalise(normalise(text)) == normalise(text)
+    assert folded(folded(text)) == folded(text)
     assert len(words(text)) <= 12
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from openslot.core.actor import Role
+from openslot.core.folding import folded
 from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -16,7 +17,6 @@ from openslot.directory.details import (
     ServiceDetails,
 )
 from openslot.directory.models import Centre, CentreType, Profession
-from openslot.directory.search import normalise
 from openslot.identity import commands as identity
 from openslot.identity.commands import NewAccount
 from openslot.identity.models import Account
@@ -100,7 +100,7 @@ def read_invented(file: Path) -> Invented:
 
 def email_of(name: str, domain: str) -> str:
     """Return an e-mail address for an invented person."""
-    local = normalise(name).replace("ı", "i").replace(" ", ".")
+    local = folded(name).replace(" ", ".")
     return f"{local}@{domain}"
 
 
@@ -125,7 +125,7 @@ def _write_centre(work: Work, invented_centre: InventedCentre) -> Centre:
         time_zone=invented_centre.zone,
         address=invented_centre.address,
         phone=invented_centre.phone,
-        email=f"reception@{normalise(invented_centre.name).replace(' ', '-')}.example",
+        email=f"reception@{folded(invented_centre.name).replace(' ', '-')}.example",
         business_number=invented_centre.number,
         description=invented_centre.description,
         holiday_region=invented_centre.region,

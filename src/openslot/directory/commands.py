@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from openslot.core import audit
 from openslot.core.actor import Actor, Role
+from openslot.core.folding import is_text
 from openslot.core.ids import new_id
 from openslot.core.work import Work
 from openslot.directory import queries
@@ -89,7 +90,7 @@ def _check_centre(session: Session, details: CentreDetails, *, except_id: int | 
         raise NameTaken(field="name")
     number = details.business_number
     if number and queries.centre_by(
-        session, Centre.business_number == number, Centre.id != except_id
+        session, is_text(Centre.business_number, number), Centre.id != except_id
     ):
         raise BusinessNumberTaken(field="business_number")
 

@@ -8,6 +8,7 @@ from openslot.core import audit
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
 from openslot.core.fields import Details, Email
+from openslot.core.folding import same_name
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands, queries
@@ -131,7 +132,7 @@ def _check_new(
     except_id: UUID | None,
 ) -> None:
     for other, _link in dependents:
-        is_same = (other.name.casefold(), other.born) == (details.name.casefold(), details.born)
+        is_same = other.born == details.born and same_name(other.name, details.name)
         if is_same and other.id != except_id:
             raise DependentKnown(field="name")
 

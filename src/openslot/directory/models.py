@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from openslot.core.db import Base, Dated, Instant
+from openslot.core.folding import compact, folded, key_of, phone_key
 from openslot.core.ids import new_id
 
 
@@ -80,6 +81,11 @@ class Centre(Base, Dated):
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
+    suburb_key: Mapped[str | None] = key_of("suburb", folded, 200)
+    address_key: Mapped[str | None] = key_of("address", folded, 600)
+    business_key: Mapped[str | None] = key_of("business_number", compact, 40)
+
 
 class Room(Base):
     """A room or machine of a centre, used by one appointment at a time."""
@@ -108,6 +114,7 @@ class Department(Base, Dated):
     picture_url: Mapped[str | None] = mapped_column(String(500))
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
 
     centre: Mapped[Centre] = relationship(lazy="raise")
 
@@ -128,6 +135,7 @@ class Service(Base, Dated):
     phone: Mapped[str | None] = mapped_column(String(40))
     email: Mapped[str | None] = mapped_column(String(254))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
 
     department: Mapped[Department] = relationship(lazy="raise")
 
@@ -155,6 +163,11 @@ class Practitioner(Base, Dated):
     either_place: Mapped[bool] = mapped_column(Boolean, default=False)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
 
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
+    expertise_key: Mapped[str | None] = key_of("expertise", folded, 200)
+    provider_key: Mapped[str | None] = key_of("provider_number", compact, 40)
+    phone_key: Mapped[str | None] = key_of("phone", phone_key, 40)
+
     @property
     def is_specialist(self) -> bool:
         """Return whether patients need a referral to book this practitioner."""
@@ -165,7 +178,13 @@ class Patient(Base, Dated):
     """A person who receives care. ``born`` can be missing for imported patients."""
 
     __tablename__ = "patient"
-    __table_args__ = (Index(None, "name"), Index(None, "email"))
+    __table_args__ = (
+        Index(None, "name"),
+        Index(None, "email"),
+        Index(None, "born"),
+        Index(None, "phone_key"),
+        Index(None, "medicare_key"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=new_id)
     diary_id: Mapped[int] = mapped_column(ForeignKey("diary.id"), unique=True)
@@ -181,6 +200,10 @@ class Patient(Base, Dated):
     language: Mapped[str | None] = mapped_column(String(40))
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
+    phone_key: Mapped[str | None] = key_of("phone", phone_key, 40)
+    medicare_key: Mapped[str | None] = key_of("medicare_number", compact, 40)
 
 
 class Dependent(Base):

@@ -2,17 +2,17 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.actor import Role
 from openslot.core.db import Base, changed, remove
 from openslot.core.errors import NotFound
-from openslot.core.fields import composed
+from openslot.core.folding import has_words, is_text
 from openslot.directory.models import (
     Centre,
     Department,
@@ -112,26 +112,6 @@ def listed(
     return session.scalars(keyset.page(query, (kind.name, kind.id), after, limit)).all()
 
 
-MOST_WORDS = 12
-"""Largest number of words of a search text; each is compared with each row."""
-
-
-def holds(text: str, *columns: Any) -> ColumnElement[bool]:
-    """Return the condition that each of the first MOST_WORDS of ``text`` is in a column."""
-    return and_(
-        true(),
-        *(
-            or_(*(column.icontains(word, autoescape=True) for column in columns))
-            for word in composed(text).split()[:MOST_WORDS]
-        ),
-    )
-
-
-def is_text(column: Any, text: str) -> ColumnElement[bool]:
-    """Return the condition that a column equals ``text``, regardless of case."""
-    return func.lower(column) == func.lower(composed(text).strip())
-
-
 def in_suburb(suburb: str) -> ColumnElement[bool]:
     """Return the condition for departments of centres in a suburb."""
     return Department.centre_id.in_(select(Centre.id).where(is_text(Centre.suburb, suburb)))
@@ -165,12 +145,7 @@ def practitioners(
     all."""
     query = select(Practitioner)
     if text:
-        query = query.where(
-            or_(
-                Practitioner.name.icontains(text, autoescape=True),
-                Practitioner.email.icontains(text, autoescape=True),
-            )
-        )
+        query = query.where(has_words(text, Practitioner.name, Practitioner.email))
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Practitioner.name, Practitioner.id).limit(limit).offset(offset)
     return session.scalars(page).all(), count
@@ -196,7 +171,7 @@ def patient_is(text: str, born: date | None) -> ColumnElement[bool]:
     """Return the condition that a patient's name, e-mail, phone or Medicare number contains the
     words of ``text``, and that they were born on ``born``, if given."""
     columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)
-    has_text = holds(text, *columns)
+    has_text = has_words(text, *columns)
     return and_(has_text, Patient.born == born) if born else has_text
 
 
@@ -323,12 +298,7 @@ def staff_accounts(
         .where(StaffMember.centre_id == centre_id, Account.role == Role.STAFF)
     )
     if text:
-        query = query.where(
-            or_(
-                Account.name.icontains(text, autoescape=True),
-                Account.email.icontains(text, autoescape=True),
-            )
-        )
+        query = query.where(has_words(text, Account.name, Account.email))
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
     page = query.order_by(Account.name, Account.email).limit(limit).offset(offset)
     return session.scalars(page).all(), count

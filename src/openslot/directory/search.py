@@ -1,8 +1,6 @@
 """Fuzzy search of names: regardless of case, accents, punctuation and word order, with parts of
 words and small typing errors. Pure: texts in, ranked keys out."""
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +9,7 @@ from typing import Generic, TypeVar
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from openslot.core.folding import folded
 from openslot.directory.models import Profession
 
 Key = TypeVar("Key")
@@ -38,18 +37,9 @@ OTHER_WORDS: Mapping[str, str] = {
 """Other words that people use for a profession."""
 
 
-def normalise(text: str) -> str:
-    """Return the text in lower case, without accents, other characters replaced by spaces."""
-    # Twice: decomposing can yield a capital, and casefolding a composed character.
-    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    # Apostrophes are optional: Alexandra's and Alexandras are the same word.
-    return re.sub(r"[\W_]+", " ", plain.replace("'", "").replace("’", "")).strip()
-
-
 def words(query: str) -> list[str]:
     """Return the first 12 words of a query, without linking words if there are others."""
-    all_words = normalise(query[:200]).split()[:12]
+    all_words = folded(query[:200]).split()[:12]
     return [word for word in all_words if word not in LINKING_WORDS] or all_words
 
 
@@ -99,7 +89,7 @@ class Index(Generic[Key]):
         """Add an entry with its texts."""
         self._keys[key] = None
         for text in texts:
-            for word in normalise(text.text).split():
+            for word in folded(text.text).split():
                 fields = self._places[word].setdefault(key, {})
                 fields[text.field] = max(fields.get(text.field, 0.0), text.weight)
 

@@ -8,6 +8,7 @@ from sqlalchemy import BINARY, JSON, Boolean, ForeignKey, Index, LargeBinary, St
 from sqlalchemy.orm import Mapped, mapped_column
 
 from openslot.core.db import Base, Instant
+from openslot.core.folding import folded, key_of
 from openslot.core.ids import new_id
 
 Digest = LargeBinary(32).with_variant(BINARY(32), "mysql", "mariadb")
@@ -36,6 +37,7 @@ class Account(Base):
     theme: Mapped[str] = mapped_column(String(10), default="auto")
     external_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    name_key: Mapped[str | None] = key_of("name", folded, 400)
 
 
 class AccountSession(Base):

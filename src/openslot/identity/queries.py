@@ -10,6 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from openslot.core.db import changed
 from openslot.core.fields import address_key
+from openslot.core.folding import has_words
 from openslot.core.work import Work
 from openslot.identity.models import (
     Account,
@@ -120,12 +121,7 @@ def accounts(
     """Return a page of accounts in order of name, and the number of all."""
     query = select(Account)
     if text:
-        query = query.where(
-            or_(
-                Account.name.icontains(text, autoescape=True),
-                Account.email.icontains(text, autoescape=True),
-            )
-        )
+        query = query.where(has_words(text, Account.name, Account.email))
     if role:
         query = query.where(Account.role == role)
     count = session.scalar(select(func.count()).select_from(query.subquery())) or 0

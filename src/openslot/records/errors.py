@@ -22,7 +22,7 @@ class AlreadyOpen(Conflict):
 
 
 class PatientKnown(Conflict):
-    """A person with this name and date of birth is already registered.
+    """This person may be registered already: two of their details agree with a patient's.
 
     ``alike`` are the matches that the caller may find. Not raised once the caller says that this is
     a different person.
@@ -31,6 +31,14 @@ class PatientKnown(Conflict):
     def __init__(self, alike: Sequence[Patient]):
         self.alike = alike
         super().__init__(field="name")
+
+
+class TooFewDetails(Invalid):
+    """Enter a date of birth, phone number, e-mail address or Medicare number too.
+
+    A name alone is shared by too many people. Not raised once the caller says that nothing else is
+    known.
+    """
 
 
 class NotYourAppointment(Invalid):

@@ -7,6 +7,7 @@ from uuid import UUID
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden
+from openslot.core.folding import compact, phone_key, same_name, within_name
 from openslot.core.locks import lock
 from openslot.core.work import Work
 from openslot.directory import commands
@@ -16,9 +17,11 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import works_with_patients
 from openslot.records import access, queries
 from openslot.records.access import Access, subject_of
-from openslot.records.errors import PatientKnown
+from openslot.records.errors import PatientKnown, TooFewDetails
 
 ALIKE = 3
+IDENTIFYING = ("born", "email", "medicare_number", "phone")
+"""Details that tell people of one name apart, in the order in which their locks are taken."""
 MADE = "patient.created"
 READ_OVER = timedelta(hours=12)
 
@@ -47,30 +50,58 @@ def found(
 def register(work: Work, details: PatientDetails, *, anyway: bool) -> Patient:
     """Add a patient; raise Forbidden if the actor does not work with patients.
 
-    Raise PatientKnown if the patient may be registered already, unless ``anyway``.
+    Unless ``anyway``, raise PatientKnown if the patient may be registered already, and
+    TooFewDetails if nothing but a name is given, which many people share.
     """
     check_may_find(work.actor)
-    if details.born is not None:
-        # Without the lock, two people could register the same patient at the same moment.
-        lock(work.session, f"patient born {details.born}")
-    if not anyway and (matches := alike(work, details)):
-        raise PatientKnown(matches)
+    identifying = [name for name in IDENTIFYING if getattr(details, name)]
+    for name in identifying:
+        # Without the locks, two people could register the same patient at the same moment.
+        lock(work.session, f"patient {name} {getattr(details, name)}")
+    if not anyway:
+        if matches := alike(work, details):
+            raise PatientKnown(matches)
+        if not identifying:
+            raise TooFewDetails(field="born")
     return commands.add_patient(work, details)
 
 
 def alike(work: Work, details: PatientDetails) -> Sequence[Patient]:
-    """Return registered patients who may be the same person.
+    """Return up to ALIKE registered patients who may be the same person, however their names and
+    numbers are written; see :func:`may_be_same`."""
+    exact = work.actor.is_a(Role.PRACTITIONER)
+    candidates = queries.resembling(work.session, details)
+    return [patient for patient in candidates if may_be_same(patient, details, exact=exact)][:ALIKE]
 
-    Practitioners get exact matches of the name only, others also names that contain it.
+
+def may_be_same(patient: Patient, details: PatientDetails, *, exact: bool) -> bool:
+    """Return whether the details may be those of the patient.
+
+    They may with the same Medicare number, or if two of name, date of birth, phone number and
+    e-mail address agree. People of different names and births may share a phone, as families
+    do. Unless ``exact``, one name may be longer than the other, and the same name is enough where
+    a birth is unknown: practitioners must not learn of strangers by a part of a name.
     """
-    if details.born is None:
-        return ()
-    if work.actor.is_a(Role.PRACTITIONER):
-        return queries.exactly(work.session, details.name, details.born)
-    matches, _total = directory.patients(
-        work.session, text=details.name, born=details.born, limit=ALIKE, offset=0
-    )
-    return matches
+    agree = agreeing(patient, details)
+    if "medicare_number" in agree:
+        return True
+    contacts = agree & {"phone", "email"}
+    is_birth_unknown = patient.born is None or details.born is None
+    has_same_name = same_name(patient.name, details.name)
+    if has_same_name or (not exact and within_name(patient.name, details.name)):
+        return bool(agree) or (is_birth_unknown and has_same_name and not exact)
+    return (len(contacts) == 2 and is_birth_unknown) or (bool(contacts) and "born" in agree)
+
+
+def agreeing(patient: Patient, details: PatientDetails) -> frozenset[str]:
+    """Return which of IDENTIFYING are given, and the patient's, however they are written."""
+    is_patients = {
+        "born": patient.born == details.born,
+        "email": patient.email == details.email,
+        "medicare_number": patient.medicare_key == compact(details.medicare_number or ""),
+        "phone": patient.phone_key == phone_key(details.phone or ""),
+    }
+    return frozenset(name for name in IDENTIFYING if getattr(details, name) and is_patients[name])
 
 
 def has_registered(work: Work, patient_id: UUID) -> bool:

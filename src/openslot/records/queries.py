@@ -14,8 +14,10 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.audit import AuditEvent
+from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
 from openslot.directory import queries as directory
+from openslot.directory.details import PatientDetails
 from openslot.directory.models import Centre, Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
@@ -187,17 +189,45 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
     return Patient.id.in_(patient_ids)
 
 
-def exactly(session: Session, name: str, born: date) -> list[Patient]:
-    """Return the active patients with exactly this name, in any case, and date of birth; one
-    statement."""
-    query = select(Patient).where(Patient.born == born, Patient.active.is_(True))
-    wanted = _normalised(name)
+def exactly(
+    session: Session, name: str, *, born: date | None = None, identifier: str | None = None
+) -> list[Patient]:
+    """Return the active patients with exactly this name, however it is written, and this date of
+    birth or, as ``identifier``, Medicare number, phone number or e-mail address; one statement.
+
+    Nobody has a name alone: without a second detail there are none.
+    """
+    if born is None and not identifier:
+        return []
+    conditions = [Patient.born == born] if born else []
+    if identifier:
+        columns = (Patient.medicare_number, Patient.phone, Patient.email)
+        conditions.append(or_(*(is_text(column, identifier) for column in columns)))
+    query = select(Patient).where(Patient.active.is_(True), *conditions)
     patients = session.scalars(query.order_by(Patient.id))
-    return [patient for patient in patients if _normalised(patient.name) == wanted]
+    return [patient for patient in patients if same_name(patient.name, name)]
 
 
-def _normalised(name: str) -> str:
-    return " ".join(name.casefold().split())
+MOST_ALIKE = 200
+
+
+def resembling(session: Session, details: PatientDetails) -> Sequence[Patient]:
+    """Return active patients with the same name, number, date of birth, phone number or e-mail
+    address, at most MOST_ALIKE; one statement."""
+    conditions = [
+        is_text(column, text)
+        for column, text in (
+            (Patient.name, details.name),
+            (Patient.medicare_number, details.medicare_number),
+            (Patient.phone, details.phone),
+            (Patient.email, details.email),
+        )
+        if text
+    ]
+    if details.born:
+        conditions.append(Patient.born == details.born)
+    query = select(Patient).where(Patient.active.is_(True), or_(*conditions))
+    return session.scalars(query.order_by(Patient.id).limit(MOST_ALIKE)).all()
 
 
 # Entries

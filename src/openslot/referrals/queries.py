@@ -17,8 +17,8 @@ from openslot.core import keyset
 from openslot.core.actor import Actor
 from openslot.core.db import remove
 from openslot.core.errors import NotFound
+from openslot.core.folding import has_words
 from openslot.core.work import Work
-from openslot.directory import queries as directory
 from openslot.directory.models import Centre, Patient, Practitioner, Profession
 from openslot.records import access
 from openslot.referrals.models import Kept, Referral, State
@@ -251,7 +251,7 @@ class Specialist:
 
 def specialists(session: Session, text: str, *, limit: int) -> list[Specialist]:
     """Return the active specialists whose name or expertise contains every word; two statements."""
-    matches = directory.holds(text, Practitioner.name, Practitioner.expertise)
+    matches = has_words(text, Practitioner.name, Practitioner.expertise)
     query = select(Practitioner).where(*_ACTIVE, matches)
     by_name = query.order_by(Practitioner.name, Practitioner.id)
     practitioners = session.scalars(by_name.limit(limit)).all()

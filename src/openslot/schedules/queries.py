@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select
 from sqlalchemy.orm import Session, contains_eager
 
 from openslot.core import keyset
-from openslot.directory import queries as directory
+from openslot.core.folding import is_text
 from openslot.directory.models import Centre, Department, Practitioner, Room, Service, StaffMember
 from openslot.schedules.availability import Span, Weekly, instant_of, span_between
 from openslot.schedules.models import Absence, Closure, OpeningHours, Schedule
@@ -189,7 +189,7 @@ def works_at(centre_id: int) -> ColumnElement[bool]:
 
 def works_in(suburb: str) -> ColumnElement[bool]:
     """Return the condition for practitioners with an active schedule in a suburb."""
-    centre_ids = select(Centre.id).where(directory.is_text(Centre.suburb, suburb))
+    centre_ids = select(Centre.id).where(is_text(Centre.suburb, suburb))
     return _works(Schedule.centre_id.in_(centre_ids))
 
 

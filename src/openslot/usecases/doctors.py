@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from openslot.booking.queries import Condition
 from openslot.core.errors import NotFound
 from openslot.core.fields import Details, Name
+from openslot.core.folding import is_text
 from openslot.core.work import Work
 from openslot.directory import commands as directory
 from openslot.directory import queries
@@ -143,8 +144,8 @@ def _centres(work: Work, locations: Iterable[str], zone: str) -> list[Centre]:
     """Return the centres at these addresses, each once, in order; create those that are missing."""
     centres: dict[int, Centre] = {}
     for address in locations:
-        centre = queries.centre_by(work.session, queries.is_text(Centre.address, address))
-        centre = centre or queries.centre_by(work.session, queries.is_text(Centre.name, address))
+        centre = queries.centre_by(work.session, is_text(Centre.address, address))
+        centre = centre or queries.centre_by(work.session, is_text(Centre.name, address))
         if centre is None:
             street, _, suburb = address.rpartition(",")
             details = CentreDetails(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from openslot.core.folding import is_text
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import CentreDetails
@@ -68,7 +69,7 @@ def list_centres(query: CentreQuery) -> Listing[Centre]:
     """List centres by name."""
     conditions = text_of(query.q, query.name, CentreRow.name, CentreRow.suburb)
     if query.suburb:
-        conditions.append(queries.is_text(CentreRow.suburb, query.suburb))
+        conditions.append(is_text(CentreRow.suburb, query.suburb))
     if query.type:
         conditions.append(CentreRow.type == query.type)
     after = read_cursor(query.after, str, int)

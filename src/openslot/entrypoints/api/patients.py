@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from openslot.core.errors import Invalid, NotFound
-from openslot.core.fields import Day, Name
+from openslot.core.fields import Day, Line, Name
 from openslot.core.work import Work
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
@@ -65,16 +65,23 @@ class PatientQuery(Paged):
     ] = None
     name: Annotated[
         Name | None,
-        Field(description="Full name; with `born` it also finds people who are not your patients."),
+        Field(
+            description="Full name; with `born` or `identifier` it also finds people who are not "
+            "your patients."
+        ),
     ] = None
     born: Day | None = None
+    identifier: Annotated[
+        Line | None, Field(description="Medicare number, phone number or email address, whole.")
+    ] = None
 
 
 class NewPatient(PatientDetails):
     """A patient to register."""
 
     anyway: Annotated[
-        bool, Field(description="Register even if the name and date of birth exist already.")
+        bool,
+        Field(description="Register even if someone alike exists, or only a name is known."),
     ] = False
 
 
@@ -88,12 +95,15 @@ def list_patients(query: PatientQuery) -> Listing[FoundPatient]:
     """Find patients, as a member of the care team.
 
     Practitioners find patients who have appointments with them, and other patients only by full
-    name and date of birth.
+    name and date of birth or identifier.
     """
     actor = bearer.actor()
     finding.check_may_find(actor)
-    if query.name and query.born and not query.q:
-        return PatientList(items=[_found(row) for row in _exactly(query.name, query)], next=None)
+    if query.name and (query.born or query.identifier) and not query.q:
+        matches = exactly(reader(), query.name, born=query.born, identifier=query.identifier)
+        return PatientList(items=[_found(row) for row in matches[: query.limit]], next=None)
+    if query.identifier:
+        raise Invalid("Enter the full name too.", field="name")
     if not (query.q or query.born):
         raise Invalid("Enter a name or date of birth.", field="q")
     after = read_cursor(query.after, str, UUID)
@@ -134,8 +144,9 @@ def get_patient(patient_id: UUID) -> Patient:
 def create_patient(body: NewPatient) -> Answer:
     """Register a patient, as a member of the care team.
 
-    If a patient with the same name and date of birth exists, the answer is `patient-known`. Send
-    `anyway` if it is a different person.
+    If a patient may be the same person, the answer is `patient-known`: two of name, date of birth,
+    phone and email agree, or the Medicare number does. With a name alone the answer is
+    `too-few-details`. Send `anyway` if it is a different person, or if no more is known.
     """
     details = PatientDetails(**body.model_dump(exclude={"anyway"}))
     patient = bearer.write(finding.register, details, anyway=body.anyway)
@@ -177,10 +188,6 @@ def _change(work: Work, patient_id: UUID, body: Partial) -> None:
         )
     else:
         commands.change_patient(work, patient_id, details)
-
-
-def _exactly(name: str, query: PatientQuery) -> list[PatientRow]:
-    return exactly(reader(), name, query.born)[: query.limit] if query.born else []
 
 
 def _found(row: PatientRow) -> FoundPatient:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from openslot.core.folding import is_text
 from openslot.core.work import Work
 from openslot.directory import commands, queries
 from openslot.directory.details import PractitionerDetails
@@ -78,7 +79,7 @@ def list_practitioners(query: PractitionerQuery) -> Listing[Practitioner]:
     if query.profession:
         conditions.append(PractitionerRow.profession == query.profession)
     if query.expertise:
-        conditions.append(queries.is_text(PractitionerRow.expertise, query.expertise))
+        conditions.append(is_text(PractitionerRow.expertise, query.expertise))
     if query.centre:
         conditions.append(works_at(query.centre))
     if query.suburb:

@@ -1,12 +1,13 @@
 """Operations that add to health records: notes, prescriptions, corrections, emergency access."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, NotFound
-from openslot.core.fields import Day, LongText, Name, OptionalLongText, Text
+from openslot.core.fields import Day, Line, LongText, Name, OptionalLongText, Text
 from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.history import (
@@ -56,10 +57,13 @@ class Correction(Given):
 
 
 class NewEmergencyAccess(Given):
-    """The reason for emergency access; name and date of birth confirm the patient."""
+    """The reason for emergency access; the name and one other detail confirm the patient."""
 
     name: Name
-    born: Day
+    born: Day | None = None
+    identifier: Annotated[
+        Line | None, Field(description="Medicare number, phone number or email address, whole.")
+    ] = None
     reason: Text
 
 
@@ -137,14 +141,14 @@ def correct_entry(patient_id: UUID, entry_id: UUID, body: Correction) -> Answer:
 def open_in_emergency(patient_id: UUID, body: NewEmergencyAccess) -> EmergencyAccess:
     """Open a health record in an emergency, as a practitioner without an appointment.
 
-    The patient is notified, with the reason. Without the right full name and date of birth, the
-    answer is 404.
+    The patient is notified, with the reason. Without the right full name, and the right date of
+    birth or identifier, the answer is 404.
     """
     actor = bearer.actor()
     if not actor.is_a(Role.PRACTITIONER):
         raise Forbidden
     details = checked(EmergencyDetails.model_validate, {"reason": body.reason})
-    matches = queries.exactly(reader(), body.name, body.born)
+    matches = queries.exactly(reader(), body.name, born=body.born, identifier=body.identifier)
     if patient_id not in {patient.id for patient in matches}:
         refuse(patient_id)
     row = bearer.write(commands.break_glass, patient_id, details)

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from openslot.booking.slots import Booker
 from openslot.booking.slots import Slot as FreeSlot
-from openslot.directory import queries
+from openslot.core.folding import has_words, is_text
 from openslot.directory.models import Centre, Department, Patient, Practitioner, Profession, Service
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.operations import Shown
@@ -134,7 +134,7 @@ def slot(free: FreeSlot, subject: Schedule) -> Slot:
 
 def text_of(text: str | None, name: str | None, *columns: Any) -> list[Any]:
     """Return conditions: ``text`` is part of any column, ``name`` equals the first column."""
-    conditions = [queries.holds(text or "", *columns)]
+    conditions = [has_words(text or "", *columns)]
     if name:
-        conditions.append(queries.is_text(columns[0], name))
+        conditions.append(is_text(columns[0], name))
     return conditions

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from openslot.booking.queries import Condition
-from openslot.entrypoints.fhir.queries import unspaced
+from openslot.core.folding import compact, is_text, keyed
 
 MEDICARE = "http://ns.electronichealth.net.au/id/medicare-number"
 PROVIDER = "http://ns.electronichealth.net.au/id/medicare-provider-number"
@@ -15,8 +15,7 @@ _SHAPES = {MEDICARE: "[0-9]{10,11}", PROVIDER: "[0-9]{5,6}[0-9A-Z][A-Z]", BUSINE
 
 def system_of(system: str, number: str | None) -> str | None:
     """Return ``system`` if the number has its format; numbers of other countries have none."""
-    plain = re.sub(r"[\s-]", "", number or "")
-    return system if re.fullmatch(_SHAPES[system], plain) else None
+    return system if re.fullmatch(_SHAPES[system], compact(number or "")) else None
 
 
 def fits(column: Any, known: str, system: str | None, number: str) -> Condition | None:
@@ -25,8 +24,7 @@ def fits(column: Any, known: str, system: str | None, number: str) -> Condition 
     Without a number, it matches all numbers of the known system.
     """
     if not number:
-        return unspaced(column).regexp_match(f"^{_SHAPES[known]}$") if system == known else None
+        return keyed(column).key.regexp_match(f"^{_SHAPES[known]}$") if system == known else None
     if system not in (None, system_of(known, number) or ""):
         return None
-    same: Condition = column == number
-    return same
+    return is_text(column, number)

@@ -1,6 +1,7 @@
 """Organization: centres and their departments."""
 
 from openslot.booking.queries import Condition
+from openslot.core.folding import Keyed, compact, folded
 from openslot.directory.models import CentreType
 from openslot.entrypoints.fhir import numbers
 from openslot.entrypoints.fhir.elements import (
@@ -26,6 +27,10 @@ from openslot.entrypoints.fhir.resource import Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 
 _COLUMNS = ORGANIZATIONS.c
+_NAME = Keyed(_COLUMNS.name, _COLUMNS.name_key, folded)
+_ADDRESS = Keyed(_COLUMNS.address, _COLUMNS.address_key, folded)
+_SUBURB = Keyed(_COLUMNS.suburb, _COLUMNS.suburb_key, folded)
+_NUMBER = Keyed(_COLUMNS.business_number, _COLUMNS.business_key, compact)
 
 
 def read_id(text: str) -> int | None:
@@ -81,7 +86,7 @@ def _number(number: str | None) -> Json | None:
 
 
 def _numbered(system: str | None, number: str) -> Condition | None:
-    return numbers.fits(_COLUMNS.business_number, numbers.BUSINESS, system, number)
+    return numbers.fits(_NUMBER, numbers.BUSINESS, system, number)
 
 
 RESOURCE = Resource(
@@ -90,21 +95,21 @@ RESOURCE = Resource(
     seen=by_anybody,
     about="Centres (`centre-1`) and their departments (`department-1`).",
     rows=ORGANIZATIONS,
-    entities=tuple(_COLUMNS),
+    entities=tuple(_COLUMNS[name] for name in OrganizationRow._fields),
     make=OrganizationRow,
     key=_COLUMNS.key,
     read_id=read_id,
     changed=_COLUMNS.changed_at,
     show=show,
     parameters={
-        "name": Text("Part of the name, from the start of a word.", _COLUMNS.name),
+        "name": Text("Part of the name, from the start of a word.", _NAME),
         "active": flag("True if it can be booked.", _COLUMNS.active),
         "identifier": Identified("The business number.", _numbered),
         "type": Code(
             f"The kind of centre: {', '.join(CentreType)}.", _COLUMNS.type, system="centre-type"
         ),
-        "address": Text("Part of the address.", _COLUMNS.address, _COLUMNS.suburb),
-        "address-city": Text("The suburb.", _COLUMNS.suburb),
+        "address": Text("Part of the address.", _ADDRESS, _SUBURB),
+        "address-city": Text("The suburb.", _SUBURB),
         "partof": Reference(
             "The centre of a department.",
             {"Organization": (_COLUMNS.parent, read_id)},

@@ -6,7 +6,9 @@ from typing import Any
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
-from openslot.entrypoints.fhir import dates, folding
+from openslot.core.fields import address_key
+from openslot.core.folding import Keyed, begins_word, has_part, is_text, keyed, phone_key
+from openslot.entrypoints.fhir import dates
 from openslot.entrypoints.fhir.resource import Asked, Parameter
 
 LONGEST = 500
@@ -25,8 +27,8 @@ class Text(Parameter):
     modifiers = frozenset({"exact", "contains"})
 
     def __init__(self, about: str, *columns: Any):
-        super().__init__(about, order=columns[0])
-        self.columns = columns
+        self.columns = tuple(map(keyed, columns))
+        super().__init__(about, order=self.columns[0].text)
 
     def match(self, _name: str, text: str, modifier: str, _asked: Asked) -> Condition | None:
         """Match the start of a word; with a modifier, the whole text or any part."""
@@ -40,15 +42,37 @@ class Text(Parameter):
         """Return the cost: each row is compared character by character, in each column."""
         return _cost_of_words(text, self.columns)
 
-    def _of(self, column: Any, text: str, modifier: str) -> Condition:
+    def _of(self, column: Keyed, text: str, modifier: str) -> Condition:
         if modifier == "exact":
-            equal: Condition = column == text
+            equal: Condition = column.text == text
             return equal
-        pattern = folding.pattern(text)
-        matches: Condition = column.regexp_match(
-            pattern if modifier == "contains" else f"(^| ){pattern}"
-        )
-        return matches
+        return has_part(column, text) if modifier == "contains" else begins_word(column, text)
+
+
+class Email(Parameter):
+    """An email address, whole; it has no system."""
+
+    def __init__(self, about: str, column: Any):
+        super().__init__(about)
+        self.column = column
+
+    def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
+        """Match the address. A plus that an address line turned into a blank is one again."""
+        same: Condition = self.column == address_key(text).replace(" ", "+")
+        return same
+
+
+class Phone(Parameter):
+    """A telephone number, whole, with the country's prefix or without."""
+
+    def __init__(self, about: str, column: Any):
+        super().__init__(about)
+        self.column = column
+
+    def match(self, _name: str, text: str, _modifier: str, _asked: Asked) -> Condition | None:
+        """Match the number, however it is written."""
+        number = f"+{text[1:]}" if text.startswith(" ") else text
+        return is_text(self.column, number) if phone_key(number) else None
 
 
 def split(text: str) -> tuple[str | None, str]:

@@ -19,7 +19,7 @@ from openslot.entrypoints.fhir.elements import (
     person_name,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import Day, Identified, Text, flag
+from openslot.entrypoints.fhir.parameters import Day, Email, Identified, Phone, Text, flag
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 
@@ -86,8 +86,8 @@ RESOURCE = Resource(
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
         "name": Text("Part of the name, from the start of a word.", Patient.name),
         "birthdate": Day("The date of birth.", Patient.born),
-        "email": Text("The email address.", Patient.email),
-        "phone": Text("The telephone number.", Patient.phone),
+        "email": Email("The email address.", Patient.email),
+        "phone": Phone("The telephone number.", Patient.phone),
         "active": flag("True if the record is in use.", Patient.active),
     },
 )

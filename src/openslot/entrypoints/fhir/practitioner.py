@@ -12,7 +12,7 @@ from openslot.entrypoints.fhir.elements import (
     person_name,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import Identified, Text, flag, read_number
+from openslot.entrypoints.fhir.parameters import Email, Identified, Phone, Text, flag, read_number
 from openslot.entrypoints.fhir.resource import Resource, by_anybody
 from openslot.entrypoints.rules import Rule
 
@@ -58,7 +58,7 @@ RESOURCE = Resource(
         "name": Text("Part of the name, from the start of a word.", Practitioner.name),
         "active": flag("True if they can be booked.", Practitioner.active),
         "identifier": Identified("The provider number.", _numbered),
-        "email": Text("The email address.", Practitioner.email),
-        "phone": Text("The telephone number.", Practitioner.phone),
+        "email": Email("The email address.", Practitioner.email),
+        "phone": Phone("The telephone number.", Practitioner.phone),
     },
 )

@@ -20,11 +20,6 @@ def latest(first: Any, *others: Any) -> Any:
     return newest
 
 
-def unspaced(column: Any) -> Any:
-    """Return a number without spaces and dashes."""
-    return func.replace(func.replace(column, " ", ""), "-", "")
-
-
 SUBJECTS: Any = outerjoin(
     outerjoin(
         outerjoin(
@@ -168,6 +163,10 @@ def _organizations() -> Any:
             no_text.label("suburb"),
             Department.active.label("active"),
             latest(Department.changed_at, Centre.changed_at).label("changed_at"),
+            Department.name_key.label("name_key"),
+            no_text.label("business_key"),
+            no_text.label("address_key"),
+            no_text.label("suburb_key"),
         )
         .join(Centre, Centre.id == Department.centre_id)
         .correlate(None)
@@ -186,6 +185,10 @@ def _organizations() -> Any:
         Centre.suburb,
         Centre.active,
         Centre.changed_at,
+        Centre.name_key,
+        Centre.business_key,
+        Centre.address_key,
+        Centre.suburb_key,
     )
     return union_all(departments, centres).subquery("organization")
 

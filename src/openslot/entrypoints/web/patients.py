@@ -19,6 +19,7 @@ from flask_babel import gettext as _
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for
 from openslot.core.errors import NotFound
+from openslot.core.folding import same_name
 from openslot.core.language import settled
 from openslot.core.work import Work
 from openslot.directory import commands, queries
@@ -45,7 +46,7 @@ from openslot.records import access as histories
 from openslot.records import finding
 from openslot.records import queries as history
 from openslot.records.access import Access
-from openslot.records.errors import PatientKnown
+from openslot.records.errors import PatientKnown, TooFewDetails
 from openslot.records.models import EntryKind
 from openslot.referrals.rules import may_refer
 
@@ -100,16 +101,16 @@ def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Seque
 
 
 def _exact_matches() -> dict[str, Any]:
-    """Return exact matches of full name and date of birth, without hints about near matches."""
-    name, typed = reading.text("name")[:200], reading.text("born")[:60]
+    """Return exact matches of full name and a second detail, without hints about near matches."""
+    name, typed = reading.text("name")[:200], reading.text("identifier")[:100]
     born = read_day(typed, _locale())
-    matches = history.exactly(context.reader(), name, born) if name and born else []
+    identifier = None if born else typed
+    matches = history.exactly(context.reader(), name, born=born, identifier=identifier)
     known.remember(matches)
     return {
         "name": name,
-        "born": typed,
+        "identifier": typed,
         "asked": bool(name or typed),
-        "unread": bool(typed) and born is None,
         "known": matches,
         "known_readable": _readable(matches),
     }
@@ -134,7 +135,7 @@ def _locale() -> Locale:
 @pages.route("/patients/new", methods=["GET", "POST"])
 @access.allow(access.CARE_TEAM)
 def new() -> ResponseReturnValue:
-    """Register a patient; asks first if there is one with the same name and date of birth."""
+    """Register a patient; asks first if someone alike is registered, or too little is known."""
     form = PatientForm(name=reading.text("name")[:200])
     if request.method == "GET":
         return _form_page("patients/new.html", form, SHOWN)
@@ -145,26 +146,39 @@ def new() -> ResponseReturnValue:
     if not isinstance(done, Done):
         return _form_page("patients/new.html", form, done)
     if isinstance(done.value, PatientKnown):
+        look_ups = _look_ups(form, details, done.value.alike) if _is_practitioner() else None
         return _form_page(
-            "patients/new.html",
-            form,
-            CONFLICT,
-            alike=done.value.alike,
-            for_practitioner=_is_practitioner(),
+            "patients/new.html", form, CONFLICT, alike=done.value.alike, look_ups=look_ups
         )
+    if isinstance(done.value, TooFewDetails):
+        form.refuse(done.value)
+        return _form_page("patients/new.html", form, NOT_UNDERSTOOD, is_unclear=True)
     flash(_("%(name)s is registered.", name=details.name), "good")
     if _is_practitioner():
         return redirect(url_for("search.results", patient=done.value.id), 303)
     return redirect(url_for("patients.show", patient_id=done.value.id), 303)
 
 
-def _registered(work: Work, details: PatientDetails) -> Patient | PatientKnown:
-    """Return the new patient, or the refusal that lists similar ones."""
+def _registered(work: Work, details: PatientDetails) -> Patient | PatientKnown | TooFewDetails:
+    """Return the new patient, or the refusal that can be answered with “anyway”."""
     anyway = reading.text("anyway") == "yes"
     try:
         return finding.register(work, details, anyway=anyway)
-    except PatientKnown as refused:
+    except (PatientKnown, TooFewDetails) as refused:
         return refused
+
+
+def _look_ups(
+    form: PatientForm, details: PatientDetails, alike: Sequence[Patient]
+) -> dict[str, str]:
+    """Return what a practitioner typed that is true of patients of the typed name, with the label
+    of the field: they learn no more of a stranger than they know."""
+    return {
+        str(form[name].data): str(form[name].label.text)
+        for patient in alike
+        if same_name(patient.name, details.name)
+        for name in sorted(finding.agreeing(patient, details))
+    }
 
 
 # One patient
