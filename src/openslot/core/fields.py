@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from openslot.core.errors import Invalid
+from openslot.core.folding import western
 
 
 class Details(BaseModel):
@@ -74,6 +75,23 @@ def _sentence(kind: str, message: str) -> str:
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 _UNSEEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 
+_INVISIBLE = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufff8\ufffe\uffff"
+)
+"""Characters that are pasted along with a text: marks that do not show or turn its direction,
+fillers, and what only one font or program knows."""
+
+_PASTED = re.compile(f"[{_INVISIBLE}]")
+_JOINERS = r"\u200c\u200d"
+_LOOSE_JOINERS = re.compile(rf"(?<!\S)[{_JOINERS}]+|[{_JOINERS}]+(?!\S)")
+"""Joiners at the edge of a word. Inside one they belong to it, in Persian, Hindi and emoji."""
+
+
+def pasted(text: str) -> str:
+    """Return the text without the invisible marks that are pasted along with it."""
+    return _LOOSE_JOINERS.sub("", _PASTED.sub("", text))
+
 
 def composed(text: str) -> str:
     """Return the text in normal form C, in which all texts are stored: keyboards and files
@@ -83,7 +101,8 @@ def composed(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """A text field: normalised to NFC, trimmed, at most ``longest`` printable characters.
+    """A text field: normalised to NFC, without what is pasted along, trimmed, and of at most
+    ``longest`` printable characters.
 
     Runs of spaces in a single line become one space. A text with ``lines`` keeps its spaces and
     line breaks, and tabs become spaces. A blank ``optional`` text becomes None. The JSON Schema
@@ -107,6 +126,7 @@ class Prose:
             raise refuse("Remove characters that cannot be seen, such as tabs.")
         if len(text) > self.longest:
             raise refuse(f"Shorten this to {self.longest} characters.")
+        text = pasted(text)
         text = text.strip() if self.lines else " ".join(text.split())
         if not text and not self.optional:
             raise refuse("Fill in this field.")
@@ -127,41 +147,49 @@ class Prose:
         )
         printable = f"[^{controls}]*"
         pattern = (
-            f"^{printable}$" if self.optional else rf"^{printable}[^\s{_CONTROLS}]{printable}$"
+            f"^{printable}$"
+            if self.optional
+            else rf"^{printable}[^\s{_CONTROLS}{_INVISIBLE}{_JOINERS}]{printable}$"
         )
         text = {"type": "string", "maxLength": self.longest, "pattern": pattern}
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
 def address_key(typed: str) -> str:
-    """Return an email address as it is stored and compared: trimmed, NFC, in lower case."""
-    return composed(typed.strip()).lower()
+    """Return an email address as it is stored and compared: trimmed, in normal form C and lower
+    case, without ``mailto:`` and invisible marks."""
+    text = pasted(typed).strip().replace("\uff20", "@").replace("\ufe6b", "@")
+    return composed(re.sub("(?i)^mailto:", "", text)).lower()
 
 
 def _email(value: str) -> str:
     try:
         return address_key(
             validate_email(
-                value.strip(), check_deliverability=False, test_environment=True
+                address_key(value), check_deliverability=False, test_environment=True
             ).normalized
         )
     except EmailNotValidError:
         raise refuse("Enter an e-mail address such as name@example.com.") from None
 
 
-_PHONE = r"^\+?[0-9 ()/.-]*[0-9]{3}[0-9 ()/.-]*$"
+_PHONE = r"^\+?[0-9 ()/.-]*[0-9]{3}[0-9 ()/.-]*( ext\. [0-9]{1,6})?$"
 _PHONE_LENGTH = 31
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_EXTENSION = re.compile(r"(?i)[\s,;]*(?:extension|ext\.?|x)[\s:.=]*(\d{1,6})$")
 
 
 def _phone(value: str) -> str:
-    text = " ".join(value.split())
+    plain = western(_DASHES.sub("-", pasted(value))).strip()
+    number = _EXTENSION.sub(r" ext. \1", re.sub("(?i)^tel:", "", plain))
+    text = " ".join(number.split())
     if len(text) > _PHONE_LENGTH or not re.search(_PHONE, text):
         raise refuse("Enter a telephone number such as 02 9382 1111.")
     return text
 
 
 def _web_address(value: str) -> str:
-    text = value.strip()
+    text = pasted(value).strip()
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or len(text) > 500:
         raise refuse("Enter an address that begins with https://.")

@@ -62,10 +62,10 @@ def within_name(one: str, other: str) -> bool:
 
 def compact(number: str) -> str:
     """Return the letters and digits of an identifying number. Capitals remain: they may matter."""
-    return "".join(filter(str.isalnum, _western(number)))
+    return "".join(filter(str.isalnum, western(number)))
 
 
-def _western(number: str) -> str:
+def western(number: str) -> str:
     """Return the number with the digits 0 to 9 in place of those of other scripts."""
     return "".join(
         str(unicodedata.decimal(character)) if character.isdecimal() else character
@@ -76,7 +76,7 @@ def _western(number: str) -> str:
 def phone_key(number: str) -> str:
     """Return the digits of a telephone number without the prefixes of country and trunk, so that
     it is the same however it was written for callers at home or abroad."""
-    text, *_extension = re.split(r"(?i)\s*(?:ext|x)", _western(number))
+    text, *_extension = re.split(r"(?i)\s*(?:ext|x)", western(number))
     text = re.sub(r"^\s*00(?=[1-9])", "+", text)
     if text.lstrip().startswith("+"):
         try:
