@@ -21,11 +21,14 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from openslot.core.births import BirthDate
 from openslot.core.errors import Invalid
 from openslot.core.folding import western
 
@@ -270,8 +273,30 @@ Instant = Annotated[
 
 Day = Annotated[date, _written(_DAY, "Enter a date such as 1980-03-31.")]
 
-Birth = Annotated[date, _written(_DAY, "Enter a date such as 31 March 1980.")]
-"""A date of birth; pages also accept it in words and in local notation."""
+
+def _birth(value: object) -> BirthDate:
+    try:
+        birth = BirthDate(value if isinstance(value, date) else str(value).strip())
+    except ValueError:
+        raise refuse("Enter a date such as 1980-03-31, or only the year or month.") from None
+    if not FIRST_YEAR <= birth.first.year <= LAST_YEAR:
+        raise refuse(f"Enter a date between {FIRST_YEAR} and {LAST_YEAR}.")
+    return birth
+
+
+Birth = Annotated[
+    BirthDate,
+    PlainValidator(_birth),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^(19[0-9]{2}|20[0-9]{2}|21[0-9]{2}|2200)"
+            r"(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$",
+        }
+    ),
+]
+"""A date of birth, or only its year or month; pages also accept it in words and local notation."""
 
 InstantOrDay = Annotated[
     AwareDatetime | date,

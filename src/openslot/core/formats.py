@@ -18,6 +18,7 @@ from babel import Locale, dates, lists, numbers
 from markupsafe import escape
 
 from openslot.core import clock
+from openslot.core.births import BirthDate
 from openslot.core.language import Language
 
 Zone = ZoneInfo | str
@@ -165,9 +166,14 @@ def relative_day(
     )
 
 
-def born(language: Language, day: date) -> str:
-    """A date of birth, with the month in letters and always the year: "31 March 1980"."""
-    return dates.format_date(day, "long", locale=language.locale)
+def born(language: Language, birth: BirthDate) -> str:
+    """A date of birth, with the month in letters and always the year: "31 March 1980"; or what is
+    known of it: "March 1980", "1980"."""
+    if len(birth) == 4:
+        return str(birth)
+    if len(birth) == 7:
+        return dates.format_skeleton("yMMMM", birth.first, locale=language.locale)
+    return dates.format_date(birth.first, "long", locale=language.locale)
 
 
 def duration(language: Language, minutes: int, *, short: bool = False) -> str:

@@ -199,7 +199,7 @@ def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
     A patient whom staff registered with the same e-mail stays a separate record: knowing an
     e-mail address must not give access to that patient's appointments.
     """
-    check_born(new.born, work.now.date())
+    check_born(new.born, queries.today(work))
     account = identity.create_account(
         work,
         NewAccount(new.email, new.name, password_hash, Role.PATIENT),
@@ -212,7 +212,7 @@ def sign_up(work: Work, new: SignUp, password_hash: str) -> Account:
 
 def add_patient(work: Work, details: PatientDetails, *, account_id: UUID | None = None) -> Patient:
     """Create a patient's record."""
-    check_born(details.born, work.now.date())
+    check_born(details.born, queries.today(work))
     patient = Patient(
         id=new_id(),
         diary_id=queries.new_diary(work.session, "patient"),
@@ -232,7 +232,7 @@ def change_patient(work: Work, patient_id: UUID, details: PatientDetails) -> Pat
     may_see_patient(work.actor, patient_id)
     patient = queries.patient(work.session, patient_id)
     check_changes(PatientDetails, editor_of_patient(work.actor, patient), patient, details)
-    check_born(details.born, work.now.date())
+    check_born(details.born, queries.today(work))
     changed = _set(patient, details.model_dump())
     audit.record(work, "patient.changed", f"patient:{patient_id}", fields=changed)
     return patient

@@ -1,12 +1,11 @@
 """Centres, departments, services, rooms, practitioners, patients and staff."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
     Boolean,
-    Date,
     Double,
     ForeignKey,
     Index,
@@ -19,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from openslot.core.births import Birth, BirthDate
 from openslot.core.db import Base, Dated, Instant
 from openslot.core.folding import compact, folded, key_of, phone_key
 from openslot.core.ids import new_id
@@ -192,7 +192,7 @@ class Patient(Base, Dated):
         ForeignKey("account.id", ondelete="SET NULL"), unique=True
     )
     name: Mapped[str] = mapped_column(String(200))
-    born: Mapped[date | None] = mapped_column(Date)
+    born: Mapped[BirthDate | None] = mapped_column(Birth)
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(40))
     medicare_number: Mapped[str | None] = mapped_column(String(40))

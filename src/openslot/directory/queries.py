@@ -4,15 +4,18 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import NamedTuple, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from openslot.core import keyset
 from openslot.core.actor import Role
+from openslot.core.births import BirthDate
 from openslot.core.db import Base, changed, remove
 from openslot.core.errors import NotFound
 from openslot.core.folding import has_words, is_text
+from openslot.core.work import Work
 from openslot.directory.models import (
     Centre,
     Department,
@@ -47,6 +50,13 @@ def mark_changed(session: Session) -> None:
 def version(session: Session) -> int:
     """Return the directory's version; 0 before the first change."""
     return session.scalar(select(DirectoryVersion.number)) or 0
+
+
+def today(work: Work) -> date:
+    """Return the day at the actor's centre, or in the network's time zone."""
+    own_centre = work.session.get(Centre, work.actor.centre_id) if work.actor.centre_id else None
+    zone = own_centre.time_zone if own_centre else work.settings.time_zone
+    return work.now.astimezone(ZoneInfo(zone)).date()
 
 
 def centre(session: Session, centre_id: int, *, inactive: bool = False) -> Centre:
@@ -155,7 +165,7 @@ def patients(
     session: Session,
     *where: ColumnElement[bool],
     text: str = "",
-    born: date | None = None,
+    born: BirthDate | None = None,
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Patient], int]:
@@ -167,7 +177,7 @@ def patients(
     return session.scalars(page).all(), count
 
 
-def patient_is(text: str, born: date | None) -> ColumnElement[bool]:
+def patient_is(text: str, born: BirthDate | None) -> ColumnElement[bool]:
     """Return the condition that a patient's name, e-mail, phone or Medicare number contains the
     words of ``text``, and that they were born on ``born``, if given."""
     columns = (Patient.name, Patient.email, Patient.phone, Patient.medicare_number)

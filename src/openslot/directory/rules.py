@@ -6,6 +6,7 @@ from uuid import UUID
 import holidays
 
 from openslot.core.actor import Actor, Role
+from openslot.core.births import BirthDate
 from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.errors import (
     BadHolidayRegion,
@@ -62,11 +63,11 @@ def may_see_patient(actor: Actor, patient_id: UUID) -> None:
         raise NotFound
 
 
-def check_born(born: date | None, today: date) -> None:
+def check_born(born: BirthDate | None, today: date) -> None:
     """Raise BirthInFuture or BirthTooLongAgo if no living person can be born on that day."""
-    if born is not None and born > today:
+    if born is not None and born.first > today:
         raise BirthInFuture(field="born")
-    if born is not None and born.year < today.year - OLDEST_AGE:
+    if born is not None and born.last.year < today.year - OLDEST_AGE:
         raise BirthTooLongAgo(field="born")
 
 

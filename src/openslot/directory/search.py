@@ -141,7 +141,7 @@ class Index(Generic[Key]):
                 worths[indexed] = EXACT
             elif indexed.startswith(word):
                 worths[indexed] = PREFIX
-            elif len(word) >= 3 and word in indexed:
+            elif (len(word) >= 3 or not word.isascii()) and word in indexed:
                 worths[indexed] = PART
         if worths and max(worths.values()) > PART:
             return worths

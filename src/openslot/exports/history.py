@@ -98,7 +98,7 @@ def document(history: History) -> Document:
         "patient": {
             "id": str(patient.id),
             "name": patient.name,
-            "born": patient.born.isoformat() if patient.born else None,
+            "born": patient.born,
             "medicare_number": patient.medicare_number,
         },
         "entries": [_entry(record) for record in history.records],

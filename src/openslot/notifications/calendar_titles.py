@@ -1,6 +1,7 @@
 """What an appointment is called in a calendar, which other people may look into: one rule for
 entries in mail, for downloads, and for calendars to subscribe to."""
 
+import unicodedata
 from uuid import UUID
 
 from openslot.booking.models import Appointment
@@ -31,6 +32,16 @@ def side_of(appointment: Appointment, patient_id: UUID | None) -> Side:
 
 def initials(name: str) -> str:
     """Return the first letters of the first and the last word of a name: "A. E."."""
-    words = name.split()
+    words = [letters for word in name.split() if (letters := _letters(word))]
     ends = words[:1] + words[1:][-1:]
-    return " ".join(f"{word[0].upper()}." for word in ends)
+    return " ".join(f"{_capital(letters[0])}." for letters in ends)
+
+
+def _letters(word: str) -> list[str]:
+    """Return the letters of a word: no brackets, quotes, nor the ʻokina, which is no initial."""
+    return [sign for sign in word if sign.isalpha() and unicodedata.category(sign) != "Lm"]
+
+
+def _capital(letter: str) -> str:
+    capital = letter.upper()
+    return capital if len(capital) == 1 else letter

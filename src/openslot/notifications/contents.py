@@ -83,7 +83,7 @@ def referral(event: ReferralEvent, to: Recipient) -> Values:
     """Return what patients and practitioners read of a referral: who, and until when."""
     referral = event.referral
     expires = referral.expires_at
-    zone = to.zone or "UTC"
+    zone = event.work.settings.time_zone  # the last day is one day, whoever reads of it
     return {
         "patient": referral.patient.name,
         "gp": referral.gp.name,

@@ -1,11 +1,12 @@
 """Search and registration of patients, and access to their details."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from openslot.core import keyset
 from openslot.core.actor import Actor, Role
+from openslot.core.births import BirthDate
 from openslot.core.errors import Forbidden
 from openslot.core.folding import compact, phone_key, same_name, within_name
 from openslot.core.locks import lock
@@ -30,7 +31,7 @@ def found(
     work: Work,
     *,
     text: str = "",
-    born: date | None = None,
+    born: BirthDate | None = None,
     after: keyset.Key | None = None,
     limit: int,
 ) -> Sequence[Patient]:
@@ -96,7 +97,7 @@ def may_be_same(patient: Patient, details: PatientDetails, *, exact: bool) -> bo
 def agreeing(patient: Patient, details: PatientDetails) -> frozenset[str]:
     """Return which of IDENTIFYING are given, and the patient's, however they are written."""
     is_patients = {
-        "born": patient.born == details.born,
+        "born": bool(patient.born and details.born and patient.born.may_be(details.born)),
         "email": patient.email == details.email,
         "medicare_number": patient.medicare_key == compact(details.medicare_number or ""),
         "phone": patient.phone_key == phone_key(details.phone or ""),

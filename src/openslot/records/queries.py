@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from openslot.booking.models import Appointment, Status
 from openslot.booking.rules import LIVE
 from openslot.core import keyset
 from openslot.core.audit import AuditEvent
+from openslot.core.births import BirthDate
 from openslot.core.folding import is_text, same_name
 from openslot.core.work import Work
 from openslot.directory import queries as directory
@@ -153,7 +154,7 @@ def patients_of(
     practitioner_id: int,
     *,
     text: str = "",
-    born: date | None = None,
+    born: BirthDate | None = None,
     limit: int,
     offset: int,
 ) -> tuple[Sequence[Patient], int]:
@@ -190,7 +191,7 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
 
 
 def exactly(
-    session: Session, name: str, *, born: date | None = None, identifier: str | None = None
+    session: Session, name: str, *, born: BirthDate | None = None, identifier: str | None = None
 ) -> list[Patient]:
     """Return the active patients with exactly this name, however it is written, and this date of
     birth or, as ``identifier``, Medicare number, phone number or e-mail address; one statement.
@@ -225,7 +226,7 @@ def resembling(session: Session, details: PatientDetails) -> Sequence[Patient]:
         if text
     ]
     if details.born:
-        conditions.append(Patient.born == details.born)
+        conditions.append(Patient.born.in_([details.born, details.born[:7], details.born[:4]]))
     query = select(Patient).where(Patient.active.is_(True), or_(*conditions))
     return session.scalars(query.order_by(Patient.id).limit(MOST_ALIKE)).all()
 

@@ -28,7 +28,7 @@ class Dependent(Shown):
 
     id: UUID
     name: str
-    born: Annotated[str | None, Field(description="A date.")]
+    born: Annotated[str | None, Field(description="A date, or only its year or month.")]
     since: AwareDatetime
     invited: Annotated[
         str | None, Field(description="The email address invited to take over the record.")
@@ -90,7 +90,7 @@ def _shown(row: PatientRow, link: Link) -> Dependent:
     return Dependent(
         id=row.id,
         name=row.name,
-        born=row.born.isoformat() if row.born else None,
+        born=row.born,
         since=link.since,
         invited=link.invited,
     )

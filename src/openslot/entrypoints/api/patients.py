@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from openslot.core.errors import Invalid, NotFound
-from openslot.core.fields import Day, Line, Name
+from openslot.core.fields import Birth, Line, Name
 from openslot.core.work import Work
 from openslot.directory import commands, dependents, own, queries
 from openslot.directory.details import DependentDetails, PatientDetails
@@ -35,7 +35,7 @@ class Patient(Shown):
 
     id: UUID
     name: str
-    born: Annotated[str | None, Field(description="A date.")]
+    born: Annotated[str | None, Field(description="A date, or only its year or month.")]
     email: str | None
     phone: str | None
     medicare_number: str | None
@@ -49,7 +49,7 @@ class FoundPatient(Shown):
 
     id: UUID
     name: str
-    born: Annotated[str | None, Field(description="A date.")]
+    born: Annotated[str | None, Field(description="A date, or only its year or month.")]
 
 
 class PatientList(Listing[FoundPatient]):
@@ -70,7 +70,7 @@ class PatientQuery(Paged):
             "your patients."
         ),
     ] = None
-    born: Day | None = None
+    born: Birth | None = None
     identifier: Annotated[
         Line | None, Field(description="Medicare number, phone number or email address, whole.")
     ] = None
@@ -200,4 +200,4 @@ def _patient(row: PatientRow) -> Patient:
 
 
 def _born(row: PatientRow) -> str | None:
-    return row.born.isoformat() if row.born else None
+    return row.born

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from openslot.core.actor import Role
 from openslot.core.errors import Forbidden, NotFound
-from openslot.core.fields import Day, Line, LongText, Name, OptionalLongText, Text
+from openslot.core.fields import Birth, Line, LongText, Name, OptionalLongText, Text
 from openslot.core.work import Work
 from openslot.entrypoints import bearer
 from openslot.entrypoints.api.history import (
@@ -60,7 +60,7 @@ class NewEmergencyAccess(Given):
     """The reason for emergency access; the name and one other detail confirm the patient."""
 
     name: Name
-    born: Day | None = None
+    born: Birth | None = None
     identifier: Annotated[
         Line | None, Field(description="Medicare number, phone number or email address, whole.")
     ] = None

@@ -1,8 +1,9 @@
 """Search parameters by type (https://hl7.org/fhir/R4/search.html)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 from typing import Any
+
+from sqlalchemy import String, case, func, type_coerce
 
 from openslot.booking.queries import Condition
 from openslot.core.errors import Malformed
@@ -187,17 +188,30 @@ class Moment(Parameter):
         return found
 
 
-class Day(Moment):
-    """A calendar day, for example a date of birth."""
+class BirthDay(Parameter):
+    """A date of birth; one that is known by month or year is all of its days."""
+
+    kind = "date"
+
+    def __init__(self, about: str, column: Any):
+        super().__init__(about, order=column)
+        self.column = column
+        text = type_coerce(column, String)
+        self.first = func.substr(text + "-01-01", 1, 10)
+        length = func.length(text)
+        self.last = case((length == 4, text + "-12-31"), (length == 7, text + "-31"), else_=text)
 
     def match(self, name: str, text: str, _modifier: str, asked: Asked) -> Condition | None:
-        """Match the days of the date and its prefix."""
-        periods = dates.read(name, text, asked.zone).periods()
-        return self._any([(_day(low), _day(high)) for low, high in periods])
-
-
-def _day(at: Any) -> date | None:
-    return None if at is None else at.date()
+        """Match births all of whose days are in the date and its prefix."""
+        found: Condition | None = None
+        for low, high in dates.read(name, text, asked.zone).periods():
+            condition = self.column.is_not(None)
+            if low is not None:
+                condition = self.first >= low.date().isoformat()
+            if high is not None:
+                condition = condition & (self.last < high.date().isoformat())
+            found = condition if found is None else found | condition
+        return found
 
 
 class Reference(Parameter):

@@ -19,7 +19,7 @@ from openslot.entrypoints.fhir.elements import (
     person_name,
     resource,
 )
-from openslot.entrypoints.fhir.parameters import Day, Email, Identified, Phone, Text, flag
+from openslot.entrypoints.fhir.parameters import BirthDay, Email, Identified, Phone, Text, flag
 from openslot.entrypoints.fhir.resource import Resource
 from openslot.entrypoints.rules import Rule
 
@@ -50,7 +50,7 @@ def show(row: Patient, _site: Site) -> Json:
         active=row.active,
         name=person_name(row.name),
         telecom=contacts(row.phone, row.email),
-        birthDate=row.born.isoformat() if row.born else None,
+        birthDate=row.born,
         communication=[{"language": {"text": row.language}, "preferred": True}]
         if row.language
         else None,
@@ -85,7 +85,7 @@ RESOURCE = Resource(
     parameters={
         "identifier": Identified("The Medicare number, or the id as urn:uuid:….", _identified),
         "name": Text("Part of the name, from the start of a word.", Patient.name),
-        "birthdate": Day("The date of birth.", Patient.born),
+        "birthdate": BirthDay("The date of birth.", Patient.born),
         "email": Email("The email address.", Patient.email),
         "phone": Phone("The telephone number.", Patient.phone),
         "active": flag("True if the record is in use.", Patient.active),

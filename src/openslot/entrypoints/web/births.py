@@ -15,6 +15,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from wtforms import StringField
 
+from openslot.core.births import BirthDate
 from openslot.core.language import settled
 from openslot.entrypoints.web.formats import born
 
@@ -23,29 +24,52 @@ UNREADABLE = "unreadable"
 
 EARLIEST_YEAR = 1000
 LONGEST = 60
+_ABOUT = re.compile(r"\b(about|approximately|around|born|ca?|circa|in)\b\.?|[~±?]")
+"""Words for a date that is not sure."""
 ENGLISH = Locale("en")
 
 
 class BirthField(StringField):  # type: ignore[misc] # the library carries no types
-    """Text field whose ``data`` is a date, None if empty, or UNREADABLE."""
+    """Text field whose ``data`` is a BirthDate, None if empty, or UNREADABLE."""
 
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        day = self.data
-        return str(born(day)) if isinstance(day, date) else ""
+        return str(born(self.data)) if isinstance(self.data, BirthDate) else ""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Parse the typed text."""
         if valuelist:
             typed = valuelist[0].strip()
-            self.data = (read_day(typed, _locale()) or UNREADABLE) if typed else None
+            self.data = (read_birth(typed, _locale()) or UNREADABLE) if typed else None
 
 
 def example() -> str:
     """Return the hint for the field, in the date order of the reader's locale."""
     text = "31 3 1980" if _day_first(_locale()) else "3 31 1980"
     return str(_("For example, %(date)s", date=text))
+
+
+def read_birth(text: str, locale: Locale) -> BirthDate | None:
+    """Parse a day as :func:`read_day` does, or what is known of it: 1980, about 1980, March 1980,
+    3/1980. Return None for anything else."""
+    day = read_day(text, locale)
+    if day is not None:
+        return BirthDate(day)
+    plain = _ABOUT.sub("", unicodedata.normalize("NFKC", text[:LONGEST]).casefold())
+    numbers = re.findall(r"\d+", plain)
+    years = [number for number in numbers if len(number) == 4]
+    months = _months(plain, [number for number in numbers if len(number) < 3], locale)
+    if len(years) != 1 or len(months) > 1 or None in months:
+        return None
+    return BirthDate("-".join([*years, *(f"{month:02}" for month in months)]))
+
+
+def _months(text: str, numbers: list[str], locale: Locale) -> list[int | None]:
+    """Return the months that a text names or counts; None for what is neither."""
+    named = [_month(word.rstrip("."), locale) for word in re.findall(r"[^\W\d_]+\.?", text)]
+    counted = [int(number) if 1 <= int(number) <= 12 else None for number in numbers]
+    return [*named, *counted]
 
 
 def read_day(text: str, locale: Locale) -> date | None:

@@ -103,7 +103,7 @@ def account() -> Account:
 
 
 def reader_zone() -> ZoneInfo | None:
-    """Return the time zone of the reader's device or account, or None if unknown."""
+    """Return the time zone that the reader has chosen, else their device's, or None if unknown."""
     signed_in = account_or_none()
-    name = unquote(request.cookies.get("tz", "")) or (signed_in.time_zone if signed_in else None)
+    name = (signed_in.time_zone if signed_in else None) or unquote(request.cookies.get("tz", ""))
     return ZoneInfo(name) if name in known_zones() else None

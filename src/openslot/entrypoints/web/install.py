@@ -124,7 +124,9 @@ def install(app: Flask, settings: Settings) -> None:
     app.after_request(headers.add_headers)
     app.teardown_request(context.close_reader)
     app.context_processor(_page_context)
-    app.jinja_env.globals.update(static_url=static_url, csp_nonce=headers.csp_nonce)
+    app.jinja_env.globals.update(
+        static_url=static_url, csp_nonce=headers.csp_nonce, network_zone=settings.time_zone
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for feature in FEATURES:
         app.register_blueprint(feature.pages)

@@ -6,7 +6,6 @@ name and date of birth.
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from flask_babel import gettext as _
 
 from openslot.booking import queries as booking
 from openslot.booking.queries import appointments_for
+from openslot.core.births import BirthDate
 from openslot.core.errors import NotFound
 from openslot.core.folding import same_name
 from openslot.core.language import settled
@@ -29,7 +29,7 @@ from openslot.directory.models import Patient
 from openslot.directory.rules import may_see_patient
 from openslot.entrypoints.timeline import Kind, timeline
 from openslot.entrypoints.web import access, context, known, reading, records
-from openslot.entrypoints.web.births import example, read_day
+from openslot.entrypoints.web.births import example, read_birth, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import (
     NOT_UNDERSTOOD,
@@ -70,7 +70,8 @@ def find() -> str:
     full name and date of birth.
     """
     text, number = reading.text("q")[:200], reading.page_number()
-    born = read_day(text, _locale())
+    day = read_day(text, _locale())
+    born = BirthDate(day) if day else None
     matches: Sequence[Patient] = ()
     total = 0
     if text:
@@ -89,7 +90,9 @@ def find() -> str:
     )
 
 
-def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Sequence[Patient], int]:
+def _matching_patients(
+    text: str, born: BirthDate | None, offset: int
+) -> tuple[Sequence[Patient], int]:
     own = context.actor().practitioner_id
     if not _is_practitioner():
         return queries.patients(
@@ -103,7 +106,7 @@ def _matching_patients(text: str, born: date | None, offset: int) -> tuple[Seque
 def _exact_matches() -> dict[str, Any]:
     """Return exact matches of full name and a second detail, without hints about near matches."""
     name, typed = reading.text("name")[:200], reading.text("identifier")[:100]
-    born = read_day(typed, _locale())
+    born = read_birth(typed, _locale())
     identifier = None if born else typed
     matches = history.exactly(context.reader(), name, born=born, identifier=identifier)
     known.remember(matches)

@@ -180,7 +180,7 @@ def export() -> Response:
     """Return the data of the account as JSON."""
     text = json.dumps(_own_data(), ensure_ascii=False, indent=2, sort_keys=False)
     response = Response(f"{text}\n", mimetype="application/json")
-    day = context.now().date().isoformat()
+    day = context.now().astimezone(own_zone()).date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="openslot-{day}.json"'
     return response
 

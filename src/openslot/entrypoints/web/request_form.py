@@ -23,6 +23,7 @@ from openslot.booking.errors import SlotTaken
 from openslot.booking.models import Priority
 from openslot.booking.queries import ForWhom
 from openslot.booking.slots import Slot
+from openslot.core.births import BirthDate
 from openslot.core.errors import DomainError, Forbidden, NotFound, StaleVersion
 from openslot.core.fields import Details
 from openslot.core.language import settled
@@ -167,7 +168,8 @@ def _found_patients(session: Session) -> Sequence[Patient] | None:
     text = reading.text("who")[:200]
     if not text:
         return None
-    born = read_day(text, settled(get_locale()))
+    day = read_day(text, settled(get_locale()))
+    born = BirthDate(day) if day else None
     patients, _total = directory.patients(
         session, text="" if born else text, born=born, limit=MOST_FOUND, offset=0
     )

@@ -1,4 +1,4 @@
-"""Keys by which people, places and numbers are found, however they are written."""
+"""Keys by which people and places are found, however they are written; births known by year."""
 
 from collections.abc import Callable
 
@@ -43,6 +43,10 @@ def upgrade() -> None:
         for _source, key, _make, length in keys:
             op.add_column(table, sa.Column(key, sa.String(length), nullable=True))
         _fill(table)
+    with op.batch_alter_table("patient") as patient:
+        patient.alter_column(
+            "born", existing_type=sa.Date(), type_=sa.String(10), postgresql_using="born::text"
+        )
     for column in _INDEXED:
         op.create_index(op.f(f"ix_patient_{column}"), "patient", [column])
 
@@ -73,9 +77,17 @@ def _fill(name: str) -> None:
 
 
 def downgrade() -> None:
-    """Drop the keys."""
+    """Drop the keys; births that are not known to the day become the first day that they may be."""
     for column in _INDEXED:
         op.drop_index(op.f(f"ix_patient_{column}"), "patient")
+    born = sa.column("born", sa.String(10))
+    op.execute(
+        sa.update(sa.table("patient", born)).values(born=sa.func.substr(born + "-01-01", 1, 10))
+    )
+    with op.batch_alter_table("patient") as patient:
+        patient.alter_column(
+            "born", existing_type=sa.String(10), type_=sa.Date(), postgresql_using="born::date"
+        )
     for table, keys in _KEYS.items():
         with op.batch_alter_table(table) as batch:
             for _source, key, _make, _length in keys:
