@@ -180,7 +180,7 @@ def test_no_search_meets_a_fault(asked: Asked) -> None:
 
 
 def test_no_search_meets_a_fault_on_any_engine(asked_everywhere: Asked) -> None:
-    sent = [*searches(25), *pages(asked_everywhere), *sign_ins()]
+    sent = [*searches(50), *pages(asked_everywhere), *sign_ins()]
     assert [(one, why) for one in sent if (why := asked_everywhere.ask(one))] == []
 
 

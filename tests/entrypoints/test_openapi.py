@@ -70,7 +70,7 @@ def test_the_service_does_what_the_document_says(
                 "--seed",
                 str(seed),
                 "--max-examples",
-                EXAMPLES or "4",
+                EXAMPLES or "2",
                 "--no-color",
             ],
             cwd=tmp_path,

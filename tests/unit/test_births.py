@@ -7,7 +7,8 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openslot.entrypoints.web.births import read_day
+from openslot.core.births import BirthDate
+from openslot.entrypoints.web.births import read_birth, read_day
 
 AUSTRALIA, AMERICA = Locale("en", "AU"), Locale("en", "US")
 BIRTH = date(1980, 3, 31)
@@ -93,3 +94,54 @@ def test_every_date_is_read_as_it_is_shown(day: date) -> None:
 @given(st.text())
 def test_no_text_is_a_fault(text: str) -> None:
     read_day(text, AUSTRALIA)
+
+
+@pytest.mark.parametrize(
+    ("text", "birth"),
+    [
+        ("31/3/1980", "1980-03-31"),
+        ("1957", "1957"),
+        ("about 1957", "1957"),
+        ("c. 1957", "1957"),
+        ("1957?", "1957"),
+        ("１９５７", "1957"),
+        ("January 1957", "1957-01"),
+        ("jan 1957", "1957-01"),
+        ("in January 1957", "1957-01"),
+        ("1/1957", "1957-01"),
+        ("1957-12", "1957-12"),
+        ("13/1957", None),
+        ("smarch 1957", None),
+        ("1957 1958", None),
+        ("57", None),
+        ("31 2 1957", None),
+        ("", None),
+    ],
+)
+def test_what_is_known_of_a_birth_is_read(text: str, birth: str | None) -> None:
+    assert read_birth(text, AUSTRALIA) == birth
+
+
+@pytest.mark.parametrize(
+    ("birth", "first", "last"),
+    [
+        ("1980-03-31", date(1980, 3, 31), date(1980, 3, 31)),
+        ("1980-02", date(1980, 2, 1), date(1980, 2, 29)),
+        ("1980", date(1980, 1, 1), date(1980, 12, 31)),
+    ],
+)
+def test_a_birth_has_a_first_and_a_last_day(birth: str, first: date, last: date) -> None:
+    assert (BirthDate(birth).first, BirthDate(birth).last) == (first, last)
+
+
+@pytest.mark.parametrize("text", ["1980-02-30", "1980-13", "80", "1980-1", "", "１９８０"])
+def test_what_is_no_birth_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - which one depends on what is wrong
+        BirthDate(text)
+
+
+def test_births_of_one_person_may_be_known_differently_well() -> None:
+    day, month, year = map(BirthDate, ("1980-03-31", "1980-03", "1980"))
+    assert day.may_be(month)
+    assert year.may_be(day)
+    assert not day.may_be(BirthDate("1980-04"))

@@ -12,6 +12,7 @@ from flask import Flask
 from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
+from openslot.core.births import BirthDate
 from openslot.entrypoints.web import formats
 
 SYDNEY = ZoneInfo("Australia/Sydney")
@@ -196,8 +197,10 @@ def test_tomorrow_begins_at_midnight_of_the_zone() -> None:
 
 
 def test_a_birth_always_has_its_year() -> None:
-    assert formats.born(date(1980, 3, 31)) == "31 March 1980"
-    assert formats.born(date(2026, 3, 31)) == "31 March 2026"
+    assert formats.born(BirthDate("1980-03-31")) == "31 March 1980"
+    assert formats.born(BirthDate("2026-03-31")) == "31 March 2026"
+    assert formats.born(BirthDate("1957-01")) == "January 1957"
+    assert formats.born(BirthDate("1957")) == "1957"
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,8 @@ Day = Annotated[date, _written(_DAY, "Enter a date such as 1980-03-31.")]
 
 
 def _birth(value: object) -> BirthDate:
+    if isinstance(value, BirthDate):
+        return value
     try:
         birth = BirthDate(value if isinstance(value, date) else str(value).strip())
     except ValueError:
