@@ -318,7 +318,18 @@ def test_it_takes_three_statements_whatever_stands_in_it(
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Ann Example", "A. E."), ("Ann Maria van den Berg", "A. B."), ("Cher", "C."), ("", "")],
+    [
+        ("Ann Example", "A. E."),
+        ("Ann Maria van den Berg", "A. B."),
+        ("Cher", "C."),
+        ("ʻAkamu Keoni", "A. K."),
+        ("'Akamu Keoni", "A. K."),
+        ("(Ana) Perez", "A. P."),
+        ("ß Otto", "ß. O."),
+        ("王小明", "王."),
+        ("42", ""),
+        ("", ""),
+    ],
 )
 def test_initials(name: str, expected: str) -> None:
     assert initials(name) == expected
