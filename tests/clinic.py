@@ -11,28 +11,18 @@ from uuid import UUID
 import icalendar
 from sqlalchemy.orm import Session
 
+import factories
+from factories import ALL_DAY
 from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.details import (
-    CentreDetails,
-    DepartmentDetails,
-    PatientDetails,
-    PractitionerDetails,
-    ServiceDetails,
-)
-from openslot.directory.models import CentreType, Profession
+from openslot.directory.models import Profession
 from openslot.entrypoints.worker.main import handle_next
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
-from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from openslot.usecases import booking as usecases
 from working import work
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -43,8 +33,6 @@ START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
 REASON = "Rash that itches"
 """Why the patient comes; must stand in no mail."""
-
-ALL_DAY = tuple(Weekly(weekday, 0, 1440) for weekday in range(7))
 
 
 @dataclass(frozen=True)
@@ -65,81 +53,72 @@ def open_clinic(database: Database, *, patient_name: str = "Ann Example") -> Cli
 
 
 def _open(session: Session, patient_name: str) -> Clinic:
-    centre = directory.create_centre(
-        work(session, SYSTEM, NOW),
-        CentreDetails(
-            name="Royal Randwick Hospital",
-            type=CentreType.HOSPITAL,
-            suburb="Randwick",
-            address="Barker St",
-            phone="0293822222",
-            time_zone="Australia/Sydney",
-        ),
+    centre_id = factories.centre(
+        session, "Royal Randwick Hospital", address="Barker St", phone="0293822222", now=NOW
+    ).id
+    patient_account, practitioner_account = (
+        factories.account(session, role=role, **_named(role)).id
+        for role in (Role.PATIENT, Role.PRACTITIONER)
     )
-    accounts = {
-        role: _account(session, role)
-        for role in (Role.PATIENT, Role.PRACTITIONER, Role.CENTRE_ADMIN)
-    }
-    directory.place_staff(work(session, SYSTEM), accounts[Role.CENTRE_ADMIN].id, centre.id, None)
+    staff = factories.staff(session, centre_id, role=Role.CENTRE_ADMIN, **_named(Role.CENTRE_ADMIN))
     return Clinic(
-        schedule=_practitioner(session, centre.id, accounts[Role.PRACTITIONER].id),
-        service_schedule=_service(session, centre.id),
-        patient=_patient(session, patient_name, accounts[Role.PATIENT].id),
-        patient_account=accounts[Role.PATIENT].id,
-        practitioner_account=accounts[Role.PRACTITIONER].id,
-        staff_account=accounts[Role.CENTRE_ADMIN].id,
+        schedule=_practitioner(session, centre_id, practitioner_account),
+        service_schedule=_service(session, centre_id),
+        patient=factories.patient(
+            session,
+            patient_name,
+            account_id=patient_account,
+            born=date(1980, 3, 31),
+            email="ann@example.org",
+            now=NOW,
+        ).id,
+        patient_account=patient_account,
+        practitioner_account=practitioner_account,
+        staff_account=staff.id,
     )
 
 
-def _account(session: Session, role: Role) -> Account:
-    new = NewAccount(f"{role}@accounts.example", f"{role} account", "-", role, confirmed_at=NOW)
-    return create_account(work(session, Actor(), NOW), new)
+def _named(role: Role) -> dict[str, Any]:
+    """Return an account's details for a role."""
+    return {
+        "email": f"{role}@accounts.example",
+        "name": f"{role} account",
+        "confirmed_at": NOW,
+        "now": NOW,
+    }
 
 
 def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:
-    details = PractitionerDetails(
-        name="Toby Turner", profession=Profession.PHYSIOTHERAPIST, email="toby@example.org"
+    toby = factories.practitioner(
+        session,
+        "Toby Turner",
+        Profession.PHYSIOTHERAPIST,
+        email="toby@example.org",
+        account_id=account_id,
+        now=NOW,
     )
-    toby = directory.create_practitioner(work(session, SYSTEM, NOW), details, account_id=account_id)
-    return _schedule(session, centre_id, practitioner_id=toby.id)
+    return factories.schedule(
+        session, centre_id, practitioner_id=toby.id, hours=ALL_DAY, now=NOW
+    ).id
 
 
 def _service(session: Session, centre_id: int) -> int:
-    department = directory.create_department(
-        work(session, SYSTEM, NOW),
-        centre_id,
-        DepartmentDetails(name="Radiology", email="radiology@example.org", phone="0293823333"),
+    radiology = factories.department(
+        session, centre_id, email="radiology@example.org", phone="0293823333", now=NOW
     )
-    service = directory.create_service(
-        work(session, SYSTEM, NOW), department.id, ServiceDetails(name="Chest X-ray")
-    )
-    return _schedule(session, centre_id, service_id=service.id)
-
-
-def _schedule(session: Session, centre_id: int, **subject: int) -> int:
-    schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=centre_id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
-        **subject,
-    )
-    return schedule.id
-
-
-def _patient(session: Session, name: str, account_id: UUID) -> UUID:
-    details = PatientDetails(name=name, born=date(1980, 3, 31), email="ann@example.org")
-    return directory.add_patient(work(session, SYSTEM, NOW), details, account_id=account_id).id
+    service = factories.service(session, radiology.id, "Chest X-ray", now=NOW)
+    return factories.schedule(session, centre_id, service_id=service.id, hours=ALL_DAY, now=NOW).id
 
 
 def book(
     database: Database, clinic: Clinic, *, at: datetime = START, schedule: int | None = None
 ) -> Appointment:
     """Book Ann an appointment, by default with Toby."""
-    booking_request = BookingRequest(
-        schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON
+    return database.run(
+        lambda session: factories.appointment(
+            session, schedule or clinic.schedule, at, clinic.patient, reason=REASON, now=NOW
+        )
     )
-    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def move(database: Database, appointment: Appointment, to: datetime) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
@@ -14,7 +15,7 @@ from openslot.usecases import booking as usecases
 from openslot.waiting_list import answers, waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.models import Offer, OfferStatus, WaitingEntry
-from town import HALF_HOUR, MONDAY_9, NOW, Town
+from town import Town
 from working import work
 
 SETTINGS = Settings(_env_file=None)

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
 from browser.steps import checked, sign_in
-from entrypoints.world import SYDNEY, World, book_for, build
+from entrypoints.world import World, book_for, build
+from factories import SYDNEY
 from openslot.booking import check
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from browser.conftest import LiveServer
 from browser.steps import WIDTHS, sign_in, turn_week
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.directory.models import Department, Patient, Practitioner, Service

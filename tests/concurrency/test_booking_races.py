@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -29,7 +30,7 @@ from openslot.schedules.diaries import PageKey
 from openslot.schedules.models import AbsenceKind, DiaryPage
 from openslot.usecases import booking as usecases
 from racing import barrier, race
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 RACERS = 32

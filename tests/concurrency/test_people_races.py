@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
+from factories import NOW
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
@@ -27,7 +28,7 @@ from openslot.feedback.queries import FavouriteKind
 from openslot.identity.commands import NewAccount, create_account
 from racing import race
 from serving import app_on
-from town import NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 RACERS = 8

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
-from entrypoints.world import SYDNEY
+from factories import SYDNEY
 from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status

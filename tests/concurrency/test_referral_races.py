@@ -13,6 +13,7 @@ from sqlalchemy import event
 from entrypoints.programs import Program, signed_in
 from entrypoints.test_fhir_service_requests import PATH, give_professions, letter
 from entrypoints.world import build
+from factories import HALF_HOUR, NOW
 from openslot.booking import commands as booking
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
@@ -25,7 +26,7 @@ from openslot.referrals.errors import AlreadyAnswered
 from racing import race
 from referring import TUESDAY_9, Dentists
 from serving import app_on
-from town import HALF_HOUR, NOW, build_town
+from town import build_town
 from working import work
 
 RACERS = 8

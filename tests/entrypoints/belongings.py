@@ -13,7 +13,8 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from entrypoints.world import SYDNEY, World, password_hash
+from entrypoints.world import World, password_hash
+from factories import SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.commands import BookingRequest

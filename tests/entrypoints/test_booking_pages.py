@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import Actor

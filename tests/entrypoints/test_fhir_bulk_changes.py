@@ -14,7 +14,8 @@ from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
-from entrypoints.world import ALL_DAY, PASSWORD, World
+from entrypoints.world import PASSWORD, World
+from factories import ALL_DAY
 from openslot.booking.commands import BookingRequest, change_status
 from openslot.booking.models import Status
 from openslot.core import clock

@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from entrypoints.programs import Program, with_key
 from entrypoints.published import MANIFEST, REGISTRY, Json, lines, link_of
-from importing import NOW, QUICK
+from factories import NOW
+from importing import QUICK
 from openslot.app import create_app
 from openslot.booking.models import Appointment
 from openslot.core import clock

@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from engines import counting
 from entrypoints.programs import Program, with_key
-from importing import NOW, QUICK
+from factories import NOW
+from importing import QUICK
 from openslot.app import create_app
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence

@@ -10,7 +10,8 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import SYDNEY, World, book_for, build
+from entrypoints.world import World, book_for, build
+from factories import SYDNEY
 from openslot.app import create_app
 from openslot.booking.models import Appointment
 from openslot.core.config import Settings

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from engines import Counted
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.commands import BookingRequest
 from openslot.core import clock
 from openslot.core.actor import SYSTEM

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from entrypoints.browsing import ClientFor
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking import check
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status

@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.programs import signed_in, with_key
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.identity import queries
 from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken
 from openslot.identity.models import Account
-from town import NOW
 from working import work
 
 

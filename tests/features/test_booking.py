@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -23,7 +24,7 @@ from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from working import work
 
 NO_CUTOFF = timedelta(0)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.check import NOT_TAKEN, TAKEN_BY_NOTHING, TAKEN_TWICE
@@ -19,7 +20,7 @@ from openslot.directory.models import Practitioner
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, DiaryPage
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 Planting = Callable[[Session, Town], Any]

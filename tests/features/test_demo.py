@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from importing import NOW, QUICK, counts
+from factories import NOW
+from importing import QUICK, counts
 from openslot.booking import check, queries
 from openslot.booking.models import Appointment
 from openslot.core.actor import Role

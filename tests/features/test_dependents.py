@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.booking import commands as booking
 from openslot.booking import queries as appointments
 from openslot.booking.errors import HasDependents, NeedsPatient
@@ -27,7 +28,7 @@ from openslot.identity.models import Account
 from openslot.usecases import booking as usecases
 from openslot.usecases.account_deletion import delete_own_account
 from racing import race
-from town import NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 CHILD = DependentDetails(name="Tama Ngata", born=date(2015, 4, 2))

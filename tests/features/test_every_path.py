@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -25,7 +26,7 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import AlreadyWorksHere, ScheduleDetails, WorksElsewhere
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, Town
+from town import Town
 from working import work
 
 NO_CUTOFF = timedelta(0)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from engines import Counted
+from factories import MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -27,7 +28,7 @@ from openslot.search.results import Directory as Network
 from openslot.search.results import Order, Search, find
 from openslot.usecases import booking as usecases
 from racing import race
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 

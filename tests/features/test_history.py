@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from factories import claimed_by
+from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY, claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
 from openslot.core.actor import Actor, Role
@@ -29,7 +29,7 @@ from openslot.records.details import EmergencyDetails, NoteDetails, Prescription
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from racing import race
-from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, build_town
+from town import build_town
 from working import work
 
 NOTE = NoteDetails(text="Cough for three weeks.\nChest clear.")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from factories import claimed_by
+from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -24,7 +24,7 @@ from openslot.records.details import EmergencyDetails, NoteDetails
 from openslot.records.queries import entries
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.schedules.models import Schedule
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from working import work
 
 CARE, EMERGENCY, OWN = Access.CARE, Access.EMERGENCY, Access.OWN

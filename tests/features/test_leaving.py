@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.models import Status
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
@@ -15,7 +16,7 @@ from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.usecases.account_deletion import delete_own_account
 from openslot.waiting_list.models import OfferStatus, Waiting
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import (
     appointment,
     assert_clean,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.errors import CentreClosed, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
@@ -19,7 +20,7 @@ from openslot.usecases import deactivation
 from openslot.waiting_list.errors import OfferExpired
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from referring import TUESDAY_9, Dentists
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import accept, appointment, assert_clean, book, entry, expire_due, offers, wait
 from working import work
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, may_block
 from openslot.booking.errors import Absent, BlocksElsewhere
@@ -33,7 +34,7 @@ from openslot.waiting_list.errors import (
 )
 from openslot.waiting_list.models import AbsenceDecision, Choice, OfferStatus, Progress
 from openslot.waiting_list.rules import nearest_bits
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from waitroom import (
     SETTINGS,
     accept,

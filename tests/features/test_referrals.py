@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+from factories import HALF_HOUR, NOW
 from openslot.booking import commands as booking
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.models import Appointment, Status
@@ -32,7 +33,7 @@ from openslot.referrals.errors import (
 )
 from openslot.referrals.models import Referral, State
 from referring import AREA, LETTER, TUESDAY_9, Dentists
-from town import HALF_HOUR, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 ANSWER = AnswerDetails(answer="A wisdom tooth. It is out.")

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from engines import Counted
-from factories import claimed_by
+from factories import MONDAY_9, NOW, claimed_by
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.models import Appointment, Status
@@ -25,7 +25,7 @@ from openslot.reports.rules import SERVICES, Group, Period, Question, Scope
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 WEEK = Period(date(2026, 11, 23), date(2026, 11, 29))

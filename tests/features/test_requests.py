@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from engines import Counted
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
@@ -37,7 +38,6 @@ from openslot.directory.models import Service
 from openslot.feedback.errors import BadStars
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
-from town import HALF_HOUR, MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
 from working import work
 

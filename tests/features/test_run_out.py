@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core import idempotency
 from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
@@ -20,7 +21,6 @@ from openslot.entrypoints.worker.main import purge_run_out
 from openslot.identity import queries
 from openslot.identity.commands import FAILURES_COUNT, NewAccount, create_account
 from openslot.identity.models import Account, AccountSession, ApiToken, SignInFailure, UsedAssertion
-from town import NOW
 from working import work
 
 SETTINGS = Settings(_env_file=None)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import MONDAY_9, NOW
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.ids import new_id
@@ -20,7 +21,7 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.search.results import Directory, Order, Results, Search, When, find
 from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 

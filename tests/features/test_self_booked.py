@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from factories import MONDAY_9, NOW, SYDNEY
 from openslot.booking import commands as booking
 from openslot.booking import offered
 from openslot.booking.commands import BookingRequest
@@ -26,7 +27,7 @@ from openslot.referrals.queries import referrals as find_referrals
 from openslot.referrals.queries import within_reach
 from openslot.usecases import booking as usecases
 from referring import Dentists
-from town import MONDAY_9, NOW, SYDNEY, Town, build_town
+from town import Town, build_town
 from working import work
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from clinic import both, change
+from factories import MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority, Status
@@ -26,7 +27,6 @@ from openslot.entrypoints.worker.main import handle_next
 from openslot.identity.commands import NewAccount, create_account
 from openslot.notifications.models import Preference
 from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
 from working import work
 
