@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from entrypoints.world import World, password_hash
-from factories import SYDNEY
+from factories import HALF_HOUR, SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.commands import BookingRequest
@@ -54,7 +54,7 @@ from working import work
 
 SECRET = "zwieback"
 """A word that nothing else bears."""
-DAY, HALF_HOUR = timedelta(days=1), timedelta(minutes=30)
+DAY = timedelta(days=1)
 
 Parts = dict[str, object]
 """Ids, by the names that addresses give them."""

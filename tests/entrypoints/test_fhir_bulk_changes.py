@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -15,7 +14,7 @@ from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
 from entrypoints.world import PASSWORD, World
-from factories import ALL_DAY
+from factories import ALL_DAY, SYDNEY
 from openslot.booking.commands import BookingRequest, change_status
 from openslot.booking.models import Status
 from openslot.core import clock
@@ -27,8 +26,6 @@ from openslot.directory.models import CentreType, Profession
 from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.usecases.booking import book, hold
 from working import work
-
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 MOMENT = datetime(2027, 3, 30, 0, 30, tzinfo=UTC)
 """Some days before Sydney and Adelaide leave summer time, on 3 April at 16:00 UTC."""
