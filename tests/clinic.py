@@ -154,19 +154,23 @@ def cancel(
 class Mails:
     """The mails that the worker made of what happened since the last look, by address."""
 
-    def __init__(self, database: Database, settings: Settings):
-        self.database, self.settings = database, settings
+    def __init__(self, database: Database, settings: Settings, *, now: datetime = NOW):
+        self.database, self.settings, self.now = database, settings, now
         self.seen: set[UUID] = set()
 
     def new(self) -> dict[str, dict[str, Any]]:
         """Do all that is due, and read what was kept."""
-        while handle_next(self.database, self.settings, now=lambda: NOW):
+        return {mail["to"]: mail for mail in self.fresh()}
+
+    def fresh(self) -> list[dict[str, Any]]:
+        """Do the same, however many mails go to one address."""
+        while handle_next(self.database, self.settings, now=lambda: self.now):
             pass
         with self.database.reading() as session:
             made = outbox.messages(session, "mail", limit=100, offset=0)
         fresh = [one for one in made if one.id not in self.seen]
         self.seen.update(one.id for one in fresh)
-        return {one.payload["to"]: one.payload for one in fresh}
+        return [one.payload for one in fresh]
 
 
 def words(mail: dict[str, Any]) -> str:

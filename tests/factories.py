@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from openslot.booking.claims import Claimed, claimed
 from openslot.booking.commands import BookingRequest
-from openslot.booking.models import Appointment
+from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import (
     CentreDetails,
@@ -184,6 +185,50 @@ def appointment(
     """Book an appointment; ``more`` are fields of the booking request."""
     booking_request = BookingRequest(schedule_id, start, minutes, patient_id, **more)
     return usecases.book(work(session, SYSTEM, now), booking_request)
+
+
+def hold(
+    session: Session,
+    schedule_id: int,
+    start: datetime = MONDAY_9,
+    patient_id: UUID | None = None,
+    *,
+    minutes: int = 30,
+    length: timedelta | None = None,
+    now: datetime = NOW,
+) -> Appointment:
+    """Hold a time, for the usual length unless another is given."""
+    booking_request = BookingRequest(schedule_id, start, minutes, patient_id)
+    return usecases.hold(work(session, SYSTEM, now, keep=length), booking_request)
+
+
+def appointment_row(
+    session: Session,
+    schedule_id: int,
+    patient_id: UUID,
+    status: Status,
+    start: datetime = MONDAY_9,
+    *,
+    length: timedelta = HALF_HOUR,
+    now: datetime = NOW,
+    **more: Any,
+) -> Appointment:
+    """Write an appointment by hand, in a status that no command need lead to."""
+    row = Appointment(
+        id=new_id(),
+        schedule_id=schedule_id,
+        patient_id=patient_id,
+        starts_at=start,
+        ends_at=start + length,
+        status=status,
+        version=1,
+        created_at=now,
+        changed_at=now,
+        **claimed_by(session, schedule_id, patient_id),
+        **more,
+    )
+    session.add(row)
+    return row
 
 
 def claimed_by(session: Session, schedule_id: int, patient_id: UUID | None = None) -> Claimed:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import MONDAY_9, NOW
-from openslot.booking.models import Priority
+from openslot.booking.models import Appointment, Priority
 from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.department_requests import commands
@@ -100,6 +100,13 @@ def ask(
             minutes=30,
             patient_id=wards.patient if patient else None,
         )
+    )
+
+
+def book_scan(database: Database, wards: Wards, patient_id: UUID | None = None) -> Appointment:
+    """Book Radiology's scan on Monday at nine."""
+    return database.run(
+        lambda session: factories.appointment(session, wards.scan_schedule, patient_id=patient_id)
     )
 
 

@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in
 from entrypoints.world import World
 from openslot.core import clock
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.fields import Details
 from openslot.directory import commands, dependents
@@ -169,8 +170,8 @@ class Stage:
         }
 
     def _register(self, session: Session) -> UUID:
-        details = PatientDetails(name="Ilse Brandt", born=date(1948, 3, 14))
-        return commands.add_patient(work(session, SYSTEM, clock.now()), details).id
+        born = date(1948, 3, 14)
+        return factories.patient(session, "Ilse Brandt", born=born, now=clock.now()).id
 
     def _care(self, session: Session) -> UUID:
         carer = Actor(role=Role.PATIENT, patient_id=self.world.patients["owner"])

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
@@ -21,9 +22,8 @@ from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.models import CentreType, Profession
-from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.directory.details import CentreDetails
+from openslot.directory.models import CentreType
 from openslot.usecases.booking import book, hold
 from working import work
 
@@ -255,15 +255,9 @@ def test_the_statements_do_not_grow(
 
 
 def _another(session: Session, world: World, number: int) -> None:
-    details = PractitionerDetails(name=f"Another {number}", profession=Profession.GP)
-    person = directory.create_practitioner(work(session, SYSTEM, MOMENT), details)
-    open_schedule(
-        work(session, SYSTEM, MOMENT),
-        centre_id=world.centres["own"],
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
-    )
+    person = factories.practitioner(session, f"Another {number}", now=MOMENT)
+    centre = world.centres["own"]
+    factories.schedule(session, centre, practitioner_id=person.id, hours=ALL_DAY, now=MOMENT)
 
 
 def test_a_slow_client_keeps_no_connection(

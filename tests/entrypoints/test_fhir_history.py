@@ -17,11 +17,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import factories
 from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, build
-from factories import claimed_by
 from openslot.app import create_app
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor, Role
@@ -72,24 +72,19 @@ class Care:
             self.world.patients[patient],
         )
 
-        def act(session: Session) -> UUID:
-            appointment = Appointment(
-                id=uuid4(),
-                schedule_id=schedule_id,
-                patient_id=patient_id,
-                starts_at=self.now - ago,
-                ends_at=self.now - ago + HALF_HOUR,
-                status=status,
-                version=1,
-                created_at=self.now,
-                changed_at=self.now,
-                reason="Sore knee",
-                **claimed_by(session, schedule_id, patient_id),
+        return self.database.run(
+            lambda session: (
+                factories.appointment_row(
+                    session,
+                    schedule_id,
+                    patient_id,
+                    status,
+                    self.now - ago,
+                    reason="Sore knee",
+                    now=self.now,
+                ).id
             )
-            session.add(appointment)
-            return appointment.id
-
-        return self.database.run(act)
+        )
 
     def doctor(self, who: str) -> Actor:
         """A practitioner as one who acts."""

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from flask import Flask
 from sqlalchemy import select
 
+import factories
 from engines import counting
 from entrypoints.programs import Program, with_key
 from factories import NOW
@@ -21,7 +22,6 @@ from importing import QUICK
 from openslot.app import create_app
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import BookingRequest
 from openslot.core import clock
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
@@ -34,7 +34,6 @@ from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
 from openslot.importers.progress import Silent
 from openslot.schedules.availability import instant_of
-from openslot.usecases.booking import hold
 from working import work
 
 Json = dict[str, Any]
@@ -281,10 +280,10 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     appointment = database.read(lambda session: queries.appointments(session, limit=400))
     patient = next(one.patient for one in appointment if isinstance(one.patient, Patient))
     schedule_id = int(first["id"].split("-")[0])
-    booking_request = BookingRequest(
-        schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id
+    minutes = int(first["id"].split("-")[2])
+    database.run(
+        lambda s: factories.hold(s, schedule_id, instant_of(tick), patient.id, minutes=minutes)
     )
-    database.run(lambda s: hold(work(s, SYSTEM, NOW, keep=timedelta(minutes=10)), booking_request))
     role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
     person = int(role["practitioner"]["reference"].split("/")[1])
     details = AbsenceDetails(

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
 from factories import NOW
 from openslot.booking import commands as booking
 from openslot.booking import queries as appointments
@@ -22,7 +23,6 @@ from openslot.directory.details import DependentDetails, SignUp
 from openslot.directory.errors import BirthInFuture, DependentKnown, OwnAddress, TooManyDependents
 from openslot.directory.models import Dependent, Patient
 from openslot.identity import queries as identities
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken, LinkExpired
 from openslot.identity.models import Account
 from openslot.usecases import booking as usecases
@@ -247,11 +247,7 @@ def test_an_address_with_an_account_takes_no_second_record(
     child = add(sqlite_database, carer)
     invite(sqlite_database, carer, child)
 
-    def elsewhere(session: Session) -> None:
-        new = NewAccount(EMAIL, "Somebody", "-", Role.STAFF)
-        create_account(work(session, Actor(), NOW), new)
-
-    sqlite_database.run(elsewhere)
+    sqlite_database.run(lambda session: factories.account(session, EMAIL, Role.STAFF))
     with pytest.raises(EmailTaken):
         take_over(sqlite_database, carer, child)
     assert as_now(sqlite_database, carer).dependents == {child}

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+import factories
 from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, may_block
@@ -16,13 +17,8 @@ from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Forbidden, Invalid, RateLimited, StaleVersion
-from openslot.directory import commands as directory
-from openslot.directory.details import PractitionerDetails
-from openslot.directory.models import Profession
 from openslot.schedules import commands as schedules
-from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Absence, AbsenceKind
-from openslot.usecases import booking as usecases
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided, Hit
 from openslot.waiting_list.errors import (
@@ -157,15 +153,8 @@ def test_others_of_the_profession_at_the_centre_step_in_when_one_is_away_for_lon
 
 def other_gp(database: Database, town: Town) -> int:
     def make(session: Any) -> int:
-        details = PractitionerDetails(name="Noor Haddad", profession=Profession.GP)
-        person = directory.create_practitioner(work(session, SYSTEM, NOW), details)
-        return schedules.open_schedule(
-            work(session, SYSTEM, NOW),
-            centre_id=town.hospital,
-            practitioner_id=person.id,
-            details=ScheduleDetails(),
-            hours=WEEKDAYS,
-        ).id
+        person = factories.practitioner(session, "Noor Haddad")
+        return factories.schedule(session, town.hospital, practitioner_id=person.id).id
 
     return database.run(make)
 
@@ -582,8 +571,7 @@ def test_another_time_is_at_the_same_centre_where_there_is_one(
     sqlite_database: Database, town: Town
 ) -> None:
     """Also where the practitioner is free sooner elsewhere; other centres come behind."""
-    at_clinic = town.booking_request(schedule=town.gp_at_clinic)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), at_clinic))
+    book(sqlite_database, town, 0, schedule=town.gp_at_clinic)
     days = tuple(one for one in WEEKDAYS if one.weekday in (0, 4))
     sqlite_database.run(
         lambda session: schedules.set_hours(work(session, SYSTEM, NOW), town.gp_at_clinic, days)

@@ -13,7 +13,6 @@ from engines import Counted
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import InThePast, PatientBusy, SlotTaken, TooEarly
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -36,9 +35,8 @@ from openslot.department_requests.models import Kept, ServiceRequest, State
 from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Service
 from openslot.feedback.errors import BadStars
-from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
-from wards import Wards, ask, build_wards, look
+from wards import Wards, ask, book_scan, build_wards, look
 from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
@@ -68,12 +66,6 @@ def refused(
     with pytest.raises(kind) as caught:
         database.run(act)
     return caught.value
-
-
-def book_scan(database: Database, wards: Wards) -> Appointment:
-    """Somebody takes Monday at nine."""
-    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, None)
-    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+import factories
 from clinic import NOW, START, Clinic, book, cancel, change, move, open_clinic
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
@@ -26,7 +27,6 @@ from openslot.core.outbox import LEASE, State
 from openslot.entrypoints.worker.main import handle_next
 from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
-from openslot.usecases import booking as usecases
 from openslot.webhooks import commands, queries, sending
 from openslot.webhooks import deliveries as outgoing
 from openslot.webhooks.errors import PrivateAddress, SwitchedOff
@@ -196,8 +196,7 @@ def test_what_is_rolled_back_is_told_to_nobody(
     endpoint = tell(sqlite_database, there.url)
 
     def fails(session: Any) -> None:
-        booking_request = booking.BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        usecases.book(work(session, SYSTEM, NOW), booking_request)
+        factories.appointment(session, clinic.schedule, START, clinic.patient, now=NOW)
         session.flush()
         raise ZeroDivisionError
 
