@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from openslot.booking import commands as booking
 from openslot.booking.claims import Claimed, claimed
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
@@ -200,6 +201,20 @@ def hold(
     """Hold a time, for the usual length unless another is given."""
     booking_request = BookingRequest(schedule_id, start, minutes, patient_id)
     return usecases.hold(work(session, SYSTEM, now, keep=length), booking_request)
+
+
+def change_status(
+    session: Session,
+    appointment_id: UUID,
+    *statuses: Status,
+    by: Actor = SYSTEM,
+    now: datetime = NOW,
+    why: str | None = None,
+) -> None:
+    """Take an appointment through statuses, however late it is to cancel."""
+    for status in statuses:
+        unit = work(session, by, now, cutoff=timedelta(0))
+        booking.change_status(unit, appointment_id, status, why=why)
 
 
 def appointment_row(

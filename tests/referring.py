@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
-from openslot.booking import commands as booking
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -24,7 +23,6 @@ from working import work
 AREA = "Dental"
 LETTER = "Pain at the upper left since May."
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
-NO_CUTOFF = timedelta(0)
 
 
 class Dentists:
@@ -110,9 +108,7 @@ class Dentists:
         """Take an appointment through its statuses, by the network's administrator."""
         for to in steps:
             self.database.run(
-                lambda session, to=to: booking.change_status(
-                    work(session, SYSTEM, now, cutoff=NO_CUTOFF), appointment.id, to
-                )
+                lambda session, to=to: factories.change_status(session, appointment.id, to, now=now)
             )
 
     def row(self, referral_id: UUID) -> Referral | None:

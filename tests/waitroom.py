@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
-from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
@@ -31,9 +31,7 @@ def book(
 
 def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
     database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment, Status.CANCELLED
-        )
+        lambda session: factories.change_status(session, appointment, Status.CANCELLED, now=now)
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
@@ -247,10 +248,8 @@ def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Dat
         if number == 0:
             return attempt(
                 lambda: database.run(
-                    lambda session: booking.change_status(
-                        work(session, SYSTEM, NOW, cutoff=timedelta(0)),
-                        appointment.id,
-                        Status.CANCELLED,
+                    lambda session: factories.change_status(
+                        session, appointment.id, Status.CANCELLED
                     )
                 )
             )

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import event
 
 from entrypoints.programs import Program, signed_in
-from entrypoints.test_fhir_service_requests import PATH, give_professions, letter
-from entrypoints.world import build
+from entrypoints.test_fhir_service_requests import PATH, letter
+from entrypoints.world import build, give_professions
 from factories import HALF_HOUR, NOW
 from openslot.booking import commands as booking
 from openslot.booking.errors import ReferralSpent

@@ -41,7 +41,6 @@ from openslot.entrypoints.api.partial import Partial
 from openslot.entrypoints.fhir.writers import WRITERS
 from openslot.identity.models import Account
 from openslot.schedules.commands import OWN_SCHEDULE, ScheduleDetails
-from openslot.schedules.models import Schedule
 from working import work
 
 CONTACT = {"phone": "02 9999 0000", "email": "new@example.test"}
@@ -194,17 +193,8 @@ class Stage:
         }[kind]
 
     def _work_elsewhere(self, session: Session) -> None:
-        session.add(
-            Schedule(
-                centre_id=self.world.centres["other"],
-                active=True,
-                slot_minutes=30,
-                max_slots=4,
-                practitioner_id=self.world.practitioners["teammate"],
-                notice_minutes=0,
-                horizon_days=180,
-            )
-        )
+        teammate = self.world.practitioners["teammate"]
+        factories.schedule(session, self.world.centres["other"], practitioner_id=teammate, hours=())
 
     def values(self, kind: type[Details], row: tuple[type, Any]) -> dict[str, Any]:
         """The fields as they are, in JSON's words."""

@@ -16,7 +16,7 @@ from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
 from entrypoints.world import PASSWORD, World
 from factories import ALL_DAY, SYDNEY
-from openslot.booking.commands import BookingRequest, change_status
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Status
 from openslot.core import clock
 from openslot.core.actor import SYSTEM
@@ -113,8 +113,8 @@ def test_a_booked_time_disappears_and_comes_back(
     assert tag(reader) != before
     assert tag(reader, other) == elsewhere
     network.run(
-        lambda session: change_status(
-            work(session, SYSTEM, MOMENT, cutoff=timedelta(0)), appointment.id, Status.CANCELLED
+        lambda session: factories.change_status(
+            session, appointment.id, Status.CANCELLED, now=MOMENT
         )
     )
     assert {one["id"] for one in lines(reader.send("GET", DAY))} == known

@@ -16,23 +16,17 @@ from sqlalchemy import select
 
 import factories
 from engines import counting
-from entrypoints.programs import Program, with_key
+from entrypoints.programs import Program, demonstration, with_key
 from factories import NOW
-from importing import QUICK
-from openslot.app import create_app
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.core import clock
 from openslot.core.actor import SYSTEM, Actor, Role
-from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.demo.load import load_demo
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import search
 from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
-from openslot.importers.progress import Silent
 from openslot.schedules.availability import instant_of
 from working import work
 
@@ -81,21 +75,8 @@ PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
 def app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The demonstration network as it is at NOW."""
     folder = tmp_path_factory.mktemp("demo")
-    file = folder / "demo.sqlite3"
-    file.write_bytes(sqlite_template.read_bytes())
-    settings = Settings(
-        _env_file=None,
-        data_dir=folder,
-        database_url=f"sqlite:///{file}",
-        rate_limits=False,
-        public_url="https://book.example",
-    )
-    app = create_app(settings)
-    load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(clock, "now", lambda: NOW)
-        yield app
-    app.extensions["openslot"].database.close()
+    with demonstration(sqlite_template, folder, "https://book.example") as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")

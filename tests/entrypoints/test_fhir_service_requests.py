@@ -13,11 +13,10 @@ from werkzeug.test import TestResponse
 
 from engines import counting
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import World, build
+from entrypoints.world import World, build, give_professions
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
 from openslot.referrals.models import Referral
 from serving import app_on
 
@@ -31,20 +30,6 @@ TEXT = "Pain at the upper left since May."
 @pytest.fixture(autouse=True)
 def _professions(network: Database, world: World) -> None:
     give_professions(network, world)
-
-
-def give_professions(network: Database, world: World) -> None:
-    """The owner becomes a GP, the stranger a dentist."""
-
-    def work(session: Any) -> None:
-        for who, values in (
-            ("owner", {"profession": Profession.GP}),
-            ("stranger", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
-        ):
-            mine = Practitioner.id == world.practitioners[who]
-            session.execute(update(Practitioner).where(mine).values(**values))
-
-    network.run(work)
 
 
 @pytest.fixture

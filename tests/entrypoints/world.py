@@ -17,7 +17,7 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.models import Profession
+from openslot.directory.models import Practitioner, Profession
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
 from working import work
@@ -163,3 +163,14 @@ def book_for(session: Session, world: World, who: str, *, now: datetime, days: i
     return factories.appointment(
         session, world.schedules[who], start, world.patients[who], reason="Sore knee", now=now
     )
+
+
+def give_professions(database: Database, world: World) -> None:
+    """Make the practitioner ``owner`` a GP and the ``stranger`` a dentist."""
+
+    def change(session: Session) -> None:
+        session.get_one(Practitioner, world.practitioners["owner"]).profession = Profession.GP
+        dentist = session.get_one(Practitioner, world.practitioners["stranger"])
+        dentist.profession, dentist.expertise = Profession.SPECIALIST, "Dental"
+
+    database.run(change)

@@ -18,17 +18,6 @@ URL = "https://book.example.org"
 LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
 
 
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
-
-
 @pytest.mark.parametrize("kind", list(AccountMail))
 def test_account_mails_carry_their_link_in_both_parts(
     sqlite_database: Database, clinic: Clinic, settings: Settings, mails: Mails, kind: AccountMail

@@ -49,19 +49,6 @@ SECRET = "Suspected melanoma"
 """What a letter, a request and a reason say; it must stand in no mail."""
 
 
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(
-        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
-    )
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
-
-
 def add(database: Database, row: Any) -> Any:
     """Write a row down."""
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 import factories
 from entrypoints.world import World, build
-from openslot.booking.commands import change_status
 from openslot.booking.models import Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
@@ -76,10 +75,8 @@ def test_cancelled_and_past_appointments_do_not(
     sqlite_database: Database, world: World, command: Command, key: Any, count: int
 ) -> None:
     sqlite_database.run(
-        lambda session: change_status(
-            work(session, SYSTEM, NOW, cutoff=timedelta(0)),
-            world.appointments["owner"],
-            Status.CANCELLED,
+        lambda session: factories.change_status(
+            session, world.appointments["owner"], Status.CANCELLED, now=NOW
         )
     )
     ask(sqlite_database, command, SYSTEM, key(world), now=NOW + timedelta(days=5))

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 import factories
 from engines import Counted
 from factories import MONDAY_9, NOW
-from openslot.booking import commands as booking
 from openslot.booking.models import Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
@@ -52,10 +51,7 @@ def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> N
             Status.CANCELLED: (Status.CANCELLED,),
             Status.BOOKED: (),
         }[to]
-        for step in steps:
-            booking.change_status(
-                work(session, SYSTEM, MONDAY_9, cutoff=timedelta(0)), appointment.id, step
-            )
+        factories.change_status(session, appointment.id, *steps, now=MONDAY_9)
 
     database.run(act)
 

@@ -76,6 +76,13 @@ def moved_to(schedule: int, start: datetime) -> Decided:
     return Decided(Choice.MOVE, schedule, start)
 
 
+def moved_by_a_day(database: Database, town: Town) -> Appointment:
+    """An appointment on Monday at nine, which an absence is to move to Tuesday at nine."""
+    appointment = book(database, town, 0)
+    enter(database, town, {appointment.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    return appointment
+
+
 def decisions(database: Database) -> list[AbsenceDecision]:
     return database.read(lambda session: list(session.query(AbsenceDecision)))
 
@@ -235,8 +242,7 @@ def test_doing_it_again_changes_nothing_and_half_done_goes_on(database: Database
 def test_what_was_killed_before_its_end_is_as_if_never_begun(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    moved_by_a_day(sqlite_database, town)
     [decision] = decisions(sqlite_database)
 
     class Killed(Exception):
@@ -258,8 +264,7 @@ def test_what_was_killed_before_its_end_is_as_if_never_begun(
 def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    moved_by_a_day(sqlite_database, town)
     book(sqlite_database, town, 1, MONDAY_9 + DAY)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
@@ -272,8 +277,7 @@ def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
 def test_where_there_is_no_other_time_somebody_decides_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     for schedule in (town.gp_at_hospital, town.gp_at_clinic):
         sqlite_database.run(
             lambda session, schedule=schedule: schedules.set_hours(
@@ -289,8 +293,7 @@ def test_where_there_is_no_other_time_somebody_decides_again(
 def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     assert undecided(sqlite_database, town) == []
@@ -305,8 +308,7 @@ def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
 def test_a_declined_proposal_comes_back_and_is_decided_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     decline(sqlite_database, town.patient(), offer.id)
@@ -320,8 +322,7 @@ def test_a_declined_proposal_comes_back_and_is_decided_again(
 
 
 def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, town: Town) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(
@@ -396,9 +397,7 @@ def test_what_could_not_be_done_just_now_is_done_later(
 
 def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -> None:
     database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment_id, Status.ARRIVED
-        )
+        lambda session: factories.change_status(session, appointment_id, Status.ARRIVED, now=now)
     )
 
 
@@ -473,8 +472,7 @@ def test_an_appointment_that_was_moved_or_cancelled_meanwhile_is_left_alone(
 def test_a_patient_who_moves_the_appointment_elsewhere_gives_the_proposal_back(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
 from factories import HALF_HOUR, NOW
-from openslot.booking import commands as booking
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
@@ -120,9 +120,7 @@ def test_a_draft_is_not_sent_once_the_gp_may_read_no_more(dentists: Dentists) ->
 
     def cancel(session: Session) -> None:
         for one in session.query(Appointment).filter_by(patient_id=dentists.town.patients[0]):
-            booking.change_status(
-                work(session, SYSTEM, NOW, cutoff=timedelta(0)), one.id, Status.CANCELLED
-            )
+            factories.change_status(session, one.id, Status.CANCELLED)
 
     dentists.database.run(cancel)
     with pytest.raises(NotFound):

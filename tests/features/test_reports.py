@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+import factories
 from engines import Counted
 from factories import MONDAY_9, NOW, claimed_by
-from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
@@ -77,11 +77,7 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
 
 def cancel(database: Database, appointment: Appointment) -> None:
     """Cancel an appointment."""
-    database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, NOW, cutoff=timedelta()), appointment.id, Status.CANCELLED
-        )
-    )
+    database.run(lambda session: factories.change_status(session, appointment.id, Status.CANCELLED))
 
 
 def test_leave_and_closures_shorten_open_time_and_lengthen_the_wait(database: Database) -> None:

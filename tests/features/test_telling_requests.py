@@ -108,9 +108,7 @@ def end(
     """On the page of the appointment."""
     appointment_id = appointment_of(database, request)
     database.run(
-        lambda session: booking.change_status(
-            work(session, by, NOW, cutoff=NO_CUTOFF), appointment_id, to, why=WHY
-        )
+        lambda session: factories.change_status(session, appointment_id, to, by=by, why=WHY)
     )
 
 
