@@ -189,14 +189,3 @@ def both(mail: dict[str, Any]) -> Iterator[str]:
 def event_of(mail: dict[str, Any]) -> Any:
     """The appointment in the calendar of a mail."""
     return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
-
-
-def change(database: Database, kind: type, key: Any, **values: Any) -> None:
-    """Set columns of one row."""
-
-    def act(session: Any) -> None:
-        row = session.get(kind, key)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    database.run(act)

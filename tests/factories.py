@@ -17,6 +17,7 @@ from openslot.booking.claims import Claimed, claimed
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
 from openslot.directory.details import (
@@ -254,3 +255,17 @@ def claimed_by(session: Session, schedule_id: int, patient_id: UUID | None = Non
     places = schedules.places(session, Schedule.id == schedule_id, inactive=True)
     row = session.get(Patient, patient_id) if patient_id else None
     return claimed(places[schedule_id], row)
+
+
+# Whatever else
+
+
+def change(database: Database, kind: type, key: Any, **values: Any) -> None:
+    """Set columns of one row, by its key."""
+
+    def act(session: Session) -> None:
+        row = session.get_one(kind, key)
+        for name, value in values.items():
+            setattr(row, name, value)
+
+    database.run(act)

@@ -122,7 +122,7 @@ def test_of_equal_conditional_creates_one_makes_a_letter(
     database: Database, tmp_path: Path
 ) -> None:
     world = build(database)
-    give_professions(database, world)
+    database.run(lambda session: give_professions(session, world))
     with app_on(database, tmp_path) as app:
         token = signed_in(app, world, "practitioner-owner").token
         unless = f"patient={world.patients['owner']}&status=active"

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import factories
-from entrypoints.world import World, password_hash
+from entrypoints.world import World, give_professions, password_hash
 from factories import HALF_HOUR, SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
@@ -30,7 +30,6 @@ from openslot.directory import dependents, registration
 from openslot.directory.commands import actor_of
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
-from openslot.directory.models import Practitioner, Profession
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.web import context, hand_over
@@ -68,13 +67,7 @@ def furnish(database: Database, world: World) -> Parts:
 
 
 def _furnish(session: Session, world: World, now: datetime) -> Parts:
-    for who, values in (
-        ("owner", {"profession": Profession.GP}),
-        ("teammate", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
-    ):
-        practitioner = session.get_one(Practitioner, world.practitioners[who])
-        for name, value in values.items():
-            setattr(practitioner, name, value)
+    give_professions(session, world, specialists=("teammate",))
     session.flush()
     return (
         {

@@ -17,7 +17,7 @@ PATH = "/api/v1/referrals"
 
 @pytest.fixture(autouse=True)
 def _professions(network: Database, world: World) -> None:
-    give_professions(network, world)
+    network.run(lambda session: give_professions(session, world))
 
 
 @pytest.fixture

@@ -58,15 +58,6 @@ def booked(client: Client, schedule: int, **fields: object) -> str:
     return answer.location
 
 
-def set_appointment(network: Database, appointment_id: UUID, **values: object) -> None:
-    def act(session: object) -> None:
-        row = session.get(Appointment, appointment_id)  # type: ignore[attr-defined]
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    network.run(act)
-
-
 def elsewhere(client: Client, zone: str = "Australia/Perth") -> None:
     """The reader's device is in another time zone."""
     client.http.set_cookie("tz", zone.replace("/", "%2F"))
@@ -119,7 +110,7 @@ def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
         start = datetime.fromisoformat(str(form["start"]))
         form["start"] = (start - timedelta(minutes=30)).isoformat()
     else:
-        set_appointment(network, appointment_id, status=Status.ARRIVED)
+        change(network, Appointment, appointment_id, status=Status.ARRIVED)
     assert carer.post(f"/book/{schedule}", **form).status_code == 409
 
 

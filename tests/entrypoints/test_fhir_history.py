@@ -177,11 +177,9 @@ def glass(ends: timedelta) -> Callable[[Care], object]:
 
 def seen_and_left(care: Care) -> None:
     care.appointment("teammate")
-
-    def leave(session: Session) -> None:
-        session.get_one(Practitioner, care.world.practitioners["teammate"]).active = False
-
-    care.database.run(leave)
+    factories.change(
+        care.database, Practitioner, care.world.practitioners["teammate"], active=False
+    )
 
 
 def carer(care: Care) -> None:
@@ -549,11 +547,7 @@ def test_every_reference_resolves_for_its_reader(app: Flask, care: Care, person:
 
 def test_what_was_an_appointment_in_error_is_no_encounter(app: Flask, care: Care) -> None:
     ids = care.whole()
-
-    def take_back(session: Session) -> None:
-        session.get_one(Appointment, ids["Encounter"]).status = Status.ENTERED_IN_ERROR
-
-    care.database.run(take_back)
+    factories.change(care.database, Appointment, ids["Encounter"], status=Status.ENTERED_IN_ERROR)
     program = signed_in(app, care.world, "patient-owner")
     assert found(program, "Encounter") == []
     assert program.send("GET", f"/fhir/Encounter/{ids['Encounter']}").status_code == 404

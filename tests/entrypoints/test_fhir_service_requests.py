@@ -29,7 +29,7 @@ TEXT = "Pain at the upper left since May."
 
 @pytest.fixture(autouse=True)
 def _professions(network: Database, world: World) -> None:
-    give_professions(network, world)
+    network.run(lambda session: give_professions(session, world))
 
 
 @pytest.fixture
@@ -446,7 +446,7 @@ def test_statements_do_not_grow_with_the_answer(app: Flask, world: World, gp: Pr
 
 def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_path: Path) -> None:
     world = build(database)
-    give_professions(database, world)
+    database.run(lambda session: give_professions(session, world))
     with app_on(database, tmp_path) as app:
         gp, patient = (
             signed_in(app, world, who) for who in ("practitioner-owner", "patient-owner")

@@ -165,12 +165,16 @@ def book_for(session: Session, world: World, who: str, *, now: datetime, days: i
     )
 
 
-def give_professions(database: Database, world: World) -> None:
-    """Make the practitioner ``owner`` a GP and the ``stranger`` a dentist."""
-
-    def change(session: Session) -> None:
-        session.get_one(Practitioner, world.practitioners["owner"]).profession = Profession.GP
-        dentist = session.get_one(Practitioner, world.practitioners["stranger"])
-        dentist.profession, dentist.expertise = Profession.SPECIALIST, "Dental"
-
-    database.run(change)
+def give_professions(
+    session: Session,
+    world: World,
+    *,
+    specialists: tuple[str, ...] = ("stranger",),
+    expertise: str = "Dental",
+) -> None:
+    """Make the practitioner ``owner`` a GP, and others specialists."""
+    session.get_one(Practitioner, world.practitioners["owner"]).profession = Profession.GP
+    for who in specialists:
+        specialist = session.get_one(Practitioner, world.practitioners[who])
+        specialist.profession, specialist.expertise = Profession.SPECIALIST, expertise
+    directory.mark_changed(session)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from clinic import NOW, Clinic, Mails, both, change
+from clinic import NOW, Clinic, Mails, both
+from factories import change
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.models import Account

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import NOW, START, Clinic, Mails, book, both, cancel, change, event_of, move
+from clinic import NOW, START, Clinic, Mails, book, both, cancel, event_of, move
+from factories import change
 from openslot.app import create_app
 from openslot.booking.models import Priority
 from openslot.core.actor import Role

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import NOW, REASON, START, Clinic, book, cancel, change, move, open_clinic
+from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic
 from engines import Counted
+from factories import change
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor
 from openslot.core.config import Settings

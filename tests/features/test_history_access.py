@@ -222,11 +222,7 @@ def test_access_ends_so_many_days_after_the_last_appointment(net: Network) -> No
 
 def test_who_has_left_the_directory_reads_nothing(net: Network) -> None:
     net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
-
-    def leave(session: Session) -> None:
-        session.get_one(Practitioner, net.town.gp).active = False
-
-    net.database.run(leave)
+    factories.change(net.database, Practitioner, net.town.gp, active=False)
     assert net.access(net.gp) is None
 
 

@@ -19,12 +19,12 @@ from clinic import (
     book,
     both,
     cancel,
-    change,
     event_of,
     move,
     open_clinic,
     words,
 )
+from factories import change
 from openslot.app import create_app
 from openslot.core import language as languages
 from openslot.core.config import Settings

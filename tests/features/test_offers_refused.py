@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+import factories
 from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.errors import CentreClosed, ReferralSpent
 from openslot.booking.models import Appointment, Status
@@ -50,10 +51,7 @@ def revoke(dentists: Dentists, letter: UUID) -> None:
 
 
 def run_out(dentists: Dentists, letter: UUID) -> None:
-    def shorten(session: Any) -> None:
-        session.get(Referral, letter).expires_at = NOW + timedelta(hours=1)
-
-    dentists.database.run(shorten)
+    factories.change(dentists.database, Referral, letter, expires_at=NOW + timedelta(hours=1))
 
 
 def withdrawn(database: Database) -> list[UUID]:

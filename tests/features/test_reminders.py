@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import NOW, REASON, START, Clinic, book, both, cancel, change, move, open_clinic
+from clinic import NOW, REASON, START, Clinic, book, both, cancel, move, open_clinic
+from factories import change
 from openslot.booking import commands as booking
 from openslot.booking.models import Status
 from openslot.core import outbox

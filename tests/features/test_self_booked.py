@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import factories
 from factories import MONDAY_9, NOW, SYDNEY
 from openslot.booking import commands as booking
 from openslot.booking import offered
@@ -209,12 +210,13 @@ def test_an_appointment_over_midnight_is_open_until_it_ends(
     sqlite_database: Database, town: Town
 ) -> None:
     appointment = sqlite_database.run(lambda session: Story(session, town).book(town.doctor))
-
-    def late(session: Session) -> None:
-        row = session.get_one(Appointment, appointment)
-        row.starts_at, row.ends_at = TUESDAY - HOUR / 2, TUESDAY + HOUR / 2
-
-    sqlite_database.run(late)
+    factories.change(
+        sqlite_database,
+        Appointment,
+        appointment,
+        starts_at=TUESDAY - HOUR / 2,
+        ends_at=TUESDAY + HOUR / 2,
+    )
     patient = town.patients[0]
     assert _access(sqlite_database, town.doctor, patient, TUESDAY + HOUR / 4) is SELF_BOOKED
     assert _access(sqlite_database, town.doctor, patient, TUESDAY + HOUR) is None

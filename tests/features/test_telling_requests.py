@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 import factories
-from clinic import Mails, both, change
-from factories import MONDAY_9, NOW
+from clinic import Mails, both
+from factories import MONDAY_9, NOW, change
 from openslot.booking import commands as booking
 from openslot.booking.models import Priority, Status
 from openslot.core.actor import Actor

@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 import pytest
 
 import factories
-from clinic import NOW, START, Clinic, book, cancel, change, move, open_clinic
+from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
+from factories import change
 from openslot.booking.models import Status
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
