@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+import factories
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import World
 from factories import SYDNEY
@@ -110,7 +111,7 @@ def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
         start = datetime.fromisoformat(str(form["start"]))
         form["start"] = (start - timedelta(minutes=30)).isoformat()
     else:
-        change(network, Appointment, appointment_id, status=Status.ARRIVED)
+        factories.change(network, Appointment, appointment_id, status=Status.ARRIVED)
     assert carer.post(f"/book/{schedule}", **form).status_code == 409
 
 
