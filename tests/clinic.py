@@ -56,36 +56,33 @@ def _open(session: Session, patient_name: str) -> Clinic:
     centre_id = factories.centre(
         session, "Royal Randwick Hospital", address="Barker St", phone="0293822222", now=NOW
     ).id
-    patient_account, practitioner_account = (
-        factories.account(session, role=role, **_named(role)).id
-        for role in (Role.PATIENT, Role.PRACTITIONER)
+    patient, practitioner, staff = (
+        factories.account(
+            session,
+            f"{role}@accounts.example",
+            role,
+            name=f"{role} account",
+            confirmed_at=NOW,
+            now=NOW,
+        ).id
+        for role in (Role.PATIENT, Role.PRACTITIONER, Role.CENTRE_ADMIN)
     )
-    staff = factories.staff(session, centre_id, role=Role.CENTRE_ADMIN, **_named(Role.CENTRE_ADMIN))
+    directory.place_staff(work(session, SYSTEM), staff, centre_id, None)
     return Clinic(
-        schedule=_practitioner(session, centre_id, practitioner_account),
+        schedule=_practitioner(session, centre_id, practitioner),
         service_schedule=_service(session, centre_id),
         patient=factories.patient(
             session,
             patient_name,
-            account_id=patient_account,
+            account_id=patient,
             born=date(1980, 3, 31),
             email="ann@example.org",
             now=NOW,
         ).id,
-        patient_account=patient_account,
-        practitioner_account=practitioner_account,
-        staff_account=staff.id,
+        patient_account=patient,
+        practitioner_account=practitioner,
+        staff_account=staff,
     )
-
-
-def _named(role: Role) -> dict[str, Any]:
-    """Return an account's details for a role."""
-    return {
-        "email": f"{role}@accounts.example",
-        "name": f"{role} account",
-        "confirmed_at": NOW,
-        "now": NOW,
-    }
 
 
 def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:

@@ -225,17 +225,16 @@ def appointment_row(
     status: Status,
     start: datetime = MONDAY_9,
     *,
-    length: timedelta = HALF_HOUR,
     now: datetime = NOW,
     **more: Any,
 ) -> Appointment:
-    """Write an appointment by hand, in a status that no command need lead to."""
+    """Write half an hour's appointment by hand, in any status and at any time."""
     row = Appointment(
         id=new_id(),
         schedule_id=schedule_id,
         patient_id=patient_id,
         starts_at=start,
-        ends_at=start + length,
+        ends_at=start + HALF_HOUR,
         status=status,
         version=1,
         created_at=now,
@@ -257,7 +256,7 @@ def claimed_by(session: Session, schedule_id: int, patient_id: UUID | None = Non
     return claimed(places[schedule_id], row)
 
 
-# Whatever else
+# Rows of any kind
 
 
 def change(database: Database, kind: type, key: Any, **values: Any) -> None:
