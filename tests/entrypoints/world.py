@@ -17,6 +17,7 @@ from openslot.booking.models import Appointment
 from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
+from openslot.directory import queries
 from openslot.directory.models import Practitioner, Profession
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
@@ -177,4 +178,4 @@ def give_professions(
     for who in specialists:
         specialist = session.get_one(Practitioner, world.practitioners[who])
         specialist.profession, specialist.expertise = Profession.SPECIALIST, expertise
-    directory.mark_changed(session)
+    queries.mark_changed(session)
