@@ -10,7 +10,7 @@ from openslot.core import folding
 from openslot.core.db import Database
 from openslot.directory.models import Patient, Practitioner
 from openslot.directory.queries import new_diary
-from town import NOW
+from factories import NOW
 
 
 @pytest.mark.parametrize(
