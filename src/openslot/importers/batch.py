@@ -26,6 +26,7 @@ from openslot.importers.reading import (
 from openslot.importers.tables import (
     PatientRow,
     ProviderRow,
+    TableRow,
     check_row,
     folded,
     heading_of,
@@ -118,22 +119,23 @@ def _add_table(
     all_rows = list(rows(table, heading.names, problems))
     for row in progress.track(f"Reading {content.name}", all_rows, len(all_rows)):
         checked = check_row(row, heading.kind, problems)
-        if checked is None or _has_lost_a_zero(row, content.zone, problems):
+        if checked is None or _has_lost_a_zero(row.source, checked, content.zone, problems):
             batch.mentioned |= {folded(row.cells.get(column, "")) for column in _NAMES}
         else:
             batch.add(row.source, checked)
     _note_short_numbers(all_rows, problems)
 
 
-def _has_lost_a_zero(row: Row, zone: str, problems: Problems) -> bool:
+def _has_lost_a_zero(source: Source, row: TableRow, zone: str, problems: Problems) -> bool:
     """Return True after adding a problem if the telephone number lacks its first zero."""
-    whole = with_first_zero(row.cells.get("phone", ""), zone)
+    phone: str | None = getattr(row, "phone", None)
+    whole = with_first_zero(phone, zone) if phone else None
     if whole:
         sentence = (
             "A spreadsheet removed the first zero of this telephone number. Format the column as "
             "text, and enter numbers such as 02 9382 1111."
         )
-        problems.add(row.source, "phone", sentence)
+        problems.add(source, "phone", sentence)
     return whole is not None
 
 

@@ -84,8 +84,8 @@ def import_all(
 ) -> Outcome:
     """Import files, folders and databases, all of them or nothing.
 
-    ``zone`` is the usual time zone of new centres. With ``rehearse``, everything is checked and counted,
-    and nothing is stored. Raise ImportRefused with all problems.
+    ``zone`` is the usual time zone of new centres. With ``rehearse``, everything is checked and
+    counted, and nothing is stored. Raise ImportRefused with all problems.
     """
     problems = Problems()
     batch = read_origins(origins, problems, progress, zone=zone)

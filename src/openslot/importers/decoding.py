@@ -26,7 +26,7 @@ _SAMPLE = 2000
 
 
 def is_broken(text: str, begin: int = 0, end: int | None = None) -> bool:
-    """Return True if ``text`` has bytes that could not be decoded, between ``begin`` and ``end``."""
+    """Return True if ``text`` has bytes between ``begin`` and ``end`` that were not decoded."""
     return _BROKEN.search(text, begin, len(text) if end is None else end) is not None
 
 

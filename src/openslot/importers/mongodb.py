@@ -14,10 +14,10 @@ try:
     import pymongo
     from bson import json_util
     from bson.codec_options import CodecOptions, DatetimeConversion
+    from pymongo import uri_parser
     from pymongo.errors import (
         ConfigurationError,
         ConnectionFailure,
-        InvalidURI,
         OperationFailure,
         PyMongoError,
     )
@@ -130,7 +130,7 @@ def _exported(document: Mapping[str, Any]) -> Fields:
     return exported
 
 
-def _options() -> "CodecOptions[dict[str, Any]]":
+def _options() -> "CodecOptions[Mapping[str, Any]]":
     """Return options with which dates outside Python's years do not fail."""
     return CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
@@ -148,6 +148,7 @@ def of_database(address: str) -> Iterator[tuple[str, Sequence[Fields]]]:
     """Yield the collections of the database that the address names. Raises CannotRead."""
     _check_installed()
     try:
+        uri_parser.parse_uri(address)  # a client would pass over wrong options with a warning
         with pymongo.MongoClient[dict[str, Any]](
             address,
             appname="openslot",
@@ -159,14 +160,14 @@ def of_database(address: str) -> Iterator[tuple[str, Sequence[Fields]]]:
                 if not name.startswith("system."):
                     found = database.get_collection(name, codec_options=_options()).find()
                     yield f"{database.name}.{name}", [_exported(document) for document in found]
-    except PyMongoError as error:
+    except (PyMongoError, ValueError, TypeError) as error:
         raise CannotRead(_reason(error)) from None
 
 
-def _reason(error: "PyMongoError") -> str:
+def _reason(error: Exception) -> str:
     """Return a sentence without the details of the address, which may hold a password."""
     match error:
-        case InvalidURI() | ConfigurationError():
+        case ConfigurationError() | ValueError() | TypeError():
             return "Enter the address with the database, such as mongodb://localhost/medical."
         case ConnectionFailure():
             seconds = PATIENCE_MS // 1000

@@ -68,9 +68,8 @@ class Problem:
         return " and ".join(filter(None, (self.column, *self.columns)))
 
     def __str__(self) -> str:
-        place = (
-            f"{self.source.file}, {self.source.unit}s {self.lines}" if self.more else self.source
-        )
+        source = self.source
+        place = f"{source.file}, {source.unit}s {self.lines}" if self.more else str(source)
         word = "columns" if self.columns else "column"
         columns = f", {word} {self.column_names}" if self.column else ""
         return printable(f"{place}{columns}: {self.sentence}")

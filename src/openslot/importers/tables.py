@@ -236,7 +236,7 @@ def _check_hours(row: ProviderRow) -> Iterator[tuple[str, str]]:
     try:
         _ = row.weekly
     except BadHours:
-        yield column, "Enter an end that is not the start. For the whole day, enter 00:00 to 24:00."
+        yield column, "Enter a start before 24:00 and another end. A whole day is 00:00 to 24:00."
     except HoursOverlap as error:
         yield column, str(error)
 
