@@ -103,7 +103,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 @contextmanager
-def serving(databases: Databases, *, refusing: str | None = None) -> Iterator[_Server]:
+def running(databases: Databases, *, refusing: str | None = None) -> Iterator[_Server]:
     """Serve the databases until the end; ``refusing`` is the answer to every command."""
     with _Server(databases, refusing) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from faults.serving_process import children
 from importing import DOCUMENTS, MEDISOFT, NOW, QUICK
+from mongoserver import address, running
 from openslot.booking import check
 from openslot.core import clock, sealing
 from openslot.core.audit import AuditEvent
@@ -264,7 +265,7 @@ def test_import_takes_a_time_zone_for_each_path(run: Run, database: Database) ->
 
 def test_import_takes_the_address_of_a_database(run: Run, database: Database) -> None:
     documents = [{"_id": 1, "site_name": "Naas General Hospital", "site_info": "Naas"}]
-    with serving({"medical": {"facility": documents}}) as server:
+    with running({"medical": {"facility": documents}}) as server:
         result = run("import", address(server, "medical"), "--time-zone", "Europe/Dublin")
     assert "centres: 1 created, 0 changed, 0 unchanged" in result.stdout
     refused = run("import", "mongodb://ann:secret@localhost")

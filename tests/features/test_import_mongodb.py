@@ -15,7 +15,7 @@ from sqlalchemy import select
 from test_import_documents import appointment, department, facility, user
 
 from importing import DOCUMENTS, NOW, QUICK, bring_in, problems_of, write
-from mongoserver import address, serving
+from mongoserver import address, running
 from openslot.core.db import Database
 from openslot.core.ids import new_id
 from openslot.directory.models import Centre
@@ -298,7 +298,7 @@ def test_without_the_driver_people_are_told_what_to_install(
 @pytest.fixture
 def medical() -> Iterator[str]:
     others = {"sessions": [{"_id": new_id().hex}], "system.views": [{"_id": "x"}], "none": []}
-    with serving({"medical": {**collections(), **others}, "other": {"a": [{"b": 1}]}}) as server:
+    with running({"medical": {**collections(), **others}, "other": {"a": [{"b": 1}]}}) as server:
         yield address(server, "medical")
 
 
@@ -316,7 +316,7 @@ def test_a_running_database_is_imported_like_its_export_on_each_engine(
 
 
 def test_a_refusal_of_a_running_database(sqlite_database: Database) -> None:
-    with serving({}, refusing="command find requires authentication") as server:
+    with running({}, refusing="command find requires authentication") as server:
         place = address(server, "medical")
         assert refusal(sqlite_database, place) == [
             f"{place}: The database refused: command find requires authentication."

@@ -65,7 +65,8 @@ def with_hours(folder: Path, header: str, cells: str) -> Path:
         {
             "c.csv": CENTRES + "Hospital,1,City,,Randwick\n",
             "l.csv": "provider_email,health_centre_name\ngil@example.com,City\n",
-            "p.csv": f"provider_email,password,provider_type,{header}\ngil@example.com,x,GP,{cells}\n",
+            "p.csv": f"provider_email,password,provider_type,{header}\n"
+            f"gil@example.com,x,GP,{cells}\n",
         },
     )
 

@@ -73,7 +73,8 @@ def contents(
                 files.setdefault(path, origin)
     names = _names(files)
     for path, origin in files.items():
-        data = _data(names[path], path, problems)
+        is_sent = origin.name is not None
+        data = _data(names[path], path, problems, may_be_packed=not is_sent)
         if data is not None:
             yield from _content(names[path], origin.zone or zone, data, problems)
 
@@ -110,11 +111,13 @@ def _names(files: Mapping[Path, Origin]) -> dict[Path, str]:
     return names
 
 
-def _data(name: str, path: Path, problems: Problems) -> bytes | None:
+def _data(name: str, path: Path, problems: Problems, *, may_be_packed: bool) -> bytes | None:
+    """Return the bytes of a file, or None after adding a problem. What has been sent is not
+    unpacked: a small file can unpack to much."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
-        if data.startswith(b"\x1f\x8b"):
+        if may_be_packed and data.startswith(b"\x1f\x8b"):
             data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES + 1)
     except OSError as error:
         problems.add(Source(name), None, f"This file can't be read: {error.strerror}.")
