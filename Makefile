@@ -36,6 +36,7 @@ bench: .venv/.dev ## measure speed and print it
 
 lock: .venv/.dev ## write requirements*.txt from pyproject.toml (UPGRADE=1 takes newer releases)
 	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra mongodb --output-file requirements-mongodb.txt
 	$(COMPILE) --extra dev --output-file requirements-dev.txt
 
 migration: .venv/.dev ## write a migration from the models (MESSAGE="what changes")

@@ -12,7 +12,8 @@ from factories import NOW
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.demo.load import DATA
-from openslot.importers.commands import import_paths
+from openslot.importers.commands import import_all
+from openslot.importers.origins import Origin
 from openslot.importers.outcome import Outcome
 from openslot.importers.problems import ImportRefused
 from openslot.importers.progress import Silent
@@ -37,7 +38,7 @@ def write(folder: Path, files: Files) -> Path:
 def bring_in(database: Database, *paths: Path, **options: Any) -> Outcome:
     """Import with quick password hashes."""
     options = {"zone": "Australia/Sydney", "now": NOW, "progress": Silent(), **options}
-    return import_paths(database, QUICK, paths, **options)
+    return import_all(database, QUICK, [Origin(path) for path in paths], **options)
 
 
 def problems_of(database: Database, *paths: Path, **options: Any) -> list[str]:

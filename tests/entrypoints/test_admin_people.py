@@ -1,5 +1,6 @@
 """Practitioners with their hours, accounts, and imports, for administrators."""
 
+import gzip
 import io
 import re
 from html import unescape
@@ -235,3 +236,62 @@ def test_other_files_and_zones_are_refused(client_for: ClientFor, name: str, zon
         "/admin/import", files=(io.BytesIO(b"a,b\n"), name), time_zone=zone
     )
     assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("患者.csv", "預約.csv"),
+        ("Patients (March).CSV", "Müller.csv"),
+        ("....csv", ".csv"),
+        ("CON.csv", "../../etc/Rivermouth.csv"),
+        ("C:/Users/ann/Élan.csv", "x" * 90 + ".csv"),
+    ],
+)
+def test_files_are_called_by_their_own_names(
+    client_for: ClientFor, network: Database, names: tuple[str, ...]
+) -> None:
+    table = b"patient_email,password,shoe\nnobody,x,42\n"
+    answer = client_for("network-admin").send(
+        "/admin/import",
+        files=[(io.BytesIO(table), name) for name in names],
+        time_zone="Australia/Sydney",
+    )
+    assert answer.status_code == 422
+    page = unescape(answer.text)
+    for name in names:
+        shown = name.split("/")[-1]
+        assert f"<bdi>{shown}</bdi>" in page
+        assert f"<bdi>{shown}: column shoe is unknown and was ignored.</bdi>" in page
+
+
+def test_two_files_of_one_name_are_told_apart(client_for: ClientFor, network: Database) -> None:
+    table = b"patient_email,password\nnobody,x\n"
+    answer = client_for("network-admin").send(
+        "/admin/import",
+        files=[(io.BytesIO(table), "a/p.csv"), (io.BytesIO(table), "b/p.csv")],
+        time_zone="Australia/Sydney",
+    )
+    assert "<bdi>p.csv (1)</bdi>" in answer.text
+    assert "<bdi>p.csv (2)</bdi>" in answer.text
+
+
+def test_the_page_says_which_clock_new_centres_have(
+    client_for: ClientFor, network: Database
+) -> None:
+    table = b"centre_type,name,suburb\nHospital,Naas General Hospital,Naas\n"
+    answer = client_for("network-admin").send(
+        "/admin/import", files=(io.BytesIO(table), "c.csv"), time_zone="Europe/Dublin", rehearse="y"
+    )
+    assert "New centres on the clock of Europe/Dublin: 1" in answer.text
+
+
+def test_packed_files_are_not_unpacked_by_the_page(
+    client_for: ClientFor, network: Database
+) -> None:
+    dump = gzip.compress(b"patient_email,password\nann@example.org,plum kettle orbit\n")
+    for name, status in (("p.bson.gz", 422), ("p.csv", 422), ("p.bson", 422)):
+        answer = client_for("network-admin").send(
+            "/admin/import", files=(io.BytesIO(dump), name), time_zone="Australia/Sydney"
+        )
+        assert answer.status_code == status, name

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from factories import NOW
 from faults.serving_process import children
 from importing import DOCUMENTS, MEDISOFT, QUICK
+from mongoserver import address, running
 from openslot.booking import check
 from openslot.core import clock, sealing
 from openslot.core.audit import AuditEvent
@@ -243,6 +244,35 @@ def test_import_takes_a_time_zone(run: Run, database: Database) -> None:
     assert run("import", DOCUMENTS, "--time-zone", "Europe/Dublin").exit_code == 0
     zones = database.read(lambda session: set(session.scalars(select(Centre.time_zone))))
     assert zones == {"Europe/Dublin"}
+
+
+def test_import_takes_a_time_zone_for_each_path(run: Run, database: Database) -> None:
+    result = run(
+        "import",
+        MEDISOFT,
+        f"{DOCUMENTS}/",
+        "--time-zone",
+        f"{DOCUMENTS}=Europe/Dublin",
+        "--time-zone",
+        "Australia/Perth",
+    )
+    assert result.exit_code == 0
+    assert {"new centres in Australia/Perth: 6", "new centres in Europe/Dublin: 2"} <= set(
+        result.stdout.splitlines()
+    )
+    wrong = run("import", MEDISOFT, "--time-zone", "elsewhere=Europe/Dublin")
+    assert (wrong.exit_code, "elsewhere is not imported." in wrong.stderr) == (2, True)
+
+
+def test_import_takes_the_address_of_a_database(run: Run, database: Database) -> None:
+    documents = [{"_id": 1, "site_name": "Naas General Hospital", "site_info": "Naas"}]
+    with running({"medical": {"facility": documents}}) as server:
+        result = run("import", address(server, "medical"), "--time-zone", "Europe/Dublin")
+    assert "centres: 1 created, 0 changed, 0 unchanged" in result.stdout
+    refused = run("import", "mongodb://ann:secret@localhost")
+    assert refused.exit_code == 1
+    assert "secret" not in refused.output
+    assert "Enter the address with the database" in refused.stderr
 
 
 # Check

@@ -32,7 +32,8 @@ from openslot.entrypoints.cli.deployment import Deployment
 from openslot.entrypoints.worker.main import handle_next
 from openslot.identity import passwords, queries
 from openslot.identity.models import Account
-from openslot.importers.commands import import_paths
+from openslot.importers.commands import import_all
+from openslot.importers.origins import Origin
 from openslot.importers.progress import Silent
 from openslot.migrations import run as migrations
 from postoffice import post_office
@@ -234,10 +235,10 @@ def test_an_import_whose_account_goes_away_meanwhile(
     (tmp_path / "patient.csv").write_bytes(TABLE + ROW)
 
     def load() -> None:
-        import_paths(
+        import_all(
             network,
             settings,
-            [tmp_path],
+            [Origin(tmp_path)],
             zone="Australia/Sydney",
             now=clock.now(),
             progress=Silent(),

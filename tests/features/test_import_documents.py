@@ -354,8 +354,7 @@ def test_two_appointments_of_a_service_at_one_time_are_refused_on_each_engine(
     )
     sentence = "The service has another appointment at this time."
     assert problems_of(database, folder) == [
-        f"town.json, line 5, column date_time: {sentence}",
-        f"town.json, line 8, column date_time: {sentence}",
+        f"town.json, lines 5 and 8, column date_time: {sentence}",
     ]
 
 
@@ -421,7 +420,7 @@ BAD_DOCUMENTS = [
         "service.0",
         "Shorten this to 200 characters.",
     ),
-    ("services are a list", department(service=7), "service", "Check this field."),
+    ("services are a list", department(service=7), "service", "Enter a list, in square brackets."),
     ("a user has a contact", user(user_contact=[]), "user_contact", "Enter at least one."),
     (
         "a user has an e-mail",
@@ -515,7 +514,7 @@ def test_bad_document(
     assert problems_of(sqlite_database, folder) == [f"bad.json, line 2, column {field}: {sentence}"]
 
 
-NO_JSON = "This is not a JSON document. Export one document a line."
+NO_JSON = "This is not a JSON document. Export the collection again with mongoexport."
 
 
 @pytest.mark.parametrize(
@@ -526,9 +525,14 @@ NO_JSON = "This is not a JSON document. Export one document a line."
         ("JSON has no NaN", b'{"site_name": NaN}', f"line 1: {NO_JSON}"),
         ("documents are not nested without end", b"[" * 100_000, f"line 1: {NO_JSON}"),
         (
-            "documents are not in a list",
-            b'[{"site_name": "Town"}]',
-            "line 1: Export one document a line, each in braces, not a list of them.",
+            "documents are in braces",
+            b'["Town"]',
+            "line 1: This is not a document: those are in braces.",
+        ),
+        (
+            "a list has an end",
+            b"[\n",
+            ": This list has no end. Export the collection again with mongoexport.",
         ),
         (
             "a document must be known",
@@ -547,7 +551,9 @@ def test_bad_json(
     sqlite_database: Database, folder: Path, rule: str, content: bytes, problem: str
 ) -> None:
     write(folder, {"bad.json": content})
-    assert problems_of(sqlite_database, folder) == [f"bad.json, {problem}"], rule
+    assert problems_of(sqlite_database, folder) == [
+        f"bad.json{problem}" if problem.startswith(":") else f"bad.json, {problem}"
+    ], rule
 
 
 def test_documents_that_contradict_each_other_are_refused(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from importing import MEDISOFT, bring_in, counts, problems_of, write
 from openslot.core.db import Database
-from openslot.directory.models import Centre, Patient, Practitioner
+from openslot.directory.models import Centre, Patient, Practitioner, Profession
 from openslot.identity.models import Account
 from openslot.identity.passwords import is_right
 from openslot.importers.outcome import Effect
@@ -248,6 +248,7 @@ def test_an_end_of_24_00_is_midnight(sqlite_database: Database, folder: Path) ->
 # What is refused
 
 BAD_TIME = "Enter a time such as 09:00, in steps of 5 minutes."
+NO_LENGTH = "Enter a start before 24:00 and another end. A whole day is 00:00 to 24:00."
 BAD_ROWS = [
     (
         "an e-mail must be one",
@@ -332,8 +333,7 @@ BAD_ROWS = [
         PROVIDERS,
         "gil@example.com,x,Wizard",
         "provider_type",
-        "Enter one of GP, Specialist, Physiotherapist, Pathologist, Pharmacist, Radiographer, "
-        "Nurse, Dentist, Psychologist, Dietitian.",
+        f"Enter one of {', '.join(Profession)}.",
     ),
     (
         "a specialist has an expertise",
@@ -394,8 +394,9 @@ def test_bad_row(
         ("nine", "17:00", "startWorkingHours", BAD_TIME),
         ("09:00", "17:02", "endWorkingHours", BAD_TIME),
         ("24:05", "24:10", "startWorkingHours", BAD_TIME),
-        ("17:00", "09:00", "endWorkingHours", "Enter an end that is after the start."),
-        ("09:00", "09:00", "endWorkingHours", "Enter an end that is after the start."),
+        ("09:00", "09:00", "endWorkingHours", NO_LENGTH),
+        ("0:00", "0", "endWorkingHours", NO_LENGTH),
+        ("24:00", "09:00", "endWorkingHours", NO_LENGTH),
         (
             "",
             "17:00",
@@ -425,8 +426,7 @@ def test_bad_hours(
             "the file must be known",
             "a,b,c",
             "rows.csv, line 1: This file can't be imported. The first line must name the columns, "
-            "separated by commas, and include one of patient_email, health_centre_name, "
-            "provider_email, centre_type.",
+            "with one of patient_email, health_centre_name, provider_email, centre_type.",
         ),
         (
             "required columns must be there",
@@ -460,16 +460,34 @@ def test_an_empty_file_and_an_empty_folder_are_told_of(
     ]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "Müller;Jos\udce9".encode("utf-8", "surrogateescape"),
+        "Иванов".encode("cp1251"),
+        "山田太郎".encode("shift_jis"),
+        "JosŽ".encode("cp1252"),
+        b"\x81",
+    ],
+)
 def test_other_encodings_are_told_of_with_line_and_column(
-    sqlite_database: Database, folder: Path
+    sqlite_database: Database, folder: Path, damaged: bytes
 ) -> None:
-    latin = "patient_email,password,last_name\nann@example.com,x,Müller\n".encode("latin-1")
-    wide = (PATIENTS + "ann@example.com,x\n").encode("utf-16")
-    write(folder, {"latin.csv": latin, "wide.csv": wide})
+    rows = b"patient_email,password,last_name\nann@example.com,x," + damaged + b"\n"
+    write(folder, {"other.csv": rows})
     sentence = "This is not UTF-8 text. Save the file as UTF-8 and import it again."
-    assert problems_of(sqlite_database, folder)[:2] == [
-        f"latin.csv, line 2, column last_name: {sentence}",
-        f"wide.csv: {sentence}",
+    assert f"other.csv, line 2, column last_name: {sentence}" in problems_of(
+        sqlite_database, folder
+    )
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfea", b"\xff\xfe\x00\xd8", b"\xff\xfe\x00\x00a"])
+def test_damaged_wide_text_is_one_problem(
+    sqlite_database: Database, folder: Path, data: bytes
+) -> None:
+    write(folder, {"wide.csv": data})
+    assert problems_of(sqlite_database, folder) == [
+        "wide.csv: This is not UTF-8 text. Save the file as UTF-8 and import it again."
     ]
 
 
@@ -581,26 +599,26 @@ def test_one_bad_row_keeps_everything_out_on_each_engine(database: Database, fol
 def test_a_refusal_while_writing_keeps_everything_out_on_each_engine(
     database: Database, folder: Path
 ) -> None:
-    """Two centres that swap their names pass every check of the files alone."""
-    write(folder, {"c.csv": CENTRES + "Hospital,1,A,,Randwick\nHospital,2,B,,Randwick\n"})
+    """Two centres that swap their names, which are alike, pass every check before."""
+    write(folder, {"c.csv": CENTRES + "Hospital,1,St Ann,,Rand\nHospital,2,St Anne,,Rand\n"})
     bring_in(database, folder)
-    write(folder, {"c.csv": CENTRES + "Hospital,1,B,,Randwick\nHospital,2,A,,Randwick\n"})
+    write(folder, {"c.csv": CENTRES + "Hospital,1,St Anne,,Rand\nHospital,2,St Ann,,Rand\n"})
     write(folder, {"p.csv": PATIENTS + "ann@example.com,x\n"})
     assert problems_of(database, folder) == [
-        "c.csv, line 2, column name: This name is taken. Enter a different one.",
-        "c.csv, line 3, column name: This name is taken. Enter a different one.",
+        "c.csv, lines 2 and 3, column name: This name is taken. Enter a different one.",
     ]
 
 
 def test_all_problems_are_told_and_the_report_is_bounded(
     sqlite_database: Database, folder: Path
 ) -> None:
-    write(folder, {"p.csv": PATIENTS + "bad,x\n" * 250})
+    rows = "".join(f"gil@example.com,Place {number}\n" for number in range(250))
+    write(folder, {"p.csv": PROVIDERS + "gil@example.com,x,GP\n", "r.csv": LINKS + rows})
     with pytest.raises(ImportRefused) as refused:
         bring_in(sqlite_database, folder)
     assert len(refused.value.problems) == 250
     report = refused.value.report()
-    assert report[199].startswith("p.csv, line 201, column patient_email: ")
+    assert report[199].startswith("r.csv, line 201, column health_centre_name: ")
     assert report[200:] == [
         "… and 50 more.",
         "Nothing was imported. Problems found: 250. Correct them and import again.",
@@ -668,9 +686,12 @@ def test_centres_are_matched_by_number_then_by_name(
 ) -> None:
     bring_in(sqlite_database, write(folder, {"c.csv": CENTRES + "Hospital,,A,,Randwick\n"}))
     bring_in(sqlite_database, write(folder, {"c.csv": CENTRES + "Hospital,7,a,,Randwick\n"}))
-    bring_in(sqlite_database, write(folder, {"c.csv": CENTRES + "Hospital,7,B,,Randwick\n"}))
+    renamed = bring_in(
+        sqlite_database, write(folder, {"c.csv": CENTRES + "Hospital,7,A East,,Randwick\n"})
+    )
+    assert renamed.notices == ["c.csv, line 2: a gets the name A East."]
     found = sqlite_database.read(lambda session: session.scalars(select(Centre)).all())
-    assert [(centre.name, centre.business_number) for centre in found] == [("B", "7")]
+    assert [(centre.name, centre.business_number) for centre in found] == [("A East", "7")]
 
 
 def test_more_patients_than_one_statement_takes(

@@ -61,10 +61,36 @@ def problems(error: ValidationError) -> list[tuple[str, str]]:
 _SENTENCES = {
     "missing": "Fill in this field.",
     "extra_forbidden": "This field is not recognised.",
+    "string_type": "Enter text, in quotes.",
+    "string_unicode": "Enter text, in quotes.",
+    "bool_type": "Enter true or false.",
+    "bool_parsing": "Enter true or false.",
+    "list_type": "Enter a list, in square brackets.",
+    "tuple_type": "Enter a list, in square brackets.",
+    "set_type": "Enter a list, in square brackets.",
+    "frozen_set_type": "Enter a list, in square brackets.",
+    "too_short": "Enter at least one.",
+    "mapping_type": "Enter fields with their values, in braces.",
+    "dict_type": "Enter fields with their values, in braces.",
+    "model_type": "Enter fields with their values, in braces.",
+    "model_attributes_type": "Enter fields with their values, in braces.",
+    "dataclass_type": "Enter fields with their values, in braces.",
+    "date_type": "Enter a date such as 1980-03-31.",
+    "date_from_datetime_inexact": "Enter a date such as 1980-03-31.",
+    "date_from_datetime_parsing": "Enter a date such as 1980-03-31.",
     "date_parsing": "Enter a date such as 1980-03-31.",
+    "uuid_type": "Enter an id, in quotes.",
+    "uuid_parsing": "Enter an id such as 6f1c2a34-5b6d-4e7f-8a9b-0c1d2e3f4a5b.",
+    "int_type": "Enter a whole number.",
     "int_parsing": "Enter a whole number.",
+    "int_parsing_size": "Enter a smaller number.",
+    "int_from_float": "Enter a whole number.",
+    "float_type": "Enter a number such as -33.92.",
     "float_parsing": "Enter a number such as -33.92.",
+    "finite_number": "Enter a number such as -33.92.",
+    "less_than": "Enter a smaller number.",
     "less_than_equal": "Enter a smaller number.",
+    "greater_than": "Enter a larger number.",
     "greater_than_equal": "Enter a larger number.",
     "enum": "Choose an option from the list.",
     "literal_error": "Choose an option from the list.",
@@ -158,6 +184,29 @@ class Prose:
         return {"anyOf": [text, {"type": "null"}]} if self.optional else text
 
 
+_ROUNDED = re.compile(r"\d([.,]\d+)?e\+\d{1,3}|\d[.,]\d+e\d{1,3}", re.IGNORECASE)
+
+
+def _check_digits(text: str) -> str:
+    """Return a number that identifies something, or refuse one that a spreadsheet shortened."""
+    if _ROUNDED.fullmatch("".join(unicodedata.normalize("NFKC", text).split())):
+        raise refuse(
+            "A spreadsheet shortened this number and lost digits. Format the cell as text and "
+            "enter the whole number."
+        )
+    return text
+
+
+@dataclass(frozen=True)
+class Number(Prose):
+    """A line with a number that identifies something, in any form but a rounded one."""
+
+    def check(self, value: str | None) -> str | None:
+        """Return the text as it is stored, or raise the problem."""
+        text = super().check(value)
+        return text and _check_digits(text)
+
+
 def address_key(typed: str) -> str:
     """Return an email address as it is stored and compared: trimmed, in normal form C and lower
     case, without ``mailto:`` and invisible marks."""
@@ -183,7 +232,7 @@ _EXTENSION = re.compile(r"(?i)[\s,;]*(?:extension|ext\.?|x)[\s:.=]*(\d{1,6})$")
 
 
 def _phone(value: str) -> str:
-    plain = western(_DASHES.sub("-", pasted(value))).strip()
+    plain = western(_DASHES.sub("-", pasted(_check_digits(value)))).strip()
     number = _EXTENSION.sub(r" ext. \1", re.sub("(?i)^tel:", "", plain))
     text = " ".join(number.split())
     if len(text) > _PHONE_LENGTH or not re.search(_PHONE, text):
@@ -330,6 +379,7 @@ ZoneName = Annotated[str, AfterValidator(_zone)]
 OptionalName = Annotated[str | None, Prose(200, optional=True)]
 OptionalLine = Annotated[str | None, Prose(100, optional=True)]
 OptionalShortLine = Annotated[str | None, Prose(40, optional=True)]
+OptionalNumber = Annotated[str | None, Number(40, optional=True)]
 OptionalText = Annotated[str | None, Prose(2000, lines=True, optional=True)]
 OptionalLongText = Annotated[str | None, Prose(10_000, lines=True, optional=True)]
 OptionalEmail = Annotated[Email | None, Blank]

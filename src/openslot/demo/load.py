@@ -22,7 +22,8 @@ from openslot.demo.people import open_logins, write_patients
 from openslot.identity.passwords import hash_patiently
 from openslot.importers import queries
 from openslot.importers.batch import Batch
-from openslot.importers.commands import read_paths, write_batch
+from openslot.importers.commands import read_origins, write_batch
+from openslot.importers.origins import Origin
 from openslot.importers.problems import Problems
 from openslot.importers.progress import Progress
 from openslot.importers.writing import Writing
@@ -66,15 +67,15 @@ def load_demo(
     """
     if is_demo(database):
         return LOGINS
-    batches = [(_batch(part, progress), zone) for part, zone in PARTS]
+    batches = [_batch(part, zone, progress) for part, zone in PARTS]
     cost = settings.password_iterations
     shared = hash_patiently(PASSWORD, time_cost=cost)
-    hashes = _hashes([batch for batch, _ in batches], cost)
+    hashes = _hashes(batches, cost)
 
     def work(session: Session) -> None:
         unit = Work(session, SYSTEM, now, settings)
-        for batch, zone in batches:
-            write_batch(Writing(unit, zone, hashes, progress), batch)
+        for batch in batches:
+            write_batch(Writing(unit, hashes, progress), batch)
         _write_invented(unit, shared, progress=progress)
 
     database.run(work)
@@ -98,9 +99,9 @@ def _hashes(batches: Sequence[Batch], time_cost: int) -> dict[str, str]:
     return {row.email: hashed(row.password or "") for row in people}
 
 
-def _batch(part: str, progress: Progress) -> Batch:
+def _batch(part: str, zone: str, progress: Progress) -> Batch:
     problems = Problems()
-    batch = read_paths([DATA / part], problems, progress)
+    batch = read_origins([Origin(DATA / part)], problems, progress, zone=zone)
     problems.refuse_if_any()
     return batch
 

@@ -14,6 +14,7 @@ from openslot.core.fields import (
     OptionalEmail,
     OptionalLine,
     OptionalName,
+    OptionalNumber,
     OptionalPhone,
     OptionalShortLine,
     OptionalText,
@@ -39,7 +40,7 @@ class CentreDetails(Details):
     address: OptionalName = None
     phone: OptionalPhone = None
     email: OptionalEmail = None
-    business_number: OptionalShortLine = None
+    business_number: OptionalNumber = None
     description: OptionalText = None
     holiday_region: OptionalShortLine = None
     picture_url: OptionalWebAddress = None
@@ -80,7 +81,7 @@ class PractitionerDetails(Details):
     name: Name
     profession: Profession
     expertise: OptionalLine = None
-    provider_number: OptionalShortLine = None
+    provider_number: OptionalNumber = None
     phone: OptionalPhone = None
     email: OptionalEmail = None
     languages: OptionalLine = None
@@ -95,7 +96,7 @@ class PatientDetails(Details):
     born: OptionalBirth = None
     email: OptionalEmail = None
     phone: OptionalPhone = None
-    medicare_number: OptionalShortLine = None
+    medicare_number: OptionalNumber = None
     time_zone: OptionalZone = None
     language: OptionalShortLine = None
 
@@ -107,7 +108,7 @@ class DependentDetails(Details):
     born: Birth
     email: OptionalEmail = None
     phone: OptionalPhone = None
-    medicare_number: OptionalShortLine = None
+    medicare_number: OptionalNumber = None
 
 
 class AccountDetails(Details):

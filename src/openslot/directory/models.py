@@ -46,6 +46,18 @@ class Profession(StrEnum):
     DENTIST = "Dentist"
     PSYCHOLOGIST = "Psychologist"
     DIETITIAN = "Dietitian"
+    AUDIOLOGIST = "Audiologist"
+    CHIROPRACTOR = "Chiropractor"
+    COUNSELLOR = "Counsellor"
+    DIABETES_EDUCATOR = "Diabetes educator"
+    EXERCISE_PHYSIOLOGIST = "Exercise physiologist"
+    MIDWIFE = "Midwife"
+    OCCUPATIONAL_THERAPIST = "Occupational therapist"
+    OPTOMETRIST = "Optometrist"
+    OSTEOPATH = "Osteopath"
+    PODIATRIST = "Podiatrist"
+    SOCIAL_WORKER = "Social worker"
+    SPEECH_PATHOLOGIST = "Speech pathologist"
 
 
 class Diary(Base):

@@ -33,6 +33,18 @@ OTHER_WORDS: Mapping[str, str] = {
     Profession.DENTIST: "dental teeth",
     Profession.PSYCHOLOGIST: "psychology counselling",
     Profession.DIETITIAN: "nutrition diet",
+    Profession.AUDIOLOGIST: "audiology hearing",
+    Profession.CHIROPRACTOR: "chiropractic back spine",
+    Profession.COUNSELLOR: "counselling counselor",
+    Profession.DIABETES_EDUCATOR: "diabetes education",
+    Profession.EXERCISE_PHYSIOLOGIST: "exercise physiology",
+    Profession.MIDWIFE: "midwifery pregnancy birth",
+    Profession.OCCUPATIONAL_THERAPIST: "occupational therapy",
+    Profession.OPTOMETRIST: "optometry eyes glasses",
+    Profession.OSTEOPATH: "osteopathy",
+    Profession.PODIATRIST: "podiatry chiropodist feet foot",
+    Profession.SOCIAL_WORKER: "social work",
+    Profession.SPEECH_PATHOLOGIST: "speech pathology therapy therapist",
 }
 """Other words that people use for a profession."""
 

@@ -1,9 +1,10 @@
 """The contents of the files to import: rows and documents, each field checked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from openslot.importers.cells import shorter_by_a_zero, with_first_zero
 from openslot.importers.documents import (
     DepartmentDocument,
     FacilityDocument,
@@ -11,16 +12,24 @@ from openslot.importers.documents import (
     check_document,
     kind_of_document,
 )
-from openslot.importers.problems import Problems, Source, printable
+from openslot.importers.origins import Collection, Content
+from openslot.importers.problems import Problems, Source, numbered
 from openslot.importers.progress import Progress
-from openslot.importers.reading import Table, is_documents, read_documents, read_table
+from openslot.importers.reading import (
+    Document,
+    Row,
+    Table,
+    read_documents,
+    read_table,
+    rows,
+)
 from openslot.importers.tables import (
     PatientRow,
     ProviderRow,
+    TableRow,
     check_row,
     folded,
-    kind_of,
-    raw,
+    heading_of,
     unknown_columns,
 )
 
@@ -29,6 +38,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 _NAMES = ("patient_email", "provider_email", "name")
 """The columns by which other rows refer to a row."""
+
+_NUMBERS = ("medicare", "providerNum", "abn")
+"""The columns of numbers that identify somebody."""
 
 
 class Person(Protocol):
@@ -56,11 +68,11 @@ class Batch:
     """The rows and documents to import, in the order of the files.
 
     ``mentioned`` are e-mail addresses and names of refused rows, so that no problem is reported for
-    rows that refer to them. ``notices`` say what is left out.
+    rows that refer to them. ``zones`` are the time zones of new centres, by file.
     """
 
     mentioned: set[str] = field(default_factory=set)
-    notices: list[str] = field(default_factory=list)
+    zones: dict[str, str] = field(default_factory=dict)
     _found: dict[type, list[Found[Any]]] = field(default_factory=dict)
 
     def add(self, source: Source, row: object) -> None:
@@ -80,40 +92,85 @@ class Batch:
         self._found[kind] = found
 
 
-def read_batch(files: Iterable[tuple[str, bytes]], problems: Problems, progress: Progress) -> Batch:
-    """Return all rows of the files, given as names and contents; add problems to ``problems``."""
+def read_batch(
+    contents: Iterable[Content | Collection], problems: Problems, progress: Progress
+) -> Batch:
+    """Return all rows and documents; add problems to ``problems``."""
     batch = Batch()
-    for name, data in files:
-        if is_documents(name, data):
-            _add_documents(batch, name, data, problems)
-        elif table := read_table(name, data, problems):
-            _add_table(batch, name, table, problems, progress)
+    for content in contents:
+        batch.zones[content.name] = content.zone
+        if isinstance(content, Collection):
+            _add_collection(batch, content, problems)
+        elif content.is_documents:
+            _add_documents(batch, read_documents(content.name, content.data, problems), problems)
+        elif table := read_table(content.name, content.data, problems):
+            _add_table(batch, content, table, problems, progress)
     return batch
 
 
 def _add_table(
-    batch: Batch, name: str, table: Table, problems: Problems, progress: Progress
+    batch: Batch, content: Content, table: Table, problems: Problems, progress: Progress
 ) -> None:
-    kind = kind_of(table, problems)
-    if kind is None:
+    heading = heading_of(table, problems)
+    if heading is None:
         return
-    batch.notices += [
-        printable(f"{name}: column {column} is unknown and was ignored.")
-        for column in unknown_columns(table, kind)
-    ]
-    for row in progress.track(f"Reading {name}", table.rows, len(table.rows)):
-        checked = check_row(row, kind, problems)
-        if checked is None:
-            batch.mentioned |= {folded(raw(row, column)) for column in _NAMES}
+    for column in unknown_columns(table, heading):
+        problems.note(f"{content.name}: column {column} is unknown and was ignored.")
+    all_rows = list(rows(table, heading.names, problems))
+    for row in progress.track(f"Reading {content.name}", all_rows, len(all_rows)):
+        checked = check_row(row, heading.kind, problems)
+        if checked is None or _has_lost_a_zero(row.source, checked, content.zone, problems):
+            batch.mentioned |= {folded(row.cells.get(column, "")) for column in _NAMES}
         else:
             batch.add(row.source, checked)
+    _note_short_numbers(all_rows, problems)
 
 
-def _add_documents(batch: Batch, name: str, data: bytes, problems: Problems) -> None:
-    for document in read_documents(name, data, problems):
+def _has_lost_a_zero(source: Source, row: TableRow, zone: str, problems: Problems) -> bool:
+    """Return True after adding a problem if the telephone number lacks its first zero."""
+    phone: str | None = getattr(row, "phone", None)
+    whole = with_first_zero(phone, zone) if phone else None
+    if whole:
+        sentence = (
+            "A spreadsheet removed the first zero of this telephone number. Format the column as "
+            "text, and enter numbers such as 02 9382 1111."
+        )
+        problems.add(source, "phone", sentence)
+    return whole is not None
+
+
+def _note_short_numbers(all_rows: Sequence[Row], problems: Problems) -> None:
+    """Note numbers that identify somebody and may have lost a first zero."""
+    for column in _NUMBERS:
+        found = [(row, row.cells[column]) for row in all_rows if column in row.cells]
+        short = shorter_by_a_zero(number for _, number in found)
+        lines = [row.source.line for row, number in found if number in short]
+        if lines:
+            file = found[0][0].source.file
+            spelling = problems.spellings.get((file, column), column)
+            problems.note(
+                f"{file}, column {spelling}: numbers with one digit fewer than the others, in line "
+                f"{numbered(lines)}. Check whether a spreadsheet removed a first zero."
+            )
+
+
+def _add_documents(batch: Batch, documents: Iterable[Document], problems: Problems) -> None:
+    for document in documents:
         checked = check_document(document, problems)
         if checked is not None:
             batch.add(document.source, checked)
         elif kind_of_document(document) in (FacilityDocument, DepartmentDocument):
             names = (document.fields.get("site_name"), document.fields.get("dept_name"))
             batch.mentioned |= {folded(text) for text in names if isinstance(text, str)}
+
+
+def _add_collection(batch: Batch, collection: Collection, problems: Problems) -> None:
+    """Add the documents of a collection; a collection of other documents is left out."""
+    documents = [
+        Document(Source(collection.name, number, "document"), dict(fields))
+        for number, fields in enumerate(collection.documents, 1)
+    ]
+    if any(kind_of_document(document) for document in documents):
+        _add_documents(batch, documents, problems)
+    elif documents:
+        problems.note(f"{collection.name}: none of these documents can be imported; ignored.")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from rapidfuzz import fuzz
+
 from openslot.core.actor import Role
 from openslot.importers.batch import Batch, Found, Person
 from openslot.importers.documents import (
@@ -38,6 +40,9 @@ class Known:
     centres: set[str] = field(default_factory=set)
     departments: set[tuple[str, str]] = field(default_factory=set)
     services: set[tuple[str, str, str]] = field(default_factory=set)
+    numbers: dict[str, str] = field(default_factory=dict)
+    """The names of centres by their business number."""
+
     roles: dict[str, str] = field(default_factory=dict)
     """The role of each account by its e-mail address."""
 
@@ -95,6 +100,7 @@ def _check_one_role(batch: Batch, problems: Problems) -> None:
 def check_known(batch: Batch, known: Known, problems: Problems) -> None:
     """Check that everything rows refer to is in the files or in the database."""
     known_after_import = _after_import(batch, known)
+    _check_renamed(batch, known, problems)
     _check_links(batch, known_after_import, problems)
     _check_sites(batch, known_after_import, problems)
     _check_services(batch, known_after_import, problems)
@@ -121,6 +127,28 @@ def _after_import(batch: Batch, known: Known) -> Known:
         },
         roles=known.roles | {item.row.email: Role.PRACTITIONER for item in batch.of(ProviderRow)},
     )
+
+
+def _check_renamed(batch: Batch, known: Known, problems: Problems) -> None:
+    """Add a problem if a row has the business number of a centre with quite another name."""
+    for item in batch.of(CentreRow):
+        name = known.numbers.get(item.row.number or "")
+        if name is not None and not is_similar(name, item.row.name):
+            sentence = (
+                f"The centre with this business number is {name}. Correct the number; if the "
+                "centre has a new name, change it on the centre's page first."
+            )
+            problems.add(item.source, "abn", sentence)
+
+
+SIMILAR = 80
+"""How alike two words of names are, of 100, if one is a misspelling of the other."""
+
+
+def is_similar(one: str, other: str) -> bool:
+    """Return True if each word of the shorter name has its like in the longer one."""
+    fewer, more = sorted((folded(one).split(), folded(other).split()), key=len)
+    return all(any(fuzz.ratio(word, like) >= SIMILAR for like in more) for word in fewer)
 
 
 def _check_links(batch: Batch, known: Known, problems: Problems) -> None:

@@ -1,9 +1,8 @@
 """The import: read and check everything, hash new passwords, then write all or nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -16,10 +15,10 @@ from openslot.importers import queries
 from openslot.importers.batch import Batch, read_batch
 from openslot.importers.checks import Known, check_known, check_once
 from openslot.importers.documents import UserDocument
+from openslot.importers.origins import Origin, contents
 from openslot.importers.outcome import Outcome
-from openslot.importers.problems import Problems, Source
+from openslot.importers.problems import Problems
 from openslot.importers.progress import Progress
-from openslot.importers.reading import files_in, names_of
 from openslot.importers.tables import LinkRow, folded
 from openslot.importers.writing import Writing
 from openslot.importers.writing_documents import (
@@ -73,23 +72,23 @@ class _Rehearsed(Exception):
         super().__init__()
 
 
-def import_paths(
+def import_all(
     database: Database,
     settings: Settings,
-    paths: Sequence[Path],
+    origins: Sequence[Origin],
     *,
     zone: str,
     now: datetime,
     progress: Progress,
     rehearse: bool = False,
 ) -> Outcome:
-    """Import the files, all of them or nothing.
+    """Import files, folders and databases, all of them or nothing.
 
-    ``zone`` is the time zone of new centres. With ``rehearse``, everything is checked and counted,
-    and nothing is stored. Raise ImportRefused with all problems.
+    ``zone`` is the usual time zone of new centres. With ``rehearse``, everything is checked and
+    counted, and nothing is stored. Raise ImportRefused with all problems.
     """
     problems = Problems()
-    batch = read_paths(paths, problems, progress)
+    batch = read_origins(origins, problems, progress, zone=zone)
     new = database.read(lambda session: check_against(session, batch, problems))
     problems.refuse_if_any()
     cost = None if rehearse else settings.password_iterations
@@ -97,7 +96,14 @@ def import_paths(
 
     def work(session: Session) -> Outcome:
         outcome = write_batch(
-            Writing(Work(session, SYSTEM, now, settings), zone, hashes, progress), batch
+            Writing(
+                Work(session, SYSTEM, now, settings),
+                hashes,
+                progress,
+                Outcome(notices=list(problems.notices)),
+                Problems(spellings=problems.spellings),
+            ),
+            batch,
         )
         if rehearse:
             raise _Rehearsed(outcome)
@@ -112,21 +118,13 @@ def import_paths(
             return rehearsed.outcome
 
 
-def read_paths(paths: Sequence[Path], problems: Problems, progress: Progress) -> Batch:
-    """Return the contents of files and folders; add problems to ``problems``."""
-    files = files_in(paths, problems)
-    contents = _contents(zip(names_of(files), files, strict=True), problems)
-    batch = read_batch(contents, problems, progress)
+def read_origins(
+    origins: Sequence[Origin], problems: Problems, progress: Progress, *, zone: str
+) -> Batch:
+    """Return the contents of files, folders and databases; add problems to ``problems``."""
+    batch = read_batch(contents(origins, zone, problems), problems, progress)
     check_once(batch, problems)
     return batch
-
-
-def _contents(files: Iterable[tuple[str, Path]], problems: Problems) -> Iterator[tuple[str, bytes]]:
-    for name, file in files:
-        try:
-            yield name, file.read_bytes()
-        except OSError as error:
-            problems.add(Source(name), None, f"This file can't be read: {error.strerror}.")
 
 
 def check_against(session: Session, batch: Batch, problems: Problems) -> frozenset[str]:
@@ -134,8 +132,9 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
     emails = {item.row.email for item in batch.people()}
     linked = {item.row.email for item in batch.of(LinkRow)}
     roles = queries.roles(session, emails | linked)
+    all_centres = queries.centres(session)
     known = Known(
-        centres={folded(centre.name) for centre in queries.centres(session)},
+        centres={folded(centre.name) for centre in all_centres},
         departments={
             (folded(centre.name), folded(department.name))
             for department, centre in queries.departments(session)
@@ -143,6 +142,9 @@ def check_against(session: Session, batch: Batch, problems: Problems) -> frozens
         services={
             (folded(centre.name), folded(department.name), folded(service.name))
             for service, department, centre in queries.services(session)
+        },
+        numbers={
+            centre.business_number: centre.name for centre in all_centres if centre.business_number
         },
         roles=roles,
     )
@@ -182,7 +184,6 @@ def write_batch(writing: Writing, batch: Batch) -> Outcome:
     writing.problems.refuse_if_any()
     if late := new - writing.hashes.keys():
         raise Unhashed(late)
-    writing.outcome.notices += batch.notices
     for step in STEPS:
         step(writing, batch)
         writing.problems.refuse_if_any()

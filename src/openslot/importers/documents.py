@@ -1,11 +1,13 @@
 """The documents of the Medical Services Manager, as exported by MongoDB: one JSON document a
 line."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,6 +21,7 @@ from openslot.core.fields import (
     OptionalPhone,
     OptionalText,
     OptionalWebAddress,
+    OptionalZone,
     refuse,
 )
 from openslot.core.fields import problems as refusals
@@ -33,11 +36,41 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _object_id(value: object) -> str:
-    """Return the id in ``{"$oid": "5bc7…"}``, or the id itself."""
-    text = value.get("$oid") if isinstance(value, dict) else value
-    if not isinstance(text, str) or not re.fullmatch(r"[\w.-]{1,50}", text, re.ASCII):
+    """Return the id in ``{"$oid": "5bc7…"}`` or in another type of MongoDB, or the id itself."""
+    text = _id_text(value)
+    if not re.fullmatch(r"[\w.-]{1,50}", text, re.ASCII):
         raise refuse('Enter an id such as {"$oid": "5bc720000000000000000001"}.')
     return text
+
+
+def _id_text(value: object) -> str:
+    """Return a whole number as its digits, a UUID with its hyphens, other bytes in hexadecimal;
+    an empty text if it is no id."""
+    match value:
+        case str():
+            return value
+        case int() if not isinstance(value, bool):
+            return str(value)
+        case float() if value.is_integer():
+            return str(int(value))
+        case {"$oid": str(text)} | {"$uuid": str(text)}:
+            return text
+        case {"$numberLong": number} | {"$numberInt": number} | {"$numberDouble": number}:
+            return re.sub(r"\.0$", "", str(number))
+        case {"$binary": {"base64": str(text), "subType": kind}}:
+            return _bytes_text(text, str(kind))
+        case {"$binary": str(text), "$type": kind}:
+            return _bytes_text(text, str(kind))
+    return ""
+
+
+def _bytes_text(text: str, kind: str) -> str:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return ""
+    is_uuid = kind in ("03", "04", "3", "4") and len(data) == 16
+    return str(UUID(bytes=data)) if is_uuid else data.hex()
 
 
 def _instant(value: object) -> datetime:
@@ -143,6 +176,7 @@ class FacilityDocument(Part):
     external_id: ObjectId = Field(alias="_id")
     name: Name = Field(alias="site_name")
     suburb: Suburb = Field(alias="site_info")
+    time_zone: OptionalZone = None
 
 
 class DepartmentDocument(Part):

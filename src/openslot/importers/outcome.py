@@ -1,5 +1,6 @@
 """The result of an import: rows created, changed and unchanged, by kind."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,10 +15,11 @@ class Effect(StrEnum):
 
 @dataclass(slots=True)
 class Outcome:
-    """Counts by kind, and notices of what was left out."""
+    """Counts by kind, notices of what was left out, and the time zones of new centres."""
 
     counts: dict[str, dict[Effect, int]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    zones: Counter[str] = field(default_factory=Counter)
 
     def count(self, kind: str, effect: Effect, number: int = 1) -> None:
         """Add to the count of one kind, for example ``patients``."""

@@ -2,26 +2,30 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from openslot.core.fields import (
-    Email,
-    Line,
-    Name,
-    OptionalLine,
-    OptionalPhone,
-    OptionalShortLine,
-    refuse,
-)
+from openslot.core.fields import Email, Line, Name, OptionalLine, OptionalName, OptionalZone
 from openslot.core.fields import problems as refusals
-from openslot.directory.models import CentreType, Profession
-from openslot.identity.passwords import LONGEST as LONGEST_PASSWORD
+from openslot.directory.models import Profession
+from openslot.importers import columns
+from openslot.importers.cells import (
+    CentreKind,
+    Clock,
+    Number,
+    Occupation,
+    Password,
+    Period,
+    Periods,
+    Phone,
+)
 from openslot.importers.problems import Problems
 from openslot.importers.reading import Row, Table
-from openslot.schedules.errors import BadHours
-from openslot.schedules.rules import parse_clock
+from openslot.schedules.availability import Weekly
+from openslot.schedules.errors import BadHours, HoursOverlap
+from openslot.schedules.rules import check_hours
 
 LONGEST_NAME = 200
 
@@ -38,43 +42,6 @@ def name_from_email(email: str) -> str:
     return " ".join(word.capitalize() for word in words) or local
 
 
-def _one_of(kinds: type[CentreType] | type[Profession], examples: str) -> BeforeValidator:
-    """Return a validator for an enumeration that ignores case and spacing."""
-    kinds_by_name = {_squeezed(kind.value): kind for kind in kinds}
-
-    def read(value: str) -> CentreType | Profession:
-        if _squeezed(value) not in kinds_by_name:
-            raise refuse(f"Enter one of {examples}.")
-        return kinds_by_name[_squeezed(value)]
-
-    return BeforeValidator(read)
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\s_-]+", "", text).casefold()
-
-
-def _clock(value: str) -> int:
-    try:
-        return parse_clock(value)
-    except BadHours:
-        raise refuse("Enter a time such as 09:00, in steps of 5 minutes.") from None
-
-
-def _password(value: str) -> str:
-    if len(value) > LONGEST_PASSWORD:
-        raise refuse(f"Shorten this to {LONGEST_PASSWORD} characters.")
-    if not value.isprintable():
-        raise refuse("Remove characters that cannot be seen, such as tabs.")
-    return value
-
-
-Password = Annotated[str, AfterValidator(_password)]
-Clock = Annotated[int | None, BeforeValidator(_clock)]
-CentreKind = Annotated[CentreType, _one_of(CentreType, ", ".join(CentreType))]
-Occupation = Annotated[Profession, _one_of(Profession, ", ".join(Profession))]
-
-
 class TableRow(BaseModel):
     """A checked row. Fields have the names of their columns; None is an empty cell."""
 
@@ -86,20 +53,21 @@ class PersonRow(TableRow):
 
     first_name: OptionalLine = None
     last_name: OptionalLine = None
-    phone: OptionalPhone = None
+    full_name: OptionalName = Field(None, alias="name")
+    phone: Phone = None
     password: Password | None = None
 
     @property
     def name(self) -> str | None:
-        """First and last name; None if both are empty."""
-        return " ".join(filter(None, (self.first_name, self.last_name))) or None
+        """First and last name, else the whole one; None if all are empty."""
+        return " ".join(filter(None, (self.first_name, self.last_name))) or self.full_name
 
 
 class PatientRow(PersonRow):
     """A patient."""
 
     email: Email = Field(alias="patient_email")
-    medicare: OptionalShortLine = None
+    medicare: Number = None
 
 
 class ProviderRow(PersonRow):
@@ -107,25 +75,34 @@ class ProviderRow(PersonRow):
 
     email: Email = Field(alias="provider_email")
     profession: Occupation = Field(alias="provider_type")
-    provider_number: OptionalShortLine = Field(None, alias="providerNum")
+    provider_number: Number = Field(None, alias="providerNum")
+    periods: Periods = Field(None, alias="workingHours")
     starts: Clock = Field(None, alias="startWorkingHours")
     ends: Clock = Field(None, alias="endWorkingHours")
     expertise: OptionalLine = None
 
     @property
-    def hours(self) -> tuple[int, int] | None:
-        """Start and end in minutes after midnight; None if they are not given."""
-        return None if self.starts is None or self.ends is None else (self.starts, self.ends)
+    def hours(self) -> tuple[Period, ...]:
+        """The periods of each day; none if they are not given."""
+        if self.starts is None or self.ends is None:
+            return self.periods or ()
+        return ((self.starts, self.ends),)
+
+    @property
+    def weekly(self) -> tuple[Weekly, ...]:
+        """The hours of the week. Raises BadHours and HoursOverlap."""
+        return check_hours(Weekly(day, *period) for day in range(7) for period in self.hours)
 
 
 class CentreRow(TableRow):
     """A centre."""
 
     type: CentreKind = Field(alias="centre_type")
-    number: OptionalShortLine = Field(None, alias="abn")
+    number: Number = Field(None, alias="abn")
     name: Name
-    phone: OptionalPhone = None
+    phone: Phone = None
     suburb: Line
+    time_zone: OptionalZone = None
 
 
 class LinkRow(TableRow):
@@ -143,48 +120,89 @@ KINDS: Mapping[str, type[TableRow]] = {
 }
 """The columns that identify each file; the first that is there decides."""
 
+_NAMES: Mapping[type[TableRow], str] = {
+    PatientRow: "patients",
+    LinkRow: "links",
+    ProviderRow: "providers",
+    CentreRow: "centres",
+}
+
+_OWN: Mapping[type[TableRow], tuple[str, ...]] = {
+    PatientRow: ("patient_email", "medicare"),
+    ProviderRow: ("provider_email", "provider_type", "providerNum"),
+    LinkRow: ("health_centre_name",),
+    CentreRow: ("centre_type", "abn"),
+}
+"""The columns that other files do not have, by which a file with other spellings is known."""
+
 T = TypeVar("T", bound=TableRow)
 
 
-def kind_of(table: Table, problems: Problems) -> type[TableRow] | None:
-    """Return the type of a table's rows, or None after adding a problem."""
-    columns = [column.casefold() for column in table.columns]
-    kind = next((KINDS[column] for column in KINDS if column in columns), None)
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The kind of rows of a table, and the column of each of its cells; None if unknown."""
+
+    kind: type[TableRow]
+    names: tuple[str | None, ...]
+
+
+def heading_of(table: Table, problems: Problems) -> Heading | None:
+    """Return what the first line says, or None after adding a problem."""
+    kind = _kind(table)
     if kind is None:
-        sentence = (
-            "This file can't be imported. The first line must name the columns, separated by "
-            f"commas, and include one of {', '.join(KINDS)}."
-        )
-        problems.add(table.source, None, sentence)
+        problems.add(table.source, None, _no_heading(table))
         return None
-    names_by_column = _columns(kind)
-    for column, name in names_by_column.items():
-        if columns.count(column) > 1:
-            problems.add(table.source, name, "This column appears twice.")
-        if column not in columns and _is_required(kind, name):
-            problems.add(table.source, name, "This column is missing.")
-    missing = any(problem.source == table.source for problem in problems.found)
-    return None if missing else kind
+    names = columns.named(table.columns, _NAMES[kind])
+    is_bad = False
+    for place, name in enumerate(names):
+        if name is not None:
+            problems.spellings[table.source.file, name] = table.columns[place]
+            if columns.is_repeated(table.columns, place):
+                problems.add(table.source, name, "This column appears twice.")
+                is_bad = True
+    for column in _required(kind) - set(names):
+        problems.add(table.source, column, "This column is missing.")
+        is_bad = True
+    return None if is_bad else Heading(kind, tuple(names))
 
 
-def unknown_columns(table: Table, kind: type[TableRow]) -> list[str]:
+def _kind(table: Table) -> type[TableRow] | None:
+    """Return the kind of a table: by a column that identifies it, else by the spellings of one
+    that has all it needs."""
+    cells = {columns.squeezed(cell) for cell in table.columns}
+    sure = (kind for column, kind in KINDS.items() if columns.squeezed(column) in cells)
+    complete = (kind for kind in _OWN if _is_complete(table, kind))
+    return next(sure, None) or next(complete, None)
+
+
+def _is_complete(table: Table, kind: type[TableRow]) -> bool:
+    """Return True if all required columns are there, and one that only this kind has."""
+    names = columns.named(table.columns, _NAMES[kind])
+    own = {
+        name
+        for name, cell in zip(names, table.columns, strict=True)
+        if name in _OWN[kind] and columns.squeezed(cell) not in columns.SHARED
+    }
+    return bool(own) and _required(kind) <= set(names)
+
+
+def _no_heading(table: Table) -> str:
+    names = f"one of {', '.join(KINDS)}"
+    if any("@" in cell or re.search(r"\d{4}", cell) for cell in table.columns):
+        return f"This file has no line with the names of its columns. Add it, with {names}."
+    return f"This file can't be imported. The first line must name the columns, with {names}."
+
+
+def unknown_columns(table: Table, heading: Heading) -> list[str]:
     """Return the columns that are not imported."""
-    names_by_column = _columns(kind)
-    return [
-        column for column in table.columns if column and column.casefold() not in names_by_column
-    ]
+    pairs = zip(table.columns, heading.names, strict=True)
+    return [column for column, name in pairs if column and name is None]
 
 
 def check_row(row: Row, kind: type[T], problems: Problems) -> T | None:
     """Return the checked row, or None after adding its problems."""
-    names_by_column = _columns(kind)
-    cells = {
-        names_by_column[column.casefold()]: cell
-        for column, cell in row.cells.items()
-        if column.casefold() in names_by_column
-    }
     try:
-        checked = kind.model_validate(cells)
+        checked = kind.model_validate(row.cells)
     except ValidationError as error:
         for column, sentence in refusals(error):
             problems.add(row.source, column, sentence)
@@ -201,29 +219,29 @@ def _check_fields_together(row: TableRow) -> Iterator[tuple[str, str]]:
         yield "last_name", f"Shorten both names to {LONGEST_NAME} characters."
     if not isinstance(row, ProviderRow):
         return
-    if (row.starts is None) != (row.ends is None):
-        missing = "startWorkingHours" if row.starts is None else "endWorkingHours"
-        yield missing, "Enter both the start and the end of the working hours, or neither."
-    if row.hours and row.hours[1] <= row.hours[0]:
-        yield "endWorkingHours", "Enter an end that is after the start."
+    yield from _check_hours(row)
     if row.profession is Profession.SPECIALIST and not row.expertise:
         yield "expertise", "Enter the area of expertise of a specialist."
 
 
-def _columns(kind: type[TableRow]) -> dict[str, str]:
-    """Return the columns of a file: spelling as written by name for comparison."""
-    names = (field.alias or name for name, field in kind.model_fields.items())
-    return {name.casefold(): name for name in names}
+def _check_hours(row: ProviderRow) -> Iterator[tuple[str, str]]:
+    """Yield the contradictions of the hours, by the rule of the schedules: an end before the
+    start is on the next day."""
+    column = "workingHours" if row.starts is None else "endWorkingHours"
+    if (row.starts is None) != (row.ends is None):
+        missing = "startWorkingHours" if row.starts is None else "endWorkingHours"
+        yield missing, "Enter both the start and the end of the working hours, or neither."
+    elif row.periods and row.starts is not None and row.periods != row.hours:
+        yield "workingHours", "This contradicts the start and end of the working hours."
+    try:
+        _ = row.weekly
+    except BadHours:
+        yield column, "Enter a start before 24:00 and another end. A whole day is 00:00 to 24:00."
+    except HoursOverlap as error:
+        yield column, str(error)
 
 
-def _is_required(kind: type[TableRow], column: str) -> bool:
-    return any(
-        field.is_required() and (field.alias or name) == column
-        for name, field in kind.model_fields.items()
-    )
-
-
-def raw(row: Row, column: str) -> str:
-    """Return a cell without checking it."""
-    cells = {name.casefold(): cell for name, cell in row.cells.items()}
-    return cells.get(column.casefold(), "")
+def _required(kind: type[TableRow]) -> set[str]:
+    """Return the columns that a file must have."""
+    fields = kind.model_fields.items()
+    return {field.alias or name for name, field in fields if field.is_required()}

@@ -31,7 +31,6 @@ class Writing:
     """The transaction of one import. ``hashes`` are those of new accounts, by e-mail address."""
 
     work: Work
-    zone: str
     hashes: dict[str, str]
     progress: Progress
     outcome: Outcome = field(default_factory=Outcome)

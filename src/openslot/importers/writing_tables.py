@@ -11,9 +11,10 @@ from openslot.directory.details import CentreDetails, PatientDetails, Practition
 from openslot.directory.models import Centre, CentreType, Patient, Practitioner
 from openslot.identity.models import Account
 from openslot.importers import queries
-from openslot.importers.batch import Batch
+from openslot.importers.batch import Batch, Found
 from openslot.importers.documents import DepartmentDocument, FacilityDocument
 from openslot.importers.outcome import Effect
+from openslot.importers.problems import printable
 from openslot.importers.queries import NewPatient
 from openslot.importers.tables import (
     CentreRow,
@@ -48,13 +49,15 @@ def write_centres(writing: Writing, batch: Batch) -> None:
     ids = {centre.external_id: centre for centre in existing if centre.external_id}
     for row in batch.of(CentreRow):
         centre_row = numbers.get(row.row.number or "") or writing.centres.get(folded(row.row.name))
-        writing.attempt(row.source, "centres", _centre, row.row, centre_row)
+        zone = row.row.time_zone or batch.zones[row.source.file]
+        writing.attempt(row.source, "centres", _centre, row, centre_row, zone)
     phones = _phones(batch)
     for site in batch.of(FacilityDocument):
         key = folded(site.row.name)
         centre_row = ids.get(site.row.external_id) or writing.centres.get(key)
         phone = phones.get(key)
-        writing.attempt(site.source, "centres", _facility, site.row, centre_row, phone)
+        zone = site.row.time_zone or batch.zones[site.source.file]
+        writing.attempt(site.source, "centres", _facility, site.row, centre_row, phone, zone)
 
 
 def _phones(batch: Batch) -> dict[str, str]:
@@ -63,29 +66,43 @@ def _phones(batch: Batch) -> dict[str, str]:
     return {folded(site.location): site.phone for site in sites if site.phone}
 
 
-def _centre(writing: Writing, row: CentreRow, existing: Centre | None) -> Effect:
+def _centre(writing: Writing, item: Found[CentreRow], existing: Centre | None, zone: str) -> Effect:
+    row = item.row
+    if existing is not None and folded(existing.name) != folded(row.name):
+        writing.outcome.notices.append(
+            printable(f"{item.source}: {existing.name} gets the name {row.name}.")
+        )
     values = given(
         name=row.name, type=row.type, suburb=row.suburb, phone=row.phone, business_number=row.number
     )
-    return _merge_centre(writing, existing, values, None)
+    return _merge_centre(writing, existing, values, None, zone)
 
 
 def _facility(
-    writing: Writing, row: FacilityDocument, existing: Centre | None, phone: str | None
+    writing: Writing,
+    row: FacilityDocument,
+    existing: Centre | None,
+    phone: str | None,
+    zone: str,
 ) -> Effect:
     values = given(name=row.name, suburb=row.suburb)
     if existing is None:
         values["type"] = CentreType.HOSPITAL
     if existing is None or not existing.phone:
         values |= given(phone=phone)
-    return _merge_centre(writing, existing, values, row.external_id)
+    return _merge_centre(writing, existing, values, row.external_id, zone)
 
 
 def _merge_centre(
-    writing: Writing, existing: Centre | None, values: dict[str, object], external_id: str | None
+    writing: Writing,
+    existing: Centre | None,
+    values: dict[str, object],
+    external_id: str | None,
+    zone: str,
 ) -> Effect:
     if existing is None:
-        details = CentreDetails.model_validate({"time_zone": writing.zone, **values})
+        details = CentreDetails.model_validate({"time_zone": zone, **values})
+        writing.outcome.zones[zone] += 1
         centre = directory.create_centre(writing.work, details, external_id=external_id)
         writing.centres[folded(centre.name)] = centre
         return Effect.CREATED
@@ -112,7 +129,7 @@ def write_links(writing: Writing, batch: Batch) -> None:
     links = batch.of(LinkRow)
     existing = queries.practitioners(writing.work.session, (link.row.email for link in links))
     practitioners = {email: person for email, (_, person) in existing.items() if person}
-    hours = {item.row.email: item.row.hours for item in batch.of(ProviderRow)}
+    hours = {item.row.email: item.row.weekly for item in batch.of(ProviderRow)}
     for link in links:
         writing.attempt(link.source, "schedules", _link, link.row, practitioners, hours)
 
@@ -155,9 +172,9 @@ def _change_provider(
 
 def _set_hours(writing: Writing, practitioner: Practitioner, row: ProviderRow) -> bool:
     """Set the hours of the row at all the practitioner's centres, if it has any."""
-    if row.hours is None:
+    weekly = row.weekly
+    if not weekly:
         return False
-    weekly = _every_day(row.hours)
     places = schedule_queries.practitioner_places(writing.work.session, practitioner.id).values()
     changed_ids = [place.schedule_id for place in places if place.hours != weekly]
     for schedule_id in changed_ids:
@@ -165,15 +182,11 @@ def _set_hours(writing: Writing, practitioner: Practitioner, row: ProviderRow) -
     return bool(changed_ids)
 
 
-def _every_day(hours: tuple[int, int]) -> tuple[Weekly, ...]:
-    return tuple(Weekly(day, *hours) for day in range(7))
-
-
 def _link(
     writing: Writing,
     row: LinkRow,
     practitioners: dict[str, Practitioner],
-    hours: dict[str, tuple[int, int] | None],
+    hours: dict[str, tuple[Weekly, ...]],
 ) -> Effect:
     practitioner, centre = practitioners.get(row.email), writing.centres[folded(row.centre)]
     if practitioner is None:
@@ -181,13 +194,12 @@ def _link(
         raise Invalid(sentence, field="provider_email")
     if centre.id in schedule_queries.centre_ids_of(writing.work.session, practitioner.id):
         return Effect.UNCHANGED
-    given_hours = hours.get(row.email)
     schedules.open_schedule(
         writing.work,
         centre_id=centre.id,
         practitioner_id=practitioner.id,
         details=ScheduleDetails(),
-        hours=_every_day(given_hours) if given_hours else USUAL_HOURS,
+        hours=hours.get(row.email) or USUAL_HOURS,
     )
     return Effect.CREATED
 

@@ -27,6 +27,13 @@ from openslot.schedules.errors import BadHours, BadPeriod, BadSlotLength, HoursO
 LONGEST_ABSENCE_DAYS = 400
 MINUTES_A_DAY = 24 * 60
 
+_TYPED_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2})(?:(?:[:.h]|(?=\d\d\b|\d\d[ap]))(?P<minutes>\d\d)(?:[:.]00)?|h)?"
+    r"\s*(?:(?P<half>[ap])\.?\s?m?\.?)?",
+    re.ASCII,
+)
+"""A time with or without minutes, whole seconds and am or pm; four digits are hours and minutes."""
+
 
 class Place(NamedTuple):
     """A bookable schedule, with all that decides when it can be booked except the taken time.
@@ -107,6 +114,20 @@ def parse_clock(text: str) -> int:
     if not 0 <= minutes <= MINUTES_A_DAY or minutes % 5:
         raise BadHours
     return minutes
+
+
+def read_clock(text: str) -> int:
+    """Return the minutes after midnight of a time as people write it: 09:00, 9, 9.30, 9 am, 5pm,
+    0900 or 9:00:00 AM. Raises BadHours."""
+    match = _TYPED_CLOCK.fullmatch(text.strip().casefold())
+    if match is None:
+        raise BadHours
+    hour, minutes, half = int(match["hour"]), match["minutes"] or "00", match["half"]
+    if half:
+        if hour > 12:
+            raise BadHours
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return parse_clock(f"{hour:02}:{minutes}")
 
 
 def clock_text(minutes: int) -> str:

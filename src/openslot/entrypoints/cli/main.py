@@ -4,7 +4,6 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 import click
 from alembic.util import CommandError
@@ -198,29 +197,30 @@ def status(deployment: Deployment) -> None:
 
 
 @cli.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("places", metavar="PATHS...", nargs=-1, required=True)
 @click.option(
     "--time-zone",
-    "zone",
-    metavar="ZONE",
-    help="Time zone of new centres, for example Europe/Dublin. Default: OPENSLOT_TIME_ZONE.",
+    "zones",
+    metavar="[PATH=]ZONE",
+    multiple=True,
+    help="Time zone of new centres, for example Europe/Dublin, or of those from one of the paths, "
+    "for example ireland/=Europe/Dublin. Default: OPENSLOT_TIME_ZONE.",
 )
 @click.option("--dry-run", is_flag=True, help="Check the files, but write nothing.")
 @pass_deployment
 def import_(
-    deployment: Deployment, paths: tuple[Path, ...], zone: str | None, dry_run: bool
+    deployment: Deployment, places: tuple[str, ...], zones: tuple[str, ...], dry_run: bool
 ) -> None:
     """Import centres, practitioners, patients and departments from PATHS.
 
-    PATHS are files or folders: CSV files of MediSoft, or exports of the Medical Services
-    Manager from MongoDB, with one JSON document per line. All files are checked first, and
+    PATHS are files or folders: CSV files of MediSoft, or exports and dumps of the Medical
+    Services Manager from MongoDB; or the address of its database, such as
+    mongodb://localhost/medical. All files are checked first, and
     every problem is shown with its file, line and column. Either everything is written or
     nothing. Importing the same files again changes nothing. docs/import.md describes the
     files.
     """
-    if zone is not None and zone not in available_timezones():
-        raise click.UsageError(f"{zone} is not a time zone. Use a name like Australia/Sydney.")
-    importing.run_import(deployment, paths, zone, rehearse=dry_run)
+    importing.run_import(deployment, places, zones, rehearse=dry_run)
 
 
 @cli.command()

@@ -48,8 +48,19 @@ SERVICE_TYPES: Mapping[str, tuple[str, str]] = {
     Profession.DENTIST: ("88", "General Dental"),
     Profession.PSYCHOLOGIST: ("142", "Psychology"),
     Profession.DIETITIAN: ("53", "Dietetics"),
+    Profession.AUDIOLOGIST: ("50", "Audiology"),
+    Profession.CHIROPRACTOR: ("52", "Chiropractic"),
+    Profession.COUNSELLOR: ("74", "Generalist Counselling"),
+    Profession.DIABETES_EDUCATOR: ("488", "Diabetes Educator"),
+    Profession.EXERCISE_PHYSIOLOGIST: ("491", "Exercise Physiology"),
+    Profession.OCCUPATIONAL_THERAPIST: ("61", "Occupational Therapy"),
+    Profession.OPTOMETRIST: ("62", "Optometry"),
+    Profession.OSTEOPATH: ("63", "Osteopathy"),
+    Profession.PODIATRIST: ("66", "Podiatry"),
+    Profession.SOCIAL_WORKER: ("580", "Social Work"),
+    Profession.SPEECH_PATHOLOGIST: ("68", "Speech Pathology/Therapy"),
 }
-"""HL7 service types by profession (code system service-type)."""
+"""HL7 service types by profession (code system service-type); it has none for midwives."""
 
 
 @dataclass(frozen=True, slots=True)

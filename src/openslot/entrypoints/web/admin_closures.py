@@ -19,13 +19,13 @@ from openslot.directory.models import Centre
 from openslot.directory.rules import may_run_centre
 from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
-from openslot.entrypoints.web.hours_form import clock
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD, SHOWN, Done, checked, do, see_other
 from openslot.schedules import commands
 from openslot.schedules import queries as schedules
 from openslot.schedules.errors import BadHours
 from openslot.schedules.models import Closure
+from openslot.schedules.rules import read_clock
 
 pages = Blueprint("admin_closures", __name__)
 
@@ -69,7 +69,7 @@ class ClosureForm(Form):
     def _minutes(self, name: str, default: int) -> int | None:
         text = (self[name].data or "").strip()
         try:
-            return clock(text) if text else default
+            return read_clock(text) if text else default
         except BadHours:
             self.refuse(_("Enter a time such as 13:00, in steps of 5 minutes."), name)
             return None

@@ -2,14 +2,13 @@
 
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage
-from werkzeug.utils import secure_filename
 from wtforms import BooleanField, MultipleFileField, StringField
 
 from openslot.entrypoints.problems import sentence_of, status_of
@@ -17,14 +16,18 @@ from openslot.entrypoints.web import access, context
 from openslot.entrypoints.web.forms import Form
 from openslot.entrypoints.web.saving import NOT_UNDERSTOOD
 from openslot.entrypoints.web.zones import zone_names
-from openslot.importers.commands import import_paths
+from openslot.importers.commands import import_all
+from openslot.importers.origins import DOCUMENTS, TABLES, Origin
 from openslot.importers.outcome import Outcome
-from openslot.importers.problems import ImportRefused
+from openslot.importers.problems import ImportRefused, printable
 from openslot.importers.progress import Silent
 
 pages = Blueprint("admin_import", __name__)
 
-KINDS = (".csv", ".json", ".jsonl", ".ndjson")
+KINDS = (*TABLES, ".txt", *DOCUMENTS, ".bson")
+"""What a page takes; packed dumps may be large when unpacked, and are for the command."""
+
+LONGEST_NAME = 100
 MOST_FILES = 20
 PROBLEMS_SHOWN = 200
 
@@ -62,19 +65,18 @@ def _readable_files(form: ImportForm) -> list[FileStorage]:
     if not files or len(files) > MOST_FILES:
         form.refuse(_("Choose one to %(count)s files.", count=MOST_FILES), "files")
     for file in files:
-        if Path(file.filename or "").suffix.lower() not in KINDS:
-            form.refuse(_("Choose CSV or JSON files only."), "files")
+        if not (file.filename or "").lower().endswith(KINDS):
+            form.refuse(_("Choose CSV, JSON or BSON files only."), "files")
             break
     return files
 
 
 def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
-        paths = [_saved_file(file, Path(folder), number) for number, file in enumerate(files)]
-        return import_paths(
+        return import_all(
             context.database(),
             context.settings(),
-            paths,
+            [_saved_file(file, Path(folder) / str(place)) for place, file in enumerate(files)],
             zone=zone,
             now=context.now(),
             progress=Silent(),
@@ -82,13 +84,11 @@ def _import(files: Sequence[FileStorage], zone: str, *, rehearse: bool) -> Outco
         )
 
 
-def _saved_file(file: FileStorage, folder: Path, number: int) -> Path:
-    """Save a file under its own name, made safe, because the report of problems names it."""
-    own = folder / str(number)
-    own.mkdir()
-    path = own / (secure_filename(file.filename or "") or f"file{number}.csv")
+def _saved_file(file: FileStorage, path: Path) -> Origin:
+    """Save a file under a name of ours; reports call it by its own name, without folders."""
     file.save(path)
-    return path
+    name = PureWindowsPath(file.filename or "").name
+    return Origin(path, name=printable(name)[-LONGEST_NAME:])
 
 
 def _page(
@@ -105,6 +105,7 @@ def _page(
         outcome=outcome,
         refused=sentence_of(refused) if refused else None,
         problems=refused.problems[:PROBLEMS_SHOWN] if refused else (),
+        notices=outcome.notices if outcome else refused.notices if refused else (),
         kinds=",".join(KINDS),
     )
     return page, status

@@ -1,6 +1,5 @@
 """Editor of weekly hours: plain text fields that work without scripts."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,7 +15,7 @@ from openslot.entrypoints.problems import sentence_of
 from openslot.entrypoints.web.reading import EARLIEST, LATEST
 from openslot.schedules.availability import Weekly
 from openslot.schedules.errors import BadHours
-from openslot.schedules.rules import check_hours, clock_text, parse_clock
+from openslot.schedules.rules import check_hours, clock_text, read_clock
 
 PERIODS = 3
 """Fewest periods offered for each weekday; existing ones are always shown."""
@@ -74,7 +73,7 @@ class Row:
     def weekly(self, weekday: int) -> Weekly:
         """Return the period; raise BadHours if it cannot be read."""
         since, until = _day(self.since), _day(self.until)
-        return Weekly(weekday, clock(self.starts), clock(self.ends), since, until)
+        return Weekly(weekday, read_clock(self.starts), read_clock(self.ends), since, until)
 
 
 @dataclass
@@ -206,17 +205,6 @@ def _copied(rows: list[Row], weekday: int) -> list[Row]:
 
 def _text(name: str) -> str:
     return request.form.get(f"hours-{name}", "").strip()[:20]
-
-
-def clock(text: str) -> int:
-    """Return the minutes after midnight of a typed time: 09:00, 9, 9.30, 9 am or 5pm."""
-    match = re.fullmatch(r"(\d{1,2})(?:[:.](\d{2}))?\s*([ap])?\.?m?\.?", text.casefold(), re.ASCII)
-    if match is None:
-        raise BadHours
-    hour, minutes, half = int(match[1]), match[2] or "00", match[3]
-    if half:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    return parse_clock(f"{hour:02}:{minutes}")
 
 
 def _day(text: str) -> date | None:

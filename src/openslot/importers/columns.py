@@ -1,0 +1,116 @@
+"""The names of columns: how files spell them, and what they are called here."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+_EMAIL = "email, email address, mail, login"
+_PERSON = {
+    "password": "pass word, initial password",
+    "first_name": "given name, given names, forename, first names",
+    "last_name": "surname, family name, last names",
+    "name": "full name",
+    "phone": "phone number, phone no, telephone, telephone number, tel, mobile, mobile number, "
+    "mobile phone, cell, cell phone, contact number, contact phone",
+}
+
+PATIENTS = {
+    "patient_email": f"patient email address, {_EMAIL}",
+    **_PERSON,
+    "phone": f"{_PERSON['phone']}, patient phone, patient phone number",
+    "name": "full name, patient name, patient",
+    "medicare": "medicare number, medicare no, medicare num, medicare card, medicare card number, "
+    "patient medicare, patient medicare number",
+}
+PROVIDERS = {
+    "provider_email": f"provider email address, practitioner email, doctor email, {_EMAIL}",
+    "provider_type": "profession, occupation, discipline, practitioner type, provider profession, "
+    "type",
+    **_PERSON,
+    "phone": f"{_PERSON['phone']}, provider phone, provider phone number",
+    "name": "full name, provider name, provider, practitioner, practitioner name, doctor, "
+    "doctor name",
+    "providerNum": "provider number, provider no, medicare provider number, practitioner number",
+    "workingHours": "hours, work hours, office hours, opening hours, consulting hours",
+    "startWorkingHours": "start of working hours, working hours start, start hours, start time, "
+    "work start, starts, start",
+    "endWorkingHours": "end of working hours, working hours end, end hours, end time, work end, "
+    "finish time, ends, end",
+    "expertise": "area of expertise, speciality, specialty, specialisation, specialization",
+}
+CENTRES = {
+    "centre_type": "center type, health centre type, health center type, facility type, "
+    "type of centre, type",
+    "abn": "business number, australian business number, abn number, centre abn",
+    "name": "centre name, center name, health centre name, health center name, facility name, "
+    "centre, center, health centre",
+    "phone": "phone number, phone no, telephone, telephone number, tel, contact number, "
+    "centre phone, centre phone number",
+    "suburb": "town, city, locality, suburb or town",
+    "time_zone": "timezone, zone",
+}
+LINKS = {
+    "provider_email": f"provider email address, practitioner email, doctor email, {_EMAIL}, "
+    "provider, practitioner",
+    "health_centre_name": "health center name, health centre, health center, centre name, "
+    "center name, centre, center, clinic, workplace",
+}
+"""The columns of each kind of file, and other spellings of them, the likelier ones first. Case,
+blanks, hyphens and underscores make no difference."""
+
+
+def squeezed(text: str) -> str:
+    """Return a name for comparison: ``Provider No.``, ``provider_no`` and ``providerNo`` are the
+    same."""
+    return re.sub(r"[\s_./-]+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def _spellings(columns: Mapping[str, str]) -> dict[str, list[str]]:
+    return {
+        column: [squeezed(spelling) for spelling in (column, *others.split(","))]
+        for column, others in columns.items()
+    }
+
+
+SPELLINGS = {
+    "patients": _spellings(PATIENTS),
+    "providers": _spellings(PROVIDERS),
+    "centres": _spellings(CENTRES),
+    "links": _spellings(LINKS),
+}
+
+SHARED = frozenset(squeezed(spelling) for spelling in f"{_EMAIL}, type".split(","))
+"""Spellings that files of several kinds have, so that they tell nothing about the kind."""
+
+_KNOWN = frozenset(
+    spelling
+    for columns in SPELLINGS.values()
+    for spellings in columns.values()
+    for spelling in spellings
+)
+
+
+def known(heading: Sequence[str]) -> int:
+    """Return how many cells of a line are names of columns."""
+    return sum(squeezed(cell) in _KNOWN for cell in heading)
+
+
+def named(heading: Sequence[str], kind: str) -> list[str | None]:
+    """Return the column of each cell of the heading; None for those that are not known.
+
+    Of several spellings of one column, the likeliest is taken.
+    """
+    cells = [squeezed(cell) for cell in heading]
+    names: list[str | None] = [None] * len(cells)
+    for column, spellings in SPELLINGS[kind].items():
+        places = [cells.index(one) for one in spellings if one in cells]
+        free = [place for place in places if names[place] is None]
+        if free:
+            names[free[0]] = column
+    return names
+
+
+def is_repeated(heading: Sequence[str], place: int) -> bool:
+    """Return True if another cell of the heading has the same name."""
+    cells = [squeezed(cell) for cell in heading]
+    return cells.count(cells[place]) > 1
