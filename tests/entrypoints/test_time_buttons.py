@@ -341,7 +341,8 @@ def test_another_time_keeps_person_and_reason(
     typed: tuple[Client, dict[str, str], Button], table: Timetable
 ) -> None:
     client, form, button = typed
-    page = client.get(f"/book/{table.gp_here}?patient={table.child}&hold={form['hold']}").text
+    hold = form["hold"]
+    page = client.get(f"/book/{table.gp_here}?patient={table.child}&hold={hold}&minutes=60").text
     other = buttons(page)[0]
     kept = client.http.post(other.path, data={**form, "start": other.start, "minutes": 60})
     shown = fields(client.get(kept.location).text)
