@@ -224,7 +224,8 @@ class Stage:
 
         def read(session: Session) -> dict[str, Any]:
             found = session.get_one(*row)
-            names = {one.key for one in found.__table__.columns} - kind.model_fields.keys()
+            names = {one.key for one in found.__table__.columns if "key of" not in one.info}
+            names -= kind.model_fields.keys()
             return {name: getattr(found, name) for name in names - {"changed_at"}}
 
         return self.network.read(read)

@@ -7,6 +7,8 @@ from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment
 from openslot.booking.rules import check_booker, needs_referral
 from openslot.core.work import Work
+from openslot.directory.rules import works_with_patients
+from openslot.records import finding
 from openslot.referrals import queries as referrals
 from openslot.schedules.rules import Place
 
@@ -25,6 +27,7 @@ def book(
     statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
+    _check_patient(work, booking_request)
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
     if hold_id is not None and needs_referral(place):
@@ -45,6 +48,7 @@ def hold(
 ) -> Appointment:
     """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; other holds
     that the patient made are released."""
+    _check_patient(work, booking_request)
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id)
     return commands.make(
@@ -54,6 +58,13 @@ def hold(
         authorisation=referral.authorisation,
         held_until=work.now + work.settings.hold_length,
     )
+
+
+def _check_patient(work: Work, booking_request: BookingRequest) -> None:
+    """Raise NotFound for a patient whom the actor does not know: an id is no reason to book."""
+    patient_id = booking_request.patient_id
+    if patient_id is not None and works_with_patients(work.actor):
+        finding.patient_for(work, patient_id)
 
 
 def _referral_for(
