@@ -14,25 +14,20 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+import factories
 from openslot.booking.models import Appointment, Status
-from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.ids import new_id
-from openslot.directory import commands as directory
-from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.models import CentreType, Profession
+from openslot.directory.models import Profession
 from openslot.migrations import run as migrations
 from openslot.reports import queries
 from openslot.reports.answers import Answers, answers
 from openslot.reports.rules import Group, Period, Question, Scope
-from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
 from working import work
 
 APPOINTMENTS, PRACTITIONERS, CENTRES, ROUNDS = 10_000, 60, 6, 7
 PERIOD = Period(date(2026, 5, 18), date(2026, 11, 15))
 NOW = datetime(2026, 11, 18, tzinfo=UTC)
-HOURS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
 
 
 def figures() -> Iterator[str]:
@@ -58,26 +53,11 @@ def _fill(session: Session) -> None:
 def _schedule(session: Session, number: int) -> tuple[int, int]:
     """A schedule, and the diary that its appointments are claimed in."""
     if number < CENTRES:
-        details = CentreDetails(
-            name=f"Centre {number}",
-            type=CentreType.HOSPITAL,
-            suburb="Randwick",
-            time_zone=("Australia/Sydney", "Australia/Perth")[number % 2],
-        )
-        directory.create_centre(work(session, SYSTEM, NOW), details)
-    person = directory.create_practitioner(
-        work(session, SYSTEM, NOW),
-        PractitionerDetails(
-            name=f"Person {number}", profession=(Profession.GP, Profession.DENTIST)[number % 2]
-        ),
-    )
-    schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=number % CENTRES + 1,
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=HOURS,
-    )
+        zone = ("Australia/Sydney", "Australia/Perth")[number % 2]
+        factories.centre(session, f"Centre {number}", time_zone=zone, now=NOW)
+    profession = (Profession.GP, Profession.DENTIST)[number % 2]
+    person = factories.practitioner(session, f"Person {number}", profession, now=NOW)
+    schedule = factories.schedule(session, number % CENTRES + 1, practitioner_id=person.id, now=NOW)
     return schedule.id, person.diary_id
 
 

@@ -11,28 +11,18 @@ from uuid import UUID
 import icalendar
 from sqlalchemy.orm import Session
 
+import factories
+from factories import ALL_DAY
 from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.details import (
-    CentreDetails,
-    DepartmentDetails,
-    PatientDetails,
-    PractitionerDetails,
-    ServiceDetails,
-)
-from openslot.directory.models import CentreType, Profession
+from openslot.directory.models import Profession
 from openslot.entrypoints.worker.main import handle_next
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
-from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from openslot.usecases import booking as usecases
 from working import work
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -43,8 +33,6 @@ START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 
 REASON = "Rash that itches"
 """Why the patient comes; must stand in no mail."""
-
-ALL_DAY = tuple(Weekly(weekday, 0, 1440) for weekday in range(7))
 
 
 @dataclass(frozen=True)
@@ -65,81 +53,69 @@ def open_clinic(database: Database, *, patient_name: str = "Ann Example") -> Cli
 
 
 def _open(session: Session, patient_name: str) -> Clinic:
-    centre = directory.create_centre(
-        work(session, SYSTEM, NOW),
-        CentreDetails(
-            name="Royal Randwick Hospital",
-            type=CentreType.HOSPITAL,
-            suburb="Randwick",
-            address="Barker St",
-            phone="0293822222",
-            time_zone="Australia/Sydney",
-        ),
-    )
-    accounts = {
-        role: _account(session, role)
+    centre_id = factories.centre(
+        session, "Royal Randwick Hospital", address="Barker St", phone="0293822222", now=NOW
+    ).id
+    patient, practitioner, staff = (
+        factories.account(
+            session,
+            f"{role}@accounts.example",
+            role,
+            name=f"{role} account",
+            confirmed_at=NOW,
+            now=NOW,
+        ).id
         for role in (Role.PATIENT, Role.PRACTITIONER, Role.CENTRE_ADMIN)
-    }
-    directory.place_staff(work(session, SYSTEM), accounts[Role.CENTRE_ADMIN].id, centre.id, None)
-    return Clinic(
-        schedule=_practitioner(session, centre.id, accounts[Role.PRACTITIONER].id),
-        service_schedule=_service(session, centre.id),
-        patient=_patient(session, patient_name, accounts[Role.PATIENT].id),
-        patient_account=accounts[Role.PATIENT].id,
-        practitioner_account=accounts[Role.PRACTITIONER].id,
-        staff_account=accounts[Role.CENTRE_ADMIN].id,
     )
-
-
-def _account(session: Session, role: Role) -> Account:
-    new = NewAccount(f"{role}@accounts.example", f"{role} account", "-", role, confirmed_at=NOW)
-    return create_account(work(session, Actor(), NOW), new)
+    directory.place_staff(work(session, SYSTEM), staff, centre_id, None)
+    return Clinic(
+        schedule=_practitioner(session, centre_id, practitioner),
+        service_schedule=_service(session, centre_id),
+        patient=factories.patient(
+            session,
+            patient_name,
+            account_id=patient,
+            born=date(1980, 3, 31),
+            email="ann@example.org",
+            now=NOW,
+        ).id,
+        patient_account=patient,
+        practitioner_account=practitioner,
+        staff_account=staff,
+    )
 
 
 def _practitioner(session: Session, centre_id: int, account_id: UUID) -> int:
-    details = PractitionerDetails(
-        name="Toby Turner", profession=Profession.PHYSIOTHERAPIST, email="toby@example.org"
+    toby = factories.practitioner(
+        session,
+        "Toby Turner",
+        Profession.PHYSIOTHERAPIST,
+        email="toby@example.org",
+        account_id=account_id,
+        now=NOW,
     )
-    toby = directory.create_practitioner(work(session, SYSTEM, NOW), details, account_id=account_id)
-    return _schedule(session, centre_id, practitioner_id=toby.id)
+    return factories.schedule(
+        session, centre_id, practitioner_id=toby.id, hours=ALL_DAY, now=NOW
+    ).id
 
 
 def _service(session: Session, centre_id: int) -> int:
-    department = directory.create_department(
-        work(session, SYSTEM, NOW),
-        centre_id,
-        DepartmentDetails(name="Radiology", email="radiology@example.org", phone="0293823333"),
+    radiology = factories.department(
+        session, centre_id, email="radiology@example.org", phone="0293823333", now=NOW
     )
-    service = directory.create_service(
-        work(session, SYSTEM, NOW), department.id, ServiceDetails(name="Chest X-ray")
-    )
-    return _schedule(session, centre_id, service_id=service.id)
-
-
-def _schedule(session: Session, centre_id: int, **subject: int) -> int:
-    schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=centre_id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
-        **subject,
-    )
-    return schedule.id
-
-
-def _patient(session: Session, name: str, account_id: UUID) -> UUID:
-    details = PatientDetails(name=name, born=date(1980, 3, 31), email="ann@example.org")
-    return directory.add_patient(work(session, SYSTEM, NOW), details, account_id=account_id).id
+    service = factories.service(session, radiology.id, "Chest X-ray", now=NOW)
+    return factories.schedule(session, centre_id, service_id=service.id, hours=ALL_DAY, now=NOW).id
 
 
 def book(
     database: Database, clinic: Clinic, *, at: datetime = START, schedule: int | None = None
 ) -> Appointment:
     """Book Ann an appointment, by default with Toby."""
-    booking_request = BookingRequest(
-        schedule or clinic.schedule, at, 30, clinic.patient, reason=REASON
+    return database.run(
+        lambda session: factories.appointment(
+            session, schedule or clinic.schedule, at, clinic.patient, reason=REASON, now=NOW
+        )
     )
-    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def move(database: Database, appointment: Appointment, to: datetime) -> None:
@@ -175,19 +151,23 @@ def cancel(
 class Mails:
     """The mails that the worker made of what happened since the last look, by address."""
 
-    def __init__(self, database: Database, settings: Settings):
-        self.database, self.settings = database, settings
+    def __init__(self, database: Database, settings: Settings, *, now: datetime = NOW):
+        self.database, self.settings, self.now = database, settings, now
         self.seen: set[UUID] = set()
 
     def new(self) -> dict[str, dict[str, Any]]:
         """Do all that is due, and read what was kept."""
-        while handle_next(self.database, self.settings, now=lambda: NOW):
+        return {mail["to"]: mail for mail in self.fresh()}
+
+    def fresh(self) -> list[dict[str, Any]]:
+        """Do the same, however many mails go to one address."""
+        while handle_next(self.database, self.settings, now=lambda: self.now):
             pass
         with self.database.reading() as session:
             made = outbox.messages(session, "mail", limit=100, offset=0)
         fresh = [one for one in made if one.id not in self.seen]
         self.seen.update(one.id for one in fresh)
-        return {one.payload["to"]: one.payload for one in fresh}
+        return [one.payload for one in fresh]
 
 
 def words(mail: dict[str, Any]) -> str:
@@ -206,14 +186,3 @@ def both(mail: dict[str, Any]) -> Iterator[str]:
 def event_of(mail: dict[str, Any]) -> Any:
     """The appointment in the calendar of a mail."""
     return icalendar.Calendar.from_ical(mail["calendar"]).walk("VEVENT")[0]
-
-
-def change(database: Database, kind: type, key: Any, **values: Any) -> None:
-    """Set columns of one row."""
-
-    def act(session: Any) -> None:
-        row = session.get(kind, key)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    database.run(act)

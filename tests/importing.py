@@ -1,7 +1,6 @@
 """Helpers of the tests that import files."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.demo.load import DATA
@@ -18,7 +18,6 @@ from openslot.importers.problems import ImportRefused
 from openslot.importers.progress import Silent
 from openslot.schema import metadata
 
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MEDISOFT = DATA / "medisoft"
 DOCUMENTS = DATA / "departments"
 QUICK = Settings(password_iterations=1)

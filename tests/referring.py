@@ -5,27 +5,24 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking import commands as booking
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
-from openslot.directory import commands as directory
-from openslot.directory.details import PractitionerDetails
-from openslot.directory.models import Practitioner, Profession
+from openslot.directory.models import Profession
 from openslot.referrals import commands as referrals
 from openslot.referrals.details import ReferralDetails
 from openslot.referrals.models import Referral
-from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.schedules.models import Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town
+from town import Town
 from working import work
 
 AREA = "Dental"
 LETTER = "Pain at the upper left since May."
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
-NO_CUTOFF = timedelta(0)
 
 
 class Dentists:
@@ -111,9 +108,7 @@ class Dentists:
         """Take an appointment through its statuses, by the network's administrator."""
         for to in steps:
             self.database.run(
-                lambda session, to=to: booking.change_status(
-                    work(session, SYSTEM, now, cutoff=NO_CUTOFF), appointment.id, to
-                )
+                lambda session, to=to: factories.change_status(session, appointment.id, to, now=now)
             )
 
     def row(self, referral_id: UUID) -> Referral | None:
@@ -122,18 +117,10 @@ class Dentists:
 
 
 def _another(session: Session, centre: int) -> tuple[int, int]:
-    details = PractitionerDetails(
-        name="Nina Simone", profession=Profession.SPECIALIST, expertise=AREA.lower()
+    person = factories.practitioner(
+        session, "Nina Simone", Profession.SPECIALIST, expertise=AREA.lower()
     )
-    person: Practitioner = directory.create_practitioner(work(session, SYSTEM, NOW), details)
-    schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=centre,
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=WEEKDAYS,
-    )
-    return person.id, schedule.id
+    return person.id, factories.schedule(session, centre, practitioner_id=person.id).id
 
 
 def _seen_by_gp(session: Session, town: Town) -> None:

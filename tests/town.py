@@ -1,40 +1,17 @@
-"""A small health network for tests: two centres, a few practitioners, patients, a service.
-
-Everybody is made through the features' own commands. Times are fixed: NOW is a Sunday evening
-in Sydney, so that the whole week lies ahead.
-"""
+"""A small health network for tests: two centres, a few practitioners, patients, a service."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+import factories
+from factories import MONDAY_9
 from openslot.booking.commands import BookingRequest
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
-from openslot.directory import commands as directory
-from openslot.directory.details import (
-    CentreDetails,
-    DepartmentDetails,
-    PatientDetails,
-    PractitionerDetails,
-    ServiceDetails,
-)
-from openslot.directory.models import CentreType, Profession
-from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from openslot.schedules.models import Schedule
-from working import work
-
-SYDNEY = ZoneInfo("Australia/Sydney")
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-"""Sunday 22 November 2026, 7 pm in Sydney."""
-
-MONDAY_9 = datetime(2026, 11, 23, 9, 0, tzinfo=SYDNEY)
-WEEKDAYS = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
-HALF_HOUR = timedelta(minutes=30)
+from openslot.directory.models import Profession
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,62 +66,31 @@ class Town:
 
 def build_town(database: Database, *, patients: int = 3) -> Town:
     """Found the town in an empty database."""
-    return database.run(lambda session: _found(session, patients))
+    return database.run(lambda session: _build(session, patients))
 
 
-def _found(session: Session, patients: int) -> Town:
-    hospital = _centre(session, "Prince of Wales Hospital", "Randwick")
-    clinic = _centre(session, "UNSW Health Service", "Kensington")
-    gp = _practitioner(session, "Samuel Jackson", Profession.GP, either_place=True)
-    physio = _practitioner(session, "Ian Baker", Profession.PHYSIOTHERAPIST)
-    specialist = _practitioner(session, "Amy Winehouse", Profession.SPECIALIST, expertise="Dental")
-    department = directory.create_department(
-        work(session, SYSTEM, NOW), hospital, DepartmentDetails(name="Radiology")
-    )
-    scan = directory.create_service(
-        work(session, SYSTEM, NOW), department.id, ServiceDetails(name="CT")
-    )
-    people = [
-        directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name=f"Patient {number}"))
-        for number in range(patients)
-    ]
+def _build(session: Session, patients: int) -> Town:
+    hospital = factories.centre(session, "Prince of Wales Hospital").id
+    clinic = factories.centre(session, "UNSW Health Service", suburb="Kensington").id
+    gp = factories.practitioner(session, "Samuel Jackson", either_place=True).id
+    physio = factories.practitioner(session, "Ian Baker", Profession.PHYSIOTHERAPIST).id
+    specialist = factories.practitioner(
+        session, "Amy Winehouse", Profession.SPECIALIST, expertise="Dental"
+    ).id
+    department = factories.department(session, hospital, "Radiology").id
+    scan = factories.service(session, department, "CT").id
+    people = [factories.patient(session, f"Patient {number}") for number in range(patients)]
     return Town(
         hospital=hospital,
         clinic=clinic,
         gp=gp,
-        gp_at_hospital=_opened(session, hospital, practitioner=gp),
-        gp_at_clinic=_opened(session, clinic, practitioner=gp),
+        gp_at_hospital=factories.schedule(session, hospital, practitioner_id=gp).id,
+        gp_at_clinic=factories.schedule(session, clinic, practitioner_id=gp).id,
         physio=physio,
-        physio_at_hospital=_opened(session, hospital, practitioner=physio),
+        physio_at_hospital=factories.schedule(session, hospital, practitioner_id=physio).id,
         specialist=specialist,
-        specialist_at_hospital=_opened(session, hospital, practitioner=specialist),
-        department=department.id,
-        scan=_opened(session, hospital, service=scan.id),
+        specialist_at_hospital=factories.schedule(session, hospital, practitioner_id=specialist).id,
+        department=department,
+        scan=factories.schedule(session, hospital, service_id=scan).id,
         patients=tuple(person.id for person in people),
     )
-
-
-def _centre(session: Session, name: str, suburb: str) -> int:
-    details = CentreDetails(
-        name=name, type=CentreType.HOSPITAL, suburb=suburb, time_zone="Australia/Sydney"
-    )
-    return directory.create_centre(work(session, SYSTEM, NOW), details).id
-
-
-def _practitioner(session: Session, name: str, profession: Profession, **more: object) -> int:
-    details = PractitionerDetails.model_validate({"name": name, "profession": profession, **more})
-    return directory.create_practitioner(work(session, SYSTEM, NOW), details).id
-
-
-def _opened(
-    session: Session, centre: int, *, practitioner: int | None = None, service: int | None = None
-) -> int:
-    schedule: Schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=centre,
-        practitioner_id=practitioner,
-        service_id=service,
-        details=ScheduleDetails(),
-        hours=WEEKDAYS,
-    )
-    return schedule.id

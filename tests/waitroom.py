@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
-from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.config import Settings
@@ -14,7 +15,7 @@ from openslot.usecases import booking as usecases
 from openslot.waiting_list import answers, waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.models import Offer, OfferStatus, WaitingEntry
-from town import HALF_HOUR, MONDAY_9, NOW, Town
+from town import Town
 from working import work
 
 SETTINGS = Settings(_env_file=None)
@@ -30,9 +31,7 @@ def book(
 
 def cancel(database: Database, appointment: UUID, now: datetime = NOW) -> None:
     database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment, Status.CANCELLED
-        )
+        lambda session: factories.change_status(session, appointment, Status.CANCELLED, now=now)
     )
 
 

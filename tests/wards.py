@@ -1,7 +1,4 @@
-"""A hospital with three departments that ask each other, and another one beside it.
-
-Everybody is made through the features' own commands; NOW and the days are those of town.py.
-"""
+"""A hospital with three departments that ask each other, and another one beside it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,25 +6,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.models import Priority
-from openslot.core.actor import SYSTEM, Actor, Role
+import factories
+from factories import MONDAY_9, NOW
+from openslot.booking.models import Appointment, Priority
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.department_requests import commands
 from openslot.department_requests.details import RequestDetails
 from openslot.department_requests.models import ServiceRequest
 from openslot.department_requests.queries import request as request_of
-from openslot.directory import commands as directory
-from openslot.directory.details import (
-    CentreDetails,
-    DepartmentDetails,
-    PatientDetails,
-    ServiceDetails,
-)
-from openslot.directory.models import CentreType
-from openslot.identity.commands import NewAccount, create_account
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from town import MONDAY_9, NOW, WEEKDAYS
-from working import work
+from working import found, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +39,21 @@ class Wards:
 
 
 def build_wards(database: Database) -> Wards:
-    """Found both hospitals in an empty database."""
-    return database.run(_found)
+    """Found both hospitals in an empty database; two departments have looked the patient up."""
+    wards = database.run(_build)
+    for actor in (wards.surgery, wards.radiology):
+        found(database, actor, wards.patient, NOW)
+    return wards
 
 
-def _found(session: Session) -> Wards:
-    hospital, other = _centre(session, "Banksia Hospital"), _centre(session, "Wattle Hospital")
+def _build(session: Session) -> Wards:
+    hospital = factories.centre(session, "Banksia Hospital").id
+    other = factories.centre(session, "Wattle Hospital").id
     surgery, _ = _department(session, hospital, "Surgery")
     radiology, scan = _department(session, hospital, "Radiology")
     ward, _ = _department(session, hospital, "Ward 3")
     pathology, foreign = _department(session, other, "Pathology")
-    person = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Ilse Brandt"))
+    patient = factories.patient(session, "Ilse Brandt")
     return Wards(
         hospital=hospital,
         surgery=_staff(session, hospital, surgery, "surgery"),
@@ -71,41 +63,22 @@ def _found(session: Session) -> Wards:
         scan=scan[0],
         scan_schedule=scan[1],
         foreign_service=foreign[0],
-        patient=person.id,
+        patient=patient.id,
     )
-
-
-def _centre(session: Session, name: str) -> int:
-    details = CentreDetails(
-        name=name, type=CentreType.HOSPITAL, suburb="Randwick", time_zone="Australia/Sydney"
-    )
-    return directory.create_centre(work(session, SYSTEM, NOW), details).id
 
 
 def _department(session: Session, centre: int, name: str) -> tuple[int, tuple[int, int]]:
-    """A department with one service and its schedule."""
-    made = directory.create_department(
-        work(session, SYSTEM, NOW), centre, DepartmentDetails(name=name)
-    )
-    service = directory.create_service(
-        work(session, SYSTEM, NOW), made.id, ServiceDetails(name=f"{name} scan")
-    )
-    schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=centre,
-        service_id=service.id,
-        details=ScheduleDetails(),
-        hours=WEEKDAYS,
-    )
-    return made.id, (service.id, schedule.id)
+    """Create a department with one service and its schedule."""
+    department = factories.department(session, centre, name)
+    service = factories.service(session, department.id, f"{name} scan")
+    schedule = factories.schedule(session, centre, service_id=service.id)
+    return department.id, (service.id, schedule.id)
 
 
 def _staff(session: Session, centre: int, department: int, name: str) -> Actor:
-    account = create_account(
-        work(session, Actor(), NOW),
-        NewAccount(f"{name}@example.org", f"Sam {name.title()}", "-", Role.STAFF),
+    account = factories.staff(
+        session, centre, department, email=f"{name}@example.org", name=f"Sam {name.title()}"
     )
-    directory.place_staff(work(session, SYSTEM), account.id, centre, department)
     return Actor(role=Role.STAFF, account_id=account.id, centre_id=centre, department_id=department)
 
 
@@ -130,6 +103,13 @@ def ask(
             minutes=30,
             patient_id=wards.patient if patient else None,
         )
+    )
+
+
+def book_scan(database: Database, wards: Wards, patient_id: UUID | None = None) -> Appointment:
+    """Book Radiology's scan on Monday at nine."""
+    return database.run(
+        lambda session: factories.appointment(session, wards.scan_schedule, patient_id=patient_id)
     )
 
 

@@ -4,29 +4,17 @@ that is added, booked for and handed over; the pages on the way pass axe."""
 import re
 
 from playwright.sync_api import Page, expect
-from sqlalchemy.orm import Session
 
 from browser.conftest import LiveServer
 from browser.steps import checked, sign_in, turn_week
 from entrypoints.browsing import mails
-from entrypoints.world import World
-from openslot.directory import queries as directory
-from openslot.directory.models import Practitioner, Profession
+from entrypoints.world import World, give_professions
 
 STRONG = "orchard lantern velvet seven"
 
 
 def as_gp_and_specialist(server: LiveServer, world: World) -> None:
-    def work(session: Session) -> None:
-        gp = session.get(Practitioner, world.practitioners["owner"])
-        specialist = session.get(Practitioner, world.practitioners["stranger"])
-        assert gp
-        assert specialist
-        gp.profession = Profession.GP
-        specialist.profession, specialist.expertise = Profession.SPECIALIST, "Cardiology"
-        directory.mark_changed(session)
-
-    server.database.run(work)
+    server.database.run(lambda session: give_professions(session, world, expertise="Cardiology"))
 
 
 def test_from_a_gps_letter_to_the_specialists_answer(

@@ -6,7 +6,8 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import DESKTOP, PHONE, LiveServer
 from browser.steps import Look, checked, sign_in, turn_week, unchecked
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database

@@ -7,7 +7,8 @@ from playwright.sync_api import Page, expect
 
 from browser.conftest import LiveServer
 from browser.steps import checked, sign_in, turn_week
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
 from timetable import Timetable, fill, occupy
 

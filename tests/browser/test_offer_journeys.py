@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 
+import factories
 from browser.conftest import LiveServer
 from browser.steps import checked, sign_in
-from entrypoints.world import SYDNEY, World, book_for, build
+from entrypoints.world import World, book_for, build
+from factories import SYDNEY
 from openslot.booking import check
-from openslot.booking import commands as booking
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
@@ -155,9 +156,7 @@ def close_but(database: Database, world: World, start: datetime) -> None:
 
 def cancel(database: Database, appointment: UUID) -> None:
     database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, datetime.now(UTC), cutoff=timedelta(0)),
-            appointment,
-            Status.CANCELLED,
+        lambda session: factories.change_status(
+            session, appointment, Status.CANCELLED, now=datetime.now(UTC)
         )
     )

@@ -7,9 +7,11 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
+import factories
 from browser.conftest import LiveServer
 from browser.steps import WIDTHS, sign_in, turn_week
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.directory.models import Department, Patient, Practitioner, Service
@@ -101,13 +103,9 @@ def test_no_page_scrolls_sideways(
 
 def name_at_length(database: Database, world: World) -> None:
     """Names as long as those of real hospitals."""
-
-    def work(session: Session) -> None:
-        session.get_one(Department, world.departments["teammate"]).name = DEPARTMENT
-        session.get_one(Department, world.departments["owner"]).name = f"{DEPARTMENT} East"
-        session.get_one(Service, world.services["teammate"]).name = SERVICE
-
-    database.run(work)
+    factories.change(database, Department, world.departments["teammate"], name=DEPARTMENT)
+    factories.change(database, Department, world.departments["owner"], name=f"{DEPARTMENT} East")
+    factories.change(database, Service, world.services["teammate"], name=SERVICE)
 
 
 def test_the_table_of_requests_fits_every_window(

@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -29,7 +31,7 @@ from openslot.schedules.diaries import PageKey
 from openslot.schedules.models import AbsenceKind, DiaryPage
 from openslot.usecases import booking as usecases
 from racing import barrier, race
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 RACERS = 32
@@ -246,10 +248,8 @@ def test_booking_against_cancelling_leaves_one_appointment_at_most(database: Dat
         if number == 0:
             return attempt(
                 lambda: database.run(
-                    lambda session: booking.change_status(
-                        work(session, SYSTEM, NOW, cutoff=timedelta(0)),
-                        appointment.id,
-                        Status.CANCELLED,
+                    lambda session: factories.change_status(
+                        session, appointment.id, Status.CANCELLED
                     )
                 )
             )

@@ -17,7 +17,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 import engines
-from factories import claimed_by
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, claimed_by
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -39,7 +40,7 @@ from openslot.schema import metadata
 from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
 from racing import PATIENCE, barrier, race
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from working import work
 
 MORNING = MONDAY_9 + 6 * HALF_HOUR
@@ -68,9 +69,7 @@ class Desk:
 
     def cancel(self, appointment: UUID) -> Any:
         return self.run(
-            lambda session: booking.change_status(
-                work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment, Status.CANCELLED
-            )
+            lambda session: factories.change_status(session, appointment, Status.CANCELLED)
         )
 
     def move(self, appointment: UUID, start: Any) -> Any:

@@ -6,19 +6,16 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import Client
 from entrypoints.world import PASSWORD, World, build, password_hash
 from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment
 from openslot.booking.slots import slots
-from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.commands import add_patient
-from openslot.directory.details import PatientDetails
 from openslot.entrypoints.web.reading import instant_text
-from openslot.identity.commands import NewAccount, create_account
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import Schedule
 from racing import race
@@ -30,12 +27,11 @@ RACERS = 32
 def add_racers(session: Session) -> None:
     now = datetime.now(UTC)
     for number in range(RACERS):
-        new = NewAccount(
-            f"racer-{number}@example.com", f"Racer {number}", password_hash(), Role.PATIENT
+        name, email = f"Racer {number}", f"racer-{number}@example.com"
+        account = factories.account(
+            session, email, name=name, password_hash=password_hash(), now=now
         )
-        account = create_account(work(session, Actor(), now), new)
-        details = PatientDetails(name=new.name, email=new.email)
-        add_patient(work(session, SYSTEM, now), details, account_id=account.id)
+        factories.patient(session, name, email=email, account_id=account.id, now=now)
 
 
 def free_start(database: Database, world: World) -> datetime:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from entrypoints.programs import Program, with_key
+from factories import NOW
 from openslot.core import idempotency as kept
 from openslot.core.db import Database
 from openslot.core.idempotency import KeptAnswer
@@ -20,7 +21,6 @@ from openslot.directory.models import Patient
 from openslot.entrypoints.api import idempotency
 from racing import barrier, race
 from serving import app_on
-from town import NOW
 
 RACERS = 6
 PATH = "/api/v1/patients"

@@ -10,13 +10,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import engines
+from factories import NOW
 from openslot.core import audit
 from openslot.core.actor import Actor
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
 from openslot.core.locks import Lock, lock
 from racing import barrier, race
-from town import NOW
 from working import work
 
 RACERS = 8

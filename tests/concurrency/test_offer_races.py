@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.errors import InvalidTransition, SlotTaken
 from openslot.booking.models import Appointment, Status
@@ -20,7 +21,7 @@ from openslot.waiting_list import offering, search, waiting
 from openslot.waiting_list.errors import AlreadyWaiting, OfferExpired, TooManyEntries
 from openslot.waiting_list.models import AbsenceDecision, Choice, Offer, OfferStatus, Waiting
 from racing import barrier, race
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import (
     SETTINGS,
     accept,

@@ -13,8 +13,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.programs import Program, with_key
-from openslot.core.actor import Actor, Role
+from factories import NOW
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.core.errors import DomainError
 from openslot.directory import dependents
@@ -24,10 +26,9 @@ from openslot.feedback import commands as feedback
 from openslot.feedback import rules
 from openslot.feedback.models import Favourite
 from openslot.feedback.queries import FavouriteKind
-from openslot.identity.commands import NewAccount, create_account
 from racing import race
 from serving import app_on
-from town import NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 RACERS = 8
@@ -110,8 +111,7 @@ def test_nobody_keeps_more_favourites_than_the_most(
     database: Database, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rules, "MOST_FAVOURITES", 2)
-    new = NewAccount("ann@example.net", "Ann", "-", Role.PATIENT)
-    account = database.run(lambda session: create_account(work(session, Actor(), NOW), new))
+    account = database.run(lambda session: factories.account(session, "ann@example.net"))
     ann = replace(town.patient(), account_id=account.id)
     wanted: list[tuple[FavouriteKind, int]] = [
         ("practitioner", town.gp),

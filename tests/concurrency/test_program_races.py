@@ -17,20 +17,17 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.programs import Program, with_key
-from entrypoints.world import SYDNEY
+from factories import SYDNEY
 from openslot.app import create_app
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
-from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.directory.commands import add_patient
-from openslot.directory.details import PatientDetails
 from openslot.schedules.models import Schedule
 from racing import race
 from serving import serving
-from working import work
 
 RACERS = 32
 SENT_AGAIN = 16
@@ -127,9 +124,10 @@ def opened(program: Program, database: Database, port: int) -> Clinic:
     now = datetime.now(UTC)
 
     def fill(session: Session) -> tuple[int, list[str]]:
-        names = [f"Racer {number}" for number in range(RACERS)]
-        made = [add_patient(work(session, SYSTEM, now), PatientDetails(name=one)) for one in names]
-        return session.query(Schedule).one().id, [str(one.id) for one in made]
+        patients = [
+            factories.patient(session, f"Racer {number}", now=now) for number in range(RACERS)
+        ]
+        return session.query(Schedule).one().id, [str(patient.id) for patient in patients]
 
     schedule, patients = database.run(fill)
     start = datetime.combine((now + timedelta(days=3)).date(), time(10), SYDNEY)

@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 
 from entrypoints.programs import Program, signed_in
-from entrypoints.test_fhir_service_requests import PATH, give_professions, letter
-from entrypoints.world import build
+from entrypoints.test_fhir_service_requests import PATH, letter
+from entrypoints.world import build, give_professions
+from factories import HALF_HOUR, NOW
 from openslot.booking import commands as booking
 from openslot.booking.errors import ReferralSpent
 from openslot.booking.models import Appointment, Status
@@ -25,7 +26,7 @@ from openslot.referrals.errors import AlreadyAnswered
 from racing import race
 from referring import TUESDAY_9, Dentists
 from serving import app_on
-from town import HALF_HOUR, NOW, build_town
+from town import build_town
 from working import work
 
 RACERS = 8
@@ -121,7 +122,7 @@ def test_of_equal_conditional_creates_one_makes_a_letter(
     database: Database, tmp_path: Path
 ) -> None:
     world = build(database)
-    give_professions(database, world)
+    database.run(lambda session: give_professions(session, world))
     with app_on(database, tmp_path) as app:
         token = signed_in(app, world, "practitioner-owner").token
         unless = f"patient={world.patients['owner']}&status=active"

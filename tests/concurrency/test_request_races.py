@@ -3,6 +3,7 @@ diaries agree with it."""
 
 from collections.abc import Callable
 
+from factories import MONDAY_9, NOW
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
@@ -13,7 +14,6 @@ from openslot.department_requests.details import RequestDetails
 from openslot.department_requests.errors import WrongState
 from openslot.department_requests.models import ServiceRequest, State
 from racing import race
-from town import MONDAY_9, NOW
 from wards import Wards, ask, build_wards, look
 from working import work
 

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Connection, Engine, MetaData, Uuid, select, text
 
 import engines
+from factories import NOW
 from openslot.booking import check
 from openslot.core.db import Database, Instant
 from openslot.migrations import run
 from openslot.schedules import diaries
 from openslot.schedules.availability import span_between
-from town import NOW
 
 BEFORE = "0006"
 

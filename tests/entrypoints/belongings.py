@@ -13,10 +13,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from entrypoints.world import SYDNEY, World, password_hash
+import factories
+from entrypoints.world import World, give_professions, password_hash
+from factories import HALF_HOUR, SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.audit import AuditEvent
@@ -29,7 +30,6 @@ from openslot.directory import dependents, registration
 from openslot.directory.commands import actor_of
 from openslot.directory.dependents import HandOverDetails
 from openslot.directory.details import DependentDetails
-from openslot.directory.models import Practitioner, Profession
 from openslot.directory.registration import StaffSignUp
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.web import context, hand_over
@@ -43,7 +43,6 @@ from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind
-from openslot.usecases import booking as usecases
 from openslot.waiting_list import waiting
 from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.links import token_of
@@ -53,7 +52,7 @@ from working import work
 
 SECRET = "zwieback"
 """A word that nothing else bears."""
-DAY, HALF_HOUR = timedelta(days=1), timedelta(minutes=30)
+DAY = timedelta(days=1)
 
 Parts = dict[str, object]
 """Ids, by the names that addresses give them."""
@@ -68,13 +67,7 @@ def furnish(database: Database, world: World) -> Parts:
 
 
 def _furnish(session: Session, world: World, now: datetime) -> Parts:
-    for who, values in (
-        ("owner", {"profession": Profession.GP}),
-        ("teammate", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
-    ):
-        practitioner = session.get_one(Practitioner, world.practitioners[who])
-        for name, value in values.items():
-            setattr(practitioner, name, value)
+    give_professions(session, world, specialists=("teammate",))
     session.flush()
     return (
         {
@@ -108,8 +101,8 @@ def at(now: datetime, days: int, hour: int = 14) -> datetime:
 def _of_the_patient(session: Session, world: World, now: datetime) -> Parts:
     actor, patient = _actor(session, world, "patient-owner"), world.patients["owner"]
     session.get_one(Appointment, world.appointments["owner"]).reason = f"{SECRET} reason"
-    kept = BookingRequest(world.schedules["owner-service"], at(now, 5), 30, patient)
-    hold = usecases.hold(work(session, SYSTEM, now, keep=HALF_HOUR), kept)
+    schedule = world.schedules["owner-service"]
+    hold = factories.hold(session, schedule, at(now, 5), patient, length=HALF_HOUR, now=now)
     child = dependents.add(
         work(session, actor, now),
         DependentDetails(name="Mia Zwieback", born=now.date() - 3000 * DAY),
@@ -146,17 +139,10 @@ def _of_the_practitioner(session: Session, world: World, now: datetime) -> Parts
         sent_at=now,
         expires_at=now + 90 * DAY,
     )
-    over = Appointment(
-        schedule_id=world.schedules["owner"],
-        patient_id=patient,
-        status=Status.FULFILLED,
-        starts_at=at(now, -9),
-        ends_at=at(now, -9) + HALF_HOUR,
-        created_at=now,
-        changed_at=now,
-        diary_id=session.get_one(Practitioner, own).diary_id,
+    session.add(letter)
+    over = factories.appointment_row(
+        session, world.schedules["owner"], patient, Status.FULFILLED, at(now, -9), now=now
     )
-    session.add_all([letter, over])
     session.flush()
     note = Entry(
         patient_id=patient,

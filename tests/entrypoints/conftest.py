@@ -22,6 +22,7 @@ from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.entrypoints.request import EXTENSION, Services
 from openslot.search.results import Directory
+from receiver import Receiver, receiver
 
 COPIES = count()
 
@@ -84,6 +85,13 @@ def app(settings: Settings, known_apps: dict[str, Flask]) -> Iterator[Flask]:
     app.extensions[EXTENSION] = Services(settings, database, Directory())
     yield app
     database.close()
+
+
+@pytest.fixture
+def there() -> Iterator[Receiver]:
+    """A program that is told of events."""
+    with receiver() as serving:
+        yield serving
 
 
 @pytest.fixture

@@ -1,15 +1,26 @@
 """A client of the API for tests."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from entrypoints.world import PASSWORD, World
+from factories import NOW
+from importing import QUICK
+from openslot.app import create_app
 from openslot.core import clock
 from openslot.core.actor import Actor
+from openslot.core.config import Settings
 from openslot.core.db import Database
+from openslot.demo.load import load_demo
 from openslot.identity.keys import create_key
+from openslot.importers.progress import Silent
 from working import work
 
 
@@ -56,3 +67,23 @@ def with_key(
         lambda session: create_key(work(session, Actor(), clock.now()), "Test", scopes, networks)
     )
     return Program(app, text)
+
+
+@contextmanager
+def demonstration(template: Path, folder: Path, public_url: str) -> Iterator[Flask]:
+    """The app on the demonstration network as it is at NOW, for the block."""
+    file = shutil.copyfile(template, folder / "demo.sqlite3")
+    app = create_app(
+        Settings(
+            _env_file=None,
+            data_dir=folder,
+            database_url=f"sqlite:///{file}",
+            rate_limits=False,
+            public_url=public_url,
+        )
+    )
+    with closing(app.extensions["openslot"].database) as database:
+        load_demo(database, QUICK, now=NOW, progress=Silent())
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(clock, "now", lambda: NOW)
+            yield app

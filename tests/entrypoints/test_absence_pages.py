@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import SYDNEY, World, book_for
+from entrypoints.world import World, book_for
+from factories import SYDNEY
 from openslot.booking import check
 from openslot.booking.models import Appointment, Status
 from openslot.core.config import Settings

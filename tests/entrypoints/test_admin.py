@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.browsing import ClientFor, mails
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.core import audit, outbox
 from openslot.core.db import Database
 from openslot.directory import queries as directory

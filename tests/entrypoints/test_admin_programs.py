@@ -1,7 +1,6 @@
 """The pages of keys and of addresses that are told of events."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
@@ -19,20 +18,13 @@ from openslot.identity import queries as identity
 from openslot.webhooks import queries
 from openslot.webhooks.models import Endpoint
 from postoffice import run_worker
-from receiver import LOOPBACK, Receiver, receiver, tell
+from receiver import LOOPBACK, Receiver, tell
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Settings under which the loopback interface may be told."""
     return settings.model_copy(update={"webhook_networks": LOOPBACK})
-
-
-@pytest.fixture
-def there() -> Iterator[Receiver]:
-    """A program that is told of events."""
-    with receiver() as serving:
-        yield serving
 
 
 @pytest.fixture

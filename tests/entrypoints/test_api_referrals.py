@@ -5,30 +5,19 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import World
+from entrypoints.world import World, give_professions
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
 
 PATH = "/api/v1/referrals"
 
 
 @pytest.fixture(autouse=True)
 def _professions(network: Database, world: World) -> None:
-    """The owner becomes a GP, the stranger a dentist."""
-
-    def work(session: Any) -> None:
-        for who, values in (
-            ("owner", {"profession": Profession.GP}),
-            ("stranger", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
-        ):
-            mine = Practitioner.id == world.practitioners[who]
-            session.execute(update(Practitioner).where(mine).values(**values))
-
-    network.run(work)
+    network.run(lambda session: give_professions(session, world))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The addresses that are told of events, through the API."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +12,7 @@ from openslot.core import clock
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from postoffice import run_worker
-from receiver import LOOPBACK, Receiver, receiver
+from receiver import LOOPBACK, Receiver
 
 PATH = "/api/v1/webhooks"
 BODY = {"url": "http://127.0.0.1:9/hooks", "events": ["slot.freed", "appointment.booked"]}
@@ -23,13 +22,6 @@ BODY = {"url": "http://127.0.0.1:9/hooks", "events": ["slot.freed", "appointment
 def settings(settings: Settings) -> Settings:
     """Settings under which the loopback interface may be told."""
     return settings.model_copy(update={"webhook_networks": LOOPBACK})
-
-
-@pytest.fixture
-def there() -> Iterator[Receiver]:
-    """A program that is told of events."""
-    with receiver() as serving:
-        yield serving
 
 
 @pytest.fixture

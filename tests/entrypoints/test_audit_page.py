@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
+import factories
 import openslot
 from engines import Counted
 from entrypoints.browsing import ClientFor
@@ -211,11 +211,9 @@ def test_a_centre_sees_its_own_people_and_what_was_done_to_it(
 def test_who_works_at_two_centres_is_watched_by_neither_but_in_emergencies(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    def also_elsewhere(session: Session) -> None:
-        schedule = session.get_one(Schedule, world.schedules["stranger"])
-        schedule.practitioner_id = world.practitioners["owner"]
-
-    network.run(also_elsewhere)
+    factories.change(
+        network, Schedule, world.schedules["stranger"], practitioner_id=world.practitioners["owner"]
+    )
     origin = Actor(account_id=world.accounts["practitioner-owner"])
     record(network, "record.read", "patient:1", by=origin, at=LONG_AGO)
     record(network, "record.emergency-access", "patient:2", by=origin, at=LONG_AGO)

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 
+import factories
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import Actor
@@ -55,15 +57,6 @@ def booked(client: Client, schedule: int, **fields: object) -> str:
     answer = client.send(f"/book/{schedule}", page=page, **form)
     assert answer.status_code == 303, answer.text
     return answer.location
-
-
-def set_appointment(network: Database, appointment_id: UUID, **values: object) -> None:
-    def act(session: object) -> None:
-        row = session.get(Appointment, appointment_id)  # type: ignore[attr-defined]
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    network.run(act)
 
 
 def elsewhere(client: Client, zone: str = "Australia/Perth") -> None:
@@ -118,7 +111,7 @@ def test_another_booking_with_the_same_hold_is_not_taken_for_the_first(
         start = datetime.fromisoformat(str(form["start"]))
         form["start"] = (start - timedelta(minutes=30)).isoformat()
     else:
-        set_appointment(network, appointment_id, status=Status.ARRIVED)
+        factories.change(network, Appointment, appointment_id, status=Status.ARRIVED)
     assert carer.post(f"/book/{schedule}", **form).status_code == 409
 
 

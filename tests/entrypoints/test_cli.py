@@ -21,8 +21,9 @@ from rich.console import Console
 from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from faults.serving_process import children
-from importing import DOCUMENTS, MEDISOFT, NOW, QUICK
+from importing import DOCUMENTS, MEDISOFT, QUICK
 from openslot.booking import check
 from openslot.core import clock, sealing
 from openslot.core.audit import AuditEvent

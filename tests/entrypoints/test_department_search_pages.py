@@ -1,8 +1,8 @@
 """Finding a department to ask, and saying what is missing beside a form of its page."""
 
 import pytest
-from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.world import World
 from openslot.core.db import Database
@@ -20,12 +20,7 @@ def test_departments_are_found_in_spite_of_typing_errors(
 def test_x_ray_is_found_however_it_is_written(
     client_for: ClientFor, world: World, network: Database
 ) -> None:
-    def rename(session: Session) -> None:
-        service = session.get(Service, world.services["owner"])
-        assert service
-        service.name = "X-ray of the chest"
-
-    network.run(rename)
+    factories.change(network, Service, world.services["owner"], name="X-ray of the chest")
     for text in ("xray", "x ray", "X-Ray chest"):
         page = client_for("staff-teammate").get(f"/departments?q={text}")
         assert "X-ray of the chest" in page.text

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 import time_machine
 from itsdangerous import URLSafeTimedSerializer
-from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import Client, ClientFor, link_in, mails
 from entrypoints.world import PASSWORD, World
 from openslot.booking.models import Appointment, Status
@@ -274,13 +274,7 @@ def test_a_record_with_something_in_it_is_kept_and_the_page_says_so(
     carer: Client, child: UUID, network: Database, world: World
 ) -> None:
     page = f"{LIST}/{child}/remove"
-
-    def give_appointment(session: Session) -> None:
-        appointment = session.get(Appointment, world.appointments["owner"])
-        assert appointment
-        appointment.patient_id = child
-
-    network.run(give_appointment)
+    factories.change(network, Appointment, world.appointments["owner"], patient_id=child)
     for answer in (carer.get(page), carer.post(page)):
         assert answer.status_code == 409
         assert "in the record of Tama Ngata" in answer.text

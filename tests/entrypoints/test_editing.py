@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import signed_in
 from entrypoints.world import World
 from openslot.core import clock
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.core.fields import Details
 from openslot.directory import commands, dependents
@@ -40,7 +41,6 @@ from openslot.entrypoints.api.partial import Partial
 from openslot.entrypoints.fhir.writers import WRITERS
 from openslot.identity.models import Account
 from openslot.schedules.commands import OWN_SCHEDULE, ScheduleDetails
-from openslot.schedules.models import Schedule
 from working import work
 
 CONTACT = {"phone": "02 9999 0000", "email": "new@example.test"}
@@ -169,8 +169,8 @@ class Stage:
         }
 
     def _register(self, session: Session) -> UUID:
-        details = PatientDetails(name="Ilse Brandt", born=date(1948, 3, 14))
-        return commands.add_patient(work(session, SYSTEM, clock.now()), details).id
+        born = date(1948, 3, 14)
+        return factories.patient(session, "Ilse Brandt", born=born, now=clock.now()).id
 
     def _care(self, session: Session) -> UUID:
         carer = Actor(role=Role.PATIENT, patient_id=self.world.patients["owner"])
@@ -193,17 +193,8 @@ class Stage:
         }[kind]
 
     def _work_elsewhere(self, session: Session) -> None:
-        session.add(
-            Schedule(
-                centre_id=self.world.centres["other"],
-                active=True,
-                slot_minutes=30,
-                max_slots=4,
-                practitioner_id=self.world.practitioners["teammate"],
-                notice_minutes=0,
-                horizon_days=180,
-            )
-        )
+        teammate = self.world.practitioners["teammate"]
+        factories.schedule(session, self.world.centres["other"], practitioner_id=teammate, hours=())
 
     def values(self, kind: type[Details], row: tuple[type, Any]) -> dict[str, Any]:
         """The fields as they are, in JSON's words."""

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
+import factories
 from entrypoints.browsing import Client
 from entrypoints.programs import Program, with_key
 from entrypoints.world import PASSWORD, World, build, password_hash
 from openslot.core import clock
-from openslot.core.actor import Actor, Role
 from openslot.core.db import Database
 from openslot.identity import queries
-from openslot.identity.commands import NewAccount, create_account
 from serving import app_on
-from working import work
 
 PAIRS = [
     ("Cafe", "Café", 201),
@@ -95,8 +93,15 @@ def test_an_address_is_the_same_however_its_accents_are_typed(
 ) -> None:
     """Both forms of an accent, and capitals, at every way in."""
     now = clock.now()
-    new = NewAccount("édith@example.org", "Édith", password_hash(), Role.PATIENT, confirmed_at=now)
-    database.run(lambda session: create_account(work(session, Actor(), now), new))
+    database.run(
+        lambda session: factories.account(
+            session,
+            "édith@example.org",
+            password_hash=password_hash(),
+            confirmed_at=now,
+            now=now,
+        )
+    )
     apart = unicodedata.normalize("NFD", "ÉDITH@example.org")
     answer = program.send("POST", "/api/v1/tokens", {"email": apart, "password": PASSWORD})
     assert answer.status_code == 201, answer.text

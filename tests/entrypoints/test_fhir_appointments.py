@@ -8,7 +8,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.core.db import Database
 
 Json = dict[str, Any]

@@ -4,30 +4,28 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program
 from entrypoints.published import MANIFEST, lines, link_of, of_schedule
-from entrypoints.world import ALL_DAY, PASSWORD, World
-from openslot.booking.commands import BookingRequest, change_status
+from entrypoints.world import PASSWORD, World
+from factories import ALL_DAY, SYDNEY
+from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Status
 from openslot.core import clock
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.details import CentreDetails, PractitionerDetails
-from openslot.directory.models import CentreType, Profession
-from openslot.schedules.commands import ScheduleDetails, open_schedule
+from openslot.directory.details import CentreDetails
+from openslot.directory.models import CentreType
 from openslot.usecases.booking import book, hold
 from working import work
-
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 MOMENT = datetime(2027, 3, 30, 0, 30, tzinfo=UTC)
 """Some days before Sydney and Adelaide leave summer time, on 3 April at 16:00 UTC."""
@@ -115,8 +113,8 @@ def test_a_booked_time_disappears_and_comes_back(
     assert tag(reader) != before
     assert tag(reader, other) == elsewhere
     network.run(
-        lambda session: change_status(
-            work(session, SYSTEM, MOMENT, cutoff=timedelta(0)), appointment.id, Status.CANCELLED
+        lambda session: factories.change_status(
+            session, appointment.id, Status.CANCELLED, now=MOMENT
         )
     )
     assert {one["id"] for one in lines(reader.send("GET", DAY))} == known
@@ -257,15 +255,9 @@ def test_the_statements_do_not_grow(
 
 
 def _another(session: Session, world: World, number: int) -> None:
-    details = PractitionerDetails(name=f"Another {number}", profession=Profession.GP)
-    person = directory.create_practitioner(work(session, SYSTEM, MOMENT), details)
-    open_schedule(
-        work(session, SYSTEM, MOMENT),
-        centre_id=world.centres["own"],
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
-    )
+    person = factories.practitioner(session, f"Another {number}", now=MOMENT)
+    centre = world.centres["own"]
+    factories.schedule(session, centre, practitioner_id=person.id, hours=ALL_DAY, now=MOMENT)
 
 
 def test_a_slow_client_keeps_no_connection(

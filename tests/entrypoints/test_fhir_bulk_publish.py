@@ -14,17 +14,12 @@ from fhir.resources.R4B import get_fhir_model_class
 from flask import Flask
 from sqlalchemy import select
 
-from entrypoints.programs import Program, with_key
+from entrypoints.programs import Program, demonstration, with_key
 from entrypoints.published import MANIFEST, REGISTRY, Json, lines, link_of
-from importing import NOW, QUICK
-from openslot.app import create_app
+from factories import NOW
 from openslot.booking.models import Appointment
-from openslot.core import clock
-from openslot.core.config import Settings
-from openslot.demo.load import load_demo
 from openslot.directory.models import Patient, Practitioner, Profession
 from openslot.entrypoints.fhir.elements import references
-from openslot.importers.progress import Silent
 from openslot.schedules.models import Schedule
 
 KINDS = ["HealthcareService", "Location", "PractitionerRole", "Schedule"]
@@ -34,22 +29,8 @@ PLACE = "https://book.example"
 @pytest.fixture(scope="module")
 def demo(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The demonstration network as it is at NOW."""
-    folder = tmp_path_factory.mktemp("published")
-    file = folder / "demo.sqlite3"
-    file.write_bytes(sqlite_template.read_bytes())
-    settings = Settings(
-        _env_file=None,
-        data_dir=folder,
-        database_url=f"sqlite:///{file}",
-        rate_limits=False,
-        public_url=f"{PLACE}/",
-    )
-    app = create_app(settings)
-    load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(clock, "now", lambda: NOW)
+    with demonstration(sqlite_template, tmp_path_factory.mktemp("published"), f"{PLACE}/") as app:
         yield app
-    app.extensions["openslot"].database.close()
 
 
 @pytest.fixture(scope="module")

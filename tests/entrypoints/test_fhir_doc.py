@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from entrypoints.documented import Page, Served, documented
 from entrypoints.programs import signed_in
-from entrypoints.world import PASSWORD, World
+from entrypoints.world import PASSWORD, World, give_professions
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
 
 PAGE = Page("fhir.md")
 NOTE = "Rest, and drink enough."
@@ -22,16 +19,7 @@ NOTE = "Rest, and drink enough."
 @pytest.fixture
 def served(app: Flask, network: Database, world: World, tmp_path: Path) -> Iterator[Served]:
     """The app at a port of its own, with a GP who has written a note, and a cardiologist."""
-
-    def work(session: Session) -> None:
-        for who, values in (
-            ("owner", {"profession": Profession.GP}),
-            ("stranger", {"profession": Profession.SPECIALIST, "expertise": "Cardiology"}),
-        ):
-            mine = Practitioner.id == world.practitioners[who]
-            session.execute(update(Practitioner).where(mine).values(**values))
-
-    network.run(work)
+    network.run(lambda session: give_professions(session, world, expertise="Cardiology"))
     gp = signed_in(app, world, "practitioner-owner")
     note = gp.send("POST", f"/api/v1/patients/{world.patients['owner']}/history", {"text": NOTE})
     assert note.status_code == 201

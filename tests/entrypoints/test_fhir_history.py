@@ -17,11 +17,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import factories
 from engines import counting
 from entrypoints.browsing import ClientFor
 from entrypoints.programs import Program, signed_in, with_key
 from entrypoints.world import World, build
-from factories import claimed_by
 from openslot.app import create_app
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import Actor, Role
@@ -72,24 +72,19 @@ class Care:
             self.world.patients[patient],
         )
 
-        def act(session: Session) -> UUID:
-            appointment = Appointment(
-                id=uuid4(),
-                schedule_id=schedule_id,
-                patient_id=patient_id,
-                starts_at=self.now - ago,
-                ends_at=self.now - ago + HALF_HOUR,
-                status=status,
-                version=1,
-                created_at=self.now,
-                changed_at=self.now,
-                reason="Sore knee",
-                **claimed_by(session, schedule_id, patient_id),
+        return self.database.run(
+            lambda session: (
+                factories.appointment_row(
+                    session,
+                    schedule_id,
+                    patient_id,
+                    status,
+                    self.now - ago,
+                    reason="Sore knee",
+                    now=self.now,
+                ).id
             )
-            session.add(appointment)
-            return appointment.id
-
-        return self.database.run(act)
+        )
 
     def doctor(self, who: str) -> Actor:
         """A practitioner as one who acts."""
@@ -182,11 +177,9 @@ def glass(ends: timedelta) -> Callable[[Care], object]:
 
 def seen_and_left(care: Care) -> None:
     care.appointment("teammate")
-
-    def leave(session: Session) -> None:
-        session.get_one(Practitioner, care.world.practitioners["teammate"]).active = False
-
-    care.database.run(leave)
+    factories.change(
+        care.database, Practitioner, care.world.practitioners["teammate"], active=False
+    )
 
 
 def carer(care: Care) -> None:
@@ -554,11 +547,7 @@ def test_every_reference_resolves_for_its_reader(app: Flask, care: Care, person:
 
 def test_what_was_an_appointment_in_error_is_no_encounter(app: Flask, care: Care) -> None:
     ids = care.whole()
-
-    def take_back(session: Session) -> None:
-        session.get_one(Appointment, ids["Encounter"]).status = Status.ENTERED_IN_ERROR
-
-    care.database.run(take_back)
+    factories.change(care.database, Appointment, ids["Encounter"], status=Status.ENTERED_IN_ERROR)
     program = signed_in(app, care.world, "patient-owner")
     assert found(program, "Encounter") == []
     assert program.send("GET", f"/fhir/Encounter/{ids['Encounter']}").status_code == 404

@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,26 +14,20 @@ from fhir.resources.R4B import get_fhir_model_class
 from flask import Flask
 from sqlalchemy import select
 
+import factories
 from engines import counting
-from entrypoints.programs import Program, with_key
-from importing import NOW, QUICK
-from openslot.app import create_app
+from entrypoints.programs import Program, demonstration, with_key
+from factories import NOW
 from openslot.booking import queries
 from openslot.booking.absences import AbsenceDetails, enter_absence
-from openslot.booking.commands import BookingRequest
-from openslot.core import clock
 from openslot.core.actor import SYSTEM, Actor, Role
-from openslot.core.config import Settings
 from openslot.core.db import Database
-from openslot.demo.load import load_demo
 from openslot.directory.models import Patient
 from openslot.entrypoints.fhir import search
 from openslot.entrypoints.fhir.elements import Site
 from openslot.entrypoints.fhir.registry import RESOURCES
 from openslot.entrypoints.fhir.resource import Asked, Resource
-from openslot.importers.progress import Silent
 from openslot.schedules.availability import instant_of
-from openslot.usecases.booking import hold
 from working import work
 
 Json = dict[str, Any]
@@ -81,21 +75,8 @@ PARTICIPATION = {"accepted", "declined", "tentative", "needs-action"}
 def app(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """The demonstration network as it is at NOW."""
     folder = tmp_path_factory.mktemp("demo")
-    file = folder / "demo.sqlite3"
-    file.write_bytes(sqlite_template.read_bytes())
-    settings = Settings(
-        _env_file=None,
-        data_dir=folder,
-        database_url=f"sqlite:///{file}",
-        rate_limits=False,
-        public_url="https://book.example",
-    )
-    app = create_app(settings)
-    load_demo(app.extensions["openslot"].database, QUICK, now=NOW, progress=Silent())
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(clock, "now", lambda: NOW)
-        yield app
-    app.extensions["openslot"].database.close()
+    with demonstration(sqlite_template, folder, "https://book.example") as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -280,10 +261,10 @@ def test_an_absence_and_a_hold_show_in_the_slots(program: Program, database: Dat
     appointment = database.read(lambda session: queries.appointments(session, limit=400))
     patient = next(one.patient for one in appointment if isinstance(one.patient, Patient))
     schedule_id = int(first["id"].split("-")[0])
-    booking_request = BookingRequest(
-        schedule_id, instant_of(tick), int(first["id"].split("-")[2]), patient.id
+    minutes = int(first["id"].split("-")[2])
+    database.run(
+        lambda s: factories.hold(s, schedule_id, instant_of(tick), patient.id, minutes=minutes)
     )
-    database.run(lambda s: hold(work(s, SYSTEM, NOW, keep=timedelta(minutes=10)), booking_request))
     role = program.get(f"/fhir/PractitionerRole/{later['id'].split('-')[0]}")
     person = int(role["practitioner"]["reference"].split("/")[1])
     details = AbsenceDetails(

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import SYDNEY, World, book_for, build
+from entrypoints.world import World, book_for, build
+from factories import SYDNEY
 from openslot.app import create_app
 from openslot.booking.models import Appointment
 from openslot.core.config import Settings
@@ -173,13 +174,9 @@ def test_names_are_found_without_their_accents(
     program: Program, world: World, network: Database
 ) -> None:
     """Whatever engine keeps them; letters of other scripts among them."""
-
-    def rename(session: Session) -> None:
-        session.get_one(Practitioner, 1).name = "Siobhán Ó Dálaigh"
-        session.get_one(Patient, world.patients["owner"]).name = "Łukasz ŠÁRKA Ёлкин 김민준"
-        session.get_one(Centre, 2).name = "Hôpital Sainte-Thérèse"
-
-    network.run(rename)
+    factories.change(network, Practitioner, 1, name="Siobhán Ó Dálaigh")
+    factories.change(network, Patient, world.patients["owner"], name="Łukasz ŠÁRKA Ёлкин 김민준")
+    factories.change(network, Centre, 2, name="Hôpital Sainte-Thérèse")
     for query in ("siobhan", "SIOBHÁN", "o dalaigh", "Ø", "dalaigh,nobody"):
         assert found(program, f"Practitioner?name={query}") == ["1"], query
     owner = str(world.patients["owner"])
@@ -196,15 +193,14 @@ def test_names_are_found_without_their_accents(
 def test_a_system_alone_finds_all_of_its_numbers(
     program: Program, world: World, network: Database
 ) -> None:
-    def number(session: Session) -> None:
-        session.get_one(Practitioner, 1).provider_number = "1234567A"
-        session.get_one(Practitioner, 2).provider_number = "of another country"
-        session.get_one(Patient, world.patients["owner"]).medicare_number = "2123 45670-1"
-        session.get_one(Centre, 2).business_number = "51 824 753 556"
-        session.get_one(Appointment, world.appointments["owner"]).external_id = "urn:ward|7"
-        session.get_one(Appointment, world.appointments["stranger"]).external_id = "urn:wards|7"
-
-    network.run(number)
+    factories.change(network, Practitioner, 1, provider_number="1234567A")
+    factories.change(network, Practitioner, 2, provider_number="of another country")
+    factories.change(network, Patient, world.patients["owner"], medicare_number="2123 45670-1")
+    factories.change(network, Centre, 2, business_number="51 824 753 556")
+    factories.change(network, Appointment, world.appointments["owner"], external_id="urn:ward|7")
+    factories.change(
+        network, Appointment, world.appointments["stranger"], external_id="urn:wards|7"
+    )
     assert found(program, f"Practitioner?identifier={numbers.PROVIDER}|") == ["1"]
     assert found(program, f"Patient?identifier={numbers.MEDICARE}|") == [
         str(world.patients["owner"])

@@ -13,11 +13,10 @@ from werkzeug.test import TestResponse
 
 from engines import counting
 from entrypoints.programs import Program, signed_in, with_key
-from entrypoints.world import World, build
+from entrypoints.world import World, build, give_professions
 from openslot.booking.models import Appointment
 from openslot.core.audit import AuditEvent
 from openslot.core.db import Database
-from openslot.directory.models import Practitioner, Profession
 from openslot.referrals.models import Referral
 from serving import app_on
 
@@ -30,21 +29,7 @@ TEXT = "Pain at the upper left since May."
 
 @pytest.fixture(autouse=True)
 def _professions(network: Database, world: World) -> None:
-    give_professions(network, world)
-
-
-def give_professions(network: Database, world: World) -> None:
-    """The owner becomes a GP, the stranger a dentist."""
-
-    def work(session: Any) -> None:
-        for who, values in (
-            ("owner", {"profession": Profession.GP}),
-            ("stranger", {"profession": Profession.SPECIALIST, "expertise": "Dental"}),
-        ):
-            mine = Practitioner.id == world.practitioners[who]
-            session.execute(update(Practitioner).where(mine).values(**values))
-
-    network.run(work)
+    network.run(lambda session: give_professions(session, world))
 
 
 @pytest.fixture
@@ -461,7 +446,7 @@ def test_statements_do_not_grow_with_the_answer(app: Flask, world: World, gp: Pr
 
 def test_letters_are_found_page_by_page_on_every_engine(database: Database, tmp_path: Path) -> None:
     world = build(database)
-    give_professions(database, world)
+    database.run(lambda session: give_professions(session, world))
     with app_on(database, tmp_path) as app:
         gp, patient = (
             signed_in(app, world, who) for who in ("practitioner-owner", "patient-owner")

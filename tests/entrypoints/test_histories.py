@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+import factories
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.world import World
 from openslot.booking import queries as booking
@@ -150,10 +151,7 @@ def test_staff_and_administrators_see_contact_details_and_nothing_of_a_history(
 def test_an_appointment_that_did_not_happen_gives_nothing(
     doctor: Client, network: Database, world: World, page: str, status: Status
 ) -> None:
-    def change(session: Session) -> None:
-        session.get_one(Appointment, world.appointments["owner"]).status = status
-
-    network.run(change)
+    factories.change(network, Appointment, world.appointments["owner"], status=status)
     assert doctor.get(page).status_code == 404
 
 
@@ -165,12 +163,9 @@ def test_a_practitioner_writes_and_the_next_one_reads(
 ) -> None:
     write(doctor, page, appointment_id=world.appointments["owner"])
     assert doctor.send(f"{page}/prescriptions/new", **PILLS).status_code == 303
-
-    def move(session: Session) -> None:
-        appointment = session.get_one(Appointment, world.appointments["stranger"])
-        appointment.patient_id = world.patients["owner"]
-
-    network.run(move)
+    factories.change(
+        network, Appointment, world.appointments["stranger"], patient_id=world.patients["owner"]
+    )
     shown = client_for("practitioner-stranger").get(page)
     assert shown.status_code == 200
     assert NOTE in shown.text
@@ -245,12 +240,7 @@ def test_a_gp_can_refer_from_here(
     doctor: Client, network: Database, world: World, page: str
 ) -> None:
     assert "referrals/new" not in doctor.get(page).text
-
-    def become(session: Session) -> None:
-        person = session.get_one(Practitioner, world.practitioners["owner"])
-        person.profession = Profession.GP
-
-    network.run(become)
+    factories.change(network, Practitioner, world.practitioners["owner"], profession=Profession.GP)
     assert f"{page}/referrals/new" in doctor.get(page).text
 
 
@@ -533,12 +523,9 @@ def test_pages_of_a_history_mix_all_kinds_in_the_order_of_time(
 def test_a_patient_without_anything_is_told_what_will_stand_here(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    def forget(session: Session) -> None:
-        session.get_one(Appointment, world.appointments["owner"]).patient_id = world.patients[
-            "teammate"
-        ]
-
-    network.run(forget)
+    factories.change(
+        network, Appointment, world.appointments["owner"], patient_id=world.patients["teammate"]
+    )
     client = client_for("patient-owner")
     assert "Nothing is recorded yet" in client.get("/history").text
     assert "No one else has read it" in client.get("/history/reads").text
@@ -547,10 +534,7 @@ def test_a_patient_without_anything_is_told_what_will_stand_here(
 def test_names_and_texts_are_shown_as_they_are_written(
     doctor: Client, network: Database, world: World, page: str
 ) -> None:
-    def rename(session: Session) -> None:
-        session.get_one(Patient, world.patients["owner"]).name = "<b>100%</b> (x)"
-
-    network.run(rename)
+    factories.change(network, Patient, world.patients["owner"], name="<b>100%</b> (x)")
     write(doctor, page, "<script>alert(1)</script> 50 %(name)s")
     shown = doctor.get(page).text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; 50 %(name)s" in shown

@@ -13,19 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
+import factories
 from engines import Counted
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import SYDNEY, World
-from openslot.booking.commands import BookingRequest
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.core import clock
-from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Dependent
 from openslot.notifications.preferences import Kind, preferences, stop_token
-from openslot.usecases import booking as usecases
 from readers import agreed, agreed_entry, check_form
-from working import work
 
 PEOPLE = [
     "patient-owner",
@@ -302,10 +300,8 @@ def test_a_hold_is_tentative(client_for: ClientFor, network: Database, world: Wo
     def hold(session: Session) -> UUID:
         day = (clock.now() + timedelta(days=4)).astimezone(SYDNEY).date()
         start = datetime.combine(day, time(10), SYDNEY)
-        booking_request = BookingRequest(
-            world.schedules["teammate"], start, 30, world.patients["owner"]
-        )
-        return usecases.hold(work(session, SYSTEM, clock.now()), booking_request).id
+        schedule, patient = world.schedules["teammate"], world.patients["owner"]
+        return factories.hold(session, schedule, start, patient, now=clock.now()).id
 
     held = network.run(hold)
     answer = client_for("patient-owner").get(f"/appointments/{held}/appointment.ics")

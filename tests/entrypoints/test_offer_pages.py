@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from entrypoints.browsing import ClientFor
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY, change
 from openslot.booking import check
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.models import Appointment, Status
@@ -50,15 +51,6 @@ def link(offer: Offer, settings: Settings) -> str:
 def only(network: Database, kind: type[Any]) -> Any:
     [found] = network.read(lambda session: list(session.query(kind)))
     return found
-
-
-def change(network: Database, kind: type[Any], key: UUID, **values: Any) -> None:
-    def act(session: Any) -> None:
-        row = session.get(kind, key)
-        for name, value in values.items():
-            setattr(row, name, value)
-
-    network.run(act)
 
 
 def row(network: Database, kind: type[Any], key: UUID) -> Any:

@@ -11,11 +11,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from entrypoints.browsing import Client, ClientFor
-from entrypoints.world import World
+from entrypoints.world import World, give_professions
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
-from openslot.directory import queries as directory
-from openslot.directory.models import Dependent, Practitioner, Profession
+from openslot.directory.models import Dependent
 from openslot.referrals.models import Kept, Referral
 
 LETTER = "Palpitations at night since May."
@@ -26,19 +25,11 @@ OTHERS = ("staff-owner", "centre-admin-owner", "network-admin")
 @pytest.fixture
 def network(network: Database, world: World) -> Iterator[Database]:
     """The owner is a GP, the stranger and the teammate are heart specialists."""
-
-    def work(session: Session) -> None:
-        for who, profession, expertise in (
-            ("owner", Profession.GP, None),
-            ("stranger", Profession.SPECIALIST, "Cardiology"),
-            ("teammate", Profession.SPECIALIST, "Cardiology"),
-        ):
-            person = session.get(Practitioner, world.practitioners[who])
-            assert person
-            person.profession, person.expertise = profession, expertise
-        directory.mark_changed(session)
-
-    network.run(work)
+    network.run(
+        lambda session: give_professions(
+            session, world, specialists=("stranger", "teammate"), expertise="Cardiology"
+        )
+    )
     return network
 
 

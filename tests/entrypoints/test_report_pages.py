@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.world import World
 from openslot.core.db import Database
@@ -144,11 +145,9 @@ def test_files_are_utf8_with_a_mark_and_named_after_their_period(client_for: Cli
 def test_a_centre_named_like_a_formula_reckons_nothing(
     client_for: ClientFor, network: Database, world: World
 ) -> None:
-    def rename(session: object) -> None:
-        centre = session.get(Centre, world.centres["own"])  # type: ignore[attr-defined]
-        centre.name = '=HYPERLINK("http://example.org","Banksia")'
-
-    network.run(rename)
+    factories.change(
+        network, Centre, world.centres["own"], name='=HYPERLINK("http://example.org","Banksia")'
+    )
     text = client_for("network-admin").get(f"/reports/bookings.csv?{ahead()}&group=centre").text
     assert any(row[0].startswith("'=HYPERLINK") for row in rows(text))
 

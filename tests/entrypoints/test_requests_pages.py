@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 
 from engines import counting
 from entrypoints.browsing import Client, ClientFor, mails
-from entrypoints.world import SYDNEY, World
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment
 from openslot.core.db import Database
 from openslot.core.ids import new_id

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.browsing import Client, ClientFor, mails
 from entrypoints.programs import Program, signed_in
 from entrypoints.world import World
@@ -74,12 +75,9 @@ def appointment(program: Program, patient: str, world: World) -> str:
 
 def comes(network: Database, appointment: str) -> None:
     """The day of the appointment."""
-
-    def work(session: Session) -> None:
-        row = session.get_one(Appointment, UUID(appointment))
-        row.opens_record_at = clock.now() - timedelta(hours=1)
-
-    network.run(work)
+    factories.change(
+        network, Appointment, UUID(appointment), opens_record_at=clock.now() - timedelta(hours=1)
+    )
 
 
 def doors(patient: str) -> list[tuple[str, str, Any]]:

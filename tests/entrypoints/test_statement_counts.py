@@ -11,7 +11,8 @@ import pytest
 
 from engines import Counted
 from entrypoints.programs import Program, with_key
-from entrypoints.world import SYDNEY, World, book_for, build
+from entrypoints.world import World, book_for, build
+from factories import SYDNEY
 from openslot.app import create_app
 from openslot.core.config import Settings
 from openslot.core.db import Database

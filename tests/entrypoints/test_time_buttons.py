@@ -14,16 +14,15 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+import factories
 from entrypoints.browsing import Client, ClientFor
 from entrypoints.programs import signed_in, with_key
-from entrypoints.world import SYDNEY, World
-from openslot.booking import commands as booking
+from entrypoints.world import World
+from factories import SYDNEY
 from openslot.booking.models import Appointment, Status
-from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.schedules import diaries
 from timetable import Timetable, fill, occupy
-from working import work
 
 NAMES = {"owner": "Aroha Owner", "child": "Tama Owner"}
 
@@ -175,10 +174,8 @@ def _is_said_and_booked(
 
 def _undo(network: Database, appointment: UUID) -> None:
     network.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, datetime.now(UTC), cutoff=timedelta(0)),
-            appointment,
-            Status.CANCELLED,
+        lambda session: factories.change_status(
+            session, appointment, Status.CANCELLED, now=datetime.now(UTC)
         )
     )
 

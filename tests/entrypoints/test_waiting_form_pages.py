@@ -2,11 +2,11 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import factories
 from entrypoints.browsing import ClientFor
 from entrypoints.test_offer_pages import day_ahead, form
 from entrypoints.world import World
@@ -20,12 +20,13 @@ PHYSIOTHERAPISTS = "/waiting/new?profession=Physiotherapist"
 @pytest.fixture
 def abroad(network: Database, world: World) -> None:
     """The other centre, first by its name, is a day behind the reader."""
-
-    def work(session: Any) -> None:
-        centre = session.get(Centre, world.centres["other"])
-        centre.name, centre.time_zone = "Ardmore Clinic", "Pacific/Pago_Pago"
-
-    network.run(work)
+    factories.change(
+        network,
+        Centre,
+        world.centres["other"],
+        name="Ardmore Clinic",
+        time_zone="Pacific/Pago_Pago",
+    )
 
 
 def test_days_are_those_of_the_reader_where_centres_differ(

@@ -8,34 +8,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from openslot.booking.commands import BookingRequest
+import factories
+from factories import ALL_DAY, SYDNEY
 from openslot.booking.models import Appointment
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import SYSTEM, Role
 from openslot.core.db import Database
 from openslot.directory import commands as directory
-from openslot.directory.details import (
-    CentreDetails,
-    DepartmentDetails,
-    PatientDetails,
-    PractitionerDetails,
-    ServiceDetails,
-)
-from openslot.directory.models import Centre, CentreType, Department, Practitioner, Profession
-from openslot.identity.commands import NewAccount, create_account
+from openslot.directory import queries
+from openslot.directory.models import Practitioner, Profession
 from openslot.identity.models import Account
 from openslot.identity.passwords import hash_password
-from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from openslot.usecases.booking import book
 from working import work
 
 PASSWORD = "correct horse battery staple"
-SYDNEY = ZoneInfo("Australia/Sydney")
-ALL_DAY = tuple(Weekly(weekday, 0, 1440) for weekday in range(7))
 
 
 @cache
@@ -67,56 +55,38 @@ def build(database: Database, now: datetime | None = None) -> World:
 
 def _build(session: Session, now: datetime) -> World:
     world = World()
-    for which, name, zone in (
-        ("own", "Banksia General Hospital", "Australia/Sydney"),
-        ("other", "Wattle Clinic", "Australia/Adelaide"),
-    ):
-        _centre(session, world, which, name, zone, now)
+    _centre(session, world, "own", "Banksia General Hospital", "Australia/Sydney", now)
+    _department(session, world, "own", "owner", "Radiology", now)
+    _department(session, world, "own", "teammate", "Surgery", now)
+    _centre(session, world, "other", "Wattle Clinic", "Australia/Adelaide", now)
+    _department(session, world, "other", "stranger", "Pathology", now)
     _people(session, world, now)
-    _appointments(session, world, now)
+    for who in ("owner", "teammate", "stranger"):
+        world.appointments[who] = book_for(session, world, who, now=now, days=3).id
     return world
 
 
 def _centre(
     session: Session, world: World, which: str, name: str, zone: str, now: datetime
 ) -> None:
-    centre = directory.create_centre(
-        work(session, SYSTEM, now),
-        CentreDetails(
-            name=name,
-            type=CentreType.HOSPITAL,
-            suburb="Randwick",
-            time_zone=zone,
-            address="1 High Street",
-            phone="02 9382 1111",
-            email="desk@example.org",
-        ),
-    )
-    world.centres[which] = centre.id
-    names = {
-        "own": (("owner", "Radiology"), ("teammate", "Surgery")),
-        "other": (("stranger", "Pathology"),),
-    }[which]
-    for who, title in names:
-        _department(session, world, centre, who, title, now)
+    world.centres[which] = factories.centre(
+        session,
+        name,
+        time_zone=zone,
+        address="1 High Street",
+        phone="02 9382 1111",
+        email="desk@example.org",
+        now=now,
+    ).id
 
 
 def _department(
-    session: Session, world: World, centre: Centre, who: str, title: str, now: datetime
+    session: Session, world: World, which: str, who: str, name: str, now: datetime
 ) -> None:
-    department: Department = directory.create_department(
-        work(session, SYSTEM, now), centre.id, DepartmentDetails(name=title)
-    )
-    service = directory.create_service(
-        work(session, SYSTEM, now), department.id, ServiceDetails(name=f"{title} appointment")
-    )
-    schedule = open_schedule(
-        work(session, SYSTEM, now),
-        centre_id=centre.id,
-        service_id=service.id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
-    )
+    centre_id = world.centres[which]
+    department = factories.department(session, centre_id, name, now=now)
+    service = factories.service(session, department.id, f"{name} appointment", now=now)
+    schedule = factories.schedule(session, centre_id, service_id=service.id, hours=ALL_DAY, now=now)
     world.departments[who] = department.id
     world.services[who] = service.id
     world.schedules[f"{who}-service"] = schedule.id
@@ -139,10 +109,16 @@ def _people(session: Session, world: World, now: datetime) -> None:
 def _account(
     session: Session, world: World, key: str, name: str, role: Role, now: datetime
 ) -> Account:
-    email = f"{key}@example.com"
-    new = NewAccount(email, name, password_hash(), role, confirmed_at=now)
-    account = create_account(work(session, Actor(), now), new)
-    world.emails[key] = email
+    account = factories.account(
+        session,
+        f"{key}@example.com",
+        role,
+        name=name,
+        password_hash=password_hash(),
+        confirmed_at=now,
+        now=now,
+    )
+    world.emails[key] = account.email
     world.accounts[key] = account.id
     return account
 
@@ -150,24 +126,19 @@ def _account(
 def _practitioner(session: Session, world: World, who: str, centre_id: int, now: datetime) -> None:
     key = f"practitioner-{who}"
     account = _account(session, world, key, f"Priya {who.title()}", Role.PRACTITIONER, now)
-    person: Practitioner = directory.create_practitioner(
-        work(session, SYSTEM, now),
-        PractitionerDetails(
-            name=account.name,
-            profession=Profession.PHYSIOTHERAPIST,
-            languages="English, Hindi",
-            email=f"{key}@example.org",
-            phone="02 9382 2222",
-            about="Sports injuries.",
-        ),
+    person = factories.practitioner(
+        session,
+        account.name,
+        Profession.PHYSIOTHERAPIST,
         account_id=account.id,
+        languages="English, Hindi",
+        email=f"{key}@example.org",
+        phone="02 9382 2222",
+        about="Sports injuries.",
+        now=now,
     )
-    schedule = open_schedule(
-        work(session, SYSTEM, now),
-        centre_id=centre_id,
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=ALL_DAY,
+    schedule = factories.schedule(
+        session, centre_id, practitioner_id=person.id, hours=ALL_DAY, now=now
     )
     world.practitioners[who] = person.id
     world.schedules[who] = schedule.id
@@ -175,31 +146,36 @@ def _practitioner(session: Session, world: World, who: str, centre_id: int, now:
 
 def _patient(session: Session, world: World, who: str, now: datetime) -> None:
     account = _account(session, world, f"patient-{who}", f"Aroha {who.title()}", Role.PATIENT, now)
-    patient = directory.add_patient(
-        work(session, SYSTEM, now),
-        PatientDetails(
-            name=account.name, born=date(1980, 3, 31), email=account.email, phone="0400 123 456"
-        ),
+    world.patients[who] = factories.patient(
+        session,
+        account.name,
         account_id=account.id,
-    )
-    world.patients[who] = patient.id
-
-
-def _appointments(session: Session, world: World, now: datetime) -> None:
-    """Each patient has an appointment in three days, with the practitioner of the same name."""
-    for who in ("owner", "teammate", "stranger"):
-        appointment = book_for(session, world, who, now=now, days=3)
-        world.appointments[who] = appointment.id
+        born=date(1980, 3, 31),
+        email=account.email,
+        phone="0400 123 456",
+        now=now,
+    ).id
 
 
 def book_for(session: Session, world: World, who: str, *, now: datetime, days: int) -> Appointment:
-    """An appointment of the patient ``who`` with the practitioner ``who``, at ten in Sydney."""
+    """Book the patient ``who`` with the practitioner ``who``, at ten in Sydney."""
     day = (now + timedelta(days=days)).astimezone(SYDNEY).date()
-    booking_request = BookingRequest(
-        schedule_id=world.schedules[who],
-        start=datetime.combine(day, time(10), SYDNEY),
-        minutes=30,
-        patient_id=world.patients[who],
-        reason="Sore knee",
+    start = datetime.combine(day, time(10), SYDNEY)
+    return factories.appointment(
+        session, world.schedules[who], start, world.patients[who], reason="Sore knee", now=now
     )
-    return book(work(session, SYSTEM, now), booking_request)
+
+
+def give_professions(
+    session: Session,
+    world: World,
+    *,
+    specialists: tuple[str, ...] = ("stranger",),
+    expertise: str = "Dental",
+) -> None:
+    """Make the practitioner ``owner`` a GP, and others specialists."""
+    session.get_one(Practitioner, world.practitioners["owner"]).profession = Profession.GP
+    for who in specialists:
+        specialist = session.get_one(Practitioner, world.practitioners[who])
+        specialist.profession, specialist.expertise = Profession.SPECIALIST, expertise
+    queries.mark_changed(session)

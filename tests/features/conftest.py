@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from clinic import Clinic, open_clinic
+from clinic import Clinic, Mails, open_clinic
+from openslot.core.config import Settings
 from openslot.core.db import Database
 from postoffice import PostOffice, post_office
 from town import Town, build_town
@@ -20,6 +21,23 @@ def town(sqlite_database: Database) -> Town:
 def clinic(sqlite_database: Database) -> Clinic:
     """One practitioner and one patient with mail addresses, on SQLite."""
     return open_clinic(sqlite_database)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """No mail server, so mails are kept where tests can read them."""
+    return Settings(
+        _env_file=None,
+        public_url="https://book.example.org",
+        network_name="Eastern Health",
+        secret_key="a key for tests",
+    )
+
+
+@pytest.fixture
+def mails(sqlite_database: Database, settings: Settings) -> Mails:
+    """The mails that are made of what happens in the clinic."""
+    return Mails(sqlite_database, settings)
 
 
 @pytest.fixture

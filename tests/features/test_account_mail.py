@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from clinic import NOW, Clinic, Mails, both, change
+from clinic import NOW, Clinic, Mails, both
+from factories import change
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.identity.models import Account
@@ -16,17 +17,6 @@ from working import work
 
 URL = "https://book.example.org"
 LINK = f"{URL}/account/reset/abc.def?a=1&b=2"
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(_env_file=None, public_url=URL, network_name="Eastern Health")
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
 
 
 @pytest.mark.parametrize("kind", list(AccountMail))

@@ -1,24 +1,16 @@
 """Accounts, as far as an engine can matter."""
 
 import pytest
-from sqlalchemy.orm import Session
 
-from openslot.core.actor import Actor, Role
+import factories
 from openslot.core.db import Database
 from openslot.identity import queries
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken
 from openslot.identity.models import Account
-from town import NOW
-from working import work
 
 
 def create(database: Database, email: str) -> Account:
-    def act(session: Session) -> Account:
-        new = NewAccount(email, "Somebody", "-", Role.PATIENT)
-        return create_account(work(session, Actor(), NOW), new)
-
-    return database.run(act)
+    return database.run(lambda session: factories.account(session, email))
 
 
 def test_an_accent_makes_another_address_on_each_engine(database: Database) -> None:

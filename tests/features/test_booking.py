@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -17,13 +19,13 @@ from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import DomainError, Forbidden, Malformed, NotFound, StaleVersion
 from openslot.directory import commands as directory
-from openslot.directory.details import PatientDetails, PractitionerDetails
+from openslot.directory.details import PractitionerDetails
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from working import found, work
 
 NO_CUTOFF = timedelta(0)
@@ -255,8 +257,7 @@ def test_practitioners_book_neither_themselves_nor_as_patients(
         directory.change_practitioner(
             work(session, SYSTEM, NOW), town.gp, details, centre_ids=frozenset()
         )
-        patient = PatientDetails(name="Samuel Jackson", email="samuel@example.com")
-        return directory.add_patient(work(session, SYSTEM, NOW), patient).id
+        return factories.patient(session, details.name, email=details.email).id
 
     own_record = sqlite_database.run(same_person)
     found(sqlite_database, town.doctor, own_record, NOW)
@@ -646,13 +647,7 @@ def test_hours_of_one_practitioner_at_two_centres_may_not_overlap(
 ) -> None:
     with pytest.raises(DomainError) as caught:
         sqlite_database.run(
-            lambda session: schedules.open_schedule(
-                work(session, SYSTEM, NOW),
-                centre_id=town.clinic,
-                practitioner_id=town.physio,
-                details=ScheduleDetails(),
-                hours=WEEKDAYS,
-            )
+            lambda session: factories.schedule(session, town.clinic, practitioner_id=town.physio)
         )
     assert caught.value.code == "hours-overlap"
 

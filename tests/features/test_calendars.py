@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clinic import START, Clinic, book, cancel, change, move
+from clinic import START, Clinic, book, cancel, move
+from factories import change
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.directory.models import Centre

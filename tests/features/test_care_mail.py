@@ -11,21 +11,19 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from clinic import NOW, START, Clinic, Mails, book, both, cancel, change, event_of, move
+import factories
+from clinic import NOW, START, Clinic, Mails, book, both, cancel, event_of, move
+from factories import change
 from openslot.app import create_app
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.events import publish
 from openslot.core.ids import new_id
 from openslot.department_requests import events as requests
 from openslot.department_requests.models import Kept, ServiceRequest
-from openslot.directory import commands as directory
-from openslot.directory.details import DepartmentDetails, PatientDetails, PractitionerDetails
 from openslot.directory.models import Department, Dependent, Patient, Profession, StaffMember
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.notifications.models import Preference
 from openslot.records import events as records
@@ -34,7 +32,6 @@ from openslot.referrals import events as referrals
 from openslot.referrals.models import Kept as ReferralStatus
 from openslot.referrals.models import Referral
 from openslot.schedules.models import Absence, AbsenceKind
-from openslot.usecases import booking as usecases
 from openslot.waiting_list import events as offers
 from openslot.waiting_list.links import token_of
 from openslot.waiting_list.models import (
@@ -51,19 +48,6 @@ URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
 SECRET = "Suspected melanoma"
 """What a letter, a request and a reason say; it must stand in no mail."""
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(
-        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
-    )
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
 
 
 def add(database: Database, row: Any) -> Any:
@@ -84,7 +68,7 @@ def child(sqlite_database: Database, clinic: Clinic) -> UUID:
     """Mia, whom Ann cares for, and who has no e-mail address."""
 
     def act(session: Session) -> UUID:
-        mia = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Mia Example"))
+        mia = factories.patient(session, "Mia Example", now=NOW)
         session.add(Dependent(patient_id=mia.id, carer_id=clinic.patient, since=NOW))
         return mia.id
 
@@ -92,8 +76,11 @@ def child(sqlite_database: Database, clinic: Clinic) -> UUID:
 
 
 def book_child(database: Database, clinic: Clinic, child: UUID) -> Any:
-    booking_request = BookingRequest(clinic.schedule, START, 30, child, reason=SECRET)
-    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
+    return database.run(
+        lambda session: factories.appointment(
+            session, clinic.schedule, START, child, reason=SECRET, now=NOW
+        )
+    )
 
 
 def test_who_cares_for_somebody_without_an_address_is_told_of_their_appointments(
@@ -135,14 +122,17 @@ def test_a_dependent_with_an_address_is_written_to_directly(
 
 @pytest.fixture
 def specialist(sqlite_database: Database) -> int:
-    details = PractitionerDetails(
-        name="Amy Winehouse",
-        profession=Profession.SPECIALIST,
-        expertise="Oncology",
-        email="amy@example.org",
-    )
     return sqlite_database.run(
-        lambda session: directory.create_practitioner(work(session, SYSTEM, NOW), details).id
+        lambda session: (
+            factories.practitioner(
+                session,
+                "Amy Winehouse",
+                Profession.SPECIALIST,
+                expertise="Oncology",
+                email="amy@example.org",
+                now=NOW,
+            ).id
+        )
     )
 
 
@@ -241,13 +231,10 @@ def asking(sqlite_database: Database, clinic: Clinic) -> int:
     """The emergency department, which has two people of staff and no address."""
 
     def act(session: Session) -> int:
-        department = directory.create_department(
-            work(session, SYSTEM, NOW), 1, DepartmentDetails(name="Emergency")
-        )
+        department = factories.department(session, 1, "Emergency", now=NOW)
         for name in ("sam", "kim"):
-            account = NewAccount(f"{name}@example.org", name, "-", Role.STAFF)
-            made = create_account(work(session, Actor(), NOW), account)
-            directory.place_staff(work(session, SYSTEM), made.id, 1, department.id)
+            email = f"{name}@example.org"
+            factories.staff(session, 1, department.id, email=email, name=name, now=NOW)
         return department.id
 
     del clinic
@@ -344,9 +331,7 @@ def test_who_cancels_a_request_is_not_told_of_it(
 
 def _staff(database: Database, email: str, department_id: int) -> StaffMember:
     account = database.run(
-        lambda session: create_account(
-            work(session, Actor(), NOW), NewAccount(email, "Lou", "-", Role.STAFF)
-        )
+        lambda session: factories.account(session, email, Role.STAFF, name="Lou", now=NOW)
     )
     return StaffMember(account_id=account.id, centre_id=1, department_id=department_id)
 
@@ -390,15 +375,15 @@ def offer(database: Database, clinic: Clinic, *, decided: bool = False, **more: 
 
     def act(session: Session) -> Offer:
         schedule = clinic.schedule if patient else clinic.service_schedule
-        booking_request = BookingRequest(schedule, LATER, 30, patient)
-        kept = usecases.hold(work(session, SYSTEM, NOW, keep=timedelta(hours=12)), booking_request)
+        length = timedelta(hours=12)
+        kept = factories.hold(session, schedule, LATER, patient, length=length, now=NOW)
         decision = _decision(session, old) if decided else None
         made = Offer(
             id=new_id(),
             hold_id=kept.id,
             status=OfferStatus.OPEN,
             made_at=NOW,
-            expires_at=NOW + timedelta(hours=12),
+            expires_at=NOW + length,
             appointment_id=old.id if old else None,
             decision_id=decision,
             **more,

@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from importing import NOW, QUICK
+from factories import NOW
+from importing import QUICK
 from openslot.booking import queries
 from openslot.booking.cells import Use, appointment_cells, free_board, full_board
 from openslot.booking.models import Appointment

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.check import NOT_TAKEN, TAKEN_BY_NOTHING, TAKEN_TWICE
@@ -18,21 +20,25 @@ from openslot.core.errors import Forbidden, NotFound
 from openslot.directory.models import Practitioner
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, DiaryPage
-from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 Planting = Callable[[Session, Town], Any]
+
+
+def booked(session: Session, town: Town, number: int) -> Appointment:
+    """Book a patient with the GP, one half hour after the other from Monday at nine."""
+    start = MONDAY_9 + number * HALF_HOUR
+    return factories.appointment(session, town.gp_at_hospital, start, town.patients[number])
 
 
 def an_appointment_a_hold_and_an_absence(database: Database) -> Town:
     town = build_town(database)
 
     def fill(session: Session) -> None:
-        usecases.book(work(session, SYSTEM, NOW), town.booking_request())
-        keep = timedelta(minutes=10)
-        later = town.booking_request(MONDAY_9 + timedelta(days=1), patient=1)
-        usecases.hold(work(session, SYSTEM, NOW, keep=keep), later)
+        booked(session, town, 0)
+        tuesday_9 = MONDAY_9 + timedelta(days=1)
+        factories.hold(session, town.gp_at_hospital, tuesday_9, town.patients[1])
         leave = AbsenceDetails(
             kind=AbsenceKind.LEAVE,
             starts_at=MONDAY_9 + timedelta(hours=2),
@@ -95,12 +101,10 @@ def test_two_appointments_at_one_time_are_reported_and_left_to_people(
     sqlite_database: Database,
 ) -> None:
     town = build_town(sqlite_database)
-    one = town.booking_request()
-    other = town.booking_request(MONDAY_9 + HALF_HOUR, patient=1)
 
     def book_both(session: Session) -> None:
-        usecases.book(work(session, SYSTEM, NOW), one)
-        second = usecases.book(work(session, SYSTEM, NOW), other)
+        booked(session, town, 0)
+        second = booked(session, town, 1)
         session.flush()
         session.execute(
             update(Appointment)
@@ -124,17 +128,9 @@ def leave_on_monday(hours: int = 8) -> AbsenceDetails:
 
 def test_an_absence_keeps_the_appointments_inside(sqlite_database: Database) -> None:
     town = build_town(sqlite_database)
-
-    def book(session: Session) -> list[Appointment]:
-        return [
-            usecases.book(
-                work(session, SYSTEM, NOW),
-                town.booking_request(MONDAY_9 + at * HALF_HOUR, patient=at),
-            )
-            for at in (0, 1)
-        ]
-
-    inside = {one.id for one in sqlite_database.run(book)}
+    inside = sqlite_database.run(
+        lambda session: {booked(session, town, number).id for number in (0, 1)}
+    )
     hit = sqlite_database.read(
         lambda session: absences.hit_by(work(session, town.doctor), town.gp, leave_on_monday())
     )

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
 from entrypoints.world import World, build
-from openslot.booking.commands import BookingRequest, change_status
 from openslot.booking.models import Status
 from openslot.core.actor import SYSTEM, Actor
 from openslot.core.db import Database
@@ -17,9 +17,7 @@ from openslot.directory.commands import actor_of
 from openslot.directory.errors import HasAppointments
 from openslot.identity import queries as identities
 from openslot.schedules import queries as schedules
-from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.usecases import deactivation
-from openslot.usecases.booking import book
 from working import work
 
 NOW = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)
@@ -77,10 +75,8 @@ def test_cancelled_and_past_appointments_do_not(
     sqlite_database: Database, world: World, command: Command, key: Any, count: int
 ) -> None:
     sqlite_database.run(
-        lambda session: change_status(
-            work(session, SYSTEM, NOW, cutoff=timedelta(0)),
-            world.appointments["owner"],
-            Status.CANCELLED,
+        lambda session: factories.change_status(
+            session, world.appointments["owner"], Status.CANCELLED, now=NOW
         )
     )
     ask(sqlite_database, command, SYSTEM, key(world), now=NOW + timedelta(days=5))
@@ -110,10 +106,10 @@ def test_appointments_with_a_service_stand_against_it(
     sqlite_database: Database, world: World
 ) -> None:
     start = NOW + timedelta(days=2)
-    booking_request = BookingRequest(
-        world.schedules["owner-service"], start, 30, world.patients["teammate"]
+    schedule, patient = world.schedules["owner-service"], world.patients["teammate"]
+    sqlite_database.run(
+        lambda session: factories.appointment(session, schedule, start, patient, now=NOW)
     )
-    sqlite_database.run(lambda session: book(work(session, SYSTEM, NOW), booking_request))
     for command, key in (
         (deactivation.deactivate_service, world.services["owner"]),
         (deactivation.deactivate_department, world.departments["owner"]),
@@ -161,12 +157,8 @@ def test_nobody_takes_a_practitioner_from_a_centre_of_others(
     """Who works at two centres is deactivated by the network; each ends the work at their own."""
     person = world.practitioners["stranger"]
     sqlite_database.run(
-        lambda session: open_schedule(
-            work(session, SYSTEM, NOW),
-            centre_id=world.centres["own"],
-            practitioner_id=person,
-            details=ScheduleDetails(),
-            hours=(),
+        lambda session: factories.schedule(
+            session, world.centres["own"], practitioner_id=person, hours=(), now=NOW
         )
     )
     later = NOW + timedelta(days=30)

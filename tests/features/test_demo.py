@@ -3,13 +3,13 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from importing import NOW, QUICK, counts
+from factories import NOW, SYDNEY
+from importing import QUICK, counts
 from openslot.booking import check, queries
 from openslot.booking.models import Appointment
 from openslot.core.actor import Role
@@ -36,8 +36,6 @@ from openslot.records.models import Entry
 from openslot.referrals.models import Referral
 from openslot.schedules.models import Absence, Closure
 from openslot.waiting_list.models import WaitingEntry
-
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 
 def load(database: Database, now: datetime = NOW) -> None:

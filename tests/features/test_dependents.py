@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
+from factories import NOW
 from openslot.booking import commands as booking
 from openslot.booking import queries as appointments
 from openslot.booking.errors import HasDependents, NeedsPatient
@@ -21,13 +23,12 @@ from openslot.directory.details import DependentDetails, SignUp
 from openslot.directory.errors import BirthInFuture, DependentKnown, OwnAddress, TooManyDependents
 from openslot.directory.models import Dependent, Patient
 from openslot.identity import queries as identities
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.errors import EmailTaken, LinkExpired
 from openslot.identity.models import Account
 from openslot.usecases import booking as usecases
 from openslot.usecases.account_deletion import delete_own_account
 from racing import race
-from town import NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 CHILD = DependentDetails(name="Tama Ngata", born=date(2015, 4, 2))
@@ -244,11 +245,7 @@ def test_an_address_with_an_account_takes_no_second_record(
     child = add(sqlite_database, carer)
     invite(sqlite_database, carer, child)
 
-    def elsewhere(session: Session) -> None:
-        new = NewAccount(EMAIL, "Somebody", "-", Role.STAFF)
-        create_account(work(session, Actor(), NOW), new)
-
-    sqlite_database.run(elsewhere)
+    sqlite_database.run(lambda session: factories.account(session, EMAIL, Role.STAFF))
     with pytest.raises(EmailTaken):
         take_over(sqlite_database, carer, child)
     assert as_now(sqlite_database, carer).dependents == {child}

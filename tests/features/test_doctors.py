@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
@@ -13,7 +14,6 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.models import Schedule
 from openslot.usecases import doctors
 from openslot.usecases.doctors import Doctor, DoctorDetails
-from town import NOW
 from working import work
 
 HOURS = (Weekly(0, 9 * 60, 17 * 60),)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import absences, check, errors, slots
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -14,18 +16,13 @@ from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden
-from openslot.directory import commands as directory
-from openslot.directory.details import PractitionerDetails
-from openslot.directory.models import Profession
-from openslot.identity import commands as identity
-from openslot.identity.commands import NewAccount
 from openslot.schedules import commands as schedules
 from openslot.schedules import queries as schedule_queries
 from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import AlreadyWorksHere, ScheduleDetails, WorksElsewhere
+from openslot.schedules.commands import AlreadyWorksHere, WorksElsewhere
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, Town
+from town import Town
 from working import work
 
 NO_CUTOFF = timedelta(0)
@@ -274,12 +271,8 @@ def runs(centre: int) -> Actor:
 
 def opened(database: Database, actor: Actor, centre: int, practitioner: int) -> Schedule:
     return database.run(
-        lambda session: schedules.open_schedule(
-            work(session, actor, NOW),
-            centre_id=centre,
-            practitioner_id=practitioner,
-            details=ScheduleDetails(),
-            hours=(),
+        lambda session: factories.schedule(
+            session, centre, practitioner_id=practitioner, hours=(), by=actor
         )
     )
 
@@ -300,16 +293,11 @@ def test_who_runs_a_centre_does_not_take_over_who_works_elsewhere(
 def test_who_signs_in_and_works_nowhere_yet_is_added_by_the_network(
     sqlite_database: Database, town: Town
 ) -> None:
-    details = PractitionerDetails(name="Nell New", profession=Profession.GP)
-    nell = NewAccount("nell@example.org", "Nell New", "", Role.PRACTITIONER)
-
     def create(session: Session) -> tuple[int, int]:
-        account = identity.create_account(work(session, SYSTEM, NOW), nell).id
+        account = factories.account(session, "nell@example.org", Role.PRACTITIONER)
         return (
-            directory.create_practitioner(
-                work(session, SYSTEM, NOW), details, account_id=account
-            ).id,
-            directory.create_practitioner(work(session, SYSTEM, NOW), details).id,
+            factories.practitioner(session, "Nell New", account_id=account.id).id,
+            factories.practitioner(session, "Nell New").id,
         )
 
     invited, drafted = sqlite_database.run(create)

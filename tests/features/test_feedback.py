@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import factories
 from engines import Counted
-from openslot.booking import commands as booking
+from factories import MONDAY_9, NOW
 from openslot.booking.models import Status
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
@@ -22,12 +23,10 @@ from openslot.feedback import commands, queries
 from openslot.feedback.errors import BadStars, TooManyFavourites
 from openslot.feedback.models import Favourite, Rating
 from openslot.feedback.rules import MOST_FAVOURITES, check_room
-from openslot.identity.commands import NewAccount, create_account
 from openslot.search.results import Directory as Network
 from openslot.search.results import Order, Search, find
-from openslot.usecases import booking as usecases
 from racing import race
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 
@@ -44,18 +43,15 @@ def see_the_gp(database: Database, town: Town, *, patient: int, to: Status) -> N
 
     def act(session: Session) -> None:
         start = MONDAY_9 + patient * timedelta(minutes=30)
-        appointment = usecases.book(
-            work(session, SYSTEM, NOW), town.booking_request(start, patient=patient)
+        appointment = factories.appointment(
+            session, town.gp_at_hospital, start, town.patients[patient]
         )
         steps = {
             Status.FULFILLED: (Status.ARRIVED, Status.FULFILLED),
             Status.CANCELLED: (Status.CANCELLED,),
             Status.BOOKED: (),
         }[to]
-        for step in steps:
-            booking.change_status(
-                work(session, SYSTEM, MONDAY_9, cutoff=timedelta(0)), appointment.id, step
-            )
+        factories.change_status(session, appointment.id, *steps, now=MONDAY_9)
 
     database.run(act)
 
@@ -68,9 +64,10 @@ def rows(database: Database, kind: type) -> int:
 
 def keeper(database: Database) -> Actor:
     """Somebody with an account."""
-    new = NewAccount("ann@example.org", "Ann", "-", Role.STAFF)
-    made = database.run(lambda session: create_account(work(session, Actor(), NOW), new))
-    return Actor(role=Role.STAFF, account_id=made.id)
+    account = database.run(
+        lambda session: factories.account(session, "ann@example.org", Role.STAFF)
+    )
+    return Actor(role=Role.STAFF, account_id=account.id)
 
 
 def test_a_new_rating_takes_the_place_of_the_older_one_on_each_engine(database: Database) -> None:

@@ -10,27 +10,24 @@ import icalendar
 import pytest
 from sqlalchemy.orm import Session
 
-from clinic import NOW, REASON, START, Clinic, book, cancel, change, move, open_clinic
+import factories
+from clinic import NOW, REASON, START, Clinic, book, cancel, move, open_clinic
 from engines import Counted
-from openslot.booking.commands import BookingRequest
+from factories import change
 from openslot.booking.models import Appointment, Status
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.core.ids import new_id
 from openslot.department_requests.models import Kept, ServiceRequest
-from openslot.directory import commands as directory
-from openslot.directory.details import DepartmentDetails, PatientDetails
 from openslot.directory.models import Department, Dependent, Service
 from openslot.directory.queries import patient_of
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.notifications.calendar_titles import initials
 from openslot.notifications.feeds import end_feed, make_feed, read_feed
 from openslot.notifications.models import CalendarFeed
 from openslot.schedules.models import Schedule
-from openslot.usecases import booking as usecases
 from readers import CLOCKS, agreed, agreed_entry, check_form, instant, unfolded
 from working import work
 
@@ -61,11 +58,8 @@ def called(database: Database, account_id: UUID) -> list[str]:
 
 def staff(database: Database, department_id: int, *, email: str = "sam@example.org") -> UUID:
     def act(session: Session) -> UUID:
-        account = NewAccount(email, "Sam", "-", Role.STAFF)
-        made = create_account(work(session, Actor(), NOW), account)
         centre_id = session.get_one(Department, department_id).centre_id
-        directory.place_staff(work(session, SYSTEM), made.id, centre_id, department_id)
-        return made.id
+        return factories.staff(session, centre_id, department_id, email=email, now=NOW).id
 
     return database.run(act)
 
@@ -88,15 +82,13 @@ def test_patients_see_their_own_and_their_dependents_appointments(database: Data
     clinic = open_clinic(database)
 
     def add_child(session: Session) -> None:
-        mia = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Mia Example"))
+        mia = factories.patient(session, "Mia Example", now=NOW)
         session.add(Dependent(patient_id=mia.id, carer_id=clinic.patient, since=NOW))
-        stranger = directory.add_patient(work(session, SYSTEM, NOW), PatientDetails(name="Stan"))
+        stranger = factories.patient(session, "Stan", now=NOW)
         session.flush()
-        for number, patient in enumerate((mia, stranger)):
-            booking_request = BookingRequest(
-                clinic.schedule, START + timedelta(hours=1 + number), 30, patient.id
-            )
-            usecases.book(work(session, SYSTEM, NOW), booking_request)
+        for hours, patient in enumerate((mia, stranger), 1):
+            start = START + timedelta(hours=hours)
+            factories.appointment(session, clinic.schedule, start, patient.id, now=NOW)
 
     database.run(add_child)
     book(database, clinic)
@@ -120,9 +112,7 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(database
     radiology, service = asked_of(database, clinic)
 
     def ask(session: Session) -> int:
-        emergency = directory.create_department(
-            work(session, SYSTEM, NOW), radiology.centre_id, DepartmentDetails(name="Emergency")
-        )
+        emergency = factories.department(session, radiology.centre_id, "Emergency", now=NOW)
         request = ServiceRequest(
             id=new_id(),
             service_id=service.id,
@@ -146,8 +136,9 @@ def test_staff_see_what_their_department_does_and_what_others_do_for_it(database
 
 
 def test_an_appointment_for_a_task_has_no_name(sqlite_database: Database, clinic: Clinic) -> None:
-    booking_request = BookingRequest(clinic.service_schedule, START, 30, None)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
+    sqlite_database.run(
+        lambda session: factories.appointment(session, clinic.service_schedule, START, now=NOW)
+    )
     assert called(sqlite_database, staff(sqlite_database, 1)) == ["Booked"]
 
 
@@ -166,8 +157,10 @@ def test_cancelled_appointments_and_holds_are_left_out(
     sqlite_database: Database, clinic: Clinic
 ) -> None:
     appointment = book(sqlite_database, clinic)
-    booking_request = BookingRequest(clinic.schedule, START + timedelta(days=2), 30, clinic.patient)
-    sqlite_database.run(lambda session: usecases.hold(work(session, SYSTEM, NOW), booking_request))
+    later = START + timedelta(days=2)
+    sqlite_database.run(
+        lambda session: factories.hold(session, clinic.schedule, later, clinic.patient, now=NOW)
+    )
     assert len(events(sqlite_database, clinic.patient_account)) == 1
     cancel(sqlite_database, appointment)
     assert events(sqlite_database, clinic.patient_account) == []

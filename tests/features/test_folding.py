@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, insert, select
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core import folding
 from openslot.core.db import Database
 from openslot.directory.models import Patient, Practitioner
 from openslot.directory.queries import new_diary
-from town import NOW
 
 
 @pytest.mark.parametrize(

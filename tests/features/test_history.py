@@ -11,10 +11,10 @@ import pytest
 from pydantic import ValidationError
 from pypdf import PdfReader
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from factories import claimed_by
-from openslot.booking.models import Appointment, Status
+import factories
+from factories import MONDAY_9, NOW, SYDNEY
+from openslot.booking.models import Status
 from openslot.core import audit, outbox
 from openslot.core.actor import Actor, Role
 from openslot.core.audit import AuditEvent
@@ -29,7 +29,7 @@ from openslot.records.details import EmergencyDetails, NoteDetails, Prescription
 from openslot.records.errors import AlreadyCorrected, AlreadyOpen, NotYourAppointment, NotYourEntry
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from racing import race
-from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, build_town
+from town import build_town
 from working import work
 
 NOTE = NoteDetails(text="Cough for three weeks.\nChest clear.")
@@ -52,23 +52,10 @@ class Surgery:
     def see(self, schedule: int, *, patient: int = 0, status: Status = Status.ARRIVED) -> UUID:
         """An appointment."""
 
-        def act(session: Session) -> UUID:
-            appointment = Appointment(
-                id=uuid4(),
-                schedule_id=schedule,
-                patient_id=self.town.patients[patient],
-                starts_at=MONDAY_9,
-                ends_at=MONDAY_9 + HALF_HOUR,
-                status=status,
-                version=1,
-                created_at=NOW,
-                changed_at=NOW,
-                **claimed_by(session, schedule, self.town.patients[patient]),
-            )
-            session.add(appointment)
-            return appointment.id
-
-        return self.database.run(act)
+        patient_id = self.town.patients[patient]
+        return self.database.run(
+            lambda session: factories.appointment_row(session, schedule, patient_id, status).id
+        )
 
     def note(
         self,

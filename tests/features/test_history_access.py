@@ -9,22 +9,20 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from factories import claimed_by
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
-from openslot.directory import commands as directory
 from openslot.directory import dependents
-from openslot.directory.details import DependentDetails, PractitionerDetails
+from openslot.directory.details import DependentDetails
 from openslot.directory.models import Patient, Practitioner, Profession
 from openslot.records import commands
 from openslot.records.access import Access, Facts, decide, may_read, open_history, open_to, readable
 from openslot.records.details import EmergencyDetails, NoteDetails
 from openslot.records.queries import entries
-from openslot.schedules.commands import ScheduleDetails, open_schedule
-from openslot.schedules.models import Schedule
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from working import work
 
 CARE, EMERGENCY, OWN = Access.CARE, Access.EMERGENCY, Access.OWN
@@ -100,23 +98,10 @@ class Network:
     ) -> Appointment:
         """An appointment of this status, whatever it went through."""
 
-        def act(session: Session) -> Appointment:
-            appointment = Appointment(
-                id=uuid4(),
-                schedule_id=schedule,
-                patient_id=self.town.patients[patient],
-                starts_at=at,
-                ends_at=at + HALF_HOUR,
-                status=status,
-                version=1,
-                created_at=NOW,
-                changed_at=NOW,
-                **claimed_by(session, schedule, self.town.patients[patient]),
-            )
-            session.add(appointment)
-            return appointment
-
-        return self.database.run(act)
+        patient_id = self.town.patients[patient]
+        return self.database.run(
+            lambda session: factories.appointment_row(session, schedule, patient_id, status, at)
+        )
 
     def access(
         self, actor: Actor, *, now: datetime = NOW, days: int = 0, patient: UUID | None = None
@@ -148,17 +133,8 @@ class Network:
 
 
 def _another(session: Session, town: Town, profession: Profession) -> tuple[Actor, int]:
-    person = directory.create_practitioner(
-        work(session, SYSTEM, NOW),
-        PractitionerDetails(name=f"Another {profession}", profession=profession),
-    )
-    schedule: Schedule = open_schedule(
-        work(session, SYSTEM, NOW),
-        centre_id=town.clinic,
-        practitioner_id=person.id,
-        details=ScheduleDetails(),
-        hours=WEEKDAYS,
-    )
+    person = factories.practitioner(session, f"Another {profession}", profession)
+    schedule = factories.schedule(session, town.clinic, practitioner_id=person.id)
     return Actor(role=Role.PRACTITIONER, practitioner_id=person.id), schedule.id
 
 
@@ -246,11 +222,7 @@ def test_access_ends_so_many_days_after_the_last_appointment(net: Network) -> No
 
 def test_who_has_left_the_directory_reads_nothing(net: Network) -> None:
     net.appointment(net.town.gp_at_hospital, Status.FULFILLED)
-
-    def leave(session: Session) -> None:
-        session.get_one(Practitioner, net.town.gp).active = False
-
-    net.database.run(leave)
+    factories.change(net.database, Practitioner, net.town.gp, active=False)
     assert net.access(net.gp) is None
 
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from importing import DOCUMENTS, MEDISOFT, NOW, QUICK, bring_in, counts, one, problems_of, write
+from factories import NOW
+from importing import DOCUMENTS, MEDISOFT, QUICK, bring_in, counts, one, problems_of, write
 from openslot.booking import check
 from openslot.booking.models import Appointment
 from openslot.core.db import Database

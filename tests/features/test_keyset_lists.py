@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from factories import MONDAY_9, NOW
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
@@ -14,7 +15,7 @@ from openslot.directory.models import Profession
 from openslot.schedules import queries as schedules
 from openslot.schedules.models import AbsenceKind
 from openslot.waiting_list import search
-from town import MONDAY_9, NOW, build_town
+from town import build_town
 from waitroom import wait
 from wards import ask, build_wards
 from working import work

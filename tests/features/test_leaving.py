@@ -6,16 +6,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.models import Status
-from openslot.core.actor import Actor, Role
+from openslot.core.actor import Actor
 from openslot.core.db import Database
 from openslot.core.errors import Forbidden
 from openslot.directory.models import Patient
-from openslot.identity.commands import NewAccount, create_account
 from openslot.identity.models import Account
 from openslot.usecases.account_deletion import delete_own_account
 from openslot.waiting_list.models import OfferStatus, Waiting
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import (
     appointment,
     assert_clean,
@@ -42,8 +43,7 @@ def leaver(database: Database, town: Town) -> Actor:
     """The first patient, with an account."""
 
     def act(session: Session) -> Actor:
-        new = NewAccount("aroha@example.net", "Aroha", "-", Role.PATIENT)
-        account = create_account(work(session, Actor(), NOW), new)
+        account = factories.account(session, "aroha@example.net")
         session.get_one(Patient, town.patients[0]).account_id = account.id
         return replace(town.patient(0), account_id=account.id)
 

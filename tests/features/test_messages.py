@@ -19,12 +19,12 @@ from clinic import (
     book,
     both,
     cancel,
-    change,
     event_of,
     move,
     open_clinic,
     words,
 )
+from factories import change
 from openslot.app import create_app
 from openslot.core import language as languages
 from openslot.core.config import Settings
@@ -37,19 +37,6 @@ from openslot.notifications.preferences import Kind, stop_link
 URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
 WHEN = "Monday 23 November 2026, 10:30 am, Sydney time (UTC+11:00)"
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(
-        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
-    )
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
 
 
 # What is told

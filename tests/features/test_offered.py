@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking import errors, offered
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.core.errors import NotFound
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import appointment, assert_clean, book, cancel
 from working import work
 

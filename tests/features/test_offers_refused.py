@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.errors import CentreClosed, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
@@ -19,7 +21,7 @@ from openslot.usecases import deactivation
 from openslot.waiting_list.errors import OfferExpired
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from referring import TUESDAY_9, Dentists
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import accept, appointment, assert_clean, book, entry, expire_due, offers, wait
 from working import work
 
@@ -49,10 +51,7 @@ def revoke(dentists: Dentists, letter: UUID) -> None:
 
 
 def run_out(dentists: Dentists, letter: UUID) -> None:
-    def shorten(session: Any) -> None:
-        session.get(Referral, letter).expires_at = NOW + timedelta(hours=1)
-
-    dentists.database.run(shorten)
+    factories.change(dentists.database, Referral, letter, expires_at=NOW + timedelta(hours=1))
 
 
 def withdrawn(database: Database) -> list[UUID]:

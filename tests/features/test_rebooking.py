@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 
+import factories
+from factories import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails, may_block
 from openslot.booking.errors import Absent, BlocksElsewhere
@@ -15,13 +17,8 @@ from openslot.core import audit, outbox
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.db import Database
 from openslot.core.errors import Busy, DomainError, Forbidden, Invalid, RateLimited, StaleVersion
-from openslot.directory import commands as directory
-from openslot.directory.details import PractitionerDetails
-from openslot.directory.models import Profession
 from openslot.schedules import commands as schedules
-from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import Absence, AbsenceKind
-from openslot.usecases import booking as usecases
 from openslot.usecases import rebooking
 from openslot.usecases.rebooking import Decided, Hit
 from openslot.waiting_list.errors import (
@@ -33,7 +30,7 @@ from openslot.waiting_list.errors import (
 )
 from openslot.waiting_list.models import AbsenceDecision, Choice, OfferStatus, Progress
 from openslot.waiting_list.rules import nearest_bits
-from town import HALF_HOUR, MONDAY_9, NOW, WEEKDAYS, Town, build_town
+from town import Town, build_town
 from waitroom import (
     SETTINGS,
     accept,
@@ -77,6 +74,13 @@ def enter(
 
 def moved_to(schedule: int, start: datetime) -> Decided:
     return Decided(Choice.MOVE, schedule, start)
+
+
+def moved_by_a_day(database: Database, town: Town) -> Appointment:
+    """An appointment on Monday at nine, which an absence is to move to Tuesday at nine."""
+    appointment = book(database, town, 0)
+    enter(database, town, {appointment.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    return appointment
 
 
 def decisions(database: Database) -> list[AbsenceDecision]:
@@ -156,15 +160,8 @@ def test_others_of_the_profession_at_the_centre_step_in_when_one_is_away_for_lon
 
 def other_gp(database: Database, town: Town) -> int:
     def make(session: Any) -> int:
-        details = PractitionerDetails(name="Noor Haddad", profession=Profession.GP)
-        person = directory.create_practitioner(work(session, SYSTEM, NOW), details)
-        return schedules.open_schedule(
-            work(session, SYSTEM, NOW),
-            centre_id=town.hospital,
-            practitioner_id=person.id,
-            details=ScheduleDetails(),
-            hours=WEEKDAYS,
-        ).id
+        person = factories.practitioner(session, "Noor Haddad")
+        return factories.schedule(session, town.hospital, practitioner_id=person.id).id
 
     return database.run(make)
 
@@ -245,8 +242,7 @@ def test_doing_it_again_changes_nothing_and_half_done_goes_on(database: Database
 def test_what_was_killed_before_its_end_is_as_if_never_begun(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    moved_by_a_day(sqlite_database, town)
     [decision] = decisions(sqlite_database)
 
     class Killed(Exception):
@@ -268,8 +264,7 @@ def test_what_was_killed_before_its_end_is_as_if_never_begun(
 def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    moved_by_a_day(sqlite_database, town)
     book(sqlite_database, town, 1, MONDAY_9 + DAY)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
@@ -282,8 +277,7 @@ def test_a_proposed_time_that_is_gone_gives_way_to_the_nearest_other(
 def test_where_there_is_no_other_time_somebody_decides_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     for schedule in (town.gp_at_hospital, town.gp_at_clinic):
         sqlite_database.run(
             lambda session, schedule=schedule: schedules.set_hours(
@@ -299,8 +293,7 @@ def test_where_there_is_no_other_time_somebody_decides_again(
 def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     assert undecided(sqlite_database, town) == []
@@ -315,8 +308,7 @@ def test_an_unanswered_proposal_leaves_the_appointment_and_comes_back(
 def test_a_declined_proposal_comes_back_and_is_decided_again(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     decline(sqlite_database, town.patient(), offer.id)
@@ -330,8 +322,7 @@ def test_a_declined_proposal_comes_back_and_is_decided_again(
 
 
 def test_deciding_again_withdraws_what_was_offered(sqlite_database: Database, town: Town) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(
@@ -406,9 +397,7 @@ def test_what_could_not_be_done_just_now_is_done_later(
 
 def arrive(database: Database, appointment_id: UUID, now: datetime = MONDAY_9) -> None:
     database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, now, cutoff=timedelta(0)), appointment_id, Status.ARRIVED
-        )
+        lambda session: factories.change_status(session, appointment_id, Status.ARRIVED, now=now)
     )
 
 
@@ -483,8 +472,7 @@ def test_an_appointment_that_was_moved_or_cancelled_meanwhile_is_left_alone(
 def test_a_patient_who_moves_the_appointment_elsewhere_gives_the_proposal_back(
     sqlite_database: Database, town: Town
 ) -> None:
-    one = book(sqlite_database, town, 0)
-    enter(sqlite_database, town, {one.id: moved_to(town.gp_at_hospital, MONDAY_9 + DAY)})
+    one = moved_by_a_day(sqlite_database, town)
     work_off(sqlite_database)
     [offer] = offers(sqlite_database)
     sqlite_database.run(
@@ -581,8 +569,7 @@ def test_another_time_is_at_the_same_centre_where_there_is_one(
     sqlite_database: Database, town: Town
 ) -> None:
     """Also where the practitioner is free sooner elsewhere; other centres come behind."""
-    at_clinic = town.booking_request(schedule=town.gp_at_clinic)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), at_clinic))
+    book(sqlite_database, town, 0, schedule=town.gp_at_clinic)
     days = tuple(one for one in WEEKDAYS if one.weekday in (0, 4))
     sqlite_database.run(
         lambda session: schedules.set_hours(work(session, SYSTEM, NOW), town.gp_at_clinic, days)

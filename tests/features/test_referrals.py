@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.orm import Session
 
-from openslot.booking import commands as booking
+import factories
+from factories import HALF_HOUR, NOW
 from openslot.booking.errors import NeedsPatient, ReferralRequired, ReferralSpent
 from openslot.booking.models import Appointment, Status
 from openslot.core import audit, outbox
@@ -32,7 +33,7 @@ from openslot.referrals.errors import (
 )
 from openslot.referrals.models import Referral, State
 from referring import AREA, LETTER, TUESDAY_9, Dentists
-from town import HALF_HOUR, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 ANSWER = AnswerDetails(answer="A wisdom tooth. It is out.")
@@ -119,9 +120,7 @@ def test_a_draft_is_not_sent_once_the_gp_may_read_no_more(dentists: Dentists) ->
 
     def cancel(session: Session) -> None:
         for one in session.query(Appointment).filter_by(patient_id=dentists.town.patients[0]):
-            booking.change_status(
-                work(session, SYSTEM, NOW, cutoff=timedelta(0)), one.id, Status.CANCELLED
-            )
+            factories.change_status(session, one.id, Status.CANCELLED)
 
     dentists.database.run(cancel)
     with pytest.raises(NotFound):

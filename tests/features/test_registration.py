@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from factories import NOW
 from openslot.core.actor import SYSTEM, Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Database
@@ -24,7 +25,7 @@ from openslot.identity.passwords import hash_password
 from openslot.schedules import queries as schedules
 from openslot.schedules.founding import found_from_template
 from openslot.schedules.models import Schedule
-from town import NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 PASSWORD = "orchard lantern velvet"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from clinic import NOW, REASON, START, Clinic, book, both, cancel, change, move, open_clinic
+import factories
+from clinic import NOW, REASON, START, Clinic, book, both, cancel, move, open_clinic
+from factories import change
 from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Status
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM
@@ -19,7 +20,6 @@ from openslot.directory.models import Patient
 from openslot.identity.models import Account
 from openslot.notifications.dispatch import MAIL, is_outdated
 from openslot.notifications.events import Topic
-from openslot.usecases import booking as usecases
 from postoffice import PostOffice, row, rows, run_worker, settings_for
 from working import work
 
@@ -240,8 +240,7 @@ def test_a_booking_that_was_rolled_back_is_not_reminded_of(
     sqlite_database: Database, clinic: Clinic, settings: Settings
 ) -> None:
     def book_and_fail(session: Session) -> None:
-        booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        usecases.book(work(session, SYSTEM, NOW), booking_request)
+        factories.appointment(session, clinic.schedule, START, clinic.patient, now=NOW)
         session.flush()
         raise RuntimeError
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+import factories
 from engines import Counted
-from factories import claimed_by
-from openslot.booking import commands as booking
+from factories import MONDAY_9, NOW, claimed_by
 from openslot.booking.absences import AbsenceDetails, enter_absence
 from openslot.booking.models import Appointment, Status
 from openslot.core.actor import SYSTEM
@@ -25,7 +25,7 @@ from openslot.reports.rules import SERVICES, Group, Period, Question, Scope
 from openslot.schedules import commands as schedules
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 WEEK = Period(date(2026, 11, 23), date(2026, 11, 29))
@@ -77,11 +77,7 @@ def test_the_figures_of_a_small_town(database: Database) -> None:
 
 def cancel(database: Database, appointment: Appointment) -> None:
     """Cancel an appointment."""
-    database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, NOW, cutoff=timedelta()), appointment.id, Status.CANCELLED
-        )
-    )
+    database.run(lambda session: factories.change_status(session, appointment.id, Status.CANCELLED))
 
 
 def test_leave_and_closures_shorten_open_time_and_lengthen_the_wait(database: Database) -> None:

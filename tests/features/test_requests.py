@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+import factories
 from engines import Counted
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import check
-from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.errors import InThePast, PatientBusy, SlotTaken, TooEarly
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -35,10 +35,8 @@ from openslot.department_requests.models import Kept, ServiceRequest, State
 from openslot.directory.errors import HasAppointments
 from openslot.directory.models import Service
 from openslot.feedback.errors import BadStars
-from openslot.usecases import booking as usecases
 from openslot.usecases import deactivation
-from town import HALF_HOUR, MONDAY_9, NOW
-from wards import Wards, ask, build_wards, look
+from wards import Wards, ask, book_scan, build_wards, look
 from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
@@ -68,12 +66,6 @@ def refused(
     with pytest.raises(kind) as caught:
         database.run(act)
     return caught.value
-
-
-def book_scan(database: Database, wards: Wards) -> Appointment:
-    """Somebody takes Monday at nine."""
-    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, None)
-    return database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
 
 
 def test_the_whole_way_of_a_request_on_each_engine(database: Database) -> None:
@@ -344,10 +336,8 @@ def test_an_appointment_that_is_cancelled_by_itself_closes_its_request(
     appointment = look(sqlite_database, request).appointment
     assert appointment is not None
     sqlite_database.run(
-        lambda session: booking.change_status(
-            work(session, wards.radiology, NOW, cutoff=timedelta(0)),
-            appointment.id,
-            Status.CANCELLED,
+        lambda session: factories.change_status(
+            session, appointment.id, Status.CANCELLED, by=wards.radiology
         )
     )
     assert look(sqlite_database, request).state is State.CANCELLED
@@ -366,10 +356,8 @@ def test_what_has_begun_is_only_completed_and_not_before_its_day(
     appointment = look(sqlite_database, request).appointment
     assert appointment is not None
     sqlite_database.run(
-        lambda session: booking.change_status(
-            work(session, wards.radiology, MONDAY_9, cutoff=timedelta(0)),
-            appointment.id,
-            Status.ARRIVED,
+        lambda session: factories.change_status(
+            session, appointment.id, Status.ARRIVED, by=wards.radiology, now=MONDAY_9
         )
     )
     for act in (

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import factories
+from factories import NOW
 from openslot.core import idempotency
-from openslot.core.actor import Actor, Role
 from openslot.core.config import Settings
 from openslot.core.db import Base, Database
 from openslot.core.idempotency import KeptAnswer
@@ -18,10 +19,8 @@ from openslot.core.ids import new_id
 from openslot.entrypoints.worker import main as worker
 from openslot.entrypoints.worker.main import purge_run_out
 from openslot.identity import queries
-from openslot.identity.commands import FAILURES_COUNT, NewAccount, create_account
+from openslot.identity.commands import FAILURES_COUNT
 from openslot.identity.models import Account, AccountSession, ApiToken, SignInFailure, UsedAssertion
-from town import NOW
-from working import work
 
 SETTINGS = Settings(_env_file=None)
 UNUSED = timedelta(hours=SETTINGS.session_hours)
@@ -32,8 +31,7 @@ NUMBERS = count()
 
 @pytest.fixture
 def account(database: Database) -> Account:
-    new = NewAccount("aroha@example.net", "Aroha", "-", Role.PATIENT)
-    return database.run(lambda session: create_account(work(session, Actor(), NOW), new))
+    return database.run(lambda session: factories.account(session, "aroha@example.net"))
 
 
 def digest() -> bytes:

@@ -9,19 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import factories
+from factories import MONDAY_9, NOW
 from openslot.core.actor import SYSTEM
 from openslot.core.db import Database
 from openslot.core.folding import folded
 from openslot.core.ids import new_id
 from openslot.directory import commands as directory
-from openslot.directory.details import CentreDetails, PractitionerDetails
 from openslot.directory.search import Index, Text, words
 from openslot.feedback.models import Rating
 from openslot.schedules.availability import Weekly
-from openslot.schedules.commands import ScheduleDetails, open_schedule
 from openslot.search.results import Directory, Order, Results, Search, When, find
-from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from working import work
 
 
@@ -110,8 +109,11 @@ def test_what_is_out_of_the_directory_is_out_of_the_search(
 def test_the_earliest_time_of_the_network_comes_first(
     sqlite_database: Database, town: Town
 ) -> None:
-    booked = town.booking_request(MONDAY_9, minutes=60)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booked))
+    sqlite_database.run(
+        lambda session: factories.appointment(
+            session, town.gp_at_hospital, MONDAY_9, town.patients[0], minutes=60
+        )
+    )
     wanted = Search(kinds=frozenset({"practitioner"}), order=Order.EARLIEST)
     results = search(sqlite_database, wanted)
     assert results.items[-1].entry.name == "Samuel Jackson"
@@ -160,15 +162,9 @@ def test_pages_cut_the_same_order(sqlite_database: Database, town: Town) -> None
 def _more_people(database: Database, town: Town, count: int) -> None:
     def add(session: Any) -> None:
         for number in range(count):
-            details = PractitionerDetails(name=f"Person {number}", profession="GP")
-            person = directory.create_practitioner(work(session, SYSTEM, NOW), details)
-            open_schedule(
-                work(session, SYSTEM, NOW),
-                centre_id=town.hospital,
-                practitioner_id=person.id,
-                details=ScheduleDetails(),
-                hours=[Weekly(number % 5, 540, 600)],
-            )
+            person = factories.practitioner(session, f"Person {number}")
+            hours = [Weekly(number % 5, 540, 600)]
+            factories.schedule(session, town.hospital, practitioner_id=person.id, hours=hours)
 
     database.run(add)
 
@@ -212,13 +208,9 @@ def test_word_order_does_not_matter(order: list[str]) -> None:
 
 
 def test_an_exact_word_counts_more_than_a_part(sqlite_database: Database, town: Town) -> None:
-    def add(session: Any) -> None:
-        details = CentreDetails(
-            name="Princely Care", type="Pharmacy", suburb="Coogee", time_zone="Australia/Sydney"
-        )
-        directory.create_centre(work(session, SYSTEM, NOW), details)
-
-    sqlite_database.run(add)
+    sqlite_database.run(
+        lambda session: factories.centre(session, "Princely Care", type="Pharmacy", suburb="Coogee")
+    )
     assert names(search(sqlite_database, Search(text="prince", kinds=frozenset({"centre"}))))[
         0
     ] == ("Prince of Wales Hospital")

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+import factories
+from factories import MONDAY_9, NOW, SYDNEY
 from openslot.booking import commands as booking
 from openslot.booking import offered
 from openslot.booking.commands import BookingRequest
@@ -26,7 +28,7 @@ from openslot.referrals.queries import referrals as find_referrals
 from openslot.referrals.queries import within_reach
 from openslot.usecases import booking as usecases
 from referring import Dentists
-from town import MONDAY_9, NOW, SYDNEY, Town, build_town
+from town import Town, build_town
 from working import work
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -208,12 +210,13 @@ def test_an_appointment_over_midnight_is_open_until_it_ends(
     sqlite_database: Database, town: Town
 ) -> None:
     appointment = sqlite_database.run(lambda session: Story(session, town).book(town.doctor))
-
-    def late(session: Session) -> None:
-        row = session.get_one(Appointment, appointment)
-        row.starts_at, row.ends_at = TUESDAY - HOUR / 2, TUESDAY + HOUR / 2
-
-    sqlite_database.run(late)
+    factories.change(
+        sqlite_database,
+        Appointment,
+        appointment,
+        starts_at=TUESDAY - HOUR / 2,
+        ends_at=TUESDAY + HOUR / 2,
+    )
     patient = town.patients[0]
     assert _access(sqlite_database, town.doctor, patient, TUESDAY + HOUR / 4) is SELF_BOOKED
     assert _access(sqlite_database, town.doctor, patient, TUESDAY + HOUR) is None

@@ -19,19 +19,6 @@ URL = "https://book.example.org"
 LATER = START + timedelta(days=7)
 
 
-@pytest.fixture
-def settings() -> Settings:
-    """No mail server, so mails are kept where tests can read them."""
-    return Settings(
-        _env_file=None, public_url=URL, network_name="Eastern Health", secret_key="a key for tests"
-    )
-
-
-@pytest.fixture
-def mails(sqlite_database: Database, settings: Settings) -> Mails:
-    return Mails(sqlite_database, settings)
-
-
 def test_an_appointment_cancelled_before_the_worker_came_is_not_confirmed(
     sqlite_database: Database, clinic: Clinic, mails: Mails
 ) -> None:

@@ -10,24 +10,20 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from clinic import both, change
+import factories
+from clinic import Mails, both
+from factories import MONDAY_9, NOW, change
 from openslot.booking import commands as booking
-from openslot.booking.commands import BookingRequest
 from openslot.booking.models import Priority, Status
-from openslot.core import outbox
-from openslot.core.actor import SYSTEM, Actor, Role
+from openslot.core.actor import Actor
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.department_requests import commands
 from openslot.department_requests.details import RequestDetails
 from openslot.department_requests.models import ServiceRequest
 from openslot.directory.models import Department, Patient, StaffMember
-from openslot.entrypoints.worker.main import handle_next
-from openslot.identity.commands import NewAccount, create_account
 from openslot.notifications.models import Preference
-from openslot.usecases import booking as usecases
-from town import MONDAY_9, NOW
-from wards import Wards, ask, build_wards, look
+from wards import Wards, ask, book_scan, build_wards, look
 from working import work
 
 TUESDAY_9 = MONDAY_9 + timedelta(days=1)
@@ -47,20 +43,14 @@ class Letters:
     """The mails that were written since the last look, however many to one address."""
 
     def __init__(self, database: Database) -> None:
-        self.database, self.seen = database, set[UUID]()
-        self.settings = Settings(
+        settings = Settings(
             _env_file=None, public_url="https://book.example.org", secret_key="a key for tests"
         )
+        self.mails = Mails(database, settings, now=NOW)
 
     def new(self) -> list[dict[str, Any]]:
         """Do all that is due, and read what was kept."""
-        while handle_next(self.database, self.settings, now=lambda: NOW):
-            pass
-        with self.database.reading() as session:
-            made = outbox.messages(session, "mail", limit=100, offset=0)
-        fresh = [one for one in made if one.id not in self.seen]
-        self.seen.update(one.id for one in fresh)
-        return [one.payload for one in fresh]
+        return self.mails.fresh()
 
     def told(self) -> Counter[str]:
         """To whom how many new mails go."""
@@ -118,9 +108,7 @@ def end(
     """On the page of the appointment."""
     appointment_id = appointment_of(database, request)
     database.run(
-        lambda session: booking.change_status(
-            work(session, by, NOW, cutoff=NO_CUTOFF), appointment_id, to, why=WHY
-        )
+        lambda session: factories.change_status(session, appointment_id, to, by=by, why=WHY)
     )
 
 
@@ -212,8 +200,7 @@ def test_the_patient_is_not_named_to_who_asked(
 
 
 def _account_of_patient(session: Session, wards: Wards) -> UUID:
-    new = NewAccount("ilse@example.org", "Ilse Brandt", "-", Role.PATIENT)
-    account = create_account(work(session, Actor(), NOW), new)
+    account = factories.account(session, "ilse@example.org", name="Ilse Brandt")
     session.get_one(Patient, wards.patient).account_id = account.id
     return account.id
 
@@ -315,8 +302,7 @@ def test_a_declined_request_is_told_with_the_time_that_was_wanted(
 def test_a_department_without_an_address_is_told_of_its_appointments_through_its_staff(
     sqlite_database: Database, wards: Wards, letters: Letters
 ) -> None:
-    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
+    book_scan(sqlite_database, wards, wards.patient)
     (mail,) = letters.new()
     assert (mail["to"], mail["method"]) == (RADIOLOGY, "REQUEST")
     assert "Requested by:" not in mail["text"]
@@ -332,8 +318,7 @@ def test_staff_may_switch_mail_about_appointments_off(
         session.add(Preference(account_id=owner, requests=True, **kinds))
 
     sqlite_database.run(switch_off)
-    booking_request = BookingRequest(wards.scan_schedule, MONDAY_9, 30, wards.patient)
-    sqlite_database.run(lambda session: usecases.book(work(session, SYSTEM, NOW), booking_request))
+    book_scan(sqlite_database, wards, wards.patient)
     assert letters.new() == []
 
 

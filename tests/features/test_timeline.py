@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
-from factories import claimed_by
+from factories import MONDAY_9, NOW, claimed_by
 from openslot.booking.models import Appointment, Status
 from openslot.core.db import Database
 from openslot.entrypoints.timeline import SOURCES, Item, Kind, Place, timeline
 from openslot.records.models import EmergencyAccess, Entry, EntryKind
 from openslot.referrals.models import Kept, Referral
-from town import MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 
 HOUR = timedelta(hours=1)
 EACH = 6

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking import commands as booking
 from openslot.booking import errors
 from openslot.booking.errors import PriorityNotAllowed
@@ -30,7 +31,7 @@ from openslot.waiting_list.errors import (
 from openslot.waiting_list.links import read_token, token_of
 from openslot.waiting_list.models import OfferStatus, Waiting, WaitingEntry
 from openslot.waiting_list.offering import subject_of
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import (
     WEEK,
     accept,

@@ -14,8 +14,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clinic import NOW, START, Clinic, book, cancel, change, move, open_clinic
-from openslot.booking import commands as booking
+import factories
+from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
+from factories import change
 from openslot.booking.models import Status
 from openslot.core import outbox
 from openslot.core.actor import SYSTEM, Actor, Role
@@ -26,7 +27,6 @@ from openslot.core.outbox import LEASE, State
 from openslot.entrypoints.worker.main import handle_next
 from openslot.migrations import run as migrations
 from openslot.referrals import events as referrals
-from openslot.usecases import booking as usecases
 from openslot.webhooks import commands, queries, sending
 from openslot.webhooks import deliveries as outgoing
 from openslot.webhooks.errors import PrivateAddress, SwitchedOff
@@ -115,8 +115,8 @@ def test_what_became_of_an_appointment_is_told(
     after = START + timedelta(hours=1)
     for status in (Status.ARRIVED, to) if to is Status.FULFILLED else (to,):
         sqlite_database.run(
-            lambda session, status=status: booking.change_status(
-                work(session, SYSTEM, after, cutoff=timedelta(0)), appointment.id, status
+            lambda session, status=status: factories.change_status(
+                session, appointment.id, status, now=after
             )
         )
     run_worker(sqlite_database, settings(), at=after)
@@ -132,8 +132,8 @@ def test_an_appointment_in_error_frees_its_time_though_its_patient_had_arrived(
     early = START - timedelta(hours=1)
     for status in (Status.ARRIVED, Status.ENTERED_IN_ERROR):
         sqlite_database.run(
-            lambda session, status=status: booking.change_status(
-                work(session, SYSTEM, early, cutoff=timedelta(0)), appointment.id, status
+            lambda session, status=status: factories.change_status(
+                session, appointment.id, status, now=early
             )
         )
     run_worker(sqlite_database, settings(), at=early)
@@ -154,8 +154,8 @@ def test_an_appointment_entered_in_error_frees_its_time(
     run_worker(sqlite_database, settings())
     tell(sqlite_database, there.url, Event.FREED)
     sqlite_database.run(
-        lambda session: booking.change_status(
-            work(session, SYSTEM, NOW, cutoff=timedelta(0)), appointment.id, Status.ENTERED_IN_ERROR
+        lambda session: factories.change_status(
+            session, appointment.id, Status.ENTERED_IN_ERROR, now=NOW
         )
     )
     run_worker(sqlite_database, settings())
@@ -196,8 +196,7 @@ def test_what_is_rolled_back_is_told_to_nobody(
     endpoint = tell(sqlite_database, there.url)
 
     def fails(session: Any) -> None:
-        booking_request = booking.BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        usecases.book(work(session, SYSTEM, NOW), booking_request)
+        factories.appointment(session, clinic.schedule, START, clinic.patient, now=NOW)
         session.flush()
         raise ZeroDivisionError
 

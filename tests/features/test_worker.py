@@ -12,12 +12,11 @@ import pytest
 import structlog
 from sqlalchemy.orm import Session
 
+import factories
 from clinic import NOW, START, Clinic, book, cancel, move, open_clinic
-from openslot.booking.commands import BookingRequest
 from openslot.booking.events import Topic
 from openslot.booking.models import Appointment, Status
 from openslot.core import outbox
-from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
 from openslot.core.db import Database
 from openslot.core.errors import Unavailable
@@ -29,7 +28,6 @@ from openslot.notifications import events as notifications
 from openslot.notifications.dispatch import MAIL
 from openslot.records import events as records
 from openslot.referrals import events as referrals
-from openslot.usecases import booking as usecases
 from openslot.waiting_list import events as offers
 from openslot.webhooks.events import WEBHOOK
 from postoffice import (
@@ -179,8 +177,7 @@ def test_nothing_is_sent_for_a_booking_that_was_rolled_back(
     sqlite_database: Database, clinic: Clinic, settings: Settings, post: PostOffice
 ) -> None:
     def book_and_fail(session: Session) -> None:
-        booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
-        usecases.book(work(session, SYSTEM, NOW), booking_request)
+        factories.appointment(session, clinic.schedule, START, clinic.patient, now=NOW)
         session.flush()
         raise RuntimeError
 
@@ -319,9 +316,8 @@ def test_once_says_when_the_database_is_away(settings: Settings) -> None:
 
 
 def test_holds_that_ran_out_are_put_away(sqlite_database: Database, clinic: Clinic) -> None:
-    booking_request = BookingRequest(clinic.schedule, START, 30, clinic.patient)
     held = sqlite_database.run(
-        lambda session: usecases.hold(work(session, SYSTEM, NOW), booking_request)
+        lambda session: factories.hold(session, clinic.schedule, START, clinic.patient, now=NOW)
     )
 
     def status_after(minutes: int) -> str:

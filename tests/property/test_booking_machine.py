@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from factories import SYDNEY
 from openslot.booking import absences, check
 from openslot.booking import commands as booking
 from openslot.booking.absences import AbsenceDetails
@@ -35,7 +36,7 @@ from openslot.schedules.commands import ScheduleDetails
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.schema import metadata
 from openslot.usecases import booking as usecases
-from town import SYDNEY, Town, build_town
+from town import Town, build_town
 from working import work
 
 CUTOFF = timedelta(hours=2)

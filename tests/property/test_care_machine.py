@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from factories import SYDNEY
 from openslot.booking.models import Appointment, Priority, Status
 from openslot.core.actor import SYSTEM
 from openslot.core.config import Settings
@@ -21,7 +22,6 @@ from openslot.waiting_list.details import WaitingDetails
 from openslot.waiting_list.models import Offer, OfferStatus, Waiting, WaitingEntry
 from openslot.waiting_list.rules import LONGEST_WAIT, SOONEST
 from property.test_booking_machine import DAYS, MONDAY, SLOT, Bookings, ModelAppointment
-from town import SYDNEY
 from working import work
 
 QUICK = Settings(_env_file=None)

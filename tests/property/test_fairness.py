@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factories import HALF_HOUR, MONDAY_9, NOW
 from openslot.booking.models import Priority
 from openslot.core.db import Database
-from town import HALF_HOUR, MONDAY_9, NOW, Town, build_town
+from town import Town, build_town
 from waitroom import appointment, assert_clean, book, expire_due, offers, wait
 
 SLOTS = 4

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from factories import SYDNEY
 from openslot.notifications.reminders import (
     USEFUL,
     Quiet,
@@ -15,7 +16,6 @@ from openslot.notifications.reminders import (
     reminder_due,
 )
 
-SYDNEY = ZoneInfo("Australia/Sydney")
 NIGHT = Quiet(time(21), time(7))
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

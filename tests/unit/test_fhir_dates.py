@@ -1,14 +1,12 @@
 """Dates of searches: as wide as they are precise, in the zone of the network."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
+from factories import SYDNEY
 from openslot.core.errors import Malformed
 from openslot.entrypoints.fhir.dates import Given, read, repaired, within
-
-SYDNEY = ZoneInfo("Australia/Sydney")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -12,13 +11,12 @@ from flask import Flask
 from flask_babel import Babel, force_locale
 from markupsafe import Markup
 
+from factories import HALF_HOUR, SYDNEY
 from openslot.core.births import BirthDate
 from openslot.entrypoints.web import formats
 
-SYDNEY = ZoneInfo("Australia/Sydney")
 LORD_HOWE = "Australia/Lord_Howe"
 START = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # Monday 23 November, 10:30 am in Sydney
-HALF_HOUR = timedelta(minutes=30)
 NAIVE = datetime(2026, 11, 23, 10, 30)  # noqa: DTZ001 -- what must be refused
 NBSP = "\u00a0"
 THIN = "\u2009"

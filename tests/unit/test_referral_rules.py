@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from factories import NOW
 from openslot.booking.models import Appointment
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import DomainError, Forbidden
@@ -23,7 +24,6 @@ from openslot.referrals.rules import (
 )
 from openslot.schedules.models import Schedule
 
-NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 GP, NAMED, OTHER = 1, 2, 3
 PATIENT = UUID(int=1)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from factories import ALL_DAY, SYDNEY, WEEKDAYS
 from openslot.booking.models import Status
 from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, NotFound
@@ -28,7 +29,7 @@ from openslot.reports.rules import (
 from openslot.schedules.availability import Weekly, mask_of, span_between
 from openslot.schedules.rules import Place
 
-SYDNEY, PERTH = ZoneInfo("Australia/Sydney"), ZoneInfo("Australia/Perth")
+PERTH = ZoneInfo("Australia/Perth")
 OFFERS = {
     1: Offer(10, "Banksia", "GP", SYDNEY),
     2: Offer(10, "Banksia", "Dentist", SYDNEY),
@@ -39,8 +40,6 @@ NOVEMBER = Period(date(2026, 11, 2), date(2026, 11, 15))
 
 NOW = datetime(2026, 11, 10, 1, 0, tzinfo=UTC)
 """Tuesday 10 November, noon in Sydney."""
-
-NINE_TO_FIVE = tuple(Weekly(day, 9 * 60, 17 * 60) for day in range(5))
 
 
 def booked(
@@ -59,7 +58,7 @@ def booked(
     return Booked(schedule, starts, ends, status, starts - timedelta(days=days_before))
 
 
-def place(schedule: int, diary: int, hours: tuple[Weekly, ...] = NINE_TO_FIVE) -> Place:
+def place(schedule: int, diary: int, hours: tuple[Weekly, ...] = WEEKDAYS) -> Place:
     """A schedule that is open from nine to five on weekdays."""
     offer = OFFERS[schedule]
     return Place(
@@ -232,8 +231,7 @@ def test_time_at_either_place_counts_at_both_and_once_in_the_whole() -> None:
 @pytest.mark.parametrize(("sunday", "hours"), [(date(2026, 10, 4), 23), (date(2026, 4, 5), 25)])
 def test_a_day_when_clocks_change_has_its_own_length(sunday: date, hours: int) -> None:
     """A day of 25 hours shows one of them twice: the hours are open the first time only."""
-    every_day = tuple(Weekly(day, 0, 1440) for day in range(7))
-    found = uses([], [place(1, 5, every_day)], period=Period(sunday, sunday))
+    found = uses([], [place(1, 5, ALL_DAY)], period=Period(sunday, sunday))
     assert found.total.open == 60 * min(hours, 24)
 
 
@@ -241,8 +239,7 @@ def test_weeks_around_a_change_of_clocks_hold_all_appointments_of_their_days() -
     starts = datetime(2026, 10, 4, 23, 30, tzinfo=SYDNEY)
     appointment = Booked(1, starts, starts + timedelta(minutes=30), Status.BOOKED, starts)
     period = Period(date(2026, 9, 28), date(2026, 10, 11))
-    every_day = tuple(Weekly(day, 0, 1440) for day in range(7))
-    found = uses([appointment], [place(1, 5, every_day)], period=period)
+    found = uses([appointment], [place(1, 5, ALL_DAY)], period=period)
     assert found.rows[date(2026, 9, 28)] == Use(7 * 1440 - 60, 30)
     assert found.rows[date(2026, 10, 5)] == Use(7 * 1440, 0)
 

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from factories import HALF_HOUR, MONDAY_9, NOW, SYDNEY
 from openslot.booking import absences
 from openslot.booking.absences import AbsenceDetails
 from openslot.booking.slots import Slot
@@ -15,7 +16,7 @@ from openslot.schedules.availability import Weekly
 from openslot.schedules.commands import ScheduleDetails, change_schedule, set_hours
 from openslot.schedules.models import AbsenceKind, Schedule
 from openslot.usecases import booking as usecases
-from town import HALF_HOUR, MONDAY_9, NOW, SYDNEY, Town, build_town
+from town import Town, build_town
 from working import work
 
 
