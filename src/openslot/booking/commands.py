@@ -39,6 +39,7 @@ from openslot.booking.rules import (
     day_key,
     is_replaceable_hold,
     may_book_others,
+    may_see_reason,
     needs_referral,
     one_a_day_key,
     relation_to,
@@ -144,7 +145,10 @@ def amend(
     priority: Priority | None = None,
     version: int | None = None,
 ) -> Appointment:
-    """Change the reason, and the priority if given, of a hold or an upcoming appointment."""
+    """Change the reason, and the priority if given, of a hold or an upcoming appointment.
+
+    A reason that the actor may not see stays as it is.
+    """
     appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
     if appointment.status not in (Status.HELD, Status.BOOKED):
@@ -154,7 +158,8 @@ def amend(
     if priority is not None and priority != appointment.priority:
         check_may_prioritise(work.actor)
         appointment.priority = priority
-    appointment.reason = reason
+    if may_see_reason(work.actor, appointment):
+        appointment.reason = reason
     appointment.changed_at = work.now
     audit.record(work, "appointment.amended", subject_of(appointment_id))
     return appointment
