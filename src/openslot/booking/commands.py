@@ -19,6 +19,7 @@ from openslot.booking.errors import (
     NoMoreExtensions,
     ReferralSpent,
     SelfBooking,
+    TooManyUpcoming,
 )
 from openslot.booking.events import Topic, former, news_of, publish, record_and_publish, subject_of
 from openslot.booking.models import Appointment, Priority, Status
@@ -45,7 +46,7 @@ from openslot.booking.rules import (
     relation_to,
 )
 from openslot.core import audit
-from openslot.core.actor import Actor
+from openslot.core.actor import Actor, Role
 from openslot.core.errors import Forbidden, Invalid, NotFound, StaleVersion
 from openslot.core.ids import new_id
 from openslot.core.work import Work
@@ -294,6 +295,21 @@ def make(
     else:
         audit.record(work, "appointment.held", subject_of(appointment.id))
     return appointment
+
+
+def check_number(work: Work, patient_id: UUID | None, place: Place) -> None:
+    """Raise TooManyUpcoming if a patient or carer books more than is for one person; one
+    statement for them."""
+    if not work.actor.is_a(Role.PATIENT) or patient_id is None:
+        return
+    most, most_with = work.settings.most_upcoming, work.settings.most_upcoming_with
+    count, count_with = queries.upcoming_of(
+        work.session, patient_id, place.practitioner_id, work.now
+    )
+    if most and count >= most:
+        raise TooManyUpcoming(most=most)
+    if place.practitioner_id and most_with and count_with >= most_with:
+        raise TooManyUpcoming(most=most_with)
 
 
 def confirm_hold(

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    case,
     cast,
     false,
     func,
@@ -168,6 +169,21 @@ def patient_with(
     ).all()
     patient = rows[0][0] if rows else None
     return patient, [appointment for _, appointment in rows if appointment is not None]
+
+
+def upcoming_of(
+    session: Session, patient_id: UUID, practitioner_id: int | None, now: datetime
+) -> tuple[int, int]:
+    """Return how many upcoming appointments a patient has, and how many of them are with the
+    practitioner; one statement."""
+    is_with = case((Schedule.practitioner_id == practitioner_id, 1), else_=0)
+    count, count_with = session.execute(
+        select(func.count(Appointment.id), func.sum(is_with))
+        .select_from(Appointment)
+        .join(Schedule, Schedule.id == Appointment.schedule_id)
+        .where(Appointment.patient_id == patient_id, to_come(now))
+    ).one()
+    return count, int(count_with or 0)
 
 
 class ForWhom(NamedTuple):

@@ -23,12 +23,13 @@ def book(
     """Book an appointment: confirm the hold if it is still there, else book the time if it is
     free.
 
-    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 9
-    statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
+    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 10
+    statements with a referral, 9 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
     _check_patient(work, booking_request)
     place = commands.place_of(work.session, booking_request.schedule_id)
+    commands.check_number(work, booking_request.patient_id, place)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
     if hold_id is not None and needs_referral(place):
         # A hold with another referral, possibly revoked since, is replaced by a new one.
