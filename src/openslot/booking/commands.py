@@ -148,7 +148,7 @@ def amend(
 ) -> Appointment:
     """Change the reason, and the priority if given, of a hold or an upcoming appointment.
 
-    A reason that the actor may not see stays as it is.
+    A reason that the actor may not see stays as it is if they send none.
     """
     appointment, relation = appointment_for(work, appointment_id)
     _check_version(appointment, version)
@@ -159,7 +159,7 @@ def amend(
     if priority is not None and priority != appointment.priority:
         check_may_prioritise(work.actor)
         appointment.priority = priority
-    if may_see_reason(work.actor, appointment):
+    if reason is not None or may_see_reason(work.actor, appointment):
         appointment.reason = reason
     appointment.changed_at = work.now
     audit.record(work, "appointment.amended", subject_of(appointment_id))
@@ -255,7 +255,7 @@ def make(
     patient, holds, key = None, [], None
     if booking_request.patient_id is not None:
         key = one_a_day_key(place, booking_request.patient_id, booking_request.start)
-        patient, others = queries.patient_with(work.session, booking_request.patient_id, key)
+        patient, others = _patient_with(work, booking_request.patient_id, key, place)
         check_patient(patient, place)
         wanted = Wanted(span, key, referral, offered=offered, now=work.now)
         holds = [other for other in others if is_replaceable_hold(other, wanted)]
@@ -297,19 +297,22 @@ def make(
     return appointment
 
 
-def check_number(work: Work, patient_id: UUID | None, place: Place) -> None:
-    """Raise TooManyUpcoming if a patient or carer books more than is for one person; one
-    statement for them."""
-    if not work.actor.is_a(Role.PATIENT) or patient_id is None:
-        return
-    most, most_with = work.settings.most_upcoming, work.settings.most_upcoming_with
-    count, count_with = queries.upcoming_of(
-        work.session, patient_id, place.practitioner_id, work.now
+def _patient_with(
+    work: Work, patient_id: UUID, key: str | None, place: Place
+) -> tuple[Patient | None, list[Appointment]]:
+    """Return ``queries.patient_with``; raise TooManyUpcoming if a patient or carer would book more
+    than is for one person."""
+    if not work.actor.is_a(Role.PATIENT):
+        return queries.patient_with(work.session, patient_id, key)
+    patient, others, count, count_with = queries.patient_with_number(
+        work.session, patient_id, key, practitioner_id=place.practitioner_id, now=work.now
     )
+    most, most_with = work.settings.most_upcoming, work.settings.most_upcoming_with
     if most and count >= most:
         raise TooManyUpcoming(most=most)
     if place.practitioner_id and most_with and count_with >= most_with:
         raise TooManyUpcoming(most=most_with)
+    return patient, others
 
 
 def confirm_hold(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from openslot.booking import queries as booking
@@ -170,6 +170,11 @@ def seen_by(practitioner_id: int, *, now: datetime) -> ColumnElement[bool]:
         )
     )
     return Patient.id.in_(patient_ids)
+
+
+def anybody() -> ColumnElement[bool]:
+    """Match every patient."""
+    return true()
 
 
 def seen_at(centre_id: int, *, now: datetime) -> ColumnElement[bool]:

@@ -23,14 +23,13 @@ def book(
     """Book an appointment: confirm the hold if it is still there, else book the time if it is
     free.
 
-    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 10
-    statements with a referral, 9 without. Raises the errors of booking/errors.py; SlotTaken has
+    A specialist takes the given referral, or the one of the patient's that fits. Takes at most 9
+    statements with a referral, 8 without. Raises the errors of booking/errors.py; SlotTaken has
     the nearest free starts.
     """
-    _check_patient(work, booking_request)
     place = commands.place_of(work.session, booking_request.schedule_id)
-    commands.check_number(work, booking_request.patient_id, place)
     referral = _referral_for(work, place, booking_request, referral_id, hold_id)
+    _check_patient(work, booking_request, referral)
     if hold_id is not None and needs_referral(place):
         # A hold with another referral, possibly revoked since, is replaced by a new one.
         check_booker(work.actor, place, booking_request.patient_id, referral.authorisation)
@@ -49,9 +48,9 @@ def hold(
 ) -> Appointment:
     """Hold a time for ``hold_minutes``, with the referral that :func:`book` would use; other holds
     that the patient made are released."""
-    _check_patient(work, booking_request)
     place = commands.place_of(work.session, booking_request.schedule_id)
     referral = _referral_for(work, place, booking_request, referral_id)
+    _check_patient(work, booking_request, referral)
     return commands.make(
         work,
         booking_request,
@@ -61,10 +60,13 @@ def hold(
     )
 
 
-def _check_patient(work: Work, booking_request: BookingRequest) -> None:
-    """Raise NotFound for a patient whom the actor does not know: an id is no reason to book."""
+def _check_patient(work: Work, booking_request: BookingRequest, referral: referrals.Found) -> None:
+    """Raise NotFound for a patient whom the actor does not know, by a referral at least: an id is
+    no reason to book."""
     patient_id = booking_request.patient_id
-    if patient_id is not None and works_with_patients(work.actor):
+    if patient_id is None or referral.authorisation is not None:
+        return
+    if works_with_patients(work.actor):
         finding.patient_for(work, patient_id)
 
 
