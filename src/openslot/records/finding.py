@@ -103,25 +103,27 @@ def look_up(
 
 
 def patient_for(work: Work, patient_id: UUID) -> Patient:
-    """Return the patient, whom the actor may book for; raise NotFound otherwise.
-
-    They may for all whom they find by a search, and for whom they looked up within READ_OVER.
-    """
+    """Return the patient, whom the actor may name and book for; raise NotFound otherwise."""
     patient = work.session.get(Patient, patient_id)
-    actor = work.actor
-    may_book = actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN)
-    if patient is None or not (may_book or _has_found(work, patient_id)):
+    if patient is None or not may_book_for(work, patient_id):
         raise NotFound("There is no such patient.", field="patient")
     return patient
 
 
-def _has_found(work: Work, patient_id: UUID) -> bool:
-    if not works_with_patients(work.actor):
+def may_book_for(work: Work, patient_id: UUID) -> bool:
+    """Return True if the actor may name the patient and book for them: all whom they find by a
+    search, and whom they looked up within READ_OVER."""
+    actor = work.actor
+    if actor.acts_for(patient_id) or actor.is_a(Role.NETWORK_ADMIN):
+        return True
+    if not works_with_patients(actor):
         return False
     is_in_reach = directory.listed(
         work.session, Patient, Patient.id == patient_id, _reach(work), limit=1
     )
-    return bool(is_in_reach) or has_lately(work, FOUND, patient_id)
+    return bool(is_in_reach) or any(
+        has_lately(work, action, patient_id) for action in (FOUND, MADE)
+    )
 
 
 def note_details_read(work: Work, patient_id: UUID) -> None:
@@ -203,17 +205,18 @@ def has_lately(work: Work, action: str, patient_id: UUID) -> bool:
 
 
 def knows(work: Work, patient_id: UUID) -> bool:
-    """Return True if the actor may read the patient's details, and book for them.
+    """Return True if the actor may read the patient's details.
 
     These are the patient and their carer; practitioners who may read the health record; staff and
-    administrators of a centre where the patient has an appointment; whoever has just registered or
-    found the patient, which does not open the record; administrators of the network and its
-    programs.
+    administrators of a centre where the patient has an appointment, or who have just looked the
+    patient up; whoever has just registered the patient, which does not open the record;
+    administrators of the network and its programs.
     """
-    return may_change(work, patient_id) or (
-        works_with_patients(work.actor)
-        and (access.may_read(work, patient_id) is not None or has_lately(work, FOUND, patient_id))
-    )
+    if may_change(work, patient_id):
+        return True
+    if work.actor.is_a(Role.PRACTITIONER):
+        return access.may_read(work, patient_id) is not None
+    return works_with_patients(work.actor) and has_lately(work, FOUND, patient_id)
 
 
 def may_change(work: Work, patient_id: UUID) -> bool:

@@ -11,6 +11,6 @@ from openslot.records import finding
 
 def patient(patient_id: UUID) -> Patient:
     """Return the patient; raise NotFound if the reader does not know them."""
-    if not finding.knows(context.work(), patient_id):
+    if not finding.may_book_for(context.work(), patient_id):
         raise NotFound
     return queries.patient(context.reader(), patient_id)

@@ -27,7 +27,7 @@ from openslot.directory.details import PatientDetails
 from openslot.directory.editing import editor_of_patient
 from openslot.directory.models import Patient
 from openslot.entrypoints.timeline import Kind, timeline
-from openslot.entrypoints.web import access, context, known, reading, records
+from openslot.entrypoints.web import access, context, reading, records
 from openslot.entrypoints.web.births import example, read_birth, read_day
 from openslot.entrypoints.web.patient_form import PatientForm
 from openslot.entrypoints.web.saving import (
@@ -196,7 +196,9 @@ def show(patient_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("history.of", patient_id=patient_id), 303)
     if _is_practitioner() and not _has_only_registered(patient_id):
         return _history_page(patient_id)
-    patient = known.patient(patient_id)
+    if not finding.knows(context.work(), patient_id):
+        raise NotFound
+    patient = queries.patient(context.reader(), patient_id)
     context.write(finding.note_details_read, patient_id)
     own, now = booking.of_patient(patient_id), context.now()
     past = appointments_for(

@@ -30,7 +30,7 @@ def _named() -> UUID | None:
     if context.actor().role is None:
         return None
     patient_id = reading.optional_id("patient")
-    if patient_id is None or finding.knows(context.work(), patient_id):
+    if patient_id is None or finding.may_book_for(context.work(), patient_id):
         return patient_id
     raise NotFound
 
